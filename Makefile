@@ -1,0 +1,32 @@
+# Everything a newcomer needs: python3 and make. No root, nothing running.
+PY := .venv/bin/python
+
+help:  ## list the targets
+	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
+
+.venv: pyproject.toml uv.lock  ## make the virtual environment, from the lock, and nothing else
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	.venv/bin/uv sync --quiet --frozen --inexact --all-extras
+	@touch .venv
+
+demo: .venv  ## enrich 1,000 airports through the whole system, watch it, see the bill
+	@.venv/bin/overnight demo
+
+check: .venv  ## format, lint, strict types (tests too), import rules
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: .venv  ## put the code in its form
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+test: .venv  ## every test, on real servers it starts itself on free ports
+	.venv/bin/pytest
+
+clean:  ## remove what make made
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+
+.PHONY: help demo check format test clean
