@@ -1,0 +1,1 @@
+"""What everybody agrees on: words, states, messages, outcomes, prices, and (with the extra) the ledger."""

@@ -1,0 +1,83 @@
+"""Everything Overnight raises.
+
+    OvernightError
+    ├── TransientError          try again: nothing was lost, nothing was spent
+    │   ├── Unreachable         Redis didn't answer in time
+    │   ├── NotConfirmed        no word yet that the items are in Postgres
+    │   └── NotFinished         the item has no outcome yet
+    └── PermanentError          trying again changes nothing
+        ├── BadItem             this item can't be sent as it is
+        ├── Rejected            the workers turned the item down
+        ├── UnknownItem         nobody enqueued an item of that name
+        ├── BadSettings         the configuration is wrong (every fault listed)
+        └── BadOutput           an outcome can't be read as what was asked for
+
+No exception of redis, kombu, psycopg or anthropic leaves a public call; the original is the `__cause__`.
+"""
+
+from __future__ import annotations
+
+
+class OvernightError(Exception):
+    """Base of every error that Overnight raises on purpose.
+
+    sent: what was enqueued before the error, where that is known (a `Sent` of `overnight_producers`).
+    """
+
+    sent: object | None = None
+
+
+class TransientError(OvernightError):
+    """Try again: nothing was lost and nothing was spent."""
+
+
+class PermanentError(OvernightError):
+    """Trying the same again changes nothing."""
+
+
+class Unreachable(TransientError):
+    """Redis can't be reached. Whether a message got through is unknown: send again, it's free."""
+
+
+class NotConfirmed(TransientError):
+    """No worker has confirmed these items yet. Send them again with the same receipt or key, it's free."""
+
+
+class NotFinished(TransientError):
+    """The item has no outcome yet. Wait longer, or read it later by its key."""
+
+
+class BadItem(PermanentError):
+    """An item can't be sent as it is; every fault is named, with what to do about it.
+
+    faults: one sentence each.
+    key: the item's key, if it has one.
+    index: its position in what was enqueued, counted from 0.
+    """
+
+    def __init__(self, faults: list[str], *, key: str | None = None, index: int | None = None) -> None:
+        self.faults = faults
+        self.key = key
+        self.index = index
+        name = f"item {key!r}" if key is not None else "item" if index is None else f"item {index}"
+        super().__init__(f"{name}: " + "; ".join(faults))
+
+
+class Rejected(PermanentError):
+    """A worker turned the item down; it isn't in Postgres and won't be sent."""
+
+
+class UnknownItem(PermanentError):
+    """No item of that key or receipt is known in this lane."""
+
+
+class BadSettings(PermanentError):
+    """The configuration is wrong; every fault is listed at once."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("the configuration has faults:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+class BadOutput(PermanentError):
+    """The outcome has no text, or its text doesn't fit the model it should be read as."""

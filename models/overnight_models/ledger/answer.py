@@ -1,0 +1,62 @@
+"""Answering products: what became of a message, an item or a run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping
+
+from overnight_models.ledger.database import one, run
+from overnight_models.ledger.documents import COLUMNS, JOINS
+
+
+def key_hash(key: str) -> bytes:
+    """A key's hash, as it is kept."""
+    return hashlib.blake2b(key.encode(), digest_size=16).digest()
+
+
+def verdicts(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, str | None]:
+    """The verdicts of messages; None while one isn't done, absent when it never arrived."""
+    rows = run(
+        connection,
+        "SELECT message_id, verdict FROM inbox WHERE message_id = ANY(:ids)",
+        ids=list(message_ids),
+    )
+    return {str(row["message_id"]): row["verdict"] for row in rows}
+
+
+def find_item(connection: Connection, lane: str, key: str) -> int | None:
+    """The item of that key."""
+    row = one(
+        connection,
+        """
+        SELECT item_id FROM item_key JOIN lane ON lane.id = item_key.lane_id
+        WHERE lane.name = :lane AND key_hash = :key_hash
+        """,
+        lane=lane,
+        key_hash=key_hash(key),
+    )
+    return None if row is None else int(row["item_id"])
+
+
+def read_item(connection: Connection, item_id: int) -> RowMapping | None:
+    """An item with its outcome, as `documents.document` takes it; `ok` is null when it has none."""
+    return one(connection, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = :id", id=item_id)
+
+
+def run_counts(connection: Connection, name: str) -> dict[str, int] | None:
+    """Items of a run by state; None when there is no such run."""
+    found = one(connection, "SELECT id FROM run WHERE name = :name", name=name)
+    if found is None:
+        return None
+    rows = run(
+        connection,
+        """
+        SELECT state, sum(n)::bigint AS n FROM tally
+        WHERE noun = 'item' AND run_id = :run_id GROUP BY state HAVING sum(n) > 0
+        """,
+        run_id=found["id"],
+    )
+    return {row["state"]: row["n"] for row in rows}

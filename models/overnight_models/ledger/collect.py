@@ -1,0 +1,145 @@
+"""Collecting: who reads which results, and when a batch is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import count, one, run
+from overnight_models.states import BATCH, SUBMISSION
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An ended batch whose results this process, and no other, reads."""
+
+    submission_id: int
+    batch_id: int
+    token: str
+    workspace: str
+    lane: str
+    api_id: str
+    items: int
+    reads: int
+    """Times that its results were begun to be read, this one included."""
+    only_live: bool
+    """No other submission of its batch may still run."""
+
+
+def claim(connection: Connection, *, lease_s: float) -> Reading | None:
+    """Take the batch that ended first and isn't being read. None when there is none."""
+    row = one(
+        connection,
+        """
+        WITH next AS (
+            SELECT id FROM submission
+            WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
+              AND (next_read_at IS NULL OR next_read_at <= now())
+              AND (lease_until IS NULL OR lease_until <= now())
+            ORDER BY ended_at LIMIT 1
+            FOR UPDATE SKIP LOCKED
+        )
+        UPDATE submission
+        SET lease_until = now() + make_interval(secs => :lease_s), reads = reads + 1
+        FROM next, batch, headers, lane
+        WHERE submission.id = next.id AND batch.id = submission.batch_id
+          AND headers.id = batch.headers_id AND lane.id = batch.lane_id
+        RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
+                  submission.items, reads,
+                  NOT EXISTS (
+                      SELECT FROM submission other
+                      WHERE other.batch_id = submission.batch_id AND other.id <> submission.id
+                        AND other.state IN ('claimed', 'sending', 'unclear', 'open')
+                  ) AS only_live
+        """,
+        lease_s=lease_s,
+    )
+    return None if row is None else Reading(**row)
+
+
+def extend(connection: Connection, submission_id: int, *, lease_s: float) -> None:
+    """A sign of life from the reader."""
+    count(
+        connection,
+        "UPDATE submission SET lease_until = now() + make_interval(secs => :lease_s) WHERE id = :id",
+        id=submission_id,
+        lease_s=lease_s,
+    )
+
+
+def put_back(connection: Connection, submission_id: int, why: str, *, pause_s: float) -> None:
+    """The results couldn't be read to their end: again after a pause. What was recorded stays."""
+    count(
+        connection,
+        f"""
+        UPDATE batch SET {BATCH["miss"].set}, changed_at = now(), reason = :why
+        FROM submission WHERE submission.id = :id AND batch.id = submission.batch_id AND batch.{BATCH["miss"].where}
+        """,
+        id=submission_id,
+        why=why,
+    )
+    count(
+        connection,
+        """
+        UPDATE submission SET lease_until = NULL, error = :why,
+            next_read_at = now() + make_interval(secs => :pause_s)
+        WHERE id = :id
+        """,
+        id=submission_id,
+        why=why,
+        pause_s=pause_s,
+    )
+
+
+def finish(connection: Connection, submission_id: int) -> bool:
+    """Every line is recorded and the counts agree: the submission is done, its batch collected."""
+    done = count(
+        connection,
+        f"""
+        UPDATE submission SET {SUBMISSION["finish"].set}, lease_until = NULL
+        WHERE id = :id AND {SUBMISSION["finish"].where}
+        """,
+        id=submission_id,
+    )
+    count(
+        connection,
+        f"""
+        UPDATE batch SET {BATCH["collect"].set}, changed_at = now(), reason = NULL
+        FROM submission
+        WHERE submission.id = :id AND batch.id = submission.batch_id AND batch.{BATCH["collect"].where}
+          AND NOT EXISTS (
+              SELECT FROM submission other
+              WHERE other.batch_id = batch.id AND other.state IN ('sending', 'unclear', 'open')
+          )
+        """,
+        id=submission_id,
+    )
+    return done == 1
+
+
+def missing_items(connection: Connection, batch_id: int) -> list[int]:
+    """Items of a batch for which nothing came back."""
+    rows = run(
+        connection,
+        "SELECT id FROM item WHERE batch_id = :batch_id AND state = 'batched' ORDER BY id",
+        batch_id=batch_id,
+    )
+    return [row["id"] for row in rows]
+
+
+def output_schemas(connection: Connection, item_ids: list[int]) -> dict[int, int]:
+    """Which of the items asked for a schema: item id to schema id."""
+    rows = run(
+        connection,
+        "SELECT id, schema_id FROM item WHERE id = ANY(:ids) AND schema_id IS NOT NULL",
+        ids=item_ids,
+    )
+    return {row["id"]: row["schema_id"] for row in rows}
+
+
+def output_schema(connection: Connection, schema_id: int) -> str:
+    """A JSON schema's text."""
+    row = one(connection, "SELECT document FROM output_schema WHERE id = :id", id=schema_id)
+    assert row is not None
+    return str(row["document"])

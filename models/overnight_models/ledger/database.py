@@ -1,0 +1,106 @@
+"""The connection to Postgres: one lazy engine a process, so that nothing is connected before a fork."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, RowMapping, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+from overnight_models.errors import TransientError
+
+
+class DatabaseUnavailable(TransientError):
+    """Postgres can't be reached, or it cut the connection. Nothing was half-done."""
+
+
+class Database:
+    """A Postgres database, connected on first use.
+
+    url: `postgresql://user:password@host:port/name`.
+    """
+
+    def __init__(self, url: str, *, name: str = "overnight", statement_timeout_s: float = 120) -> None:
+        self.url = make_url(url).set(drivername="postgresql+psycopg")
+        self._options = (
+            f"-c statement_timeout={int(statement_timeout_s * 1000)} -c lock_timeout=10000"
+            " -c idle_in_transaction_session_timeout=120000 -c timezone=UTC"
+        )
+        self._name = name
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; made on first use, forgotten after a fork by `forget()`."""
+        if self._engine is None:
+            self._engine = create_engine(
+                self.url,
+                pool_size=1,
+                max_overflow=3,
+                pool_pre_ping=True,
+                pool_recycle=1800,
+                connect_args={
+                    "application_name": self._name,
+                    "connect_timeout": 5,
+                    "options": self._options,
+                },
+            )
+        return self._engine
+
+    def forget(self) -> None:
+        """Drop sockets inherited from a parent process without closing the parent's."""
+        if self._engine is not None:
+            self._engine.dispose(close=False)
+            self._engine = None
+
+    def close(self) -> None:
+        """Close every connection."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction: committed at the end, rolled back by any exception.
+
+        Raises DatabaseUnavailable when Postgres is away. An exception at the end doesn't prove that nothing was
+        committed: whoever must know reads the row again.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise DatabaseUnavailable(f"Postgres at {self.url.host}:{self.url.port}: {error.orig}") from error
+
+
+def run(connection: Connection, sql: str, **values: Any) -> Sequence[RowMapping]:
+    """Run one statement; its rows as mappings (none if it returns none)."""
+    result = connection.execute(text(sql), values)
+    return result.mappings().all() if result.returns_rows else []
+
+
+def count(connection: Connection, sql: str, **values: Any) -> int:
+    """Run one statement; how many rows it touched."""
+    return connection.execute(text(sql), values).rowcount
+
+
+def one(connection: Connection, sql: str, **values: Any) -> RowMapping | None:
+    """Run one statement; its first row, or None."""
+    return connection.execute(text(sql), values).mappings().first()
+
+
+def raw(connection: Connection) -> psycopg.Connection[Any]:
+    """The psycopg connection beneath, for COPY and server-side cursors."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver
+
+
+def copy_in(connection: Connection, table_and_columns: str, rows: Iterator[Sequence[Any]]) -> None:
+    """Write rows by COPY."""
+    with raw(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)

@@ -1,0 +1,70 @@
+"""An outcome as the ledger has it, and as the document that everybody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+import orjson
+from sqlalchemy import RowMapping
+
+from overnight_models.outcome import VERSION, dollars
+from overnight_models.states import ITEM
+
+COLUMNS: Final = """
+    item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
+    request.trace_id, request.enqueued_at, outcome.ok, outcome.problem, outcome.detail, outcome.retryable,
+    outcome.message, outcome.model, outcome.cost_nano, outcome.realtime_nano,
+    coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at
+"""
+"""What a document is made of."""
+
+JOINS: Final = """
+    JOIN request ON request.item_id = item.id
+    LEFT JOIN outcome ON outcome.item_id = item.id
+    JOIN lane ON lane.id = item.lane_id
+    LEFT JOIN run ON run.id = item.run_id
+"""
+
+
+def delivery_id(receipt: UUID) -> str:
+    """The same for every delivery of an item's outcome, on whichever road and however often."""
+    return str(uuid5(NAMESPACE_OID, f"overnight:{receipt}"))
+
+
+def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
+    """The outcome's JSON document, from a row of `COLUMNS`. The message is passed through unparsed."""
+    message = row["message"]
+    usage = None
+    if message is not None:
+        usage = orjson.loads(message).get("usage")
+    return {
+        "v": VERSION,
+        "item_id": str(row["receipt"]),
+        "key": row["key"],
+        "lane": row["lane"],
+        "tenant": row["tenant"],
+        "run": row["run"],
+        "delivery_id": delivery_id(row["receipt"]),
+        "ok": row["ok"],
+        "problem": row["problem"],
+        "detail": row["detail"],
+        "retryable": row["retryable"],
+        "message": None if message is None else orjson.Fragment(message),
+        "model": row["model"],
+        "usage": usage,
+        "cost_usd": dollars(row["cost_nano"]),
+        "realtime_cost_usd": dollars(row["realtime_nano"]),
+        "attempts": row["attempts"],
+        "via": row["via"],
+        "batch_id": row["api_batch_id"],
+        "enqueued_at": row["enqueued_at"].isoformat(),
+        "finished_at": row["finished_at"].isoformat(),
+        "trace_id": row["trace_id"],
+    }
+
+
+def is_final(state: str) -> bool:
+    """Whether an item in that state has its outcome, or will never have one."""
+    return state in ITEM.final

@@ -1,0 +1,111 @@
+"""Packing: waiting items of one lane become a batch, all of them or none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import count, one, run
+from overnight_models.states import ITEM
+
+FRAME_BYTES = 80
+"""What a request costs in a batch's body beside its own bytes: its custom_id and punctuation."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The items of one lane and one set of headers that wait for a batch."""
+
+    lane: str
+    lane_id: int
+    headers_id: int
+    items: int
+    bytes: int
+    oldest_age_s: float
+    """Seconds that the one that waits longest has waited."""
+
+
+def waiting(connection: Connection) -> list[Waiting]:
+    """Everything that waits in lanes that aren't paused; from the tally, so it costs the same for any number."""
+    rows = run(
+        connection,
+        """
+        SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes,
+               coalesce(extract(epoch FROM now() - (
+                   SELECT waiting_since FROM item
+                   WHERE state = 'waiting' AND item.lane_id = t.lane_id AND item.headers_id = t.headers_id
+                   ORDER BY waiting_since LIMIT 1
+               )), 0)::float AS oldest_age_s
+        FROM (
+            SELECT lane_id, headers_id, sum(n)::bigint AS items, sum(bytes)::bigint AS bytes
+            FROM tally WHERE noun = 'item' AND state = 'waiting'
+            GROUP BY lane_id, headers_id HAVING sum(n) > 0
+        ) t
+        JOIN lane ON lane.id = t.lane_id
+        WHERE lane.paused_at IS NULL
+        """,
+    )
+    return [Waiting(**row) for row in rows]
+
+
+def pack(connection: Connection, source: Waiting, *, max_items: int, max_bytes: int) -> int:
+    """Make one batch of those that have waited longest. Returns how many items it took; 0 if there are none.
+
+    One packer at a time for a lane and headers: another one gets 0.
+    """
+    turn = one(
+        connection,
+        "SELECT pg_try_advisory_xact_lock(:lane_id, :headers_id) AS mine",
+        lane_id=source.lane_id,
+        headers_id=source.headers_id,
+    )
+    if turn is None or not turn["mine"]:
+        return 0
+    batch = one(
+        connection,
+        """
+        INSERT INTO batch (lane_id, headers_id, state, items, size)
+        VALUES (:lane_id, :headers_id, 'packed', 0, 0) RETURNING id
+        """,
+        lane_id=source.lane_id,
+        headers_id=source.headers_id,
+    )
+    assert batch is not None
+    packed = one(
+        connection,
+        f"""
+        WITH oldest AS MATERIALIZED (
+            SELECT id, size, waiting_since FROM item
+            WHERE state = 'waiting' AND lane_id = :lane_id AND headers_id = :headers_id
+            ORDER BY waiting_since, id LIMIT :max_items
+            FOR UPDATE SKIP LOCKED
+        ), filling AS (
+            SELECT id, size, row_number() OVER w AS position, sum(size + {FRAME_BYTES}) OVER w AS filled
+            FROM oldest WINDOW w AS (ORDER BY waiting_since, id)
+        ), moved AS (
+            UPDATE item SET {ITEM["pack"].set}, batch_id = :batch_id
+            FROM filling
+            WHERE item.id = filling.id AND (filled <= :max_bytes OR position = 1) AND {ITEM["pack"].where}
+            RETURNING item.size
+        )
+        SELECT count(*) AS items, coalesce(sum(size), 0)::bigint AS bytes FROM moved
+        """,
+        lane_id=source.lane_id,
+        headers_id=source.headers_id,
+        max_items=max_items,
+        max_bytes=max_bytes,
+        batch_id=batch["id"],
+    )
+    assert packed is not None
+    if packed["items"]:
+        count(
+            connection,
+            "UPDATE batch SET items = :items, size = :bytes WHERE id = :id",
+            id=batch["id"],
+            items=packed["items"],
+            bytes=packed["bytes"],
+        )
+    else:
+        count(connection, "DELETE FROM batch WHERE id = :id", id=batch["id"])
+    return int(packed["items"])

@@ -1,0 +1,162 @@
+"""Polling: what a list of the API's batches says about ours, and about those that we don't know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import count, one, run
+from overnight_models.states import BATCH, SUBMISSION
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A submission that a list may say something about."""
+
+    submission_id: int
+    batch_id: int
+    state: str
+    items: int | None
+    claimed_at: datetime
+    quiet_after: datetime | None
+    api_id: str | None
+    api_workspace_id: str | None
+    api_created_at: datetime | None
+    ended_at: datetime | None
+
+
+def watched(connection: Connection, workspace: str) -> list[Watched]:
+    """Submissions of a workspace that aren't over, and lost ones that a late listing may still bring back."""
+    rows = run(
+        connection,
+        """
+        SELECT submission.id AS submission_id, submission.batch_id, submission.state, submission.items, claimed_at,
+               quiet_after, api_id, api_workspace_id, api_created_at, ended_at
+        FROM submission
+        JOIN batch ON batch.id = submission.batch_id
+        JOIN headers ON headers.id = batch.headers_id
+        WHERE headers.workspace = :workspace
+          AND (submission.state IN ('sending', 'unclear')
+               OR submission.state = 'open' AND ended_at IS NULL
+               OR submission.state = 'lost' AND claimed_at > now() - interval '30 hours')
+        ORDER BY submission.id
+        """,
+        workspace=workspace,
+    )
+    return [Watched(**row) for row in rows]
+
+
+def now(connection: Connection) -> datetime:
+    """The database's clock."""
+    row = one(connection, "SELECT clock_timestamp() AS now")
+    assert row is not None
+    found = row["now"]
+    assert isinstance(found, datetime)
+    return found
+
+
+def end(connection: Connection, submission_id: int, ended_at: datetime, counts: str) -> bool:
+    """The API says that a submission's batch ended. False when that was known."""
+    ended = count(
+        connection,
+        """
+        UPDATE submission SET ended_at = :ended_at, counts = :counts
+        WHERE id = :id AND ended_at IS NULL AND api_id IS NOT NULL
+        """,
+        id=submission_id,
+        ended_at=ended_at,
+        counts=counts,
+    )
+    count(
+        connection,
+        f"""
+        UPDATE batch SET {BATCH["end"].set}, changed_at = now()
+        FROM submission
+        WHERE submission.id = :id AND submission.state = 'open' AND batch.id = submission.batch_id
+          AND batch.{BATCH["end"].where}
+        """,
+        id=submission_id,
+    )
+    return ended == 1
+
+
+@dataclass(frozen=True)
+class Sighted:
+    """A batch at the API that the ledger doesn't know."""
+
+    api_id: str
+    items: int
+    created_at: datetime
+    ended_at: datetime | None
+    ours: bool | None = None
+
+
+def known_api_ids(connection: Connection, api_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are ours already."""
+    rows = run(connection, "SELECT api_id FROM submission WHERE api_id = ANY(:ids)", ids=list(api_ids))
+    return {row["api_id"] for row in rows}
+
+
+def sight(connection: Connection, workspace: str, unknown: Sequence[Sighted]) -> None:
+    """Note batches that the ledger doesn't know, and when they ended."""
+    for seen in unknown:
+        count(
+            connection,
+            """
+            INSERT INTO sighting (api_id, workspace, items, api_created_at, ended_at)
+            VALUES (:api_id, :workspace, :items, :created_at, :ended_at)
+            ON CONFLICT (api_id) DO UPDATE SET ended_at = coalesce(sighting.ended_at, excluded.ended_at)
+            """,
+            api_id=seen.api_id,
+            workspace=workspace,
+            items=seen.items,
+            created_at=seen.created_at,
+            ended_at=seen.ended_at,
+        )
+
+
+def sightings(connection: Connection, workspace: str, since: datetime) -> list[Sighted]:
+    """Batches that the ledger doesn't know, created since then, that aren't proven to be a stranger's."""
+    rows = run(
+        connection,
+        """
+        SELECT api_id, items, api_created_at AS created_at, ended_at, ours FROM sighting
+        WHERE workspace = :workspace AND api_created_at >= :since AND ours IS DISTINCT FROM false
+        ORDER BY api_created_at
+        """,
+        workspace=workspace,
+        since=since,
+    )
+    return [Sighted(**row) for row in rows]
+
+
+def judge(connection: Connection, api_id: str, *, ours: bool) -> None:
+    """A token proved whose batch a sighting is."""
+    count(connection, "UPDATE sighting SET ours = :ours WHERE api_id = :api_id", api_id=api_id, ours=ours)
+
+
+def submission_of(connection: Connection, token: str) -> int | None:
+    """The submission that has this token."""
+    row = one(connection, "SELECT id FROM submission WHERE token = :token", token=token)
+    return None if row is None else int(row["id"])
+
+
+def doubt_overdue(connection: Connection) -> int:
+    """Submissions whose bytes had to be written by now and whose sender says nothing: unclear."""
+    rows = run(
+        connection,
+        f"""
+        WITH doubted AS (
+            UPDATE submission SET {SUBMISSION["doubt"].set}, error = 'its sender vanished while sending'
+            WHERE {SUBMISSION["doubt"].where} AND send_by + interval '1 second' < clock_timestamp()
+            RETURNING batch_id
+        )
+        UPDATE batch SET {BATCH["doubt"].set}, changed_at = now(), reason = 'its sender vanished while sending'
+        FROM doubted WHERE batch.id = doubted.batch_id AND batch.{BATCH["doubt"].where}
+        RETURNING batch.id
+        """,
+    )
+    return len(rows)

@@ -1,0 +1,76 @@
+"""Rescuing: rows whose owner died go back one move, and the books are kept short."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from overnight_models import routes
+from overnight_models.ledger.database import count, one, run
+from overnight_models.states import BATCH, DELIVERY, SUBMISSION
+
+
+def void_lapsed(connection: Connection) -> int:
+    """Submitters that died while building a body: nothing was sent, the batch may be claimed again."""
+    rows = run(
+        connection,
+        f"""
+        WITH voided AS (
+            UPDATE submission SET {SUBMISSION["void"].set}, error = 'its submitter died before it sent anything'
+            WHERE state = 'claimed' AND lease_until < clock_timestamp()
+            RETURNING batch_id
+        )
+        UPDATE batch SET {BATCH["release"].set}, changed_at = now(), reason = 'its submitter died before sending'
+        FROM voided WHERE batch.id = voided.batch_id AND batch.{BATCH["release"].where}
+        RETURNING batch.id
+        """,
+    )
+    return len(rows)
+
+
+def fold_tally(connection: Connection) -> int:
+    """Add up the tally's changes. Returns how many rows it had."""
+    return count(
+        connection,
+        """
+        WITH folded AS (DELETE FROM tally RETURNING noun, lane_id, run_id, headers_id, state, n, bytes)
+        INSERT INTO tally (noun, lane_id, run_id, headers_id, state, n, bytes)
+        SELECT noun, lane_id, run_id, headers_id, state, sum(n), sum(bytes) FROM folded
+        GROUP BY noun, lane_id, run_id, headers_id, state HAVING sum(n) <> 0 OR sum(bytes) <> 0
+        """,
+    )
+
+
+def forget_messages(connection: Connection, older_than_days: int = 7) -> int:
+    """Accept messages that were answered long ago."""
+    return count(
+        connection,
+        "DELETE FROM inbox WHERE done_at < now() - make_interval(days => :days)",
+        days=older_than_days,
+    )
+
+
+def stages_with_work(connection: Connection) -> list[str]:
+    """The stages that have something to do now, whoever forgot to ring for them."""
+    row = one(
+        connection,
+        f"""
+        SELECT EXISTS (
+                   SELECT FROM tally WHERE noun = 'item' AND state = 'waiting' GROUP BY lane_id HAVING sum(n) > 0
+               ) AS "{routes.PACK}",
+               EXISTS (
+                   SELECT FROM batch WHERE {BATCH["divide"].where}
+                   OR {BATCH["claim"].where} AND (not_before IS NULL OR not_before <= now())
+               ) AS "{routes.SUBMIT}",
+               EXISTS (
+                   SELECT FROM submission
+                   WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
+                     AND (next_read_at IS NULL OR next_read_at <= now())
+                     AND (lease_until IS NULL OR lease_until <= now())
+               ) AS "{routes.COLLECT}",
+               EXISTS (
+                   SELECT FROM delivery WHERE {DELIVERY["claim"].where} AND due_at <= now()
+               ) AS "{routes.DELIVER}"
+        """,
+    )
+    assert row is not None
+    return [stage for stage, has_work in row.items() if has_work]

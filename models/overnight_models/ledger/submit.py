@@ -1,0 +1,357 @@
+"""Submitting: a batch is created at the API once, and every fact about that is kept (protocol: R1 to R8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.cancel import unpack
+from overnight_models.ledger.database import count, one, raw, run
+from overnight_models.ledger.workspaces import SENDABLE
+from overnight_models.states import BATCH, SUBMISSION
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A batch that this process, and no other, is about to send."""
+
+    submission_id: int
+    batch_id: int
+    token: str
+    workspace: str
+    betas: str
+    api_version: str
+    items: int
+    releases: int
+
+
+def claim(connection: Connection, *, token: str, lease_s: float) -> Claim | None:
+    """Take the oldest batch that may be sent. None when there is none.
+
+    Never one of which a submission may still run: a claim asks again, whatever freed the batch (R7).
+    """
+    batch = one(
+        connection,
+        f"""
+        SELECT batch.id, batch.items, batch.releases, headers.workspace, headers.betas, headers.api_version,
+               workspace.api_workspace_id
+        FROM batch
+        JOIN headers ON headers.id = batch.headers_id
+        JOIN workspace ON workspace.name = headers.workspace
+        JOIN lane ON lane.id = batch.lane_id
+        WHERE batch.{BATCH["claim"].where}
+          AND (batch.not_before IS NULL OR batch.not_before <= now())
+          AND lane.paused_at IS NULL AND {SENDABLE}
+          AND NOT EXISTS (
+              SELECT FROM submission
+              WHERE submission.batch_id = batch.id AND submission.state IN ('claimed', 'sending', 'unclear', 'open')
+          )
+        ORDER BY batch.id LIMIT 1
+        FOR UPDATE OF batch SKIP LOCKED
+        """,
+    )
+    if batch is None:
+        return None
+    unpack(connection, batch_id=batch["id"])
+    left = one(
+        connection,
+        "SELECT count(*) AS n FROM item WHERE batch_id = :id AND state = 'batched'",
+        id=batch["id"],
+    )
+    assert left is not None
+    if left["n"] == 0:
+        _change(connection, "empty", batch["id"], "its last item was taken back")
+        return None
+    _change(connection, "claim", batch["id"], None)
+    submission = one(
+        connection,
+        """
+        INSERT INTO submission (batch_id, token, state, lease_until, api_workspace_id)
+        VALUES (:batch_id, :token, 'claimed', now() + make_interval(secs => :lease_s), :api_workspace_id)
+        RETURNING id
+        """,
+        batch_id=batch["id"],
+        token=token,
+        lease_s=lease_s,
+        api_workspace_id=batch["api_workspace_id"],
+    )
+    assert submission is not None
+    return Claim(
+        submission["id"],
+        batch["id"],
+        token,
+        batch["workspace"],
+        batch["betas"],
+        batch["api_version"],
+        left["n"],
+        batch["releases"],
+    )
+
+
+def _change(connection: Connection, move: str, batch_id: int, reason: str | None) -> bool:
+    """Move a batch. False when it is no longer where the move begins."""
+    return (
+        count(
+            connection,
+            f"""
+            UPDATE batch SET {BATCH[move].set}, changed_at = now(), reason = :reason
+            WHERE id = :id AND {BATCH[move].where}
+            """,
+            id=batch_id,
+            reason=reason,
+        )
+        == 1
+    )
+
+
+def _change_submission(connection: Connection, move: str, submission_id: int, error: str | None = None) -> bool:
+    return (
+        count(
+            connection,
+            f"""
+            UPDATE submission SET {SUBMISSION[move].set}, error = coalesce(:error, error)
+            WHERE id = :id AND {SUBMISSION[move].where}
+            """,
+            id=submission_id,
+            error=error,
+        )
+        == 1
+    )
+
+
+def requests(connection: Connection, batch_id: int) -> Iterator[tuple[int, str]]:
+    """The batch's items and their params as JSON text, from a cursor on the server: flat for any number."""
+    with raw(connection).cursor(name="batch_requests", binary=True) as cursor:
+        cursor.itersize = 2000
+        cursor.execute(
+            """
+            SELECT item.id, request.params FROM item JOIN request ON request.item_id = item.id
+            WHERE item.batch_id = %s AND item.state = 'batched' ORDER BY item.id
+            """,
+            (batch_id,),
+        )
+        yield from cursor
+
+
+def send(
+    connection: Connection, submission_id: int, *, items: int, create_timeout_s: float, allowance_s: float
+) -> bool:
+    """The body is built and frozen: from here on bytes may be on the wire, until `send_by`.
+
+    allowance_s: how long after `send_by` a batch may take to be listed.
+    False when the lease ran out and somebody else took over.
+    """
+    return (
+        count(
+            connection,
+            f"""
+            UPDATE submission SET {SUBMISSION["send"].set}, items = :items, lease_until = NULL,
+                send_by = clock_timestamp() + make_interval(secs => :create_timeout_s),
+                quiet_after = clock_timestamp() + make_interval(secs => :create_timeout_s + :allowance_s)
+            WHERE id = :id AND {SUBMISSION["send"].where} AND lease_until > clock_timestamp()
+            """,
+            id=submission_id,
+            items=items,
+            create_timeout_s=create_timeout_s,
+            allowance_s=allowance_s,
+        )
+        == 1
+    )
+
+
+def seconds_to_send(connection: Connection, submission_id: int) -> float:
+    """How long the last bytes may still be written, by the database's clock; 0 or less when they may not."""
+    row = one(
+        connection,
+        """
+        SELECT extract(epoch FROM send_by - clock_timestamp())::float AS left_s FROM submission
+        WHERE id = :id AND state = 'sending'
+        """,
+        id=submission_id,
+    )
+    return 0.0 if row is None else float(row["left_s"])
+
+
+def note_api_id(
+    connection: Connection, submission_id: int, api_id: str, created_at: datetime, expires_at: datetime | None
+) -> None:
+    """A fact, whoever brings it and whatever state the submission is in: the API created this batch (R6)."""
+    count(
+        connection,
+        """
+        UPDATE submission SET api_id = :api_id, api_created_at = :created_at, api_expires_at = :expires_at
+        WHERE id = :id AND api_id IS NULL
+        """,
+        id=submission_id,
+        api_id=api_id,
+        created_at=created_at,
+        expires_at=expires_at,
+    )
+
+
+def open_submission(connection: Connection, submission_id: int) -> bool:
+    """The submission's API id is known: it is open, and so is its batch. A successor not yet sending is void (R7).
+
+    False when the batch already went on with another submission: this one is a double, to be collected and billed.
+    """
+    batch = one(
+        connection,
+        """
+        SELECT batch.id FROM batch JOIN submission ON submission.batch_id = batch.id
+        WHERE submission.id = :id FOR UPDATE OF batch
+        """,
+        id=submission_id,
+    )
+    assert batch is not None
+    if not _change_submission(connection, "open", submission_id):
+        return True
+    count(
+        connection,
+        f"""
+        UPDATE submission SET {SUBMISSION["void"].set}, error = 'an earlier submission of this batch turned out to live'
+        WHERE batch_id = :batch_id AND id <> :id AND state = 'claimed'
+        """,
+        batch_id=batch["id"],
+        id=submission_id,
+    )
+    other = one(
+        connection,
+        """
+        SELECT id FROM submission
+        WHERE batch_id = :batch_id AND id <> :id AND state IN ('sending', 'unclear', 'open')
+        """,
+        batch_id=batch["id"],
+        id=submission_id,
+    )
+    return other is None and _change(connection, "open", batch["id"], None)
+
+
+def doubt(connection: Connection, submission_id: int, batch_id: int, why: str) -> bool:
+    """Nobody knows whether it was created. False when something became known meanwhile."""
+    moved = _change_submission(connection, "doubt", submission_id, why)
+    return moved and _change(connection, "doubt", batch_id, why)
+
+
+def release(connection: Connection, submission_id: int, batch_id: int, why: str, *, pause_s: float) -> bool:
+    """It is known not to have been created: the batch may be sent again after a pause."""
+    if not _change_submission(connection, "void", submission_id, why):
+        return False
+    if _change(connection, "release", batch_id, why):
+        count(
+            connection,
+            """
+            UPDATE batch SET releases = releases + 1, not_before = now() + make_interval(secs => :pause_s)
+            WHERE id = :id
+            """,
+            id=batch_id,
+            pause_s=pause_s,
+        )
+    return True
+
+
+def reject(connection: Connection, submission_id: int, batch_id: int, why: str) -> bool:
+    """The API turned the create down: nothing was created, nothing is billed."""
+    return _change_submission(connection, "void", submission_id, why) and _change(connection, "reject", batch_id, why)
+
+
+def lose(connection: Connection, submission_id: int, batch_id: int) -> bool:
+    """A list that counts doesn't show it: believed never created, and sent again (R4, R5)."""
+    why = "no list that counts shows it"
+    return _change_submission(connection, "lose", submission_id, why) and _change(
+        connection, "free", batch_id, "believed never created"
+    )
+
+
+@dataclass(frozen=True)
+class RejectedBatch:
+    """A batch whose create the API turned down."""
+
+    batch_id: int
+    lane_id: int
+    headers_id: int
+    items: int
+    reason: str
+
+
+def take_rejected(connection: Connection) -> RejectedBatch | None:
+    """The next rejected batch, locked."""
+    row = one(
+        connection,
+        f"""
+        SELECT batch.id AS batch_id, lane_id, headers_id, reason,
+               (SELECT count(*) FROM item WHERE batch_id = batch.id AND state = 'batched') AS items
+        FROM batch WHERE {BATCH["divide"].where} ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+        """,
+    )
+    return None if row is None else RejectedBatch(**row)
+
+
+def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
+    """Two batches, of half the bytes each, in place of a rejected one."""
+    _change(connection, "divide", rejected.batch_id, rejected.reason)
+    parts = [
+        row["id"]
+        for row in run(
+            connection,
+            """
+            INSERT INTO batch (lane_id, headers_id, parent_id, state, items, size)
+            SELECT :lane_id, :headers_id, :parent_id, 'packed', 0, 0 FROM generate_series(1, 2) RETURNING id
+            """,
+            lane_id=rejected.lane_id,
+            headers_id=rejected.headers_id,
+            parent_id=rejected.batch_id,
+        )
+    ]
+    run(
+        connection,
+        """
+        WITH half AS (
+            SELECT id, sum(size) OVER (ORDER BY id) <= sum(size) OVER () / 2
+                       OR row_number() OVER (ORDER BY id) = 1 AS first,
+                   row_number() OVER (ORDER BY id DESC) = 1 AS last
+            FROM item WHERE batch_id = :parent_id AND state = 'batched'
+        )
+        UPDATE item SET batch_id = CASE WHEN half.first AND NOT half.last THEN :one ELSE :two END
+        FROM half WHERE item.id = half.id
+        """,
+        parent_id=rejected.batch_id,
+        one=parts[0],
+        two=parts[1],
+    )
+    count(
+        connection,
+        """
+        UPDATE batch SET items = part.items, size = part.size
+        FROM (
+            SELECT batch_id, count(*) AS items, sum(size) AS size FROM item
+            WHERE batch_id = ANY(:parts) GROUP BY batch_id
+        ) part
+        WHERE batch.id = part.batch_id
+        """,
+        parts=parts,
+    )
+    return parts
+
+
+def give_up(connection: Connection, rejected: RejectedBatch) -> bool:
+    """A rejected batch with one item left: that item is the culprit, and the batch is over."""
+    return _change(connection, "give_up", rejected.batch_id, rejected.reason)
+
+
+def members(connection: Connection, batch_id: int) -> list[int]:
+    """The items that are in a batch now."""
+    rows = run(connection, "SELECT id FROM item WHERE batch_id = :id AND state = 'batched' ORDER BY id", id=batch_id)
+    return [row["id"] for row in rows]
+
+
+def set_workspace(connection: Connection, submission_id: int, api_workspace_id: str) -> None:
+    """What the API calls the workspace that a submission is about to be sent to."""
+    count(
+        connection,
+        "UPDATE submission SET api_workspace_id = :api_workspace_id WHERE id = :id AND state = 'claimed'",
+        id=submission_id,
+        api_workspace_id=api_workspace_id,
+    )

@@ -1,0 +1,78 @@
+"""The accept message: how items travel from a product to the workers. Version 1.
+
+A Celery task message for `overnight.accept` with these keyword arguments, so that any language can enqueue:
+
+    v           1
+    message_id  a UUID; the same message sent twice is accepted once
+    lane        the lane's name
+    run         the run's name, or null
+    items       JSON Lines in one string, at most 500 lines or about 1 MB (one larger item may stand alone):
+        id        a UUID: the receipt
+        key       the caller's own name for the item, unique in the lane
+        params    what `POST /v1/messages` takes
+        betas     names for the anthropic-beta header, or absent
+        output    a JSON schema that the answer's text must fit, or absent
+        callback  {"task", "queue", "args", "kwargs", "broker"} or absent
+        tenant    on whose behalf, or absent
+        trace_id  passed through to the outcome, or absent
+
+The items are a string and not a list because Celery's JSON decoder would otherwise walk through every request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypedDict
+
+import orjson
+
+VERSION: Final = 1
+MAX_ITEMS: Final = 500
+MAX_BYTES: Final = 1_000_000
+
+
+class CallbackLine(TypedDict, total=False):
+    """Where an item's outcome goes: a Celery task of the product."""
+
+    task: str
+    queue: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    broker: str
+
+
+class ItemLine(TypedDict, total=False):
+    """One item of a message, as it is on the wire."""
+
+    id: str
+    key: str
+    params: dict[str, Any]
+    betas: list[str]
+    output: dict[str, Any]
+    callback: CallbackLine
+    tenant: str
+    trace_id: str
+
+
+def write_line(item: ItemLine) -> bytes:
+    """One item as a line, without its newline. Raises TypeError or ValueError when it isn't JSON."""
+    return orjson.dumps(item)
+
+
+def read_lines(items: str) -> Iterator[str]:
+    """The lines of a message's items; blank ones are passed over."""
+    return (line for line in items.split("\n") if line.strip())
+
+
+def fill(lines: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    """Numbered lines in groups that fit one message each. Flat: holds one group at a time."""
+    group: list[tuple[int, bytes]] = []
+    size = 0
+    for numbered in lines:
+        if group and (len(group) == MAX_ITEMS or size + len(numbered[1]) > MAX_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(numbered)
+        size += len(numbered[1])
+    if group:
+        yield group

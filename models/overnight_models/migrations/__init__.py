@@ -1,0 +1,1 @@
+"""Alembic's migrations; `overnight doctor` says when one is missing, `overnight migrate` applies them."""

@@ -1,0 +1,139 @@
+"""The outcome: what came back for one item, in the one shape it has everywhere (Python, callback, JSONL)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from overnight_models.errors import BadOutput
+
+VERSION: Final = 1
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Problem(StrEnum):
+    """What is wrong with an outcome that isn't `ok`."""
+
+    REFUSED = "refused"
+    """The model refused to answer (paid or not, as the API decides)."""
+    CUT_OFF = "cut_off"
+    """The answer hit `max_tokens` or the context window; it is paid."""
+    INVALID_OUTPUT = "invalid_output"
+    """The answer isn't of the schema that was asked for; it is paid."""
+    ERRORED = "errored"
+    """The API couldn't process the request; `detail` has its own words."""
+    EXPIRED = "expired"
+    """No answer within the batch's 24 hours, `max_attempts` times over."""
+    CANCELED = "canceled"
+    """Taken back, here or at the API."""
+    REJECTED = "rejected"
+    """The API turned down even a batch with this item alone."""
+    GIVEN_UP = "given_up"
+    """Its results could not be had any more."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came back for an item.
+
+    Reading is lenient: fields that a newer version adds are kept in `extra`, unknown values pass through.
+    """
+
+    item_id: str
+    """The receipt's id: a UUID."""
+    key: str
+    lane: str
+    ok: bool
+    """There is an answer and it is of use."""
+    problem: str | None = None
+    """A `Problem`, or None when `ok`."""
+    detail: str | None = None
+    """More about the problem, in the API's own words where there are any."""
+    retryable: bool = False
+    """The same request may work another time."""
+    message: dict[str, Any] | None = None
+    """The API's own Message object, untouched; None if there was no answer."""
+    model: str | None = None
+    """The model that served it."""
+    usage: dict[str, Any] | None = None
+    """The API's own usage object (tokens)."""
+    cost_usd: Decimal = Decimal(0)
+    """What was billed for this answer, in dollars, exact to the nano-dollar."""
+    realtime_cost_usd: Decimal = Decimal(0)
+    """What the same tokens would have cost in real time."""
+    attempts: int = 1
+    """Tries that had an outcome, this one included."""
+    via: str = "batch"
+    """The road it took: "batch" or "direct"."""
+    batch_id: str | None = None
+    """The API's id of the batch that answered."""
+    tenant: str | None = None
+    run: str | None = None
+    delivery_id: str | None = None
+    """The same for every delivery of this outcome: what a callback remembers to act once."""
+    enqueued_at: datetime | None = None
+    finished_at: datetime | None = None
+    trace_id: str | None = None
+    v: int = VERSION
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Outcome:
+        """An outcome from its JSON document; what it doesn't know goes to `extra`."""
+        known: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
+        for name, value in document.items():
+            (known if name in _FIELDS else extra)[name] = value
+        for name in ("cost_usd", "realtime_cost_usd"):
+            known[name] = Decimal(str(known.get(name) or 0))
+        for name in ("enqueued_at", "finished_at"):
+            if isinstance(known.get(name), str):
+                known[name] = datetime.fromisoformat(known[name])
+        return cls(**known, extra=extra)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document of this outcome: money as decimal strings, times in ISO 8601."""
+        document: dict[str, Any] = {"v": self.v}
+        for name in _FIELDS:
+            value = getattr(self, name)
+            if isinstance(value, Decimal):
+                value = dollars(int(value.scaleb(9)))
+            elif isinstance(value, datetime):
+                value = value.isoformat()
+            document[name] = value
+        return document | self.extra
+
+    @property
+    def text(self) -> str:
+        """The answer's text blocks, joined; empty if there is none."""
+        blocks = (self.message or {}).get("content") or []
+        return "".join(block.get("text", "") for block in blocks if block.get("type") == "text")
+
+    def parse(self, model: type[M]) -> M:
+        """The answer's text as that pydantic model.
+
+        Raises BadOutput when the outcome isn't `ok` or the text doesn't fit.
+        """
+        if not self.ok:
+            raise BadOutput(f"item {self.key!r} has no answer to parse: {self.problem} ({self.detail})")
+        try:
+            return model.model_validate_json(self.text)
+        except ValidationError as error:
+            raise BadOutput(f"item {self.key!r}: its text is no {model.__name__}: {error}") from error
+
+
+_FIELDS: Final = tuple(f.name for f in fields(Outcome) if f.name != "extra")
+
+
+def dollars(nano: int) -> str:
+    """Nano-dollars as a decimal string of dollars: 1500 -> "0.0000015"."""
+    sign, nano = ("-", -nano) if nano < 0 else ("", nano)
+    whole, rest = divmod(nano, 1_000_000_000)
+    return f"{sign}{whole}.{rest:09d}".rstrip("0").rstrip(".") if rest else f"{sign}{whole}"

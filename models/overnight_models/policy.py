@@ -1,0 +1,51 @@
+"""The policy: what the workers publish in Redis so that a product hears of most mistakes at enqueue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+
+import orjson
+
+from overnight_models.request import LATEST_API_VERSION, MAX_BATCH_BYTES
+
+
+@dataclass(frozen=True)
+class LanePolicy:
+    """What one lane takes."""
+
+    api_version: str = LATEST_API_VERSION
+    max_bytes: int = MAX_BATCH_BYTES
+    """Bytes of one batch, and so the most that one item may have."""
+    callbacks: tuple[str, ...] = ("*",)
+    """Names of Celery tasks that outcomes may go to; `*` stands for anything."""
+
+    def allows(self, task: str) -> bool:
+        """Whether outcomes may go to that task. Celery's own tasks and ours are never callbacks."""
+        own = task.startswith(("celery.", "overnight."))
+        return not own and any(fnmatchcase(task, pattern) for pattern in self.callbacks)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Lanes, brokers and models as the workers know them."""
+
+    lanes: Mapping[str, LanePolicy]
+    brokers: tuple[str, ...]
+    """Names of the brokers that callbacks may go through."""
+    models: tuple[str, ...]
+
+    def dump(self) -> bytes:
+        """As published."""
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, published: bytes) -> Policy:
+        """As read; fields that a newer version adds are passed over."""
+        document = orjson.loads(published)
+        lanes = {
+            name: LanePolicy(lane["api_version"], lane["max_bytes"], tuple(lane["callbacks"]))
+            for name, lane in document["lanes"].items()
+        }
+        return cls(lanes, tuple(document["brokers"]), tuple(document["models"]))

@@ -1,0 +1,261 @@
+"""What a request costs: the price list, the API's usage counters, and the sum.
+
+Money is whole nano-dollars (10^-9 $). One dollar per million tokens is exactly 1,000 nano-dollars a
+token, so nothing is rounded until the end, once per answer, half up. The numbers are in `prices.toml`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+SHIPPED = Path(__file__).with_name("prices.toml")
+NANO_PER_DOLLAR = 1_000_000_000
+#: A price per million tokens, times this, is nano-dollars a token.
+NANO_PER_TOKEN = 1_000
+
+
+class PricesInvalid(ValueError):
+    """A price file that can't be used. The message names the key and what it should hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Nano-dollars a token, by kind of token: whole numbers, fractions only where a price asks for it."""
+
+    input: int | Fraction
+    write_5m: int | Fraction
+    write_1h: int | Fraction
+    cache_read: int | Fraction
+    output: int | Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """The rates of a request whose whole prompt is larger than `above_prompt_tokens`."""
+
+    above_prompt_tokens: int
+    rates: Rates
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model: its rates and its limits. `tiers` go from the largest prompt down."""
+
+    name: str
+    display_name: str
+    rates: Rates
+    tiers: tuple[Tier, ...]
+    batch_factor: Fraction
+    geography: Mapping[str, Fraction]
+    web_search: int
+    context_tokens: int
+    max_output_tokens: int
+    min_cacheable_tokens: int
+    long_output: bool
+    rejects: frozenset[str]
+    aliases: tuple[str, ...]
+    released: date | None
+    end_of_life: date | None
+    sources: tuple[str, ...]
+    note: str
+
+    def rates_for(self, prompt_tokens: int) -> Rates:
+        """The rates of a request with this many prompt tokens, cached ones included."""
+        for tier in self.tiers:
+            if prompt_tokens > tier.above_prompt_tokens:
+                return tier.rates
+        return self.rates
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The billed counters of one answer. `input_tokens` is the uncached remainder only, as the API has it."""
+
+    input_tokens: int = 0
+    write_5m_tokens: int = 0
+    write_1h_tokens: int = 0
+    cache_read_tokens: int = 0
+    output_tokens: int = 0
+    web_search_requests: int = 0
+    inference_geo: str | None = None
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All tokens of the prompt, however they were billed."""
+        return self.input_tokens + self.write_5m_tokens + self.write_1h_tokens + self.cache_read_tokens
+
+    @classmethod
+    def of(cls, usage: Mapping[str, Any] | None) -> Usage:
+        """Read the API's usage object. What is absent, null or not a number counts as 0.
+
+        Cache writes without the split by lifetime count as 5-minute writes.
+        """
+        usage = _mapping(usage)
+        split = _mapping(usage.get("cache_creation"))
+        write_5m = _count(split.get("ephemeral_5m_input_tokens"))
+        write_1h = _count(split.get("ephemeral_1h_input_tokens"))
+        # The total is the older counter. What the split doesn't explain was written for 5 minutes.
+        write_5m += max(0, _count(usage.get("cache_creation_input_tokens")) - write_5m - write_1h)
+        geo = usage.get("inference_geo")
+        return cls(
+            input_tokens=_count(usage.get("input_tokens")),
+            write_5m_tokens=write_5m,
+            write_1h_tokens=write_1h,
+            cache_read_tokens=_count(usage.get("cache_read_input_tokens")),
+            output_tokens=_count(usage.get("output_tokens")),
+            web_search_requests=_count(_mapping(usage.get("server_tool_use")).get("web_search_requests")),
+            inference_geo=geo if isinstance(geo, str) else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """A price list: models by name, and every other name a model goes by."""
+
+    as_of: date
+    models: Mapping[str, Model]
+    sources: Mapping[str, str]
+    _by_alias: Mapping[str, Model] = field(repr=False)
+
+    def model(self, name: str) -> Model | None:
+        """The model of this name or alias; None if the list doesn't know it."""
+        return self.models.get(name) or self._by_alias.get(name)
+
+    def names(self) -> list[str]:
+        """Every model's name, without aliases, in the order of the file."""
+        return list(self.models)
+
+    def near(self, name: str) -> list[str]:
+        """The known names most like this one, best first: for "did you mean"."""
+        return difflib.get_close_matches(name, [*self.models, *self._by_alias], n=3, cutoff=0.5)
+
+
+def cost(model: Model, usage: Usage, *, batch: bool) -> int:
+    """Nano-dollars for one answer with this usage, as a batch request or in real time."""
+    rates = model.rates_for(usage.prompt_tokens)
+    tokens = (
+        rates.input * usage.input_tokens
+        + rates.write_5m * usage.write_5m_tokens
+        + rates.write_1h * usage.write_1h_tokens
+        + rates.cache_read * usage.cache_read_tokens
+        + rates.output * usage.output_tokens
+    )
+    numerator, denominator = tokens.numerator, tokens.denominator
+    if batch:
+        numerator *= model.batch_factor.numerator
+        denominator *= model.batch_factor.denominator
+    factor = model.geography.get(usage.inference_geo) if usage.inference_geo is not None else None
+    if factor is not None:
+        numerator *= factor.numerator
+        denominator *= factor.denominator
+    rounded = (2 * numerator + denominator) // (2 * denominator)
+    return rounded + model.web_search * usage.web_search_requests
+
+
+def load(path: Path | None = None) -> Prices:
+    """The shipped price list, overlaid key by key with the file at `path`.
+
+    Raises PricesInvalid when a file can't be read, lacks a key or holds something that is no price.
+    """
+    table = _read(SHIPPED)
+    if path is not None:
+        table = _overlaid(table, _read(path))
+    try:
+        return _prices(table)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        if isinstance(error, PricesInvalid):
+            raise
+        raise PricesInvalid(f"{path or SHIPPED}: {error!r} is missing or not of the right kind") from error
+
+
+def _prices(table: Mapping[str, Any]) -> Prices:
+    batch_factor = Fraction(table["batch_factor"])
+    geography = {name: Fraction(factor) for name, factor in table["geography"].items()}
+    search = Fraction(table["web_search_per_1000"]) * NANO_PER_DOLLAR / 1000
+    models: dict[str, Model] = {}
+    for name, row in table["models"].items():
+        try:
+            models[name] = _model(name, row, batch_factor, geography, round(search))
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            raise PricesInvalid(f"models.{name}: {error!r} is missing or not of the right kind") from error
+    by_alias = {alias: model for model in models.values() for alias in model.aliases}
+    return Prices(table["as_of"], models, table["sources"], by_alias)
+
+
+def _model(
+    name: str, row: Mapping[str, Any], batch_factor: Fraction, geography: Mapping[str, Fraction], search: int
+) -> Model:
+    tiers = [Tier(int(tier["above_prompt_tokens"]), _rates(tier)) for tier in row.get("tiers", [])]
+    return Model(
+        name=name,
+        display_name=str(row.get("display_name", name)),
+        rates=_rates(row),
+        tiers=tuple(sorted(tiers, key=lambda tier: -tier.above_prompt_tokens)),
+        batch_factor=batch_factor,
+        geography=geography if row.get("geography", False) else {},
+        web_search=search,
+        context_tokens=int(row["context_tokens"]),
+        max_output_tokens=int(row["max_output_tokens"]),
+        min_cacheable_tokens=int(row["min_cacheable_tokens"]),
+        long_output=bool(row.get("long_output", False)),
+        rejects=frozenset(_strings(row.get("rejects", []))),
+        aliases=tuple(_strings(row.get("aliases", []))),
+        released=row.get("released"),
+        end_of_life=row.get("end_of_life"),
+        sources=tuple(_strings(row.get("sources", []))),
+        note=str(row.get("note", "")),
+    )
+
+
+def _rates(row: Mapping[str, Any]) -> Rates:
+    return Rates(
+        input=_nano_per_token(row["input"]),
+        write_5m=_nano_per_token(row["write_5m"]),
+        write_1h=_nano_per_token(row["write_1h"]),
+        cache_read=_nano_per_token(row["cache_read"]),
+        output=_nano_per_token(row["output"]),
+    )
+
+
+def _nano_per_token(dollars_per_million: Decimal | int) -> int | Fraction:
+    rate = Fraction(dollars_per_million) * NANO_PER_TOKEN
+    if rate < 0:
+        raise PricesInvalid(f"{dollars_per_million} is below zero; a price is dollars per million tokens")
+    return rate.numerator if rate.denominator == 1 else rate
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        # Decimal keeps 0.1 what the file says: no binary fraction gets near money.
+        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise PricesInvalid(f"{path}: {error}") from error
+
+
+def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _overlaid(_mapping(old), value) if both else value
+    return merged
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _strings(values: Iterable[Any]) -> list[str]:
+    return [str(value) for value in values]
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -1,0 +1,52 @@
+"""Durations and sizes with their units: "5m", "1h30m", "200MB". A bare number is a fault, not a guess."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, ByteSize
+
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+
+
+def seconds(text: object) -> float:
+    """Seconds in a duration such as "5m", "90s", "1h30m" or "250ms".
+
+    Raises ValueError when there is no unit or the text isn't a duration.
+    """
+    if isinstance(text, str):
+        parts = _PART.findall(text.strip().lower())
+        if parts and "".join(number + unit for number, unit in parts) == text.strip().lower().replace(" ", ""):
+            return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+    raise ValueError(f"{text!r} is not a duration: write a number and its unit, such as '90s', '5m' or '1h30m'")
+
+
+def _sized(text: object) -> object:
+    if isinstance(text, str) and re.search(r"[a-zA-Z]", text):
+        return text
+    raise ValueError(f"{text!r} is not a size: write a number and its unit, such as '200MB'")
+
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+"""Seconds, written with a unit."""
+
+Size = Annotated[ByteSize, BeforeValidator(_sized)]
+"""Bytes, written with a unit (MB is 1,000,000)."""
+
+
+def spoken(duration_s: float) -> str:
+    """A duration as a person would say it: "0.4 s", "12 s", "3 min 20 s", "5 h 12 min", "2 d 3 h"."""
+    if duration_s < 10:
+        return f"{duration_s:.1f} s"
+    whole = round(duration_s)
+    for unit, unit_s, smaller, smaller_s in (
+        ("d", 86400, "h", 3600),
+        ("h", 3600, "min", 60),
+        ("min", 60, "s", 1),
+    ):
+        if whole >= unit_s:
+            rest = whole % unit_s // smaller_s
+            return f"{whole // unit_s} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"

@@ -1,0 +1,80 @@
+"""What a request must be to go into a batch, checked before anything is paid.
+
+The API validates `params` only after the whole batch has ended, so what can be known earlier is told earlier:
+at enqueue, and again at accept (another language may have enqueued). Source of the rules: the Message Batches
+guide and the migration notes of API version 2026-10-21.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+LATEST_API_VERSION: Final = "2026-10-21"
+API_VERSIONS: Final = ("2023-06-01", LATEST_API_VERSION)
+
+MAX_BATCH_ITEMS: Final = 100_000
+MAX_BATCH_BYTES: Final = 256_000_000
+
+_NOT_IN_A_BATCH: Final = {
+    "stream": "a batch can't stream: leave `stream` out",
+    "speed": "fast mode is not available in batches: leave `speed` out",
+    "fallbacks": "batches refuse `fallbacks`: leave it out",
+    "store": "batches refuse `store`: leave it out",
+    "previous_thread_event_id": "batches refuse `previous_thread_event_id`: leave it out",
+    "cache_hint": "batches refuse `cache_hint`: leave it out",
+    "context_hint": "batches refuse `context_hint`: leave it out",
+    "betas": "`betas` is no request parameter: pass `betas=[...]` beside `params`",
+    "extra_headers": "`extra_headers` belongs to the SDK's call, not to the request: leave it out",
+    "extra_body": "`extra_body` belongs to the SDK's call: put its fields into `params` itself",
+    "timeout": "`timeout` belongs to the SDK's call, not to the request: leave it out",
+}
+_SAMPLING: Final = ("temperature", "top_p", "top_k")
+
+
+def faults(params: object, *, models: Collection[str] | None, api_version: str) -> list[str]:
+    """Everything that is known to be wrong with a request, one sentence each, saying what to do.
+
+    models: the model names that have a price; None when they aren't known here.
+    """
+    if not isinstance(params, Mapping):
+        return [f"`params` must be a dict as for client.messages.create(**params), not {type(params).__name__}"]
+    found = [why for name, why in _NOT_IN_A_BATCH.items() if params.get(name) not in (None, False)]
+    if api_version == LATEST_API_VERSION:
+        found += [
+            f"API version {api_version} has no `{name}`: leave it out, or set the lane's api_version to 2023-06-01"
+            for name in _SAMPLING
+            if name in params
+        ]
+    return [*found, *_model_faults(params, models), *_max_tokens_faults(params), *_messages_faults(params)]
+
+
+def _model_faults(params: Mapping[str, Any], models: Collection[str] | None) -> list[str]:
+    model = params.get("model")
+    if not isinstance(model, str) or not model:
+        return ["`model` is missing: name one, such as claude-haiku-5-5"]
+    if models is None or model in models:
+        return []
+    near = difflib.get_close_matches(model, models, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(sorted(models))}"
+    return [f"unknown model {model!r}: {hint}"]
+
+
+def _max_tokens_faults(params: Mapping[str, Any]) -> list[str]:
+    if "max_tokens" not in params:
+        return ["`max_tokens` is missing: say how long an answer may get, such as 1024"]
+    limit = params["max_tokens"]
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        return [f"`max_tokens` must be a whole number of at least 1 in a batch, not {limit!r}"]
+    return []
+
+
+def _messages_faults(params: Mapping[str, Any]) -> list[str]:
+    messages = params.get("messages")
+    if not isinstance(messages, (list, tuple)) or not messages:
+        return ["`messages` is missing or empty: it needs at least one user message"]
+    for position, message in enumerate(messages):
+        if not isinstance(message, Mapping) or "role" not in message or "content" not in message:
+            return [f"`messages[{position}]` must be a dict with `role` and `content`"]
+    return []

@@ -1,0 +1,26 @@
+"""Names of tasks and queues: what is said on the wire, never derived from a module's path.
+
+Every task has a queue of its own name, on Redis's default exchange (a topic exchange drops messages silently
+after a flush), so which worker does what is decided by `-Q` alone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+ACCEPT: Final = "overnight.accept"
+ANSWER: Final = "overnight.answer"
+PACK: Final = "overnight.pack"
+SUBMIT: Final = "overnight.submit"
+POLL: Final = "overnight.poll"
+COLLECT: Final = "overnight.collect"
+DELIVER: Final = "overnight.deliver"
+RESCUE: Final = "overnight.rescue"
+
+QUEUES: Final = (ACCEPT, ANSWER, PACK, SUBMIT, POLL, COLLECT, DELIVER, RESCUE)
+
+POLICY_KEY: Final = "overnight:policy"
+"""Where the workers publish lanes, their limits and the known models (a JSON string)."""
+
+REPLY_KEY: Final = "overnight:reply:{}"
+"""The short-lived list on which one question is answered."""

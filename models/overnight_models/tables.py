@@ -1,0 +1,389 @@
+"""The tables. What must never be true is a constraint here, and its name is the rule.
+
+State is narrow, bodies are wide: an item's row is small and is updated as seldom as possible; its request and
+its outcome are rows of their own, written once by COPY and never rewritten. Big tables are range-partitioned
+by the item's id, so that retention drops partitions; keys live apart, because a unique key can't span
+partitions. Big tables have no foreign keys: two of them triple the cost of an insert.
+Times are the database's. Money is whole nano-dollars.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Identity,
+    Index,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+from overnight_models.states import BATCH, DELIVERY, ITEM, SUBMISSION, Life
+
+PARTITION_ITEMS = 5_000_000
+"""Item ids in one partition."""
+
+PARTITIONED = ("item", "request", "outcome", "bill", "delivery")
+"""Tables partitioned by the item's id."""
+
+
+def _known_state(life: Life) -> CheckConstraint:
+    return CheckConstraint(life.check, name=f"{life.noun}_state_is_known")
+
+
+def _id() -> Any:
+    """A bigint given by the database."""
+    return Field(default=None, primary_key=True, sa_type=BigInteger, sa_column_args=(Identity(always=True),))
+
+
+def _by_item() -> Any:
+    """A bigint key given by another table: an item's id, or a submission's."""
+    return Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+
+
+def _big(**more: Any) -> Any:
+    return Field(sa_type=BigInteger, **more)
+
+
+def _text(**more: Any) -> Any:
+    return Field(sa_type=Text, **more)
+
+
+def _now() -> Any:
+    return Field(sa_column_kwargs={"server_default": text("now()")})
+
+
+class Table(SQLModel):
+    """Base of every table: names are the words of models/README.md."""
+
+    __tablename__: ClassVar[Any]
+
+
+class Workspace(Table, table=True):
+    """One API key and what hangs on it."""
+
+    __tablename__ = "workspace"
+    name: str = _text(primary_key=True)
+    api_workspace_id: str | None = _text(default=None)
+    """As the API's response header says; '' if it says nothing. A list from another one proves nothing."""
+    held_at: datetime | None = None
+    held_reason: str | None = _text(default=None)
+    """Money or permission: nothing is sent until this is over."""
+    not_before: datetime | None = None
+    """Rate limited until then."""
+
+
+class Lane(Table, table=True):
+    """A named stream of items. Its policy is configuration; here is what operators did to it."""
+
+    __tablename__ = "lane"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = _text(unique=True)
+    paused_at: datetime | None = None
+    paused_reason: str | None = _text(default=None)
+
+
+class Run(Table, table=True):
+    """A named group of items with one progress and one bill."""
+
+    __tablename__ = "run"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = _text(unique=True)
+    created_at: datetime = _now()
+
+
+class Headers(Table, table=True):
+    """What a batch is sent with; items of different headers can't share a batch."""
+
+    __tablename__ = "headers"
+    __table_args__ = (UniqueConstraint("workspace", "betas", "api_version"),)
+    id: int | None = Field(default=None, primary_key=True)
+    workspace: str = _text()
+    betas: str = _text()
+    """The anthropic-beta header: names sorted and joined by commas; '' for none."""
+    api_version: str = _text()
+
+
+class OutputSchema(Table, table=True):
+    """A JSON schema that answers must fit, stored once by its hash."""
+
+    __tablename__ = "output_schema"
+    id: int | None = Field(default=None, primary_key=True)
+    hash: bytes = Field(unique=True)
+    document: str = _text()
+
+
+class Inbox(Table, table=True):
+    """One accept message: counted before it is parsed, so that one that kills its worker can't kill for ever."""
+
+    __tablename__ = "inbox"
+    message_id: UUID = Field(primary_key=True)
+    tries: int = Field(sa_type=SmallInteger)
+    received_at: datetime = _now()
+    done_at: datetime | None = None
+    verdict: str | None = _text(default=None)
+    """JSON: {"accepted": n, "known": n, "rejected": [{"index", "key", "why"}]}; null while it isn't done."""
+
+
+class ItemKey(Table, table=True):
+    """The caller's name for an item: the same key and content is the same item."""
+
+    __tablename__ = "item_key"
+    lane_id: int = Field(primary_key=True)
+    key_hash: bytes = Field(primary_key=True)
+    item_id: int = _big()
+    content_hash: bytes
+
+
+class Item(Table, table=True):
+    """The narrow row of an item: where it is. Its request and its outcome are elsewhere."""
+
+    __tablename__ = "item"
+    __table_args__ = (
+        _known_state(ITEM),
+        CheckConstraint("(state = 'waiting') <= (batch_id IS NULL)", name="waiting_items_are_in_no_batch"),
+        CheckConstraint("(state = 'batched') <= (batch_id IS NOT NULL)", name="batched_items_are_in_a_batch"),
+        # pack reads the oldest first; a predicate on a state forbids HOT updates, so there is only this one
+        Index(
+            "item_waiting",
+            "lane_id",
+            "headers_id",
+            "waiting_since",
+            "id",
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index("item_in_batch", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
+        Index("item_in_run", "run_id", "id", postgresql_where=text("run_id IS NOT NULL")),
+        {"postgresql_partition_by": "RANGE (id)"},
+    )
+    id: int = _by_item()
+    lane_id: int
+    headers_id: int
+    run_id: int | None = None
+    schema_id: int | None = None
+    state: str = _text()
+    batch_id: int | None = _big(default=None)
+    waiting_since: datetime = _now()
+    size: int
+    """Bytes of its request."""
+    attempts: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    """Outcomes so far that said: try again."""
+    cancel_wanted: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Its owner doesn't want the outcome any more: billed and recorded, not delivered."""
+
+
+class Request(Table, table=True):
+    """What an item asks, and for whom; written once."""
+
+    __tablename__ = "request"
+    __table_args__ = ({"postgresql_partition_by": "RANGE (item_id)"},)
+    item_id: int = _by_item()
+    receipt: UUID
+    """The producer's id for the item."""
+    key: str = _text()
+    tenant: str | None = _text(default=None)
+    trace_id: str | None = _text(default=None)
+    callback: str | None = _text(default=None)
+    """JSON: {"task", "queue", "args", "kwargs", "broker"}."""
+    params: str = _text()
+    """JSON, passed through unparsed."""
+    enqueued_at: datetime = _now()
+
+
+class Batch(Table, table=True):
+    """One Message Batch: ours from the moment it is packed, Anthropic's from the moment it is submitted."""
+
+    __tablename__ = "batch"
+    __table_args__ = (
+        _known_state(BATCH),
+        Index("batch_by_state", "state"),
+    )
+    id: int | None = _id()
+    lane_id: int = Field(foreign_key="lane.id")
+    headers_id: int = Field(foreign_key="headers.id")
+    parent_id: int | None = _big(default=None)
+    """The rejected batch that this one is a part of."""
+    state: str = _text()
+    items: int
+    """Items it was packed with."""
+    size: int = _big()
+    """Bytes of their requests."""
+    packed_at: datetime = _now()
+    changed_at: datetime = _now()
+    """When its state last changed."""
+    not_before: datetime | None = None
+    """Not sent again before then."""
+    releases: int = Field(sa_column_kwargs={"server_default": "0"})
+    """How often a create of it was known to have failed; grows the pause before the next."""
+    reason: str | None = _text(default=None)
+    """Why it is in its state, where that needs saying."""
+
+
+class Submission(Table, table=True):
+    """One attempt to create a batch: a row, with a token, before the API is called."""
+
+    __tablename__ = "submission"
+    __table_args__ = (
+        _known_state(SUBMISSION),
+        # a batch is never being sent twice at once, whoever believes what
+        Index(
+            "one_submission_under_way_per_batch",
+            "batch_id",
+            unique=True,
+            postgresql_where=text("state IN ('claimed', 'sending', 'unclear')"),
+        ),
+        Index("submission_by_batch", "batch_id"),
+        Index("submission_unfinished", "state", postgresql_where=text("state NOT IN ('void', 'done')")),
+        CheckConstraint("(state = 'open') <= (api_id IS NOT NULL)", name="open_submissions_have_an_api_id"),
+        CheckConstraint("(state = 'sending') <= (send_by IS NOT NULL)", name="sending_ends_at_a_time"),
+    )
+    id: int | None = _id()
+    batch_id: int = _big(foreign_key="batch.id")
+    token: str = _text(unique=True)
+    """Random, the start of every custom_id: proof that a batch at the API is ours."""
+    state: str = _text()
+    items: int | None = None
+    """Requests in the body, frozen before the first byte is sent."""
+    claimed_at: datetime = _now()
+    lease_until: datetime | None = None
+    """While claimed: the submitter is taken for dead after this. While ended: the collector is."""
+    send_by: datetime | None = None
+    """No byte of it is written after this, by the database's clock."""
+    quiet_after: datetime | None = None
+    """Only a list that started after this may say that it was never created."""
+    api_workspace_id: str | None = _text(default=None)
+    """The workspace it was sent to, as the API names it."""
+    api_id: str | None = _text(default=None, unique=True)
+    api_created_at: datetime | None = None
+    api_expires_at: datetime | None = None
+    ended_at: datetime | None = None
+    """When the API says that it ended; its results can be read from then on."""
+    counts: str | None = _text(default=None)
+    """JSON: the API's request_counts when it ended."""
+    reads: int = Field(sa_column_kwargs={"server_default": "0"})
+    """How often its results were begun to be read."""
+    next_read_at: datetime | None = None
+    error: str | None = _text(default=None)
+
+
+class Sighting(Table, table=True):
+    """A batch that the API lists and the ledger doesn't know: a stranger's, or one of ours that got lost."""
+
+    __tablename__ = "sighting"
+    api_id: str = _text(primary_key=True)
+    workspace: str = _text()
+    items: int
+    api_created_at: datetime
+    ended_at: datetime | None = None
+    seen_at: datetime = _now()
+    ours: bool | None = None
+    """Null until a token proves it either way, which takes until it has ended."""
+
+
+class Outcome(Table, table=True):
+    """What came back for an item; written once."""
+
+    __tablename__ = "outcome"
+    __table_args__ = (
+        CheckConstraint("ok = (problem IS NULL)", name="an_outcome_is_ok_or_has_a_problem"),
+        {"postgresql_partition_by": "RANGE (item_id)"},
+    )
+    item_id: int = _by_item()
+    ok: bool
+    problem: str | None = _text(default=None)
+    detail: str | None = _text(default=None)
+    retryable: bool
+    message: str | None = _text(default=None)
+    """JSON: the API's Message, untouched."""
+    model: str | None = _text(default=None)
+    cost_nano: int = _big()
+    realtime_nano: int = _big()
+    attempts: int = Field(sa_type=SmallInteger)
+    via: str = _text()
+    api_batch_id: str | None = _text(default=None)
+    finished_at: datetime = _now()
+
+
+class Bill(Table, table=True):
+    """One answer that was billed, whether it was kept or not; priced from its own usage."""
+
+    __tablename__ = "bill"
+    __table_args__ = (
+        CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="nothing_costs_less_than_nothing"),
+        {"postgresql_partition_by": "RANGE (item_id)"},
+    )
+    item_id: int = _by_item()
+    submission_id: int = _by_item()
+    kept: bool
+    """False when the item already had its outcome: paid twice, and shown so."""
+    model: str = _text()
+    input_tokens: int
+    output_tokens: int
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+    cache_read_tokens: int
+    cost_nano: int = _big()
+    realtime_nano: int = _big()
+    billed_at: datetime = _now()
+
+
+class Spending(Table, table=True):
+    """The bill's rows added up as they are written, so that pages needn't read millions of them."""
+
+    __tablename__ = "spending"
+    id: int | None = _id()
+    submission_id: int = _big(foreign_key="submission.id", index=True)
+    lane_id: int
+    answers: int
+    paid_twice: int
+    cost_nano: int = _big()
+    realtime_nano: int = _big()
+    at: datetime = _now()
+
+
+class Delivery(Table, table=True):
+    """Handing one outcome to one callback, until it is taken or given up."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        _known_state(DELIVERY),
+        Index("delivery_due", "due_at", postgresql_where=text("state IN ('due', 'sending')")),
+        Index("delivery_dead", "item_id", postgresql_where=text("state = 'dead'")),
+        {"postgresql_partition_by": "RANGE (item_id)"},
+    )
+    item_id: int = _by_item()
+    lane_id: int
+    state: str = _text()
+    broker: str = _text()
+    """The broker's name in the configuration; '' is Overnight's own Redis."""
+    queue: str = _text()
+    due_at: datetime = _now()
+    """While due: not before then. While sending: the deliverer is taken for dead after this."""
+    tries: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    generation: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    """How often an operator had it sent again."""
+    error: str | None = _text(default=None)
+
+
+class Tally(Table, table=True):
+    """Items and deliveries by state, as changes to be added up; kept by triggers, so that it can't drift.
+
+    Counting millions of rows for every status page would be the slowest query of all.
+    """
+
+    __tablename__ = "tally"
+    id: int | None = _id()
+    noun: str = _text()
+    lane_id: int
+    run_id: int | None = None
+    headers_id: int | None = None
+    state: str = _text()
+    n: int = _big()
+    bytes: int = _big()

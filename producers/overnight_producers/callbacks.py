@@ -1,0 +1,89 @@
+"""Callbacks: where outcomes go, and how a product's Celery task takes one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from celery.canvas import Signature
+
+from overnight_models.message import CallbackLine
+from overnight_models.outcome import Outcome
+
+R = TypeVar("R")
+
+
+def task(
+    name: str,
+    *,
+    queue: str,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    broker: str | None = None,
+) -> CallbackLine:
+    """A callback by name, for a product whose code isn't here.
+
+    name: the Celery task's name; it gets the outcome as its first argument, then `args` and `kwargs`.
+    queue: the queue its workers listen on.
+    broker: a `[brokers.NAME]` of Overnight's configuration; default: Overnight's own Redis. Never a URL.
+    """
+    line: CallbackLine = {"task": name, "queue": queue}
+    if args:
+        line["args"] = list(args)
+    if kwargs:
+        line["kwargs"] = dict(kwargs)
+    if broker:
+        line["broker"] = broker
+    return line
+
+
+def callback(function: Callable[..., R]) -> Callable[..., R]:
+    """Let a Celery task take its outcome as an `Outcome`: put it under `@app.task(...)`.
+
+    The message may come more than once, always with the same `outcome.delivery_id`.
+    """
+
+    @functools.wraps(function)
+    def take(*args: Any, **kwargs: Any) -> R:
+        # a bound task has itself before the outcome
+        at = next((i for i, arg in enumerate(args) if isinstance(arg, Mapping) and "delivery_id" in arg), None)
+        if at is None:
+            return function(*args, **kwargs)
+        return function(*args[:at], Outcome.read(args[at]), *args[at + 1 :], **kwargs)
+
+    return take
+
+
+def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str) -> CallbackLine:
+    """A callback as it travels. A signature doesn't carry its queue, so that is looked up here.
+
+    Raises ValueError, saying what to do, when the signature can't be delivered.
+    """
+    if not isinstance(given, Signature):
+        return given
+    if given.get("subtask_type") or given.get("immutable"):
+        raise ValueError("a callback is one plain signature, such as `save.s(sku='A1')`: no canvas, no `.si()`")
+    name = str(given.task)
+    app = given.app
+    their_broker = str(app.conf.broker_url or app.conf.broker_write_url or "")
+    if _place(their_broker) != _place(redis_url):
+        raise ValueError(
+            f"{name!r} belongs to an app on another broker than Overnight's Redis: name the broker in Overnight's"
+            f" configuration and use task({name!r}, queue=..., broker='its name')"
+        )
+    options = {**dict(getattr(given.type, "options", None) or {}), **dict(given.options)}
+    declared = getattr(given.type, "queue", None)
+    if declared and "queue" not in options:
+        options["queue"] = declared
+    queue = options.get("queue") or app.amqp.router.route(options, name, given.args, given.kwargs).get("queue")
+    name_of_queue = getattr(queue, "name", queue) or app.conf.task_default_queue
+    return task(name, queue=str(name_of_queue), args=tuple(given.args or ()), kwargs=given.kwargs)
+
+
+def _place(url: str) -> tuple[str | None, int, str]:
+    """Which Redis a URL means: host, port and database."""
+    parts = urlsplit(url)
+    host = {"localhost": "127.0.0.1"}.get(parts.hostname or "", parts.hostname)
+    return host, parts.port or 6379, parts.path.strip("/") or "0"

@@ -1,0 +1,69 @@
+"""An item, as a product writes it, and as it travels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from celery.canvas import Signature
+from pydantic import BaseModel
+
+from overnight_models.errors import BadItem
+from overnight_models.message import CallbackLine, ItemLine, write_line
+from overnight_producers.callbacks import callback_line
+from overnight_producers.structured import for_the_api, json_schema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One Messages API request, and where its outcome goes."""
+
+    params: Mapping[str, Any]
+    """Exactly what `client.messages.create(**params)` takes."""
+    key: str | None = None
+    """Your name for it, unique in the lane; None: one is made up."""
+    tenant: str | None = None
+    """On whose behalf: for fairness, budgets and bills."""
+    betas: Sequence[str] = ()
+    """Names for the anthropic-beta header."""
+    output: type[BaseModel] | Mapping[str, Any] | None = None
+    """A pydantic model or JSON schema that the answer must be of."""
+    callback: Signature[Any] | CallbackLine | None = None
+    """A Celery signature, or `task(...)`; None: the outcome is read later by its key."""
+    trace_id: str | None = None
+    """Passed through to the outcome."""
+
+
+def line_of(item: Item, *, redis_url: str) -> tuple[ItemLine, bytes]:
+    """An item as it travels, and its bytes. Raises BadItem when it can't."""
+    key = item.key if item.key is not None else str(uuid4())
+    if not isinstance(item.params, Mapping):
+        raise BadItem([f"`params` must be a dict, not {type(item.params).__name__}"], key=item.key)
+    line: ItemLine = {"id": str(uuid4()), "key": key, "params": dict(item.params)}
+    faults = []
+    if item.betas:
+        line["betas"] = list(item.betas)
+    if item.tenant is not None:
+        line["tenant"] = item.tenant
+    if item.trace_id is not None:
+        line["trace_id"] = item.trace_id
+    try:
+        if item.output is not None:
+            schema = json_schema(item.output)
+            line["output"] = schema
+            line["params"] = _asking_for(schema, line["params"])
+        if item.callback is not None:
+            line["callback"] = callback_line(item.callback, redis_url=redis_url)
+        return line, write_line(line)
+    except (TypeError, ValueError) as error:
+        faults.append(str(error))
+    raise BadItem(faults, key=item.key)
+
+
+def _asking_for(schema: Mapping[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    config = dict(params.get("output_config") or {})
+    if "format" in config:
+        raise ValueError("`output` and `params['output_config']['format']` both name a schema: keep one")
+    return params | {"output_config": config | {"format": {"type": "json_schema", "schema": for_the_api(schema)}}}

@@ -1,0 +1,363 @@
+"""`Overnight`: what a product calls."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
+from uuid import uuid4
+
+from celery.canvas import Signature
+from pydantic import BaseModel
+
+from overnight_models import message, routes
+from overnight_models.errors import BadItem, NotConfirmed, NotFinished, Rejected, UnknownItem, Unreachable
+from overnight_models.item_check import item_faults, lane_faults
+from overnight_models.message import CallbackLine, ItemLine
+from overnight_models.outcome import Outcome
+from overnight_models.states import ITEM
+from overnight_producers.item import Item, line_of
+from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
+from overnight_producers.settings import ProducerSettings
+from overnight_producers.wire import Wire
+
+_ASKED_AT_ONCE: Final = 100
+_WINDOW: Final = 16
+"""Messages that `enqueue_confirmed` keeps in memory until they are confirmed."""
+_SILENCE_S: Final = 5.0
+"""After so long without a word of a message it is sent again."""
+
+
+class Overnight:
+    """Hand over requests, and ask about them.
+
+    Connects on first use; safe to share between threads, and after a fork.
+
+    redis_url: Overnight's Redis; default: OVERNIGHT_REDIS_URL, else the one that `overnight up` runs.
+    """
+
+    def __init__(self, redis_url: str | None = None) -> None:
+        self._given_url = redis_url
+        self._wires: dict[int, Wire] = {}
+
+    @property
+    def _wire(self) -> Wire:
+        wire = self._wires.get(os.getpid())
+        if wire is None:
+            wire = self._wires[os.getpid()] = Wire(self._given_url or ProducerSettings().url())
+        return wire
+
+    def enqueue(
+        self,
+        params: Mapping[str, Any],
+        *,
+        lane: str = "default",
+        key: str | None = None,
+        tenant: str | None = None,
+        run: str | None = None,
+        betas: Sequence[str] = (),
+        output: type[BaseModel] | Mapping[str, Any] | None = None,
+        callback: Signature[Any] | CallbackLine | None = None,
+        trace_id: str | None = None,
+    ) -> Receipt:
+        """Hand over one request; returns when Redis has it, which is before Postgres has it: see `confirm`.
+
+        params: exactly what `client.messages.create(**params)` takes.
+        key: your name for it, unique in the lane. The same key and content again is the same item, paid once.
+        output: a pydantic model or JSON schema; the answer is asked for in that form and validated when it is back.
+        callback: a Celery signature, or `task(...)`; it gets the `Outcome` first. None: read it with `outcome`.
+
+        Raises BadItem when it is known to be wrong, Unreachable within two seconds when Redis doesn't answer; then
+        enqueue the same again, with the same key.
+        """
+        item = Item(
+            params=params, key=key, tenant=tenant, betas=betas, output=output, callback=callback, trace_id=trace_id
+        )
+        line, written = self._checked(item, lane, index=None)
+        message_id = str(uuid4())
+        self._send(message_id, lane, run, [written])
+        return Receipt(item_id=line["id"], key=line["key"], lane=lane, message_id=message_id)
+
+    def enqueue_many(
+        self,
+        items: Iterable[Item],
+        *,
+        lane: str = "default",
+        run: str | None = None,
+        bad: Literal["collect", "raise"] = "collect",
+    ) -> Sent:
+        """Hand over many requests, 500 to a message. Memory stays flat, whatever the iterable yields.
+
+        run: a name for all of them, with one progress and one bill.
+        bad: "collect" passes over bad items and lists them in the returned `Sent.bad`; "raise" stops at the first.
+
+        Raises BadItem (with "raise") or Unreachable; both have a `sent` that says what is in already. Items with keys
+        can simply be enqueued again.
+        """
+        sent = Sent(lane=lane, run=run)
+        try:
+            for group in self._groups(items, sent, bad):
+                message_id = str(uuid4())
+                self._send(message_id, lane, run, [line for _, line in group])
+                _note(sent, message_id, [index for index, _ in group])
+        except (BadItem, Unreachable) as error:
+            error.sent = sent
+            raise
+        return sent
+
+    def enqueue_confirmed(
+        self,
+        items: Iterable[Item],
+        *,
+        lane: str = "default",
+        run: str | None = None,
+        timeout: float = 60.0,
+        progress: Callable[[Confirmation], None] | None = None,
+    ) -> Confirmation:
+        """Hand over many requests and see them into Postgres: what isn't confirmed in time is sent again.
+
+        Keeps a window of a few messages in memory, so it is flat too, and never runs far ahead of the workers.
+
+        timeout: seconds without any confirmation (or any Redis) after which it gives up.
+        progress: called with the sum so far after each confirmation.
+
+        Raises NotConfirmed; what is in stays in, and enqueuing the same again is free.
+        """
+        sent = Sent(lane=lane, run=run)
+        window = _Window(self, sent, timeout, progress)
+        for group in self._groups(items, sent, "collect"):
+            message_id = str(uuid4())
+            _note(sent, message_id, [index for index, _ in group])
+            window.add(message_id, [line for _, line in group])
+        total = window.finish()
+        bad = tuple(Rejection(one.key, one.index or 0, "; ".join(one.faults)) for one in sent.bad)
+        return total + Confirmation(rejected=bad)
+
+    def confirm(self, what: Receipt | Sent, *, timeout: float = 5.0) -> Confirmation:
+        """Wait until the items are in Postgres: from then on they can't be lost.
+
+        timeout: seconds.
+
+        Raises NotConfirmed when no word of some of them came (send them again, it's free), and Rejected when a
+        receipt's item was turned down. For many, look at `rejected`.
+        """
+        waiting = set(what.messages) if isinstance(what, Sent) else {what.message_id}
+        stop_at = time.monotonic() + timeout
+        total = Confirmation()
+        pause_s = 0.01
+        silence = "they haven't arrived"
+        while waiting:
+            try:
+                verdicts = self._verdicts(waiting, timeout_s=max(stop_at - time.monotonic(), 0.05))
+            except TimeoutError as error:
+                verdicts, silence = {}, str(error)
+            for message_id, verdict in verdicts.items():
+                waiting.discard(message_id)
+                total += _read_verdict(verdict, what, message_id)
+            if waiting and time.monotonic() + pause_s > stop_at:
+                raise NotConfirmed(
+                    f"{len(waiting)} messages to lane {what.lane!r} aren't confirmed after {timeout:g} s: {silence}."
+                    " Send them again, it's free; if it stays so, is `overnight up` (or an accept worker) running?"
+                )
+            if waiting:
+                time.sleep(pause_s)  # the workers are asked again; there is nothing here to wait on
+                pause_s = min(pause_s * 1.5, 0.5)
+        if isinstance(what, Receipt) and total.rejected:
+            raise Rejected(f"item {what.key!r}: {total.rejected[0].why}")
+        return total
+
+    def outcome(
+        self, receipt: Receipt | None = None, *, key: str | None = None, lane: str = "default"
+    ) -> Outcome | None:
+        """What came back for an item; None when it isn't final yet.
+
+        Raises UnknownItem when there is no such item, NotConfirmed when no worker answers.
+        """
+        lane, key = (receipt.lane, receipt.key) if receipt is not None else (lane, key or "")
+        found = self._ask("outcome", {"lane": lane, "key": key})
+        if found is None:
+            raise UnknownItem(f"lane {lane!r} has no item {key!r}")
+        return None if found["outcome"] is None else Outcome.read(found["outcome"])
+
+    def wait(self, receipt: Receipt, *, timeout: float = 60.0) -> Outcome:
+        """Wait for an item's outcome. For tests and scripts: a batch takes minutes to hours.
+
+        Raises NotFinished when `timeout` seconds weren't enough.
+        """
+        stop_at = time.monotonic() + timeout
+        pause_s = 0.02
+        while True:
+            try:
+                found = self.outcome(receipt)
+            except UnknownItem:
+                found = None  # not accepted yet
+            if found is not None:
+                return found
+            if time.monotonic() + pause_s > stop_at:
+                raise NotFinished(
+                    f"item {receipt.key!r} has no outcome after {timeout:g} s: wait longer, or read it later"
+                )
+            time.sleep(pause_s)  # the workers are asked again; there is nothing here to wait on
+            pause_s = min(pause_s * 1.5, 1.0)
+
+    def cancel(
+        self, receipt: Receipt | None = None, *, key: str | None = None, lane: str = "default"
+    ) -> Literal["canceled", "too_late", "unknown"]:
+        """Take an item back.
+
+        "canceled": never sent, never billed. "too_late": it may have been sent, so it is billed and recorded, and not
+        delivered. "unknown": there is no such item (or it isn't accepted yet).
+        """
+        lane, key = (receipt.lane, receipt.key) if receipt is not None else (lane, key or "")
+        answer: Literal["canceled", "too_late", "unknown"] = self._ask("cancel", {"lane": lane, "key": key})
+        return answer
+
+    def run(self, name: str) -> dict[str, int]:
+        """A run's items by state; `succeeded`, `failed` and `canceled` are final. Empty when nothing of it arrived."""
+        found: dict[str, int] | None = self._ask("run", {"run": name})
+        return found or {}
+
+    def unfinished(self, run: str) -> int:
+        """How many items of a run aren't final yet."""
+        return sum(n for state, n in self.run(run).items() if state not in ITEM.final)
+
+    def close(self) -> None:
+        """Close this process's connections; the next call opens them again."""
+        wire = self._wires.pop(os.getpid(), None)
+        if wire is not None:
+            wire.close()
+
+    def _ask(self, question: str, about: dict[str, Any]) -> Any:
+        try:
+            return self._wire.ask(question, about, timeout_s=10.0)
+        except TimeoutError as error:
+            raise NotConfirmed(f"{error}: is `overnight up` (or an answer worker) running?") from error
+
+    def _checked(self, item: Item, lane: str, *, index: int | None) -> tuple[ItemLine, bytes]:
+        try:
+            line, written = line_of(item, redis_url=self._wire.url)
+        except BadItem as error:
+            raise BadItem(error.faults, key=error.key, index=index) from error.__cause__
+        policy = self._wire.policy()
+        if policy is not None:
+            faults = item_faults(line, lane=lane, size=len(written), policy=policy)
+            if faults:
+                raise BadItem(faults, key=item.key, index=index)
+        return line, written
+
+    def _groups(
+        self, items: Iterable[Item], sent: Sent, bad: Literal["collect", "raise"]
+    ) -> Iterator[list[tuple[int, bytes]]]:
+        policy = self._wire.policy()
+        if policy is not None and lane_faults(sent.lane, policy):
+            raise BadItem(lane_faults(sent.lane, policy))
+
+        def lines() -> Iterator[tuple[int, bytes]]:
+            for index, item in enumerate(items):
+                try:
+                    yield index, self._checked(item, sent.lane, index=index)[1]
+                except BadItem as error:
+                    if bad == "raise":
+                        raise
+                    sent.bad.append(error)
+
+        return message.fill(lines())
+
+    def _verdicts(self, message_ids: Iterable[str], *, timeout_s: float) -> dict[str, dict[str, Any]]:
+        """The verdicts that there are; messages without one are absent."""
+        asked = list(message_ids)[:_ASKED_AT_ONCE]
+        answer = self._wire.ask("confirm", {"message_ids": asked}, timeout_s=timeout_s)
+        return {message_id: verdict for message_id, verdict in answer.items() if verdict is not None}
+
+    def _send(self, message_id: str, lane: str, run: str | None, lines: Sequence[bytes]) -> None:
+        self._wire.send(
+            routes.ACCEPT,
+            {
+                "v": message.VERSION,
+                "message_id": message_id,
+                "lane": lane,
+                "run": run,
+                "items": b"\n".join(lines).decode(),
+            },
+            shown=f"{lane}: {len(lines)} items, message {message_id[:8]}",
+        )
+
+
+class _Window:
+    """Messages that were sent and aren't confirmed: kept, asked after, and sent again when there is silence."""
+
+    def __init__(
+        self, overnight: Overnight, sent: Sent, timeout_s: float, progress: Callable[[Confirmation], None] | None
+    ) -> None:
+        self._overnight = overnight
+        self._sent = sent
+        self._timeout_s = timeout_s
+        self._progress = progress
+        self._kept: dict[str, list[bytes]] = {}
+        self._sent_at: dict[str, float] = {}
+        self._total = Confirmation()
+        self._heard_at = time.monotonic()
+
+    def add(self, message_id: str, lines: list[bytes]) -> None:
+        """Send one more message, when there is room for it."""
+        self._drain(_WINDOW - 1)
+        self._kept[message_id] = lines
+        self._send(message_id)
+
+    def finish(self) -> Confirmation:
+        """Wait for the rest."""
+        self._drain(0)
+        return self._total
+
+    def _drain(self, room: int) -> None:
+        pause_s = 0.005
+        while len(self._kept) > room:
+            silence = "they haven't arrived"
+            try:
+                verdicts = self._overnight._verdicts(self._kept, timeout_s=2.0)
+            except (TimeoutError, Unreachable) as error:
+                verdicts, silence = {}, str(error)
+            for message_id, verdict in verdicts.items():
+                del self._kept[message_id]
+                self._total += _read_verdict(verdict, self._sent, message_id)
+            now = time.monotonic()
+            if verdicts:
+                self._heard_at, pause_s = now, 0.005
+                if self._progress is not None:
+                    self._progress(self._total)
+                continue
+            if now - self._heard_at > self._timeout_s:
+                raise NotConfirmed(
+                    f"{len(self._kept)} messages to lane {self._sent.lane!r} aren't confirmed: {silence}."
+                    f" {self._total.accepted + self._total.known} items are in; send the same again, it's free"
+                )
+            for message_id, sent_at in self._sent_at.items():
+                if message_id in self._kept and now - sent_at > _SILENCE_S:
+                    self._send(message_id)
+            time.sleep(pause_s)  # the workers are asked again; there is nothing here to wait on
+            pause_s = min(pause_s * 1.5, 0.2)
+
+    def _send(self, message_id: str) -> None:
+        self._sent_at[message_id] = time.monotonic()
+        try:
+            self._overnight._send(message_id, self._sent.lane, self._sent.run, self._kept[message_id])
+        except Unreachable:
+            return  # it is kept, and sent again
+
+
+def _note(sent: Sent, message_id: str, indexes: list[int]) -> None:
+    sent.messages[message_id] = indexes[0]
+    if indexes[-1] - indexes[0] + 1 != len(indexes):
+        sent.positions[message_id] = indexes
+    sent.items += len(indexes)
+
+
+def _read_verdict(verdict: Mapping[str, Any], what: Receipt | Sent, message_id: str) -> Confirmation:
+    first = what.messages[message_id] if isinstance(what, Sent) else 0
+    positions = what.positions.get(message_id) if isinstance(what, Sent) else None
+    rejected = tuple(
+        Rejection(fault["key"], positions[fault["index"]] if positions else first + fault["index"], fault["why"])
+        for fault in verdict["rejected"]
+    )
+    return Confirmation(verdict["accepted"], verdict["known"], rejected)

@@ -1,0 +1,30 @@
+"""The producer's settings: where Overnight's Redis is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from overnight_models.embedded_urls import default_data_dir, read_urls
+from overnight_models.errors import BadSettings
+
+
+class ProducerSettings(BaseSettings):
+    """What a product service is told."""
+
+    model_config = SettingsConfigDict(env_prefix="OVERNIGHT_", frozen=True, extra="ignore")
+
+    redis_url: str = ""
+    """Overnight's Redis; default: the embedded one of the data directory."""
+    data_dir: Path = Field(default_factory=default_data_dir)
+
+    def url(self) -> str:
+        """Where Redis is. Raises BadSettings when that isn't known."""
+        url = self.redis_url or read_urls(self.data_dir.expanduser()).get("redis_url", "")
+        if not url:
+            raise BadSettings(
+                [f"where is Overnight's Redis? Set OVERNIGHT_REDIS_URL, or start `overnight up` (no {self.data_dir})"]
+            )
+        return url

@@ -1,0 +1,141 @@
+"""The wire to the workers: Celery messages into Overnight's Redis, answers out of it, and never a hang.
+
+The messages are Celery's protocol 2 in kombu's Redis envelope, written here and pushed with redis-py, because its
+timeouts hold whatever Redis does: kombu's publish has waited for ever on a Redis that is frozen.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import sys
+import time
+from typing import Any, Final
+from uuid import uuid4
+
+import orjson
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from overnight_models import routes
+from overnight_models.errors import Unreachable
+from overnight_models.policy import Policy
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_TIMEOUT_S: Final = 1.5
+"""For connecting and for each command, so that a dead Redis is known within two seconds."""
+_COMPRESS_ABOVE_BYTES: Final = 2000
+_POLICY_KEPT_S: Final = 30.0
+_ORIGIN: Final = f"{os.getpid()}@{socket.gethostname()}"
+
+
+class Wire:
+    """A connection to Overnight's Redis; safe in threads, and after a fork."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
+        )
+        self._policy: tuple[float, Policy | None] | None = None
+
+    def send(self, task: str, arguments: dict[str, Any], *, shown: str) -> None:
+        """Put one task's message into its queue. Raises Unreachable; then it may have got through all the same.
+
+        shown: what Flower shows as its arguments; never a request's body.
+        """
+        message = envelope(task, arguments, shown=shown)
+        try:
+            self._redis.lpush(task, message)
+        except redis.RedisError as error:
+            raise self._unreachable(error) from error
+
+    def ask(self, question: str, about: dict[str, Any], *, timeout_s: float) -> Any:
+        """Ask the workers. Raises Unreachable, or TimeoutError when none answers in time."""
+        reply_to = str(uuid4())
+        self.send(routes.ANSWER, {"question": question, "reply_to": reply_to, "about": about}, shown=question)
+        stop_at = time.monotonic() + timeout_s
+        key = routes.REPLY_KEY.format(reply_to)
+        while (left_s := stop_at - time.monotonic()) > 0:
+            try:
+                popped = self._redis.blpop([key], timeout=min(left_s, 1.0))
+            except redis.RedisError as error:
+                raise self._unreachable(error) from error
+            if popped is not None:
+                reply = orjson.loads(popped[1])
+                if "error" in reply:
+                    raise TimeoutError(reply["error"])
+                return reply["answer"]
+        raise TimeoutError(f"no worker answered within {timeout_s:g} s")
+
+    def policy(self) -> Policy | None:
+        """What the workers published, at most half a minute ago; None when nothing is published (yet)."""
+        kept = self._policy
+        if kept is not None and time.monotonic() - kept[0] < _POLICY_KEPT_S:
+            return kept[1]
+        try:
+            published = self._redis.get(routes.POLICY_KEY)
+        except redis.RedisError as error:
+            raise self._unreachable(error) from error
+        policy = Policy.load(published) if isinstance(published, bytes) else None
+        self._policy = (time.monotonic() if policy else 0.0, policy)
+        return policy
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        where = self._redis.connection_pool.connection_kwargs
+        return Unreachable(
+            f"Overnight's Redis at {where.get('host')}:{where.get('port')} can't be reached"
+            f" ({type(error).__name__}: {error}). Nothing is lost: enqueue the same again"
+        )
+
+
+def envelope(task: str, arguments: dict[str, Any], *, shown: str) -> bytes:
+    """A task's message as kombu's Redis transport reads it."""
+    task_id = str(uuid4())
+    body = orjson.dumps([[], arguments, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
+    headers: dict[str, Any] = {
+        "lang": "py",
+        "task": task,
+        "id": task_id,
+        "root_id": task_id,
+        "parent_id": None,
+        "group": None,
+        "retries": 0,
+        "eta": None,
+        "expires": None,
+        "timelimit": [None, None],
+        "argsrepr": f"({shown})",
+        "kwargsrepr": "{}",
+        "origin": _ORIGIN,
+        "ignore_result": True,
+    }
+    if len(body) > _COMPRESS_ABOVE_BYTES:
+        body = zstd.compress(body, 3)
+        headers["compression"] = "application/zstd"
+    return orjson.dumps(
+        {
+            "body": base64.b64encode(body).decode(),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": headers,
+            "properties": {
+                "correlation_id": task_id,
+                "reply_to": "",
+                "delivery_mode": 2,
+                "delivery_info": {"exchange": "", "routing_key": task},
+                "priority": 0,
+                "body_encoding": "base64",
+                "delivery_tag": str(uuid4()),
+            },
+        }
+    )

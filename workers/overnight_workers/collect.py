@@ -1,0 +1,193 @@
+"""Collect: an ended batch's results are streamed into the ledger, chunk by chunk, and proven to be complete.
+
+A chunk is one transaction: outcome, bill, next state and delivery. Whatever breaks, the results are read again from
+the start; what is recorded is passed over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import jsonschema_rs
+import orjson
+
+from overnight_models import routes
+from overnight_models.errors import TransientError
+from overnight_models.ledger import collect as ledger
+from overnight_models.ledger import outcomes, workspaces
+from overnight_models.ledger.collect import Reading
+from overnight_models.ledger.outcomes import Arrival, Fate, Recorded, Source
+from overnight_models.outcome import Problem
+from overnight_workers import api, doorbell, logs, process, protocol
+from overnight_workers.app import app
+from overnight_workers.results import Check, read_result
+from overnight_workers.settings import settings
+
+_CHUNK_LINES: Final = 5000
+_CHUNK_BYTES: Final = 8_000_000
+_READS_BEFORE_GIVING_UP: Final = 10
+"""Whole reads that miss the same lines before their items are given up, visibly."""
+
+log = logs.get(__name__)
+
+
+class NotOurs(Exception):
+    """The results bear another token than the submission's: nothing of them is believed."""
+
+
+@app.task(name=routes.COLLECT)
+def collect() -> str:
+    """Collect what has ended, one batch after the other, for a while; the rest is rung for again."""
+    doorbell.heard(routes.COLLECT)
+    stop_at = time.monotonic() + 240
+    batches, total = 0, Recorded()
+    while time.monotonic() < stop_at:
+        with process.database().transaction() as connection:
+            reading = ledger.claim(connection, lease_s=settings().timing.lease)
+        if reading is None:
+            break
+        # while this one is read, another worker may begin the next
+        doorbell.ring(routes.COLLECT)
+        total += _collect(reading)
+        batches += 1
+    else:
+        doorbell.ring(routes.COLLECT)
+    return f"{batches} batches: {total.succeeded} succeeded, {total.failed} failed, {total.retried} to be tried again"
+
+
+@dataclass
+class _Progress:
+    """What one read of a batch's results has shown so far."""
+
+    seen: set[int] = field(default_factory=set)
+    recorded: Recorded = field(default_factory=Recorded)
+    strange: int = 0
+    """Lines that aren't of this submission."""
+
+
+def _collect(reading: Reading) -> Recorded:
+    bound = log.bind(batch_id=reading.batch_id, submission_id=reading.submission_id, api_id=reading.api_id)
+    progress = _Progress()
+    try:
+        with api.results(reading.workspace, reading.api_id) as lines:
+            for chunk in _chunks(lines):
+                _record(reading, chunk, progress)
+        wrong = None
+    except (TransientError, NotOurs, orjson.JSONDecodeError) as error:
+        wrong = f"{type(error).__name__}: {error}"
+    missing = reading.items - len(progress.seen)
+    if wrong is None and missing and reading.reads >= _READS_BEFORE_GIVING_UP:
+        _give_up_missing(reading, progress)
+        missing = 0
+    if wrong is None and missing:
+        wrong = f"{missing} of {reading.items} results are missing"
+    with process.database().transaction() as connection:
+        if wrong is None:
+            ledger.finish(connection, reading.submission_id)
+        else:
+            ledger.put_back(connection, reading.submission_id, wrong, pause_s=min(2.0**reading.reads, 300.0))
+    if wrong is None:
+        bound.info("collected", **dict(zip(Recorded.__dataclass_fields__, progress.recorded.counts(), strict=True)))
+    else:
+        bound.warning("results not complete, to be read again", why=wrong, seen=len(progress.seen))
+    if progress.recorded.due:
+        doorbell.ring(routes.DELIVER)
+    if progress.recorded.retried:
+        doorbell.ring(routes.PACK)
+    return progress.recorded
+
+
+def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
+    chunk: list[bytes] = []
+    size = 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line)
+        if len(chunk) >= _CHUNK_LINES or size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
+    results = _own_results(reading, chunk, progress)
+    arrivals = _read(reading, results)
+    lane = settings().lanes.get(reading.lane)
+    source = Source(reading.submission_id, reading.batch_id, reading.api_id, reading.only_live)
+    with process.database().transaction() as connection:
+        recorded = outcomes.record(connection, source, arrivals, max_attempts=lane.max_attempts if lane else 1)
+        ledger.extend(connection, reading.submission_id, lease_s=settings().timing.lease)
+        stopped_by = next((one.detail for one in arrivals if one.fate == Fate.WAIT_OWN), None)
+        if stopped_by is not None:
+            workspaces.hold(connection, reading.workspace, stopped_by)
+    if recorded.due:
+        # deliveries start while the rest is still being read
+        doorbell.ring(routes.DELIVER)
+    if recorded.paid_twice:
+        log.error("paid twice", submission_id=reading.submission_id, items=recorded.paid_twice)
+    progress.recorded += recorded
+
+
+def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> dict[int, Mapping[str, Any]]:
+    """The results of a chunk by item: each item once, and only what bears this submission's token."""
+    results: dict[int, Mapping[str, Any]] = {}
+    for line in chunk:
+        document = orjson.loads(line)
+        read = protocol.read_custom_id(str(document.get("custom_id", "")))
+        if read is None or read[0] != reading.token:
+            progress.strange += 1
+            if not progress.seen and not results:
+                raise NotOurs(f"{reading.api_id} has answers of somebody else")
+            log.error("a line that isn't ours", api_id=reading.api_id, custom_id=document.get("custom_id"))
+            continue
+        item_id = read[1]
+        if item_id not in progress.seen:
+            progress.seen.add(item_id)
+            results[item_id] = document.get("result") or {}
+    return results
+
+
+def _read(reading: Reading, results: Mapping[int, Mapping[str, Any]]) -> list[Arrival]:
+    with process.database().transaction() as connection:
+        schemas = ledger.output_schemas(connection, list(results))
+    prices = process.prices()
+    return [
+        read_result(item_id, result, prices, _check(schemas[item_id]) if item_id in schemas else None)
+        for item_id, result in results.items()
+    ]
+
+
+@cache
+def _check(schema_id: int) -> Check:
+    """What says whether a text fits a schema."""
+    with process.database().transaction() as connection:
+        document = ledger.output_schema(connection, schema_id)
+    validator = jsonschema_rs.validator_for(orjson.loads(document))
+
+    def check(text: str) -> str | None:
+        try:
+            answer = orjson.loads(text)
+        except ValueError as error:
+            return f"the answer isn't JSON: {error}"
+        wrong = next(iter(validator.iter_errors(answer)), None)
+        return None if wrong is None else f"at {'/'.join(map(str, wrong.instance_path)) or 'the top'}: {wrong.message}"
+
+    return check
+
+
+def _give_up_missing(reading: Reading, progress: _Progress) -> None:
+    """Lines that never came: their items may have been billed, so they aren't sent again but fail, visibly."""
+    with process.database().transaction() as connection:
+        given_up = [
+            Arrival(item_id, Fate.FAIL_OWN, problem=Problem.GIVEN_UP, detail="its result never came", retryable=True)
+            for item_id in ledger.missing_items(connection, reading.batch_id)
+            if item_id not in progress.seen
+        ]
+        source = Source(reading.submission_id, reading.batch_id, reading.api_id, only_live=True)
+        progress.recorded += outcomes.record(connection, source, given_up, max_attempts=1)
+    log.error("results never came", api_id=reading.api_id, items=len(given_up))

@@ -1,0 +1,37 @@
+"""Doorbells: a message that says "there is work", and nothing else.
+
+It may be lost (the sweep rings again) or heard twice (every stage claims its rows). While a bell rings unheard, ringing
+it again does nothing, so that 200 accepted messages don't become 200 looks for work.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import kombu.exceptions
+import redis
+
+from overnight_workers import logs, process
+from overnight_workers.app import app
+
+_RINGING: Final = "overnight:ringing:{}"
+_PATIENCE_MS: Final = 2000
+
+log = logs.get(__name__)
+
+
+def ring(stage: str) -> None:
+    """Wake a stage. Called after the commit of what it should see; never raises."""
+    try:
+        if process.redis_client().set(_RINGING.format(stage), 1, nx=True, px=_PATIENCE_MS):
+            app.send_task(stage, queue=stage, expires=60)
+    except (kombu.exceptions.KombuError, redis.RedisError, OSError) as error:
+        log.warning("doorbell not rung, the sweep will", stage=stage, error=str(error))
+
+
+def heard(stage: str) -> None:
+    """The stage is awake and hasn't looked yet: what happens from now on needs another ring."""
+    try:
+        process.redis_client().delete(_RINGING.format(stage))
+    except redis.RedisError as error:
+        log.warning("doorbell not reset", stage=stage, error=str(error))

@@ -1,0 +1,174 @@
+"""Poll: one list of the API's batches tells what ended, what was created after all, and what never was.
+
+A list costs one request for 1,000 batches, and shows the ones that nobody told us about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+import orjson
+
+from overnight_models import routes
+from overnight_models.ledger import poll as ledger
+from overnight_models.ledger import submit as submissions
+from overnight_models.ledger import workspaces
+from overnight_models.ledger.poll import Sighted, Watched
+from overnight_workers import api, doorbell, logs, process, protocol
+from overnight_workers.app import app
+from overnight_workers.protocol import Candidate, Listing, Sent
+from overnight_workers.submit import created
+
+_PROBE_AFTER_S: Final = 60.0
+
+log = logs.get(__name__)
+
+
+@app.task(name=routes.POLL)
+def poll() -> str:
+    """Look at every workspace in which something is open or unclear. One that can't be read stalls no other."""
+    doorbell.heard(routes.POLL)
+    with process.database().transaction() as connection:
+        ledger.doubt_overdue(connection)
+        known = workspaces.workspaces(connection)
+    ended = 0
+    for workspace in known:
+        try:
+            ended += _poll(workspace.name)
+            if workspace.held_reason is not None:
+                _probe_held(workspace)
+        except api.ApiUnavailable as error:
+            log.warning("workspace not polled", workspace=workspace.name, error=str(error))
+    if ended:
+        doorbell.ring(routes.COLLECT)
+    return f"{ended} ended"
+
+
+def _probe_held(workspace: workspaces.WorkspaceState) -> None:
+    """A held workspace whose API answers again is tried again; a create that is turned down holds it anew."""
+    if (workspace.held_for_s or 0) < _PROBE_AFTER_S:
+        return
+    api.list_batches(workspace.name, limit=1)
+    with process.database().transaction() as connection:
+        workspaces.release(connection, workspace.name)
+    log.info("workspace tried again", workspace=workspace.name, was_held_for=workspace.held_reason)
+    doorbell.ring(routes.SUBMIT)
+
+
+def _poll(workspace: str) -> int:
+    """One look at one workspace. Returns how many of our batches have ended."""
+    with process.database().transaction() as connection:
+        watched = ledger.watched(connection, workspace)
+        started_at = ledger.now(connection)
+    if not watched:
+        return 0
+    listing, listed = _list(workspace, watched, started_at)
+    ended = _note(workspace, watched, listing, listed)
+    _judge_sightings(workspace, watched, listing)
+    _decide(workspace, watched, listing)
+    return ended
+
+
+def _list(workspace: str, watched: list[Watched], started_at: datetime) -> tuple[Listing, list[api.Listed]]:
+    """The list, back to the oldest submission that it could say something about."""
+    page = api.list_batches(workspace)
+    ahead = api.ahead(page, started_at)
+    oldest = (
+        min(one.api_created_at or one.claimed_at + ahead for one in watched)
+        - protocol.CLOCK_SKEW
+        - timedelta(minutes=1)
+    )
+    listed = list(page.batches)
+    while page.more and page.batches and page.batches[-1].created_at >= oldest:
+        page = api.list_batches(workspace, after_id=page.batches[-1].api_id)
+        listed += page.batches
+    back_to = listed[-1].created_at if page.more and listed else None
+    return Listing(started_at, ahead, page.api_workspace_id, back_to), listed
+
+
+def _note(workspace: str, watched: list[Watched], listing: Listing, listed: list[api.Listed]) -> int:
+    """What the list says: which of ours ended, and which batches we don't know that might be ours."""
+    by_id = {one.api_id: one for one in watched if one.api_id is not None}
+    doubtful = [_sent(one) for one in watched if one.api_id is None and one.state in ("unclear", "lost")]
+    ended = 0
+    with process.database().transaction() as connection:
+        strangers = [one for one in listed if one.api_id not in by_id]
+        ours = ledger.known_api_ids(connection, [one.api_id for one in strangers])
+        ledger.sight(
+            connection,
+            workspace,
+            [
+                Sighted(one.api_id, one.items, one.created_at, one.ended_at)
+                for one in strangers
+                if one.api_id not in ours
+                and any(
+                    protocol.may_be(sent, Candidate(one.items, one.created_at), listing) for sent in doubtful if sent
+                )
+            ],
+        )
+        for one in listed:
+            known = by_id.get(one.api_id)
+            if known is not None and one.ended_at is not None and known.ended_at is None:
+                ended += ledger.end(connection, known.submission_id, one.ended_at, one.counts)
+    return ended
+
+
+def _sent(one: Watched) -> Sent | None:
+    if one.items is None or one.quiet_after is None:
+        return None
+    return Sent(one.items, one.claimed_at, one.quiet_after, one.api_workspace_id)
+
+
+def _judge_sightings(workspace: str, watched: list[Watched], listing: Listing) -> None:
+    """Batches of unknown origin that have ended: one line is read, its token compared, its content dropped (R9)."""
+    oldest = min(one.claimed_at for one in watched) + listing.api_clock_ahead - protocol.CLOCK_SKEW
+    with process.database().transaction() as connection:
+        unknown = ledger.sightings(connection, workspace, oldest)
+    for seen in unknown:
+        if seen.ended_at is None or seen.ours is not None:
+            continue
+        try:
+            with api.results(workspace, seen.api_id) as lines:
+                token = _first_token(lines)
+        except api.ApiUnavailable as error:
+            log.warning("a batch of unknown origin can't be read yet", api_id=seen.api_id, error=str(error))
+            continue
+        with process.database().transaction() as connection:
+            submission_id = None if token is None else ledger.submission_of(connection, token)
+            ledger.judge(connection, seen.api_id, ours=submission_id is not None)
+        if submission_id is not None:
+            log.warning("found a batch whose create had no answer", api_id=seen.api_id, submission_id=submission_id)
+            found = api.retrieve(workspace, seen.api_id)
+            created(submission_id, api.NewBatch(found.api_id, found.created_at, found.expires_at))
+
+
+def _first_token(lines: Iterator[bytes]) -> str | None:
+    for line in lines:
+        read = protocol.read_custom_id(str(orjson.loads(line).get("custom_id", "")))
+        return read[0] if read else None
+    return None
+
+
+def _decide(workspace: str, watched: list[Watched], listing: Listing) -> None:
+    """Unclear submissions that no list shows are lost, and their batches may be sent again (R4, R5)."""
+    unclear = [one for one in watched if one.state == "unclear" and one.api_id is None]
+    if not unclear:
+        return
+    oldest = min(one.claimed_at for one in unclear) + listing.api_clock_ahead - protocol.CLOCK_SKEW
+    with process.database().transaction() as connection:
+        unproven = ledger.sightings(connection, workspace, oldest)
+    candidates = [Candidate(one.items, one.created_at) for one in unproven if one.ours is None]
+    for one in unclear:
+        sent = _sent(one)
+        why = "it isn't known what was sent" if sent is None else protocol.still_unclear(sent, listing, candidates)
+        bound = log.bind(batch_id=one.batch_id, submission_id=one.submission_id)
+        if why is not None:
+            bound.info("still unclear", why=why)
+            continue
+        with process.database().transaction() as connection:
+            lost = submissions.lose(connection, one.submission_id, one.batch_id)
+        if lost:
+            bound.warning("believed never created: it will be sent again")
+            doorbell.ring(routes.SUBMIT)

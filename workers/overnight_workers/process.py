@@ -1,0 +1,55 @@
+"""What one worker process holds: its database, its names, its prices; each made on first use, after the fork."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from overnight_models import prices as price_list
+from overnight_models.ledger.database import Database
+from overnight_models.ledger.names import Names
+from overnight_models.policy import Policy
+from overnight_workers.settings import settings
+
+
+@cache
+def database() -> Database:
+    """The ledger's database."""
+    return Database(settings().database_url)
+
+
+@cache
+def names() -> Names:
+    """Lanes, runs, headers and schemas by name."""
+    return Names(database())
+
+
+@cache
+def prices() -> price_list.Prices:
+    """What tokens cost."""
+    return price_list.load(settings().prices)
+
+
+@cache
+def policy() -> Policy:
+    """What products may enqueue."""
+    return settings().policy
+
+
+@cache
+def redis_client() -> redis.Redis:
+    """Overnight's own Redis, beside the broker's connection: replies, doorbells, the policy. Never blocks for long."""
+    return redis.Redis.from_url(
+        settings().redis_url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def forget() -> None:
+    """After a fork: nothing that the parent connected may be used."""
+    if database.cache_info().currsize:
+        database().forget()
+    for held in (database, names, redis_client):
+        held.cache_clear()

@@ -1,0 +1,196 @@
+"""The workers' settings: environment and overnight.toml, checked whole, every fault listed at once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from overnight_models.embedded_urls import default_data_dir, read_urls
+from overnight_models.errors import BadSettings
+from overnight_models.policy import LanePolicy, Policy
+from overnight_models.quantities import Duration, Size
+from overnight_models.request import LATEST_API_VERSION, MAX_BATCH_BYTES, MAX_BATCH_ITEMS
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Workspace(_Part):
+    """`[workspaces.NAME]`: one API key and what hangs on it."""
+
+    api_key_env: str = "ANTHROPIC_API_KEY"
+    """The environment variable that holds the key; keys don't belong in files."""
+    base_url: str | None = None
+    """Where the API answers; default: ANTHROPIC_BASE_URL, else Anthropic's own."""
+
+    def api_key(self) -> str | None:
+        """The key, or None when its variable isn't set."""
+        return os.environ.get(self.api_key_env) or None
+
+
+class Broker(_Part):
+    """`[brokers.NAME]`: a Redis (or other Celery broker) that callbacks go through."""
+
+    url: SecretStr
+    max_queue: int = Field(default=100_000, ge=1)
+    """Messages in a callback's queue above which deliveries wait."""
+
+
+class Lane(_Part):
+    """`[lanes.NAME]`: a named stream of items under one policy."""
+
+    workspace: str = "default"
+    max_items: int = Field(default=MAX_BATCH_ITEMS, ge=1, le=MAX_BATCH_ITEMS)
+    """A batch is packed when so many items wait."""
+    max_bytes: Size = Field(default=200_000_000, ge=1, le=MAX_BATCH_BYTES, validate_default=False)  # type: ignore[assignment]
+    """… or so many bytes of requests."""
+    max_wait: Duration = Field(default=300.0, ge=0)
+    """… or when the oldest has waited so long."""
+    max_attempts: int = Field(default=3, ge=1, le=100)
+    """Outcomes of one item that say "try again" before it fails."""
+    callbacks: tuple[str, ...] = ("*",)
+    """Celery tasks that outcomes may go to; `*` stands for anything."""
+    api_version: Literal["2023-06-01", "2026-10-21"] = LATEST_API_VERSION
+    """The anthropic-version header of this lane's batches."""
+    max_deliveries: int = Field(default=12, ge=1)
+    """Tries of a callback before its delivery is dead."""
+
+
+class Timing(_Part):
+    """`[timing]`: how often, how long, how patient."""
+
+    poll_every: Duration = Field(default=10.0, gt=0)
+    """How often batches at Anthropic are listed."""
+    sweep_every: Duration = Field(default=2.0, gt=0)
+    """How often the beat rings pack, submit, collect, deliver and rescue."""
+    create_timeout: Duration = Field(default=300.0, gt=0)
+    """From the first byte of a create to its answer. No byte is written later."""
+    wire: Duration = Field(default=30.0, ge=0)
+    """How long written bytes may travel before the API has them."""
+    quiet: Duration = Field(default=300.0, ge=0)
+    """How long after that a batch may take to be listed. Only then is an unclear create believed lost."""
+    lease: Duration = Field(default=600.0, gt=0)
+    """After so long without a sign of life, a stage's work is taken from it."""
+
+
+class Settings(BaseSettings):
+    """Everything that the workers and the command line are told."""
+
+    model_config = SettingsConfigDict(env_prefix="OVERNIGHT_", frozen=True, extra="forbid")
+
+    database_url: str = ""
+    """Postgres; default: the embedded one of the data directory."""
+    redis_url: str = ""
+    """Overnight's own Redis; default: the embedded one of the data directory."""
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """Where the embedded servers live."""
+    config: Path | None = None
+    """The overnight.toml; default: the one in the working directory, if there is one."""
+    prices: Path | None = None
+    """Prices that go over the shipped ones, in the same form."""
+    workspaces: dict[Name, Workspace] = Field(default_factory=dict)
+    brokers: dict[Name, Broker] = Field(default_factory=dict)
+    lanes: dict[Name, Lane] = Field(default_factory=dict)
+    timing: Timing = Timing()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes over the file."""
+        return (init_settings, env_settings, InitSettingsSource(settings_cls, _from_file()))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: dict[str, Any]) -> dict[str, Any]:
+        filled = dict(given)
+        data_dir = Path(filled.get("data_dir") or default_data_dir()).expanduser()
+        urls = read_urls(data_dir)
+        for url in ("database_url", "redis_url"):
+            filled[url] = filled.get(url) or urls.get(url, "")
+        filled["data_dir"] = data_dir
+        for part, fallback in (("workspaces", Workspace()), ("lanes", Lane())):
+            filled[part] = {"default": fallback} | dict(filled.get(part) or {})
+        return filled
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        faults = [
+            f"[lanes.{name}] workspace: there is no [workspaces.{lane.workspace}]"
+            for name, lane in self.lanes.items()
+            if lane.workspace not in self.workspaces
+        ]
+        timing = self.timing
+        if timing.lease <= timing.create_timeout:
+            faults.append("[timing] lease must be longer than create_timeout: a submitter would be taken for dead")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    @property
+    def policy(self) -> Policy:
+        """What products are told."""
+        from overnight_models.prices import load
+
+        lanes = {
+            name: LanePolicy(lane.api_version, int(lane.max_bytes), lane.callbacks) for name, lane in self.lanes.items()
+        }
+        return Policy(lanes, tuple(self.brokers), tuple(load(self.prices).names()))
+
+    def require_urls(self) -> None:
+        """Raise BadSettings when it isn't known where Postgres and Redis are."""
+        faults = [
+            f"OVERNIGHT_{name.upper()} isn't set and no embedded server is known in {self.data_dir}:"
+            " set it, or start `overnight up`"
+            for name in ("database_url", "redis_url")
+            if not getattr(self, name)
+        ]
+        if faults:
+            raise BadSettings(faults)
+
+
+def _from_file() -> dict[str, Any]:
+    path = Path(os.environ.get("OVERNIGHT_CONFIG") or "overnight.toml")
+    if not path.exists():
+        if os.environ.get("OVERNIGHT_CONFIG"):
+            raise BadSettings([f"OVERNIGHT_CONFIG names {path}, which doesn't exist"])
+        return {}
+    try:
+        found = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadSettings([f"{path}: {error}"]) from error
+    return found
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once. Raises BadSettings with every fault."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise BadSettings([_fault(dict(detail)) for detail in error.errors()]) from error
+
+
+def _fault(detail: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in detail["loc"])
+    said = str(detail["msg"]).removeprefix("Value error, ")
+    return f"{where}: {said}" if where else said

@@ -1,0 +1,225 @@
+"""Submit: a packed batch is created at the API, once (protocol: R1 to R7).
+
+Claim it, build the body into a private file, say durably that bytes are about to be sent and until when, stream them,
+hold the last ones back until the database agrees that there is still time, and note the API's id before all else.
+"""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Final
+
+from sqlalchemy import Connection
+
+from overnight_models import routes
+from overnight_models.errors import TransientError
+from overnight_models.ledger import outcomes, workspaces
+from overnight_models.ledger import submit as ledger
+from overnight_models.outcome import Problem
+from overnight_workers import api, doorbell, logs, process, protocol
+from overnight_workers.app import app
+from overnight_workers.protocol import Reply
+from overnight_workers.settings import settings
+
+_WRITE_BYTES: Final = 1 << 20
+_MARGIN_S: Final = 1.0
+"""The last bytes are let go only while so much time is left."""
+
+log = logs.get(__name__)
+
+
+class TooLate(TransientError):
+    """The time to write this submission's last bytes is over, or somebody else took it over."""
+
+
+@app.task(name=routes.SUBMIT)
+def submit() -> str:
+    """Submit what is packed, one batch after the other, for a while; the rest is rung for again."""
+    doorbell.heard(routes.SUBMIT)
+    stop_at = time.monotonic() + 240
+    divided = _divide_rejected()
+    sent = 0
+    while time.monotonic() < stop_at:
+        with process.database().transaction() as connection:
+            claim = ledger.claim(connection, token=protocol.new_token(), lease_s=settings().timing.lease)
+        if claim is None:
+            break
+        _submit(claim)
+        sent += 1
+        divided += _divide_rejected()
+    else:
+        doorbell.ring(routes.SUBMIT)
+    return f"{sent} batches submitted" + (f", {divided} divided" if divided else "")
+
+
+def _submit(claim: ledger.Claim) -> None:
+    bound = log.bind(batch_id=claim.batch_id, submission_id=claim.submission_id, workspace=claim.workspace)
+    timing = settings().timing
+    if not _workspace_is_known(claim):
+        return
+    with tempfile.TemporaryFile(prefix="overnight-") as body:
+        items = _build(body, claim)
+        size = body.tell()
+        body.seek(0)
+        with process.database().transaction() as connection:
+            ours = ledger.send(
+                connection,
+                claim.submission_id,
+                items=items,
+                create_timeout_s=timing.create_timeout,
+                allowance_s=timing.wire + timing.quiet,
+            )
+        if not ours:
+            bound.warning("its lease ran out while the body was built")
+            return
+        with _dead_by(timing.create_timeout):
+            answer = api.create(
+                claim.workspace,
+                body,
+                size,
+                lambda: _gate(claim.submission_id),
+                headers=_headers(claim),
+                timeout_s=timing.create_timeout,
+            )
+    if isinstance(answer, api.NewBatch):
+        created(claim.submission_id, answer)
+        bound.info("submitted", api_id=answer.api_id, items=items, bytes=size)
+    else:
+        _not_answered(claim, answer)
+
+
+def _build(body: BinaryIO, claim: ledger.Claim) -> int:
+    """Write the create's body; returns its requests. Flat: parts of it are in memory, never all."""
+    items = 0
+    pending = bytearray(b'{"requests":[')
+    with process.database().transaction() as connection:
+        for item_id, params in ledger.requests(connection, claim.batch_id):
+            custom_id = protocol.custom_id(claim.token, item_id)
+            comma = "," if items else ""
+            pending += f'{comma}{{"custom_id":"{custom_id}","params":{params}}}'.encode()
+            items += 1
+            if len(pending) >= _WRITE_BYTES:
+                body.write(pending)
+                pending.clear()
+    body.write(pending + b"]}")
+    return items
+
+
+def _headers(claim: ledger.Claim) -> dict[str, str]:
+    headers = {"anthropic-version": claim.api_version}
+    return headers | {"anthropic-beta": claim.betas} if claim.betas else headers
+
+
+def _gate(submission_id: int) -> None:
+    """Before the last bytes: this submission must still be ours to send, and there must be time (R2)."""
+    with process.database().transaction() as connection:
+        left_s = ledger.seconds_to_send(connection, submission_id)
+    if left_s < _MARGIN_S:
+        raise TooLate("the time to send it is over")
+
+
+@contextmanager
+def _dead_by(seconds: float) -> Iterator[None]:
+    """A process that was frozen past its time must not write when it wakes: the kernel ends it first (R3)."""
+    previous = signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def created(submission_id: int, batch: api.NewBatch) -> None:
+    """The API created it: the fact first, in a transaction of its own, tried until it commits (R6); then the moves."""
+    for pause_s in (0.1, 0.5, 2.0, 5.0, 10.0, None):
+        try:
+            with process.database().transaction() as connection:
+                ledger.note_api_id(connection, submission_id, batch.api_id, batch.created_at, batch.expires_at)
+            break
+        except TransientError:
+            log.exception("the API's id couldn't be saved yet", submission_id=submission_id, api_id=batch.api_id)
+            if pause_s is None:
+                raise
+            time.sleep(pause_s)  # the database is away: there is no condition to wait for but time
+    with process.database().transaction() as connection:
+        if not ledger.open_submission(connection, submission_id):
+            log.error("paid twice: its batch went on without it", submission_id=submission_id, api_id=batch.api_id)
+    doorbell.ring(routes.POLL)
+
+
+def _not_answered(claim: ledger.Claim, reply: Reply) -> None:
+    conclusion = protocol.conclude(reply, releases=claim.releases)
+    log.warning(
+        "create didn't work",
+        batch_id=claim.batch_id,
+        submission_id=claim.submission_id,
+        conclusion=type(conclusion).__name__,
+        why=reply.text,
+        status=reply.status,
+    )
+    ids = (claim.submission_id, claim.batch_id)
+    with process.database().transaction() as connection:
+        match conclusion:
+            case protocol.Unclear(why):
+                ledger.doubt(connection, *ids, why)
+            case protocol.Reject(why):
+                ledger.reject(connection, *ids, why)
+            case protocol.NotCreated(why, pause_s):
+                ledger.release(connection, *ids, why, pause_s=pause_s)
+            case protocol.SlowDown(why, pause_s):
+                ledger.release(connection, *ids, why, pause_s=pause_s)
+                workspaces.slow_down(connection, claim.workspace, pause_s)
+            case protocol.HoldWorkspace(why):
+                ledger.release(connection, *ids, why, pause_s=0)
+                workspaces.hold(connection, claim.workspace, why)
+            case protocol.Created():
+                raise AssertionError("a reply that names a batch is handled before")
+
+
+def _workspace_is_known(claim: ledger.Claim) -> bool:
+    """Learn what the API calls this workspace before the first create: a list from another proves nothing (R5)."""
+    with process.database().transaction() as connection:
+        known = {one.name: one.api_workspace_id for one in workspaces.workspaces(connection)}
+    if known.get(claim.workspace) is not None:
+        return True
+    try:
+        page = api.list_batches(claim.workspace, limit=1)
+    except api.ApiUnavailable as error:
+        _not_answered(claim, Reply(error.status, last_byte_let_go=False, text=str(error)))
+        return False
+    with process.database().transaction() as connection:
+        workspaces.learn(connection, claim.workspace, page.api_workspace_id)
+        ledger.set_workspace(connection, claim.submission_id, page.api_workspace_id)
+    return True
+
+
+def _divide_rejected() -> int:
+    """Rejected batches become two smaller ones, down to the culprit (rejected creates are free)."""
+    divided = 0
+    while True:
+        with process.database().transaction() as connection:
+            rejected = ledger.take_rejected(connection)
+            if rejected is None:
+                return divided
+            if rejected.items > 1:
+                ledger.divide(connection, rejected)
+            else:
+                ledger.give_up(connection, rejected)
+                _fail_culprits(connection, rejected)
+        divided += 1
+        log.warning("rejected", batch_id=rejected.batch_id, items=rejected.items, why=rejected.reason)
+
+
+def _fail_culprits(connection: Connection, rejected: ledger.RejectedBatch) -> None:
+    culprits = [
+        outcomes.Arrival(item_id, outcomes.Fate.FAIL_OWN, problem=Problem.REJECTED, detail=rejected.reason)
+        for item_id in ledger.members(connection, rejected.batch_id)
+    ]
+    source = outcomes.Source(submission_id=0, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)
+    recorded = outcomes.record(connection, source, culprits, max_attempts=1)
+    log.warning("rejected alone: failed", batch_id=rejected.batch_id, items=recorded.failed)
