@@ -1,0 +1,1 @@
+"""What the supervisor is made of: the process table, the leash, one child, the run directory."""
