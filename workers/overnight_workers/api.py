@@ -1,4 +1,7 @@
-"""The Anthropic API as this project uses it: one client a workspace, and plain values in place of exceptions."""
+"""The Anthropic API as this project uses it: one client a workspace, and plain values in place of exceptions.
+
+The SDK takes more than a second to import, so it is imported by what calls it: most workers never do.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, BinaryIO, Final, cast
-
-import anthropic
-import httpx2
-from anthropic._constants import RAW_RESPONSE_HEADER
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from overnight_models.errors import BadSettings, TransientError
 from overnight_workers.protocol import Reply
 from overnight_workers.settings import settings
+
+if TYPE_CHECKING:
+    import anthropic
 
 _BATCHES: Final = "/v1/messages/batches"
 _PAGE: Final = 1000
@@ -35,6 +37,9 @@ class ApiUnavailable(TransientError):
 @cache
 def client(workspace: str) -> anthropic.Anthropic:
     """The client of a workspace. The SDK's retries are off: it would repeat a create that may have worked."""
+    import anthropic
+    import httpx2
+
     known = settings().workspaces.get(workspace)
     key = known.api_key() if known else None
     if known is None or key is None:
@@ -65,6 +70,9 @@ def create(
     body: the JSON body, `size` bytes of it.
     gate: called before the last chunk; what it raises ends the request with its last bytes unsent.
     """
+    import anthropic
+    import httpx2
+
     chunks = _Chunks(body, size, gate)
     try:
         answer = client(workspace).post(
@@ -153,6 +161,8 @@ class Page:
 
 def list_batches(workspace: str, *, after_id: str | None = None, limit: int = _PAGE) -> Page:
     """One page of the workspace's batches. Raises ApiUnavailable."""
+    import anthropic
+
     with _reading("list of batches"):
         response = client(workspace).messages.batches.with_raw_response.list(
             limit=limit, after_id=after_id or anthropic.omit
@@ -180,6 +190,10 @@ def results(workspace: str, api_id: str, *, stall_s: float = 60.0) -> Iterator[I
     The address is built from our own base URL: a `results_url` of another host is never followed nor sent the key.
     stall_s: so long without a byte is an error.
     """
+    import anthropic
+    import httpx2
+    from anthropic._constants import RAW_RESPONSE_HEADER
+
     with _reading(f"results of {api_id}"):
         response = client(workspace).get(
             f"{_BATCHES}/{api_id}/results",
@@ -206,6 +220,9 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 @contextmanager
 def _reading(what: str) -> Iterator[None]:
+    import anthropic
+    import httpx2
+
     try:
         yield
     except anthropic.APIStatusError as error:

@@ -11,7 +11,7 @@ from typing import Final
 import redis
 
 from overnight_models import routes
-from overnight_models.ledger import deliver, poll, rescue, schema
+from overnight_models.ledger import deliver, partitions, poll, rescue
 from overnight_workers import doorbell, logs, process
 from overnight_workers.app import app
 
@@ -54,4 +54,4 @@ def _keep_house() -> None:
     with process.database().transaction() as connection:
         rescue.fold_tally(connection)
         rescue.forget_messages(connection)
-        schema.make_partitions(connection)
+        partitions.make_partitions(connection)

@@ -60,3 +60,18 @@ def run_counts(connection: Connection, name: str) -> dict[str, int] | None:
         run_id=found["id"],
     )
     return {row["state"]: row["n"] for row in rows}
+
+
+def states(connection: Connection, lane: str, keys: Sequence[str]) -> dict[str, int]:
+    """How many of these keys' items are in which state; unknown keys are left out."""
+    rows = run(
+        connection,
+        """
+        SELECT item.state, count(*) AS n
+        FROM item_key JOIN lane ON lane.id = item_key.lane_id JOIN item ON item.id = item_key.item_id
+        WHERE lane.name = :lane AND key_hash = ANY(:hashes) GROUP BY item.state
+        """,
+        lane=lane,
+        hashes=[key_hash(key) for key in keys],
+    )
+    return {row["state"]: row["n"] for row in rows}

@@ -10,7 +10,6 @@ import orjson
 from sqlalchemy import RowMapping
 
 from overnight_models.outcome import VERSION, dollars
-from overnight_models.states import ITEM
 
 COLUMNS: Final = """
     item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
@@ -65,6 +64,16 @@ def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
     }
 
 
-def is_final(state: str) -> bool:
-    """Whether an item in that state has its outcome, or will never have one."""
-    return state in ITEM.final
+def pending(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
+    """The document of an item that has no outcome yet."""
+    return {
+        "v": VERSION,
+        "item_id": str(row["receipt"]),
+        "key": row["key"],
+        "lane": row["lane"],
+        "tenant": row["tenant"],
+        "run": row["run"],
+        "attempts": row["attempts"],
+        "enqueued_at": row["enqueued_at"].isoformat(),
+        "trace_id": row["trace_id"],
+    }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
-from overnight_models.ledger.database import one, raw, run
+from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.database import raw, run
 from overnight_models.ledger.documents import COLUMNS, JOINS
 from overnight_models.states import BATCH
 
@@ -26,6 +27,8 @@ class LaneView:
     oldest_waiting_s: float | None
     cost_nano: int
     realtime_nano: int
+    paid_twice: int
+    """Answers that were billed although their item had one already."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,42 @@ class BatchView:
     size: int
     age_s: float
     """Since it was packed."""
+    changed_s: float
+    """Since its state changed."""
+    resumes_s: float | None
+    """Until it may be sent (again), if that is still to come."""
     open_s: float | None
     """Since the API created it."""
+    took_s: float | None
+    """From its creation to its end, as the API says."""
+    expires_s: float | None
+    """Until the API gives up what isn't answered."""
     api_id: str | None
     submissions: int
     cost_nano: int
+    realtime_nano: int
     packed_at: datetime
+
+
+@dataclass(frozen=True)
+class TurnaroundView:
+    """How long a lane's latest batches took at Anthropic."""
+
+    lane: str
+    batches: int
+    median_s: float
+    slow_s: float
+    """Nine of ten took no longer."""
+
+
+@dataclass(frozen=True)
+class DeadDelivery:
+    """A delivery that was given up."""
+
+    lane: str
+    queue: str
+    tries: int
+    error: str | None
 
 
 def lanes(connection: Connection) -> list[LaneView]:
@@ -73,9 +106,11 @@ def lanes(connection: Connection) -> list[LaneView]:
                 ORDER BY waiting_since LIMIT 1
             ) oldest
         ) AS oldest_waiting_s,
-        coalesce(spent.cost_nano, 0)::bigint AS cost_nano, coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano
+        coalesce(spent.cost_nano, 0)::bigint AS cost_nano, coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano,
+        coalesce(spent.paid_twice, 0)::bigint AS paid_twice
         FROM lane LEFT JOIN (
-            SELECT lane_id, sum(cost_nano) AS cost_nano, sum(realtime_nano) AS realtime_nano
+            SELECT lane_id, sum(cost_nano) AS cost_nano, sum(realtime_nano) AS realtime_nano,
+                   sum(paid_twice) AS paid_twice
             FROM spending GROUP BY lane_id
         ) spent ON spent.lane_id = lane.id
         ORDER BY lane.name
@@ -91,6 +126,7 @@ def lanes(connection: Connection) -> list[LaneView]:
             oldest_waiting_s=row["oldest_waiting_s"],
             cost_nano=row["cost_nano"],
             realtime_nano=row["realtime_nano"],
+            paid_twice=row["paid_twice"],
         )
         for row in found
     ]
@@ -109,21 +145,33 @@ def batches(
         """
         SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
                batch.packed_at, extract(epoch FROM now() - batch.packed_at)::float AS age_s,
-               extract(epoch FROM now() - newest.api_created_at)::float AS open_s, newest.api_id,
+               extract(epoch FROM now() - batch.changed_at)::float AS changed_s,
+               CASE WHEN batch.not_before > now() THEN extract(epoch FROM batch.not_before - now())::float END
+               AS resumes_s,
+               extract(epoch FROM now() - newest.api_created_at)::float AS open_s,
+               extract(epoch FROM newest.ended_at - newest.api_created_at)::float AS took_s,
+               extract(epoch FROM newest.api_expires_at - now())::float AS expires_s, newest.api_id,
                (SELECT count(*) FROM submission WHERE submission.batch_id = batch.id) AS submissions,
-               coalesce((
-                   SELECT sum(spending.cost_nano) FROM spending
-                   JOIN submission ON submission.id = spending.submission_id
-                   WHERE submission.batch_id = batch.id
-               ), 0)::bigint AS cost_nano
-        FROM batch JOIN lane ON lane.id = batch.lane_id JOIN headers ON headers.id = batch.headers_id
+               coalesce(spent.cost_nano, 0)::bigint AS cost_nano,
+               coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano
+        FROM (
+            -- the few that are shown, before anything is looked up for them
+            SELECT batch.* FROM batch JOIN lane ON lane.id = batch.lane_id
+            WHERE (CAST(:lane AS text) IS NULL OR lane.name = :lane)
+              AND (CAST(:states AS text[]) IS NULL OR batch.state = ANY(:states))
+            ORDER BY batch.state = ANY(:finished), batch.id DESC LIMIT :limit
+        ) batch
+        JOIN lane ON lane.id = batch.lane_id JOIN headers ON headers.id = batch.headers_id
         LEFT JOIN LATERAL (
-            SELECT api_id, api_created_at FROM submission
+            SELECT api_id, api_created_at, api_expires_at, ended_at FROM submission
             WHERE submission.batch_id = batch.id AND api_id IS NOT NULL ORDER BY id DESC LIMIT 1
         ) newest ON true
-        WHERE (CAST(:lane AS text) IS NULL OR lane.name = :lane)
-          AND (CAST(:states AS text[]) IS NULL OR batch.state = ANY(:states))
-        ORDER BY batch.state = ANY(:finished), batch.id DESC LIMIT :limit
+        LEFT JOIN LATERAL (
+            SELECT sum(spending.cost_nano) AS cost_nano, sum(spending.realtime_nano) AS realtime_nano
+            FROM submission JOIN spending ON spending.submission_id = submission.id
+            WHERE submission.batch_id = batch.id
+        ) spent ON true
+        ORDER BY batch.state = ANY(:finished), batch.id DESC
         """,
         lane=lane,
         states=None if states is None else list(states),
@@ -133,64 +181,81 @@ def batches(
     return [BatchView(**row) for row in rows]
 
 
-def totals(connection: Connection, run_name: str | None = None) -> RowMapping:
-    """Tokens and money of a run, or of everything."""
-    row = one(
+def turnarounds(connection: Connection) -> list[TurnaroundView]:
+    """How long the latest thousand batches took, by lane: what another may be expected to take."""
+    rows = run(
         connection,
         """
-        SELECT count(*) AS answers, count(*) FILTER (WHERE NOT kept) AS paid_twice,
-               coalesce(sum(bill.input_tokens), 0)::bigint AS input_tokens,
-               coalesce(sum(bill.output_tokens), 0)::bigint AS output_tokens,
-               coalesce(sum(cache_read_tokens), 0)::bigint AS cache_read_tokens,
-               coalesce(sum(cache_write_5m_tokens + cache_write_1h_tokens), 0)::bigint AS cache_write_tokens,
-               coalesce(sum(bill.cost_nano), 0)::bigint AS cost_nano,
-               coalesce(sum(bill.realtime_nano), 0)::bigint AS realtime_nano
-        FROM bill JOIN item ON item.id = bill.item_id
-        WHERE CAST(:run AS text) IS NULL OR item.run_id = (SELECT id FROM run WHERE name = :run)
+        SELECT lane.name AS lane, count(*) AS batches,
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY latest.took_s) AS median_s,
+               percentile_cont(0.9) WITHIN GROUP (ORDER BY latest.took_s) AS slow_s
+        FROM (
+            SELECT batch_id, extract(epoch FROM ended_at - api_created_at)::float AS took_s
+            FROM submission WHERE ended_at IS NOT NULL AND api_created_at IS NOT NULL ORDER BY id DESC LIMIT 1000
+        ) latest
+        JOIN batch ON batch.id = latest.batch_id JOIN lane ON lane.id = batch.lane_id
+        GROUP BY lane.name
         """,
-        run=run_name,
     )
-    assert row is not None
-    return row
+    return [TurnaroundView(**row) for row in rows]
 
 
-def outcomes(
-    connection: Connection,
-    *,
-    lane: str | None,
-    key: str | None,
-    run_name: str | None,
-    problem: str | None,
-    since: datetime | None,
-    batch_id: int | None = None,
-    limit: int | None = None,
-) -> Iterator[Mapping[str, Any]]:
-    """Items with their outcomes, from a cursor on the server: flat for any number.
+def dead_deliveries(connection: Connection, limit: int = 5) -> list[DeadDelivery]:
+    """The newest deliveries that were given up, and why."""
+    rows = run(
+        connection,
+        """
+        SELECT lane.name AS lane, dead.queue, dead.tries, dead.error
+        FROM (
+            SELECT item_id, lane_id, queue, tries, error FROM delivery
+            WHERE state = 'dead' ORDER BY item_id DESC LIMIT :limit
+        ) dead
+        JOIN lane ON lane.id = dead.lane_id ORDER BY dead.item_id DESC
+        """,
+        limit=limit,
+    )
+    return [DeadDelivery(**row) for row in rows]
 
-    problem: only outcomes with this problem; "any" for every one that isn't ok.
-    since: only what finished then or later.
-    """
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which items are asked for; what is None doesn't matter."""
+
+    lane: str | None = None
+    key: str | None = None
+    run: str | None = None
+    batch_id: int | None = None
+    state: str | None = None
+    problem: str | None = None
+    """Only with this problem; "any" for every one that isn't ok."""
+    since: datetime | None = None
+    """Only what finished then or later."""
+    final: bool = False
+    """Only what has its outcome."""
+
+
+def items(connection: Connection, wanted: Wanted, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    """Items with their outcomes, by id, from a cursor on the server: flat for any number."""
     conditions = {
-        "lane.name = %(lane)s": lane,
-        "request.key = %(key)s": key,
-        "run.name = %(run)s": run_name,
-        "outcome.problem = %(problem)s": None if problem == "any" else problem,
-        "outcome.problem IS NOT NULL": problem,
-        "outcome.finished_at >= %(since)s": since,
-        "item.batch_id = %(batch_id)s": batch_id,
+        "lane.name = %(lane)s": wanted.lane,
+        "item.run_id = (SELECT id FROM run WHERE name = %(run)s)": wanted.run,
+        "item.batch_id = %(batch_id)s": wanted.batch_id,
+        "item.state = %(state)s": wanted.state,
+        "outcome.problem = %(problem)s": None if wanted.problem == "any" else wanted.problem,
+        "outcome.problem IS NOT NULL": wanted.problem,
+        "outcome.finished_at >= %(since)s": wanted.since,
+        "outcome.ok IS NOT NULL": wanted.final or None,
+        # by the keys' own index; a key may stand in several lanes
+        "item.id IN (SELECT item_id FROM item_key WHERE key_hash = %(key_hash)s)": wanted.key,
     }
-    wanted = [condition for condition, value in conditions.items() if value is not None]
-    where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
+    chosen = [condition for condition, value in conditions.items() if value is not None]
+    where = f"WHERE {' AND '.join(chosen)}" if chosen else ""
     values = {
-        "lane": lane,
-        "key": key,
-        "run": run_name,
-        "problem": problem,
-        "since": since,
-        "batch_id": batch_id,
+        **{name: getattr(wanted, name) for name in ("lane", "run", "batch_id", "state", "problem", "since")},
+        "key_hash": None if wanted.key is None else key_hash(wanted.key),
         "limit": limit,
     }
-    with raw(connection).cursor(name="outcomes") as cursor:
+    with raw(connection).cursor(name="items") as cursor:
         cursor.itersize = 1000
         cursor.execute(f"SELECT {COLUMNS} FROM item {JOINS} {where} ORDER BY item.id LIMIT %(limit)s", values)
         assert cursor.description is not None

@@ -1,0 +1,46 @@
+"""The `overnight` command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from overnight_models.errors import OvernightError
+from overnight_workers.cli import console, look, outcomes, sandbox, steer
+from overnight_workers.cli import demo as demo_command
+from overnight_workers.cli import doctor as doctor_command
+from overnight_workers.cli import enqueue as enqueue_command
+from overnight_workers.cli import up as up_command
+
+app = typer.Typer(
+    name="overnight",
+    help="LLM work at half price: single requests in, Message Batches out, each outcome to its own callback.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for panel, commands in {
+    "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox, doctor_command.doctor),
+    "Work": (enqueue_command.enqueue, outcomes.outcomes),
+    "Look": (look.status, look.batches, look.items),
+    "Steer": (steer.pause, steer.resume),
+}.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+
+
+def main() -> None:
+    """Run it; errors that Overnight raises on purpose are sentences, not tracebacks."""
+    try:
+        app()
+    except OvernightError as error:
+        console.fail(str(error))
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+__all__ = ["app", "main"]

@@ -1,0 +1,37 @@
+"""What the commands print with: results to stdout, news and errors to stderr, NO_COLOR honoured (by rich)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+import orjson
+from rich.console import Console
+
+OUT: Final = Console(highlight=False)
+ERR: Final = Console(stderr=True, highlight=False)
+
+
+def say(news: str) -> None:
+    """News for a person."""
+    ERR.print(news, markup=False)
+
+
+def fail(error: str) -> None:
+    """What went wrong, and what to do about it."""
+    ERR.print("overnight:", style="bold red", end=" ")
+    ERR.print(error, markup=False)
+
+
+def as_json(document: Any) -> None:
+    """A document for a script."""
+    sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str))
+    sys.stdout.flush()
+
+
+def money(nano: int) -> str:
+    """Dollars for a person: as many digits as the amount needs."""
+    dollars = nano / 1e9
+    if nano == 0:
+        return "$0"
+    return f"${dollars:,.2f}" if dollars >= 100 else f"${dollars:,.4f}" if dollars >= 0.01 else f"${dollars:.6f}"

@@ -1,0 +1,209 @@
+"""`overnight doctor`: what is wrong, and what to do about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from overnight_models.errors import BadSettings, OvernightError
+from overnight_workers.cli import console
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    ok: bool
+    found: str
+    do: str = ""
+    """What to do about it."""
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check database, schema, Redis, key, clock, lanes and workers; exits with 1 when something is wrong."""
+    from overnight_workers.settings import settings
+
+    try:
+        current = settings()
+    except BadSettings as error:
+        findings = [
+            Finding("configuration", False, fault, "mend overnight.toml or the environment") for fault in error.faults
+        ]
+        _report(findings, {}, as_json)
+        raise typer.Exit(1) from error
+    findings = [Finding("configuration", True, f"lanes: {', '.join(current.lanes)}")]
+    for check in (_database, _schema, _redis, _keys, _clock, _lanes, _workers):
+        findings += _looked(check)
+    _report(findings, {"database_url": current.database_url, "redis_url": current.redis_url}, as_json)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _looked(check: Callable[[], list[Finding]]) -> list[Finding]:
+    """A check's findings; one that breaks is a finding too."""
+    try:
+        return check()
+    except OvernightError as error:
+        return [Finding(check.__name__.strip("_"), False, str(error), "mend what stands above first")]
+
+
+def _report(findings: list[Finding], urls: dict[str, str], as_json: bool) -> None:
+    if as_json:
+        console.as_json(
+            {"ok": all(finding.ok for finding in findings), "findings": [asdict(one) for one in findings], **urls}
+        )
+        return
+    for finding in findings:
+        mark = Text("ok   ", style="green") if finding.ok else Text("FAULT", style="bold red")
+        console.OUT.print(mark, Text(f"{finding.check}: {finding.found}"))
+        if not finding.ok and finding.do:
+            console.OUT.print(Text(f"      → {finding.do}", style="yellow"))
+
+
+def _database() -> list[Finding]:
+    from overnight_models.ledger.database import one
+    from overnight_workers.process import database
+    from overnight_workers.settings import settings
+
+    if not settings().database_url:
+        return [Finding("database", False, "no URL", "set OVERNIGHT_DATABASE_URL, or start `overnight up`")]
+    try:
+        with database().transaction() as connection:
+            version = one(connection, "SELECT current_setting('server_version') AS version")
+    except OvernightError as error:
+        return [Finding("database", False, str(error), "start Postgres (`overnight up`), or correct the URL")]
+    assert version is not None
+    return [Finding("database", True, f"PostgreSQL {version['version']}")]
+
+
+def _schema() -> list[Finding]:
+    from overnight_models.ledger import schema
+    from overnight_workers.process import database
+
+    with database().transaction() as connection:
+        current, newest = schema.revisions(connection)
+    if current == newest:
+        return [Finding("schema", True, f"revision {current}")]
+    return [Finding("schema", False, f"revision {current}, the newest is {newest}", "run `overnight migrate`")]
+
+
+def _redis() -> list[Finding]:
+    import redis
+
+    from overnight_workers.process import redis_client
+    from overnight_workers.settings import settings
+
+    if not settings().redis_url:
+        return [Finding("redis", False, "no URL", "set OVERNIGHT_REDIS_URL, or start `overnight up`")]
+    try:
+        told: Any = redis_client().info("server")
+        memory: Any = redis_client().config_get("maxmemory-policy")
+    except redis.RedisError as error:
+        return [Finding("redis", False, str(error), "start Redis (`overnight up`), or correct the URL")]
+    policy = memory.get("maxmemory-policy", "noeviction")
+    name = f"{told.get('server_name', 'redis')} {told.get('valkey_version') or told.get('redis_version')}"
+    if policy != "noeviction":
+        return [
+            Finding(
+                "redis", False, f"{name} evicts keys ({policy})", "set maxmemory-policy noeviction: it drops messages"
+            )
+        ]
+    return [Finding("redis", True, name)]
+
+
+def _keys() -> list[Finding]:
+    from overnight_workers.settings import settings
+
+    return [
+        Finding(f"key of workspace {name}", True, f"{workspace.api_key_env} is set")
+        if workspace.api_key()
+        else Finding(
+            f"key of workspace {name}",
+            # with embedded servers the workers may have the sandbox's key, which this process can't see
+            bool(_sandbox_url()),
+            f"{workspace.api_key_env} isn't set here"
+            + (f"; the workers of `overnight up` use the sandbox at {_sandbox_url()}" if _sandbox_url() else ""),
+            f"set {workspace.api_key_env} for the workers",
+        )
+        for name, workspace in settings().workspaces.items()
+    ]
+
+
+def _sandbox_url() -> str | None:
+    from overnight_models.embedded_urls import read_urls
+    from overnight_workers.settings import settings
+
+    return read_urls(settings().data_dir).get("sandbox_url")
+
+
+def _clock() -> list[Finding]:
+    from overnight_models.ledger import poll
+    from overnight_workers.process import database
+
+    began = time.time()
+    with database().transaction() as connection:
+        theirs = poll.now(connection).timestamp()
+    apart = abs(theirs - (began + time.time()) / 2)
+    if apart < 5:
+        return [Finding("clock", True, f"{apart:.2f} s apart from the database's")]
+    return [Finding("clock", False, f"{apart:.0f} s apart from the database's", "set the clocks by NTP")]
+
+
+def _lanes() -> list[Finding]:
+    from overnight_models.ledger import overview, workspaces
+    from overnight_workers.process import database
+    from overnight_workers.settings import settings
+
+    with database().transaction() as connection:
+        lanes = overview.lanes(connection)
+        held = [one for one in workspaces.workspaces(connection) if one.held_reason]
+    findings = [
+        Finding(f"lane {lane.lane}", False, f"paused: {lane.paused_reason}", f"`overnight resume {lane.lane}`")
+        for lane in lanes
+        if lane.paused_reason
+    ]
+    findings += [
+        Finding(
+            f"lane {lane.lane}", False, "has items, but the configuration doesn't have it", f"add [lanes.{lane.lane}]"
+        )
+        for lane in lanes
+        if lane.lane not in settings().lanes and any(lane.items.get(state) for state in ("waiting", "batched", "held"))
+    ]
+    findings += [
+        Finding(f"lane {lane.lane}", False, f"{lane.deliveries['dead']} dead deliveries", "see `overnight items`")
+        for lane in lanes
+        if lane.deliveries.get("dead")
+    ]
+    findings += [
+        Finding(f"workspace {one.name}", False, f"held: {one.held_reason}", "mend it, then `overnight resume --all`")
+        for one in held
+    ]
+    return findings or [Finding("lanes", True, "none paused, no workspace held, no delivery dead")]
+
+
+def _workers() -> list[Finding]:
+    from kombu.exceptions import KombuError
+    from redis.exceptions import RedisError
+
+    from overnight_models import routes
+    from overnight_workers.app import app
+
+    try:
+        answers = app.control.inspect(timeout=1.0).active_queues() or {}
+    except (KombuError, RedisError, OSError) as error:
+        return [Finding("workers", False, str(error), "start Redis first")]
+    listened_to = {queue["name"] for queues in answers.values() for queue in queues}
+    silent = [queue for queue in routes.QUEUES if queue not in listened_to]
+    if not answers:
+        return [
+            Finding("workers", False, "none answers", "start `overnight up`, or celery -A overnight_workers.app worker")
+        ]
+    if silent:
+        return [Finding("workers", False, f"nobody works on {', '.join(silent)}", "start a worker with -Q for them")]
+    return [Finding("workers", True, f"{len(answers)} answer: {', '.join(sorted(answers))}")]

@@ -1,0 +1,60 @@
+"""`overnight pause` and `overnight resume`: stop spending at once, and go on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from overnight_models.errors import PermanentError
+from overnight_workers.cli.console import OUT
+
+Lane = Annotated[str | None, typer.Argument(help="The lane's name.")]
+All = Annotated[bool, typer.Option("--all", help="Every lane.")]
+
+
+def pause(
+    lane: Lane = None,
+    everything: All = False,
+    reason: Annotated[str, typer.Option(help="Why, for whoever looks later.")] = "paused by an operator",
+) -> None:
+    """Stop spending at once: nothing more is packed or submitted.
+
+    Items are still accepted, and wait. What is already at Anthropic goes on, is billed, collected and delivered.
+    """
+    from overnight_models.ledger import lanes
+    from overnight_workers.process import database, names
+
+    for name in _named(lane, everything):
+        with database().transaction() as connection:
+            paused = lanes.pause(connection, names().lane(name), reason)
+        OUT.print(f"lane {name} {'is paused' if paused else 'was paused already'}", markup=False)
+
+
+def resume(lane: Lane = None, everything: All = False) -> None:
+    """Go on with a paused lane; with --all also with workspaces that money or permission held."""
+    from overnight_models.ledger import lanes, workspaces
+    from overnight_workers.process import database, names
+
+    for name in _named(lane, everything):
+        with database().transaction() as connection:
+            resumed = lanes.resume(connection, names().lane(name))
+        OUT.print(f"lane {name} {'goes on' if resumed else 'was not paused'}", markup=False)
+    if everything:
+        with database().transaction() as connection:
+            held = [one.name for one in workspaces.workspaces(connection) if one.held_reason]
+            for workspace in held:
+                workspaces.release(connection, workspace)
+        for workspace in held:
+            OUT.print(f"workspace {workspace} is tried again", markup=False)
+
+
+def _named(lane: str | None, everything: bool) -> list[str]:
+    from overnight_workers.settings import settings
+
+    known = list(settings().lanes)
+    if everything == (lane is not None):
+        raise PermanentError(f"name a lane ({', '.join(known)}) or say --all")
+    if lane is not None and lane not in known:
+        raise PermanentError(f"there is no lane {lane!r}: the configuration has {', '.join(known)}")
+    return known if lane is None else [lane]

@@ -1,0 +1,89 @@
+"""`overnight up` and `overnight migrate`: the services on this machine, and the database's schema."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from overnight_models.embedded_urls import default_data_dir
+from overnight_models.errors import TransientError
+from overnight_workers.cli.console import say
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Where everything is kept between runs. [default: OVERNIGHT_DATA_DIR, else the user's own]"),
+]
+
+
+def up(
+    data_dir: DataDir = None,
+    sandbox: Annotated[
+        bool | None,
+        typer.Option(
+            "--sandbox/--no-sandbox",
+            help="Play the API on this machine. [default: yes, unless ANTHROPIC_API_KEY is set]",
+        ),
+    ] = None,
+    turnaround: Annotated[str, typer.Option(help="How long the sandbox's batches take, half of them less.")] = "20s",
+    flower: Annotated[bool, typer.Option("--flower/--no-flower", help="Start Flower too.")] = True,
+) -> None:
+    """Run all services in the foreground; Ctrl-C stops them.
+
+    Postgres, Redis, the sandbox (without a key), the workers, the beat and Flower. What dies is started again. The
+    next `up` on the same data directory goes on where this one was, even if it was killed. Prints a line with the word
+    `ready` when everything answers.
+    """
+    from overnight_workers.installation import Installation
+    from overnight_workers.supervisor import Supervisor
+
+    home = (data_dir or Path(os.environ.get("OVERNIGHT_DATA_DIR") or default_data_dir())).expanduser().absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    installation = Installation(
+        home,
+        database_url=os.environ.get("OVERNIGHT_DATABASE_URL", ""),
+        redis_url=os.environ.get("OVERNIGHT_REDIS_URL", ""),
+        sandbox=not os.environ.get("ANTHROPIC_API_KEY") if sandbox is None else sandbox,
+        turnaround=turnaround,
+        flower=flower,
+        say=say,
+    )
+    began = time.monotonic()
+    with Supervisor(home, say=say) as supervisor:
+        installation.start(supervisor)
+        say(f"data and logs: {home}")
+        if "sandbox_url" in installation.urls:
+            say(f"the API is played by the sandbox at {installation.urls['sandbox_url']}: answers are made up")
+        else:
+            say("the API is Anthropic's own: what you enqueue is billed")
+        if "flower_url" in installation.urls:
+            say(f"Flower: {installation.urls['flower_url']}")
+        typer.echo(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C stops everything")
+        supervisor.run_forever()
+    say("stopped")
+
+
+def migrate(
+    wait: Annotated[float, typer.Option(help="Seconds to wait for a database that isn't there yet.")] = 60.0,
+) -> None:
+    """Bring the database's schema up to date. Harmless when it is."""
+    from overnight_models.ledger import schema
+    from overnight_workers.process import database
+    from overnight_workers.settings import settings
+
+    if not settings().database_url:
+        settings().require_urls()
+    give_up_at = time.monotonic() + wait
+    while True:
+        try:
+            schema.migrate(database())
+            break
+        except TransientError as error:
+            if time.monotonic() > give_up_at:
+                raise
+            say(f"waiting for the database: {error}")
+            time.sleep(1)  # a database that is starting gives no sign to wait on
+    typer.echo("the schema is up to date")

@@ -1,0 +1,61 @@
+"""The catalog: airports of the package `airportsdata`, and what is asked about each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, Field
+
+MODEL: Final = "claude-haiku-5-5"
+MAX_TOKENS: Final = 400
+
+
+class Enriched(BaseModel):
+    """What the demo wants to know about an airport."""
+
+    description: str = Field(description="One sentence for a traveller who lands there.", min_length=10, max_length=400)
+    category: Literal["hub", "regional", "island", "mountain", "bush", "business"]
+
+
+def airports(rows: int) -> list[dict[str, Any]]:
+    """So many airports, spread evenly over the alphabet of IATA codes; the same ones every time."""
+    import airportsdata
+
+    known = airportsdata.load("IATA")
+    codes = sorted(known)
+    step = max(len(codes) / rows, 1.0)
+    return [dict(known[codes[int(i * step)]]) for i in range(min(rows, len(codes)))]
+
+
+def params(airport: dict[str, Any]) -> dict[str, Any]:
+    """The request for one airport, as `client.messages.create` takes it."""
+    place = ", ".join(airport[part] for part in ("city", "subd", "country") if airport[part])
+    return {
+        "model": MODEL,
+        "max_tokens": MAX_TOKENS,
+        # this model thinks unless told otherwise, and a sentence needs none
+        "thinking": {"type": "disabled"},
+        "system": "You describe airports for travellers. Be concrete, never promotional.",
+        "messages": [
+            {
+                "role": "user",
+                "content": f"{airport['name']} ({airport['iata']}), {place}. Elevation {airport['elevation']:.0f} ft,"
+                f" time zone {airport['tz']}.",
+            }
+        ],
+    }
+
+
+def items(catalog: list[dict[str, Any]]) -> Iterator[Any]:
+    """The catalog as items: keyed by airport, each with its own callback."""
+    from overnight_producers import Item
+    from overnight_workers.demo.product import save
+
+    for airport in catalog:
+        yield Item(
+            key=f"airport:{airport['iata']}",
+            params=params(airport),
+            output=Enriched,
+            callback=save.s(iata=airport["iata"], name=airport["name"], country=airport["country"]),
+        )
