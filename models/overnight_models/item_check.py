@@ -1,10 +1,19 @@
-"""Whether an item may be accepted: the same check at enqueue and at accept."""
+"""Whether an item may be accepted: the same check at enqueue and at accept.
+
+An item may come from another language, so every field is looked at before it is believed: one that the database, the
+API or Celery would choke on later would take others down with it.
+"""
 
 from __future__ import annotations
 
+import re
+from typing import Any, Final
+
 from overnight_models import request
 from overnight_models.message import ItemLine
-from overnight_models.policy import Policy
+from overnight_models.policy import LanePolicy, Policy
+
+_BETA: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def lane_faults(lane: str, policy: Policy) -> list[str]:
@@ -26,17 +35,45 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy) -> list
     found = request.faults(item.get("params"), models=policy.models, api_version=rules.api_version)
     if size > rules.max_bytes:
         found.append(f"the request has {size:,} bytes; lane {lane!r} takes {rules.max_bytes:,} at most")
-    if not item.get("key") or len(item["key"]) > 512:
-        found.append("`key` must have 1 to 512 characters")
-    callback = item.get("callback")
-    if callback is not None:
-        task = callback.get("task")
-        if not task or not callback.get("queue"):
-            found.append("`callback` needs a `task` and the `queue` its workers listen on")
-        elif not rules.allows(task):
-            found.append(f"lane {lane!r} doesn't allow the callback {task!r}: it allows {', '.join(rules.callbacks)}")
-        broker = callback.get("broker")
-        if broker is not None and broker not in policy.brokers:
-            known = ", ".join(policy.brokers) or "none"
-            found.append(f"no broker {broker!r} is configured (known: {known}): add [brokers.{broker}]")
+    key: Any = item.get("key")
+    if not _is_text(key) or not 1 <= len(key) <= 512:
+        found.append("`key` must be a text of 1 to 512 characters, without NUL")
+    for name in ("tenant", "trace_id"):
+        if item.get(name) is not None and not _is_text(item.get(name)):
+            found.append(f"`{name}` must be a text without NUL")
+    betas: Any = item.get("betas")
+    if betas is not None and not (isinstance(betas, (list, tuple)) and all(map(_is_beta, betas))):
+        found.append("`betas` must be a list of names for the anthropic-beta header, such as ['output-300k-2026-03-24']")
+    if item.get("output") is not None and not isinstance(item.get("output"), dict):
+        found.append("`output` must be a JSON schema: an object")
+    return found + _callback_faults(item.get("callback"), lane, rules, policy)
+
+
+def _callback_faults(callback: Any, lane: str, rules: LanePolicy, policy: Policy) -> list[str]:
+    if callback is None:
+        return []
+    if not isinstance(callback, dict):
+        return ["`callback` must be an object with a `task` and a `queue`"]
+    found = []
+    task, queue, broker = (callback.get(name) for name in ("task", "queue", "broker"))
+    if not (task and queue and _is_text(task) and _is_text(queue)):
+        found.append("`callback` needs a `task` and the `queue` its workers listen on")
+    elif not rules.allows(task):
+        found.append(f"lane {lane!r} doesn't allow the callback {task!r}: it allows {', '.join(rules.callbacks)}")
+    for name, kind, what in (("args", (list, tuple), "a list"), ("kwargs", dict, "an object")):
+        if callback.get(name) is not None and not isinstance(callback[name], kind):
+            found.append(f"`callback`'s `{name}` must be {what}")
+    if broker is not None and broker not in policy.brokers:
+        known = ", ".join(policy.brokers) or "none"
+        how = f": add [brokers.{broker}]" if _is_text(broker) and broker.isidentifier() else ""
+        found.append(f"no broker {broker!r} is configured for this `callback` (known: {known}){how}")
     return found
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a text that Postgres can keep."""
+    return isinstance(value, str) and "\x00" not in value
+
+
+def _is_beta(value: object) -> bool:
+    return isinstance(value, str) and _BETA.fullmatch(value) is not None

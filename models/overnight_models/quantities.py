@@ -38,7 +38,7 @@ Size = Annotated[ByteSize, BeforeValidator(_sized)]
 
 def spoken(duration_s: float) -> str:
     """A duration as a person would say it: "0.4 s", "12 s", "3 min 20 s", "5 h 12 min", "2 d 3 h"."""
-    if duration_s < 10:
+    if duration_s < 9.95:
         return f"{duration_s:.1f} s"
     whole = round(duration_s)
     for unit, unit_s, smaller, smaller_s in (

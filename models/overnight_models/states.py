@@ -58,6 +58,18 @@ class Life:
         return "state IN ({})".format(", ".join(f"'{state}'" for state in self.states))
 
     @property
+    def diagram(self) -> str:
+        """The life as a Mermaid state diagram: what the READMEs show."""
+        arrows: dict[tuple[str, str], list[str]] = {}
+        for move in self.moves:
+            for before in move.before:
+                arrows.setdefault((before, move.after), []).append(move.name)
+        lines = ["stateDiagram-v2", "    direction LR", f"    [*] --> {next(iter(self.states))}"]
+        lines += [f"    {before} --> {after}: {', '.join(names)}" for (before, after), names in arrows.items()]
+        lines += [f"    {state} --> [*]" for state in self.states if state in self.final]
+        return "\n".join(lines)
+
+    @property
     def unfinished(self) -> tuple[str, ...]:
         """The states from which something is still to come."""
         return tuple(state for state in self.states if state not in self.final)
