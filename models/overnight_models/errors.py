@@ -2,7 +2,7 @@
 
     OvernightError
     ├── TransientError          try again: nothing was lost, nothing was spent
-    │   ├── Unreachable         Redis didn't answer in time
+    │   ├── Unreachable         Redis, or any worker behind it, didn't answer in time
     │   ├── NotConfirmed        no word yet that the items are in Postgres
     │   └── NotFinished         the item has no outcome yet
     └── PermanentError          trying again changes nothing
@@ -36,7 +36,7 @@ class PermanentError(OvernightError):
 
 
 class Unreachable(TransientError):
-    """Redis can't be reached. Whether a message got through is unknown: send again, it's free."""
+    """Redis, or any worker behind it, didn't answer. A message may have got through: send it again, it's free."""
 
 
 class NotConfirmed(TransientError):

@@ -43,7 +43,9 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy) -> list
             found.append(f"`{name}` must be a text without NUL")
     betas: Any = item.get("betas")
     if betas is not None and not (isinstance(betas, (list, tuple)) and all(map(_is_beta, betas))):
-        found.append("`betas` must be a list of names for the anthropic-beta header, such as ['output-300k-2026-03-24']")
+        found.append(
+            "`betas` must be a list of names for the anthropic-beta header, such as ['output-300k-2026-03-24']"
+        )
     if item.get("output") is not None and not isinstance(item.get("output"), dict):
         found.append("`output` must be a JSON schema: an object")
     return found + _callback_faults(item.get("callback"), lane, rules, policy)
@@ -65,8 +67,7 @@ def _callback_faults(callback: Any, lane: str, rules: LanePolicy, policy: Policy
             found.append(f"`callback`'s `{name}` must be {what}")
     if broker is not None and broker not in policy.brokers:
         known = ", ".join(policy.brokers) or "none"
-        how = f": add [brokers.{broker}]" if _is_text(broker) and broker.isidentifier() else ""
-        found.append(f"no broker {broker!r} is configured for this `callback` (known: {known}){how}")
+        found.append(f"no broker {broker!r} for a `callback` (known: {known}): configure it as [brokers.NAME]")
     return found
 
 

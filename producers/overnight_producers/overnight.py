@@ -11,22 +11,20 @@ from uuid import uuid4
 from celery.canvas import Signature
 from pydantic import BaseModel
 
-from overnight_models import message, routes
+from overnight_models import message
 from overnight_models.errors import BadItem, NotConfirmed, NotFinished, Rejected, UnknownItem, Unreachable
 from overnight_models.item_check import item_faults, lane_faults
 from overnight_models.message import CallbackLine, ItemLine
 from overnight_models.outcome import Outcome
 from overnight_models.states import ITEM
 from overnight_producers.item import Item, line_of
-from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
+from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent, read_verdict
 from overnight_producers.settings import ProducerSettings
-from overnight_producers.wire import Wire
+from overnight_producers.window import Window
+from overnight_producers.wire import Wire, ask_verdicts, send_lines
 
-_ASKED_AT_ONCE: Final = 100
-_WINDOW: Final = 16
-"""Messages that `enqueue_confirmed` keeps in memory until they are confirmed."""
-_SILENCE_S: Final = 5.0
-"""After so long without a word of a message it is sent again."""
+_ANSWER_S: Final = 4.0
+_ASKED_TIMES: Final = 3
 
 
 class Overnight:
@@ -76,7 +74,7 @@ class Overnight:
         )
         line, written = self._checked(item, lane, index=None)
         message_id = str(uuid4())
-        self._send(message_id, lane, run, [written])
+        send_lines(self._wire, message_id, lane, run, [written])
         return Receipt(item_id=line["id"], key=line["key"], lane=lane, message_id=message_id)
 
     def enqueue_many(
@@ -99,8 +97,8 @@ class Overnight:
         try:
             for group in self._groups(items, sent, bad):
                 message_id = str(uuid4())
-                self._send(message_id, lane, run, [line for _, line in group])
-                _note(sent, message_id, [index for index, _ in group])
+                send_lines(self._wire, message_id, lane, run, [line for _, line in group])
+                sent.note(message_id, [index for index, _ in group])
         except (BadItem, Unreachable) as error:
             error.sent = sent
             raise
@@ -125,10 +123,10 @@ class Overnight:
         Raises NotConfirmed; what is in stays in, and enqueuing the same again is free.
         """
         sent = Sent(lane=lane, run=run)
-        window = _Window(self, sent, timeout, progress)
+        window = Window(lambda: self._wire, sent, timeout, progress)
         for group in self._groups(items, sent, "collect"):
             message_id = str(uuid4())
-            _note(sent, message_id, [index for index, _ in group])
+            sent.note(message_id, [index for index, _ in group])
             window.add(message_id, [line for _, line in group])
         total = window.finish()
         bad = tuple(Rejection(one.key, one.index or 0, "; ".join(one.faults)) for one in sent.bad)
@@ -142,19 +140,21 @@ class Overnight:
         Raises NotConfirmed when no word of some of them came (send them again, it's free), and Rejected when a
         receipt's item was turned down. For many, look at `rejected`.
         """
-        waiting = set(what.messages) if isinstance(what, Sent) else {what.message_id}
+        waiting = list(what.messages) if isinstance(what, Sent) else [what.message_id]
         stop_at = time.monotonic() + timeout
         total = Confirmation()
         pause_s = 0.01
         silence = "they haven't arrived"
         while waiting:
             try:
-                verdicts = self._verdicts(waiting, timeout_s=max(stop_at - time.monotonic(), 0.05))
+                # a question can get lost: asked again each second
+                left_s = max(stop_at - time.monotonic(), 0.05)
+                verdicts = ask_verdicts(self._wire, waiting, timeout_s=min(left_s, 1.0))
             except TimeoutError as error:
                 verdicts, silence = {}, str(error)
+            waiting = [message_id for message_id in waiting if message_id not in verdicts]
             for message_id, verdict in verdicts.items():
-                waiting.discard(message_id)
-                total += _read_verdict(verdict, what, message_id)
+                total += read_verdict(verdict, what, message_id)
             if waiting and time.monotonic() + pause_s > stop_at:
                 raise NotConfirmed(
                     f"{len(waiting)} messages to lane {what.lane!r} aren't confirmed after {timeout:g} s: {silence}."
@@ -172,7 +172,7 @@ class Overnight:
     ) -> Outcome | None:
         """What came back for an item; None when it isn't final yet.
 
-        Raises UnknownItem when there is no such item, NotConfirmed when no worker answers.
+        Raises UnknownItem when there is no such item, Unreachable when no worker answers.
         """
         lane, key = (receipt.lane, receipt.key) if receipt is not None else (lane, key or "")
         found = self._ask("outcome", {"lane": lane, "key": key})
@@ -229,10 +229,13 @@ class Overnight:
             wire.close()
 
     def _ask(self, question: str, about: dict[str, Any]) -> Any:
-        try:
-            return self._wire.ask(question, about, timeout_s=10.0)
-        except TimeoutError as error:
-            raise NotConfirmed(f"{error}: is `overnight up` (or an answer worker) running?") from error
+        silence = ""
+        for _ in range(_ASKED_TIMES):
+            try:
+                return self._wire.ask(question, about, timeout_s=_ANSWER_S)
+            except TimeoutError as error:
+                silence = str(error)  # a question can get lost: asked again
+        raise Unreachable(f"{silence}, asked {_ASKED_TIMES} times: is `overnight up` (or an answer worker) running?")
 
     def _checked(self, item: Item, lane: str, *, index: int | None) -> tuple[ItemLine, bytes]:
         try:
@@ -263,101 +266,3 @@ class Overnight:
                     sent.bad.append(error)
 
         return message.fill(lines())
-
-    def _verdicts(self, message_ids: Iterable[str], *, timeout_s: float) -> dict[str, dict[str, Any]]:
-        """The verdicts that there are; messages without one are absent."""
-        asked = list(message_ids)[:_ASKED_AT_ONCE]
-        answer = self._wire.ask("confirm", {"message_ids": asked}, timeout_s=timeout_s)
-        return {message_id: verdict for message_id, verdict in answer.items() if verdict is not None}
-
-    def _send(self, message_id: str, lane: str, run: str | None, lines: Sequence[bytes]) -> None:
-        self._wire.send(
-            routes.ACCEPT,
-            {
-                "v": message.VERSION,
-                "message_id": message_id,
-                "lane": lane,
-                "run": run,
-                "items": b"\n".join(lines).decode(),
-            },
-            shown=f"{lane}: {len(lines)} items, message {message_id[:8]}",
-        )
-
-
-class _Window:
-    """Messages that were sent and aren't confirmed: kept, asked after, and sent again when there is silence."""
-
-    def __init__(
-        self, overnight: Overnight, sent: Sent, timeout_s: float, progress: Callable[[Confirmation], None] | None
-    ) -> None:
-        self._overnight = overnight
-        self._sent = sent
-        self._timeout_s = timeout_s
-        self._progress = progress
-        self._kept: dict[str, list[bytes]] = {}
-        self._sent_at: dict[str, float] = {}
-        self._total = Confirmation()
-        self._heard_at = time.monotonic()
-
-    def add(self, message_id: str, lines: list[bytes]) -> None:
-        """Send one more message, when there is room for it."""
-        self._drain(_WINDOW - 1)
-        self._kept[message_id] = lines
-        self._send(message_id)
-
-    def finish(self) -> Confirmation:
-        """Wait for the rest."""
-        self._drain(0)
-        return self._total
-
-    def _drain(self, room: int) -> None:
-        pause_s = 0.005
-        while len(self._kept) > room:
-            silence = "they haven't arrived"
-            try:
-                verdicts = self._overnight._verdicts(self._kept, timeout_s=2.0)
-            except (TimeoutError, Unreachable) as error:
-                verdicts, silence = {}, str(error)
-            for message_id, verdict in verdicts.items():
-                del self._kept[message_id]
-                self._total += _read_verdict(verdict, self._sent, message_id)
-            now = time.monotonic()
-            if verdicts:
-                self._heard_at, pause_s = now, 0.005
-                if self._progress is not None:
-                    self._progress(self._total)
-                continue
-            if now - self._heard_at > self._timeout_s:
-                raise NotConfirmed(
-                    f"{len(self._kept)} messages to lane {self._sent.lane!r} aren't confirmed: {silence}."
-                    f" {self._total.accepted + self._total.known} items are in; send the same again, it's free"
-                )
-            for message_id, sent_at in self._sent_at.items():
-                if message_id in self._kept and now - sent_at > _SILENCE_S:
-                    self._send(message_id)
-            time.sleep(pause_s)  # the workers are asked again; there is nothing here to wait on
-            pause_s = min(pause_s * 1.5, 0.2)
-
-    def _send(self, message_id: str) -> None:
-        self._sent_at[message_id] = time.monotonic()
-        try:
-            self._overnight._send(message_id, self._sent.lane, self._sent.run, self._kept[message_id])
-        except Unreachable:
-            return  # it is kept, and sent again
-
-
-def _note(sent: Sent, message_id: str, indexes: list[int]) -> None:
-    sent.messages[message_id] = indexes[0]
-    if indexes[-1] - indexes[0] + 1 != len(indexes):
-        sent.positions[message_id] = indexes
-    sent.items += len(indexes)
-
-
-def _read_verdict(verdict: Mapping[str, Any], what: Receipt | Sent, message_id: str) -> Confirmation:
-    first = what.messages[message_id] if isinstance(what, Sent) else 0
-    positions = what.positions.get(message_id) if isinstance(what, Sent) else None
-    rejected = tuple(
-        Rejection(fault["key"], positions[fault["index"]] if positions else first + fault["index"], fault["why"])
-        for fault in verdict["rejected"]
-    )
-    return Confirmation(verdict["accepted"], verdict["known"], rejected)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from overnight_models.errors import BadItem
 
@@ -35,6 +37,13 @@ class Sent:
     positions: dict[str, list[int]] = field(default_factory=dict, repr=False)
     """For messages with a gap (a bad item was passed over): the index of each of its items."""
 
+    def note(self, message_id: str, indexes: list[int]) -> None:
+        """One more message is on its way, with the items of these indexes."""
+        self.messages[message_id] = indexes[0]
+        if indexes[-1] - indexes[0] + 1 != len(indexes):
+            self.positions[message_id] = indexes
+        self.items += len(indexes)
+
 
 @dataclass(frozen=True)
 class Rejection:
@@ -58,3 +67,14 @@ class Confirmation:
 
     def __add__(self, other: Confirmation) -> Confirmation:
         return Confirmation(self.accepted + other.accepted, self.known + other.known, self.rejected + other.rejected)
+
+
+def read_verdict(verdict: Mapping[str, Any], what: Receipt | Sent, message_id: str) -> Confirmation:
+    """One message's verdict, its rejections by their index in what was enqueued."""
+    first = what.messages[message_id] if isinstance(what, Sent) else 0
+    positions = what.positions.get(message_id) if isinstance(what, Sent) else None
+    rejected = tuple(
+        Rejection(fault["key"], positions[fault["index"]] if positions else first + fault["index"], fault["why"])
+        for fault in verdict["rejected"]
+    )
+    return Confirmation(verdict["accepted"], verdict["known"], rejected)

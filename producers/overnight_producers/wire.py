@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from overnight_models import routes
+from overnight_models import message, routes
 from overnight_models.errors import Unreachable
 from overnight_models.policy import Policy
 
@@ -32,6 +33,7 @@ _TIMEOUT_S: Final = 1.5
 """For connecting and for each command, so that a dead Redis is known within two seconds."""
 _COMPRESS_ABOVE_BYTES: Final = 2000
 _POLICY_KEPT_S: Final = 30.0
+_ASKED_AT_ONCE: Final = 100
 _ORIGIN: Final = f"{os.getpid()}@{socket.gethostname()}"
 
 
@@ -50,9 +52,9 @@ class Wire:
 
         shown: what Flower shows as its arguments; never a request's body.
         """
-        message = envelope(task, arguments, shown=shown)
+        written = envelope(task, arguments, shown=shown)
         try:
-            self._redis.lpush(task, message)
+            self._redis.lpush(task, written)
         except redis.RedisError as error:
             raise self._unreachable(error) from error
 
@@ -97,6 +99,25 @@ class Wire:
             f"Overnight's Redis at {where.get('host')}:{where.get('port')} can't be reached"
             f" ({type(error).__name__}: {error}). Nothing is lost: enqueue the same again"
         )
+
+
+def send_lines(wire: Wire, message_id: str, lane: str, run: str | None, lines: Sequence[bytes]) -> None:
+    """Send one accept message (`overnight_models.message`). Raises Unreachable."""
+    arguments = {
+        "v": message.VERSION,
+        "message_id": message_id,
+        "lane": lane,
+        "run": run,
+        "items": b"\n".join(lines).decode(),
+    }
+    wire.send(routes.ACCEPT, arguments, shown=f"{lane}: {len(lines)} items, message {message_id[:8]}")
+
+
+def ask_verdicts(wire: Wire, message_ids: Iterable[str], *, timeout_s: float) -> dict[str, dict[str, Any]]:
+    """What became of messages, those without a verdict yet left out; asks after a hundred at most."""
+    asked = list(message_ids)[:_ASKED_AT_ONCE]
+    answer = wire.ask("confirm", {"message_ids": asked}, timeout_s=timeout_s)
+    return {message_id: verdict for message_id, verdict in answer.items() if verdict is not None}
 
 
 def envelope(task: str, arguments: dict[str, Any], *, shown: str) -> bytes:
