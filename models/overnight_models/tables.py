@@ -251,9 +251,13 @@ class Submission(Table, table=True):
     state: str = _text()
     items: int | None = None
     """Requests in the body, frozen before the first byte is sent."""
+    owner: int | None = None
+    """Whoever submits it, or later reads its results: a lock of `ledger.presence`."""
     claimed_at: datetime = _now()
     lease_until: datetime | None = None
-    """While claimed: the submitter is taken for dead after this. While ended: the collector is."""
+    """While claimed, or while its results are read: the owner is taken for dead after this at the latest."""
+    let_go_at: datetime | None = None
+    """When its last bytes were let go. Without that it can't have been created."""
     send_by: datetime | None = None
     """No byte of it is written after this, by the database's clock."""
     quiet_after: datetime | None = None

@@ -46,8 +46,9 @@ def collect() -> str:
     stop_at = time.monotonic() + 240
     batches, total = 0, Recorded()
     while time.monotonic() < stop_at:
+        owner = process.presence().number()
         with process.database().transaction() as connection:
-            reading = ledger.claim(connection, lease_s=settings().timing.lease)
+            reading = ledger.claim(connection, owner=owner, lease_s=settings().timing.lease)
         if reading is None:
             break
         # while this one is read, another worker may begin the next
@@ -86,10 +87,10 @@ def _collect(reading: Reading) -> Recorded:
     if wrong is None and missing:
         wrong = f"{missing} of {reading.items} results are missing"
     with process.database().transaction() as connection:
-        if wrong is None:
-            ledger.finish(connection, reading.submission_id)
-        else:
-            ledger.put_back(connection, reading.submission_id, wrong, pause_s=min(2.0**reading.reads, 300.0))
+        if wrong is None and not ledger.finish(connection, reading):
+            wrong = "another submission of its batch lived while it was read: its errors count now"
+        if wrong is not None:
+            ledger.put_back(connection, reading.submission_id, wrong, pause_s=min(2.0 ** min(reading.reads, 10), 300.0))
     if wrong is None:
         bound.info("collected", **dict(zip(Recorded.__dataclass_fields__, progress.recorded.counts(), strict=True)))
     else:

@@ -81,7 +81,7 @@ def _put_back(due: list[Due], why: str) -> None:
     for one in due:
         lane = settings().lanes.get(one.lane)
         most = lane.max_deliveries if lane else 1
-        pause_s = None if one.tries >= most else min(2.0**one.tries, 600.0)
+        pause_s = None if one.tries >= most else min(2.0 ** min(one.tries, 10), 600.0)
         by_pause.setdefault(pause_s, []).append(one.item_id)
     with process.database().transaction() as connection:
         for pause_s, item_ids in by_pause.items():

@@ -13,8 +13,8 @@ import orjson
 
 from overnight_models import routes
 from overnight_models.ledger import poll as ledger
+from overnight_models.ledger import rescue, workspaces
 from overnight_models.ledger import submit as submissions
-from overnight_models.ledger import workspaces
 from overnight_models.ledger.poll import Sighted, Watched
 from overnight_workers import api, doorbell, logs, process, protocol
 from overnight_workers.app import app
@@ -31,7 +31,7 @@ def poll() -> str:
     """Look at every workspace in which something is open or unclear. One that can't be read stalls no other."""
     doorbell.heard(routes.POLL)
     with process.database().transaction() as connection:
-        ledger.doubt_overdue(connection)
+        rescue.doubt_abandoned(connection)
         known = workspaces.workspaces(connection)
     ended = 0
     for workspace in known:
@@ -91,7 +91,7 @@ def _list(workspace: str, watched: list[Watched], started_at: datetime) -> tuple
 def _note(workspace: str, watched: list[Watched], listing: Listing, listed: list[api.Listed]) -> int:
     """What the list says: which of ours ended, and which batches we don't know that might be ours."""
     by_id = {one.api_id: one for one in watched if one.api_id is not None}
-    doubtful = [_sent(one) for one in watched if one.api_id is None and one.state in ("unclear", "lost")]
+    doubtful = [_sent(one) for one in watched if one.api_id is None]
     ended = 0
     with process.database().transaction() as connection:
         strangers = [one for one in listed if one.api_id not in by_id]

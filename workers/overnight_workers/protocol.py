@@ -127,7 +127,8 @@ def conclude(reply: Reply, *, releases: int) -> Conclusion:
     releases: how often a create of this batch was known to have failed before; the pause grows with it.
     """
     why = f"{reply.status} {reply.text}".strip() if reply.status else reply.text
-    pause_s = min(2.0 * 2**releases, 300.0)
+    # a workspace that is out of money over a weekend is tried thousands of times
+    pause_s = min(2.0 * 2 ** min(releases, 10), 300.0)
     if reply.status is not None and 200 <= reply.status < 300:
         return Created(reply.api_id) if reply.api_id else Unclear(f"an answer without an id: {why}")
     if reply.status is None:

@@ -11,7 +11,7 @@ from typing import Final
 import redis
 
 from overnight_models import routes
-from overnight_models.ledger import deliver, partitions, poll, rescue
+from overnight_models.ledger import deliver, partitions, rescue, submit
 from overnight_workers import doorbell, logs, process
 from overnight_workers.app import app
 
@@ -25,9 +25,11 @@ _housekept_at = 0.0
 def sweep() -> str:
     """One sweep. Any number at once does no harm."""
     with process.database().transaction() as connection:
-        voided = rescue.void_lapsed(connection)
-        doubted = poll.doubt_overdue(connection)
+        voided = rescue.void_abandoned(connection)
+        doubted = rescue.doubt_abandoned(connection)
         freed = deliver.free_lapsed(connection)
+        for submission_id in rescue.noted_but_not_open(connection):
+            submit.open_submission(connection, submission_id)
         stages = rescue.stages_with_work(connection)
     for stage in stages:
         doorbell.ring(stage)

@@ -53,7 +53,7 @@ def _again(item_id: int, problem: Problem, detail: str) -> Arrival:
 
 def _innermost(error: object) -> Mapping[str, Any]:
     """The error itself: the API nests it twice, some proxies once."""
-    found: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+    found = _object(error)
     while isinstance(found.get("error"), Mapping):
         found = found["error"]
     return found
@@ -61,7 +61,7 @@ def _innermost(error: object) -> Mapping[str, Any]:
 
 def _answered(item_id: int, message: Mapping[str, Any], prices: Prices, check: Check | None) -> Arrival:
     problem, detail = _problem(message, check)
-    usage = Usage.of(message.get("usage") or {})
+    usage = Usage.of(message.get("usage"))
     name = str(message.get("model", ""))
     model = prices.model(name)
     billed = _is_billed(message)
@@ -85,16 +85,15 @@ def _answered(item_id: int, message: Mapping[str, Any], prices: Prices, check: C
 
 
 def _problem(message: Mapping[str, Any], check: Check | None) -> tuple[Problem | None, str | None]:
-    stop = message.get("stop_reason")
+    stop = str(message.get("stop_reason"))
     if stop == "refusal":
-        details = message.get("stop_details") or {}
+        details = _object(message.get("stop_details"))
         words = [str(details[name]) for name in ("category", "explanation") if details.get(name)]
         return Problem.REFUSED, ": ".join(words) or "the model refused to answer"
     if stop in _CUT_OFF:
         return Problem.CUT_OFF, f"the answer is incomplete: {stop}"
     if check is not None:
-        blocks = message.get("content") or []
-        wrong = check("".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text"))
+        wrong = check(_text(message.get("content")))
         if wrong is not None:
             return Problem.INVALID_OUTPUT, wrong
     return None, None
@@ -102,6 +101,16 @@ def _problem(message: Mapping[str, Any], check: Check | None) -> tuple[Problem |
 
 def _is_billed(message: Mapping[str, Any]) -> bool:
     """A refusal before any output is billed in some categories only (release notes of 2026-09-24)."""
-    if message.get("stop_reason") != "refusal" or (message.get("usage") or {}).get("output_tokens"):
+    if message.get("stop_reason") != "refusal" or _object(message.get("usage")).get("output_tokens"):
         return True
-    return (message.get("stop_details") or {}).get("category") in _BILLED_REFUSALS
+    return str(_object(message.get("stop_details")).get("category")) in _BILLED_REFUSALS
+
+
+def _text(content: object) -> str:
+    """The text blocks, joined."""
+    blocks = map(_object, content) if isinstance(content, list) else ()
+    return "".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text")
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -44,8 +44,9 @@ def submit() -> str:
     divided = _divide_rejected()
     sent = 0
     while time.monotonic() < stop_at:
+        owner = process.presence().number()
         with process.database().transaction() as connection:
-            claim = ledger.claim(connection, token=protocol.new_token(), lease_s=settings().timing.lease)
+            claim = ledger.claim(connection, token=protocol.new_token(), owner=owner, lease_s=settings().timing.lease)
         if claim is None:
             break
         _submit(claim)
@@ -117,9 +118,9 @@ def _headers(claim: ledger.Claim) -> dict[str, str]:
 def _gate(submission_id: int) -> None:
     """Before the last bytes: this submission must still be ours to send, and there must be time (R2)."""
     with process.database().transaction() as connection:
-        left_s = ledger.seconds_to_send(connection, submission_id)
-    if left_s < _MARGIN_S:
-        raise TooLate("the time to send it is over")
+        ours = ledger.let_go(connection, submission_id, margin_s=_MARGIN_S)
+    if not ours:
+        raise TooLate("the time to send it is over, or somebody took it over")
 
 
 @contextmanager

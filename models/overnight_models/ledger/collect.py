@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.presence import is_gone
 from overnight_models.states import BATCH, SUBMISSION
+
+_OTHER_LIVES = """
+    EXISTS (
+        SELECT FROM submission other
+        WHERE other.batch_id = submission.batch_id AND other.id <> submission.id
+          AND other.state IN ('claimed', 'sending', 'unclear', 'open')
+    )
+"""
 
 
 @dataclass(frozen=True)
@@ -27,32 +36,29 @@ class Reading:
     """No other submission of its batch may still run."""
 
 
-def claim(connection: Connection, *, lease_s: float) -> Reading | None:
+def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | None:
     """Take the batch that ended first and isn't being read. None when there is none."""
     row = one(
         connection,
-        """
+        f"""
         WITH next AS (
             SELECT id FROM submission
             WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
               AND (next_read_at IS NULL OR next_read_at <= now())
-              AND (lease_until IS NULL OR lease_until <= now())
+              AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
             ORDER BY ended_at LIMIT 1
             FOR UPDATE SKIP LOCKED
         )
         UPDATE submission
-        SET lease_until = now() + make_interval(secs => :lease_s), reads = reads + 1
+        SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s), reads = reads + 1
         FROM next, batch, headers, lane
         WHERE submission.id = next.id AND batch.id = submission.batch_id
           AND headers.id = batch.headers_id AND lane.id = batch.lane_id
         RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
                   submission.items, reads,
-                  NOT EXISTS (
-                      SELECT FROM submission other
-                      WHERE other.batch_id = submission.batch_id AND other.id <> submission.id
-                        AND other.state IN ('claimed', 'sending', 'unclear', 'open')
-                  ) AS only_live
+                  NOT {_OTHER_LIVES} AS only_live
         """,
+        owner=owner,
         lease_s=lease_s,
     )
     return None if row is None else Reading(**row)
@@ -92,15 +98,23 @@ def put_back(connection: Connection, submission_id: int, why: str, *, pause_s: f
     )
 
 
-def finish(connection: Connection, submission_id: int) -> bool:
-    """Every line is recorded and the counts agree: the submission is done, its batch collected."""
-    done = count(
+def finish(connection: Connection, reading: Reading) -> bool:
+    """Every line is recorded and the counts agree: the submission is done, its batch collected.
+
+    False when it was read while another submission of its batch lived, which is over by now: its errors, which were
+    passed over, count after all. Then it is to be read once more.
+    """
+    one(connection, "SELECT FROM batch WHERE id = :id FOR UPDATE", id=reading.batch_id)
+    others = one(connection, f"SELECT {_OTHER_LIVES} AS live FROM submission WHERE id = :id", id=reading.submission_id)
+    if not reading.only_live and others is not None and not others["live"]:
+        return False
+    count(
         connection,
         f"""
         UPDATE submission SET {SUBMISSION["finish"].set}, lease_until = NULL
         WHERE id = :id AND {SUBMISSION["finish"].where}
         """,
-        id=submission_id,
+        id=reading.submission_id,
     )
     count(
         connection,
@@ -108,14 +122,11 @@ def finish(connection: Connection, submission_id: int) -> bool:
         UPDATE batch SET {BATCH["collect"].set}, changed_at = now(), reason = NULL
         FROM submission
         WHERE submission.id = :id AND batch.id = submission.batch_id AND batch.{BATCH["collect"].where}
-          AND NOT EXISTS (
-              SELECT FROM submission other
-              WHERE other.batch_id = batch.id AND other.state IN ('sending', 'unclear', 'open')
-          )
+          AND NOT {_OTHER_LIVES}
         """,
-        id=submission_id,
+        id=reading.submission_id,
     )
-    return done == 1
+    return True
 
 
 def missing_items(connection: Connection, batch_id: int) -> list[int]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count, one, run
-from overnight_models.states import BATCH, SUBMISSION
+from overnight_models.states import BATCH
 
 
 @dataclass(frozen=True)
@@ -142,21 +142,3 @@ def submission_of(connection: Connection, token: str) -> int | None:
     """The submission that has this token."""
     row = one(connection, "SELECT id FROM submission WHERE token = :token", token=token)
     return None if row is None else int(row["id"])
-
-
-def doubt_overdue(connection: Connection) -> int:
-    """Submissions whose bytes had to be written by now and whose sender says nothing: unclear."""
-    rows = run(
-        connection,
-        f"""
-        WITH doubted AS (
-            UPDATE submission SET {SUBMISSION["doubt"].set}, error = 'its sender vanished while sending'
-            WHERE {SUBMISSION["doubt"].where} AND send_by + interval '1 second' < clock_timestamp()
-            RETURNING batch_id
-        )
-        UPDATE batch SET {BATCH["doubt"].set}, changed_at = now(), reason = 'its sender vanished while sending'
-        FROM doubted WHERE batch.id = doubted.batch_id AND batch.{BATCH["doubt"].where}
-        RETURNING batch.id
-        """,
-    )
-    return len(rows)

@@ -6,25 +6,57 @@ from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.presence import is_gone
 from overnight_models.states import BATCH, DELIVERY, SUBMISSION
 
 
-def void_lapsed(connection: Connection) -> int:
-    """Submitters that died while building a body: nothing was sent, the batch may be claimed again."""
+def void_abandoned(connection: Connection) -> int:
+    """Submissions that were never let go and whose submitter is dead or out of time: nothing was created.
+
+    Letting go and this exclude each other: both change the row only as long as `let_go_at` is null.
+    """
     rows = run(
         connection,
         f"""
         WITH voided AS (
-            UPDATE submission SET {SUBMISSION["void"].set}, error = 'its submitter died before it sent anything'
-            WHERE state = 'claimed' AND lease_until < clock_timestamp()
+            UPDATE submission SET {SUBMISSION["void"].set}, error = 'its submitter died before its last bytes'
+            WHERE {SUBMISSION["void"].where} AND let_go_at IS NULL AND api_id IS NULL
+              AND (coalesce(send_by, lease_until) < clock_timestamp() OR {is_gone("owner")})
             RETURNING batch_id
         )
-        UPDATE batch SET {BATCH["release"].set}, changed_at = now(), reason = 'its submitter died before sending'
+        UPDATE batch SET {BATCH["release"].set}, changed_at = now(), reason = 'its submitter died before its last bytes'
         FROM voided WHERE batch.id = voided.batch_id AND batch.{BATCH["release"].where}
         RETURNING batch.id
         """,
     )
     return len(rows)
+
+
+def doubt_abandoned(connection: Connection) -> int:
+    """Submissions that were let go and whose submitter is dead or out of time: they may have been created."""
+    rows = run(
+        connection,
+        f"""
+        WITH doubted AS (
+            UPDATE submission SET {SUBMISSION["doubt"].set}, error = 'its submitter died before it knew the answer',
+                quiet_after = least(quiet_after, clock_timestamp() + (quiet_after - send_by))
+            WHERE {SUBMISSION["doubt"].where} AND let_go_at IS NOT NULL
+              AND (send_by + interval '1 second' < clock_timestamp() OR {is_gone("owner")})
+            RETURNING batch_id
+        )
+        UPDATE batch
+        SET {BATCH["doubt"].set}, changed_at = now(), reason = 'its submitter died before it knew the answer'
+        FROM doubted WHERE batch.id = doubted.batch_id AND batch.{BATCH["doubt"].where}
+        RETURNING batch.id
+        """,
+    )
+    return len(rows)
+
+
+def noted_but_not_open(connection: Connection) -> list[int]:
+    """Submissions whose API id was saved by somebody who died before saying that they are open."""
+    rows = run(connection, f"SELECT id FROM submission WHERE {SUBMISSION['open'].where} AND api_id IS NOT NULL")
+    return [row["id"] for row in rows]
 
 
 def fold_tally(connection: Connection) -> int:
@@ -65,7 +97,7 @@ def stages_with_work(connection: Connection) -> list[str]:
                    SELECT FROM submission
                    WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
                      AND (next_read_at IS NULL OR next_read_at <= now())
-                     AND (lease_until IS NULL OR lease_until <= now())
+                     AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
                ) AS "{routes.COLLECT}",
                EXISTS (
                    SELECT FROM delivery WHERE {DELIVERY["claim"].where} AND due_at <= now()

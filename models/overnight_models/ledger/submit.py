@@ -28,7 +28,7 @@ class Claim:
     releases: int
 
 
-def claim(connection: Connection, *, token: str, lease_s: float) -> Claim | None:
+def claim(connection: Connection, *, token: str, owner: int, lease_s: float) -> Claim | None:
     """Take the oldest batch that may be sent. None when there is none.
 
     Never one of which a submission may still run: a claim asks again, whatever freed the batch (R7).
@@ -64,17 +64,18 @@ def claim(connection: Connection, *, token: str, lease_s: float) -> Claim | None
     assert left is not None
     if left["n"] == 0:
         _change(connection, "empty", batch["id"], "its last item was taken back")
-        return None
+        return claim(connection, token=token, owner=owner, lease_s=lease_s)
     _change(connection, "claim", batch["id"], None)
     submission = one(
         connection,
         """
-        INSERT INTO submission (batch_id, token, state, lease_until, api_workspace_id)
-        VALUES (:batch_id, :token, 'claimed', now() + make_interval(secs => :lease_s), :api_workspace_id)
+        INSERT INTO submission (batch_id, token, state, owner, lease_until, api_workspace_id)
+        VALUES (:batch_id, :token, 'claimed', :owner, now() + make_interval(secs => :lease_s), :api_workspace_id)
         RETURNING id
         """,
         batch_id=batch["id"],
         token=token,
+        owner=owner,
         lease_s=lease_s,
         api_workspace_id=batch["api_workspace_id"],
     )
@@ -162,17 +163,25 @@ def send(
     )
 
 
-def seconds_to_send(connection: Connection, submission_id: int) -> float:
-    """How long the last bytes may still be written, by the database's clock; 0 or less when they may not."""
-    row = one(
-        connection,
-        """
-        SELECT extract(epoch FROM send_by - clock_timestamp())::float AS left_s FROM submission
-        WHERE id = :id AND state = 'sending'
-        """,
-        id=submission_id,
+def let_go(connection: Connection, submission_id: int, *, margin_s: float) -> bool:
+    """Say durably that the last bytes are about to be written, if they still may (R2).
+
+    False when the time is over, by the database's clock, or somebody else took over: then they must not be written.
+    Until this is committed the submission is known not to be created, whatever happens to its sender.
+    """
+    return (
+        count(
+            connection,
+            """
+            UPDATE submission SET let_go_at = clock_timestamp()
+            WHERE id = :id AND state = 'sending' AND let_go_at IS NULL
+              AND clock_timestamp() < send_by - make_interval(secs => :margin_s)
+            """,
+            id=submission_id,
+            margin_s=margin_s,
+        )
+        == 1
     )
-    return 0.0 if row is None else float(row["left_s"])
 
 
 def note_api_id(

@@ -1,0 +1,57 @@
+"""Presence: whether the process that holds a row is still there, known in seconds and not after a lease.
+
+Each process that takes on long work holds one advisory lock on a connection of its own; rows name that lock as their
+owner. When the process dies, however it dies, the kernel closes the connection and the lock is gone. A frozen process
+keeps its lock; leases are for that. A process may be taken for dead wrongly (Postgres restarted, and it hasn't locked
+anew yet): that costs it its work and nothing else, since every move asks for the state it starts from.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+import psycopg
+
+from overnight_models.ledger.database import Database, DatabaseUnavailable
+
+_SPACE: Final = 0x4E49
+"""The first half of each lock, so that these can't be mistaken for others."""
+
+
+def is_gone(column: str) -> str:
+    """The guard: the process that this column names as owner isn't there any more."""
+    return f"""
+        ({column} IS NOT NULL AND NOT EXISTS (
+            SELECT FROM pg_locks
+            WHERE locktype = 'advisory' AND classid = {_SPACE} AND objid = {column}::bigint::oid AND objsubid = 2
+              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        ))
+    """
+
+
+class Presence:
+    """The lock of one process; taken on first use, and again when the connection was lost."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: psycopg.Connection[tuple[bool]] | None = None
+        self._number = 0
+
+    def number(self) -> int:
+        """The owner's number to write into rows; its lock is held when this returns."""
+        try:
+            if self._connection is not None:
+                self._connection.execute("SELECT 1")
+                return self._number
+        except psycopg.Error:
+            self._connection = None
+        try:
+            connection = psycopg.connect(self._database.url.set(drivername="postgresql").render_as_string(False))
+            connection.autocommit = True
+            self._number = secrets.randbits(31)
+            connection.execute("SELECT pg_advisory_lock(%s, %s)", (_SPACE, self._number))
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailable(f"Postgres: {error}") from error
+        self._connection = connection
+        return self._number
