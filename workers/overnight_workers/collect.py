@@ -46,7 +46,7 @@ def collect() -> str:
     stop_at = time.monotonic() + 240
     batches, total = 0, Recorded()
     while time.monotonic() < stop_at:
-        owner = process.presence().number()
+        owner = process.database().owner()
         with process.database().transaction() as connection:
             reading = ledger.claim(connection, owner=owner, lease_s=settings().timing.lease)
         if reading is None:

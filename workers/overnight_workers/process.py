@@ -11,7 +11,6 @@ from redis.retry import Retry
 from overnight_models import prices as price_list
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.names import Names
-from overnight_models.ledger.presence import Presence
 from overnight_models.policy import Policy
 from overnight_workers.settings import settings
 
@@ -20,12 +19,6 @@ from overnight_workers.settings import settings
 def database() -> Database:
     """The ledger's database."""
     return Database(settings().database_url)
-
-
-@cache
-def presence() -> Presence:
-    """The lock that says that this process lives."""
-    return Presence(database())
 
 
 @cache
@@ -58,5 +51,5 @@ def forget() -> None:
     """After a fork: nothing that the parent connected may be used."""
     if database.cache_info().currsize:
         database().forget()
-    for held in (database, presence, names, redis_client):
+    for held in (database, names, redis_client):
         held.cache_clear()

@@ -154,7 +154,9 @@ class Settings(BaseSettings):
         lanes = {
             name: LanePolicy(lane.api_version, int(lane.max_bytes), lane.callbacks) for name, lane in self.lanes.items()
         }
-        return Policy(lanes, tuple(self.brokers), tuple(load(self.prices).names()))
+        models = load(self.prices).models
+        aliases = [alias for model in models.values() for alias in model.aliases]
+        return Policy(lanes, tuple(self.brokers), (*models, *aliases))
 
     def require_urls(self) -> None:
         """Raise BadSettings when it isn't known where Postgres and Redis are."""

@@ -44,7 +44,7 @@ def submit() -> str:
     divided = _divide_rejected()
     sent = 0
     while time.monotonic() < stop_at:
-        owner = process.presence().number()
+        owner = process.database().owner()
         with process.database().transaction() as connection:
             claim = ledger.claim(connection, token=protocol.new_token(), owner=owner, lease_s=settings().timing.lease)
         if claim is None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, RowMapping, create_engine, make_url, 
 from sqlalchemy.exc import OperationalError
 
 from overnight_models.errors import TransientError
+from overnight_models.ledger.presence import Presence
 
 
 class DatabaseUnavailable(TransientError):
@@ -31,6 +32,7 @@ class Database:
         )
         self._name = name
         self._engine: Engine | None = None
+        self._presence = Presence(self.url.set(drivername="postgresql").render_as_string(hide_password=False))
 
     @property
     def engine(self) -> Engine:
@@ -56,8 +58,16 @@ class Database:
             self._engine.dispose(close=False)
             self._engine = None
 
+    def owner(self) -> int:
+        """The number under which this process holds rows; see `ledger.presence`. Raises DatabaseUnavailable."""
+        try:
+            return self._presence.number()
+        except psycopg.OperationalError as error:
+            raise self._unavailable(error) from error
+
     def close(self) -> None:
         """Close every connection."""
+        self._presence.close()
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
@@ -73,7 +83,10 @@ class Database:
             with self.engine.begin() as connection:
                 yield connection
         except OperationalError as error:
-            raise DatabaseUnavailable(f"Postgres at {self.url.host}:{self.url.port}: {error.orig}") from error
+            raise self._unavailable(error.orig) from error
+
+    def _unavailable(self, error: object) -> DatabaseUnavailable:
+        return DatabaseUnavailable(f"Postgres at {self.url.host}:{self.url.port}: {error}")
 
 
 def run(connection: Connection, sql: str, **values: Any) -> Sequence[RowMapping]:

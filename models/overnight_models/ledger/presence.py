@@ -13,8 +13,6 @@ from typing import Final
 
 import psycopg
 
-from overnight_models.ledger.database import Database, DatabaseUnavailable
-
 _SPACE: Final = 0x4E49
 """The first half of each lock, so that these can't be mistaken for others."""
 
@@ -31,27 +29,34 @@ def is_gone(column: str) -> str:
 
 
 class Presence:
-    """The lock of one process; taken on first use, and again when the connection was lost."""
+    """The lock of one process; taken on first use, and again when its connection was lost.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    url: as psycopg takes it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._connection: psycopg.Connection[tuple[bool]] | None = None
         self._number = 0
 
     def number(self) -> int:
-        """The owner's number to write into rows; its lock is held when this returns."""
-        try:
-            if self._connection is not None:
+        """The owner's number to write into rows; its lock is held when this returns. Raises psycopg.OperationalError."""
+        if self._connection is not None:
+            try:
                 self._connection.execute("SELECT 1")
-                return self._number
-        except psycopg.Error:
-            self._connection = None
-        try:
-            connection = psycopg.connect(self._database.url.set(drivername="postgresql").render_as_string(False))
-            connection.autocommit = True
+            except psycopg.Error:
+                self.close()
+        if self._connection is None:
+            connection = psycopg.connect(
+                self._url, autocommit=True, connect_timeout=5, application_name="overnight-owner"
+            )
             self._number = secrets.randbits(31)
             connection.execute("SELECT pg_advisory_lock(%s, %s)", (_SPACE, self._number))
-        except psycopg.OperationalError as error:
-            raise DatabaseUnavailable(f"Postgres: {error}") from error
-        self._connection = connection
+            self._connection = connection
         return self._number
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
