@@ -40,7 +40,10 @@ class Presence:
         self._number = 0
 
     def number(self) -> int:
-        """The owner's number to write into rows; its lock is held when this returns. Raises psycopg.OperationalError."""
+        """The owner's number, to write into rows; its lock is held when this returns.
+
+        Raises psycopg.OperationalError.
+        """
         if self._connection is not None:
             try:
                 self._connection.execute("SELECT 1")

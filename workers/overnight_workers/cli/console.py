@@ -8,7 +8,8 @@ from typing import Any, Final
 import orjson
 from rich.console import Console
 
-OUT: Final = Console(highlight=False)
+# into a file or a pipe nothing is cut to the width of a terminal that isn't there
+OUT: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 ERR: Final = Console(stderr=True, highlight=False)
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from overnight_models.quantities import spoken
-from overnight_models.states import DELIVERY, ITEM
+from overnight_models.states import BATCH, DELIVERY, ITEM
 from overnight_workers.cli import console
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -81,15 +81,12 @@ def _page(status: dict[str, Any]) -> RenderableType:
         parts.append(Text("Nothing was ever enqueued: `overnight enqueue FILE` or the product's own code does that."))
         return Group(*parts)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("lane", "waiting", "oldest", "batched", "succeeded", "failed", "to deliver", "dead", "batches open"):
-        table.add_column(title, justify="left" if title == "lane" else "right")
-    table.add_column("billed", justify="right")
-    table.add_column("saved", justify="right")
+    for title in ("lane", "waiting", "oldest", "batched", "done", "failed", "to deliver", "billed", "saved"):
+        table.add_column(title, justify="left" if title == "lane" else "right", no_wrap=title != "lane")
     for name, lane in status["lanes"].items():
-        items, deliveries, batches = lane["items"], lane["deliveries"], lane["batches"]
+        items, deliveries = lane["items"], lane["deliveries"]
         due = sum(n for state, n in deliveries.items() if state not in DELIVERY.final)
-        dead = deliveries.get("dead", 0)
-        failed = items.get("failed", 0)
+        dead, failed = deliveries.get("dead", 0), items.get("failed", 0)
         table.add_row(
             Text(name) if lane["paused"] is None else Text(f"{name} (paused: {lane['paused']})", style="yellow"),
             f"{items.get('waiting', 0) + items.get('held', 0):,}",
@@ -97,17 +94,15 @@ def _page(status: dict[str, Any]) -> RenderableType:
             f"{items.get('batched', 0):,}",
             f"{items.get('succeeded', 0):,}",
             Text(f"{failed:,}", style="red" if failed else ""),
-            f"{due:,}",
-            Text(f"{dead:,}", style="red" if dead else ""),
-            f"{sum(n for state, n in batches.items() if state in _AT_WORK):,}",
+            Text(f"{due:,}" + (f" + {dead:,} dead" if dead else ""), style="red" if dead else ""),
             console.money(lane["cost_nano_usd"]),
             console.money(lane["realtime_nano_usd"] - lane["cost_nano_usd"]),
         )
     parts.append(table)
+    at_work = {state: n for state, n in status["batches"].items() if state not in BATCH.final}
+    words = ", ".join(f"{n:,} {state}" for state, n in at_work.items()) or "none at work"
+    parts.append(Text(f"batches: {words}"))
     return Group(*parts)
-
-
-_AT_WORK = ("packed", "submitting", "unclear", "open", "canceling", "ended", "incomplete", "rejected")
 
 
 def batches(
@@ -132,8 +127,9 @@ def batches(
         console.OUT.print("No batches. Items wait until their lane's threshold is reached (`overnight status`).")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("batch", "lane", "state", "items", "MB", "age", "API id", "cost", ""):
-        table.add_column(title, justify="right" if title in ("batch", "items", "MB", "age", "cost") else "left")
+    for title in ("batch", "lane", "state", "items", "MB", "age", "cost", "API id", "why"):
+        right = title in ("batch", "items", "MB", "age", "cost")
+        table.add_column(title, justify="right" if right else "left", no_wrap=title != "why")
     for batch in found:
         table.add_row(
             str(batch.id),
@@ -142,8 +138,8 @@ def batches(
             f"{batch.items:,}",
             f"{batch.size / 1e6:,.1f}",
             spoken(batch.age_s),
-            batch.api_id or "",
             console.money(batch.cost_nano),
+            batch.api_id or "",
             Text(batch.reason or ""),
         )
     console.OUT.print(table)

@@ -1,0 +1,362 @@
+"""Messages, token counts, models, checks, usage and prompt caching as the sandbox plays them."""
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import httpx2
+import jsonschema_rs
+import pytest
+
+from overnight_models import prices
+from overnight_models.prices import Usage
+from overnight_workers.sandbox.process import Running, running
+
+OPENAPI = Path(__file__).resolve().parents[2].parent / "shared" / "anthropic-openapi.json"
+HAIKU, SONNET = "claude-haiku-5-5", "claude-sonnet-5"
+_names = count()
+
+
+def plain() -> httpx2.Client:
+    """No TLS: setting it up takes longer than a whole call."""
+    return anthropic.DefaultHttpxClient(verify=False)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("sandbox"), "--instant") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def client(sandbox: Running) -> Iterator[anthropic.Anthropic]:
+    """The SDK, in a workspace that no other test uses."""
+    key = f"sk-sandbox-messages{next(_names)}"
+    with anthropic.Anthropic(
+        http_client=plain(), base_url=sandbox.url, api_key=key, max_retries=0, _strict_response_validation=True
+    ) as client:
+        yield client
+
+
+def ask(**more: Any) -> Any:
+    return {"model": SONNET, "max_tokens": 512, "messages": [{"role": "user", "content": "Name a colour"}], **more}
+
+
+def batched(client: anthropic.Anthropic, *params: Any, headers: dict[str, str] | None = None) -> list[Any]:
+    """What becomes of requests in a batch, in the order they were asked in."""
+    requests: Any = [{"custom_id": str(number), "params": one} for number, one in enumerate(params)]
+    batch = client.messages.batches.create(requests=requests, extra_headers=headers)
+    lines = {line.custom_id: line.result for line in client.messages.batches.results(batch.id)}
+    return [lines[str(number)] for number in range(len(params))]
+
+
+def test_a_message(client: anthropic.Anthropic) -> None:
+    raw = client.messages.with_raw_response.create(**ask())
+    message = raw.parse()
+    assert message.stop_reason == "end_turn"
+    assert message.usage.service_tier == "standard"
+    block = message.content[-1]
+    assert block.type == "text"
+    assert block.text.startswith("Made-up sandbox answer about: Name a colour.")
+    limit = int(raw.headers["anthropic-ratelimit-requests-limit"])
+    assert int(raw.headers["anthropic-ratelimit-requests-remaining"]) < limit
+    assert "anthropic-ratelimit-tokens-reset" in raw.headers
+
+
+def test_answers_depend_on_the_request_and_the_seed(client: anthropic.Anthropic, tmp_path: Path) -> None:
+    def said(client: anthropic.Anthropic, text: str) -> Any:
+        return client.messages.create(**ask(messages=[{"role": "user", "content": text}])).content
+
+    first = said(client, "Name a colour")
+    assert said(client, "Name a colour") == first
+    assert batched(client, ask())[0].message.content == first
+    assert said(client, "Name a shape") != first
+    with (
+        running(tmp_path, "--seed", "7") as other,
+        anthropic.Anthropic(http_client=plain(), base_url=other.url, api_key="k") as seeded,
+    ):
+        assert said(seeded, "Name a colour") != first
+
+
+def test_an_answer_fits_the_schema_asked_for(client: anthropic.Anthropic) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"colour": {"enum": ["red", "green"]}, "why": {"type": "string"}},
+        "required": ["colour", "why"],
+        "additionalProperties": False,
+    }
+    config = {"format": {"type": "json_schema", "schema": schema}}
+    asked = [ask(messages=[{"role": "user", "content": f"Colour {n}?"}], output_config=config) for n in range(20)]
+    answers = [json.loads(result.message.content[-1].text) for result in batched(client, *asked)]
+    for answer in answers:
+        jsonschema_rs.validate(schema, answer)
+    assert {answer["colour"] for answer in answers} == {"red", "green"}
+    assert answers[3]["why"] == "Made-up sandbox answer about: Colour 3?"
+
+
+def test_a_forced_tool_is_called(client: anthropic.Anthropic) -> None:
+    tool: Any = {
+        "name": "paint",
+        "input_schema": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
+    }
+    message = client.messages.create(**ask(tools=[tool], tool_choice={"type": "tool", "name": "paint"}))
+    assert message.stop_reason == "tool_use"
+    block = message.content[-1]
+    assert block.type == "tool_use"
+    assert block.name == "paint"
+    jsonschema_rs.validate(tool["input_schema"], block.input)
+
+
+def test_answers_are_cut_at_max_tokens(client: anthropic.Anthropic) -> None:
+    message = client.messages.create(**ask(max_tokens=5))
+    assert message.stop_reason == "max_tokens"
+    assert message.usage.output_tokens == 5
+
+
+def test_answers_have_the_size_asked_for(client: anthropic.Anthropic) -> None:
+    message = client.messages.create(**ask(metadata={"user_id": "sandbox:answer_bytes:600"}))
+    block = message.content[-1]
+    assert block.type == "text"
+    assert len(block.text) == 600
+
+
+def test_haiku_thinks_now_and_then_unless_told_not_to(client: anthropic.Anthropic) -> None:
+    asked = [ask(model=HAIKU, messages=[{"role": "user", "content": f"Colour {n}?"}]) for n in range(30)]
+    thought = [result.message.usage.output_tokens_details.thinking_tokens for result in batched(client, *asked)]
+    assert 0 < sum(tokens > 0 for tokens in thought) < 30
+    silent = [one | {"thinking": {"type": "disabled"}} for one in asked]
+    assert {result.message.content[0].type for result in batched(client, *silent)} == {"text"}
+
+
+def test_counting_agrees_with_the_bill(client: anthropic.Anthropic) -> None:
+    asked = ask(system="You name colours.", messages=[{"role": "user", "content": "Nénuphar " * 500}])
+    counted = client.messages.count_tokens(**{key: value for key, value in asked.items() if key != "max_tokens"})
+    assert counted.input_tokens == client.messages.create(**asked).usage.input_tokens
+    assert 1000 < counted.input_tokens < 1400
+    with pytest.raises(anthropic.BadRequestError):
+        client.post("/v1/messages/count_tokens", cast_to=object, body=asked)
+
+
+def test_models(client: anthropic.Anthropic) -> None:
+    found = list(client.models.list(limit=3))
+    assert [model.id for model in found if model.id == HAIKU] == [HAIKU]
+    one = client.models.retrieve(HAIKU)
+    assert (one.max_input_tokens, one.max_tokens, one.lifecycle) == (1_000_000, 128_000, "active")
+    assert one.capabilities is not None
+    assert one.capabilities.batch.supported
+    assert client.models.retrieve("claude-haiku-4-5-20251001").id == "claude-haiku-4-5"
+    for name in ("claude-nobody", "claude-3-5-haiku-20241022"):
+        with pytest.raises(anthropic.NotFoundError):
+            client.models.retrieve(name)
+
+
+def test_what_is_answered_is_as_described(sandbox: Running) -> None:
+    if not OPENAPI.exists():
+        pytest.skip(f"the official description is not beside the repository ({OPENAPI.name})")
+    openapi = json.loads(OPENAPI.read_text(encoding="utf-8"))
+    headers = {"x-api-key": "k", "anthropic-version": "2023-06-01"}
+    with httpx2.Client(verify=False, base_url=sandbox.url, headers=headers) as client:
+        tool = {"name": "paint", "input_schema": {"type": "object"}}
+        asked = [
+            ("Message", client.post("/v1/messages", json=ask())),
+            ("Message", client.post("/v1/messages", json=ask(thinking={"type": "adaptive"}, max_tokens=3))),
+            ("Message", client.post("/v1/messages", json=ask(tools=[tool], tool_choice={"type": "any"}))),
+            ("Message", client.post("/v1/messages", json=ask(metadata={"user_id": "sandbox:refused"}))),
+            ("ErrorResponse", client.post("/v1/messages", json=ask(max_tokens=0))),
+            ("ListResponse_ModelInfo_", client.get("/v1/models")),
+            ("ModelInfo", client.get(f"/v1/models/{HAIKU}")),
+        ]
+    for schema, answer in asked:
+        whole = {"$ref": f"#/components/schemas/{schema}", "components": openapi["components"]}
+        value = answer.json()
+        if schema == "Message" and value["stop_details"]:
+            # Older than two of the categories.
+            value["stop_details"]["category"] = None
+        jsonschema_rs.Draft202012Validator(whole).validate(value)
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("model", {"model": "claude-nobody"}, "model: claude-nobody"),
+    ("retired", {"model": "claude-3-5-haiku-20241022"}, "model: claude-3-5-haiku-20241022"),
+    ("no model", {"model": None}, "model: Field required"),
+    ("max_tokens 0", {"max_tokens": 0}, "max_tokens: Input should be greater than or equal to 1"),
+    ("max_tokens", {"max_tokens": 128_001}, "max_tokens: 128001 > 128000, which is the maximum allowed number"),
+    ("no max_tokens", {"max_tokens": None}, "max_tokens: Field required"),
+    ("temperature", {"temperature": 1.0}, "temperature: Extra inputs are not permitted"),
+    ("top_k", {"top_k": 5}, "top_k: Extra inputs are not permitted"),
+    ("betas", {"betas": ["x"]}, "betas: Extra inputs are not permitted"),
+    ("no messages", {"messages": []}, "at least one message is required"),
+    ("role", {"messages": [{"role": "robot", "content": "x"}]}, "messages.0.role"),
+    ("assistant first", {"messages": [{"role": "assistant", "content": "x"}]}, 'must use the "user" role'),
+    ("empty", {"messages": [{"role": "user", "content": ""}]}, "non-empty content"),
+    ("empty block", {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}]}, "must be non-empty"),
+    (
+        "prefill",
+        {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]},
+        "assistant message prefill",
+    ),
+    (
+        "citations",
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "x", "citations": [{}]}]}]},
+        "citations: Extra inputs",
+    ),
+    ("thinking enabled", {"thinking": {"type": "enabled", "budget_tokens": 2000}}, "thinking.type"),
+    ("always thinking", {"model": "claude-opus-5-5", "thinking": {"type": "disabled"}}, "thinking.type"),
+    (
+        "forced tool",
+        {
+            "model": "claude-opus-5-5",
+            "tools": [{"name": "a", "input_schema": {"type": "object"}}],
+            "tool_choice": {"type": "any"},
+        },
+        "tool_choice",
+    ),
+    ("tool schema", {"tools": [{"name": "a", "input_schema": {"type": "string"}}]}, "tools.0.custom.input_schema.type"),
+    ("missing tool", {"tools": [], "tool_choice": {"type": "tool", "name": "a"}}, "tool_choice"),
+    ("geography", {"model": "claude-haiku-4-5", "inference_geo": "us"}, "inference_geo"),
+    ("format", {"output_config": {"format": {"type": "xml"}}}, "output_config.format.type"),
+    ("schema", {"output_config": {"format": {"type": "json_schema", "schema": {"enum": []}}}}, "can't fit this schema"),
+    ("metadata", {"metadata": {"user_id": 5}}, "metadata.user_id"),
+    ("service tier", {"service_tier": "batch"}, "service_tier"),
+    (
+        "five breakpoints",
+        {"system": [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}] * 5},
+        "A maximum of 4 blocks with cache_control",
+    ),
+    (
+        "short before long",
+        {
+            "system": [
+                {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}},
+                {"type": "text", "text": "x", "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+            ]
+        },
+        "ttl",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "complaint"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+def test_what_is_wrong_shows_at_once_or_in_the_results(
+    client: anthropic.Anthropic, change: dict[str, Any], complaint: str
+) -> None:
+    params = {key: value for key, value in {**ask(), **change}.items() if value is not None}
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        client.post("/v1/messages", cast_to=object, body=params)
+    assert caught.value.status_code in (400, 404)
+    assert complaint in str(caught.value)
+    good, result = batched(client, ask(), params)
+    assert good.type == "succeeded"
+    assert result.type == "errored"
+    assert result.error.error.type in ("invalid_request_error", "not_found_error")
+    assert complaint in result.error.error.message
+
+
+@pytest.mark.parametrize("change", [{"stream": True}, {"speed": "fast"}, {"fallbacks": []}])
+def test_what_batches_do_not_take(client: anthropic.Anthropic, change: dict[str, Any]) -> None:
+    (result,) = batched(client, ask(**change))
+    assert result.type == "errored"
+    assert next(iter(change)) in result.error.error.message
+
+
+def test_a_beta_raises_max_tokens_in_batches(client: anthropic.Anthropic) -> None:
+    beta = {"anthropic-beta": "output-300k-2026-03-24"}
+    assert batched(client, ask(max_tokens=300_000), headers=beta)[0].type == "succeeded"
+    assert batched(client, ask(max_tokens=300_001), headers=beta)[0].type == "errored"
+    assert batched(client, ask(max_tokens=300_000))[0].type == "errored"
+
+
+def contract(mark: str, lifetime: str) -> list[Any]:
+    """A system prompt of some 2,000 tokens, marked for caching."""
+    text = f"{mark} " + "The party of the first part. " * 280
+    return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral", "ttl": lifetime}}]
+
+
+@pytest.mark.parametrize("lifetime", ["5m", "1h"])
+def test_a_prefix_is_written_once_and_read_by_chance(client: anthropic.Anthropic, lifetime: str) -> None:
+    asked = [
+        ask(system=contract(lifetime, lifetime), messages=[{"role": "user", "content": f"Clause {n}?"}])
+        for n in range(100)
+    ]
+    usages = [result.message.usage for result in batched(client, *asked)]
+    for usage in usages:
+        assert usage.cache_creation is not None
+        written = getattr(usage.cache_creation, f"ephemeral_{lifetime}_input_tokens")
+        assert usage.cache_creation_input_tokens == written
+        assert (written > 2000) != ((usage.cache_read_input_tokens or 0) > 2000)
+        assert usage.input_tokens < 20
+    assert usages[0].cache_read_input_tokens == 0
+    assert 40 < sum(bool(usage.cache_read_input_tokens) for usage in usages) < 80
+
+
+def test_a_warm_prefix_is_nearly_always_read_until_it_is_over(sandbox: Running, client: anthropic.Anthropic) -> None:
+    def share_read() -> float:
+        asked = [
+            ask(system=contract("warm", "1h"), messages=[{"role": "user", "content": f"Clause {n}?"}])
+            for n in range(50)
+        ]
+        found = batched(client, *asked)
+        return sum(bool(result.message.usage.cache_read_input_tokens) for result in found) / 50
+
+    client.messages.create(**ask(system=contract("warm", "1h")))
+    assert share_read() < 0.9, "what a message wrote is not read by a batch"
+    assert share_read() > 0.85
+    httpx2.post(f"{sandbox.url}/sandbox/clock", json={"advance_s": 7200}).raise_for_status()
+    assert share_read() < 0.9
+
+
+def test_short_prefixes_are_not_cached(client: anthropic.Anthropic) -> None:
+    short = [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}]
+    usage = batched(client, ask(system=short))[0].message.usage
+    assert (usage.cache_creation_input_tokens, usage.cache_read_input_tokens) == (0, 0)
+
+
+def test_the_meter_agrees_with_the_lines(sandbox: Running, client: anthropic.Anthropic) -> None:
+    httpx2.post(f"{sandbox.url}/sandbox/meter/reset").raise_for_status()
+    asked = [
+        ask(model=model, system=contract("meter", "1h"), messages=[{"role": "user", "content": f"Clause {n}?"}])
+        for n in range(20)
+        for model in (HAIKU, SONNET, "claude-haiku-4-5")
+    ]
+    asked += [ask(inference_geo="us"), ask(max_tokens=0)]
+    known = prices.load()
+    batch = realtime = 0
+    for result in batched(client, *asked):
+        if result.type == "succeeded":
+            model = known.model(result.message.model)
+            assert model is not None
+            usage = Usage.of(result.message.usage.model_dump())
+            batch += prices.cost(model, usage, batch=True)
+            realtime += prices.cost(model, usage, batch=False)
+    direct = 0
+    for params in (ask(), ask(model=HAIKU)):
+        message = client.messages.create(**params)
+        model = known.model(message.model)
+        assert model is not None
+        direct += prices.cost(model, Usage.of(message.usage.model_dump()), batch=False)
+    meter = httpx2.get(f"{sandbox.url}/sandbox/meter").json()
+    assert meter["batch_nanodollars"] == batch
+    assert meter["batch_realtime_nanodollars"] == realtime
+    assert meter["direct_nanodollars"] == direct
+    assert meter["nanodollars"] == batch + direct
+    assert meter["requests_accepted"] == 62
+    assert meter["requests_billed"] == 61
+    assert meter["messages_billed"] == 2
+    assert meter["requests_accepted_twice"] == 0
+    assert meter["calls"]["messages"] == {"200": 2}
+
+
+def test_messages_have_a_limit(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, "--messages-per-minute", "2") as tight,
+        anthropic.Anthropic(http_client=plain(), base_url=tight.url, api_key="k", max_retries=0) as client,
+    ):
+        client.messages.create(**ask())
+        client.messages.create(**ask())
+        with pytest.raises(anthropic.RateLimitError) as caught:
+            client.messages.create(**ask())
+        assert 0 < int(caught.value.response.headers["retry-after"]) <= 30
+        assert client.messages.batches.list().data == []

@@ -1,0 +1,57 @@
+"""Items that say themselves what shall happen to them.
+
+`params.metadata.user_id` of the form `sandbox:DO`, `sandbox:errored:TYPE`, or either with `:TIMES` at the end:
+only the first TIMES times that this request (the same params) is seen, then it is an ordinary one.
+
+DO is one of: errored, expired, canceled, refused, cut_off, invalid_output, missing (no line at all),
+duplicate_line, unknown_type (a result type nobody knows), reject (a create that contains it is answered
+with 400), answer_bytes:N (no fault: an answer of N bytes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+DEEDS = frozenset(
+    {
+        "errored",
+        "expired",
+        "canceled",
+        "refused",
+        "cut_off",
+        "invalid_output",
+        "missing",
+        "duplicate_line",
+        "unknown_type",
+        "reject",
+        "answer_bytes",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A wish: what to do, with which error type or size, and how many times (None: always)."""
+
+    do: str
+    detail: str = ""
+    times: int | None = None
+
+
+def mark_of(params: Mapping[str, Any]) -> Mark | None:
+    """The mark of a request, if it carries one."""
+    metadata = params.get("metadata")
+    if not isinstance(metadata, dict):
+        return None
+    text = metadata.get("user_id")
+    if not isinstance(text, str) or not text.startswith("sandbox:"):
+        return None
+    do, *rest = text.split(":")[1:]
+    if do not in DEEDS:
+        return None
+    if do == "answer_bytes":
+        return Mark(do, rest[0]) if rest and rest[0].isdigit() else None
+    times = int(rest.pop()) if rest and rest[-1].isdigit() else None
+    return Mark(do, rest[0] if rest else "", times)

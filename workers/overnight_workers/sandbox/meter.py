@@ -1,0 +1,172 @@
+"""The meter: what was accepted and what it costs, priced apart from whatever a client keeps.
+
+Every accepted create counts, so a batch submitted twice shows as money. Only requests that succeeded are
+billed, when their batch has ended, whether or not anybody reads the results. A message is billed at once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from overnight_models.prices import cost
+from overnight_workers.sandbox.store import Store
+from overnight_workers.sandbox.work import Done, usage_of
+
+_BILL = """
+INSERT INTO bill VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (workspace, model, road) DO UPDATE SET
+    requests = requests + excluded.requests,
+    input_tokens = input_tokens + excluded.input_tokens,
+    write_5m_tokens = write_5m_tokens + excluded.write_5m_tokens,
+    write_1h_tokens = write_1h_tokens + excluded.write_1h_tokens,
+    cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
+    output_tokens = output_tokens + excluded.output_tokens,
+    nanodollars = nanodollars + excluded.nanodollars,
+    realtime_nanodollars = realtime_nanodollars + excluded.realtime_nanodollars
+"""
+_ACCEPTED = """
+INSERT INTO accepted VALUES (?, ?, ?, ?)
+ON CONFLICT (workspace) DO UPDATE SET
+    creates = creates + excluded.creates, requests = requests + excluded.requests,
+    strangers = strangers + excluded.strangers
+"""
+_SEEN_ACCEPTED = "INSERT INTO seen VALUES (?, 1, 0) ON CONFLICT (params) DO UPDATE SET accepted = accepted + 1"
+_SEEN_BILLED = "INSERT INTO seen VALUES (?, 0, 1) ON CONFLICT (params) DO UPDATE SET billed = billed + 1"
+_PRICED_KEPT = 4096
+_TOKENS = ("input_tokens", "write_5m_tokens", "write_1h_tokens", "cache_read_tokens", "output_tokens")
+
+
+class Tally:
+    """The bill of one batch or message while it is being added up."""
+
+    def __init__(self) -> None:
+        self._by_model: dict[str, list[int]] = {}
+        self._priced: dict[tuple[object, ...], tuple[int, int]] = {}
+
+    def add(self, done: Done, *, batch: bool) -> None:
+        """Bill one request that succeeded."""
+        assert done.plan is not None, "only what succeeded is billed"
+        model = done.plan.model
+        assert model is not None, "only what succeeded is billed"
+        usage = usage_of(done)
+        sums = self._by_model.get(model.name)
+        if sums is None:
+            sums = self._by_model[model.name] = [0] * 8
+        # Requests of a batch are alike: most have been priced before.
+        known = (model.name, done.split, usage.output_tokens, usage.inference_geo)
+        priced = self._priced.get(known)
+        if priced is None:
+            if len(self._priced) >= _PRICED_KEPT:
+                self._priced.clear()
+            realtime = cost(model, usage, batch=False)
+            priced = self._priced[known] = (cost(model, usage, batch=True) if batch else realtime, realtime)
+        sums[0] += 1
+        sums[1] += usage.input_tokens
+        sums[2] += usage.write_5m_tokens
+        sums[3] += usage.write_1h_tokens
+        sums[4] += usage.cache_read_tokens
+        sums[5] += usage.output_tokens
+        sums[6] += priced[0]
+        sums[7] += priced[1]
+
+    def save(self, db: sqlite3.Connection, workspace: str, road: str) -> None:
+        """Add it to the bill, inside the caller's transaction."""
+        db.executemany(_BILL, [(workspace, model, road, *sums) for model, sums in self._by_model.items()])
+
+
+class Meter:
+    """Counts calls in memory, the rest in the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._calls: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+
+    def count_call(self, endpoint: str, status: str) -> None:
+        """One call answered with a status, or `closed`."""
+        with self._lock:
+            self._calls[endpoint, status] += 1
+
+    def flush_calls(self) -> None:
+        """Keep the calls counted since the last time. A killed process loses a fraction of a second of them."""
+        with self._lock:
+            calls, self._calls = self._calls, Counter()
+        if not calls:
+            return
+        with self._store.writing() as db:
+            db.executemany(
+                "INSERT INTO call VALUES (?, ?, ?)"
+                " ON CONFLICT (endpoint, status) DO UPDATE SET times = times + excluded.times",
+                [(endpoint, status, times) for (endpoint, status), times in calls.items()],
+            )
+
+    def read(self) -> dict[str, Any]:
+        """Everything, as `GET /sandbox/meter` answers it."""
+        self.flush_calls()
+        db = self._store.reader
+        workspaces: dict[str, dict[str, Any]] = {}
+        for row in db.execute("SELECT * FROM accepted"):
+            workspaces[row["workspace"]] = {
+                "creates_accepted": row["creates"],
+                "requests_accepted": row["requests"],
+                "strangers_accepted": row["strangers"],
+                "bill": [],
+            }
+        bill = [dict(row) for row in db.execute("SELECT * FROM bill")]
+        for row in bill:
+            nothing = {"creates_accepted": 0, "requests_accepted": 0, "strangers_accepted": 0, "bill": []}
+            workspaces.setdefault(row["workspace"], nothing)["bill"].append(row)
+        batched = [row for row in bill if row["road"] == "batch"]
+        direct = [row for row in bill if row["road"] == "direct"]
+        calls: dict[str, dict[str, int]] = {}
+        for row in db.execute("SELECT * FROM call"):
+            calls.setdefault(row["endpoint"], {})[row["status"]] = row["times"]
+        return {
+            "creates_accepted": sum(one["creates_accepted"] for one in workspaces.values()),
+            "requests_accepted": sum(one["requests_accepted"] for one in workspaces.values()),
+            "requests_accepted_twice": _count(db, "SELECT count(*) FROM seen WHERE accepted > 1"),
+            "requests_billed": sum(row["requests"] for row in batched),
+            "requests_billed_twice": _count(db, "SELECT count(*) FROM seen WHERE billed > 1"),
+            "batch_nanodollars": sum(row["nanodollars"] for row in batched),
+            "batch_realtime_nanodollars": sum(row["realtime_nanodollars"] for row in batched),
+            "messages_billed": sum(row["requests"] for row in direct),
+            "direct_nanodollars": sum(row["nanodollars"] for row in direct),
+            "nanodollars": sum(row["nanodollars"] for row in bill),
+            "tokens": {key: sum(row[key] for row in bill) for key in _TOKENS},
+            "batches_unsettled": _count(db, "SELECT count(*) FROM batch WHERE settled_real_s IS NULL AND deleted = 0"),
+            "workspaces": workspaces,
+            "calls": calls,
+        }
+
+    def reset(self) -> None:
+        """Start again from nothing. Batches stay; those that haven't ended are billed when they do."""
+        with self._lock:
+            self._calls.clear()
+        with self._store.writing() as db:
+            for table in ("accepted", "bill", "call", "seen"):
+                db.execute(f"DELETE FROM {table}")
+
+
+def save_accepted(
+    db: sqlite3.Connection, workspace: str, hashes: Iterable[int], requests: int, *, stranger: bool
+) -> None:
+    """Count an accepted create, inside the transaction that accepts it. A stranger's is nobody's double."""
+    if stranger:
+        db.execute(_ACCEPTED, (workspace, 0, 0, 1))
+        return
+    db.execute(_ACCEPTED, (workspace, 1, requests, 0))
+    # Sorted: neighbours in the tree are written together.
+    db.executemany(_SEEN_ACCEPTED, ((one,) for one in sorted(hashes)))
+
+
+def save_billed(db: sqlite3.Connection, hashes: Iterable[int]) -> None:
+    """Count requests as billed, inside the transaction that bills them."""
+    db.executemany(_SEEN_BILLED, ((one,) for one in sorted(hashes)))
+
+
+def _count(db: sqlite3.Connection, query: str) -> int:
+    return int(db.execute(query).fetchone()[0])

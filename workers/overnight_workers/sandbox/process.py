@@ -1,0 +1,87 @@
+"""The sandbox as a process of its own, for tests and for `overnight up`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
+
+_STARTS_WITHIN_S = 30.0
+_STOPS_WITHIN_S = 10.0
+
+
+class SandboxFailed(RuntimeError):
+    """The sandbox ended, or didn't answer in time, instead of getting ready. The message ends with its log."""
+
+
+class Running:
+    """A sandbox that answers at `url`. Its log is in `log`, which goes with the data directory."""
+
+    def __init__(self, data_dir: Path, *arguments: str) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir = data_dir
+        self.log = data_dir / "sandbox.log"
+        command = [sys.executable, "-m", "overnight_workers.sandbox", "--data-dir", str(data_dir), *arguments]
+        if "--port" not in arguments:
+            command += ["--port", "0"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+        try:
+            self.url = self._wait_until_ready()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _wait_until_ready(self) -> str:
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + _STARTS_WITHIN_S
+        said = b""
+        with DefaultSelector() as selector:
+            selector.register(self.process.stdout, EVENT_READ)
+            while b"ready\n" not in said:
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    break
+                chunk = os.read(self.process.stdout.fileno(), 4096)
+                if not chunk:
+                    break
+                said += chunk
+        for line in said.decode().splitlines():
+            if line.endswith(" ready"):
+                return line.split()[-2]
+        log = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+        raise SandboxFailed(f"the sandbox did not get ready: {said.decode()}{log}")
+
+    def stop(self) -> None:
+        """Ask it to end, and wait."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            self.process.wait(_STOPS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@contextmanager
+def running(data_dir: Path, *arguments: str) -> Iterator[Running]:
+    """A sandbox for as long as the block lasts, on a free port unless `--port` is among the arguments."""
+    sandbox = Running(data_dir, *arguments)
+    try:
+        yield sandbox
+    finally:
+        sandbox.stop()
