@@ -73,8 +73,10 @@ def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str) -> Ca
             f"{name!r} belongs to an app on another broker than Overnight's Redis: name the broker in Overnight's"
             f" configuration and use task({name!r}, queue=..., broker='its name')"
         )
-    options = {**dict(getattr(given.type, "options", None) or {}), **dict(given.options)}
-    declared = getattr(given.type, "queue", None)
+    # None when the task's code isn't here: then the routes know it by its name
+    kind = app.tasks.get(name)
+    options = {**dict(getattr(kind, "options", None) or {}), **dict(given.options)}
+    declared = getattr(kind, "queue", None)
     if declared and "queue" not in options:
         options["queue"] = declared
     queue = options.get("queue") or app.amqp.router.route(options, name, given.args, given.kwargs).get("queue")
@@ -82,8 +84,9 @@ def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str) -> Ca
     return task(name, queue=str(name_of_queue), args=tuple(given.args or ()), kwargs=given.kwargs)
 
 
-def _place(url: str) -> tuple[str | None, int, str]:
-    """Which Redis a URL means: host, port and database."""
+def _place(url: str) -> tuple[str, str | None, int, str]:
+    """Which broker a URL means: kind, host, port and database."""
     parts = urlsplit(url)
     host = {"localhost": "127.0.0.1"}.get(parts.hostname or "", parts.hostname)
-    return host, parts.port or 6379, parts.path.strip("/") or "0"
+    kind = "redis" if parts.scheme in ("redis", "rediss", "valkey", "valkeys") else parts.scheme
+    return kind, host, parts.port or 6379, parts.path.strip("/") or "0"

@@ -34,17 +34,19 @@ def for_the_api(schema: Mapping[str, Any]) -> dict[str, Any]:
     strict: dict[str, Any] = {}
     told: dict[str, Any] = {}
     for keyword, value in schema.items():
-        if keyword in ("$defs", "properties"):
-            strict[keyword] = {name: for_the_api(part) for name, part in value.items()}
-        elif keyword == "items" and isinstance(value, Mapping):
-            strict[keyword] = for_the_api(value)
-        elif keyword in ("anyOf", "allOf", "oneOf"):
-            strict["anyOf" if keyword == "oneOf" else keyword] = [for_the_api(part) for part in value]
+        if "$ref" in schema and keyword not in ("$ref", "$defs"):
+            continue  # a reference stands alone, as the SDK sends it
+        if keyword in ("$defs", "properties") and isinstance(value, Mapping):
+            strict[keyword] = {name: _part(part) for name, part in value.items()}
+        elif keyword == "items":
+            strict[keyword] = _part(value)
+        elif keyword in ("anyOf", "allOf", "oneOf") and isinstance(value, list):
+            strict["anyOf" if keyword == "oneOf" else keyword] = [_part(part) for part in value]
         elif keyword == "additionalProperties":
             continue
         elif (
             keyword not in _KEPT
-            or (keyword == "format" and value not in _FORMATS)
+            or (keyword == "format" and str(value) not in _FORMATS)
             or (keyword == "minItems" and value not in (0, 1))
         ):
             told[keyword] = value
@@ -56,3 +58,8 @@ def for_the_api(schema: Mapping[str, Any]) -> dict[str, Any]:
         words = ", ".join(f"{keyword}: {value}" for keyword, value in told.items())
         strict["description"] = "\n\n".join(filter(None, [strict.get("description"), f"{{{words}}}"]))
     return strict
+
+
+def _part(schema: Any) -> Any:
+    """A schema inside another; `true`, `false` and what is no schema at all stay for the API to judge."""
+    return for_the_api(schema) if isinstance(schema, Mapping) else schema

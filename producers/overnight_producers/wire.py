@@ -1,15 +1,11 @@
 """The wire to the workers: Celery messages into Overnight's Redis, answers out of it, and never a hang.
 
-The messages are Celery's protocol 2 in kombu's Redis envelope, written here and pushed with redis-py, because its
-timeouts hold whatever Redis does: kombu's publish has waited for ever on a Redis that is frozen.
+Messages are pushed with redis-py, because its timeouts hold whatever Redis does: kombu's publish has waited for ever on
+a Redis that is frozen.
 """
 
 from __future__ import annotations
 
-import base64
-import os
-import socket
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -21,20 +17,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from overnight_models import message, routes
+from overnight_models.envelope import NO_CANVAS, write_envelope
 from overnight_models.errors import Unreachable
 from overnight_models.policy import Policy
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
 _TIMEOUT_S: Final = 1.5
 """For connecting and for each command, so that a dead Redis is known within two seconds."""
-_COMPRESS_ABOVE_BYTES: Final = 2000
 _POLICY_KEPT_S: Final = 30.0
 _ASKED_AT_ONCE: Final = 100
-_ORIGIN: Final = f"{os.getpid()}@{socket.gethostname()}"
 
 
 class Wire:
@@ -121,42 +111,6 @@ def ask_verdicts(wire: Wire, message_ids: Iterable[str], *, timeout_s: float) ->
 
 
 def envelope(task: str, arguments: dict[str, Any], *, shown: str) -> bytes:
-    """A task's message as kombu's Redis transport reads it."""
-    task_id = str(uuid4())
-    body = orjson.dumps([[], arguments, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
-    headers: dict[str, Any] = {
-        "lang": "py",
-        "task": task,
-        "id": task_id,
-        "root_id": task_id,
-        "parent_id": None,
-        "group": None,
-        "retries": 0,
-        "eta": None,
-        "expires": None,
-        "timelimit": [None, None],
-        "argsrepr": f"({shown})",
-        "kwargsrepr": "{}",
-        "origin": _ORIGIN,
-        "ignore_result": True,
-    }
-    if len(body) > _COMPRESS_ABOVE_BYTES:
-        body = zstd.compress(body, 3)
-        headers["compression"] = "application/zstd"
-    return orjson.dumps(
-        {
-            "body": base64.b64encode(body).decode(),
-            "content-encoding": "utf-8",
-            "content-type": "application/json",
-            "headers": headers,
-            "properties": {
-                "correlation_id": task_id,
-                "reply_to": "",
-                "delivery_mode": 2,
-                "delivery_info": {"exchange": "", "routing_key": task},
-                "priority": 0,
-                "body_encoding": "base64",
-                "delivery_tag": str(uuid4()),
-            },
-        }
-    )
+    """A message for one of Overnight's own tasks, with these keyword arguments."""
+    body = orjson.dumps([[], arguments, NO_CANVAS])
+    return write_envelope(task, body, queue=task, task_id=str(uuid4()), shown=f"({shown})", compress=True)

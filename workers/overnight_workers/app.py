@@ -60,7 +60,6 @@ def configure() -> None:
         worker_prefetch_multiplier=1,
         worker_max_memory_per_child=400_000,
         worker_soft_shutdown_timeout=20.0,
-        worker_enable_soft_shutdown_on_idle=True,
         worker_cancel_long_running_tasks_on_connection_loss=True,
         worker_send_task_events=True,
         worker_hijack_root_logger=False,

@@ -14,6 +14,8 @@ from overnight_workers.settings import settings
 
 _AT_ONCE: Final = 2000
 _OWN_BROKER_MAX_QUEUE: Final = 100_000
+_LEASE_S: Final = 60.0
+"""Longer than a broker's timeouts for so many messages; a killed deliverer's are due again after it."""
 
 log = logs.get(__name__)
 
@@ -40,7 +42,7 @@ def deliver() -> str:
 def _deliver(target: Target) -> int:
     """Hand over some of what is due in one queue. Returns how many; 0 when there is nothing, or no room."""
     try:
-        room = _max_queue(target) - callbacks.queue_length(target.broker, target.queue)
+        room = _max_queue(target) - callbacks.broker(target.broker).queue_length(target.queue)
     except (callbacks.BrokerUnavailable, KeyError) as error:
         log.warning("broker unavailable", broker=target.broker, queue=target.queue, error=str(error))
         _put_off(target, str(error))
@@ -49,12 +51,12 @@ def _deliver(target: Target) -> int:
         log.info("the product's queue is full: deliveries wait", broker=target.broker, queue=target.queue)
         return 0
     with process.database().transaction() as connection:
-        due = ledger.claim(connection, target, limit=min(_AT_ONCE, room), lease_s=settings().timing.lease)
+        due = ledger.claim(connection, target, limit=min(_AT_ONCE, room), lease_s=_LEASE_S)
     if not due:
         return 0
     try:
         # after the commit of the claim: if this process dies now, they are due again
-        callbacks.publish(target.broker, target.queue, due)
+        callbacks.broker(target.broker).publish(target.queue, due)
     except callbacks.BrokerUnavailable as error:
         log.warning("deliveries didn't get through", broker=target.broker, queue=target.queue, error=str(error))
         _put_back(due, str(error))
@@ -71,7 +73,7 @@ def _max_queue(target: Target) -> int:
 def _put_off(target: Target, why: str) -> None:
     """The broker is away: everything for it counts a try, and is dead one day, visibly."""
     with process.database().transaction() as connection:
-        due = ledger.claim(connection, target, limit=_AT_ONCE, lease_s=settings().timing.lease)
+        due = ledger.claim(connection, target, limit=_AT_ONCE, lease_s=_LEASE_S)
     _put_back(due, why)
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,6 +49,7 @@ class Installation:
 
     database_url, redis_url: servers to use; without them the embedded ones are started.
     sandbox: play the API on this machine instead of calling Anthropic's.
+    sandbox_options: as `overnight sandbox` takes them.
     environment: more variables for every service.
     say: takes news for the console.
     """
@@ -60,7 +61,7 @@ class Installation:
         database_url: str = "",
         redis_url: str = "",
         sandbox: bool,
-        turnaround: str = "20s",
+        sandbox_options: Sequence[str] = (),
         flower: bool = True,
         environment: Mapping[str, str] | None = None,
         say: Callable[[str], object] = print,
@@ -68,7 +69,7 @@ class Installation:
         self.data_dir = data_dir
         self.urls: dict[str, str] = {"database_url": database_url, "redis_url": redis_url}
         self._sandbox = sandbox
-        self._turnaround = turnaround
+        self._sandbox_options = sandbox_options
         self._flower = flower
         self._more = dict(environment or {})
         self._say = say
@@ -88,7 +89,11 @@ class Installation:
 
     def start(self, supervisor: Supervisor) -> None:
         """Start everything, servers first; returns when everything answers."""
-        self._start_servers(supervisor)
+        self.start_servers(supervisor)
+        self.start_workers(supervisor)
+
+    def start_workers(self, supervisor: Supervisor) -> None:
+        """Start what needs the servers."""
         write_urls(self.data_dir, self.urls)
         os.environ.update(self.environment)
         self._say("bringing the database's schema up to date")
@@ -101,7 +106,8 @@ class Installation:
         supervisor.start(*processes)
         write_urls(self.data_dir, self.urls)
 
-    def _start_servers(self, supervisor: Supervisor) -> None:
+    def start_servers(self, supervisor: Supervisor) -> None:
+        """Start Postgres, Redis and the sandbox, those that aren't given."""
         postgres = EmbeddedPostgres(self.data_dir / "postgres")
         redis = EmbeddedRedis(self.data_dir / "redis")
         servers = [] if self.urls["database_url"] else [postgres.process()]
@@ -122,7 +128,7 @@ class Installation:
             name="sandbox",
             argv=[
                 *[sys.executable, "-m", "overnight_workers.sandbox", "--port", str(port)],
-                *["--data-dir", str(home), "--turnaround", self._turnaround],
+                *["--data-dir", str(home), *self._sandbox_options],
             ],
             ready=lambda: _answers(f"{url}/sandbox/meter"),
         )

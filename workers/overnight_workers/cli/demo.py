@@ -62,7 +62,7 @@ def demo(
         (home / "overnight.toml").write_text(_CONFIG.format(poll_every="10s" if paid else "1s"))
         os.environ["OVERNIGHT_CONFIG"] = str(home / "overnight.toml")
         os.environ["AIRPORTS_CSV"] = str(home / "airports.csv")
-        installation = Installation(home, sandbox=not paid, turnaround=turnaround, say=say)
+        installation = Installation(home, sandbox=not paid, sandbox_options=["--turnaround", turnaround], say=say)
         began = time.monotonic()
         installation.start(supervisor)
         supervisor.start(_product(installation.environment))

@@ -47,7 +47,7 @@ def up(
         database_url=os.environ.get("OVERNIGHT_DATABASE_URL", ""),
         redis_url=os.environ.get("OVERNIGHT_REDIS_URL", ""),
         sandbox=not os.environ.get("ANTHROPIC_API_KEY") if sandbox is None else sandbox,
-        turnaround=turnaround,
+        sandbox_options=["--turnaround", turnaround],
         flower=flower,
         say=say,
     )
