@@ -16,7 +16,7 @@ from overnight_models.item_check import item_faults, lane_faults
 from overnight_models.ledger import accept as ledger
 from overnight_models.ledger.accept import NewItem, Verdict
 from overnight_models.ledger.answer import key_hash
-from overnight_workers import doorbell, logs, process
+from overnight_workers import doorbell, logs, output_schema, process
 from overnight_workers.app import app
 from overnight_workers.settings import settings
 
@@ -69,6 +69,8 @@ def _accept(receipt: UUID, lane: str, run: str | None, lines: list[str]) -> Verd
     wrong_lane = lane_faults(lane, process.policy())
     if wrong_lane:
         return _reject_all(receipt, lines, wrong_lane[0])
+    if run is not None and (not isinstance(run, str) or "\x00" in run):
+        return _reject_all(receipt, lines, f"the run's name must be a text without NUL, not {run!r}")
     checked = [_check(index, line, lane) for index, line in enumerate(lines)]
     new = [item for item in checked if isinstance(item, NewItem)]
     rejected = [fault for fault in checked if not isinstance(fault, NewItem)]
@@ -94,16 +96,20 @@ def _check(index: int, line: str, lane: str) -> NewItem | dict[str, Any]:
     """A line as an item ready to be written, or why it can't be."""
     try:
         item = orjson.loads(line)
-        receipt, key = UUID(item["id"]), str(item["key"])
+        receipt, key = UUID(str(item["id"])), item["key"]
     except (ValueError, TypeError, KeyError) as error:
         return {"index": index, "key": None, "why": f"not an item with `id`, `key` and `params`: {error!r}"}
     params = orjson.dumps(item.get("params"))
     faults = item_faults(item, lane=lane, size=len(params), policy=process.policy())
     if faults:
-        return {"index": index, "key": key, "why": "; ".join(faults)}
+        return {"index": index, "key": str(key)[:512], "why": "; ".join(faults)}
     rules = settings().lanes[lane]
     betas = list(item.get("betas") or [])
-    output = item.get("output") or _asked_schema(item["params"])
+    asked = item.get("output") or _asked_schema(item["params"])
+    output = None if asked is None else orjson.dumps(asked).decode()
+    unusable = None if output is None else output_schema.fault(output)
+    if unusable is not None:
+        return {"index": index, "key": key, "why": unusable}
     content = orjson.dumps([item["params"], sorted(betas), item.get("output")], option=orjson.OPT_SORT_KEYS)
     callback = item.get("callback")
     return NewItem(
@@ -113,7 +119,7 @@ def _check(index: int, line: str, lane: str) -> NewItem | dict[str, Any]:
         key_hash=key_hash(key),
         content_hash=hashlib.blake2b(content, digest_size=16).digest(),
         headers_id=process.names().headers(rules.workspace, betas, rules.api_version),
-        schema_id=None if output is None else process.names().output_schema(orjson.dumps(output).decode()),
+        schema_id=None if output is None else process.names().output_schema(output),
         params=params.decode(),
         size=len(params),
         tenant=item.get("tenant"),

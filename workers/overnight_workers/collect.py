@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
-import jsonschema_rs
 import orjson
 
 from overnight_models import routes
-from overnight_models.errors import TransientError
+from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import collect as ledger
 from overnight_models.ledger import outcomes, workspaces
 from overnight_models.ledger.collect import Reading
 from overnight_models.ledger.outcomes import Arrival, Fate, Recorded, Source
 from overnight_models.outcome import Problem
-from overnight_workers import api, doorbell, logs, process, protocol
+from overnight_workers import api, doorbell, logs, output_schema, process, protocol
 from overnight_workers.app import app
-from overnight_workers.results import Check, read_result
+from overnight_workers.output_schema import Check
+from overnight_workers.results import read_result
 from overnight_workers.settings import settings
 
 _CHUNK_LINES: Final = 5000
@@ -78,7 +78,7 @@ def _collect(reading: Reading) -> Recorded:
             for chunk in _chunks(lines):
                 _record(reading, chunk, progress)
         wrong = None
-    except (TransientError, NotOurs, orjson.JSONDecodeError) as error:
+    except (TransientError, NotOurs, BadSettings) as error:
         wrong = f"{type(error).__name__}: {error}"
     missing = reading.items - len(progress.seen)
     if wrong is None and missing and reading.reads >= _READS_BEFORE_GIVING_UP:
@@ -138,7 +138,14 @@ def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> d
     """The results of a chunk by item: each item once, and only what bears this submission's token."""
     results: dict[int, Mapping[str, Any]] = {}
     for line in chunk:
-        document = orjson.loads(line)
+        try:
+            document = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            document = None
+        if not isinstance(document, dict):
+            # cut, or beyond reading: it counts as missing, so that it doesn't keep the other lines from being recorded
+            log.error("a line that can't be read", api_id=reading.api_id, bytes=len(line))
+            continue
         read = protocol.read_custom_id(str(document.get("custom_id", "")))
         if read is None or read[0] != reading.token:
             progress.strange += 1
@@ -149,7 +156,8 @@ def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> d
         item_id = read[1]
         if item_id not in progress.seen:
             progress.seen.add(item_id)
-            results[item_id] = document.get("result") or {}
+            result = document.get("result")
+            results[item_id] = result if isinstance(result, dict) else {}
     return results
 
 
@@ -168,17 +176,7 @@ def _check(schema_id: int) -> Check:
     """What says whether a text fits a schema."""
     with process.database().transaction() as connection:
         document = ledger.output_schema(connection, schema_id)
-    validator = jsonschema_rs.validator_for(orjson.loads(document))
-
-    def check(text: str) -> str | None:
-        try:
-            answer = orjson.loads(text)
-        except ValueError as error:
-            return f"the answer isn't JSON: {error}"
-        wrong = next(iter(validator.iter_errors(answer)), None)
-        return None if wrong is None else f"at {'/'.join(map(str, wrong.instance_path)) or 'the top'}: {wrong.message}"
-
-    return check
+    return output_schema.check(document)
 
 
 def _give_up_missing(reading: Reading, progress: _Progress) -> None:

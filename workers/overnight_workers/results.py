@@ -5,7 +5,7 @@ Reading is lenient: an error that isn't nested twice, a missing counter, a stop 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -13,6 +13,7 @@ import orjson
 from overnight_models.ledger.outcomes import Arrival, Fate
 from overnight_models.outcome import Problem
 from overnight_models.prices import Prices, Usage, cost
+from overnight_workers.output_schema import Check
 
 _FINAL_ERRORS: Final = frozenset({"invalid_request_error", "not_found_error", "request_too_large"})
 MONEY_ERRORS: Final = frozenset({"authentication_error", "billing_error", "permission_error"})
@@ -20,9 +21,6 @@ MONEY_ERRORS: Final = frozenset({"authentication_error", "billing_error", "permi
 
 _CUT_OFF: Final = frozenset({"max_tokens", "model_context_window_exceeded", "pause_turn"})
 _BILLED_REFUSALS: Final = frozenset({"bio", "frontier_llm", "reasoning_extraction"})
-
-Check = Callable[[str], str | None]
-"""What is wrong with an answer's text, by the schema that was asked for; None when nothing is."""
 
 
 def read_result(item_id: int, result: Mapping[str, Any], prices: Prices, check: Check | None) -> Arrival:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from overnight_models import routes
 from overnight_models.errors import TransientError
 from overnight_models.ledger import outcomes, workspaces
+from overnight_models.ledger import rejected as rejected_batches
 from overnight_models.ledger import submit as ledger
 from overnight_models.outcome import Problem
 from overnight_workers import api, doorbell, logs, process, protocol
@@ -204,22 +205,22 @@ def _divide_rejected() -> int:
     divided = 0
     while True:
         with process.database().transaction() as connection:
-            rejected = ledger.take_rejected(connection)
+            rejected = rejected_batches.take_rejected(connection)
             if rejected is None:
                 return divided
             if rejected.items > 1:
-                ledger.divide(connection, rejected)
+                rejected_batches.divide(connection, rejected)
             else:
-                ledger.give_up(connection, rejected)
+                rejected_batches.give_up(connection, rejected)
                 _fail_culprits(connection, rejected)
         divided += 1
         log.warning("rejected", batch_id=rejected.batch_id, items=rejected.items, why=rejected.reason)
 
 
-def _fail_culprits(connection: Connection, rejected: ledger.RejectedBatch) -> None:
+def _fail_culprits(connection: Connection, rejected: rejected_batches.RejectedBatch) -> None:
     culprits = [
         outcomes.Arrival(item_id, outcomes.Fate.FAIL_OWN, problem=Problem.REJECTED, detail=rejected.reason)
-        for item_id in ledger.members(connection, rejected.batch_id)
+        for item_id in rejected_batches.members(connection, rejected.batch_id)
     ]
     source = outcomes.Source(submission_id=0, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)
     recorded = outcomes.record(connection, source, culprits, max_attempts=1)

@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from overnight_models.ledger.cancel import unpack
-from overnight_models.ledger.database import count, one, raw, run
+from overnight_models.ledger.database import count, one, raw
+from overnight_models.ledger.moves import move_batch, move_submission
 from overnight_models.ledger.workspaces import SENDABLE
 from overnight_models.states import BATCH, SUBMISSION
 
@@ -63,9 +64,9 @@ def claim(connection: Connection, *, token: str, owner: int, lease_s: float) -> 
     )
     assert left is not None
     if left["n"] == 0:
-        _change(connection, "empty", batch["id"], "its last item was taken back")
+        move_batch(connection, "empty", batch["id"], "its last item was taken back")
         return claim(connection, token=token, owner=owner, lease_s=lease_s)
-    _change(connection, "claim", batch["id"], None)
+    move_batch(connection, "claim", batch["id"], None)
     submission = one(
         connection,
         """
@@ -89,37 +90,6 @@ def claim(connection: Connection, *, token: str, owner: int, lease_s: float) -> 
         batch["api_version"],
         left["n"],
         batch["releases"],
-    )
-
-
-def _change(connection: Connection, move: str, batch_id: int, reason: str | None) -> bool:
-    """Move a batch. False when it is no longer where the move begins."""
-    return (
-        count(
-            connection,
-            f"""
-            UPDATE batch SET {BATCH[move].set}, changed_at = now(), reason = :reason
-            WHERE id = :id AND {BATCH[move].where}
-            """,
-            id=batch_id,
-            reason=reason,
-        )
-        == 1
-    )
-
-
-def _change_submission(connection: Connection, move: str, submission_id: int, error: str | None = None) -> bool:
-    return (
-        count(
-            connection,
-            f"""
-            UPDATE submission SET {SUBMISSION[move].set}, error = coalesce(:error, error)
-            WHERE id = :id AND {SUBMISSION[move].where}
-            """,
-            id=submission_id,
-            error=error,
-        )
-        == 1
     )
 
 
@@ -215,7 +185,7 @@ def open_submission(connection: Connection, submission_id: int) -> bool:
         id=submission_id,
     )
     assert batch is not None
-    if not _change_submission(connection, "open", submission_id):
+    if not move_submission(connection, "open", submission_id):
         return True
     count(
         connection,
@@ -235,20 +205,20 @@ def open_submission(connection: Connection, submission_id: int) -> bool:
         batch_id=batch["id"],
         id=submission_id,
     )
-    return other is None and _change(connection, "open", batch["id"], None)
+    return other is None and move_batch(connection, "open", batch["id"], None)
 
 
 def doubt(connection: Connection, submission_id: int, batch_id: int, why: str) -> bool:
     """Nobody knows whether it was created. False when something became known meanwhile."""
-    moved = _change_submission(connection, "doubt", submission_id, why)
-    return moved and _change(connection, "doubt", batch_id, why)
+    moved = move_submission(connection, "doubt", submission_id, why)
+    return moved and move_batch(connection, "doubt", batch_id, why)
 
 
 def release(connection: Connection, submission_id: int, batch_id: int, why: str, *, pause_s: float) -> bool:
     """It is known not to have been created: the batch may be sent again after a pause."""
-    if not _change_submission(connection, "void", submission_id, why):
+    if not move_submission(connection, "void", submission_id, why):
         return False
-    if _change(connection, "release", batch_id, why):
+    if move_batch(connection, "release", batch_id, why):
         count(
             connection,
             """
@@ -263,97 +233,15 @@ def release(connection: Connection, submission_id: int, batch_id: int, why: str,
 
 def reject(connection: Connection, submission_id: int, batch_id: int, why: str) -> bool:
     """The API turned the create down: nothing was created, nothing is billed."""
-    return _change_submission(connection, "void", submission_id, why) and _change(connection, "reject", batch_id, why)
+    return move_submission(connection, "void", submission_id, why) and move_batch(connection, "reject", batch_id, why)
 
 
 def lose(connection: Connection, submission_id: int, batch_id: int) -> bool:
     """A list that counts doesn't show it: believed never created, and sent again (R4, R5)."""
     why = "no list that counts shows it"
-    return _change_submission(connection, "lose", submission_id, why) and _change(
+    return move_submission(connection, "lose", submission_id, why) and move_batch(
         connection, "free", batch_id, "believed never created"
     )
-
-
-@dataclass(frozen=True)
-class RejectedBatch:
-    """A batch whose create the API turned down."""
-
-    batch_id: int
-    lane_id: int
-    headers_id: int
-    items: int
-    reason: str
-
-
-def take_rejected(connection: Connection) -> RejectedBatch | None:
-    """The next rejected batch, locked."""
-    row = one(
-        connection,
-        f"""
-        SELECT batch.id AS batch_id, lane_id, headers_id, reason,
-               (SELECT count(*) FROM item WHERE batch_id = batch.id AND state = 'batched') AS items
-        FROM batch WHERE {BATCH["divide"].where} ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
-        """,
-    )
-    return None if row is None else RejectedBatch(**row)
-
-
-def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
-    """Two batches, of half the bytes each, in place of a rejected one."""
-    _change(connection, "divide", rejected.batch_id, rejected.reason)
-    parts = [
-        row["id"]
-        for row in run(
-            connection,
-            """
-            INSERT INTO batch (lane_id, headers_id, parent_id, state, items, size)
-            SELECT :lane_id, :headers_id, :parent_id, 'packed', 0, 0 FROM generate_series(1, 2) RETURNING id
-            """,
-            lane_id=rejected.lane_id,
-            headers_id=rejected.headers_id,
-            parent_id=rejected.batch_id,
-        )
-    ]
-    run(
-        connection,
-        """
-        WITH half AS (
-            SELECT id, sum(size) OVER (ORDER BY id) <= sum(size) OVER () / 2
-                       OR row_number() OVER (ORDER BY id) = 1 AS first,
-                   row_number() OVER (ORDER BY id DESC) = 1 AS last
-            FROM item WHERE batch_id = :parent_id AND state = 'batched'
-        )
-        UPDATE item SET batch_id = CASE WHEN half.first AND NOT half.last THEN :one ELSE :two END
-        FROM half WHERE item.id = half.id
-        """,
-        parent_id=rejected.batch_id,
-        one=parts[0],
-        two=parts[1],
-    )
-    count(
-        connection,
-        """
-        UPDATE batch SET items = part.items, size = part.size
-        FROM (
-            SELECT batch_id, count(*) AS items, sum(size) AS size FROM item
-            WHERE batch_id = ANY(:parts) GROUP BY batch_id
-        ) part
-        WHERE batch.id = part.batch_id
-        """,
-        parts=parts,
-    )
-    return parts
-
-
-def give_up(connection: Connection, rejected: RejectedBatch) -> bool:
-    """A rejected batch with one item left: that item is the culprit, and the batch is over."""
-    return _change(connection, "give_up", rejected.batch_id, rejected.reason)
-
-
-def members(connection: Connection, batch_id: int) -> list[int]:
-    """The items that are in a batch now."""
-    rows = run(connection, "SELECT id FROM item WHERE batch_id = :id AND state = 'batched' ORDER BY id", id=batch_id)
-    return [row["id"] for row in rows]
 
 
 def set_workspace(connection: Connection, submission_id: int, api_workspace_id: str) -> None:

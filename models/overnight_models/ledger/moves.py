@@ -1,0 +1,40 @@
+"""Single batches and submissions make their moves, named in `states.py`, and only from where those begin."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import count
+from overnight_models.states import BATCH, SUBMISSION
+
+
+def move_batch(connection: Connection, move: str, batch_id: int, reason: str | None) -> bool:
+    """Move a batch. False when it is no longer where the move begins."""
+    return (
+        count(
+            connection,
+            f"""
+            UPDATE batch SET {BATCH[move].set}, changed_at = now(), reason = :reason
+            WHERE id = :id AND {BATCH[move].where}
+            """,
+            id=batch_id,
+            reason=reason,
+        )
+        == 1
+    )
+
+
+def move_submission(connection: Connection, move: str, submission_id: int, error: str | None = None) -> bool:
+    """Move a submission. False when it is no longer where the move begins."""
+    return (
+        count(
+            connection,
+            f"""
+            UPDATE submission SET {SUBMISSION[move].set}, error = coalesce(:error, error)
+            WHERE id = :id AND {SUBMISSION[move].where}
+            """,
+            id=submission_id,
+            error=error,
+        )
+        == 1
+    )

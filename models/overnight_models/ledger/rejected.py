@@ -1,0 +1,93 @@
+"""Rejected batches: divided down to the culprit (rejected creates are free)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.moves import move_batch
+from overnight_models.states import BATCH
+
+
+@dataclass(frozen=True)
+class RejectedBatch:
+    """A batch whose create the API turned down."""
+
+    batch_id: int
+    lane_id: int
+    headers_id: int
+    items: int
+    reason: str
+
+
+def take_rejected(connection: Connection) -> RejectedBatch | None:
+    """The next rejected batch, locked."""
+    row = one(
+        connection,
+        f"""
+        SELECT batch.id AS batch_id, lane_id, headers_id, reason,
+               (SELECT count(*) FROM item WHERE batch_id = batch.id AND state = 'batched') AS items
+        FROM batch WHERE {BATCH["divide"].where} ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+        """,
+    )
+    return None if row is None else RejectedBatch(**row)
+
+
+def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
+    """Two batches, of half the bytes each, in place of a rejected one."""
+    move_batch(connection, "divide", rejected.batch_id, rejected.reason)
+    parts = [
+        row["id"]
+        for row in run(
+            connection,
+            """
+            INSERT INTO batch (lane_id, headers_id, parent_id, state, items, size)
+            SELECT :lane_id, :headers_id, :parent_id, 'packed', 0, 0 FROM generate_series(1, 2) RETURNING id
+            """,
+            lane_id=rejected.lane_id,
+            headers_id=rejected.headers_id,
+            parent_id=rejected.batch_id,
+        )
+    ]
+    run(
+        connection,
+        """
+        WITH half AS (
+            SELECT id, sum(size) OVER (ORDER BY id) <= sum(size) OVER () / 2
+                       OR row_number() OVER (ORDER BY id) = 1 AS first,
+                   row_number() OVER (ORDER BY id DESC) = 1 AS last
+            FROM item WHERE batch_id = :parent_id AND state = 'batched'
+        )
+        UPDATE item SET batch_id = CASE WHEN half.first AND NOT half.last THEN :one ELSE :two END
+        FROM half WHERE item.id = half.id
+        """,
+        parent_id=rejected.batch_id,
+        one=parts[0],
+        two=parts[1],
+    )
+    count(
+        connection,
+        """
+        UPDATE batch SET items = part.items, size = part.size
+        FROM (
+            SELECT batch_id, count(*) AS items, sum(size) AS size FROM item
+            WHERE batch_id = ANY(:parts) GROUP BY batch_id
+        ) part
+        WHERE batch.id = part.batch_id
+        """,
+        parts=parts,
+    )
+    return parts
+
+
+def give_up(connection: Connection, rejected: RejectedBatch) -> bool:
+    """A rejected batch with one item left: that item is the culprit, and the batch is over."""
+    return move_batch(connection, "give_up", rejected.batch_id, rejected.reason)
+
+
+def members(connection: Connection, batch_id: int) -> list[int]:
+    """The items that are in a batch now."""
+    rows = run(connection, "SELECT id FROM item WHERE batch_id = :id AND state = 'batched' ORDER BY id", id=batch_id)
+    return [row["id"] for row in rows]

@@ -1,0 +1,52 @@
+"""The schemas that answers must fit: judged at accept, when it can still be told, and applied at collect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+Check = Callable[[str], str | None]
+"""What is wrong with an answer's text, by the schema that was asked for; None when nothing is."""
+
+
+def fault(document: str) -> str | None:
+    """Why a schema, as JSON text, can't be used; None when it can."""
+    try:
+        _validator(document)
+    except ValueError as error:
+        return f"`output` is no JSON schema that can be checked: {error}"
+    return None
+
+
+def check(document: str) -> Check:
+    """What says whether a text fits a schema. One that can't be used lets everything through: the answers are paid."""
+    if fault(document) is not None:
+        return lambda _text: None
+    validator = _validator(document)
+
+    def wrong(text: str) -> str | None:
+        try:
+            answer = orjson.loads(text)
+        except ValueError as error:
+            return f"the answer isn't JSON: {error}"
+        first = next(iter(validator.iter_errors(answer)), None)
+        return None if first is None else f"at {'/'.join(map(str, first.instance_path)) or 'the top'}: {first.message}"
+
+    return wrong
+
+
+@lru_cache(maxsize=256)
+def _validator(document: str) -> Any:
+    try:
+        return jsonschema_rs.validator_for(orjson.loads(document), retriever=_refuse)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
+        raise ValueError(str(error).partition("\n")[0]) from error
+
+
+def _refuse(uri: str) -> Any:
+    """Nothing is fetched on the word of an item."""
+    raise LookupError(f"{uri} is elsewhere: a schema must stand for itself")
