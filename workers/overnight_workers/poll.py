@@ -132,16 +132,17 @@ def _judge_sightings(workspace: str, watched: list[Watched], listing: Listing) -
         try:
             with api.results(workspace, seen.api_id) as lines:
                 token = _first_token(lines)
-        except api.ApiUnavailable as error:
+        except (api.ApiUnavailable, orjson.JSONDecodeError) as error:
             log.warning("a batch of unknown origin can't be read yet", api_id=seen.api_id, error=str(error))
             continue
         with process.database().transaction() as connection:
             submission_id = None if token is None else ledger.submission_of(connection, token)
-            ledger.judge(connection, seen.api_id, ours=submission_id is not None)
         if submission_id is not None:
             log.warning("found a batch whose create had no answer", api_id=seen.api_id, submission_id=submission_id)
-            found = api.retrieve(workspace, seen.api_id)
-            created(submission_id, api.NewBatch(found.api_id, found.created_at, found.expires_at))
+            created(submission_id, api.NewBatch(seen.api_id, seen.created_at, None))
+        # only now: until the id is saved on its submission, the sighting is the only trace of it
+        with process.database().transaction() as connection:
+            ledger.judge(connection, seen.api_id, ours=submission_id is not None)
 
 
 def _first_token(lines: Iterator[bytes]) -> str | None:

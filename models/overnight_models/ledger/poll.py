@@ -125,6 +125,7 @@ def sightings(connection: Connection, workspace: str, since: datetime) -> list[S
         """
         SELECT api_id, items, api_created_at AS created_at, ended_at, ours FROM sighting
         WHERE workspace = :workspace AND api_created_at >= :since AND ours IS DISTINCT FROM false
+          AND NOT EXISTS (SELECT FROM submission WHERE submission.api_id = sighting.api_id)
         ORDER BY api_created_at
         """,
         workspace=workspace,
