@@ -22,6 +22,7 @@ from overnight_workers.protocol import Candidate, Listing, Sent
 from overnight_workers.submit import created
 
 _PROBE_AFTER_S: Final = 60.0
+_LOOKED_UP: Final = 5
 
 log = logs.get(__name__)
 
@@ -65,6 +66,7 @@ def _poll(workspace: str) -> int:
     if not watched:
         return 0
     listing, listed = _list(workspace, watched, started_at)
+    listed += _look_up(workspace, watched, listed)
     ended = _note(workspace, watched, listing, listed)
     _judge_sightings(workspace, watched, listing)
     _decide(workspace, watched, listing)
@@ -86,6 +88,19 @@ def _list(workspace: str, watched: list[Watched], started_at: datetime) -> tuple
         listed += page.batches
     back_to = listed[-1].created_at if page.more and listed else None
     return Listing(started_at, ahead, page.api_workspace_id, back_to), listed
+
+
+def _look_up(workspace: str, watched: list[Watched], listed: list[api.Listed]) -> list[api.Listed]:
+    """Some of the open batches that the list doesn't show (it may lag, they may be deleted): looked up one by one."""
+    shown = {one.api_id for one in listed}
+    found = []
+    for api_id in [one.api_id for one in watched if one.api_id is not None and one.api_id not in shown][:_LOOKED_UP]:
+        try:
+            found.append(api.retrieve(workspace, api_id))
+        except api.ApiUnavailable as error:
+            # 404 on a batch that exists heals by itself; it is never a reason to send it again
+            log.warning("an open batch isn't listed and can't be looked up", api_id=api_id, error=str(error))
+    return found
 
 
 def _note(workspace: str, watched: list[Watched], listing: Listing, listed: list[api.Listed]) -> int:
