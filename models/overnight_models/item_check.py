@@ -62,6 +62,8 @@ def _callback_faults(callback: Any, lane: str, rules: LanePolicy, policy: Policy
         found.append("`callback` needs a `task` and the `queue` its workers listen on")
     elif not rules.allows(task):
         found.append(f"lane {lane!r} doesn't allow the callback {task!r}: it allows {', '.join(rules.callbacks)}")
+    if _holds_nul(callback):
+        found.append("`callback` must be without NUL, in its arguments too")
     for name, kind, what in (("args", (list, tuple), "a list"), ("kwargs", dict, "an object")):
         if callback.get(name) is not None and not isinstance(callback[name], kind):
             found.append(f"`callback`'s `{name}` must be {what}")
@@ -74,6 +76,15 @@ def _callback_faults(callback: Any, lane: str, rules: LanePolicy, policy: Policy
 def _is_text(value: object) -> bool:
     """Whether it is a text that Postgres can keep."""
     return isinstance(value, str) and "\x00" not in value
+
+
+def _holds_nul(value: object) -> bool:
+    """Whether there is a NUL anywhere in a JSON value: Postgres couldn't read any of it then."""
+    if isinstance(value, dict):
+        return any(_holds_nul(part) for pair in value.items() for part in pair)
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\x00" in value
 
 
 def _is_beta(value: object) -> bool:

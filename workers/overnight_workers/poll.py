@@ -12,6 +12,7 @@ from typing import Final
 import orjson
 
 from overnight_models import routes
+from overnight_models.errors import BadSettings
 from overnight_models.ledger import poll as ledger
 from overnight_models.ledger import rescue, workspaces
 from overnight_models.ledger import submit as submissions
@@ -40,7 +41,7 @@ def poll() -> str:
             ended += _poll(workspace.name)
             if workspace.held_reason is not None:
                 _probe_held(workspace)
-        except api.ApiUnavailable as error:
+        except (api.ApiUnavailable, BadSettings) as error:
             log.warning("workspace not polled", workspace=workspace.name, error=str(error))
     if ended:
         doorbell.ring(routes.COLLECT)
@@ -161,10 +162,13 @@ def _judge_sightings(workspace: str, watched: list[Watched], listing: Listing) -
 
 
 def _first_token(lines: Iterator[bytes]) -> str | None:
-    for line in lines:
-        read = protocol.read_custom_id(str(orjson.loads(line).get("custom_id", "")))
-        return read[0] if read else None
-    return None
+    """The token on the first line; None when that one isn't ours. Raises ApiUnavailable when there is no line."""
+    first = next(lines, None)
+    if first is None:
+        raise api.ApiUnavailable("results without a line, which prove nothing")
+    document = orjson.loads(first)
+    read = protocol.read_custom_id(str(document.get("custom_id", ""))) if isinstance(document, dict) else None
+    return read[0] if read else None
 
 
 def _decide(workspace: str, watched: list[Watched], listing: Listing) -> None:

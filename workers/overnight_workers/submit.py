@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 from sqlalchemy import Connection
 
 from overnight_models import routes
-from overnight_models.errors import TransientError
+from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import outcomes, workspaces
 from overnight_models.ledger import rejected as rejected_batches
 from overnight_models.ledger import submit as ledger
@@ -61,6 +61,14 @@ def submit() -> str:
 def _submit(claim: ledger.Claim) -> None:
     bound = log.bind(batch_id=claim.batch_id, submission_id=claim.submission_id, workspace=claim.workspace)
     timing = settings().timing
+    try:
+        api.client(claim.workspace)
+    except BadSettings as error:
+        # its key is gone: the others' batches must not wait behind it
+        with process.database().transaction() as connection:
+            ledger.release(connection, claim.submission_id, claim.batch_id, str(error), pause_s=0)
+            workspaces.hold(connection, claim.workspace, str(error))
+        return
     if not _workspace_is_known(claim):
         return
     with tempfile.TemporaryFile(prefix="overnight-") as body:
@@ -127,13 +135,14 @@ def _gate(submission_id: int) -> None:
 @contextmanager
 def _dead_by(seconds: float) -> Iterator[None]:
     """A process that was frozen past its time must not write when it wakes: the kernel ends it first (R3)."""
-    previous = signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
 
 
 def created(submission_id: int, batch: api.NewBatch) -> None:
@@ -192,7 +201,9 @@ def _workspace_is_known(claim: ledger.Claim) -> bool:
     try:
         page = api.list_batches(claim.workspace, limit=1)
     except api.ApiUnavailable as error:
-        _not_answered(claim, Reply(error.status, last_byte_let_go=False, text=str(error)))
+        # what a list is turned down for says nothing about the batch: it isn't divided for that
+        status = None if error.status in (400, 413, 422) else error.status
+        _not_answered(claim, Reply(status, last_byte_let_go=False, text=str(error)))
         return False
     with process.database().transaction() as connection:
         workspaces.learn(connection, claim.workspace, page.api_workspace_id)

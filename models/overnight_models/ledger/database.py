@@ -84,6 +84,8 @@ class Database:
                 yield connection
         except OperationalError as error:
             raise self._unavailable(error.orig) from error
+        except psycopg.OperationalError as error:  # from COPY and server-side cursors, which SQLAlchemy doesn't see
+            raise self._unavailable(error) from error
 
     def _unavailable(self, error: object) -> DatabaseUnavailable:
         return DatabaseUnavailable(f"Postgres at {self.url.host}:{self.url.port}: {error}")

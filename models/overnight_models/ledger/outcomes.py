@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -104,7 +105,7 @@ def record(connection: Connection, source: Source, arrivals: Sequence[Arrival], 
     copy_in(
         connection,
         f"arrived ({', '.join(_COLUMNS)})",
-        (tuple(getattr(arrival, column) for column in _COLUMNS) for arrival in arrivals),
+        (tuple(_storable(getattr(arrival, column)) for column in _COLUMNS) for arrival in arrivals),
     )
     # in the order of ids, so that two recorders of the same items take turns and don't deadlock
     run(
@@ -121,8 +122,15 @@ def record(connection: Connection, source: Source, arrivals: Sequence[Arrival], 
         retried += _wait_again(connection, source, Fate.WAIT_OWN, counts=0, max_attempts=max_attempts + 1)
         failed_own, due_own = _settle(connection, source, Fate.FAIL_OWN, ITEM["fail"], own)
         exhausted, due_exhausted = _settle(connection, source, Fate.RETRY_OWN, ITEM["fail"], own)
-        failed_own, due_own = failed_own + exhausted, due_own + due_exhausted
+        # such as one that its owner doesn't want any more: nobody else would bring it home
+        unwanted, due_unwanted = _settle(connection, source, Fate.WAIT_OWN, ITEM["fail"], own)
+        failed_own, due_own = failed_own + exhausted + unwanted, due_own + due_exhausted + due_unwanted
     return Recorded(succeeded, failed + failed_own, retried, paid_twice, due + due_too + due_own)
+
+
+def _storable(value: Any) -> Any:
+    """A NUL, which a model may say and Postgres can't keep, doesn't keep the others from being recorded."""
+    return value.replace("\x00", "\ufffd") if isinstance(value, str) else value
 
 
 def _settle(connection: Connection, source: Source, fate: Fate, move: Move, belongs: str) -> tuple[int, int]:

@@ -1,0 +1,118 @@
+"""compose.yaml, the Dockerfile and .env.example, read and not run: what must hold whatever is changed in them."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from overnight_models import routes
+from overnight_workers.app import app
+from overnight_workers.installation import WORKERS
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "compose.yaml").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+CELERY = {name: one["command"] for name, one in SERVICES.items() if one.get("command", [""])[0] == "celery"}
+VARIABLES = re.findall(r"\$\{(\w+)(:[-?])?([^}]*)\}", TEXT)
+
+
+def option(command: list[str], name: str) -> str:
+    return command[command.index(name) + 1]
+
+
+def queues(service: str) -> list[str]:
+    return option(CELERY[service], "-Q").split(",")
+
+
+def test_every_queue_is_read_by_exactly_one_kind_of_worker() -> None:
+    read = [queue for name, command in CELERY.items() if "worker" in command for queue in queues(name)]
+    assert sorted(read) == sorted(routes.QUEUES)
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_workers_are_those_of_an_installation(name: str) -> None:
+    assert tuple(queues(name)) == WORKERS[name].queues
+    assert option(CELERY[name], "-n") == f"{name}@%h"
+    assert f"inspect ping -t 10 -d {name}@" in SERVICES[name]["healthcheck"]["test"][1]
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_told_to_stop_has_time_to_hand_its_work_back(name: str) -> None:
+    assert SERVICES[name]["environment"]["REMAP_SIGTERM"] == "SIGQUIT"
+    grace_s = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+    assert grace_s >= app.conf.worker_soft_shutdown_timeout + 10
+
+
+def test_only_flower_is_published_and_only_on_this_machine() -> None:
+    published = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
+    assert list(published) == ["flower"]
+    assert all(port.startswith("127.0.0.1:") for port in published["flower"])
+    assert not any("network_mode" in one or one.get("privileged") for one in SERVICES.values())
+
+
+def test_nothing_secret_has_a_default_and_each_says_what_to_set() -> None:
+    secret = [(name, sign, rest) for name, sign, rest in VARIABLES if re.search("PASSWORD|KEY|SECRET|TOKEN", name)]
+    assert {name for name, _, _ in secret} == {
+        "POSTGRES_PASSWORD",
+        "REDIS_PASSWORD",
+        "FLOWER_PASSWORD",
+        "ANTHROPIC_API_KEY",
+    }
+    for name, sign, rest in secret:
+        assert (sign, rest) == (":?", f"set {name} in .env")
+
+
+def test_every_secret_in_a_service_comes_from_outside() -> None:
+    for one in SERVICES.values():
+        for name, value in one.get("environment", {}).items():
+            if re.search("PASSWORD|KEY|AUTH|URL", name):
+                assert "${" in value
+
+
+def test_only_the_stages_that_speak_to_the_api_have_its_key() -> None:
+    having = {name for name, one in SERVICES.items() if "ANTHROPIC_API_KEY" in one.get("environment", {})}
+    assert having == {"batches", "results"}
+
+
+def test_everything_comes_back_by_itself_and_waits_for_nobody() -> None:
+    for name, one in SERVICES.items():
+        assert one["restart"] == ("on-failure" if name == "migrate" else "unless-stopped")
+        # a service that waits by itself does so after a power cut too; podman also refuses to restart dependents
+        assert "depends_on" not in one
+        assert name == "migrate" or "healthcheck" in one
+
+
+def test_the_sandbox_starts_only_when_asked_for() -> None:
+    assert [name for name, one in SERVICES.items() if "profiles" in one] == ["sandbox"]
+    assert SERVICES["sandbox"]["profiles"] == ["sandbox"]
+
+
+def test_one_service_builds_the_image_that_the_others_run() -> None:
+    ours = {name for name, one in SERVICES.items() if one["image"] == "overnight"}
+    assert ours == {*CELERY, "migrate", "sandbox"}
+    assert [name for name, one in SERVICES.items() if "build" in one] == ["migrate"]
+
+
+def test_the_example_names_every_variable() -> None:
+    example = (ROOT / ".env.example").read_text()
+    undocumented = {name for name, _, _ in VARIABLES if not re.search(rf"^#? *{name}=", example, re.MULTILINE)}
+    assert not undocumented
+    # secrets are left empty
+    assert all(line.endswith("=") for line in example.splitlines() if line and not line.startswith("#"))
+
+
+def test_the_image_takes_the_lock_no_tests_and_no_root() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert len(re.findall(r"^RUN uv sync --frozen --no-dev .*", dockerfile, re.MULTILINE)) == 2
+    assert re.findall(r"--extra (\w+)", dockerfile) == ["workers", "flower", "sandbox"] * 2
+    assert dockerfile.index("\nUSER overnight") < dockerfile.index("\nSTOPSIGNAL SIGTERM")
+    allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE)
+    for source in " ".join(copied).split():
+        assert (ROOT / source).exists()
+        assert any(fnmatch(source, pattern) for pattern in allowed)

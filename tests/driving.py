@@ -1,0 +1,283 @@
+"""The service in one process, driven stage by stage, against a real Postgres, a real Redis and the sandbox."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2
+import orjson
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from overnight_models.ledger.database import Database
+from overnight_workers import api, callbacks, process, rescue
+from overnight_workers import app as celery_app
+from overnight_workers import collect as collecting
+from overnight_workers.accept import accept
+from overnight_workers.collect import collect
+from overnight_workers.deliver import deliver
+from overnight_workers.pack import pack
+from overnight_workers.poll import poll
+from overnight_workers.sandbox.process import Running
+from overnight_workers.settings import settings
+from overnight_workers.submit import submit
+
+MODEL = "claude-haiku-5-5"
+Json = dict[str, Any]
+_salt = ""
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    """Look until it is so."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not so within {timeout_s:g} s"
+        time.sleep(0.005)
+
+
+def params(text: str = "Describe a kettle", *, fault: str | None = None, **more: Any) -> Json:
+    """A request. fault: what the sandbox shall do to it, as in `sandbox/marks.py`."""
+    found: Json = {"model": MODEL, "max_tokens": 256, "messages": [{"role": "user", "content": text}], **more}
+    return found | {"metadata": {"user_id": f"sandbox:{fault}"}} if fault else found
+
+
+def text_of(key: str) -> str:
+    """What the item of that key asks; another in each test, since the sandbox remembers what it has seen."""
+    return f"Describe {key} {_salt}"
+
+
+def item(key: str, text: str | None = None, *, fault: str | None = None, **more: Any) -> Json:
+    """An item as it is on the wire. more: its other fields, or a whole `params`."""
+    found: Json = {"id": str(uuid4()), "key": key, "params": params(text or text_of(key), fault=fault)}
+    return found | more
+
+
+def callback(queue: str = "shop", **more: Any) -> Json:
+    """A callback as it is on the wire."""
+    return {"task": "shop.save", "queue": queue, **more}
+
+
+def blocked(service: Service) -> int:
+    """How many connections really wait for a lock."""
+    waiting = (
+        "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return int(service.one(waiting)["n"])
+
+
+class Service:
+    """One service: its own database and API key; Redis and sandbox are the session's, and clean."""
+
+    def __init__(
+        self, tmp_path: Path, database_url: str, redis_url: str, sandbox: Running, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        global _salt
+        name = f"t{uuid4().hex[:12]}"
+        _salt = name
+        self.key = f"sk-sandbox-{name}"
+        self.api_workspace = f"wrkspc_sandbox_{name}"
+        self.database_url, self.redis_url, self.sandbox = database_url, redis_url, sandbox
+        self.http = httpx2.Client(
+            base_url=sandbox.url, headers={"x-api-key": self.key, "anthropic-version": "2026-10-21"}
+        )
+        self._env = monkeypatch
+        self._others: list[Database] = []
+        self._connection = psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
+        empty = tmp_path / "overnight.toml"
+        empty.touch()
+        for variable, value in {
+            "OVERNIGHT_CONFIG": empty,
+            "OVERNIGHT_DATA_DIR": tmp_path,
+            "OVERNIGHT_DATABASE_URL": database_url,
+            "OVERNIGHT_REDIS_URL": redis_url,
+            "ANTHROPIC_API_KEY": self.key,
+        }.items():
+            monkeypatch.setenv(variable, str(value))
+        self.configure()
+
+    def configure(
+        self,
+        *,
+        lane: Json | None = None,
+        lanes: Json | None = None,
+        timing: Json | None = None,
+        workspaces: Json | None = None,
+        brokers: Json | None = None,
+    ) -> None:
+        """Start again with other settings. By default whatever waits is packed at once."""
+        here = {"base_url": self.sandbox.url}
+        told = {
+            "lanes": {"default": {"max_wait": "0s"} | (lane or {})} | (lanes or {}),
+            "timing": {"create_timeout": "20s", "wire": "1s", "quiet": "10s", "lease": "60s"} | (timing or {}),
+            "workspaces": {name: here | one for name, one in ({"default": {}} | (workspaces or {})).items()},
+            "brokers": brokers or {},
+        }
+        for part, value in told.items():
+            self._env.setenv(f"OVERNIGHT_{part.upper()}", json.dumps(value))
+        self.restart()
+
+    def other_process(self) -> Database:
+        """What another process would have: connections of its own."""
+        self._others.append(Database(self.database_url))
+        return self._others[-1]
+
+    def restart(self) -> None:
+        """A new process would know nothing of the old one's."""
+        self._forget()
+        settings.cache_clear()
+        celery_app.configure()
+
+    def close(self) -> None:
+        """End it."""
+        self.http.delete("/sandbox/faults")
+        self._forget()
+        settings.cache_clear()
+        for other in self._others:
+            other.close()
+        self._connection.close()
+        self.http.close()
+
+    def _forget(self) -> None:
+        if process.database.cache_info().currsize:
+            process.database().close()
+        if process.redis_client.cache_info().currsize:
+            process.redis_client().close()
+        if api.client.cache_info().currsize:
+            for workspace in settings().workspaces:
+                if settings().workspaces[workspace].api_key():
+                    api.client(workspace).close()
+        process.forget()
+        process.policy.cache_clear()
+        api.client.cache_clear()
+        callbacks.broker.cache_clear()
+        collecting._check.cache_clear()
+        rescue._housekept_at = 0.0
+
+    # --- what a product and the beat do ----------------------------------------------------------------------------
+
+    def accept(
+        self, *items: Json | str, lane: str = "default", run: str | None = None, message_id: str | None = None
+    ) -> Json:
+        """Accept one message; its verdict."""
+        lines = [one if isinstance(one, str) else orjson.dumps(one).decode() for one in items]
+        message_id = message_id or str(uuid4())
+        accept(v=1, message_id=message_id, lane=lane, run=run, items="\n".join(lines))
+        return self.verdict(message_id)
+
+    def accept_elsewhere(self, items: Sequence[Json]) -> tuple[int, int]:
+        """Accept in another thread: how many were new, how many known."""
+        message_id = str(uuid4())
+        lines = b"\n".join(orjson.dumps(one) for one in items).decode()
+        told = accept(v=1, message_id=message_id, lane="default", items=lines)
+        counts = [int(word) for word in told.replace(",", "").split() if word.isdecimal()]
+        return counts[0], counts[1]
+
+    def verdict(self, message_id: str) -> Json:
+        """What became of a message."""
+        row = self.one("SELECT verdict FROM inbox WHERE message_id = %s", UUID(message_id))
+        found: Json = orjson.loads(row["verdict"])
+        return found
+
+    def round(self) -> None:
+        """Everything once, from waiting to recorded."""
+        pack()
+        submit()
+        poll()
+        collect()
+
+    def finish(self) -> None:
+        """Rounds until nothing moves, with every pause over."""
+        for _ in range(40):
+            self.pauses_are_over()
+            self.round()
+            deliver()
+            if not self.rows("SELECT 1 FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled')"):
+                return
+        raise AssertionError(f"items don't come home: {self.states('item')} {self.states('batch')}")
+
+    # --- what time does --------------------------------------------------------------------------------------------
+
+    def pauses_are_over(self) -> None:
+        """Whatever waits for its time has it now."""
+        self.run("UPDATE batch SET not_before = now() WHERE not_before > now()")
+        self.run("UPDATE workspace SET not_before = now() WHERE not_before > now()")
+        self.run("UPDATE submission SET next_read_at = now() WHERE next_read_at > now()")
+        self.run("UPDATE delivery SET due_at = now() WHERE state = 'due' AND due_at > now()")
+
+    def leases_lapse(self) -> None:
+        """Whoever holds something is taken for dead."""
+        self.run("UPDATE submission SET lease_until = now() - interval '1 s' WHERE lease_until IS NOT NULL")
+        self.run("UPDATE submission SET send_by = now() - interval '5 s' WHERE state = 'sending'")
+        self.run("UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'sending'")
+
+    def quiet_is_over(self) -> None:
+        """What was created is listed by now."""
+        self.run("UPDATE submission SET send_by = now(), quiet_after = now() WHERE state IN ('sending', 'unclear')")
+
+    # --- what is there ---------------------------------------------------------------------------------------------
+
+    def run(self, statement: str, *values: object) -> None:
+        """Run one statement."""
+        self._connection.execute(statement.encode(), values)
+
+    def rows(self, statement: str, *values: object) -> list[Json]:
+        """The rows of one statement."""
+        return self._connection.execute(statement.encode(), values).fetchall()
+
+    def one(self, statement: str, *values: object) -> Json:
+        """The only row of one statement."""
+        (row,) = self.rows(statement, *values)
+        return row
+
+    def states(self, table: str) -> list[str]:
+        """The states of all rows, in order."""
+        order = "item_id" if table == "delivery" else "id"
+        return [row["state"] for row in self.rows(f"SELECT state FROM {table} ORDER BY {order}")]
+
+    def item(self, key: str) -> Json:
+        """An item with its outcome, if it has one."""
+        return self.one(
+            """SELECT item.*, request.key, outcome.ok, problem, detail, message, cost_nano, api_batch_id
+               FROM item JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
+               WHERE key = %s""",
+            key,
+        )
+
+    # --- the API ---------------------------------------------------------------------------------------------------
+
+    def fault(self, at: str, do: str, **more: Any) -> None:
+        """One more thing that goes wrong in this workspace."""
+        answer = self.http.post("/sandbox/faults", json=[{"at": at, "do": do, "workspace": self.api_workspace, **more}])
+        assert answer.status_code == 200, answer.text
+
+    def faults_are_over(self) -> None:
+        """Nothing goes wrong any more."""
+        self.http.delete("/sandbox/faults")
+
+    def stranger(self, requests: int = 1, **more: Any) -> str:
+        """Somebody else's batch in the same workspace."""
+        wish = {"workspace": self.api_workspace, "requests": requests, **more}
+        return str(self.http.post("/sandbox/strangers", json=wish).json()["id"])
+
+    def meter(self) -> Json:
+        """What the API accepted and billed in this workspace."""
+        found = self.http.get("/sandbox/meter").json()["workspaces"].get(self.api_workspace, {})
+        bill: Sequence[Json] = found.get("bill", [])
+        return {
+            "creates": found.get("creates_accepted", 0),
+            "requests": found.get("requests_accepted", 0),
+            "billed": sum(row["requests"] for row in bill),
+            "nano": sum(row["nanodollars"] for row in bill),
+            "realtime_nano": sum(row["realtime_nanodollars"] for row in bill),
+        }
+
+    def body_at_the_api(self, api_id: str) -> Json:
+        """What the API got for a batch."""
+        found: Json = orjson.loads((self.sandbox.data_dir / "bodies" / f"{api_id}.json").read_bytes())
+        return found

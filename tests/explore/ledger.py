@@ -1,0 +1,331 @@
+"""The ledger's statements, one function each, over the model's rows. None where no row was updated.
+
+The name of the product's function is the name here; `models/overnight_models/ledger/` has the SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from overnight_models.states import BATCH
+from tests.explore.rules import Bounds, Rule
+from tests.explore.world import END, GONE, ITEMS, NONE, STRANGER, Submission, World, bits, moved
+
+UNDER_WAY: Final = ("claimed", "sending", "unclear")
+MAX_ATTEMPTS: Final = 2
+_READS_BEFORE_GIVING_UP: Final = 2
+
+
+def lives(row: Submission, bounds: Bounds) -> bool:
+    """The guard that claiming and recording share: a submission that may still run, as far as the ledger knows."""
+    return row.state in (*UNDER_WAY, "open") or (
+        row.state == "lost" and row.api_id != NONE and Rule.R7_KNOWN not in bounds.without
+    )
+
+
+def follow(world: World, batch: int, bounds: Bounds) -> World:
+    """submit.follow: a batch of which a submission is open and none is under way is open, or ended, like that one."""
+    if Rule.R7_FOLLOW in bounds.without:
+        return world
+    rows = [row for row in world.submissions if row.batch == batch]
+    if any(row.state == "open" for row in rows) and not any(row.state in UNDER_WAY for row in rows):
+        world = world.move_batch("open", batch) or world
+        if any(row.state == "open" and row.ended for row in rows):
+            world = world.move_batch("end", batch) or world
+    return world
+
+
+# --- submit.py -----------------------------------------------------------------------------------------------------
+
+
+def members(world: World, batch: int) -> int:
+    """The items that a body would have now: those still batched in it."""
+    return sum(1 << n for n, item in enumerate(world.items) if item.batch == batch and item.state == "batched")
+
+
+def claim(world: World, batch: int, owner: int, bounds: Bounds) -> World | None:
+    """submit.claim."""
+    if moved(BATCH, "claim", world.batches[batch]) is None or world.now == END:
+        return None
+    if Rule.R7_CLAIM not in bounds.without and any(
+        lives(row, bounds) for row in world.submissions if row.batch == batch
+    ):
+        return None
+    if any(row.batch == batch and row.state in UNDER_WAY for row in world.submissions):
+        return None  # one_submission_under_way_per_batch
+    for number, item in enumerate(world.items):
+        if item.batch == batch and item.cancel_wanted:
+            world = world.move_item("unpack", number) or world
+    if not members(world, batch):
+        return world.move_batch("empty", batch)
+    if len(world.submissions) == bounds.submissions:
+        return None
+    claimed = world.move_batch("claim", batch)
+    assert claimed is not None
+    row = Submission(batch, "claimed", owner, world.now, world.now + bounds.lease, world.learned)
+    return claimed._replace(
+        submissions=(*world.submissions, row), creates=(*world.creates, type(world.stranger)())
+    )
+
+
+def send(world: World, number: int, bounds: Bounds) -> World | None:
+    """submit.send, and the reading of the members before it."""
+    row = world.submissions[number]
+    if row.state != "claimed" or not row.lease_until > world.now:
+        return None
+    sent = world.move_submission("send", number)
+    assert sent is not None
+    send_by = world.now + bounds.create
+    return sent.submission(
+        number,
+        sent.submissions[number]._replace(
+            body=members(world, row.batch),
+            lease_until=NONE,
+            send_by=send_by,
+            quiet_after=send_by + bounds.wire + bounds.quiet,
+        ),
+    )
+
+
+def let_go(world: World, number: int, bounds: Bounds) -> World | None:
+    """submit.let_go."""
+    row = world.submissions[number]
+    if Rule.R2_GATE_STATE not in bounds.without and (row.state != "sending" or row.let_go):
+        return None
+    if Rule.R2_GATE_TIME not in bounds.without and not world.now < row.send_by:
+        return None
+    if Rule.R7_VOID not in bounds.without and any(other.known for other in world.others(number)):
+        return None
+    return world.submission(number, row._replace(let_go=True))
+
+
+def note_api_id(world: World, number: int, api_id: int, bounds: Bounds) -> World:
+    """submit.note_api_id: anyone, in any state."""
+    row = world.submissions[number]
+    if row.api_id != NONE or any(other.api_id == api_id for other in world.submissions):
+        return world
+    if Rule.R6_FACTS in bounds.without and row.state != "sending":
+        return world
+    return world.submission(number, row._replace(api_id=api_id))
+
+
+def open_submission(world: World, number: int, bounds: Bounds) -> World:
+    """submit.open_submission."""
+    row = world.submissions[number]
+    opened = world.move_submission("open", number) if row.api_id != NONE else None
+    if opened is None:
+        return world
+    for other, one in enumerate(opened.submissions):
+        if other == number or one.batch != row.batch or Rule.R7_VOID in bounds.without:
+            continue
+        if one.state == "claimed" or (one.state == "sending" and not one.let_go):
+            opened = opened.move_submission("void", other) or opened
+    if Rule.R7_FOLLOW not in bounds.without:
+        return follow(opened, row.batch, bounds)
+    if any(other.state in ("sending", "unclear", "open") for other in opened.others(number)):
+        return opened
+    return opened.move_batch("open", row.batch) or opened
+
+
+def doubt(world: World, number: int) -> World | None:
+    """submit.doubt."""
+    doubted = world.move_submission("doubt", number)
+    return None if doubted is None else doubted.move_batch("doubt", world.submissions[number].batch) or doubted
+
+
+def release(world: World, number: int, bounds: Bounds) -> World | None:
+    """submit.release; pauses are left out: any step may come late."""
+    voided = world.move_submission("void", number)
+    if voided is None:
+        return None
+    batch = world.submissions[number].batch
+    return follow(voided.move_batch("release", batch) or voided, batch, bounds)
+
+
+def reject(world: World, number: int, bounds: Bounds) -> World | None:
+    """submit.reject."""
+    voided = world.move_submission("void", number)
+    if voided is None:
+        return None
+    batch = world.submissions[number].batch
+    followed = follow(voided, batch, bounds)
+    return followed.move_batch("reject", batch) or followed
+
+
+def lose(world: World, number: int, bounds: Bounds) -> World | None:
+    """submit.lose."""
+    row = world.submissions[number]
+    if Rule.R7_KNOWN not in bounds.without and row.api_id != NONE:
+        return None
+    lost = world.move_submission("lose", number)
+    if lost is None:
+        return None
+    return follow(lost.move_batch("free", row.batch) or lost, row.batch, bounds)
+
+
+# --- rescue.py -----------------------------------------------------------------------------------------------------
+
+
+def _is_gone(world: World, number: int, bounds: Bounds) -> bool:
+    return world.submissions[number].owner == GONE and Rule.PRESENCE not in bounds.without
+
+
+def void_abandoned(world: World, number: int, bounds: Bounds) -> World | None:
+    """rescue.void_abandoned, of one row."""
+    row = world.submissions[number]
+    deadline = row.send_by if row.send_by != NONE else row.lease_until
+    if row.api_id != NONE or (row.let_go and Rule.R2_LET_GO not in bounds.without):
+        return None
+    if not (deadline <= world.now or _is_gone(world, number, bounds)):
+        return None
+    voided = world.move_submission("void", number)
+    if voided is None:
+        return None
+    return follow(voided.move_batch("release", row.batch) or voided, row.batch, bounds)
+
+
+def doubt_abandoned(world: World, number: int, bounds: Bounds) -> World | None:
+    """rescue.doubt_abandoned, of one row."""
+    row = world.submissions[number]
+    gone = _is_gone(world, number, bounds)
+    if not row.let_go or not (row.send_by <= world.now or gone):
+        return None
+    doubted = world.move_submission("doubt", number)
+    if doubted is None:
+        return None
+    if Rule.R4_PRESENCE in bounds.without:
+        quiet = min(row.quiet_after, world.now + bounds.wire + bounds.quiet)
+        doubted = doubted.submission(number, doubted.submissions[number]._replace(quiet_after=quiet))
+    if Rule.R4_QUIET in bounds.without:
+        doubted = doubted.submission(number, doubted.submissions[number]._replace(quiet_after=world.now))
+    return doubted.move_batch("doubt", row.batch) or doubted
+
+
+# --- poll.py -------------------------------------------------------------------------------------------------------
+
+
+def end(world: World, number: int) -> World:
+    """poll.end."""
+    row = world.submissions[number]
+    if row.api_id == NONE or row.ended:
+        return world
+    ended = world.submission(number, row._replace(ended=True))
+    return (ended.move_batch("end", row.batch) or ended) if row.state == "open" else ended
+
+
+def submission_of(world: World, api_id: int, bounds: Bounds) -> int | None:
+    """poll.submission_of: whose token the results bear."""
+    if api_id == STRANGER:
+        return None
+    if Rule.R1_TOKEN_PER_CREATE in bounds.without:
+        batch = world.submissions[api_id].batch
+        return max(number for number, row in enumerate(world.submissions) if row.batch == batch)
+    return api_id
+
+
+# --- collect.py, outcomes.py ---------------------------------------------------------------------------------------
+
+
+def only_live(world: World, number: int, bounds: Bounds) -> bool:
+    """collect.claim and collect.finish: NOT _OTHER_LIVES."""
+    return Rule.R8_ERRORS in bounds.without or not any(lives(row, bounds) for row in world.others(number))
+
+
+def record(world: World, number: int, results: str, only: bool, bounds: Bounds) -> World:
+    """outcomes.record: successes go to any item that isn't final, errors only to the batch's own."""
+    for item, result in enumerate(results):
+        if result == "S":
+            kept = world.move_item("succeed", item, answer=number)
+            world = _bill(kept or world, number, item, bounds)
+        elif result in "EF" and only and world.items[item].batch == world.submissions[number].batch:
+            row = world.items[item]
+            again = result == "E" and row.attempts + 1 < MAX_ATTEMPTS and not row.cancel_wanted
+            attempts = row.attempts + 1
+            changed = (
+                world.move_item("retry", item, attempts=attempts, batch=NONE)
+                if again
+                else world.move_item("fail", item, attempts=attempts, answer=number)
+            )
+            world = changed or world
+    return world
+
+
+def _bill(world: World, number: int, item: int, bounds: Bounds) -> World:
+    if any(
+        billed == item and (by == number or Rule.R8_BILL in bounds.without) for by, billed, _ in world.bill
+    ):
+        return world
+    kept = world.items[item].answer == number
+    return world._replace(bill=world.bill | {(number, item, kept)})
+
+
+def give_up_missing(world: World, number: int, results: str, only: bool, bounds: Bounds) -> World:
+    """collect._give_up_missing: lines that never came."""
+    if not only and Rule.R8_GIVE_UP not in bounds.without:
+        return world
+    for item in bits(members(world, world.submissions[number].batch)):
+        if results[item] == "-":
+            world = world.move_item("fail", item, answer=number) or world
+    return world
+
+
+def gives_up(reads: int) -> bool:
+    """Enough whole reads missed the same lines."""
+    return reads >= _READS_BEFORE_GIVING_UP
+
+
+def put_back(world: World, number: int) -> World:
+    """collect.put_back."""
+    return world.move_batch("miss", world.submissions[number].batch) or world
+
+
+def finish(world: World, number: int, bounds: Bounds) -> World:
+    """collect.finish, once its answer is yes."""
+    done = world.move_submission("finish", number) or world
+    if any(lives(row, bounds) for row in done.others(number)):
+        return done
+    return done.move_batch("collect", world.submissions[number].batch) or done
+
+
+# --- rejected.py, pack.py, cancel.py -------------------------------------------------------------------------------
+
+
+def divide(world: World, batch: int) -> World | None:
+    """rejected.divide, or give_up when one item is left. With none left, divide too: two empty batches."""
+    inside = bits(members(world, batch))
+    if len(inside) == 1:
+        given_up = world.move_batch("give_up", batch)
+        return None if given_up is None else given_up.move_item("fail", inside[0])
+    divided = world.move_batch("divide", batch)
+    if divided is None:
+        return None
+    parts = len(world.batches)
+    divided = divided._replace(batches=(*divided.batches, "packed", "packed"))
+    for number, item in enumerate(inside):
+        divided = divided.item(item, divided.items[item]._replace(batch=parts + number))
+    return divided
+
+
+def pack(world: World) -> World | None:
+    """pack.pack: everything that waits."""
+    waiting = [number for number, item in enumerate(world.items) if item.state == "waiting"]
+    if not waiting:
+        return None
+    packed = world._replace(batches=(*world.batches, "packed"))
+    for number in waiting:
+        packed = packed.move_item("pack", number, batch=len(world.batches)) or packed
+    return packed
+
+
+def cancel(world: World, number: int) -> World:
+    """cancel.cancel."""
+    item = world.items[number]
+    world = world.item(number, item._replace(cancel_wanted=True))
+    if item.batch != NONE and world.batches[item.batch] == "packed":
+        return world.move_item("unpack", number) or world
+    return world.move_item("cancel", number) or world
+
+
+Statement = Callable[[World, int, Bounds], World | None]
+assert ITEMS <= 8

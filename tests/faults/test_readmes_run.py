@@ -1,0 +1,59 @@
+"""What the READMEs show a product works, as it stands there, in processes of the product's own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from overnight_models.embedded_urls import read_urls
+from tests.faults.installed import Installed, wait_until
+
+ROOT = Path(__file__).parents[2]
+
+
+def python(readme: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", readme.read_text(), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def overnight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    installed = Installed(tmp_path_factory.mktemp("readmes"), turnaround="1s")
+    try:
+        installed.start()
+        yield installed
+    finally:
+        installed.close()
+
+
+def environment(overnight: Installed) -> dict[str, str]:
+    return overnight.environment | {"OVERNIGHT_REDIS_URL": read_urls(overnight.data_dir)["redis_url"]}
+
+
+def test_the_product_of_the_first_page(overnight: Installed, tmp_path: Path) -> None:
+    (shop,) = python(ROOT / "README.md")
+    (tmp_path / "shop.py").write_text(shop)
+    env = environment(overnight) | {"PYTHONUNBUFFERED": "1"}
+    call = "import shop; shop.describe('A1', 'A red kettle.')"
+    subprocess.run([sys.executable, "-c", call], check=True, cwd=tmp_path, env=env, timeout=60)
+    log = tmp_path / "worker.log"
+    worker = [sys.executable, "-m", "celery", "-A", "shop", "worker", "-Q", "shop.copy", "-P", "solo"]
+    with log.open("wb") as out, subprocess.Popen(worker, cwd=tmp_path, env=env, stdout=out, stderr=out) as process:
+        try:
+            wait_until(lambda: re.search(r"A1: Made-up .* \(\$0\.0000", log.read_text()), what=log.read_text)
+        finally:
+            process.terminate()
+
+
+def test_the_producers_page(overnight: Installed, tmp_path: Path) -> None:
+    blocks = python(ROOT / "producers" / "README.md")
+    code = "\n".join(blocks).replace("range(10_000)", "range(1_000)")
+    code += "\nassert done.accepted + done.known == 1_000 and not done.rejected\nassert outcome.text\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, env=environment(overnight), timeout=120, check=False
+    )
+    assert done.returncode == 0

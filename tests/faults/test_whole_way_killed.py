@@ -1,0 +1,95 @@
+"""From enqueue to callback while everything that can be killed is: the same numbers as undisturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from overnight_workers.supervision import process_table
+from tests.faults.installed import Installed, shared, wait_until
+
+FEW = 400
+FROZEN = 150
+SENDING = "SELECT count(*) FROM submission WHERE state = 'sending'"
+
+
+@pytest.fixture(scope="session")
+def overnight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    yield from shared(lambda: tmp_path_factory.mktemp("overnight"))
+
+
+def test_undisturbed(overnight: Installed) -> None:
+    order = overnight.order(FEW)
+    overnight.finish(order)
+    overnight.assert_books_are_right(order, repeats=False)
+    overnight.assert_nothing_is_stuck()
+
+
+def test_every_worker_killed_while_accepting_while_open_and_while_delivering(overnight: Installed) -> None:
+    order = overnight.order(FEW, paced_s=3)
+    wait_until(lambda: overnight.states(order))
+    overnight.kill_workers()
+    wait_until(lambda: "open" in overnight.batches(order), what=lambda: overnight.picture(order))
+    overnight.kill_workers()
+    wait_until(lambda: overnight.deliveries(order), what=lambda: overnight.picture(order))
+    overnight.kill_workers()
+    overnight.finish(order, 120)
+    overnight.assert_books_are_right(order)
+
+
+def test_every_server_killed_in_turn_and_redis_flushed(overnight: Installed) -> None:
+    order = overnight.order(FEW, paced_s=2)
+    wait_until(lambda: overnight.states(order))
+    overnight.flush_redis(order.queue)
+    overnight.kill("postgres")
+    wait_until(lambda: "open" in overnight.batches(order), what=lambda: overnight.picture(order))
+    overnight.kill("redis")
+    wait_until(lambda: "collected" in overnight.batches(order), what=lambda: overnight.picture(order))
+    overnight.kill("sandbox", "postgres")
+    wait_until(lambda: overnight.deliveries(order).get("delivered"), what=lambda: overnight.picture(order))
+    overnight.kill("redis", "postgres")
+    overnight.finish(order)
+    overnight.assert_books_are_right(order)
+
+
+def test_everything_killed_at_once_goes_on_at_the_next_up(overnight: Installed) -> None:
+    order = overnight.order(FEW, paced_s=1)
+    wait_until(lambda: overnight.batches(order), what=lambda: overnight.picture(order))
+    overnight.kill_everything()
+    overnight.start()
+    overnight.finish(order, 120)
+    overnight.assert_books_are_right(order)
+
+
+def test_a_submitter_frozen_in_the_middle_of_a_body_past_its_time_sends_nothing_late(overnight: Installed) -> None:
+    order = overnight.order(FROZEN, lane="whole", bytes_each=200_000)
+    # the API reads nothing: the body fills the sockets' buffers, and stays unfinished
+    with overnight.frozen(*overnight.processes("sandbox")):
+        wait_until(lambda: overnight.number(SENDING) == 1, what=lambda: overnight.picture(order))
+        submitter = overnight.sender()
+        with overnight.frozen(submitter):
+            wait_until(lambda: not overnight.number(f"{SENDING} AND now() <= send_by"))
+    wait_until(lambda: not process_table.is_alive(submitter), 5)  # before it could write another byte
+    overnight.finish(order)
+    overnight.assert_books_are_right(order)
+
+
+def test_a_submitter_frozen_past_its_time_while_the_api_accepts_pays_once(overnight: Installed) -> None:
+    order = overnight.order(FROZEN, lane="whole")
+    with ExitStack() as held, ExitStack() as api:
+        api.enter_context(overnight.frozen(*overnight.processes("sandbox")))
+        wait_until(lambda: overnight.number(f"{SENDING} AND let_go_at IS NOT NULL") == 1)
+        held.enter_context(overnight.frozen(overnight.sender()))
+        api.close()
+        # it had the whole body by then, and creates the batch; nobody takes the answer
+        wait_until(lambda: overnight.meter(order.workspace).requests > order.meter.requests)
+        wait_until(lambda: not overnight.number(f"{SENDING} AND now() <= send_by"))
+    overnight.finish(order)
+    overnight.assert_books_are_right(order)
+
+
+def test_nothing_of_it_is_stuck_or_left(overnight: Installed) -> None:
+    overnight.assert_nothing_is_stuck()
+    overnight.stop()

@@ -1,0 +1,102 @@
+"""Races after the answer: two that read one batch's results, two that hand over one outcome."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from overnight_models.ledger import collect, deliver, outcomes
+from overnight_models.ledger.database import Database
+from overnight_models.ledger.outcomes import Arrival, Fate, Recorded, Source
+from overnight_workers.deliver import deliver as deliver_all
+from overnight_workers.pack import pack
+from overnight_workers.poll import poll
+from overnight_workers.submit import submit
+from tests.driving import Service, blocked, callback, item, wait_until
+
+
+@pytest.fixture
+def one(service: Service) -> Database:
+    return service.other_process()
+
+
+@pytest.fixture
+def two(service: Service) -> Database:
+    return service.other_process()
+
+
+def ended(service: Service) -> None:
+    service.accept(item("a", callback=callback()), item("b", callback=callback()))
+    pack()
+    submit()
+    poll()
+
+
+def test_two_collectors_of_one_submission_the_second_gets_nothing(
+    service: Service, one: Database, two: Database
+) -> None:
+    ended(service)
+    with one.transaction() as first, two.transaction() as second:
+        assert collect.claim(first, owner=one.owner(), lease_s=60) is not None
+        assert collect.claim(second, owner=two.owner(), lease_s=60) is None
+    with two.transaction() as second:
+        assert collect.claim(second, owner=two.owner(), lease_s=60) is None
+
+
+def test_a_collector_whose_lease_lapsed_records_nothing_twice(service: Service, one: Database, two: Database) -> None:
+    """Both read the same results; the second really waits for the first, and everything is there already."""
+    ended(service)
+    source = Source(1, 1, "msgbatch_x", only_live=True)
+    ids = [service.item(key)["id"] for key in "ab"]
+    answers = [Arrival(n, Fate.SUCCEED, message="{}", model="m", billed=True, cost_nano=5) for n in ids]
+
+    def record(database: Database, arrivals: list[Arrival]) -> Recorded:
+        with database.transaction() as connection:
+            return outcomes.record(connection, source, arrivals, max_attempts=3)
+
+    with ThreadPoolExecutor(1) as pool, one.transaction() as first:
+        assert outcomes.record(first, source, answers, max_attempts=3).succeeded == 2
+        second = pool.submit(record, two, answers[::-1])
+        wait_until(lambda: blocked(service))
+        first.commit()
+        assert second.result(10) == Recorded()
+    assert len(service.rows("SELECT 1 FROM outcome")) == len(service.rows("SELECT 1 FROM bill")) == 2
+    assert len(service.states("delivery")) == 2
+    assert service.one("SELECT sum(cost_nano)::int AS n FROM spending")["n"] == 10
+
+
+def test_two_deliverers_of_one_queue_share_and_neither_gets_the_others(
+    service: Service, one: Database, two: Database
+) -> None:
+    ended(service)
+    service.round()
+    with one.transaction() as first, two.transaction() as second:
+        (target,) = deliver.targets(first)
+        mine = deliver.claim(first, target, limit=1, lease_s=60)
+        theirs = deliver.claim(second, target, limit=9, lease_s=60)
+    assert len(mine) == len(theirs) == 1
+    assert mine[0].item_id != theirs[0].item_id
+    with one.transaction() as first:
+        assert deliver.claim(first, target, limit=9, lease_s=60) == []
+
+
+def test_a_deliverer_whose_lease_lapsed_does_not_undo_the_others_work(
+    service: Service, one: Database, two: Database
+) -> None:
+    ended(service)
+    service.round()
+    with one.transaction() as first:
+        (target,) = deliver.targets(first)
+        slow = deliver.claim(first, target, limit=9, lease_s=60)
+    service.leases_lapse()
+    with two.transaction() as second:
+        assert deliver.free_lapsed(second) == 2
+    deliver_all()
+    assert service.states("delivery") == ["delivered"] * 2
+    with one.transaction() as first:
+        ids = [due.item_id for due in slow]
+        assert deliver.put_back(first, ids, "late", pause_s=1) == 0
+        assert deliver.bury(first, ids, "late") == 0
+        assert deliver.taken(first, ids) == 0
+    assert service.states("delivery") == ["delivered"] * 2

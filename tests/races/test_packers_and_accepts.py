@@ -1,0 +1,87 @@
+"""Races for items: two that accept the same keys, two that pack the same lane."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from uuid import uuid4
+
+import orjson
+import pytest
+
+from overnight_models.ledger.database import Database
+from overnight_models.ledger.pack import pack, waiting
+from overnight_workers.accept import accept
+from tests.driving import Service, blocked, item, wait_until
+
+
+@pytest.fixture
+def other(service: Service) -> Database:
+    """Another process's connection."""
+    return service.other_process()
+
+
+def test_two_packers_of_one_lane_the_second_gets_nothing(service: Service, other: Database) -> None:
+    service.accept(*(item(f"k{n}") for n in range(4)))
+    mine = service.other_process()
+    with mine.transaction() as first, other.transaction() as second:
+        (source,) = waiting(first)
+        assert pack(first, source, max_items=2, max_bytes=10**6) == 2
+        assert pack(second, source, max_items=2, max_bytes=10**6) == 0
+    assert service.states("item") == ["batched", "batched", "waiting", "waiting"]
+
+
+def test_two_packers_of_two_lanes_both_get_theirs(service: Service, other: Database) -> None:
+    service.configure(lanes={"night": {}})
+    service.accept(item("a"))
+    service.accept(item("b"), lane="night")
+    mine = service.other_process()
+    with mine.transaction() as first, other.transaction() as second:
+        one, two = waiting(first)
+        assert pack(first, one, max_items=9, max_bytes=10**6) == 1
+        assert pack(second, two, max_items=9, max_bytes=10**6) == 1
+
+
+def test_a_packer_that_looked_before_another_committed_packs_nothing_twice(service: Service, other: Database) -> None:
+    service.accept(item("a"), item("b"))
+    mine = service.other_process()
+    with other.transaction() as second:
+        (stale,) = waiting(second)
+        with mine.transaction() as first:
+            assert pack(first, stale, max_items=9, max_bytes=10**6) == 2
+        assert pack(second, stale, max_items=9, max_bytes=10**6) == 0
+    assert len(service.states("batch")) == 1
+
+
+def test_two_accepts_of_the_same_keys_in_opposite_orders_take_turns(service: Service) -> None:
+    """The first holds its keys; the second really waits for them, and finds them known."""
+    mine = service.other_process()
+    with ThreadPoolExecutor(1) as pool:
+        with mine.transaction() as first:
+            first.exec_driver_sql("LOCK TABLE item IN SHARE ROW EXCLUSIVE MODE")
+            items = [item(f"k{n}") for n in range(50)]
+            first_done = pool.submit(service.accept_elsewhere, items)
+            wait_until(lambda: blocked(service) == 1)
+            with ThreadPoolExecutor(1) as another:
+                second_done = another.submit(service.accept_elsewhere, items[::-1])
+                wait_until(lambda: blocked(service) == 2)
+                first.commit()
+                assert first_done.result(20) == (50, 0)
+                assert second_done.result(20) == (0, 50)
+    assert len(service.states("item")) == 50
+
+
+def test_many_accepts_with_overlapping_keys_never_deadlock(service: Service) -> None:
+    lines = [orjson.dumps(item(f"k{n}")).decode() for n in range(120)]
+    accept(v=1, message_id=str(uuid4()), lane="default", items="")  # names are looked up before the race
+
+    def one(seed: int) -> None:
+        chosen = Random(seed).sample(lines, 80)
+        accept(v=1, message_id=str(uuid4()), lane="default", items="\n".join(chosen))
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(one, range(12)))
+    keys = service.rows("SELECT key FROM request")
+    assert len(keys) == len({row["key"] for row in keys}) == len(service.states("item"))
+    assert service.one("SELECT max(tries) AS n FROM inbox WHERE done_at IS NOT NULL")["n"] == 1
+    assert service.rows("SELECT 1 FROM inbox WHERE done_at IS NULL") == []

@@ -1,0 +1,209 @@
+"""Races for a batch: who submits it, who takes its items back, and what a late fact does to a successor."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from overnight_models.ledger import submit as ledger
+from overnight_models.ledger.cancel import Canceled, cancel
+from overnight_models.ledger.database import Database
+from overnight_models.ledger.rescue import void_abandoned
+from overnight_models.ledger.submit import Claim
+from overnight_workers import protocol
+from overnight_workers.pack import pack
+from sqlalchemy import Connection
+from tests.driving import Service, blocked, item, wait_until
+
+LATE = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def claim(connection: Connection, database: Database) -> Claim | None:
+    return ledger.claim(connection, token=protocol.new_token(), owner=database.owner(), lease_s=60)
+
+
+def send(connection: Connection, claimed: Claim) -> bool:
+    return ledger.send(connection, claimed.submission_id, items=1, create_timeout_s=20, allowance_s=1)
+
+
+@pytest.fixture
+def packed(service: Service) -> Service:
+    service.accept(item("a"), item("b"))
+    pack()
+    return service
+
+
+@pytest.fixture
+def one(service: Service) -> Database:
+    return service.other_process()
+
+
+@pytest.fixture
+def two(service: Service) -> Database:
+    return service.other_process()
+
+
+def test_two_submitters_of_one_batch_the_second_gets_nothing(packed: Service, one: Database, two: Database) -> None:
+    with one.transaction() as first, two.transaction() as second:
+        assert claim(first, one) is not None
+        assert claim(second, two) is None
+    with two.transaction() as second:
+        assert claim(second, two) is None
+    assert packed.states("submission") == ["claimed"]
+
+
+def test_two_submitters_of_two_batches_get_one_each(packed: Service, one: Database, two: Database) -> None:
+    packed.accept(item("c"))
+    pack()
+    with one.transaction() as first, two.transaction() as second:
+        mine, theirs = claim(first, one), claim(second, two)
+    assert mine is not None
+    assert theirs is not None
+    assert mine.batch_id != theirs.batch_id
+
+
+def test_a_submitter_whose_lease_lapsed_while_building_sends_nothing(
+    packed: Service, one: Database, two: Database
+) -> None:
+    with one.transaction() as connection:
+        first = claim(connection, one)
+    packed.leases_lapse()
+    with two.transaction() as connection:
+        assert void_abandoned(connection) == 1
+    with two.transaction() as connection:
+        second = claim(connection, two)
+        assert second is not None
+        assert send(connection, second)
+    with one.transaction() as connection:
+        assert first is not None
+        assert not send(connection, first)
+        assert not ledger.let_go(connection, first.submission_id, margin_s=1)
+    assert packed.states("submission") == ["void", "sending"]
+
+
+def test_letting_go_and_the_rescue_exclude_each_other(packed: Service, one: Database, two: Database) -> None:
+    """Whoever comes second really waits for the first, and finds that it lost."""
+    with one.transaction() as connection:
+        claimed = claim(connection, one)
+        assert claimed is not None
+        assert send(connection, claimed)
+    one.close()  # the submitter looks dead, although it isn't: it may still let go
+    rescuer, sender = two, packed.other_process()
+    with ThreadPoolExecutor(1) as pool, sender.transaction() as sending:
+        assert ledger.let_go(sending, claimed.submission_id, margin_s=1)
+
+        def rescue() -> int:
+            with rescuer.transaction() as connection:
+                return void_abandoned(connection)
+
+        rescued = pool.submit(rescue)
+        wait_until(lambda: blocked(packed))
+        sending.commit()
+        assert rescued.result(10) == 0
+    assert packed.states("submission") == ["sending"]
+
+
+def test_a_cancel_that_comes_while_a_submitter_claims_is_too_late(
+    packed: Service, one: Database, two: Database
+) -> None:
+    wanted = packed.item("a")["id"]
+    with ThreadPoolExecutor(1) as pool, one.transaction() as claiming:
+        assert claim(claiming, one) is not None
+
+        def take_back() -> Canceled:
+            with two.transaction() as connection:
+                return cancel(connection, wanted)
+
+        canceled = pool.submit(take_back)
+        wait_until(lambda: blocked(packed))
+        claiming.commit()
+        assert canceled.result(10) == Canceled.TOO_LATE
+    assert packed.item("a")["state"] == "batched"
+
+
+def test_a_submitter_that_comes_while_an_item_is_taken_back_passes_its_batch_over(
+    packed: Service, one: Database, two: Database
+) -> None:
+    with one.transaction() as canceling:
+        assert cancel(canceling, packed.item("a")["id"]) == Canceled.CANCELED
+        with two.transaction() as claiming:
+            assert claim(claiming, two) is None
+    with two.transaction() as claiming:
+        claimed = claim(claiming, two)
+    assert claimed is not None
+    assert claimed.items == 1
+
+
+def lost_with_a_successor(service: Service, one: Database) -> tuple[int, Claim]:
+    """A submission believed never created, and the next one of its batch, claimed."""
+    with one.transaction() as connection:
+        first = claim(connection, one)
+        assert first is not None
+        assert send(connection, first)
+        ledger.doubt(connection, first.submission_id, first.batch_id, "no answer")
+        assert ledger.lose(connection, first.submission_id, first.batch_id)
+    with one.transaction() as connection:
+        second = claim(connection, one)
+    assert second is not None
+    return first.submission_id, second
+
+
+def late_fact(database: Database, submission_id: int) -> bool:
+    with database.transaction() as connection:
+        ledger.note_api_id(connection, submission_id, "msgbatch_late", LATE, None)
+    with database.transaction() as connection:
+        return ledger.open_submission(connection, submission_id)
+
+
+def test_a_late_id_while_the_successor_is_claimed_voids_it(packed: Service, one: Database, two: Database) -> None:
+    lost, successor = lost_with_a_successor(packed, one)
+    assert late_fact(two, lost)
+    assert (packed.states("submission"), packed.states("batch")) == (["open", "void"], ["open"])
+    with one.transaction() as connection:
+        assert not send(connection, successor)
+
+
+def test_a_late_id_while_the_successor_is_sending_is_a_double_that_is_collected(
+    packed: Service, one: Database, two: Database
+) -> None:
+    lost, successor = lost_with_a_successor(packed, one)
+    with one.transaction() as connection:
+        assert send(connection, successor)
+    assert not late_fact(two, lost)
+    assert (packed.states("submission"), packed.states("batch")) == (["open", "sending"], ["submitting"])
+    with one.transaction() as connection:
+        ledger.release(connection, successor.submission_id, successor.batch_id, "known not created", pause_s=0)
+    with one.transaction() as connection:
+        assert claim(connection, one) is None, "an earlier submission of it is open"
+
+
+def test_a_late_id_while_the_successor_is_open_is_a_double_that_is_collected(
+    packed: Service, one: Database, two: Database
+) -> None:
+    lost, successor = lost_with_a_successor(packed, one)
+    with one.transaction() as connection:
+        assert send(connection, successor)
+        ledger.note_api_id(connection, successor.submission_id, "msgbatch_second", LATE, None)
+        assert ledger.open_submission(connection, successor.submission_id)
+    assert not late_fact(two, lost)
+    assert (packed.states("submission"), packed.states("batch")) == (["open", "open"], ["open"])
+
+
+def test_a_late_id_that_comes_while_a_successor_is_being_claimed_really_waits(
+    packed: Service, one: Database, two: Database
+) -> None:
+    with one.transaction() as connection:
+        first = claim(connection, one)
+        assert first is not None
+        assert send(connection, first)
+        ledger.doubt(connection, first.submission_id, first.batch_id, "no answer")
+        assert ledger.lose(connection, first.submission_id, first.batch_id)
+    with ThreadPoolExecutor(1) as pool, one.transaction() as claiming:
+        assert claim(claiming, one) is not None
+        opened = pool.submit(late_fact, two, first.submission_id)
+        wait_until(lambda: blocked(packed))
+        claiming.commit()
+        assert opened.result(10)
+    assert (packed.states("submission"), packed.states("batch")) == (["open", "void"], ["open"])

@@ -1,0 +1,241 @@
+"""Collect: every line of a batch's results is recorded once, and lines that lack, repeat or lie are noticed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from overnight_models.ledger import outcomes
+from overnight_workers import process
+from overnight_workers.collect import collect
+from overnight_workers.pack import pack
+from overnight_workers.poll import poll
+from overnight_workers.submit import submit
+from tests.driving import Service, callback, item, params
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
+
+
+def ended(service: Service, *items: dict[str, Any]) -> None:
+    """One batch with these, at its end."""
+    service.accept(*items)
+    pack()
+    submit()
+    poll()
+    assert service.states("batch")[-1] == "ended"
+
+
+def many(count: int = 10) -> list[dict[str, Any]]:
+    return [item(f"k{n}") for n in range(count)]
+
+
+@pytest.mark.parametrize("do", ["cut_mid_line", "cut_at_line", "reset"])
+@pytest.mark.parametrize("lines", [0, 1, 6])
+def test_results_that_break_off_are_read_again_and_recorded_once(service: Service, do: str, lines: int) -> None:
+    ended(service, *many())
+    service.fault("results", do, lines=lines, count=1)
+    collect()
+    assert service.states("batch") == ["incomplete"]
+    assert service.states("item").count("succeeded") <= lines
+    assert collect().startswith("0 batches"), "not before a pause"
+    service.pauses_are_over()
+    collect()
+    assert (service.states("batch"), service.states("item")) == (["collected"], ["succeeded"] * 10)
+    assert service.one("SELECT count(*) AS n, sum(cost_nano)::bigint AS nano FROM bill") == {
+        "n": 10,
+        "nano": service.meter()["nano"],
+    }
+
+
+def test_a_404_on_results_heals(service: Service) -> None:
+    ended(service, *many(2))
+    service.fault("results", "missing", count=1)
+    collect()
+    assert service.states("batch") == ["incomplete"]
+    service.finish()
+    assert service.states("batch") == ["collected"]
+
+
+def test_a_line_twice_is_recorded_once(service: Service) -> None:
+    ended(service, item("a", fault="duplicate_line", callback=callback()), item("b"))
+    collect()
+    assert (service.states("batch"), service.states("item")) == (["collected"], ["succeeded"] * 2)
+    assert len(service.rows("SELECT 1 FROM bill")) == 2
+    assert service.states("delivery") == ["due"]
+
+
+def test_a_line_that_never_comes_is_given_up_visibly_and_not_paid_again(service: Service) -> None:
+    ended(service, item("a"), item("lost", fault="missing", callback=callback()))
+    for read in range(10):
+        assert service.item("lost")["state"] == "batched", read
+        service.pauses_are_over()
+        collect()
+    lost = service.item("lost")
+    assert (lost["state"], lost["problem"]) == ("failed", "given_up")
+    assert service.states("batch") == ["collected"]
+    assert service.states("delivery") == ["due"]
+    assert service.meter()["creates"] == 1
+
+
+def test_reading_again_changes_nothing(service: Service) -> None:
+    ended(service, item("a", callback=callback()), item("b", fault="errored:api_error"), item("c", fault="refused"))
+    collect()
+    tables = ("item", "outcome", "bill", "spending", "delivery", "batch")
+    before = {table: service.rows(f"SELECT * FROM {table} ORDER BY 1") for table in tables}
+    service.run("UPDATE submission SET state = 'open', lease_until = NULL")
+    collect()
+    assert {table: service.rows(f"SELECT * FROM {table} ORDER BY 1") for table in tables} == before
+
+
+def test_answers_with_another_token_are_not_believed(service: Service) -> None:
+    ended(service, item("a"))
+    other = service.stranger(1)
+    service.run("UPDATE submission SET api_id = %s", other)
+    collect()
+    assert service.item("a")["state"] == "batched"
+    assert "answers of somebody else" in service.one("SELECT error FROM submission")["error"]
+    assert service.rows("SELECT 1 FROM bill") == []
+
+
+def test_a_line_with_an_unknown_custom_id_is_passed_over(service: Service) -> None:
+    ended(service, item("a"), item("b"))
+    api_id = service.one("SELECT api_id FROM submission")["api_id"]
+    path = service.sandbox.data_dir / "bodies" / f"{api_id}.json"
+    last = service.http.get(f"/v1/messages/batches/{api_id}/results").text.splitlines()[-1]
+    theirs = orjson.loads(last)["custom_id"]
+    path.write_bytes(path.read_bytes().replace(theirs.encode(), b"z" * 20 + theirs[20:].encode()))
+    collect()
+    assert sorted(service.states("item")) == ["batched", "succeeded"]
+    assert service.states("batch") == ["incomplete"]
+
+
+def test_an_error_that_may_pass_is_tried_again_up_to_max_attempts(service: Service) -> None:
+    service.configure(lane={"max_attempts": 3})
+    service.accept(item("a", fault="errored:overloaded_error", callback=callback()), item("b"))
+    service.finish()
+    failed = service.item("a")
+    assert (failed["state"], failed["attempts"], failed["problem"]) == ("failed", 3, "errored")
+    assert failed["detail"].startswith("overloaded_error")
+    assert len(service.states("submission")) == 3
+    assert len(service.states("delivery")) == 1
+
+
+@pytest.mark.parametrize("fault", ["errored:api_error:1", "expired:1", "canceled:1", "unknown_type:1"])
+def test_what_passes_the_second_time_is_an_answer(service: Service, fault: str) -> None:
+    service.accept(item("a", fault=fault))
+    service.finish()
+    found = service.item("a")
+    assert (found["state"], found["attempts"]) == ("succeeded", 2)
+    assert service.one("SELECT sum(cost_nano)::bigint AS n FROM bill")["n"] == service.meter()["nano"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        ("errored:invalid_request_error", "errored"), ("expired", "expired"), ("canceled", "canceled"),
+        ("refused", "refused"), ("cut_off", "cut_off"),
+    ],
+)  # fmt: skip
+def test_each_problem_is_named(service: Service, fault: str, problem: str) -> None:
+    service.configure(lane={"max_attempts": 1})
+    service.accept(item("a", fault=fault))
+    service.finish()
+    assert (service.item("a")["state"], service.item("a")["problem"]) == ("failed", problem)
+    assert service.one("SELECT coalesce(sum(cost_nano), 0)::bigint AS n FROM bill")["n"] == service.meter()["nano"]
+
+
+def test_money_gone_while_it_ran_holds_the_workspace_and_counts_nothing(service: Service) -> None:
+    service.configure(lane={"max_attempts": 1})
+    service.accept(item("a", fault="errored:billing_error:1"), item("b"))
+    service.round()
+    assert (service.item("a")["state"], service.item("a")["attempts"]) == ("waiting", 0)
+    assert "billing_error" in service.one("SELECT held_reason FROM workspace")["held_reason"]
+    service.run("UPDATE workspace SET held_at = now() - interval '61 s'")
+    service.finish()
+    assert service.item("a")["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("gone", ["unwanted", "lane"])
+def test_an_item_that_may_not_wait_again_comes_home_too(service: Service, gone: str) -> None:
+    service.accept(item("a", fault="errored:billing_error"), item("b", fault="errored:billing_error"))
+    pack()
+    submit()
+    poll()
+    if gone == "unwanted":
+        service.run("UPDATE item SET cancel_wanted = true")
+    else:
+        service.configure(lane={"max_attempts": 1})
+        service.run("UPDATE item SET attempts = 2")
+    collect()
+    assert service.states("batch") == ["collected"]
+    assert service.states("item") == ["failed", "failed"]
+
+
+def test_an_answer_is_checked_against_the_whole_schema(service: Service) -> None:
+    asked = {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}
+    service.accept(
+        item("good", params=params(**asked), output=SCHEMA),
+        item("bad", params=params(fault="invalid_output", **asked), output=SCHEMA),
+    )
+    service.finish()
+    assert service.item("good")["state"] == "succeeded"
+    bad = service.item("bad")
+    assert (bad["problem"], bad["cost_nano"] > 0) == ("invalid_output", True)
+
+
+def test_a_schema_that_can_not_be_used_does_not_keep_paid_answers_from_being_read(service: Service) -> None:
+    service.accept(item("a", output=SCHEMA), item("b"))
+    service.run('UPDATE output_schema SET document = \'{"type": "sting"}\'')
+    service.finish()
+    assert service.states("item") == ["succeeded", "succeeded"]
+
+
+@pytest.mark.parametrize("shape", ["once_nested", "bare_usage", "extra_keys"])
+def test_lines_of_another_shape_are_read(service: Service, shape: str) -> None:
+    service.fault("results", shape)
+    service.accept(item("a"), item("b", fault="errored:not_found_error"))
+    service.finish()
+    assert service.states("item") == ["succeeded", "failed"]
+    assert service.item("b")["detail"].startswith("not_found_error")
+
+
+def test_the_bill_is_the_meters_to_the_nano_dollar(service: Service) -> None:
+    contract = [{"type": "text", "text": "word " * 6000, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
+    faults = [None, None, "refused", "cut_off", "errored:api_error:1", "expired:1", "duplicate_line"]
+    service.accept(
+        *(
+            item(f"k{n}", params=params(f"{n}", fault=faults[n % 7], model=model, system=contract))
+            for n, model in enumerate(["claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5"] * 7)
+        )
+    )
+    service.finish()
+    meter = service.meter()
+    billed = service.one(
+        "SELECT count(*) AS n, sum(cost_nano)::bigint AS nano, sum(realtime_nano)::bigint AS realtime,"
+        " bool_and(kept) AS kept FROM bill"
+    )
+    assert billed == {"n": meter["billed"], "nano": meter["nano"], "realtime": meter["realtime_nano"], "kept": True}
+    assert meter["nano"] > 0
+    spent = service.one("SELECT sum(answers)::int AS n, sum(cost_nano)::bigint AS nano FROM spending")
+    assert spent == {"n": meter["billed"], "nano": meter["nano"]}
+    told = service.one("SELECT sum(cost_nano)::bigint AS nano FROM outcome")
+    assert told["nano"] == meter["nano"]
+
+
+def test_a_nul_in_an_error_keeps_no_other_answer_from_being_recorded(service: Service) -> None:
+    arrivals = [
+        outcomes.Arrival(service_item, outcomes.Fate.FAIL_OWN, problem="errored", detail="a\x00b")
+        for service_item in two_batched(service)
+    ]
+    with process.database().transaction() as connection:
+        source = outcomes.Source(1, 1, None, only_live=True)
+        assert outcomes.record(connection, source, arrivals, max_attempts=1).failed == 2
+    assert service.item("a")["detail"] == "a\ufffdb"
+
+
+def two_batched(service: Service) -> list[int]:
+    service.accept(item("a"), item("b"))
+    pack()
+    return [service.item(key)["id"] for key in "ab"]

@@ -1,0 +1,161 @@
+"""Rescue: whatever was begun and not ended comes home, and whatever has work is rung for."""
+
+from __future__ import annotations
+
+import redis
+
+from overnight_models import routes
+from overnight_models.ledger import collect as collecting
+from overnight_models.ledger import submit as submitting
+from overnight_models.policy import Policy
+from overnight_workers import process, protocol
+from overnight_workers.pack import pack
+from overnight_workers.poll import poll
+from overnight_workers.rescue import sweep
+from overnight_workers.submit import submit
+from tests.driving import Service, callback, item
+
+
+def claim(service: Service) -> submitting.Claim:
+    service.accept(item("a"))
+    pack()
+    database = process.database()
+    with database.transaction() as connection:
+        found = submitting.claim(connection, token=protocol.new_token(), owner=database.owner(), lease_s=60)
+    assert found is not None
+    return found
+
+
+def send(claim: submitting.Claim) -> None:
+    with process.database().transaction() as connection:
+        assert submitting.send(connection, claim.submission_id, items=1, create_timeout_s=20, allowance_s=5)
+
+
+def die(service: Service) -> None:
+    """The process that held everything is gone; this one only looks."""
+    process.database().close()
+
+
+def states(service: Service) -> tuple[str, str]:
+    return service.states("batch")[0], service.states("submission")[0]
+
+
+def test_a_live_submitter_is_left_alone(service: Service) -> None:
+    claimed = claim(service)
+    sweep()
+    assert states(service) == ("submitting", "claimed")
+    send(claimed)
+    sweep()
+    assert states(service) == ("submitting", "sending")
+
+
+def test_a_submitter_that_died_while_building_created_nothing(service: Service) -> None:
+    claim(service)
+    die(service)
+    sweep()
+    assert states(service) == ("packed", "void")
+
+
+def test_a_submitter_that_is_frozen_while_building_loses_it_with_its_lease(service: Service) -> None:
+    claim(service)
+    service.leases_lapse()
+    sweep()
+    assert states(service) == ("packed", "void")
+
+
+def test_a_submitter_that_died_before_its_last_bytes_created_nothing(service: Service) -> None:
+    send(claim(service))
+    die(service)
+    sweep()
+    assert states(service) == ("packed", "void")
+
+
+def test_a_submitter_that_died_after_its_last_bytes_leaves_it_unclear(service: Service) -> None:
+    claimed = claim(service)
+    send(claimed)
+    with process.database().transaction() as connection:
+        assert submitting.let_go(connection, claimed.submission_id, margin_s=1)
+    die(service)
+    sweep()
+    assert states(service) == ("unclear", "unclear")
+    service.quiet_is_over()
+    service.run("UPDATE submission SET api_workspace_id = %s", service.api_workspace)
+    service.finish()
+    assert service.item("a")["state"] == "succeeded"
+    assert service.meter()["creates"] == 1
+
+
+def test_letting_go_after_the_rescue_is_refused(service: Service) -> None:
+    claimed = claim(service)
+    send(claimed)
+    service.run("UPDATE submission SET send_by = now() - interval '1 s'")
+    sweep()
+    assert states(service) == ("packed", "void")
+    with process.database().transaction() as connection:
+        assert not submitting.let_go(connection, claimed.submission_id, margin_s=1)
+
+
+def test_a_collector_that_died_is_followed_by_another(service: Service) -> None:
+    service.accept(item("a"))
+    pack()
+    submit()
+    poll()
+    database = process.database()
+    with database.transaction() as connection:
+        assert collecting.claim(connection, owner=database.owner(), lease_s=60) is not None
+    with database.transaction() as connection:
+        assert collecting.claim(connection, owner=database.owner(), lease_s=60) is None
+    die(service)
+    with process.database().transaction() as connection:
+        assert collecting.claim(connection, owner=process.database().owner(), lease_s=60) is not None
+
+
+def test_whatever_has_work_is_rung_for(service: Service) -> None:
+    assert sweep() == "nothing to ring for"
+    service.accept(item("a", callback=callback()))
+    assert routes.PACK in sweep()
+    pack()
+    assert routes.SUBMIT in sweep()
+    submit()
+    poll()
+    assert routes.COLLECT in sweep()
+    service.round()
+    assert routes.DELIVER in sweep()
+
+
+def test_a_bell_that_rings_unheard_is_not_rung_twice(service: Service) -> None:
+    service.accept(item("a"), item("b"))
+    service.accept(item("c"))
+    sweep()
+    with redis.Redis.from_url(service.redis_url) as client:
+        assert client.llen(routes.PACK) == 1
+
+
+def test_the_policy_is_published_again_when_redis_forgot_it(service: Service) -> None:
+    with redis.Redis.from_url(service.redis_url) as client:
+        for _ in range(2):
+            client.flushall()
+            sweep()
+            published = client.get(routes.POLICY_KEY)
+            assert isinstance(published, bytes)
+            assert Policy.load(published) == process.policy()
+
+
+def test_redis_may_be_empty_at_any_time(service: Service) -> None:
+    with redis.Redis.from_url(service.redis_url) as client:
+        service.accept(item("a", callback=callback()))
+        for _ in range(4):
+            client.flushall()
+            sweep()
+            service.round()
+    assert service.item("a")["state"] == "succeeded"
+
+
+def test_messages_are_forgotten_a_week_after_they_were_answered(service: Service) -> None:
+    service.accept(item("a"))
+    service.accept(item("b"))
+    service.run(
+        "UPDATE inbox SET done_at = now() - interval '8 days' WHERE message_id = (SELECT message_id FROM inbox LIMIT 1)"
+    )
+    sweep()
+    assert len(service.rows("SELECT 1 FROM inbox")) == 1

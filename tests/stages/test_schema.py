@@ -1,0 +1,90 @@
+"""The schema is the sum of its migrations, and its rules are the states' table."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from overnight_models import tables
+from overnight_models.ledger.database import Database, one, run
+from overnight_models.ledger.partitions import make_partitions
+from overnight_models.ledger.schema import compared, migrate, revisions
+from overnight_models.states import LIVES, Life
+
+
+def test_the_tables_are_the_sum_of_the_migrations(database: Database) -> None:
+    with database.transaction() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_object": compared, "compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, tables.Table.metadata) == []
+
+
+def test_the_database_knows_which_revision_it_has(database: Database) -> None:
+    with database.transaction() as connection:
+        current, newest = revisions(connection)
+    assert current == newest is not None
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    migrate(database)
+    with database.transaction() as connection:
+        assert make_partitions(connection) == 0
+
+
+@pytest.mark.parametrize("life", [pytest.param(life, id=life.noun) for life in LIVES])
+def test_the_database_allows_every_known_state_and_no_other(database: Database, life: Life) -> None:
+    with database.transaction() as connection:
+        row = one(
+            connection,
+            "SELECT pg_get_constraintdef(oid) AS rule FROM pg_constraint"
+            " WHERE conname = :name AND conrelid = CAST(:noun AS regclass)",
+            name=f"{life.noun}_state_is_known",
+            noun=life.noun,
+        )
+    assert row is not None
+    assert {word for word in row["rule"].split("'")[1::2]} == set(life.states)
+
+
+def test_partitions_are_made_before_their_items_come(database: Database) -> None:
+    with database.transaction() as connection:
+        run(connection, "SELECT setval('item_id', :n)", n=tables.PARTITION_ITEMS * 7 + 5)
+        made = make_partitions(connection)
+        assert made == 3 * len(tables.PARTITIONED)
+        assert make_partitions(connection) == 0
+        for table in tables.PARTITIONED:
+            names = {
+                r["n"]
+                for r in run(
+                    connection,
+                    f"SELECT inhrelid::regclass::text AS n FROM pg_inherits WHERE inhparent = '{table}'::regclass",
+                )
+            }
+            assert {f"{table}_from_{tables.PARTITION_ITEMS * n}" for n in (7, 8, 9)} <= names
+
+
+def test_a_partition_that_retention_dropped_stays_away(database: Database) -> None:
+    with database.transaction() as connection:
+        run(connection, "SELECT setval('item_id', :n)", n=tables.PARTITION_ITEMS * 2)
+        make_partitions(connection)
+        run(connection, "DROP TABLE bill_from_0")
+        assert make_partitions(connection) == 0
+
+
+def test_a_batch_is_never_being_sent_twice_at_once(database: Database) -> None:
+    with psycopg.connect(database.url.set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
+        connection.execute("INSERT INTO lane (name) VALUES ('a')")
+        connection.execute("INSERT INTO headers (workspace, betas, api_version) VALUES ('w', '', 'v')")
+        connection.execute(
+            "INSERT INTO batch (lane_id, headers_id, state, items, size) VALUES (1, 1, 'submitting', 1, 1)"
+        )
+        insert = "INSERT INTO submission (batch_id, token, state, send_by) VALUES (1, %s, %s, now())"
+        connection.execute(insert, ("a", "unclear"))
+        for state in ("claimed", "sending", "unclear"):
+            with (
+                pytest.raises(psycopg.errors.UniqueViolation, match="one_submission_under_way_per_batch"),
+                connection.transaction(),
+            ):
+                connection.execute(insert, ("b", state))

@@ -1,0 +1,224 @@
+"""Submit: what goes over the wire, and what each answer to a create leads to."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from overnight_models.ledger import submit as ledger
+from overnight_workers import process, protocol
+from overnight_workers.pack import pack
+from overnight_workers.poll import poll
+from overnight_workers.submit import submit
+from tests.driving import Service, item, params, text_of
+
+HOLD = {"message": "Your credit balance is too low to access the Anthropic API."}
+
+
+def packed(service: Service, *keys: str) -> None:
+    service.accept(*(item(key) for key in keys or ("a",)))
+    pack()
+
+
+def answered(service: Service, **rule: Any) -> tuple[str, str]:
+    """The states of batch and submission after one create that was answered so."""
+    packed(service)
+    service.fault("create", "status", count=1, **rule)
+    submit()
+    return service.states("batch")[0], service.states("submission")[0]
+
+
+def test_the_body_is_exactly_the_items(service: Service) -> None:
+    odd = params('ä\n"\u2028😀', tools=[{"name": "t", "input_schema": {"b": 1, "a": [1.5, None, True]}}])
+    service.accept(item("a", params=odd), item("b"), item("c"))
+    pack()
+    submit()
+    sent = service.one("SELECT token, api_id, items FROM submission")
+    body = service.body_at_the_api(sent["api_id"])
+    ids = {key: service.item(key)["id"] for key in "abc"}
+    assert body == {
+        "requests": [
+            {"custom_id": protocol.custom_id(sent["token"], ids["a"]), "params": odd},
+            {"custom_id": protocol.custom_id(sent["token"], ids["b"]), "params": params(text_of("b"))},
+            {"custom_id": protocol.custom_id(sent["token"], ids["c"]), "params": params(text_of("c"))},
+        ]
+    }
+    assert sent["items"] == 3
+
+
+def test_every_create_has_a_token_of_its_own(service: Service) -> None:
+    packed(service, "a")
+    packed(service, "b")
+    submit()
+    assert service.one("SELECT count(DISTINCT token) AS n FROM submission")["n"] == 2
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 529, 408, 409])
+@pytest.mark.parametrize("accepted", [False, True])
+def test_an_answer_that_says_nothing_is_unclear_and_not_repeated(service: Service, status: int, accepted: bool) -> None:
+    assert answered(service, status=status, accepted=accepted) == ("unclear", "unclear")
+    service.pauses_are_over()
+    submit()
+    assert service.meter()["creates"] == accepted
+
+
+@pytest.mark.parametrize("do", ["lose_answer", "close_after_body"])
+def test_a_lost_answer_is_unclear_and_not_repeated(service: Service, do: str) -> None:
+    packed(service)
+    service.fault("create", do, count=1)
+    submit()
+    submit()
+    assert (service.states("batch"), service.states("submission")) == (["unclear"], ["unclear"])
+    assert service.meter()["creates"] == (do == "lose_answer")
+
+
+def test_an_answer_that_comes_late_is_an_answer(service: Service) -> None:
+    packed(service)
+    service.fault("create", "delay", seconds=0.5, count=1)
+    submit()
+    assert service.states("submission") == ["open"]
+
+
+def test_a_sender_that_waits_too_long_is_killed_and_its_batch_is_found(service: Service) -> None:
+    service.configure(timing={"create_timeout": "2s"})
+    packed(service)
+    service.fault("create", "delay", seconds=30, count=1)
+    service.run("UPDATE workspace SET api_workspace_id = %s", service.api_workspace)
+    words = [sys.executable, "-c", "from overnight_workers.submit import submit; submit()"]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == -signal.SIGALRM
+    assert service.states("submission") == ["sending"]
+    service.finish()
+    assert service.item("a")["state"] == "succeeded"
+    assert service.meter()["creates"] == 1
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+def test_money_and_permission_hold_the_workspace_and_count_nothing(service: Service, status: int) -> None:
+    assert answered(service, status=status, message="Pay first") == ("packed", "void")
+    workspace = service.one("SELECT * FROM workspace")
+    assert "Pay first" in workspace["held_reason"]
+    service.pauses_are_over()
+    submit()
+    assert service.states("submission") == ["void"]
+    assert service.item("a")["attempts"] == 0
+
+
+def test_a_held_workspace_goes_on_by_itself_when_the_api_answers_again(service: Service) -> None:
+    answered(service, status=400, **HOLD)
+    poll()
+    assert service.one("SELECT held_at FROM workspace")["held_at"] is not None, "not before a minute has passed"
+    service.run("UPDATE workspace SET held_at = held_at - interval '61 s'")
+    poll()
+    assert service.one("SELECT held_at FROM workspace")["held_at"] is None
+    service.finish()
+    assert service.item("a")["state"] == "succeeded"
+    assert service.meter()["creates"] == 1
+
+
+def test_a_workspace_that_was_held_a_thousand_times_still_goes_on(service: Service) -> None:
+    packed(service)
+    service.run("UPDATE batch SET releases = 5000")
+    service.fault("create", "status", status=529, count=1)
+    submit()
+    assert service.states("batch") == ["unclear"]
+
+
+def test_a_held_workspace_stalls_no_other(service: Service) -> None:
+    service.configure(lanes={"other": {"workspace": "two", "max_wait": "0s"}}, workspaces={"two": {}})
+    packed(service)
+    service.accept(item("b"), lane="other")
+    pack()
+    service.fault("create", "status", status=402, count=1)
+    submit()
+    assert service.states("batch") == ["packed", "open"]
+
+
+def test_a_workspace_without_a_key_is_held_and_stalls_no_other(service: Service) -> None:
+    two = {"two": {"api_key_env": "A_KEY_THAT_NOBODY_SET"}}
+    service.configure(lanes={"other": {"workspace": "two", "max_wait": "0s"}}, workspaces=two)
+    service.accept(item("a"), lane="other")
+    service.accept(item("b"))
+    pack()
+    submit()
+    assert (service.item("b")["batch_id"], sorted(service.states("batch"))) == (2, ["open", "packed"])
+    assert "A_KEY_THAT_NOBODY_SET" in service.one("SELECT held_reason FROM workspace WHERE name = 'two'")["held_reason"]
+    poll()
+    assert sorted(service.states("batch")) == ["ended", "packed"]
+
+
+def test_too_many_requests_slow_the_workspace_down_as_long_as_the_api_says(service: Service) -> None:
+    assert answered(service, status=429, retry_after=40) == ("packed", "void")
+    wait = service.one("SELECT extract(epoch FROM not_before - now())::float AS s FROM workspace")["s"]
+    assert 30 < wait <= 40
+    submit()
+    assert service.meter()["creates"] == 0
+    service.pauses_are_over()
+    submit()
+    assert service.meter()["creates"] == 1
+
+
+def test_a_connection_that_closes_while_the_body_is_sent_created_nothing(service: Service) -> None:
+    service.accept(*(item(f"k{n}", "x" * 30_000) for n in range(30)))
+    pack()
+    service.fault("create", "close_before_body", count=1)
+    submit()
+    if service.states("batch") == ["packed"]:  # the last bytes were not let go
+        assert service.states("submission") == ["void"]
+    service.quiet_is_over()
+    service.finish()
+    assert service.meter()["requests"] == 30
+
+
+def test_a_list_that_is_turned_down_says_nothing_about_the_batch(service: Service) -> None:
+    packed(service, "a", "b")
+    service.fault("list", "status", status=400, count=1)
+    submit()
+    assert (service.states("batch"), service.states("submission")) == (["packed"], ["void"])
+
+
+def test_a_paused_lane_is_not_sent(service: Service) -> None:
+    packed(service)
+    service.run("UPDATE lane SET paused_at = now()")
+    submit()
+    assert service.states("batch") == ["packed"]
+
+
+def test_betas_and_the_api_version_travel_as_headers(service: Service) -> None:
+    service.configure(lanes={"old": {"api_version": "2023-06-01", "max_wait": "0s"}})
+    service.accept(item("a", params=params(temperature=0.1), betas=["z-1", "a-1"]), lane="old")
+    service.finish()
+    assert service.item("a")["state"] == "succeeded", "the newer version would have refused `temperature`"
+    assert service.one("SELECT betas FROM headers")["betas"] == "a-1,z-1"
+
+
+def test_a_lease_that_lapses_while_the_body_is_built_loses_the_batch(service: Service) -> None:
+    packed(service)
+    database = process.database()
+    with database.transaction() as connection:
+        claim = ledger.claim(connection, token=protocol.new_token(), owner=database.owner(), lease_s=60)
+    assert claim is not None
+    service.leases_lapse()
+    with database.transaction() as connection:
+        assert not ledger.send(connection, claim.submission_id, items=1, create_timeout_s=20, allowance_s=1)
+
+
+def test_the_last_bytes_are_not_let_go_when_the_time_is_over(service: Service) -> None:
+    service.configure(timing={"create_timeout": "900ms"})
+    packed(service)
+    submit()
+    assert (service.states("batch"), service.states("submission")) == (["packed"], ["void"])
+    assert service.meter()["creates"] == 0
+
+
+def test_an_alarm_that_was_set_before_still_rings_after_a_submit(service: Service) -> None:
+    packed(service)
+    handler, timer = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+    signal.setitimer(signal.ITIMER_REAL, 250)
+    submit()
+    left, _ = signal.setitimer(signal.ITIMER_REAL, *timer)
+    assert signal.getsignal(signal.SIGALRM) is handler
+    assert 200 < left <= 250

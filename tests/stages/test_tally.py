@@ -1,0 +1,81 @@
+"""The tally says what count(*) would say, whatever happens to the rows."""
+
+from __future__ import annotations
+
+import random
+
+import psycopg
+import pytest
+
+from overnight_models.ledger.database import Database
+from overnight_models.ledger.rescue import fold_tally
+from overnight_models.states import DELIVERY, ITEM, Life
+
+COUNTED = """
+    SELECT noun, lane_id, run_id, headers_id, state, sum(n)::int AS n, sum(bytes)::int AS bytes FROM tally
+    GROUP BY noun, lane_id, run_id, headers_id, state HAVING sum(n) <> 0 OR sum(bytes) <> 0
+"""
+TRUE = """
+    SELECT 'item', lane_id, run_id, headers_id, state, count(*)::int, sum(size)::int FROM item
+    GROUP BY lane_id, run_id, headers_id, state
+    UNION ALL
+    SELECT 'delivery', lane_id, NULL, NULL, state, count(*)::int, 0 FROM delivery GROUP BY lane_id, state
+"""
+
+
+def agrees(connection: psycopg.Connection) -> bool:
+    counted, true = (sorted(connection.execute(one.encode()).fetchall(), key=repr) for one in (COUNTED, TRUE))
+    assert counted == true
+    return bool(true)
+
+
+def walk(connection: psycopg.Connection, life: Life, chance: random.Random) -> None:
+    """Some of the rows make one of the moves, in one statement."""
+    move = chance.choice(list(life))
+    key = "id" if life is ITEM else "item_id"
+    beside = (
+        ", batch_id = CASE WHEN '{}' IN ('batched', 'racing') THEN 1 END".format(move.after) if life is ITEM else ""
+    )
+    connection.execute(
+        f"UPDATE {life.noun} SET {move.set}{beside} WHERE {move.where} AND {key} % 5 < {chance.randint(0, 5)}".encode()
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_walk_the_tally_is_the_count(database_url: str, seed: int) -> None:
+    chance = random.Random(seed)
+    database = Database(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for step in range(40):
+            first = step * 100
+            with connection.cursor().copy(
+                "COPY item (id, lane_id, headers_id, run_id, state, size) FROM STDIN"
+            ) as copy:
+                for n in range(chance.randint(0, 20)):
+                    copy.write_row((first + n, n % 3, n % 2, None if n % 4 else 1, "waiting", n * 10))
+            connection.execute(
+                "INSERT INTO delivery (item_id, lane_id, state, broker, queue)"
+                " SELECT id, lane_id, 'due', '', 'q' FROM item WHERE id >= %s AND id %% 2 = 0",
+                (first,),
+            )
+            for life in (ITEM, DELIVERY):
+                walk(connection, life, chance)
+            if step % 8 == 5:
+                with database.transaction() as folding:
+                    fold_tally(folding)
+            assert agrees(connection) or step < 5
+        with database.transaction() as folding:
+            fold_tally(folding)
+        assert agrees(connection)
+        rows = connection.execute("SELECT count(*) FROM tally").fetchone()
+    database.close()
+    assert rows is not None
+    assert rows[0] < 60, "folded, it has a row for each lane, run and state"
+
+
+def test_a_transaction_that_is_rolled_back_is_not_counted(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        with connection.transaction(force_rollback=True):
+            connection.execute("INSERT INTO item (id, lane_id, headers_id, state, size) VALUES (1, 1, 1, 'waiting', 1)")
+            assert agrees(connection)
+        assert not agrees(connection)

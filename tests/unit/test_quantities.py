@@ -1,0 +1,58 @@
+"""Durations and sizes carry their units, and a bare number is never guessed at."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from overnight_models.quantities import Size, seconds, spoken
+
+
+class Box(BaseModel):
+    size: Size
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("90s", 90), ("5m", 300), ("1h30m", 5400), ("250ms", 0.25), ("1d", 86400), ("0s", 0), (" 2 h ", 7200),
+        ("1.5h", 5400), ("5M", 300), ("1h 30m", 5400),
+    ],
+)  # fmt: skip
+def test_a_duration_is_read_with_its_units(text: str, expected: float) -> None:
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("bad", ["90", 90, 1.5, "", "s", "5 minutes", "m5", "-5s", "5m!", "5m3", None, True, "1e3s"])
+def test_anything_else_is_a_fault_that_says_how_to_write_it(bad: object) -> None:
+    with pytest.raises(ValueError, match=r"is not a duration: write a number and its unit, such as '90s'"):
+        seconds(bad)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("200MB", 200_000_000), ("1kb", 1000), ("1MiB", 1 << 20), ("5b", 5)])
+def test_a_size_is_read_with_its_unit(text: str, expected: int) -> None:
+    assert Box.model_validate({"size": text}).size == expected
+
+
+@pytest.mark.parametrize("bad", ["200", 200, "", None, "MB", "5 boxes"])
+def test_a_size_without_a_unit_is_a_fault(bad: object) -> None:
+    with pytest.raises(ValidationError):
+        Box.model_validate({"size": bad})
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "expected"),
+    [
+        (0, "0.0 s"), (0.44, "0.4 s"), (12, "12 s"), (60, "1 min"), (200, "3 min 20 s"), (3600, "1 h"),
+        (18720, "5 h 12 min"), (183_600, "2 d 3 h"), (86399.6, "1 d"), (59.7, "1 min"), (9.96, "10 s"),
+    ],
+)  # fmt: skip
+def test_a_duration_is_said_as_a_person_would(duration_s: float, expected: str) -> None:
+    assert spoken(duration_s) == expected
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["ms", "s", "m", "h", "d"]))
+def test_every_number_and_unit_is_a_duration(number: int, unit: str) -> None:
+    assert seconds(f"{number}{unit}") >= 0

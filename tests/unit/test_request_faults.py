@@ -1,0 +1,98 @@
+"""Each rule about a request: what breaks it is told, with what to do; what keeps it is let through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from overnight_models.request import faults
+
+GOOD: dict[str, Any] = {
+    "model": "claude-haiku-5-5",
+    "max_tokens": 10,
+    "messages": [{"role": "user", "content": "Hello"}],
+}
+MODELS = ("claude-haiku-5-5", "claude-sonnet-5-5")
+
+
+def told(version: str = "2026-10-21", without: str | None = None, **more: Any) -> list[str]:
+    params = {name: value for name, value in (GOOD | more).items() if name != without}
+    return faults(params, models=MODELS, api_version=version)
+
+
+def test_a_good_request_has_no_fault() -> None:
+    assert told() == []
+    assert told(tools=[{"name": "t"}], thinking={"type": "adaptive"}, system="Be brief", stream=False) == []
+
+
+@pytest.mark.parametrize("bad", [None, [], "x", 3])
+def test_params_that_are_no_dict(bad: object) -> None:
+    (fault,) = faults(bad, models=MODELS, api_version="2026-10-21")
+    assert "must be a dict" in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("stream", True), ("speed", "fast"), ("fallbacks", [{"model": "x"}]), ("store", True),
+        ("previous_thread_event_id", "e"), ("cache_hint", {}), ("context_hint", {}), ("betas", ["b"]),
+        ("extra_headers", {"a": "b"}), ("extra_body", {"a": 1}), ("timeout", 5),
+    ],
+)  # fmt: skip
+def test_what_batches_refuse_is_told_with_what_to_do(name: str, value: object) -> None:
+    (fault,) = told(**{name: value})
+    assert f"`{name}`" in fault
+    assert "leave" in fault or "pass" in fault or "put" in fault
+
+
+@pytest.mark.parametrize("name", ["temperature", "top_p", "top_k"])
+def test_sampling_is_refused_by_the_newest_api_version_only(name: str) -> None:
+    (fault,) = told(**{name: 1})
+    assert f"`{name}`" in fault
+    assert "2023-06-01" in fault
+    assert told("2023-06-01", **{name: 1}) == []
+
+
+def test_an_unknown_model_comes_with_the_nearest() -> None:
+    (fault,) = told(model="claude-haiku-5.5")
+    assert fault == "unknown model 'claude-haiku-5.5': did you mean claude-haiku-5-5 or claude-sonnet-5-5?"
+    (fault,) = told(model="gpt")
+    assert fault.endswith("known are claude-haiku-5-5, claude-sonnet-5-5")
+
+
+@pytest.mark.parametrize("bad", [None, "", 3, ["claude"]])
+def test_a_model_that_is_no_name(bad: object) -> None:
+    (fault,) = told(model=bad)
+    assert fault.startswith("`model` is missing")
+
+
+def test_any_model_will_do_where_they_are_not_known() -> None:
+    assert faults(GOOD | {"model": "new"}, models=None, api_version="2026-10-21") == []
+
+
+def test_max_tokens_must_be_there() -> None:
+    (fault,) = told(without="max_tokens")
+    assert fault.startswith("`max_tokens` is missing")
+
+
+@pytest.mark.parametrize("bad", [0, -1, "10", 1.5, None, True])
+def test_max_tokens_must_be_a_whole_number_of_at_least_one(bad: object) -> None:
+    (fault,) = told(max_tokens=bad)
+    assert "whole number of at least 1" in fault
+    assert repr(bad) in fault
+
+
+@pytest.mark.parametrize("bad", [None, [], "Hello", {}])
+def test_messages_must_be_there(bad: object) -> None:
+    (fault,) = told(messages=bad)
+    assert fault.startswith("`messages` is missing or empty")
+
+
+def test_a_bad_message_is_told_by_its_position() -> None:
+    (fault,) = told(messages=[{"role": "user", "content": "a"}, {"role": "user"}])
+    assert fault.startswith("`messages[1]`")
+
+
+def test_every_fault_is_told_at_once() -> None:
+    assert len(told(without="model", stream=True, temperature=1, max_tokens=0, messages=[])) == 5

@@ -1,0 +1,159 @@
+"""The settings: the environment goes over the file, everything has a unit, and every fault is told at once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from overnight_models.embedded_urls import write_urls
+from overnight_models.errors import BadSettings
+from overnight_workers.settings import Settings, settings
+
+Given = Callable[..., Settings]
+
+
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Given]:
+    """Settings from a file's text and from the environment."""
+    for name in [name for name in os.environ if name.startswith(("OVERNIGHT_", "ANTHROPIC_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OVERNIGHT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+    def read(file: str = "", **environment: str) -> Settings:
+        (tmp_path / "overnight.toml").write_text(file)
+        for name, value in environment.items():
+            monkeypatch.setenv(f"OVERNIGHT_{name.upper()}", value)
+        settings.cache_clear()
+        return settings()
+
+    yield read
+    settings.cache_clear()
+
+
+def faults(given: Given, file: str = "", **environment: str) -> list[str]:
+    with pytest.raises(BadSettings) as caught:
+        given(file, **environment)
+    return caught.value.faults
+
+
+def test_without_anything_there_is_a_lane_and_a_workspace(given: Given) -> None:
+    found = given()
+    assert list(found.lanes) == ["default"]
+    assert list(found.workspaces) == ["default"]
+
+
+def test_the_file_is_read_with_its_units(given: Given) -> None:
+    found = given('[lanes.night]\nmax_wait = "1h30m"\nmax_bytes = "5MB"\n[timing]\npoll_every = "250ms"')
+    assert found.lanes["night"].max_wait == 5400
+    assert found.lanes["night"].max_bytes == 5_000_000
+    assert found.timing.poll_every == 0.25
+    assert set(found.lanes) == {"default", "night"}
+
+
+def test_the_environment_goes_over_the_file(given: Given) -> None:
+    found = given('redis_url = "redis://file"\ndatabase_url = "postgresql://file"', redis_url="redis://environment")
+    assert (found.redis_url, found.database_url) == ("redis://environment", "postgresql://file")
+
+
+def test_a_part_in_the_environment_goes_over_that_part_of_the_file_only(given: Given) -> None:
+    found = given('[timing]\npoll_every = "5s"\nwire = "7s"', timing=json.dumps({"wire": "9s"}))
+    assert (found.timing.poll_every, found.timing.wire) == (5, 9)
+
+
+def test_the_file_may_be_elsewhere(given: Given, tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("[lanes.other]")
+    assert "other" in given(config=str(tmp_path / "other.toml")).lanes
+
+
+def test_a_file_that_is_named_must_exist(given: Given, tmp_path: Path) -> None:
+    (fault,) = faults(given, config=str(tmp_path / "none.toml"))
+    assert "which doesn't exist" in fault
+
+
+def test_a_file_that_is_no_toml_is_named(given: Given) -> None:
+    (fault,) = faults(given, "[lanes")
+    assert fault.startswith("overnight.toml: ")
+
+
+def test_every_fault_is_told_at_once(given: Given) -> None:
+    told = faults(
+        given,
+        '[lanes.a]\nmax_items = 0\nmax_wait = 5\ncolour = "red"\n'
+        '[lanes."Bad Name"]\n[brokers.b]\nmax_queue = 1\n[timing]\nlease = "1x"',
+    )
+    assert len(told) == 6
+    for part in ("lanes.a.max_items", "lanes.a.max_wait", "lanes.a.colour", "lanes.Bad Name", "brokers.b.url", "lease"):
+        assert any(part in fault for fault in told), part
+
+
+def test_an_unknown_part_of_the_file_is_a_fault(given: Given) -> None:
+    (fault,) = faults(given, "[lane.default]")
+    assert fault.startswith("lane: ")
+
+
+@pytest.mark.parametrize("version", ["2023-06-01", "2026-10-21"])
+def test_a_lane_names_a_known_api_version(given: Given, version: str) -> None:
+    assert given(f'[lanes.a]\napi_version = "{version}"').lanes["a"].api_version == version
+    (fault,) = faults(given, '[lanes.a]\napi_version = "2020-01-01"')
+    assert "2026-10-21" in fault
+
+
+def test_a_lane_needs_a_workspace_that_there_is(given: Given) -> None:
+    told = "\n".join(faults(given, '[lanes.a]\nworkspace = "x"\n[lanes.b]\nworkspace = "y"'))
+    assert "[lanes.a] workspace: there is no [workspaces.x]" in told
+    assert "[workspaces.y]" in told
+
+
+@pytest.mark.parametrize(("lease", "good"), [("299s", False), ("300s", False), ("301s", True)])
+def test_a_lease_is_longer_than_a_create_may_take(given: Given, lease: str, good: bool) -> None:
+    file = f'[timing]\nlease = "{lease}"\ncreate_timeout = "5m"'
+    if good:
+        assert given(file).timing.lease == 301
+    else:
+        assert "lease must be longer than create_timeout" in faults(given, file)[0]
+
+
+def test_the_embedded_servers_are_found(given: Given, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    write_urls(tmp_path / "data", {"database_url": "postgresql://embedded", "redis_url": "redis://embedded"})
+    assert given().database_url == "postgresql://embedded"
+    found = given(database_url="postgresql://own")
+    assert (found.database_url, found.redis_url) == ("postgresql://own", "redis://embedded")
+
+
+def test_the_embedded_servers_urls_are_for_their_owner_only(given: Given, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    write_urls(tmp_path / "data", {"redis_url": "redis://:secret@h"})
+    assert (tmp_path / "data" / "urls.json").stat().st_mode & 0o077 == 0
+
+
+def test_servers_that_nobody_named_are_missed_together(given: Given) -> None:
+    with pytest.raises(BadSettings) as caught:
+        given().require_urls()
+    assert [fault.split()[0] for fault in caught.value.faults] == ["OVERNIGHT_DATABASE_URL", "OVERNIGHT_REDIS_URL"]
+    assert "overnight up" in str(caught.value)
+
+
+def test_a_key_is_read_from_the_variable_that_the_workspace_names(
+    given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = given('[workspaces.a]\napi_key_env = "KEY_OF_A"').workspaces["a"]
+    assert workspace.api_key() is None
+    monkeypatch.setenv("KEY_OF_A", "sk")
+    assert workspace.api_key() == "sk"
+
+
+def test_products_are_told_every_name_that_a_model_goes_by(given: Given) -> None:
+    policy = given('[lanes.a]\ncallbacks = ["shop.*"]\n[brokers.crm]\nurl = "redis://x"').policy
+    assert policy.brokers == ("crm",)
+    assert policy.lanes["a"].callbacks == ("shop.*",)
+    assert {"claude-haiku-4-5", "claude-haiku-4-5-20251001"} <= set(policy.models)
+
+
+def test_a_brokers_url_is_not_shown(given: Given) -> None:
+    assert "secret" not in repr(given('[brokers.crm]\nurl = "redis://:secret@x"'))

@@ -1,0 +1,125 @@
+"""What the producer puts into Redis by itself is what Celery would have put there, and what a worker reads."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+import redis
+from celery import Celery
+
+from overnight_models.errors import Unreachable
+from overnight_producers.wire import Wire, envelope
+
+TASK = "overnight.accept"
+ARGUMENTS = {"v": 1, "items": "ä" * 10, "run": None}
+BIG = {"v": 1, "items": "x" * 100_000}
+# What says which message it is, and what is ours to choose: Flower shows argsrepr instead of a request's body.
+OWN = {"id", "root_id", "origin", "argsrepr", "kwargsrepr"}
+
+
+@pytest.fixture
+def celery(redis_url: str) -> Iterator[Celery]:
+    app = Celery("theirs", broker=redis_url, set_as_current=False)
+    app.conf.update(task_ignore_result=True, task_default_exchange="")
+    yield app
+    app.close()
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+def taken(client: redis.Redis, queue: str = TASK) -> dict[str, Any]:
+    raw = client.rpop(queue)
+    assert isinstance(raw, bytes)
+    found: dict[str, Any] = orjson.loads(raw)
+    return found
+
+
+def decoded(app: Celery, queue: str = TASK) -> tuple[Any, dict[str, Any]]:
+    with app.connection_for_read() as connection:
+        message = connection.default_channel.basic_get(queue, no_ack=True)  # type: ignore[attr-defined]
+        message.accept = {"application/json"}
+        return message.decode(), message.headers
+
+
+@pytest.fixture
+def both(celery: Celery, client: redis.Redis, redis_url: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The same message, by Celery and by us."""
+    celery.send_task(TASK, kwargs=ARGUMENTS, queue=TASK, ignore_result=True)
+    theirs = taken(client)
+    wire = Wire(redis_url)
+    wire.send(TASK, ARGUMENTS, shown="default: 1 items")
+    wire.close()
+    return theirs, taken(client)
+
+
+def test_the_envelope_has_celerys_fields(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    theirs, ours = both
+    assert set(ours) == set(theirs)
+    assert {name: ours[name] for name in ("content-encoding", "content-type")} == {
+        name: theirs[name] for name in ("content-encoding", "content-type")
+    }
+
+
+def test_the_body_is_celerys(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    theirs, ours = (orjson.loads(base64.b64decode(one["body"])) for one in both)
+    assert ours == theirs
+
+
+def test_the_headers_are_celerys(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    theirs, ours = ({n: v for n, v in one["headers"].items() if n not in OWN} for one in both)
+    missing = {name: value for name, value in theirs.items() if name not in ours}
+    assert not any(missing.values()), "what is left out is empty"
+    assert ours == {name: theirs[name] for name in ours}
+    assert both[1]["headers"]["id"] == both[1]["headers"]["root_id"] == both[1]["properties"]["correlation_id"]
+
+
+def test_the_properties_are_celerys(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    theirs, ours = (one["properties"] for one in both)
+    assert set(ours) == set(theirs)
+    random = {"correlation_id", "delivery_tag", "reply_to"}
+    assert {n: v for n, v in ours.items() if n not in random} == {n: v for n, v in theirs.items() if n not in random}
+
+
+@pytest.mark.parametrize("arguments", [ARGUMENTS, BIG])
+def test_a_worker_reads_what_was_sent(celery: Celery, redis_url: str, arguments: dict[str, Any]) -> None:
+    wire = Wire(redis_url)
+    wire.send(TASK, arguments, shown="x")
+    wire.close()
+    (args, kwargs, _), headers = decoded(celery)
+    assert (args, kwargs) == ([], arguments)
+    assert headers["task"] == TASK
+
+
+def test_a_large_message_is_compressed() -> None:
+    assert len(envelope(TASK, BIG, shown="x")) < 2000
+
+
+def test_a_request_is_never_shown() -> None:
+    message = orjson.loads(envelope(TASK, {"items": "a secret"}, shown="default: 1 items"))
+    assert "secret" not in orjson.dumps(message["headers"]).decode()
+    assert message["headers"]["argsrepr"] == "(default: 1 items)"
+
+
+def test_a_redis_that_is_not_there_is_known_within_two_seconds() -> None:
+    wire = Wire("redis://127.0.0.1:1/0")
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1 can't be reached .*enqueue the same again") as caught:
+        wire.send(TASK, {}, shown="x")
+    assert time.monotonic() - began < 2
+    assert isinstance(caught.value.__cause__, redis.RedisError)
+
+
+def test_a_question_that_nobody_answers_ends(redis_url: str) -> None:
+    wire = Wire(redis_url)
+    with pytest.raises(TimeoutError, match=r"no worker answered within 0\.2 s"):
+        wire.ask("confirm", {}, timeout_s=0.2)
+    wire.close()

@@ -1,0 +1,60 @@
+// Asks for the page's changing part every few seconds and patches what differs, so that nothing flickers, scrolls
+// or loses its selection.
+(function () {
+  "use strict";
+  var EVERY_MS = 3000;
+  var page = document.getElementById("batches-now");
+  // not relative to the page: its address may hold a password, which fetch refuses
+  var from = window.location.origin + page.dataset.from;
+
+  function patch(old, fresh) {
+    if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) { old.replaceWith(fresh.cloneNode(true)); return; }
+    if (old.nodeType !== 1) { if (old.nodeValue !== fresh.nodeValue) { old.nodeValue = fresh.nodeValue; } return; }
+    Array.from(old.attributes).forEach(function (a) { if (!fresh.hasAttribute(a.name)) { old.removeAttribute(a.name); } });
+    Array.from(fresh.attributes).forEach(function (a) {
+      if (old.getAttribute(a.name) !== a.value) { old.setAttribute(a.name, a.value); }
+    });
+    patchChildren(old, fresh);
+  }
+
+  // A table's rows are known by name, so that a new one on top moves the others and doesn't become them.
+  function patchChildren(old, fresh) {
+    var kids = old.nodeName === "TBODY" ? "children" : "childNodes";
+    Array.from(fresh[kids]).forEach(function (child, i) {
+      var at = old[kids][i] || null;
+      if (kids === "children") {
+        var same = Array.from(old.children).find(function (row) { return row.dataset.row === child.dataset.row; });
+        if (same && same !== at) { old.insertBefore(same, at); }
+        at = same || old.insertBefore(child.cloneNode(true), at);
+      }
+      if (at) { patch(at, child); } else { old.appendChild(child.cloneNode(true)); }
+    });
+    while (old[kids].length > fresh[kids].length) { old[kids][old[kids].length - 1].remove(); }
+  }
+
+  function failed(why) {
+    var dot = page.querySelector(".status-dot");
+    dot.className = "status-dot status-dot-error";
+    dot.nextElementSibling.textContent = why;
+  }
+
+  async function refresh() {
+    if (!document.hidden) {
+      try {
+        var answer = await fetch(from, { redirect: "manual", signal: AbortSignal.timeout(15000) });
+        if (answer.ok) {
+          var fresh = document.createElement("template");
+          fresh.innerHTML = await answer.text();
+          var now = page.cloneNode(false);
+          now.appendChild(fresh.content);
+          patchChildren(page, now);
+        } else {
+          failed(answer.type === "opaqueredirect" || answer.status === 401 ? "signed out: reload the page" : "Flower answered " + answer.status);
+        }
+      } catch (error) { failed("Flower doesn't answer"); }
+    }
+    window.setTimeout(refresh, EVERY_MS);
+  }
+
+  window.setTimeout(refresh, EVERY_MS);
+}());
