@@ -58,7 +58,7 @@ def item(key: str, text: str | None = None, *, fault: str | None = None, **more:
     return found | more
 
 
-def callback(queue: str = "shop", **more: Any) -> Json:
+def callback(queue: Any = "shop", **more: Any) -> Json:
     """A callback as it is on the wire."""
     return {"task": "shop.save", "queue": queue, **more}
 
@@ -112,10 +112,11 @@ class Service:
     ) -> None:
         """Start again with other settings. By default whatever waits is packed at once."""
         here = {"base_url": self.sandbox.url}
+        named: dict[str, Json] = {"default": {}, **(workspaces or {})}
         told = {
             "lanes": {"default": {"max_wait": "0s"} | (lane or {})} | (lanes or {}),
             "timing": {"create_timeout": "20s", "wire": "1s", "quiet": "10s", "lease": "60s"} | (timing or {}),
-            "workspaces": {name: here | one for name, one in ({"default": {}} | (workspaces or {})).items()},
+            "workspaces": {name: here | dict(one) for name, one in named.items()},
             "brokers": brokers or {},
         }
         for part, value in told.items():

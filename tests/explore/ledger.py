@@ -54,6 +54,8 @@ def claim(world: World, batch: int, owner: int, bounds: Bounds) -> World | None:
         return None
     if any(row.batch == batch and row.state in UNDER_WAY for row in world.submissions):
         return None  # one_submission_under_way_per_batch
+    if world.batches[0] == "split" and batch > 1 and world.batches[batch - 1] not in BATCH.final:
+        return None  # the model's: two halves have nothing to do with each other, so one goes after the other
     for number, item in enumerate(world.items):
         if item.batch == batch and item.cancel_wanted:
             world = world.move_item("unpack", number) or world
@@ -64,9 +66,7 @@ def claim(world: World, batch: int, owner: int, bounds: Bounds) -> World | None:
     claimed = world.move_batch("claim", batch)
     assert claimed is not None
     row = Submission(batch, "claimed", owner, world.now, world.now + bounds.lease, world.learned)
-    return claimed._replace(
-        submissions=(*world.submissions, row), creates=(*world.creates, type(world.stranger)())
-    )
+    return claimed._replace(submissions=(*world.submissions, row), creates=(*world.creates, type(world.stranger)()))
 
 
 def send(world: World, number: int, bounds: Bounds) -> World | None:
@@ -252,9 +252,7 @@ def record(world: World, number: int, results: str, only: bool, bounds: Bounds) 
 
 
 def _bill(world: World, number: int, item: int, bounds: Bounds) -> World:
-    if any(
-        billed == item and (by == number or Rule.R8_BILL in bounds.without) for by, billed, _ in world.bill
-    ):
+    if any(billed == item and (by == number or Rule.R8_BILL in bounds.without) for by, billed, _ in world.bill):
         return world
     kept = world.items[item].answer == number
     return world._replace(bill=world.bill | {(number, item, kept)})

@@ -58,14 +58,18 @@ class Rule(StrEnum):
     R9_JUDGE = "R9-judge"
     """The token of an unknown batch that ended is read."""
     R9_LOST = "R9-lost"
-    """Lost submissions are looked for as well, however late their batch was created."""
+    """Lost submissions are looked for as well."""
+    R9_LATE = "R9-late"
+    """However late their batch was created."""
     PRESENCE = "presence"
     """Dead owners are known by their lock; without it, by time alone. Faster, not safer."""
 
 
 class Fault(StrEnum):
-    """One thing that goes wrong (or that somebody does). Delay and freezing are free: any step may come late."""
+    """One thing that goes wrong, or that somebody does. Within a tick everything may happen in any order, for free."""
 
+    FROZEN = "frozen"
+    """Time passes for a process that could have moved, for as long as it likes."""
     CRASH = "crash"
     UNSURE = "unsure"
     """A commit that was made, or not, and its client saw an error."""

@@ -87,6 +87,8 @@ class Slot(NamedTuple):
     submission: int = NONE
     timer: int = NONE
     """When the kernel ends it."""
+    frozen: bool = False
+    """It is known to be slow: that time passes costs no other fault until it moves."""
 
 
 class Look(NamedTuple):
@@ -104,6 +106,7 @@ class Look(NamedTuple):
     """The API id whose id is being saved."""
     owner: int = NONE
     """The submission that its token named."""
+    frozen: bool = False
 
 
 class Reader(NamedTuple):
@@ -113,7 +116,7 @@ class Reader(NamedTuple):
     submission: int = NONE
     only_live: bool = False
     passed_over: bool = False
-    cut: bool = False
+    frozen: bool = False
 
 
 class Item(NamedTuple):

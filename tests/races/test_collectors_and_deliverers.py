@@ -66,6 +66,22 @@ def test_a_collector_whose_lease_lapsed_records_nothing_twice(service: Service, 
     assert service.one("SELECT sum(cost_nano)::int AS n FROM spending")["n"] == 10
 
 
+@pytest.mark.parametrize("fate", [Fate.RETRY_OWN, Fate.WAIT_OWN, Fate.FAIL_OWN])
+def test_what_one_of_two_live_submissions_reports_against_an_item_waits_for_the_other(
+    service: Service, one: Database, fate: Fate
+) -> None:
+    ended(service)
+    against = [Arrival(service.item("a")["id"], fate, problem="expired", detail="too late")]
+    with one.transaction() as connection:
+        both_live = Source(1, 1, "msgbatch_x", only_live=False)
+        assert outcomes.record(connection, both_live, against, max_attempts=3) == Recorded()
+    assert (service.item("a")["state"], service.item("a")["batch_id"]) == ("batched", 1)
+    with one.transaction() as connection:
+        of_another_batch = Source(1, 99, "msgbatch_x", only_live=True)
+        assert outcomes.record(connection, of_another_batch, against, max_attempts=3) == Recorded()
+    assert service.item("a")["state"] == "batched"
+
+
 def test_two_deliverers_of_one_queue_share_and_neither_gets_the_others(
     service: Service, one: Database, two: Database
 ) -> None:

@@ -56,18 +56,17 @@ def test_a_packer_that_looked_before_another_committed_packs_nothing_twice(servi
 def test_two_accepts_of_the_same_keys_in_opposite_orders_take_turns(service: Service) -> None:
     """The first holds its keys; the second really waits for them, and finds them known."""
     mine = service.other_process()
-    with ThreadPoolExecutor(1) as pool:
-        with mine.transaction() as first:
-            first.exec_driver_sql("LOCK TABLE item IN SHARE ROW EXCLUSIVE MODE")
-            items = [item(f"k{n}") for n in range(50)]
-            first_done = pool.submit(service.accept_elsewhere, items)
-            wait_until(lambda: blocked(service) == 1)
-            with ThreadPoolExecutor(1) as another:
-                second_done = another.submit(service.accept_elsewhere, items[::-1])
-                wait_until(lambda: blocked(service) == 2)
-                first.commit()
-                assert first_done.result(20) == (50, 0)
-                assert second_done.result(20) == (0, 50)
+    with ThreadPoolExecutor(1) as pool, mine.transaction() as first:
+        first.exec_driver_sql("LOCK TABLE item IN SHARE ROW EXCLUSIVE MODE")
+        items = [item(f"k{n}") for n in range(50)]
+        first_done = pool.submit(service.accept_elsewhere, items)
+        wait_until(lambda: blocked(service) == 1)
+        with ThreadPoolExecutor(1) as another:
+            second_done = another.submit(service.accept_elsewhere, items[::-1])
+            wait_until(lambda: blocked(service) == 2)
+            first.commit()
+            assert first_done.result(20) == (50, 0)
+            assert second_done.result(20) == (0, 50)
     assert len(service.states("item")) == 50
 
 

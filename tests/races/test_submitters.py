@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import Connection
 
 from overnight_models.ledger import submit as ledger
 from overnight_models.ledger.cancel import Canceled, cancel
@@ -14,7 +15,6 @@ from overnight_models.ledger.rescue import void_abandoned
 from overnight_models.ledger.submit import Claim
 from overnight_workers import protocol
 from overnight_workers.pack import pack
-from sqlalchemy import Connection
 from tests.driving import Service, blocked, item, wait_until
 
 LATE = datetime(2026, 11, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from celery.exceptions import Reject
 
 from overnight_models.errors import TransientError
 from overnight_models.ledger.accept import begin
-from overnight_models.ledger.database import copy_in, run
+from overnight_models.ledger.database import copy_in, raw, run
 from overnight_workers import process
 from overnight_workers.accept import MAX_TRIES, accept
 from tests.driving import Service, callback, item, params, text_of, wait_until
@@ -133,7 +133,7 @@ def test_a_message_that_kills_its_worker_is_counted_and_finally_rejected(service
 def test_a_message_is_counted_even_when_it_can_not_be_parsed(service: Service) -> None:
     message_id = str(uuid4())
     with pytest.raises(AttributeError):
-        accept(v=1, message_id=message_id, lane="default", items=None)  # type: ignore[arg-type]
+        accept(v=1, message_id=message_id, lane="default", items=None)
     assert service.one("SELECT tries FROM inbox WHERE message_id = %s", UUID(message_id))["tries"] == 1
 
 
@@ -142,25 +142,31 @@ def test_a_database_that_is_away_puts_the_message_back(service: Service, monkeyp
     service.restart()
     with pytest.raises(Reject) as caught:
         service.accept(item("a"))
-    assert caught.value.requeue
+    assert vars(caught.value)["requeue"] is True
     monkeypatch.setenv("OVERNIGHT_DATABASE_URL", service.database_url)
     service.restart()
 
 
 def test_a_connection_that_is_cut_in_the_middle_of_a_copy_is_a_transient_error(service: Service) -> None:
-    database = process.database()
-    with pytest.raises(TransientError), database.transaction() as connection:
-        driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
-        pid = driver.info.backend_pid
-        service.run("SELECT pg_terminate_backend(%s)", pid)
-        wait_until(lambda: not service.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid))
-        copy_in(connection, "run (name)", iter([("a",)]))
+    def cut_off() -> None:
+        with process.database().transaction() as connection:
+            pid = raw(connection).info.backend_pid
+            service.run("SELECT pg_terminate_backend(%s)", pid)
+            wait_until(lambda: not service.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid))
+            copy_in(connection, "run (name)", iter([("a",)]))
+
+    with pytest.raises(TransientError):
+        cut_off()
     service.accept(item("a"))
 
 
 def test_a_copy_that_waits_too_long_for_a_lock_is_a_transient_error(service: Service) -> None:
-    with psycopg.connect(service.database_url) as other:
-        other.execute("LOCK TABLE run IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(TransientError), process.database().transaction() as connection:
+    def wait_for_the_lock() -> None:
+        with process.database().transaction() as connection:
             run(connection, "SET LOCAL lock_timeout = '20ms'")
             copy_in(connection, "run (name)", iter([("a",)]))
+
+    with psycopg.connect(service.database_url) as other:
+        other.execute("LOCK TABLE run IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(TransientError):
+            wait_for_the_lock()

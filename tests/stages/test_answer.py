@@ -19,7 +19,7 @@ def ask(service: Service, question: str, **about: Any) -> Any:
     answer(question=question, reply_to=reply_to, about=about, later="field")
     key = routes.REPLY_KEY.format(reply_to)
     with redis.Redis.from_url(service.redis_url) as client:
-        assert 0 < client.ttl(key) <= 60  # type: ignore[operator]
+        assert 0 < client.ttl(key) <= 60
         raw = client.rpop(key)
     assert isinstance(raw, bytes)
     return orjson.loads(raw)

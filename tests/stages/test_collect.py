@@ -174,7 +174,7 @@ def test_an_item_that_may_not_wait_again_comes_home_too(service: Service, gone: 
 
 
 def test_an_answer_is_checked_against_the_whole_schema(service: Service) -> None:
-    asked = {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}
+    asked: dict[str, Any] = {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}
     service.accept(
         item("good", params=params(**asked), output=SCHEMA),
         item("bad", params=params(fault="invalid_output", **asked), output=SCHEMA),

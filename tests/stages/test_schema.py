@@ -45,11 +45,11 @@ def test_the_database_allows_every_known_state_and_no_other(database: Database, 
             noun=life.noun,
         )
     assert row is not None
-    assert {word for word in row["rule"].split("'")[1::2]} == set(life.states)
+    assert set(row["rule"].split("'")[1::2]) == set(life.states)
 
 
-def test_partitions_are_made_before_their_items_come(database: Database) -> None:
-    with database.transaction() as connection:
+def test_partitions_are_made_before_their_items_come(fresh_database: Database) -> None:
+    with fresh_database.transaction() as connection:
         run(connection, "SELECT setval('item_id', :n)", n=tables.PARTITION_ITEMS * 7 + 5)
         made = make_partitions(connection)
         assert made == 3 * len(tables.PARTITIONED)
@@ -65,8 +65,8 @@ def test_partitions_are_made_before_their_items_come(database: Database) -> None
             assert {f"{table}_from_{tables.PARTITION_ITEMS * n}" for n in (7, 8, 9)} <= names
 
 
-def test_a_partition_that_retention_dropped_stays_away(database: Database) -> None:
-    with database.transaction() as connection:
+def test_a_partition_that_retention_dropped_stays_away(fresh_database: Database) -> None:
+    with fresh_database.transaction() as connection:
         run(connection, "SELECT setval('item_id', :n)", n=tables.PARTITION_ITEMS * 2)
         make_partitions(connection)
         run(connection, "DROP TABLE bill_from_0")

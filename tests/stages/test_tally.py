@@ -33,9 +33,7 @@ def walk(connection: psycopg.Connection, life: Life, chance: random.Random) -> N
     """Some of the rows make one of the moves, in one statement."""
     move = chance.choice(list(life))
     key = "id" if life is ITEM else "item_id"
-    beside = (
-        ", batch_id = CASE WHEN '{}' IN ('batched', 'racing') THEN 1 END".format(move.after) if life is ITEM else ""
-    )
+    beside = f", batch_id = CASE WHEN '{move.after}' IN ('batched', 'racing') THEN 1 END" if life is ITEM else ""
     connection.execute(
         f"UPDATE {life.noun} SET {move.set}{beside} WHERE {move.where} AND {key} % 5 < {chance.randint(0, 5)}".encode()
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, pairwise
 
 import orjson
 from hypothesis import given
@@ -23,7 +23,7 @@ def test_messages_keep_the_order_and_their_limits(sizes: list[int], times: int) 
     for group in groups:
         assert 0 < len(group) <= MAX_ITEMS
         assert len(group) == 1 or sum(len(line) for _, line in group) <= MAX_BYTES
-    for group, following in zip(groups, groups[1:], strict=False):
+    for group, following in pairwise(groups):
         size = sum(len(line) for _, line in group)
         assert len(group) == MAX_ITEMS or size + len(following[0][1]) > MAX_BYTES, "it could have taken one more"
 

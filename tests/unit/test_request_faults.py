@@ -16,9 +16,13 @@ GOOD: dict[str, Any] = {
 MODELS = ("claude-haiku-5-5", "claude-sonnet-5-5")
 
 
-def told(version: str = "2026-10-21", without: str | None = None, **more: Any) -> list[str]:
-    params = {name: value for name, value in (GOOD | more).items() if name != without}
-    return faults(params, models=MODELS, api_version=version)
+def told(version: str = "2026-10-21", /, **more: Any) -> list[str]:
+    return faults(GOOD | more, models=MODELS, api_version=version)
+
+
+def told_without(name: str) -> list[str]:
+    left = {one: value for one, value in GOOD.items() if one != name}
+    return faults(left, models=MODELS, api_version="2026-10-21")
 
 
 def test_a_good_request_has_no_fault() -> None:
@@ -72,7 +76,7 @@ def test_any_model_will_do_where_they_are_not_known() -> None:
 
 
 def test_max_tokens_must_be_there() -> None:
-    (fault,) = told(without="max_tokens")
+    (fault,) = told_without("max_tokens")
     assert fault.startswith("`max_tokens` is missing")
 
 
@@ -95,4 +99,4 @@ def test_a_bad_message_is_told_by_its_position() -> None:
 
 
 def test_every_fault_is_told_at_once() -> None:
-    assert len(told(without="model", stream=True, temperature=1, max_tokens=0, messages=[])) == 5
+    assert len(told(model=None, stream=True, temperature=1, max_tokens=0, messages=[])) == 5

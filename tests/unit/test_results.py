@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from overnight_models.ledger.outcomes import Arrival, Fate
 from overnight_models.prices import load
-from overnight_workers.results import Check, read_result
+from overnight_workers.output_schema import Check
+from overnight_workers.results import read_result
 
 PRICES = load()
 MODEL = "claude-haiku-4-5"

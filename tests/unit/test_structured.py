@@ -34,7 +34,7 @@ class Part(BaseModel):
 
 class Tree(BaseModel):
     value: int
-    children: list["Tree"] = []
+    children: list[Tree] = []
 
 
 class Cat(BaseModel):

@@ -69,7 +69,7 @@ def _accept(receipt: UUID, lane: str, run: str | None, lines: list[str]) -> Verd
     wrong_lane = lane_faults(lane, process.policy())
     if wrong_lane:
         return _reject_all(receipt, lines, wrong_lane[0])
-    if run is not None and (not isinstance(run, str) or "\x00" in run):
+    if not _may_name_a_run(run):
         return _reject_all(receipt, lines, f"the run's name must be a text without NUL, not {run!r}")
     checked = [_check(index, line, lane) for index, line in enumerate(lines)]
     new = [item for item in checked if isinstance(item, NewItem)]
@@ -90,6 +90,10 @@ def _accept(receipt: UUID, lane: str, run: str | None, lines: list[str]) -> Verd
         verdict = Verdict(accepted, len(known), tuple(rejected))
         ledger.conclude(connection, receipt, verdict)
     return verdict
+
+
+def _may_name_a_run(run: object) -> bool:
+    return run is None or (isinstance(run, str) and "\x00" not in run)
 
 
 def _check(index: int, line: str, lane: str) -> NewItem | dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_init, worker_process_init
 
 from overnight_models import routes
-from overnight_workers import logs, process, transport
+from overnight_workers import logs, process, transport, waiting
+from overnight_workers.flower_tab import command
 from overnight_workers.settings import settings
 
 transport.install()
@@ -26,7 +29,7 @@ def configure() -> None:
         broker_transport_options={
             # longer than any task's time limit plus its wait in the prefetch
             "visibility_timeout": 900,
-            # a killed worker's messages come back in about 10 s, not 100 s
+            # and then a killed worker's messages come back in about 10 s, not 100 s
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 2,
             # services that share a Redis would otherwise share the shortest visibility timeout
@@ -88,11 +91,25 @@ def configure() -> None:
 
 
 configure()
+command.install(app)  # Flower's Batches tab; does nothing outside Celery's command line
 
 
 @setup_logging.connect
 def _log(**_: Any) -> None:
     logs.configure()
+
+
+@worker_init.connect
+def _wait(**_: Any) -> None:
+    waiting.wait_for_schema()
+
+
+@worker_init.connect
+def _before_the_fork(options: Mapping[str, Any], **_: Any) -> None:
+    """The API's SDK takes seconds to import: once, in the parent of those that call it, and not in every new child."""
+    queues = str(options.get("queues") or routes.QUEUES)
+    if any(queue in queues for queue in (routes.SUBMIT, routes.POLL, routes.COLLECT)):
+        import_module("anthropic.resources.messages.batches")
 
 
 @worker_process_init.connect

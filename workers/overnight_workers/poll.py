@@ -28,7 +28,7 @@ _LOOKED_UP: Final = 5
 log = logs.get(__name__)
 
 
-@app.task(name=routes.POLL)
+@app.task(name=routes.POLL, send_events=False)  # ticks would hide the work in Flower
 def poll() -> str:
     """Look at every workspace in which something is open or unclear. One that can't be read stalls no other."""
     doorbell.heard(routes.POLL)

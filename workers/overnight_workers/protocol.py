@@ -190,6 +190,12 @@ def may_be(sent: Sent, candidate: Candidate, listing: Listing) -> bool:
     return candidate.items == sent.items and earliest <= candidate.created_at <= latest
 
 
+def worth_a_look(sent: Sent, candidate: Candidate, listing: Listing) -> bool:
+    """Whether an unknown batch's token should be read: it may be this submission, however late it was created."""
+    earliest, _ = window(sent, listing)
+    return candidate.items == sent.items and candidate.created_at >= earliest
+
+
 def still_unclear(sent: Sent, listing: Listing, candidates: Sequence[Candidate]) -> str | None:
     """Why a list can't say that a submission was never created; None when it can: then it is lost."""
     if listing.started_at <= sent.quiet_after:

@@ -21,7 +21,7 @@ log = logs.get(__name__)
 _housekept_at = 0.0
 
 
-@app.task(name=routes.RESCUE)
+@app.task(name=routes.RESCUE, send_events=False)  # ticks would hide the work in Flower
 def sweep() -> str:
     """One sweep. Any number at once does no harm."""
     with process.database().transaction() as connection:

@@ -62,50 +62,44 @@ def pack(connection: Connection, source: Waiting, *, max_items: int, max_bytes: 
     )
     if turn is None or not turn["mine"]:
         return 0
-    batch = one(
-        connection,
-        """
-        INSERT INTO batch (lane_id, headers_id, state, items, size)
-        VALUES (:lane_id, :headers_id, 'packed', 0, 0) RETURNING id
-        """,
-        lane_id=source.lane_id,
-        headers_id=source.headers_id,
-    )
-    assert batch is not None
-    packed = one(
+    chosen = run(
         connection,
         f"""
-        WITH oldest AS MATERIALIZED (
-            SELECT id, size, waiting_since FROM item
-            WHERE state = 'waiting' AND lane_id = :lane_id AND headers_id = :headers_id
-            ORDER BY waiting_since, id LIMIT :max_items
-            FOR UPDATE SKIP LOCKED
-        ), filling AS (
+        SELECT id, size FROM (
             SELECT id, size, row_number() OVER w AS position, sum(size + {FRAME_BYTES}) OVER w AS filled
-            FROM oldest WINDOW w AS (ORDER BY waiting_since, id)
-        ), moved AS (
-            UPDATE item SET {ITEM["pack"].set}, batch_id = :batch_id
-            FROM filling
-            WHERE item.id = filling.id AND (filled <= :max_bytes OR position = 1) AND {ITEM["pack"].where}
-            RETURNING item.size
-        )
-        SELECT count(*) AS items, coalesce(sum(size), 0)::bigint AS bytes FROM moved
+            FROM (
+                SELECT id, size, waiting_since FROM item
+                WHERE state = 'waiting' AND lane_id = :lane_id AND headers_id = :headers_id
+                ORDER BY waiting_since, id LIMIT :max_items
+                FOR UPDATE SKIP LOCKED
+            ) oldest WINDOW w AS (ORDER BY waiting_since, id)
+        ) filling
+        WHERE filled <= :max_bytes OR position = 1
         """,
         lane_id=source.lane_id,
         headers_id=source.headers_id,
         max_items=max_items,
         max_bytes=max_bytes,
-        batch_id=batch["id"],
     )
-    assert packed is not None
-    if packed["items"]:
-        count(
-            connection,
-            "UPDATE batch SET items = :items, size = :bytes WHERE id = :id",
-            id=batch["id"],
-            items=packed["items"],
-            bytes=packed["bytes"],
-        )
-    else:
-        count(connection, "DELETE FROM batch WHERE id = :id", id=batch["id"])
-    return int(packed["items"])
+    if not chosen:
+        return 0
+    batch = one(
+        connection,
+        """
+        INSERT INTO batch (lane_id, headers_id, state, items, size)
+        VALUES (:lane_id, :headers_id, 'packed', :items, :bytes) RETURNING id
+        """,
+        lane_id=source.lane_id,
+        headers_id=source.headers_id,
+        items=len(chosen),
+        bytes=sum(row["size"] for row in chosen),
+    )
+    assert batch is not None
+    # by an array and not by a join: the planner believes that few rows wait, and would compare each with each
+    count(
+        connection,
+        f"UPDATE item SET {ITEM['pack'].set}, batch_id = :batch_id WHERE id = ANY(:ids) AND {ITEM['pack'].where}",
+        batch_id=batch["id"],
+        ids=[row["id"] for row in chosen],
+    )
+    return len(chosen)

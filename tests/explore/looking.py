@@ -1,0 +1,199 @@
+"""What pollers and the rescuer do (`poll._poll` and `rescue.sweep`, transaction by transaction)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+from typing import Final
+
+from overnight_workers import protocol
+from overnight_workers.protocol import Candidate, Listing, Sent
+from tests.explore import ledger
+from tests.explore.rules import Bounds, Fault, Rule
+from tests.explore.world import ITEMS, NONE, STRANGER, Look, Step, Steps, World, bits, fails, time_of
+
+IDLE: Final = Look()
+_WATCHED: Final = ("sending", "unclear", "lost")
+
+
+def pollers(world: World, bounds: Bounds) -> Steps:
+    """Every step that a poll may take; a second one at the same time is a fault."""
+    for number, look in enumerate(world.looks):
+        if look.at == "idle":
+            if number == 0:
+                yield from _looks(world, number, bounds, None)
+            elif world.looks[0].at != "idle" and (failed := fails(world, bounds, Fault.SECOND_POLL)) is not None:
+                yield from _looks(failed, number, bounds, Fault.SECOND_POLL)
+            continue
+        match look.at:
+            case "looked":
+                yield Step(f"poll {number} notes what it saw", None, _note(world, number, look, bounds))
+            case "noted":
+                yield from _judges(world, number, look, bounds)
+                yield from _decides(world, number, look, bounds)
+                yield Step(f"poll {number} is over", None, world.look(number, IDLE))
+            case "saved":
+                opened = ledger.open_submission(world, look.owner, bounds)
+                yield Step(
+                    f"poll {number} opens submission {look.owner}",
+                    None,
+                    opened.look(number, look._replace(at="opened", frozen=False)),
+                )
+            case "opened":
+                judged = _sighted(world, look.judging, "ours")
+                back = look._replace(at="noted", judging=NONE, owner=NONE, frozen=False)
+                yield Step(f"poll {number} calls batch {look.judging} ours", None, judged.look(number, back))
+        if look.at != "noted" and (failed := fails(world, bounds, Fault.CRASH)) is not None:
+            yield Step(f"poll {number} dies ({look.at})", Fault.CRASH, failed.look(number, IDLE))
+
+
+def _looks(world: World, number: int, bounds: Bounds, fault: Fault | None) -> Steps:
+    """poll.watched, and the list."""
+    unclear = sum(1 << n for n, row in enumerate(world.submissions) if row.state == "unclear" and row.api_id == NONE)
+    listed = tuple(
+        (n, bool(create.results))
+        for n, create in [*enumerate(world.creates), (STRANGER, world.stranger)]
+        if create.place == "there" and create.listed_from <= world.now
+    )
+    if unclear or any(_is_news(world, api_id, over, bounds) for api_id, over in listed):
+        look = Look("looked", world.now, "ours", listed, unclear)
+        yield Step(f"poll {number} lists {len(listed)} batches", fault, world.look(number, look))
+    if unclear and fault is None:
+        for kind, space in ((Fault.OTHER_WORKSPACE, "other"), (Fault.SHORT_LIST, "short")):
+            if (failed := fails(world, bounds, kind)) is not None:
+                look = Look("looked", world.now, space, (), unclear)
+                yield Step(f"poll {number} gets a list: {kind}", kind, failed.look(number, look))
+
+
+def _is_news(world: World, api_id: int, over: bool, bounds: Bounds) -> bool:
+    """Left out: looks that would change nothing."""
+    for row in world.submissions:
+        if row.api_id == api_id:
+            return over and not row.ended
+    seen = dict(world.sightings).get(api_id)
+    if seen in ("ours", "stranger"):
+        return False
+    return seen is not None or any(_may_be_ours(world, n, api_id, bounds) for n in range(len(world.submissions)))
+
+
+def _may_be_ours(world: World, n: int, api_id: int, bounds: Bounds) -> bool:
+    row = world.submissions[n]
+    if row.state not in _WATCHED or row.api_id != NONE or Rule.R9_SIGHT in bounds.without:
+        return False
+    if row.state == "lost" and Rule.R9_LOST in bounds.without:
+        return False
+    create = world.at_api(api_id)
+    sent = _sent(row.body.bit_count(), row.claimed_at, row.quiet_after, row.workspace_known)
+    candidate = Candidate(_size(world, api_id), time_of(create.at))
+    return _worth_a_look(sent, candidate, Rule.R9_LATE not in bounds.without)
+
+
+@cache
+def _worth_a_look(sent: Sent, candidate: Candidate, late_too: bool) -> bool:
+    look = protocol.worth_a_look if late_too else protocol.may_be
+    return look(sent, candidate, _listing(0, "ours"))
+
+
+@cache
+def _sent(items: int, claimed_at: int, quiet_after: int, workspace_known: bool) -> Sent:
+    return Sent(items, time_of(claimed_at), time_of(quiet_after), "ours" if workspace_known else None)
+
+
+@cache
+def _listing(started_at: int, space: str) -> Listing:
+    """A list that started within a tick, so after the moment at which the tick began."""
+    began = time_of(started_at) + timedelta(seconds=1)
+    return Listing(
+        began, timedelta(0), "ours" if space == "short" else space, back_to=began if space == "short" else None
+    )
+
+
+def _size(world: World, api_id: int) -> int:
+    return ITEMS if api_id == STRANGER else world.submissions[api_id].body.bit_count()
+
+
+def _note(world: World, number: int, look: Look, bounds: Bounds) -> World:
+    """poll._note: which of ours ended, and which we don't know."""
+    ours = {row.api_id: n for n, row in enumerate(world.submissions) if row.api_id != NONE}
+    for api_id, over in look.listed:
+        if api_id in ours:
+            world = ledger.end(world, ours[api_id]) if over else world
+        elif any(_may_be_ours(world, n, api_id, bounds) for n in range(len(world.submissions))):
+            seen = dict(world.sightings).get(api_id)
+            if seen in (None, "running"):
+                world = _sighted(world, api_id, "ended" if over else "running")
+    if not world.sightings and not look.unclear:
+        return world.look(number, IDLE)
+    return world.look(number, look._replace(at="noted", listed=(), frozen=False))
+
+
+def _sighted(world: World, api_id: int, what: str) -> World:
+    return world._replace(sightings=tuple(sorted({**dict(world.sightings), api_id: what}.items())))
+
+
+def _unproven(world: World) -> list[tuple[int, str]]:
+    """poll.sightings: unknown batches of which no token said whose they are."""
+    known = {row.api_id for row in world.submissions}
+    return [(api_id, seen) for api_id, seen in world.sightings if seen in ("running", "ended") and api_id not in known]
+
+
+def _judges(world: World, number: int, look: Look, bounds: Bounds) -> Steps:
+    """poll._judge_sightings: the token of what has ended."""
+    if Rule.R9_JUDGE in bounds.without:
+        return
+    for api_id, seen in _unproven(world):
+        if seen != "ended":
+            continue
+        owner = ledger.submission_of(world, api_id, bounds)
+        if owner is None:
+            yield Step(f"poll {number} reads a stranger's token", None, _sighted(world, api_id, "stranger"))
+            continue
+        noted = ledger.note_api_id(world, owner, api_id, bounds)
+        after = look._replace(at="saved", judging=api_id, owner=owner, frozen=False)
+        what = f"poll {number} reads the token of batch {api_id} and notes its id on submission {owner}"
+        yield Step(what, None, noted.look(number, after))
+
+
+def _decides(world: World, number: int, look: Look, bounds: Bounds) -> Steps:
+    """poll._decide."""
+    unproven = [(api_id, Candidate(_size(world, api_id), time_of(world.at_api(api_id).at)))
+                for api_id, _ in _unproven(world)]  # fmt: skip
+    started_at = world.now if Rule.R4_STARTED in bounds.without else look.started_at
+    space = look.space
+    if (space == "other" and Rule.R5_WORKSPACE in bounds.without) or (
+        space == "short" and Rule.R5_COMPLETE in bounds.without
+    ):
+        space = "ours"
+    listing = _listing(started_at, space)
+    for n in bits(look.unclear):
+        row = world.submissions[n]
+        sent = _sent(row.body.bit_count(), row.claimed_at, row.quiet_after, row.workspace_known)
+        if Rule.R1_TOKEN in bounds.without:
+            alike = [api_id for api_id, candidate in unproven if protocol.may_be(sent, candidate, listing)]
+            if len(alike) == 1:
+                adopted = ledger.note_api_id(world, n, alike[0], bounds)
+                what = f"poll {number} adopts batch {alike[0]} for submission {n}, by count and time"
+                yield Step(what, None, adopted.look(number, IDLE))
+        if _still_unclear(sent, listing, tuple(candidate for _, candidate in unproven)) is None:
+            lost = ledger.lose(world, n, bounds)
+            if lost is not None:
+                yield Step(f"poll {number} believes submission {n} lost", None, lost.look(number, IDLE))
+
+
+@cache
+def _still_unclear(sent: Sent, listing: Listing, candidates: tuple[Candidate, ...]) -> str | None:
+    return protocol.still_unclear(sent, listing, candidates)
+
+
+# --- rescue --------------------------------------------------------------------------------------------------------
+
+
+def rescuer(world: World, bounds: Bounds) -> Steps:
+    """rescue.sweep, row by row."""
+    for n, row in enumerate(world.submissions):
+        if (voided := ledger.void_abandoned(world, n, bounds)) is not None:
+            yield Step(f"rescue voids submission {n}", None, voided)
+        if (doubted := ledger.doubt_abandoned(world, n, bounds)) is not None:
+            yield Step(f"rescue says that submission {n} is unclear", None, doubted)
+        if row.api_id != NONE and row.state in ("sending", "unclear", "lost"):
+            yield Step(f"rescue opens submission {n}", None, ledger.open_submission(world, n, bounds))

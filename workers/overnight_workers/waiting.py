@@ -1,0 +1,49 @@
+"""Waiting for the schema: a worker that starts before its database, or before the migration, waits and says so."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from overnight_models.errors import TransientError
+from overnight_models.ledger import schema
+from overnight_models.ledger.database import Database
+from overnight_workers import logs
+from overnight_workers.settings import settings
+
+_LOOK_EVERY_S: Final = 1.0
+
+log = logs.get(__name__)
+
+
+def wait_for_schema() -> None:
+    """Return when Postgres answers and has the schema that this code needs, or a newer one.
+
+    Without it a worker would take messages, fail, and they would be gone.
+    """
+    logs.configure()  # Celery does it later
+    database = Database(settings().database_url, name="overnight start")
+    said = ""
+    try:
+        while (why := _not_ready(database)) is not None:
+            if why != said:
+                log.warning("waiting for the ledger", why=why)
+                said = why
+            time.sleep(_LOOK_EVERY_S)
+    finally:
+        # before the pool forks: no child may inherit a connection
+        database.close()
+
+
+def _not_ready(database: Database) -> str | None:
+    try:
+        with database.transaction() as connection:
+            current, newest = schema.revisions(connection)
+    except (TransientError, SQLAlchemyError) as error:
+        return " ".join(str(error).split())
+    # revisions are numbered, so a newer one sorts behind: a worker may be older than the schema while it is replaced
+    if current is not None and newest is not None and current >= newest:
+        return None
+    return f"the schema is at {current or 'nothing'} and not at {newest}: overnight migrate"
