@@ -29,11 +29,13 @@ def follow(world: World, batch: int, bounds: Bounds) -> World:
     if Rule.R7_FOLLOW in bounds.without:
         return world
     rows = [row for row in world.submissions if row.batch == batch]
-    if any(row.state == "open" for row in rows) and not any(row.state in UNDER_WAY for row in rows):
-        world = world.move_batch("open", batch) or world
-        if any(row.state == "open" and row.ended for row in rows):
-            world = world.move_batch("end", batch) or world
-    return world
+    if not any(row.state == "open" for row in rows) or any(row.state in UNDER_WAY for row in rows):
+        return world
+    opened = world.move_batch("open", batch)
+    if opened is None:
+        return world
+    over = any(row.state == "open" and row.ended for row in rows)
+    return (opened.move_batch("end", batch) if over else None) or opened
 
 
 # --- submit.py -----------------------------------------------------------------------------------------------------

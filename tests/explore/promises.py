@@ -20,11 +20,21 @@ def broken(before: World, after: World) -> Iterator[str]:
             yield f"item {number} was {was.state} and is {now.state}: a final outcome changed"
         if now.state == "batched" and now.batch == NONE:
             yield f"item {number} is in no batch and says it is"
-        if now.state in ("waiting", "canceled") and was.state != now.state:
-            for n, row in enumerate(after.submissions):
-                if row.body >> number & 1 and row.batch == was.batch and row.state in (*UNDER_WAY, "open"):
-                    if now.state == "canceled" or after.reader.submission != n:
-                        yield f"item {number} is {now.state} while submission {n} of it is {row.state}"
+        if now.state in ("waiting", "canceled", "failed") and was.state != now.state:
+            reader = NONE if now.state == "canceled" else after.reader.submission
+            for n in _living(after, was.batch, without=reader):
+                if after.submissions[n].body >> number & 1:
+                    yield f"item {number} is {now.state} while submission {n} of it is {after.submissions[n].state}"
+    for batch, (was_in, is_in) in enumerate(zip(before.batches, after.batches, strict=False)):
+        if is_in != was_in and is_in in ("split", "failed", "canceled"):
+            for n in _living(after, batch):
+                yield f"batch {batch} is {is_in} while submission {n} of it is {after.submissions[n].state}"
+
+
+def _living(world: World, batch: int, without: int = NONE) -> Iterator[int]:
+    for n, row in enumerate(world.submissions):
+        if row.batch == batch and n != without and row.state in (*UNDER_WAY, "open"):
+            yield n
 
 
 def _broken_submissions(before: World, after: World) -> Iterator[str]:

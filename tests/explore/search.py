@@ -26,6 +26,8 @@ class Found:
     wrong: str | None = None
     """The first broken promise; the trace is a shortest one."""
     trace: list[str] = field(default_factory=list)
+    reached: set[tuple[str, str]] = field(default_factory=set)
+    """Which states of batches, submissions and items occur."""
 
     def __str__(self) -> str:
         head = f"{self.states:,} states, {self.steps:,} steps, depth {self.depth}, {self.seconds:.1f} s"
@@ -35,14 +37,16 @@ class Found:
         return "\n".join([f"{head}: {self.wrong}", *lines])
 
 
-def search(bounds: Bounds, *, depth: int | None = None, most_states: int | None = None) -> Found:
+def search(
+    bounds: Bounds, *, depth: int | None = None, most_states: int | None = None, start: World | None = None
+) -> Found:
     """Look at every state within the bounds, or until a promise is broken.
 
     depth: steps from the start; most_states: stop there. With either, that every state can come home is not asked.
     """
     began = time.monotonic()
     found = Found()
-    start = first(bounds)
+    start = start or first(bounds)
     number = {start: 0}
     came_by: list[tuple[int, str]] = [(-1, "")]
     homeward: list[list[int]] = [[]]
@@ -76,6 +80,10 @@ def search(bounds: Bounds, *, depth: int | None = None, most_states: int | None 
             if fault is None and there != here:
                 homeward[there].append(here)
     found.states, found.at_rest, found.complete = len(number), len(rests), not cut_short
+    for world in number:
+        found.reached |= {("batch", state) for state in world.batches}
+        found.reached |= {("submission", row.state) for row in world.submissions}
+        found.reached |= {("item", item.state) for item in world.items}
     if not cut_short:
         _come_home(found, homeward, rests, came_by)
     found.seconds = time.monotonic() - began
@@ -105,6 +113,3 @@ def _way(came_by: list[tuple[int, str]], here: int) -> list[str]:
         here, what = came_by[here]
         way.append(what)
     return way[::-1]
-
-
-__all__ = ["Found", "World", "search"]

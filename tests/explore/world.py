@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from overnight_models.states import BATCH, ITEM, LIVES, SUBMISSION, Life
 from tests.explore.rules import Bounds, Fault
@@ -192,7 +192,7 @@ class World(NamedTuple):
         after = moved(BATCH, move, self.batches[number])
         return None if after is None else self._replace(batches=put(self.batches, number, after))
 
-    def move_item(self, move: str, number: int, **beside: int) -> World | None:
+    def move_item(self, move: str, number: int, **beside: Any) -> World | None:
         """One item's move: None when no row was updated."""
         row = self.items[number]
         after = moved(ITEM, move, row.state)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx2
 import orjson
@@ -45,7 +46,8 @@ max_items = 100
 max_wait = "300ms"
 
 [lanes.whole]
-max_wait = "300ms"
+max_items = 100
+max_wait = "1m"
 
 [timing]
 poll_every = "500ms"
@@ -258,6 +260,7 @@ class Installed:
 
     def sender(self) -> Entry:
         """The process that is sending a create at this moment: who holds its owner's lock, by the connection's port."""
+        server = urlsplit(read_urls(self.data_dir)["database_url"]).port
         port = self.number(
             """
             SELECT client_port FROM submission
@@ -269,7 +272,7 @@ class Installed:
         (socket,) = [
             f"socket:[{fields[9]}]"
             for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
-            if (fields := line.split())[1].endswith(f":{port:04X}")
+            if (fields := line.split())[1].endswith(f":{port:04X}") and fields[2].endswith(f":{server:04X}")
         ]
         (found,) = [
             who

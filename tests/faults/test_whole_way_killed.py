@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
@@ -11,7 +10,8 @@ from overnight_workers.supervision import process_table
 from tests.faults.installed import Installed, shared, wait_until
 
 FEW = 400
-FROZEN = 150
+FROZEN = 100
+UNDER_WAY = "SELECT count(*) FROM submission WHERE state IN ('claimed', 'sending')"
 SENDING = "SELECT count(*) FROM submission WHERE state = 'sending'"
 
 
@@ -65,9 +65,10 @@ def test_everything_killed_at_once_goes_on_at_the_next_up(overnight: Installed) 
 
 def test_a_submitter_frozen_in_the_middle_of_a_body_past_its_time_sends_nothing_late(overnight: Installed) -> None:
     order = overnight.order(FROZEN, lane="whole", bytes_each=200_000)
-    # the API reads nothing: the body fills the sockets' buffers, and stays unfinished
+    wait_until(lambda: overnight.number(UNDER_WAY), what=lambda: overnight.picture(order))
+    # the API reads nothing from now on: the body fills the sockets' buffers, and stays unfinished
     with overnight.frozen(*overnight.processes("sandbox")):
-        wait_until(lambda: overnight.number(SENDING) == 1, what=lambda: overnight.picture(order))
+        wait_until(lambda: overnight.number(SENDING), what=lambda: overnight.picture(order))
         submitter = overnight.sender()
         with overnight.frozen(submitter):
             wait_until(lambda: not overnight.number(f"{SENDING} AND now() <= send_by"))
@@ -77,14 +78,11 @@ def test_a_submitter_frozen_in_the_middle_of_a_body_past_its_time_sends_nothing_
 
 
 def test_a_submitter_frozen_past_its_time_while_the_api_accepts_pays_once(overnight: Installed) -> None:
-    order = overnight.order(FROZEN, lane="whole")
-    with ExitStack() as held, ExitStack() as api:
-        api.enter_context(overnight.frozen(*overnight.processes("sandbox")))
-        wait_until(lambda: overnight.number(f"{SENDING} AND let_go_at IS NOT NULL") == 1)
-        held.enter_context(overnight.frozen(overnight.sender()))
-        api.close()
-        # it had the whole body by then, and creates the batch; nobody takes the answer
-        wait_until(lambda: overnight.meter(order.workspace).requests > order.meter.requests)
+    overnight.faults("none", {"at": "create", "do": "delay", "seconds": 3, "count": 1})
+    order = overnight.order(FROZEN, lane="none")
+    wait_until(lambda: overnight.meter(order.workspace).requests > order.meter.requests)
+    # the batch is created, and the answer is under way to nobody
+    with overnight.frozen(overnight.sender()):
         wait_until(lambda: not overnight.number(f"{SENDING} AND now() <= send_by"))
     overnight.finish(order)
     overnight.assert_books_are_right(order)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from random import Random
-from uuid import uuid4
 
-import orjson
 import pytest
 
-from overnight_models.ledger.database import Database
+from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.database import Database, run
 from overnight_models.ledger.pack import pack, waiting
-from overnight_workers.accept import accept
 from tests.driving import Service, blocked, item, wait_until
 
 
@@ -70,17 +67,18 @@ def test_two_accepts_of_the_same_keys_in_opposite_orders_take_turns(service: Ser
     assert len(service.states("item")) == 50
 
 
-def test_many_accepts_with_overlapping_keys_never_deadlock(service: Service) -> None:
-    lines = [orjson.dumps(item(f"k{n}")).decode() for n in range(120)]
-    accept(v=1, message_id=str(uuid4()), lane="default", items="")  # names are looked up before the race
-
-    def one(seed: int) -> None:
-        chosen = Random(seed).sample(lines, 80)
-        accept(v=1, message_id=str(uuid4()), lane="default", items="\n".join(chosen))
-
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(one, range(12)))
-    keys = service.rows("SELECT key FROM request")
-    assert len(keys) == len({row["key"] for row in keys}) == len(service.states("item"))
-    assert service.one("SELECT max(tries) AS n FROM inbox WHERE done_at IS NOT NULL")["n"] == 1
-    assert service.rows("SELECT 1 FROM inbox WHERE done_at IS NULL") == []
+def test_two_accepts_that_both_wait_in_the_middle_of_their_keys_do_not_deadlock(service: Service) -> None:
+    """Were the keys written in the order of the items, each would hold what the other wants next."""
+    items = [item(f"k{n}") for n in range(51)]
+    service.accept(item("names are looked up before the race"))
+    with ThreadPoolExecutor(2) as pool, service.other_process().transaction() as holder:
+        run(
+            holder,
+            "INSERT INTO item_key (lane_id, key_hash, item_id, content_hash) VALUES (1, :hash, 0, '')",
+            hash=key_hash("k25"),
+        )
+        both = [pool.submit(service.accept_elsewhere, order) for order in (items, items[::-1])]
+        wait_until(lambda: blocked(service) == 2)
+        holder.rollback()
+        assert sorted(one.result(20) for one in both) == [(0, 51), (51, 0)]
+    assert len(service.states("item")) == 52

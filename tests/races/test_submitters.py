@@ -165,18 +165,32 @@ def test_a_late_id_while_the_successor_is_claimed_voids_it(packed: Service, one:
         assert not send(connection, successor)
 
 
-def test_a_late_id_while_the_successor_is_sending_is_a_double_that_is_collected(
+def test_a_late_id_while_the_successor_still_holds_its_last_bytes_voids_it(
     packed: Service, one: Database, two: Database
 ) -> None:
     lost, successor = lost_with_a_successor(packed, one)
     with one.transaction() as connection:
         assert send(connection, successor)
+    assert late_fact(two, lost)
+    assert (packed.states("submission"), packed.states("batch")) == (["open", "void"], ["open"])
+    with one.transaction() as connection:
+        assert not ledger.let_go(connection, successor.submission_id, margin_s=1)
+
+
+def test_a_late_id_after_the_successor_was_let_go_is_a_double_that_is_collected(
+    packed: Service, one: Database, two: Database
+) -> None:
+    lost, successor = lost_with_a_successor(packed, one)
+    with one.transaction() as connection:
+        assert send(connection, successor)
+        assert ledger.let_go(connection, successor.submission_id, margin_s=1)
     assert not late_fact(two, lost)
     assert (packed.states("submission"), packed.states("batch")) == (["open", "sending"], ["submitting"])
     with one.transaction() as connection:
         ledger.release(connection, successor.submission_id, successor.batch_id, "known not created", pause_s=0)
     with one.transaction() as connection:
         assert claim(connection, one) is None, "an earlier submission of it is open"
+    assert packed.states("batch") == ["open"], "and so is its batch"
 
 
 def test_a_late_id_while_the_successor_is_open_is_a_double_that_is_collected(

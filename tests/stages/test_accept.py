@@ -132,8 +132,9 @@ def test_a_message_that_kills_its_worker_is_counted_and_finally_rejected(service
 
 def test_a_message_is_counted_even_when_it_can_not_be_parsed(service: Service) -> None:
     message_id = str(uuid4())
-    with pytest.raises(AttributeError):
+    with pytest.raises(Reject) as caught:  # back into the queue, until it has been tried often enough
         accept(v=1, message_id=message_id, lane="default", items=None)
+    assert vars(caught.value)["requeue"] is True
     assert service.one("SELECT tries FROM inbox WHERE message_id = %s", UUID(message_id))["tries"] == 1
 
 

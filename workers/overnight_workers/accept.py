@@ -31,10 +31,15 @@ def accept(v: int, message_id: str, lane: str, items: str, run: str | None = Non
     """Accept one message (`overnight_models.message`). Running it again changes nothing."""
     try:
         return _take(v, UUID(message_id), lane, items, run)
-    except TransientError as error:
-        log.warning("message put back", message_id=message_id, error=str(error))
-        time.sleep(1)  # the database is away: a task that fails would be acknowledged, and its items gone
+    except Exception as error:
+        # a task that fails is acknowledged, and its items would be gone; tries are counted, so this ends
+        log.warning("message put back", message_id=message_id, error=str(error), exc_info=_unexpected(error))
+        time.sleep(1)  # the database is away: there is no condition to wait for but time
         raise Reject(str(error), requeue=True) from error
+
+
+def _unexpected(error: Exception) -> bool:
+    return not isinstance(error, TransientError)
 
 
 def _take(v: int, receipt: UUID, lane: str, items: str, run: str | None) -> str:

@@ -6,6 +6,7 @@ The SDK takes more than a second to import, so it is imported by what calls it: 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -250,9 +251,10 @@ def _mapping(answer: object) -> Mapping[str, Any]:
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     try:
-        return float(headers["retry-after"])
+        seconds = float(headers["retry-after"])
     except (KeyError, ValueError):
         return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def _time(text: Any) -> datetime:

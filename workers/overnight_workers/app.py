@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_process_init
+from celery.signals import celeryd_init, setup_logging, worker_init, worker_process_init
 
 from overnight_models import routes
 from overnight_workers import logs, process, transport, waiting
@@ -104,7 +104,7 @@ def _wait(**_: Any) -> None:
     waiting.wait_for_schema()
 
 
-@worker_init.connect
+@celeryd_init.connect
 def _before_the_fork(options: Mapping[str, Any], **_: Any) -> None:
     """The API's SDK takes seconds to import: once, in the parent of those that call it, and not in every new child."""
     queues = str(options.get("queues") or routes.QUEUES)

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
+from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.errors import BadSettings, TransientError
@@ -68,6 +69,8 @@ class _Progress:
     recorded: Recorded = field(default_factory=Recorded)
     strange: int = 0
     """Lines that aren't of this submission."""
+    passed_over: bool = False
+    """Some were recorded while another submission of the batch lived: its errors didn't count."""
 
 
 def _collect(reading: Reading) -> Recorded:
@@ -87,7 +90,7 @@ def _collect(reading: Reading) -> Recorded:
     if wrong is None and missing:
         wrong = f"{missing} of {reading.items} results are missing"
     with process.database().transaction() as connection:
-        if wrong is None and not ledger.finish(connection, reading):
+        if wrong is None and not ledger.finish(connection, reading, passed_over=progress.passed_over):
             wrong = "another submission of its batch lived while it was read: its errors count now"
         if wrong is not None:
             ledger.put_back(connection, reading.submission_id, wrong, pause_s=min(2.0 ** min(reading.reads, 10), 300.0))
@@ -119,8 +122,8 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
     results = _own_results(reading, chunk, progress)
     arrivals = _read(reading, results)
     lane = settings().lanes.get(reading.lane)
-    source = Source(reading.submission_id, reading.batch_id, reading.api_id, reading.only_live)
     with process.database().transaction() as connection:
+        source = _source(connection, reading, progress)
         recorded = outcomes.record(connection, source, arrivals, max_attempts=lane.max_attempts if lane else 1)
         ledger.extend(connection, reading.submission_id, lease_s=settings().timing.lease)
         stopped_by = next((one.detail for one in arrivals if one.fate == Fate.WAIT_OWN), None)
@@ -132,6 +135,13 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
     if recorded.paid_twice:
         log.error("paid twice", submission_id=reading.submission_id, items=recorded.paid_twice)
     progress.recorded += recorded
+
+
+def _source(connection: Connection, reading: Reading, progress: _Progress) -> Source:
+    """Where the lines come from: asked in the transaction that records them, since a lost submission may come back."""
+    only_live = ledger.only_live(connection, reading)
+    progress.passed_over |= not only_live
+    return Source(reading.submission_id, reading.batch_id, reading.api_id, only_live)
 
 
 def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> dict[int, Mapping[str, Any]]:
@@ -187,6 +197,6 @@ def _give_up_missing(reading: Reading, progress: _Progress) -> None:
             for item_id in ledger.missing_items(connection, reading.batch_id)
             if item_id not in progress.seen
         ]
-        source = Source(reading.submission_id, reading.batch_id, reading.api_id, only_live=True)
+        source = _source(connection, reading, progress)
         progress.recorded += outcomes.record(connection, source, given_up, max_attempts=1)
     log.error("results never came", api_id=reading.api_id, items=len(given_up))

@@ -120,7 +120,9 @@ def _note(workspace: str, watched: list[Watched], listing: Listing, listed: list
                 for one in strangers
                 if one.api_id not in ours
                 and any(
-                    protocol.may_be(sent, Candidate(one.items, one.created_at), listing) for sent in doubtful if sent
+                    protocol.worth_a_look(sent, Candidate(one.items, one.created_at), listing)
+                    for sent in doubtful
+                    if sent
                 )
             ],
         )

@@ -75,18 +75,19 @@ def _submit(claim: ledger.Claim) -> None:
         items = _build(body, claim)
         size = body.tell()
         body.seek(0)
-        with process.database().transaction() as connection:
-            ours = ledger.send(
-                connection,
-                claim.submission_id,
-                items=items,
-                create_timeout_s=timing.create_timeout,
-                allowance_s=timing.wire + timing.quiet,
-            )
-        if not ours:
-            bound.warning("its lease ran out while the body was built")
-            return
+        # the timer first: started after send_by is written, it could end later than that
         with _dead_by(timing.create_timeout):
+            with process.database().transaction() as connection:
+                ours = ledger.send(
+                    connection,
+                    claim.submission_id,
+                    items=items,
+                    create_timeout_s=timing.create_timeout,
+                    allowance_s=timing.wire + timing.quiet,
+                )
+            if not ours:
+                bound.warning("its lease ran out while the body was built")
+                return
             answer = api.create(
                 claim.workspace,
                 body,
@@ -196,8 +197,11 @@ def _workspace_is_known(claim: ledger.Claim) -> bool:
     """Learn what the API calls this workspace before the first create: a list from another proves nothing (R5)."""
     with process.database().transaction() as connection:
         known = {one.name: one.api_workspace_id for one in workspaces.workspaces(connection)}
-    if known.get(claim.workspace) is not None:
-        return True
+        api_workspace_id = known.get(claim.workspace)
+        if api_workspace_id is not None:
+            # another batch's submitter may have learned it since this one was claimed
+            ledger.set_workspace(connection, claim.submission_id, api_workspace_id)
+            return True
     try:
         page = api.list_batches(claim.workspace, limit=1)
     except api.ApiUnavailable as error:

@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count, one, run
 from overnight_models.ledger.presence import is_gone
+from overnight_models.ledger.submit import lives
 from overnight_models.states import BATCH, SUBMISSION
 
-_OTHER_LIVES = """
+_OTHER_LIVES = f"""
     EXISTS (
         SELECT FROM submission other
-        WHERE other.batch_id = submission.batch_id AND other.id <> submission.id
-          AND other.state IN ('claimed', 'sending', 'unclear', 'open')
+        WHERE other.batch_id = submission.batch_id AND other.id <> submission.id AND {lives("other")}
     )
 """
 
@@ -32,8 +32,6 @@ class Reading:
     items: int
     reads: int
     """Times that its results were begun to be read, this one included."""
-    only_live: bool
-    """No other submission of its batch may still run."""
 
 
 def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | None:
@@ -55,8 +53,7 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
         WHERE submission.id = next.id AND batch.id = submission.batch_id
           AND headers.id = batch.headers_id AND lane.id = batch.lane_id
         RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
-                  submission.items, reads,
-                  NOT {_OTHER_LIVES} AS only_live
+                  submission.items, reads
         """,
         owner=owner,
         lease_s=lease_s,
@@ -98,15 +95,22 @@ def put_back(connection: Connection, submission_id: int, why: str, *, pause_s: f
     )
 
 
-def finish(connection: Connection, reading: Reading) -> bool:
+def only_live(connection: Connection, reading: Reading) -> bool:
+    """No other submission of the batch may still run, and none comes to life before this transaction is over (R8)."""
+    one(connection, "SELECT FROM batch WHERE id = :id FOR SHARE", id=reading.batch_id)
+    others = one(connection, f"SELECT {_OTHER_LIVES} AS live FROM submission WHERE id = :id", id=reading.submission_id)
+    assert others is not None
+    return not others["live"]
+
+
+def finish(connection: Connection, reading: Reading, *, passed_over: bool) -> bool:
     """Every line is recorded and the counts agree: the submission is done, its batch collected.
 
-    False when it was read while another submission of its batch lived, which is over by now: its errors, which were
-    passed over, count after all. Then it is to be read once more.
+    passed_over: some of it was recorded while another submission of its batch lived, so its errors didn't count.
+    False when that other one is over by now: its errors count after all, and it is to be read once more.
     """
     one(connection, "SELECT FROM batch WHERE id = :id FOR UPDATE", id=reading.batch_id)
-    others = one(connection, f"SELECT {_OTHER_LIVES} AS live FROM submission WHERE id = :id", id=reading.submission_id)
-    if not reading.only_live and others is not None and not others["live"]:
+    if passed_over and only_live(connection, reading):
         return False
     count(
         connection,

