@@ -26,7 +26,13 @@ format: .venv  ## put the code in its form
 test: .venv  ## every test, on real servers it starts itself on free ports
 	.venv/bin/pytest
 
+long: .venv  ## the attacks of tests/faults at size and in rounds; some 15 minutes
+	.venv/bin/pytest -m long tests/faults
+
+bench: .venv  ## the whole way against the bare script, 100,000 items
+	.venv/bin/python -m tests.benchmarks.pipeline --items 100000
+
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test clean
+.PHONY: help demo check format test long bench clean

@@ -76,7 +76,7 @@ def test_every_secret_in_a_service_comes_from_outside() -> None:
 
 def test_only_the_stages_that_speak_to_the_api_have_its_key() -> None:
     having = {name for name, one in SERVICES.items() if "ANTHROPIC_API_KEY" in one.get("environment", {})}
-    assert having == {"batches", "results"}
+    assert having == {"batches", "submit", "results"}
 
 
 def test_everything_comes_back_by_itself_and_waits_for_nobody() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from overnight_models.states import ITEM
-from tests.explore import ledger
+from tests.explore import settling
 from tests.explore.rules import Bounds, Fault, Rule
 from tests.explore.world import END, NONE, Reader, Step, Steps, World, bits, fails
 
@@ -18,7 +18,7 @@ def collector(world: World, bounds: Bounds) -> Steps:
     if reader.at == "idle":
         for n, row in enumerate(world.submissions):
             if row.state in ("open", "lost") and row.api_id != NONE and row.ended:
-                only = ledger.only_live(world, n, bounds)
+                only = settling.only_live(world, n, bounds)
                 claimed = world.submission(n, row._replace(reads=min(row.reads + 1, 2)))
                 claimed = claimed._replace(reader=Reader("claimed", n, only))
                 yield Step(f"collect begins to read submission {n}", None, claimed)
@@ -36,12 +36,12 @@ def _results(world: World, n: int) -> str:
 def _records(world: World, reader: Reader, bounds: Bounds) -> Step:
     n = reader.submission
     if world.submissions[n].api_id != n and Rule.R1_TOKEN not in bounds.without:
-        put_back = ledger.put_back(world, n)
+        put_back = settling.put_back(world, n)
         return Step(
             f"collect sees that submission {n} has somebody else's answers", None, put_back._replace(reader=IDLE)
         )
-    only = reader.only_live if Rule.R8_AT_RECORD in bounds.without else ledger.only_live(world, n, bounds)
-    recorded = ledger.record(world, n, _results(world, n), only, bounds)
+    only = reader.only_live if Rule.R8_AT_RECORD in bounds.without else settling.only_live(world, n, bounds)
+    recorded = settling.record(world, n, _results(world, n), only, bounds)
     after = reader._replace(at="recorded", passed_over=not only, frozen=False)
     return Step(f"collect records the results of submission {n}", None, recorded._replace(reader=after))
 
@@ -50,30 +50,30 @@ def _finishes(world: World, reader: Reader, bounds: Bounds) -> Step:
     n = reader.submission
     results = _results(world, n)
     missing = any(results[item] == "-" for item in bits(world.submissions[n].body))
-    if missing and not ledger.gives_up(world.submissions[n].reads):
-        again = ledger.put_back(world, n)._replace(reader=IDLE)
+    if missing and not settling.gives_up(world.submissions[n].reads):
+        again = settling.put_back(world, n)._replace(reader=IDLE)
         return Step(f"collect misses results of submission {n}", None, again)
     if missing:
-        world = ledger.give_up_missing(world, n, results, ledger.only_live(world, n, bounds), bounds)
-    if reader.passed_over and ledger.only_live(world, n, bounds):
-        again = ledger.put_back(world, n)._replace(reader=IDLE)
+        world = settling.give_up_missing(world, n, results, settling.only_live(world, n, bounds), bounds)
+    if reader.passed_over and settling.only_live(world, n, bounds):
+        again = settling.put_back(world, n)._replace(reader=IDLE)
         return Step(f"collect must read submission {n} again: its errors count now", None, again)
-    return Step(f"collect is done with submission {n}", None, ledger.finish(world, n, bounds)._replace(reader=IDLE))
+    return Step(f"collect is done with submission {n}", None, settling.finish(world, n, bounds)._replace(reader=IDLE))
 
 
 def others(world: World, bounds: Bounds) -> Steps:
     """The packer, submit's dividing, a person, and another batch's submitter."""
     for batch in range(len(world.batches)):
-        if world.batches[batch] == "rejected" and (divided := ledger.divide(world, batch)) is not None:
+        if world.batches[batch] == "rejected" and (divided := settling.divide(world, batch)) is not None:
             yield Step(f"submit divides batch {batch}", None, divided)
     if len(world.submissions) < bounds.submissions and world.now != END:
-        packed = ledger.pack(world)
+        packed = settling.pack(world)
         if packed is not None:
             yield Step(f"pack makes batch {len(world.batches)}", None, packed)
     for number, item in enumerate(world.items):
         if not item.cancel_wanted and item.state not in ITEM.final:
             failed = fails(world, bounds, Fault.CANCEL)
             if failed is not None:
-                yield Step(f"a person takes item {number} back", Fault.CANCEL, ledger.cancel(failed, number))
+                yield Step(f"a person takes item {number} back", Fault.CANCEL, settling.cancel(failed, number))
     if not world.learned:
         yield Step("another batch's submitter learns the workspace", None, world._replace(learned=True))

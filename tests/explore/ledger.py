@@ -5,16 +5,13 @@ The name of the product's function is the name here; `models/overnight_models/le
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from overnight_models.states import BATCH
 from tests.explore.rules import Bounds, Rule
-from tests.explore.world import END, GONE, ITEMS, NONE, STRANGER, Submission, World, bits, moved
+from tests.explore.world import END, GONE, NONE, STRANGER, Submission, World, moved
 
 UNDER_WAY: Final = ("claimed", "sending", "unclear")
-MAX_ATTEMPTS: Final = 2
-_READS_BEFORE_GIVING_UP: Final = 2
 
 
 def lives(row: Submission, bounds: Bounds) -> bool:
@@ -224,108 +221,3 @@ def submission_of(world: World, api_id: int, bounds: Bounds) -> int | None:
         batch = world.submissions[api_id].batch
         return max(number for number, row in enumerate(world.submissions) if row.batch == batch)
     return api_id
-
-
-# --- collect.py, outcomes.py ---------------------------------------------------------------------------------------
-
-
-def only_live(world: World, number: int, bounds: Bounds) -> bool:
-    """collect.claim and collect.finish: NOT _OTHER_LIVES."""
-    return Rule.R8_ERRORS in bounds.without or not any(lives(row, bounds) for row in world.others(number))
-
-
-def record(world: World, number: int, results: str, only: bool, bounds: Bounds) -> World:
-    """outcomes.record: successes go to any item that isn't final, errors only to the batch's own."""
-    for item, result in enumerate(results):
-        if result == "S":
-            kept = world.move_item("succeed", item, answer=number)
-            world = _bill(kept or world, number, item, bounds)
-        elif result in "EF" and only and world.items[item].batch == world.submissions[number].batch:
-            row = world.items[item]
-            again = result == "E" and row.attempts + 1 < MAX_ATTEMPTS and not row.cancel_wanted
-            attempts = row.attempts + 1
-            changed = (
-                world.move_item("retry", item, attempts=attempts, batch=NONE)
-                if again
-                else world.move_item("fail", item, attempts=attempts, answer=number)
-            )
-            world = changed or world
-    return world
-
-
-def _bill(world: World, number: int, item: int, bounds: Bounds) -> World:
-    if any(billed == item and (by == number or Rule.R8_BILL in bounds.without) for by, billed, _ in world.bill):
-        return world
-    kept = world.items[item].answer == number
-    return world._replace(bill=world.bill | {(number, item, kept)})
-
-
-def give_up_missing(world: World, number: int, results: str, only: bool, bounds: Bounds) -> World:
-    """collect._give_up_missing: lines that never came."""
-    if not only and Rule.R8_GIVE_UP not in bounds.without:
-        return world
-    for item in bits(members(world, world.submissions[number].batch)):
-        if results[item] == "-":
-            world = world.move_item("fail", item, answer=number) or world
-    return world
-
-
-def gives_up(reads: int) -> bool:
-    """Enough whole reads missed the same lines."""
-    return reads >= _READS_BEFORE_GIVING_UP
-
-
-def put_back(world: World, number: int) -> World:
-    """collect.put_back."""
-    return world.move_batch("miss", world.submissions[number].batch) or world
-
-
-def finish(world: World, number: int, bounds: Bounds) -> World:
-    """collect.finish, once its answer is yes."""
-    done = world.move_submission("finish", number) or world
-    if any(lives(row, bounds) for row in done.others(number)):
-        return done
-    return done.move_batch("collect", world.submissions[number].batch) or done
-
-
-# --- rejected.py, pack.py, cancel.py -------------------------------------------------------------------------------
-
-
-def divide(world: World, batch: int) -> World | None:
-    """rejected.divide, or give_up when one item is left. With none left, divide too: two empty batches."""
-    inside = bits(members(world, batch))
-    if len(inside) == 1:
-        given_up = world.move_batch("give_up", batch)
-        return None if given_up is None else given_up.move_item("fail", inside[0])
-    divided = world.move_batch("divide", batch)
-    if divided is None:
-        return None
-    parts = len(world.batches)
-    divided = divided._replace(batches=(*divided.batches, "packed", "packed"))
-    for number, item in enumerate(inside):
-        divided = divided.item(item, divided.items[item]._replace(batch=parts + number))
-    return divided
-
-
-def pack(world: World) -> World | None:
-    """pack.pack: everything that waits."""
-    waiting = [number for number, item in enumerate(world.items) if item.state == "waiting"]
-    if not waiting:
-        return None
-    packed = world._replace(batches=(*world.batches, "packed"))
-    for number in waiting:
-        packed = packed.move_item("pack", number, batch=len(world.batches)) or packed
-    return packed
-
-
-def cancel(world: World, number: int) -> World:
-    """cancel.cancel."""
-    item = world.items[number]
-    world = world.item(number, item._replace(cancel_wanted=True))
-    if item.batch != NONE and world.batches[item.batch] == "packed":
-        return world.move_item("unpack", number) or world
-    return world.move_item("cancel", number) or world
-
-
-Statement = Callable[[World, int, Bounds], World | None]
-assert ITEMS <= 8

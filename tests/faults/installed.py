@@ -276,7 +276,7 @@ class Installed:
         ]
         (found,) = [
             who
-            for who in self.children("batches")
+            for who in self.children("submit")
             if any(str(link.readlink()) == socket for link in Path(f"/proc/{who.pid}/fd").iterdir())
         ]
         return found

@@ -62,7 +62,7 @@ def configure() -> None:
         task_publish_retry=False,
         worker_prefetch_multiplier=1,
         worker_max_memory_per_child=400_000,
-        worker_soft_shutdown_timeout=20.0,
+        worker_soft_shutdown_timeout=5.0,
         worker_cancel_long_running_tasks_on_connection_loss=True,
         worker_send_task_events=True,
         worker_hijack_root_logger=False,

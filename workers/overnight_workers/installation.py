@@ -37,11 +37,12 @@ class Worker:
 
 WORKERS: Final[Mapping[str, Worker]] = {
     "intake": Worker((routes.ACCEPT, routes.ANSWER), 2),
-    "batches": Worker((routes.PACK, routes.SUBMIT, routes.POLL, routes.RESCUE), 2),
+    "batches": Worker((routes.PACK, routes.POLL, routes.RESCUE), 2),
+    "submit": Worker((routes.SUBMIT,), 1),
     "results": Worker((routes.COLLECT,), 2),
     "deliver": Worker((routes.DELIVER,), 1),
 }
-"""By kind of work, so that a long submit never keeps an item from being accepted."""
+"""By kind of work, so that what waits for the API or a broker keeps nothing else waiting."""
 
 
 class Installation:

@@ -94,7 +94,8 @@ def _submit(claim: ledger.Claim) -> None:
                 size,
                 lambda: _gate(claim.submission_id),
                 headers=_headers(claim),
-                timeout_s=timing.create_timeout,
+                # the answer is waited for a little less long than the process may live
+                timeout_s=max(timing.create_timeout - 2 * _MARGIN_S, timing.create_timeout / 2),
             )
     if isinstance(answer, api.NewBatch):
         created(claim.submission_id, answer)

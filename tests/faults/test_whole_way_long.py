@@ -56,7 +56,7 @@ def test_a_file_by_the_command_line(overnight: Installed, tmp_path: Path) -> Non
     assert json.loads(overnight.command("doctor", "--json"))["ok"]
 
 
-@pytest.mark.parametrize("worker", ["intake", "batches", "results", "deliver"])
+@pytest.mark.parametrize("worker", ["intake", "batches", "submit", "results", "deliver"])
 def test_the_processes_of_one_pool_killed_again_and_again(overnight: Installed, worker: str) -> None:
     order = overnight.order(FEW, paced_s=5)
     while not order.confirmed.done():

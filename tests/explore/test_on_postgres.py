@@ -1,0 +1,108 @@
+"""What the search found in the product, replayed on the real ledger: a lost submission comes back, and so on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger import rescue
+from overnight_models.ledger import submit as ledger
+from overnight_workers import process, protocol
+from overnight_workers.pack import pack
+from tests.driving import Service, item
+
+NOW = datetime.now(UTC)
+
+
+def claim(connection: Connection) -> ledger.Claim:
+    owner = process.database().owner()
+    found = ledger.claim(connection, token=protocol.new_token(), owner=owner, lease_s=60)
+    assert found is not None
+    return found
+
+
+def sending(connection: Connection) -> ledger.Claim:
+    found = claim(connection)
+    assert ledger.send(connection, found.submission_id, items=1, create_timeout_s=20, allowance_s=5)
+    return found
+
+
+def lost(connection: Connection) -> ledger.Claim:
+    found = sending(connection)
+    assert ledger.let_go(connection, found.submission_id, margin_s=1)
+    assert ledger.doubt(connection, found.submission_id, found.batch_id, "")
+    assert ledger.lose(connection, found.submission_id, found.batch_id)
+    return found
+
+
+def come_back(connection: Connection, lost: ledger.Claim) -> bool:
+    ledger.note_api_id(connection, lost.submission_id, "msgbatch_late", NOW, None)
+    return ledger.open_submission(connection, lost.submission_id)
+
+
+def test_a_successor_not_yet_let_go_is_void_and_may_not_be(service: Service) -> None:
+    service.accept(item("a"))
+    pack()
+    with process.database().transaction() as connection:
+        first, second = lost(connection), sending(connection)
+        assert come_back(connection, first)
+        assert not ledger.let_go(connection, second.submission_id, margin_s=1)
+    assert (service.states("batch"), service.states("submission")) == (["open"], ["open", "void"])
+
+
+def test_an_id_that_is_only_noted_keeps_the_batch_and_its_successor_back(service: Service) -> None:
+    service.accept(item("a"))
+    pack()
+    with process.database().transaction() as connection:
+        first, second = lost(connection), sending(connection)
+        ledger.note_api_id(connection, first.submission_id, "msgbatch_late", NOW, None)
+        assert not ledger.let_go(connection, second.submission_id, margin_s=1)
+        assert ledger.release(connection, second.submission_id, second.batch_id, "", pause_s=0)
+        assert ledger.claim(connection, token="t", owner=1, lease_s=60) is None
+
+
+def test_a_batch_is_not_divided_while_an_earlier_submission_of_it_is_open(service: Service) -> None:
+    service.accept(item("a"), item("b"))
+    pack()
+    with process.database().transaction() as connection:
+        first, second = lost(connection), sending(connection)
+        assert ledger.let_go(connection, second.submission_id, margin_s=1)
+        assert not come_back(connection, first)
+        assert ledger.reject(connection, second.submission_id, second.batch_id, "400")
+    assert (service.states("batch"), service.states("submission")) == (["open"], ["open", "void"])
+
+
+def test_a_batch_of_two_open_submissions_is_open(service: Service) -> None:
+    service.accept(item("a"))
+    pack()
+    with process.database().transaction() as connection:
+        first, second = lost(connection), sending(connection)
+        assert ledger.let_go(connection, second.submission_id, margin_s=1)
+        assert not come_back(connection, first)
+        ledger.note_api_id(connection, second.submission_id, "msgbatch_second", NOW, None)
+        assert not ledger.open_submission(connection, second.submission_id)
+    assert (service.states("batch"), service.states("submission")) == (["open"], ["open", "open"])
+
+
+def test_that_a_lock_is_gone_does_not_make_the_quiet_time_shorter(service: Service) -> None:
+    service.accept(item("a"))
+    pack()
+    with process.database().transaction() as connection:
+        assert ledger.let_go(connection, sending(connection).submission_id, margin_s=1)
+    before = service.one("SELECT quiet_after FROM submission")
+    process.database().close()
+    with process.database().transaction() as connection:
+        assert rescue.doubt_abandoned(connection) == 1
+    assert service.one("SELECT quiet_after FROM submission") == before
+
+
+def test_what_is_known_to_exist_is_not_lost(service: Service) -> None:
+    service.accept(item("a"))
+    pack()
+    with process.database().transaction() as connection:
+        found = sending(connection)
+        assert ledger.let_go(connection, found.submission_id, margin_s=1)
+        assert ledger.doubt(connection, found.submission_id, found.batch_id, "")
+        ledger.note_api_id(connection, found.submission_id, "msgbatch_late", NOW, None)
+        assert not ledger.lose(connection, found.submission_id, found.batch_id)
