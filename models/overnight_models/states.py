@@ -135,7 +135,7 @@ BATCH: Final = Life(
         Move("claim", ("packed",), "submitting", "a submitter takes it"),
         Move("release", ("submitting",), "packed", "known not created: it may be sent again"),
         Move("doubt", ("submitting",), "unclear", "nobody knows whether it was created"),
-        Move("open", ("packed", "submitting", "unclear"), "open", "its API id is known"),
+        Move("open", ("packed", "submitting", "unclear", "rejected"), "open", "its API id is known"),
         Move("free", ("unclear",), "packed", "no list that counts shows it: believed never created"),
         Move("reject", ("submitting",), "rejected", "the API turned it down"),
         Move("divide", ("rejected",), "split", "its items go on in smaller batches"),

@@ -64,7 +64,7 @@ def _finishes(world: World, reader: Reader, bounds: Bounds) -> Step:
 def others(world: World, bounds: Bounds) -> Steps:
     """The packer, submit's dividing, a person, and another batch's submitter."""
     for batch in range(len(world.batches)):
-        if world.batches[batch] == "rejected" and (divided := settling.divide(world, batch)) is not None:
+        if world.batches[batch] == "rejected" and (divided := settling.divide(world, batch, bounds)) is not None:
             yield Step(f"submit divides batch {batch}", None, divided)
     if len(world.submissions) < bounds.submissions and world.now != END:
         packed = settling.pack(world)

@@ -45,6 +45,8 @@ class Rule(StrEnum):
     """A lost submission counts as living as soon as its id is noted, before it is open."""
     R7_FOLLOW = "R7-follow"
     """A batch follows its open submission, also when another submission of it is rejected, voided or lost."""
+    R7_DIVIDE = "R7-divide"
+    """A rejected batch isn't divided while a submission of it lives: an earlier one may have come back since."""
     R8_ERRORS = "R8-errors"
     """Errors and expiries count only while no other submission of the batch lives."""
     R8_AT_RECORD = "R8-at-record"

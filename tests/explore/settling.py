@@ -74,12 +74,16 @@ def finish(world: World, number: int, bounds: Bounds) -> World:
 # --- rejected.py, pack.py, cancel.py -------------------------------------------------------------------------------
 
 
-def divide(world: World, batch: int) -> World | None:
-    """rejected.divide, or give_up when one item is left. With none left, divide too: two empty batches."""
+def divide(world: World, batch: int, bounds: Bounds) -> World | None:
+    """rejected.take_rejected, then divide; or give_up when one item is left, or none."""
+    if Rule.R7_DIVIDE not in bounds.without and any(
+        lives(row, bounds) for row in world.submissions if row.batch == batch
+    ):
+        return None
     inside = bits(members(world, batch))
-    if len(inside) == 1:
+    if len(inside) <= 1:
         given_up = world.move_batch("give_up", batch)
-        return None if given_up is None else given_up.move_item("fail", inside[0])
+        return given_up.move_item("fail", inside[0]) if given_up is not None and inside else given_up
     divided = world.move_batch("divide", batch)
     if divided is None:
         return None

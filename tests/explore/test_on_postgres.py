@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import rescue
+from overnight_models.ledger import rejected, rescue
 from overnight_models.ledger import submit as ledger
 from overnight_workers import process, protocol
 from overnight_workers.pack import pack
@@ -71,6 +71,17 @@ def test_a_batch_is_not_divided_while_an_earlier_submission_of_it_is_open(servic
         assert not come_back(connection, first)
         assert ledger.reject(connection, second.submission_id, second.batch_id, "400")
     assert (service.states("batch"), service.states("submission")) == (["open"], ["open", "void"])
+
+
+def test_a_rejected_batch_is_not_divided_when_an_earlier_submission_of_it_comes_back(service: Service) -> None:
+    service.accept(item("a"), item("b"))
+    pack()
+    with process.database().transaction() as connection:
+        first, second = lost(connection), sending(connection)
+        assert ledger.let_go(connection, second.submission_id, margin_s=1)
+        assert ledger.reject(connection, second.submission_id, second.batch_id, "400")
+        come_back(connection, first)
+        assert rejected.take_rejected(connection) is None
 
 
 def test_a_batch_of_two_open_submissions_is_open(service: Service) -> None:

@@ -87,7 +87,8 @@ def _list(workspace: str, watched: list[Watched], started_at: datetime) -> tuple
     while page.more and page.batches and page.batches[-1].created_at >= oldest:
         page = api.list_batches(workspace, after_id=page.batches[-1].api_id)
         listed += page.batches
-    back_to = listed[-1].created_at if page.more and listed else None
+    # an empty page that says there is more proves nothing
+    back_to = (listed[-1].created_at if listed else page.date) if page.more else None
     return Listing(started_at, ahead, page.api_workspace_id, back_to), listed
 
 

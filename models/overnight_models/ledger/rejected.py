@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count, one, run
 from overnight_models.ledger.moves import move_batch
+from overnight_models.ledger.submit import lives
 from overnight_models.states import BATCH
 
 
@@ -23,13 +24,16 @@ class RejectedBatch:
 
 
 def take_rejected(connection: Connection) -> RejectedBatch | None:
-    """The next rejected batch, locked."""
+    """The next rejected batch of which no submission lives, locked: an earlier one may have come back (R7)."""
     row = one(
         connection,
         f"""
         SELECT batch.id AS batch_id, lane_id, headers_id, reason,
                (SELECT count(*) FROM item WHERE batch_id = batch.id AND state = 'batched') AS items
-        FROM batch WHERE {BATCH["divide"].where} ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+        FROM batch
+        WHERE {BATCH["divide"].where}
+          AND NOT EXISTS (SELECT FROM submission WHERE submission.batch_id = batch.id AND {lives("submission")})
+        ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
         """,
     )
     return None if row is None else RejectedBatch(**row)
