@@ -33,7 +33,7 @@ def broken(before: World, after: World) -> Iterator[str]:
 
 def _living(world: World, batch: int, without: int = NONE) -> Iterator[int]:
     for n, row in enumerate(world.submissions):
-        if row.batch == batch and n != without and row.state in (*UNDER_WAY, "open"):
+        if row.batch == batch and n != without and (row.state in (*UNDER_WAY, "open") or row.known):
             yield n
 
 

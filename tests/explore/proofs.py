@@ -28,7 +28,7 @@ MISSED: Final[dict[Rule, tuple[Bounds, str]]] = {
     Rule.R7_CLAIM: (_with(2, Fault.LOST, Fault.LATE_LIST), "a batch is claimed"),
     Rule.R7_VOID: (_with(2, Fault.LOST, Fault.LATE_LIST), "known to live"),
     Rule.R7_KNOWN: (_with(2, Fault.LOST, Fault.LATE_LIST), "a batch is claimed"),
-    Rule.R7_FOLLOW: (_with(2, Fault.SLOW_WIRE, Fault.REFUSED), "is split while submission 0"),
+    Rule.R7_FOLLOW: (_with(1, Fault.CRASH), "nothing brings this home"),
     Rule.R7_DIVIDE: (_with(2, Fault.SLOW_WIRE, Fault.REFUSED), "is split while submission 0"),
     Rule.R8_ERRORS: (_with(2, Fault.SLOW_WIRE, Fault.ERRORS), "is waiting while submission"),
     Rule.R8_AT_RECORD: (_with(2, Fault.SLOW_WIRE, Fault.ERRORS), "is waiting while submission"),

@@ -83,17 +83,24 @@ def test_an_answer_that_comes_late_is_an_answer(service: Service) -> None:
     assert service.states("submission") == ["open"]
 
 
-def test_a_sender_that_waits_too_long_is_killed_and_its_batch_is_found(service: Service) -> None:
+def test_an_answer_that_comes_too_late_leaves_it_unclear_and_its_batch_is_found(service: Service) -> None:
     service.configure(timing={"create_timeout": "2s"})
     packed(service)
     service.fault("create", "delay", seconds=30, count=1)
-    service.run("UPDATE workspace SET api_workspace_id = %s", service.api_workspace)
-    words = [sys.executable, "-c", "from overnight_workers.submit import submit; submit()"]
-    assert subprocess.run(words, capture_output=True, check=False).returncode == -signal.SIGALRM
-    assert service.states("submission") == ["sending"]
+    submit()
+    assert (service.states("submission"), service.states("batch")) == (["unclear"], ["unclear"])
     service.finish()
     assert service.item("a")["state"] == "succeeded"
     assert service.meter()["creates"] == 1
+
+
+def test_a_sender_that_outlives_its_time_is_ended_by_the_kernel(service: Service) -> None:
+    words = [
+        sys.executable,
+        "-c",
+        "import signal; from overnight_workers.submit import _dead_by\nwith _dead_by(0.1): signal.pause()",
+    ]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == -signal.SIGALRM
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404])
