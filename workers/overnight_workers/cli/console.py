@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
+import typer
 from rich.console import Console
 
 # into a file or a pipe nothing is cut to the width of a terminal that isn't there
@@ -22,6 +25,16 @@ def fail(error: str) -> None:
     """What went wrong, and what to do about it."""
     ERR.print("overnight:", style="bold red", end=" ")
     ERR.print(error, markup=False)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C in what stands within ends the command with a word and not with a traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("stopped; nothing of it is left running")
+        raise typer.Exit(130) from None
 
 
 def as_json(document: Any) -> None:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from overnight_models.embedded_urls import default_data_dir
 from overnight_models.quantities import spoken
-from overnight_workers.cli.console import ERR, OUT, money, say
+from overnight_workers.cli.console import ERR, OUT, interruptible, money, say
 
 if TYPE_CHECKING:
     from overnight_models.ledger.runs import Bill, Timeline
@@ -56,7 +56,7 @@ def demo(
     paid = _wants_to_pay(airports)
     home = (data_dir or default_data_dir() / ("demo-paid" if paid else "demo")).expanduser().absolute()
     home.mkdir(parents=True, exist_ok=True)
-    with Supervisor(home, say=say) as supervisor:
+    with interruptible(), Supervisor(home, say=say) as supervisor:
         if not paid:
             _clear(home)
         (home / "overnight.toml").write_text(_CONFIG.format(poll_every="10s" if paid else "1s"))

@@ -11,7 +11,7 @@ import typer
 
 from overnight_models.embedded_urls import default_data_dir
 from overnight_models.errors import TransientError
-from overnight_workers.cli.console import say
+from overnight_workers.cli.console import interruptible, say
 
 DataDir = Annotated[
     Path | None,
@@ -52,7 +52,7 @@ def up(
         say=say,
     )
     began = time.monotonic()
-    with Supervisor(home, say=say) as supervisor:
+    with interruptible(), Supervisor(home, say=say) as supervisor:
         installation.start(supervisor)
         say(f"data and logs: {home}")
         if "sandbox_url" in installation.urls:
