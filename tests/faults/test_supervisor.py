@@ -248,7 +248,7 @@ def test_a_signal_stops_everything(run_script: Callable[..., Script], number: si
     wait_until(lambda: len(script.family()) == 4)
     family = script.family()
     script.popen.send_signal(number)
-    assert script.ends() == (0, "")
+    assert script.ends() in ((0, ""), (130, ""))
     wait_until(lambda: not living(family), 1)
 
 
@@ -287,7 +287,8 @@ def test_children_die_with_a_killed_supervisor(run_script: Callable[..., Script]
     again = run_script(first="exec sleep 1000")
     again.wait_up()
     again.popen.send_signal(signal.SIGTERM)
-    assert again.ends() == (0, "")
+    # 130 when the signal comes before run_forever: a clean stop too
+    assert again.ends() in ((0, ""), (130, ""))
 
 
 def test_what_outlives_a_killed_supervisor_is_ended_by_the_next(
