@@ -56,7 +56,7 @@ NOT_MISSED: Final[dict[Rule, tuple[Bounds, str]]] = {
 }
 """Rule: bounds within which a search without it must find nothing, and why.
 
-What protocol.md asks for beyond these, and why the product needs no more:
+What a stricter protocol would ask for beyond these, and why the product needs no more:
 
 - R2, R6, *leases of submitters*: who is sending is settled by `let_go_at`. It is set, and a submission is voided, only
   while it is null and the row says `sending`: one of the two wins, whatever clocks and locks say (R2-gate-state and

@@ -20,7 +20,7 @@ app = Celery("overnight")
 
 
 def configure() -> None:
-    """Everything Celery is told; why is in celery.md's words beside each line."""
+    """Everything Celery is told, and beside it what would go wrong otherwise."""
     current = settings()
     current.require_urls()
     timing = current.timing
