@@ -17,7 +17,7 @@ NOW = datetime.now(UTC)
 
 def claim(connection: Connection) -> ledger.Claim:
     owner = process.database().owner()
-    found = ledger.claim(connection, token=protocol.new_token(), owner=owner, lease_s=60)
+    found = ledger.claim(connection, token=protocol.new_token(process.deployment()), owner=owner, lease_s=60)
     assert found is not None
     return found
 
