@@ -18,7 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 from overnight_models.ledger.database import Database, run
-from overnight_models.ledger.deployment import settle
+from overnight_models.ledger.deployment import HOME, settle
 from overnight_models.ledger.schema import migrate
 from overnight_workers.embedded import EmbeddedPostgres, EmbeddedRedis
 from overnight_workers.embedded.account import account_for_postgres
@@ -39,7 +39,7 @@ hypothesis_settings.register_profile("busy", deadline=None)
 hypothesis_settings.load_profile("busy")
 
 _TEMPLATE = "migrated"
-_EMPTY = """
+_EMPTY = f"""
 DO $$
 DECLARE one text;
 BEGIN
@@ -52,7 +52,7 @@ BEGIN
     LOOP
         EXECUTE format('DELETE FROM %s', one);
     END LOOP;
-    UPDATE deployment SET moved_at = NULL, word_wanted = false;
+    UPDATE deployment SET moved_at = NULL, word_wanted = false, home = {HOME};
     PERFORM setval(oid::regclass, 1, false) FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'S';
 END $$
@@ -133,7 +133,7 @@ def emptied_url(postgres: str) -> str:
 def database_url(emptied_url: str) -> str:
     """A migrated database with nothing in it, and nobody else connected to it."""
     with psycopg.connect(emptied_url, autocommit=True) as connection:
-        connection.execute(_EMPTY)
+        connection.execute(_EMPTY.encode())
     return emptied_url
 
 

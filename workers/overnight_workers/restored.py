@@ -16,7 +16,7 @@ from overnight_workers import logs, process, protocol, sightings
 from overnight_workers.listing import read_list
 from overnight_workers.settings import settings
 
-_LONGEST_BATCH: Final = timedelta(hours=26)
+LONGEST_BATCH: Final = timedelta(hours=26)
 """What is older has ended: results that the ledger may have forgotten lie no further back, unless items still wait."""
 
 log = logs.get(__name__)
@@ -64,7 +64,7 @@ def look(workspace: str, moved_at: datetime) -> None:
     with process.database().transaction() as connection:
         oldest = deployment.oldest_unfinished(connection, workspace) or moved_at
         started_at = ledger.now(connection)
-    since = min(oldest, moved_at - _LONGEST_BATCH) - protocol.CLOCK_SKEW
+    since = min(oldest, moved_at - LONGEST_BATCH) - protocol.CLOCK_SKEW
     listing, listed = read_list(workspace, started_at, lambda ahead: since + ahead)
     since, latest = since + listing.api_clock_ahead, until + listing.api_clock_ahead + protocol.CLOCK_SKEW
     with process.database().transaction() as connection:
@@ -85,9 +85,8 @@ def look(workspace: str, moved_at: datetime) -> None:
             until=until,
             undecided=deployment.undecided(connection, workspace, latest),
         )
-        if why is None:
-            deployment.looked(connection, workspace)
-    if why is None:
+        done = why is None and deployment.looked(connection, workspace, moved_at)
+    if done:
         log.warning("everything at the API was looked at: the workspace is sent to again", workspace=workspace)
-    else:
-        log.info("not sent to yet", workspace=workspace, why=why)
+    elif why is not None:
+        log.info("the API is still looked at after a restore", workspace=workspace, why=why)

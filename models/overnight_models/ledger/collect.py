@@ -54,7 +54,7 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
         WHERE submission.id = next.id AND batch.id = submission.batch_id
           AND headers.id = batch.headers_id AND lane.id = batch.lane_id
         RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
-                  submission.items, reads
+                  coalesce(submission.items, batch.items) AS items, reads
         """,
         owner=owner,
         lease_s=lease_s,

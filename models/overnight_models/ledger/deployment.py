@@ -18,7 +18,7 @@ from overnight_models.ledger.partitions import make_partitions
 from overnight_models.states import BATCH, ITEM, SUBMISSION
 from overnight_models.tables import PARTITION_ITEMS
 
-_HOME: Final = """
+HOME: Final = """
     (SELECT system_identifier FROM pg_control_system()) || '/' ||
     ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' ||
     (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -28,13 +28,13 @@ _HOME: Final = """
 _FORGOTTEN_ITEMS: Final = 20 * PARTITION_ITEMS
 """More than were accepted between a backup and the end of what it is a backup of: their ids aren't given again."""
 
-AT_HOME: Final = f"EXISTS (SELECT FROM deployment WHERE home = {_HOME})"
+AT_HOME: Final = f"EXISTS (SELECT FROM deployment WHERE home = {HOME})"
 """The guard: this ledger is where it was."""
 
 LOOKED: Final = f"""
     EXISTS (
         SELECT FROM deployment
-        WHERE home = {_HOME} AND (moved_at IS NULL OR workspace.looked_at >= moved_at AND NOT word_wanted)
+        WHERE home = {HOME} AND (moved_at IS NULL OR workspace.looked_at >= moved_at AND NOT word_wanted)
     )
 """
 """The guard: this ledger is where it was, or everything at the API was looked at since, and a person let it send."""
@@ -72,12 +72,12 @@ def read(connection: Connection) -> Deployment:
 
 def settle(connection: Connection) -> None:
     """A new ledger lives here. Changes nothing for one that lives somewhere already."""
-    count(connection, f"INSERT INTO deployment (home) VALUES ({_HOME}) ON CONFLICT DO NOTHING")
+    count(connection, f"INSERT INTO deployment (home) VALUES ({HOME}) ON CONFLICT DO NOTHING")
 
 
 def log_position(connection: Connection) -> tuple[str, int]:
     """Where this ledger lives, and how far its write-ahead log is: it only grows, unless the ledger is set back."""
-    row = one(connection, f"SELECT {_HOME} AS home, (pg_current_wal_lsn() - '0/0')::bigint AS position")
+    row = one(connection, f"SELECT {HOME} AS home, (pg_current_wal_lsn() - '0/0')::bigint AS position")
     assert row is not None
     return row["home"], row["position"]
 
@@ -94,16 +94,16 @@ def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -
         connection,
         f"""
         UPDATE deployment
-        SET home = {_HOME}, moved_at = clock_timestamp(),
+        SET home = {HOME}, moved_at = clock_timestamp(),
             moved_why = CASE
                 WHEN :set_back THEN 'it was set back to an earlier state'
-                WHEN split_part(home, '/', 1) <> split_part({_HOME}, '/', 1) THEN 'it is in another database system'
-                WHEN split_part(home, '/', 3) <> split_part({_HOME}, '/', 3) THEN 'it is in another database'
+                WHEN split_part(home, '/', 1) <> split_part({HOME}, '/', 1) THEN 'it is in another database system'
+                WHEN split_part(home, '/', 3) <> split_part({HOME}, '/', 3) THEN 'it is in another database'
                 ELSE 'it was restored or failed over: another timeline'
             END,
-            word_wanted = split_part(home, '/', 1) <> split_part({_HOME}, '/', 1)
-                OR split_part(home, '/', 3) <> split_part({_HOME}, '/', 3)
-        WHERE home <> {_HOME} OR :set_back
+            word_wanted = split_part(home, '/', 1) <> split_part({HOME}, '/', 1)
+                OR split_part(home, '/', 3) <> split_part({HOME}, '/', 3)
+        WHERE home <> {HOME} OR :set_back
         RETURNING id, moved_at, moved_why, word_wanted
         """,
         set_back=set_back,
@@ -130,7 +130,9 @@ def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -
         " WHERE state = 'unclear'",
         allowance_s=allowance_s,
     )
-    run(connection, "SELECT setval('item_id', nextval('item_id') + :forgotten)", forgotten=_FORGOTTEN_ITEMS)
+    # and no row gets the number of a forgotten one: processes from before the move still know those
+    for sequence in ("item_id", "batch_id_seq", "submission_id_seq"):
+        run(connection, f"SELECT setval('{sequence}', nextval('{sequence}') + :forgotten)", forgotten=_FORGOTTEN_ITEMS)
     make_partitions(connection)
     return Deployment(**moved)
 
@@ -152,9 +154,23 @@ def unlooked(connection: Connection) -> list[str]:
     return [row["name"] for row in rows]
 
 
-def looked(connection: Connection, workspace: str) -> None:
-    """Everything that the API lists in a workspace has been looked at, and what was ours is recorded."""
-    count(connection, "UPDATE workspace SET looked_at = clock_timestamp() WHERE name = :name", name=workspace)
+def looked(connection: Connection, workspace: str, moved_at: datetime) -> bool:
+    """Everything that the API lists in a workspace has been looked at, and what was ours is recorded.
+
+    False when that was known, or the ledger has moved again since: then the look was one too early.
+    """
+    return (
+        count(
+            connection,
+            """
+            UPDATE workspace SET looked_at = clock_timestamp() FROM deployment
+            WHERE name = :name AND moved_at = :moved_at AND (looked_at IS NULL OR looked_at < moved_at)
+            """,
+            name=workspace,
+            moved_at=moved_at,
+        )
+        == 1
+    )
 
 
 def oldest_unfinished(connection: Connection, workspace: str) -> datetime | None:

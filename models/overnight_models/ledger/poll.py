@@ -195,8 +195,20 @@ def believe(connection: Connection, workspace: str, seen: Sighted) -> None:
 
 
 def judge(connection: Connection, api_id: str, *, ours: bool) -> None:
-    """A token proved whose batch a sighting is."""
-    count(connection, "UPDATE sighting SET ours = :ours WHERE api_id = :api_id", api_id=api_id, ours=ours)
+    """A token proved whose batch a sighting is.
+
+    Ours it is only once its id is on a submission: a poller from before a restore saved it on a row that is forgotten.
+    """
+    count(
+        connection,
+        """
+        UPDATE sighting SET ours = :ours
+        WHERE api_id = :api_id
+          AND (NOT :ours OR EXISTS (SELECT FROM submission WHERE submission.api_id = sighting.api_id))
+        """,
+        api_id=api_id,
+        ours=ours,
+    )
 
 
 def submission_of(connection: Connection, token: str) -> int | None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.cancel import unpack
 from overnight_models.ledger.database import count, one, raw
+from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.moves import move_batch, move_submission
 from overnight_models.ledger.workspaces import QUEUED, SENDABLE
 from overnight_models.states import BATCH, SUBMISSION
@@ -153,16 +154,16 @@ def send(
 def let_go(connection: Connection, submission_id: int, *, margin_s: float) -> bool:
     """Say durably that the last bytes are about to be written, if they still may (R2).
 
-    False when the time is over, by the database's clock, somebody else took over, or an earlier submission of the
-    batch turned out to live: then they must not be written.
+    False when the time is over, by the database's clock, somebody else took over, an earlier submission of the batch
+    turned out to live, or the ledger was restored and may have forgotten all that: then they must not be written.
     Until this is committed the submission is known not to be created, whatever happens to its sender.
     """
     return (
         count(
             connection,
-            """
+            f"""
             UPDATE submission SET let_go_at = clock_timestamp()
-            WHERE id = :id AND state = 'sending' AND let_go_at IS NULL
+            WHERE id = :id AND state = 'sending' AND let_go_at IS NULL AND {AT_HOME}
               AND clock_timestamp() < send_by - make_interval(secs => :margin_s)
               AND NOT EXISTS (
                   SELECT FROM submission other
@@ -215,6 +216,7 @@ def open_submission(connection: Connection, submission_id: int) -> bool:
         f"""
         UPDATE submission SET {SUBMISSION["void"].set}, error = 'an earlier submission of this batch turned out to live'
         WHERE batch_id = :batch_id AND id <> :id AND (state = 'claimed' OR state = 'sending' AND let_go_at IS NULL)
+          AND {AT_HOME}
         """,
         batch_id=batch["id"],
         id=submission_id,

@@ -63,8 +63,10 @@ def _resume_workspaces(anyway: bool) -> None:
             workspaces.release(connection, workspace)
         told = deployment.give_word(connection)
         unlooked = deployment.unlooked(connection)
-        for workspace in unlooked if anyway else []:
-            deployment.looked(connection, workspace)
+        moved_at = deployment.read(connection).moved_at
+        if anyway and moved_at is not None:
+            for workspace in unlooked:
+                deployment.looked(connection, workspace, moved_at)
     for workspace in held:
         OUT.print(f"workspace {workspace} is tried again", markup=False)
     if told:
