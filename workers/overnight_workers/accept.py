@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +23,8 @@ from overnight_workers.settings import settings
 
 MAX_TRIES: Final = 5
 """A message that killed its worker so often isn't parsed again."""
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 log = logs.get(__name__)
 
@@ -76,15 +79,20 @@ def _accept(receipt: UUID, lane: str, run: str | None, lines: list[str]) -> Verd
         return _reject_all(receipt, lines, wrong_lane[0])
     if not _may_name_a_run(run):
         return _reject_all(receipt, lines, f"the run's name must be a text without NUL, not {run!r}")
-    checked = [_check(index, line, lane) for index, line in enumerate(lines)]
-    new = [item for item in checked if isinstance(item, NewItem)]
-    rejected = [fault for fault in checked if not isinstance(fault, NewItem)]
+    new: list[NewItem] = []
+    rejected: list[dict[str, Any]] = []
+    for index, line in enumerate(lines):
+        checked = _check(index, line, lane)
+        if isinstance(checked, NewItem):
+            new.append(checked)
+        else:
+            rejected.append(checked)
     lane_id, run_id = process.names().lane(lane), process.names().run(run)
     with process.database().transaction() as connection:
         accepted, known, conflicting = ledger.insert_items(connection, lane_id, run_id, new)
         rejected += [
             {
-                "index": item.index,
+                "index": item.position,
                 "key": item.key,
                 "why": f"key {item.key!r} is taken in lane {lane!r} by an item with other content:"
                 " give this one another key",
@@ -105,35 +113,40 @@ def _check(index: int, line: str, lane: str) -> NewItem | dict[str, Any]:
     """A line as an item ready to be written, or why it can't be."""
     try:
         item = orjson.loads(line)
-        receipt, key = UUID(str(item["id"])), item["key"]
+        receipt, key = str(item["id"]), item["key"]
+        if not _UUID.fullmatch(receipt):
+            raise ValueError(f"{receipt!r} is no UUID")
     except (ValueError, TypeError, KeyError) as error:
         return {"index": index, "key": None, "why": f"not an item with `id`, `key` and `params`: {error!r}"}
-    params = orjson.dumps(item.get("params"))
-    faults = item_faults(item, lane=lane, size=len(params), policy=process.policy())
+    written = orjson.dumps(item.get("params"))
+    faults = item_faults(item, lane=lane, size=len(written), policy=process.policy(), may_hold_nul="\\u0000" in line)
     if faults:
         return {"index": index, "key": str(key)[:512], "why": "; ".join(faults)}
-    rules = settings().lanes[lane]
-    betas = list(item.get("betas") or [])
-    asked = item.get("output") or _asked_schema(item["params"])
+    rules, params = settings().lanes[lane], item["params"]
+    betas = item.get("betas") or ()
+    asked = item.get("output") or _asked_schema(params)
     output = None if asked is None else orjson.dumps(asked).decode()
     unusable = None if output is None else output_schema.fault(output)
     if unusable is not None:
         return {"index": index, "key": key, "why": unusable}
-    content = orjson.dumps([item["params"], sorted(betas), item.get("output")], option=orjson.OPT_SORT_KEYS)
-    callback = item.get("callback")
+    content = b"%b\0%b\0%b" % (written, ",".join(sorted(betas)).encode(), orjson.dumps(item.get("output")))
+    callback, tenant, names = item.get("callback"), item.get("tenant"), process.names()
     return NewItem(
-        index=index,
+        position=index,
         receipt=receipt,
         key=key,
         key_hash=key_hash(key),
         content_hash=hashlib.blake2b(content, digest_size=16).digest(),
-        headers_id=process.names().headers(rules.workspace, betas, rules.api_version),
-        schema_id=None if output is None else process.names().output_schema(output),
-        params=params.decode(),
-        size=len(params),
-        tenant=item.get("tenant"),
+        headers_id=names.headers(rules.workspace, betas, rules.api_version),
+        tenant_id=names.tenant(tenant),
+        model_id=names.model(params["model"]),
+        schema_id=None if output is None else names.output_schema(output),
+        target_id=None if callback is None else names.target(callback.get("broker") or "", callback["queue"]),
+        params=written,
+        max_tokens=params["max_tokens"],
+        tenant=tenant,
         trace_id=item.get("trace_id"),
-        callback=None if callback is None else orjson.dumps(callback).decode(),
+        callback=None if callback is None else orjson.dumps(callback),
     )
 
 

@@ -36,6 +36,10 @@ _READS_BEFORE_GIVING_UP: Final = 10
 log = logs.get(__name__)
 
 
+class Forgotten(TransientError):
+    """The ledger was restored while these results were read, and doesn't know their submission."""
+
+
 class NotOurs(Exception):
     """The results bear another token than the submission's: nothing of them is believed."""
 
@@ -151,9 +155,10 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
     arrivals = _read(reading, results)
     lane = settings().lanes.get(reading.lane)
     with process.database().transaction() as connection:
+        if not ledger.extend(connection, reading, lease_s=settings().timing.lease):
+            raise Forgotten(f"submission {reading.submission_id} isn't in the ledger any more: it was restored")
         source = _source(connection, reading, progress)
         recorded = outcomes.record(connection, source, arrivals, max_attempts=lane.max_attempts if lane else 1)
-        ledger.extend(connection, reading.submission_id, lease_s=settings().timing.lease)
         stopped_by = next((one.detail for one in arrivals if one.fate == Fate.WAIT_OWN), None)
         if stopped_by is not None:
             workspaces.hold(connection, reading.workspace, stopped_by)
@@ -175,33 +180,33 @@ def _source(connection: Connection, reading: Reading, progress: _Progress) -> So
 def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> dict[int, Mapping[str, Any]]:
     """The results of a chunk by item: each item once, and only what bears this submission's token."""
     results: dict[int, Mapping[str, Any]] = {}
+    begins, seen = f"{reading.token}_", progress.seen
     for line in chunk:
         try:
             document = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            document = None
-        if not isinstance(document, dict):
+            custom_id, result = document["custom_id"], document.get("result")
+            ours = custom_id.startswith(begins)
+        except (ValueError, TypeError, KeyError, AttributeError):
             # cut, or beyond reading: it counts as missing, so that it doesn't keep the other lines from being recorded
             log.error("a line that can't be read", api_id=reading.api_id, bytes=len(line))
             continue
-        read = protocol.read_custom_id(str(document.get("custom_id", "")))
-        if read is None or read[0] != reading.token:
+        read = protocol.read_custom_id(custom_id) if ours else None
+        if read is None:
             progress.strange += 1
-            if not progress.seen and not results:
+            if not seen and not results:
                 raise NotOurs(f"{reading.api_id} has answers of somebody else")
-            log.error("a line that isn't ours", api_id=reading.api_id, custom_id=document.get("custom_id"))
-            continue
-        item_id = read[1]
-        if item_id not in progress.seen:
-            progress.seen.add(item_id)
-            result = document.get("result")
-            results[item_id] = result if isinstance(result, dict) else {}
+            log.error("a line that isn't ours", api_id=reading.api_id, custom_id=custom_id)
+        elif read[1] not in seen:
+            seen.add(read[1])
+            results[read[1]] = result if isinstance(result, dict) else {}
     return results
 
 
 def _read(reading: Reading, results: Mapping[int, Mapping[str, Any]]) -> list[Arrival]:
-    with process.database().transaction() as connection:
-        schemas = ledger.output_schemas(connection, list(results))
+    schemas: dict[int, int] = {}
+    if reading.has_schemas:
+        with process.database().transaction() as connection:
+            schemas = ledger.output_schemas(connection, list(results))
     prices = process.prices()
     return [
         read_result(item_id, result, prices, _check(schemas[item_id]) if item_id in schemas else None)

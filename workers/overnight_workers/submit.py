@@ -253,6 +253,6 @@ def _fail_culprits(connection: Connection, rejected: rejected_batches.RejectedBa
         outcomes.Arrival(item_id, outcomes.Fate.FAIL_OWN, problem=Problem.REJECTED, detail=rejected.reason)
         for item_id in rejected_batches.members(connection, rejected.batch_id)
     ]
-    source = outcomes.Source(submission_id=0, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)
+    source = outcomes.Source(submission_id=None, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)
     recorded = outcomes.record(connection, source, culprits, max_attempts=1)
     log.warning("rejected alone: failed", batch_id=rejected.batch_id, items=recorded.failed)

@@ -31,6 +31,8 @@ class Reading:
     lane: str
     api_id: str
     items: int
+    has_schemas: bool
+    """Some of its items asked for an answer of a schema."""
     reads: int
     """Times that its results were begun to be read, this one included."""
 
@@ -54,7 +56,7 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
         WHERE submission.id = next.id AND batch.id = submission.batch_id
           AND headers.id = batch.headers_id AND lane.id = batch.lane_id
         RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
-                  coalesce(submission.items, batch.items) AS items, reads
+                  coalesce(submission.items, batch.items) AS items, has_schemas, reads
         """,
         owner=owner,
         lease_s=lease_s,
@@ -62,13 +64,23 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
     return None if row is None else Reading(**row)
 
 
-def extend(connection: Connection, submission_id: int, *, lease_s: float) -> None:
-    """A sign of life from the reader."""
-    count(
-        connection,
-        "UPDATE submission SET lease_until = now() + make_interval(secs => :lease_s) WHERE id = :id",
-        id=submission_id,
-        lease_s=lease_s,
+def extend(connection: Connection, reading: Reading, *, lease_s: float) -> bool:
+    """A sign of life from the reader; until the transaction ends no other one records the same results.
+
+    False when the ledger doesn't know that submission any more: it was restored meanwhile.
+    """
+    return (
+        count(
+            connection,
+            """
+            UPDATE submission SET lease_until = now() + make_interval(secs => :lease_s)
+            WHERE id = :id AND token = :token
+            """,
+            id=reading.submission_id,
+            token=reading.token,
+            lease_s=lease_s,
+        )
+        == 1
     )
 
 

@@ -221,10 +221,10 @@ def remember(connection: Connection, workspace: str, forgotten: Forgotten) -> in
     batch = one(
         connection,
         """
-        INSERT INTO batch (lane_id, headers_id, state, items, size, reason)
+        INSERT INTO batch (lane_id, headers_id, state, items, size, has_schemas, reason)
         SELECT coalesce(min(item.lane_id), (SELECT min(id) FROM lane)),
                coalesce(min(item.headers_id), (SELECT min(id) FROM headers WHERE workspace = :workspace)),
-               'ended', :items, 0, 'the ledger had forgotten it: found at the API'
+               'ended', :items, 0, true, 'the ledger had forgotten it: found at the API'
         FROM item WHERE item.id = (SELECT min(id) FROM item WHERE id = ANY(:members))
         RETURNING id
         """,
