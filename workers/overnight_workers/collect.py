@@ -7,7 +7,7 @@ the start; what is recorded is passed over.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -151,8 +151,7 @@ def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 
 def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
-    results = _own_results(reading, chunk, progress)
-    arrivals = _read(reading, results)
+    arrivals = _arrivals(reading, chunk, progress)
     lane = settings().lanes.get(reading.lane)
     with process.database().transaction() as connection:
         if not ledger.extend(connection, reading, lease_s=settings().timing.lease):
@@ -177,9 +176,8 @@ def _source(connection: Connection, reading: Reading, progress: _Progress) -> So
     return Source(reading.submission_id, reading.batch_id, reading.api_id, only_live)
 
 
-def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> dict[int, Mapping[str, Any]]:
-    """The results of a chunk by item: each item once, and only what bears this submission's token."""
-    results: dict[int, Mapping[str, Any]] = {}
+def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The results of a chunk, one at a time: each item once, and only what bears this submission's token."""
     begins, seen = f"{reading.token}_", progress.seen
     for line in chunk:
         try:
@@ -193,24 +191,25 @@ def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> d
         read = protocol.read_custom_id(custom_id) if ours else None
         if read is None:
             progress.strange += 1
-            if not seen and not results:
+            if not seen:
                 raise NotOurs(f"{reading.api_id} has answers of somebody else")
             log.error("a line that isn't ours", api_id=reading.api_id, custom_id=custom_id)
         elif read[1] not in seen:
             seen.add(read[1])
-            results[read[1]] = result if isinstance(result, dict) else {}
-    return results
+            yield read[1], result if isinstance(result, dict) else {}
 
 
-def _read(reading: Reading, results: Mapping[int, Mapping[str, Any]]) -> list[Arrival]:
-    schemas: dict[int, int] = {}
-    if reading.has_schemas:
-        with process.database().transaction() as connection:
-            schemas = ledger.output_schemas(connection, list(results))
+def _arrivals(reading: Reading, chunk: list[bytes], progress: _Progress) -> list[Arrival]:
+    results: Iterable[tuple[int, Mapping[str, Any]]] = _own_results(reading, chunk, progress)
     prices = process.prices()
+    if not reading.has_schemas:
+        return [read_result(item_id, result, prices, None) for item_id, result in results]
+    results = list(results)
+    with process.database().transaction() as connection:
+        schemas = ledger.output_schemas(connection, [item_id for item_id, _ in results])
     return [
         read_result(item_id, result, prices, _check(schemas[item_id]) if item_id in schemas else None)
-        for item_id, result in results.items()
+        for item_id, result in results
     ]
 
 
