@@ -24,3 +24,6 @@ POLICY_KEY: Final = "overnight:policy"
 
 REPLY_KEY: Final = "overnight:reply:{}"
 """The short-lived list on which one question is answered."""
+
+ACKS_KEY: Final = "overnight:acks"
+"""The list onto which callbacks push their acknowledgements (`acknowledgement.py`)."""

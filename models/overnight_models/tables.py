@@ -191,7 +191,7 @@ class Request(Table, table=True):
     tenant: str | None = _text(default=None)
     trace_id: str | None = _text(default=None)
     callback: str | None = _text(default=None)
-    """JSON: {"task", "queue", "args", "kwargs", "broker"}."""
+    """JSON: {"task", "queue", "args", "kwargs", "broker", "ack"}."""
     params: str = _text()
     """JSON, passed through unparsed."""
     enqueued_at: datetime = _now()
@@ -358,7 +358,9 @@ class Delivery(Table, table=True):
     __tablename__ = "delivery"
     __table_args__ = (
         _known_state(DELIVERY),
-        Index("delivery_due", "due_at", postgresql_where=text("state IN ('due', 'sending')")),
+        # by queue first: one whose product stands still must not be waded through to reach another
+        Index("delivery_due", "broker", "queue", "due_at", postgresql_where=text("state = 'due'")),
+        Index("delivery_until", "due_at", postgresql_where=text("state IN ('sending', 'awaiting_ack')")),
         Index("delivery_dead", "item_id", postgresql_where=text("state = 'dead'")),
         {"postgresql_partition_by": "RANGE (item_id)"},
     )
@@ -369,7 +371,8 @@ class Delivery(Table, table=True):
     """The broker's name in the configuration; '' is Overnight's own Redis."""
     queue: str = _text()
     due_at: datetime = _now()
-    """While due: not before then. While sending: the deliverer is taken for dead after this."""
+    """While due: not before then. While sending: the deliverer is taken for dead after this. While awaiting_ack: it is
+    sent again after this."""
     tries: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
     generation: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
     """How often an operator had it sent again."""

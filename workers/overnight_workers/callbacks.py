@@ -12,6 +12,7 @@ from celery import Celery
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from overnight_models import acknowledgement
 from overnight_models.envelope import NO_CANVAS, write_envelope
 from overnight_models.errors import TransientError
 from overnight_models.ledger import documents
@@ -111,9 +112,12 @@ class KombuBroker:
 
 def _call(due: Due) -> tuple[list[Any], dict[str, Any], str, dict[str, Any]]:
     """Arguments, keyword arguments, task and headers of one callback."""
-    callback = orjson.loads(due.callback)
-    args = [documents.document(due.outcome), *(callback.get("args") or [])]
-    return args, callback.get("kwargs") or {}, callback["task"], {"overnight_generation": due.generation}
+    args = [documents.document(due.outcome), *(due.callback.get("args") or [])]
+    headers: dict[str, Any] = {"overnight_generation": due.generation}
+    wanted = due.acknowledgement
+    if wanted is not None:
+        headers[acknowledgement.HEADER] = wanted.write()
+    return args, due.callback.get("kwargs") or {}, due.callback["task"], headers
 
 
 def _shown(outcome: dict[str, Any]) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from sqlalchemy import Connection
+
 from overnight_models import routes
 from overnight_models.ledger import deliver as ledger
 from overnight_models.ledger.deliver import Due, Target
 from overnight_workers import callbacks, doorbell, logs, process
 from overnight_workers.app import app
-from overnight_workers.settings import settings
+from overnight_workers.settings import Lane, settings
 
 _AT_ONCE: Final = 2000
 _OWN_BROKER_MAX_QUEUE: Final = 100_000
@@ -62,8 +64,26 @@ def _deliver(target: Target) -> int:
         _put_back(due, str(error))
         return 0
     with process.database().transaction() as connection:
-        ledger.taken(connection, [one.item_id for one in due])
+        _taken(connection, due)
     return len(due)
+
+
+def _taken(connection: Connection, due: list[Due]) -> None:
+    """The broker took them: that is all, or their callbacks have to answer within their lane's time."""
+    by_patience: dict[float, list[int]] = {}
+    for one in due:
+        if one.acknowledgement is not None:
+            by_patience.setdefault(_rules(one.lane).ack_within, []).append(one.item_id)
+    for within_s, item_ids in by_patience.items():
+        ledger.taken_to_be_acknowledged(connection, item_ids, within_s=within_s)
+    simple = [one.item_id for one in due if one.acknowledgement is None]
+    if simple:
+        ledger.taken(connection, simple)
+
+
+def _rules(lane: str) -> Lane:
+    """What the configuration says of a lane; one that it lost has the default's."""
+    return settings().lanes.get(lane) or Lane()
 
 
 def _max_queue(target: Target) -> int:

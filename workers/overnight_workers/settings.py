@@ -68,6 +68,8 @@ class Lane(_Part):
     """The anthropic-version header of this lane's batches."""
     max_deliveries: int = Field(default=12, ge=1)
     """Tries of a callback before its delivery is dead."""
+    ack_within: Duration = Field(default=600.0, gt=0)
+    """How long a callback that asked for it may take to acknowledge, from its queue on, before it is sent again."""
 
 
 class Timing(_Part):

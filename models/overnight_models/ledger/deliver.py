@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection
 
+from overnight_models.acknowledgement import Acknowledgement
 from overnight_models.ledger.database import count, run
 from overnight_models.ledger.documents import COLUMNS, JOINS
 from overnight_models.states import DELIVERY
@@ -29,9 +32,17 @@ class Due:
     """Tries so far, this one included."""
     generation: int
     lane: str
-    callback: str
+    callback: Mapping[str, Any]
+    """As it came with the item: `message.CallbackLine`."""
     outcome: dict[str, Any]
     """The row of an outcome, as `documents.document` takes it."""
+
+    @property
+    def acknowledgement(self) -> Acknowledgement | None:
+        """What its callback shall say when it is done; None when it needn't say anything."""
+        if not self.callback.get("ack"):
+            return None
+        return Acknowledgement(self.item_id, self.generation, self.outcome["receipt"])
 
 
 def targets(connection: Connection) -> list[Target]:
@@ -66,11 +77,14 @@ def claim(connection: Connection, target: Target, *, limit: int, lease_s: float)
         limit=limit,
         lease_s=lease_s,
     )
-    return [Due(row["id"], row["tries"], row["generation"], row["lane"], row["callback"], dict(row)) for row in rows]
+    return [
+        Due(row["id"], row["tries"], row["generation"], row["lane"], orjson.loads(row["callback"]), dict(row))
+        for row in rows
+    ]
 
 
 def taken(connection: Connection, item_ids: list[int]) -> int:
-    """The broker took them."""
+    """The broker took them, and nobody has to answer."""
     return count(
         connection,
         f"""
@@ -78,6 +92,20 @@ def taken(connection: Connection, item_ids: list[int]) -> int:
         WHERE item_id = ANY(:ids) AND {DELIVERY["deliver"].where}
         """,
         ids=item_ids,
+    )
+
+
+def taken_to_be_acknowledged(connection: Connection, item_ids: list[int], *, within_s: float) -> int:
+    """The broker took them; their callbacks have so long to answer. One that has answered already is delivered."""
+    return count(
+        connection,
+        f"""
+        UPDATE delivery
+        SET {DELIVERY["await_ack"].set}, error = NULL, due_at = now() + make_interval(secs => :within_s)
+        WHERE item_id = ANY(:ids) AND {DELIVERY["await_ack"].where}
+        """,
+        ids=item_ids,
+        within_s=within_s,
     )
 
 
@@ -109,9 +137,44 @@ def bury(connection: Connection, item_ids: list[int], why: str) -> int:
     )
 
 
-def free_lapsed(connection: Connection) -> int:
-    """Deliveries whose deliverer died: due again."""
-    return count(
+def free_lapsed(connection: Connection, most: Mapping[str, int], *, limit: int) -> tuple[int, int]:
+    """Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
+
+    most: tries by lane; one in a lane that the configuration lost has had its only one.
+
+    Returns how many are due and how many are dead; call it again while those are `limit` together.
+    """
+    lapsed = run(
         connection,
-        f"UPDATE delivery SET {DELIVERY['retry'].set}, due_at = now() WHERE state = 'sending' AND due_at <= now()",
+        f"""
+        SELECT delivery.item_id, delivery.tries < coalesce(rule.most, 1) AS again
+        FROM delivery JOIN lane ON lane.id = delivery.lane_id
+        LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:most AS integer[])) AS rule (lane, most) ON rule.lane = lane.name
+        WHERE delivery.{DELIVERY["retry"].where} AND delivery.due_at <= now()
+        ORDER BY delivery.due_at LIMIT :limit FOR UPDATE OF delivery SKIP LOCKED
+        """,
+        lanes=list(most),
+        most=list(most.values()),
+        limit=limit,
     )
+    why = """
+        CASE state WHEN 'sending' THEN 'its deliverer died before it knew whether the broker took it'
+                   ELSE 'its broker took it, and its callback never acknowledged it' END
+    """
+    freed = count(
+        connection,
+        f"""
+        UPDATE delivery SET {DELIVERY["retry"].set}, error = {why}, due_at = now()
+        WHERE item_id = ANY(:ids) AND {DELIVERY["retry"].where}
+        """,
+        ids=[row["item_id"] for row in lapsed if row["again"]],
+    )
+    buried = count(
+        connection,
+        f"""
+        UPDATE delivery SET {DELIVERY["bury"].set}, error = {why}
+        WHERE item_id = ANY(:ids) AND {DELIVERY["bury"].where}
+        """,
+        ids=[row["item_id"] for row in lapsed if not row["again"]],
+    )
+    return freed, buried
