@@ -17,7 +17,7 @@ import redis
 from psycopg.rows import dict_row
 
 from overnight_models.ledger.database import Database
-from overnight_workers import api, callbacks, process, rescue
+from overnight_workers import api, brokers, process, rescue
 from overnight_workers import app as celery_app
 from overnight_workers import collect as collecting
 from overnight_workers.accept import accept
@@ -157,7 +157,7 @@ class Service:
         process.forget()
         process.policy.cache_clear()
         api.client.cache_clear()
-        callbacks.broker.cache_clear()
+        brokers.broker.cache_clear()
         collecting._check.cache_clear()
         rescue._housekept_at = 0.0
 
@@ -211,6 +211,7 @@ class Service:
         self.run("UPDATE workspace SET not_before = now() WHERE not_before > now()")
         self.run("UPDATE submission SET next_read_at = now() WHERE next_read_at > now()")
         self.run("UPDATE delivery SET due_at = now() WHERE state = 'due' AND due_at > now()")
+        self.run("UPDATE obstacle SET not_before = now() WHERE not_before > now()")
 
     def leases_lapse(self) -> None:
         """Whoever holds something is taken for dead."""

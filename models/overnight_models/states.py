@@ -191,8 +191,9 @@ DELIVERY: Final = Life(
             "delivered",
             "the callback answered; however late, it counts",
         ),
-        Move("retry", ("sending", "awaiting_ack"), "due", "it didn't get through"),
-        Move("bury", ("sending", "awaiting_ack"), "dead", "it never got through"),
+        Move("retry", ("sending", "awaiting_ack"), "due", "it didn't get through, as far as anybody knows"),
+        Move("release", ("sending",), "due", "it was not tried: there was no room for it, or its broker went away"),
+        Move("bury", ("sending", "awaiting_ack", "due"), "dead", "it never got through"),
         Move("replay", ("dead", "delivered"), "due", "an operator wants it sent again"),
     ),
 )

@@ -360,7 +360,10 @@ class Delivery(Table, table=True):
         _known_state(DELIVERY),
         # by queue first: one whose product stands still must not be waded through to reach another
         Index("delivery_due", "broker", "queue", "due_at", postgresql_where=text("state = 'due'")),
-        Index("delivery_until", "due_at", postgresql_where=text("state IN ('sending', 'awaiting_ack')")),
+        # the second half hides it from statements that know their rows' ids: since few are ever being sent, the planner
+        # would wade through it instead
+        Index("delivery_sending", "due_at", postgresql_where=text("state = 'sending' AND due_at IS NOT NULL")),
+        Index("delivery_unanswered", "due_at", postgresql_where=text("state = 'awaiting_ack'")),
         Index("delivery_dead", "item_id", postgresql_where=text("state = 'dead'")),
         {"postgresql_partition_by": "RANGE (item_id)"},
     )
@@ -370,6 +373,8 @@ class Delivery(Table, table=True):
     broker: str = _text()
     """The broker's name in the configuration; '' is Overnight's own Redis."""
     queue: str = _text()
+    size: int = Field(sa_column_kwargs={"server_default": "4000"})
+    """About how many bytes its message has."""
     due_at: datetime = _now()
     """While due: not before then. While sending: the deliverer is taken for dead after this. While awaiting_ack: it is
     sent again after this."""
@@ -377,6 +382,24 @@ class Delivery(Table, table=True):
     generation: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
     """How often an operator had it sent again."""
     error: str | None = _text(default=None)
+
+
+class Obstacle(Table, table=True):
+    """What keeps deliveries from a broker, or from one of its queues; a row only for as long as it is so."""
+
+    __tablename__ = "obstacle"
+    broker: str = _text(primary_key=True)
+    """As in `delivery`."""
+    queue: str = _text(primary_key=True)
+    """The queue that is full; '' when it is all of the broker, which doesn't answer."""
+    since: datetime = _now()
+    seen_at: datetime = _now()
+    """When it was last found so."""
+    not_before: datetime = _now()
+    """Nobody looks again before then."""
+    failures: int = Field(sa_column_kwargs={"server_default": "1"})
+    """How often it was found so; grows the pause before the next look."""
+    why: str = _text()
 
 
 class Tally(Table, table=True):

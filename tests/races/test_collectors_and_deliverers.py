@@ -99,19 +99,13 @@ def test_two_deliverers_of_one_queue_share_and_neither_gets_the_others(
         assert deliver.claim(first, target, limit=9, lease_s=60) == []
 
 
-def acknowledgements(due: list[deliver.Due]) -> list[Acknowledgement]:
-    found = [one.acknowledgement for one in due]
-    assert all(found)
-    return [one for one in found if one]
-
-
 def test_two_that_record_the_same_acknowledgements_the_second_waits_and_records_nothing(
     service: Service, one: Database, two: Database
 ) -> None:
     service.answered(*(item(key, callback=callback(ack=True)) for key in "abc"))
     with one.transaction() as first:
         (target,) = deliver.targets(first)
-        said = acknowledgements(deliver.claim(first, target, limit=9, lease_s=60))
+        said = [due.acknowledgement for due in deliver.claim(first, target, limit=9, lease_s=60)]
 
     def record(database: Database, acknowledged: list[Acknowledgement]) -> int:
         with database.transaction() as connection:
@@ -134,7 +128,7 @@ def test_a_callback_that_answers_before_its_deliverer_has_recorded_that_it_was_s
         (target,) = deliver.targets(first)
         sent = deliver.claim(first, target, limit=9, lease_s=60)
     with two.transaction() as second:
-        assert acknowledge(second, acknowledgements(sent)) == 1
+        assert acknowledge(second, [due.acknowledgement for due in sent]) == 1
     with one.transaction() as first:
         assert deliver.taken_to_be_acknowledged(first, [due.item_id for due in sent], within_s=60) == 0
     assert service.states("delivery") == ["delivered"]

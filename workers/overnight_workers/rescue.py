@@ -11,7 +11,7 @@ from typing import Final
 import redis
 
 from overnight_models import routes
-from overnight_models.ledger import deliver, partitions, rescue, submit
+from overnight_models.ledger import deliver, obstacles, partitions, rescue, submit
 from overnight_workers import acknowledge, doorbell, logs, process
 from overnight_workers.app import app
 from overnight_workers.settings import settings
@@ -76,7 +76,21 @@ def _keep_house() -> None:
     if time.monotonic() - _housekept_at < _HOUSEKEEPING_EVERY_S and _housekept_at:
         return
     _housekept_at = time.monotonic()
+    _give_up_deliveries()
     with process.database().transaction() as connection:
+        obstacles.forget(connection)
         rescue.fold_tally(connection)
         rescue.forget_messages(connection)
         partitions.make_partitions(connection)
+
+
+def _give_up_deliveries() -> None:
+    """What has waited too long for a broker that is away or full: dead, and can be replayed."""
+    patience = {name: lane.deliver_for for name, lane in settings().lanes.items()}
+    for _ in range(_GROUPS):
+        with process.database().transaction() as connection:
+            buried = obstacles.bury_old(connection, patience, limit=_FREED_AT_ONCE)
+        if buried:
+            log.error("deliveries are dead", items=buried, why="their broker was away or full for too long")
+        if buried < _FREED_AT_ONCE:
+            break

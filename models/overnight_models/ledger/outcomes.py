@@ -150,10 +150,12 @@ def _settle(connection: Connection, source: Source, fate: Fate, move: Move, belo
                    moved.attempts, :via, :api_batch_id
             FROM moved JOIN arrived ON arrived.item_id = moved.id
         ), due AS (
-            INSERT INTO delivery (item_id, lane_id, state, broker, queue)
+            INSERT INTO delivery (item_id, lane_id, state, broker, queue, size)
             SELECT moved.id, moved.lane_id, 'due',
-                   coalesce(request.callback::json ->> 'broker', ''), request.callback::json ->> 'queue'
-            FROM moved JOIN request ON request.item_id = moved.id
+                   coalesce(request.callback::json ->> 'broker', ''), request.callback::json ->> 'queue',
+                   -- in base64, with its envelope
+                   (octet_length(coalesce(arrived.message, '')) + octet_length(request.callback)) * 4 / 3 + 2000
+            FROM moved JOIN request ON request.item_id = moved.id JOIN arrived ON arrived.item_id = moved.id
             WHERE request.callback IS NOT NULL AND NOT moved.cancel_wanted
             RETURNING 1
         )
