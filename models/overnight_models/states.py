@@ -193,7 +193,10 @@ DELIVERY: Final = Life(
         ),
         Move("retry", ("sending", "awaiting_ack"), "due", "it didn't get through, as far as anybody knows"),
         Move("release", ("sending",), "due", "it was not tried: there was no room for it, or its broker went away"),
-        Move("bury", ("sending", "awaiting_ack", "due"), "dead", "it never got through"),
+        Move("bury", ("sending", "awaiting_ack"), "dead", "it never got through, however often it was tried"),
+        Move(
+            "give_up", ("due",), "dead", "its broker was away, or its queue full, for longer than its lane is patient"
+        ),
         Move("replay", ("dead", "delivered"), "due", "an operator wants it sent again"),
     ),
 )

@@ -1,4 +1,4 @@
-"""A product's own worker, in a process of its own: what it takes, what it does, and how it says so."""
+"""Products: a worker in a process of its own, and one that takes its messages no faster than it can."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import orjson
 import redis
@@ -109,3 +111,47 @@ def product(tmp_path: Path, tasks: str, *, broker: str, overnight: str) -> Itera
             yield Product(process, log, broker)
         finally:
             process.terminate()
+
+
+class Taker:
+    """A product that takes so many messages a second from its queue, and watches its Redis while it does.
+
+    Each message is a whole one that it keeps the delivery id of.
+    """
+
+    def __init__(self, broker: str, queue: str, *, a_second: int) -> None:
+        self._broker, self._queue, self._a_second = broker, queue, a_second
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._take)
+        self.taken: list[str] = []
+        self.longest = 0
+        """The most messages that ever waited."""
+        self.most_memory = 0
+        """The most bytes that its Redis ever used."""
+        self.hungry_s = 0.0
+        """How long it had nothing to do between its first and its last message."""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _take(self) -> None:
+        with redis.Redis.from_url(self._broker) as client:
+            began, owed, empty_since = time.monotonic(), 0.0, 0.0
+            # a product's own pace, and nothing that a test waits for
+            while not self._stop.wait(0.02):
+                self.longest = max(self.longest, int(client.llen(self._queue)))
+                self.most_memory = max(self.most_memory, int(client.info("memory")["used_memory_peak"]))
+                now = time.monotonic()
+                owed, began = owed + (now - began) * self._a_second, now
+                messages: Any = client.rpop(self._queue, int(owed)) if owed >= 1 else None
+                self.taken += [orjson.loads(one)["headers"]["id"] for one in messages or []]
+                if messages:
+                    self.hungry_s += now - empty_since if empty_since and self.taken else 0.0
+                    owed, empty_since = owed - len(messages), 0.0
+                elif owed >= 1:
+                    owed, empty_since = 0.0, empty_since or now

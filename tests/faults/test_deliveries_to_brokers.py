@@ -233,13 +233,15 @@ def test_its_queue_missing_it_is_made(service: Service, crm: TheirRedis) -> None
 
 def test_its_queue_missing_at_a_broker_that_kombu_speaks_to_it_is_declared(service: Service) -> None:
     service.configure(brokers={"crm": {"url": "memory://", "max_queue": 3}})
-    due(service, 5, queue="never-declared")
+    due(service, 5, queue="never-declared", ack=True)
     assert deliver() == "4 delivered"
+    assert service.states("delivery").count("awaiting_ack") == 3
     with KombuConnection("memory://") as theirs:
         declared: Any = theirs.default_channel.queue_declare("never-declared", passive=True)  # type: ignore[attr-defined]
         assert declared.message_count == 3
         message: Any = theirs.default_channel.basic_get("never-declared", no_ack=True)  # type: ignore[attr-defined]
         assert message.headers["task"] == "shop.save"
+        assert message.headers["overnight_ack"].startswith("1.0.")
     assert full()[0].queue == "never-declared"
 
 

@@ -89,7 +89,7 @@ def _give_up_deliveries() -> None:
     patience = {name: lane.deliver_for for name, lane in settings().lanes.items()}
     for _ in range(_GROUPS):
         with process.database().transaction() as connection:
-            buried = obstacles.bury_old(connection, patience, limit=_FREED_AT_ONCE)
+            buried = obstacles.give_up(connection, patience, limit=_FREED_AT_ONCE)
         if buried:
             log.error("deliveries are dead", items=buried, why="their broker was away or full for too long")
         if buried < _FREED_AT_ONCE:

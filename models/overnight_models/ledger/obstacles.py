@@ -116,7 +116,7 @@ def take_turns(connection: Connection) -> list[str]:
     return [row["broker"] for row in rows]
 
 
-def bury_old(connection: Connection, patience_s: Mapping[str, float], *, limit: int) -> int:
+def give_up(connection: Connection, patience_s: Mapping[str, float], *, limit: int) -> int:
     """Give up what has been due, behind an obstacle that has lasted, for longer than its lane is patient.
 
     Both are asked for: what is due since yesterday may have waited for deliverers that were down and not for its
@@ -134,15 +134,15 @@ def bury_old(connection: Connection, patience_s: Mapping[str, float], *, limit: 
             JOIN lane ON lane.id = delivery.lane_id
             LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:patience AS float[])) AS rule (lane, patience_s)
                 ON rule.lane = lane.name
-            WHERE delivery.state = 'due' AND obstacle.seen_at > now() - make_interval(secs => :fresh)
+            WHERE delivery.{DELIVERY["give_up"].where} AND obstacle.seen_at > now() - make_interval(secs => :fresh)
               AND obstacle.since < now() - make_interval(secs => :shortest)
               AND delivery.due_at < now() - make_interval(secs => :shortest)
               AND greatest(obstacle.since, delivery.due_at)
                   < now() - make_interval(secs => coalesce(rule.patience_s, :longest))
             LIMIT :limit FOR UPDATE OF delivery SKIP LOCKED
         )
-        UPDATE delivery SET {DELIVERY["bury"].set}, error = 'given up after waiting for too long: ' || old.why
-        FROM old WHERE delivery.item_id = old.item_id AND delivery.{DELIVERY["bury"].where}
+        UPDATE delivery SET {DELIVERY["give_up"].set}, error = 'given up after waiting for too long: ' || old.why
+        FROM old WHERE delivery.item_id = old.item_id AND delivery.{DELIVERY["give_up"].where}
         """,
         lanes=list(patience_s),
         patience=list(patience_s.values()),
