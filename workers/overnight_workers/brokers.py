@@ -79,13 +79,19 @@ class Broker(Protocol):
 
 @cache
 def broker(name: str) -> Broker:
-    """The broker of that name; "" is Overnight's own Redis. Raises BrokerUnavailable when it isn't configured."""
+    """The broker of that name; "" is Overnight's own Redis.
+
+    Raises BrokerUnavailable when it isn't configured, or not in a way that can be used.
+    """
     if not name:
         return RedisBroker("own", settings().redis_url, settings().own_broker)
     told = settings().brokers.get(name)
     if told is None:
         raise BrokerUnavailable(f"broker {name!r}: the configuration has no [brokers.{name}]")
-    return (RedisBroker if told.is_redis else KombuBroker)(name, told.url.get_secret_value(), told)
+    try:
+        return (RedisBroker if told.is_redis else KombuBroker)(name, told.url.get_secret_value(), told)
+    except Exception as error:  # a URL that makes no sense: each client says so in its own way
+        raise BrokerUnavailable(f"broker {name!r}: its url can't be used: {type(error).__name__}: {error}") from error
 
 
 class RedisBroker:
