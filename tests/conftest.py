@@ -17,7 +17,8 @@ import redis
 from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
-from overnight_models.ledger.database import Database
+from overnight_models.ledger.database import Database, run
+from overnight_models.ledger.deployment import HOME, settle
 from overnight_models.ledger.schema import migrate
 from overnight_workers.embedded import EmbeddedPostgres, EmbeddedRedis
 from overnight_workers.embedded.account import account_for_postgres
@@ -38,7 +39,7 @@ hypothesis_settings.register_profile("busy", deadline=None)
 hypothesis_settings.load_profile("busy")
 
 _TEMPLATE = "migrated"
-_EMPTY = """
+_EMPTY = f"""
 DO $$
 DECLARE one text;
 BEGIN
@@ -47,10 +48,11 @@ BEGIN
     SET LOCAL session_replication_role = replica;  -- no foreign keys, so in any order
     FOR one IN SELECT oid::regclass FROM pg_class
                WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-                 AND relname <> 'alembic_version'
+                 AND relname NOT IN ('alembic_version', 'deployment')
     LOOP
         EXECUTE format('DELETE FROM %s', one);
     END LOOP;
+    UPDATE deployment SET moved_at = NULL, word_wanted = false, home = {HOME};
     PERFORM setval(oid::regclass, 1, false) FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'S';
 END $$
@@ -131,7 +133,7 @@ def emptied_url(postgres: str) -> str:
 def database_url(emptied_url: str) -> str:
     """A migrated database with nothing in it, and nobody else connected to it."""
     with psycopg.connect(emptied_url, autocommit=True) as connection:
-        connection.execute(_EMPTY)
+        connection.execute(_EMPTY.encode())
     return emptied_url
 
 
@@ -163,7 +165,14 @@ def _copy(postgres: str) -> str:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE)))
-    return _named(postgres, name)
+    url = _named(postgres, name)
+    copied = Database(url)
+    with copied.transaction() as connection:
+        # a copy knows that it is one, and would look before it sends: these are ledgers of their own
+        run(connection, "DELETE FROM deployment")
+        settle(connection)
+    copied.close()
+    return url
 
 
 def _named(url: str, database: str) -> str:
@@ -178,3 +187,12 @@ def service(
     service = Service(tmp_path, database_url, redis_url, sandbox, monkeypatch)
     yield service
     service.close()
+
+
+@pytest.fixture
+def unhurried(tmp_path: Path, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A service whose batches run for hours."""
+    with running(tmp_path / "sandbox", "--turnaround", "9h") as sandbox:
+        service = Service(tmp_path, database_url, redis_url, sandbox, monkeypatch)
+        yield service
+        service.close()

@@ -66,6 +66,23 @@ class Table(SQLModel):
     __tablename__: ClassVar[Any]
 
 
+class Deployment(Table, table=True):
+    """Which deployment this ledger is of, and in which database it lives: one row (R11)."""
+
+    __tablename__ = "deployment"
+    __table_args__ = (CheckConstraint("one", name="there_is_one_deployment"),)
+    one: bool = Field(primary_key=True, sa_column_kwargs={"server_default": "true"})
+    id: UUID = Field(sa_column_kwargs={"server_default": text("gen_random_uuid()")})
+    """Every token of its submissions is marked with it; the configuration may name it."""
+    home: str = _text()
+    """System, timeline and database: what a restored or copied ledger has other than its original."""
+    moved_at: datetime | None = None
+    """When it was noticed that the ledger isn't where it was: nothing is sent before the API was looked at."""
+    moved_why: str | None = _text(default=None)
+    word_wanted: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """It may be a copy whose original still runs, so a person must say that it may send."""
+
+
 class Workspace(Table, table=True):
     """One API key and what hangs on it."""
 
@@ -76,8 +93,12 @@ class Workspace(Table, table=True):
     held_at: datetime | None = None
     held_reason: str | None = _text(default=None)
     """Money or permission: nothing is sent until this is over."""
+    holds: int = Field(sa_column_kwargs={"server_default": "0"})
+    """How often in a row it was held: it is tried again less and less often."""
     not_before: datetime | None = None
     """Rate limited until then."""
+    looked_at: datetime | None = None
+    """When everything that the API lists had been looked at; after the deployment moved, it is sent to again."""
 
 
 class Lane(Table, table=True):
@@ -267,6 +288,10 @@ class Submission(Table, table=True):
     api_id: str | None = _text(default=None, unique=True)
     api_created_at: datetime | None = None
     api_expires_at: datetime | None = None
+    cancel_asked_at: datetime | None = None
+    """When the API was told to stop it: a double of a batch that another submission has created."""
+    remembered: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Found at the API by its token's mark; the ledger had forgotten it, being restored."""
     ended_at: datetime | None = None
     """When the API says that it ended; its results can be read from then on."""
     counts: str | None = _text(default=None)
@@ -289,6 +314,8 @@ class Sighting(Table, table=True):
     seen_at: datetime = _now()
     ours: bool | None = None
     """Null until a token proves it either way, which takes until it has ended."""
+    believed_of: int | None = _big(default=None)
+    """The submission that a person believes it to be; its token still has to prove it."""
 
 
 class Outcome(Table, table=True):

@@ -83,7 +83,9 @@ def measure(items: int) -> dict[str, Any]:
             os.environ.update(installation.environment)
             bare_s, bare_mb = _bare(items, home)
             began_at = datetime.now().astimezone()
+            before = _cpu_seconds(supervisor.pids())
             overnight_s, producer_s = _overnight(items, installation.urls["redis_url"])
+            cpu = {name: round(spent - before[name], 2) for name, spent in _cpu_seconds(supervisor.pids()).items()}
             peak = _peak_rss_mb(supervisor.pids())
             with Database(installation.urls["database_url"]).transaction() as connection:
                 timeline = runs.timeline(connection, "bench")
@@ -96,6 +98,7 @@ def measure(items: int) -> dict[str, Any]:
         "items_per_second": round(items / overnight_s),
         "producer_seconds": round(producer_s, 2),
         "stages": stages,
+        "cpu_seconds": cpu,
         "peak_rss_mb": {"bare": round(bare_mb), **peak},
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
@@ -133,6 +136,20 @@ def _stages(timeline: runs.Timeline, began_at: datetime) -> dict[str, float]:
     }
 
 
+def _cpu_seconds(pids: dict[str, int]) -> dict[str, float]:
+    """What each service has used of the processors, its ended children included."""
+    spent = {"producer": _spent(psutil.Process())}
+    for name, pid in pids.items():
+        leader = psutil.Process(pid)
+        spent[name] = sum(_spent(one) for one in [leader, *leader.children(recursive=True)])
+    return spent
+
+
+def _spent(one: psutil.Process) -> float:
+    times = one.cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
 def _peak_rss_mb(pids: dict[str, int]) -> dict[str, int]:
     """The most that any process of a service ever had."""
     peaks: dict[str, int] = {"producer": _high_water_mb(os.getpid())}
@@ -148,14 +165,14 @@ def _high_water_mb(pid: int) -> int:
 
 
 def _show(result: dict[str, Any]) -> None:
-    table = Table("", "seconds", "peak MB")
-    table.add_row("bare script", str(result["bare_seconds"]), str(result["peak_rss_mb"]["bare"]))
-    table.add_row("Overnight", str(result["overnight_seconds"]), "")
+    table = Table("", "seconds", "CPU s", "peak MB")
+    table.add_row("bare script", str(result["bare_seconds"]), "", str(result["peak_rss_mb"]["bare"]))
+    table.add_row("Overnight", str(result["overnight_seconds"]), f"{sum(result['cpu_seconds'].values()):.2f}", "")
     for stage, at in result["stages"].items():
-        table.add_row(f"  last {stage}", str(at), "")
+        table.add_row(f"  last {stage}", str(at), "", "")
     for name, mb in result["peak_rss_mb"].items():
         if name != "bare":
-            table.add_row(f"  {name}", "", str(mb))
+            table.add_row(f"  {name}", "", str(result["cpu_seconds"].get(name, "")), str(mb))
     out.print(table)
     out.print(f"ratio {result['ratio']}, {result['items_per_second']:,} items/s")
 

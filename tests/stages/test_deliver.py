@@ -19,6 +19,8 @@ from overnight_models.outcome import Outcome
 from overnight_workers import process
 from overnight_workers.deliver import deliver
 from overnight_workers.rescue import sweep
+from overnight_workers.settings import settings
+from overnight_workers.sight import sight
 from tests.conftest import running_redis
 from tests.driving import Service, callback, item, wait_until
 
@@ -258,6 +260,20 @@ def test_an_obstacle_in_nobodys_way_is_forgotten(service: Service) -> None:
     service.run("UPDATE delivery SET state = 'delivered'")
     with process.database().transaction() as connection:
         assert obstacles.forget(connection) == 1
+
+
+def test_what_stays_in_the_way_is_an_alarm(service: Service) -> None:
+    service.configure(
+        brokers={"crm": {"url": "redis://127.0.0.1:1/0"}, "shop": {"url": service.redis_url, "max_queue": 1}}
+    )
+    where = [callback(broker=broker) for broker in ("crm", "shop", "shop")]
+    service.answered(*(item(f"k{n}", callback=one) for n, one in enumerate(where)))
+    deliver()
+    assert sight(process.database()).alarms(settings()) == []
+    service.run("UPDATE obstacle SET since = now() - interval '1 hour'")
+    on = {alarm.kind: alarm.text for alarm in sight(process.database()).alarms(settings())}
+    assert on["broker away"].startswith("Broker crm is away for 1 h: broker 'crm': ConnectionError")
+    assert on["product full"] == "Nothing was taken for 1 h: queue 'shop' has 1 messages; max_queue is 1"
 
 
 def test_a_broker_that_is_away_is_looked_after_by_one_deliverer(service: Service) -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from uuid import uuid4
 
@@ -246,9 +247,10 @@ def test_lanes_show_items_by_state_deliveries_and_money(flowers: Flowers) -> Non
 
 
 def test_alarms_come_first_the_worst_on_top(flowers: Flowers) -> None:
-    alerts = re.findall(r'<li class="(\w+)">(.*?)</li>', flowers.seeded.page("/batches?part=now"))
-    assert [(tone, text.split(":")[0]) for tone, text in alerts] == [
+    alerts = re.findall(r'<li class="(\w+)" title="[^"]+">(.*?)</li>', flowers.seeded.page("/batches?part=now"))
+    assert [(tone, unescape(text).split(":")[0]) for tone, text in alerts] == [
         ("alarming", "Workspace tight is held for 1 h 5 min"),
+        ("alarming", "Lane retired has unfinished items, and the configuration doesn't have it."),
         ("alarming", "3 deliveries were given up and can be replayed. The newest, for queue shop"),
         ("notable", "Lane nightly is paused"),
     ]
@@ -276,6 +278,7 @@ def test_the_api_says_the_same_as_json(flowers: Flowers) -> None:
     batch = next(batch for batch in found["batches"] if batch["id"] == 15)
     assert (batch["state"], batch["api_id"], batch["items"]) == ("open", "msgbatch_young", 100_000)
     assert 1790 < batch["open_s"] < 3600
+    assert [alarm["alarm"] for alarm in found["alarms"] if not alarm["urgent"]] == ["lane paused"]
     assert found["workspaces"][1]["held_reason"] == "Your credit balance is too low <b>now</b>"
     assert found["fault"] is None
 
@@ -294,6 +297,8 @@ def test_prometheus_finds_the_gauges_beside_flowers_own(flowers: Flowers) -> Non
     assert 'overnight_saved_dollars{lane="default"} 61.251' in gauges
     assert 'overnight_lane_paused{lane="nightly"} 1.0' in gauges
     assert 'overnight_workspace_held{workspace="tight"} 1.0' in gauges
+    assert 'overnight_alarms{alarm="workspace held",urgent="true"} 1.0' in gauges
+    assert 'overnight_alarms{alarm="batch overdue",urgent="true"} 0.0' in gauges
     oldest = re.search(r'overnight_oldest_waiting_seconds{lane="default"} ([\d.]+)', gauges)
     assert oldest
     assert 90 <= float(oldest[1]) < 600

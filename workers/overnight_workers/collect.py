@@ -82,6 +82,9 @@ def _collect(reading: Reading) -> Recorded:
                 _record(reading, chunk, progress)
         wrong = None
     except (TransientError, NotOurs, BadSettings) as error:
+        if isinstance(error, api.ApiUnavailable) and error.status == 404 and _archived(reading):
+            progress.recorded += give_up(reading.submission_id, reading.batch_id, "its results were kept for 29 days")
+            return progress.recorded
         wrong = f"{type(error).__name__}: {error}"
     missing = reading.items - len(progress.seen)
     if wrong is None and missing and reading.reads >= _READS_BEFORE_GIVING_UP:
@@ -103,6 +106,31 @@ def _collect(reading: Reading) -> Recorded:
     if progress.recorded.retried:
         doorbell.ring(routes.PACK)
     return progress.recorded
+
+
+def _archived(reading: Reading) -> bool:
+    """Whether the API has let go of the results; a 404 alone says nothing, it heals."""
+    try:
+        return api.retrieve(reading.workspace, reading.api_id).archived
+    except api.ApiUnavailable:
+        return False
+
+
+def give_up(submission_id: int, batch_id: int, why: str) -> Recorded:
+    """The results of a submission can't be had any more: its items fail, since they may be billed already."""
+    with process.database().transaction() as connection:
+        recorded = Recorded()
+        if ledger.lose(connection, submission_id, why):
+            arrivals = [
+                Arrival(item_id, Fate.FAIL_OWN, problem=Problem.GIVEN_UP, detail=why, retryable=True)
+                for item_id in ledger.missing_items(connection, batch_id)
+            ]
+            source = Source(submission_id, batch_id, None, only_live=True)
+            recorded = outcomes.record(connection, source, arrivals, max_attempts=1)
+    log.error("results given up", submission_id=submission_id, items=recorded.failed, why=why)
+    if recorded.due:
+        doorbell.ring(routes.DELIVER)
+    return recorded
 
 
 def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:

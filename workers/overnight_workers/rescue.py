@@ -12,7 +12,7 @@ import redis
 
 from overnight_models import routes
 from overnight_models.ledger import deliver, obstacles, partitions, rescue, submit
-from overnight_workers import acknowledge, doorbell, logs, process
+from overnight_workers import acknowledge, doorbell, logs, process, restored
 from overnight_workers.app import app
 from overnight_workers.settings import settings
 
@@ -28,6 +28,7 @@ _housekept_at = 0.0
 @app.task(name=routes.RESCUE, send_events=False)  # ticks would hide the work in Flower
 def sweep() -> str:
     """One sweep. Any number at once does no harm."""
+    restored.notice()
     with process.database().transaction() as connection:
         voided = rescue.void_abandoned(connection)
         doubted = rescue.doubt_abandoned(connection)

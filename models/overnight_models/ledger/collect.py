@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.moves import move_batch, move_submission
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.submit import lives
 from overnight_models.states import BATCH, SUBMISSION
@@ -53,7 +54,7 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
         WHERE submission.id = next.id AND batch.id = submission.batch_id
           AND headers.id = batch.headers_id AND lane.id = batch.lane_id
         RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
-                  submission.items, reads
+                  coalesce(submission.items, batch.items) AS items, reads
         """,
         owner=owner,
         lease_s=lease_s,
@@ -131,6 +132,24 @@ def finish(connection: Connection, reading: Reading, *, passed_over: bool) -> bo
         id=reading.submission_id,
     )
     return True
+
+
+def lose(connection: Connection, submission_id: int, why: str) -> bool:
+    """Its results can't be had any more: the submission is done, its batch gone.
+
+    False when another submission of the batch lives: then the batch is that one's.
+    """
+    row = one(
+        connection,
+        f"""
+        SELECT batch.id, {_OTHER_LIVES} AS other_lives
+        FROM submission JOIN batch ON batch.id = submission.batch_id WHERE submission.id = :id FOR UPDATE OF batch
+        """,
+        id=submission_id,
+    )
+    assert row is not None
+    move_submission(connection, "finish", submission_id, why)
+    return not row["other_lives"] and move_batch(connection, "lose", row["id"], why)
 
 
 def missing_items(connection: Connection, batch_id: int) -> list[int]:
