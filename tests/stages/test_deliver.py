@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import subprocess
 import sys
 from pathlib import Path
@@ -197,7 +196,7 @@ def test_an_answer_of_tomorrow_is_delivered(service: Service, fault: str, ok: bo
     service.accept(item("a", fault=fault, callback=callback()))
     service.finish()
     (message,) = service.queue()
-    (document, *_), _, _ = orjson.loads(base64.b64decode(message["body"]))
+    (document, *_), _, _ = orjson.loads(message["body"])
     outcome = Outcome.read(document)
     assert outcome.ok == ok
     if ok:
