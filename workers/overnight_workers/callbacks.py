@@ -12,6 +12,7 @@ from celery import Celery
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from overnight_models.crash_points import reach
 from overnight_models.envelope import NO_CANVAS, write_envelope
 from overnight_models.errors import TransientError
 from overnight_models.ledger import documents
@@ -64,7 +65,9 @@ class RedisBroker:
         """Put one message for each outcome into a queue."""
         try:
             for first in range(0, len(due), _PUSHED_AT_ONCE):
+                reach("before publish")
                 self._redis.lpush(queue, *(_enveloped(queue, one) for one in due[first : first + _PUSHED_AT_ONCE]))
+                reach("after publish")
         except redis.RedisError as error:
             raise _unavailable(self._name, error) from error
 
@@ -95,6 +98,7 @@ class KombuBroker:
             with self._app.producer_pool.acquire(block=True, timeout=_TIMEOUT_S) as producer:
                 for one in due:
                     args, kwargs, task, headers = _call(one)
+                    reach("before publish")
                     self._app.send_task(
                         task,
                         orjson.loads(orjson.dumps(args)),
@@ -105,6 +109,7 @@ class KombuBroker:
                         argsrepr=_shown(args[0]),
                         headers=headers,
                     )
+                    reach("after publish")
         except Exception as error:  # each transport has errors of its own
             raise _unavailable(self._name, error) from error
 

@@ -11,6 +11,7 @@ from typing import Final
 import redis
 
 from overnight_models import routes
+from overnight_models.crash_points import reach
 from overnight_models.ledger import deliver, partitions, rescue, submit
 from overnight_workers import doorbell, logs, process
 from overnight_workers.app import app
@@ -42,8 +43,10 @@ def sweep() -> str:
 
 def publish_policy() -> None:
     """Tell products what they may enqueue; again and again, since Redis forgets."""
+    reach("before policy")
     try:
         process.redis_client().set(routes.POLICY_KEY, process.policy().dump())
+        reach("after policy")
     except redis.RedisError as error:
         log.warning("policy not published", error=str(error))
 

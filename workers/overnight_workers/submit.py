@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 from sqlalchemy import Connection
 
 from overnight_models import routes
+from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import outcomes, workspaces
 from overnight_models.ledger import rejected as rejected_batches
@@ -115,6 +116,7 @@ def _build(body: BinaryIO, claim: ledger.Claim) -> int:
             pending += f'{comma}{{"custom_id":"{custom_id}","params":{params}}}'.encode()
             items += 1
             if len(pending) >= _WRITE_BYTES:
+                reach("building the body")
                 body.write(pending)
                 pending.clear()
     body.write(pending + b"]}")
