@@ -13,8 +13,8 @@ import redis
 from overnight_models.outcome import Outcome
 from overnight_workers.deliver import deliver
 from overnight_workers.rescue import sweep
-from tests.conftest import running_redis
 from tests.driving import Service, callback, item, wait_until
+from tests.servers import running_redis
 
 
 def answered(service: Service, *items: dict[str, Any]) -> None:
