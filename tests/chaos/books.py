@@ -37,6 +37,9 @@ def _items_are_final(service: Service, scenario: Scenario) -> None:
     assert len(states) == service.one("SELECT count(*) AS n FROM item")["n"]
     wrong = {key: state for key, state in states.items() if state not in scenario.ends[key]}
     assert wrong == {}, f"they should have ended as {scenario.ends}"
+    verdicts = service.rows("SELECT verdict FROM inbox")
+    said = sum(orjson.loads(row["verdict"])["accepted"] for row in verdicts if row["verdict"] is not None)
+    assert said == len(states), "products were told what was accepted"
     told = service.one("SELECT count(*) AS n, count(DISTINCT item_id) AS items FROM outcome")
     assert told["n"] == told["items"] == len(states), "one outcome an item"
 

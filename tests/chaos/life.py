@@ -6,6 +6,7 @@ It takes the steps of a scenario from where the last one died, and is killed at 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,7 +118,8 @@ def live(
     process.join()
     killed = process.exitcode == -SIGKILL and doomed
     if process.exitcode != 0 and not killed:
-        raise DiedOfSomethingElse(f"{scenario}: exit code {process.exitcode} after {reached[-1:]}: {last_words}")
+        log = (world.home / "log").read_text(errors="replace")[-3000:]
+        raise DiedOfSomethingElse(f"exit code {process.exitcode} after {reached[-1:]}: {last_words}\n{log}")
     return Lived(tuple(reached), step, killed)
 
 
@@ -167,6 +169,9 @@ def _live(world: World, course: _Course, said: Connection) -> None:
             said.send(("doom", point))
             points.die()
 
+    with (world.home / "log").open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
     with pytest.MonkeyPatch.context() as patch:
         service = Service(world.home, world.database_url, world.redis_url, world.api, patch, world.name)
         try:

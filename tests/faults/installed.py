@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
@@ -30,7 +30,6 @@ from overnight_models.errors import OvernightError
 from overnight_models.ledger.documents import delivery_id
 from overnight_producers import Item, Overnight, task
 from overnight_producers.receipts import Confirmation
-from overnight_workers.installation import WORKERS
 from overnight_workers.supervision import process_table
 from overnight_workers.supervision.process_table import Entry
 
@@ -39,6 +38,7 @@ Json = dict[str, Any]
 MODEL: Final = "claude-haiku-5-5"
 OVERNIGHT: Final = [sys.executable, "-c", "from overnight_workers.cli import main; main()"]
 UNFINISHED: Final = "('waiting', 'held', 'batched', 'direct', 'racing')"
+SERVERS: Final = frozenset({"postgres", "redis", "sandbox"})
 
 QUICK: Final = """
 [lanes.default]
@@ -155,15 +155,28 @@ class Installed:
 
     toml: its overnight.toml.
     lanes: more lanes like the default one, each with a workspace of its own.
+    up: the command that keeps it up.
+    environment: more variables for its processes.
     """
 
-    def __init__(self, home: Path, toml: str = QUICK, *, lanes: Sequence[str] = (), turnaround: str = "2s") -> None:
+    def __init__(
+        self,
+        home: Path,
+        toml: str = QUICK,
+        *,
+        lanes: Sequence[str] = (),
+        turnaround: str = "2s",
+        up: Sequence[str] = (*OVERNIGHT, "up"),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.data_dir = home / "data"
         self.told = home / "up.out"
         self._config = home / "overnight.toml"
         self._lanes = tuple(lanes)
         self._config.write_text(toml + "".join(_LANE.format(lane=lane) for lane in lanes))
         self._turnaround = turnaround
+        self._command = up
+        self._more = dict(environment or {})
         self._up: subprocess.Popen[bytes] | None = None
         self._sending = ThreadPoolExecutor(24)
         self._taken: dict[str, list[bytes]] = {}
@@ -177,11 +190,12 @@ class Installed:
         # without byte code on disk every process compiles the SDK anew: seconds each
         clean.pop("PYTHONDONTWRITEBYTECODE", None)
         keys = {f"KEY_OF_{lane}": f"sk-sandbox-{lane}" for lane in self._lanes}
-        return clean | keys | {"OVERNIGHT_CONFIG": str(self._config), "OVERNIGHT_DATA_DIR": str(self.data_dir)}
+        told = {"OVERNIGHT_CONFIG": str(self._config), "OVERNIGHT_DATA_DIR": str(self.data_dir)}
+        return clean | keys | told | self._more
 
     def start(self) -> None:
         """`overnight up`, until it says that it is ready."""
-        up = [*OVERNIGHT, "up", "--data-dir", str(self.data_dir), "--turnaround", self._turnaround, "--no-flower"]
+        up = [*self._command, "--data-dir", str(self.data_dir), "--turnaround", self._turnaround, "--no-flower"]
         with self.told.open("wb") as out:
             self._up = subprocess.Popen(up, env=self.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         wait_until(lambda: b"ready after" in self.told.read_bytes() or not self.is_up, 180, what=self.told.read_text)
@@ -235,7 +249,11 @@ class Installed:
 
     def kill_workers(self) -> None:
         """`kill -9` to every Celery process."""
-        self.kill(*WORKERS, "beat")
+        self.kill(*self.workers())
+
+    def workers(self) -> list[str]:
+        """The names of everything that isn't a server."""
+        return [name for name in self.pids() if name not in SERVERS]
 
     def kill_everything(self) -> None:
         """What the out-of-memory killer would do on its worst day."""
@@ -292,7 +310,7 @@ class Installed:
     def logged(self, *levels: str) -> list[Json]:
         """What the workers wrote at these levels, oldest first."""
         found = []
-        for name in (*WORKERS, "beat"):
+        for name in self.workers():
             for line in (self.data_dir / "log" / f"{name}.log").read_bytes().splitlines():
                 with contextlib.suppress(ValueError):
                     document = orjson.loads(line)
@@ -329,6 +347,18 @@ class Installed:
             for queue, taken in zip(queues, pipe.execute()[: len(queues)], strict=True):
                 self._taken.setdefault(queue, []).extend(taken)
 
+    def cut_redis(self) -> None:
+        """Every client loses its connection; the server goes on."""
+        with self.redis() as client:
+            client.client_kill_filter(_type="normal", skipme=True)
+
+    def cut_postgres(self) -> None:
+        """Everybody loses their connection, in the middle of whatever they do; the server goes on."""
+        self.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
     def meter(self, workspace: str) -> Meter:
         """What the API accepted and billed."""
         found = httpx2.get(f"{self._sandbox_url}/sandbox/meter", timeout=30).json()["workspaces"].get(workspace, {})
@@ -339,6 +369,10 @@ class Installed:
             billed=sum(row["requests"] for row in bill),
             nanodollars=sum(row["nanodollars"] for row in bill),
         )
+
+    def billed_twice(self) -> int:
+        """Requests that the API billed more than once, in whatever workspace."""
+        return int(httpx2.get(f"{self._sandbox_url}/sandbox/meter", timeout=30).json()["requests_billed_twice"])
 
     def faults(self, lane: str, *rules: Json) -> None:
         """What more goes wrong at the API from now on, in this lane's workspace."""
@@ -356,6 +390,11 @@ class Installed:
         workspace = f"wrkspc_sandbox_{lane}"
         rules = httpx2.get(f"{self._sandbox_url}/sandbox/faults", timeout=30).json()["rules"]
         return [rule["fired"] for rule in rules if rule.get("workspace") == workspace]
+
+    def stranger(self, workspace: str, requests: int) -> None:
+        """Somebody else creates a batch of that size."""
+        wish = {"workspace": workspace, "requests": requests}
+        assert httpx2.post(f"{self._sandbox_url}/sandbox/strangers", json=wish, timeout=30).status_code == 200
 
     @property
     def _sandbox_url(self) -> str:
@@ -436,9 +475,13 @@ class Installed:
 
     def delivered(self, order: Order) -> list[str]:
         """The delivery ids of all messages that its product got, repeats included."""
+        return self.messages(order.queue)
+
+    def messages(self, queue: str) -> list[str]:
+        """The delivery ids of all messages that ever came into a product's queue."""
         with self.redis() as client:
-            waiting: Any = client.lrange(order.queue, 0, -1)
-        return [delivery_of(message) for message in (*self._taken.get(order.queue, []), *waiting)]
+            waiting: Any = client.lrange(queue, 0, -1)
+        return [delivery_of(message) for message in (*self._taken.get(queue, []), *waiting)]
 
     def assert_books_are_right(self, order: Order, *, repeats: bool = True) -> Json:
         """Every item final once, paid once, delivered; the ledger's numbers are the API's own.
