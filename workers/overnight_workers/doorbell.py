@@ -11,6 +11,7 @@ from typing import Final
 import kombu.exceptions
 import redis
 
+from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_workers import logs, process
 from overnight_workers.app import app
@@ -27,7 +28,7 @@ def ring(stage: str) -> None:
     try:
         if process.redis_client().set(_RINGING.format(stage), 1, nx=True, px=_PATIENCE_MS):
             reach("in the ring")
-            app.send_task(stage, queue=stage, expires=60)
+            app.send_task(stage, queue=stage, expires=routes.STALE_S)
             reach("after ring")
     except (kombu.exceptions.KombuError, redis.RedisError, OSError) as error:
         log.warning("doorbell not rung, the sweep will", stage=stage, error=str(error))
