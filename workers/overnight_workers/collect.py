@@ -41,7 +41,7 @@ class NotOurs(Exception):
 
 
 @app.task(name=routes.COLLECT)
-def collect() -> str:
+def collect(**_later: Any) -> str:
     """Collect what has ended, one batch after the other, for a while; the rest is rung for again."""
     doorbell.heard(routes.COLLECT)
     stop_at = time.monotonic() + 240

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import Any, Final
 
 from overnight_models import routes
 from overnight_models.ledger import deliver as ledger
@@ -21,7 +21,7 @@ log = logs.get(__name__)
 
 
 @app.task(name=routes.DELIVER)
-def deliver() -> str:
+def deliver(**_later: Any) -> str:
     """Hand over what is due, queue by queue, for a while. A broker that is down stalls no other."""
     doorbell.heard(routes.DELIVER)
     stop_at = time.monotonic() + 240

@@ -6,7 +6,7 @@ Everything that was rung for and not heard, or begun and not ended, is found her
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import Any, Final
 
 import redis
 
@@ -23,7 +23,7 @@ _housekept_at = 0.0
 
 
 @app.task(name=routes.RESCUE, send_events=False)  # ticks would hide the work in Flower
-def sweep() -> str:
+def sweep(**_later: Any) -> str:
     """One sweep. Any number at once does no harm."""
     with process.database().transaction() as connection:
         voided = rescue.void_abandoned(connection)

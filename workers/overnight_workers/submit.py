@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from sqlalchemy import Connection
 
@@ -39,7 +39,7 @@ class TooLate(TransientError):
 
 
 @app.task(name=routes.SUBMIT)
-def submit() -> str:
+def submit(**_later: Any) -> str:
     """Submit what is packed, one batch after the other, for a while; the rest is rung for again."""
     doorbell.heard(routes.SUBMIT)
     stop_at = time.monotonic() + 240
