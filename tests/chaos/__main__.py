@@ -23,7 +23,7 @@ from tests.chaos.load import Load
 from tests.chaos.one_by_one import OneByOne, own_stage
 from tests.chaos.report import show
 
-_ASIDE_S = 90.0
+_ASIDE_S = 120.0
 """What starting and coming to rest take, beside the attacks."""
 
 

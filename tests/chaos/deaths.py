@@ -13,9 +13,9 @@ import redis
 
 from overnight_workers.accept import MAX_TRIES
 from tests.chaos.books import assert_books_are_right
-from tests.chaos.life import Api, Doom, World, live
+from tests.chaos.life import Doom, World, live
 from tests.chaos.scenarios import SCENARIOS
-from tests.driving import Service, wait_until
+from tests.driving import Api, Service, wait_until
 from tests.servers import empty_database
 
 

@@ -27,15 +27,15 @@ from overnight_workers.rescue import sweep
 from overnight_workers.submit import submit
 from tests.chaos import points
 from tests.chaos.scenarios import SCENARIOS, held_long_enough, the_key_is_there
-from tests.driving import Json, Service
+from tests.driving import Api, Json, Service
 
 _PRELOADED: Final = ["pytest", "tests.chaos.life", "anthropic.resources.messages.batches", "tests.chaos.warm"]
 _processes = get_context("forkserver")
 
 
 @dataclass(frozen=True)
-class Api:
-    """The sandbox, for those that didn't start it."""
+class Sandbox:
+    """The API, for those that didn't start it."""
 
     url: str
     data_dir: Path

@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -54,6 +54,8 @@ class Load:
 
     def __init__(self, home: Path, seed: int, say: Callable[[str], object]) -> None:
         self.home, self._seed, self._say = home, seed, say
+        self.deaths: Counter[str] = Counter()
+        """Points at which processes were killed, and how often."""
         self.attacks: Counter[str] = Counter()
         self.troubles: Counter[str] = Counter()
         self.again: Counter[str] = Counter()
@@ -76,6 +78,7 @@ class Load:
             self._attack(overnight, seconds)
             self._say("calm: everything comes to rest")
             calm(home).touch()
+            self.deaths = self._written_deaths()
             overnight.faults_are_over()
             confirmed = products.finish(150)
             wait_until(lambda: self._at_rest(overnight), 240, what=lambda: self._picture(overnight))
@@ -83,12 +86,6 @@ class Load:
             books = close_the_books(overnight, confirmed)
             overnight.stop()
         return books
-
-    @property
-    def deaths(self) -> Counter[str]:
-        """Points at which processes were killed, and how often."""
-        written = deaths(self.home)
-        return Counter(written.read_text().splitlines() if written.exists() else ())
 
     def _attack(self, overnight: Installed, seconds: float) -> None:
         draw = Random(f"{self._seed} attacks")
@@ -98,14 +95,17 @@ class Load:
         while (left_s := over - time.monotonic()) > 0:
             time.sleep(min(draw.uniform(0.2, 2.5), left_s))  # an attacker's own pace
             name = draw.choices(names, weights)[0]
-            try:
+            with suppress(*_AWAY):
                 ATTACKS[name][1](overnight, draw)
                 self.attacks[name] += 1
+            with suppress(*_AWAY):
                 self.troubles[trouble(overnight, draw)] += 1
-            except _AWAY as error:
-                self._say(f"{name}: not possible now ({type(error).__name__})")
-                continue
-            self._say(f"{left_s:4.0f} s left: {name}; {sum(self.deaths.values())} killed at points")
+            self.deaths = self._written_deaths()
+            self._say(f"{left_s:4.0f} s left: {name}; killed {self.deaths.total()} times at points")
+
+    def _written_deaths(self) -> Counter[str]:
+        written = deaths(self.home)
+        return Counter(written.read_text().splitlines() if written.exists() else ())
 
     def _at_rest(self, overnight: Installed) -> bool:
         return not overnight.rows(

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from overnight_workers.sandbox.process import running
 from tests.chaos.deaths import Death, Stage
-from tests.chaos.life import Api
+from tests.chaos.life import Sandbox
 from tests.chaos.scenarios import SCENARIOS
 from tests.servers import copy_database, running_postgres, running_redis
 
@@ -29,7 +29,7 @@ def own_stage() -> Iterator[Stage]:
         running_redis(Path(home) / "redis") as redis_url,
         running(Path(home) / "sandbox", "--instant") as sandbox,
     ):
-        yield Stage(Path(home), copy_database(postgres.url), redis_url, Api(sandbox.url, sandbox.data_dir))
+        yield Stage(Path(home), copy_database(postgres.url), redis_url, Sandbox(sandbox.url, sandbox.data_dir))
 
 
 class OneByOne:

@@ -8,13 +8,13 @@ import pytest
 
 from overnight_workers.sandbox.process import Running
 from tests.chaos.deaths import Stage
-from tests.chaos.life import Api
+from tests.chaos.life import Sandbox
 from tests.chaos.scenarios import SCENARIOS
 
 
 @pytest.fixture
 def stage(tmp_path: Path, emptied_url: str, redis_server: str, sandbox: Running) -> Stage:
-    return Stage(tmp_path, emptied_url, redis_server, Api(sandbox.url, sandbox.data_dir))
+    return Stage(tmp_path, emptied_url, redis_server, Sandbox(sandbox.url, sandbox.data_dir))
 
 
 @pytest.fixture(scope="module")
