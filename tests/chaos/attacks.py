@@ -24,6 +24,13 @@ def kill_a_worker(overnight: Installed, draw: Random) -> None:
     overnight.kill(draw.choice(overnight.workers()))
 
 
+def stop_a_worker(overnight: Installed, draw: Random) -> None:
+    """As a rolling restart does: asked to stop, and started again."""
+    leader = process_table.entry(overnight.pids()[draw.choice(overnight.workers())])
+    if leader is not None:
+        process_table.send(leader, signal.SIGTERM)
+
+
 def kill_every_worker(overnight: Installed, _: Random) -> None:
     overnight.kill_workers()
 
@@ -110,6 +117,7 @@ def _freeze(overnight: Installed, seconds: float, *names: str) -> None:
 ATTACKS: Final[dict[str, tuple[int, Attack]]] = {
     "a worker killed": (8, kill_a_worker),
     "every worker killed": (1, kill_every_worker),
+    "a worker told to stop": (4, stop_a_worker),
     "a worker frozen": (5, freeze_a_worker),
     "a process of a worker frozen": (5, freeze_a_process),
     "Postgres killed": (2, kill_postgres),

@@ -28,6 +28,16 @@ def assert_books_are_right(service: Service, world: World, scenario: Scenario) -
     }
 
 
+def other_connections(service: Service) -> list[Json]:
+    """Who is connected beside the one who looks."""
+    return service.rows(
+        """
+        SELECT * FROM pg_stat_activity
+        WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+        """
+    )
+
+
 def _items_are_final(service: Service, scenario: Scenario) -> None:
     states = {
         row["key"]: row["state"]
@@ -123,8 +133,7 @@ def _nothing_is_stuck(service: Service) -> None:
     assert service.rows("SELECT * FROM submission WHERE lease_until IS NOT NULL AND state <> 'void'") == []
     assert service.rows("SELECT * FROM inbox WHERE verdict IS NULL") == [], "a message without a word"
     assert service.rows("SELECT * FROM pg_locks WHERE locktype = 'advisory'") == []
-    others = "SELECT * FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    assert service.rows(others) == [], "a connection without a process"
+    assert other_connections(service) == [], "a connection without a process"
     with redis.Redis.from_url(service.redis_url) as client:
         bells: Any = client.keys("overnight:ringing:*")
         assert [bell for bell in bells if client.pttl(bell) == -1] == [], "a bell that rings for ever"

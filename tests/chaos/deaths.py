@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from overnight_workers.accept import MAX_TRIES
-from tests.chaos.books import assert_books_are_right
+from tests.chaos.books import assert_books_are_right, other_connections
 from tests.chaos.life import Doom, World, live
 from tests.chaos.scenarios import SCENARIOS
 from tests.driving import Api, Service, wait_until
@@ -123,5 +123,4 @@ class Stage:
 
 def _wait_for_the_last_connection(service: Service) -> None:
     """A process that is dead has no connection; Postgres has noticed when its lock is gone, too."""
-    others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    wait_until(lambda: not service.rows(others))
+    wait_until(lambda: not other_connections(service))
