@@ -55,15 +55,18 @@ def running_postgres() -> Iterator[EmbeddedPostgres]:
         (server.data_dir / "log").open("wb") as log,
         subprocess.Popen(argv, stdout=log, stderr=log, cwd=server.data_dir.root) as process,
     ):
-        server.wait_ready()
-        with psycopg.connect(server.url, autocommit=True) as admin:
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
-        database = Database(_named(server.url, _TEMPLATE))
-        migrate(database)
-        database.close()
-        yield server
-        process.send_signal(signal.SIGINT)
-    shutil.rmtree(place, ignore_errors=True)
+        try:
+            server.wait_ready()
+            with psycopg.connect(server.url, autocommit=True) as admin:
+                admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
+            database = Database(_named(server.url, _TEMPLATE))
+            migrate(database)
+            database.close()
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def copy_database(postgres_url: str) -> str:
