@@ -107,3 +107,12 @@ def service(
     service = Service(tmp_path, database_url, redis_url, sandbox, monkeypatch)
     yield service
     service.close()
+
+
+@pytest.fixture
+def unhurried(tmp_path: Path, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A service whose batches run for hours."""
+    with running(tmp_path / "sandbox", "--turnaround", "9h") as sandbox:
+        service = Service(tmp_path, database_url, redis_url, sandbox, monkeypatch)
+        yield service
+        service.close()

@@ -13,7 +13,10 @@ import httpx2
 import orjson
 import psycopg
 import pytest
+import typer
+from psycopg import sql
 from psycopg.rows import dict_row
+from typer.testing import CliRunner
 
 from overnight_models.ledger.database import Database
 from overnight_workers import api, callbacks, process, rescue
@@ -60,6 +63,13 @@ def item(key: str, text: str | None = None, *, fault: str | None = None, **more:
 def callback(queue: Any = "shop", **more: Any) -> Json:
     """A callback as it is on the wire."""
     return {"task": "shop.save", "queue": queue, **more}
+
+
+def read_command(app: typer.Typer, *words: str) -> str:
+    """What an `overnight` command prints, on lines as long as they need to be."""
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, f"{words}: {done.output} {done.exception!r}"
+    return done.output
 
 
 def blocked(service: Service) -> int:
@@ -152,6 +162,33 @@ class Service:
         self._forget()
         settings.cache_clear()
         celery_app.configure()
+
+    def backup(self) -> str:
+        """A copy of the database as it is now; its URL."""
+        self._leave()
+        copy = f"{self.database_url}_backup"
+        admin = f"{self.database_url.rpartition('/')[0]}/postgres"
+        with psycopg.connect(admin, autocommit=True) as connection:
+            names = [sql.Identifier(url.rpartition("/")[2]) for url in (copy, self.database_url)]
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(names[0]))
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+        self._enter(self.database_url)
+        return copy
+
+    def restore(self, backup: str) -> None:
+        """Go on with a backup: what came after it never happened, as far as its ledger knows."""
+        self._leave()
+        self._enter(backup)
+
+    def _leave(self) -> None:
+        self._forget()
+        self._connection.close()
+
+    def _enter(self, database_url: str) -> None:
+        self.database_url = database_url
+        self._env.setenv("OVERNIGHT_DATABASE_URL", database_url)
+        self._connection = psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
+        self.restart()
 
     def close(self) -> None:
         """End it."""
@@ -296,6 +333,11 @@ class Service:
             "nano": sum(row["nanodollars"] for row in bill),
             "realtime_nano": sum(row["realtime_nanodollars"] for row in bill),
         }
+
+    def calls(self, endpoint: str) -> dict[str, int]:
+        """How often the sandbox was called there, by status; of all workspaces."""
+        found: dict[str, int] = self.http.get("/sandbox/meter").json()["calls"].get(endpoint, {})
+        return found
 
     def body_at_the_api(self, api_id: str) -> Json:
         """What the API got for a batch."""

@@ -14,14 +14,15 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from overnight_models.ledger.database import Database
+from overnight_models.ledger.database import Database, run
+from overnight_models.ledger.deployment import HOME, settle
 from overnight_models.ledger.schema import migrate
 from overnight_workers.embedded import EmbeddedPostgres, EmbeddedRedis
 from overnight_workers.embedded.account import account_for_postgres
 from overnight_workers.supervision.leash import leashed
 
 _TEMPLATE = "migrated"
-_EMPTY = """
+_EMPTY = f"""
 DO $$
 DECLARE one text;
 BEGIN
@@ -30,10 +31,11 @@ BEGIN
     SET LOCAL session_replication_role = replica;  -- no foreign keys, so in any order
     FOR one IN SELECT oid::regclass FROM pg_class
                WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-                 AND relname <> 'alembic_version'
+                 AND relname NOT IN ('alembic_version', 'deployment')
     LOOP
         EXECUTE format('DELETE FROM %s', one);
     END LOOP;
+    UPDATE deployment SET moved_at = NULL, word_wanted = false, home = {HOME};
     PERFORM setval(oid::regclass, 1, false) FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'S';
 END $$
@@ -74,13 +76,20 @@ def copy_database(postgres_url: str) -> str:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE)))
-    return _named(postgres_url, name)
+    url = _named(postgres_url, name)
+    copied = Database(url)
+    with copied.transaction() as connection:
+        # a copy knows that it is one, and would look before it sends: these are ledgers of their own
+        run(connection, "DELETE FROM deployment")
+        settle(connection)
+    copied.close()
+    return url
 
 
 def empty_database(url: str) -> None:
     """As after the migration, and nobody else connected to it: a copy takes longer than most tests."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(_EMPTY)
+        connection.execute(_EMPTY.encode())
 
 
 def _named(url: str, database: str) -> str:

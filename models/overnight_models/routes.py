@@ -27,3 +27,6 @@ POLICY_KEY: Final = "overnight:policy"
 
 REPLY_KEY: Final = "overnight:reply:{}"
 """The short-lived list on which one question is answered."""
+
+LEDGER_POSITION_KEY: Final = "overnight:ledger"
+"""Where the workers remember how far the ledger's log was: one that is set back is noticed (a JSON object)."""

@@ -136,9 +136,12 @@ BATCH: Final = Life(
         Move("release", ("submitting",), "packed", "known not created: it may be sent again"),
         Move("doubt", ("submitting",), "unclear", "nobody knows whether it was created"),
         Move("open", ("packed", "submitting", "unclear", "rejected"), "open", "its API id is known"),
-        Move("free", ("unclear",), "packed", "no list that counts shows it: believed never created"),
+        Move(
+            "free", ("unclear",), "packed", "no list that counts shows it, or a person says so: believed never created"
+        ),
         Move("reject", ("submitting",), "rejected", "the API turned it down"),
         Move("divide", ("rejected",), "split", "its items go on in smaller batches"),
+        Move("repack", ("rejected",), "packed", "its lane was held for it and goes on: it is tried whole"),
         Move("give_up", ("rejected",), "failed", "one item was left, and it was the culprit"),
         Move("empty", ("packed",), "canceled", "its last item was taken back"),
         Move("stop", ("open",), "canceling", "told to stop at Anthropic"),
@@ -164,10 +167,12 @@ SUBMISSION: Final = Life(
     (
         Move("send", ("claimed",), "sending", "the body is built and frozen"),
         Move("void", ("claimed", "sending"), "void", "it was not created"),
-        Move("doubt", ("sending",), "unclear", "it may have been created"),
+        Move(
+            "doubt", ("claimed", "sending"), "unclear", "it may have been created; a claimed one after a restore only"
+        ),
         Move("open", ("claimed", "sending", "unclear", "lost"), "open", "its API id is known"),
-        Move("lose", ("unclear",), "lost", "a list that counts doesn't show it"),
-        Move("finish", ("open", "lost"), "done", "its results are recorded"),
+        Move("lose", ("unclear",), "lost", "a list that counts doesn't show it, or a person says so"),
+        Move("finish", ("open", "lost"), "done", "its results are recorded, or can't be had any more"),
     ),
 )
 

@@ -30,7 +30,7 @@ from overnight_models.states import BATCH, DELIVERY, ITEM, SUBMISSION, Life
 PARTITION_ITEMS = 5_000_000
 """Item ids in one partition."""
 
-PARTITIONED = ("item", "request", "outcome", "bill", "delivery")
+PARTITIONED = ("item", "request", "outcome", "double", "delivery")
 """Tables partitioned by the item's id."""
 
 
@@ -56,6 +56,11 @@ def _text(**more: Any) -> Any:
     return Field(sa_type=Text, **more)
 
 
+def _none() -> Any:
+    """A count that is 0 unless told."""
+    return Field(sa_column_kwargs={"server_default": "0"})
+
+
 def _now() -> Any:
     return Field(sa_column_kwargs={"server_default": text("now()")})
 
@@ -64,6 +69,23 @@ class Table(SQLModel):
     """Base of every table: names are the words of models/README.md."""
 
     __tablename__: ClassVar[Any]
+
+
+class Deployment(Table, table=True):
+    """Which deployment this ledger is of, and in which database it lives: one row (R11)."""
+
+    __tablename__ = "deployment"
+    __table_args__ = (CheckConstraint("one", name="there_is_one_deployment"),)
+    one: bool = Field(primary_key=True, sa_column_kwargs={"server_default": "true"})
+    id: UUID = Field(sa_column_kwargs={"server_default": text("gen_random_uuid()")})
+    """Every token of its submissions is marked with it; the configuration may name it."""
+    home: str = _text()
+    """System, timeline and database: what a restored or copied ledger has other than its original."""
+    moved_at: datetime | None = None
+    """When it was noticed that the ledger isn't where it was: nothing is sent before the API was looked at."""
+    moved_why: str | None = _text(default=None)
+    word_wanted: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """It may be a copy whose original still runs, so a person must say that it may send."""
 
 
 class Workspace(Table, table=True):
@@ -76,8 +98,12 @@ class Workspace(Table, table=True):
     held_at: datetime | None = None
     held_reason: str | None = _text(default=None)
     """Money or permission: nothing is sent until this is over."""
+    holds: int = Field(sa_column_kwargs={"server_default": "0"})
+    """How often in a row it was held: it is tried again less and less often."""
     not_before: datetime | None = None
     """Rate limited until then."""
+    looked_at: datetime | None = None
+    """When everything that the API lists had been looked at; after the deployment moved, it is sent to again."""
 
 
 class Lane(Table, table=True):
@@ -109,6 +135,33 @@ class Headers(Table, table=True):
     betas: str = _text()
     """The anthropic-beta header: names sorted and joined by commas; '' for none."""
     api_version: str = _text()
+
+
+class Tenant(Table, table=True):
+    """On whose behalf an item is sent: for fairness, budgets and bills."""
+
+    __tablename__ = "tenant"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = _text(unique=True)
+
+
+class Model(Table, table=True):
+    """A model by the name that requests call it."""
+
+    __tablename__ = "model"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = _text(unique=True)
+
+
+class Target(Table, table=True):
+    """Where outcomes go: a queue of a product, and the broker that it is on."""
+
+    __tablename__ = "target"
+    __table_args__ = (UniqueConstraint("broker", "queue"),)
+    id: int | None = Field(default=None, primary_key=True)
+    broker: str = _text()
+    """The broker's name in the configuration; '' is Overnight's own Redis."""
+    queue: str = _text()
 
 
 class OutputSchema(Table, table=True):
@@ -150,14 +203,15 @@ class Item(Table, table=True):
         _known_state(ITEM),
         CheckConstraint("(state = 'waiting') <= (batch_id IS NULL)", name="waiting_items_are_in_no_batch"),
         CheckConstraint("(state = 'batched') <= (batch_id IS NOT NULL)", name="batched_items_are_in_a_batch"),
-        # pack reads the oldest first; a predicate on a state forbids HOT updates, so there is only this one
+        CheckConstraint("(state = 'waiting') = (waiting_since IS NOT NULL)", name="only_waiting_items_wait"),
+        # no index mentions the state: when an answer comes, nothing that is indexed changes, and the update is HOT
         Index(
             "item_waiting",
             "lane_id",
             "headers_id",
             "waiting_since",
             "id",
-            postgresql_where=text("state = 'waiting'"),
+            postgresql_where=text("waiting_since IS NOT NULL"),
         ),
         Index("item_in_batch", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("item_in_run", "run_id", "id", postgresql_where=text("run_id IS NOT NULL")),
@@ -167,12 +221,19 @@ class Item(Table, table=True):
     lane_id: int
     headers_id: int
     run_id: int | None = None
+    tenant_id: int | None = None
+    model_id: int
     schema_id: int | None = None
-    state: str = _text()
+    target_id: int | None = None
+    """Where its outcome goes; null when it is read later."""
     batch_id: int | None = _big(default=None)
-    waiting_since: datetime = _now()
+    waiting_since: datetime | None = None
+    """Since when it waits for a batch; null when it doesn't."""
     size: int
     """Bytes of its request."""
+    max_tokens: int
+    """The most that its answer may have."""
+    state: str = _text()
     attempts: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
     """Outcomes so far that said: try again."""
     cancel_wanted: bool = Field(sa_column_kwargs={"server_default": "false"})
@@ -215,6 +276,8 @@ class Batch(Table, table=True):
     """Items it was packed with."""
     size: int = _big()
     """Bytes of their requests."""
+    has_schemas: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Some of its items asked for an answer of a schema."""
     packed_at: datetime = _now()
     changed_at: datetime = _now()
     """When its state last changed."""
@@ -267,6 +330,10 @@ class Submission(Table, table=True):
     api_id: str | None = _text(default=None, unique=True)
     api_created_at: datetime | None = None
     api_expires_at: datetime | None = None
+    cancel_asked_at: datetime | None = None
+    """When the API was told to stop it: a double of a batch that another submission has created."""
+    remembered: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Found at the API by its token's mark; the ledger had forgotten it, being restored."""
     ended_at: datetime | None = None
     """When the API says that it ended; its results can be read from then on."""
     counts: str | None = _text(default=None)
@@ -291,53 +358,68 @@ class Sighting(Table, table=True):
     seen_at: datetime = _now()
     ours: bool | None = None
     """Null until a token proves it either way, which takes until it has ended."""
+    believed_of: int | None = _big(default=None)
+    """The submission that a person believes it to be; its token still has to prove it."""
 
 
 class Outcome(Table, table=True):
-    """What came back for an item; written once."""
+    """What came back for an item, with its bill, priced from its own usage; written once."""
 
     __tablename__ = "outcome"
     __table_args__ = (
         CheckConstraint("ok = (problem IS NULL)", name="an_outcome_is_ok_or_has_a_problem"),
+        CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="nothing_costs_less_than_nothing"),
+        CheckConstraint("billed OR cost_nano = 0", name="what_is_not_billed_costs_nothing"),
         {"postgresql_partition_by": "RANGE (item_id)"},
     )
     item_id: int = _by_item()
-    ok: bool
-    problem: str | None = _text(default=None)
-    detail: str | None = _text(default=None)
-    retryable: bool
-    message: str | None = _text(default=None)
-    """JSON: the API's Message, untouched."""
-    model: str | None = _text(default=None)
+    submission_id: int | None = _big(default=None)
+    """The submission that answered; null when nothing was sent."""
+    finished_at: datetime = _now()
     cost_nano: int = _big()
     realtime_nano: int = _big()
+    input_tokens: int = _none()
+    """Not cached ones."""
+    cache_write_5m_tokens: int = _none()
+    cache_write_1h_tokens: int = _none()
+    cache_read_tokens: int = _none()
+    output_tokens: int = _none()
+    thinking_tokens: int = _none()
+    """Part of the output tokens."""
     attempts: int = Field(sa_type=SmallInteger)
+    ok: bool
+    retryable: bool
+    billed: bool = Field(sa_column_kwargs={"server_default": "false"})
     via: str = _text()
+    problem: str | None = _text(default=None)
+    detail: str | None = _text(default=None)
+    model: str | None = _text(default=None)
+    """That served it."""
     api_batch_id: str | None = _text(default=None)
-    finished_at: datetime = _now()
+    message: str | None = _text(default=None)
+    """JSON: the API's Message, untouched."""
 
 
-class Bill(Table, table=True):
-    """One answer that was billed, whether it was kept or not; priced from its own usage."""
+class Double(Table, table=True):
+    """An answer that was billed for an item that had its outcome already. With the outcomes: the view `bill`."""
 
-    __tablename__ = "bill"
+    __tablename__ = "double"
     __table_args__ = (
-        CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="nothing_costs_less_than_nothing"),
+        CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="no_double_costs_less_than_nothing"),
         {"postgresql_partition_by": "RANGE (item_id)"},
     )
     item_id: int = _by_item()
     submission_id: int = _by_item()
-    kept: bool
-    """False when the item already had its outcome: paid twice, and shown so."""
-    model: str = _text()
-    input_tokens: int
-    output_tokens: int
-    cache_write_5m_tokens: int
-    cache_write_1h_tokens: int
-    cache_read_tokens: int
+    finished_at: datetime = _now()
     cost_nano: int = _big()
     realtime_nano: int = _big()
-    billed_at: datetime = _now()
+    input_tokens: int = _none()
+    cache_write_5m_tokens: int = _none()
+    cache_write_1h_tokens: int = _none()
+    cache_read_tokens: int = _none()
+    output_tokens: int = _none()
+    thinking_tokens: int = _none()
+    model: str = _text()
 
 
 class Spending(Table, table=True):
@@ -366,10 +448,8 @@ class Delivery(Table, table=True):
     )
     item_id: int = _by_item()
     lane_id: int
+    target_id: int
     state: str = _text()
-    broker: str = _text()
-    """The broker's name in the configuration; '' is Overnight's own Redis."""
-    queue: str = _text()
     due_at: datetime = _now()
     """While due: not before then. While sending: the deliverer is taken for dead after this."""
     tries: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})

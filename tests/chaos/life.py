@@ -26,7 +26,7 @@ from overnight_workers.poll import poll
 from overnight_workers.rescue import sweep
 from overnight_workers.submit import submit
 from tests.chaos import points
-from tests.chaos.scenarios import SCENARIOS, held_long_enough, the_key_is_there
+from tests.chaos.scenarios import SCENARIOS, a_minute_later, held_long_enough, the_key_is_there
 from tests.driving import Api, Json, Service
 
 _PRELOADED: Final = ["pytest", "tests.chaos.life", "anthropic.resources.messages.batches", "tests.chaos.warm"]
@@ -225,6 +225,7 @@ def _time_passes(service: Service) -> None:
     service.pauses_are_over()
     service.quiet_is_over()
     held_long_enough(service)
+    a_minute_later(service)
     service.run("UPDATE delivery SET due_at = now() WHERE state = 'sending'")
 
 

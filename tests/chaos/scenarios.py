@@ -154,6 +154,19 @@ def held_long_enough(service: Service) -> None:
     service.run("UPDATE workspace SET held_at = now() - interval '61 s' WHERE held_at IS NOT NULL")
 
 
+def restored_to_before_it_was_packed(service: Service) -> None:
+    """The ledger forgets what it has packed and sent, and lives on another timeline from now on."""
+    service.run("UPDATE item SET state = 'waiting', batch_id = NULL, waiting_since = now()")
+    service.run("DELETE FROM submission")
+    service.run("DELETE FROM batch")
+    service.run("UPDATE deployment SET home = regexp_replace(home, '/[0-9]+/', '/0/')")
+
+
+def a_minute_later(service: Service) -> None:
+    """After a restore everything that was being sent is listed by now."""
+    service.run("UPDATE deployment SET moved_at = moved_at - interval '1 min' WHERE moved_at IS NOT NULL")
+
+
 def the_queue_is_no_list(service: Service) -> None:
     """The product's broker turns down whatever has to do with its queue."""
     with redis.Redis.from_url(service.redis_url) as client:
@@ -326,10 +339,28 @@ SCENARIOS: Final[dict[str, Scenario]] = {
                 fault("list", "status", status=500, count=1),
                 *tasks(poll, poll),
                 pauses_are_over,
-                *tasks(submit, poll, collect, deliver, sweep),
+                *tasks(submit, poll),
+                fault("results", "missing", count=1),
+                *tasks(collect),
+                pauses_are_over,
+                *tasks(collect, deliver, sweep),
             ),
             {"a": DONE},
             shows="SELECT 1 FROM submission HAVING count(*) > 1",
+        ),
+        Scenario(
+            "restored to a backup, and moved",
+            (
+                message(1, one("a"), one("b")),
+                *tasks(pack, submit),
+                restored_to_before_it_was_packed,
+                message(2, one("c")),
+                *tasks(sweep, pack, submit, poll),
+                a_minute_later,
+                *tasks(poll, collect, poll, submit, poll, collect, deliver, sweep),
+            ),
+            {"a": DONE, "b": DONE, "c": DONE},
+            shows="SELECT 1 FROM submission HAVING count(*) = 2 AND bool_or(remembered)",
         ),
         Scenario(
             "taken back",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from overnight_models.states import ITEM
-from tests.explore import settling
+from tests.explore import ledger, settling
 from tests.explore.rules import Bounds, Fault, Rule
 from tests.explore.world import END, NONE, Reader, Step, Steps, World, bits, fails
 
@@ -70,6 +70,12 @@ def others(world: World, bounds: Bounds) -> Steps:
         packed = settling.pack(world)
         if packed is not None:
             yield Step(f"pack makes batch {len(world.batches)}", None, packed)
+    for n, row in enumerate(world.submissions):
+        if row.state == "unclear" and (failed := fails(world, bounds, Fault.DECIDED)) is not None:
+            create = failed.creates[n]
+            theirs = failed.create(n, create._replace(late=create.late or create.place in ("wire", "there")))
+            if (lost := ledger.lose(theirs, n, bounds)) is not None:
+                yield Step(f"a person says that submission {n} was never created", Fault.DECIDED, lost)
     for number, item in enumerate(world.items):
         if not item.cancel_wanted and item.state not in ITEM.final:
             failed = fails(world, bounds, Fault.CANCEL)

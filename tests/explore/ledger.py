@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from overnight_models.states import BATCH
+from tests.explore.restoring import at_home, may_send
 from tests.explore.rules import Bounds, Rule
-from tests.explore.world import END, GONE, NONE, STRANGER, Submission, World, moved
+from tests.explore.world import END, FORGOTTEN, GONE, NONE, STRANGER, Submission, World, moved
 
 UNDER_WAY: Final = ("claimed", "sending", "unclear")
 
@@ -45,7 +46,7 @@ def members(world: World, batch: int) -> int:
 
 def claim(world: World, batch: int, owner: int, bounds: Bounds) -> World | None:
     """submit.claim."""
-    if moved(BATCH, "claim", world.batches[batch]) is None or world.now == END:
+    if moved(BATCH, "claim", world.batches[batch]) is None or world.now == END or not may_send(world, bounds):
         return None
     if Rule.R7_CLAIM not in bounds.without and any(
         lives(row, bounds) for row in world.submissions if row.batch == batch
@@ -90,6 +91,8 @@ def send(world: World, number: int, bounds: Bounds) -> World | None:
 def let_go(world: World, number: int, bounds: Bounds) -> World | None:
     """submit.let_go."""
     row = world.submissions[number]
+    if not at_home(world, bounds):
+        return None
     if Rule.R2_GATE_STATE not in bounds.without and (row.state != "sending" or row.let_go):
         return None
     if Rule.R2_GATE_TIME not in bounds.without and not world.now < row.send_by:
@@ -102,7 +105,7 @@ def let_go(world: World, number: int, bounds: Bounds) -> World | None:
 def note_api_id(world: World, number: int, api_id: int, bounds: Bounds) -> World:
     """submit.note_api_id: anyone, in any state."""
     row = world.submissions[number]
-    if row.api_id != NONE or any(other.api_id == api_id for other in world.submissions):
+    if row.api_id != NONE or row.state == FORGOTTEN or any(other.api_id == api_id for other in world.submissions):
         return world
     if Rule.R6_FACTS in bounds.without and row.state != "sending":
         return world
@@ -116,7 +119,7 @@ def open_submission(world: World, number: int, bounds: Bounds) -> World:
     if opened is None:
         return world
     for other, one in enumerate(opened.submissions):
-        if other == number or one.batch != row.batch or Rule.R7_VOID in bounds.without:
+        if other == number or one.batch != row.batch or Rule.R7_VOID in bounds.without or not at_home(world, bounds):
             continue
         if one.state == "claimed" or (one.state == "sending" and not one.let_go):
             opened = opened.move_submission("void", other) or opened
@@ -174,7 +177,7 @@ def void_abandoned(world: World, number: int, bounds: Bounds) -> World | None:
     """rescue.void_abandoned, of one row."""
     row = world.submissions[number]
     deadline = row.send_by if row.send_by != NONE else row.lease_until
-    if row.api_id != NONE or (row.let_go and Rule.R2_LET_GO not in bounds.without):
+    if row.api_id != NONE or (row.let_go and Rule.R2_LET_GO not in bounds.without) or not at_home(world, bounds):
         return None
     if not (deadline <= world.now or _is_gone(world, number, bounds)):
         return None
@@ -220,4 +223,4 @@ def submission_of(world: World, api_id: int, bounds: Bounds) -> int | None:
     if Rule.R1_TOKEN_PER_CREATE in bounds.without:
         batch = world.submissions[api_id].batch
         return max(number for number, row in enumerate(world.submissions) if row.batch == batch)
-    return api_id
+    return None if world.submissions[api_id].state == FORGOTTEN else api_id

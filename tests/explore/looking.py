@@ -8,9 +8,9 @@ from typing import Final
 
 from overnight_workers import protocol
 from overnight_workers.protocol import Candidate, Listing, Sent
-from tests.explore import ledger
+from tests.explore import ledger, restoring
 from tests.explore.rules import Bounds, Fault, Rule
-from tests.explore.world import ITEMS, NONE, STRANGER, Look, Step, Steps, World, bits, fails, time_of
+from tests.explore.world import FORGOTTEN, ITEMS, NONE, STRANGER, Look, Step, Steps, World, bits, fails, time_of
 
 IDLE: Final = Look()
 _WATCHED: Final = ("sending", "unclear", "lost")
@@ -31,6 +31,7 @@ def pollers(world: World, bounds: Bounds) -> Steps:
             case "noted":
                 yield from _judges(world, number, look, bounds)
                 yield from _decides(world, number, look, bounds)
+                yield from _ends_looking(world, number, look, bounds)
                 yield Step(f"poll {number} is over", None, world.look(number, IDLE))
             case "saved":
                 opened = ledger.open_submission(world, look.owner, bounds)
@@ -40,7 +41,7 @@ def pollers(world: World, bounds: Bounds) -> Steps:
                     opened.look(number, look._replace(at="opened", frozen=False)),
                 )
             case "opened":
-                judged = _sighted(world, look.judging, "ours")
+                judged = _judged(world, look.judging, "ours")
                 back = look._replace(at="noted", judging=NONE, owner=NONE, frozen=False)
                 yield Step(f"poll {number} calls batch {look.judging} ours", None, judged.look(number, back))
         if look.at != "noted" and (failed := fails(world, bounds, Fault.CRASH)) is not None:
@@ -55,7 +56,7 @@ def _looks(world: World, number: int, bounds: Bounds, fault: Fault | None) -> St
         for n, create in [*enumerate(world.creates), (STRANGER, world.stranger)]
         if create.place == "there" and create.listed_from <= world.now
     )
-    if unclear or any(_is_news(world, api_id, over, bounds) for api_id, over in listed):
+    if unclear or world.looking != NONE or any(_is_news(world, api_id, over, bounds) for api_id, over in listed):
         look = Look("looked", world.now, "ours", listed, unclear)
         yield Step(f"poll {number} lists {len(listed)} batches", fault, world.look(number, look))
     if unclear and fault is None:
@@ -73,7 +74,11 @@ def _is_news(world: World, api_id: int, over: bool, bounds: Bounds) -> bool:
     seen = dict(world.sightings).get(api_id)
     if seen in ("ours", "stranger"):
         return False
-    return seen is not None or any(_may_be_ours(world, n, api_id, bounds) for n in range(len(world.submissions)))
+    return seen is not None or world.epoch > 0 or _may_be_any(world, api_id, bounds)
+
+
+def _may_be_any(world: World, api_id: int, bounds: Bounds) -> bool:
+    return any(_may_be_ours(world, n, api_id, bounds) for n in range(len(world.submissions)))
 
 
 def _may_be_ours(world: World, n: int, api_id: int, bounds: Bounds) -> bool:
@@ -118,17 +123,26 @@ def _note(world: World, number: int, look: Look, bounds: Bounds) -> World:
     for api_id, over in look.listed:
         if api_id in ours:
             world = ledger.end(world, ours[api_id]) if over else world
-        elif any(_may_be_ours(world, n, api_id, bounds) for n in range(len(world.submissions))):
+        elif world.epoch or _may_be_any(world, api_id, bounds):
             seen = dict(world.sightings).get(api_id)
             if seen in (None, "running"):
                 world = _sighted(world, api_id, "ended" if over else "running")
-    if not world.sightings and not look.unclear:
+    if not world.sightings and not look.unclear and world.looking == NONE:
         return world.look(number, IDLE)
     return world.look(number, look._replace(at="noted", listed=(), frozen=False))
 
 
 def _sighted(world: World, api_id: int, what: str) -> World:
     return world._replace(sightings=tuple(sorted({**dict(world.sightings), api_id: what}.items())))
+
+
+def _judged(world: World, api_id: int, whose: str) -> World:
+    """poll.judge: of a sighting that there is, and ours only once its id is saved."""
+    if api_id not in dict(world.sightings):
+        return world
+    if whose == "ours" and not any(row.api_id == api_id for row in world.submissions):
+        return world
+    return _sighted(world, api_id, whose)
 
 
 def _unproven(world: World) -> list[tuple[int, str]]:
@@ -145,8 +159,13 @@ def _judges(world: World, number: int, look: Look, bounds: Bounds) -> Steps:
         if seen != "ended":
             continue
         owner = ledger.submission_of(world, api_id, bounds)
+        forgotten = api_id != STRANGER and world.submissions[api_id].state == FORGOTTEN
+        if forgotten and Rule.R11_MARK not in bounds.without:
+            remembered = _judged(restoring.remember(world, api_id), api_id, "ours")
+            yield Step(f"poll {number} reads the mark of the forgotten batch {api_id}", None, remembered)
+            continue
         if owner is None:
-            yield Step(f"poll {number} reads a stranger's token", None, _sighted(world, api_id, "stranger"))
+            yield Step(f"poll {number} reads a stranger's token", None, _judged(world, api_id, "stranger"))
             continue
         noted = ledger.note_api_id(world, owner, api_id, bounds)
         after = look._replace(at="saved", judging=api_id, owner=owner, frozen=False)
@@ -180,6 +199,21 @@ def _decides(world: World, number: int, look: Look, bounds: Bounds) -> Steps:
                 yield Step(f"poll {number} believes submission {n} lost", None, lost.look(number, IDLE))
 
 
+def _ends_looking(world: World, number: int, look: Look, bounds: Bounds) -> Steps:
+    """restored.look, its end."""
+    if world.looking == NONE:
+        return
+    why = protocol.still_looking(
+        _listing(look.started_at, look.space),
+        since=time_of(0),
+        api_workspace_id="ours",
+        until=time_of(restoring.until(world, bounds)),
+        undecided=restoring.undecided(world, len(_unproven(world)), bounds),
+    )
+    if why is None:
+        yield Step(f"poll {number} has looked at everything", None, world._replace(looking=NONE).look(number, IDLE))
+
+
 @cache
 def _still_unclear(sent: Sent, listing: Listing, candidates: tuple[Candidate, ...]) -> str | None:
     return protocol.still_unclear(sent, listing, candidates)
@@ -190,6 +224,7 @@ def _still_unclear(sent: Sent, listing: Listing, candidates: tuple[Candidate, ..
 
 def rescuer(world: World, bounds: Bounds) -> Steps:
     """rescue.sweep, row by row."""
+    yield from restoring.notices(world, bounds)
     for n, row in enumerate(world.submissions):
         if (voided := ledger.void_abandoned(world, n, bounds)) is not None:
             yield Step(f"rescue voids submission {n}", None, voided)

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 from tests.explore.collecting import collector, others
 from tests.explore.looking import pollers, rescuer
+from tests.explore.restoring import restores
 from tests.explore.rules import Bounds
 from tests.explore.submitting import api, submitters, time
-from tests.explore.world import GONE, NONE, Create, Step, Submission, World
+from tests.explore.world import FORGOTTEN, GONE, NONE, Create, Step, Submission, World
 
 
 def steps(world: World, bounds: Bounds) -> Iterator[Step]:
     """Every step from a state."""
-    for takers in (submitters, api, pollers, rescuer, collector, others, time):
+    for takers in (submitters, api, pollers, rescuer, collector, others, restores, time):
         for step in takers(world, bounds):
             yield Step(step.what, step.fault, tidy(step.world))
 
@@ -33,7 +34,7 @@ def _tidy_row(row: Submission) -> Submission:
         return row
     if row.state in ("unclear", "lost") and row.api_id == NONE:
         return row._replace(owner=GONE, lease_until=NONE, send_by=NONE, let_go=False)
-    over = row.state in ("void", "done")
+    over = row.state in ("void", "done", FORGOTTEN)
     return Submission(
         row.batch,
         row.state,
@@ -43,7 +44,7 @@ def _tidy_row(row: Submission) -> Submission:
         workspace_known=True,
         body=row.body,
         api_id=row.api_id,
-        ended=row.ended or over,
+        ended=row.ended or row.state in ("void", "done"),
         reads=0 if over else row.reads,
     )
 

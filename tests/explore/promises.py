@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from overnight_models.states import BATCH, ITEM
 from tests.explore.ledger import UNDER_WAY
 from tests.explore.rules import Bounds
-from tests.explore.world import END, NONE, Create, Look, Reader, Slot, World, bits
+from tests.explore.world import END, FORGOTTEN, NONE, Create, Look, Reader, Slot, World, bits
 
 
 def broken(before: World, after: World) -> Iterator[str]:
-    """The promises that a step breaks."""
+    """The promises that a step breaks. A restore itself breaks none: what it takes back was never promised."""
+    if after.epoch != before.epoch:
+        return
     yield from _broken_submissions(before, after)
     for number, (was, now) in enumerate(zip(before.items, after.items, strict=True)):
         if was is now or was == now:
@@ -57,7 +59,10 @@ def _broken_submissions(before: World, after: World) -> Iterator[str]:
     if sum(row.state in UNDER_WAY for row in after.submissions) > len({row.batch for row in after.submissions}):
         yield "two submissions of one batch are under way"
     for was_slot, slot in zip(before.slots, after.slots, strict=True):
-        if was_slot.at == "created" and slot.at == "noted" and after.submissions[slot.submission].api_id == NONE:
+        if was_slot.at != "created" or slot.at != "noted":
+            continue
+        noted = after.submissions[slot.submission]
+        if noted.api_id == NONE and noted.state != FORGOTTEN:
             yield f"the API id of submission {slot.submission} came late and was thrown away"
 
 
@@ -77,6 +82,7 @@ def at_rest(world: World, bounds: Bounds) -> bool:
         all(slot == Slot() for slot in world.slots)
         and all(look == Look() for look in world.looks)
         and world.reader == Reader()
+        and (not world.moved and world.looking == NONE)
         and all(_is_over(row.state, world.creates[n]) for n, row in enumerate(world.submissions))
         and all(_rests(world, batch, bounds) for batch in range(len(world.batches)))
         and all(_is_home(world, number, bounds) for number in range(len(world.items)))
@@ -88,7 +94,7 @@ def at_rest(world: World, bounds: Bounds) -> bool:
 def _is_over(state: str, create: Create) -> bool:
     if create.place == "there":
         return bool(create.results) and state == "done"
-    return create.place != "wire" and state in ("void", "lost")
+    return create.place != "wire" and state in ("void", "lost", FORGOTTEN)
 
 
 def _no_more_claims(world: World, bounds: Bounds) -> bool:

@@ -38,6 +38,12 @@ MISSED: Final[dict[Rule, tuple[Bounds, str]]] = {
     Rule.R9_JUDGE: (_with(1, Fault.CRASH), "nothing brings this home"),
     Rule.R9_LOST: (_with(2, Fault.LOST, Fault.LATE_LIST), "nothing brings this home"),
     Rule.R9_LATE: (_with(1, Fault.SLOW_WIRE), "nothing brings this home"),
+    Rule.R11_LOOK: (_with(1, Fault.RESTORED), "PAID TWICE"),
+    Rule.R11_HOME: (_with(1, Fault.RESTORED), "void, and was created"),
+    Rule.R11_DOUBT: (_with(1, Fault.RESTORED), "void, and was created"),
+    Rule.R11_QUIET: (_with(1, Fault.RESTORED), "PAID TWICE"),
+    Rule.R11_MARK: (_with(1, Fault.RESTORED), "PAID TWICE"),
+    Rule.R11_RECORD: (_with(1, Fault.RESTORED), "PAID TWICE"),
 }
 """Rule: bounds within which a search without it must find something, and what."""
 
@@ -63,5 +69,6 @@ What a stricter protocol would ask for beyond these, and why the product needs n
   R2-let-go are the two halves). A lease is left only on building a body, where losing it costs the work and no money.
 - R10, *unclear gives the workspace's slot back*: there are no slots. A claim asks only about its own batch
   (`ledger.claim`), so an unclear one keeps nobody else waiting; the model has nothing to take out.
-- R11, *which database is this*: one ledger is all that the model knows; a cloned one is beyond it.
+- R11, *a copy whose original still runs*: one ledger is all that the model knows. A copy in another database sends
+  nothing before a person says so (`tests/stages/test_restored.py`).
 """

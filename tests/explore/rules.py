@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Rule(StrEnum):
-    """One rule of the protocol; the product keeps them all. The names that /work's protocol gave them are in front."""
+    """One rule of the protocol; the product keeps them all. The names that the protocol gave them are in front."""
 
     R1_TOKEN = "R1-token"
     """Only a token proves that a batch is ours; without it, an unknown batch of the right size and time is adopted."""
@@ -63,6 +63,18 @@ class Rule(StrEnum):
     """Lost submissions are looked for as well."""
     R9_LATE = "R9-late"
     """However late their batch was created."""
+    R11_LOOK = "R11-look"
+    """A ledger that was restored sends nothing before everything at the API was looked at."""
+    R11_HOME = "R11-home"
+    """Nothing is sent, or concluded from its rows, between being restored and noticing it."""
+    R11_DOUBT = "R11-doubt"
+    """What was being sent when it was restored is unclear, whatever its row says."""
+    R11_QUIET = "R11-quiet"
+    """Only a list counts that started when all that was on its way is listed."""
+    R11_MARK = "R11-mark"
+    """A token that the ledger has forgotten is known by its mark."""
+    R11_RECORD = "R11-record"
+    """What was found is recorded before anything is sent."""
     PRESENCE = "presence"
     """Dead owners are known by their lock; without it, by time alone. Faster, not safer."""
 
@@ -99,6 +111,10 @@ class Fault(StrEnum):
     CUT = "cut results"
     CANCEL = "cancel"
     """A person takes an item back."""
+    RESTORED = "restored"
+    """The ledger is restored from a backup, or a standby takes over that is behind; processes and the API go on."""
+    DECIDED = "decided"
+    """A person says of an unclear submission that it was never created. If it was, the double is that person's."""
 
 
 EVERY_FAULT = frozenset(Fault)

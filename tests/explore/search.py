@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tests.explore.model import steps
 from tests.explore.promises import at_rest, broken
 from tests.explore.rules import Bounds
-from tests.explore.world import World, first
+from tests.explore.world import FORGOTTEN, World, first
 
 
 @dataclass
@@ -82,7 +82,7 @@ def search(
     found.states, found.at_rest, found.complete = len(number), len(rests), not cut_short
     for world in number:
         found.reached |= {("batch", state) for state in world.batches}
-        found.reached |= {("submission", row.state) for row in world.submissions}
+        found.reached |= {("submission", row.state) for row in world.submissions if row.state != FORGOTTEN}
         found.reached |= {("item", item.state) for item in world.items}
     if not cut_short:
         _come_home(found, homeward, rests, came_by)

@@ -201,7 +201,7 @@ def _ends(world: World, n: int, create: Create, bounds: Bounds) -> Steps:
 def time(world: World, bounds: Bounds) -> Steps:
     """A tick, when somebody waits for one. Bytes on the wire arrive before, unless they are slow."""
     now = world.now
-    if now == END or not _somebody_waits(world):
+    if now == END or not _somebody_waits(world, bounds):
         return
     after = now + 1 if now < bounds.horizon else END
     ticked = world._replace(now=after)
@@ -244,7 +244,7 @@ def _freeze(world: World) -> World:
     return world
 
 
-def _somebody_waits(world: World) -> bool:
+def _somebody_waits(world: World, bounds: Bounds) -> bool:
     now = world.now
     return (
         any(
@@ -255,4 +255,5 @@ def _somebody_waits(world: World) -> bool:
         )
         or any(create.place == "there" and create.listed_from > now for create in world.creates)
         or any(slot.timer > now for slot in world.slots)
+        or (world.looking != NONE and world.looking + bounds.create + bounds.wire + bounds.quiet >= now)
     )

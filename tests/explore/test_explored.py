@@ -20,9 +20,9 @@ from tests.explore.world import first
 FAULTS = int(os.environ.get("OVERNIGHT_EXPLORE_FAULTS", "1"))
 """2 takes many minutes."""
 
-BEYOND_ONE = ("failed", "canceled")
+BEYOND_ONE = ("failed",)
 BEYOND = {
-    # stopping at Anthropic, and results past their 29 days; two rejections, and two items taken back
+    # stopping at Anthropic, and results past their 29 days; two rejections
     "batch": {"canceling", "gone", *BEYOND_ONE},
     "submission": set[str](),
     "item": {"held", "direct", "racing"},  # budgets, and the direct road

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import rejected, rescue
+from overnight_models.ledger import collect, poll, rejected, rescue
 from overnight_models.ledger import submit as ledger
+from overnight_models.ledger.database import run
 from overnight_workers import process, protocol
 from overnight_workers.pack import pack
 from tests.driving import Service, item
@@ -17,7 +18,7 @@ NOW = datetime.now(UTC)
 
 def claim(connection: Connection) -> ledger.Claim:
     owner = process.database().owner()
-    found = ledger.claim(connection, token=protocol.new_token(), owner=owner, lease_s=60)
+    found = ledger.claim(connection, token=protocol.new_token(process.deployment()), owner=owner, lease_s=60)
     assert found is not None
     return found
 
@@ -117,3 +118,49 @@ def test_what_is_known_to_exist_is_not_lost(service: Service) -> None:
         assert ledger.doubt(connection, found.submission_id, found.batch_id, "")
         ledger.note_api_id(connection, found.submission_id, "msgbatch_late", NOW, None)
         assert not ledger.lose(connection, found.submission_id, found.batch_id)
+
+
+def restored(connection: Connection) -> None:
+    """Another timeline than the ledger remembers, and nobody has noticed."""
+    run(connection, "UPDATE deployment SET home = regexp_replace(home, '/[0-9]+/', '/7777/')")
+
+
+def test_nothing_is_let_go_between_a_restore_and_its_notice(service: Service) -> None:
+    service.accept(item("a"))
+    pack()
+    with process.database().transaction() as connection:
+        found = sending(connection)
+        restored(connection)
+        assert not ledger.let_go(connection, found.submission_id, margin_s=1)
+
+
+def test_a_late_fact_voids_nobody_between_a_restore_and_its_notice(service: Service) -> None:
+    service.accept(item("a"))
+    pack()
+    with process.database().transaction() as connection:
+        first = lost(connection)
+        claim(connection)
+        restored(connection)
+        come_back(connection, first)
+    assert service.states("submission") == ["open", "claimed"], "its row may have forgotten that it was let go"
+
+
+def test_a_sighting_is_ours_only_once_its_id_is_saved_in_this_very_ledger(service: Service) -> None:
+    with process.database().transaction() as connection:
+        poll.sight(connection, "default", [poll.Sighted("msgbatch_forgotten", 1, NOW, NOW)])
+        poll.judge(connection, "msgbatch_forgotten", ours=True)
+    assert service.one("SELECT ours FROM sighting")["ours"] is None
+
+
+def test_what_was_claimed_in_the_backup_and_is_open_now_has_as_many_items_as_its_batch(service: Service) -> None:
+    service.accept(item("a"), item("b"))
+    pack()
+    with process.database().transaction() as connection:
+        found = claim(connection)
+        ledger.note_api_id(connection, found.submission_id, "msgbatch_late", NOW, None)
+        ledger.open_submission(connection, found.submission_id)
+        poll.end(connection, found.submission_id, NOW, "{}")
+        run(connection, "UPDATE submission SET lease_until = NULL")  # over by then
+        reading = collect.claim(connection, owner=1, lease_s=60)
+    assert reading is not None
+    assert reading.items == 2

@@ -17,6 +17,8 @@ _T = TypeVar("_T")
 NONE = -1
 GONE = 9
 """The owner of a row whose process isn't there any more."""
+FORGOTTEN = "forgotten"
+"""The state of a submission of which a restored ledger has no row."""
 STRANGER = 8
 """The API id of a batch that is not ours; ours are numbered like their submissions."""
 END = 99
@@ -147,6 +149,14 @@ class World(NamedTuple):
     """(API id, running | ended | ours | stranger), by id."""
     stranger: Create = Create()
     learned: bool = True
+    epoch: int = 0
+    """How often the ledger was restored."""
+    moved: bool = False
+    """It was restored, and hasn't noticed it."""
+    looking: int = NONE
+    """Since when it looks at the API before it sends again."""
+    remembered: frozenset[int] = frozenset()
+    """Submissions that it had forgotten and found."""
 
     def submission(self, number: int, row: Submission) -> World:
         """With one submission changed."""

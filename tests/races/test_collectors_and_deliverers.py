@@ -49,7 +49,7 @@ def test_a_collector_whose_lease_lapsed_records_nothing_twice(service: Service, 
     ended(service)
     source = Source(1, 1, "msgbatch_x", only_live=True)
     ids = [service.item(key)["id"] for key in "ab"]
-    answers = [Arrival(n, Fate.SUCCEED, message="{}", model="m", billed=True, cost_nano=5) for n in ids]
+    answers = [Arrival(n, Fate.SUCCEED, message=b"{}", model="m", billed=True, cost_nano=5) for n in ids]
 
     def record(database: Database, arrivals: list[Arrival]) -> Recorded:
         with database.transaction() as connection:

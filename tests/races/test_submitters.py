@@ -13,7 +13,7 @@ from overnight_models.ledger.cancel import Canceled, cancel
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.rescue import void_abandoned
 from overnight_models.ledger.submit import Claim
-from overnight_workers import protocol
+from overnight_workers import process, protocol
 from overnight_workers.pack import pack
 from tests.driving import Service, blocked, item, wait_until
 
@@ -21,7 +21,7 @@ LATE = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def claim(connection: Connection, database: Database) -> Claim | None:
-    return ledger.claim(connection, token=protocol.new_token(), owner=database.owner(), lease_s=60)
+    return ledger.claim(connection, token=protocol.new_token(process.deployment()), owner=database.owner(), lease_s=60)
 
 
 def send(connection: Connection, claimed: Claim) -> bool:

@@ -59,6 +59,22 @@ def test_a_404_on_results_heals(service: Service) -> None:
     assert service.states("batch") == ["collected"]
 
 
+def test_results_that_the_api_has_let_go_of_fail_their_items_visibly(unhurried: Service) -> None:
+    unhurried.accept(item("a", callback=callback()), item("b"))
+    pack()
+    submit()
+    unhurried.http.post("/sandbox/clock", json={"advance_s": 25 * 3600})
+    poll()
+    unhurried.http.post("/sandbox/clock", json={"advance_s": 30 * 24 * 3600})
+    collect()
+    assert (unhurried.states("batch"), unhurried.states("submission")) == (["gone"], ["done"])
+    assert unhurried.states("item") == ["failed", "failed"]
+    assert unhurried.item("a")["problem"] == "given_up"
+    assert unhurried.states("delivery") == ["due"]
+    unhurried.finish()
+    assert unhurried.meter()["creates"] == 1, "they are paid, so they aren't sent again"
+
+
 def test_a_line_twice_is_recorded_once(service: Service) -> None:
     ended(service, item("a", fault="duplicate_line", callback=callback()), item("b"))
     collect()

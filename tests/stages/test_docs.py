@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from overnight_models import states, tables
 from overnight_workers import settings as told
+from overnight_workers.alarms import KINDS
 from overnight_workers.cli import app
 
 ROOT = Path(__file__).parents[2]
@@ -40,9 +41,16 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
     assert read.brokers["shop"].max_queue == told.Broker.model_fields["max_queue"].default
 
 
+def test_every_alarm_is_documented_for_whoever_is_on_call() -> None:
+    text = (ROOT / "workers" / "README.md").read_text()
+    for name, kind in KINDS.items():
+        mark = " !" if kind.urgent else ""
+        assert f"| **{name}**{mark} | {kind.means} | {kind.does} | {kind.do} |" in text
+
+
 def test_every_variable_is_documented() -> None:
     text = (ROOT / "workers" / "README.md").read_text()
-    for name in ("database_url", "redis_url", "data_dir", "config", "prices"):
+    for name in ("database_url", "redis_url", "data_dir", "config", "prices", "deployment"):
         assert f"OVERNIGHT_{name.upper()}" in text
 
 
@@ -77,6 +85,6 @@ def test_every_file_stands_in_its_code_map(package: str) -> None:
 
 def test_every_noun_is_a_word() -> None:
     words = (ROOT / "models" / "README.md").read_text()
-    nouns = set(tables.Table.metadata.tables) - {"item_key", "output_schema", "inbox", "request", "spending", "bill"}
+    nouns = set(tables.Table.metadata.tables) - {"item_key", "output_schema", "inbox", "request", "spending", "model"}
     for noun in sorted(nouns):
         assert f"**{noun}**" in words, noun

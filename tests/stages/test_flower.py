@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from uuid import uuid4
 
@@ -53,16 +54,18 @@ INSERT INTO submission (batch_id, token, state, api_id, api_created_at, api_expi
     (15, 'a', 'open', 'msgbatch_young', now() - interval '30 min', now() + interval '23 h 30 min', now()),
     (16, 'b', 'open', 'msgbatch_old', now() - interval '23 h', now() + interval '1 h', now()),
     (18, 'c', 'unclear', NULL, NULL, NULL, now());
-INSERT INTO item (id, lane_id, headers_id, state, batch_id, size, waiting_since)
-    SELECT i, 1, 1, 'batched', 15, 1800, now() FROM generate_series(1, 60) i;
-INSERT INTO item (id, lane_id, headers_id, state, batch_id, size, waiting_since)
-    SELECT i, 1, 1, 'waiting', NULL, 1800, now() - interval '90 s' FROM generate_series(61, 1077) i;
-INSERT INTO item (id, lane_id, headers_id, state, batch_id, size)
-    SELECT i, 1, 1, 'succeeded', 1, 1800 FROM generate_series(2001, 4345) i;
-INSERT INTO item (id, lane_id, headers_id, state, batch_id, size)
-    SELECT i, 3, 1, 'waiting', NULL, 1800 FROM generate_series(5001, 5003) i;
-INSERT INTO delivery (item_id, lane_id, state, broker, queue, tries, error)
-    SELECT i, 1, CASE WHEN i < 2019 THEN 'due' WHEN i < 2022 THEN 'dead' ELSE 'delivered' END, '', 'shop', 12,
+INSERT INTO model (name) VALUES ('claude-haiku-5-5');
+INSERT INTO target (broker, queue) VALUES ('', 'shop');
+INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, batch_id, size)
+    SELECT i, 1, 1, 1, 500, 'batched', 15, 1800 FROM generate_series(1, 60) i;
+INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, size, waiting_since)
+    SELECT i, 1, 1, 1, 500, 'waiting', 1800, now() - interval '90 s' FROM generate_series(61, 1077) i;
+INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, batch_id, size)
+    SELECT i, 1, 1, 1, 500, 'succeeded', 1, 1800 FROM generate_series(2001, 4345) i;
+INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, size, waiting_since)
+    SELECT i, 3, 1, 1, 500, 'waiting', 1800, now() FROM generate_series(5001, 5003) i;
+INSERT INTO delivery (item_id, lane_id, target_id, state, tries, error)
+    SELECT i, 1, 1, CASE WHEN i < 2019 THEN 'due' WHEN i < 2022 THEN 'dead' ELSE 'delivered' END, 12,
            CASE WHEN i BETWEEN 2019 AND 2021 THEN 'broker "shop": <img src=x> refused' END
     FROM generate_series(2001, 4345) i;
 INSERT INTO spending (submission_id, lane_id, answers, paid_twice, cost_nano, realtime_nano) VALUES
@@ -246,9 +249,10 @@ def test_lanes_show_items_by_state_deliveries_and_money(flowers: Flowers) -> Non
 
 
 def test_alarms_come_first_the_worst_on_top(flowers: Flowers) -> None:
-    alerts = re.findall(r'<li class="(\w+)">(.*?)</li>', flowers.seeded.page("/batches?part=now"))
-    assert [(tone, text.split(":")[0]) for tone, text in alerts] == [
+    alerts = re.findall(r'<li class="(\w+)" title="[^"]+">(.*?)</li>', flowers.seeded.page("/batches?part=now"))
+    assert [(tone, unescape(text).split(":")[0]) for tone, text in alerts] == [
         ("alarming", "Workspace tight is held for 1 h 5 min"),
+        ("alarming", "Lane retired has unfinished items, and the configuration doesn't have it."),
         ("alarming", "3 deliveries were given up and can be replayed. The newest, for queue shop"),
         ("notable", "Lane nightly is paused"),
     ]
@@ -276,6 +280,7 @@ def test_the_api_says_the_same_as_json(flowers: Flowers) -> None:
     batch = next(batch for batch in found["batches"] if batch["id"] == 15)
     assert (batch["state"], batch["api_id"], batch["items"]) == ("open", "msgbatch_young", 100_000)
     assert 1790 < batch["open_s"] < 3600
+    assert [alarm["alarm"] for alarm in found["alarms"] if not alarm["urgent"]] == ["lane paused"]
     assert found["workspaces"][1]["held_reason"] == "Your credit balance is too low <b>now</b>"
     assert found["fault"] is None
 
@@ -294,6 +299,8 @@ def test_prometheus_finds_the_gauges_beside_flowers_own(flowers: Flowers) -> Non
     assert 'overnight_saved_dollars{lane="default"} 61.251' in gauges
     assert 'overnight_lane_paused{lane="nightly"} 1.0' in gauges
     assert 'overnight_workspace_held{workspace="tight"} 1.0' in gauges
+    assert 'overnight_alarms{alarm="workspace held",urgent="true"} 1.0' in gauges
+    assert 'overnight_alarms{alarm="batch overdue",urgent="true"} 0.0' in gauges
     oldest = re.search(r'overnight_oldest_waiting_seconds{lane="default"} ([\d.]+)', gauges)
     assert oldest
     assert 90 <= float(oldest[1]) < 600

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
+from overnight_workers import api
 from overnight_workers.collect import collect
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
 from overnight_workers.rescue import sweep
-from overnight_workers.submit import submit
+from overnight_workers.submit import created, submit
 from tests.driving import Service, item, params
 
 
@@ -168,6 +171,24 @@ def test_one_that_is_listed_later_than_every_allowance_is_found_priced_and_shown
     meter = service.meter()
     assert meter["creates"] == 2
     assert service.one("SELECT sum(cost_nano)::bigint AS n FROM bill")["n"] == meter["nano"]
+
+
+def test_a_double_that_still_runs_is_canceled_as_soon_as_a_late_answer_gave_its_id(unhurried: Service) -> None:
+    unclear(unhurried, created=True)
+    (first,) = unhurried.http.get("/v1/messages/batches").json()["data"]
+    unhurried.fault("list", "empty", count=1)
+    unhurried.quiet_is_over()
+    poll()
+    submit()
+    assert unhurried.states("submission") == ["lost", "open"], "listed later than every allowance"
+    created(1, api.NewBatch(first["id"], datetime.fromisoformat(first["created_at"]), None))
+    assert unhurried.states("submission") == ["open", "open"]
+    poll()
+    poll()
+    second, again = unhurried.http.get("/v1/messages/batches").json()["data"]
+    assert (second["processing_status"], again["processing_status"]) == ("canceling", "in_progress")
+    assert again["id"] == first["id"], "the one that has run longer goes on"
+    assert unhurried.one("SELECT count(cancel_asked_at) AS n FROM submission")["n"] == 1
 
 
 def test_a_late_one_whose_successor_was_not_sent_is_not_paid_twice(service: Service) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from overnight_models.ledger import lanes
+from overnight_workers import process
 from overnight_workers.pack import pack
 from overnight_workers.submit import submit
 from tests.driving import Service, item
@@ -53,3 +55,31 @@ def test_a_culprit_with_a_callback_is_told(service: Service) -> None:
     service.accept(item("a", fault="reject", callback={"task": "t", "queue": "q"}))
     service.finish()
     assert service.states("delivery") == ["delivered"]
+
+
+def test_what_every_half_is_rejected_for_alike_holds_the_lane_instead_of_going_down_to_single_items(
+    service: Service,
+) -> None:
+    service.accept(*(item(f"k{n}") for n in range(64)))
+    pack()
+    service.fault("create", "status", status=400, message="requests.17: header anthropic-beta: unknown value")
+    for _ in range(5):
+        submit()
+    assert len(service.states("submission")) <= 9, "and not 127"
+    assert "rejected alike" in service.one("SELECT paused_reason FROM lane")["paused_reason"]
+    assert service.states("item") == ["batched"] * 64, "nobody is blamed"
+    service.faults_are_over()
+    with process.database().transaction() as connection:
+        assert lanes.resume(connection, 1)
+    service.finish()
+    assert service.states("item") == ["succeeded"] * 64
+    assert service.meter()["requests"] == 64
+
+
+def test_too_large_in_the_same_words_again_and_again_is_no_reason_to_hold(service: Service) -> None:
+    service.accept(*(item(f"k{n}") for n in range(16)))
+    pack()
+    service.fault("create", "status", status=413, html=True, count=15)
+    service.finish()
+    assert service.states("item") == ["succeeded"] * 16
+    assert service.one("SELECT paused_at FROM lane")["paused_at"] is None

@@ -21,7 +21,9 @@ def claim(service: Service) -> submitting.Claim:
     pack()
     database = process.database()
     with database.transaction() as connection:
-        found = submitting.claim(connection, token=protocol.new_token(), owner=database.owner(), lease_s=60)
+        found = submitting.claim(
+            connection, token=protocol.new_token(process.deployment()), owner=database.owner(), lease_s=60
+        )
     assert found is not None
     return found
 

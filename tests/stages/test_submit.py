@@ -206,7 +206,9 @@ def test_a_lease_that_lapses_while_the_body_is_built_loses_the_batch(service: Se
     packed(service)
     database = process.database()
     with database.transaction() as connection:
-        claim = ledger.claim(connection, token=protocol.new_token(), owner=database.owner(), lease_s=60)
+        claim = ledger.claim(
+            connection, token=protocol.new_token(process.deployment()), owner=database.owner(), lease_s=60
+        )
     assert claim is not None
     service.leases_lapse()
     with database.transaction() as connection:
@@ -229,3 +231,31 @@ def test_an_alarm_that_was_set_before_still_rings_after_a_submit(service: Servic
     left, _ = signal.setitimer(signal.ITIMER_REAL, *timer)
     assert signal.getsignal(signal.SIGALRM) is handler
     assert 200 < left <= 250
+
+
+def test_no_more_is_sent_than_the_apis_queue_takes(unhurried: Service) -> None:
+    unhurried.configure(lane={"max_items": 4}, workspaces={"default": {"queue_limit": 10}})
+    unhurried.accept(*(item(f"k{n}") for n in range(12)))
+    pack()
+    submit()
+    assert unhurried.states("batch") == ["open", "open", "packed"], "4 + 4 are in the queue of 10"
+    unhurried.http.post("/sandbox/clock", json={"advance_s": 48 * 3600})
+    poll()
+    submit()
+    assert unhurried.states("batch")[2] == "open"
+    assert unhurried.calls("batches.create") == {"200": 3}, "the API was never asked for more"
+
+
+def test_a_workspace_that_is_held_again_and_again_is_tried_less_and_less_often(service: Service) -> None:
+    service.accept(item("a"))
+    pack()
+    service.fault("create", "status", status=402)
+    for held_for_s, released in ((61, True), (61, False), (121, True), (121, False), (241, True)):
+        submit()
+        service.run("UPDATE workspace SET held_at = now() - make_interval(secs => %s)", held_for_s)
+        poll()
+        assert (service.one("SELECT held_at FROM workspace")["held_at"] is None) is released
+    service.faults_are_over()
+    service.finish()
+    assert service.one("SELECT holds FROM workspace")["holds"] == 0
+    assert service.item("a")["attempts"] == 1, "no attempt is counted"

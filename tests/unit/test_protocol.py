@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -22,11 +23,13 @@ from overnight_workers.protocol import (
     SlowDown,
     Unclear,
     conclude,
+    still_looking,
     still_unclear,
 )
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+HERE = uuid4()
 SENT = Sent(items=10, claimed_at=NOON, quiet_after=NOON + 10 * MINUTE, api_workspace_id="w")
 LATER = Listing(NOON + 11 * MINUTE, timedelta(0), "w", back_to=None)
 TWIN = Candidate(10, NOON + MINUTE)
@@ -146,7 +149,7 @@ def test_times_are_compared_by_the_apis_clock() -> None:
 
 @given(st.integers(0, 2**63 - 1))
 def test_a_custom_id_comes_back_as_it_was_and_is_one_that_the_api_takes(item_id: int) -> None:
-    token = protocol.new_token()
+    token = protocol.new_token(HERE)
     custom_id = protocol.custom_id(token, item_id)
     assert protocol.read_custom_id(custom_id) == (token, item_id)
     assert len(custom_id) <= 64
@@ -159,5 +162,46 @@ def test_nobody_elses_custom_id_is_read_as_ours(text: str) -> None:
     assert read is None or protocol.custom_id(read[0], read[1]) == text.replace(text[21:], str(read[1]))
 
 
+def test_a_token_bears_the_mark_of_its_deployment_and_of_no_other() -> None:
+    tokens = [protocol.new_token(HERE) for _ in range(1000)]
+    assert all(protocol.is_marked(HERE, token) for token in tokens)
+    assert not any(protocol.is_marked(uuid4(), token) for token in tokens)
+    assert not protocol.is_marked(HERE, tokens[0][1:] + "A")
+
+
 def test_tokens_differ() -> None:
-    assert len({protocol.new_token() for _ in range(1000)}) == 1000
+    assert len({protocol.new_token(HERE) for _ in range(1000)}) == 1000
+
+
+LOOKED = Listing(
+    started_at=NOON + 11 * MINUTE, api_clock_ahead=timedelta(0), api_workspace_id="w", back_to=NOON - 60 * MINUTE
+)
+
+
+def looking(listing: Listing = LOOKED, *, api_workspace_id: str | None = "w", undecided: int = 0) -> str | None:
+    since, until = NOON - 50 * MINUTE, NOON + 10 * MINUTE
+    return still_looking(listing, since=since, until=until, api_workspace_id=api_workspace_id, undecided=undecided)
+
+
+def test_a_restored_ledger_sends_when_a_list_that_counts_shows_nothing_undecided() -> None:
+    assert looking() is None
+    assert looking(replace(LOOKED, back_to=None)) is None
+    assert looking(api_workspace_id=None) is None, "it never sent, so it doesn't know what its workspace is called"
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        looking(replace(LOOKED, started_at=NOON + 10 * MINUTE)),
+        looking(replace(LOOKED, api_workspace_id="another")),
+        looking(replace(LOOKED, back_to=NOON - 49 * MINUTE)),
+        looking(undecided=1),
+    ],
+)
+def test_a_restored_ledger_waits_while_a_list_does_not_count_or_something_may_be_its_own(why: str | None) -> None:
+    assert why
+
+
+def test_what_a_person_points_at_keeps_a_submission_unclear_whatever_its_size_and_time() -> None:
+    pointed_at = replace(TWIN, items=SENT.items + 1, created_at=NOON - 60 * MINUTE, believed=True)
+    assert "a person says" in str(still_unclear(SENT, LATER, [pointed_at]))

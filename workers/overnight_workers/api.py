@@ -141,6 +141,8 @@ class Listed:
     ended_at: datetime | None
     counts: str
     """JSON: request_counts."""
+    archived: bool = False
+    """Its results can't be had any more."""
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Listed:
@@ -154,6 +156,7 @@ class Listed:
             _maybe_time(document.get("expires_at")),
             (_maybe_time(document.get("ended_at")) or datetime.now(UTC)) if ended else None,
             json.dumps(counts),
+            document.get("archived_at") is not None,
         )
 
 
@@ -189,6 +192,12 @@ def retrieve(workspace: str, api_id: str) -> Listed:
     with _reading(f"batch {api_id}"):
         response = client(workspace).messages.batches.with_raw_response.retrieve(api_id)
         return Listed.read(json.loads(response.http_response.content))
+
+
+def cancel(workspace: str, api_id: str) -> None:
+    """Tell the API to stop a batch. What it has begun is finished and billed. Raises ApiUnavailable."""
+    with _reading(f"canceling {api_id}"):
+        client(workspace).messages.batches.cancel(api_id)
 
 
 @contextmanager
@@ -232,7 +241,7 @@ def _reading(what: str) -> Iterator[None]:
     import anthropic
     import httpx2
 
-    reach("before reading the API")
+    reach("before calling the API")
     try:
         yield
     except anthropic.APIStatusError as error:
@@ -242,7 +251,7 @@ def _reading(what: str) -> Iterator[None]:
     except (KeyError, TypeError, ValueError) as error:
         raise ApiUnavailable(f"{what}: an answer that can't be read: {error!r}") from error
     finally:
-        reach("after reading the API")
+        reach("after calling the API")
 
 
 def _said(error: anthropic.APIStatusError) -> str:

@@ -7,7 +7,7 @@ the start; what is recorded is passed over.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -34,6 +34,10 @@ _READS_BEFORE_GIVING_UP: Final = 10
 """Whole reads that miss the same lines before their items are given up, visibly."""
 
 log = logs.get(__name__)
+
+
+class Forgotten(TransientError):
+    """The ledger was restored while these results were read, and doesn't know their submission."""
 
 
 class NotOurs(Exception):
@@ -82,6 +86,9 @@ def _collect(reading: Reading) -> Recorded:
                 _record(reading, chunk, progress)
         wrong = None
     except (TransientError, NotOurs, BadSettings) as error:
+        if isinstance(error, api.ApiUnavailable) and error.status == 404 and _archived(reading):
+            progress.recorded += give_up(reading.submission_id, reading.batch_id, "its results were kept for 29 days")
+            return progress.recorded
         wrong = f"{type(error).__name__}: {error}"
     missing = reading.items - len(progress.seen)
     if wrong is None and missing and reading.misses + 1 >= _READS_BEFORE_GIVING_UP:
@@ -107,6 +114,31 @@ def _collect(reading: Reading) -> Recorded:
     return progress.recorded
 
 
+def _archived(reading: Reading) -> bool:
+    """Whether the API has let go of the results; a 404 alone says nothing, it heals."""
+    try:
+        return api.retrieve(reading.workspace, reading.api_id).archived
+    except api.ApiUnavailable:
+        return False
+
+
+def give_up(submission_id: int, batch_id: int, why: str) -> Recorded:
+    """The results of a submission can't be had any more: its items fail, since they may be billed already."""
+    with process.database().transaction() as connection:
+        recorded = Recorded()
+        if ledger.lose(connection, submission_id, why):
+            arrivals = [
+                Arrival(item_id, Fate.FAIL_OWN, problem=Problem.GIVEN_UP, detail=why, retryable=True)
+                for item_id in ledger.missing_items(connection, batch_id)
+            ]
+            source = Source(submission_id, batch_id, None, only_live=True)
+            recorded = outcomes.record(connection, source, arrivals, max_attempts=1)
+    log.error("results given up", submission_id=submission_id, items=recorded.failed, why=why)
+    if recorded.due:
+        doorbell.ring(routes.DELIVER)
+    return recorded
+
+
 def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
     chunk: list[bytes] = []
     size = 0
@@ -121,13 +153,13 @@ def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 
 def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
-    results = _own_results(reading, chunk, progress)
-    arrivals = _read(reading, results)
+    arrivals = _arrivals(reading, chunk, progress)
     lane = settings().lanes.get(reading.lane)
     with process.database().transaction() as connection:
+        if not ledger.extend(connection, reading, lease_s=settings().timing.lease):
+            raise Forgotten(f"submission {reading.submission_id} isn't in the ledger any more: it was restored")
         source = _source(connection, reading, progress)
         recorded = outcomes.record(connection, source, arrivals, max_attempts=lane.max_attempts if lane else 1)
-        ledger.extend(connection, reading.submission_id, lease_s=settings().timing.lease)
         stopped_by = next((one.detail for one in arrivals if one.fate == Fate.WAIT_OWN), None)
         if stopped_by is not None:
             workspaces.hold(connection, reading.workspace, stopped_by)
@@ -146,40 +178,40 @@ def _source(connection: Connection, reading: Reading, progress: _Progress) -> So
     return Source(reading.submission_id, reading.batch_id, reading.api_id, only_live)
 
 
-def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> dict[int, Mapping[str, Any]]:
-    """The results of a chunk by item: each item once, and only what bears this submission's token."""
-    results: dict[int, Mapping[str, Any]] = {}
+def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The results of a chunk, one at a time: each item once, and only what bears this submission's token."""
+    begins, seen = f"{reading.token}_", progress.seen
     for line in chunk:
         try:
             document = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            document = None
-        if not isinstance(document, dict):
+            custom_id, result = document["custom_id"], document.get("result")
+            ours = custom_id.startswith(begins)
+        except (ValueError, TypeError, KeyError, AttributeError):
             # cut, or beyond reading: it counts as missing, so that it doesn't keep the other lines from being recorded
             log.error("a line that can't be read", api_id=reading.api_id, bytes=len(line))
             continue
-        read = protocol.read_custom_id(str(document.get("custom_id", "")))
-        if read is None or read[0] != reading.token:
+        read = protocol.read_custom_id(custom_id) if ours else None
+        if read is None:
             progress.strange += 1
-            if not progress.seen and not results:
+            if not seen:
                 raise NotOurs(f"{reading.api_id} has answers of somebody else")
-            log.error("a line that isn't ours", api_id=reading.api_id, custom_id=document.get("custom_id"))
-            continue
-        item_id = read[1]
-        if item_id not in progress.seen:
-            progress.seen.add(item_id)
-            result = document.get("result")
-            results[item_id] = result if isinstance(result, dict) else {}
-    return results
+            log.error("a line that isn't ours", api_id=reading.api_id, custom_id=custom_id)
+        elif read[1] not in seen:
+            seen.add(read[1])
+            yield read[1], result if isinstance(result, dict) else {}
 
 
-def _read(reading: Reading, results: Mapping[int, Mapping[str, Any]]) -> list[Arrival]:
-    with process.database().transaction() as connection:
-        schemas = ledger.output_schemas(connection, list(results))
+def _arrivals(reading: Reading, chunk: list[bytes], progress: _Progress) -> list[Arrival]:
+    results: Iterable[tuple[int, Mapping[str, Any]]] = _own_results(reading, chunk, progress)
     prices = process.prices()
+    if not reading.has_schemas:
+        return [read_result(item_id, result, prices, None) for item_id, result in results]
+    results = list(results)
+    with process.database().transaction() as connection:
+        schemas = ledger.output_schemas(connection, [item_id for item_id, _ in results])
     return [
         read_result(item_id, result, prices, _check(schemas[item_id]) if item_id in schemas else None)
-        for item_id, result in results.items()
+        for item_id, result in results
     ]
 
 

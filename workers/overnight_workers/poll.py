@@ -5,24 +5,23 @@ A list costs one request for 1,000 batches, and shows the ones that nobody told 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import orjson
-
 from overnight_models import routes
 from overnight_models.errors import BadSettings
+from overnight_models.ledger import deployment, rescue, workspaces
 from overnight_models.ledger import poll as ledger
-from overnight_models.ledger import rescue, workspaces
 from overnight_models.ledger import submit as submissions
 from overnight_models.ledger.poll import Sighted, Watched
-from overnight_workers import api, doorbell, logs, process, protocol
+from overnight_workers import api, doorbell, logs, process, protocol, restored, sightings
 from overnight_workers.app import app
+from overnight_workers.listing import read_list
 from overnight_workers.protocol import Candidate, Listing, Sent
-from overnight_workers.submit import created
 
 _PROBE_AFTER_S: Final = 60.0
+_LONGEST_PROBE_PAUSE_S: Final = 3600.0
 _LOOKED_UP: Final = 5
 
 log = logs.get(__name__)
@@ -35,22 +34,29 @@ def poll(**_later: Any) -> str:
     with process.database().transaction() as connection:
         rescue.doubt_abandoned(connection)
         known = workspaces.workspaces(connection)
+        moved_at = deployment.read(connection).moved_at
+        # for a day longer than anybody waits for it: what is listed later than every allowance is found as well
+        again = moved_at is not None and ledger.now(connection) < moved_at + restored.LONGEST_BATCH
+        unlooked = [one.name for one in known] if again else deployment.unlooked(connection)
     ended = 0
     for workspace in known:
         try:
             ended += _poll(workspace.name)
+            if moved_at is not None and workspace.name in unlooked:
+                restored.look(workspace.name, moved_at)
             if workspace.held_reason is not None:
                 _probe_held(workspace)
         except (api.ApiUnavailable, BadSettings) as error:
             log.warning("workspace not polled", workspace=workspace.name, error=str(error))
-    if ended:
+    if ended or unlooked:
         doorbell.ring(routes.COLLECT)
     return f"{ended} ended"
 
 
 def _probe_held(workspace: workspaces.WorkspaceState) -> None:
-    """A held workspace whose API answers again is tried again; a create that is turned down holds it anew."""
-    if (workspace.held_for_s or 0) < _PROBE_AFTER_S:
+    """A held workspace whose API answers is tried again; a create that is turned down holds it anew, for longer."""
+    pause_s = min(_PROBE_AFTER_S * 2.0 ** min(max(workspace.holds - 1, 0), 10), _LONGEST_PROBE_PAUSE_S)
+    if (workspace.held_for_s or 0) < pause_s:
         return
     api.list_batches(workspace.name, limit=1)
     with process.database().transaction() as connection:
@@ -64,51 +70,44 @@ def _poll(workspace: str) -> int:
     with process.database().transaction() as connection:
         watched = ledger.watched(connection, workspace)
         started_at = ledger.now(connection)
+        unproven = ledger.running_sightings(connection, workspace) if watched else []
     if not watched:
         return 0
-    listing, listed = _list(workspace, watched, started_at)
-    listed += _look_up(workspace, watched, listed)
-    ended = _note(workspace, watched, listing, listed)
-    _judge_sightings(workspace, watched, listing)
+    listing, listed = read_list(workspace, started_at, lambda ahead: _oldest(watched, ahead))
+    expected = {*unproven, *(one.api_id for one in watched if one.api_id is not None)}
+    listed += _look_up(workspace, expected - {one.api_id for one in listed})
+    ended = _note(workspace, watched, unproven, listing, listed)
+    since = min(one.claimed_at for one in watched) + listing.api_clock_ahead - protocol.CLOCK_SKEW
+    sightings.judge(workspace, since)
     _decide(workspace, watched, listing)
+    _stop_doubles(workspace)
     return ended
 
 
-def _list(workspace: str, watched: list[Watched], started_at: datetime) -> tuple[Listing, list[api.Listed]]:
-    """The list, back to the oldest submission that it could say something about."""
-    page = api.list_batches(workspace)
-    ahead = api.ahead(page, started_at)
-    oldest = (
-        min(one.api_created_at or one.claimed_at + ahead for one in watched)
-        - protocol.CLOCK_SKEW
-        - timedelta(minutes=1)
-    )
-    listed = list(page.batches)
-    while page.more and page.batches and page.batches[-1].created_at >= oldest:
-        page = api.list_batches(workspace, after_id=page.batches[-1].api_id)
-        listed += page.batches
-    # an empty page that says there is more proves nothing
-    back_to = (listed[-1].created_at if listed else page.date) if page.more else None
-    return Listing(started_at, ahead, page.api_workspace_id, back_to), listed
+def _oldest(watched: list[Watched], ahead: timedelta) -> datetime:
+    """By the API's clock: what was created before says nothing about any of these."""
+    created = min(one.api_created_at or one.claimed_at + ahead for one in watched)
+    return created - protocol.CLOCK_SKEW - timedelta(minutes=1)
 
 
-def _look_up(workspace: str, watched: list[Watched], listed: list[api.Listed]) -> list[api.Listed]:
-    """Some of the open batches that the list doesn't show (it may lag, they may be deleted): looked up one by one."""
-    shown = {one.api_id for one in listed}
+def _look_up(workspace: str, missing: set[str]) -> list[api.Listed]:
+    """Some of the batches that should be on the list and aren't (it may lag, they may be deleted), one by one."""
     found = []
-    for api_id in [one.api_id for one in watched if one.api_id is not None and one.api_id not in shown][:_LOOKED_UP]:
+    for api_id in random.sample(sorted(missing), min(_LOOKED_UP, len(missing))):
         try:
             found.append(api.retrieve(workspace, api_id))
         except api.ApiUnavailable as error:
             # 404 on a batch that exists heals by itself; it is never a reason to send it again
-            log.warning("an open batch isn't listed and can't be looked up", api_id=api_id, error=str(error))
+            log.warning("a batch isn't listed and can't be looked up", api_id=api_id, error=str(error))
     return found
 
 
-def _note(workspace: str, watched: list[Watched], listing: Listing, listed: list[api.Listed]) -> int:
+def _note(
+    workspace: str, watched: list[Watched], unproven: list[str], listing: Listing, listed: list[api.Listed]
+) -> int:
     """What the list says: which of ours ended, and which batches we don't know that might be ours."""
     by_id = {one.api_id: one for one in watched if one.api_id is not None}
-    doubtful = [_sent(one) for one in watched if one.api_id is None]
+    doubtful = [sent for one in watched if one.api_id is None and (sent := _sent(one)) is not None]
     ended = 0
     with process.database().transaction() as connection:
         strangers = [one for one in listed if one.api_id not in by_id]
@@ -119,12 +118,7 @@ def _note(workspace: str, watched: list[Watched], listing: Listing, listed: list
             [
                 Sighted(one.api_id, one.items, one.created_at, one.ended_at)
                 for one in strangers
-                if one.api_id not in ours
-                and any(
-                    protocol.worth_a_look(sent, Candidate(one.items, one.created_at), listing)
-                    for sent in doubtful
-                    if sent
-                )
+                if one.api_id not in ours and (one.api_id in unproven or _worth_a_look(one, doubtful, listing))
             ],
         )
         for one in listed:
@@ -134,44 +128,32 @@ def _note(workspace: str, watched: list[Watched], listing: Listing, listed: list
     return ended
 
 
+def _worth_a_look(one: api.Listed, doubtful: list[Sent], listing: Listing) -> bool:
+    candidate = Candidate(one.items, one.created_at)
+    return any(protocol.worth_a_look(sent, candidate, listing) for sent in doubtful)
+
+
 def _sent(one: Watched) -> Sent | None:
     if one.items is None or one.quiet_after is None:
         return None
     return Sent(one.items, one.claimed_at, one.quiet_after, one.api_workspace_id)
 
 
-def _judge_sightings(workspace: str, watched: list[Watched], listing: Listing) -> None:
-    """Batches of unknown origin that have ended: one line is read, its token compared, its content dropped (R9)."""
-    oldest = min(one.claimed_at for one in watched) + listing.api_clock_ahead - protocol.CLOCK_SKEW
+def _stop_doubles(workspace: str) -> None:
+    """A create that turned out to be one too many is canceled, as its id is known; what was done by then is billed."""
     with process.database().transaction() as connection:
-        unknown = ledger.sightings(connection, workspace, oldest)
-    for seen in unknown:
-        if seen.ended_at is None or seen.ours is not None:
-            continue
+        doubles = ledger.doubles(connection, workspace)
+    for submission_id, api_id in doubles.items():
         try:
-            with api.results(workspace, seen.api_id) as lines:
-                token = _first_token(lines)
-        except (api.ApiUnavailable, orjson.JSONDecodeError) as error:
-            log.warning("a batch of unknown origin can't be read yet", api_id=seen.api_id, error=str(error))
-            continue
+            api.cancel(workspace, api_id)
+        except api.ApiUnavailable as error:
+            if error.status is None or error.status == 404 or error.status >= 429:
+                log.warning("a double can't be canceled yet", api_id=api_id, error=str(error))
+                continue
+            # it has ended already, or can't be stopped: its results are collected all the same
         with process.database().transaction() as connection:
-            submission_id = None if token is None else ledger.submission_of(connection, token)
-        if submission_id is not None:
-            log.warning("found a batch whose create had no answer", api_id=seen.api_id, submission_id=submission_id)
-            created(submission_id, api.NewBatch(seen.api_id, seen.created_at, None))
-        # only now: until the id is saved on its submission, the sighting is the only trace of it
-        with process.database().transaction() as connection:
-            ledger.judge(connection, seen.api_id, ours=submission_id is not None)
-
-
-def _first_token(lines: Iterator[bytes]) -> str | None:
-    """The token on the first line; None when that one isn't ours. Raises ApiUnavailable when there is no line."""
-    first = next(lines, None)
-    if first is None:
-        raise api.ApiUnavailable("results without a line, which prove nothing")
-    document = orjson.loads(first)
-    read = protocol.read_custom_id(str(document.get("custom_id", ""))) if isinstance(document, dict) else None
-    return read[0] if read else None
+            ledger.cancel_asked(connection, submission_id)
+        log.error("paid twice in part: a double is canceled", submission_id=submission_id, api_id=api_id)
 
 
 def _decide(workspace: str, watched: list[Watched], listing: Listing) -> None:
@@ -182,12 +164,18 @@ def _decide(workspace: str, watched: list[Watched], listing: Listing) -> None:
     oldest = min(one.claimed_at for one in unclear) + listing.api_clock_ahead - protocol.CLOCK_SKEW
     with process.database().transaction() as connection:
         unproven = ledger.sightings(connection, workspace, oldest)
-    candidates = [Candidate(one.items, one.created_at) for one in unproven if one.ours is None]
     for one in unclear:
         sent = _sent(one)
+        candidates = [
+            Candidate(seen.items, seen.created_at, believed=seen.believed_of == one.submission_id)
+            for seen in unproven
+            if seen.ours is None
+        ]
         why = "it isn't known what was sent" if sent is None else protocol.still_unclear(sent, listing, candidates)
         bound = log.bind(batch_id=one.batch_id, submission_id=one.submission_id)
         if why is not None:
+            with process.database().transaction() as connection:
+                submissions.say_why_unclear(connection, one.batch_id, why)
             bound.info("still unclear", why=why)
             continue
         with process.database().transaction() as connection:

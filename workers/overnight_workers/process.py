@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from uuid import UUID
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from overnight_models import prices as price_list
+from overnight_models.ledger import deployment as ledger
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.names import Names
 from overnight_models.policy import Policy
@@ -19,6 +21,13 @@ from overnight_workers.settings import settings
 def database() -> Database:
     """The ledger's database."""
     return Database(settings().database_url)
+
+
+@cache
+def deployment() -> UUID:
+    """The deployment that the ledger is of: what every token is marked with."""
+    with database().transaction() as connection:
+        return ledger.read(connection).id
 
 
 @cache
@@ -51,5 +60,5 @@ def forget() -> None:
     """After a fork: nothing that the parent connected may be used."""
     if database.cache_info().currsize:
         database().forget()
-    for held in (database, names, redis_client):
+    for held in (database, deployment, names, redis_client):
         held.cache_clear()

@@ -12,21 +12,36 @@ from __future__ import annotations
 
 import re
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Final
+from uuid import UUID
 
 TOKEN_CHARS: Final = 20
-"""Of 6 bits each: 120 bits."""
+_RANDOM_CHARS: Final = 14
+"""Of 6 bits each: 84 bits. The rest is the deployment's mark, 36 bits."""
 
 CLOCK_SKEW: Final = timedelta(minutes=2)
 """How far the API's own timestamps are trusted to agree with each other."""
 
 
-def new_token() -> str:
-    """A submission's token: letters, digits, `-` and `_`."""
-    return secrets.token_urlsafe(TOKEN_CHARS * 6 // 8)
+def new_token(deployment: UUID) -> str:
+    """A submission's token: letters, digits, `-` and `_`, the last of them the deployment's mark."""
+    drawn = secrets.token_urlsafe(_RANDOM_CHARS)[:_RANDOM_CHARS]
+    return drawn + _mark(deployment, drawn)
+
+
+def is_marked(deployment: UUID, token: str) -> bool:
+    """Whether a token is of this deployment, even if its ledger has forgotten it (R11)."""
+    return token[_RANDOM_CHARS:] == _mark(deployment, token[:_RANDOM_CHARS])
+
+
+def _mark(deployment: UUID, drawn: str) -> str:
+    digest = blake2b(drawn.encode(), key=deployment.bytes, digest_size=6).digest()
+    return urlsafe_b64encode(digest).decode()[: TOKEN_CHARS - _RANDOM_CHARS]
 
 
 def custom_id(token: str, item_id: int) -> str:
@@ -176,6 +191,8 @@ class Candidate:
 
     items: int
     created_at: datetime
+    believed: bool = False
+    """A person says that it is this submission."""
 
 
 def window(sent: Sent, listing: Listing) -> tuple[datetime, datetime]:
@@ -187,7 +204,7 @@ def window(sent: Sent, listing: Listing) -> tuple[datetime, datetime]:
 def may_be(sent: Sent, candidate: Candidate, listing: Listing) -> bool:
     """Whether a batch at the API may be this submission. Only its token can prove it."""
     earliest, latest = window(sent, listing)
-    return candidate.items == sent.items and earliest <= candidate.created_at <= latest
+    return candidate.believed or (candidate.items == sent.items and earliest <= candidate.created_at <= latest)
 
 
 def worth_a_look(sent: Sent, candidate: Candidate, listing: Listing) -> bool:
@@ -205,6 +222,31 @@ def still_unclear(sent: Sent, listing: Listing, candidates: Sequence[Candidate])
     earliest, _ = window(sent, listing)
     if listing.back_to is not None and listing.back_to > earliest:
         return "the list doesn't go back far enough"
+    if any(candidate.believed for candidate in candidates):
+        return "a person says which batch it is: its token is read when that one has ended"
     if any(may_be(sent, candidate, listing) for candidate in candidates):
-        return "a batch of the same size may be it: its token can be read when it has ended"
+        return "a batch of the same size may be it: its token is read when that one has ended"
+    return None
+
+
+# --- what a ledger that moved must see first (R11) -------------------------------------------------------------------
+
+
+def still_looking(
+    listing: Listing, *, since: datetime, api_workspace_id: str | None, until: datetime, undecided: int
+) -> str | None:
+    """Why a workspace may not be sent to yet after the ledger moved; None when everything was looked at.
+
+    since: by the API's clock; nothing of what may still be sent can have been created before.
+    until: by the database's clock; what was being sent when the ledger moved is listed by then.
+    undecided: batches at the API that may be ours and aren't proven or recorded.
+    """
+    if listing.started_at <= until:
+        return "what was being sent when the ledger moved may still be listed"
+    if api_workspace_id is not None and listing.api_workspace_id != api_workspace_id:
+        return "the list is from another workspace"
+    if listing.back_to is not None and listing.back_to > since:
+        return "the list doesn't go back far enough"
+    if undecided:
+        return f"{undecided} batches at the API may be ours: each is read when it has ended"
     return None

@@ -13,7 +13,7 @@ import redis
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.ledger import deliver, partitions, rescue, submit
-from overnight_workers import doorbell, logs, process
+from overnight_workers import doorbell, logs, process, restored
 from overnight_workers.app import app
 
 _HOUSEKEEPING_EVERY_S: Final = 60.0
@@ -25,6 +25,7 @@ _housekept_at = 0.0
 @app.task(name=routes.RESCUE, send_events=False)  # ticks would hide the work in Flower
 def sweep(**_later: Any) -> str:
     """One sweep. Any number at once does no harm."""
+    restored.notice()
     with process.database().transaction() as connection:
         voided = rescue.void_abandoned(connection)
         doubted = rescue.doubt_abandoned(connection)

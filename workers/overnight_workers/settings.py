@@ -7,6 +7,7 @@ import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -36,6 +37,8 @@ class Workspace(_Part):
     """The environment variable that holds the key; keys don't belong in files."""
     base_url: str | None = None
     """Where the API answers; default: ANTHROPIC_BASE_URL, else Anthropic's own."""
+    queue_limit: int = Field(default=200_000, ge=1)
+    """Requests that may be in the API's queue at once. By the account's tier: 200,000, 300,000 or 500,000."""
 
     def api_key(self) -> str | None:
         """The key, or None when its variable isn't set."""
@@ -98,6 +101,8 @@ class Settings(BaseSettings):
     """Overnight's own Redis; default: the embedded one of the data directory."""
     data_dir: Path = Field(default_factory=default_data_dir)
     """Where the embedded servers live."""
+    deployment: UUID | None = None
+    """The deployment that the ledger must be of (`overnight doctor` shows it): no worker starts on another's."""
     config: Path | None = None
     """The overnight.toml; default: the one in the working directory, if there is one."""
     prices: Path | None = None
@@ -138,6 +143,12 @@ class Settings(BaseSettings):
             f"[lanes.{name}] workspace: there is no [workspaces.{lane.workspace}]"
             for name, lane in self.lanes.items()
             if lane.workspace not in self.workspaces
+        ]
+        faults += [
+            f"[lanes.{name}] max_items: {lane.max_items:,} is more than queue_limit of [workspaces.{lane.workspace}]"
+            f" ({self.workspaces[lane.workspace].queue_limit:,}): such a batch could never be sent"
+            for name, lane in self.lanes.items()
+            if lane.workspace in self.workspaces and lane.max_items > self.workspaces[lane.workspace].queue_limit
         ]
         timing = self.timing
         if timing.lease <= timing.create_timeout:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
-from overnight_models.ledger import outcomes, workspaces
+from overnight_models.ledger import lanes, outcomes, workspaces
 from overnight_models.ledger import rejected as rejected_batches
 from overnight_models.ledger import submit as ledger
 from overnight_models.outcome import Problem
@@ -47,8 +47,15 @@ def submit(**_later: Any) -> str:
     sent = 0
     while time.monotonic() < stop_at:
         owner = process.database().owner()
+        token = protocol.new_token(process.deployment())
         with process.database().transaction() as connection:
-            claim = ledger.claim(connection, token=protocol.new_token(), owner=owner, lease_s=settings().timing.lease)
+            claim = ledger.claim(
+                connection,
+                token=token,
+                owner=owner,
+                lease_s=settings().timing.lease,
+                queue_limits={name: one.queue_limit for name, one in settings().workspaces.items()},
+            )
         if claim is None:
             break
         _submit(claim)
@@ -100,6 +107,8 @@ def _submit(claim: ledger.Claim) -> None:
             )
     if isinstance(answer, api.NewBatch):
         created(claim.submission_id, answer)
+        with process.database().transaction() as connection:
+            workspaces.is_well(connection, claim.workspace)
         bound.info("submitted", api_id=answer.api_id, items=items, bytes=size)
     else:
         _not_answered(claim, answer)
@@ -226,11 +235,17 @@ def _divide_rejected() -> int:
             rejected = rejected_batches.take_rejected(connection)
             if rejected is None:
                 return divided
-            if rejected.items > 1:
+            if rejected.alike:
+                # two generations of halves were turned down in the same words: it would go on to single items
+                lanes.pause(connection, rejected.lane_id, f"everything is rejected alike: {rejected.reason}")
+            elif rejected.items > 1:
                 rejected_batches.divide(connection, rejected)
             else:
                 rejected_batches.give_up(connection, rejected)
                 _fail_culprits(connection, rejected)
+        if rejected.alike:
+            log.error("lane held: its batches are rejected alike", batch_id=rejected.batch_id, why=rejected.reason)
+            continue
         divided += 1
         log.warning("rejected", batch_id=rejected.batch_id, items=rejected.items, why=rejected.reason)
 
@@ -240,6 +255,6 @@ def _fail_culprits(connection: Connection, rejected: rejected_batches.RejectedBa
         outcomes.Arrival(item_id, outcomes.Fate.FAIL_OWN, problem=Problem.REJECTED, detail=rejected.reason)
         for item_id in rejected_batches.members(connection, rejected.batch_id)
     ]
-    source = outcomes.Source(submission_id=0, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)
+    source = outcomes.Source(submission_id=None, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)
     recorded = outcomes.record(connection, source, culprits, max_attempts=1)
     log.warning("rejected alone: failed", batch_id=rejected.batch_id, items=recorded.failed)

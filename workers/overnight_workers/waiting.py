@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from overnight_models.errors import TransientError
-from overnight_models.ledger import schema
+from overnight_models.ledger import deployment, schema
 from overnight_models.ledger.database import Database
 from overnight_workers import logs
 from overnight_workers.settings import settings
@@ -44,6 +44,18 @@ def _not_ready(database: Database) -> str | None:
     except (TransientError, SQLAlchemyError) as error:
         return " ".join(str(error).split())
     # revisions are numbered, so a newer one sorts behind: a worker may be older than the schema while it is replaced
-    if current is not None and newest is not None and current >= newest:
+    if current is None or newest is None or current < newest:
+        return f"the schema is at {current or 'nothing'} and not at {newest}: overnight migrate"
+    return _of_another_deployment(database)
+
+
+def _of_another_deployment(database: Database) -> str | None:
+    """A copied ledger in an installation of its own must not send what its original sends."""
+    wanted = settings().deployment
+    if wanted is None:
         return None
-    return f"the schema is at {current or 'nothing'} and not at {newest}: overnight migrate"
+    with database.transaction() as connection:
+        found = deployment.read(connection).id
+    if found == wanted:
+        return None
+    return f"this ledger is of deployment {found} and the configuration says {wanted}: it may be another one's copy"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.moves import move_batch, move_submission
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.submit import lives
 from overnight_models.states import BATCH, SUBMISSION
@@ -30,6 +31,8 @@ class Reading:
     lane: str
     api_id: str
     items: int
+    has_schemas: bool
+    """Some of its items asked for an answer of a schema."""
     reads: int
     """Times that its results were begun to be read, this one included."""
     misses: int
@@ -55,7 +58,7 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
         WHERE submission.id = next.id AND batch.id = submission.batch_id
           AND headers.id = batch.headers_id AND lane.id = batch.lane_id
         RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
-                  submission.items, reads, misses
+                  coalesce(submission.items, batch.items) AS items, has_schemas, reads, misses
         """,
         owner=owner,
         lease_s=lease_s,
@@ -63,13 +66,23 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
     return None if row is None else Reading(**row)
 
 
-def extend(connection: Connection, submission_id: int, *, lease_s: float) -> None:
-    """A sign of life from the reader."""
-    count(
-        connection,
-        "UPDATE submission SET lease_until = now() + make_interval(secs => :lease_s) WHERE id = :id",
-        id=submission_id,
-        lease_s=lease_s,
+def extend(connection: Connection, reading: Reading, *, lease_s: float) -> bool:
+    """A sign of life from the reader; until the transaction ends no other one records the same results.
+
+    False when the ledger doesn't know that submission any more: it was restored meanwhile.
+    """
+    return (
+        count(
+            connection,
+            """
+            UPDATE submission SET lease_until = now() + make_interval(secs => :lease_s)
+            WHERE id = :id AND token = :token
+            """,
+            id=reading.submission_id,
+            token=reading.token,
+            lease_s=lease_s,
+        )
+        == 1
     )
 
 
@@ -137,6 +150,24 @@ def finish(connection: Connection, reading: Reading, *, passed_over: bool) -> bo
         id=reading.submission_id,
     )
     return True
+
+
+def lose(connection: Connection, submission_id: int, why: str) -> bool:
+    """Its results can't be had any more: the submission is done, its batch gone.
+
+    False when another submission of the batch lives: then the batch is that one's.
+    """
+    row = one(
+        connection,
+        f"""
+        SELECT batch.id, {_OTHER_LIVES} AS other_lives
+        FROM submission JOIN batch ON batch.id = submission.batch_id WHERE submission.id = :id FOR UPDATE OF batch
+        """,
+        id=submission_id,
+    )
+    assert row is not None
+    move_submission(connection, "finish", submission_id, why)
+    return not row["other_lives"] and move_batch(connection, "lose", row["id"], why)
 
 
 def missing_items(connection: Connection, batch_id: int) -> list[int]:

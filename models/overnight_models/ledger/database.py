@@ -104,6 +104,11 @@ def run(connection: Connection, sql: str, **values: Any) -> Sequence[RowMapping]
     return result.mappings().all() if result.returns_rows else []
 
 
+def rows(connection: Connection, sql: str, **values: Any) -> Sequence[Sequence[Any]]:
+    """Run one statement; its rows as plain sequences, for when there are thousands."""
+    return connection.execute(text(sql), values).all()
+
+
 def count(connection: Connection, sql: str, **values: Any) -> int:
     """Run one statement; how many rows it touched."""
     return connection.execute(text(sql), values).rowcount
@@ -119,6 +124,25 @@ def raw(connection: Connection) -> psycopg.Connection[Any]:
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver
+
+
+def copy_lines(connection: Connection, table_and_columns: str, lines: bytes) -> None:
+    """Write rows by COPY, from lines in its text format: columns parted by tabs, texts through `copy_text`."""
+    with raw(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
+        copy.write(lines)
+
+
+def copy_text(value: str | bytes | None) -> bytes:
+    """A text as one column of a COPY line. It must be without NUL."""
+    if value is None:
+        return b"\\N"
+    text = value.encode() if isinstance(value, str) else value
+    return text.replace(b"\\", b"\\\\").replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+
+
+def copy_number(value: int | None) -> bytes:
+    """A number as one column of a COPY line."""
+    return b"\\N" if value is None else b"%d" % value
 
 
 def copy_in(connection: Connection, table_and_columns: str, rows: Iterator[Sequence[Any]]) -> None:

@@ -16,6 +16,7 @@ from overnight_models.states import DELIVERY
 class Target:
     """Where deliveries are due."""
 
+    id: int
     broker: str
     queue: str
 
@@ -38,7 +39,11 @@ def targets(connection: Connection) -> list[Target]:
     """Brokers and queues for which something is due now."""
     rows = run(
         connection,
-        f"SELECT DISTINCT broker, queue FROM delivery WHERE {DELIVERY['claim'].where} AND due_at <= now()",
+        f"""
+        SELECT id, broker, queue FROM target WHERE EXISTS (
+            SELECT FROM delivery WHERE target_id = target.id AND {DELIVERY["claim"].where} AND due_at <= now()
+        )
+        """,
     )
     return [Target(**row) for row in rows]
 
@@ -50,7 +55,7 @@ def claim(connection: Connection, target: Target, *, limit: int, lease_s: float)
         f"""
         WITH next AS (
             SELECT item_id FROM delivery
-            WHERE {DELIVERY["claim"].where} AND due_at <= now() AND broker = :broker AND queue = :queue
+            WHERE {DELIVERY["claim"].where} AND due_at <= now() AND target_id = :target_id
             ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
         ), claimed AS (
             UPDATE delivery
@@ -61,8 +66,7 @@ def claim(connection: Connection, target: Target, *, limit: int, lease_s: float)
         SELECT claimed.tries, claimed.generation, request.callback, {COLUMNS}
         FROM claimed JOIN item ON item.id = claimed.item_id {JOINS}
         """,
-        broker=target.broker,
-        queue=target.queue,
+        target_id=target.id,
         limit=limit,
         lease_s=lease_s,
     )

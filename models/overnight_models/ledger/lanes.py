@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count
+from overnight_models.ledger.submit import lives
+from overnight_models.states import BATCH
 
 
 def pause(connection: Connection, lane_id: int, reason: str) -> bool:
@@ -21,12 +23,23 @@ def pause(connection: Connection, lane_id: int, reason: str) -> bool:
 
 
 def resume(connection: Connection, lane_id: int) -> bool:
-    """Go on with it. Returns False when it wasn't paused."""
-    return (
+    """Go on with it. Returns False when it wasn't paused.
+
+    What was rejected is tried whole again: whoever lets the lane go on has mended what it was rejected for.
+    """
+    resumed = count(
+        connection,
+        "UPDATE lane SET paused_at = NULL, paused_reason = NULL WHERE id = :id AND paused_at IS NOT NULL",
+        id=lane_id,
+    )
+    if resumed:
         count(
             connection,
-            "UPDATE lane SET paused_at = NULL, paused_reason = NULL WHERE id = :id AND paused_at IS NOT NULL",
+            f"""
+            UPDATE batch SET {BATCH["repack"].set}, changed_at = now(), not_before = NULL
+            WHERE lane_id = :id AND {BATCH["repack"].where}
+              AND NOT EXISTS (SELECT FROM submission WHERE submission.batch_id = batch.id AND {lives("submission")})
+            """,
             id=lane_id,
         )
-        == 1
-    )
+    return resumed == 1

@@ -92,6 +92,31 @@ def end(connection: Connection, submission_id: int, ended_at: datetime, counts: 
     return ended == 1
 
 
+def doubles(connection: Connection, workspace: str) -> dict[int, str]:
+    """Submissions that run although an earlier create of their batch is known to have worked, and their API ids."""
+    rows = run(
+        connection,
+        """
+        SELECT submission.id, submission.api_id
+        FROM submission JOIN batch ON batch.id = submission.batch_id JOIN headers ON headers.id = batch.headers_id
+        WHERE headers.workspace = :workspace
+          AND submission.state = 'open' AND submission.ended_at IS NULL AND submission.cancel_asked_at IS NULL
+          AND EXISTS (
+              SELECT FROM submission earlier
+              WHERE earlier.batch_id = submission.batch_id AND earlier.state IN ('open', 'done')
+                AND (earlier.api_created_at, earlier.id) < (submission.api_created_at, submission.id)
+          )
+        """,
+        workspace=workspace,
+    )
+    return {row["id"]: row["api_id"] for row in rows}
+
+
+def cancel_asked(connection: Connection, submission_id: int) -> None:
+    """The API was told to stop it."""
+    count(connection, "UPDATE submission SET cancel_asked_at = now() WHERE id = :id", id=submission_id)
+
+
 @dataclass(frozen=True)
 class Sighted:
     """A batch at the API that the ledger doesn't know."""
@@ -101,6 +126,8 @@ class Sighted:
     created_at: datetime
     ended_at: datetime | None
     ours: bool | None = None
+    believed_of: int | None = None
+    """The submission that a person believes it to be."""
 
 
 def known_api_ids(connection: Connection, api_ids: Sequence[str]) -> set[str]:
@@ -132,7 +159,7 @@ def sightings(connection: Connection, workspace: str, since: datetime) -> list[S
     rows = run(
         connection,
         """
-        SELECT api_id, items, api_created_at AS created_at, ended_at, ours FROM sighting
+        SELECT api_id, items, api_created_at AS created_at, ended_at, ours, believed_of FROM sighting
         WHERE workspace = :workspace AND api_created_at >= :since AND ours IS DISTINCT FROM false
           AND NOT EXISTS (SELECT FROM submission WHERE submission.api_id = sighting.api_id)
         ORDER BY api_created_at
@@ -143,9 +170,45 @@ def sightings(connection: Connection, workspace: str, since: datetime) -> list[S
     return [Sighted(**row) for row in rows]
 
 
+def running_sightings(connection: Connection, workspace: str) -> list[str]:
+    """Batches that the ledger doesn't know, whose token can't be read before they end."""
+    rows = run(
+        connection,
+        """
+        SELECT api_id FROM sighting WHERE workspace = :workspace AND ended_at IS NULL AND ours IS NULL
+          AND NOT EXISTS (SELECT FROM submission WHERE submission.api_id = sighting.api_id)
+        """,
+        workspace=workspace,
+    )
+    return [row["api_id"] for row in rows]
+
+
+def believe(connection: Connection, workspace: str, seen: Sighted) -> None:
+    """A person says which submission a batch is. It is looked at until its token proves it, or proves otherwise."""
+    sight(connection, workspace, [seen])
+    count(
+        connection,
+        "UPDATE sighting SET believed_of = :submission_id, ours = NULL WHERE api_id = :api_id",
+        submission_id=seen.believed_of,
+        api_id=seen.api_id,
+    )
+
+
 def judge(connection: Connection, api_id: str, *, ours: bool) -> None:
-    """A token proved whose batch a sighting is."""
-    count(connection, "UPDATE sighting SET ours = :ours WHERE api_id = :api_id", api_id=api_id, ours=ours)
+    """A token proved whose batch a sighting is.
+
+    Ours it is only once its id is on a submission: a poller from before a restore saved it on a row that is forgotten.
+    """
+    count(
+        connection,
+        """
+        UPDATE sighting SET ours = :ours
+        WHERE api_id = :api_id
+          AND (NOT :ours OR EXISTS (SELECT FROM submission WHERE submission.api_id = sighting.api_id))
+        """,
+        api_id=api_id,
+        ours=ours,
+    )
 
 
 def submission_of(connection: Connection, token: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -21,19 +22,40 @@ class RejectedBatch:
     headers_id: int
     items: int
     reason: str
+    alike: bool
+    """So were its other half, and both halves of the time before, in the same words: no single item is the culprit."""
+
+
+def _words(batch: str) -> str:
+    """A rejection's words, without the numbers that only say where."""
+    return f"regexp_replace({batch}.reason, '[0-9]+', '', 'g')"
+
+
+_ALIKE: Final = f"""
+    -- too large is no fault of the request: smaller halves pass
+    batch.reason NOT LIKE '413%' AND EXISTS (
+        SELECT FROM batch parent JOIN batch half ON half.parent_id IN (batch.parent_id, parent.parent_id)
+        WHERE parent.id = batch.parent_id AND half.state IN ('rejected', 'split', 'failed')
+          AND {_words("half")} = {_words("batch")}
+        HAVING count(*) = 4
+    )
+"""
 
 
 def take_rejected(connection: Connection) -> RejectedBatch | None:
-    """The next rejected batch of which no submission lives, locked: an earlier one may have come back (R7)."""
+    """The next rejected batch of which no submission lives, locked: an earlier one may have come back (R7).
+
+    Those of a paused lane wait, to be tried whole when it goes on.
+    """
     row = one(
         connection,
         f"""
-        SELECT batch.id AS batch_id, lane_id, headers_id, reason,
+        SELECT batch.id AS batch_id, lane_id, headers_id, reason, {_ALIKE} AS alike,
                (SELECT count(*) FROM item WHERE batch_id = batch.id AND state = 'batched') AS items
-        FROM batch
-        WHERE {BATCH["divide"].where}
+        FROM batch JOIN lane ON lane.id = batch.lane_id
+        WHERE batch.{BATCH["divide"].where} AND lane.paused_at IS NULL
           AND NOT EXISTS (SELECT FROM submission WHERE submission.batch_id = batch.id AND {lives("submission")})
-        ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+        ORDER BY batch.id LIMIT 1 FOR UPDATE OF batch SKIP LOCKED
         """,
     )
     return None if row is None else RejectedBatch(**row)
@@ -47,11 +69,10 @@ def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
         for row in run(
             connection,
             """
-            INSERT INTO batch (lane_id, headers_id, parent_id, state, items, size)
-            SELECT :lane_id, :headers_id, :parent_id, 'packed', 0, 0 FROM generate_series(1, 2) RETURNING id
+            INSERT INTO batch (lane_id, headers_id, parent_id, state, items, size, has_schemas)
+            SELECT lane_id, headers_id, id, 'packed', 0, 0, has_schemas FROM batch, generate_series(1, 2)
+            WHERE id = :parent_id RETURNING id
             """,
-            lane_id=rejected.lane_id,
-            headers_id=rejected.headers_id,
             parent_id=rejected.batch_id,
         )
     ]

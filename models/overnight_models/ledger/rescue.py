@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.submit import follow
 from overnight_models.states import BATCH, DELIVERY, SUBMISSION
@@ -14,7 +15,8 @@ from overnight_models.states import BATCH, DELIVERY, SUBMISSION
 def void_abandoned(connection: Connection) -> int:
     """Submissions that were never let go and whose submitter is dead or out of time: nothing was created.
 
-    Letting go and this exclude each other: both change the row only as long as `let_go_at` is null.
+    Letting go and this exclude each other: both change the row only as long as `let_go_at` is null. A restored ledger
+    may have forgotten that it was let go, so it concludes nothing before it knows that it was restored.
     """
     rows = run(
         connection,
@@ -22,7 +24,7 @@ def void_abandoned(connection: Connection) -> int:
         WITH voided AS (
             UPDATE submission SET {SUBMISSION["void"].set}, error = 'its submitter died before its last bytes'
             WHERE {SUBMISSION["void"].where} AND let_go_at IS NULL AND api_id IS NULL
-              AND (coalesce(send_by, lease_until) < clock_timestamp() OR {is_gone("owner")})
+              AND (coalesce(send_by, lease_until) < clock_timestamp() OR {is_gone("owner")}) AND {AT_HOME}
             RETURNING batch_id
         )
         UPDATE batch SET {BATCH["release"].set}, changed_at = now(), reason = 'its submitter died before its last bytes'
@@ -95,8 +97,11 @@ def stages_with_work(connection: Connection) -> list[str]:
                    SELECT FROM tally WHERE noun = 'item' AND state = 'waiting' GROUP BY lane_id HAVING sum(n) > 0
                ) AS "{routes.PACK}",
                EXISTS (
-                   SELECT FROM batch WHERE {BATCH["divide"].where}
-                   OR {BATCH["claim"].where} AND (not_before IS NULL OR not_before <= now())
+                   SELECT FROM batch JOIN lane ON lane.id = batch.lane_id
+                   WHERE lane.paused_at IS NULL AND (
+                       batch.{BATCH["divide"].where}
+                       OR batch.{BATCH["claim"].where} AND (not_before IS NULL OR not_before <= now())
+                   )
                ) AS "{routes.SUBMIT}",
                EXISTS (
                    SELECT FROM submission

@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from overnight_models.ledger import deployment
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.partitions import make_partitions, take_turns
 
@@ -35,6 +36,7 @@ def migrate(database: Database) -> None:
         take_turns(connection)
         command.upgrade(config(connection), "head")
         make_partitions(connection)
+        deployment.settle(connection)
 
 
 def revisions(connection: Connection) -> tuple[str | None, str | None]:

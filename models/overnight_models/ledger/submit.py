@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.cancel import unpack
 from overnight_models.ledger.database import count, one, raw
+from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.moves import move_batch, move_submission
-from overnight_models.ledger.workspaces import SENDABLE
+from overnight_models.ledger.workspaces import QUEUED, SENDABLE
 from overnight_models.states import BATCH, SUBMISSION
 
 
@@ -36,14 +37,20 @@ class Claim:
     releases: int
 
 
-def claim(connection: Connection, *, token: str, owner: int, lease_s: float) -> Claim | None:
+def claim(
+    connection: Connection, *, token: str, owner: int, lease_s: float, queue_limits: Mapping[str, int] | None = None
+) -> Claim | None:
     """Take the oldest batch that may be sent. None when there is none.
 
     Never one of which a submission may still run: a claim asks again, whatever freed the batch (R7).
+
+    queue_limits: by workspace, how many requests may be in the API's queue; None: that isn't asked. Two that claim at
+    the same moment may go over it by a batch: then the API says so, and that batch waits.
     """
     batch = one(
         connection,
         f"""
+        WITH queued AS ({QUEUED})
         SELECT batch.id, batch.items, batch.releases, headers.workspace, headers.betas, headers.api_version,
                workspace.api_workspace_id
         FROM batch
@@ -53,10 +60,17 @@ def claim(connection: Connection, *, token: str, owner: int, lease_s: float) -> 
         WHERE batch.{BATCH["claim"].where}
           AND (batch.not_before IS NULL OR batch.not_before <= now())
           AND lane.paused_at IS NULL AND {SENDABLE}
+          AND (CAST(:names AS text[]) IS NULL OR batch.items <= (
+              SELECT most - coalesce((SELECT n FROM queued WHERE queued.workspace = headers.workspace), 0)
+              FROM unnest(CAST(:names AS text[]), CAST(:limits AS bigint[])) AS allowed (name, most)
+              WHERE name = headers.workspace
+          ))
           AND NOT EXISTS (SELECT FROM submission WHERE submission.batch_id = batch.id AND {lives("submission")})
         ORDER BY batch.id LIMIT 1
         FOR UPDATE OF batch SKIP LOCKED
         """,
+        names=None if queue_limits is None else list(queue_limits),
+        limits=None if queue_limits is None else list(queue_limits.values()),
     )
     if batch is None:
         return None
@@ -69,7 +83,7 @@ def claim(connection: Connection, *, token: str, owner: int, lease_s: float) -> 
     assert left is not None
     if left["n"] == 0:
         move_batch(connection, "empty", batch["id"], "its last item was taken back")
-        return claim(connection, token=token, owner=owner, lease_s=lease_s)
+        return claim(connection, token=token, owner=owner, lease_s=lease_s, queue_limits=queue_limits)
     move_batch(connection, "claim", batch["id"], None)
     submission = one(
         connection,
@@ -140,16 +154,16 @@ def send(
 def let_go(connection: Connection, submission_id: int, *, margin_s: float) -> bool:
     """Say durably that the last bytes are about to be written, if they still may (R2).
 
-    False when the time is over, by the database's clock, somebody else took over, or an earlier submission of the
-    batch turned out to live: then they must not be written.
+    False when the time is over, by the database's clock, somebody else took over, an earlier submission of the batch
+    turned out to live, or the ledger was restored and may have forgotten all that: then they must not be written.
     Until this is committed the submission is known not to be created, whatever happens to its sender.
     """
     return (
         count(
             connection,
-            """
+            f"""
             UPDATE submission SET let_go_at = clock_timestamp()
-            WHERE id = :id AND state = 'sending' AND let_go_at IS NULL
+            WHERE id = :id AND state = 'sending' AND let_go_at IS NULL AND {AT_HOME}
               AND clock_timestamp() < send_by - make_interval(secs => :margin_s)
               AND NOT EXISTS (
                   SELECT FROM submission other
@@ -202,6 +216,7 @@ def open_submission(connection: Connection, submission_id: int) -> bool:
         f"""
         UPDATE submission SET {SUBMISSION["void"].set}, error = 'an earlier submission of this batch turned out to live'
         WHERE batch_id = :batch_id AND id <> :id AND (state = 'claimed' OR state = 'sending' AND let_go_at IS NULL)
+          AND {AT_HOME}
         """,
         batch_id=batch["id"],
         id=submission_id,
@@ -287,18 +302,35 @@ def reject(connection: Connection, submission_id: int, batch_id: int, why: str) 
     return follow(connection, batch_id) or move_batch(connection, "reject", batch_id, why)
 
 
-def lose(connection: Connection, submission_id: int, batch_id: int) -> bool:
-    """A list that counts doesn't show it: believed never created, and sent again (R4, R5).
+def open_submission_of(connection: Connection, batch_id: int) -> int | None:
+    """The submission of a batch that is at the API and not recorded."""
+    row = one(connection, "SELECT min(id) AS id FROM submission WHERE batch_id = :id AND state = 'open'", id=batch_id)
+    return None if row is None else row["id"]
+
+
+def say_why_unclear(connection: Connection, batch_id: int, why: str) -> None:
+    """What keeps it unclear, for whoever looks."""
+    count(
+        connection,
+        "UPDATE batch SET reason = :why WHERE id = :id AND state = 'unclear' AND reason IS DISTINCT FROM :why",
+        id=batch_id,
+        why=why,
+    )
+
+
+def lose(connection: Connection, submission_id: int, batch_id: int, why: str = "no list that counts shows it") -> bool:
+    """A list that counts doesn't show it, or a person says so: believed never created, and sent again (R4, R5, R10).
 
     False when it isn't unclear any more, or its API id was noted meanwhile.
     """
     lost = count(
         connection,
         f"""
-        UPDATE submission SET {SUBMISSION["lose"].set}, error = 'no list that counts shows it'
+        UPDATE submission SET {SUBMISSION["lose"].set}, error = :why
         WHERE id = :id AND {SUBMISSION["lose"].where} AND api_id IS NULL
         """,
         id=submission_id,
+        why=why,
     )
     if not lost:
         return False

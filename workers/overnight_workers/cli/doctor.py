@@ -26,7 +26,7 @@ class Finding:
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Check database, schema, Redis, key, clock, lanes and workers; exits with 1 when something is wrong."""
+    """Check database, schema, Redis, key, clock, alarms and workers; exits with 1 when something is wrong."""
     from overnight_workers.settings import settings
 
     try:
@@ -38,7 +38,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         _report(findings, {}, as_json)
         raise typer.Exit(1) from error
     findings = [Finding("configuration", True, f"lanes: {', '.join(current.lanes)}")]
-    for check in (_database, _schema, _redis, _keys, _clock, _lanes, _workers):
+    for check in (_database, _schema, _deployment, _redis, _keys, _clock, _alarms, _workers):
         findings += _looked(check)
     _report(findings, {"database_url": current.database_url, "redis_url": current.redis_url}, as_json)
     if not all(finding.ok for finding in findings):
@@ -155,36 +155,32 @@ def _clock() -> list[Finding]:
     return [Finding("clock", False, f"{apart:.0f} s apart from the database's", "set the clocks by NTP")]
 
 
-def _lanes() -> list[Finding]:
-    from overnight_models.ledger import overview, workspaces
+def _alarms() -> list[Finding]:
+    from overnight_workers.process import database
+    from overnight_workers.settings import settings
+    from overnight_workers.sight import sight
+
+    on = sight(database()).alarms(settings())
+    return [Finding(alarm.kind, False, alarm.text, alarm.do) for alarm in on] or [Finding("alarms", True, "none is on")]
+
+
+def _deployment() -> list[Finding]:
+    from overnight_models.ledger import deployment
     from overnight_workers.process import database
     from overnight_workers.settings import settings
 
     with database().transaction() as connection:
-        lanes = overview.lanes(connection)
-        held = [one for one in workspaces.workspaces(connection) if one.held_reason]
-    findings = [
-        Finding(f"lane {lane.lane}", False, f"paused: {lane.paused_reason}", f"`overnight resume {lane.lane}`")
-        for lane in lanes
-        if lane.paused_reason
-    ]
-    findings += [
+        found = deployment.read(connection).id
+    if settings().deployment in (None, found):
+        return [Finding("deployment", True, str(found))]
+    return [
         Finding(
-            f"lane {lane.lane}", False, "has items, but the configuration doesn't have it", f"add [lanes.{lane.lane}]"
+            "deployment",
+            False,
+            f"the ledger is of {found}",
+            f"OVERNIGHT_DEPLOYMENT is {settings().deployment}: which?",
         )
-        for lane in lanes
-        if lane.lane not in settings().lanes and any(lane.items.get(state) for state in ("waiting", "batched", "held"))
     ]
-    findings += [
-        Finding(f"lane {lane.lane}", False, f"{lane.deliveries['dead']} dead deliveries", "see `overnight items`")
-        for lane in lanes
-        if lane.deliveries.get("dead")
-    ]
-    findings += [
-        Finding(f"workspace {one.name}", False, f"held: {one.held_reason}", "mend it, then `overnight resume --all`")
-        for one in held
-    ]
-    return findings or [Finding("lanes", True, "none paused, no workspace held, no delivery dead")]
 
 
 def _workers() -> list[Finding]:

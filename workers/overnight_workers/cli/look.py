@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -14,6 +14,9 @@ from rich.text import Text
 from overnight_models.quantities import spoken
 from overnight_models.states import BATCH, DELIVERY, ITEM
 from overnight_workers.cli import console
+
+if TYPE_CHECKING:
+    from overnight_models.ledger.troubles import UnclearView
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -38,13 +41,17 @@ def status(
 
 
 def _status() -> dict[str, Any]:
-    from overnight_models.ledger import overview, workspaces
     from overnight_workers.process import database
+    from overnight_workers.settings import settings
+    from overnight_workers.sight import sight
 
-    with database().transaction() as connection:
-        lanes = overview.lanes(connection)
-        held = [one for one in workspaces.workspaces(connection) if one.held_reason is not None]
+    seen = sight(database())
+    lanes = seen.lanes
     return {
+        "alarms": [
+            {"alarm": alarm.kind, "urgent": alarm.urgent, "text": alarm.text, "do": alarm.do}
+            for alarm in seen.alarms(settings())
+        ],
         "lanes": {
             lane.lane: {
                 "items": lane.items,
@@ -61,7 +68,7 @@ def _status() -> dict[str, Any]:
         "batches": _added(lane.batches for lane in lanes),
         "deliveries": _added(lane.deliveries for lane in lanes),
         "oldest_waiting_s": max((lane.oldest_waiting_s or 0 for lane in lanes), default=None) or None,
-        "held_workspaces": {one.name: one.held_reason for one in held},
+        "held_workspaces": {one.name: one.held_reason for one in seen.workspaces if one.held_for_s is not None},
     }
 
 
@@ -75,8 +82,9 @@ def _added(parts: Any) -> dict[str, int]:
 
 def _page(status: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = []
-    for workspace, why in status["held_workspaces"].items():
-        parts.append(Text(f"workspace {workspace} is held: {why}", style="bold red"))
+    for alarm in status["alarms"]:
+        parts.append(Text(alarm["text"], style="bold red" if alarm["urgent"] else "yellow"))
+        parts.append(Text(f"  → {alarm['do']}", style="dim"))
     if not status["lanes"]:
         parts.append(Text("Nothing was ever enqueued: `overnight enqueue FILE` or the product's own code does that."))
         return Group(*parts)
@@ -109,7 +117,8 @@ def batches(
     lane: Annotated[str | None, typer.Option(help="Only this lane's.")] = None,
     state: Annotated[list[str] | None, typer.Option(help="Only in this state; may be given again.")] = None,
     unclear: Annotated[
-        bool, typer.Option("--unclear", help="Only those that may or may not have been created.")
+        bool,
+        typer.Option("--unclear", help="Those that may or may not have been created: why, and what happens next."),
     ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 30,
     as_json: Json = False,
@@ -118,8 +127,11 @@ def batches(
     from overnight_models.ledger import overview
     from overnight_workers.process import database
 
+    if unclear:
+        _unclear(as_json)
+        return
     with database().transaction() as connection:
-        found = overview.batches(connection, lane=lane, states=["unclear"] if unclear else state or None, limit=limit)
+        found = overview.batches(connection, lane=lane, states=state or None, limit=limit)
     if as_json:
         console.as_json([asdict(batch) for batch in found])
         return
@@ -143,6 +155,35 @@ def batches(
             Text(batch.reason or ""),
         )
     console.OUT.print(table)
+
+
+def _unclear(as_json: bool) -> None:
+    from overnight_models.ledger import troubles
+    from overnight_workers.process import database
+
+    with database().transaction() as connection:
+        found = troubles.unclear(connection)
+    if as_json:
+        console.as_json([asdict(one) for one in found])
+        return
+    if not found:
+        console.OUT.print("Nothing is unclear: of every batch it is known whether it was created.")
+    for one in found:
+        console.OUT.print(Text(f"batch {one.batch_id}: {one.items:,} items, workspace {one.workspace}", style="bold"))
+        console.OUT.print(f"  its create: {one.why}, {one.let_go_at or one.claimed_at:%Y-%m-%d %H:%M:%S}", markup=False)
+        console.OUT.print(f"  so far:     {one.so_far}", markup=False)
+        console.OUT.print(f"  next:       {_next(one)}", markup=False)
+        console.OUT.print(
+            f"  or decide:  overnight decide {one.batch_id} --adopt ID, or --never-created", style="dim", markup=False
+        )
+
+
+def _next(one: UnclearView) -> str:
+    if one.candidates:
+        return f"{', '.join(one.candidates)} may be it: the token is read when it has ended, within 24 hours"
+    if one.quiet_s > 0:
+        return f"it may be listed for {spoken(one.quiet_s)} more; if no list shows it by then, it is sent again"
+    return "sent again at the next look, if a whole list from its workspace doesn't show it"
 
 
 _STYLES = {"unclear": "bold yellow", "rejected": "red", "failed": "red", "gone": "red", "incomplete": "yellow"}

@@ -31,9 +31,18 @@ def pause(
         OUT.print(f"lane {name} {'is paused' if paused else 'was paused already'}", markup=False)
 
 
-def resume(lane: Lane = None, everything: All = False) -> None:
-    """Go on with a paused lane; with --all also with workspaces that money or permission held."""
-    from overnight_models.ledger import lanes, workspaces
+def resume(
+    lane: Lane = None,
+    everything: All = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="With --all: send after a restore although not everything was looked at.")
+    ] = False,
+) -> None:
+    """Go on with a paused lane; batches of it that were rejected are tried whole.
+
+    With --all also with workspaces that money or permission held, and with a ledger that moved to another database.
+    """
+    from overnight_models.ledger import lanes
     from overnight_workers.process import database, names
 
     for name in _named(lane, everything):
@@ -41,12 +50,30 @@ def resume(lane: Lane = None, everything: All = False) -> None:
             resumed = lanes.resume(connection, names().lane(name))
         OUT.print(f"lane {name} {'goes on' if resumed else 'was not paused'}", markup=False)
     if everything:
-        with database().transaction() as connection:
-            held = [one.name for one in workspaces.workspaces(connection) if one.held_reason]
-            for workspace in held:
-                workspaces.release(connection, workspace)
+        _resume_workspaces(anyway)
+
+
+def _resume_workspaces(anyway: bool) -> None:
+    from overnight_models.ledger import deployment, workspaces
+    from overnight_workers.process import database
+
+    with database().transaction() as connection:
+        held = [one.name for one in workspaces.workspaces(connection) if one.held_reason]
         for workspace in held:
-            OUT.print(f"workspace {workspace} is tried again", markup=False)
+            workspaces.release(connection, workspace)
+        told = deployment.give_word(connection)
+        unlooked = deployment.unlooked(connection)
+        moved_at = deployment.read(connection).moved_at
+        if anyway and moved_at is not None:
+            for workspace in unlooked:
+                deployment.looked(connection, workspace, moved_at)
+    for workspace in held:
+        OUT.print(f"workspace {workspace} is tried again", markup=False)
+    if told:
+        OUT.print("this ledger may send: its original doesn't run any more", markup=False)
+    for workspace in unlooked:
+        news = "is sent to without a look" if anyway else "is sent to when everything at the API was looked at"
+        OUT.print(f"workspace {workspace} {news}", markup=False)
 
 
 def _named(lane: str | None, everything: bool) -> list[str]:

@@ -7,9 +7,10 @@ from typing import Any
 from overnight_models.ledger.overview import BatchView, LaneView
 from overnight_models.outcome import dollars
 from overnight_workers.flower_tab.reading import Look
+from overnight_workers.settings import Settings
 
 
-def document(look: Look) -> dict[str, Any]:
+def document(look: Look, settings: Settings) -> dict[str, Any]:
     """A look as a JSON document. Durations are seconds, money is dollars as decimal strings, as in an outcome."""
     seen = look.sight
     if seen is None:
@@ -17,6 +18,10 @@ def document(look: Look) -> dict[str, Any]:
     return {
         "at": seen.at.isoformat(),
         "fault": look.fault,
+        "alarms": [
+            {"alarm": alarm.kind, "urgent": alarm.urgent, "text": alarm.text, "do": alarm.do}
+            for alarm in seen.alarms(settings)
+        ],
         "lanes": [_lane(lane) for lane in seen.lanes],
         "batches": [_batch(batch) for batch in (*seen.unfinished, *seen.finished)],
         "turnarounds": [vars(found) for found in seen.turnarounds.values()],

@@ -13,7 +13,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from overnight_models.states import BATCH, DELIVERY, ITEM, Life
-from overnight_workers.flower_tab.reading import Reader, Sight
+from overnight_workers.alarms import KINDS
+from overnight_workers.flower_tab.reading import Reader
+from overnight_workers.settings import settings
+from overnight_workers.sight import Sight
 
 LOOK_EVERY_S: Final = 10.0
 _TOLD_FOR_S: Final = 60.0
@@ -38,10 +41,19 @@ class LedgerMetrics(Collector):
             for workspace in seen.workspaces:
                 held.add_metric([workspace.name], workspace.held_for_s is not None)
             yield held
+            yield _alarms(seen)
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Nothing, so that registering needs no look at the ledger."""
         return []
+
+
+def _alarms(seen: Sight) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily("overnight_alarms", "Alarms that are on (workers/README.md)", labels=["alarm", "urgent"])
+    on = [alarm.kind for alarm in seen.alarms(settings())]
+    for kind, about in KINDS.items():
+        gauge.add_metric([kind, str(about.urgent).lower()], on.count(kind))
+    return gauge
 
 
 def _by_state(seen: Sight) -> Iterator[GaugeMetricFamily]:

@@ -30,7 +30,17 @@ class BatchesPage(BaseHandler):  # type: ignore[misc]
         look = await self.application.reader.look()
         self.set_header("Cache-Control", "no-store")
         page = "batches_now.html" if self.get_argument("part") == "now" else "batches.html"
-        self.render(page, look=look, words=words, policies=settings().lanes, ITEM=ITEM, BATCH=BATCH, DELIVERY=DELIVERY)
+        told = settings()
+        self.render(
+            page,
+            look=look,
+            words=words,
+            settings=told,
+            policies=told.lanes,
+            ITEM=ITEM,
+            BATCH=BATCH,
+            DELIVERY=DELIVERY,
+        )
 
 
 class BatchesApi(BaseApiHandler):  # type: ignore[misc]
@@ -42,4 +52,4 @@ class BatchesApi(BaseApiHandler):  # type: ignore[misc]
         look = await self.application.reader.look()
         self.set_status(503 if look.fault else 200)
         self.set_header("Content-Type", "application/json")
-        self.write(orjson.dumps(document(look)))
+        self.write(orjson.dumps(document(look, settings())))

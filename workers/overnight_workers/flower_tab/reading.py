@@ -6,35 +6,15 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from overnight_models.errors import OvernightError
-from overnight_models.ledger import overview
-from overnight_models.ledger.database import Database, run
-from overnight_models.ledger.overview import BatchView, DeadDelivery, LaneView, TurnaroundView
-from overnight_models.ledger.workspaces import WorkspaceState, workspaces
-from overnight_models.states import BATCH
+from overnight_models.ledger.database import Database
+from overnight_workers.sight import Sight, sight
 
-MOST_UNFINISHED: Final = 200
-MOST_FINISHED: Final = 12
 _FRESH_S: Final = 1.0
-
-
-@dataclass(frozen=True)
-class Sight:
-    """The ledger at one moment, in one transaction."""
-
-    at: datetime
-    lanes: tuple[LaneView, ...]
-    unfinished: tuple[BatchView, ...]
-    finished: tuple[BatchView, ...]
-    workspaces: tuple[WorkspaceState, ...]
-    turnarounds: dict[str, TurnaroundView]
-    """By lane; a lane without history isn't in it."""
-    dead: tuple[DeadDelivery, ...]
 
 
 @dataclass(frozen=True)
@@ -91,20 +71,3 @@ class Reader:
             return Look(self._latest.sight, "the database has no ledger, or one of another version: overnight migrate")
         except (OvernightError, SQLAlchemyError) as error:
             return Look(self._latest.sight, " ".join(str(error).split()))
-
-
-def sight(database: Database) -> Sight:
-    """Read everything that the page shows. Raises DatabaseUnavailable; ProgrammingError without a schema."""
-    unfinished = BATCH.unfinished
-    with database.transaction() as connection:
-        # all of it at one moment: what moves meanwhile isn't seen in two places
-        run(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        return Sight(
-            at=datetime.now(UTC),
-            lanes=tuple(overview.lanes(connection)),
-            unfinished=tuple(overview.batches(connection, states=unfinished, limit=MOST_UNFINISHED)),
-            finished=tuple(overview.batches(connection, states=sorted(BATCH.final), limit=MOST_FINISHED)),
-            workspaces=tuple(workspaces(connection)),
-            turnarounds={found.lane: found for found in overview.turnarounds(connection)},
-            dead=tuple(overview.dead_deliveries(connection)),
-        )

@@ -9,8 +9,9 @@ from typing import Final
 from overnight_models.ledger.overview import BatchView, LaneView, TurnaroundView
 from overnight_models.quantities import spoken
 from overnight_models.states import BATCH, DELIVERY
-from overnight_workers.flower_tab.reading import Look, Sight
-from overnight_workers.settings import Lane
+from overnight_workers.flower_tab.reading import Look
+from overnight_workers.settings import Lane, Settings
+from overnight_workers.sight import Sight
 
 CALM: Final = "calm"
 NOTABLE: Final = "notable"
@@ -30,6 +31,8 @@ class Word:
 
     text: str
     tone: str = CALM
+    do: str = ""
+    """What to do about it."""
 
 
 def dollars(nano: int) -> str:
@@ -145,37 +148,10 @@ def due(lane: LaneView) -> int:
     return total([lane.deliveries], *DELIVERY.unfinished)
 
 
-def alerts(look: Look) -> list[Word]:
+def alerts(look: Look, settings: Settings) -> list[Word]:
     """What an operator should look at before anything else, the worst first."""
     if look.sight is None:
         return [Word(f"The ledger can't be read: {look.fault}", ALARMING)]
-    seen = look.sight
     fault = [Word(f"The ledger can't be read, this is how it was: {look.fault}", ALARMING)] if look.fault else []
-    held = [
-        Word(
-            f"Workspace {one.name} is held for {ago(one.held_for_s)}: {one.held_reason or 'no reason given'}", ALARMING
-        )
-        for one in seen.workspaces
-        if one.held_for_s is not None
-    ]
-    paused = [
-        Word(f"Lane {lane.lane} is paused: {lane.paused_reason}", NOTABLE)
-        for lane in seen.lanes
-        if lane.paused_reason is not None
-    ]
-    return [*fault, *held, *_dead(seen), *_paid_twice(seen), *paused]
-
-
-def _dead(seen: Sight) -> list[Word]:
-    dead = total((lane.deliveries for lane in seen.lanes), "dead")
-    if not dead:
-        return []
-    newest = seen.dead[0] if seen.dead else None
-    why = f" The newest, for queue {newest.queue}: {newest.error or 'no reason given'}" if newest else ""
-    verb = "delivery was" if dead == 1 else "deliveries were"
-    return [Word(f"{number(dead)} {verb} given up and can be replayed.{why}", ALARMING)]
-
-
-def _paid_twice(seen: Sight) -> list[Word]:
-    twice = sum(lane.paid_twice for lane in seen.lanes)
-    return [Word(f"{several(twice, 'answer')} of items that had one already: paid twice", NOTABLE)] if twice else []
+    on = look.sight.alarms(settings)
+    return [*fault, *(Word(alarm.text, ALARMING if alarm.urgent else NOTABLE, alarm.do) for alarm in on)]

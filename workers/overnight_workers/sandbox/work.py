@@ -144,7 +144,16 @@ def usage_of(done: Done) -> Usage:
     """The counters that a request that succeeded is billed by."""
     plan, said, split = done.plan, done.answer, done.split
     assert plan is not None and said is not None and split is not None, "only what succeeded is billed"  # noqa: PT018
-    return Usage(split.uncached, split.write_5m, split.write_1h, split.read, said.output_tokens, 0, plan.geo)
+    return Usage(
+        split.uncached,
+        split.write_5m,
+        split.write_1h,
+        split.read,
+        said.output_tokens,
+        said.thinking_tokens,
+        0,
+        plan.geo,
+    )
 
 
 def message_of(done: Done, message_id: bytes) -> bytes:

@@ -1,0 +1,250 @@
+"""The deployment: which database this ledger lives in. One that was restored or copied looks before it sends (R11).
+
+A restored ledger has forgotten what was sent after its backup, and a copied one doesn't know what its original sends.
+Both are known by where they live; what they forgot is found at the API by the mark that every token bears.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.partitions import make_partitions
+from overnight_models.states import BATCH, ITEM, SUBMISSION
+from overnight_models.tables import PARTITION_ITEMS
+
+HOME: Final = """
+    (SELECT system_identifier FROM pg_control_system()) || '/' ||
+    ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' ||
+    (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+"""System, timeline and database, as they are now."""
+
+_FORGOTTEN_ITEMS: Final = 20 * PARTITION_ITEMS
+"""More than were accepted between a backup and the end of what it is a backup of: their ids aren't given again."""
+
+AT_HOME: Final = f"EXISTS (SELECT FROM deployment WHERE home = {HOME})"
+"""The guard: this ledger is where it was."""
+
+LOOKED: Final = f"""
+    EXISTS (
+        SELECT FROM deployment
+        WHERE home = {HOME} AND (moved_at IS NULL OR workspace.looked_at >= moved_at AND NOT word_wanted)
+    )
+"""
+"""The guard: this ledger is where it was, or everything at the API was looked at since, and a person let it send."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What the ledger says of itself."""
+
+    id: UUID
+    moved_at: datetime | None
+    moved_why: str | None
+    word_wanted: bool
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """A batch at the API whose token has this deployment's mark, and which the ledger doesn't know."""
+
+    api_id: str
+    token: str
+    items: int
+    created_at: datetime
+    ended_at: datetime
+    members: tuple[int, ...]
+    """Some of its items; those accepted after the backup are forgotten too, and their answers only billed."""
+
+
+def read(connection: Connection) -> Deployment:
+    """The deployment that this ledger is of."""
+    row = one(connection, "SELECT id, moved_at, moved_why, word_wanted FROM deployment")
+    assert row is not None, "every migration settles it"
+    return Deployment(**row)
+
+
+def settle(connection: Connection) -> None:
+    """A new ledger lives here. Changes nothing for one that lives somewhere already."""
+    count(connection, f"INSERT INTO deployment (home) VALUES ({HOME}) ON CONFLICT DO NOTHING")
+
+
+def log_position(connection: Connection) -> tuple[str, int]:
+    """Where this ledger lives, and how far its write-ahead log is: it only grows, unless the ledger is set back."""
+    row = one(connection, f"SELECT {HOME} AS home, (pg_current_wal_lsn() - '0/0')::bigint AS position")
+    assert row is not None
+    return row["home"], row["position"]
+
+
+def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -> Deployment | None:
+    """Notice that the ledger lives elsewhere than it did, or was set back. None when it is where it was.
+
+    From then on nothing is sent before everything at the API was looked at. What was being sent is unclear, whatever
+    its row says, and no item gets an id that a forgotten one may have had.
+
+    allowance_s: how long after this moment something that was being sent may still be listed.
+    """
+    moved = one(
+        connection,
+        f"""
+        UPDATE deployment
+        SET home = {HOME}, moved_at = clock_timestamp(),
+            moved_why = CASE
+                WHEN :set_back THEN 'it was set back to an earlier state'
+                WHEN split_part(home, '/', 1) <> split_part({HOME}, '/', 1) THEN 'it is in another database system'
+                WHEN split_part(home, '/', 3) <> split_part({HOME}, '/', 3) THEN 'it is in another database'
+                ELSE 'it was restored or failed over: another timeline'
+            END,
+            word_wanted = split_part(home, '/', 1) <> split_part({HOME}, '/', 1)
+                OR split_part(home, '/', 3) <> split_part({HOME}, '/', 3)
+        WHERE home <> {HOME} OR :set_back
+        RETURNING id, moved_at, moved_why, word_wanted
+        """,
+        set_back=set_back,
+    )
+    if moved is None:
+        return None
+    count(
+        connection,
+        f"""
+        WITH doubted AS (
+            UPDATE submission
+            SET {SUBMISSION["doubt"].set}, error = 'the ledger was restored or moved', lease_until = NULL,
+                items = coalesce(submission.items, batch.items)
+            FROM batch WHERE batch.id = submission.batch_id AND submission.{SUBMISSION["doubt"].where}
+            RETURNING submission.batch_id
+        )
+        UPDATE batch SET {BATCH["doubt"].set}, changed_at = now(), reason = 'the ledger was restored or moved'
+        FROM doubted WHERE batch.id = doubted.batch_id AND batch.{BATCH["doubt"].where}
+        """,
+    )
+    count(
+        connection,
+        "UPDATE submission SET quiet_after = clock_timestamp() + make_interval(secs => :allowance_s)"
+        " WHERE state = 'unclear'",
+        allowance_s=allowance_s,
+    )
+    # and no row gets the number of a forgotten one: processes from before the move still know those
+    for sequence in ("item_id", "batch_id_seq", "submission_id_seq"):
+        run(connection, f"SELECT setval('{sequence}', nextval('{sequence}') + :forgotten)", forgotten=_FORGOTTEN_ITEMS)
+    make_partitions(connection)
+    return Deployment(**moved)
+
+
+def give_word(connection: Connection) -> bool:
+    """A person says that this ledger may send: its original doesn't run any more. False when no word is wanted."""
+    return count(connection, "UPDATE deployment SET word_wanted = false WHERE word_wanted") == 1
+
+
+def unlooked(connection: Connection) -> list[str]:
+    """Workspaces whose batches at the API are still to be looked at."""
+    rows = run(
+        connection,
+        """
+        SELECT name FROM workspace, deployment
+        WHERE moved_at IS NOT NULL AND (looked_at IS NULL OR looked_at < moved_at) ORDER BY name
+        """,
+    )
+    return [row["name"] for row in rows]
+
+
+def looked(connection: Connection, workspace: str, moved_at: datetime) -> bool:
+    """Everything that the API lists in a workspace has been looked at, and what was ours is recorded.
+
+    False when that was known, or the ledger has moved again since: then the look was one too early.
+    """
+    return (
+        count(
+            connection,
+            """
+            UPDATE workspace SET looked_at = clock_timestamp() FROM deployment
+            WHERE name = :name AND moved_at = :moved_at AND (looked_at IS NULL OR looked_at < moved_at)
+            """,
+            name=workspace,
+            moved_at=moved_at,
+        )
+        == 1
+    )
+
+
+def oldest_unfinished(connection: Connection, workspace: str) -> datetime | None:
+    """When the oldest item that may still be sent was accepted: nothing of it can have been created before."""
+    row = one(
+        connection,
+        f"""
+        SELECT min(enqueued_at) AS since FROM request WHERE item_id = (
+            SELECT min(item.id) FROM item JOIN headers ON headers.id = item.headers_id
+            WHERE headers.workspace = :workspace AND item.state IN ({", ".join(f"'{one}'" for one in ITEM.unfinished)})
+        )
+        """,
+        workspace=workspace,
+    )
+    return None if row is None else row["since"]
+
+
+def undecided(connection: Connection, workspace: str, until: datetime) -> int:
+    """How many batches keep a workspace from being looked at: unknown ones, and what of ours isn't known or recorded.
+
+    until: by the API's clock; what was created later was created by this ledger, or by strangers.
+    """
+    row = one(
+        connection,
+        """
+        SELECT (SELECT count(*) FROM sighting
+                WHERE workspace = :workspace AND ours IS NULL AND api_created_at <= :until
+                  AND NOT EXISTS (SELECT FROM submission WHERE submission.api_id = sighting.api_id))
+             + (SELECT count(*) FROM submission
+                JOIN batch ON batch.id = submission.batch_id JOIN headers ON headers.id = batch.headers_id
+                WHERE headers.workspace = :workspace
+                  AND (submission.state = 'unclear' OR submission.remembered AND submission.state <> 'done')) AS n
+        """,
+        workspace=workspace,
+        until=until,
+    )
+    assert row is not None
+    return int(row["n"])
+
+
+def remember(connection: Connection, workspace: str, forgotten: Forgotten) -> int:
+    """A submission that the ledger had forgotten: a row again, to be collected and billed. Returns its number."""
+    # one at a time: two that look at once would remember it twice
+    one(connection, "SELECT FROM sighting WHERE api_id = :api_id FOR UPDATE", api_id=forgotten.api_id)
+    known = one(connection, "SELECT id FROM submission WHERE token = :token", token=forgotten.token)
+    if known is not None:
+        return int(known["id"])
+    batch = one(
+        connection,
+        """
+        INSERT INTO batch (lane_id, headers_id, state, items, size, has_schemas, reason)
+        SELECT coalesce(min(item.lane_id), (SELECT min(id) FROM lane)),
+               coalesce(min(item.headers_id), (SELECT min(id) FROM headers WHERE workspace = :workspace)),
+               'ended', :items, 0, true, 'the ledger had forgotten it: found at the API'
+        FROM item WHERE item.id = (SELECT min(id) FROM item WHERE id = ANY(:members))
+        RETURNING id
+        """,
+        workspace=workspace,
+        items=forgotten.items,
+        members=list(forgotten.members),
+    )
+    assert batch is not None
+    submission = one(
+        connection,
+        """
+        INSERT INTO submission (batch_id, token, state, items, claimed_at, api_id, api_created_at, ended_at, remembered)
+        VALUES (:batch_id, :token, 'open', :items, :created_at, :api_id, :created_at, :ended_at, true) RETURNING id
+        """,
+        batch_id=batch["id"],
+        token=forgotten.token,
+        items=forgotten.items,
+        api_id=forgotten.api_id,
+        created_at=forgotten.created_at,
+        ended_at=forgotten.ended_at,
+    )
+    assert submission is not None
+    return int(submission["id"])

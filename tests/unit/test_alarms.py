@@ -1,0 +1,103 @@
+"""Alarms: each is on when it should be, and not a moment earlier."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from overnight_models.ledger.deployment import Deployment
+from overnight_models.ledger.overview import DeadDelivery, LaneView
+from overnight_models.ledger.troubles import Overdue, Troubles, UnclearView, Unread
+from overnight_models.ledger.workspaces import WorkspaceState
+from overnight_workers.alarms import KINDS, Alarm, alarms
+from overnight_workers.settings import Lane, Settings
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+DAY = 86400.0
+HOME = Deployment(UUID(int=1), None, None, False)
+CALM = Troubles(HOME, (), (), (), ())
+MOVED = replace(HOME, moved_at=NOON, moved_why="it was restored")
+LANE = LaneView("default", None, {}, {}, {}, None, 0, 0, 0)
+WORKSPACE = WorkspaceState("default", "wrkspc_1", None, None)
+UNCLEAR = UnclearView(7, 9, "default", 100, "ReadTimeout", "the list doesn't go back far enough", NOON, NOON, 0.0, ())
+UNREAD = Unread(7, "msgbatch_1", 60.0, 28 * DAY, 1, None)
+
+
+def on(
+    lane: LaneView = LANE,
+    workspace: WorkspaceState = WORKSPACE,
+    troubles: Troubles = CALM,
+    dead: tuple[DeadDelivery, ...] = (),
+) -> list[Alarm]:
+    told = Settings(lanes={"default": Lane()})
+    return alarms(lanes=[lane], workspaces=[workspace], troubles=troubles, dead=dead, settings=told)
+
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "ledger moved": (
+        {"troubles": replace(CALM, deployment=MOVED, unlooked=("default",))},
+        {"troubles": replace(CALM, deployment=MOVED)},
+    ),
+    "copy": (
+        {"troubles": replace(CALM, deployment=replace(MOVED, word_wanted=True))},
+        {"troubles": replace(CALM, deployment=MOVED)},
+    ),
+    "workspace held": ({"workspace": replace(WORKSPACE, held_for_s=5.0, held_reason="402")}, {}),
+    "batch unclear": (
+        {"troubles": replace(CALM, unclear=(replace(UNCLEAR, quiet_s=-26 * 3600.0),))},
+        {"troubles": replace(CALM, unclear=(replace(UNCLEAR, quiet_s=-24 * 3600.0),))},
+    ),
+    "batch overdue": ({"troubles": replace(CALM, overdue=(Overdue(7, "msgbatch_1", 26 * 3600.0),))}, {}),
+    "results unread": (
+        {"troubles": replace(CALM, unread=(replace(UNREAD, ended_s=1000.0),))},
+        {"troubles": replace(CALM, unread=(UNREAD,))},
+    ),
+    "results aging": (
+        {"troubles": replace(CALM, unread=(replace(UNREAD, kept_s=4.9 * DAY),))},
+        {"troubles": replace(CALM, unread=(replace(UNREAD, kept_s=5.1 * DAY),))},
+    ),
+    "deliveries dead": (
+        {"lane": replace(LANE, deliveries={"dead": 2}), "dead": (DeadDelivery("default", "shop", 12, "refused"),)},
+        {"lane": replace(LANE, deliveries={"due": 2})},
+    ),
+    "lane unknown": (
+        {"lane": replace(LANE, lane="retired", items={"waiting": 1})},
+        {"lane": replace(LANE, lane="retired", items={"succeeded": 1})},
+    ),
+    "waiting overdue": (
+        {"lane": replace(LANE, oldest_waiting_s=421.0)},
+        {"lane": replace(LANE, oldest_waiting_s=419.0)},
+    ),
+    "queue full": (
+        {"workspace": replace(WORKSPACE, queued=150_000, smallest_packed=60_000)},
+        {"workspace": replace(WORKSPACE, queued=150_000, smallest_packed=50_000)},
+    ),
+    "lane paused": ({"lane": replace(LANE, paused_reason="prompt under review", oldest_waiting_s=9999.0)}, {}),
+    "paid twice": ({"lane": replace(LANE, paid_twice=3)}, {}),
+}
+
+
+def test_each_kind_is_tried() -> None:
+    assert set(CASES) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_an_alarm_is_on_when_it_should_be_and_not_a_moment_earlier(kind: str) -> None:
+    so, not_yet = CASES[kind]
+    assert [alarm.kind for alarm in on(**so)] == [kind]
+    assert [alarm.kind for alarm in on(**not_yet)] == []
+
+
+def test_the_urgent_ones_come_first() -> None:
+    lane = replace(LANE, paused_reason="for a while", deliveries={"dead": 1})
+    assert [alarm.urgent for alarm in on(lane=lane)] == [True, False]
+
+
+def test_every_alarm_says_since_when_or_why() -> None:
+    (held,) = on(workspace=replace(WORKSPACE, held_for_s=3600.0, held_reason="402 credit balance is too low"))
+    assert held.text == "Workspace default is held for 1 h: 402 credit balance is too low"
+    assert "overnight resume" in held.do

@@ -1,0 +1,42 @@
+"""`overnight decide`: a person's word about a batch that the API's list can't settle."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from overnight_models.errors import PermanentError
+from overnight_workers.cli.console import OUT
+
+
+def decide(
+    batch: Annotated[int, typer.Argument(help="The batch's number (`overnight batches --unclear`).")],
+    adopt: Annotated[
+        str | None, typer.Option(help="This id at the API is it; its token still has to prove it.")
+    ] = None,
+    never_created: Annotated[bool, typer.Option("--never-created", help="It never was: send it again.")] = False,
+    gone: Annotated[
+        bool, typer.Option("--gone", help="It is at the API and its results can't be had any more: fail its items.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+) -> None:
+    """Decide about a batch by hand: adopt an id, declare it never created, or give its results up.
+
+    Overnight settles nearly all of them by itself. If you are wrong, nothing is lost: an adopted id must be proven by
+    its token, and a batch that turns up after all is collected, billed, and shown as paid twice.
+    """
+    from overnight_workers import decisions
+
+    if [adopt is not None, never_created, gone].count(True) != 1:
+        raise PermanentError("say one of --adopt ID, --never-created and --gone")
+    if never_created and not yes:
+        typer.confirm(f"Batch {batch} is sent again. If it was created after all, it is paid twice. Go on?", abort=True)
+    if gone and not yes:
+        typer.confirm(f"The unfinished items of batch {batch} fail, and may be billed all the same. Go on?", abort=True)
+    if adopt is not None:
+        told = decisions.adopt(batch, adopt)
+    else:
+        told = (decisions.never_created if never_created else decisions.gone)(batch, getpass.getuser())
+    OUT.print(told, markup=False)
