@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import httpx2
@@ -28,7 +28,6 @@ from overnight_workers.collect import collect
 from overnight_workers.deliver import deliver
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
-from overnight_workers.sandbox.process import Running
 from overnight_workers.settings import settings
 from overnight_workers.submit import submit
 
@@ -82,20 +81,40 @@ def blocked(service: Service) -> int:
     return int(service.one(waiting)["n"])
 
 
+class Api(Protocol):
+    """A sandbox that runs: where it answers, and where it keeps things."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def data_dir(self) -> Path: ...
+
+
 class Service:
-    """One service: its own database and API key; Redis and sandbox are the session's, and clean."""
+    """One service: its own database and API key; Redis and sandbox are the session's, and clean.
+
+    name: of its workspace at the API; another process of the same service says the same.
+    """
 
     def __init__(
-        self, tmp_path: Path, database_url: str, redis_url: str, sandbox: Running, monkeypatch: pytest.MonkeyPatch
+        self,
+        tmp_path: Path,
+        database_url: str,
+        redis_url: str,
+        sandbox: Api,
+        monkeypatch: pytest.MonkeyPatch,
+        name: str = "",
     ) -> None:
         global _salt
-        name = f"t{uuid4().hex[:12]}"
+        name = name or f"t{uuid4().hex[:12]}"
         _salt = name
         self.key = f"sk-sandbox-{name}"
         self.api_workspace = f"wrkspc_sandbox_{name}"
         self.database_url, self.redis_url, self.sandbox = database_url, redis_url, sandbox
         self.http = httpx2.Client(
-            base_url=sandbox.url, headers={"x-api-key": self.key, "anthropic-version": "2026-10-21"}
+            base_url=sandbox.url,
+            headers={"x-api-key": self.key, "anthropic-version": "2026-10-21"},
+            verify=False,  # it would load the world's certificates for a server on this machine
         )
         self._env = monkeypatch
         self._others: list[Database] = []

@@ -19,6 +19,9 @@ RESCUE: Final = "overnight.rescue"
 
 QUEUES: Final = (ACCEPT, ANSWER, PACK, SUBMIT, POLL, COLLECT, DELIVER, RESCUE)
 
+STALE_S: Final = 300
+"""A doorbell or tick that waited longer says nothing new. By the clocks of two machines, which may disagree by that."""
+
 POLICY_KEY: Final = "overnight:policy"
 """Where the workers publish lanes, their limits and the known models (a JSON string)."""
 

@@ -342,6 +342,8 @@ class Submission(Table, table=True):
     """JSON: the API's request_counts when it ended."""
     reads: int = Field(sa_column_kwargs={"server_default": "0"})
     """How often its results were begun to be read."""
+    misses: int = Field(sa_column_kwargs={"server_default": "0"})
+    """How often they were read to their end and lines were missing."""
     next_read_at: datetime | None = None
     error: str | None = _text(default=None)
 

@@ -10,9 +10,9 @@ import redis
 from overnight_models.routes import ACKS_KEY
 from overnight_workers.deliver import deliver
 from overnight_workers.rescue import sweep
-from tests.conftest import running_redis
 from tests.driving import Service, callback, item, wait_until
 from tests.faults.products import FAILS_ONCE, OTHER, RETRIES_ONCE, SAVE, product
+from tests.servers import running_redis
 
 
 def is_delivered(service: Service) -> bool:

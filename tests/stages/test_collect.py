@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from overnight_models.ledger import collect as ledger
 from overnight_models.ledger import outcomes
 from overnight_workers import process
 from overnight_workers.collect import collect
@@ -93,6 +94,27 @@ def test_a_line_that_never_comes_is_given_up_visibly_and_not_paid_again(service:
     assert service.states("batch") == ["collected"]
     assert service.states("delivery") == ["due"]
     assert service.meter()["creates"] == 1
+
+
+@pytest.mark.parametrize("broken", ["the reader was killed", "the API was down"])
+def test_reads_that_broke_off_give_nothing_up(service: Service, broken: str) -> None:
+    """However many there were: one that ends too early afterwards is the first to miss something."""
+    ended(service, *(item(key) for key in "abc"))
+    if broken == "the API was down":
+        service.fault("results", "status", status=500, count=20)
+    for _ in range(20):
+        if broken == "the API was down":
+            collect()
+        else:
+            with process.database().transaction() as connection:
+                assert ledger.claim(connection, owner=process.database().owner(), lease_s=60) is not None
+            process.database().close()
+        service.pauses_are_over()
+    service.fault("results", "cut_at_line", lines=1, count=1)
+    collect()
+    assert (service.states("batch"), service.states("item").count("succeeded")) == (["incomplete"], 1)
+    service.finish()
+    assert service.states("item") == ["succeeded"] * 3
 
 
 def test_reading_again_changes_nothing(service: Service) -> None:

@@ -20,8 +20,8 @@ from overnight_workers.deliver import deliver
 from overnight_workers.rescue import sweep
 from overnight_workers.settings import settings
 from overnight_workers.sight import sight
-from tests.conftest import running_redis
 from tests.driving import Service, callback, item, wait_until
+from tests.servers import running_redis
 
 PRODUCT = """
 import sys

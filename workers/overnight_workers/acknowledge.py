@@ -7,6 +7,7 @@ from typing import Any, Final
 import redis
 
 from overnight_models.acknowledgement import Acknowledgement
+from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
 from overnight_models.ledger import acknowledge as ledger
 from overnight_models.routes import ACKS_KEY
@@ -26,8 +27,10 @@ def drain() -> int:
     """
     ended = 0
     for _ in range(_GROUPS):
+        reach("before acknowledgements are taken")
         try:
             popped: Any = process.redis_client().rpop(ACKS_KEY, _AT_ONCE)
+            reach("after acknowledgements are taken")
         except redis.RedisError as error:
             log.warning("acknowledgements not read, the next sweep will", error=str(error))
             break

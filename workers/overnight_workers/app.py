@@ -69,16 +69,16 @@ def configure() -> None:
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         beat_schedule={
-            # expires: an outage leaves no pile of old ticks
+            # expires: an outage leaves no great pile of old ticks
             "rescue": {
                 "task": routes.RESCUE,
                 "schedule": timing.sweep_every,
-                "options": {"queue": routes.RESCUE, "expires": max(timing.sweep_every, 1.0)},
+                "options": {"queue": routes.RESCUE, "expires": routes.STALE_S},
             },
             "poll": {
                 "task": routes.POLL,
                 "schedule": timing.poll_every,
-                "options": {"queue": routes.POLL, "expires": max(timing.poll_every, 1.0)},
+                "options": {"queue": routes.POLL, "expires": routes.STALE_S},
             },
         },
         beat_max_loop_interval=min(5.0, timing.sweep_every),

@@ -17,6 +17,7 @@ from kombu.exceptions import KombuError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
 from overnight_models.ledger.deliver import Due
 from overnight_workers.callbacks import call, enveloped, shown
@@ -135,8 +136,10 @@ class RedisBroker:
         return handed
 
     def _push(self, queue: str, group: list[Due], messages: list[bytes], handed: Handed) -> None:
+        reach("before publish")
         try:
             self._pushing.lpush(queue, *messages)
+            reach("after publish")
         except redis.OutOfMemoryError as error:
             handed.full = self._said(error)
             handed.left += group
@@ -230,8 +233,10 @@ class KombuBroker:
         return handed
 
     def _send(self, producer: Any, queue: str, due: Due, handed: Handed) -> None:
+        reach("before publish")
         try:
             self._publish(producer, queue, due)
+            reach("after publish")
         except self._errors as error:
             handed.away = self._said(error)
             handed.unsure.append(due)

@@ -45,7 +45,7 @@ class NotOurs(Exception):
 
 
 @app.task(name=routes.COLLECT)
-def collect() -> str:
+def collect(**_later: Any) -> str:
     """Collect what has ended, one batch after the other, for a while; the rest is rung for again."""
     doorbell.heard(routes.COLLECT)
     stop_at = time.monotonic() + 240
@@ -91,16 +91,18 @@ def _collect(reading: Reading) -> Recorded:
             return progress.recorded
         wrong = f"{type(error).__name__}: {error}"
     missing = reading.items - len(progress.seen)
-    if wrong is None and missing and reading.reads >= _READS_BEFORE_GIVING_UP:
+    if wrong is None and missing and reading.misses + 1 >= _READS_BEFORE_GIVING_UP:
         _give_up_missing(reading, progress)
         missing = 0
-    if wrong is None and missing:
+    missed = wrong is None and missing > 0
+    if missed:
         wrong = f"{missing} of {reading.items} results are missing"
     with process.database().transaction() as connection:
         if wrong is None and not ledger.finish(connection, reading, passed_over=progress.passed_over):
             wrong = "another submission of its batch lived while it was read: its errors count now"
         if wrong is not None:
-            ledger.put_back(connection, reading.submission_id, wrong, pause_s=min(2.0 ** min(reading.reads, 10), 300.0))
+            pause_s = min(2.0 ** min(reading.reads, 10), 300.0)
+            ledger.put_back(connection, reading.submission_id, wrong, missed=missed, pause_s=pause_s)
     if wrong is None:
         bound.info("collected", **dict(zip(Recorded.__dataclass_fields__, progress.recorded.counts(), strict=True)))
     else:

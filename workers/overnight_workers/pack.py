@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from overnight_models import routes
 from overnight_models.ledger import pack as ledger
 from overnight_models.ledger.pack import Waiting
@@ -13,7 +15,7 @@ log = logs.get(__name__)
 
 
 @app.task(name=routes.PACK)
-def pack() -> str:
+def pack(**_later: Any) -> str:
     """Pack everything that is due. Running it twice at once packs nothing twice."""
     doorbell.heard(routes.PACK)
     batches, items = 0, 0

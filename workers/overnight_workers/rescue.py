@@ -6,11 +6,12 @@ Everything that was rung for and not heard, or begun and not ended, is found her
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import Any, Final
 
 import redis
 
 from overnight_models import routes
+from overnight_models.crash_points import reach
 from overnight_models.ledger import deliver, obstacles, partitions, rescue, submit
 from overnight_workers import acknowledge, doorbell, logs, process, restored
 from overnight_workers.app import app
@@ -26,7 +27,7 @@ _housekept_at = 0.0
 
 
 @app.task(name=routes.RESCUE, send_events=False)  # ticks would hide the work in Flower
-def sweep() -> str:
+def sweep(**_later: Any) -> str:
     """One sweep. Any number at once does no harm."""
     restored.notice()
     with process.database().transaction() as connection:
@@ -66,8 +67,10 @@ def _free_deliveries() -> None:
 
 def publish_policy() -> None:
     """Tell products what they may enqueue; again and again, since Redis forgets."""
+    reach("before policy")
     try:
         process.redis_client().set(routes.POLICY_KEY, process.policy().dump())
+        reach("after policy")
     except redis.RedisError as error:
         log.warning("policy not published", error=str(error))
 

@@ -10,6 +10,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, RowMapping, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
 from overnight_models.ledger.presence import Presence
 
@@ -86,6 +87,8 @@ class Database:
         try:
             with self.engine.begin() as connection:
                 yield connection
+                reach("before commit")
+            reach("after commit")
         except OperationalError as error:
             raise self._unavailable(error.orig) from error
         except psycopg.OperationalError as error:  # from COPY and server-side cursors, which SQLAlchemy doesn't see

@@ -76,8 +76,8 @@ def settle(connection: Connection) -> None:
 
 
 def log_position(connection: Connection) -> tuple[str, int]:
-    """Where this ledger lives, and how far its write-ahead log is: it only grows, unless the ledger is set back."""
-    row = one(connection, f"SELECT {HOME} AS home, (pg_current_wal_lsn() - '0/0')::bigint AS position")
+    """Where this ledger lives, and how far its write-ahead log is on disk: that only grows, unless it is set back."""
+    row = one(connection, f"SELECT {HOME} AS home, (pg_current_wal_flush_lsn() - '0/0')::bigint AS position")
     assert row is not None
     return row["home"], row["position"]
 

@@ -328,6 +328,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("counts", sa.Text(), nullable=True),
         sa.Column("reads", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("misses", sa.Integer(), server_default="0", nullable=False),
         sa.Column("next_read_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.CheckConstraint("(state = 'open') <= (api_id IS NOT NULL)", name="open_submissions_have_an_api_id"),
