@@ -26,7 +26,8 @@ from overnight_workers.poll import poll
 from overnight_workers.rescue import sweep
 from overnight_workers.submit import submit
 from tests.chaos import points
-from tests.chaos.scenarios import SCENARIOS, a_minute_later, held_long_enough, the_key_is_there
+from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.steps import a_minute_later, held_long_enough, the_key_is_there
 from tests.driving import Api, Json, Service
 
 _PRELOADED: Final = ["pytest", "tests.chaos.life", "anthropic.resources.messages.batches", "tests.chaos.warm"]
