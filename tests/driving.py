@@ -13,13 +13,14 @@ import httpx2
 import orjson
 import psycopg
 import pytest
+import redis
 import typer
 from psycopg import sql
 from psycopg.rows import dict_row
 from typer.testing import CliRunner
 
 from overnight_models.ledger.database import Database
-from overnight_workers import api, callbacks, process, rescue
+from overnight_workers import api, brokers, process, rescue
 from overnight_workers import app as celery_app
 from overnight_workers import collect as collecting
 from overnight_workers.accept import accept
@@ -212,7 +213,7 @@ class Service:
         process.forget()
         process.policy.cache_clear()
         api.client.cache_clear()
-        callbacks.broker.cache_clear()
+        brokers.broker.cache_clear()
         collecting._check.cache_clear()
         rescue._housekept_at = 0.0
 
@@ -266,6 +267,7 @@ class Service:
         self.run("UPDATE workspace SET not_before = now() WHERE not_before > now()")
         self.run("UPDATE submission SET next_read_at = now() WHERE next_read_at > now()")
         self.run("UPDATE delivery SET due_at = now() WHERE state = 'due' AND due_at > now()")
+        self.run("UPDATE obstacle SET not_before = now() WHERE not_before > now()")
 
     def leases_lapse(self) -> None:
         """Whoever holds something is taken for dead."""
@@ -273,9 +275,19 @@ class Service:
         self.run("UPDATE submission SET send_by = now() - interval '5 s' WHERE state = 'sending'")
         self.run("UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'sending'")
 
+    def patience_is_over(self) -> None:
+        """Callbacks that haven't acknowledged yet are late."""
+        self.run("UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'awaiting_ack'")
+
     def quiet_is_over(self) -> None:
         """What was created is listed by now."""
         self.run("UPDATE submission SET send_by = now(), quiet_after = now() WHERE state IN ('sending', 'unclear')")
+
+    def answered(self, *items: Json) -> None:
+        """These have their outcome, and nobody was told."""
+        self.accept(*items)
+        self.round()
+        assert set(self.states("delivery")) == {"due"}
 
     # --- what is there ---------------------------------------------------------------------------------------------
 
@@ -296,6 +308,11 @@ class Service:
         """The states of all rows, in order."""
         order = "item_id" if table == "delivery" else "id"
         return [row["state"] for row in self.rows(f"SELECT state FROM {table} ORDER BY {order}")]
+
+    def queue(self, name: str = "shop", url: str | None = None) -> list[Json]:
+        """The messages that wait in a product's queue, the newest first."""
+        with redis.Redis.from_url(url or self.redis_url) as client:
+            return [orjson.loads(raw) for raw in client.lrange(name, 0, -1)]
 
     def item(self, key: str) -> Json:
         """An item with its outcome, if it has one."""

@@ -69,6 +69,8 @@ def _callback_faults(callback: Any, lane: str, rules: LanePolicy, policy: Policy
     for name, kind, what in (("args", (list, tuple), "a list"), ("kwargs", dict, "an object")):
         if callback.get(name) is not None and not isinstance(callback[name], kind):
             found.append(f"`callback`'s `{name}` must be {what}")
+    if not isinstance(callback.get("ack"), bool | None):
+        found.append("`callback`'s `ack` must be true or false")
     if broker is not None and broker not in policy.brokers:
         known = ", ".join(policy.brokers) or "none"
         found.append(f"no broker {broker!r} for a `callback` (known: {known}): configure it as [brokers.NAME]")

@@ -30,3 +30,6 @@ REPLY_KEY: Final = "overnight:reply:{}"
 
 LEDGER_POSITION_KEY: Final = "overnight:ledger"
 """Where the workers remember how far the ledger's log was: one that is set back is noticed (a JSON object)."""
+
+ACKS_KEY: Final = "overnight:acks"
+"""The list onto which callbacks push their acknowledgements (`acknowledgement.py`)."""

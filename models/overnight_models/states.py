@@ -181,7 +181,7 @@ DELIVERY: Final = Life(
     {
         "due": "to be handed over when its time comes",
         "sending": "being handed over; due again when the lease runs out",
-        "awaiting_ack": "taken by the callback's broker; sent again until the callback answers",
+        "awaiting_ack": "taken by the callback's broker; sent again unless the callback answers in time",
         "delivered": "taken",
         "dead": "given up, visible, and can be replayed",
     },
@@ -190,9 +190,18 @@ DELIVERY: Final = Life(
         Move("claim", ("due",), "sending", "a deliverer takes it"),
         Move("deliver", ("sending",), "delivered", "the broker took it"),
         Move("await_ack", ("sending",), "awaiting_ack", "the broker took it; the callback must answer"),
-        Move("acknowledge", ("awaiting_ack", "sending", "due"), "delivered", "the callback answered"),
-        Move("retry", ("sending", "awaiting_ack"), "due", "it didn't get through"),
-        Move("bury", ("sending", "awaiting_ack"), "dead", "it never got through"),
+        Move(
+            "acknowledge",
+            ("awaiting_ack", "sending", "due", "dead"),
+            "delivered",
+            "the callback answered; however late, it counts",
+        ),
+        Move("retry", ("sending", "awaiting_ack"), "due", "it didn't get through, as far as anybody knows"),
+        Move("release", ("sending",), "due", "it was not tried: there was no room for it, or its broker went away"),
+        Move("bury", ("sending", "awaiting_ack"), "dead", "it never got through, however often it was tried"),
+        Move(
+            "give_up", ("due",), "dead", "its broker was away, or its queue full, for longer than its lane is patient"
+        ),
         Move("replay", ("dead", "delivered"), "due", "an operator wants it sent again"),
     ),
 )

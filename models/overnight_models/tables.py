@@ -231,6 +231,8 @@ class Item(Table, table=True):
     """Since when it waits for a batch; null when it doesn't."""
     size: int
     """Bytes of its request."""
+    callback_size: int = Field(sa_column_kwargs={"server_default": "0"})
+    """Bytes of what its callback is told beside the outcome."""
     max_tokens: int
     """The most that its answer may have."""
     state: str = _text()
@@ -252,7 +254,7 @@ class Request(Table, table=True):
     tenant: str | None = _text(default=None)
     trace_id: str | None = _text(default=None)
     callback: str | None = _text(default=None)
-    """JSON: {"task", "queue", "args", "kwargs", "broker"}."""
+    """JSON: {"task", "queue", "args", "kwargs", "broker", "ack"}."""
     params: str = _text()
     """JSON, passed through unparsed."""
     enqueued_at: datetime = _now()
@@ -442,7 +444,12 @@ class Delivery(Table, table=True):
     __tablename__ = "delivery"
     __table_args__ = (
         _known_state(DELIVERY),
-        Index("delivery_due", "due_at", postgresql_where=text("state IN ('due', 'sending')")),
+        # by queue first: one whose product stands still must not be waded through to reach another
+        Index("delivery_due", "target_id", "due_at", postgresql_where=text("state = 'due'")),
+        # the second half hides it from statements that know their rows' ids: since few are ever being sent, the planner
+        # would wade through it instead
+        Index("delivery_sending", "due_at", postgresql_where=text("state = 'sending' AND due_at IS NOT NULL")),
+        Index("delivery_unanswered", "due_at", postgresql_where=text("state = 'awaiting_ack'")),
         Index("delivery_dead", "item_id", postgresql_where=text("state = 'dead'")),
         {"postgresql_partition_by": "RANGE (item_id)"},
     )
@@ -450,12 +457,33 @@ class Delivery(Table, table=True):
     lane_id: int
     target_id: int
     state: str = _text()
+    size: int = Field(sa_column_kwargs={"server_default": "4000"})
+    """About how many bytes its message has."""
     due_at: datetime = _now()
-    """While due: not before then. While sending: the deliverer is taken for dead after this."""
+    """While due: not before then. While sending: the deliverer is taken for dead after this. While awaiting_ack: it is
+    sent again after this."""
     tries: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
     generation: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
     """How often an operator had it sent again."""
     error: str | None = _text(default=None)
+
+
+class Obstacle(Table, table=True):
+    """What keeps deliveries from a broker, or from one of its queues; a row only for as long as it is so."""
+
+    __tablename__ = "obstacle"
+    broker: str = _text(primary_key=True)
+    """As in `delivery`."""
+    queue: str = _text(primary_key=True)
+    """The queue that is full; '' when it is all of the broker, which doesn't answer."""
+    since: datetime = _now()
+    seen_at: datetime = _now()
+    """When it was last found so."""
+    not_before: datetime = _now()
+    """Nobody looks again before then."""
+    failures: int = Field(sa_column_kwargs={"server_default": "1"})
+    """How often it was found so; grows the pause before the next look."""
+    why: str = _text()
 
 
 class Tally(Table, table=True):

@@ -10,7 +10,9 @@ from uuid import NAMESPACE_URL, uuid5
 import orjson
 import redis
 
+from overnight_models.acknowledgement import HEADER
 from overnight_models.message import VERSION
+from overnight_models.routes import ACKS_KEY
 from overnight_workers.accept import accept
 from overnight_workers.answer import answer
 from tests.driving import Json, Service, callback, item
@@ -135,16 +137,31 @@ def a_minute_later(service: Service) -> None:
     service.run("UPDATE deployment SET moved_at = moved_at - interval '1 min' WHERE moved_at IS NOT NULL")
 
 
-def the_queue_is_no_list(service: Service) -> None:
-    """The product's broker turns down whatever has to do with its queue."""
-    with redis.Redis.from_url(service.redis_url) as client:
-        client.set("crm", "not a queue")
+def queues_are_in_trouble(service: Service) -> None:
+    """A product's queue is no list any more, and another's is full."""
+    with redis.Redis.from_url(service.redis_url) as client, client.pipeline() as pipe:
+        pipe.set("crm", "not a queue")
+        pipe.lpush("full", "one message", "another message")
+        pipe.execute()
 
 
-def the_queue_is_a_list_again(service: Service) -> None:
-    """The product's broker was mended."""
+def queues_are_well(service: Service) -> None:
+    """Both products have seen to it."""
     with redis.Redis.from_url(service.redis_url) as client:
-        client.delete("crm")
+        client.delete("crm", "full")
+
+
+def acknowledgements_are_late(service: Service) -> None:
+    """Callbacks had time enough, and said nothing."""
+    service.run("UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'awaiting_ack'")
+
+
+def products_acknowledge(service: Service) -> None:
+    """Every callback that asks for it has done its work, and says so."""
+    with redis.Redis.from_url(service.redis_url) as client:
+        waiting: Any = client.lrange("shop", 0, -1)
+        words = [orjson.loads(message)["headers"].get(HEADER) for message in waiting]
+        client.lpush(ACKS_KEY, *[word for word in words if word is not None] or ["nothing yet"])
 
 
 def the_key_is_there(service: Service) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
@@ -639,7 +638,7 @@ def write_file(path: Path, items: Iterable[Item]) -> Path:
 def delivery_of(message: bytes) -> str:
     """The delivery id in a callback's message."""
     envelope = orjson.loads(message)
-    document = orjson.loads(base64.b64decode(envelope["body"]))
+    document = orjson.loads(envelope["body"])
     found = document[0][0]["delivery_id"]
     assert found == envelope["headers"]["id"]
     return str(found)

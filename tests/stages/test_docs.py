@@ -38,7 +38,11 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
     assert set(documented["lanes"]["copy"]) == set(told.Lane.model_fields)
     assert read.lanes["copy"].model_copy(update={"callbacks": ("*",)}) == told.Lane()
     assert set(documented["brokers"]["shop"]) == set(told.Broker.model_fields)
-    assert read.brokers["shop"].max_queue == told.Broker.model_fields["max_queue"].default
+    assert set(documented["own_broker"]) == set(told.BrokerLimits.model_fields)
+    limits = told.BrokerLimits()
+    for broker in (read.brokers["shop"], read.own_broker):
+        assert broker.max_queue == limits.max_queue
+        assert (broker.max_memory, limits.max_memory) == (500_000_000, None)
 
 
 def test_every_alarm_is_documented_for_whoever_is_on_call() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -121,7 +120,7 @@ class _Reader:
         self._names = process.names()
         self._models: dict[str, int] = {}
         self._targets: dict[tuple[str, str], int] = {}
-        self._plain_headers = self._headers(())
+        self._headers: dict[tuple[str, ...], int] = {}
 
     def read(self, position: int, line: str) -> NewItem | dict[str, Any]:
         """A line as an item ready to be written, or why it can't be."""
@@ -154,7 +153,7 @@ class _Reader:
             key=key,
             key_hash=key_hash(key),
             content_hash=hashlib.blake2b(content, digest_size=16).digest(),
-            headers_id=self._headers(betas) if betas else self._plain_headers,
+            headers_id=self._headers_id(tuple(betas or ())),
             tenant_id=self._names.tenant(tenant),
             model_id=self._model(params["model"]),
             schema_id=None if output is None else self._names.output_schema(output),
@@ -166,8 +165,12 @@ class _Reader:
             callback=None if callback is None else orjson.dumps(callback),
         )
 
-    def _headers(self, betas: Sequence[str]) -> int:
-        return self._names.headers(self._rules.workspace, betas, self._rules.api_version)
+    def _headers_id(self, betas: tuple[str, ...]) -> int:
+        found = self._headers.get(betas)
+        if found is None:
+            rules = self._rules
+            found = self._headers[betas] = self._names.headers(rules.workspace, betas, rules.api_version)
+        return found
 
     def _model(self, name: str) -> int:
         found = self._models.get(name)

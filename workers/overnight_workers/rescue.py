@@ -12,11 +12,15 @@ import redis
 
 from overnight_models import routes
 from overnight_models.crash_points import reach
-from overnight_models.ledger import deliver, partitions, rescue, submit
-from overnight_workers import doorbell, logs, process, restored
+from overnight_models.ledger import deliver, obstacles, partitions, rescue, submit
+from overnight_workers import acknowledge, doorbell, logs, process, restored
 from overnight_workers.app import app
+from overnight_workers.settings import settings
 
 _HOUSEKEEPING_EVERY_S: Final = 60.0
+_FREED_AT_ONCE: Final = 2000
+_GROUPS: Final = 50
+"""The rest is for the next sweep."""
 
 log = logs.get(__name__)
 _housekept_at = 0.0
@@ -29,17 +33,36 @@ def sweep(**_later: Any) -> str:
     with process.database().transaction() as connection:
         voided = rescue.void_abandoned(connection)
         doubted = rescue.doubt_abandoned(connection)
-        freed = deliver.free_lapsed(connection)
         for submission_id in rescue.noted_but_not_open(connection):
             submit.open_submission(connection, submission_id)
         stages = rescue.stages_with_work(connection)
     for stage in stages:
         doorbell.ring(stage)
-    if voided or doubted or freed:
-        log.warning("brought home", submissions_void=voided, submissions_unclear=doubted, deliveries_due=freed)
+    if voided or doubted:
+        log.warning("brought home", submissions_void=voided, submissions_unclear=doubted)
+    # what was acknowledged in time but not read yet is not sent again
+    acknowledge.drain()
+    _free_deliveries()
     publish_policy()
     _keep_house()
     return f"rang {', '.join(stages)}" if stages else "nothing to ring for"
+
+
+def _free_deliveries() -> None:
+    """What nobody is sending any more, and what nobody acknowledged in time: due again, or dead."""
+    most = {name: lane.max_deliveries for name, lane in settings().lanes.items()}
+    due = dead = 0
+    for _ in range(_GROUPS):
+        with process.database().transaction() as connection:
+            freed, buried = deliver.free_lapsed(connection, most, limit=_FREED_AT_ONCE)
+        due, dead = due + freed, dead + buried
+        if freed + buried < _FREED_AT_ONCE:
+            break
+    if due:
+        log.warning("brought home", deliveries_due=due)
+        doorbell.ring(routes.DELIVER)
+    if dead:
+        log.error("deliveries are dead", items=dead, why="sent again and again, and never heard of")
 
 
 def publish_policy() -> None:
@@ -57,7 +80,21 @@ def _keep_house() -> None:
     if time.monotonic() - _housekept_at < _HOUSEKEEPING_EVERY_S and _housekept_at:
         return
     _housekept_at = time.monotonic()
+    _give_up_deliveries()
     with process.database().transaction() as connection:
+        obstacles.forget(connection)
         rescue.fold_tally(connection)
         rescue.forget_messages(connection)
         partitions.make_partitions(connection)
+
+
+def _give_up_deliveries() -> None:
+    """What has waited too long for a broker that is away or full: dead, and can be replayed."""
+    patience = {name: lane.deliver_for for name, lane in settings().lanes.items()}
+    for _ in range(_GROUPS):
+        with process.database().transaction() as connection:
+            buried = obstacles.give_up(connection, patience, limit=_FREED_AT_ONCE)
+        if buried:
+            log.error("deliveries are dead", items=buried, why="their broker was away or full for too long")
+        if buried < _FREED_AT_ONCE:
+            break

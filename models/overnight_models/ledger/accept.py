@@ -118,9 +118,9 @@ def _write(connection: Connection, lane_id: int, run_id: int | None, written: li
     copy_lines(
         connection,
         "item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, target_id, state, waiting_since, size,"
-        " max_tokens)",
+        " callback_size, max_tokens)",
         b"".join(
-            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\twaiting\t%b\t%d\t%d\n"
+            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\twaiting\t%b\t%d\t%d\t%d\n"
             % (
                 item_id,
                 lane_id,
@@ -132,6 +132,7 @@ def _write(connection: Connection, lane_id: int, run_id: int | None, written: li
                 copy_number(item.target_id),
                 since,
                 len(item.params),
+                len(item.callback or b""),
                 item.max_tokens,
             )
             for item, item_id in written

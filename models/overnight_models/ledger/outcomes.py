@@ -95,6 +95,7 @@ class _Settled(NamedTuple):
     id: int
     lane_id: int
     target_id: int | None
+    callback_size: int
     attempts: int
     cancel_wanted: bool
 
@@ -132,7 +133,7 @@ def _settle(connection: Connection, move: str, item_ids: Iterable[int], own: int
         f"""
         UPDATE item SET {ITEM[move].set}, attempts = attempts + 1, waiting_since = NULL
         WHERE id = ANY(:ids) AND {ITEM[move].where} AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
-        RETURNING id, lane_id, target_id, attempts, cancel_wanted
+        RETURNING id, lane_id, target_id, callback_size, attempts, cancel_wanted
         """,
         ids=ordered,
         own=own,
@@ -195,7 +196,9 @@ def _write(connection: Connection, source: Source, arrivals: Sequence[Arrival], 
             )
         )
         if item.target_id is not None and not item.cancel_wanted:
-            deliveries.append(b"%d\t%d\t%d\tdue\n" % (item.id, item.lane_id, item.target_id))
+            # quotes escaped, in its envelope
+            size = (len(arrival.message or b"") + item.callback_size) * 21 // 20 + 1700
+            deliveries.append(b"%d\t%d\t%d\t%d\tdue\n" % (item.id, item.lane_id, item.target_id, size))
     copy_lines(
         connection,
         f"outcome (item_id, submission_id, {_COUNTED}, attempts, ok, retryable, billed, via, problem, detail, model,"
@@ -203,7 +206,7 @@ def _write(connection: Connection, source: Source, arrivals: Sequence[Arrival], 
         b"".join(outcomes),
     )
     if deliveries:
-        copy_lines(connection, "delivery (item_id, lane_id, target_id, state)", b"".join(deliveries))
+        copy_lines(connection, "delivery (item_id, lane_id, target_id, size, state)", b"".join(deliveries))
     return len(deliveries)
 
 

@@ -23,7 +23,7 @@ from overnight_workers.sandbox.plans import Plan, Plans
 from overnight_workers.sandbox.weights import BYTES_PER_TOKEN, MESSAGE_TOKENS, messages_tokens, text_bytes
 
 #: Told to go wrong: what the model did. The request has succeeded, and is billed.
-TWISTS = frozenset({"refused", "cut_off", "invalid_output"})
+TWISTS = frozenset({"refused", "cut_off", "invalid_output", "unknown_stop"})
 #: Told to go wrong: what becomes of the line in the results.
 LINE_DEEDS = frozenset({"missing", "duplicate_line", "unknown_type"})
 _CACHE_CONTROL = b'"cache_control"'

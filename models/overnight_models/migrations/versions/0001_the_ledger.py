@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("lane_id", sa.Integer(), nullable=False),
         sa.Column("target_id", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), server_default="4000", nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("generation", sa.SmallInteger(), server_default="0", nullable=False),
@@ -32,7 +33,17 @@ def upgrade() -> None:
     )
     op.create_index("delivery_dead", "delivery", ["item_id"], unique=False, postgresql_where=sa.text("state = 'dead'"))
     op.create_index(
-        "delivery_due", "delivery", ["due_at"], unique=False, postgresql_where=sa.text("state IN ('due', 'sending')")
+        "delivery_due", "delivery", ["target_id", "due_at"], unique=False, postgresql_where=sa.text("state = 'due'")
+    )
+    op.create_index(
+        "delivery_sending",
+        "delivery",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'sending' AND due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "delivery_unanswered", "delivery", ["due_at"], unique=False, postgresql_where=sa.text("state = 'awaiting_ack'")
     )
     op.create_table(
         "deployment",
@@ -94,6 +105,7 @@ def upgrade() -> None:
         sa.Column("batch_id", sa.BigInteger(), nullable=True),
         sa.Column("waiting_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("callback_size", sa.Integer(), server_default="0", nullable=False),
         sa.Column("max_tokens", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
@@ -144,6 +156,17 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "obstacle",
+        sa.Column("broker", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("broker", "queue"),
     )
     op.create_table(
         "outcome",
