@@ -97,7 +97,7 @@ def _everybody_was_told(service: Service, world: World, scenario: Scenario) -> N
 def _messages(service: Service, world: World) -> list[bytes]:
     found: list[bytes] = []
     with redis.Redis.from_url(service.redis_url) as client:
-        for queue in ("shop", "crm"):
+        for queue in ("shop", "crm", "full"):
             waiting: Any = client.lrange(queue, 0, -1)
             found += waiting
     other = world.home / "broker.sqlite"
@@ -109,9 +109,8 @@ def _messages(service: Service, world: World) -> list[bytes]:
 
 def _delivered(message: bytes) -> str:
     envelope = orjson.loads(message)
-    body = envelope["body"]
-    if envelope["properties"].get("body_encoding") == "base64":  # as Kombu writes it
-        body = base64.b64decode(body)
+    encoded = envelope["properties"].get("body_encoding") == "base64"
+    body = base64.b64decode(envelope["body"]) if encoded else envelope["body"]
     document = orjson.loads(body)[0][0]
     assert document["delivery_id"] == envelope["headers"]["id"]
     return str(document["delivery_id"])

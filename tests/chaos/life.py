@@ -26,7 +26,8 @@ from overnight_workers.poll import poll
 from overnight_workers.rescue import sweep
 from overnight_workers.submit import submit
 from tests.chaos import points
-from tests.chaos.scenarios import SCENARIOS, a_minute_later, held_long_enough, the_key_is_there
+from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.steps import a_minute_later, held_long_enough, products_acknowledge, the_key_is_there
 from tests.driving import Api, Json, Service
 
 _PRELOADED: Final = ["pytest", "tests.chaos.life", "anthropic.resources.messages.batches", "tests.chaos.warm"]
@@ -175,7 +176,7 @@ def _live(world: World, course: _Course, said: Connection) -> None:
     with pytest.MonkeyPatch.context() as patch:
         service = Service(world.home, world.database_url, world.redis_url, world.api, patch, world.name)
         try:
-            service.configure(**_settings(world.home, scenario.settings))
+            service.configure(**_settings(world, scenario.settings))
             points.arm(reach)
             if course.rescued:
                 sweep()
@@ -200,8 +201,9 @@ def _mark(service: Service, point: str) -> None:
         client.echo(f"point {point}")
 
 
-def _settings(home: Path, told: Mapping[str, Any]) -> Json:
-    found: Json = json.loads(json.dumps(told).replace("{home}", str(home)))
+def _settings(world: World, told: Mapping[str, Any]) -> Json:
+    written = json.dumps(told).replace("{home}", str(world.home)).replace("{redis_url}", world.redis_url)
+    found: Json = json.loads(written)
     return found
 
 
@@ -226,7 +228,8 @@ def _time_passes(service: Service) -> None:
     service.quiet_is_over()
     held_long_enough(service)
     a_minute_later(service)
-    service.run("UPDATE delivery SET due_at = now() WHERE state = 'sending'")
+    service.run("UPDATE delivery SET due_at = now() WHERE state IN ('sending', 'awaiting_ack')")
+    products_acknowledge(service)
 
 
 def _unfinished(service: Service) -> list[Json]:

@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 from overnight_models import crash_points
 
 _PACKAGE: Final = "overnight_workers."
-_GATEWAYS: Final = frozenset({"api", "callbacks", "doorbell", "process"})
+_GATEWAYS: Final = frozenset({"api", "brokers", "doorbell", "process"})
 """Modules through which many functions reach the outside: of interest is who goes through them."""
 
 

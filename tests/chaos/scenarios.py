@@ -1,49 +1,46 @@
-"""Scenarios: what happens in one workspace, as steps of which each is one task, one word of a product or one accident.
+"""Scenarios: what happens in one workspace, step by step. Together they reach every point.
 
-Together they reach every point. A scenario says how its items end, whoever dies on the way.
+Each says how its items end, whoever dies on the way.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from uuid import NAMESPACE_URL, uuid5
-
-import orjson
-import redis
 
 from overnight_models.message import VERSION
-from overnight_workers.accept import accept
-from overnight_workers.answer import answer
 from overnight_workers.collect import collect
 from overnight_workers.deliver import deliver
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
 from overnight_workers.rescue import sweep
 from overnight_workers.submit import submit
-from tests.driving import Json, Service, callback, item
-
-Step = Callable[[Service], object]
-
-KEY_OF_TWO: Final = "CHAOS_KEY_OF_TWO"
-"""The variable in which the key of workspace `two` comes late."""
-
-SHOP: Final = callback()
-FITTING: Final[Json] = {
-    "output_config": {
-        "format": {
-            "type": "json_schema",
-            "schema": {
-                "type": "object",
-                "properties": {"title": {"type": "string"}},
-                "required": ["title"],
-                "additionalProperties": False,
-            },
-        }
-    }
-}
+from tests.chaos.steps import (
+    FITTING,
+    KEY_OF_TWO,
+    Step,
+    a_minute_later,
+    acknowledgements_are_late,
+    ask,
+    ask_verdict,
+    fault,
+    faults_are_over,
+    held_long_enough,
+    large,
+    message,
+    one,
+    pauses_are_over,
+    products_acknowledge,
+    queues_are_in_trouble,
+    queues_are_well,
+    quiet_is_over,
+    restored_to_before_it_was_packed,
+    stranger,
+    tasks,
+    the_key_is_there,
+)
+from tests.driving import callback
 
 
 @dataclass(frozen=True)
@@ -66,122 +63,6 @@ class Scenario:
     unseen: int = 0
     canceled: tuple[str, ...] = ()
     """Keys that their owner takes back: nobody is told of them."""
-
-
-def message(number: int, *items: Callable[[], Json], v: int = VERSION, run: str | None = None) -> Step:
-    """A product's message; the same each time it is taken, as the broker's redelivery is."""
-
-    def take(service: Service) -> str:
-        lines = [orjson.dumps(one()).decode() for one in items]
-        message_id = str(uuid5(NAMESPACE_URL, f"{service.key} {number}"))
-        return str(accept(v=v, message_id=message_id, lane="default", run=run, items="\n".join(lines)))
-
-    return take
-
-
-def one(key: str, *, told: Json | None = SHOP, asks: Json | None = None, **more: Any) -> Callable[[], Json]:
-    """An item of a message: made when the message is, with a receipt that stays. asks: more of its params."""
-
-    def make() -> Json:
-        made = item(key, callback=told, **more)
-        made["params"] |= asks or {}
-        text = made["params"]["messages"][0]["content"]
-        return made | {"id": str(uuid5(NAMESPACE_URL, f"{key} {text}"))}
-
-    return make
-
-
-def large(key: str) -> Callable[[], Json]:
-    """An item whose request and answer take more than one chunk."""
-    small = one(key, asks={"max_tokens": 60_000}, fault="answer_bytes:100000")
-
-    def make() -> Json:
-        made = small()
-        made["params"]["messages"][0]["content"] += " " + "x" * 300_000
-        return made
-
-    return make
-
-
-def ask(question: str, **about: Any) -> Step:
-    """A product's question."""
-    return lambda service: answer(question, str(uuid5(NAMESPACE_URL, service.key + question)), about)
-
-
-def ask_verdict(number: int) -> Step:
-    """Whether a message has arrived."""
-    return lambda service: answer(
-        "confirm", "verdict", {"message_ids": [str(uuid5(NAMESPACE_URL, f"{service.key} {number}"))]}
-    )
-
-
-def fault(at: str, do: str, **more: Any) -> Step:
-    """The API does this from now on."""
-    return lambda service: service.fault(at, do, **more)
-
-
-def stranger(requests: int) -> Step:
-    """Somebody else creates a batch of that size now."""
-    return lambda service: service.stranger(requests)
-
-
-def tasks(*these: Callable[[], object]) -> tuple[Step, ...]:
-    """Tasks as the workers run them."""
-    return tuple(_task(one) for one in these)
-
-
-def _task(task: Callable[[], object]) -> Step:
-    return lambda _: task()
-
-
-def pauses_are_over(service: Service) -> None:
-    """Time passes."""
-    service.pauses_are_over()
-
-
-def quiet_is_over(service: Service) -> None:
-    """What was created is listed by now."""
-    service.quiet_is_over()
-
-
-def faults_are_over(service: Service) -> None:
-    """The API is well again."""
-    service.faults_are_over()
-
-
-def held_long_enough(service: Service) -> None:
-    """A held workspace is tried again."""
-    service.run("UPDATE workspace SET held_at = now() - interval '61 s' WHERE held_at IS NOT NULL")
-
-
-def restored_to_before_it_was_packed(service: Service) -> None:
-    """The ledger forgets what it has packed and sent, and lives on another timeline from now on."""
-    service.run("UPDATE item SET state = 'waiting', batch_id = NULL, waiting_since = now()")
-    service.run("DELETE FROM submission")
-    service.run("DELETE FROM batch")
-    service.run("UPDATE deployment SET home = regexp_replace(home, '/[0-9]+/', '/0/')")
-
-
-def a_minute_later(service: Service) -> None:
-    """After a restore everything that was being sent is listed by now."""
-    service.run("UPDATE deployment SET moved_at = moved_at - interval '1 min' WHERE moved_at IS NOT NULL")
-
-
-def the_queue_is_no_list(service: Service) -> None:
-    """The product's broker turns down whatever has to do with its queue."""
-    with redis.Redis.from_url(service.redis_url) as client:
-        client.set("crm", "not a queue")
-
-
-def the_queue_is_a_list_again(service: Service) -> None:
-    """The product's broker was mended."""
-    with redis.Redis.from_url(service.redis_url) as client:
-        client.delete("crm")
-
-
-def the_key_is_there(service: Service) -> None:
-    """The operator sets the variable that was forgotten."""
-    os.environ[KEY_OF_TWO] = service.key
 
 
 ROUND: Final = tasks(pack, submit, poll, collect, deliver, sweep)
@@ -403,17 +284,35 @@ SCENARIOS: Final[dict[str, Scenario]] = {
                     1,
                     one("a", told=callback("crm")),
                     one("b", told=callback("crm", broker="others")),
-                    one("c"),
+                    one("c", told=callback("full", broker="small")),
                 ),
                 *tasks(pack, submit, poll, collect),
-                the_queue_is_no_list,
+                queues_are_in_trouble,
                 *tasks(deliver),
-                the_queue_is_a_list_again,
+                queues_are_well,
                 pauses_are_over,
                 *tasks(deliver, sweep),
             ),
             dict.fromkeys("abc", DONE),
-            settings={"brokers": {"others": {"url": "sqla+sqlite:///{home}/broker.sqlite"}}},
+            settings={
+                "brokers": {
+                    "others": {"url": "sqla+sqlite:///{home}/broker.sqlite"},
+                    "small": {"url": "{redis_url}", "max_queue": 2},
+                }
+            },
+            shows="SELECT 1 FROM delivery WHERE state = 'delivered' HAVING count(*) = 3",
+        ),
+        Scenario(
+            "acknowledged by its callback",
+            (
+                message(1, one("a", told=callback(ack=True)), one("b", told=callback(ack=True)), one("c")),
+                *ROUND,
+                acknowledgements_are_late,
+                *tasks(sweep, deliver),
+                products_acknowledge,
+                *tasks(sweep),
+            ),
+            dict.fromkeys("abc", DONE),
             shows="SELECT 1 FROM delivery WHERE state = 'delivered' HAVING count(*) = 3",
         ),
         Scenario(

@@ -31,7 +31,7 @@ from tests.chaos.scenarios import SCENARIOS
 MARK: Final = "a point"
 
 OTHERS: Final = {
-    *{"api", "callbacks", "doorbell", "process"},  # through which stages reach the outside
+    *{"api", "brokers", "doorbell", "process"},  # through which stages reach the outside
     *{"app", "logs", "settings", "transport", "waiting"},  # before the first task
     *{"alarms", "decisions", "installation", "sight", "supervisor"},  # for people, and around it all
 }
@@ -43,7 +43,13 @@ OUTSIDE: Final = re.compile(
 """What a stage calls to reach the outside."""
 CLIENTS: Final = {"anthropic", "celery", "httpx2", "kombu", "psycopg", "redis", "requests", "socket", "urllib"}
 """Packages with which one can."""
-CLIENTS_IN_STAGES: Final = {("accept", "celery"), ("answer", "redis"), ("rescue", "redis"), ("restored", "redis")}
+CLIENTS_IN_STAGES: Final = {
+    ("accept", "celery"),
+    ("answer", "redis"),
+    ("rescue", "redis"),
+    ("restored", "redis"),
+    ("acknowledge", "redis"),
+}
 """For the exceptions that they raise."""
 
 NOT_REACHED: Final = {
@@ -53,6 +59,8 @@ NOT_REACHED: Final = {
     "collect.give_up: doorbell.ring": "29 days after its end, or on a person's word",
     "poll._stop_doubles: api.cancel": "while a double runs: here batches end at once",
     "poll._stop_doubles: process.database().transaction": "while a double runs: here batches end at once",
+    "deliver._deliver: process.database().transaction": "when a broker can't even be asked",
+    "acknowledge._put_back: process.redis_client().rpush": "when Postgres goes away in between",
     "listing.read_list: api.list_batches": "the second page comes after a thousand batches",
     "collect.collect: process.database().owner": "by a process that hasn't submitted: see test_every_point",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,7 @@ from tests.chaos import points
 __all__ = ["app"]
 
 AT: Final = "HELD_AT"
-"""The variable that says where: `function what`, such as `submit._submit in the body`."""
+"""The variable that says where: a pattern for the point's name, from its stage on."""
 AFTER: Final = "HELD_AFTER"
 """The variable that says how often it goes on there before."""
 SIGN: Final = "HELD_SIGN"
@@ -24,12 +25,12 @@ SIGN: Final = "HELD_SIGN"
 
 @worker_process_init.connect
 def _arm(**_told: Any) -> None:
-    function, _, what = os.environ[AT].partition(" ")
+    at = re.compile(os.environ[AT])
     passes = int(os.environ[AFTER])
 
     def reach(point: str) -> None:
         nonlocal passes
-        if point.partition(":")[0] == function and point.endswith(what):
+        if at.fullmatch(point):
             passes -= 1
             if passes < 0:
                 Path(os.environ[SIGN]).touch()

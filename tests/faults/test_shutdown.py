@@ -27,8 +27,9 @@ from overnight_workers.supervision.leash import leashed
 from tests.chaos.books import assert_books_are_right
 from tests.chaos.life import World
 from tests.chaos.scenarios import Scenario
-from tests.driving import Service, callback, item, params, wait_until
+from tests.driving import Service, callback, item, params
 from tests.faults import held
+from tests.faults.installed import wait_until
 
 STOPS_WITHIN_S = 15.0
 """Five of them are the soft shutdown's: a task that ends by then isn't done again."""
@@ -54,12 +55,12 @@ class Hold:
 HELD_APP = "tests.faults.held"
 KEYS = ("due", "ended", "open", "packed 0", "packed 1", "packed 2", "waiting", "on its way")
 HOLDS = {
-    "accepting": Hold(routes.ACCEPT, "accept._accept before commit", after=1),
-    "packing": Hold(routes.PACK, "pack.pack before commit", after=1),
-    "submitting, in the middle of the body": Hold(routes.SUBMIT, "submit._submit in the body"),
-    "polling": Hold(routes.POLL, "poll._list before reading the API"),
-    "collecting, in the middle of the results": Hold(routes.COLLECT, "collect._chunks in the results"),
-    "delivering, sent and not yet recorded": Hold(routes.DELIVER, "deliver._deliver after publish"),
+    "accepting": Hold(routes.ACCEPT, r"accept._accept:\d+ before commit", after=1),
+    "packing": Hold(routes.PACK, r"pack.pack:\d+ before commit", after=1),
+    "submitting, in the middle of the body": Hold(routes.SUBMIT, r"submit.* in the body"),
+    "polling": Hold(routes.POLL, r"poll.* before calling the API"),
+    "collecting, in the middle of the results": Hold(routes.COLLECT, r"collect.* in the results"),
+    "delivering, sent and not yet recorded": Hold(routes.DELIVER, r"deliver.* after publish"),
 }
 
 
@@ -109,7 +110,9 @@ def test_in_the_middle_of_every_stage(service: Service, sandbox: Running, tmp_pa
             name: stack.enter_context(worker(tmp_path / hold.queue, HELD_APP, hold.queue, **hold.told(tmp_path)))
             for name, hold in HOLDS.items()
         }
-        wait_until(lambda: all(hold.sign(tmp_path).exists() for hold in HOLDS.values()), 60)
+        for name, hold in HOLDS.items():
+            log = tmp_path / hold.queue / "log"
+            wait_until(hold.sign(tmp_path).exists, 60, what=lambda: f"{name}: {log.read_text()[-3000:]}")  # noqa: B023
         everybody = [who for one in workers.values() for who in family(one)]
         assert len(everybody) == 2 * len(workers)
         for one in workers.values():

@@ -27,13 +27,13 @@ def drain() -> int:
     """
     ended = 0
     for _ in range(_GROUPS):
-        reach("before acknowledgements are taken")
+        reach("before taking acknowledgements")
         try:
             popped: Any = process.redis_client().rpop(ACKS_KEY, _AT_ONCE)
-            reach("after acknowledgements are taken")
         except redis.RedisError as error:
             log.warning("acknowledgements not read, the next sweep will", error=str(error))
             break
+        reach("after taking acknowledgements")
         words: list[bytes] = popped or []
         if words:
             ended += _record(words)
@@ -56,7 +56,9 @@ def _record(words: list[bytes]) -> int:
 
 
 def _put_back(words: list[bytes]) -> None:
+    reach("before putting acknowledgements back")
     try:
         process.redis_client().rpush(ACKS_KEY, *words)
+        reach("after putting acknowledgements back")
     except redis.RedisError as error:
         log.warning("acknowledgements lost: their messages come again", words=len(words), error=str(error))

@@ -139,7 +139,6 @@ class RedisBroker:
         reach("before publish")
         try:
             self._pushing.lpush(queue, *messages)
-            reach("after publish")
         except redis.OutOfMemoryError as error:
             handed.full = self._said(error)
             handed.left += group
@@ -154,6 +153,7 @@ class RedisBroker:
             handed.unsure += group
         else:
             handed.taken += group
+        reach("after publish")
 
     def _is_its_own(self, error: redis.RedisError) -> bool:
         """Whether it is the broker that is in trouble, and not what was asked of it."""
@@ -236,7 +236,6 @@ class KombuBroker:
         reach("before publish")
         try:
             self._publish(producer, queue, due)
-            reach("after publish")
         except self._errors as error:
             handed.away = self._said(error)
             handed.unsure.append(due)
@@ -244,6 +243,7 @@ class KombuBroker:
             handed.refuse(_unwritable(error), due)
         else:
             handed.taken.append(due)
+        reach("after publish")
 
     def _publish(self, producer: Any, queue: str, due: Due) -> None:
         args, kwargs, task, headers = call(due)
