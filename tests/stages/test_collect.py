@@ -9,7 +9,7 @@ import pytest
 
 from overnight_models.ledger import collect as ledger
 from overnight_models.ledger import outcomes
-from overnight_workers import process
+from overnight_workers import api, process
 from overnight_workers.collect import collect
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
@@ -48,6 +48,24 @@ def test_results_that_break_off_are_read_again_and_recorded_once(service: Servic
         "n": 10,
         "nano": service.meter()["nano"],
     }
+
+
+def test_results_that_stall_are_read_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "_STALL_S", 0.3)
+    ended(service, *many())
+    service.fault("results", "stall", lines=3, seconds=2, count=1)
+    collect()
+    assert service.states("batch") == ["incomplete"]
+    service.finish()
+    assert (service.states("batch"), service.meter()["billed"]) == (["collected"], 10)
+
+
+def test_results_that_seem_to_be_on_another_host_are_read_from_our_own(service: Service) -> None:
+    service.fault("list", "foreign_host")
+    service.fault("retrieve", "foreign_host")
+    service.accept(*many())
+    service.finish()
+    assert service.states("item") == ["succeeded"] * 10
 
 
 def test_a_404_on_results_heals(service: Service) -> None:

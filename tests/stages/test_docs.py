@@ -92,3 +92,10 @@ def test_every_noun_is_a_word() -> None:
     nouns = set(tables.Table.metadata.tables) - {"item_key", "output_schema", "inbox", "request", "spending", "model"}
     for noun in sorted(nouns):
         assert f"**{noun}**" in words, noun
+
+
+def test_every_fault_of_the_table_has_its_test() -> None:
+    named = re.findall(r"`(\w+/test_\w+\.py)(?:::(\w+))?`", (ROOT / "tests" / "README.md").read_text())
+    assert len(named) > 50
+    for file, test in named:
+        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text() or not test, f"{file}::{test}"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _BATCHES: Final = "/v1/messages/batches"
 _PAGE: Final = 1000
 _CHUNK: Final = 1 << 18
+_STALL_S: Final = 60.0
+"""Without a byte of the results: then they are read again, later."""
 
 
 class ApiUnavailable(TransientError):
@@ -201,11 +203,10 @@ def cancel(workspace: str, api_id: str) -> None:
 
 
 @contextmanager
-def results(workspace: str, api_id: str, *, stall_s: float = 60.0) -> Iterator[Iterator[bytes]]:
+def results(workspace: str, api_id: str) -> Iterator[Iterator[bytes]]:
     """The lines of a batch's results, as bytes, as they come. Raises ApiUnavailable, in the middle too.
 
     The address is built from our own base URL: a `results_url` of another host is never followed nor sent the key.
-    stall_s: so long without a byte is an error.
     """
     import anthropic
     import httpx2
@@ -217,7 +218,7 @@ def results(workspace: str, api_id: str, *, stall_s: float = 60.0) -> Iterator[I
             cast_to=anthropic.APIResponse[bytes],
             options={
                 "headers": {"Accept": "application/binary", RAW_RESPONSE_HEADER: "stream"},
-                "timeout": httpx2.Timeout(stall_s, connect=5.0),
+                "timeout": httpx2.Timeout(_STALL_S, connect=5.0),
             },
         )
         try:
