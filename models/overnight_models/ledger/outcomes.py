@@ -16,7 +16,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import settle
 from overnight_models.ledger.database import copy_lines, copy_number, copy_text, count, one, rows
+from overnight_models.outcome import Problem
 from overnight_models.states import ITEM
 
 
@@ -120,12 +122,11 @@ def record(
         by_fate[arrival.fate].append(arrival.item_id)
     succeeded = _settle(connection, "succeed", by_fate[Fate.SUCCEED])
     failed = _settle(connection, "fail", by_fate[Fate.FAIL])
-    retried = 0
+    again: set[int] = set()
     if source.only_live:
         own = source.batch_id
         again = _wait_again(connection, own, by_fate[Fate.RETRY_OWN], counts=1, max_attempts=max_attempts)
         again |= _wait_again(connection, own, by_fate[Fate.WAIT_OWN], counts=0, max_attempts=max_attempts + 1)
-        retried = len(again)
         # also those that have been tried often enough, or that nobody wants any more: nobody else brings them home
         over = (*by_fate[Fate.FAIL_OWN], *by_fate[Fate.RETRY_OWN], *by_fate[Fate.WAIT_OWN])
         failed += _settle(connection, "fail", [item_id for item_id in over if item_id not in again], own=own)
@@ -135,8 +136,14 @@ def record(
     claimed = tuple(one.id for one in wanted if one.target_id in claim)
     sizes = {one.item_id: len(one.message or b"") for one in arrivals}
     _write_deliveries(connection, wanted, sizes, claim, lease_s)
-    paid_twice = _bill(connection, source, arrivals, settled)
-    return Recorded(len(succeeded), len(failed), retried, paid_twice, len(wanted) - len(claimed), claimed)
+    doubles = _bill(connection, source, arrivals, settled)
+    if settle.is_budgeted(connection, source.batch_id):
+        known = {one.item_id: None if one.problem == Problem.GIVEN_UP else one.cost_nano for one in arrivals}
+        settle.settle(connection, source.batch_id, {item_id: known[item_id] for item_id in settled})
+        settle.charge(connection, source.batch_id, {one.item_id: one.cost_nano for one in doubles})
+        settle.free(connection, source.batch_id, again)
+    paid_twice = len(doubles)
+    return Recorded(len(succeeded), len(failed), len(again), paid_twice, len(wanted) - len(claimed), claimed)
 
 
 def _settle(connection: Connection, move: str, item_ids: Iterable[int], own: int | None = None) -> list[_Settled]:
@@ -148,7 +155,7 @@ def _settle(connection: Connection, move: str, item_ids: Iterable[int], own: int
     moved = rows(
         connection,
         f"""
-        UPDATE item SET {ITEM[move].set}, attempts = attempts + 1, waiting_since = NULL
+        UPDATE item SET {ITEM[move].set}, attempts = attempts + 1, waiting_since = NULL, held_by = NULL
         WHERE id = ANY(:ids) AND {ITEM[move].where} AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
         RETURNING id, lane_id, target_id, callback_size, attempts, cancel_wanted
         """,
@@ -276,8 +283,10 @@ def _text(value: str | None) -> bytes:
     return copy_text(value if value is None else value.replace("\x00", "\ufffd"))
 
 
-def _bill(connection: Connection, source: Source, arrivals: Sequence[Arrival], settled: dict[int, _Settled]) -> int:
-    """What was billed and isn't kept gets rows of its own; both are added up. Returns how many weren't kept."""
+def _bill(
+    connection: Connection, source: Source, arrivals: Sequence[Arrival], settled: dict[int, _Settled]
+) -> list[Arrival]:
+    """What was billed and isn't kept gets rows of its own; both are added up. Returns those that weren't kept."""
     kept = [arrival for arrival in arrivals if arrival.billed and arrival.item_id in settled]
     doubles = _doubles(connection, source, [one for one in arrivals if one.billed and one.item_id not in settled])
     new = [*kept, *doubles]
@@ -296,7 +305,7 @@ def _bill(connection: Connection, source: Source, arrivals: Sequence[Arrival], s
             cost_nano=sum(one.cost_nano for one in new),
             realtime_nano=sum(one.realtime_nano for one in new),
         )
-    return len(doubles)
+    return doubles
 
 
 def _doubles(connection: Connection, source: Source, unkept: list[Arrival]) -> list[Arrival]:
