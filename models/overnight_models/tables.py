@@ -434,16 +434,30 @@ class Double(Table, table=True):
 
 
 class Spending(Table, table=True):
-    """The bill's rows added up as they are written, so that pages needn't read millions of them."""
+    """The bill's rows added up as they are written, so that pages needn't read millions of them.
+
+    One for whatever was recorded at once of one lane, tenant, run and model; of doubles, rows of their own.
+    """
 
     __tablename__ = "spending"
+    __table_args__ = (Index("spending_by_time", "at"),)
     id: int | None = _id()
     submission_id: int = _big(foreign_key="submission.id", index=True)
     lane_id: int
+    tenant_id: int | None = None
+    run_id: int | None = None
+    model: str = _text(sa_column_kwargs={"server_default": ""})
+    """That served them."""
     answers: int
     paid_twice: int
     cost_nano: int = _big()
     realtime_nano: int = _big()
+    input_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    cache_write_5m_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    cache_write_1h_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    cache_read_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    output_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    thinking_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
     at: datetime = _now()
 
 

@@ -152,7 +152,10 @@ JUDGED: Final = f"""
         LEFT JOIN lane_room USING (lane_id)
     ),
     bounded AS (
-        SELECT *, strict AND (SELECT params ~ :unbounded FROM request WHERE item_id = budgeted.id) AS unbounded
+        -- most requests have no "type" at all, and looking for that is fast
+        SELECT *, strict AND (
+            SELECT params LIKE '%"type"%' AND params ~ :unbounded FROM request WHERE item_id = budgeted.id
+        ) AS unbounded
         FROM budgeted
     ),
     priced AS (

@@ -56,7 +56,10 @@ def budget(
     for of, name in chosen.items():
         for period, cap_nano in parsed.items():
             _change(of, name, period, cap_nano, strict)  # type: ignore[arg-type]
-    _show(chosen, as_json)
+    if as_json:
+        console.as_json([_document(one) for one in _found(chosen)])
+    else:
+        show(chosen)
 
 
 def _nano(text: str) -> int | None:
@@ -88,15 +91,22 @@ def _change(of: Of, name: str, period: Period, cap_nano: int | None, strict: boo
             raise PermanentError(f"{of} {name} has no such budget")
 
 
-def _show(chosen: dict[str, str], as_json: bool) -> None:
+def documents() -> list[dict[str, Any]]:
+    """Every budget as JSON."""
+    return [_document(one) for one in _found({})]
+
+
+def _found(chosen: dict[str, str]) -> list[BudgetView]:
     from overnight_models.ledger import budgets
     from overnight_workers.process import database
 
     with database().transaction() as connection:
-        found = [one for one in budgets.budgets(connection) if not chosen or chosen == {one.of: one.name}]
-    if as_json:
-        console.as_json([document(one) for one in found])
-        return
+        return [one for one in budgets.budgets(connection) if not chosen or chosen == {one.of: one.name}]
+
+
+def show(chosen: dict[str, str]) -> None:
+    """The budgets of a lane, a tenant or a run, or all, as a table."""
+    found = _found(chosen)
     if not found:
         console.OUT.print("No budget: set one with --lane, --tenant or --run, and --day, --month or --total.")
         return
@@ -118,7 +128,7 @@ def _show(chosen: dict[str, str], as_json: bool) -> None:
     console.OUT.print(table)
 
 
-def document(one: BudgetView) -> dict[str, Any]:
+def _document(one: BudgetView) -> dict[str, Any]:
     """A budget as JSON; money in dollars, as decimal strings."""
     from overnight_models.outcome import dollars
 

@@ -421,10 +421,19 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("submission_id", sa.BigInteger(), nullable=False),
         sa.Column("lane_id", sa.Integer(), nullable=False),
+        sa.Column("tenant_id", sa.Integer(), nullable=True),
+        sa.Column("run_id", sa.Integer(), nullable=True),
+        sa.Column("model", sa.Text(), server_default="", nullable=False),
         sa.Column("answers", sa.Integer(), nullable=False),
         sa.Column("paid_twice", sa.Integer(), nullable=False),
         sa.Column("cost_nano", sa.BigInteger(), nullable=False),
         sa.Column("realtime_nano", sa.BigInteger(), nullable=False),
+        sa.Column("input_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("cache_write_5m_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("cache_write_1h_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("cache_read_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("output_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("thinking_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
             ["submission_id"],
@@ -433,3 +442,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_spending_submission_id"), "spending", ["submission_id"], unique=False)
+    op.create_index("spending_by_time", "spending", ["at"], unique=False)
