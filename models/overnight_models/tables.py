@@ -216,7 +216,7 @@ class Item(Table, table=True):
         ),
         Index("item_in_batch", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("item_in_run", "run_id", "id", postgresql_where=text("run_id IS NOT NULL")),
-        Index("item_held", "held_by", "held_since", "id", postgresql_where=text("held_by IS NOT NULL")),
+        Index("item_held", "held_by", "held_reason", "held_since", "id", postgresql_where=text("held_by IS NOT NULL")),
         {"postgresql_partition_by": "RANGE (id)"},
     )
     id: int = _by_item()

@@ -128,7 +128,7 @@ def upgrade() -> None:
     op.create_index(
         "item_held",
         "item",
-        ["held_by", "held_since", "id"],
+        ["held_by", "held_reason", "held_since", "id"],
         unique=False,
         postgresql_where=sa.text("held_by IS NOT NULL"),
     )
