@@ -298,9 +298,8 @@ def _bill(
     doubles = _doubles(connection, source, [one for one in arrivals if one.billed and one.item_id not in settled])
     _add_up(connection, source, kept, settled, paid_twice=False)
     if doubles:
-        ids = [one.item_id for one in doubles]
-        found = rows(connection, "SELECT id, lane_id, tenant_id, run_id FROM item WHERE id = ANY(:ids)", ids=ids)
-        _add_up(connection, source, doubles, {row[0]: _Owners(*row) for row in found}, paid_twice=True)
+        owners = _owners(connection, source, [one.item_id for one in doubles])
+        _add_up(connection, source, doubles, owners, paid_twice=True)
     return doubles
 
 
@@ -311,6 +310,21 @@ class _Owners(NamedTuple):
     lane_id: int
     tenant_id: int | None
     run_id: int | None
+
+
+def _owners(connection: Connection, source: Source, item_ids: list[int]) -> dict[int, _Owners]:
+    """Whose items are; of those that a restored ledger has forgotten, only the lane of their batch is known."""
+    found = rows(
+        connection,
+        """
+        SELECT asked.id, coalesce(item.lane_id, batch.lane_id), item.tenant_id, item.run_id
+        FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
+        JOIN batch ON batch.id = :batch_id LEFT JOIN item ON item.id = asked.id
+        """,
+        ids=item_ids,
+        batch_id=source.batch_id,
+    )
+    return {row[0]: _Owners(*row) for row in found}
 
 
 def _add_up(
