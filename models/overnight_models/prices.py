@@ -160,6 +160,12 @@ def cost(model: Model, usage: Usage, *, batch: bool) -> int:
     return rounded + model.web_search * usage.web_search_requests
 
 
+def factor(model: Model, *, batch: bool, inference_geo: str | None) -> Fraction:
+    """What every token's price is multiplied by."""
+    geography = model.geography.get(inference_geo, Fraction(1)) if inference_geo is not None else Fraction(1)
+    return geography * model.batch_factor if batch else geography
+
+
 def load(path: Path | None = None) -> Prices:
     """The shipped price list, overlaid key by key with the file at `path`.
 
