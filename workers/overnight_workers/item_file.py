@@ -146,7 +146,8 @@ class Checker:
     """
 
     def __init__(self, lane: str, policy: Policy, redis_url: str) -> None:
-        self._lane, self._policy, self._redis_url = lane, policy, redis_url
+        self.policy = policy
+        self._lane, self._redis_url = lane, redis_url
         self._keys = sqlite3.connect("", isolation_level=None)
         for statement in (
             "PRAGMA journal_mode = OFF",
@@ -169,7 +170,7 @@ class Checker:
             written, body = line_of(item, redis_url=self._redis_url)
         except BadItem as error:
             return Checked(None, 0, (*error.faults, *self._repeated(line)))
-        faults = item_faults(written, lane=self._lane, size=len(body), policy=self._policy)
+        faults = item_faults(written, lane=self._lane, size=len(body), policy=self.policy)
         return Checked(written, len(orjson.dumps(written["params"])), (*faults, *self._repeated(line)))
 
     def _repeated(self, line: Line) -> list[str]:
