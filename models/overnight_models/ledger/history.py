@@ -1,0 +1,123 @@
+"""History: what earlier items of a lane came to, and how long batches took; what estimates are learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.database import run
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The billed answers of one batch by one model."""
+
+    batch_id: int
+    model: str
+    """As the answers named it: a dated id, for some."""
+    answers: int
+    input_tokens: int
+    """Uncached ones only, as the API counts."""
+    output_tokens: int
+    output_squares: float
+    """Sum of the squares of the answers' output tokens."""
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+    cache_read_tokens: int
+    cost_nano: int
+
+
+@dataclass(frozen=True)
+class Turnaround:
+    """How long one batch took at Anthropic."""
+
+    items: int
+    took_s: float
+    """A second at least."""
+    created_at: datetime
+
+
+_SUMS = """
+    count(*) AS answers, sum(bill.input_tokens)::bigint AS input_tokens,
+    sum(bill.output_tokens)::bigint AS output_tokens,
+    sum(bill.output_tokens::float * bill.output_tokens) AS output_squares,
+    sum(bill.cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
+    sum(bill.cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
+    sum(bill.cache_read_tokens)::bigint AS cache_read_tokens, sum(bill.cost_nano)::bigint AS cost_nano
+"""
+
+
+def answers(connection: Connection, lane: str, *, most: int = 50_000) -> list[Answers]:
+    """The answers of a lane's latest batches, up to about so many items, added up by batch and model."""
+    rows = run(
+        connection,
+        f"""
+        SELECT item.batch_id, bill.model, {_SUMS}
+        FROM (
+            SELECT id, sum(items) OVER (ORDER BY id DESC) - items AS newer FROM batch
+            WHERE lane_id = (SELECT id FROM lane WHERE name = :lane) AND state = 'collected'
+        ) latest
+        JOIN item ON item.batch_id = latest.id JOIN bill ON bill.item_id = item.id AND bill.kept
+        WHERE latest.newer < :most
+        GROUP BY item.batch_id, bill.model ORDER BY item.batch_id
+        """,
+        lane=lane,
+        most=most,
+    )
+    return [Answers(**row) for row in rows]
+
+
+def answers_of(connection: Connection, lane: str, keys: Sequence[str]) -> dict[str, tuple[int, int, int]]:
+    """What each of these keys' items was billed: tokens in (cached ones included), tokens out, nano-dollars.
+
+    Items without a billed answer are left out.
+    """
+    rows = run(
+        connection,
+        """
+        SELECT request.key, sum(output_tokens)::bigint AS tokens_out, sum(cost_nano)::bigint AS nano,
+               sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens
+                   + cache_read_tokens)::bigint AS tokens_in
+        FROM item_key JOIN lane ON lane.id = item_key.lane_id JOIN bill ON bill.item_id = item_key.item_id
+        JOIN request ON request.item_id = item_key.item_id
+        WHERE lane.name = :lane AND key_hash = ANY(:hashes) GROUP BY request.key
+        """,
+        lane=lane,
+        hashes=[key_hash(key) for key in keys],
+    )
+    return {row["key"]: (row["tokens_in"], row["tokens_out"], row["nano"]) for row in rows}
+
+
+def known(connection: Connection, lane: str, keys: Sequence[str]) -> set[str]:
+    """Which of these keys are in the lane."""
+    hashes = {key_hash(key): key for key in keys}
+    rows = run(
+        connection,
+        """
+        SELECT key_hash FROM item_key JOIN lane ON lane.id = item_key.lane_id
+        WHERE lane.name = :lane AND key_hash = ANY(:hashes)
+        """,
+        lane=lane,
+        hashes=list(hashes),
+    )
+    return {hashes[bytes(row["key_hash"])] for row in rows}
+
+
+def turnarounds(connection: Connection, *, most: int = 1_000) -> list[Turnaround]:
+    """How long the latest batches took, of all lanes; those that were canceled are left out."""
+    rows = run(
+        connection,
+        """
+        SELECT coalesce(submission.items, batch.items) AS items, submission.api_created_at AS created_at,
+               greatest(extract(epoch FROM submission.ended_at - submission.api_created_at)::float, 1) AS took_s
+        FROM submission JOIN batch ON batch.id = submission.batch_id
+        WHERE submission.ended_at >= submission.api_created_at AND submission.cancel_asked_at IS NULL
+        ORDER BY submission.id DESC LIMIT :most
+        """,
+        most=most,
+    )
+    return [Turnaround(**row) for row in rows]
