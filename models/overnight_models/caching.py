@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from overnight_models.forecast import Caching, Lifetime, Load, total, write
+from overnight_models.forecast import Caching, Lifetime, Load, Tokens, total, write
 from overnight_models.prices import Model, Rates
 
 
@@ -43,17 +43,21 @@ class Decision:
     """The reason, as a sentence without a full stop."""
 
 
-def decide(model: Model, load: Load, ways: Iterable[Caching], *, batch: bool = True) -> Decision:
-    """The cheapest of these ways to cache the load's prefix, or none, and why."""
+def decide(
+    model: Model, load: Load, ways: Iterable[Caching], *, batch: bool = True, before_tokens: Tokens = 0
+) -> Decision:
+    """The cheapest of these ways to cache the load's prefix, or none, and why.
+
+    before_tokens: what stands before the prefix in the prompt and is cached by itself; they count for the smallest
+    number of tokens that the model caches, and are in the load's own ones.
+    """
     if not load.prefix_tokens:
         return _no(Why.NO_PREFIX, "the requests have no prefix in common")
     if load.requests < 2:
         return _no(Why.ALONE, "one request alone has nobody to read what it writes")
-    if load.prefix_tokens < model.min_cacheable_tokens:
-        least = model.min_cacheable_tokens
-        return _no(
-            Why.TOO_SHORT, f"{round(load.prefix_tokens):,} tokens are shared; {model.name} caches from {least:,}"
-        )
+    long, least = round(load.prefix_tokens + before_tokens), model.min_cacheable_tokens
+    if long < least:
+        return _no(Why.TOO_SHORT, f"{long:,} tokens are too few, {model.name} caches from {least:,}")
     plain = total(model, load, batch=batch)
     saved, _, best = max(
         ((plain - total(model, load, batch=batch, caching=way), -order, way) for order, way in enumerate(ways)),
@@ -93,12 +97,14 @@ def _too_few(model: Model, load: Load, way: Caching) -> str:
         return f"{model.name} reads from its cache at no lower price than it reads anew"
     if way.primed:
         return f"{load.requests:,} requests are too few to repay the write that goes ahead"
-    return f"{_percent(way.hit_rate)} hits; a {way.lifetime} write of {model.name} needs more than {_percent(needed)}"
+    hits = _percent(way.hit_rate)
+    return f"{hits} of hits are too few, a {way.lifetime} write of {model.name} needs more than {_percent(needed)}"
 
 
 def _pays(way: Caching) -> str:
-    ahead = "one request goes ahead and writes it" if way.primed else "every request may write it"
-    return f"{ahead}, for {way.lifetime}; {_percent(way.hit_rate)} of the others read it"
+    if way.primed:
+        return f"one goes ahead and writes it, for {way.lifetime}; {_percent(way.hit_rate)} of the others read it"
+    return f"{_percent(way.hit_rate)} read it and the others write it, for {way.lifetime}"
 
 
 def _percent(share: Fraction) -> str:

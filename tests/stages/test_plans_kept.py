@@ -96,6 +96,6 @@ def test_history_is_of_the_lane_by_batch_and_model(service: Service) -> None:
     assert [one.answers for one in latest] == [1]
     assert sorted(one.items for one in turnarounds) == [1, 1, 2]
     assert set(each) == {"a", "c"}
-    assert each["c"][1] == found[1].output_tokens
+    assert each["c"].tokens_out == found[1].output_tokens
     assert found[1].output_squares == found[1].output_tokens ** 2
     assert there == {"a"}

@@ -146,16 +146,27 @@ def test_the_cheapest_way_is_taken() -> None:
     [
         (Load(1_000), cached("1h", "1"), Why.NO_PREFIX, "no prefix in common"),
         (Load(1, 20_000), cached("1h", "1"), Why.ALONE, "one request alone"),
-        (Load(1_000, 1_023), cached("1h", "1"), Why.TOO_SHORT, "1,023 tokens are shared; .* caches from 1,024"),
-        (Load(1_000, 1_024), cached("1h", "0.3"), Why.TOO_FEW_HITS, "30% hits; a 1h write .* more than 53%"),
+        (Load(1_000, 1_023), cached("1h", "1"), Why.TOO_SHORT, "1,023 tokens are too few, .* caches from 1,024"),
+        (
+            Load(1_000, 1_024),
+            cached("1h", "0.3"),
+            Why.TOO_FEW_HITS,
+            "30% of hits are too few, a 1h write .* more than 53%",
+        ),
         (Load(2, 1_024), cached("1h", "1", primed=True), Why.TOO_FEW_HITS, "2 requests are too few"),
-        (Load(3, 1_024), cached("1h", "1", primed=True), Why.PAYS, "one request goes ahead"),
+        (Load(3, 1_024), cached("1h", "1", primed=True), Why.PAYS, "one goes ahead"),
     ],
 )
 def test_the_reason_is_said(shared: Load, way: Caching, why: Why, told: str) -> None:
     decision = decide(SONNET, shared, [way])
     assert decision.why is why
     assert re.search(told, decision.text)
+
+
+def test_what_is_cached_before_it_helps_a_prefix_over_the_minimum() -> None:
+    short = Load(1_000, 500, own_tokens=1_000)
+    assert decide(SONNET, short, [cached("1h", "1")]).why is Why.TOO_SHORT
+    assert decide(SONNET, short, [cached("1h", "1")], before_tokens=600).why is Why.PAYS
 
 
 def test_a_prompt_beyond_the_tier_is_dearer_as_a_whole() -> None:

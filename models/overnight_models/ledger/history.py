@@ -41,6 +41,16 @@ class Turnaround:
     created_at: datetime
 
 
+@dataclass(frozen=True)
+class Billed:
+    """What one item was billed."""
+
+    tokens_in: int
+    """Cached ones included."""
+    tokens_out: int
+    cost_nano: int
+
+
 _SUMS = """
     count(*) AS answers, sum(bill.input_tokens)::bigint AS input_tokens,
     sum(bill.output_tokens)::bigint AS output_tokens,
@@ -71,15 +81,12 @@ def answers(connection: Connection, lane: str, *, most: int = 50_000) -> list[An
     return [Answers(**row) for row in rows]
 
 
-def answers_of(connection: Connection, lane: str, keys: Sequence[str]) -> dict[str, tuple[int, int, int]]:
-    """What each of these keys' items was billed: tokens in (cached ones included), tokens out, nano-dollars.
-
-    Items without a billed answer are left out.
-    """
+def answers_of(connection: Connection, lane: str, keys: Sequence[str]) -> dict[str, Billed]:
+    """What each of these keys' items was billed; those without a billed answer are left out."""
     rows = run(
         connection,
         """
-        SELECT request.key, sum(output_tokens)::bigint AS tokens_out, sum(cost_nano)::bigint AS nano,
+        SELECT request.key, sum(output_tokens)::bigint AS tokens_out, sum(cost_nano)::bigint AS cost_nano,
                sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens
                    + cache_read_tokens)::bigint AS tokens_in
         FROM item_key JOIN lane ON lane.id = item_key.lane_id JOIN bill ON bill.item_id = item_key.item_id
@@ -89,7 +96,7 @@ def answers_of(connection: Connection, lane: str, keys: Sequence[str]) -> dict[s
         lane=lane,
         hashes=[key_hash(key) for key in keys],
     )
-    return {row["key"]: (row["tokens_in"], row["tokens_out"], row["nano"]) for row in rows}
+    return {row["key"]: Billed(row["tokens_in"], row["tokens_out"], row["cost_nano"]) for row in rows}
 
 
 def known(connection: Connection, lane: str, keys: Sequence[str]) -> set[str]:

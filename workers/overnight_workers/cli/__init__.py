@@ -11,6 +11,7 @@ from overnight_workers.cli import console, decide, look, outcomes, sandbox, stee
 from overnight_workers.cli import demo as demo_command
 from overnight_workers.cli import doctor as doctor_command
 from overnight_workers.cli import enqueue as enqueue_command
+from overnight_workers.cli import plan as plan_command
 from overnight_workers.cli import up as up_command
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ app = typer.Typer(
 
 for panel, commands in {
     "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox, doctor_command.doctor),
-    "Work": (enqueue_command.enqueue, outcomes.outcomes),
+    "Work": (plan_command.plan, enqueue_command.enqueue, outcomes.outcomes),
     "Look": (look.status, look.batches, look.items),
     "Steer": (steer.pause, steer.resume, decide.decide),
 }.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -47,9 +47,13 @@ class Prompt(Generic[T]):
 class Counter:
     """Counts prompts for one workspace. A context manager: its threads end with the block."""
 
-    def __init__(self, workspace: str, api_version: str, per_minute: int) -> None:
+    def __init__(
+        self, workspace: str, api_version: str, per_minute: int, progress: Callable[[int], None] = lambda calls: None
+    ) -> None:
+        """progress: is told how many prompts were counted."""
         self.calls = 0
         """Prompts counted so far."""
+        self._progress = progress
         self._workspace, self._api_version = workspace, api_version
         self._pace = Pace(per_minute, time.monotonic())
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="count")
@@ -71,6 +75,7 @@ class Counter:
             of, future = waiting.popleft()
             found = future.result()
             self.calls += 1
+            self._progress(self.calls)
             waiting.extend(islice(coming, 1))
             yield of, found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -53,8 +53,22 @@ def _kinds(
     return [(kind, list(members)) for kind, members in by_kind]
 
 
+def chosen(cells: Mapping[CellName, Cell], items: int) -> list[tuple[CellName, Unit]]:
+    """So many items of the whole file, at random; fewer if it hasn't as many, or hasn't kept as many."""
+    complete = _complete(cells.values())
+    lots = sorted(
+        ((-lot, unit, name) for name, cell in cells.items() for lot, unit in cell.chosen), key=lambda one: one[:2]
+    )
+    return [(name, unit) for lot, unit, name in lots if lot <= complete][:items]
+
+
 def _in_order(cells: Sequence[Cell]) -> list[Unit]:
     """The chosen units of several cells by their lots, as far as no cell has left one out."""
-    complete = min((-cell.chosen[0][0] for cell in cells if len(cell.chosen) < cell.units), default=1.0)
+    complete = _complete(cells)
     lots = sorted((-lot, unit) for cell in cells for lot, unit in cell.chosen)
     return [unit for lot, unit in lots if lot <= complete]
+
+
+def _complete(cells: Iterable[Cell]) -> float:
+    """The lot up to which every cell has kept all its units."""
+    return min((-cell.chosen[0][0] for cell in cells if len(cell.chosen) < cell.units), default=1.0)

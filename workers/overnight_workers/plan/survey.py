@@ -8,12 +8,12 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any, Final, NamedTuple
 
-from overnight_models.prices import Prices
+from overnight_models.prices import Model, Prices
 from overnight_models.request import unknown_model
 from overnight_models.traps import Trap, traps
 from overnight_workers.item_file import Bad, Checked, Checker, Line, lines
@@ -192,12 +192,9 @@ class _Surveyor:
             return
         params = checked.written["params"]
         betas = checked.written.get("betas", [])
-        model = self._prices.model(params["model"])
-        assert model is not None, "checked"
+        model, geo = priced_as(params, self._prices)
         prompt = list(pieces(params))
-        size = max(sum(piece.size for piece in prompt), 1)
-        geo = params.get("inference_geo")
-        geo = geo if isinstance(geo, str) and geo in model.geography else None
+        size = size_of(prompt)
         unit = Unit(line.number, line.offset, size)
         self._items += 1
         self._size += checked.size
@@ -243,3 +240,16 @@ class _Surveyor:
             marks=self._marks,
             longest=tuple(long for _, _, long in sorted(self._longest, reverse=True)),
         )
+
+
+def priced_as(params: Mapping[str, Any], prices: Prices) -> tuple[Model, str | None]:
+    """The model and geography by which a checked request is priced."""
+    model = prices.model(params["model"])
+    assert model is not None, "checked"
+    geo = params.get("inference_geo")
+    return model, geo if isinstance(geo, str) and geo in model.geography else None
+
+
+def size_of(prompt: Iterable[Piece]) -> int:
+    """Bytes of text in a prompt, at least 1."""
+    return max(sum(piece.size for piece in prompt), 1)
