@@ -135,6 +135,32 @@ def test_the_bill_is_what_counting_said_and_the_answers_are_learned(hasty: Servi
     assert "already" in read_command(app, "plan", str(second))
 
 
+def test_images_are_counted_as_they_are_billed(hasty: Service, tmp_path: Path) -> None:
+    def pictured(n: int) -> Json:
+        source = {"type": "base64", "media_type": "image/png", "data": "A" * (1_000 + 700 * n)}
+        image = {"type": "image", "source": source}
+        content = [image, {"type": "text", "text": f"What is on picture {n}? " + "Look closely. " * n}]
+        return params(max_tokens=500) | {"messages": [{"role": "user", "content": content}]}
+
+    items = [{"key": f"i{n}", "params": pictured(n)} for n in range(60)] + [
+        {"key": f"x{n}", "params": one} for n, one in enumerate(texts(60))
+    ]
+    file = written(tmp_path / "work.jsonl", items)
+    exact, some = planned(file, "--exact"), planned(file, "--sample", "60")
+    assert some["counting"]["strata"] > 2
+    assert some["expected"]["tokens_in"]["value"] == pytest.approx(exact["expected"]["tokens_in"]["value"], rel=0.02)
+    accept_file(hasty, file, run="pictures")
+    hasty.finish()
+    billed = hasty.one("SELECT sum(input_tokens) AS tokens FROM bill")
+    assert billed["tokens"] == exact["expected"]["tokens_in"]["value"]
+
+
+def test_how_long_counting_all_takes_is_said_before(service: Service, tmp_path: Path) -> None:
+    file = written(tmp_path / "work.jsonl", texts(40))
+    done = CliRunner().invoke(app, ["plan", str(file), "--exact"])
+    assert "counting all 40 items, 2,000 a minute, takes 1.2 s" in done.stderr
+
+
 def test_turnarounds_are_learned_from_the_ledger(hasty: Service, tmp_path: Path) -> None:
     file = written(tmp_path / "work.jsonl", texts(20))
     assert planned(file)["time"]["options"][0]["how"] == "assumed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from overnight_models.rate_limits import Tier
 from overnight_workers.plan.advice import Advice, advise, assumptions, likely
 from overnight_workers.plan.direct import DirectLoad, direct_time
 from overnight_workers.plan.figure import How, exactly
+from overnight_workers.plan.hints import slow_to_enqueue
 from overnight_workers.plan.packing import Full, PackedBatch
 from overnight_workers.plan.schedule import Option, Work, options
 from overnight_workers.plan.turnaround import EXPIRES_S, Turnarounds, best_hours, prior_median_s
@@ -33,6 +35,7 @@ def work(
         size=items * 1_000,
         batches=[PackedBatch(size, size * 1_000, Full.WAIT) for size in sizes],
         loads=[DirectLoad(HAIKU, items, items * 500, items * 100)],
+        loads_how=How.SAMPLED,
         max_wait_s=max_wait_s,
         queue_limit=200_000,
         tier=tier,
@@ -127,6 +130,17 @@ def test_a_file_that_fits_into_one_batch_is_also_shown_as_one() -> None:
     assert (found["as packed"].batches, found["one batch"].batches, found["smaller"].batches) == (2, 1, 10)
     assert "one batch" not in by_name(options(work(100_000), [], NOW))
     assert "smaller" not in by_name(options(work(800), [], NOW))
+
+
+def test_the_direct_road_is_as_sure_as_what_limits_it() -> None:
+    requests, tokens = work(1_000), replace(work(1_000), loads=[DirectLoad(HAIKU, 1_000, 10**9, 100)])
+    assert [by_name(options(one, [], NOW))["direct"].how for one in (requests, tokens)] == [How.COUNTED, How.SAMPLED]
+
+
+def test_a_lane_that_packs_before_the_file_has_arrived_is_told() -> None:
+    assert slow_to_enqueue(100_000, max_wait_s=300) == []
+    (hint,) = slow_to_enqueue(100_000, max_wait_s=20)
+    assert "1 min 7 s, and the lane packs what it has after 20 s" in hint.text
 
 
 def advice(hours: float | None, *, took_s: float = 2 * HOUR, tier: Tier = "start") -> Advice:

@@ -172,8 +172,6 @@ def _kept(made: Plan) -> dict[str, object]:
 
     found = document(made)
     if made.wish.run is not None and made.survey.items:
-        if made.ledger_told:
-            raise PermanentError(f"the plan can't be kept: {made.ledger_told}")
         run_id, lane_id = names().run(made.wish.run), names().lane(made.wish.lane)
         assert run_id is not None, "it has a name"
         with database().transaction() as connection:

@@ -21,7 +21,8 @@ from overnight_workers.plan.answers import Asked, TokensOut, tokens_out
 from overnight_workers.plan.costs import Sharing, costs
 from overnight_workers.plan.counting import Counter
 from overnight_workers.plan.direct import DirectLoad
-from overnight_workers.plan.hints import hints
+from overnight_workers.plan.figure import weakest
+from overnight_workers.plan.hints import hints, slow_to_enqueue
 from overnight_workers.plan.looking import Looker
 from overnight_workers.plan.memory import Memory, known, remember
 from overnight_workers.plan.packing import Packer, waves
@@ -61,7 +62,7 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
     """Make the plan of a file.
 
     Raises PermanentError when there is no such file or lane, or nothing in it can be enqueued; BadSettings without a
-    key, unless offline; ApiUnavailable when the API doesn't answer.
+    key, unless offline; ApiUnavailable when the API doesn't answer; DatabaseUnavailable only for a pilot or a run.
     """
     wrong_lane = lane_faults(wish.lane, settings().policy)
     if wrong_lane:
@@ -69,6 +70,8 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
     prices, lane = process.prices(), settings().lanes[wish.lane]
     workspace = settings().workspaces[lane.workspace]
     memory = remember(wish.lane, prices)
+    if memory.told and (wish.run is not None or wish.pilot):
+        raise PermanentError(f"{'--pilot' if wish.pilot else '--run'} needs the ledger, but {memory.told}")
     with open_file(wish.file) as source:
         found = _survey(source, wish, lane, prices, memory, news)
         pilot = _pilot(source, found, wish, news) if wish.pilot and found.items else None
@@ -94,6 +97,7 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
         size=sum(batch.size for batch in found.batches),
         batches=found.batches,
         loads=loads,
+        loads_how=weakest(tokens_in.total.how, out.total.how),
         max_wait_s=lane.max_wait,
         queue_limit=workspace.queue_limit,
         tier=workspace.tier,
@@ -104,6 +108,7 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
     largest = max((batch.items for batch in found.batches), default=1)
     turnaround = Turnarounds(memory.turnarounds, largest)
     unknown = assumptions(tokens_in.total.how, out.total.how, turnaround.how)
+    done_by = now + timedelta(seconds=max(ways[0].done.sure_s, EXPIRES_S))
     deadline_s = None if wish.by is None else (wish.by - now).total_seconds()
     return Plan(
         wish=wish,
@@ -125,7 +130,7 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
         advice=advise(ways, deadline_s, loads, workspace.tier, unknown) if found.items else None,
         pilot=pilot,
         past=memory.past,
-        hints=hints(found, tokens_in, prices, now, now + timedelta(seconds=max(ways[0].done.sure_s, EXPIRES_S))),
+        hints=[*slow_to_enqueue(found.items, lane.max_wait), *hints(found, tokens_in, prices, now, done_by)],
         ledger_told=memory.told,
     )
 
