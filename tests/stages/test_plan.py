@@ -133,6 +133,11 @@ def test_the_bill_is_what_counting_said_and_the_answers_are_learned(hasty: Servi
     done = planned(second)
     assert (done["items"], done["known"], done["road"], calls(hasty)) == (0, 300, None, before)
     assert "already" in read_command(app, "plan", str(second))
+    # the same keys with other content are no known items: enqueuing would turn them down
+    other = written(tmp_path / "c.jsonl", [{"key": f"b{n}", "params": params(f"Other {n}")} for n in range(295, 305)])
+    conflicting = planned(other)
+    assert (conflicting["items"], conflicting["known"], conflicting["bad"]) == (5, 0, 5)
+    assert "with other content" in conflicting["half_price"]["bad_lines"][0]["why"]
 
 
 def test_images_are_counted_as_they_are_billed(hasty: Service, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from overnight_models.ledger import history, plans
 from overnight_models.ledger.plans import Estimates, Range
+from overnight_models.message import ItemLine
 from overnight_workers import process
-from tests.driving import MODEL, Service, item
+from tests.driving import MODEL, Service, item, params, text_of
 
 ESTIMATES = Estimates(3, Range(60, 50, 70), Range(300, 3, 768), Range(90_000, 10_000, 200_000))
 
@@ -91,11 +92,12 @@ def test_history_is_of_the_lane_by_batch_and_model(service: Service) -> None:
         latest = history.answers(connection, "default", most=1)
         turnarounds = history.turnarounds(connection)
         each = history.answers_of(connection, "default", ["a", "c", "x", "nobody"])
-        there = history.known(connection, "default", ["a", "x", "nobody"])
+        asked = [ItemLine(key=key, params=params(text_of(text))) for key, text in ("aa", "cx", "xx", "nn")]
+        there = history.known(connection, "default", asked)
     assert [(one.answers, one.model) for one in found] == [(2, MODEL), (1, MODEL)]
     assert [one.answers for one in latest] == [1]
     assert sorted(one.items for one in turnarounds) == [1, 1, 2]
     assert set(each) == {"a", "c"}
     assert each["c"].tokens_out == found[1].output_tokens
     assert found[1].output_squares == found[1].output_tokens ** 2
-    assert there == {"a"}
+    assert there == {"a": True, "c": False}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +14,7 @@ from overnight_models.errors import TransientError
 from overnight_models.item_check import item_faults, lane_faults
 from overnight_models.ledger import accept as ledger
 from overnight_models.ledger.accept import NewItem, Verdict
-from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_workers import doorbell, logs, output_schema, process
 from overnight_workers.app import app
 from overnight_workers.settings import settings
@@ -119,14 +118,13 @@ def _check(index: int, line: str, lane: str) -> NewItem | dict[str, Any]:
     unusable = None if output is None else output_schema.fault(output)
     if unusable is not None:
         return {"index": index, "key": key, "why": unusable}
-    content = orjson.dumps([item["params"], sorted(betas), item.get("output")], option=orjson.OPT_SORT_KEYS)
     callback = item.get("callback")
     return NewItem(
         index=index,
         receipt=receipt,
         key=key,
         key_hash=key_hash(key),
-        content_hash=hashlib.blake2b(content, digest_size=16).digest(),
+        content_hash=content_hash(item),
         headers_id=process.names().headers(rules.workspace, betas, rules.api_version),
         schema_id=None if output is None else process.names().output_schema(output),
         params=params.decode(),

@@ -6,15 +6,23 @@ import hashlib
 from collections.abc import Sequence
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Connection, RowMapping
 
 from overnight_models.ledger.database import one, run
 from overnight_models.ledger.documents import COLUMNS, JOINS
+from overnight_models.message import ItemLine
 
 
 def key_hash(key: str) -> bytes:
     """A key's hash, as it is kept."""
     return hashlib.blake2b(key.encode(), digest_size=16).digest()
+
+
+def content_hash(item: ItemLine) -> bytes:
+    """The hash of what an item asks: the same key may only stand for the same content."""
+    content = [item.get("params"), sorted(item.get("betas") or []), item.get("output")]
+    return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
 def verdicts(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, str | None]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_models.ledger.database import run
+from overnight_models.message import ItemLine
 
 
 @dataclass(frozen=True)
@@ -99,19 +100,20 @@ def answers_of(connection: Connection, lane: str, keys: Sequence[str]) -> dict[s
     return {row["key"]: Billed(row["tokens_in"], row["tokens_out"], row["cost_nano"]) for row in rows}
 
 
-def known(connection: Connection, lane: str, keys: Sequence[str]) -> set[str]:
-    """Which of these keys are in the lane."""
-    hashes = {key_hash(key): key for key in keys}
+def known(connection: Connection, lane: str, items: Iterable[ItemLine]) -> dict[str, bool]:
+    """Which of these items' keys are in the lane, and whether with the same content: then it is the same item."""
+    by_hash = {key_hash(item["key"]): item for item in items}
     rows = run(
         connection,
         """
-        SELECT key_hash FROM item_key JOIN lane ON lane.id = item_key.lane_id
+        SELECT key_hash, content_hash FROM item_key JOIN lane ON lane.id = item_key.lane_id
         WHERE lane.name = :lane AND key_hash = ANY(:hashes)
         """,
         lane=lane,
-        hashes=list(hashes),
+        hashes=list(by_hash),
     )
-    return {hashes[bytes(row["key_hash"])] for row in rows}
+    there = [(by_hash[bytes(row["key_hash"])], bytes(row["content_hash"])) for row in rows]
+    return {item["key"]: content_hash(item) == content for item, content in there}
 
 
 def turnarounds(connection: Connection, *, most: int = 1_000) -> list[Turnaround]:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import IO, Final, TypeVar
+from typing import IO, TypeVar
 
 from overnight_models.prices import Prices
 from overnight_producers import Item
 from overnight_producers.item import line_of
-from overnight_workers.item_file import Checker, Line, line_at, lines
+from overnight_workers.item_file import Checker, line_at
 from overnight_workers.plan.counting import Counter, Prompt, Refused
 from overnight_workers.plan.prefixes import Shared
 from overnight_workers.plan.prompt import counted, head, nothing, pieces
 from overnight_workers.plan.strata import Group
-from overnight_workers.plan.survey import Unit, priced_as, size_of
+from overnight_workers.plan.survey import Known, Unit, enqueuable, priced_as, size_of
 from overnight_workers.plan.tokens import Counted
 
 T = TypeVar("T")
-
-_GROUP: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +33,16 @@ class Looker:
         prompts = (self._prompt(unit, line_at(self.source, unit.offset)) for unit in units)
         return [found for _, found in self.counter.counts(prompts)]
 
-    def every(
-        self, checker: Checker, known: Callable[[Sequence[str]], Collection[str]], prices: Prices
-    ) -> Iterator[Counted]:
+    def every(self, checker: Checker, known: Known, prices: Prices) -> Iterator[Counted]:
         """The tokens of every item of the file that can be enqueued and isn't known. Flat."""
 
         def prompts() -> Iterator[Prompt[tuple[str, str | None, str, int]]]:
-            for item in self._good(checker, known):
-                params = line_of(item, redis_url=self.redis_url)[0]["params"]
-                model, geo = priced_as(params, prices)
-                yield self._prompt((model.name, geo, str(item.key), size_of(pieces(params))), item)
+            for _, checked in enqueuable(self.source, checker, known):
+                if checked is not None and checked.written is not None and not checked.faults:
+                    written, params = checked.written, checked.written["params"]
+                    model, geo = priced_as(params, prices)
+                    of = (model.name, geo, written["key"], size_of(pieces(params)))
+                    yield Prompt(of, counted(params), written.get("betas", ()))
 
         for (model, geo, key, size), found in self.counter.counts(prompts()):
             yield Counted(model, geo, key, size, found)
@@ -64,13 +61,6 @@ class Looker:
             None if isinstance(whole, Refused) or isinstance(empty, Refused) else max(whole - empty, 0)
             for whole, empty in zip(found[::2], found[1::2], strict=True)
         ]
-
-    def _good(self, checker: Checker, known: Callable[[Sequence[str]], Collection[str]]) -> Iterator[Item]:
-        read = lines(self.source)
-        while group := list(islice(read, _GROUP)):
-            items = [line for line in group if isinstance(line, Line)]
-            there = known([str(line.item.key) for line in items])
-            yield from (line.item for line in items if line.item.key not in there and not checker.check(line).faults)
 
     def _prompt(self, of: T, item: Item) -> Prompt[T]:
         written, _ = line_of(item, redis_url=self.redis_url)

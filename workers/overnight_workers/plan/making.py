@@ -143,7 +143,7 @@ def _survey(source: IO[bytes], wish: Wish, lane: Lane, prices: Prices, memory: M
             checker,
             prices,
             packer,
-            known=lambda keys: known(wish.lane, memory, keys),
+            known=lambda items: known(wish.lane, memory, items),
             seed=wish.seed,
             most_chosen=max(MOST_COUNTED, wish.sample or 0, wish.pilot),
             progress=news.reading,
@@ -180,7 +180,7 @@ def _tokens_in(looker: Looker, found: Survey, wish: Wish, lane: Lane, memory: Me
     rate = settings().workspaces[lane.workspace].counting_rate
     news.say(f"counting all {found.items:,} items, {rate:,} a minute, takes {spoken(found.items / rate * 60)}")
     with Checker(wish.lane, settings().policy, settings().redis_url) as checker:
-        return tokens.counted(looker.every(checker, lambda keys: known(wish.lane, memory, keys), prices), prices)
+        return tokens.counted(looker.every(checker, lambda items: known(wish.lane, memory, items), prices), prices)
 
 
 def _asked(found: Survey, tokens_in: TokensIn) -> dict[Of, Asked]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from overnight_models.errors import TransientError
 from overnight_models.ledger import history, plans, workspaces
 from overnight_models.ledger.history import Answers, Turnaround
 from overnight_models.ledger.plans import Kept
+from overnight_models.message import ItemLine
 from overnight_models.prices import Prices
 from overnight_workers import process
 from overnight_workers.settings import settings
@@ -50,9 +51,9 @@ def remember(lane: str, prices: Prices) -> Memory:
         return Memory(told=f"the ledger can't be read, so nothing is learned from earlier runs: {error}")
 
 
-def known(lane: str, memory: Memory, keys: Sequence[str]) -> Collection[str]:
-    """Which of these keys are in the lane already; none as far as nobody knows."""
-    if memory.told or not keys:
-        return ()
+def known(lane: str, memory: Memory, items: Sequence[ItemLine]) -> Mapping[str, bool]:
+    """Keys of these items that are in the lane already, and whether as the same item; none if nobody knows."""
+    if memory.told or not items:
+        return {}
     with process.database().transaction() as connection:
-        return history.known(connection, lane, keys)
+        return history.known(connection, lane, items)

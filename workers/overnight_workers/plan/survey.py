@@ -8,11 +8,12 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any, Final, NamedTuple
 
+from overnight_models.message import ItemLine
 from overnight_models.prices import Model, Prices
 from overnight_models.request import unknown_model
 from overnight_models.traps import Trap, traps
@@ -27,6 +28,10 @@ _LISTED: Final = 1_000
 _REASONS: Final = 100
 _GROUP: Final = 1_000
 """Items whose keys are looked up at once."""
+
+
+Known = Callable[[Sequence[ItemLine]], Mapping[str, bool]]
+"""Tells which of these items' keys are in the lane already, and whether with the same content."""
 
 
 class Unit(NamedTuple):
@@ -131,32 +136,43 @@ def survey(
     prices: Prices,
     packer: Packer,
     *,
-    known: Callable[[Sequence[str]], Collection[str]],
+    known: Known,
     seed: int,
     most_chosen: int,
     progress: Callable[[int], None] = lambda offset: None,
 ) -> Survey:
     """Read a file once, whole.
 
-    known: tells which of these keys are in the lane already.
     seed: the same file and seed choose the same items.
     progress: is told how many bytes were read.
     """
     surveyor = _Surveyor(prices, packer, random.Random(seed), most_chosen)
+    for line, checked in enqueuable(source, checker, known):
+        if isinstance(line, Bad):
+            surveyor.turn_down(line.number, (line.why,))
+        elif checked is None:
+            surveyor.known += 1
+        else:
+            surveyor.look_at(line, checked, checker.policy.models)
+            progress(line.offset)
+    return surveyor.survey()
+
+
+def enqueuable(source: IO[bytes], checker: Checker, known: Known) -> Iterator[tuple[Line | Bad, Checked | None]]:
+    """Every line of a file, checked as enqueuing would: what isn't new has nothing to be looked at."""
     read = lines(source)
     while group := list(islice(read, _GROUP)):
-        items = [line for line in group if isinstance(line, Line)]
-        there = known([line.item.key for line in items if line.item.key is not None])
-        for line in group:
-            if isinstance(line, Bad):
-                surveyor.turn_down(line.number, (line.why,))
-            elif line.item.key in there:
-                surveyor.known += 1
+        checks = [None if isinstance(line, Bad) else checker.check(line) for line in group]
+        there = known([one.written for one in checks if one and one.written is not None and not one.faults])
+        for line, one in zip(group, checks, strict=True):
+            same = None if isinstance(line, Bad) or (one and one.faults) else there.get(str(line.item.key))
+            if same is False:
+                yield (
+                    Bad(line.number, "its key is taken in this lane by an item with other content: give it another"),
+                    None,
+                )
             else:
-                surveyor.look_at(line, checker.check(line), checker.policy.models)
-        if items:
-            progress(items[-1].offset)
-    return surveyor.survey()
+                yield line, None if same else one
 
 
 class _Surveyor:
