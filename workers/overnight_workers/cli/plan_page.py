@@ -22,6 +22,13 @@ from overnight_workers.plan.schedule import Option
 from overnight_workers.plan.sharing import PRIMED, WAYS, Segment
 
 WIDTH: Final = 80
+QUESTIONS: Final = (
+    "1  Half price: what are the limits?",
+    "2  Counting is free: what is in it?",
+    "3  24 hours is long: can it be faster?",
+    "4  Does caching stack, and what is saved in the end?",
+    "5  Which road for this?",
+)
 _SHOWN: Final = 5
 _BAR: Final = 34
 _BY: Final = {"ratio": "raised by tokens per byte", "mean": "raised by their mean", "all": "all of them"}
@@ -35,14 +42,9 @@ _WHY: Final = {
 def page(plan: Plan) -> RenderableType:
     """The whole plan."""
     parts: list[RenderableType] = [*_head(plan)]
-    for title, section in (
-        ("1  Half price: what are the limits?", _half_price(plan)),
-        ("2  Counting is free: what is in it?", _counting(plan)),
-        ("3  24 hours is long: can it be faster?", _time(plan)),
-        ("4  Does caching stack, and what is saved in the end?", _caching(plan)),
-        ("5  Which road for this?", _road(plan)),
-    ):
-        parts += [Text(), Rule(Text(title, style="bold"), align="left"), *section]
+    sections = (_half_price, _counting, _time, _caching, _road)
+    for title, section in zip(QUESTIONS, sections, strict=True):
+        parts += [Text(), Rule(Text(title, style="bold"), align="left"), *section(plan)]
     return Group(*parts, Text(), *_foot(plan))
 
 
