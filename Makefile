@@ -29,10 +29,13 @@ test: .venv  ## every test, on real servers it starts itself on free ports
 long: .venv  ## the attacks of tests/faults at size and in rounds; some 15 minutes
 	.venv/bin/pytest -m long tests/faults
 
+chaos: .venv  ## kill everything at every point and at random for 10 minutes; CHAOS_SECONDS, CHAOS_SEED
+	.venv/bin/python -m tests.chaos
+
 bench: .venv  ## the whole way against the bare script, 100,000 items
 	.venv/bin/python -m tests.benchmarks.pipeline --items 100000
 
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long bench clean
+.PHONY: help demo check format test long chaos bench clean

@@ -6,20 +6,21 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import httpx2
 import orjson
 import psycopg
 import pytest
+import redis
 import typer
 from psycopg import sql
 from psycopg.rows import dict_row
 from typer.testing import CliRunner
 
 from overnight_models.ledger.database import Database
-from overnight_workers import api, callbacks, process, rescue
+from overnight_workers import api, brokers, process, rescue
 from overnight_workers import app as celery_app
 from overnight_workers import collect as collecting
 from overnight_workers.accept import accept
@@ -27,7 +28,6 @@ from overnight_workers.collect import collect
 from overnight_workers.deliver import deliver
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
-from overnight_workers.sandbox.process import Running
 from overnight_workers.settings import settings
 from overnight_workers.submit import submit
 
@@ -81,20 +81,40 @@ def blocked(service: Service) -> int:
     return int(service.one(waiting)["n"])
 
 
+class Api(Protocol):
+    """A sandbox that runs: where it answers, and where it keeps things."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def data_dir(self) -> Path: ...
+
+
 class Service:
-    """One service: its own database and API key; Redis and sandbox are the session's, and clean."""
+    """One service: its own database and API key; Redis and sandbox are the session's, and clean.
+
+    name: of its workspace at the API; another process of the same service says the same.
+    """
 
     def __init__(
-        self, tmp_path: Path, database_url: str, redis_url: str, sandbox: Running, monkeypatch: pytest.MonkeyPatch
+        self,
+        tmp_path: Path,
+        database_url: str,
+        redis_url: str,
+        sandbox: Api,
+        monkeypatch: pytest.MonkeyPatch,
+        name: str = "",
     ) -> None:
         global _salt
-        name = f"t{uuid4().hex[:12]}"
+        name = name or f"t{uuid4().hex[:12]}"
         _salt = name
         self.key = f"sk-sandbox-{name}"
         self.api_workspace = f"wrkspc_sandbox_{name}"
         self.database_url, self.redis_url, self.sandbox = database_url, redis_url, sandbox
         self.http = httpx2.Client(
-            base_url=sandbox.url, headers={"x-api-key": self.key, "anthropic-version": "2026-10-21"}
+            base_url=sandbox.url,
+            headers={"x-api-key": self.key, "anthropic-version": "2026-10-21"},
+            verify=False,  # it would load the world's certificates for a server on this machine
         )
         self._env = monkeypatch
         self._others: list[Database] = []
@@ -193,7 +213,7 @@ class Service:
         process.forget()
         process.policy.cache_clear()
         api.client.cache_clear()
-        callbacks.broker.cache_clear()
+        brokers.broker.cache_clear()
         collecting._check.cache_clear()
         rescue._housekept_at = 0.0
 
@@ -247,6 +267,7 @@ class Service:
         self.run("UPDATE workspace SET not_before = now() WHERE not_before > now()")
         self.run("UPDATE submission SET next_read_at = now() WHERE next_read_at > now()")
         self.run("UPDATE delivery SET due_at = now() WHERE state = 'due' AND due_at > now()")
+        self.run("UPDATE obstacle SET not_before = now() WHERE not_before > now()")
 
     def leases_lapse(self) -> None:
         """Whoever holds something is taken for dead."""
@@ -254,9 +275,19 @@ class Service:
         self.run("UPDATE submission SET send_by = now() - interval '5 s' WHERE state = 'sending'")
         self.run("UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'sending'")
 
+    def patience_is_over(self) -> None:
+        """Callbacks that haven't acknowledged yet are late."""
+        self.run("UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'awaiting_ack'")
+
     def quiet_is_over(self) -> None:
         """What was created is listed by now."""
         self.run("UPDATE submission SET send_by = now(), quiet_after = now() WHERE state IN ('sending', 'unclear')")
+
+    def answered(self, *items: Json) -> None:
+        """These have their outcome, and nobody was told."""
+        self.accept(*items)
+        self.round()
+        assert set(self.states("delivery")) == {"due"}
 
     # --- what is there ---------------------------------------------------------------------------------------------
 
@@ -277,6 +308,11 @@ class Service:
         """The states of all rows, in order."""
         order = "item_id" if table == "delivery" else "id"
         return [row["state"] for row in self.rows(f"SELECT state FROM {table} ORDER BY {order}")]
+
+    def queue(self, name: str = "shop", url: str | None = None) -> list[Json]:
+        """The messages that wait in a product's queue, the newest first."""
+        with redis.Redis.from_url(url or self.redis_url) as client:
+            return [orjson.loads(raw) for raw in client.lrange(name, 0, -1)]
 
     def item(self, key: str) -> Json:
         """An item with its outcome, if it has one."""

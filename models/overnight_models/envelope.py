@@ -10,6 +10,7 @@ import base64
 import os
 import socket
 import sys
+from itertools import count
 from typing import Any, Final
 from uuid import uuid4
 
@@ -25,6 +26,9 @@ NO_CANVAS: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord":
 
 _COMPRESS_ABOVE_BYTES: Final = 2_000
 _ORIGIN: Final = f"{os.getpid()}@{socket.gethostname()}"
+_RANDOM: Final = uuid4().hex
+_NO_LIMIT: Final = (None, None)
+_numbers = count()
 
 
 def write_envelope(
@@ -54,7 +58,7 @@ def write_envelope(
         "retries": 0,
         "eta": None,
         "expires": None,
-        "timelimit": [None, None],
+        "timelimit": _NO_LIMIT,
         "argsrepr": shown,
         "kwargsrepr": "{}",
         "origin": _ORIGIN,
@@ -62,23 +66,26 @@ def write_envelope(
     }
     if headers:
         told |= headers
+    properties: dict[str, Any] = {
+        "correlation_id": task_id,
+        "reply_to": "",
+        "delivery_mode": 2,
+        "delivery_info": {"exchange": "", "routing_key": queue},
+        "priority": 0,
+        # unlike any other's, in whichever process: a broker knows messages that are being worked on by it
+        "delivery_tag": f"{_RANDOM}-{os.getpid()}-{next(_numbers)}",
+    }
     if compress and len(body) > _COMPRESS_ABOVE_BYTES:
-        body = zstd.compress(body, 3)
         told["compression"] = "application/zstd"
+        properties["body_encoding"] = "base64"
+        body = base64.b64encode(zstd.compress(body, 3))
+    # JSON in JSON is smaller than base64, and sooner read
     return orjson.dumps(
         {
-            "body": base64.b64encode(body).decode(),
+            "body": body.decode(),
             "content-encoding": "utf-8",
             "content-type": "application/json",
             "headers": told,
-            "properties": {
-                "correlation_id": task_id,
-                "reply_to": "",
-                "delivery_mode": 2,
-                "delivery_info": {"exchange": "", "routing_key": queue},
-                "priority": 0,
-                "body_encoding": "base64",
-                "delivery_tag": str(uuid4()),
-            },
+            "properties": properties,
         }
     )

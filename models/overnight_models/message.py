@@ -12,7 +12,8 @@ A Celery task message for `overnight.accept` with these keyword arguments, so th
         params    what `POST /v1/messages` takes
         betas     names for the anthropic-beta header, or absent
         output    a JSON schema that the answer's text must fit, or absent
-        callback  {"task", "queue", "args", "kwargs", "broker"} or absent
+        callback  {"task", "queue", "args", "kwargs", "broker", "ack"} or absent. `ack` true: its message is sent again
+                  until it is acknowledged (acknowledgement.py says how)
         tenant    on whose behalf, or absent
         trace_id  passed through to the outcome, or absent
 
@@ -39,6 +40,7 @@ class CallbackLine(TypedDict, total=False):
     args: list[Any]
     kwargs: dict[str, Any]
     broker: str
+    ack: bool
 
 
 class ItemLine(TypedDict, total=False):

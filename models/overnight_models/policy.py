@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 import orjson
 
@@ -23,8 +24,13 @@ class LanePolicy:
 
     def allows(self, task: str) -> bool:
         """Whether outcomes may go to that task. Celery's own tasks and ours are never callbacks."""
-        own = task.startswith(("celery.", "overnight."))
-        return not own and any(fnmatchcase(task, pattern) for pattern in self.callbacks)
+        return _allows(self.callbacks, task)
+
+
+@lru_cache(maxsize=1024)
+def _allows(patterns: tuple[str, ...], task: str) -> bool:
+    own = task.startswith(("celery.", "overnight."))
+    return not own and any(fnmatchcase(task, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True)

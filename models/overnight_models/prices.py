@@ -14,12 +14,14 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 SHIPPED = Path(__file__).with_name("prices.toml")
 NANO_PER_DOLLAR = 1_000_000_000
 #: A price per million tokens, times this, is nano-dollars a token.
 NANO_PER_TOKEN = 1_000
+_MOST_COUNTED = 2_000_000_000
+"""No answer has so many of anything: more is a fault of whoever counted."""
 
 
 class PricesInvalid(ValueError):
@@ -75,8 +77,7 @@ class Model:
         return self.rates
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """The billed counters of one answer. `input_tokens` is the uncached remainder only, as the API has it."""
 
     input_tokens: int = 0
@@ -84,6 +85,8 @@ class Usage:
     write_1h_tokens: int = 0
     cache_read_tokens: int = 0
     output_tokens: int = 0
+    thinking_tokens: int = 0
+    """Part of the output tokens, and billed as such."""
     web_search_requests: int = 0
     inference_geo: str | None = None
 
@@ -98,21 +101,26 @@ class Usage:
 
         Cache writes without the split by lifetime count as 5-minute writes.
         """
-        usage = _mapping(usage)
-        split = _mapping(usage.get("cache_creation"))
-        write_5m = _count(split.get("ephemeral_5m_input_tokens"))
-        write_1h = _count(split.get("ephemeral_1h_input_tokens"))
+        if not isinstance(usage, Mapping):
+            return cls()
+        told = usage.get
+        write_5m = write_1h = 0
+        split = told("cache_creation")
+        if isinstance(split, Mapping):
+            write_5m = _count(split.get("ephemeral_5m_input_tokens"))
+            write_1h = _count(split.get("ephemeral_1h_input_tokens"))
         # The total is the older counter. What the split doesn't explain was written for 5 minutes.
-        write_5m += max(0, _count(usage.get("cache_creation_input_tokens")) - write_5m - write_1h)
-        geo = usage.get("inference_geo")
+        write_5m += max(0, _count(told("cache_creation_input_tokens")) - write_5m - write_1h)
+        details, tools, geo = told("output_tokens_details"), told("server_tool_use"), told("inference_geo")
         return cls(
-            input_tokens=_count(usage.get("input_tokens")),
-            write_5m_tokens=write_5m,
-            write_1h_tokens=write_1h,
-            cache_read_tokens=_count(usage.get("cache_read_input_tokens")),
-            output_tokens=_count(usage.get("output_tokens")),
-            web_search_requests=_count(_mapping(usage.get("server_tool_use")).get("web_search_requests")),
-            inference_geo=geo if isinstance(geo, str) else None,
+            _count(told("input_tokens")),
+            write_5m,
+            write_1h,
+            _count(told("cache_read_input_tokens")),
+            _count(told("output_tokens")),
+            _count(details.get("thinking_tokens")) if isinstance(details, Mapping) else 0,
+            _count(tools.get("web_search_requests")) if isinstance(tools, Mapping) else 0,
+            geo if isinstance(geo, str) else None,
         )
 
 
@@ -140,6 +148,12 @@ class Prices:
 
 def cost(model: Model, usage: Usage, *, batch: bool) -> int:
     """Nano-dollars for one answer with this usage, as a batch request or in real time."""
+    batched, realtime = both_costs(model, usage)
+    return batched if batch else realtime
+
+
+def both_costs(model: Model, usage: Usage) -> tuple[int, int]:
+    """Nano-dollars for one answer with this usage: as a batch request, and in real time."""
     rates = model.rates_for(usage.prompt_tokens)
     tokens = (
         rates.input * usage.input_tokens
@@ -148,16 +162,14 @@ def cost(model: Model, usage: Usage, *, batch: bool) -> int:
         + rates.cache_read * usage.cache_read_tokens
         + rates.output * usage.output_tokens
     )
-    numerator, denominator = tokens.numerator, tokens.denominator
-    if batch:
-        numerator *= model.batch_factor.numerator
-        denominator *= model.batch_factor.denominator
-    factor = model.geography.get(usage.inference_geo) if usage.inference_geo is not None else None
-    if factor is not None:
-        numerator *= factor.numerator
-        denominator *= factor.denominator
-    rounded = (2 * numerator + denominator) // (2 * denominator)
-    return rounded + model.web_search * usage.web_search_requests
+    if usage.inference_geo is not None:
+        tokens *= model.geography.get(usage.inference_geo, 1)
+    searches = model.web_search * usage.web_search_requests
+    return _half_up(tokens * model.batch_factor) + searches, _half_up(tokens) + searches
+
+
+def _half_up(nano: int | Fraction) -> int:
+    return nano if isinstance(nano, int) else (2 * nano.numerator + nano.denominator) // (2 * nano.denominator)
 
 
 def factor(model: Model, *, batch: bool, inference_geo: str | None) -> Fraction:
@@ -264,4 +276,4 @@ def _strings(values: Iterable[Any]) -> list[str]:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return min(value, _MOST_COUNTED) if type(value) is int and value > 0 else 0

@@ -30,6 +30,8 @@ _NOT_IN_A_BATCH: Final = {
     "extra_body": "`extra_body` belongs to the SDK's call: put its fields into `params` itself",
     "timeout": "`timeout` belongs to the SDK's call, not to the request: leave it out",
 }
+_MOST_TOKENS: Final = 1_000_000
+"""More than any model answers."""
 _SAMPLING: Final = ("temperature", "top_p", "top_k")
 
 
@@ -40,8 +42,13 @@ def faults(params: object, *, models: Collection[str] | None, api_version: str) 
     """
     if not isinstance(params, Mapping):
         return [f"`params` must be a dict as for client.messages.create(**params), not {type(params).__name__}"]
-    found = [why for name, why in _NOT_IN_A_BATCH.items() if params.get(name) not in (None, False)]
-    if api_version == LATEST_API_VERSION:
+    given = params.keys()
+    found = [
+        why
+        for name, why in (_NOT_IN_A_BATCH.items() if not given.isdisjoint(_NOT_IN_A_BATCH) else ())
+        if params.get(name) not in (None, False)
+    ]
+    if api_version == LATEST_API_VERSION and not given.isdisjoint(_SAMPLING):
         found += [
             f"API version {api_version} has no `{name}`: leave it out, or set the lane's api_version to 2023-06-01"
             for name in _SAMPLING
@@ -71,8 +78,8 @@ def _max_tokens_faults(params: Mapping[str, Any]) -> list[str]:
     if "max_tokens" not in params:
         return ["`max_tokens` is missing: say how long an answer may get, such as 1024"]
     limit = params["max_tokens"]
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-        return [f"`max_tokens` must be a whole number of at least 1 in a batch, not {limit!r}"]
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= _MOST_TOKENS:
+        return [f"`max_tokens` must be a whole number from 1 to {_MOST_TOKENS:,} in a batch, not {limit!r}"]
     return []
 
 

@@ -19,6 +19,9 @@ RESCUE: Final = "overnight.rescue"
 
 QUEUES: Final = (ACCEPT, ANSWER, PACK, SUBMIT, POLL, COLLECT, DELIVER, RESCUE)
 
+STALE_S: Final = 300
+"""A doorbell or tick that waited longer says nothing new. By the clocks of two machines, which may disagree by that."""
+
 POLICY_KEY: Final = "overnight:policy"
 """Where the workers publish lanes, their limits and the known models (a JSON string)."""
 
@@ -27,3 +30,6 @@ REPLY_KEY: Final = "overnight:reply:{}"
 
 LEDGER_POSITION_KEY: Final = "overnight:ledger"
 """Where the workers remember how far the ledger's log was: one that is set back is noticed (a JSON object)."""
+
+ACKS_KEY: Final = "overnight:acks"
+"""The list onto which callbacks push their acknowledgements (`acknowledgement.py`)."""

@@ -40,6 +40,8 @@ class Life:
     states: dict[str, str]
     final: frozenset[str]
     moves: tuple[Move, ...]
+    also_begins: tuple[str, ...] = ()
+    """States in which a row may be written, beside the first."""
 
     def __getitem__(self, name: str) -> Move:
         """The move of that name."""
@@ -64,7 +66,8 @@ class Life:
         for move in self.moves:
             for before in move.before:
                 arrows.setdefault((before, move.after), []).append(move.name)
-        lines = ["stateDiagram-v2", "    direction LR", f"    [*] --> {next(iter(self.states))}"]
+        lines = ["stateDiagram-v2", "    direction LR"]
+        lines += [f"    [*] --> {state}" for state in (next(iter(self.states)), *self.also_begins)]
         lines += [f"    {before} --> {after}: {', '.join(names)}" for (before, after), names in arrows.items()]
         lines += [f"    {state} --> [*]" for state in self.states if state in self.final]
         return "\n".join(lines)
@@ -181,7 +184,7 @@ DELIVERY: Final = Life(
     {
         "due": "to be handed over when its time comes",
         "sending": "being handed over; due again when the lease runs out",
-        "awaiting_ack": "taken by the callback's broker; sent again until the callback answers",
+        "awaiting_ack": "taken by the callback's broker; sent again unless the callback answers in time",
         "delivered": "taken",
         "dead": "given up, visible, and can be replayed",
     },
@@ -190,11 +193,21 @@ DELIVERY: Final = Life(
         Move("claim", ("due",), "sending", "a deliverer takes it"),
         Move("deliver", ("sending",), "delivered", "the broker took it"),
         Move("await_ack", ("sending",), "awaiting_ack", "the broker took it; the callback must answer"),
-        Move("acknowledge", ("awaiting_ack", "sending", "due"), "delivered", "the callback answered"),
-        Move("retry", ("sending", "awaiting_ack"), "due", "it didn't get through"),
-        Move("bury", ("sending", "awaiting_ack"), "dead", "it never got through"),
+        Move(
+            "acknowledge",
+            ("awaiting_ack", "sending", "due", "dead"),
+            "delivered",
+            "the callback answered; however late, it counts",
+        ),
+        Move("retry", ("sending", "awaiting_ack"), "due", "it didn't get through, as far as anybody knows"),
+        Move("release", ("sending",), "due", "it was not tried: there was no room for it, or its broker went away"),
+        Move("bury", ("sending", "awaiting_ack"), "dead", "it never got through, however often it was tried"),
+        Move(
+            "give_up", ("due",), "dead", "its broker was away, or its queue full, for longer than its lane is patient"
+        ),
         Move("replay", ("dead", "delivered"), "due", "an operator wants it sent again"),
     ),
+    also_begins=("sending",),  # by the collector that has recorded its outcome
 )
 
 LIVES: Final = (ITEM, BATCH, SUBMISSION, DELIVERY)

@@ -30,7 +30,7 @@ from overnight_models.states import BATCH, DELIVERY, ITEM, SUBMISSION, Life
 PARTITION_ITEMS = 5_000_000
 """Item ids in one partition."""
 
-PARTITIONED = ("item", "request", "outcome", "bill", "delivery")
+PARTITIONED = ("item", "request", "outcome", "double", "delivery")
 """Tables partitioned by the item's id."""
 
 
@@ -54,6 +54,11 @@ def _big(**more: Any) -> Any:
 
 def _text(**more: Any) -> Any:
     return Field(sa_type=Text, **more)
+
+
+def _none() -> Any:
+    """A count that is 0 unless told."""
+    return Field(sa_column_kwargs={"server_default": "0"})
 
 
 def _now() -> Any:
@@ -174,6 +179,33 @@ class Headers(Table, table=True):
     api_version: str = _text()
 
 
+class Tenant(Table, table=True):
+    """On whose behalf an item is sent: for fairness, budgets and bills."""
+
+    __tablename__ = "tenant"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = _text(unique=True)
+
+
+class Model(Table, table=True):
+    """A model by the name that requests call it."""
+
+    __tablename__ = "model"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = _text(unique=True)
+
+
+class Target(Table, table=True):
+    """Where outcomes go: a queue of a product, and the broker that it is on."""
+
+    __tablename__ = "target"
+    __table_args__ = (UniqueConstraint("broker", "queue"),)
+    id: int | None = Field(default=None, primary_key=True)
+    broker: str = _text()
+    """The broker's name in the configuration; '' is Overnight's own Redis."""
+    queue: str = _text()
+
+
 class OutputSchema(Table, table=True):
     """A JSON schema that answers must fit, stored once by its hash."""
 
@@ -213,14 +245,15 @@ class Item(Table, table=True):
         _known_state(ITEM),
         CheckConstraint("(state = 'waiting') <= (batch_id IS NULL)", name="waiting_items_are_in_no_batch"),
         CheckConstraint("(state = 'batched') <= (batch_id IS NOT NULL)", name="batched_items_are_in_a_batch"),
-        # pack reads the oldest first; a predicate on a state forbids HOT updates, so there is only this one
+        CheckConstraint("(state = 'waiting') = (waiting_since IS NOT NULL)", name="only_waiting_items_wait"),
+        # no index mentions the state: when an answer comes, nothing that is indexed changes, and the update is HOT
         Index(
             "item_waiting",
             "lane_id",
             "headers_id",
             "waiting_since",
             "id",
-            postgresql_where=text("state = 'waiting'"),
+            postgresql_where=text("waiting_since IS NOT NULL"),
         ),
         Index("item_in_batch", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("item_in_run", "run_id", "id", postgresql_where=text("run_id IS NOT NULL")),
@@ -230,12 +263,21 @@ class Item(Table, table=True):
     lane_id: int
     headers_id: int
     run_id: int | None = None
+    tenant_id: int | None = None
+    model_id: int
     schema_id: int | None = None
-    state: str = _text()
+    target_id: int | None = None
+    """Where its outcome goes; null when it is read later."""
     batch_id: int | None = _big(default=None)
-    waiting_since: datetime = _now()
+    waiting_since: datetime | None = None
+    """Since when it waits for a batch; null when it doesn't."""
     size: int
     """Bytes of its request."""
+    callback_size: int = Field(sa_column_kwargs={"server_default": "0"})
+    """Bytes of what its callback is told beside the outcome."""
+    max_tokens: int
+    """The most that its answer may have."""
+    state: str = _text()
     attempts: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
     """Outcomes so far that said: try again."""
     cancel_wanted: bool = Field(sa_column_kwargs={"server_default": "false"})
@@ -254,7 +296,7 @@ class Request(Table, table=True):
     tenant: str | None = _text(default=None)
     trace_id: str | None = _text(default=None)
     callback: str | None = _text(default=None)
-    """JSON: {"task", "queue", "args", "kwargs", "broker"}."""
+    """JSON: {"task", "queue", "args", "kwargs", "broker", "ack"}."""
     params: str = _text()
     """JSON, passed through unparsed."""
     enqueued_at: datetime = _now()
@@ -278,6 +320,8 @@ class Batch(Table, table=True):
     """Items it was packed with."""
     size: int = _big()
     """Bytes of their requests."""
+    has_schemas: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Some of its items asked for an answer of a schema."""
     packed_at: datetime = _now()
     changed_at: datetime = _now()
     """When its state last changed."""
@@ -340,6 +384,8 @@ class Submission(Table, table=True):
     """JSON: the API's request_counts when it ended."""
     reads: int = Field(sa_column_kwargs={"server_default": "0"})
     """How often its results were begun to be read."""
+    misses: int = Field(sa_column_kwargs={"server_default": "0"})
+    """How often they were read to their end and lines were missing."""
     next_read_at: datetime | None = None
     error: str | None = _text(default=None)
 
@@ -361,50 +407,63 @@ class Sighting(Table, table=True):
 
 
 class Outcome(Table, table=True):
-    """What came back for an item; written once."""
+    """What came back for an item, with its bill, priced from its own usage; written once."""
 
     __tablename__ = "outcome"
     __table_args__ = (
         CheckConstraint("ok = (problem IS NULL)", name="an_outcome_is_ok_or_has_a_problem"),
+        CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="nothing_costs_less_than_nothing"),
+        CheckConstraint("billed OR cost_nano = 0", name="what_is_not_billed_costs_nothing"),
         {"postgresql_partition_by": "RANGE (item_id)"},
     )
     item_id: int = _by_item()
-    ok: bool
-    problem: str | None = _text(default=None)
-    detail: str | None = _text(default=None)
-    retryable: bool
-    message: str | None = _text(default=None)
-    """JSON: the API's Message, untouched."""
-    model: str | None = _text(default=None)
+    submission_id: int | None = _big(default=None)
+    """The submission that answered; null when nothing was sent."""
+    finished_at: datetime = _now()
     cost_nano: int = _big()
     realtime_nano: int = _big()
+    input_tokens: int = _none()
+    """Not cached ones."""
+    cache_write_5m_tokens: int = _none()
+    cache_write_1h_tokens: int = _none()
+    cache_read_tokens: int = _none()
+    output_tokens: int = _none()
+    thinking_tokens: int = _none()
+    """Part of the output tokens."""
     attempts: int = Field(sa_type=SmallInteger)
+    ok: bool
+    retryable: bool
+    billed: bool = Field(sa_column_kwargs={"server_default": "false"})
     via: str = _text()
+    problem: str | None = _text(default=None)
+    detail: str | None = _text(default=None)
+    model: str | None = _text(default=None)
+    """That served it."""
     api_batch_id: str | None = _text(default=None)
-    finished_at: datetime = _now()
+    message: str | None = _text(default=None)
+    """JSON: the API's Message, untouched."""
 
 
-class Bill(Table, table=True):
-    """One answer that was billed, whether it was kept or not; priced from its own usage."""
+class Double(Table, table=True):
+    """An answer that was billed for an item that had its outcome already. With the outcomes: the view `bill`."""
 
-    __tablename__ = "bill"
+    __tablename__ = "double"
     __table_args__ = (
-        CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="nothing_costs_less_than_nothing"),
+        CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="no_double_costs_less_than_nothing"),
         {"postgresql_partition_by": "RANGE (item_id)"},
     )
     item_id: int = _by_item()
     submission_id: int = _by_item()
-    kept: bool
-    """False when the item already had its outcome: paid twice, and shown so."""
-    model: str = _text()
-    input_tokens: int
-    output_tokens: int
-    cache_write_5m_tokens: int
-    cache_write_1h_tokens: int
-    cache_read_tokens: int
+    finished_at: datetime = _now()
     cost_nano: int = _big()
     realtime_nano: int = _big()
-    billed_at: datetime = _now()
+    input_tokens: int = _none()
+    cache_write_5m_tokens: int = _none()
+    cache_write_1h_tokens: int = _none()
+    cache_read_tokens: int = _none()
+    output_tokens: int = _none()
+    thinking_tokens: int = _none()
+    model: str = _text()
 
 
 class Spending(Table, table=True):
@@ -427,22 +486,46 @@ class Delivery(Table, table=True):
     __tablename__ = "delivery"
     __table_args__ = (
         _known_state(DELIVERY),
-        Index("delivery_due", "due_at", postgresql_where=text("state IN ('due', 'sending')")),
+        # by queue first: one whose product stands still must not be waded through to reach another
+        Index("delivery_due", "target_id", "due_at", postgresql_where=text("state = 'due'")),
+        # the second half hides it from statements that know their rows' ids: since few are ever being sent, the planner
+        # would wade through it instead
+        Index("delivery_sending", "due_at", postgresql_where=text("state = 'sending' AND due_at IS NOT NULL")),
+        Index("delivery_unanswered", "due_at", postgresql_where=text("state = 'awaiting_ack'")),
         Index("delivery_dead", "item_id", postgresql_where=text("state = 'dead'")),
         {"postgresql_partition_by": "RANGE (item_id)"},
     )
     item_id: int = _by_item()
     lane_id: int
+    target_id: int
     state: str = _text()
-    broker: str = _text()
-    """The broker's name in the configuration; '' is Overnight's own Redis."""
-    queue: str = _text()
+    size: int = Field(sa_column_kwargs={"server_default": "4000"})
+    """About how many bytes its message has."""
     due_at: datetime = _now()
-    """While due: not before then. While sending: the deliverer is taken for dead after this."""
+    """While due: not before then. While sending: the deliverer is taken for dead after this. While awaiting_ack: it is
+    sent again after this."""
     tries: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
     generation: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
     """How often an operator had it sent again."""
     error: str | None = _text(default=None)
+
+
+class Obstacle(Table, table=True):
+    """What keeps deliveries from a broker, or from one of its queues; a row only for as long as it is so."""
+
+    __tablename__ = "obstacle"
+    broker: str = _text(primary_key=True)
+    """As in `delivery`."""
+    queue: str = _text(primary_key=True)
+    """The queue that is full; '' when it is all of the broker, which doesn't answer."""
+    since: datetime = _now()
+    seen_at: datetime = _now()
+    """When it was last found so."""
+    not_before: datetime = _now()
+    """Nobody looks again before then."""
+    failures: int = Field(sa_column_kwargs={"server_default": "1"})
+    """How often it was found so; grows the pause before the next look."""
+    why: str = _text()
 
 
 class Tally(Table, table=True):

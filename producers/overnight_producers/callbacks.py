@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, overload
 from urllib.parse import urlsplit
 
 from celery.canvas import Signature
 
 from overnight_models.message import CallbackLine
 from overnight_models.outcome import Outcome
+from overnight_producers import acknowledging
 
 R = TypeVar("R")
+
+_ASKS: Final = "overnight_asks_for_ack"
+"""The mark that `@callback(ack=True)` leaves on its function."""
 
 
 def task(
@@ -22,12 +26,14 @@ def task(
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     broker: str | None = None,
+    ack: bool = False,
 ) -> CallbackLine:
     """A callback by name, for a product whose code isn't here.
 
     name: the Celery task's name; it gets the outcome as its first argument, then `args` and `kwargs`.
     queue: the queue its workers listen on.
     broker: a `[brokers.NAME]` of Overnight's configuration; default: Overnight's own Redis. Never a URL.
+    ack: its message is sent again until it is acknowledged, which `@callback` over there does when it is done.
     """
     line: CallbackLine = {"task": name, "queue": queue}
     if args:
@@ -36,28 +42,51 @@ def task(
         line["kwargs"] = dict(kwargs)
     if broker:
         line["broker"] = broker
+    if ack:
+        line["ack"] = True
     return line
 
 
-def callback(function: Callable[..., R]) -> Callable[..., R]:
+@overload
+def callback(function: Callable[..., R], /) -> Callable[..., R]: ...
+
+
+@overload
+def callback(*, ack: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]: ...
+
+
+def callback(function: Callable[..., R] | None = None, /, *, ack: bool = False) -> Any:
     """Let a Celery task take its outcome as an `Outcome`: put it under `@app.task(...)`.
 
     The message may come more than once, always with the same `outcome.delivery_id`.
+
+    ack: signatures of this task ask for acknowledgement: their messages come again until this process has acknowledged
+    one, in Overnight's Redis (OVERNIGHT_REDIS_URL), when the function returned. An exception acknowledges nothing, and
+    neither does a `retry()`. It protects from a broker that loses what it took, and from a worker that drops a task it
+    doesn't know.
     """
 
-    @functools.wraps(function)
-    def take(*args: Any, **kwargs: Any) -> R:
-        # a bound task has itself before the outcome
-        at = next((i for i, arg in enumerate(args) if isinstance(arg, Mapping) and "delivery_id" in arg), None)
-        if at is None:
-            return function(*args, **kwargs)
-        return function(*args[:at], Outcome.read(args[at]), *args[at + 1 :], **kwargs)
+    def decorated(function: Callable[..., R]) -> Callable[..., R]:
+        @functools.wraps(function)
+        def take(*args: Any, **kwargs: Any) -> R:
+            asked = acknowledging.asked()
+            # a bound task has itself before the outcome
+            at = next((i for i, arg in enumerate(args) if isinstance(arg, Mapping) and "delivery_id" in arg), None)
+            if at is not None:
+                args = (*args[:at], Outcome.read(args[at]), *args[at + 1 :])
+            result = function(*args, **kwargs)
+            if asked is not None:
+                acknowledging.acknowledge(asked)
+            return result
 
-    return take
+        setattr(take, _ASKS, ack)
+        return take
+
+    return decorated if function is None else decorated(function)
 
 
 def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str) -> CallbackLine:
-    """A callback as it travels. A signature doesn't carry its queue, so that is looked up here.
+    """A callback as it travels. A signature carries neither its queue nor whether it acknowledges: looked up here.
 
     Raises ValueError, saying what to do, when the signature can't be delivered.
     """
@@ -81,7 +110,8 @@ def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str) -> Ca
         options["queue"] = declared
     queue = options.get("queue") or app.amqp.router.route(options, name, given.args, given.kwargs).get("queue")
     name_of_queue = getattr(queue, "name", queue) or app.conf.task_default_queue
-    return task(name, queue=str(name_of_queue), args=tuple(given.args or ()), kwargs=given.kwargs)
+    ack = bool(getattr(getattr(kind, "run", None), _ASKS, False))
+    return task(name, queue=str(name_of_queue), args=tuple(given.args or ()), kwargs=given.kwargs, ack=ack)
 
 
 def _place(url: str) -> tuple[str, str | None, int, str]:

@@ -244,7 +244,8 @@ class Overnight:
             raise BadItem(error.faults, key=error.key, index=index) from error.__cause__
         policy = self._wire.policy()
         if policy is not None:
-            faults = item_faults(line, lane=lane, size=len(written), policy=policy)
+            may_hold_nul = b"\\u0000" in written
+            faults = item_faults(line, lane=lane, size=len(written), policy=policy, may_hold_nul=may_hold_nul)
             if faults:
                 raise BadItem(faults, key=item.key, index=index)
         return line, written

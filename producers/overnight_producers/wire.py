@@ -24,6 +24,7 @@ from overnight_models.policy import Policy
 _TIMEOUT_S: Final = 1.5
 """For connecting and for each command, so that a dead Redis is known within two seconds."""
 _POLICY_KEPT_S: Final = 30.0
+_NO_POLICY_KEPT_S: Final = 1.0
 _ASKED_AT_ONCE: Final = 100
 
 
@@ -36,6 +37,7 @@ class Wire:
             url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
         )
         self._policy: tuple[float, Policy | None] | None = None
+        """Until when it is good, and what it is."""
 
     def send(self, task: str, arguments: dict[str, Any], *, shown: str) -> None:
         """Put one task's message into its queue. Raises Unreachable; then it may have got through all the same.
@@ -69,14 +71,14 @@ class Wire:
     def policy(self) -> Policy | None:
         """What the workers published, at most half a minute ago; None when nothing is published (yet)."""
         kept = self._policy
-        if kept is not None and time.monotonic() - kept[0] < _POLICY_KEPT_S:
+        if kept is not None and time.monotonic() < kept[0]:
             return kept[1]
         try:
             published = self._redis.get(routes.POLICY_KEY)
         except redis.RedisError as error:
             raise self._unreachable(error) from error
         policy = Policy.load(published) if isinstance(published, bytes) else None
-        self._policy = (time.monotonic() if policy else 0.0, policy)
+        self._policy = (time.monotonic() + (_POLICY_KEPT_S if policy else _NO_POLICY_KEPT_S), policy)
         return policy
 
     def close(self) -> None:

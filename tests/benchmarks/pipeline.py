@@ -1,6 +1,6 @@
 """The whole way against the bare script, in one run, on the same sandbox in its instant mode.
 
-    python -m tests.benchmarks.pipeline --items 100000 [--json FILE]
+    python -m tests.benchmarks.pipeline --items 100000 [--json FILE] [--rounds 3] [--profile DIR]
 
 From the first `enqueue_many` to the last item's callback message in the product's queue, every item durable.
 """
@@ -10,16 +10,14 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
-import tempfile
 import time
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import psutil
 import redis
 import typer
 from rich.console import Console
@@ -27,15 +25,16 @@ from rich.table import Table
 
 from overnight_models.ledger import runs
 from overnight_models.ledger.database import Database
-from overnight_producers import Item, Overnight, task
-from overnight_workers.installation import Installation
-from overnight_workers.supervisor import Supervisor
-from tests.benchmarks.bare import params
+from tests.benchmarks.profiling import profiled
+from tests.benchmarks.service import Service, running
 
 CONFIG: Final = """
 [lanes.default]
-max_items = {max_items}
+max_items = {batch}
 max_wait = "10s"
+
+[workspaces.default]
+queue_limit = 500000
 
 [timing]
 poll_every = "500ms"
@@ -51,55 +50,38 @@ out = Console()
 
 def main(
     items: Annotated[int, typer.Option(help="How many.")] = 100_000,
+    batch: Annotated[int, typer.Option(help="Items in a batch at most.")] = 25_000,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
     rounds: Annotated[int, typer.Option(help="How often.")] = 1,
+    profile: Annotated[Path | None, typer.Option(help="Where py-spy puts a profile of each service.")] = None,
 ) -> None:
     """Run both and compare."""
-    measured = [measure(items) for _ in range(rounds)]
+    measured = [measure(items, batch, profile) for _ in range(rounds)]
     if json_file is not None:
         json_file.write_text(json.dumps(measured if rounds > 1 else measured[0], indent=2))
 
 
-def measure(items: int) -> dict[str, Any]:
+def measure(items: int, batch: int, profile: Path | None = None) -> dict[str, Any]:
     """One run: the bare script, then Overnight."""
-    with tempfile.TemporaryDirectory(prefix="overnight-bench-") as name:
-        home = Path(name)
-        home.chmod(0o711)
-        os.environ["OVERNIGHT_CONFIG"] = str(home / "overnight.toml")
-        with Supervisor(home / "data", say=lambda news: None) as supervisor:
-            (home / "overnight.toml").write_text("")
-            installation = Installation(
-                home / "data",
-                sandbox=True,
-                sandbox_options=["--instant", "--answer-bytes", "100"],
-                flower=False,
-                say=lambda news: None,
-            )
-            installation.start_servers(supervisor)
-            (home / "overnight.toml").write_text(
-                CONFIG.format(max_items=min(items, 100_000), redis_url=installation.urls["redis_url"])
-            )
-            installation.start_workers(supervisor)
-            os.environ.update(installation.environment)
-            bare_s, bare_mb = _bare(items, home)
-            began_at = datetime.now().astimezone()
-            before = _cpu_seconds(supervisor.pids())
-            overnight_s, producer_s = _overnight(items, installation.urls["redis_url"])
-            cpu = {name: round(spent - before[name], 2) for name, spent in _cpu_seconds(supervisor.pids()).items()}
-            peak = _peak_rss_mb(supervisor.pids())
-            with Database(installation.urls["database_url"]).transaction() as connection:
-                timeline = runs.timeline(connection, "bench")
-    stages = _stages(timeline, began_at)
+    with running(CONFIG, batch=min(items, batch, 100_000)) as service:
+        bare = _bare(items, service)
+        before = service.cpu_seconds()
+        with profiled(service.pids(), profile):
+            overnight_s, producer = _overnight(items, service)
+        cpu = {name: round(spent - before[name], 2) for name, spent in service.cpu_seconds().items()}
+        peak = service.peak_rss_mb()
+        with Database(service.database_url).transaction() as connection:
+            timeline = runs.timeline(connection, "bench")
     result = {
         "items": items,
-        "bare_seconds": round(bare_s, 2),
+        "batch": batch,
+        "bare_seconds": round(bare.seconds, 2),
         "overnight_seconds": round(overnight_s, 2),
-        "ratio": round(overnight_s / bare_s, 2),
+        "ratio": round(overnight_s / bare.seconds, 2),
         "items_per_second": round(items / overnight_s),
-        "producer_seconds": round(producer_s, 2),
-        "stages": stages,
-        "cpu_seconds": cpu,
-        "peak_rss_mb": {"bare": round(bare_mb), **peak},
+        "stages": _stages(timeline, producer.began_at),
+        "cpu_seconds": {"bare": round(bare.cpu_seconds, 2), "producer": round(producer.cpu_seconds, 2), **cpu},
+        "peak_rss_mb": {"bare": round(bare.peak_mb), "producer": round(producer.peak_mb), **peak},
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
     }
@@ -107,72 +89,59 @@ def measure(items: int) -> dict[str, Any]:
     return result
 
 
-def _bare(items: int, home: Path) -> tuple[float, float]:
-    command = [sys.executable, "-m", "tests.benchmarks.bare", str(items), str(home / "bare.jsonl")]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return float(answer[0]), float(answer[1])
+@dataclass(frozen=True)
+class Process:
+    """What a process of a product says of itself."""
+
+    began_at: float
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
 
 
-def _overnight(items: int, redis_url: str) -> tuple[float, float]:
-    overnight = Overnight(redis_url)
-    product = redis.Redis.from_url(redis_url)
-    done = task("bench.done", queue="bench", broker="shop")
-    began = time.monotonic()
-    overnight.enqueue_many((Item(params=params(n), key=f"item-{n}", callback=done) for n in range(items)), run="bench")
-    produced_s = time.monotonic() - began
-    deadline = began + 60 + items / 200
-    while int(product.llen("bench")) < items:
-        assert time.monotonic() < deadline, f"{product.llen('bench')} of {items} callbacks"
-        time.sleep(0.02)  # the product's queue is watched from outside
-    return time.monotonic() - began, produced_s
+def _run(*words: str) -> list[float]:
+    done = subprocess.run([sys.executable, "-m", *words], check=True, stdout=subprocess.PIPE, text=True)
+    return [float(word) for word in done.stdout.split()]
 
 
-def _stages(timeline: runs.Timeline, began_at: datetime) -> dict[str, float]:
+def _bare(items: int, service: Service) -> Process:
+    return Process(time.time(), *_run("tests.benchmarks.bare", str(items), str(service.home / "bare.jsonl")))
+
+
+def _overnight(items: int, service: Service) -> tuple[float, Process]:
+    product = redis.Redis.from_url(service.redis_url)
+    words = ["tests.benchmarks.producer", str(items), service.redis_url]
+    with subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60 + items / 200
+        while (arrived := int(product.llen("bench"))) < items:
+            assert time.monotonic() < deadline, f"{arrived} of {items} callbacks"
+            time.sleep(0.01)  # the product's queue is watched from outside
+        ended_at = time.time()
+        assert process.stdout is not None
+        producer = Process(*(float(word) for word in process.stdout.read().split()))
+    return ended_at - producer.began_at, producer
+
+
+def _stages(timeline: runs.Timeline, began_at: float) -> dict[str, float]:
     """When the last item had passed each stage, in seconds from the start."""
     return {
-        stage.removesuffix("_at"): round((at - began_at).total_seconds(), 2)
+        stage.removesuffix("_at"): round(at.timestamp() - began_at, 2)
         for stage, at in vars(timeline).items()
         if isinstance(at, datetime)
     }
 
 
-def _cpu_seconds(pids: dict[str, int]) -> dict[str, float]:
-    """What each service has used of the processors, its ended children included."""
-    spent = {"producer": _spent(psutil.Process())}
-    for name, pid in pids.items():
-        leader = psutil.Process(pid)
-        spent[name] = sum(_spent(one) for one in [leader, *leader.children(recursive=True)])
-    return spent
-
-
-def _spent(one: psutil.Process) -> float:
-    times = one.cpu_times()
-    return float(times.user + times.system + times.children_user + times.children_system)
-
-
-def _peak_rss_mb(pids: dict[str, int]) -> dict[str, int]:
-    """The most that any process of a service ever had."""
-    peaks: dict[str, int] = {"producer": _high_water_mb(os.getpid())}
-    for name, pid in pids.items():
-        family = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-        peaks[name] = max(_high_water_mb(one) for one in family)
-    return peaks
-
-
-def _high_water_mb(pid: int) -> int:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) // 1024 if found else 0
-
-
 def _show(result: dict[str, Any]) -> None:
     table = Table("", "seconds", "CPU s", "peak MB")
-    table.add_row("bare script", str(result["bare_seconds"]), "", str(result["peak_rss_mb"]["bare"]))
-    table.add_row("Overnight", str(result["overnight_seconds"]), f"{sum(result['cpu_seconds'].values()):.2f}", "")
+    cpu, peak = result["cpu_seconds"], result["peak_rss_mb"]
+    table.add_row("bare script", str(result["bare_seconds"]), str(cpu["bare"]), str(peak["bare"]))
+    together = sum(spent for name, spent in cpu.items() if name != "bare")
+    table.add_row("Overnight", str(result["overnight_seconds"]), f"{together:.2f}", "")
     for stage, at in result["stages"].items():
         table.add_row(f"  last {stage}", str(at), "", "")
-    for name, mb in result["peak_rss_mb"].items():
+    for name, mb in peak.items():
         if name != "bare":
-            table.add_row(f"  {name}", "", str(result["cpu_seconds"].get(name, "")), str(mb))
+            table.add_row(f"  {name}", "", str(cpu.get(name, "")), str(mb))
     out.print(table)
     out.print(f"ratio {result['ratio']}, {result['items_per_second']:,} items/s")
 

@@ -326,6 +326,7 @@ ITEM_DEEDS = [
     ("refused", "refusal"),
     ("cut_off", "max_tokens"),
     ("unknown_type", "made_up_by_the_sandbox"),
+    ("unknown_stop", "made_up_by_the_sandbox"),
 ]
 
 

@@ -5,6 +5,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,16 @@ def send_raw(sandbox: Running, length: int, sent: bytes) -> socket.socket:
         f"POST {BATCHES} HTTP/1.1\r\nhost: {host}\r\n{head}content-length: {length}\r\n\r\n".encode() + sent
     )
     return connection
+
+
+@pytest.mark.parametrize(("offset", "minutes"), [("7m", 7), ("-7m", -7)])
+def test_its_clock_may_be_another_from_its_first_start_on(tmp_path: Path, offset: str, minutes: int) -> None:
+    for told in (offset, "1h"):
+        with running(tmp_path, "--instant", f"--clock-offset={told}") as sandbox, client_of(sandbox) as client:
+            answer = client.post(BATCHES, json=body(1, f"Describe {told}"))
+        ours = datetime.now(UTC) + timedelta(minutes=minutes)
+        assert abs(parsedate_to_datetime(answer.headers["date"]) - ours) < timedelta(seconds=30)
+        assert abs(datetime.fromisoformat(answer.json()["created_at"]) - ours) < timedelta(seconds=30)
 
 
 def test_a_kill_loses_nothing(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
@@ -10,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
@@ -30,7 +29,7 @@ from overnight_models.errors import OvernightError
 from overnight_models.ledger.documents import delivery_id
 from overnight_producers import Item, Overnight, task
 from overnight_producers.receipts import Confirmation
-from overnight_workers.installation import WORKERS
+from overnight_workers.sandbox.process import Running
 from overnight_workers.supervision import process_table
 from overnight_workers.supervision.process_table import Entry
 
@@ -39,6 +38,7 @@ Json = dict[str, Any]
 MODEL: Final = "claude-haiku-5-5"
 OVERNIGHT: Final = [sys.executable, "-c", "from overnight_workers.cli import main; main()"]
 UNFINISHED: Final = "('waiting', 'held', 'batched', 'direct', 'racing')"
+SERVERS: Final = frozenset({"postgres", "redis", "sandbox"})
 
 QUICK: Final = """
 [lanes.default]
@@ -101,6 +101,9 @@ TROUBLES: Final[dict[str, list[Json]]] = {
 }
 """What the API may do (`sandbox/faults.py`), each in a lane and workspace of that name."""
 
+CLOCKS: Final = {"clock_ahead": "7m", "clock_behind": "-7m"}
+"""Lanes whose workspace is at an API with another clock."""
+
 _numbers = count(1)
 
 
@@ -155,18 +158,38 @@ class Installed:
 
     toml: its overnight.toml.
     lanes: more lanes like the default one, each with a workspace of its own.
+    up: the command that keeps it up.
+    environment: more variables for its processes.
+    apis: lanes whose workspace is at an API of its own, and where that answers.
     """
 
-    def __init__(self, home: Path, toml: str = QUICK, *, lanes: Sequence[str] = (), turnaround: str = "2s") -> None:
+    def __init__(
+        self,
+        home: Path,
+        toml: str = QUICK,
+        *,
+        lanes: Sequence[str] = (),
+        turnaround: str = "2s",
+        up: Sequence[str] = (*OVERNIGHT, "up"),
+        environment: Mapping[str, str] | None = None,
+        apis: Mapping[str, str] | None = None,
+    ) -> None:
         self.data_dir = home / "data"
         self.told = home / "up.out"
         self._config = home / "overnight.toml"
         self._lanes = tuple(lanes)
-        self._config.write_text(toml + "".join(_LANE.format(lane=lane) for lane in lanes))
+        self._apis = dict(apis or {})
+        self._config.write_text(toml + "".join(self._lane(lane) for lane in lanes))
         self._turnaround = turnaround
+        self._command = up
+        self._more = dict(environment or {})
         self._up: subprocess.Popen[bytes] | None = None
         self._sending = ThreadPoolExecutor(24)
         self._taken: dict[str, list[bytes]] = {}
+
+    def _lane(self, lane: str) -> str:
+        written = _LANE.format(lane=lane)
+        return written + f'base_url = "{self._apis[lane]}"\n' if lane in self._apis else written
 
     # --- the processes ---------------------------------------------------------------------------------------------
 
@@ -177,11 +200,12 @@ class Installed:
         # without byte code on disk every process compiles the SDK anew: seconds each
         clean.pop("PYTHONDONTWRITEBYTECODE", None)
         keys = {f"KEY_OF_{lane}": f"sk-sandbox-{lane}" for lane in self._lanes}
-        return clean | keys | {"OVERNIGHT_CONFIG": str(self._config), "OVERNIGHT_DATA_DIR": str(self.data_dir)}
+        told = {"OVERNIGHT_CONFIG": str(self._config), "OVERNIGHT_DATA_DIR": str(self.data_dir)}
+        return clean | keys | told | self._more
 
     def start(self) -> None:
         """`overnight up`, until it says that it is ready."""
-        up = [*OVERNIGHT, "up", "--data-dir", str(self.data_dir), "--turnaround", self._turnaround, "--no-flower"]
+        up = [*self._command, "--data-dir", str(self.data_dir), "--turnaround", self._turnaround, "--no-flower"]
         with self.told.open("wb") as out:
             self._up = subprocess.Popen(up, env=self.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         wait_until(lambda: b"ready after" in self.told.read_bytes() or not self.is_up, 180, what=self.told.read_text)
@@ -235,7 +259,11 @@ class Installed:
 
     def kill_workers(self) -> None:
         """`kill -9` to every Celery process."""
-        self.kill(*WORKERS, "beat")
+        self.kill(*self.workers())
+
+    def workers(self) -> list[str]:
+        """The names of everything that isn't a server."""
+        return [name for name in self.pids() if name not in SERVERS]
 
     def kill_everything(self) -> None:
         """What the out-of-memory killer would do on its worst day."""
@@ -292,7 +320,7 @@ class Installed:
     def logged(self, *levels: str) -> list[Json]:
         """What the workers wrote at these levels, oldest first."""
         found = []
-        for name in (*WORKERS, "beat"):
+        for name in self.workers():
             for line in (self.data_dir / "log" / f"{name}.log").read_bytes().splitlines():
                 with contextlib.suppress(ValueError):
                     document = orjson.loads(line)
@@ -329,9 +357,24 @@ class Installed:
             for queue, taken in zip(queues, pipe.execute()[: len(queues)], strict=True):
                 self._taken.setdefault(queue, []).extend(taken)
 
+    def cut_redis(self) -> int:
+        """Every client loses its connection; the server goes on. Returns how many there were."""
+        with self.redis() as client:
+            cut: Any = client.client_kill_filter(_type="normal", skipme=True)
+        return int(cut)
+
+    def cut_postgres(self) -> int:
+        """Everybody loses their connection, in the middle of whatever they do. Returns how many there were."""
+        cut = self.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return len(cut)
+
     def meter(self, workspace: str) -> Meter:
         """What the API accepted and billed."""
-        found = httpx2.get(f"{self._sandbox_url}/sandbox/meter", timeout=30).json()["workspaces"].get(workspace, {})
+        url = self._api(workspace.removeprefix("wrkspc_sandbox_"))
+        found = httpx2.get(f"{url}/sandbox/meter", timeout=30).json()["workspaces"].get(workspace, {})
         bill = found.get("bill", [])
         return Meter(
             creates=found.get("creates_accepted", 0),
@@ -340,22 +383,35 @@ class Installed:
             nanodollars=sum(row["nanodollars"] for row in bill),
         )
 
+    def billed_twice(self) -> int:
+        """Requests that the API billed more than once, in whatever workspace."""
+        return int(httpx2.get(f"{self._sandbox_url}/sandbox/meter", timeout=30).json()["requests_billed_twice"])
+
     def faults(self, lane: str, *rules: Json) -> None:
         """What more goes wrong at the API from now on, in this lane's workspace."""
         workspace = f"wrkspc_sandbox_{lane}"
         placed = [rule | {"workspace": workspace} for rule in rules]
-        answer = httpx2.post(f"{self._sandbox_url}/sandbox/faults", json=placed, timeout=30)
+        answer = httpx2.post(f"{self._api(lane)}/sandbox/faults", json=placed, timeout=30)
         assert answer.status_code == 200, answer.text
 
     def faults_are_over(self) -> None:
         """Nothing goes wrong any more."""
-        httpx2.delete(f"{self._sandbox_url}/sandbox/faults", timeout=30)
+        for url in (self._sandbox_url, *self._apis.values()):
+            httpx2.delete(f"{url}/sandbox/faults", timeout=30)
 
     def fired(self, lane: str) -> list[int]:
         """How often each of this lane's faults has happened."""
         workspace = f"wrkspc_sandbox_{lane}"
-        rules = httpx2.get(f"{self._sandbox_url}/sandbox/faults", timeout=30).json()["rules"]
+        rules = httpx2.get(f"{self._api(lane)}/sandbox/faults", timeout=30).json()["rules"]
         return [rule["fired"] for rule in rules if rule.get("workspace") == workspace]
+
+    def stranger(self, workspace: str, requests: int) -> None:
+        """Somebody else creates a batch of that size."""
+        wish = {"workspace": workspace, "requests": requests}
+        assert httpx2.post(f"{self._sandbox_url}/sandbox/strangers", json=wish, timeout=30).status_code == 200
+
+    def _api(self, lane: str) -> str:
+        return self._apis.get(lane) or self._sandbox_url
 
     @property
     def _sandbox_url(self) -> str:
@@ -436,9 +492,13 @@ class Installed:
 
     def delivered(self, order: Order) -> list[str]:
         """The delivery ids of all messages that its product got, repeats included."""
+        return self.messages(order.queue)
+
+    def messages(self, queue: str) -> list[str]:
+        """The delivery ids of all messages that ever came into a product's queue."""
         with self.redis() as client:
-            waiting: Any = client.lrange(order.queue, 0, -1)
-        return [delivery_of(message) for message in (*self._taken.get(order.queue, []), *waiting)]
+            waiting: Any = client.lrange(queue, 0, -1)
+        return [delivery_of(message) for message in (*self._taken.get(queue, []), *waiting)]
 
     def assert_books_are_right(self, order: Order, *, repeats: bool = True) -> Json:
         """Every item final once, paid once, delivered; the ledger's numbers are the API's own.
@@ -533,16 +593,24 @@ class Installed:
 
 
 _shared: list[Installed] = []
+_others: list[Running] = []
 
 
 def shared(home: Callable[[], Path]) -> Iterator[Installed]:
     """One installation for the short tests of all modules: starting it takes longer than most of them."""
     if not _shared:
-        _shared.append(Installed(home(), lanes=list(TROUBLES)))
+        place = home()
+        _others.extend(
+            Running(place / lane, "--turnaround", "2s", f"--clock-offset={offset}") for lane, offset in CLOCKS.items()
+        )
+        apis = {lane: other.url for lane, other in zip(CLOCKS, _others, strict=True)}
+        _shared.append(Installed(place, lanes=[*TROUBLES, *CLOCKS], apis=apis))
     if not _shared[0].is_up:
         _shared[0].start()
     yield _shared[0]
     _shared[0].close()
+    for other in _others:
+        other.stop()
 
 
 def items_of(run: str, items: int, queue: str, bytes_each: int = 0) -> Iterator[Item]:
@@ -570,7 +638,7 @@ def write_file(path: Path, items: Iterable[Item]) -> Path:
 def delivery_of(message: bytes) -> str:
     """The delivery id in a callback's message."""
     envelope = orjson.loads(message)
-    document = orjson.loads(base64.b64decode(envelope["body"]))
+    document = orjson.loads(envelope["body"])
     found = document[0][0]["delivery_id"]
     assert found == envelope["headers"]["id"]
     return str(found)

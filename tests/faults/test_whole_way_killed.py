@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,8 @@ from tests.faults.installed import Installed, shared, wait_until
 
 FEW = 400
 FROZEN = 100
+STOPS_WITHIN_S = 25.0
+"""Five of them are what tasks get to end by themselves, and then servers stop."""
 UNDER_WAY = "SELECT count(*) FROM submission WHERE state IN ('claimed', 'sending')"
 SENDING = "SELECT count(*) FROM submission WHERE state = 'sending'"
 
@@ -58,6 +61,18 @@ def test_everything_killed_at_once_goes_on_at_the_next_up(overnight: Installed) 
     order = overnight.order(FEW, paced_s=1)
     wait_until(lambda: overnight.batches(order), what=lambda: overnight.picture(order))
     overnight.kill_everything()
+    overnight.start()
+    overnight.finish(order, 120)
+    overnight.assert_books_are_right(order)
+
+
+def test_told_to_stop_in_the_middle_of_everything_it_stops_in_seconds_and_goes_on(overnight: Installed) -> None:
+    order = overnight.order(FEW, paced_s=1)
+    wait_until(lambda: overnight.batches(order), what=lambda: overnight.picture(order))
+    told_at = time.monotonic()
+    overnight.stop()
+    assert time.monotonic() - told_at < STOPS_WITHIN_S
+    assert "killed" not in overnight.told.read_text()
     overnight.start()
     overnight.finish(order, 120)
     overnight.assert_books_are_right(order)

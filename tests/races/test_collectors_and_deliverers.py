@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from overnight_models.acknowledgement import Acknowledgement
 from overnight_models.ledger import collect, deliver, outcomes
+from overnight_models.ledger.acknowledge import acknowledge
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.outcomes import Arrival, Fate, Recorded, Source
 from overnight_workers.deliver import deliver as deliver_all
@@ -14,6 +16,8 @@ from overnight_workers.pack import pack
 from overnight_workers.poll import poll
 from overnight_workers.submit import submit
 from tests.driving import Service, blocked, callback, item, wait_until
+
+pytestmark = pytest.mark.usefixtures("apart")
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def test_a_collector_whose_lease_lapsed_records_nothing_twice(service: Service, 
     ended(service)
     source = Source(1, 1, "msgbatch_x", only_live=True)
     ids = [service.item(key)["id"] for key in "ab"]
-    answers = [Arrival(n, Fate.SUCCEED, message="{}", model="m", billed=True, cost_nano=5) for n in ids]
+    answers = [Arrival(n, Fate.SUCCEED, message=b"{}", model="m", billed=True, cost_nano=5) for n in ids]
 
     def record(database: Database, arrivals: list[Arrival]) -> Recorded:
         with database.transaction() as connection:
@@ -97,6 +101,41 @@ def test_two_deliverers_of_one_queue_share_and_neither_gets_the_others(
         assert deliver.claim(first, target, limit=9, lease_s=60) == []
 
 
+def test_two_that_record_the_same_acknowledgements_the_second_waits_and_records_nothing(
+    service: Service, one: Database, two: Database
+) -> None:
+    service.answered(*(item(key, callback=callback(ack=True)) for key in "abc"))
+    with one.transaction() as first:
+        (target,) = deliver.targets(first)
+        said = [due.acknowledgement for due in deliver.claim(first, target, limit=9, lease_s=60)]
+
+    def record(database: Database, acknowledged: list[Acknowledgement]) -> int:
+        with database.transaction() as connection:
+            return acknowledge(connection, acknowledged)
+
+    with ThreadPoolExecutor(1) as pool, one.transaction() as first:
+        assert acknowledge(first, said[:2]) == 2
+        second = pool.submit(record, two, said[::-1])
+        wait_until(lambda: blocked(service))
+        first.commit()
+        assert second.result(10) == 1
+    assert service.states("delivery") == ["delivered"] * 3
+
+
+def test_a_callback_that_answers_before_its_deliverer_has_recorded_that_it_was_sent(
+    service: Service, one: Database, two: Database
+) -> None:
+    service.answered(item("a", callback=callback(ack=True)))
+    with one.transaction() as first:
+        (target,) = deliver.targets(first)
+        sent = deliver.claim(first, target, limit=9, lease_s=60)
+    with two.transaction() as second:
+        assert acknowledge(second, [due.acknowledgement for due in sent]) == 1
+    with one.transaction() as first:
+        assert deliver.taken_to_be_acknowledged(first, [due.item_id for due in sent], within_s=60) == 0
+    assert service.states("delivery") == ["delivered"]
+
+
 def test_a_deliverer_whose_lease_lapsed_does_not_undo_the_others_work(
     service: Service, one: Database, two: Database
 ) -> None:
@@ -107,7 +146,7 @@ def test_a_deliverer_whose_lease_lapsed_does_not_undo_the_others_work(
         slow = deliver.claim(first, target, limit=9, lease_s=60)
     service.leases_lapse()
     with two.transaction() as second:
-        assert deliver.free_lapsed(second) == 2
+        assert deliver.free_lapsed(second, {"default": 12}, limit=9) == (2, 0)
     deliver_all()
     assert service.states("delivery") == ["delivered"] * 2
     with one.transaction() as first:

@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
+from overnight_models.ledger import collect as ledger
 from overnight_models.ledger import outcomes
-from overnight_workers import process
+from overnight_workers import api, process
 from overnight_workers.collect import collect
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
@@ -49,6 +50,24 @@ def test_results_that_break_off_are_read_again_and_recorded_once(service: Servic
     }
 
 
+def test_results_that_stall_are_read_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "_STALL_S", 0.3)
+    ended(service, *many())
+    service.fault("results", "stall", lines=3, seconds=2, count=1)
+    collect()
+    assert service.states("batch") == ["incomplete"]
+    service.finish()
+    assert (service.states("batch"), service.meter()["billed"]) == (["collected"], 10)
+
+
+def test_results_that_seem_to_be_on_another_host_are_read_from_our_own(service: Service) -> None:
+    service.fault("list", "foreign_host")
+    service.fault("retrieve", "foreign_host")
+    service.accept(*many())
+    service.finish()
+    assert service.states("item") == ["succeeded"] * 10
+
+
 def test_a_404_on_results_heals(service: Service) -> None:
     ended(service, *many(2))
     service.fault("results", "missing", count=1)
@@ -79,7 +98,7 @@ def test_a_line_twice_is_recorded_once(service: Service) -> None:
     collect()
     assert (service.states("batch"), service.states("item")) == (["collected"], ["succeeded"] * 2)
     assert len(service.rows("SELECT 1 FROM bill")) == 2
-    assert service.states("delivery") == ["due"]
+    assert (service.states("delivery"), len(service.queue())) == (["delivered"], 1)
 
 
 def test_a_line_that_never_comes_is_given_up_visibly_and_not_paid_again(service: Service) -> None:
@@ -93,6 +112,27 @@ def test_a_line_that_never_comes_is_given_up_visibly_and_not_paid_again(service:
     assert service.states("batch") == ["collected"]
     assert service.states("delivery") == ["due"]
     assert service.meter()["creates"] == 1
+
+
+@pytest.mark.parametrize("broken", ["the reader was killed", "the API was down"])
+def test_reads_that_broke_off_give_nothing_up(service: Service, broken: str) -> None:
+    """However many there were: one that ends too early afterwards is the first to miss something."""
+    ended(service, *(item(key) for key in "abc"))
+    if broken == "the API was down":
+        service.fault("results", "status", status=500, count=20)
+    for _ in range(20):
+        if broken == "the API was down":
+            collect()
+        else:
+            with process.database().transaction() as connection:
+                assert ledger.claim(connection, owner=process.database().owner(), lease_s=60) is not None
+            process.database().close()
+        service.pauses_are_over()
+    service.fault("results", "cut_at_line", lines=1, count=1)
+    collect()
+    assert (service.states("batch"), service.states("item").count("succeeded")) == (["incomplete"], 1)
+    service.finish()
+    assert service.states("item") == ["succeeded"] * 3
 
 
 def test_reading_again_changes_nothing(service: Service) -> None:

@@ -5,29 +5,25 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import orjson
+import pytest
 import redis
 
+from overnight_models import routes
+from overnight_models.ledger import deliver as ledger
+from overnight_models.ledger import obstacles
+from overnight_models.ledger.deliver import Target
 from overnight_models.outcome import Outcome
+from overnight_workers import process
 from overnight_workers.deliver import deliver
 from overnight_workers.rescue import sweep
-from tests.conftest import running_redis
+from overnight_workers.settings import settings
+from overnight_workers.sight import sight
 from tests.driving import Service, callback, item, wait_until
+from tests.servers import running_redis
 
-
-def answered(service: Service, *items: dict[str, Any]) -> None:
-    """These have their outcome, and nobody was told."""
-    service.accept(*items)
-    service.round()
-    assert set(service.states("delivery")) == {"due"}
-
-
-def queue(url: str, name: str = "shop") -> list[dict[str, Any]]:
-    with redis.Redis.from_url(url) as client:
-        return [orjson.loads(raw) for raw in client.lrange(name, 0, -1)]
-
+pytestmark = pytest.mark.usefixtures("apart")
 
 PRODUCT = """
 import sys
@@ -67,32 +63,31 @@ def test_a_products_own_worker_takes_an_outcome(service: Service) -> None:
 
 
 def test_the_message_shows_whose_outcome_it_is_and_not_what_it_says(service: Service) -> None:
-    answered(service, item("a", callback=callback()))
+    service.answered(item("a", callback=callback()))
     deliver()
-    (message,) = queue(service.redis_url)
+    (message,) = service.queue()
     assert message["headers"]["task"] == "shop.save"
     assert message["headers"]["argsrepr"] == "(outcome of 'a',)"
 
 
 def test_a_delivery_is_the_same_however_often_it_comes(service: Service) -> None:
-    answered(service, item("a", callback=callback()))
+    service.answered(item("a", callback=callback()))
     deliver()
     service.run("UPDATE delivery SET state = 'due', due_at = now(), generation = generation + 1")
     deliver()
-    first, second = queue(service.redis_url)
+    first, second = service.queue()
     assert first["headers"]["id"] == second["headers"]["id"]
     assert first["headers"]["overnight_generation"] != second["headers"]["overnight_generation"]
 
 
 def test_each_goes_to_its_own_queue(service: Service) -> None:
-    answered(
-        service,
+    service.answered(
         item("a", callback=callback("one")),
         item("b", callback=callback("two")),
         item("c", callback=callback("one")),
     )
     deliver()
-    assert [len(queue(service.redis_url, name)) for name in ("one", "two")] == [2, 1]
+    assert [len(service.queue(name)) for name in ("one", "two")] == [2, 1]
 
 
 def test_an_item_without_a_callback_is_told_to_nobody(service: Service) -> None:
@@ -103,50 +98,69 @@ def test_an_item_without_a_callback_is_told_to_nobody(service: Service) -> None:
 
 def test_a_full_queue_is_not_filled_further(service: Service) -> None:
     service.configure(brokers={"crm": {"url": service.redis_url, "max_queue": 5}})
-    answered(service, *(item(f"k{n}", callback=callback(broker="crm")) for n in range(8)))
+    service.answered(*(item(f"k{n}", callback=callback(broker="crm")) for n in range(8)))
     deliver()
     deliver()
-    assert len(queue(service.redis_url)) == 5
+    assert len(service.queue()) == 5
     assert service.states("delivery").count("due") == 3
     assert service.one("SELECT max(tries) AS n FROM delivery WHERE state = 'due'")["n"] == 0, "waiting is no try"
     with redis.Redis.from_url(service.redis_url) as client:
         client.delete("shop")
     deliver()
-    assert len(queue(service.redis_url)) == 3
+    assert len(service.queue()) == 3
 
 
 def test_a_broker_that_is_down_is_tried_again_and_stalls_no_other(service: Service, tmp_path: Path) -> None:
     with running_redis(tmp_path / "crm") as theirs:
         service.configure(brokers={"crm": {"url": theirs}})
-        answered(service, item("a", callback=callback(broker="crm")), item("b", callback=callback()))
+        service.answered(item("a", callback=callback(broker="crm")), item("b", callback=callback()))
     assert deliver() == "1 delivered"
-    row = service.one("SELECT tries, error, due_at > now() AS later FROM delivery WHERE broker = 'crm'")
-    assert (row["tries"], row["later"]) == (1, True)
-    assert "broker 'crm'" in row["error"]
+    assert service.one(
+        "SELECT state, tries FROM delivery WHERE target_id = (SELECT id FROM target WHERE broker = 'crm')"
+    ) == {"state": "due", "tries": 0}
+    with process.database().transaction() as connection:
+        (crm,) = obstacles.unreachable_brokers(connection)
+        assert (crm.broker, crm.queue, crm.failures) == ("crm", "", 1)
+        assert "broker 'crm': ConnectionError" in crm.why
     assert deliver() == "0 delivered"
+    sweep()
+    assert service.one("SELECT failures FROM obstacle") == {"failures": 1}, "not before its pause is over"
     with running_redis(tmp_path / "crm") as again:
         assert again == theirs
         service.pauses_are_over()
         assert deliver() == "1 delivered"
-        assert len(queue(theirs)) == 1
+        assert len(service.queue(url=theirs)) == 1
+    assert service.rows("SELECT 1 FROM obstacle") == []
     assert service.states("delivery") == ["delivered"] * 2
 
 
-def test_a_callback_that_is_never_taken_ends_dead_and_visible(service: Service) -> None:
-    service.configure(lane={"max_deliveries": 3}, brokers={"crm": {"url": "redis://127.0.0.1:1/0"}})
-    answered(service, item("a", callback=callback(broker="crm")))
-    for _ in range(3):
-        assert service.states("delivery") == ["due"]
-        deliver()
+def not_a_list(service: Service, name: str) -> None:
+    """The callback's queue is the name of something else in that Redis."""
+    with redis.Redis.from_url(service.redis_url) as client:
+        client.set(name, "not a list")
+
+
+def test_a_callback_whose_queue_is_refused_ends_dead_and_visible_and_stalls_no_other(service: Service) -> None:
+    service.configure(lane={"max_deliveries": 3})
+    service.answered(item("a", callback=callback("odd")), item("b", callback=callback()))
+    not_a_list(service, "odd")
+    assert deliver() == "1 delivered"
+    for _ in range(2):
+        assert service.states("delivery") == ["due", "delivered"]
         service.pauses_are_over()
-    row = service.one("SELECT state, tries, error FROM delivery")
+        deliver()
+    row = service.one(
+        "SELECT state, tries, error FROM delivery WHERE target_id = (SELECT id FROM target WHERE queue = 'odd')"
+    )
     assert (row["state"], row["tries"]) == ("dead", 3)
-    assert "127.0.0.1:1" in row["error"]
+    assert "WRONGTYPE" in row["error"]
+    assert service.rows("SELECT 1 FROM obstacle") == [], "it isn't the broker's trouble"
 
 
 def test_pauses_grow_and_have_an_end(service: Service) -> None:
-    service.configure(lane={"max_deliveries": 5000}, brokers={"crm": {"url": "redis://127.0.0.1:1/0"}})
-    answered(service, item("a", callback=callback(broker="crm")))
+    service.configure(lane={"max_deliveries": 5000})
+    service.answered(item("a", callback=callback("odd")))
+    not_a_list(service, "odd")
     pauses = []
     for tries in (0, 1, 5, 4000):
         service.run("UPDATE delivery SET tries = %s, due_at = now()", tries)
@@ -156,16 +170,149 @@ def test_pauses_grow_and_have_an_end(service: Service) -> None:
     assert pauses[-1] <= 600
 
 
+def test_pauses_of_a_broker_grow_and_have_an_end(service: Service) -> None:
+    service.configure(brokers={"crm": {"url": "redis://127.0.0.1:1/0"}})
+    service.answered(item("a", callback=callback(broker="crm")))
+    pauses = []
+    for failures in (0, 1, 5, 1000):
+        service.run("UPDATE obstacle SET failures = %s, not_before = now()", failures)
+        deliver()
+        pauses.append(service.one("SELECT extract(epoch FROM not_before - seen_at)::float AS s FROM obstacle")["s"])
+    assert pauses == [1, 2, 32, 60]
+    assert service.one("SELECT tries FROM delivery")["tries"] == 0
+
+
 def test_a_broker_that_the_configuration_lost_is_named(service: Service) -> None:
     service.configure(brokers={"crm": {"url": service.redis_url}})
-    answered(service, item("a", callback=callback(broker="crm")))
+    service.answered(item("a", callback=callback(broker="crm")))
     service.configure()
     deliver()
-    assert "crm" in service.one("SELECT error FROM delivery")["error"]
+    with process.database().transaction() as connection:
+        (crm,) = obstacles.unreachable_brokers(connection)
+    assert "no [brokers.crm]" in crm.why
+
+
+@pytest.mark.parametrize(("fault", "ok"), [("unknown_stop", True), ("unknown_type", False)])
+def test_an_answer_of_tomorrow_is_delivered(service: Service, fault: str, ok: bool) -> None:
+    """A stop reason that nobody knows yet is an answer; a result type that nobody knows is an error, and final."""
+    service.accept(item("a", fault=fault, callback=callback()))
+    service.finish()
+    (message,) = service.queue()
+    (document, *_), _, _ = orjson.loads(message["body"])
+    outcome = Outcome.read(document)
+    assert outcome.ok == ok
+    if ok:
+        assert outcome.message is not None
+        assert outcome.message["stop_reason"] == "made_up_by_the_sandbox"
+        assert outcome.text
+    assert service.states("delivery") == ["delivered"]
+
+
+def test_overnights_own_redis_has_limits_too(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERNIGHT_OWN_BROKER", '{"max_queue": 3}')
+    service.configure()
+    service.answered(*(item(f"k{n}", callback=callback()) for n in range(5)))
+    assert deliver() == "3 delivered"
+    with process.database().transaction() as connection:
+        (own,) = obstacles.full_queues(connection)
+    assert (own.broker, own.queue) == ("", "shop")
+
+
+def test_a_message_larger_than_its_broker_ever_takes_is_turned_down_alone(service: Service) -> None:
+    service.configure(lane={"max_deliveries": 1}, brokers={"crm": {"url": service.redis_url, "max_memory": "10MB"}})
+    service.answered(
+        item("a", callback=callback(broker="crm", kwargs={"much": "x" * 9_000_000})),
+        item("b", callback=callback(broker="crm")),
+    )
+    deliver()
+    deliver()
+    assert service.states("delivery") == ["dead", "delivered"]
+    assert "more than the broker ever takes" in service.one("SELECT error FROM delivery WHERE state = 'dead'")["error"]
+
+
+def test_one_of_which_no_message_can_be_made_is_turned_down_alone(service: Service) -> None:
+    service.configure(lane={"max_deliveries": 1})
+    service.answered(item("a", callback=callback()), item("b", callback=callback()))
+    service.run("UPDATE outcome SET message = 'no json' WHERE item_id = %s", service.item("a")["id"])
+    deliver()
+    assert service.states("delivery") == ["dead", "delivered"]
+    assert "no message can be made" in service.one("SELECT error FROM delivery WHERE state = 'dead'")["error"]
+
+
+def test_large_ones_are_claimed_by_their_bytes(service: Service) -> None:
+    service.answered(*(item(f"k{n}", callback=callback(kwargs={"much": "x" * 30_000})) for n in range(10)))
+    sizes = [row["size"] for row in service.rows("SELECT size FROM delivery")]
+    deliver()
+    real = [len(orjson.dumps(message)) for message in service.queue()]
+    assert all(0.9 < size / more < 1.1 for size, more in zip(sizes, real, strict=True)), "they are known beforehand"
+    for max_bytes, expected in ((10, 1), (max(sizes) * 3 + 1, 3), (10**9, 10)):
+        service.run("UPDATE delivery SET state = 'due', due_at = now()")
+        with process.database().transaction() as connection:
+            due = ledger.claim(connection, Target(1, "", "shop"), limit=100, max_bytes=max_bytes, lease_s=60)
+            assert len(due) == expected
+            before = service.rows("SELECT item_id, tries, due_at FROM delivery ORDER BY item_id")
+            assert ledger.release(connection, due) == expected
+        after = service.rows("SELECT item_id, tries, due_at FROM delivery ORDER BY item_id")
+        assert after == before, "given back as it was"
+
+
+def test_an_obstacle_in_nobodys_way_is_forgotten(service: Service) -> None:
+    service.configure(brokers={"crm": {"url": "redis://127.0.0.1:1/0"}})
+    service.answered(item("a", callback=callback(broker="crm")), item("b", callback=callback(broker="crm", ack=True)))
+    deliver()
+    with process.database().transaction() as connection:
+        assert obstacles.forget(connection) == 0
+    service.run("UPDATE delivery SET state = 'delivered'")
+    with process.database().transaction() as connection:
+        assert obstacles.forget(connection) == 1
+
+
+def test_what_stays_in_the_way_is_an_alarm(service: Service) -> None:
+    service.configure(
+        brokers={"crm": {"url": "redis://127.0.0.1:1/0"}, "shop": {"url": service.redis_url, "max_queue": 1}}
+    )
+    where = [callback(broker=broker) for broker in ("crm", "shop", "shop")]
+    service.answered(*(item(f"k{n}", callback=one) for n, one in enumerate(where)))
+    deliver()
+    assert sight(process.database()).alarms(settings()) == []
+    service.run("UPDATE obstacle SET since = now() - interval '1 hour'")
+    on = {alarm.kind: alarm.text for alarm in sight(process.database()).alarms(settings())}
+    assert on["broker away"].startswith("Broker crm is away for 1 h: broker 'crm': ConnectionError")
+    assert on["product full"] == "Nothing was taken for 1 h: queue 'shop' has 1 messages; max_queue is 1"
+
+
+def test_a_broker_that_is_away_is_looked_after_by_one_deliverer(service: Service) -> None:
+    service.configure(brokers={"crm": {"url": "redis://127.0.0.1:1/0"}})
+    service.answered(item("a", callback=callback(broker="crm")))
+    deliver()
+    assert "nothing to ring for" in sweep(), "nobody is woken in its pause"
+    service.pauses_are_over()
+    assert routes.DELIVER in sweep()
+    with process.database().transaction() as first, service.other_process().transaction() as second:
+        assert ledger.targets(first) == [Target(1, "crm", "shop", obstructed=True)]
+        first.commit()
+        assert ledger.targets(second) == []
+
+
+def test_queues_are_found_however_many_wait_in_each(service: Service) -> None:
+    service.configure(brokers={name: {"url": service.redis_url} for name in ("a", "b")})
+    places = {("", "one"), ("", "two"), ("a", "one"), ("b", "one"), ("b", "three")}
+    service.answered(
+        *(
+            item(f"{broker}{queue}{n}", callback=callback(queue, **({"broker": broker} if broker else {})))
+            for broker, queue in places
+            for n in range(3)
+        )
+    )
+    three = service.one("SELECT id FROM target WHERE queue = 'three'")["id"]
+    service.run("UPDATE delivery SET due_at = now() + interval '1 h' WHERE target_id = %s", three)
+    with process.database().transaction() as connection:
+        found = sorted((target.broker, target.queue) for target in ledger.targets(connection))
+    assert found == sorted(places - {("b", "three")})
 
 
 def test_what_a_dead_deliverer_held_is_due_again(service: Service) -> None:
-    answered(service, item("a", callback=callback()))
+    service.answered(item("a", callback=callback()))
     service.run("UPDATE delivery SET state = 'sending', due_at = now() + interval '1 min'")
     sweep()
     assert service.states("delivery") == ["sending"]

@@ -39,7 +39,11 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
     assert set(documented["lanes"]["copy"]) == set(told.Lane.model_fields)
     assert read.lanes["copy"].model_copy(update={"callbacks": ("*",)}) == told.Lane()
     assert set(documented["brokers"]["shop"]) == set(told.Broker.model_fields)
-    assert read.brokers["shop"].max_queue == told.Broker.model_fields["max_queue"].default
+    assert set(documented["own_broker"]) == set(told.BrokerLimits.model_fields)
+    limits = told.BrokerLimits()
+    for broker in (read.brokers["shop"], read.own_broker):
+        assert broker.max_queue == limits.max_queue
+        assert (broker.max_memory, limits.max_memory) == (500_000_000, None)
 
 
 def test_every_alarm_is_documented_for_whoever_is_on_call() -> None:
@@ -99,6 +103,13 @@ def test_every_file_stands_in_its_code_map(package: str) -> None:
 
 def test_every_noun_is_a_word() -> None:
     words = (ROOT / "models" / "README.md").read_text()
-    nouns = set(tables.Table.metadata.tables) - {"item_key", "output_schema", "inbox", "request", "spending", "bill"}
+    nouns = set(tables.Table.metadata.tables) - {"item_key", "output_schema", "inbox", "request", "spending", "model"}
     for noun in sorted(nouns):
         assert f"**{noun}**" in words, noun
+
+
+def test_every_fault_of_the_table_has_its_test() -> None:
+    named = re.findall(r"`(\w+/test_\w+\.py)(?:::(\w+))?`", (ROOT / "tests" / "README.md").read_text())
+    assert len(named) > 50
+    for file, test in named:
+        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text() or not test, f"{file}::{test}"

@@ -54,16 +54,18 @@ INSERT INTO submission (batch_id, token, state, api_id, api_created_at, api_expi
     (15, 'a', 'open', 'msgbatch_young', now() - interval '30 min', now() + interval '23 h 30 min', now()),
     (16, 'b', 'open', 'msgbatch_old', now() - interval '23 h', now() + interval '1 h', now()),
     (18, 'c', 'unclear', NULL, NULL, NULL, now());
-INSERT INTO item (id, lane_id, headers_id, state, batch_id, size, waiting_since)
-    SELECT i, 1, 1, 'batched', 15, 1800, now() FROM generate_series(1, 60) i;
-INSERT INTO item (id, lane_id, headers_id, state, batch_id, size, waiting_since)
-    SELECT i, 1, 1, 'waiting', NULL, 1800, now() - interval '90 s' FROM generate_series(61, 1077) i;
-INSERT INTO item (id, lane_id, headers_id, state, batch_id, size)
-    SELECT i, 1, 1, 'succeeded', 1, 1800 FROM generate_series(2001, 4345) i;
-INSERT INTO item (id, lane_id, headers_id, state, batch_id, size)
-    SELECT i, 3, 1, 'waiting', NULL, 1800 FROM generate_series(5001, 5003) i;
-INSERT INTO delivery (item_id, lane_id, state, broker, queue, tries, error)
-    SELECT i, 1, CASE WHEN i < 2019 THEN 'due' WHEN i < 2022 THEN 'dead' ELSE 'delivered' END, '', 'shop', 12,
+INSERT INTO model (name) VALUES ('claude-haiku-5-5');
+INSERT INTO target (broker, queue) VALUES ('', 'shop');
+INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, batch_id, size)
+    SELECT i, 1, 1, 1, 500, 'batched', 15, 1800 FROM generate_series(1, 60) i;
+INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, size, waiting_since)
+    SELECT i, 1, 1, 1, 500, 'waiting', 1800, now() - interval '90 s' FROM generate_series(61, 1077) i;
+INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, batch_id, size)
+    SELECT i, 1, 1, 1, 500, 'succeeded', 1, 1800 FROM generate_series(2001, 4345) i;
+INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, size, waiting_since)
+    SELECT i, 3, 1, 1, 500, 'waiting', 1800, now() FROM generate_series(5001, 5003) i;
+INSERT INTO delivery (item_id, lane_id, target_id, state, tries, error)
+    SELECT i, 1, 1, CASE WHEN i < 2019 THEN 'due' WHEN i < 2022 THEN 'dead' ELSE 'delivered' END, 12,
            CASE WHEN i BETWEEN 2019 AND 2021 THEN 'broker "shop": <img src=x> refused' END
     FROM generate_series(2001, 4345) i;
 INSERT INTO spending (submission_id, lane_id, answers, paid_twice, cost_nano, realtime_nano) VALUES

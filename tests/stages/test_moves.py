@@ -8,7 +8,7 @@ from typing import Final
 import psycopg
 import pytest
 
-from overnight_models.states import LIVES, Life
+from overnight_models.states import ITEM, LIVES, Life, Move
 
 SEED: Final = """
 INSERT INTO lane (name) VALUES ('a');
@@ -17,12 +17,13 @@ INSERT INTO batch (lane_id, headers_id, state, items, size) VALUES (1, 1, 'colle
 """
 # A row in a given state, with whatever that state asks for.
 INSERT: Final = {
-    "item": "INSERT INTO item (id, lane_id, headers_id, state, batch_id, size)"
-    " VALUES (1, 1, 1, %(state)s, CASE WHEN %(state)s IN ('batched', 'racing') THEN 1 END, 1)",
+    "item": "INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, batch_id, size, waiting_since)"
+    " VALUES (1, 1, 1, 1, 1, %(state)s, CASE WHEN %(state)s IN ('batched', 'racing') THEN 1 END, 1,"
+    " CASE WHEN %(state)s = 'waiting' THEN now() END)",
     "batch": "INSERT INTO batch (lane_id, headers_id, state, items, size) VALUES (1, 1, %(state)s, 1, 1)",
     "submission": "INSERT INTO submission (batch_id, token, state, send_by, api_id)"
     " VALUES (1, 't', %(state)s, now(), 'msgbatch_1')",
-    "delivery": "INSERT INTO delivery (item_id, lane_id, state, broker, queue) VALUES (1, 1, %(state)s, '', 'q')",
+    "delivery": "INSERT INTO delivery (item_id, lane_id, target_id, state) VALUES (1, 1, 1, %(state)s)",
 }
 # What the move writes beside the state, where a rule of the table asks for it.
 BESIDE: Final = {
@@ -32,6 +33,13 @@ BESIDE: Final = {
 }
 
 
+def beside(life: Life, move: Move) -> str:
+    told = BESIDE.get((life.noun, move.name), "")
+    if life is ITEM:
+        told += f", waiting_since = {'now()' if move.after == 'waiting' else 'NULL'}"
+    return told
+
+
 @pytest.mark.parametrize("life", [pytest.param(life, id=life.noun) for life in LIVES])
 def test_a_move_leaves_the_states_it_may_leave_and_no_other(database_url: str, life: Life) -> None:
     with psycopg.connect(database_url) as connection:
@@ -39,9 +47,8 @@ def test_a_move_leaves_the_states_it_may_leave_and_no_other(database_url: str, l
         for move, state in itertools.product(life, life.states):
             with connection.transaction(force_rollback=True):
                 connection.execute(INSERT[life.noun], {"state": state})
-                beside = BESIDE.get((life.noun, move.name), "")
                 moved = connection.execute(
-                    f"UPDATE {life.noun} SET {move.set}{beside} WHERE {move.where} RETURNING state".encode()
+                    f"UPDATE {life.noun} SET {move.set}{beside(life, move)} WHERE {move.where} RETURNING state".encode()
                 ).fetchall()
                 expected = [(move.after,)] if state in move.before else []
                 if life.noun == "batch" and "collected" in move.before:
@@ -64,6 +71,6 @@ def test_an_item_is_in_a_batch_exactly_when_it_says_so(database_url: str, state:
         pytest.raises(psycopg.errors.CheckViolation, match="items_are_in_"),
     ):
         connection.execute(
-            f"INSERT INTO item (id, lane_id, headers_id, state, batch_id, size)"
-            f" VALUES (1, 1, 1, '{state}', {batch_id}, 1)".encode()
+            f"INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, batch_id, size, waiting_since)"
+            f" VALUES (1, 1, 1, 1, 1, '{state}', {batch_id}, 1, CASE '{state}' WHEN 'waiting' THEN now() END)".encode()
         )

@@ -42,7 +42,7 @@ def test_at_an_age(service: Service) -> None:
     service.run("UPDATE item SET waiting_since = now() - interval '59 s'")
     pack()
     assert sizes(service) == [2]
-    service.run("UPDATE item SET waiting_since = now() - interval '60 s'")
+    service.run("UPDATE item SET waiting_since = now() - interval '60 s' WHERE state = 'waiting'")
     pack()
     assert sizes(service) == [2, 1]
 

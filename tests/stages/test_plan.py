@@ -311,7 +311,8 @@ def test_a_file_that_caches_by_itself_is_billed_as_the_plan_says(hasty: Service,
     # the next plan has learned how often the prefix is found
     more = [{"key": f"n{n}", "params": params(f"Other {n}?", system=rules, max_tokens=300)} for n in range(200)]
     hasty.run(
-        "UPDATE bill SET cache_read_tokens = cache_read_tokens * 10, cache_write_1h_tokens = cache_write_1h_tokens * 10"
+        "UPDATE outcome SET cache_read_tokens = cache_read_tokens * 10,"
+        " cache_write_1h_tokens = cache_write_1h_tokens * 10"
     )
     later = planned(written(tmp_path / "more.jsonl", more), "--exact")
     assert later["caching"]["hit_rate"]["how"] == "learned"

@@ -69,7 +69,7 @@ def test_a_partition_that_retention_dropped_stays_away(fresh_database: Database)
     with fresh_database.transaction() as connection:
         run(connection, "SELECT setval('item_id', :n)", n=tables.PARTITION_ITEMS * 2)
         make_partitions(connection)
-        run(connection, "DROP TABLE bill_from_0")
+        run(connection, "DROP TABLE double_from_0")
         assert make_partitions(connection) == 0
 
 

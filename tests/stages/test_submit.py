@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -166,6 +167,21 @@ def test_too_many_requests_slow_the_workspace_down_as_long_as_the_api_says(servi
     service.pauses_are_over()
     submit()
     assert service.meter()["creates"] == 1
+
+
+def test_hours_that_the_api_asks_for_put_no_worker_to_sleep(service: Service) -> None:
+    began = time.monotonic()
+    assert answered(service, status=429, retry_after=6 * 3600) == ("packed", "void")
+    assert time.monotonic() - began < 10
+    submit()
+    assert service.meter()["creates"] == 0
+
+
+@pytest.mark.parametrize("code", ["enforced_spend_limit_reached", "organization_on_hold"])
+def test_a_spend_limit_holds_though_it_looks_like_a_rate_limit(service: Service, code: str) -> None:
+    assert answered(service, status=429, error_code=code) == ("packed", "void")
+    assert code in service.one("SELECT held_reason FROM workspace")["held_reason"]
+    assert service.item("a")["attempts"] == 0
 
 
 def test_a_connection_that_closes_while_the_body_is_sent_created_nothing(service: Service) -> None:

@@ -33,7 +33,10 @@ def walk(connection: psycopg.Connection, life: Life, chance: random.Random) -> N
     """Some of the rows make one of the moves, in one statement."""
     move = chance.choice(list(life))
     key = "id" if life is ITEM else "item_id"
-    beside = f", batch_id = CASE WHEN '{move.after}' IN ('batched', 'racing') THEN 1 END" if life is ITEM else ""
+    beside = ""
+    if life is ITEM:
+        beside = f", batch_id = CASE WHEN '{move.after}' IN ('batched', 'racing') THEN 1 END"
+        beside += f", waiting_since = CASE WHEN '{move.after}' = 'waiting' THEN now() END"
     connection.execute(
         f"UPDATE {life.noun} SET {move.set}{beside} WHERE {move.where} AND {key} % 5 < {chance.randint(0, 5)}".encode()
     )
@@ -47,13 +50,15 @@ def test_after_any_walk_the_tally_is_the_count(database_url: str, seed: int) -> 
         for step in range(40):
             first = step * 100
             with connection.cursor().copy(
-                "COPY item (id, lane_id, headers_id, run_id, state, size) FROM STDIN"
+                "COPY item (id, lane_id, headers_id, run_id, model_id, max_tokens, state, waiting_since, size)"
+                " FROM STDIN"
             ) as copy:
                 for n in range(chance.randint(0, 20)):
-                    copy.write_row((first + n, n % 3, n % 2, None if n % 4 else 1, "waiting", n * 10))
+                    run_id = None if n % 4 else 1
+                    copy.write_row((first + n, n % 3, n % 2, run_id, 1, 1, "waiting", "now()", n * 10))
             connection.execute(
-                "INSERT INTO delivery (item_id, lane_id, state, broker, queue)"
-                " SELECT id, lane_id, 'due', '', 'q' FROM item WHERE id >= %s AND id %% 2 = 0",
+                "INSERT INTO delivery (item_id, lane_id, target_id, state)"
+                " SELECT id, lane_id, 1, 'due' FROM item WHERE id >= %s AND id %% 2 = 0",
                 (first,),
             )
             for life in (ITEM, DELIVERY):
@@ -74,6 +79,9 @@ def test_after_any_walk_the_tally_is_the_count(database_url: str, seed: int) -> 
 def test_a_transaction_that_is_rolled_back_is_not_counted(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         with connection.transaction(force_rollback=True):
-            connection.execute("INSERT INTO item (id, lane_id, headers_id, state, size) VALUES (1, 1, 1, 'waiting', 1)")
+            connection.execute(
+                "INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, waiting_since, size)"
+                " VALUES (1, 1, 1, 1, 1, 'waiting', now(), 1)"
+            )
             assert agrees(connection)
         assert not agrees(connection)

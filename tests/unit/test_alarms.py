@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from overnight_models.ledger.deployment import Deployment
+from overnight_models.ledger.obstacles import Obstacle
 from overnight_models.ledger.overview import DeadDelivery, LaneView
 from overnight_models.ledger.troubles import Overdue, Troubles, UnclearView, Unread
 from overnight_models.ledger.workspaces import WorkspaceState
@@ -24,6 +25,8 @@ MOVED = replace(HOME, moved_at=NOON, moved_why="it was restored")
 LANE = LaneView("default", None, {}, {}, {}, None, 0, 0, 0)
 WORKSPACE = WorkspaceState("default", "wrkspc_1", None, None)
 UNCLEAR = UnclearView(7, 9, "default", 100, "ReadTimeout", "the list doesn't go back far enough", NOON, NOON, 0.0, ())
+AWAY = Obstacle("shop", "", NOON, 119.0, 7, "broker 'shop': TimeoutError")
+FULL = Obstacle("shop", "shop", NOON, 899.0, 7, "queue 'shop' has 100,000 messages; max_queue is 100,000")
 UNREAD = Unread(7, "msgbatch_1", 60.0, 28 * DAY, 1, None)
 
 
@@ -63,6 +66,14 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "deliveries dead": (
         {"lane": replace(LANE, deliveries={"dead": 2}), "dead": (DeadDelivery("default", "shop", 12, "refused"),)},
         {"lane": replace(LANE, deliveries={"due": 2})},
+    ),
+    "broker away": (
+        {"troubles": replace(CALM, obstacles=(replace(AWAY, lasted_s=121.0),))},
+        {"troubles": replace(CALM, obstacles=(AWAY,))},
+    ),
+    "product full": (
+        {"troubles": replace(CALM, obstacles=(replace(FULL, lasted_s=901.0),))},
+        {"troubles": replace(CALM, obstacles=(FULL,))},
     ),
     "lane unknown": (
         {"lane": replace(LANE, lane="retired", items={"waiting": 1})},

@@ -31,7 +31,10 @@ def told(line: dict[str, Any], lane: str = "default", size: int = 50) -> list[st
 
 
 def test_a_good_item_has_no_fault() -> None:
-    assert told(item("a", callback=callback(args=[1], kwargs={"a": 1}, broker="crm"), betas=["b-1"], tenant="t")) == []
+    assert (
+        told(item("a", callback=callback(args=[1], kwargs={"a": 1}, broker="crm", ack=True), betas=["b-1"], tenant="t"))
+        == []
+    )
 
 
 def test_an_unknown_lane_names_the_known_ones() -> None:
@@ -71,6 +74,7 @@ def test_a_broker_is_a_name_in_the_configuration() -> None:
     [
         "shop.save", [], {}, {"task": "t"}, {"queue": "q"}, callback(task=5), callback(queue=5), callback(args="abc"),
         callback(args=5), callback(kwargs=[1]), callback(broker=5), callback(queue="a\x00"), callback(task="a\x00"),
+        callback(ack="yes"), callback(ack=1),
     ],
 )  # fmt: skip
 def test_a_callback_that_could_not_be_delivered_is_refused(bad: object) -> None:

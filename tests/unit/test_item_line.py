@@ -110,6 +110,34 @@ def test_a_signature_of_a_task_that_is_not_loaded_here(shop: Celery) -> None:
     assert queue_of(shop.signature("shop.elsewhere")) == "far"
 
 
+def acknowledging(app: Celery, **options: Any) -> Any:
+    @app.task(name="shop.save", shared=False, **options)
+    @callback(ack=True)
+    def save_copy(*arguments: object) -> None: ...
+
+    return save_copy
+
+
+@pytest.mark.parametrize("options", [{}, {"bind": True}, {"autoretry_for": (OSError,)}, {"pydantic": True}])
+def test_a_task_that_acknowledges_says_so_by_itself(shop: Celery, options: dict[str, Any]) -> None:
+    assert line(callback=acknowledging(shop, **options).s())["callback"]["ack"] is True
+
+
+def test_one_that_does_not_is_not_asked(shop: Celery) -> None:
+    assert "ack" not in line(callback=save(shop).s())["callback"]
+
+    @shop.task(name="shop.plain", shared=False)
+    def plain(outcome: object) -> None: ...
+
+    assert "ack" not in line(callback=plain.s())["callback"]
+    assert "ack" not in line(callback=shop.signature("shop.elsewhere"))["callback"]
+
+
+def test_by_name_it_is_said_where_it_is_named() -> None:
+    assert line(callback=task("shop.save", queue="q", ack=True))["callback"]["ack"] is True
+    assert "ack" not in line(callback=task("shop.save", queue="q"))["callback"]
+
+
 def test_a_callback_by_name() -> None:
     named = task("shop.save", queue="q", args=(1,), kwargs={"a": 2}, broker="crm")
     assert line(callback=named)["callback"] == {

@@ -113,6 +113,7 @@ def test_half_a_nanodollar_goes_up_once_per_answer() -> None:
     st.builds(
         Usage,
         *[st.integers(0, 10**9)] * 5,
+        st.just(0),
         st.integers(0, 100),
         st.sampled_from([None, "us", "global"]),
     ),
@@ -151,7 +152,9 @@ def test_usage_is_read_leniently() -> None:
         "service_tier": "batch",
         "added_tomorrow": {},
     }
-    assert Usage.of(whole) == Usage(1, 0, 0, 2, 3, 4, "us")
+    assert Usage.of(whole) == Usage(1, 0, 0, 2, 3, 0, 4, "us")
+    thought = {"input_tokens": 1, "output_tokens": 9, "output_tokens_details": {"thinking_tokens": 7}}
+    assert Usage.of(thought) == Usage(input_tokens=1, output_tokens=9, thinking_tokens=7)
 
 
 def test_names_and_aliases() -> None:

@@ -15,7 +15,7 @@ OUT_OF_FINAL = {
     "item": {"redo": {"failed", "canceled"}},
     "batch": {},
     "submission": {"open": {"lost"}, "finish": {"lost"}},
-    "delivery": {"replay": {"dead", "delivered"}},
+    "delivery": {"replay": {"dead", "delivered"}, "acknowledge": {"dead"}},
 }
 
 

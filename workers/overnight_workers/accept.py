@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any, Final
 from uuid import UUID
@@ -21,6 +22,8 @@ from overnight_workers.settings import settings
 
 MAX_TRIES: Final = 5
 """A message that killed its worker so often isn't parsed again."""
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 log = logs.get(__name__)
 
@@ -75,15 +78,21 @@ def _accept(receipt: UUID, lane: str, run: str | None, lines: list[str]) -> Verd
         return _reject_all(receipt, lines, wrong_lane[0])
     if not _may_name_a_run(run):
         return _reject_all(receipt, lines, f"the run's name must be a text without NUL, not {run!r}")
-    checked = [_check(index, line, lane) for index, line in enumerate(lines)]
-    new = [item for item in checked if isinstance(item, NewItem)]
-    rejected = [fault for fault in checked if not isinstance(fault, NewItem)]
+    reader = _Reader(lane)
+    new: list[NewItem] = []
+    rejected: list[dict[str, Any]] = []
+    for position, line in enumerate(lines):
+        read = reader.read(position, line)
+        if isinstance(read, NewItem):
+            new.append(read)
+        else:
+            rejected.append(read)
     lane_id, run_id = process.names().lane(lane), process.names().run(run)
     with process.database().transaction() as connection:
         accepted, known, conflicting = ledger.insert_items(connection, lane_id, run_id, new)
         rejected += [
             {
-                "index": item.index,
+                "index": item.position,
                 "key": item.key,
                 "why": f"key {item.key!r} is taken in lane {lane!r} by an item with other content:"
                 " give this one another key",
@@ -100,39 +109,80 @@ def _may_name_a_run(run: object) -> bool:
     return run is None or (isinstance(run, str) and "\x00" not in run)
 
 
-def _check(index: int, line: str, lane: str) -> NewItem | dict[str, Any]:
-    """A line as an item ready to be written, or why it can't be."""
-    try:
-        item = orjson.loads(line)
-        receipt, key = UUID(str(item["id"])), item["key"]
-    except (ValueError, TypeError, KeyError) as error:
-        return {"index": index, "key": None, "why": f"not an item with `id`, `key` and `params`: {error!r}"}
-    params = orjson.dumps(item.get("params"))
-    faults = item_faults(item, lane=lane, size=len(params), policy=process.policy())
-    if faults:
-        return {"index": index, "key": str(key)[:512], "why": "; ".join(faults)}
-    rules = settings().lanes[lane]
-    betas = list(item.get("betas") or [])
-    asked = item.get("output") or _asked_schema(item["params"])
-    output = None if asked is None else orjson.dumps(asked).decode()
-    unusable = None if output is None else output_schema.fault(output)
-    if unusable is not None:
-        return {"index": index, "key": key, "why": unusable}
-    callback = item.get("callback")
-    return NewItem(
-        index=index,
-        receipt=receipt,
-        key=key,
-        key_hash=key_hash(key),
-        content_hash=content_hash(item),
-        headers_id=process.names().headers(rules.workspace, betas, rules.api_version),
-        schema_id=None if output is None else process.names().output_schema(output),
-        params=params.decode(),
-        size=len(params),
-        tenant=item.get("tenant"),
-        trace_id=item.get("trace_id"),
-        callback=None if callback is None else orjson.dumps(callback).decode(),
-    )
+class _Reader:
+    """Reads the lines of one message; what they have in common is looked up once."""
+
+    def __init__(self, lane: str) -> None:
+        self._lane = lane
+        self._rules = settings().lanes[lane]
+        self._policy = process.policy()
+        self._names = process.names()
+        self._models: dict[str, int] = {}
+        self._targets: dict[tuple[str, str], int] = {}
+        self._headers: dict[tuple[str, ...], int] = {}
+
+    def read(self, position: int, line: str) -> NewItem | dict[str, Any]:
+        """A line as an item ready to be written, or why it can't be."""
+        try:
+            item = orjson.loads(line)
+            receipt, key = str(item["id"]), item["key"]
+            if not _UUID.fullmatch(receipt):
+                raise ValueError(f"{receipt!r} is no UUID")
+        except (ValueError, TypeError, KeyError) as error:
+            return _fault(position, None, f"not an item with `id`, `key` and `params`: {error!r}")
+        params, betas, asked = item.get("params"), item.get("betas"), item.get("output")
+        written = orjson.dumps(params)
+        faults = item_faults(
+            item, lane=self._lane, size=len(written), policy=self._policy, may_hold_nul="\\u0000" in line
+        )
+        if faults:
+            return _fault(position, str(key)[:512], "; ".join(faults))
+        schema = asked or _asked_schema(params)
+        output = None if schema is None else orjson.dumps(schema).decode()
+        unusable = None if output is None else output_schema.fault(output)
+        if unusable is not None:
+            return _fault(position, key, unusable)
+        callback, tenant = item.get("callback"), item.get("tenant")
+        return NewItem(
+            position=position,
+            receipt=receipt,
+            key=key,
+            key_hash=key_hash(key),
+            content_hash=content_hash(written, betas, asked),
+            headers_id=self._headers_id(tuple(betas or ())),
+            tenant_id=self._names.tenant(tenant),
+            model_id=self._model(params["model"]),
+            schema_id=None if output is None else self._names.output_schema(output),
+            target_id=None if callback is None else self._target(callback.get("broker") or "", callback["queue"]),
+            params=written,
+            max_tokens=params["max_tokens"],
+            tenant=tenant,
+            trace_id=item.get("trace_id"),
+            callback=None if callback is None else orjson.dumps(callback),
+        )
+
+    def _headers_id(self, betas: tuple[str, ...]) -> int:
+        found = self._headers.get(betas)
+        if found is None:
+            rules = self._rules
+            found = self._headers[betas] = self._names.headers(rules.workspace, betas, rules.api_version)
+        return found
+
+    def _model(self, name: str) -> int:
+        found = self._models.get(name)
+        if found is None:
+            found = self._models[name] = self._names.model(name)
+        return found
+
+    def _target(self, broker: str, queue: str) -> int:
+        found = self._targets.get((broker, queue))
+        if found is None:
+            found = self._targets[broker, queue] = self._names.target(broker, queue)
+        return found
+
+
+def _fault(position: int, key: str | None, why: str) -> dict[str, Any]:
+    return {"index": position, "key": key, "why": why}
 
 
 def _asked_schema(params: dict[str, Any]) -> dict[str, Any] | None:

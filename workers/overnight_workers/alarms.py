@@ -20,6 +20,7 @@ _LATE_S: Final = 120.0
 _UNCLEAR_LONG_S: Final = 25 * 3600.0
 _UNREAD_LONG_S: Final = 900.0
 _AGING_S: Final = 5 * 86400.0
+_FULL_LONG_S: Final = 900.0
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,14 @@ KINDS: Final[Mapping[str, Kind]] = {
         "mend what keeps them from being read: afterwards they are lost, and paid",
     ),
     "deliveries dead": Kind(
-        "a callback's broker or queue didn't take them, or the callback never acknowledged",
-        "keeps them",
-        "mend the product's side, then `overnight replay`",
+        "a callback's queue turned them down, its broker was away for too long, or the callback never acknowledged",
+        "keeps them; a late acknowledgement still counts",
+        "mend what their `error` says, then `overnight replay` (by `--lane`, `--run`, `--key`, `--since`)",
+    ),
+    "broker away": Kind(
+        "a product's broker doesn't answer, takes no writes or no password, or isn't in the configuration",
+        "its deliveries wait, no try is counted; looks again every minute; dead after the lane's `deliver_for`",
+        "mend the broker, or `[brokers.NAME]`: deliveries go on by themselves",
     ),
     "lane unknown": Kind(
         "items wait in a lane that the configuration doesn't have",
@@ -90,6 +96,12 @@ KINDS: Final[Mapping[str, Kind]] = {
         "batches wait because the API's queue has as many requests as the account may have there",
         "sends them as others end",
         "raise `queue_limit` if the account's tier allows more",
+        urgent=False,
+    ),
+    "product full": Kind(
+        "a product's queue has `max_queue` messages, or its Redis is near its limit, and none was taken for long",
+        "its deliveries wait, no try is counted; dead after the lane's `deliver_for`",
+        "is a worker listening to that queue? Else it may be mistyped in the callback",
         urgent=False,
     ),
     "lane paused": Kind(
@@ -141,6 +153,7 @@ def alarms(
         *_batches(troubles),
         *_lanes(lanes, settings.lanes),
         *_dead(lanes, dead),
+        *_obstacles(troubles),
     ]
     return sorted(found, key=lambda alarm: not alarm.urgent)
 
@@ -210,3 +223,12 @@ def _dead(lanes: Sequence[LaneView], dead: Sequence[DeadDelivery]) -> Iterator[A
     twice = sum(lane.paid_twice for lane in lanes)
     if twice:
         yield Alarm("paid twice", f"{twice:,} answers of items that had one already: paid twice")
+
+
+def _obstacles(troubles: Troubles) -> Iterator[Alarm]:
+    for one in troubles.obstacles:
+        if not one.queue and one.lasted_s > _LATE_S:
+            name = one.broker or "Overnight's own Redis"
+            yield Alarm("broker away", f"Broker {name} is away for {spoken(one.lasted_s)}: {one.why}")
+        elif one.queue and one.lasted_s > _FULL_LONG_S:
+            yield Alarm("product full", f"Nothing was taken for {spoken(one.lasted_s)}: {one.why}")

@@ -10,6 +10,7 @@ import orjson
 import redis
 
 from overnight_models import routes
+from overnight_models.crash_points import reach
 from overnight_models.ledger import answer as ledger
 from overnight_models.ledger import documents
 from overnight_models.ledger.cancel import Canceled
@@ -30,11 +31,13 @@ def answer(question: str, reply_to: str, about: dict[str, Any], **_later: Any) -
         {"error": f"workers of this version can't answer {question!r}"} if ask is None else {"answer": ask(about)}
     )
     key = routes.REPLY_KEY.format(reply_to)
+    reach("before reply")
     try:
         with process.redis_client().pipeline() as pipe:
             pipe.rpush(key, orjson.dumps(document))
             pipe.expire(key, _KEPT_S)
             pipe.execute()
+        reach("after reply")
     except redis.RedisError as error:
         log.warning("answer not given, the product will ask again", question=question, error=str(error))
     return question

@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
 from overnight_workers.protocol import Reply
 from overnight_workers.settings import settings
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _BATCHES: Final = "/v1/messages/batches"
 _PAGE: Final = 1000
 _CHUNK: Final = 1 << 18
+_STALL_S: Final = 60.0
+"""Without a byte of the results: then they are read again, later."""
 
 
 class ApiUnavailable(TransientError):
@@ -79,6 +82,7 @@ def create(
     import httpx2
 
     chunks = _Chunks(body, size, gate)
+    reach("before create")
     try:
         answer = client(workspace).post(
             _BATCHES,
@@ -101,6 +105,8 @@ def create(
     except (anthropic.APIError, httpx2.HTTPError, ValueError) as error:
         cause = error.__cause__ or error
         return Reply(None, chunks.let_go, f"{type(cause).__name__}: {cause}")
+    finally:
+        reach("after create")
     try:
         document = _mapping(answer)
         return NewBatch(str(document["id"]), _time(document["created_at"]), _maybe_time(document.get("expires_at")))
@@ -119,12 +125,15 @@ class _Chunks:
         left = self._size
         while left > _CHUNK:
             yield self._body.read(_CHUNK)
+            reach("in the body")
             left -= _CHUNK
         last = self._body.read(left)
         self._gate()
         # from here on the API may have all of it
         self.let_go = True
+        reach("before last bytes")
         yield last
+        reach("after last bytes")
 
 
 @dataclass(frozen=True)
@@ -212,11 +221,10 @@ def count_tokens(workspace: str, params: Mapping[str, Any], *, headers: Mapping[
 
 
 @contextmanager
-def results(workspace: str, api_id: str, *, stall_s: float = 60.0) -> Iterator[Iterator[bytes]]:
+def results(workspace: str, api_id: str) -> Iterator[Iterator[bytes]]:
     """The lines of a batch's results, as bytes, as they come. Raises ApiUnavailable, in the middle too.
 
     The address is built from our own base URL: a `results_url` of another host is never followed nor sent the key.
-    stall_s: so long without a byte is an error.
     """
     import anthropic
     import httpx2
@@ -228,7 +236,7 @@ def results(workspace: str, api_id: str, *, stall_s: float = 60.0) -> Iterator[I
             cast_to=anthropic.APIResponse[bytes],
             options={
                 "headers": {"Accept": "application/binary", RAW_RESPONSE_HEADER: "stream"},
-                "timeout": httpx2.Timeout(stall_s, connect=5.0),
+                "timeout": httpx2.Timeout(_STALL_S, connect=5.0),
             },
         )
         try:
@@ -240,6 +248,7 @@ def results(workspace: str, api_id: str, *, stall_s: float = 60.0) -> Iterator[I
 def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
     for chunk in chunks:
+        reach("in the results")
         *lines, rest = (rest + chunk).split(b"\n")
         yield from (line for line in lines if line.strip())
     if rest.strip():
@@ -251,6 +260,7 @@ def _reading(what: str) -> Iterator[None]:
     import anthropic
     import httpx2
 
+    reach("before calling the API")
     try:
         yield
     except anthropic.APIStatusError as error:
@@ -260,6 +270,8 @@ def _reading(what: str) -> Iterator[None]:
         raise ApiUnavailable(f"{what}: {type(error.__cause__ or error).__name__}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise ApiUnavailable(f"{what}: an answer that can't be read: {error!r}") from error
+    finally:
+        reach("after calling the API")
 
 
 def _said(error: anthropic.APIStatusError) -> str:

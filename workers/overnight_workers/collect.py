@@ -7,7 +7,7 @@ the start; what is recorded is passed over.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -18,11 +18,12 @@ from sqlalchemy import Connection
 from overnight_models import routes
 from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import collect as ledger
+from overnight_models.ledger import deliver as deliveries
 from overnight_models.ledger import outcomes, workspaces
 from overnight_models.ledger.collect import Reading
 from overnight_models.ledger.outcomes import Arrival, Fate, Recorded, Source
 from overnight_models.outcome import Problem
-from overnight_workers import api, doorbell, logs, output_schema, process, protocol
+from overnight_workers import api, deliver, doorbell, logs, output_schema, process, protocol
 from overnight_workers.app import app
 from overnight_workers.output_schema import Check
 from overnight_workers.results import read_result
@@ -36,12 +37,16 @@ _READS_BEFORE_GIVING_UP: Final = 10
 log = logs.get(__name__)
 
 
+class Forgotten(TransientError):
+    """The ledger was restored while these results were read, and doesn't know their submission."""
+
+
 class NotOurs(Exception):
     """The results bear another token than the submission's: nothing of them is believed."""
 
 
 @app.task(name=routes.COLLECT)
-def collect() -> str:
+def collect(**_later: Any) -> str:
     """Collect what has ended, one batch after the other, for a while; the rest is rung for again."""
     doorbell.heard(routes.COLLECT)
     stop_at = time.monotonic() + 240
@@ -87,18 +92,20 @@ def _collect(reading: Reading) -> Recorded:
             return progress.recorded
         wrong = f"{type(error).__name__}: {error}"
     missing = reading.items - len(progress.seen)
-    if wrong is None and missing and reading.reads >= _READS_BEFORE_GIVING_UP:
+    if wrong is None and missing and reading.misses + 1 >= _READS_BEFORE_GIVING_UP:
         _give_up_missing(reading, progress)
         missing = 0
-    if wrong is None and missing:
+    missed = wrong is None and missing > 0
+    if missed:
         wrong = f"{missing} of {reading.items} results are missing"
     with process.database().transaction() as connection:
         if wrong is None and not ledger.finish(connection, reading, passed_over=progress.passed_over):
             wrong = "another submission of its batch lived while it was read: its errors count now"
         if wrong is not None:
-            ledger.put_back(connection, reading.submission_id, wrong, pause_s=min(2.0 ** min(reading.reads, 10), 300.0))
+            pause_s = min(2.0 ** min(reading.reads, 10), 300.0)
+            ledger.put_back(connection, reading.submission_id, wrong, missed=missed, pause_s=pause_s)
     if wrong is None:
-        bound.info("collected", **dict(zip(Recorded.__dataclass_fields__, progress.recorded.counts(), strict=True)))
+        bound.info("collected", **progress.recorded.counts())
     else:
         bound.warning("results not complete, to be read again", why=wrong, seen=len(progress.seen))
     if progress.recorded.due:
@@ -147,18 +154,24 @@ def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 
 def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
-    results = _own_results(reading, chunk, progress)
-    arrivals = _read(reading, results)
+    arrivals = _arrivals(reading, chunk, progress)
     lane = settings().lanes.get(reading.lane)
+    max_attempts = lane.max_attempts if lane else 1
     with process.database().transaction() as connection:
+        if not ledger.extend(connection, reading, lease_s=settings().timing.lease):
+            raise Forgotten(f"submission {reading.submission_id} isn't in the ledger any more: it was restored")
         source = _source(connection, reading, progress)
-        recorded = outcomes.record(connection, source, arrivals, max_attempts=lane.max_attempts if lane else 1)
-        ledger.extend(connection, reading.submission_id, lease_s=settings().timing.lease)
+        targets = deliveries.targets_in_the_clear(connection)
+        recorded = outcomes.record(
+            connection, source, arrivals, max_attempts=max_attempts, claim=targets.keys(), lease_s=deliver.LEASE_S
+        )
+        claimed = deliveries.claimed(connection, source, arrivals, recorded)
         stopped_by = next((one.detail for one in arrivals if one.fate == Fate.WAIT_OWN), None)
         if stopped_by is not None:
             workspaces.hold(connection, reading.workspace, stopped_by)
-    if recorded.due:
-        # deliveries start while the rest is still being read
+    # what nothing stands in the way of is handed over at once: here it needn't be read again
+    taken = sum(deliver.hand_over(targets[target_id], due) for target_id, due in claimed.items())
+    if recorded.due or taken < len(recorded.claimed):
         doorbell.ring(routes.DELIVER)
     if recorded.paid_twice:
         log.error("paid twice", submission_id=reading.submission_id, items=recorded.paid_twice)
@@ -172,40 +185,40 @@ def _source(connection: Connection, reading: Reading, progress: _Progress) -> So
     return Source(reading.submission_id, reading.batch_id, reading.api_id, only_live)
 
 
-def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> dict[int, Mapping[str, Any]]:
-    """The results of a chunk by item: each item once, and only what bears this submission's token."""
-    results: dict[int, Mapping[str, Any]] = {}
+def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The results of a chunk, one at a time: each item once, and only what bears this submission's token."""
+    begins, seen = f"{reading.token}_", progress.seen
     for line in chunk:
         try:
             document = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            document = None
-        if not isinstance(document, dict):
+            custom_id, result = document["custom_id"], document.get("result")
+            ours = custom_id.startswith(begins)
+        except (ValueError, TypeError, KeyError, AttributeError):
             # cut, or beyond reading: it counts as missing, so that it doesn't keep the other lines from being recorded
             log.error("a line that can't be read", api_id=reading.api_id, bytes=len(line))
             continue
-        read = protocol.read_custom_id(str(document.get("custom_id", "")))
-        if read is None or read[0] != reading.token:
+        read = protocol.read_custom_id(custom_id) if ours else None
+        if read is None:
             progress.strange += 1
-            if not progress.seen and not results:
+            if not seen:
                 raise NotOurs(f"{reading.api_id} has answers of somebody else")
-            log.error("a line that isn't ours", api_id=reading.api_id, custom_id=document.get("custom_id"))
-            continue
-        item_id = read[1]
-        if item_id not in progress.seen:
-            progress.seen.add(item_id)
-            result = document.get("result")
-            results[item_id] = result if isinstance(result, dict) else {}
-    return results
+            log.error("a line that isn't ours", api_id=reading.api_id, custom_id=custom_id)
+        elif read[1] not in seen:
+            seen.add(read[1])
+            yield read[1], result if isinstance(result, dict) else {}
 
 
-def _read(reading: Reading, results: Mapping[int, Mapping[str, Any]]) -> list[Arrival]:
-    with process.database().transaction() as connection:
-        schemas = ledger.output_schemas(connection, list(results))
+def _arrivals(reading: Reading, chunk: list[bytes], progress: _Progress) -> list[Arrival]:
+    results: Iterable[tuple[int, Mapping[str, Any]]] = _own_results(reading, chunk, progress)
     prices = process.prices()
+    if not reading.has_schemas:
+        return [read_result(item_id, result, prices, None) for item_id, result in results]
+    results = list(results)
+    with process.database().transaction() as connection:
+        schemas = ledger.output_schemas(connection, [item_id for item_id, _ in results])
     return [
         read_result(item_id, result, prices, _check(schemas[item_id]) if item_id in schemas else None)
-        for item_id, result in results.items()
+        for item_id, result in results
     ]
 
 

@@ -11,6 +11,8 @@ from typing import Final
 import kombu.exceptions
 import redis
 
+from overnight_models import routes
+from overnight_models.crash_points import reach
 from overnight_workers import logs, process
 from overnight_workers.app import app
 
@@ -22,16 +24,21 @@ log = logs.get(__name__)
 
 def ring(stage: str) -> None:
     """Wake a stage. Called after the commit of what it should see; never raises."""
+    reach("before ring")
     try:
         if process.redis_client().set(_RINGING.format(stage), 1, nx=True, px=_PATIENCE_MS):
-            app.send_task(stage, queue=stage, expires=60)
+            reach("in the ring")
+            app.send_task(stage, queue=stage, expires=routes.STALE_S)
+            reach("after ring")
     except (kombu.exceptions.KombuError, redis.RedisError, OSError) as error:
         log.warning("doorbell not rung, the sweep will", stage=stage, error=str(error))
 
 
 def heard(stage: str) -> None:
     """The stage is awake and hasn't looked yet: what happens from now on needs another ring."""
+    reach("before hearing")
     try:
         process.redis_client().delete(_RINGING.format(stage))
+        reach("after hearing")
     except redis.RedisError as error:
         log.warning("doorbell not reset", stage=stage, error=str(error))

@@ -52,6 +52,8 @@ class Installation:
     sandbox: play the API on this machine instead of calling Anthropic's.
     sandbox_options: as `overnight sandbox` takes them.
     environment: more variables for every service.
+    app: the Celery app that workers and beat run.
+    copies: how many of each worker and of the beat.
     say: takes news for the console.
     """
 
@@ -65,6 +67,8 @@ class Installation:
         sandbox_options: Sequence[str] = (),
         flower: bool = True,
         environment: Mapping[str, str] | None = None,
+        app: str = "overnight_workers.app",
+        copies: int = 1,
         say: Callable[[str], object] = print,
     ) -> None:
         self.data_dir = data_dir
@@ -73,6 +77,8 @@ class Installation:
         self._sandbox_options = sandbox_options
         self._flower = flower
         self._more = dict(environment or {})
+        self._app = app
+        self._copies = ["", *(f"-{number}" for number in range(2, copies + 1))]
         self._say = say
         self._answering: tuple[float, frozenset[str]] = (0.0, frozenset())
 
@@ -99,8 +105,8 @@ class Installation:
         os.environ.update(self.environment)
         self._say("bringing the database's schema up to date")
         schema.migrate(Database(self.urls["database_url"]))
-        processes = [self._worker(name, worker) for name, worker in WORKERS.items()]
-        processes.append(self._service("beat", ["beat", "-s", str(self.data_dir / "beat-schedule")]))
+        processes = [self._worker(name + copy, worker) for copy in self._copies for name, worker in WORKERS.items()]
+        processes += [self._beat(copy) for copy in self._copies]
         if self._flower:
             processes.append(self._start_flower())
         self._say("starting the workers")
@@ -151,10 +157,13 @@ class Installation:
             ready=lambda: name in self._workers_that_answer(),
         )
 
+    def _beat(self, copy: str) -> Process:
+        return self._service(f"beat{copy}", ["beat", "-s", str(self.data_dir / f"beat-schedule{copy}")])
+
     def _service(self, name: str, arguments: list[str], ready: Callable[[], bool] | None = None) -> Process:
         return Process(
             name=name,
-            argv=[sys.executable, "-m", "celery", "-A", "overnight_workers.app", *arguments],
+            argv=[sys.executable, "-m", "celery", "-A", self._app, *arguments],
             # a worker that is told to stop hands its work back in seconds instead of finishing it first
             env={**self.environment, "REMAP_SIGTERM": "SIGQUIT", "PYTHONUNBUFFERED": "1"},
             ready=ready,
@@ -164,7 +173,7 @@ class Installation:
         asked_at, names = self._answering
         if time.monotonic() - asked_at > 0.5:
             app = Celery(broker=self.urls["redis_url"], set_as_current=False)
-            replies = app.control.ping(timeout=0.5, limit=len(WORKERS)) or []
+            replies = app.control.ping(timeout=0.5, limit=len(WORKERS) * len(self._copies)) or []
             names = frozenset(node.split("@")[0] for reply in replies for node in reply)
             self._answering = (time.monotonic(), names)
         return names

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from overnight_models import routes
 from overnight_models.errors import BadSettings
@@ -28,7 +28,7 @@ log = logs.get(__name__)
 
 
 @app.task(name=routes.POLL, send_events=False)  # ticks would hide the work in Flower
-def poll() -> str:
+def poll(**_later: Any) -> str:
     """Look at every workspace in which something is open or unclear. One that can't be read stalls no other."""
     doorbell.heard(routes.POLL)
     with process.database().transaction() as connection:

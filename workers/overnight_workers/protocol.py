@@ -148,7 +148,9 @@ def conclude(reply: Reply, *, releases: int) -> Conclusion:
         return Created(reply.api_id) if reply.api_id else Unclear(f"an answer without an id: {why}")
     if reply.status is None:
         return Unclear(why) if reply.last_byte_let_go else NotCreated(why, pause_s)
-    if reply.status in (401, 402, 403, 404) or reply.error_code in _HOLD_CODES:
+    if reply.error_code in _HOLD_CODES:
+        return HoldWorkspace(f"{why} ({reply.error_code})")  # the words alone may speak of a rate limit
+    if reply.status in (401, 402, 403, 404):
         return HoldWorkspace(why)
     if reply.status == 400 and _SPEND_LIMIT.search(reply.text):
         return HoldWorkspace(why)

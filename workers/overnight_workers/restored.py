@@ -9,6 +9,7 @@ import orjson
 import redis
 
 from overnight_models import routes
+from overnight_models.crash_points import reach
 from overnight_models.ledger import deployment, workspaces
 from overnight_models.ledger import poll as ledger
 from overnight_models.ledger.poll import Sighted
@@ -25,33 +26,38 @@ log = logs.get(__name__)
 def notice() -> None:
     """Ask whether this ledger lives where it did; on the beat, before anything is concluded from its rows."""
     timing = settings().timing
+    # asked before the position is: another process may note a later one in between, which is no step back
+    furthest_home, furthest = _furthest()
     with process.database().transaction() as connection:
         home, position = deployment.log_position(connection)
         moved = deployment.notice_move(
             connection,
             allowance_s=timing.create_timeout + timing.wire + timing.quiet,
-            set_back=position < _furthest(home),
+            set_back=home == furthest_home and position < furthest,
         )
     _note_furthest(home, position)
     if moved is not None:
         log.error("the ledger was restored or moved: nothing is sent before the API was looked at", why=moved.moved_why)
 
 
-def _furthest(home: str) -> int:
-    """How far the ledger's log is known to have been. Redis remembers it, as long as Redis remembers."""
+def _furthest() -> tuple[str, int]:
+    """How far whose log is known to have been. Redis remembers it, as long as Redis remembers."""
+    reach("before the position is asked for")
     try:
         found = process.redis_client().get(routes.LEDGER_POSITION_KEY)
     except redis.RedisError:
-        return 0
+        return "", 0
     noted = orjson.loads(found) if isinstance(found, bytes) else {}
-    return int(noted["position"]) if noted.get("home") == home else 0
+    return str(noted.get("home", "")), int(noted.get("position", 0))
 
 
 def _note_furthest(home: str, position: int) -> None:
+    reach("before position")
     try:
         process.redis_client().set(routes.LEDGER_POSITION_KEY, orjson.dumps({"home": home, "position": position}))
     except redis.RedisError as error:
         log.warning("the ledger's position isn't noted", error=str(error))
+    reach("after position")
 
 
 def look(workspace: str, moved_at: datetime) -> None:

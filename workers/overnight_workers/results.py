@@ -12,7 +12,7 @@ import orjson
 
 from overnight_models.ledger.outcomes import Arrival, Fate
 from overnight_models.outcome import Problem
-from overnight_models.prices import Prices, Usage, cost
+from overnight_models.prices import Prices, Usage, both_costs
 from overnight_workers.output_schema import Check
 
 _FINAL_ERRORS: Final = frozenset({"invalid_request_error", "not_found_error", "request_too_large"})
@@ -63,22 +63,24 @@ def _answered(item_id: int, message: Mapping[str, Any], prices: Prices, check: C
     name = str(message.get("model", ""))
     model = prices.model(name)
     billed = _is_billed(message)
+    cost_nano, realtime_nano = both_costs(model, usage) if model and billed else (0, 0)
     return Arrival(
         item_id,
         Fate.SUCCEED if problem is None else Fate.FAIL,
         problem=problem,
         detail=detail,
         retryable=problem in (Problem.CUT_OFF, Problem.INVALID_OUTPUT),
-        message=orjson.dumps(message).decode(),
+        message=orjson.dumps(message),
         model=name,
         billed=billed,
         input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
         cache_write_5m_tokens=usage.write_5m_tokens,
         cache_write_1h_tokens=usage.write_1h_tokens,
         cache_read_tokens=usage.cache_read_tokens,
-        cost_nano=cost(model, usage, batch=True) if model and billed else 0,
-        realtime_nano=cost(model, usage, batch=False) if model and billed else 0,
+        output_tokens=usage.output_tokens,
+        thinking_tokens=usage.thinking_tokens,
+        cost_nano=cost_nano,
+        realtime_nano=realtime_nano,
     )
 
 

@@ -55,12 +55,24 @@ class Workspace(_Part):
         return self.counts_per_minute or COUNTS_PER_MINUTE[self.tier]
 
 
-class Broker(_Part):
+class BrokerLimits(_Part):
+    """`[own_broker]`: how much callbacks may put into Overnight's own Redis."""
+
+    max_queue: int = Field(default=100_000, ge=1)
+    """Messages in a callback's queue above which deliveries wait."""
+    max_memory: Size | None = Field(default=None, ge=10_000_000)
+    """Bytes that a Redis may use, whoever uses them, before deliveries wait; default: nine tenths of its maxmemory."""
+
+
+class Broker(BrokerLimits):
     """`[brokers.NAME]`: a Redis (or other Celery broker) that callbacks go through."""
 
     url: SecretStr
-    max_queue: int = Field(default=100_000, ge=1)
-    """Messages in a callback's queue above which deliveries wait."""
+
+    @property
+    def is_redis(self) -> bool:
+        """Whether it is a Redis at that URL."""
+        return self.url.get_secret_value().startswith(("redis://", "rediss://"))
 
 
 class Lane(_Part):
@@ -81,6 +93,10 @@ class Lane(_Part):
     """The anthropic-version header of this lane's batches."""
     max_deliveries: int = Field(default=12, ge=1)
     """Tries of a callback before its delivery is dead."""
+    ack_within: Duration = Field(default=600.0, gt=0)
+    """How long a callback that asked for it may take to acknowledge, from its queue on, before it is sent again."""
+    deliver_for: Duration = Field(default=259_200.0, gt=0)
+    """How long a delivery waits for a broker that doesn't answer, or has no room, before it is dead."""
 
 
 class Timing(_Part):
@@ -119,6 +135,7 @@ class Settings(BaseSettings):
     """Prices that go over the shipped ones, in the same form."""
     workspaces: dict[Name, Workspace] = Field(default_factory=dict)
     brokers: dict[Name, Broker] = Field(default_factory=dict)
+    own_broker: BrokerLimits = BrokerLimits()
     lanes: dict[Name, Lane] = Field(default_factory=dict)
     timing: Timing = Timing()
 
@@ -159,6 +176,11 @@ class Settings(BaseSettings):
             f" ({self.workspaces[lane.workspace].queue_limit:,}): such a batch could never be sent"
             for name, lane in self.lanes.items()
             if lane.workspace in self.workspaces and lane.max_items > self.workspaces[lane.workspace].queue_limit
+        ]
+        faults += [
+            f"[brokers.{name}] max_memory: only a Redis (redis:// or rediss://) says how much it uses"
+            for name, broker in self.brokers.items()
+            if broker.max_memory is not None and not broker.is_redis
         ]
         timing = self.timing
         if timing.lease <= timing.create_timeout:

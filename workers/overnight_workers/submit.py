@@ -11,11 +11,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from sqlalchemy import Connection
 
 from overnight_models import routes
+from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import lanes, outcomes, workspaces
 from overnight_models.ledger import rejected as rejected_batches
@@ -38,7 +39,7 @@ class TooLate(TransientError):
 
 
 @app.task(name=routes.SUBMIT)
-def submit() -> str:
+def submit(**_later: Any) -> str:
     """Submit what is packed, one batch after the other, for a while; the rest is rung for again."""
     doorbell.heard(routes.SUBMIT)
     stop_at = time.monotonic() + 240
@@ -124,6 +125,7 @@ def _build(body: BinaryIO, claim: ledger.Claim) -> int:
             pending += f'{comma}{{"custom_id":"{custom_id}","params":{params}}}'.encode()
             items += 1
             if len(pending) >= _WRITE_BYTES:
+                reach("building the body")
                 body.write(pending)
                 pending.clear()
     body.write(pending + b"]}")
@@ -253,6 +255,6 @@ def _fail_culprits(connection: Connection, rejected: rejected_batches.RejectedBa
         outcomes.Arrival(item_id, outcomes.Fate.FAIL_OWN, problem=Problem.REJECTED, detail=rejected.reason)
         for item_id in rejected_batches.members(connection, rejected.batch_id)
     ]
-    source = outcomes.Source(submission_id=0, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)
+    source = outcomes.Source(submission_id=None, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)
     recorded = outcomes.record(connection, source, culprits, max_attempts=1)
     log.warning("rejected alone: failed", batch_id=rejected.batch_id, items=recorded.failed)

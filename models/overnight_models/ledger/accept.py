@@ -4,32 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import copy_in, count, one, run
+from overnight_models.ledger.database import copy_lines, copy_number, copy_text, count, one, run
 
 
-@dataclass(frozen=True)
-class NewItem:
+class NewItem(NamedTuple):
     """One checked item, ready to be a row."""
 
-    index: int
-    """Its position in the message."""
-    receipt: UUID
+    position: int
+    """In its message, counted from 0."""
+    receipt: str
+    """A UUID."""
     key: str
     key_hash: bytes
+    """16 bytes."""
     content_hash: bytes
+    """16 bytes, of all that makes it the same item; in another order of fields the same content may differ in it."""
     headers_id: int
+    tenant_id: int | None
+    model_id: int
     schema_id: int | None
-    params: str
-    size: int
+    target_id: int | None
+    params: bytes
+    """JSON."""
+    max_tokens: int
     tenant: str | None
     trace_id: str | None
-    callback: str | None
+    callback: bytes | None
+    """JSON."""
 
 
 @dataclass(frozen=True)
@@ -71,67 +78,115 @@ def insert_items(
     """
     if not items:
         return 0, [], []
-    ids = [
-        row["id"]
-        for row in run(connection, "SELECT nextval('item_id') AS id FROM generate_series(1, :n)", n=len(items))
-    ]
+    drawn = one(connection, "SELECT array_agg(nextval('item_id')) AS ids FROM generate_series(1, :n)", n=len(items))
+    assert drawn is not None
+    ids: list[int] = drawn["ids"]
     # in the order of the keys, or two messages with the same keys deadlock
     ordered = sorted(zip(items, ids, strict=True), key=lambda pair: pair[0].key_hash)
-    new = {
-        row["item_id"]
-        for row in run(
-            connection,
-            """
-            INSERT INTO item_key (lane_id, key_hash, item_id, content_hash)
-            SELECT :lane_id, k.hash, k.id, k.content
-            FROM unnest(CAST(:hashes AS bytea[]), CAST(:ids AS bigint[]), CAST(:contents AS bytea[]))
-                WITH ORDINALITY AS k (hash, id, content, position)
-            ORDER BY k.position
-            ON CONFLICT (lane_id, key_hash) DO NOTHING
-            RETURNING item_id
-            """,
-            lane_id=lane_id,
-            hashes=[item.key_hash for item, _ in ordered],
-            ids=[item_id for _, item_id in ordered],
-            contents=[item.content_hash for item, _ in ordered],
-        )
-    }
-    written = [(item, item_id) for item, item_id in zip(items, ids, strict=True) if item_id in new]
-    copy_in(
+    new = run(
         connection,
-        "item (id, lane_id, headers_id, run_id, schema_id, state, size)",
-        (
-            (item_id, lane_id, item.headers_id, run_id, item.schema_id, "waiting", item.size)
-            for item, item_id in written
-        ),
+        """
+        INSERT INTO item_key (lane_id, key_hash, item_id, content_hash)
+        SELECT :lane_id, substring(CAST(:hashes AS bytea) FROM n * 16 - 15 FOR 16), (CAST(:ids AS bigint[]))[n],
+               substring(CAST(:contents AS bytea) FROM n * 16 - 15 FOR 16)
+        FROM generate_series(1, :n) AS n ORDER BY n
+        ON CONFLICT (lane_id, key_hash) DO NOTHING
+        RETURNING item_id
+        """,
+        lane_id=lane_id,
+        n=len(items),
+        # each as one value: an array of them costs more than the insert
+        hashes=b"".join(item.key_hash for item, _ in ordered),
+        ids=[item_id for _, item_id in ordered],
+        contents=b"".join(item.content_hash for item, _ in ordered),
     )
-    copy_in(
-        connection,
-        "request (item_id, receipt, key, tenant, trace_id, callback, params)",
-        (
-            (item_id, item.receipt, item.key, item.tenant, item.trace_id, item.callback, item.params)
-            for item, item_id in written
-        ),
-    )
-    others = [item for item, item_id in zip(items, ids, strict=True) if item_id not in new]
-    contents = _contents(connection, lane_id, others)
-    known = [item for item in others if contents[item.key_hash] == item.content_hash]
-    conflicting = [item for item in others if contents[item.key_hash] != item.content_hash]
+    written = list(zip(items, ids, strict=True))
+    others: list[NewItem] = []
+    if len(new) < len(items):
+        known_new = {row["item_id"] for row in new}
+        others = [item for item, item_id in written if item_id not in known_new]
+        written = [(item, item_id) for item, item_id in written if item_id in known_new]
+    _write(connection, lane_id, run_id, written)
+    known, conflicting = _compared(connection, lane_id, others)
     return len(written), known, conflicting
 
 
-def _contents(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> dict[bytes, bytes]:
+def _write(connection: Connection, lane_id: int, run_id: int | None, written: list[tuple[NewItem, int]]) -> None:
+    now = one(connection, "SELECT now()::text AS now")
+    assert now is not None
+    since, run_text = now["now"].encode(), copy_number(run_id)
+    copy_lines(
+        connection,
+        "item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, target_id, state, waiting_since, size,"
+        " callback_size, max_tokens)",
+        b"".join(
+            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\twaiting\t%b\t%d\t%d\t%d\n"
+            % (
+                item_id,
+                lane_id,
+                item.headers_id,
+                run_text,
+                copy_number(item.tenant_id),
+                item.model_id,
+                copy_number(item.schema_id),
+                copy_number(item.target_id),
+                since,
+                len(item.params),
+                len(item.callback or b""),
+                item.max_tokens,
+            )
+            for item, item_id in written
+        ),
+    )
+    copy_lines(
+        connection,
+        "request (item_id, receipt, key, tenant, trace_id, callback, params)",
+        b"".join(
+            b"%d\t%b\t%b\t%b\t%b\t%b\t%b\n"
+            % (
+                item_id,
+                item.receipt.encode(),
+                copy_text(item.key),
+                copy_text(item.tenant),
+                copy_text(item.trace_id),
+                copy_text(item.callback),
+                copy_text(item.params),
+            )
+            for item, item_id in written
+        ),
+    )
+
+
+def _compared(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> tuple[list[NewItem], list[NewItem]]:
+    """Items whose keys are there already: those with the same content, and those with another."""
     if not items:
-        return {}
-    return {
-        bytes(row["key_hash"]): bytes(row["content_hash"])
-        for row in run(
-            connection,
-            "SELECT key_hash, content_hash FROM item_key WHERE lane_id = :lane_id AND key_hash = ANY(:hashes)",
-            lane_id=lane_id,
-            hashes=[item.key_hash for item in items],
+        return [], []
+    found = run(
+        connection,
+        """
+        SELECT item_key.key_hash, content_hash, item.headers_id, item.schema_id, request.params
+        FROM item_key
+        LEFT JOIN item ON item.id = item_key.item_id LEFT JOIN request ON request.item_id = item_key.item_id
+        WHERE item_key.lane_id = :lane_id AND item_key.key_hash = ANY(:hashes)
+        """,
+        lane_id=lane_id,
+        hashes=[item.key_hash for item in items],
+    )
+    there = {bytes(row["key_hash"]): row for row in found}
+
+    def is_same(item: NewItem) -> bool:
+        row = there[item.key_hash]
+        if bytes(row["content_hash"]) == item.content_hash:
+            return True
+        # the same fields in another order are the same content
+        return (
+            row["params"] is not None
+            and (row["headers_id"], row["schema_id"]) == (item.headers_id, item.schema_id)
+            and orjson.loads(row["params"]) == orjson.loads(item.params)
         )
-    }
+
+    known = [item for item in items if is_same(item)]
+    return known, [item for item in items if item not in known]
 
 
 def conclude(connection: Connection, message_id: UUID, verdict: Verdict) -> None:

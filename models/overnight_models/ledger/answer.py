@@ -11,7 +11,6 @@ from sqlalchemy import Connection, RowMapping
 
 from overnight_models.ledger.database import one, run
 from overnight_models.ledger.documents import COLUMNS, JOINS
-from overnight_models.message import ItemLine
 
 
 def key_hash(key: str) -> bytes:
@@ -19,10 +18,12 @@ def key_hash(key: str) -> bytes:
     return hashlib.blake2b(key.encode(), digest_size=16).digest()
 
 
-def content_hash(item: ItemLine) -> bytes:
+def content_hash(params: bytes, betas: Sequence[str] | None, output: object) -> bytes:
     """The hash of what an item asks: the same key may only stand for the same content."""
-    content = [item.get("params"), sorted(item.get("betas") or []), item.get("output")]
-    return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+    content = params
+    if betas or output:
+        content = b"%b\0%b\0%b" % (params, ",".join(sorted(betas or ())).encode(), orjson.dumps(output))
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def verdicts(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, str | None]:

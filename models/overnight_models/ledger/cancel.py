@@ -39,7 +39,8 @@ def cancel(connection: Connection, item_id: int) -> Canceled:
         connection,
         f"""
         WITH moved AS (
-            UPDATE item SET {ITEM["cancel"].set} WHERE id = :id AND {ITEM["cancel"].where} RETURNING id, attempts
+            UPDATE item SET {ITEM["cancel"].set}, waiting_since = NULL
+            WHERE id = :id AND {ITEM["cancel"].where} RETURNING id, attempts
         ) {_OUTCOMES}
         """,
         id=item_id,

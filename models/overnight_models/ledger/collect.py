@@ -31,8 +31,12 @@ class Reading:
     lane: str
     api_id: str
     items: int
+    has_schemas: bool
+    """Some of its items asked for an answer of a schema."""
     reads: int
     """Times that its results were begun to be read, this one included."""
+    misses: int
+    """Times that they were read to their end and lines were missing."""
 
 
 def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | None:
@@ -54,7 +58,7 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
         WHERE submission.id = next.id AND batch.id = submission.batch_id
           AND headers.id = batch.headers_id AND lane.id = batch.lane_id
         RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
-                  coalesce(submission.items, batch.items) AS items, reads
+                  coalesce(submission.items, batch.items) AS items, has_schemas, reads, misses
         """,
         owner=owner,
         lease_s=lease_s,
@@ -62,18 +66,31 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
     return None if row is None else Reading(**row)
 
 
-def extend(connection: Connection, submission_id: int, *, lease_s: float) -> None:
-    """A sign of life from the reader."""
-    count(
-        connection,
-        "UPDATE submission SET lease_until = now() + make_interval(secs => :lease_s) WHERE id = :id",
-        id=submission_id,
-        lease_s=lease_s,
+def extend(connection: Connection, reading: Reading, *, lease_s: float) -> bool:
+    """A sign of life from the reader; until the transaction ends no other one records the same results.
+
+    False when the ledger doesn't know that submission any more: it was restored meanwhile.
+    """
+    return (
+        count(
+            connection,
+            """
+            UPDATE submission SET lease_until = now() + make_interval(secs => :lease_s)
+            WHERE id = :id AND token = :token
+            """,
+            id=reading.submission_id,
+            token=reading.token,
+            lease_s=lease_s,
+        )
+        == 1
     )
 
 
-def put_back(connection: Connection, submission_id: int, why: str, *, pause_s: float) -> None:
-    """The results couldn't be read to their end: again after a pause. What was recorded stays."""
+def put_back(connection: Connection, submission_id: int, why: str, *, missed: bool, pause_s: float) -> None:
+    """The results aren't complete: again after a pause. What was recorded stays.
+
+    missed: they were read to their end, and lines were missing; a read that broke off says nothing about that.
+    """
     count(
         connection,
         f"""
@@ -86,12 +103,13 @@ def put_back(connection: Connection, submission_id: int, why: str, *, pause_s: f
     count(
         connection,
         """
-        UPDATE submission SET lease_until = NULL, error = :why,
+        UPDATE submission SET lease_until = NULL, error = :why, misses = misses + CAST(:missed AS integer),
             next_read_at = now() + make_interval(secs => :pause_s)
         WHERE id = :id
         """,
         id=submission_id,
         why=why,
+        missed=missed,
         pause_s=pause_s,
     )
 

@@ -76,8 +76,8 @@ def settle(connection: Connection) -> None:
 
 
 def log_position(connection: Connection) -> tuple[str, int]:
-    """Where this ledger lives, and how far its write-ahead log is: it only grows, unless the ledger is set back."""
-    row = one(connection, f"SELECT {HOME} AS home, (pg_current_wal_lsn() - '0/0')::bigint AS position")
+    """Where this ledger lives, and how far its write-ahead log is on disk: that only grows, unless it is set back."""
+    row = one(connection, f"SELECT {HOME} AS home, (pg_current_wal_flush_lsn() - '0/0')::bigint AS position")
     assert row is not None
     return row["home"], row["position"]
 
@@ -221,10 +221,10 @@ def remember(connection: Connection, workspace: str, forgotten: Forgotten) -> in
     batch = one(
         connection,
         """
-        INSERT INTO batch (lane_id, headers_id, state, items, size, reason)
+        INSERT INTO batch (lane_id, headers_id, state, items, size, has_schemas, reason)
         SELECT coalesce(min(item.lane_id), (SELECT min(id) FROM lane)),
                coalesce(min(item.headers_id), (SELECT min(id) FROM headers WHERE workspace = :workspace)),
-               'ended', :items, 0, 'the ledger had forgotten it: found at the API'
+               'ended', :items, 0, true, 'the ledger had forgotten it: found at the API'
         FROM item WHERE item.id = (SELECT min(id) FROM item WHERE id = ANY(:members))
         RETURNING id
         """,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import content_hash, key_hash
@@ -106,14 +107,29 @@ def known(connection: Connection, lane: str, items: Iterable[ItemLine]) -> dict[
     rows = run(
         connection,
         """
-        SELECT key_hash, content_hash FROM item_key JOIN lane ON lane.id = item_key.lane_id
+        SELECT key_hash, item_id, content_hash FROM item_key JOIN lane ON lane.id = item_key.lane_id
         WHERE lane.name = :lane AND key_hash = ANY(:hashes)
         """,
         lane=lane,
         hashes=list(by_hash),
     )
-    there = [(by_hash[bytes(row["key_hash"])], bytes(row["content_hash"])) for row in rows]
-    return {item["key"]: content_hash(item) == content for item, content in there}
+    there = {row["item_id"]: (by_hash[bytes(row["key_hash"])], bytes(row["content_hash"])) for row in rows}
+    differing = {item_id: item for item_id, (item, content) in there.items() if _content_hash(item) != content}
+    same = {item["key"]: True for item, _ in there.values()}
+    return same | {differing[item_id]["key"]: False for item_id in differing.keys() - _reordered(connection, differing)}
+
+
+def _content_hash(item: ItemLine) -> bytes:
+    return content_hash(orjson.dumps(item.get("params")), item.get("betas"), item.get("output"))
+
+
+def _reordered(connection: Connection, items: Mapping[int, ItemLine]) -> set[int]:
+    """Those whose fields only stand in another order: to accept they are the same item."""
+    plain = [item_id for item_id, item in items.items() if not item.get("betas") and not item.get("output")]
+    if not plain:
+        return set()
+    rows = run(connection, "SELECT item_id, params FROM request WHERE item_id = ANY(:ids)", ids=plain)
+    return {row["item_id"] for row in rows if orjson.loads(row["params"]) == items[row["item_id"]].get("params")}
 
 
 def turnarounds(connection: Connection, *, most: int = 1_000) -> list[Turnaround]:

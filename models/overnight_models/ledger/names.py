@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from overnight_models.ledger.database import Database, one
@@ -23,7 +24,19 @@ class Names:
         """The run's number; None for none."""
         return None if name is None else self._number("run", name=name)
 
-    def headers(self, workspace: str, betas: list[str], api_version: str) -> int:
+    def tenant(self, name: str | None) -> int | None:
+        """The tenant's number; None for none."""
+        return None if name is None else self._number("tenant", name=name)
+
+    def model(self, name: str) -> int:
+        """The model's number."""
+        return self._number("model", name=name)
+
+    def target(self, broker: str, queue: str) -> int:
+        """The number of a queue that outcomes go to."""
+        return self._number("target", broker=broker, queue=queue)
+
+    def headers(self, workspace: str, betas: Sequence[str], api_version: str) -> int:
         """The number of what a batch is sent with. The order of betas doesn't matter."""
         self._number("workspace", key="name", name=workspace)
         return self._number("headers", workspace=workspace, betas=",".join(sorted(set(betas))), api_version=api_version)

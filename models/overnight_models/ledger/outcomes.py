@@ -3,19 +3,21 @@
 A success is kept by any item that isn't final yet (the first one is kept); an error, an expiry or a cancel counts
 only while the item still belongs to the batch that reports it, and no other submission of that batch may live
 (R8). A line that was recorded before changes nothing, so that results can be read again from the start.
+
+The items move first, by one statement a fate; what moved is known then, and the wide rows are written once, by COPY.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import copy_in, count, one, run
-from overnight_models.states import ITEM, Move
+from overnight_models.ledger.database import copy_lines, copy_number, copy_text, count, one, rows
+from overnight_models.states import ITEM
 
 
 class Fate(StrEnum):
@@ -33,8 +35,7 @@ class Fate(StrEnum):
     """No answer, and not the item's fault: it waits again, and the try isn't counted."""
 
 
-@dataclass(frozen=True)
-class Arrival:
+class Arrival(NamedTuple):
     """What came back for one item, decided and priced."""
 
     item_id: int
@@ -42,14 +43,16 @@ class Arrival:
     problem: str | None = None
     detail: str | None = None
     retryable: bool = False
-    message: str | None = None
+    message: bytes | None = None
+    """JSON."""
     model: str | None = None
     billed: bool = False
     input_tokens: int = 0
-    output_tokens: int = 0
     cache_write_5m_tokens: int = 0
     cache_write_1h_tokens: int = 0
     cache_read_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
     cost_nano: int = 0
     realtime_nano: int = 0
 
@@ -58,7 +61,7 @@ class Arrival:
 class Source:
     """Where arrivals come from."""
 
-    submission_id: int
+    submission_id: int | None
     batch_id: int
     api_batch_id: str | None
     only_live: bool
@@ -77,139 +80,247 @@ class Recorded:
     """Answers that were billed for items that had their outcome already."""
     due: int = 0
     """Deliveries that are due now."""
+    claimed: tuple[int, ...] = ()
+    """Items whose deliveries whoever recorded them is to hand over now; not part of a sum."""
 
     def __add__(self, other: Recorded) -> Recorded:
-        return Recorded(*(a + b for a, b in zip(self.counts(), other.counts(), strict=True)))
+        return Recorded(**{name: n + getattr(other, name) for name, n in self.counts().items()})
 
-    def counts(self) -> tuple[int, ...]:
-        """The five numbers, in order."""
-        return (self.succeeded, self.failed, self.retried, self.paid_twice, self.due)
-
-
-_COLUMNS = tuple(Arrival.__dataclass_fields__)
+    def counts(self) -> dict[str, int]:
+        """The numbers by name."""
+        return {name: getattr(self, name) for name in ("succeeded", "failed", "retried", "paid_twice", "due")}
 
 
-def record(connection: Connection, source: Source, arrivals: Sequence[Arrival], *, max_attempts: int) -> Recorded:
-    """Record what came back: one statement a fate, whatever the number of items."""
-    count(
-        connection,
-        """
-        CREATE TEMP TABLE IF NOT EXISTS arrived (
-            item_id bigint PRIMARY KEY, fate text, problem text, detail text, retryable boolean,
-            message text, model text, billed boolean, input_tokens integer, output_tokens integer,
-            cache_write_5m_tokens integer, cache_write_1h_tokens integer, cache_read_tokens integer,
-            cost_nano bigint, realtime_nano bigint
-        ) ON COMMIT DELETE ROWS
-        """,
-    )
-    copy_in(
-        connection,
-        f"arrived ({', '.join(_COLUMNS)})",
-        (tuple(_storable(getattr(arrival, column)) for column in _COLUMNS) for arrival in arrivals),
-    )
-    # in the order of ids, so that two recorders of the same items take turns and don't deadlock
-    run(
-        connection,
-        "SELECT FROM item WHERE id IN (SELECT item_id FROM arrived) ORDER BY id FOR UPDATE",
-    )
-    succeeded, due = _settle(connection, source, Fate.SUCCEED, ITEM["succeed"], "true")
-    failed, due_too = _settle(connection, source, Fate.FAIL, ITEM["fail"], "true")
-    paid_twice = _bill(connection, source)
-    failed_own, due_own, retried = 0, 0, 0
+class _Settled(NamedTuple):
+    """An item that has just become final."""
+
+    id: int
+    lane_id: int
+    target_id: int | None
+    callback_size: int
+    attempts: int
+    cancel_wanted: bool
+
+
+def record(
+    connection: Connection,
+    source: Source,
+    arrivals: Sequence[Arrival],
+    *,
+    max_attempts: int,
+    claim: Collection[int] = (),
+    lease_s: float = 0,
+) -> Recorded:
+    """Record what came back.
+
+    claim: targets whose deliveries the caller hands over right after its commit: nobody else does within the lease.
+    """
+    by_fate: dict[Fate, list[int]] = {fate: [] for fate in Fate}
+    for arrival in arrivals:
+        by_fate[arrival.fate].append(arrival.item_id)
+    succeeded = _settle(connection, "succeed", by_fate[Fate.SUCCEED])
+    failed = _settle(connection, "fail", by_fate[Fate.FAIL])
+    retried = 0
     if source.only_live:
-        own = "item.batch_id = :batch_id"
-        retried = _wait_again(connection, source, Fate.RETRY_OWN, counts=1, max_attempts=max_attempts)
-        retried += _wait_again(connection, source, Fate.WAIT_OWN, counts=0, max_attempts=max_attempts + 1)
-        failed_own, due_own = _settle(connection, source, Fate.FAIL_OWN, ITEM["fail"], own)
-        exhausted, due_exhausted = _settle(connection, source, Fate.RETRY_OWN, ITEM["fail"], own)
-        # such as one that its owner doesn't want any more: nobody else would bring it home
-        unwanted, due_unwanted = _settle(connection, source, Fate.WAIT_OWN, ITEM["fail"], own)
-        failed_own, due_own = failed_own + exhausted + unwanted, due_own + due_exhausted + due_unwanted
-    return Recorded(succeeded, failed + failed_own, retried, paid_twice, due + due_too + due_own)
+        own = source.batch_id
+        again = _wait_again(connection, own, by_fate[Fate.RETRY_OWN], counts=1, max_attempts=max_attempts)
+        again |= _wait_again(connection, own, by_fate[Fate.WAIT_OWN], counts=0, max_attempts=max_attempts + 1)
+        retried = len(again)
+        # also those that have been tried often enough, or that nobody wants any more: nobody else brings them home
+        over = (*by_fate[Fate.FAIL_OWN], *by_fate[Fate.RETRY_OWN], *by_fate[Fate.WAIT_OWN])
+        failed += _settle(connection, "fail", [item_id for item_id in over if item_id not in again], own=own)
+    settled = {one.id: one for one in (*succeeded, *failed)}
+    _write_outcomes(connection, source, arrivals, settled)
+    wanted = [one for one in settled.values() if one.target_id is not None and not one.cancel_wanted]
+    claimed = tuple(one.id for one in wanted if one.target_id in claim)
+    sizes = {one.item_id: len(one.message or b"") for one in arrivals}
+    _write_deliveries(connection, wanted, sizes, claim, lease_s)
+    paid_twice = _bill(connection, source, arrivals, settled)
+    return Recorded(len(succeeded), len(failed), retried, paid_twice, len(wanted) - len(claimed), claimed)
 
 
-def _storable(value: Any) -> Any:
-    """A NUL, which a model may say and Postgres can't keep, doesn't keep the others from being recorded."""
-    return value.replace("\x00", "\ufffd") if isinstance(value, str) else value
-
-
-def _settle(connection: Connection, source: Source, fate: Fate, move: Move, belongs: str) -> tuple[int, int]:
-    """Items of one fate get their outcome, and a delivery where one is wanted. Returns how many of each."""
-    settled = one(
+def _settle(connection: Connection, move: str, item_ids: Iterable[int], own: int | None = None) -> list[_Settled]:
+    """Items become final; those that are already, or aren't in that batch any more, are passed over."""
+    # in the order of ids, so that two recorders of the same items take turns and don't deadlock
+    ordered = sorted(item_ids)
+    if not ordered:
+        return []
+    moved = rows(
         connection,
         f"""
-        WITH moved AS (
-            UPDATE item SET {move.set}, attempts = attempts + 1
-            FROM arrived
-            WHERE item.id = arrived.item_id AND arrived.fate = :fate AND {belongs} AND {move.where}
-            RETURNING item.id, item.lane_id, item.attempts, item.cancel_wanted
-        ), told AS (
-            INSERT INTO outcome (item_id, ok, problem, detail, retryable, message, model, cost_nano, realtime_nano,
-                                 attempts, via, api_batch_id)
-            SELECT moved.id, problem IS NULL, problem, detail, retryable, message, model, cost_nano, realtime_nano,
-                   moved.attempts, :via, :api_batch_id
-            FROM moved JOIN arrived ON arrived.item_id = moved.id
-        ), due AS (
-            INSERT INTO delivery (item_id, lane_id, state, broker, queue)
-            SELECT moved.id, moved.lane_id, 'due',
-                   coalesce(request.callback::json ->> 'broker', ''), request.callback::json ->> 'queue'
-            FROM moved JOIN request ON request.item_id = moved.id
-            WHERE request.callback IS NOT NULL AND NOT moved.cancel_wanted
-            RETURNING 1
-        )
-        SELECT (SELECT count(*) FROM moved) AS settled, (SELECT count(*) FROM due) AS due
+        UPDATE item SET {ITEM[move].set}, attempts = attempts + 1, waiting_since = NULL
+        WHERE id = ANY(:ids) AND {ITEM[move].where} AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
+        RETURNING id, lane_id, target_id, callback_size, attempts, cancel_wanted
         """,
-        fate=fate,
-        batch_id=source.batch_id,
-        via=source.via,
-        api_batch_id=source.api_batch_id,
+        ids=ordered,
+        own=own,
     )
-    assert settled is not None
-    return settled["settled"], settled["due"]
+    return [_Settled(*row) for row in moved]
 
 
-def _wait_again(connection: Connection, source: Source, fate: Fate, *, counts: int, max_attempts: int) -> int:
+def _wait_again(
+    connection: Connection, batch_id: int, item_ids: Iterable[int], *, counts: int, max_attempts: int
+) -> set[int]:
     """Items that may be tried again wait again, from now on. counts: what this try adds to their attempts."""
-    return count(
+    ordered = sorted(item_ids)
+    if not ordered:
+        return set()
+    moved = rows(
         connection,
         f"""
         UPDATE item
         SET {ITEM["retry"].set}, attempts = attempts + :counts, batch_id = NULL, waiting_since = now()
-        FROM arrived
-        WHERE item.id = arrived.item_id AND arrived.fate = :fate AND item.batch_id = :batch_id
-          AND item.attempts + 1 < :max_attempts AND NOT item.cancel_wanted AND {ITEM["retry"].where}
+        WHERE id = ANY(:ids) AND batch_id = :batch_id AND attempts + 1 < :max_attempts AND NOT cancel_wanted
+          AND {ITEM["retry"].where}
+        RETURNING id
         """,
-        fate=fate,
-        batch_id=source.batch_id,
+        ids=ordered,
+        batch_id=batch_id,
         counts=counts,
         max_attempts=max_attempts,
     )
+    return {row[0] for row in moved}
 
 
-def _bill(connection: Connection, source: Source) -> int:
-    """One row for each answer that was billed, kept or not. Returns how many were not kept."""
+def _write_outcomes(
+    connection: Connection, source: Source, arrivals: Sequence[Arrival], settled: dict[int, _Settled]
+) -> None:
+    """The outcomes of what has become final."""
+    if not settled:
+        return
+    submission, via, api_batch_id = (
+        copy_number(source.submission_id),
+        source.via.encode(),
+        copy_text(source.api_batch_id),
+    )
+    outcomes = []
+    for arrival in arrivals:
+        item = settled.get(arrival.item_id)
+        if item is None:
+            continue
+        outcomes.append(
+            b"%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
+            % (
+                item.id,
+                submission,
+                _counted(arrival),
+                item.attempts,
+                b"t" if arrival.problem is None else b"f",
+                b"t" if arrival.retryable else b"f",
+                b"t" if arrival.billed else b"f",
+                via,
+                b"%b\t%b\t%b" % (_text(arrival.problem), _text(arrival.detail), _text(arrival.model)),
+                api_batch_id,
+                copy_text(arrival.message),
+            )
+        )
+    copy_lines(
+        connection,
+        f"outcome (item_id, submission_id, {_COUNTED}, attempts, ok, retryable, billed, via, problem, detail, model,"
+        " api_batch_id, message)",
+        b"".join(outcomes),
+    )
+
+
+def _write_deliveries(
+    connection: Connection, wanted: Sequence[_Settled], sizes: Mapping[int, int], claim: Collection[int], lease_s: float
+) -> None:
+    """A delivery each: due now, or being sent already."""
+    if not wanted:
+        return
     row = one(
         connection,
-        """
-        WITH billed AS (
-            INSERT INTO bill (item_id, submission_id, kept, model, input_tokens, output_tokens, cache_write_5m_tokens,
-                              cache_write_1h_tokens, cache_read_tokens, cost_nano, realtime_nano)
-            SELECT arrived.item_id, :submission_id, coalesce(outcome.api_batch_id = :api_batch_id, false),
-                   arrived.model, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
-                   cache_read_tokens, arrived.cost_nano, arrived.realtime_nano
-            FROM arrived LEFT JOIN outcome ON outcome.item_id = arrived.item_id
-            WHERE billed
-            ON CONFLICT (item_id, submission_id) DO NOTHING
-            RETURNING kept, cost_nano, realtime_nano
-        )
-        INSERT INTO spending (submission_id, lane_id, answers, paid_twice, cost_nano, realtime_nano)
-        SELECT :submission_id, (SELECT lane_id FROM batch WHERE id = :batch_id), count(*),
-               count(*) FILTER (WHERE NOT kept), sum(cost_nano), sum(realtime_nano)
-        FROM billed HAVING count(*) > 0
-        RETURNING paid_twice
-        """,
-        submission_id=source.submission_id,
-        batch_id=source.batch_id,
-        api_batch_id=source.api_batch_id,
+        "SELECT now()::text AS now, (now() + make_interval(secs => :lease_s))::text AS lapses",
+        lease_s=lease_s,
     )
-    return 0 if row is None else int(row["paid_twice"])
+    assert row is not None
+    due = b"due\t%b\t0" % row["now"].encode()
+    sending = b"sending\t%b\t1" % row["lapses"].encode()
+    lines = (
+        b"%d\t%d\t%d\t%d\t%b\n"
+        % (
+            item.id,
+            item.lane_id,
+            item.target_id,
+            # quotes escaped, in its envelope
+            (sizes[item.id] + item.callback_size) * 21 // 20 + 1700,
+            sending if item.target_id in claim else due,
+        )
+        for item in wanted
+        if item.target_id is not None
+    )
+    copy_lines(connection, "delivery (item_id, lane_id, target_id, size, state, due_at, tries)", b"".join(lines))
+
+
+_COUNTED = (
+    "cost_nano, realtime_nano, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens,"
+    " output_tokens, thinking_tokens"
+)
+
+
+def _counted(arrival: Arrival) -> bytes:
+    return b"%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d" % (
+        arrival.cost_nano,
+        arrival.realtime_nano,
+        arrival.input_tokens,
+        arrival.cache_write_5m_tokens,
+        arrival.cache_write_1h_tokens,
+        arrival.cache_read_tokens,
+        arrival.output_tokens,
+        arrival.thinking_tokens,
+    )
+
+
+def _text(value: str | None) -> bytes:
+    """A NUL, which a model may say and Postgres can't keep, doesn't keep the others from being recorded."""
+    return copy_text(value if value is None else value.replace("\x00", "\ufffd"))
+
+
+def _bill(connection: Connection, source: Source, arrivals: Sequence[Arrival], settled: dict[int, _Settled]) -> int:
+    """What was billed and isn't kept gets rows of its own; both are added up. Returns how many weren't kept."""
+    kept = [arrival for arrival in arrivals if arrival.billed and arrival.item_id in settled]
+    doubles = _doubles(connection, source, [one for one in arrivals if one.billed and one.item_id not in settled])
+    new = [*kept, *doubles]
+    if new:
+        count(
+            connection,
+            """
+            INSERT INTO spending (submission_id, lane_id, answers, paid_twice, cost_nano, realtime_nano)
+            SELECT :submission_id, lane_id, :answers, :paid_twice, :cost_nano, :realtime_nano
+            FROM batch WHERE id = :batch_id
+            """,
+            submission_id=source.submission_id,
+            batch_id=source.batch_id,
+            answers=len(new),
+            paid_twice=len(doubles),
+            cost_nano=sum(one.cost_nano for one in new),
+            realtime_nano=sum(one.realtime_nano for one in new),
+        )
+    return len(doubles)
+
+
+def _doubles(connection: Connection, source: Source, unkept: list[Arrival]) -> list[Arrival]:
+    """Those that weren't recorded before, written."""
+    if not unkept:
+        return []
+    known = {
+        row[0]
+        for row in rows(
+            connection,
+            """
+            SELECT item_id FROM outcome WHERE item_id = ANY(:ids) AND submission_id = :submission_id
+            UNION ALL SELECT item_id FROM double WHERE item_id = ANY(:ids) AND submission_id = :submission_id
+            """,
+            ids=[arrival.item_id for arrival in unkept],
+            submission_id=source.submission_id,
+        )
+    }
+    new = [arrival for arrival in unkept if arrival.item_id not in known]
+    if new:
+        lines = (
+            b"%d\t%b\t%b\t%b\n"
+            % (one.item_id, copy_number(source.submission_id), _counted(one), _text(one.model or ""))
+            for one in new
+        )
+        copy_lines(connection, f"double (item_id, submission_id, {_COUNTED}, model)", b"".join(lines))
+    return new

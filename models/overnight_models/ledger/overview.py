@@ -102,7 +102,7 @@ def lanes(connection: Connection) -> list[LaneView]:
             SELECT extract(epoch FROM now() - min(oldest.waiting_since))::float
             FROM headers, LATERAL (
                 SELECT waiting_since FROM item
-                WHERE item.state = 'waiting' AND item.lane_id = lane.id AND item.headers_id = headers.id
+                WHERE item.waiting_since IS NOT NULL AND item.lane_id = lane.id AND item.headers_id = headers.id
                 ORDER BY waiting_since LIMIT 1
             ) oldest
         ) AS oldest_waiting_s,
@@ -205,12 +205,12 @@ def dead_deliveries(connection: Connection, limit: int = 5) -> list[DeadDelivery
     rows = run(
         connection,
         """
-        SELECT lane.name AS lane, dead.queue, dead.tries, dead.error
+        SELECT lane.name AS lane, target.queue, dead.tries, dead.error
         FROM (
-            SELECT item_id, lane_id, queue, tries, error FROM delivery
+            SELECT item_id, lane_id, target_id, tries, error FROM delivery
             WHERE state = 'dead' ORDER BY item_id DESC LIMIT :limit
         ) dead
-        JOIN lane ON lane.id = dead.lane_id ORDER BY dead.item_id DESC
+        JOIN lane ON lane.id = dead.lane_id JOIN target ON target.id = dead.target_id ORDER BY dead.item_id DESC
         """,
         limit=limit,
     )

@@ -26,15 +26,18 @@ class Waiting:
     """Seconds that the one that waits longest has waited."""
 
 
-def waiting(connection: Connection) -> list[Waiting]:
-    """Everything that waits in lanes that aren't paused; from the tally, so it costs the same for any number."""
+def waiting(connection: Connection, *, lane_id: int | None = None, headers_id: int | None = None) -> list[Waiting]:
+    """Everything that waits in lanes that aren't paused, or in this one alone.
+
+    From the tally, so it costs the same for any number.
+    """
     rows = run(
         connection,
         """
         SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes,
                coalesce(extract(epoch FROM now() - (
                    SELECT waiting_since FROM item
-                   WHERE state = 'waiting' AND item.lane_id = t.lane_id AND item.headers_id = t.headers_id
+                   WHERE waiting_since IS NOT NULL AND item.lane_id = t.lane_id AND item.headers_id = t.headers_id
                    ORDER BY waiting_since LIMIT 1
                )), 0)::float AS oldest_age_s
         FROM (
@@ -44,62 +47,75 @@ def waiting(connection: Connection) -> list[Waiting]:
         ) t
         JOIN lane ON lane.id = t.lane_id
         WHERE lane.paused_at IS NULL
+          AND t.lane_id = coalesce(:lane_id, t.lane_id) AND t.headers_id = coalesce(:headers_id, t.headers_id)
         """,
+        lane_id=lane_id,
+        headers_id=headers_id,
     )
     return [Waiting(**row) for row in rows]
+
+
+def take_turn(connection: Connection, source: Waiting) -> Waiting | None:
+    """Wait until no other packer is at this lane and headers; returns what waits there then, None for nothing.
+
+    What was seen before may have been packed by another since: thresholds are for what is seen now.
+    """
+    one(
+        connection,
+        "SELECT pg_advisory_xact_lock(:lane_id, :headers_id)",
+        lane_id=source.lane_id,
+        headers_id=source.headers_id,
+    )
+    return next(iter(waiting(connection, lane_id=source.lane_id, headers_id=source.headers_id)), None)
 
 
 def pack(connection: Connection, source: Waiting, *, max_items: int, max_bytes: int) -> int:
     """Make one batch of those that have waited longest. Returns how many items it took; 0 if there are none.
 
-    One packer at a time for a lane and headers: another one gets 0.
+    Called in a turn. Nothing passes through this process: 100,000 items are one statement.
     """
-    turn = one(
+    batch = one(
         connection,
-        "SELECT pg_try_advisory_xact_lock(:lane_id, :headers_id) AS mine",
+        """
+        INSERT INTO batch (lane_id, headers_id, state, items, size)
+        VALUES (:lane_id, :headers_id, 'packed', 0, 0) RETURNING id
+        """,
         lane_id=source.lane_id,
         headers_id=source.headers_id,
     )
-    if turn is None or not turn["mine"]:
-        return 0
-    chosen = run(
+    assert batch is not None
+    # by an array and not by a join: the planner believes that few rows wait, and would compare each with each
+    filled = one(
         connection,
         f"""
-        SELECT id, size FROM (
-            SELECT id, size, row_number() OVER w AS position, sum(size + {FRAME_BYTES}) OVER w AS filled
-            FROM (
-                SELECT id, size, waiting_since FROM item
-                WHERE state = 'waiting' AND lane_id = :lane_id AND headers_id = :headers_id
-                ORDER BY waiting_since, id LIMIT :max_items
-                FOR UPDATE SKIP LOCKED
-            ) oldest WINDOW w AS (ORDER BY waiting_since, id)
-        ) filling
-        WHERE filled <= :max_bytes OR position = 1
+        WITH moved AS (
+            UPDATE item SET {ITEM["pack"].set}, batch_id = :batch_id, waiting_since = NULL
+            WHERE {ITEM["pack"].where} AND id = ANY(ARRAY(
+                SELECT id FROM (
+                    SELECT id, row_number() OVER w AS position, sum(size + {FRAME_BYTES}) OVER w AS filled
+                    FROM (
+                        SELECT id, size, waiting_since FROM item
+                        WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
+                        ORDER BY waiting_since, id LIMIT :max_items
+                    ) oldest WINDOW w AS (ORDER BY waiting_since, id)
+                ) filling
+                WHERE filled <= :max_bytes OR position = 1
+            ))
+            RETURNING size, schema_id
+        ), filled AS (
+            SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas FROM moved
+        )
+        UPDATE batch SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas
+        FROM filled WHERE id = :batch_id
+        RETURNING batch.items
         """,
+        batch_id=batch["id"],
         lane_id=source.lane_id,
         headers_id=source.headers_id,
         max_items=max_items,
         max_bytes=max_bytes,
     )
-    if not chosen:
-        return 0
-    batch = one(
-        connection,
-        """
-        INSERT INTO batch (lane_id, headers_id, state, items, size)
-        VALUES (:lane_id, :headers_id, 'packed', :items, :bytes) RETURNING id
-        """,
-        lane_id=source.lane_id,
-        headers_id=source.headers_id,
-        items=len(chosen),
-        bytes=sum(row["size"] for row in chosen),
-    )
-    assert batch is not None
-    # by an array and not by a join: the planner believes that few rows wait, and would compare each with each
-    count(
-        connection,
-        f"UPDATE item SET {ITEM['pack'].set}, batch_id = :batch_id WHERE id = ANY(:ids) AND {ITEM['pack'].where}",
-        batch_id=batch["id"],
-        ids=[row["id"] for row in chosen],
-    )
-    return len(chosen)
+    assert filled is not None
+    if not filled["items"]:
+        count(connection, "DELETE FROM batch WHERE id = :id", id=batch["id"])
+    return int(filled["items"])

@@ -13,6 +13,8 @@ from typing import Final
 
 import psycopg
 
+from overnight_models.crash_points import reach
+
 _SPACE: Final = 0x4E49
 """The first half of each lock, so that these can't be mistaken for others."""
 
@@ -54,7 +56,9 @@ class Presence:
                 self._url, autocommit=True, connect_timeout=5, application_name="overnight-owner"
             )
             self._number = secrets.randbits(31)
+            reach("before presence")
             connection.execute("SELECT pg_advisory_lock(%s, %s)", (_SPACE, self._number))
+            reach("after presence")
             self._connection = connection
         return self._number
 

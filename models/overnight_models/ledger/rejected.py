@@ -69,11 +69,10 @@ def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
         for row in run(
             connection,
             """
-            INSERT INTO batch (lane_id, headers_id, parent_id, state, items, size)
-            SELECT :lane_id, :headers_id, :parent_id, 'packed', 0, 0 FROM generate_series(1, 2) RETURNING id
+            INSERT INTO batch (lane_id, headers_id, parent_id, state, items, size, has_schemas)
+            SELECT lane_id, headers_id, id, 'packed', 0, 0, has_schemas FROM batch, generate_series(1, 2)
+            WHERE id = :parent_id RETURNING id
             """,
-            lane_id=rejected.lane_id,
-            headers_id=rejected.headers_id,
             parent_id=rejected.batch_id,
         )
     ]

@@ -6,10 +6,11 @@ from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.deliver import LOOKED_AT, PLACES
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.submit import follow
-from overnight_models.states import BATCH, DELIVERY, SUBMISSION
+from overnight_models.states import BATCH, SUBMISSION
 
 
 def void_abandoned(connection: Connection) -> int:
@@ -109,9 +110,7 @@ def stages_with_work(connection: Connection) -> list[str]:
                      AND (next_read_at IS NULL OR next_read_at <= now())
                      AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
                ) AS "{routes.COLLECT}",
-               EXISTS (
-                   SELECT FROM delivery WHERE {DELIVERY["claim"].where} AND due_at <= now()
-               ) AS "{routes.DELIVER}"
+               EXISTS ({PLACES} AND {LOOKED_AT}) AS "{routes.DELIVER}"
         """,
     )
     assert row is not None

@@ -1,4 +1,4 @@
-"""Troubles: what needs more than patience, or may soon: batches unclear or overdue, results that nobody could read."""
+"""Troubles: what needs more than patience, or may soon: batches unclear or overdue, results unread, brokers away."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger import deployment
 from overnight_models.ledger.database import run
 from overnight_models.ledger.deployment import Deployment
+from overnight_models.ledger.obstacles import Obstacle, full_queues, unreachable_brokers
 
 RESULTS_KEPT_S: Final = 29 * 86400.0
 """From its creation on, as long as the API keeps a batch's results."""
@@ -96,6 +97,8 @@ class Troubles:
     unclear: tuple[UnclearView, ...]
     overdue: tuple[Overdue, ...]
     unread: tuple[Unread, ...]
+    obstacles: tuple[Obstacle, ...] = ()
+    """Brokers that don't answer, then queues that are full; of each the oldest first."""
 
 
 def troubles(connection: Connection) -> Troubles:
@@ -126,4 +129,5 @@ def troubles(connection: Connection) -> Troubles:
         unclear=tuple(unclear(connection)),
         overdue=tuple(Overdue(**row) for row in overdue),
         unread=tuple(Unread(**row) for row in unread),
+        obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
     )

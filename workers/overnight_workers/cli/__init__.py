@@ -12,6 +12,7 @@ from overnight_workers.cli import demo as demo_command
 from overnight_workers.cli import doctor as doctor_command
 from overnight_workers.cli import enqueue as enqueue_command
 from overnight_workers.cli import plan as plan_command
+from overnight_workers.cli import replay as replay_command
 from overnight_workers.cli import up as up_command
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ for panel, commands in {
     "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox, doctor_command.doctor),
     "Work": (plan_command.plan, enqueue_command.enqueue, outcomes.outcomes),
     "Look": (look.status, look.batches, look.items),
-    "Steer": (steer.pause, steer.resume, decide.decide),
+    "Steer": (steer.pause, steer.resume, decide.decide, replay_command.replay),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from overnight_models.errors import PermanentError
 from overnight_models.outcome import Problem
-from overnight_models.quantities import seconds
+from overnight_workers.cli.moment import moment
 
 
 def outcomes(
@@ -35,23 +34,9 @@ def outcomes(
 
     if problem is not None and problem != "any" and problem not in list(Problem):
         raise PermanentError(f"there is no problem {problem!r}: {', '.join(Problem)}, or any")
-    wanted = overview.Wanted(
-        lane=lane, key=key, run=run, problem=problem, since=None if since is None else _time(since), final=key is None
-    )
+    wanted = overview.Wanted(lane=lane, key=key, run=run, problem=problem, since=moment(since), final=key is None)
     with database().transaction() as connection:
         for row in overview.items(connection, wanted):
             document = documents.document(row) if row["ok"] is not None else documents.pending(row)
             sys.stdout.buffer.write(orjson.dumps(document | {"state": row["state"]}, option=orjson.OPT_APPEND_NEWLINE))
     sys.stdout.flush()
-
-
-def _time(text: str) -> datetime:
-    try:
-        return datetime.now(UTC) - timedelta(seconds=seconds(text))
-    except ValueError:
-        pass
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise PermanentError(f"--since {text!r} is neither a duration ('2h') nor a time (2026-11-23T18:00)") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -127,6 +127,8 @@ class EmbeddedRedis:
             f'dir "{where}"',
             f"appendonly {'yes' if self._durable else 'no'}",
             "appendfsync everysec",
+            # what a broker holds comes and goes: written again at every 64 MB it would be busy with nothing else
+            "auto-aof-rewrite-min-size 512mb",
             'save ""',
             "maxmemory-policy noeviction",  # a broker that evicts loses messages in silence
             "daemonize no",

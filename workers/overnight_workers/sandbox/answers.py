@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 def answer(task: Task, text: str, seed: int, twist: str = "") -> Answer:
     """The answer to `text`.
 
-    `twist` is what shall be wrong with it: refused, cut_off, invalid_output, or nothing.
+    `twist` is what shall be wrong with it: refused, cut_off, invalid_output, unknown_stop, or nothing.
     """
     number = zlib.crc32(text.encode("utf-8", "surrogatepass"), seed & 0xFFFFFFFF)
     if twist == "refused":
@@ -61,7 +61,8 @@ def answer(task: Task, text: str, seed: int, twist: str = "") -> Answer:
     if task.tool is not None and task.make is not None:
         return _tool_call(task.tool, task.make(number, words), number, thinking)
     said = _said(task, number, words, invalid=twist == "invalid_output")
-    return _spoken(said, task.max_tokens, thinking, number, cut=twist == "cut_off")
+    spoken = _spoken(said, task.max_tokens, thinking, number, cut=twist == "cut_off")
+    return spoken._replace(stop_reason=b"made_up_by_the_sandbox") if twist == "unknown_stop" else spoken
 
 
 def first_words(text: str) -> str:

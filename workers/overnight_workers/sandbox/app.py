@@ -33,7 +33,7 @@ _THREADS = 120
 def build(options: Options) -> Starlette:
     """The whole sandbox as an ASGI application."""
     store = Store(options.data_dir)
-    clock = Clock(store, options.speed)
+    clock = Clock(store, options.speed, options.clock_offset_s)
     faults = Faults(store, options.seed, options.faults)
     meter = Meter(store)
     prices = load(options.prices)

@@ -1,4 +1,4 @@
-"""The sandbox's clock: runs faster than ours when told, jumps when told, and outlives its process."""
+"""The sandbox's clock: ahead of ours or behind when told, faster when told, jumps when told, outlives its process."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Clock:
     Only the anchor is kept (our time, sandbox time, speed), so time goes on while the sandbox is down.
     """
 
-    def __init__(self, store: Store, speed: float) -> None:
+    def __init__(self, store: Store, speed: float, offset_s: float = 0.0) -> None:
         self._store = store
         self._lock = threading.Lock()
         kept = store.get("clock")
         now = _real_us()
-        anchor: tuple[int, int, float] = (now, now, speed)
+        anchor: tuple[int, int, float] = (now, now + round(offset_s * SECOND), speed)
         if kept is not None:
             real, sandbox, kept_speed = json.loads(kept)
             anchor = (now, int(sandbox + (now - real) * kept_speed), speed)

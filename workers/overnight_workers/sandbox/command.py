@@ -27,6 +27,9 @@ def sandbox(
         str, typer.Option(help="How long a batch takes, half of them less: 500ms, 20s, 5m, 2h. On the sandbox's clock.")
     ] = "20s",
     speed: Annotated[float, typer.Option(help="How many times faster than ours the sandbox's clock runs.")] = 1.0,
+    clock_offset: Annotated[
+        str, typer.Option(help="How far its clock is ahead of ours at its first start: 7m; behind: -7m.")
+    ] = "0s",
     instant: Annotated[bool, typer.Option("--instant", help="Batches end as soon as they are created.")] = False,
     seed: Annotated[int, typer.Option(help="Other seed, other answers, turnarounds and accidents.")] = 0,
     faults: Annotated[
@@ -77,6 +80,7 @@ def sandbox(
         port=port,
         turnaround_s=seconds(turnaround),
         speed=speed,
+        clock_offset_s=seconds(clock_offset.removeprefix("-")) * (-1 if clock_offset.startswith("-") else 1),
         instant=instant,
         seed=seed,
         faults=_faults(faults),

@@ -32,7 +32,7 @@ At `results`: status, delay, close_before_body, missing (with `seconds`: since t
     once_nested, bare_usage, extra_keys    lines of another shape than documented
 At `item`, for the requests of batches created from now on (and, as far as it makes sense, for messages):
     errored (`type`), expired, canceled, refused, cut_off, invalid_output, missing (no line), duplicate_line,
-    unknown_type. `rate` is a share of the items; `count` takes the first items that come.
+    unknown_type, unknown_stop. `rate` is a share of the items; `count` takes the first items that come.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 only the first TIMES times that this request (the same params) is seen, then it is an ordinary one.
 
 DO is one of: errored, expired, canceled, refused, cut_off, invalid_output, missing (no line at all),
-duplicate_line, unknown_type (a result type nobody knows), reject (a create that contains it is answered
-with 400), answer_bytes:N (no fault: an answer of N bytes).
+duplicate_line, unknown_type (a result type nobody knows), unknown_stop (an answer that ended for a reason nobody
+knows), reject (a create that contains it is answered with 400), answer_bytes:N (no fault: an answer of N bytes).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ DEEDS = frozenset(
         "missing",
         "duplicate_line",
         "unknown_type",
+        "unknown_stop",
         "reject",
         "answer_bytes",
     }

@@ -23,7 +23,7 @@ from overnight_workers.sandbox.plans import Plan, Plans
 from overnight_workers.sandbox.weights import BYTES_PER_TOKEN, MESSAGE_TOKENS, messages_tokens, text_bytes
 
 #: Told to go wrong: what the model did. The request has succeeded, and is billed.
-TWISTS = frozenset({"refused", "cut_off", "invalid_output"})
+TWISTS = frozenset({"refused", "cut_off", "invalid_output", "unknown_stop"})
 #: Told to go wrong: what becomes of the line in the results.
 LINE_DEEDS = frozenset({"missing", "duplicate_line", "unknown_type"})
 _CACHE_CONTROL = b'"cache_control"'
@@ -144,7 +144,16 @@ def usage_of(done: Done) -> Usage:
     """The counters that a request that succeeded is billed by."""
     plan, said, split = done.plan, done.answer, done.split
     assert plan is not None and said is not None and split is not None, "only what succeeded is billed"  # noqa: PT018
-    return Usage(split.uncached, split.write_5m, split.write_1h, split.read, said.output_tokens, 0, plan.geo)
+    return Usage(
+        split.uncached,
+        split.write_5m,
+        split.write_1h,
+        split.read,
+        said.output_tokens,
+        said.thinking_tokens,
+        0,
+        plan.geo,
+    )
 
 
 def message_of(done: Done, message_id: bytes) -> bytes:

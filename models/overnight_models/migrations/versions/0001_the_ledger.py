@@ -15,30 +15,12 @@ down_revision = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
-        "bill",
-        sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("submission_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("kept", sa.Boolean(), nullable=False),
-        sa.Column("model", sa.Text(), nullable=False),
-        sa.Column("input_tokens", sa.Integer(), nullable=False),
-        sa.Column("output_tokens", sa.Integer(), nullable=False),
-        sa.Column("cache_write_5m_tokens", sa.Integer(), nullable=False),
-        sa.Column("cache_write_1h_tokens", sa.Integer(), nullable=False),
-        sa.Column("cache_read_tokens", sa.Integer(), nullable=False),
-        sa.Column("cost_nano", sa.BigInteger(), nullable=False),
-        sa.Column("realtime_nano", sa.BigInteger(), nullable=False),
-        sa.Column("billed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="nothing_costs_less_than_nothing"),
-        sa.PrimaryKeyConstraint("item_id", "submission_id"),
-        postgresql_partition_by="RANGE (item_id)",
-    )
-    op.create_table(
         "delivery",
         sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("lane_id", sa.Integer(), nullable=False),
+        sa.Column("target_id", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("broker", sa.Text(), nullable=False),
-        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), server_default="4000", nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("generation", sa.SmallInteger(), server_default="0", nullable=False),
@@ -51,7 +33,46 @@ def upgrade() -> None:
     )
     op.create_index("delivery_dead", "delivery", ["item_id"], unique=False, postgresql_where=sa.text("state = 'dead'"))
     op.create_index(
-        "delivery_due", "delivery", ["due_at"], unique=False, postgresql_where=sa.text("state IN ('due', 'sending')")
+        "delivery_due", "delivery", ["target_id", "due_at"], unique=False, postgresql_where=sa.text("state = 'due'")
+    )
+    op.create_index(
+        "delivery_sending",
+        "delivery",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'sending' AND due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "delivery_unanswered", "delivery", ["due_at"], unique=False, postgresql_where=sa.text("state = 'awaiting_ack'")
+    )
+    op.create_table(
+        "deployment",
+        sa.Column("one", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.Column("home", sa.Text(), nullable=False),
+        sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("moved_why", sa.Text(), nullable=True),
+        sa.Column("word_wanted", sa.Boolean(), server_default="false", nullable=False),
+        sa.CheckConstraint("one", name="there_is_one_deployment"),
+        sa.PrimaryKeyConstraint("one"),
+    )
+    op.create_table(
+        "double",
+        sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("submission_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("cost_nano", sa.BigInteger(), nullable=False),
+        sa.Column("realtime_nano", sa.BigInteger(), nullable=False),
+        sa.Column("input_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("cache_write_5m_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("cache_write_1h_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("cache_read_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("output_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("thinking_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="no_double_costs_less_than_nothing"),
+        sa.PrimaryKeyConstraint("item_id", "submission_id"),
+        postgresql_partition_by="RANGE (item_id)",
     )
     op.create_table(
         "headers",
@@ -77,15 +98,21 @@ def upgrade() -> None:
         sa.Column("lane_id", sa.Integer(), nullable=False),
         sa.Column("headers_id", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=True),
+        sa.Column("tenant_id", sa.Integer(), nullable=True),
+        sa.Column("model_id", sa.Integer(), nullable=False),
         sa.Column("schema_id", sa.Integer(), nullable=True),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("target_id", sa.Integer(), nullable=True),
         sa.Column("batch_id", sa.BigInteger(), nullable=True),
-        sa.Column("waiting_since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("waiting_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("callback_size", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("max_tokens", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("cancel_wanted", sa.Boolean(), server_default="false", nullable=False),
         sa.CheckConstraint("(state = 'batched') <= (batch_id IS NOT NULL)", name="batched_items_are_in_a_batch"),
         sa.CheckConstraint("(state = 'waiting') <= (batch_id IS NULL)", name="waiting_items_are_in_no_batch"),
+        sa.CheckConstraint("(state = 'waiting') = (waiting_since IS NOT NULL)", name="only_waiting_items_wait"),
         sa.CheckConstraint(
             "state IN ('waiting', 'held', 'batched', 'direct', 'racing', 'succeeded', 'failed', 'canceled')",
             name="item_state_is_known",
@@ -104,7 +131,7 @@ def upgrade() -> None:
         "item",
         ["lane_id", "headers_id", "waiting_since", "id"],
         unique=False,
-        postgresql_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("waiting_since IS NOT NULL"),
     )
     op.create_table(
         "item_key",
@@ -124,20 +151,48 @@ def upgrade() -> None:
         sa.UniqueConstraint("name"),
     )
     op.create_table(
+        "model",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "obstacle",
+        sa.Column("broker", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("broker", "queue"),
+    )
+    op.create_table(
         "outcome",
         sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("ok", sa.Boolean(), nullable=False),
-        sa.Column("problem", sa.Text(), nullable=True),
-        sa.Column("detail", sa.Text(), nullable=True),
-        sa.Column("retryable", sa.Boolean(), nullable=False),
-        sa.Column("message", sa.Text(), nullable=True),
-        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("submission_id", sa.BigInteger(), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("cost_nano", sa.BigInteger(), nullable=False),
         sa.Column("realtime_nano", sa.BigInteger(), nullable=False),
+        sa.Column("input_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("cache_write_5m_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("cache_write_1h_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("cache_read_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("output_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("thinking_tokens", sa.Integer(), server_default="0", nullable=False),
         sa.Column("attempts", sa.SmallInteger(), nullable=False),
+        sa.Column("ok", sa.Boolean(), nullable=False),
+        sa.Column("retryable", sa.Boolean(), nullable=False),
+        sa.Column("billed", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("via", sa.Text(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("model", sa.Text(), nullable=True),
         sa.Column("api_batch_id", sa.Text(), nullable=True),
-        sa.Column("finished_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.CheckConstraint("billed OR cost_nano = 0", name="what_is_not_billed_costs_nothing"),
+        sa.CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="nothing_costs_less_than_nothing"),
         sa.CheckConstraint("ok = (problem IS NULL)", name="an_outcome_is_ok_or_has_a_problem"),
         sa.PrimaryKeyConstraint("item_id"),
         postgresql_partition_by="RANGE (item_id)",
@@ -180,6 +235,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("ours", sa.Boolean(), nullable=True),
+        sa.Column("believed_of", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("api_id"),
     )
     op.create_table(
@@ -195,12 +251,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "target",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("broker", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("broker", "queue"),
+    )
+    op.create_table(
+        "tenant",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+    )
+    op.create_table(
         "workspace",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("api_workspace_id", sa.Text(), nullable=True),
         sa.Column("held_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("held_reason", sa.Text(), nullable=True),
+        sa.Column("holds", sa.Integer(), server_default="0", nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
@@ -212,6 +285,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("items", sa.Integer(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("has_schemas", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("packed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
@@ -233,6 +307,50 @@ def upgrade() -> None:
     )
     op.create_index("batch_by_state", "batch", ["state"], unique=False)
     op.create_table(
+        "plan",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("lane_id", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("items", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_in", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_in_low", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_in_high", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_out", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_out_low", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_out_high", sa.BigInteger(), nullable=False),
+        sa.Column("cost_nano", sa.BigInteger(), nullable=False),
+        sa.Column("cost_nano_low", sa.BigInteger(), nullable=False),
+        sa.Column("cost_nano_high", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("billed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("billed_items", sa.BigInteger(), nullable=True),
+        sa.Column("billed_tokens_in", sa.BigInteger(), nullable=True),
+        sa.Column("billed_tokens_out", sa.BigInteger(), nullable=True),
+        sa.Column("billed_cost_nano", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "num_nulls(billed_at, billed_items, billed_tokens_in, billed_tokens_out, billed_cost_nano) IN (0, 5)",
+            name="a_plan_is_billed_whole_or_not",
+        ),
+        sa.CheckConstraint(
+            "tokens_in BETWEEN tokens_in_low AND tokens_in_high"
+            " AND tokens_out BETWEEN tokens_out_low AND tokens_out_high"
+            " AND cost_nano BETWEEN cost_nano_low AND cost_nano_high",
+            name="an_estimate_lies_in_its_interval",
+        ),
+        sa.ForeignKeyConstraint(
+            ["lane_id"],
+            ["lane.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["run.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("plan_by_lane", "plan", ["lane_id", "billed_at"], unique=False)
+    op.create_index("plan_of_run", "plan", ["run_id"], unique=False)
+    op.create_table(
         "submission",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("batch_id", sa.BigInteger(), nullable=False),
@@ -249,9 +367,12 @@ def upgrade() -> None:
         sa.Column("api_id", sa.Text(), nullable=True),
         sa.Column("api_created_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("api_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancel_asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("remembered", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("counts", sa.Text(), nullable=True),
         sa.Column("reads", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("misses", sa.Integer(), server_default="0", nullable=False),
         sa.Column("next_read_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.CheckConstraint("(state = 'open') <= (api_id IS NOT NULL)", name="open_submissions_have_an_api_id"),

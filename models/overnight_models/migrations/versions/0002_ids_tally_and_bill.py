@@ -1,4 +1,4 @@
-"""Item ids, and the tally of items and deliveries by state.
+"""Item ids, the tally of items and deliveries by state, and the bill.
 
 Revision: 0002, after 0001
 """
@@ -22,6 +22,17 @@ BEGIN
 END $$
 """
 
+_BILL = """
+CREATE VIEW bill AS
+SELECT item_id, submission_id, true AS kept, model, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
+       cache_read_tokens, output_tokens, thinking_tokens, cost_nano, realtime_nano, finished_at
+FROM outcome WHERE billed
+UNION ALL
+SELECT item_id, submission_id, false, model, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
+       cache_read_tokens, output_tokens, thinking_tokens, cost_nano, realtime_nano, finished_at
+FROM double
+"""
+
 _NEW = "SELECT {columns}, state, 1, {bytes} FROM new_rows"
 _OLD = "SELECT {columns}, state, -1, {bytes} FROM old_rows"
 
@@ -29,6 +40,7 @@ _OLD = "SELECT {columns}, state, -1, {bytes} FROM old_rows"
 def upgrade() -> None:
     """Apply."""
     op.execute("CREATE SEQUENCE item_id CACHE 1")
+    op.execute(_BILL)
     for table, columns, size in (
         ("item", "lane_id, run_id, headers_id", "size"),
         ("delivery", "lane_id, NULL::integer, NULL::integer", "0"),

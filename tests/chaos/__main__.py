@@ -1,0 +1,80 @@
+"""`make chaos`: everything that can be killed is, for as long as it is told, and then the books must be right.
+
+python -m tests.chaos --seconds 600 --seed 7
+python -m tests.chaos --only points --seconds 3000       every death there is, each alone
+python -m tests.chaos --death 'the whole way' 17          one of them again
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OVERNIGHT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+os.environ.setdefault("OVERNIGHT_REDIS_URL", "redis://127.0.0.1:1/0")
+
+from tests.chaos.load import Load
+from tests.chaos.one_by_one import OneByOne, own_stage
+from tests.chaos.report import show
+
+_ASIDE_S = 120.0
+"""What starting and coming to rest take, beside the attacks."""
+
+
+def main() -> int:
+    """Run what the command line asks for. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Kill everything; see what holds.")
+    parser.add_argument("--seconds", type=float, default=float(os.environ.get("CHAOS_SECONDS") or 600))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("CHAOS_SEED") or secrets.randbelow(10**6)))
+    parser.add_argument("--only", choices=["points", "load"])
+    parser.add_argument("--death", nargs=2, metavar=("SCENARIO", "NUMBER"), help="one death again, alone")
+    parser.add_argument("--in-a-row", metavar="SCENARIO", help="one scenario again, killed at every point")
+    told = parser.parse_args()
+    if told.death or told.in_a_row:
+        return _again(told)
+    _say(f"seed {told.seed}; the same again: python -m tests.chaos --seconds {told.seconds:g} --seed {told.seed}")
+    began = time.monotonic()
+    points = OneByOne(told.seed, _say)
+    if told.only != "load":
+        with own_stage() as stage:
+            points.run(stage, told.seconds if told.only else told.seconds / 2)
+    load, books, wrong = None, None, list(points.wrong)
+    if told.only != "points":
+        load = Load(Path(tempfile.mkdtemp(prefix="overnight-chaos-")), told.seed, _say)
+        left_s = told.seconds - (time.monotonic() - began) - _ASIDE_S
+        try:
+            books = load.run(max(left_s, 30.0))
+            wrong += books.wrong
+        except AssertionError as error:
+            wrong.append(f"under load, in {load.home}: {error}")
+        if not wrong:
+            shutil.rmtree(load.home, ignore_errors=True)
+    return show(told.seed, time.monotonic() - began, points, load, books, wrong)
+
+
+def _again(told: argparse.Namespace) -> int:
+    with own_stage() as stage:
+        if told.in_a_row:
+            killed, _ = stage.die_at_all_but(told.in_a_row, set())
+            _say(f"killed {len(killed)} times in a row; the books are right")
+            return 0
+        scenario, number = told.death
+        death = stage.undisturbed(scenario)[int(number) - 1]
+        _say(f"killed at {death}")
+        stage.die(death)
+        _say("the books are right")
+    return 0
+
+
+def _say(news: str) -> None:
+    print(news, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""The books after a run: who was accepted, what was paid, who was told; from the ledger, the API's meter and Redis."""
+
+from __future__ import annotations
+
+import base64
+import sqlite3
+from typing import Any
+
+import orjson
+import redis
+
+from overnight_models.ledger.documents import delivery_id
+from tests.chaos.life import World
+from tests.chaos.scenarios import Scenario
+from tests.driving import Json, Service
+
+
+def assert_books_are_right(service: Service, world: World, scenario: Scenario) -> Json:
+    """Every item in one state and final, paid as often as the ledger says and told as often as it must be; no rest."""
+    _items_are_final(service, scenario)
+    _money_is_right(service, scenario)
+    _everybody_was_told(service, world, scenario)
+    _tally_is_right(service)
+    _nothing_is_stuck(service)
+    return {
+        "items": len(scenario.ends),
+        "billed": service.meter()["billed"],
+    }
+
+
+def other_connections(service: Service) -> list[Json]:
+    """Who is connected beside the one who looks."""
+    return service.rows(
+        """
+        SELECT * FROM pg_stat_activity
+        WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+        """
+    )
+
+
+def _items_are_final(service: Service, scenario: Scenario) -> None:
+    states = {
+        row["key"]: row["state"]
+        for row in service.rows("SELECT key, state FROM item JOIN request ON request.item_id = item.id")
+    }
+    assert states.keys() == scenario.ends.keys(), "accepted, and once per key"
+    assert len(states) == service.one("SELECT count(*) AS n FROM item")["n"]
+    wrong = {key: state for key, state in states.items() if state not in scenario.ends[key]}
+    assert wrong == {}, f"they should have ended as {scenario.ends}"
+    verdicts = service.rows("SELECT verdict FROM inbox")
+    said = sum(orjson.loads(row["verdict"])["accepted"] for row in verdicts if row["verdict"] is not None)
+    assert said == len(states), "products were told what was accepted"
+    told = service.one("SELECT count(*) AS n, count(DISTINCT item_id) AS items FROM outcome")
+    assert told["n"] == told["items"] == len(states), "one outcome an item"
+
+
+def _money_is_right(service: Service, scenario: Scenario) -> None:
+    meter = service.meter()
+    own = service.one(
+        """
+        SELECT count(*) AS bills, count(DISTINCT item_id) AS items, count(*) FILTER (WHERE NOT kept) AS doubles,
+               coalesce(sum(cost_nano), 0)::bigint AS nano, coalesce(sum(realtime_nano), 0)::bigint AS realtime_nano
+        FROM bill
+        """
+    )
+    assert own["bills"] + scenario.unseen == meter["billed"], "the API billed what the ledger says"
+    if not scenario.unseen:
+        assert (own["nano"], own["realtime_nano"]) == (meter["nano"], meter["realtime_nano"]), "to the nano-dollar"
+    assert own["doubles"] <= scenario.doubles, "paid twice"
+    assert own["bills"] - own["doubles"] == own["items"], "and a double is shown as one"
+    kept = service.one("SELECT count(*) AS n FROM outcome WHERE message IS NOT NULL")["n"]
+    assert kept == own["items"], "what was paid is there"
+    spent = service.one("SELECT sum(cost_nano)::bigint AS nano, sum(paid_twice)::int AS doubles FROM spending")
+    assert (spent["nano"] or 0, spent["doubles"] or 0) == (own["nano"], own["doubles"])
+    sent = service.one("SELECT coalesce(sum(items), 0)::int AS n FROM submission WHERE api_id IS NOT NULL")["n"]
+    assert meter["requests"] == sent, "every create that the API accepted is known"
+    tried = service.one(
+        """
+        SELECT coalesce(sum(item.attempts), 0)::int AS n FROM item JOIN outcome ON outcome.item_id = item.id
+        WHERE outcome.problem IS DISTINCT FROM 'rejected'
+        """
+    )["n"]
+    assert meter["requests"] == tried + own["doubles"], "and each request was sent as often as it was tried"
+
+
+def _everybody_was_told(service: Service, world: World, scenario: Scenario) -> None:
+    due = {
+        delivery_id(row["receipt"])
+        for row in service.rows("SELECT key, receipt FROM request WHERE callback IS NOT NULL")
+        if row["key"] not in scenario.canceled
+    }
+    told = [_delivered(message) for message in _messages(service, world)]
+    assert set(told) == due
+    assert service.rows("SELECT item_id, state FROM delivery WHERE state <> 'delivered'") == []
+
+
+def _messages(service: Service, world: World) -> list[bytes]:
+    found: list[bytes] = []
+    with redis.Redis.from_url(service.redis_url) as client:
+        for queue in ("shop", "crm", "full"):
+            waiting: Any = client.lrange(queue, 0, -1)
+            found += waiting
+    other = world.home / "broker.sqlite"
+    if other.exists():
+        with sqlite3.connect(other) as broker:
+            found += [row[0].encode() for row in broker.execute("SELECT payload FROM kombu_message")]
+    return found
+
+
+def _delivered(message: bytes) -> str:
+    envelope = orjson.loads(message)
+    encoded = envelope["properties"].get("body_encoding") == "base64"
+    body = base64.b64decode(envelope["body"]) if encoded else envelope["body"]
+    document = orjson.loads(body)[0][0]
+    assert document["delivery_id"] == envelope["headers"]["id"]
+    return str(document["delivery_id"])
+
+
+def _tally_is_right(service: Service) -> None:
+    wrong = service.rows(
+        """
+        WITH tallied AS (
+            SELECT noun, state, sum(n)::bigint AS n FROM tally GROUP BY noun, state HAVING sum(n) <> 0
+        ), counted AS (
+            SELECT 'item' AS noun, state, count(*) AS n FROM item GROUP BY state
+            UNION ALL SELECT 'delivery', state, count(*) FROM delivery GROUP BY state
+        )
+        SELECT * FROM tallied FULL JOIN counted USING (noun, state) WHERE tallied.n IS DISTINCT FROM counted.n
+        """
+    )
+    assert wrong == []
+
+
+def _nothing_is_stuck(service: Service) -> None:
+    assert service.rows("SELECT * FROM submission WHERE lease_until IS NOT NULL AND state <> 'void'") == []
+    assert service.rows("SELECT * FROM inbox WHERE verdict IS NULL") == [], "a message without a word"
+    assert service.rows("SELECT * FROM pg_locks WHERE locktype = 'advisory'") == []
+    assert other_connections(service) == [], "a connection without a process"
+    with redis.Redis.from_url(service.redis_url) as client:
+        bells: Any = client.keys("overnight:ringing:*")
+        assert [bell for bell in bells if client.pttl(bell) == -1] == [], "a bell that rings for ever"

@@ -1,0 +1,126 @@
+"""Deaths: a scenario runs undisturbed, and again with a process that is killed at a point, or at one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import redis
+
+from overnight_workers.accept import MAX_TRIES
+from tests.chaos.books import assert_books_are_right, other_connections
+from tests.chaos.life import Doom, World, live
+from tests.chaos.scenarios import SCENARIOS
+from tests.driving import Api, Service, wait_until
+from tests.servers import empty_database
+
+
+@dataclass(frozen=True)
+class Death:
+    """One point at which a run may be killed."""
+
+    scenario: str
+    number: int
+    """Points that it reaches, the last one deadly."""
+    point: str
+
+    def __str__(self) -> str:
+        return f"{self.scenario!r}, point {self.number}: {self.point}"
+
+
+class Stage:
+    """Where scenarios run, one after the other."""
+
+    def __init__(self, home: Path, database_url: str, redis_url: str, api: Api) -> None:
+        self._home, self._database_url, self._redis_url, self._api = home, database_url, redis_url, api
+
+    def undisturbed(self, name: str, *, marks: bool = False) -> list[Death]:
+        """Run it without a death. Returns the deaths that it might have had, in order. marks: see `live`."""
+        scenario = SCENARIOS[name]
+        with self.watched() as (world, service):
+            lived = live(world, name, marks=marks)
+            _wait_for_the_last_connection(service)
+            assert service.rows(scenario.shows), f"{name}: this isn't what happened"
+            assert_books_are_right(service, world, scenario)
+        return [Death(name, number, point) for number, point in enumerate(lived.points, 1)]
+
+    def die(self, death: Death) -> str | None:
+        """Run it to its death; then another process takes the same step again and goes on to the end.
+
+        Returns the point at which it died: on a slow machine bells stop ringing earlier, and it may be another one;
+        None when it came to its end before.
+        """
+        with self.watched() as (world, service):
+            lived = live(world, death.scenario, doom=Doom(death.number))
+            _wait_for_the_last_connection(service)
+            if lived.killed:
+                live(world, death.scenario, first=lived.step)
+                _wait_for_the_last_connection(service)
+            assert_books_are_right(service, world, SCENARIOS[death.scenario])
+        return lived.points[-1] if lived.killed else None
+
+    def die_everywhere(self, name: str, died_at: set[str]) -> Iterator[set[str]]:
+        """Run it again and again, until nobody is left to die on the way: a death may keep others from being reached.
+
+        died_at: points that are spared. Yields for each run the points at which it died.
+        """
+        spared = set(died_at)
+        while True:
+            killed, reached = self.die_at_all_but(name, spared)
+            yield killed
+            spared |= killed
+            if not killed:
+                assert reached <= spared, f"never dies at {reached - spared}"
+                return
+
+    def die_at_all_but(self, name: str, spared: set[str]) -> tuple[set[str], set[str]]:
+        """Run it with a process that is killed at every point in turn, once at each; only these are spared.
+
+        Returns the points at which it was killed, and all that it reached. They differ because a message that kills
+        its worker too often is turned down: it kills once less.
+        """
+        killed: list[str] = []
+        reached: set[str] = set()
+        deaths_by_message: dict[int, int] = {}
+        with self.watched() as (world, service):
+            step, from_step = 0, 0
+            while True:
+                doom = Doom(spared=frozenset((*spared, *killed)), from_step=from_step)
+                lived = live(world, name, first=step, doom=doom, rescued=bool(killed))
+                _wait_for_the_last_connection(service)
+                reached.update(lived.points)
+                if not lived.killed:
+                    break
+                killed.append(lived.points[-1])
+                step = lived.step
+                if killed[-1].startswith("accept"):
+                    deaths_by_message[step] = deaths_by_message.get(step, 0) + 1
+                    if deaths_by_message[step] == MAX_TRIES - 1:
+                        from_step = step + 1
+            assert_books_are_right(service, world, SCENARIOS[name])
+        return set(killed), reached
+
+    @contextmanager
+    def watched(self) -> Iterator[tuple[World, Service]]:
+        """A world of its own, and somebody who looks at it and does nothing in it."""
+        empty_database(self._database_url)
+        with redis.Redis.from_url(self._redis_url) as client:
+            client.flushall()
+        name = f"t{uuid4().hex[:12]}"
+        home = self._home / name
+        home.mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            service = Service(home, self._database_url, self._redis_url, self._api, patch, name)
+            try:
+                yield World(home, self._database_url, self._redis_url, self._api, name), service
+            finally:
+                service.close()
+
+
+def _wait_for_the_last_connection(service: Service) -> None:
+    """A process that is dead has no connection; Postgres has noticed when its lock is gone, too."""
+    wait_until(lambda: not other_connections(service))

@@ -1,0 +1,247 @@
+"""One life of a process that does the workers' tasks: a real process, forked from one that has imported everything.
+
+It takes the steps of a scenario from where the last one died, and is killed at a point, or sees everything home.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any, Final
+
+import pytest
+import redis
+
+from overnight_workers.collect import collect
+from overnight_workers.deliver import deliver
+from overnight_workers.pack import pack
+from overnight_workers.poll import poll
+from overnight_workers.rescue import sweep
+from overnight_workers.submit import submit
+from tests.chaos import points
+from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.steps import a_minute_later, held_long_enough, products_acknowledge, the_key_is_there
+from tests.driving import Api, Json, Service
+
+_PRELOADED: Final = ["pytest", "tests.chaos.life", "anthropic.resources.messages.batches", "tests.chaos.warm"]
+_processes = get_context("forkserver")
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """The API, for those that didn't start it."""
+
+    url: str
+    data_dir: Path
+
+
+@dataclass(frozen=True)
+class World:
+    """Where one run of a scenario happens: an empty database, an empty Redis, a workspace of its own at the API."""
+
+    home: Path
+    database_url: str
+    redis_url: str
+    api: Api
+    name: str
+
+
+@dataclass(frozen=True)
+class Doom:
+    """When a life ends: at the so-manieth point that it reaches, or at the first one that isn't spared."""
+
+    number: int | None = None
+    spared: frozenset[str] | None = None
+    from_step: int = 0
+    """No end before this step of the scenario."""
+
+    def strikes(self, step: int, number: int, point: str) -> bool:
+        """Whether it ends here."""
+        at_new = self.spared is not None and step >= self.from_step and point not in self.spared
+        return number == self.number or at_new
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What one life was."""
+
+    points: tuple[str, ...]
+    """Every point that it reached while it took the steps, in order."""
+    step: int
+    """The step that it was in last."""
+    killed: bool
+
+
+class DiedOfSomethingElse(AssertionError):
+    """A process that neither was killed at a point nor came to its end."""
+
+
+def live(
+    world: World,
+    scenario: str,
+    *,
+    first: int = 0,
+    doom: Doom | None = None,
+    rescued: bool = False,
+    marks: bool = False,
+) -> Lived:
+    """Let a process live.
+
+    first: the step to begin with.
+    rescued: the beat comes before it.
+    marks: at each point it leaves a mark with Postgres and with Redis, while it sees everything home too.
+    """
+    reading, writing = _processes.Pipe(duplex=False)
+    course = _Course(scenario, first, doom or Doom(), rescued, marks)
+    arguments = (world, course, writing)
+    process = _processes.Process(target=_live, args=arguments, daemon=True)
+    with _nowhere():
+        process.start()
+    writing.close()
+    reached, step, last_words, doomed = [], first, "", False
+    for kind, told in _heard(reading):
+        match kind:
+            case "point":
+                reached.append(told)
+            case "step":
+                step = told
+            case "doom":
+                doomed = True
+            case _:
+                last_words = told
+    process.join()
+    killed = process.exitcode == -SIGKILL and doomed
+    if process.exitcode != 0 and not killed:
+        log = (world.home / "log").read_text(errors="replace")[-3000:]
+        raise DiedOfSomethingElse(f"exit code {process.exitcode} after {reached[-1:]}: {last_words}\n{log}")
+    return Lived(tuple(reached), step, killed)
+
+
+def _heard(reading: Connection) -> Iterator[tuple[str, Any]]:
+    try:
+        while True:
+            yield reading.recv()
+    except EOFError:
+        reading.close()
+
+
+@contextmanager
+def _nowhere() -> Iterator[None]:
+    """The first process to start starts the one that forks them all, whose app asks at its import where servers are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OVERNIGHT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+        patch.setenv("OVERNIGHT_REDIS_URL", "redis://127.0.0.1:1/0")
+        _processes.set_forkserver_preload(_PRELOADED)
+        yield
+
+
+# --- in the process ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Course:
+    """What a process is told."""
+
+    scenario: str
+    first: int
+    doom: Doom
+    rescued: bool
+    marks: bool
+
+
+def _live(world: World, course: _Course, said: Connection) -> None:
+    scenario = SCENARIOS[course.scenario]
+    step, reached = course.first, 0
+
+    def reach(point: str) -> None:
+        nonlocal reached
+        reached += 1
+        said.send(("point", point))
+        if course.marks:
+            _mark(service, point)
+        if course.doom.strikes(step, reached, point):
+            said.send(("doom", point))
+            points.die()
+
+    with (world.home / "log").open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    with pytest.MonkeyPatch.context() as patch:
+        service = Service(world.home, world.database_url, world.redis_url, world.api, patch, world.name)
+        try:
+            service.configure(**_settings(world, scenario.settings))
+            points.arm(reach)
+            if course.rescued:
+                sweep()
+            for step in range(course.first, len(scenario.steps)):
+                said.send(("step", step))
+                scenario.steps[step](service)
+            if not course.marks:
+                points.disarm()
+            come_home(service)
+            if course.marks:
+                _mark(service, "of the end")
+        except BaseException as error:
+            said.send(("error", repr(error)))
+            raise
+        finally:
+            service.close()
+
+
+def _mark(service: Service, point: str) -> None:
+    service.rows(f"SELECT 'point {point}'")
+    with redis.Redis.from_url(service.redis_url) as client:
+        client.echo(f"point {point}")
+
+
+def _settings(world: World, told: Mapping[str, Any]) -> Json:
+    written = json.dumps(told).replace("{home}", str(world.home)).replace("{redis_url}", world.redis_url)
+    found: Json = json.loads(written)
+    return found
+
+
+def come_home(service: Service) -> None:
+    """Everything goes on undisturbed until nothing moves any more; what time would end has ended."""
+    the_key_is_there(service)
+    service.faults_are_over()
+    for _ in range(30):
+        sweep()
+        under_way = service.rows("SELECT * FROM submission WHERE state IN ('claimed', 'sending')")
+        assert under_way == [], "whose process is dead is known at once, without waiting for its lease"
+        _time_passes(service)
+        for stage in (pack, submit, poll, collect, deliver):
+            stage()
+        if not _unfinished(service):
+            return
+    raise AssertionError(f"it doesn't come home: {_unfinished(service)}")
+
+
+def _time_passes(service: Service) -> None:
+    service.pauses_are_over()
+    service.quiet_is_over()
+    held_long_enough(service)
+    a_minute_later(service)
+    service.run("UPDATE delivery SET due_at = now() WHERE state IN ('sending', 'awaiting_ack')")
+    products_acknowledge(service)
+
+
+def _unfinished(service: Service) -> list[Json]:
+    return service.rows(
+        """
+        SELECT 'item' AS what, state, count(*) AS n FROM item
+        WHERE state NOT IN ('succeeded', 'failed', 'canceled') GROUP BY state
+        UNION ALL SELECT 'submission', state, count(*) FROM submission
+        WHERE state NOT IN ('void', 'lost', 'done') GROUP BY state
+        UNION ALL SELECT 'batch', state, count(*) FROM batch
+        WHERE state NOT IN ('collected', 'split', 'failed', 'canceled', 'gone') GROUP BY state
+        UNION ALL SELECT 'delivery', state, count(*) FROM delivery
+        WHERE state NOT IN ('delivered', 'dead') GROUP BY state
+        """
+    )

@@ -1,0 +1,80 @@
+"""Products that enqueue while everything around them dies, and keep what they were told."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from overnight_models.embedded_urls import read_urls
+from overnight_models.errors import NotConfirmed, Unreachable
+from overnight_producers import Overnight
+from tests.chaos.attacks import LANES, queue_of
+from tests.faults.installed import Installed, items_of
+
+PRODUCTS: Final = 4
+_LARGEST: Final = 400
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """Items of one run that are in, as their product was told."""
+
+    run: str
+    lane: str
+    items: int
+
+
+class Products:
+    """Some threads, each a product: it enqueues a run, sees it confirmed, and enqueues the next."""
+
+    def __init__(self, overnight: Installed, seed: int) -> None:
+        self._overnight, self._seed = overnight, seed
+        self._enough = threading.Event()
+        self._pool = ThreadPoolExecutor(PRODUCTS)
+        self._working: list[Future[list[Confirmed]]] = []
+        self._turn = threading.Lock()
+        self.again: Counter[str] = Counter()
+        """Why runs were enqueued again."""
+
+    def start(self) -> None:
+        """Begin to enqueue."""
+        self._working = [self._pool.submit(self._work, number) for number in range(PRODUCTS)]
+
+    def finish(self, timeout_s: float) -> list[Confirmed]:
+        """Begin nothing more; what is begun must be confirmed in time."""
+        self._enough.set()
+        confirmed = [one for work in self._working for one in work.result(timeout_s)]
+        self._pool.shutdown()
+        return confirmed
+
+    def _work(self, number: int) -> list[Confirmed]:
+        draw = Random(f"{self._seed} product {number}")
+        confirmed: list[Confirmed] = []
+        while not self._enough.wait(draw.uniform(0, 1.5)):
+            name, lane = f"chaos-{number}-{len(confirmed)}", draw.choice(LANES)
+            items = draw.randint(1, _LARGEST)
+            self._see_in(name, lane, items)
+            confirmed.append(Confirmed(name, lane, items))
+        return confirmed
+
+    def _see_in(self, run: str, lane: str, items: int) -> None:
+        """The same again until all of it is in: that is all that a product has to do."""
+        while True:
+            overnight = Overnight(read_urls(self._overnight.data_dir)["redis_url"])
+            try:
+                told = overnight.enqueue_confirmed(items_of(run, items, queue_of(lane)), lane=lane, run=run, timeout=30)
+            except (NotConfirmed, Unreachable) as error:
+                why = type(error).__name__
+                self._enough.wait(0.5)
+            else:
+                if told.accepted + told.known == items:
+                    return
+                why = f"rejected: {told.rejected[0].why}" if told.rejected else "not all of it is in"
+            finally:
+                overnight.close()
+            with self._turn:
+                self.again[why] += 1

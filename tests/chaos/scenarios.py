@@ -1,0 +1,343 @@
+"""Scenarios: what happens in one workspace, step by step. Together they reach every point.
+
+Each says how its items end, whoever dies on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from overnight_models.message import VERSION
+from overnight_workers.collect import collect
+from overnight_workers.deliver import deliver
+from overnight_workers.pack import pack
+from overnight_workers.poll import poll
+from overnight_workers.rescue import sweep
+from overnight_workers.submit import submit
+from tests.chaos.steps import (
+    FITTING,
+    KEY_OF_TWO,
+    Step,
+    a_minute_later,
+    acknowledgements_are_late,
+    ask,
+    ask_verdict,
+    fault,
+    faults_are_over,
+    held_long_enough,
+    large,
+    message,
+    one,
+    pauses_are_over,
+    products_acknowledge,
+    queues_are_in_trouble,
+    queues_are_well,
+    quiet_is_over,
+    restored_to_before_it_was_packed,
+    stranger,
+    tasks,
+    the_key_is_there,
+)
+from tests.driving import callback
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One course of events.
+
+    ends: the states in which each key's item may end.
+    settings: as `Service.configure` takes them.
+    shows: what an undisturbed run must have seen: a query that finds something.
+    doubles: answers that were paid twice, at most; only where no protocol can know.
+    unseen: answers that were billed, and that the API never showed.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    ends: Mapping[str, tuple[str, ...]]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    shows: str = "SELECT 1"
+    doubles: int = 0
+    unseen: int = 0
+    canceled: tuple[str, ...] = ()
+    """Keys that their owner takes back: nobody is told of them."""
+
+
+ROUND: Final = tasks(pack, submit, poll, collect, deliver, sweep)
+DONE: Final = ("succeeded",)
+
+SCENARIOS: Final[dict[str, Scenario]] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(
+            "the whole way",
+            (
+                message(1, one("a"), one("b", asks=FITTING), run="chaos"),
+                message(2, one("a"), one("c"), one("", text="its key is wrong"), run="chaos"),
+                message(3, one("a", text="another content")),
+                message(4, one("of a later version"), v=VERSION + 1),
+                message(5, one("d", told=None)),
+                ask_verdict(1),
+                *tasks(sweep, pack, submit, sweep, poll, collect, deliver, sweep),
+                ask("outcome", lane="default", key="a"),
+                ask("run", run="chaos"),
+                ask("what nobody can answer"),
+            ),
+            {"a": DONE, "b": DONE, "c": DONE, "d": DONE},
+            shows="SELECT 1 FROM delivery HAVING count(*) = 3 AND bool_and(state = 'delivered')",
+        ),
+        Scenario(
+            "tried again",
+            (
+                message(
+                    1,
+                    one("a", fault="errored:overloaded_error:1"),
+                    one("b", fault="expired:1"),
+                    one("c", fault="errored:invalid_request_error"),
+                    one("d", fault="cut_off"),
+                ),
+                fault("results", "cut_at_line", lines=2, count=1),
+                fault("list", "late", seconds=3600),
+                *tasks(pack, submit, poll, collect),
+                pauses_are_over,
+                *tasks(sweep, collect, deliver),
+                faults_are_over,
+                *ROUND,
+            ),
+            {"a": DONE, "b": DONE, "c": ("failed",), "d": ("failed",)},
+            shows="SELECT 1 FROM item HAVING sum(attempts) = 6",
+        ),
+        Scenario(
+            "a culprit",
+            (
+                message(1, one("a"), one("b"), one("c", fault="reject"), one("d")),
+                *tasks(pack, submit, submit, poll, collect, deliver, sweep),
+            ),
+            {"a": DONE, "b": DONE, "c": ("failed",), "d": DONE},
+            shows="SELECT 1 FROM batch WHERE state = 'failed'",
+        ),
+        Scenario(
+            "the answer lost, found by its token",
+            (
+                message(1, one("a"), one("b")),
+                *tasks(pack),
+                stranger(2),
+                fault("create", "lose_answer", count=1),
+                *tasks(submit, sweep),
+                stranger(2),
+                *tasks(poll, submit, collect, deliver, sweep),
+            ),
+            {"a": DONE, "b": DONE},
+            shows="SELECT 1 FROM sighting HAVING count(*) = 3 AND count(*) FILTER (WHERE ours) = 1",
+        ),
+        Scenario(
+            "never created, believed lost",
+            (
+                message(1, one("a"), one("b")),
+                *tasks(pack),
+                fault("create", "close_after_body", count=1),
+                *tasks(submit),
+                stranger(2),
+                *tasks(poll),
+                quiet_is_over,
+                *tasks(poll, poll, submit, poll, collect, deliver, sweep),
+            ),
+            {"a": DONE, "b": DONE},
+            shows="SELECT 1 FROM submission WHERE state = 'lost'",
+        ),
+        Scenario(
+            "listed too late, its successor not sent",
+            (
+                message(1, one("a")),
+                fault("create", "lose_answer", count=1),
+                *tasks(pack, submit),
+                fault("list", "empty", count=1),
+                quiet_is_over,
+                *tasks(poll, poll),
+                pauses_are_over,
+                *tasks(submit, collect, deliver, sweep),
+            ),
+            {"a": DONE},
+            shows="SELECT 1 FROM submission HAVING count(*) = 1 AND bool_and(state = 'done')",
+            doubles=1,
+        ),
+        Scenario(
+            "listed too late, and sent again",
+            (
+                message(1, one("a")),
+                fault("create", "lose_answer", count=1),
+                *tasks(pack, submit),
+                fault("list", "empty", count=1),
+                quiet_is_over,
+                *tasks(poll),
+                pauses_are_over,
+                *tasks(submit, poll, collect, poll, collect, deliver, sweep),
+            ),
+            {"a": DONE},
+            shows="SELECT 1 FROM bill HAVING count(*) = 2 AND count(*) FILTER (WHERE kept) = 1",
+            doubles=1,
+        ),
+        Scenario(
+            "held for money, and for a key",
+            (
+                message(1, one("a")),
+                fault("create", "status", status=402, count=1, message="Pay first"),
+                *tasks(pack, submit, poll),
+                held_long_enough,
+                *tasks(poll, submit, poll, collect, deliver, sweep),
+            ),
+            {"a": DONE},
+            shows="SELECT 1 FROM submission WHERE state = 'void'",
+        ),
+        Scenario(
+            "a key that comes late",
+            (
+                message(1, one("a")),
+                *tasks(pack, submit, poll),
+                the_key_is_there,
+                held_long_enough,
+                *tasks(poll, submit, poll, collect, deliver, sweep),
+            ),
+            {"a": DONE},
+            settings={
+                "lane": {"workspace": "two"},
+                "workspaces": {"two": {"api_key_env": KEY_OF_TWO}},
+            },
+            shows="SELECT 1 FROM submission WHERE state = 'void'",
+        ),
+        Scenario(
+            "turned down for now",
+            (
+                message(1, one("a")),
+                fault("create", "status", status=429, count=1),
+                *tasks(pack, submit),
+                pauses_are_over,
+                fault("create", "close_during_body", count=1),
+                *tasks(submit),
+                quiet_is_over,
+                fault("list", "status", status=500, count=1),
+                *tasks(poll, poll),
+                pauses_are_over,
+                *tasks(submit, poll),
+                fault("results", "missing", count=1),
+                *tasks(collect),
+                pauses_are_over,
+                *tasks(collect, deliver, sweep),
+            ),
+            {"a": DONE},
+            shows="SELECT 1 FROM submission HAVING count(*) > 1",
+        ),
+        Scenario(
+            "restored to a backup, and moved",
+            (
+                message(1, one("a"), one("b")),
+                *tasks(pack, submit),
+                restored_to_before_it_was_packed,
+                message(2, one("c")),
+                *tasks(sweep, pack, submit, poll),
+                a_minute_later,
+                *tasks(poll, collect, poll, submit, poll, collect, deliver, sweep),
+            ),
+            {"a": DONE, "b": DONE, "c": DONE},
+            shows="SELECT 1 FROM submission HAVING count(*) = 2 AND bool_or(remembered)",
+        ),
+        Scenario(
+            "taken back",
+            (
+                message(1, one("a"), one("b"), one("c"), one("d")),
+                ask("cancel", lane="default", key="a"),
+                *tasks(pack),
+                ask("cancel", lane="default", key="b"),
+                *tasks(submit),
+                ask("cancel", lane="default", key="c"),
+                *tasks(poll, collect, deliver, sweep),
+                message(2, one("e")),
+                *tasks(pack),
+                ask("cancel", lane="default", key="e"),
+                *tasks(submit, sweep),
+            ),
+            {
+                "a": ("canceled",),
+                "b": ("canceled",),
+                "c": ("canceled", "succeeded"),
+                "d": DONE,
+                "e": ("canceled",),
+            },
+            shows="SELECT 1 FROM batch WHERE state = 'canceled'",
+            canceled=("a", "b", "c", "e"),
+        ),
+        Scenario(
+            "large bodies and answers",
+            (
+                message(1, *(large(key) for key in "abcdef")),
+                *ROUND,
+            ),
+            dict.fromkeys("abcdef", DONE),
+            shows="SELECT 1 FROM item WHERE state = 'succeeded' HAVING count(*) = 6",
+        ),
+        Scenario(
+            "a broker that is away, and another",
+            (
+                message(
+                    1,
+                    one("a", told=callback("crm")),
+                    one("b", told=callback("crm", broker="others")),
+                    one("c", told=callback("full", broker="small")),
+                ),
+                *tasks(pack, submit, poll),
+                queues_are_in_trouble,
+                *tasks(collect),
+                pauses_are_over,
+                *tasks(deliver),
+                queues_are_well,
+                pauses_are_over,
+                *tasks(deliver, sweep),
+            ),
+            dict.fromkeys("abc", DONE),
+            settings={
+                "brokers": {
+                    "others": {"url": "sqla+sqlite:///{home}/broker.sqlite"},
+                    "small": {"url": "{redis_url}", "max_queue": 2},
+                }
+            },
+            shows="SELECT 1 FROM delivery WHERE state = 'delivered' HAVING count(*) = 3",
+        ),
+        Scenario(
+            "acknowledged by its callback",
+            (
+                message(1, one("a", told=callback(ack=True)), one("b", told=callback(ack=True)), one("c")),
+                *ROUND,
+                acknowledgements_are_late,
+                *tasks(sweep, deliver),
+                products_acknowledge,
+                *tasks(sweep),
+            ),
+            dict.fromkeys("abc", DONE),
+            shows="SELECT 1 FROM delivery WHERE state = 'delivered' HAVING count(*) = 3",
+        ),
+        Scenario(
+            "more outcomes than one push takes",
+            (
+                message(1, *(one(f"k{n}") for n in range(300))),
+                message(2, *(one(f"k{n}") for n in range(300, 600))),
+                *ROUND,
+            ),
+            {f"k{n}": DONE for n in range(600)},
+            shows="SELECT 1 FROM delivery WHERE state = 'delivered' HAVING count(*) = 600",
+        ),
+        Scenario(
+            "a result that never comes",
+            (
+                message(1, one("a", fault="missing"), one("b")),
+                *tasks(pack, submit, poll),
+                *(step for _ in range(10) for step in (*tasks(collect), pauses_are_over)),
+                *tasks(deliver, sweep),
+            ),
+            {"a": ("failed",), "b": DONE},
+            shows="SELECT 1 FROM outcome WHERE problem = 'given_up'",
+            unseen=1,
+        ),
+    )
+}

@@ -1,0 +1,169 @@
+"""Steps of scenarios: one task of a worker, one word of a product, or one accident each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
+
+import orjson
+import redis
+
+from overnight_models.acknowledgement import HEADER
+from overnight_models.message import VERSION
+from overnight_models.routes import ACKS_KEY
+from overnight_workers.accept import accept
+from overnight_workers.answer import answer
+from tests.driving import Json, Service, callback, item
+
+Step = Callable[[Service], object]
+
+KEY_OF_TWO: Final = "CHAOS_KEY_OF_TWO"
+"""The variable in which the key of workspace `two` comes late."""
+
+SHOP: Final = callback()
+FITTING: Final[Json] = {
+    "output_config": {
+        "format": {
+            "type": "json_schema",
+            "schema": {
+                "type": "object",
+                "properties": {"title": {"type": "string"}},
+                "required": ["title"],
+                "additionalProperties": False,
+            },
+        }
+    }
+}
+
+
+def message(number: int, *items: Callable[[], Json], v: int = VERSION, run: str | None = None) -> Step:
+    """A product's message; the same each time it is taken, as the broker's redelivery is."""
+
+    def take(service: Service) -> str:
+        lines = [orjson.dumps(one()).decode() for one in items]
+        message_id = str(uuid5(NAMESPACE_URL, f"{service.key} {number}"))
+        return str(accept(v=v, message_id=message_id, lane="default", run=run, items="\n".join(lines)))
+
+    return take
+
+
+def one(key: str, *, told: Json | None = SHOP, asks: Json | None = None, **more: Any) -> Callable[[], Json]:
+    """An item of a message: made when the message is, with a receipt that stays. asks: more of its params."""
+
+    def make() -> Json:
+        made = item(key, callback=told, **more)
+        made["params"] |= asks or {}
+        text = made["params"]["messages"][0]["content"]
+        return made | {"id": str(uuid5(NAMESPACE_URL, f"{key} {text}"))}
+
+    return make
+
+
+def large(key: str) -> Callable[[], Json]:
+    """An item whose request and answer take more than one chunk."""
+    small = one(key, asks={"max_tokens": 60_000}, fault="answer_bytes:100000")
+
+    def make() -> Json:
+        made = small()
+        made["params"]["messages"][0]["content"] += " " + "x" * 300_000
+        return made
+
+    return make
+
+
+def ask(question: str, **about: Any) -> Step:
+    """A product's question."""
+    return lambda service: answer(question, str(uuid5(NAMESPACE_URL, service.key + question)), about)
+
+
+def ask_verdict(number: int) -> Step:
+    """Whether a message has arrived."""
+    return lambda service: answer(
+        "confirm", "verdict", {"message_ids": [str(uuid5(NAMESPACE_URL, f"{service.key} {number}"))]}
+    )
+
+
+def fault(at: str, do: str, **more: Any) -> Step:
+    """The API does this from now on."""
+    return lambda service: service.fault(at, do, **more)
+
+
+def stranger(requests: int) -> Step:
+    """Somebody else creates a batch of that size now."""
+    return lambda service: service.stranger(requests)
+
+
+def tasks(*these: Callable[[], object]) -> tuple[Step, ...]:
+    """Tasks as the workers run them."""
+    return tuple(_task(one) for one in these)
+
+
+def _task(task: Callable[[], object]) -> Step:
+    return lambda _: task()
+
+
+def pauses_are_over(service: Service) -> None:
+    """Time passes."""
+    service.pauses_are_over()
+
+
+def quiet_is_over(service: Service) -> None:
+    """What was created is listed by now."""
+    service.quiet_is_over()
+
+
+def faults_are_over(service: Service) -> None:
+    """The API is well again."""
+    service.faults_are_over()
+
+
+def held_long_enough(service: Service) -> None:
+    """A held workspace is tried again."""
+    service.run("UPDATE workspace SET held_at = now() - interval '61 s' WHERE held_at IS NOT NULL")
+
+
+def restored_to_before_it_was_packed(service: Service) -> None:
+    """The ledger forgets what it has packed and sent, and lives on another timeline from now on."""
+    service.run("UPDATE item SET state = 'waiting', batch_id = NULL, waiting_since = now()")
+    service.run("DELETE FROM submission")
+    service.run("DELETE FROM batch")
+    service.run("UPDATE deployment SET home = regexp_replace(home, '/[0-9]+/', '/0/')")
+
+
+def a_minute_later(service: Service) -> None:
+    """After a restore everything that was being sent is listed by now."""
+    service.run("UPDATE deployment SET moved_at = moved_at - interval '1 min' WHERE moved_at IS NOT NULL")
+
+
+def queues_are_in_trouble(service: Service) -> None:
+    """A product's queue is no list any more, and another's is full."""
+    with redis.Redis.from_url(service.redis_url) as client, client.pipeline() as pipe:
+        pipe.set("crm", "not a queue")
+        pipe.lpush("full", "one message", "another message")
+        pipe.execute()
+
+
+def queues_are_well(service: Service) -> None:
+    """Both products have seen to it."""
+    with redis.Redis.from_url(service.redis_url) as client:
+        client.delete("crm", "full")
+
+
+def acknowledgements_are_late(service: Service) -> None:
+    """Callbacks had time enough, and said nothing."""
+    service.run("UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'awaiting_ack'")
+
+
+def products_acknowledge(service: Service) -> None:
+    """Every callback that asks for it has done its work, and says so."""
+    with redis.Redis.from_url(service.redis_url) as client:
+        waiting: Any = client.lrange("shop", 0, -1)
+        words = [orjson.loads(message)["headers"].get(HEADER) for message in waiting]
+        client.lpush(ACKS_KEY, *[word for word in words if word is not None] or ["nothing yet"])
+
+
+def the_key_is_there(service: Service) -> None:
+    """The operator sets the variable that was forgotten."""
+    os.environ[KEY_OF_TWO] = service.key

@@ -1,0 +1,257 @@
+"""Between any two effects on the outside there is a point, so that every death that could differ is tried.
+
+The witnesses are the servers: whatever a stage does to them, by whatever code, they see it, and in between the marks
+that the process leaves with them at each of its points.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+import overnight_workers
+from overnight_workers.embedded import EmbeddedPostgres
+from overnight_workers.sandbox.process import Running
+from tests.chaos.deaths import Stage
+from tests.chaos.life import Sandbox
+from tests.chaos.scenarios import SCENARIOS
+
+MARK: Final = "a point"
+
+OTHERS: Final = {
+    *{"api", "brokers", "doorbell", "process"},  # through which stages reach the outside
+    *{"app", "logs", "settings", "transport", "waiting"},  # before the first task
+    *{"alarms", "decisions", "installation", "sight", "supervisor"},  # for people, and around it all
+}
+"""Modules that aren't a stage, nor a part of one."""
+OUTSIDE: Final = re.compile(
+    r".*\.transaction|.*\.owner|.*\.publish|process\.names\(\)\..*|process\.redis_client\(\)\.(?!get).*"
+    r"|doorbell\.(ring|heard)|api\.(?!client|ahead)[a-z_]+"
+)
+"""What a stage calls to reach the outside."""
+CLIENTS: Final = {"anthropic", "celery", "httpx2", "kombu", "psycopg", "redis", "requests", "socket", "urllib"}
+"""Packages with which one can."""
+CLIENTS_IN_STAGES: Final = {
+    ("accept", "celery"),
+    ("answer", "redis"),
+    ("rescue", "redis"),
+    ("restored", "redis"),
+    ("acknowledge", "redis"),
+}
+"""For the exceptions that they raise."""
+
+NOT_REACHED: Final = {
+    "submit.submit: doorbell.ring": "after four minutes of submitting",
+    "collect.collect: doorbell.ring": "after four minutes of collecting",
+    "collect.give_up: process.database().transaction": "29 days after its end, or on a person's word",
+    "collect.give_up: doorbell.ring": "29 days after its end, or on a person's word",
+    "poll._stop_doubles: api.cancel": "while a double runs: here batches end at once",
+    "poll._stop_doubles: process.database().transaction": "while a double runs: here batches end at once",
+    "deliver._deliver: process.database().transaction": "when a broker can't even be asked",
+    "acknowledge._put_back: process.redis_client().rpush": "when Postgres goes away in between",
+    "listing.read_list: api.list_batches": "the second page comes after a thousand batches",
+    "collect.collect: process.database().owner": "by a process that hasn't submitted: see test_every_point",
+}
+"""Calls that these runs don't make, and when they are made. Their points are in the same few places."""
+
+
+@pytest.fixture
+def stage(tmp_path: Path, emptied_url: str, redis_server: str, sandbox: Running) -> Stage:
+    return Stage(tmp_path, emptied_url, redis_server, Sandbox(sandbox.url, sandbox.data_dir))
+
+
+@pytest.fixture(scope="module")
+def reached() -> dict[str, list[str]]:
+    """The points of the scenarios that ran undisturbed."""
+    return {}
+
+
+# --- what the servers see ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def postgres_log(postgres_server: EmbeddedPostgres, emptied_url: str) -> Iterator[Path]:
+    """What Postgres is told, word by word."""
+    name = sql.Identifier(emptied_url.rpartition("/")[2])
+    with psycopg.connect(postgres_server.url, autocommit=True) as admin:
+        admin.execute(sql.SQL("ALTER DATABASE {} SET log_statement = 'all'").format(name))
+        yield postgres_server.data_dir / "log"
+        admin.execute(sql.SQL("ALTER DATABASE {} RESET log_statement").format(name))
+
+
+@contextmanager
+def monitored(url: str) -> Iterator[list[str]]:
+    """What Redis is told meanwhile, and by its end."""
+    told: list[str] = []
+    listening = threading.Event()
+
+    def listen() -> None:
+        with redis.Redis.from_url(url, socket_timeout=None) as client, client.monitor() as monitor:
+            listening.set()
+            for event in monitor.listen():
+                if event["command"] == "ECHO the end of the monitor":
+                    return
+                told.append(event["command"])
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    assert listening.wait(10)
+    try:
+        yield told
+    finally:
+        with redis.Redis.from_url(url) as client:
+            client.echo("the end of the monitor")
+        listener.join(10)
+
+
+def calls_of_the_api(sandbox: Running) -> Counter[str]:
+    calls: dict[str, dict[str, int]] = httpx2.get(f"{sandbox.url}/sandbox/meter").json()["calls"]
+    return Counter({endpoint: sum(times.values()) for endpoint, times in calls.items()})
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_no_effect_follows_another_without_a_point_between_them(
+    stage: Stage, sandbox: Running, redis_server: str, postgres_log: Path, reached: dict[str, list[str]], name: str
+) -> None:
+    logged, calls = postgres_log.stat().st_size, calls_of_the_api(sandbox)
+    with monitored(redis_server) as told:
+        points = [death.point for death in stage.undisturbed(name, marks=True)]
+    reached[name] = points
+    assert_marked(postgres_effects(postgres_log.read_bytes()[logged:].decode()), len(points))
+    assert_marked(redis_effects(told, redis_server), len(points))
+    assert_called(points, calls_of_the_api(sandbox) - calls)
+
+
+def assert_marked(events: Iterator[str], points: int) -> None:
+    """No effect comes before the first mark, after the last, or right after another effect."""
+    marks, before = 0, "the beginning"
+    for event in events:
+        if event == MARK:
+            marks += 1
+        else:
+            assert before == MARK, f"no point between {before!r} and {event!r}"
+        before = event
+    assert (marks, before) == (points + 1, MARK)
+
+
+def assert_called(points: Sequence[str], calls: Counter[str]) -> None:
+    """Every call is announced, and its end is told before the next one's beginning."""
+    whats = [re.sub(r"^.*:\d+ ", "", point) for point in points]
+    announced = Counter(whats)
+    assert announced["before create"] == calls.pop("batches.create", 0)
+    assert announced["before calling the API"] == calls.total()
+    reads = [what for what in whats if what.endswith("calling the API")]
+    assert reads == ["before calling the API", "after calling the API"] * (len(reads) // 2)
+    creates = [what for what in whats if what.endswith(("create", "last bytes"))]
+    whole = ["before create", "before last bytes", "after last bytes", "after create"]
+    assert creates == whole * (len(creates) // 4)
+
+
+def postgres_effects(log: str) -> Iterator[str]:
+    """Commits, and what takes effect without one, up to the end of the scenario."""
+    statements = list(_statements(log))
+    marking = next(who for who, words in statements if words.startswith("SELECT 'point"))
+    inside: set[int] = set()
+    for who, words in statements:
+        if who == marking and words.startswith("SELECT 'point"):
+            yield MARK
+            if words == "SELECT 'point of the end'":
+                return
+        elif who == marking or words.startswith("DO $$"):
+            continue  # a step of the scenario itself, or the emptying before it
+        elif words == "BEGIN":
+            inside.add(who)
+        elif words in ("COMMIT", "ROLLBACK"):
+            inside.discard(who)
+            if words == "COMMIT":
+                yield words
+        elif who not in inside and ("lock" in words or not re.match(r"(?i)select|show|;|$", words)):
+            yield words
+
+
+def _statements(log: str) -> Iterator[tuple[int, str]]:
+    """Who said what, in order."""
+    for record in re.split(r"\n(?=\d{4}-\d\d-\d\d )", log):
+        found = re.match(r".*?\[(\d+)\] LOG:  (?:statement|execute \S+): (.*)", record, re.DOTALL)
+        if found:
+            yield int(found[1]), " ".join(found[2].split())
+
+
+def redis_effects(told: Sequence[str], url: str) -> Iterator[str]:
+    """What changes something there, up to the end of the scenario; a transaction is one.
+
+    Not what kombu keeps for itself (which queues it knows, the same each time): no point of ours can be in between.
+    """
+    with redis.Redis.from_url(url) as client:
+        commands: Any = client.command()
+    transaction: list[str] | None = None
+    for words in told:
+        command, _, rest = words.partition(" ")
+        if words.startswith("ECHO point"):
+            yield MARK
+            if words == "ECHO point of the end":
+                return
+        elif command == "MULTI":
+            transaction = []
+        elif command == "EXEC":
+            if transaction:
+                yield "; ".join(transaction)
+            transaction = None
+        elif "write" in commands[command.lower()]["flags"] and not rest.startswith("_kombu.") and command != "FLUSHALL":
+            if transaction is None:
+                yield words
+            else:
+                transaction.append(words)
+
+
+# --- what the code could do ----------------------------------------------------------------------------------------
+
+
+def test_every_call_of_a_stage_is_in_a_scenario(stage: Stage, reached: dict[str, list[str]]) -> None:
+    for name in SCENARIOS.keys() - reached.keys():  # when it runs alone
+        reached[name] = [death.point for death in stage.undisturbed(name)]
+    every = {point for points in reached.values() for point in points}
+    places = {found[0] for point in every if (found := re.search(r"\S+:\d+(?= )", point))}
+    missed = {f"{function}: {called}" for function, called, lines in calls_of_the_stages() if not lines & places}
+    assert missed == set(NOT_REACHED)
+
+
+def calls_of_the_stages() -> Iterator[tuple[str, str, set[str]]]:
+    """Where stages reach the outside: function, what is called, and the places of its points."""
+    for module, tree in _sources():
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef):
+                calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+                own = {call.lineno for call in calls if ast.unparse(call.func) == "reach"}
+                for call in calls:
+                    if OUTSIDE.fullmatch(called := ast.unparse(call.func)):
+                        name = f"{module}.{function.name}"
+                        yield name, called, {f"{name}:{line}" for line in own | {call.lineno}}
+
+
+def _sources() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(Path(overnight_workers.__file__).parent.glob("*.py")):
+        if path.stem not in OTHERS:
+            yield path.stem, ast.parse(path.read_text())
+
+
+def test_stages_have_no_other_way_to_the_outside() -> None:
+    found = set()
+    for module, tree in _sources():
+        for node in ast.walk(tree):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found |= {(module, name.partition(".")[0]) for name in names if name.partition(".")[0] in CLIENTS}
+    assert found == CLIENTS_IN_STAGES

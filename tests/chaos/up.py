@@ -1,0 +1,41 @@
+"""`overnight up`, but with armed workers, and two of each and of the beat."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from overnight_workers.installation import Installation
+from overnight_workers.supervisor import Supervisor
+
+
+def main() -> None:
+    """Keep it up until a signal."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--turnaround", default="2s")
+    parser.add_argument("--no-flower", action="store_true")
+    told = parser.parse_args()
+    home: Path = told.data_dir
+    home.mkdir(parents=True, exist_ok=True)
+    installation = Installation(
+        home,
+        sandbox=True,
+        sandbox_options=["--turnaround", told.turnaround],
+        flower=not told.no_flower,
+        app="tests.chaos.armed",
+        copies=2,
+        say=_say,
+    )
+    with Supervisor(home, say=_say) as supervisor:
+        installation.start(supervisor)
+        _say("ready after all")
+        supervisor.run_forever()
+
+
+def _say(news: str) -> None:
+    print(news, flush=True)
+
+
+if __name__ == "__main__":
+    main()

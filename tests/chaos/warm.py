@@ -1,0 +1,17 @@
+"""What a worker has behind it when its first task comes: done here once, for all that are forked from this process."""
+
+from __future__ import annotations
+
+import gc
+
+import anthropic
+import httpx2
+
+from overnight_workers.app import app
+
+httpx2.Client(verify=False).close()
+anthropic.Anthropic(api_key="none", base_url="http://127.0.0.1:1").close()
+app.finalize()
+app.amqp.Producer  # noqa: B018 - looked up on first use
+app.connection_for_write().transport_cls  # noqa: B018
+gc.freeze()

@@ -1,0 +1,114 @@
+"""Real servers for tests: a PostgreSQL with databases to copy and to empty, and a Redis, as long as a block lasts."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from overnight_models.ledger.database import Database, run
+from overnight_models.ledger.deployment import HOME, settle
+from overnight_models.ledger.schema import migrate
+from overnight_workers.embedded import EmbeddedPostgres, EmbeddedRedis
+from overnight_workers.embedded.account import account_for_postgres
+from overnight_workers.supervision.leash import leashed
+
+_TEMPLATE = "migrated"
+_EMPTY = f"""
+DO $$
+DECLARE one text;
+BEGIN
+    PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid();
+    SET LOCAL session_replication_role = replica;  -- no foreign keys, so in any order
+    FOR one IN SELECT oid::regclass FROM pg_class
+               WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+                 AND relname NOT IN ('alembic_version', 'deployment')
+    LOOP
+        EXECUTE format('DELETE FROM %s', one);
+    END LOOP;
+    UPDATE deployment SET moved_at = NULL, word_wanted = false, home = {HOME};
+    PERFORM setval(oid::regclass, 1, false) FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'S';
+END $$
+"""
+_numbers = count(1)
+
+
+@contextmanager
+def running_postgres() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL with one migrated database to copy."""
+    # not below pytest's own directory: another pytest that starts makes that one private, and the server, which has
+    # a user of its own when the tests are root's, would lose its files
+    place = Path(tempfile.mkdtemp(prefix="overnight-tests-"))
+    server = EmbeddedPostgres(place / "postgres", durable=False)
+    server.prepare()
+    account = account_for_postgres(server.data_dir / "cluster")
+    argv = leashed(server.argv(), signal.SIGINT, account)
+    with (
+        (server.data_dir / "log").open("wb") as log,
+        subprocess.Popen(argv, stdout=log, stderr=log, cwd=server.data_dir.root) as process,
+    ):
+        try:
+            server.wait_ready()
+            with psycopg.connect(server.url, autocommit=True) as admin:
+                admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
+            database = Database(_named(server.url, _TEMPLATE))
+            migrate(database)
+            database.close()
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def copy_database(postgres_url: str) -> str:
+    """A migrated database of its own."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE)))
+    url = _named(postgres_url, name)
+    copied = Database(url)
+    with copied.transaction() as connection:
+        # a copy knows that it is one, and would look before it sends: these are ledgers of their own
+        run(connection, "DELETE FROM deployment")
+        settle(connection)
+    copied.close()
+    return url
+
+
+def empty_database(url: str) -> None:
+    """As after the migration, and nobody else connected to it: a copy takes longer than most tests."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_EMPTY.encode())
+
+
+def _named(url: str, database: str) -> str:
+    return f"{url.rpartition('/')[0]}/{database}"
+
+
+class running_redis:  # noqa: N801 - used as a function
+    """A Redis for as long as the block lasts."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._server = EmbeddedRedis(data_dir, durable=False)
+
+    def __enter__(self) -> str:
+        self._server.prepare()
+        argv = leashed(self._server.argv(), signal.SIGTERM)
+        self._process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+        self._server.wait_ready()
+        return self._server.url
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(30)
