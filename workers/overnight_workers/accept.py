@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from typing import Any, Final
@@ -16,7 +15,7 @@ from overnight_models.errors import TransientError
 from overnight_models.item_check import item_faults, lane_faults
 from overnight_models.ledger import accept as ledger
 from overnight_models.ledger.accept import NewItem, Verdict
-from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_workers import doorbell, logs, output_schema, process
 from overnight_workers.app import app
 from overnight_workers.settings import settings
@@ -143,16 +142,13 @@ class _Reader:
         unusable = None if output is None else output_schema.fault(output)
         if unusable is not None:
             return _fault(position, key, unusable)
-        content = written
-        if betas or asked:
-            content = b"%b\0%b\0%b" % (written, ",".join(sorted(betas or ())).encode(), orjson.dumps(asked))
         callback, tenant = item.get("callback"), item.get("tenant")
         return NewItem(
             position=position,
             receipt=receipt,
             key=key,
             key_hash=key_hash(key),
-            content_hash=hashlib.blake2b(content, digest_size=16).digest(),
+            content_hash=content_hash(written, betas, asked),
             headers_id=self._headers_id(tuple(betas or ())),
             tenant_id=self._names.tenant(tenant),
             model_id=self._model(params["model"]),

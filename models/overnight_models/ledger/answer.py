@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Connection, RowMapping
 
 from overnight_models.ledger.database import one, run
@@ -15,6 +16,14 @@ from overnight_models.ledger.documents import COLUMNS, JOINS
 def key_hash(key: str) -> bytes:
     """A key's hash, as it is kept."""
     return hashlib.blake2b(key.encode(), digest_size=16).digest()
+
+
+def content_hash(params: bytes, betas: Sequence[str] | None, output: object) -> bytes:
+    """The hash of what an item asks: the same key may only stand for the same content."""
+    content = params
+    if betas or output:
+        content = b"%b\0%b\0%b" % (params, ",".join(sorted(betas or ())).encode(), orjson.dumps(output))
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def verdicts(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, str | None]:
