@@ -172,6 +172,12 @@ def _half_up(nano: int | Fraction) -> int:
     return nano if isinstance(nano, int) else (2 * nano.numerator + nano.denominator) // (2 * nano.denominator)
 
 
+def factor(model: Model, *, batch: bool, inference_geo: str | None) -> Fraction:
+    """What every token's price is multiplied by."""
+    geography = model.geography.get(inference_geo, Fraction(1)) if inference_geo is not None else Fraction(1)
+    return geography * model.batch_factor if batch else geography
+
+
 def load(path: Path | None = None) -> Prices:
     """The shipped price list, overlaid key by key with the file at `path`.
 
