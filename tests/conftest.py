@@ -10,6 +10,7 @@ import pytest
 import redis
 from hypothesis import settings as hypothesis_settings
 
+from overnight_models.ledger import deliver as deliveries
 from overnight_models.ledger.database import Database
 from overnight_workers.embedded import EmbeddedPostgres
 from overnight_workers.sandbox.process import Running, running
@@ -107,6 +108,12 @@ def service(
     service = Service(tmp_path, database_url, redis_url, sandbox, monkeypatch)
     yield service
     service.close()
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Collect hands over nothing itself, so that a test can look at what is due before it is delivered."""
+    monkeypatch.setattr(deliveries, "targets_in_the_clear", lambda connection: {})
 
 
 @pytest.fixture

@@ -40,6 +40,8 @@ class Life:
     states: dict[str, str]
     final: frozenset[str]
     moves: tuple[Move, ...]
+    also_begins: tuple[str, ...] = ()
+    """States in which a row may be written, beside the first."""
 
     def __getitem__(self, name: str) -> Move:
         """The move of that name."""
@@ -64,7 +66,8 @@ class Life:
         for move in self.moves:
             for before in move.before:
                 arrows.setdefault((before, move.after), []).append(move.name)
-        lines = ["stateDiagram-v2", "    direction LR", f"    [*] --> {next(iter(self.states))}"]
+        lines = ["stateDiagram-v2", "    direction LR"]
+        lines += [f"    [*] --> {state}" for state in (next(iter(self.states)), *self.also_begins)]
         lines += [f"    {before} --> {after}: {', '.join(names)}" for (before, after), names in arrows.items()]
         lines += [f"    {state} --> [*]" for state in self.states if state in self.final]
         return "\n".join(lines)
@@ -204,6 +207,7 @@ DELIVERY: Final = Life(
         ),
         Move("replay", ("dead", "delivered"), "due", "an operator wants it sent again"),
     ),
+    also_begins=("sending",),  # by the collector that has recorded its outcome
 )
 
 LIVES: Final = (ITEM, BATCH, SUBMISSION, DELIVERY)

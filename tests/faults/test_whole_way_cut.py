@@ -131,7 +131,7 @@ def test_two_beats_packers_submitters_pollers_collectors_and_deliverers(overnigh
             overnight.finish(order, 120)
             overnight.assert_books_are_right(order)
         rounds += 1
-        assert rounds < 6, "the second one never got anything to do"
+        assert rounds < 20, "the second one never got anything to do"
 
 
 def test_a_beat_and_sweeps_whose_clock_is_minutes_behind(overnight: Installed, second: Path) -> None:

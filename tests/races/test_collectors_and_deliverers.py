@@ -17,6 +17,8 @@ from overnight_workers.poll import poll
 from overnight_workers.submit import submit
 from tests.driving import Service, blocked, callback, item, wait_until
 
+pytestmark = pytest.mark.usefixtures("apart")
+
 
 @pytest.fixture
 def one(service: Service) -> Database:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.database import Database, run
-from overnight_models.ledger.pack import pack, waiting
+from overnight_models.ledger.pack import Waiting, pack, take_turn, waiting
+from overnight_workers import pack as stage
 from tests.driving import Service, blocked, item, wait_until
 
 
@@ -18,14 +20,26 @@ def other(service: Service) -> Database:
     return service.other_process()
 
 
-def test_two_packers_of_one_lane_the_second_gets_nothing(service: Service, other: Database) -> None:
-    service.accept(*(item(f"k{n}") for n in range(4)))
-    mine = service.other_process()
-    with mine.transaction() as first, other.transaction() as second:
-        (source,) = waiting(first)
-        assert pack(first, source, max_items=2, max_bytes=10**6) == 2
-        assert pack(second, source, max_items=2, max_bytes=10**6) == 0
-    assert service.states("item") == ["batched", "batched", "waiting", "waiting"]
+def turn(connection: Connection) -> Waiting:
+    """The only lane with anything in it, this packer's now."""
+    (source,) = waiting(connection)
+    now = take_turn(connection, source)
+    assert now is not None
+    return now
+
+
+def test_two_packers_of_one_lane_take_turns_and_the_second_packs_what_is_due_then(service: Service) -> None:
+    """Were its look from before its turn, it would make a batch of the one item that is left."""
+    service.configure(lane={"max_items": 4, "max_wait": "1h"})
+    service.accept(*(item(f"k{n}") for n in range(5)))
+    with ThreadPoolExecutor(1) as pool, service.other_process().transaction() as first:
+        source = turn(first)
+        second = pool.submit(stage.pack)
+        wait_until(lambda: blocked(service) == 1)
+        assert pack(first, source, max_items=4, max_bytes=10**6) == 4
+        first.commit()
+        assert second.result(20) == "0 batches, 0 items"
+    assert service.states("item").count("waiting") == 1
 
 
 def test_two_packers_of_two_lanes_both_get_theirs(service: Service, other: Database) -> None:
@@ -35,7 +49,9 @@ def test_two_packers_of_two_lanes_both_get_theirs(service: Service, other: Datab
     mine = service.other_process()
     with mine.transaction() as first, other.transaction() as second:
         one, two = waiting(first)
+        assert take_turn(first, one)
         assert pack(first, one, max_items=9, max_bytes=10**6) == 1
+        assert take_turn(second, two)
         assert pack(second, two, max_items=9, max_bytes=10**6) == 1
 
 
@@ -45,7 +61,8 @@ def test_a_packer_that_looked_before_another_committed_packs_nothing_twice(servi
     with other.transaction() as second:
         (stale,) = waiting(second)
         with mine.transaction() as first:
-            assert pack(first, stale, max_items=9, max_bytes=10**6) == 2
+            assert pack(first, turn(first), max_items=9, max_bytes=10**6) == 2
+        assert take_turn(second, stale) is None
         assert pack(second, stale, max_items=9, max_bytes=10**6) == 0
     assert len(service.states("batch")) == 1
 

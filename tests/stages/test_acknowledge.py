@@ -15,6 +15,8 @@ from overnight_workers.deliver import deliver
 from overnight_workers.rescue import sweep
 from tests.driving import Service, callback, item
 
+pytestmark = pytest.mark.usefixtures("apart")
+
 
 @pytest.fixture
 def client(redis_url: str) -> Iterator[redis.Redis]:

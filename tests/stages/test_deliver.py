@@ -23,6 +23,8 @@ from overnight_workers.sight import sight
 from tests.driving import Service, callback, item, wait_until
 from tests.servers import running_redis
 
+pytestmark = pytest.mark.usefixtures("apart")
+
 PRODUCT = """
 import sys
 import orjson, redis

@@ -19,6 +19,8 @@ from overnight_workers.deliver import deliver
 from overnight_workers.rescue import sweep
 from tests.driving import Service, callback, item
 
+pytestmark = pytest.mark.usefixtures("apart")
+
 Replay = Callable[..., int]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import redis
 
 from overnight_models import routes
@@ -14,6 +15,8 @@ from overnight_workers.poll import poll
 from overnight_workers.rescue import sweep
 from overnight_workers.submit import submit
 from tests.driving import Service, callback, item
+
+pytestmark = pytest.mark.usefixtures("apart")
 
 
 def claim(service: Service) -> submitting.Claim:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from overnight_workers.collect import collect
 from overnight_workers.deliver import deliver
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
 from overnight_workers.submit import submit
 from tests.driving import Service, callback, item
+
+pytestmark = pytest.mark.usefixtures("apart")
 
 
 def test_an_item_goes_the_whole_way(service: Service) -> None:

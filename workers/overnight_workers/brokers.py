@@ -30,6 +30,8 @@ _PUBLISH_S: Final = 30
 _ASKED_TIMEOUT_S: Final = 2
 """For a look: a broker that is frozen keeps the others waiting no longer."""
 _PUSHED_AT_ONCE: Final = 500
+_NO_MESSAGE: Final = (AttributeError, KeyError, TypeError, ValueError)
+"""Of an outcome or callback of which none can be made."""
 _TAKES_NOTHING: Final = (
     redis.exceptions.ReadOnlyError,
     redis.exceptions.ClusterDownError,
@@ -172,7 +174,7 @@ def _next_group(queue: str, rest: deque[Due], room: Room, handed: Handed) -> tup
     while rest and len(group) < _PUSHED_AT_ONCE and size < BYTES_IN_FLIGHT:
         try:
             message = enveloped(queue, rest[0])
-        except (KeyError, TypeError, ValueError) as error:
+        except _NO_MESSAGE as error:
             handed.refuse(_unwritable(error), rest.popleft())
             continue
         if cost_of(len(message)) > room.ever:
@@ -239,7 +241,7 @@ class KombuBroker:
         except self._errors as error:
             handed.away = self._said(error)
             handed.unsure.append(due)
-        except (KeyError, TypeError, ValueError) as error:
+        except _NO_MESSAGE as error:
             handed.refuse(_unwritable(error), due)
         else:
             handed.taken.append(due)

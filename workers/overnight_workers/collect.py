@@ -18,11 +18,12 @@ from sqlalchemy import Connection
 from overnight_models import routes
 from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import collect as ledger
+from overnight_models.ledger import deliver as deliveries
 from overnight_models.ledger import outcomes, workspaces
 from overnight_models.ledger.collect import Reading
 from overnight_models.ledger.outcomes import Arrival, Fate, Recorded, Source
 from overnight_models.outcome import Problem
-from overnight_workers import api, doorbell, logs, output_schema, process, protocol
+from overnight_workers import api, deliver, doorbell, logs, output_schema, process, protocol
 from overnight_workers.app import app
 from overnight_workers.output_schema import Check
 from overnight_workers.results import read_result
@@ -104,7 +105,7 @@ def _collect(reading: Reading) -> Recorded:
             pause_s = min(2.0 ** min(reading.reads, 10), 300.0)
             ledger.put_back(connection, reading.submission_id, wrong, missed=missed, pause_s=pause_s)
     if wrong is None:
-        bound.info("collected", **dict(zip(Recorded.__dataclass_fields__, progress.recorded.counts(), strict=True)))
+        bound.info("collected", **progress.recorded.counts())
     else:
         bound.warning("results not complete, to be read again", why=wrong, seen=len(progress.seen))
     if progress.recorded.due:
@@ -155,16 +156,22 @@ def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
     arrivals = _arrivals(reading, chunk, progress)
     lane = settings().lanes.get(reading.lane)
+    max_attempts = lane.max_attempts if lane else 1
     with process.database().transaction() as connection:
         if not ledger.extend(connection, reading, lease_s=settings().timing.lease):
             raise Forgotten(f"submission {reading.submission_id} isn't in the ledger any more: it was restored")
         source = _source(connection, reading, progress)
-        recorded = outcomes.record(connection, source, arrivals, max_attempts=lane.max_attempts if lane else 1)
+        targets = deliveries.targets_in_the_clear(connection)
+        recorded = outcomes.record(
+            connection, source, arrivals, max_attempts=max_attempts, claim=targets.keys(), lease_s=deliver.LEASE_S
+        )
+        claimed = deliveries.claimed(connection, source, arrivals, recorded)
         stopped_by = next((one.detail for one in arrivals if one.fate == Fate.WAIT_OWN), None)
         if stopped_by is not None:
             workspaces.hold(connection, reading.workspace, stopped_by)
-    if recorded.due:
-        # deliveries start while the rest is still being read
+    # what nothing stands in the way of is handed over at once: here it needn't be read again
+    taken = sum(deliver.hand_over(targets[target_id], due) for target_id, due in claimed.items())
+    if recorded.due or taken < len(recorded.claimed):
         doorbell.ring(routes.DELIVER)
     if recorded.paid_twice:
         log.error("paid twice", submission_id=reading.submission_id, items=recorded.paid_twice)

@@ -24,7 +24,7 @@ _BYTES_AT_ONCE: Final = 32_000_000
 """Of messages, so that this process stays small whatever the answers' lengths."""
 _SCARCE_GROUPS: Final = 10
 """With room for fewer groups than that, what other deliverers are sending is looked at too."""
-_LEASE_S: Final = 60.0
+LEASE_S: Final = 60.0
 """Longer than a broker's timeouts for so many messages; a killed deliverer's are due again after it."""
 
 log = logs.get(__name__)
@@ -77,9 +77,7 @@ def _deliver(target: Target) -> int:
         return 0
     max_bytes = min(_BYTES_AT_ONCE, room.bytes)
     with process.database().transaction() as connection:
-        due = ledger.claim(
-            connection, target, limit=min(_AT_ONCE, room.messages), max_bytes=max_bytes, lease_s=_LEASE_S
-        )
+        due = ledger.claim(connection, target, limit=min(_AT_ONCE, room.messages), max_bytes=max_bytes, lease_s=LEASE_S)
     if not due:
         return 0
     # after the commit of the claim: if this process dies now, they are due again
@@ -88,6 +86,22 @@ def _deliver(target: Target) -> int:
         _record(connection, target, handed)
     if handed.away is not None:
         raise BrokerUnavailable(handed.away)
+    return len(handed.taken)
+
+
+def hand_over(target: Target, due: list[Due]) -> int:
+    """Hand over what this process has just recorded and claimed. Returns how many were taken; the rest is due."""
+    try:
+        broker = brokers.broker(target.broker)
+        room = broker.room(target.queue)
+    except BrokerUnavailable as error:
+        handed = Handed(left=due, away=str(error))
+    except QueueRefused as error:
+        handed = Handed(refused={str(error): due})
+    else:
+        handed = Handed(left=due, full=room.why) if room.is_full else _hand_over(broker, target, due, room)
+    with process.database().transaction() as connection:
+        _record(connection, target, handed)
     return len(handed.taken)
 
 
@@ -157,7 +171,7 @@ def _refuse(target: Target, why: str) -> None:
     """Its broker answers and won't have this queue: what is for it counts a try, and is dead one day, visibly."""
     log.warning("queue refused", broker=target.broker, queue=target.queue, why=why)
     with process.database().transaction() as connection:
-        due = ledger.claim(connection, target, limit=_AT_ONCE, max_bytes=_BYTES_AT_ONCE, lease_s=_LEASE_S)
+        due = ledger.claim(connection, target, limit=_AT_ONCE, max_bytes=_BYTES_AT_ONCE, lease_s=LEASE_S)
         _put_back(connection, due, why)
 
 

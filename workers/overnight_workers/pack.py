@@ -26,21 +26,24 @@ def pack(**_later: Any) -> str:
         if lane is None:
             log.error("items wait in a lane that the configuration doesn't have", lane=source.lane, items=source.items)
             continue
-        for _ in range(batches_due(source, lane)):
-            # a transaction each: a batch is there whole or not at all
-            with process.database().transaction() as connection:
-                packed = ledger.pack(connection, source, max_items=lane.max_items, max_bytes=lane.max_bytes)
-            if not packed:
-                break
+        while packed := _pack(source, lane):
             batches, items = batches + 1, items + packed
             log.info("packed", lane=source.lane, items=packed)
             doorbell.ring(routes.SUBMIT)
     return f"{batches} batches, {items} items"
 
 
-def batches_due(source: Waiting, lane: Lane) -> int:
-    """How many batches a lane's thresholds call for now: whole ones, and the rest when its oldest waited enough."""
+def _pack(source: Waiting, lane: Lane) -> int:
+    """Make one batch, if one is due. In a transaction of its own: a batch is there whole or not at all."""
+    with process.database().transaction() as connection:
+        now = ledger.take_turn(connection, source)
+        if now is None or not is_due(now, lane):
+            return 0
+        return ledger.pack(connection, now, max_items=lane.max_items, max_bytes=lane.max_bytes)
+
+
+def is_due(source: Waiting, lane: Lane) -> bool:
+    """Whether a lane's thresholds call for a batch: there is enough for a whole one, or the oldest waited enough."""
     framed = source.bytes + source.items * ledger.FRAME_BYTES
-    whole = max(source.items // lane.max_items, framed // lane.max_bytes)
-    late = source.oldest_age_s >= lane.max_wait
-    return whole + 1 if late and source.items else whole
+    is_whole = source.items >= lane.max_items or framed >= lane.max_bytes
+    return source.items > 0 and (is_whole or source.oldest_age_s >= lane.max_wait)

@@ -18,6 +18,7 @@ from overnight_models.acknowledgement import Acknowledgement
 from overnight_models.ledger import obstacles
 from overnight_models.ledger.database import count, dicts, one, run
 from overnight_models.ledger.documents import COLUMNS, JOINS
+from overnight_models.ledger.outcomes import Arrival, Recorded, Source
 from overnight_models.states import DELIVERY
 
 PLACES: Final = f"""
@@ -125,6 +126,60 @@ def claim(
         )
         for row in rows
     ]
+
+
+def targets_in_the_clear(connection: Connection) -> dict[int, Target]:
+    """Queues in whose way nothing stands, by the ids of their targets."""
+    rows = run(
+        connection,
+        """
+        SELECT id, broker, queue FROM target WHERE NOT EXISTS (
+            SELECT FROM obstacle WHERE obstacle.broker = target.broker AND obstacle.queue IN ('', target.queue)
+        )
+        """,
+    )
+    return {row["id"]: Target(**row) for row in rows}
+
+
+def claimed(
+    connection: Connection, source: Source, arrivals: Sequence[Arrival], recorded: Recorded
+) -> dict[int, list[Due]]:
+    """What this transaction has recorded and claimed, by target; its answers are at hand and not read again."""
+    if not recorded.claimed:
+        return {}
+    asked = {
+        row["id"]: row
+        for row in dicts(
+            connection,
+            """
+            SELECT item.id, item.target_id, item.attempts, lane.name AS lane, run.name AS run,
+                   request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
+                   request.callback, now() AS finished_at
+            FROM item
+            JOIN request ON request.item_id = item.id
+            JOIN lane ON lane.id = item.lane_id
+            LEFT JOIN run ON run.id = item.run_id
+            WHERE item.id = ANY(:ids)
+            """,
+            ids=list(recorded.claimed),
+        )
+    }
+    found: dict[int, list[Due]] = {}
+    for arrival in arrivals:
+        row = asked.pop(arrival.item_id, None)
+        if row is not None:
+            answer = {"via": source.via, "api_batch_id": source.api_batch_id, "ok": arrival.problem is None}
+            due = Due(
+                item_id=arrival.item_id,
+                tries=1,
+                generation=0,
+                due_at=row["finished_at"],
+                lane=row["lane"],
+                callback=orjson.loads(row["callback"]),
+                outcome=row | arrival._asdict() | answer,
+            )
+            found.setdefault(row["target_id"], []).append(due)
+    return found
 
 
 def sent_by_others(connection: Connection, target: Target, *, mine: list[int]) -> tuple[int, int]:

@@ -9,14 +9,14 @@ The items move first, by one statement a fate; what moved is known then, and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import copy_lines, copy_number, copy_text, count, rows
+from overnight_models.ledger.database import copy_lines, copy_number, copy_text, count, one, rows
 from overnight_models.states import ITEM
 
 
@@ -80,13 +80,15 @@ class Recorded:
     """Answers that were billed for items that had their outcome already."""
     due: int = 0
     """Deliveries that are due now."""
+    claimed: tuple[int, ...] = ()
+    """Items whose deliveries whoever recorded them is to hand over now; not part of a sum."""
 
     def __add__(self, other: Recorded) -> Recorded:
-        return Recorded(*(a + b for a, b in zip(self.counts(), other.counts(), strict=True)))
+        return Recorded(**{name: n + getattr(other, name) for name, n in self.counts().items()})
 
-    def counts(self) -> tuple[int, ...]:
-        """The five numbers, in order."""
-        return (self.succeeded, self.failed, self.retried, self.paid_twice, self.due)
+    def counts(self) -> dict[str, int]:
+        """The numbers by name."""
+        return {name: getattr(self, name) for name in ("succeeded", "failed", "retried", "paid_twice", "due")}
 
 
 class _Settled(NamedTuple):
@@ -100,8 +102,19 @@ class _Settled(NamedTuple):
     cancel_wanted: bool
 
 
-def record(connection: Connection, source: Source, arrivals: Sequence[Arrival], *, max_attempts: int) -> Recorded:
-    """Record what came back."""
+def record(
+    connection: Connection,
+    source: Source,
+    arrivals: Sequence[Arrival],
+    *,
+    max_attempts: int,
+    claim: Collection[int] = (),
+    lease_s: float = 0,
+) -> Recorded:
+    """Record what came back.
+
+    claim: targets whose deliveries the caller hands over right after its commit: nobody else does within the lease.
+    """
     by_fate: dict[Fate, list[int]] = {fate: [] for fate in Fate}
     for arrival in arrivals:
         by_fate[arrival.fate].append(arrival.item_id)
@@ -117,9 +130,13 @@ def record(connection: Connection, source: Source, arrivals: Sequence[Arrival], 
         over = (*by_fate[Fate.FAIL_OWN], *by_fate[Fate.RETRY_OWN], *by_fate[Fate.WAIT_OWN])
         failed += _settle(connection, "fail", [item_id for item_id in over if item_id not in again], own=own)
     settled = {one.id: one for one in (*succeeded, *failed)}
-    due = _write(connection, source, arrivals, settled)
+    _write_outcomes(connection, source, arrivals, settled)
+    wanted = [one for one in settled.values() if one.target_id is not None and not one.cancel_wanted]
+    claimed = tuple(one.id for one in wanted if one.target_id in claim)
+    sizes = {one.item_id: len(one.message or b"") for one in arrivals}
+    _write_deliveries(connection, wanted, sizes, claim, lease_s)
     paid_twice = _bill(connection, source, arrivals, settled)
-    return Recorded(len(succeeded), len(failed), retried, paid_twice, due)
+    return Recorded(len(succeeded), len(failed), retried, paid_twice, len(wanted) - len(claimed), claimed)
 
 
 def _settle(connection: Connection, move: str, item_ids: Iterable[int], own: int | None = None) -> list[_Settled]:
@@ -165,16 +182,18 @@ def _wait_again(
     return {row[0] for row in moved}
 
 
-def _write(connection: Connection, source: Source, arrivals: Sequence[Arrival], settled: dict[int, _Settled]) -> int:
-    """The outcomes of what has become final, and a delivery where one is wanted. Returns how many deliveries."""
+def _write_outcomes(
+    connection: Connection, source: Source, arrivals: Sequence[Arrival], settled: dict[int, _Settled]
+) -> None:
+    """The outcomes of what has become final."""
     if not settled:
-        return 0
+        return
     submission, via, api_batch_id = (
         copy_number(source.submission_id),
         source.via.encode(),
         copy_text(source.api_batch_id),
     )
-    outcomes, deliveries = [], []
+    outcomes = []
     for arrival in arrivals:
         item = settled.get(arrival.item_id)
         if item is None:
@@ -195,19 +214,42 @@ def _write(connection: Connection, source: Source, arrivals: Sequence[Arrival], 
                 copy_text(arrival.message),
             )
         )
-        if item.target_id is not None and not item.cancel_wanted:
-            # quotes escaped, in its envelope
-            size = (len(arrival.message or b"") + item.callback_size) * 21 // 20 + 1700
-            deliveries.append(b"%d\t%d\t%d\t%d\tdue\n" % (item.id, item.lane_id, item.target_id, size))
     copy_lines(
         connection,
         f"outcome (item_id, submission_id, {_COUNTED}, attempts, ok, retryable, billed, via, problem, detail, model,"
         " api_batch_id, message)",
         b"".join(outcomes),
     )
-    if deliveries:
-        copy_lines(connection, "delivery (item_id, lane_id, target_id, size, state)", b"".join(deliveries))
-    return len(deliveries)
+
+
+def _write_deliveries(
+    connection: Connection, wanted: Sequence[_Settled], sizes: Mapping[int, int], claim: Collection[int], lease_s: float
+) -> None:
+    """A delivery each: due now, or being sent already."""
+    if not wanted:
+        return
+    row = one(
+        connection,
+        "SELECT now()::text AS now, (now() + make_interval(secs => :lease_s))::text AS lapses",
+        lease_s=lease_s,
+    )
+    assert row is not None
+    due = b"due\t%b\t0" % row["now"].encode()
+    sending = b"sending\t%b\t1" % row["lapses"].encode()
+    lines = (
+        b"%d\t%d\t%d\t%d\t%b\n"
+        % (
+            item.id,
+            item.lane_id,
+            item.target_id,
+            # quotes escaped, in its envelope
+            (sizes[item.id] + item.callback_size) * 21 // 20 + 1700,
+            sending if item.target_id in claim else due,
+        )
+        for item in wanted
+        if item.target_id is not None
+    )
+    copy_lines(connection, "delivery (item_id, lane_id, target_id, size, state, due_at, tries)", b"".join(lines))
 
 
 _COUNTED = (

@@ -26,8 +26,11 @@ class Waiting:
     """Seconds that the one that waits longest has waited."""
 
 
-def waiting(connection: Connection) -> list[Waiting]:
-    """Everything that waits in lanes that aren't paused; from the tally, so it costs the same for any number."""
+def waiting(connection: Connection, *, lane_id: int | None = None, headers_id: int | None = None) -> list[Waiting]:
+    """Everything that waits in lanes that aren't paused, or in this one alone.
+
+    From the tally, so it costs the same for any number.
+    """
     rows = run(
         connection,
         """
@@ -44,25 +47,33 @@ def waiting(connection: Connection) -> list[Waiting]:
         ) t
         JOIN lane ON lane.id = t.lane_id
         WHERE lane.paused_at IS NULL
+          AND t.lane_id = coalesce(:lane_id, t.lane_id) AND t.headers_id = coalesce(:headers_id, t.headers_id)
         """,
+        lane_id=lane_id,
+        headers_id=headers_id,
     )
     return [Waiting(**row) for row in rows]
+
+
+def take_turn(connection: Connection, source: Waiting) -> Waiting | None:
+    """Wait until no other packer is at this lane and headers; returns what waits there then, None for nothing.
+
+    What was seen before may have been packed by another since: thresholds are for what is seen now.
+    """
+    one(
+        connection,
+        "SELECT pg_advisory_xact_lock(:lane_id, :headers_id)",
+        lane_id=source.lane_id,
+        headers_id=source.headers_id,
+    )
+    return next(iter(waiting(connection, lane_id=source.lane_id, headers_id=source.headers_id)), None)
 
 
 def pack(connection: Connection, source: Waiting, *, max_items: int, max_bytes: int) -> int:
     """Make one batch of those that have waited longest. Returns how many items it took; 0 if there are none.
 
-    One packer at a time for a lane and headers: another one gets 0. Nothing passes through this process: 100,000 items
-    are one statement.
+    Called in a turn. Nothing passes through this process: 100,000 items are one statement.
     """
-    turn = one(
-        connection,
-        "SELECT pg_try_advisory_xact_lock(:lane_id, :headers_id) AS mine",
-        lane_id=source.lane_id,
-        headers_id=source.headers_id,
-    )
-    if turn is None or not turn["mine"]:
-        return 0
     batch = one(
         connection,
         """
