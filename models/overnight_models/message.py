@@ -1,8 +1,8 @@
-"""The accept message: how items travel from a product to the workers. Versions 1 and 2.
+"""The accept message: how items travel from a product to the workers. Version 1.
 
 A Celery task message for `overnight.accept` with these keyword arguments, so that any language can enqueue:
 
-    v           1; or 2, when one of its items has a `prefix`, so that older workers turn it down
+    v           1
     message_id  a UUID; the same message sent twice is accepted once
     lane        the lane's name
     run         the run's name, or null
@@ -16,9 +16,9 @@ A Celery task message for `overnight.accept` with these keyword arguments, so th
                   until it is acknowledged (acknowledgement.py says how)
         tenant    on whose behalf, or absent
         trace_id  passed through to the outcome, or absent
-        prefix    the hash, in hex, of what its params go on from (prefix.py), which lies in Redis as
-                  `overnight:prefix:<hash>` until the workers have it; or absent. Whoever sends whole requests loses
-                  nothing by it but bytes: accept itself finds what they have in common
+        prefix    the SHA-256, in hex, of the JSON that its params go on from: an object of `tools`, `system` and
+                  `messages`, which lies in Redis as `overnight:prefix:<hash>`; or absent. Where the prefix has
+                  messages, those of params follow them. Who sends whole requests loses nothing by it but bytes
 
 The items are a string and not a list because Celery's JSON decoder would otherwise walk through every request.
 """
@@ -32,10 +32,7 @@ import orjson
 
 from overnight_models.prefix import Prefix
 
-VERSION: Final = 2
-PLAIN_VERSION: Final = 1
-"""Of a message without prefixes."""
-VERSIONS: Final = (PLAIN_VERSION, VERSION)
+VERSION: Final = 1
 MAX_ITEMS: Final = 500
 MAX_BYTES: Final = 1_000_000
 
@@ -68,11 +65,11 @@ class ItemLine(TypedDict, total=False):
 class Line(NamedTuple):
     """One item as it is sent."""
 
-    index: int
+    position: int
     """Where it stands in what was enqueued."""
     text: bytes
-    prefix: Prefix | None = None
-    """What its params go on from."""
+    prefix: Prefix | None
+    """What its params go on from; it is sent apart."""
 
 
 def write_line(item: ItemLine) -> bytes:
@@ -86,24 +83,14 @@ def read_lines(items: str) -> Iterator[str]:
 
 
 def fill(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """Lines in groups that fit one message each. Flat: holds one group at a time, and each of its prefixes once."""
+    """Lines in groups that fit one message each. Flat: holds one group at a time."""
     group: list[Line] = []
-    prefixes: set[bytes] = set()
     size = 0
     for line in lines:
-        new = 0 if line.prefix is None or line.prefix.hash in prefixes else len(line.prefix.document)
-        if group and (len(group) == MAX_ITEMS or size + len(line.text) + new > MAX_BYTES):
+        if group and (len(group) == MAX_ITEMS or size + len(line.text) > MAX_BYTES):
             yield group
-            group, prefixes, size = [], set(), 0
-            new = 0 if line.prefix is None else len(line.prefix.document)
-        if line.prefix is not None:
-            prefixes.add(line.prefix.hash)
+            group, size = [], 0
         group.append(line)
-        size += len(line.text) + new
+        size += len(line.text)
     if group:
         yield group
-
-
-def prefixes_of(lines: Iterable[Line]) -> list[Prefix]:
-    """The prefixes of lines, each once."""
-    return list({line.prefix.hash: line.prefix for line in lines if line.prefix is not None}.values())

@@ -9,7 +9,6 @@ from functools import lru_cache
 
 import orjson
 
-from overnight_models.message import PLAIN_VERSION
 from overnight_models.request import LATEST_API_VERSION, MAX_BATCH_BYTES
 
 
@@ -42,8 +41,6 @@ class Policy:
     brokers: tuple[str, ...]
     """Names of the brokers that callbacks may go through."""
     models: tuple[str, ...]
-    accepts: int = PLAIN_VERSION
-    """The latest version of the accept message that these workers know."""
 
     def dump(self) -> bytes:
         """As published."""
@@ -57,5 +54,4 @@ class Policy:
             name: LanePolicy(lane["api_version"], lane["max_bytes"], tuple(lane["callbacks"]))
             for name, lane in document["lanes"].items()
         }
-        accepts = document.get("accepts", PLAIN_VERSION)
-        return cls(lanes, tuple(document["brokers"]), tuple(document["models"]), accepts)
+        return cls(lanes, tuple(document["brokers"]), tuple(document["models"]))

@@ -173,6 +173,18 @@ class OutputSchema(Table, table=True):
     document: str = _text()
 
 
+class Prefix(Table, table=True):
+    """What many requests begin with, stored once by its hash."""
+
+    __tablename__ = "prefix"
+    id: int | None = Field(default=None, primary_key=True)
+    hash: bytes = Field(unique=True)
+    document: str = _text()
+    """JSON: {"tools", "system", "messages"}."""
+    used_at: datetime = _now()
+    """When an item last went on from it, to the day."""
+
+
 class Inbox(Table, table=True):
     """One accept message: counted before it is parsed, so that one that kills its worker can't kill for ever."""
 
@@ -224,6 +236,8 @@ class Item(Table, table=True):
     tenant_id: int | None = None
     model_id: int
     schema_id: int | None = None
+    prefix_id: int | None = None
+    """What its request begins with, beside its own part; null when it is whole."""
     target_id: int | None = None
     """Where its outcome goes; null when it is read later."""
     batch_id: int | None = _big(default=None)
@@ -256,7 +270,7 @@ class Request(Table, table=True):
     callback: str | None = _text(default=None)
     """JSON: {"task", "queue", "args", "kwargs", "broker", "ack"}."""
     params: str = _text()
-    """JSON, passed through unparsed."""
+    """JSON, passed through unparsed; without its prefix."""
     enqueued_at: datetime = _now()
 
 
@@ -280,6 +294,8 @@ class Batch(Table, table=True):
     """Bytes of their requests."""
     has_schemas: bool = Field(sa_column_kwargs={"server_default": "false"})
     """Some of its items asked for an answer of a schema."""
+    has_prefixes: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Some of its items have a prefix."""
     packed_at: datetime = _now()
     changed_at: datetime = _now()
     """When its state last changed."""

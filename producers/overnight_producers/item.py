@@ -12,8 +12,8 @@ from celery.canvas import Signature
 from pydantic import BaseModel
 
 from overnight_models.errors import BadItem
-from overnight_models.message import CallbackLine, ItemLine, write_line
-from overnight_models.prefix import Prefix, splice_faults
+from overnight_models.message import CallbackLine, ItemLine, Line, write_line
+from overnight_models.prefix import SMALLEST, Cutter
 from overnight_producers.callbacks import callback_line
 from overnight_producers.structured import for_the_api, json_schema
 
@@ -23,9 +23,7 @@ class Item:
     """One Messages API request, and where its outcome goes."""
 
     params: Mapping[str, Any]
-    """Exactly what `client.messages.create(**params)` takes; with a `prefix`, what comes after it."""
-    prefix: Prefix | Mapping[str, Any] | None = None
-    """What many items begin with: any of `tools`, `system` and leading `messages`."""
+    """Exactly what `client.messages.create(**params)` takes."""
     key: str | None = None
     """Your name for it, unique in the lane; None: one is made up."""
     tenant: str | None = None
@@ -40,19 +38,8 @@ class Item:
     """Passed through to the outcome."""
 
 
-def prefix_of(item: Item) -> Prefix | None:
-    """What an item begins with, where its caller says so. Raises BadItem."""
-    if item.prefix is None or isinstance(item.prefix, Prefix):
-        return item.prefix
-    try:
-        return Prefix.of(item.prefix)
-    except (TypeError, ValueError) as error:
-        raise BadItem([str(error)], key=item.key) from error
-
-
 def line_of(item: Item, *, redis_url: str) -> tuple[ItemLine, bytes]:
-    """An item as it travels, and its bytes; its prefix travels apart. Raises BadItem when it can't."""
-    prefix = prefix_of(item)
+    """An item as it travels, and its bytes. Raises BadItem when it can't."""
     key = item.key if item.key is not None else str(uuid4())
     if not isinstance(item.params, Mapping):
         raise BadItem([f"`params` must be a dict, not {type(item.params).__name__}"], key=item.key)
@@ -71,12 +58,21 @@ def line_of(item: Item, *, redis_url: str) -> tuple[ItemLine, bytes]:
             line["params"] = _asking_for(schema, line["params"])
         if item.callback is not None:
             line["callback"] = callback_line(item.callback, redis_url=redis_url)
-        if prefix is not None:
-            _go_on_from(prefix, line)
         return line, write_line(line)
     except (TypeError, ValueError) as error:
         faults.append(str(error))
     raise BadItem(faults, key=item.key)
+
+
+def cut(line: ItemLine, written: bytes, cutter: Cutter, *, index: int) -> Line:
+    """The line as it is sent: what this process has sent before is cut off its params."""
+    found = cutter.cut(line["params"]) if len(written) > SMALLEST else None
+    if found is None:
+        return Line(index, written, None)
+    prefix, own = found
+    params: Any = orjson.Fragment(own)
+    short: ItemLine = {**line, "params": params, "prefix": prefix.hash}
+    return Line(index, write_line(short), prefix)
 
 
 def _asking_for(schema: Mapping[str, Any], params: dict[str, Any]) -> dict[str, Any]:
@@ -84,24 +80,3 @@ def _asking_for(schema: Mapping[str, Any], params: dict[str, Any]) -> dict[str, 
     if "format" in config:
         raise ValueError("`output` and `params['output_config']['format']` both name a schema: keep one")
     return params | {"output_config": config | {"format": {"type": "json_schema", "schema": for_the_api(schema)}}}
-
-
-def _go_on_from(prefix: Prefix, line: ItemLine) -> None:
-    params = line["params"]
-    if "messages" in params:
-        # first, so that they may go on from the prefix's
-        params = line["params"] = {"messages": params["messages"]} | params
-    line["prefix"] = prefix.hash.hex()
-    if params.get("messages"):  # else that is what is told
-        faults = splice_faults(prefix.goes_on, prefix.fields, params, orjson.dumps(params))
-        if faults:
-            raise ValueError("; ".join(faults))
-
-
-def whole(line: ItemLine, prefix: Prefix) -> ItemLine:
-    """The same with all of its request in it, for workers that know no prefixes."""
-    own = orjson.dumps(line["params"])
-    params: Any = orjson.Fragment(prefix.head + own[len(prefix.opening) :])
-    found: ItemLine = {**line, "params": params}
-    del found["prefix"]
-    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final, Literal
 from uuid import uuid4
 
@@ -15,11 +14,10 @@ from pydantic import BaseModel
 from overnight_models import message
 from overnight_models.errors import BadItem, NotConfirmed, NotFinished, Rejected, UnknownItem, Unreachable
 from overnight_models.item_check import item_faults, lane_faults
-from overnight_models.message import CallbackLine, ItemLine, Line, write_line
+from overnight_models.message import CallbackLine, ItemLine, Line
 from overnight_models.outcome import Outcome
-from overnight_models.prefix import Prefix
 from overnight_models.states import ITEM
-from overnight_producers.item import Item, line_of, prefix_of, whole
+from overnight_producers.item import Item, cut, line_of
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent, read_verdict
 from overnight_producers.settings import ProducerSettings
 from overnight_producers.window import Window
@@ -52,7 +50,6 @@ class Overnight:
         self,
         params: Mapping[str, Any],
         *,
-        prefix: Prefix | Mapping[str, Any] | None = None,
         lane: str = "default",
         key: str | None = None,
         tenant: str | None = None,
@@ -64,9 +61,8 @@ class Overnight:
     ) -> Receipt:
         """Hand over one request; returns when Redis has it, which is before Postgres has it: see `confirm`.
 
-        params: exactly what `client.messages.create(**params)` takes; with a `prefix`, what comes after it.
-        prefix: what many requests begin with: any of `tools`, `system` and leading `messages`. It is sent and stored
-            once, and cached where that pays. What is equal in several requests is found without being told, too.
+        params: exactly what `client.messages.create(**params)` takes. What many requests begin with (tools, system, all
+        messages but the last) is sent and stored once.
         key: your name for it, unique in the lane. The same key and content again is the same item, paid once.
         output: a pydantic model or JSON schema; the answer is asked for in that form and validated when it is back.
         callback: a Celery signature, or `task(...)`; it gets the `Outcome` first. None: read it with `outcome`.
@@ -75,14 +71,7 @@ class Overnight:
         enqueue the same again, with the same key.
         """
         item = Item(
-            params=params,
-            prefix=prefix,
-            key=key,
-            tenant=tenant,
-            betas=betas,
-            output=output,
-            callback=callback,
-            trace_id=trace_id,
+            params=params, key=key, tenant=tenant, betas=betas, output=output, callback=callback, trace_id=trace_id
         )
         line, sent = self._checked(item, lane, index=None)
         message_id = str(uuid4())
@@ -93,14 +82,12 @@ class Overnight:
         self,
         items: Iterable[Item],
         *,
-        prefix: Prefix | Mapping[str, Any] | None = None,
         lane: str = "default",
         run: str | None = None,
         bad: Literal["collect", "raise"] = "collect",
     ) -> Sent:
         """Hand over many requests, 500 to a message. Memory stays flat, whatever the iterable yields.
 
-        prefix: what all of them begin with that name none themselves (see `enqueue`).
         run: a name for all of them, with one progress and one bill.
         bad: "collect" passes over bad items and lists them in the returned `Sent.bad`; "raise" stops at the first.
 
@@ -109,10 +96,10 @@ class Overnight:
         """
         sent = Sent(lane=lane, run=run)
         try:
-            for group in self._groups(_beginning(items, prefix), sent, bad):
+            for group in self._groups(items, sent, bad):
                 message_id = str(uuid4())
                 send_lines(self._wire, message_id, lane, run, group)
-                sent.note(message_id, [line.index for line in group])
+                sent.note(message_id, [line.position for line in group])
         except (BadItem, Unreachable) as error:
             error.sent = sent
             raise
@@ -122,7 +109,6 @@ class Overnight:
         self,
         items: Iterable[Item],
         *,
-        prefix: Prefix | Mapping[str, Any] | None = None,
         lane: str = "default",
         run: str | None = None,
         timeout: float = 60.0,
@@ -132,7 +118,6 @@ class Overnight:
 
         Keeps a window of a few messages in memory, so it is flat too, and never runs far ahead of the workers.
 
-        prefix: what all of them begin with that name none themselves (see `enqueue`).
         timeout: seconds without any confirmation (or any Redis) after which it gives up.
         progress: called with the sum so far after each confirmation.
 
@@ -140,9 +125,9 @@ class Overnight:
         """
         sent = Sent(lane=lane, run=run)
         window = Window(lambda: self._wire, sent, timeout, progress)
-        for group in self._groups(_beginning(items, prefix), sent, "collect"):
+        for group in self._groups(items, sent, "collect"):
             message_id = str(uuid4())
-            sent.note(message_id, [line.index for line in group])
+            sent.note(message_id, [line.position for line in group])
             window.add(message_id, group)
         total = window.finish()
         bad = tuple(Rejection(one.key, one.index or 0, "; ".join(one.faults)) for one in sent.bad)
@@ -254,26 +239,17 @@ class Overnight:
         raise Unreachable(f"{silence}, asked {_ASKED_TIMES} times: is `overnight up` (or an answer worker) running?")
 
     def _checked(self, item: Item, lane: str, *, index: int | None) -> tuple[ItemLine, Line]:
-        prefix: Prefix | None = None
         try:
-            if item.prefix is not None:
-                prefix = prefix_of(item)
-                item = replace(item, prefix=prefix)
             line, written = line_of(item, redis_url=self._wire.url)
         except BadItem as error:
             raise BadItem(error.faults, key=error.key, index=index) from error.__cause__
         policy = self._wire.policy()
         if policy is not None:
             may_hold_nul = b"\\u0000" in written
-            size = len(written) + (0 if prefix is None else len(prefix.document))
-            faults = item_faults(line, lane=lane, size=size, policy=policy, may_hold_nul=may_hold_nul)
+            faults = item_faults(line, lane=lane, size=len(written), policy=policy, may_hold_nul=may_hold_nul)
             if faults:
                 raise BadItem(faults, key=item.key, index=index)
-        if policy is None or policy.accepts < message.VERSION:
-            # workers that may not know prefixes get everything whole
-            return line, Line(index or 0, written if prefix is None else write_line(whole(line, prefix)))
-        cut = self._wire.cutter.cut(line, written) if prefix is None else (written, prefix)
-        return line, Line(index or 0, *cut)
+        return line, cut(line, written, self._wire.cutter, index=index or 0)
 
     def _groups(self, items: Iterable[Item], sent: Sent, bad: Literal["collect", "raise"]) -> Iterator[list[Line]]:
         policy = self._wire.policy()
@@ -290,14 +266,3 @@ class Overnight:
                     sent.bad.append(error)
 
         return message.fill(lines())
-
-
-def _beginning(items: Iterable[Item], prefix: Prefix | Mapping[str, Any] | None) -> Iterable[Item]:
-    """The items, with what all of them begin with."""
-    if prefix is None:
-        return items
-    try:
-        all_begin = prefix if isinstance(prefix, Prefix) else Prefix.of(prefix)
-    except (TypeError, ValueError) as error:
-        raise BadItem([str(error)]) from error
-    return (item if item.prefix is not None else replace(item, prefix=all_begin) for item in items)

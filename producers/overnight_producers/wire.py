@@ -21,15 +21,13 @@ from overnight_models.envelope import NO_CANVAS, write_envelope
 from overnight_models.errors import Unreachable
 from overnight_models.message import Line
 from overnight_models.policy import Policy
-from overnight_models.prefix import KEPT_S, Prefix
-from overnight_producers.shared import Cutter
+from overnight_models.prefix import KEPT_S, Cutter, Prefix
 
 _TIMEOUT_S: Final = 1.5
 """For connecting and for each command, so that a dead Redis is known within two seconds."""
 _POLICY_KEPT_S: Final = 30.0
 _NO_POLICY_KEPT_S: Final = 1.0
 _ASKED_AT_ONCE: Final = 100
-_STORED_REMEMBERED: Final = 10_000
 
 
 class Wire:
@@ -42,43 +40,35 @@ class Wire:
         )
         self._policy: tuple[float, Policy | None] | None = None
         """Until when it is good, and what it is."""
-        self._stored: set[bytes] = set()
-        """Prefixes that this process has put into Redis."""
         self.cutter = Cutter()
 
-    def send(self, task: str, arguments: dict[str, Any], *, shown: str, prefixes: Sequence[Prefix] = ()) -> None:
+    def send(self, task: str, arguments: dict[str, Any], *, shown: str) -> None:
         """Put one task's message into its queue. Raises Unreachable; then it may have got through all the same.
 
         shown: what Flower shows as its arguments; never a request's body.
-        prefixes: what its items go on from; each is sent once by this process, and again when Redis has lost it.
         """
         written = envelope(task, arguments, shown=shown)
         try:
-            if prefixes:
-                self._push(task, written, prefixes)
-            else:
-                self._redis.lpush(task, written)
+            self._redis.lpush(task, written)
         except redis.RedisError as error:
             raise self._unreachable(error) from error
 
-    def _push(self, task: str, written: bytes, prefixes: Sequence[Prefix]) -> None:
-        new = [prefix for prefix in prefixes if prefix.hash not in self._stored]
-        old = [prefix for prefix in prefixes if prefix.hash in self._stored]
-        with self._redis.pipeline() as pipe:
-            for prefix in new:
-                pipe.set(_key(prefix), prefix.packed(), ex=KEPT_S)
-            for prefix in old:
-                pipe.exists(_key(prefix))
-            pipe.lpush(task, written)
-            there = pipe.execute()[len(new) :]
-            # lost with all of Redis, or read by the workers long ago: should accept come first, it waits for them
-            for prefix, found in zip(old, there, strict=False):
-                if not found:
-                    pipe.set(_key(prefix), prefix.packed(), ex=KEPT_S)
-            pipe.execute()
-        if len(self._stored) > _STORED_REMEMBERED:
-            self._stored.clear()
-        self._stored.update(prefix.hash for prefix in new)
+    def leave_prefixes(self, prefixes: Iterable[Prefix]) -> None:
+        """Have these lie in Redis before a message that needs them: each is sent once, unless Redis has lost it."""
+        by_key = {routes.PREFIX_KEY.format(one.hash): one.document for one in prefixes}
+        if not by_key:
+            return
+        try:
+            with self._redis.pipeline(transaction=False) as pipe:
+                for key in by_key:
+                    pipe.expire(key, KEPT_S)
+                there = pipe.execute()
+                for (key, document), is_there in zip(by_key.items(), there, strict=True):
+                    if not is_there:
+                        pipe.set(key, document, ex=KEPT_S)
+                pipe.execute()
+        except redis.RedisError as error:
+            raise self._unreachable(error) from error
 
     def ask(self, question: str, about: dict[str, Any], *, timeout_s: float) -> Any:
         """Ask the workers. Raises Unreachable, or TimeoutError when none answers in time."""
@@ -125,20 +115,15 @@ class Wire:
 
 def send_lines(wire: Wire, message_id: str, lane: str, run: str | None, lines: Sequence[Line]) -> None:
     """Send one accept message (`overnight_models.message`). Raises Unreachable."""
-    prefixes = message.prefixes_of(lines)
+    wire.leave_prefixes(line.prefix for line in lines if line.prefix is not None)
     arguments = {
-        "v": message.VERSION if prefixes else message.PLAIN_VERSION,
+        "v": message.VERSION,
         "message_id": message_id,
         "lane": lane,
         "run": run,
         "items": b"\n".join(line.text for line in lines).decode(),
     }
-    shown = f"{lane}: {len(lines)} items, message {message_id[:8]}"
-    wire.send(routes.ACCEPT, arguments, shown=shown, prefixes=prefixes)
-
-
-def _key(prefix: Prefix) -> str:
-    return routes.PREFIX_KEY.format(prefix.hash.hex())
+    wire.send(routes.ACCEPT, arguments, shown=f"{lane}: {len(lines)} items, message {message_id[:8]}")
 
 
 def ask_verdicts(wire: Wire, message_ids: Iterable[str], *, timeout_s: float) -> dict[str, dict[str, Any]]:

@@ -202,20 +202,6 @@ def cancel(workspace: str, api_id: str) -> None:
         client(workspace).messages.batches.cancel(api_id)
 
 
-def count_tokens(workspace: str, params: Mapping[str, Any], *, headers: Mapping[str, str]) -> int:
-    """How many tokens a prompt has, as the API estimates it; free, under a rate limit of its own.
-
-    params: what `POST /v1/messages/count_tokens` takes, which is less than a message's.
-
-    Raises ApiUnavailable; with status 400, 404 or 413 it is this request that is wrong.
-    """
-    with _reading("count of tokens"):
-        answer = client(workspace).post(
-            "/v1/messages/count_tokens", cast_to=object, body=params, options={"headers": dict(headers)}
-        )
-        return int(_mapping(answer)["input_tokens"])
-
-
 @contextmanager
 def results(workspace: str, api_id: str) -> Iterator[Iterator[bytes]]:
     """The lines of a batch's results, as bytes, as they come. Raises ApiUnavailable, in the middle too.

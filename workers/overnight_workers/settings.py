@@ -19,7 +19,6 @@ from pydantic_settings import (
 
 from overnight_models.embedded_urls import default_data_dir, read_urls
 from overnight_models.errors import BadSettings
-from overnight_models.message import VERSION
 from overnight_models.policy import LanePolicy, Policy
 from overnight_models.quantities import Duration, Size
 from overnight_models.request import LATEST_API_VERSION, MAX_BATCH_BYTES, MAX_BATCH_ITEMS
@@ -190,7 +189,7 @@ class Settings(BaseSettings):
         }
         models = load(self.prices).models
         aliases = [alias for model in models.values() for alias in model.aliases]
-        return Policy(lanes, tuple(self.brokers), (*models, *aliases), accepts=VERSION)
+        return Policy(lanes, tuple(self.brokers), (*models, *aliases))
 
     def require_urls(self) -> None:
         """Raise BadSettings when it isn't known where Postgres and Redis are."""

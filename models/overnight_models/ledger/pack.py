@@ -101,11 +101,14 @@ def pack(connection: Connection, source: Waiting, *, max_items: int, max_bytes: 
                 ) filling
                 WHERE filled <= :max_bytes OR position = 1
             ))
-            RETURNING size, schema_id
+            RETURNING size, schema_id, prefix_id
         ), filled AS (
-            SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas FROM moved
+            SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
+                   count(prefix_id) > 0 AS has_prefixes
+            FROM moved
         )
-        UPDATE batch SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas
+        UPDATE batch SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas,
+            has_prefixes = filled.has_prefixes
         FROM filled WHERE id = :batch_id
         RETURNING batch.items
         """,

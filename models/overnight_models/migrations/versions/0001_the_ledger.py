@@ -101,6 +101,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Integer(), nullable=True),
         sa.Column("model_id", sa.Integer(), nullable=False),
         sa.Column("schema_id", sa.Integer(), nullable=True),
+        sa.Column("prefix_id", sa.Integer(), nullable=True),
         sa.Column("target_id", sa.Integer(), nullable=True),
         sa.Column("batch_id", sa.BigInteger(), nullable=True),
         sa.Column("waiting_since", sa.DateTime(timezone=True), nullable=True),
@@ -206,6 +207,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("hash"),
     )
     op.create_table(
+        "prefix",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("hash"),
+    )
+    op.create_table(
         "request",
         sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("receipt", sa.Uuid(), nullable=False),
@@ -286,6 +296,7 @@ def upgrade() -> None:
         sa.Column("items", sa.Integer(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("has_schemas", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("has_prefixes", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("packed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
