@@ -9,7 +9,7 @@ Times are the database's. Money is whole nano-dollars.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -216,6 +216,7 @@ class Item(Table, table=True):
         CheckConstraint("(state = 'waiting') <= (batch_id IS NULL)", name="waiting_items_are_in_no_batch"),
         CheckConstraint("(state = 'batched') <= (batch_id IS NOT NULL)", name="batched_items_are_in_a_batch"),
         CheckConstraint("(state = 'waiting') = (waiting_since IS NOT NULL)", name="only_waiting_items_wait"),
+        CheckConstraint("(state = 'held') = (held_by IS NOT NULL)", name="only_held_items_are_held"),
         # no index mentions the state: when an answer comes, nothing that is indexed changes, and the update is HOT
         Index(
             "item_waiting",
@@ -227,6 +228,7 @@ class Item(Table, table=True):
         ),
         Index("item_in_batch", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("item_in_run", "run_id", "id", postgresql_where=text("run_id IS NOT NULL")),
+        Index("item_held", "held_by", "held_since", "id", postgresql_where=text("held_by IS NOT NULL")),
         {"postgresql_partition_by": "RANGE (id)"},
     )
     id: int = _by_item()
@@ -254,6 +256,13 @@ class Item(Table, table=True):
     """Outcomes so far that said: try again."""
     cancel_wanted: bool = Field(sa_column_kwargs={"server_default": "false"})
     """Its owner doesn't want the outcome any more: billed and recorded, not delivered."""
+    held_by: int | None = None
+    """The budget that holds it."""
+    held_since: datetime | None = None
+    """Since when it waited when it was held: it goes on in its old place."""
+    held_reason: str | None = _text(default=None)
+    reserved_nano: int | None = _big(default=None)
+    """What its batch has reserved for it in budgets, or what it needs while it is held; null where there is none."""
 
 
 class Request(Table, table=True):
@@ -441,17 +450,78 @@ class Double(Table, table=True):
 
 
 class Spending(Table, table=True):
-    """The bill's rows added up as they are written, so that pages needn't read millions of them."""
+    """The bill's rows added up as they are written, so that pages needn't read millions of them.
+
+    One for whatever was recorded at once of one lane, tenant, run and model; of doubles, rows of their own.
+    """
 
     __tablename__ = "spending"
+    __table_args__ = (Index("spending_by_time", "at"),)
     id: int | None = _id()
     submission_id: int = _big(foreign_key="submission.id", index=True)
     lane_id: int
+    tenant_id: int | None = None
+    run_id: int | None = None
+    model: str = _text(sa_column_kwargs={"server_default": ""})
+    """That served them."""
     answers: int
     paid_twice: int
     cost_nano: int = _big()
     realtime_nano: int = _big()
+    input_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    cache_write_5m_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    cache_write_1h_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    cache_read_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    output_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    thinking_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
     at: datetime = _now()
+
+
+class Budget(Table, table=True):
+    """What a lane or a tenant may spend in a day or a month, or a run in all."""
+
+    __tablename__ = "budget"
+    __table_args__ = (
+        UniqueConstraint("lane_id", "tenant_id", "run_id", "period", postgresql_nulls_not_distinct=True),
+        CheckConstraint("num_nonnulls(lane_id, tenant_id, run_id) = 1", name="a_budget_is_of_one_thing"),
+        CheckConstraint(
+            "CASE WHEN run_id IS NULL THEN period IN ('day', 'month') ELSE period = 'all' END",
+            name="only_runs_have_a_budget_for_all_of_it",
+        ),
+        CheckConstraint("cap_nano >= 0", name="no_budget_is_below_nothing"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    lane_id: int | None = Field(default=None, foreign_key="lane.id")
+    tenant_id: int | None = Field(default=None, foreign_key="tenant.id")
+    run_id: int | None = Field(default=None, foreign_key="run.id")
+    period: str = _text()
+    """`day` or `month`, by UTC; `all` for a run."""
+    cap_nano: int = _big()
+    strict: bool
+    """It reserves the most that an item may cost, and not what is expected."""
+
+
+class Booking(Table, table=True):
+    """A change of what is reserved and spent of a budget in one period, to be added up; only ever appended.
+
+    So whoever settles waits for nobody, and whoever packs locks the budget and adds up.
+    """
+
+    __tablename__ = "booking"
+    __table_args__ = (
+        Index("booking_by_period", "budget_id", "begins"),
+        Index("booking_by_batch", "batch_id"),
+    )
+    id: int | None = _id()
+    budget_id: int = Field(foreign_key="budget.id", ondelete="CASCADE")
+    begins: date
+    """The first day of the period in which the batch was packed, whenever its answers come."""
+    batch_id: int | None = _big(default=None)
+    """Null for what was billed before the budget was set."""
+    submission_id: int | None = _big(default=None)
+    """Of the batch, believed lost: the reservation that is kept should it turn up after all."""
+    reserved_nano: int = _big(sa_column_kwargs={"server_default": "0"})
+    spent_nano: int = _big(sa_column_kwargs={"server_default": "0"})
 
 
 class Delivery(Table, table=True):

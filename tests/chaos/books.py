@@ -19,6 +19,7 @@ def assert_books_are_right(service: Service, world: World, scenario: Scenario) -
     """Every item in one state and final, paid as often as the ledger says and told as often as it must be; no rest."""
     _items_are_final(service, scenario)
     _money_is_right(service, scenario)
+    _budgets_are_right(service)
     _everybody_was_told(service, world, scenario)
     _tally_is_right(service)
     _nothing_is_stuck(service)
@@ -81,6 +82,19 @@ def _money_is_right(service: Service, scenario: Scenario) -> None:
         """
     )["n"]
     assert meter["requests"] == tried + own["doubles"], "and each request was sent as often as it was tried"
+
+
+def _budgets_are_right(service: Service) -> None:
+    """What was set before anything was packed has spent what was billed, and reserves only for what may turn up."""
+    billed = service.one("SELECT coalesce(sum(cost_nano), 0)::bigint AS nano FROM bill")["nano"]
+    booked = service.rows(
+        """
+        SELECT sum(spent_nano)::bigint AS spent, sum(reserved_nano) FILTER (WHERE submission_id IS NULL) AS reserved,
+               coalesce(sum(reserved_nano) FILTER (WHERE submission.state = 'done'), 0) AS turned_up
+        FROM booking LEFT JOIN submission ON submission.id = submission_id GROUP BY budget_id
+        """
+    )
+    assert booked in ([], [{"spent": billed, "reserved": 0, "turned_up": 0}])
 
 
 def _everybody_was_told(service: Service, world: World, scenario: Scenario) -> None:

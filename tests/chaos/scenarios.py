@@ -20,6 +20,7 @@ from tests.chaos.steps import (
     FITTING,
     KEY_OF_TWO,
     Step,
+    a_budget,
     a_minute_later,
     acknowledgements_are_late,
     ask,
@@ -91,6 +92,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario(
             "tried again",
             (
+                a_budget,
                 message(
                     1,
                     one("a", fault="errored:overloaded_error:1"),
@@ -112,6 +114,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario(
             "a culprit",
             (
+                a_budget,
                 message(1, one("a"), one("b"), one("c", fault="reject"), one("d")),
                 *tasks(pack, submit, submit, poll, collect, deliver, sweep),
             ),
@@ -121,6 +124,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario(
             "the answer lost, found by its token",
             (
+                a_budget,
                 message(1, one("a"), one("b")),
                 *tasks(pack),
                 stranger(2),
@@ -135,6 +139,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario(
             "never created, believed lost",
             (
+                a_budget,
                 message(1, one("a"), one("b")),
                 *tasks(pack),
                 fault("create", "close_after_body", count=1),

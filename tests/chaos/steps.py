@@ -15,6 +15,7 @@ from overnight_models.message import VERSION
 from overnight_models.routes import ACKS_KEY
 from overnight_workers.accept import accept
 from overnight_workers.answer import answer
+from tests.budgeting import DOLLAR, budget
 from tests.driving import Json, Service, callback, item
 
 Step = Callable[[Service], object]
@@ -47,6 +48,11 @@ def message(number: int, *items: Callable[[], Json], v: int = VERSION, run: str 
         return str(accept(v=v, message_id=message_id, lane="default", run=run, items="\n".join(lines)))
 
     return take
+
+
+def a_budget(service: Service) -> None:
+    """The lane has a strict budget before anything of it is packed."""
+    budget(nano=DOLLAR)
 
 
 def one(key: str, *, told: Json | None = SHOP, asks: Json | None = None, **more: Any) -> Callable[[], Json]:

@@ -16,6 +16,8 @@ from tests.faults.brokers import TheirRedis
 from tests.faults.installed import MODEL, Installed, wait_until
 from tests.faults.products import Taker
 
+pytestmark = pytest.mark.usefixtures("apart")
+
 FEW = 3000
 MANY = 100_000
 A_SECOND = 200

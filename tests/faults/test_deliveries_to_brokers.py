@@ -22,6 +22,8 @@ from overnight_workers.rescue import sweep
 from tests.driving import Service, callback, item, wait_until
 from tests.faults.brokers import TheirRedis, Wire, deliverer, silent_server
 
+pytestmark = pytest.mark.usefixtures("apart")
+
 Json = dict[str, Any]
 CRM = "(SELECT id FROM target WHERE broker = 'crm')"
 

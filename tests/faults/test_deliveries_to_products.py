@@ -14,6 +14,8 @@ from tests.driving import Service, callback, item, wait_until
 from tests.faults.products import FAILS_ONCE, OTHER, RETRIES_ONCE, SAVE, product
 from tests.servers import running_redis
 
+pytestmark = pytest.mark.usefixtures("apart")
+
 
 def is_delivered(service: Service) -> bool:
     sweep()

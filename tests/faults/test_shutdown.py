@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import redis
 
 from overnight_models import routes
@@ -30,6 +31,8 @@ from tests.chaos.scenarios import Scenario
 from tests.driving import Service, callback, item, params
 from tests.faults import held
 from tests.faults.installed import wait_until
+
+pytestmark = pytest.mark.usefixtures("apart")
 
 STOPS_WITHIN_S = 15.0
 """Five of them are the soft shutdown's: a task that ends by then isn't done again."""

@@ -11,6 +11,7 @@ from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.database import Database, run
 from overnight_models.ledger.pack import Waiting, pack, take_turn, waiting
 from overnight_workers import pack as stage
+from overnight_workers import process
 from tests.driving import Service, blocked, item, wait_until
 
 
@@ -28,6 +29,11 @@ def turn(connection: Connection) -> Waiting:
     return now
 
 
+def packed(connection: Connection, source: Waiting, max_items: int = 9) -> int:
+    """How many items it packs."""
+    return pack(connection, source, process.prices(), max_items=max_items, max_bytes=10**6).items
+
+
 def test_two_packers_of_one_lane_take_turns_and_the_second_packs_what_is_due_then(service: Service) -> None:
     """Were its look from before its turn, it would make a batch of the one item that is left."""
     service.configure(lane={"max_items": 4, "max_wait": "1h"})
@@ -36,7 +42,7 @@ def test_two_packers_of_one_lane_take_turns_and_the_second_packs_what_is_due_the
         source = turn(first)
         second = pool.submit(stage.pack)
         wait_until(lambda: blocked(service) == 1)
-        assert pack(first, source, max_items=4, max_bytes=10**6) == 4
+        assert packed(first, source, 4) == 4
         first.commit()
         assert second.result(20) == "0 batches, 0 items"
     assert service.states("item").count("waiting") == 1
@@ -50,9 +56,9 @@ def test_two_packers_of_two_lanes_both_get_theirs(service: Service, other: Datab
     with mine.transaction() as first, other.transaction() as second:
         one, two = waiting(first)
         assert take_turn(first, one)
-        assert pack(first, one, max_items=9, max_bytes=10**6) == 1
+        assert packed(first, one) == 1
         assert take_turn(second, two)
-        assert pack(second, two, max_items=9, max_bytes=10**6) == 1
+        assert packed(second, two) == 1
 
 
 def test_a_packer_that_looked_before_another_committed_packs_nothing_twice(service: Service, other: Database) -> None:
@@ -61,9 +67,9 @@ def test_a_packer_that_looked_before_another_committed_packs_nothing_twice(servi
     with other.transaction() as second:
         (stale,) = waiting(second)
         with mine.transaction() as first:
-            assert pack(first, turn(first), max_items=9, max_bytes=10**6) == 2
+            assert packed(first, turn(first)) == 2
         assert take_turn(second, stale) is None
-        assert pack(second, stale, max_items=9, max_bytes=10**6) == 0
+        assert packed(second, stale) == 0
     assert len(service.states("batch")) == 1
 
 

@@ -17,9 +17,10 @@ INSERT INTO batch (lane_id, headers_id, state, items, size) VALUES (1, 1, 'colle
 """
 # A row in a given state, with whatever that state asks for.
 INSERT: Final = {
-    "item": "INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, batch_id, size, waiting_since)"
+    "item": "INSERT INTO item"
+    " (id, lane_id, headers_id, model_id, max_tokens, state, batch_id, size, waiting_since, held_by)"
     " VALUES (1, 1, 1, 1, 1, %(state)s, CASE WHEN %(state)s IN ('batched', 'racing') THEN 1 END, 1,"
-    " CASE WHEN %(state)s = 'waiting' THEN now() END)",
+    " CASE WHEN %(state)s = 'waiting' THEN now() END, CASE WHEN %(state)s = 'held' THEN 1 END)",
     "batch": "INSERT INTO batch (lane_id, headers_id, state, items, size) VALUES (1, 1, %(state)s, 1, 1)",
     "submission": "INSERT INTO submission (batch_id, token, state, send_by, api_id)"
     " VALUES (1, 't', %(state)s, now(), 'msgbatch_1')",
@@ -37,6 +38,7 @@ def beside(life: Life, move: Move) -> str:
     told = BESIDE.get((life.noun, move.name), "")
     if life is ITEM:
         told += f", waiting_since = {'now()' if move.after == 'waiting' else 'NULL'}"
+        told += f", held_by = {'1' if move.after == 'held' else 'NULL'}"
     return told
 
 

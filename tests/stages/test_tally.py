@@ -37,6 +37,7 @@ def walk(connection: psycopg.Connection, life: Life, chance: random.Random) -> N
     if life is ITEM:
         beside = f", batch_id = CASE WHEN '{move.after}' IN ('batched', 'racing') THEN 1 END"
         beside += f", waiting_since = CASE WHEN '{move.after}' = 'waiting' THEN now() END"
+        beside += f", held_by = CASE WHEN '{move.after}' = 'held' THEN 1 END"
     connection.execute(
         f"UPDATE {life.noun} SET {move.set}{beside} WHERE {move.where} AND {key} % 5 < {chance.randint(0, 5)}".encode()
     )

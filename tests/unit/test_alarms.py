@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from overnight_models.ledger.budgets import BudgetView
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.obstacles import Obstacle
 from overnight_models.ledger.overview import DeadDelivery, LaneView
@@ -27,6 +28,7 @@ WORKSPACE = WorkspaceState("default", "wrkspc_1", None, None)
 UNCLEAR = UnclearView(7, 9, "default", 100, "ReadTimeout", "the list doesn't go back far enough", NOON, NOON, 0.0, ())
 AWAY = Obstacle("shop", "", NOON, 119.0, 7, "broker 'shop': TimeoutError")
 FULL = Obstacle("shop", "shop", NOON, 899.0, 7, "queue 'shop' has 100,000 messages; max_queue is 100,000")
+BUDGET = BudgetView(1, "lane", "copy", "day", True, 10**9, 0, 10**9, {}, 3600.0, "lane copy, a day")
 UNREAD = Unread(7, "msgbatch_1", 60.0, 28 * DAY, 1, None)
 
 
@@ -74,6 +76,14 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "product full": (
         {"troubles": replace(CALM, obstacles=(replace(FULL, lasted_s=901.0),))},
         {"troubles": replace(CALM, obstacles=(FULL,))},
+    ),
+    "over budget": (
+        {"troubles": replace(CALM, holding=(replace(BUDGET, held={"over budget": 5}),))},
+        {"troubles": replace(CALM, holding=(BUDGET,))},
+    ),
+    "budget stuck": (
+        {"troubles": replace(CALM, holding=(replace(BUDGET, held={"no price": 5}),))},
+        {"troubles": replace(CALM, holding=(BUDGET,))},
     ),
     "lane unknown": (
         {"lane": replace(LANE, lane="retired", items={"waiting": 1})},

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from overnight_models.ledger.overview import DeadDelivery, LaneView
+from overnight_models.ledger.reserve import NO_BOUND, NO_PRICE, OVER
 from overnight_models.ledger.troubles import Troubles
 from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_models.quantities import spoken
@@ -81,10 +82,21 @@ KINDS: Final[Mapping[str, Kind]] = {
         "its deliveries wait, no try is counted; looks again every minute; dead after the lane's `deliver_for`",
         "mend the broker, or `[brokers.NAME]`: deliveries go on by themselves",
     ),
+    "budget stuck": Kind(
+        "a budget can't reserve for items: their model has no price, or they have no bound and it is strict",
+        "holds them; they go on by themselves when there is a price, or the budget isn't strict any more",
+        "put the price into OVERNIGHT_PRICES; images, documents and tools need `overnight budget … --estimated`",
+    ),
     "lane unknown": Kind(
         "items wait in a lane that the configuration doesn't have",
         "keeps them",
         "put the lane back into overnight.toml",
+    ),
+    "over budget": Kind(
+        "a budget of a lane, a tenant or a run has no room for items that wait",
+        "holds them; they go on by themselves: it is raised, less is billed than reserved, or its next period begins",
+        "`overnight budget` shows what is left: wait, or raise it",
+        urgent=False,
     ),
     "waiting overdue": Kind(
         "items wait longer than their lane's `max_wait`",
@@ -154,6 +166,7 @@ def alarms(
         *_lanes(lanes, settings.lanes),
         *_dead(lanes, dead),
         *_obstacles(troubles),
+        *_budgets(troubles),
     ]
     return sorted(found, key=lambda alarm: not alarm.urgent)
 
@@ -232,3 +245,14 @@ def _obstacles(troubles: Troubles) -> Iterator[Alarm]:
             yield Alarm("broker away", f"Broker {name} is away for {spoken(one.lasted_s)}: {one.why}")
         elif one.queue and one.lasted_s > _FULL_LONG_S:
             yield Alarm("product full", f"Nothing was taken for {spoken(one.lasted_s)}: {one.why}")
+
+
+def _budgets(troubles: Troubles) -> Iterator[Alarm]:
+    for one in troubles.holding:
+        over = one.held.get(OVER)
+        if over:
+            again = "" if one.ends_s is None else f"; the next period begins in {spoken(one.ends_s)}"
+            yield Alarm("over budget", f"{over:,} items are held by the budget of {one.title}{again}.")
+        for why in (NO_PRICE, NO_BOUND):
+            if one.held.get(why):
+                yield Alarm("budget stuck", f"{one.held[why]:,} items are held by the budget of {one.title}: {why}.")

@@ -19,7 +19,7 @@ from overnight_models import routes
 from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import collect as ledger
 from overnight_models.ledger import deliver as deliveries
-from overnight_models.ledger import outcomes, workspaces
+from overnight_models.ledger import outcomes, settle, workspaces
 from overnight_models.ledger.collect import Reading
 from overnight_models.ledger.outcomes import Arrival, Fate, Recorded, Source
 from overnight_models.outcome import Problem
@@ -134,6 +134,7 @@ def give_up(submission_id: int, batch_id: int, why: str) -> Recorded:
             ]
             source = Source(submission_id, batch_id, None, only_live=True)
             recorded = outcomes.record(connection, source, arrivals, max_attempts=1)
+            settle.close(connection, batch_id)
     log.error("results given up", submission_id=submission_id, items=recorded.failed, why=why)
     if recorded.due:
         doorbell.ring(routes.DELIVER)

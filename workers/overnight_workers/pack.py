@@ -6,7 +6,7 @@ from typing import Any
 
 from overnight_models import routes
 from overnight_models.ledger import pack as ledger
-from overnight_models.ledger.pack import Waiting
+from overnight_models.ledger.pack import Packed, Waiting
 from overnight_workers import doorbell, logs, process
 from overnight_workers.app import app
 from overnight_workers.settings import Lane, settings
@@ -26,20 +26,23 @@ def pack(**_later: Any) -> str:
         if lane is None:
             log.error("items wait in a lane that the configuration doesn't have", lane=source.lane, items=source.items)
             continue
-        while packed := _pack(source, lane):
-            batches, items = batches + 1, items + packed
-            log.info("packed", lane=source.lane, items=packed)
-            doorbell.ring(routes.SUBMIT)
+        while (packed := _pack(source, lane)) != Packed():
+            if packed.held:
+                log.warning("held: over budget", lane=source.lane, items=packed.held)
+            if packed.items:
+                batches, items = batches + 1, items + packed.items
+                log.info("packed", lane=source.lane, items=packed.items)
+                doorbell.ring(routes.SUBMIT)
     return f"{batches} batches, {items} items"
 
 
-def _pack(source: Waiting, lane: Lane) -> int:
+def _pack(source: Waiting, lane: Lane) -> Packed:
     """Make one batch, if one is due. In a transaction of its own: a batch is there whole or not at all."""
     with process.database().transaction() as connection:
         now = ledger.take_turn(connection, source)
         if now is None or not is_due(now, lane):
-            return 0
-        return ledger.pack(connection, now, max_items=lane.max_items, max_bytes=lane.max_bytes)
+            return Packed()
+        return ledger.pack(connection, now, process.prices(), max_items=lane.max_items, max_bytes=lane.max_bytes)
 
 
 def is_due(source: Waiting, lane: Lane) -> bool:

@@ -12,7 +12,7 @@ import redis
 
 from overnight_models import routes
 from overnight_models.crash_points import reach
-from overnight_models.ledger import deliver, obstacles, partitions, prefixes, rescue, submit
+from overnight_models.ledger import budgets, deliver, obstacles, partitions, prefixes, rescue, submit
 from overnight_workers import acknowledge, doorbell, logs, process, restored
 from overnight_workers.app import app
 from overnight_workers.settings import settings
@@ -35,11 +35,14 @@ def sweep(**_later: Any) -> str:
         doubted = rescue.doubt_abandoned(connection)
         for submission_id in rescue.noted_but_not_open(connection):
             submit.open_submission(connection, submission_id)
+        released = budgets.release_held(connection, process.policy().models)
         stages = rescue.stages_with_work(connection)
     for stage in stages:
         doorbell.ring(stage)
     if voided or doubted:
         log.warning("brought home", submissions_void=voided, submissions_unclear=doubted)
+    if released:
+        log.info("budgets have room again", items=released)
     # what was acknowledged in time but not read yet is not sent again
     acknowledge.drain()
     _free_deliveries()

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import count, one
+from overnight_models.ledger import settle
+from overnight_models.ledger.database import count, one, run
 from overnight_models.states import ITEM
 
 _OUTCOMES = """
@@ -39,7 +40,7 @@ def cancel(connection: Connection, item_id: int) -> Canceled:
         connection,
         f"""
         WITH moved AS (
-            UPDATE item SET {ITEM["cancel"].set}, waiting_since = NULL
+            UPDATE item SET {ITEM["cancel"].set}, waiting_since = NULL, held_by = NULL
             WHERE id = :id AND {ITEM["cancel"].where} RETURNING id, attempts
         ) {_OUTCOMES}
         """,
@@ -55,7 +56,9 @@ def cancel(connection: Connection, item_id: int) -> Canceled:
 
 def unpack(connection: Connection, *, batch_id: int | None, item_id: int | None = None) -> int:
     """Take unwanted items (or the one) out of a batch that isn't being sent. Returns how many."""
-    return count(
+    if batch_id is None:
+        return 0
+    unpacked = run(
         connection,
         f"""
         WITH moved AS (
@@ -65,8 +68,11 @@ def unpack(connection: Connection, *, batch_id: int | None, item_id: int | None 
               AND item.cancel_wanted AND (CAST(:item_id AS bigint) IS NULL OR item.id = :item_id)
               AND item.{ITEM["unpack"].where}
             RETURNING item.id, item.attempts
-        ) {_OUTCOMES}
+        ) {_OUTCOMES} RETURNING item_id
         """,
         batch_id=batch_id,
         item_id=item_id,
     )
+    if unpacked and settle.is_budgeted(connection, batch_id):
+        settle.free(connection, batch_id, [row["item_id"] for row in unpacked])
+    return len(unpacked)

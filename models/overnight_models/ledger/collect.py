@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import settle
 from overnight_models.ledger.database import count, one, run
 from overnight_models.ledger.moves import move_batch, move_submission
 from overnight_models.ledger.presence import is_gone
@@ -149,6 +150,8 @@ def finish(connection: Connection, reading: Reading, *, passed_over: bool) -> bo
         """,
         id=reading.submission_id,
     )
+    if only_live(connection, reading):
+        settle.close(connection, reading.batch_id)
     return True
 
 

@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import copy_lines, copy_number, copy_text, count, one, rows
+from overnight_models.ledger import settle
+from overnight_models.ledger.database import copy_lines, copy_number, copy_text, one, rows
+from overnight_models.outcome import Problem
 from overnight_models.states import ITEM
 
 
@@ -96,6 +99,8 @@ class _Settled(NamedTuple):
 
     id: int
     lane_id: int
+    tenant_id: int | None
+    run_id: int | None
     target_id: int | None
     callback_size: int
     attempts: int
@@ -120,12 +125,11 @@ def record(
         by_fate[arrival.fate].append(arrival.item_id)
     succeeded = _settle(connection, "succeed", by_fate[Fate.SUCCEED])
     failed = _settle(connection, "fail", by_fate[Fate.FAIL])
-    retried = 0
+    again: set[int] = set()
     if source.only_live:
         own = source.batch_id
         again = _wait_again(connection, own, by_fate[Fate.RETRY_OWN], counts=1, max_attempts=max_attempts)
         again |= _wait_again(connection, own, by_fate[Fate.WAIT_OWN], counts=0, max_attempts=max_attempts + 1)
-        retried = len(again)
         # also those that have been tried often enough, or that nobody wants any more: nobody else brings them home
         over = (*by_fate[Fate.FAIL_OWN], *by_fate[Fate.RETRY_OWN], *by_fate[Fate.WAIT_OWN])
         failed += _settle(connection, "fail", [item_id for item_id in over if item_id not in again], own=own)
@@ -135,8 +139,14 @@ def record(
     claimed = tuple(one.id for one in wanted if one.target_id in claim)
     sizes = {one.item_id: len(one.message or b"") for one in arrivals}
     _write_deliveries(connection, wanted, sizes, claim, lease_s)
-    paid_twice = _bill(connection, source, arrivals, settled)
-    return Recorded(len(succeeded), len(failed), retried, paid_twice, len(wanted) - len(claimed), claimed)
+    doubles = _bill(connection, source, arrivals, settled)
+    if settle.is_budgeted(connection, source.batch_id):
+        known = {one.item_id: None if one.problem == Problem.GIVEN_UP else one.cost_nano for one in arrivals}
+        settle.settle(connection, source.batch_id, {item_id: known[item_id] for item_id in settled})
+        settle.charge(connection, source.batch_id, {one.item_id: one.cost_nano for one in doubles})
+        settle.free(connection, source.batch_id, again)
+    paid_twice = len(doubles)
+    return Recorded(len(succeeded), len(failed), len(again), paid_twice, len(wanted) - len(claimed), claimed)
 
 
 def _settle(connection: Connection, move: str, item_ids: Iterable[int], own: int | None = None) -> list[_Settled]:
@@ -148,9 +158,9 @@ def _settle(connection: Connection, move: str, item_ids: Iterable[int], own: int
     moved = rows(
         connection,
         f"""
-        UPDATE item SET {ITEM[move].set}, attempts = attempts + 1, waiting_since = NULL
+        UPDATE item SET {ITEM[move].set}, attempts = attempts + 1, waiting_since = NULL, held_by = NULL
         WHERE id = ANY(:ids) AND {ITEM[move].where} AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
-        RETURNING id, lane_id, target_id, callback_size, attempts, cancel_wanted
+        RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted
         """,
         ids=ordered,
         own=own,
@@ -258,17 +268,11 @@ _COUNTED = (
 )
 
 
+_COUNTERS = attrgetter(*_COUNTED.split(", "))
+
+
 def _counted(arrival: Arrival) -> bytes:
-    return b"%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d" % (
-        arrival.cost_nano,
-        arrival.realtime_nano,
-        arrival.input_tokens,
-        arrival.cache_write_5m_tokens,
-        arrival.cache_write_1h_tokens,
-        arrival.cache_read_tokens,
-        arrival.output_tokens,
-        arrival.thinking_tokens,
-    )
+    return b"%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d" % _COUNTERS(arrival)
 
 
 def _text(value: str | None) -> bytes:
@@ -276,27 +280,62 @@ def _text(value: str | None) -> bytes:
     return copy_text(value if value is None else value.replace("\x00", "\ufffd"))
 
 
-def _bill(connection: Connection, source: Source, arrivals: Sequence[Arrival], settled: dict[int, _Settled]) -> int:
-    """What was billed and isn't kept gets rows of its own; both are added up. Returns how many weren't kept."""
+def _bill(
+    connection: Connection, source: Source, arrivals: Sequence[Arrival], settled: dict[int, _Settled]
+) -> list[Arrival]:
+    """What was billed and isn't kept gets rows of its own; both are added up. Returns those that weren't kept."""
     kept = [arrival for arrival in arrivals if arrival.billed and arrival.item_id in settled]
     doubles = _doubles(connection, source, [one for one in arrivals if one.billed and one.item_id not in settled])
-    new = [*kept, *doubles]
-    if new:
-        count(
-            connection,
-            """
-            INSERT INTO spending (submission_id, lane_id, answers, paid_twice, cost_nano, realtime_nano)
-            SELECT :submission_id, lane_id, :answers, :paid_twice, :cost_nano, :realtime_nano
-            FROM batch WHERE id = :batch_id
-            """,
-            submission_id=source.submission_id,
-            batch_id=source.batch_id,
-            answers=len(new),
-            paid_twice=len(doubles),
-            cost_nano=sum(one.cost_nano for one in new),
-            realtime_nano=sum(one.realtime_nano for one in new),
+    _add_up(connection, source, kept, settled, paid_twice=False)
+    if doubles:
+        ids = [one.item_id for one in doubles]
+        found = rows(connection, "SELECT id, lane_id, tenant_id, run_id FROM item WHERE id = ANY(:ids)", ids=ids)
+        _add_up(connection, source, doubles, {row[0]: _Owners(*row) for row in found}, paid_twice=True)
+    return doubles
+
+
+class _Owners(NamedTuple):
+    """Whose an item is."""
+
+    id: int
+    lane_id: int
+    tenant_id: int | None
+    run_id: int | None
+
+
+def _add_up(
+    connection: Connection,
+    source: Source,
+    billed: Sequence[Arrival],
+    items: Mapping[int, _Settled] | Mapping[int, _Owners],
+    *,
+    paid_twice: bool,
+) -> None:
+    """Add to the spending what was billed: a row for each lane, tenant, run and model."""
+    parts: dict[tuple[int, int | None, int | None, str], list[Arrival]] = {}
+    for arrival in billed:
+        item = items[arrival.item_id]
+        parts.setdefault((item.lane_id, item.tenant_id, item.run_id, arrival.model or ""), []).append(arrival)
+    lines = (
+        b"%b\t%d\t%b\t%b\t%b\t%d\t%d\t%b\n"
+        % (
+            copy_number(source.submission_id),
+            lane_id,
+            copy_number(tenant_id),
+            copy_number(run_id),
+            _text(model),
+            len(part),
+            len(part) if paid_twice else 0,
+            b"\t".join(b"%d" % sum(column) for column in zip(*map(_COUNTERS, part), strict=True)),
         )
-    return len(doubles)
+        for (lane_id, tenant_id, run_id, model), part in parts.items()
+    )
+    if parts:
+        copy_lines(
+            connection,
+            f"spending (submission_id, lane_id, tenant_id, run_id, model, answers, paid_twice, {_COUNTED})",
+            b"".join(lines),
+        )
 
 
 def _doubles(connection: Connection, source: Source, unkept: list[Arrival]) -> list[Arrival]:

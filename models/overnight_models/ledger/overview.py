@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.budgets import WHY_HELD
 from overnight_models.ledger.database import raw, run
 from overnight_models.ledger.documents import COLUMNS, JOINS
 from overnight_models.states import BATCH
@@ -257,7 +258,9 @@ def items(connection: Connection, wanted: Wanted, limit: int | None = None) -> I
     }
     with raw(connection).cursor(name="items") as cursor:
         cursor.itersize = 1000
-        cursor.execute(f"SELECT {COLUMNS} FROM item {JOINS} {where} ORDER BY item.id LIMIT %(limit)s", values)
+        cursor.execute(
+            f"SELECT {COLUMNS}, {WHY_HELD} AS held FROM item {JOINS} {where} ORDER BY item.id LIMIT %(limit)s", values
+        )
         assert cursor.description is not None
         columns = [column.name for column in cursor.description]
         for row in cursor:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import reserve
 from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.reserve import BOOKED, HELD, JUDGED
+from overnight_models.prices import Prices
 from overnight_models.states import ITEM
 
 FRAME_BYTES = 80
@@ -69,11 +73,25 @@ def take_turn(connection: Connection, source: Waiting) -> Waiting | None:
     return next(iter(waiting(connection, lane_id=source.lane_id, headers_id=source.headers_id)), None)
 
 
-def pack(connection: Connection, source: Waiting, *, max_items: int, max_bytes: int) -> int:
-    """Make one batch of those that have waited longest. Returns how many items it took; 0 if there are none.
+@dataclass(frozen=True)
+class Packed:
+    """What one look at those that wait came to."""
+
+    items: int = 0
+    """In the new batch; there is none when it is 0."""
+    held: int = 0
+    """Over a budget: held, with a reason."""
+
+
+def pack(connection: Connection, source: Waiting, prices: Prices, *, max_items: int, max_bytes: int) -> Packed:
+    """Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
 
     Called in a turn. Nothing passes through this process: 100,000 items are one statement.
     """
+    have_tenants = one(connection, "SELECT id FROM tenant LIMIT 1") is not None
+    candidates = _IN_TURNS if have_tenants else _OLDEST
+    values = {"lane_id": source.lane_id, "headers_id": source.headers_id, "max_items": max_items}
+    allowance = reserve.allowance(connection, candidates, prices, **values)
     batch = one(
         connection,
         """
@@ -84,25 +102,66 @@ def pack(connection: Connection, source: Waiting, *, max_items: int, max_bytes: 
         headers_id=source.headers_id,
     )
     assert batch is not None
-    # by an array and not by a join: the planner believes that few rows wait, and would compare each with each
-    filled = one(
+    if allowance is not None:
+        # joined by hashes: the planner believes that few rows wait, and would compare each with each
+        run(connection, "SET LOCAL enable_nestloop = off")
+    packed = one(
         connection,
-        f"""
-        WITH moved AS (
+        _statement(candidates, within=allowance is not None),
+        batch_id=batch["id"],
+        max_bytes=max_bytes,
+        **values,
+        **(allowance.values if allowance else {}),
+    )
+    assert packed is not None
+    if not packed["items"]:
+        count(connection, "DELETE FROM batch WHERE id = :id", id=batch["id"])
+    return Packed(**packed)
+
+
+_OLDEST: Final = """
+    SELECT id, size, max_tokens, model_id, lane_id, tenant_id, run_id,
+           row_number() OVER (ORDER BY waiting_since, id) AS position
+    FROM item
+    WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
+    ORDER BY waiting_since, id LIMIT :max_items
+"""
+
+
+_IN_TURNS: Final = """
+    SELECT id, size, max_tokens, model_id, lane_id, tenant_id, run_id,
+           row_number() OVER (ORDER BY turn, waiting_since, id) AS position
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY waiting_since, id) AS turn
+        FROM item
+        WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
+    ) queued
+    ORDER BY turn, waiting_since, id LIMIT :max_items
+"""
+"""The oldest of each tenant, then the second of each: one with a million items doesn't keep the others waiting."""
+
+
+def _statement(candidates: str, *, within: bool) -> str:
+    """The statement that packs. within: budgets are asked, and what is over is held."""
+    # by an array and not only by a join: see above
+    return f"""
+        WITH candidate AS ({candidates}),
+        {f"{JUDGED}, {HELD}," if within else ""}
+        filling AS (
+            SELECT *, sum(size + {FRAME_BYTES}) OVER (ORDER BY position) AS filled,
+                   row_number() OVER (ORDER BY position) AS number
+            FROM {"judged WHERE held_by IS NULL" if within else "candidate"}
+        ),
+        chosen AS (SELECT * FROM filling WHERE filled <= :max_bytes OR number = 1),
+        moved AS (
             UPDATE item SET {ITEM["pack"].set}, batch_id = :batch_id, waiting_since = NULL
-            WHERE {ITEM["pack"].where} AND id = ANY(ARRAY(
-                SELECT id FROM (
-                    SELECT id, row_number() OVER w AS position, sum(size + {FRAME_BYTES}) OVER w AS filled
-                    FROM (
-                        SELECT id, size, waiting_since FROM item
-                        WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
-                        ORDER BY waiting_since, id LIMIT :max_items
-                    ) oldest WINDOW w AS (ORDER BY waiting_since, id)
-                ) filling
-                WHERE filled <= :max_bytes OR position = 1
-            ))
-            RETURNING size, schema_id, prefix_id
-        ), filled AS (
+                {", reserved_nano = chosen.reserve FROM chosen" if within else ""}
+            WHERE {ITEM["pack"].where} AND item.id = ANY(ARRAY(SELECT id FROM chosen))
+                {"AND item.id = chosen.id" if within else ""}
+            RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano
+        ),
+        {f"{BOOKED}," if within else ""}
+        filled AS (
             SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
                    count(prefix_id) > 0 AS has_prefixes
             FROM moved
@@ -110,15 +169,5 @@ def pack(connection: Connection, source: Waiting, *, max_items: int, max_bytes: 
         UPDATE batch SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas,
             has_prefixes = filled.has_prefixes
         FROM filled WHERE id = :batch_id
-        RETURNING batch.items
-        """,
-        batch_id=batch["id"],
-        lane_id=source.lane_id,
-        headers_id=source.headers_id,
-        max_items=max_items,
-        max_bytes=max_bytes,
-    )
-    assert filled is not None
-    if not filled["items"]:
-        count(connection, "DELETE FROM batch WHERE id = :id", id=batch["id"])
-    return int(filled["items"])
+        RETURNING batch.items, {"(SELECT count(*) FROM held)" if within else "0"} AS held
+    """

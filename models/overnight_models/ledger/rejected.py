@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import settle
 from overnight_models.ledger.database import count, one, run
 from overnight_models.ledger.moves import move_batch
 from overnight_models.ledger.submit import lives
@@ -105,6 +106,7 @@ def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
         """,
         parts=parts,
     )
+    settle.pass_on(connection, rejected.batch_id, parts)
     return parts
 
 

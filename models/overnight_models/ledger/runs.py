@@ -43,15 +43,14 @@ def bill(connection: Connection, run: str) -> Bill:
     row = one(
         connection,
         """
-        SELECT count(*) AS answers, count(*) FILTER (WHERE NOT kept) AS paid_twice,
-               coalesce(sum(bill.input_tokens), 0)::bigint AS input_tokens,
-               coalesce(sum(bill.output_tokens), 0)::bigint AS output_tokens,
+        SELECT coalesce(sum(answers), 0)::bigint AS answers, coalesce(sum(paid_twice), 0)::bigint AS paid_twice,
+               coalesce(sum(input_tokens), 0)::bigint AS input_tokens,
+               coalesce(sum(output_tokens), 0)::bigint AS output_tokens,
                coalesce(sum(cache_read_tokens), 0)::bigint AS cache_read_tokens,
                coalesce(sum(cache_write_5m_tokens + cache_write_1h_tokens), 0)::bigint AS cache_write_tokens,
-               coalesce(sum(bill.cost_nano), 0)::bigint AS cost_nano,
-               coalesce(sum(bill.realtime_nano), 0)::bigint AS realtime_nano
-        FROM bill JOIN item ON item.id = bill.item_id
-        WHERE item.run_id = (SELECT id FROM run WHERE name = :run)
+               coalesce(sum(cost_nano), 0)::bigint AS cost_nano,
+               coalesce(sum(realtime_nano), 0)::bigint AS realtime_nano
+        FROM spending WHERE run_id = (SELECT id FROM run WHERE name = :run)
         """,
         run=run,
     )

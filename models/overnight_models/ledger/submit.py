@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import settle
 from overnight_models.ledger.cancel import unpack
 from overnight_models.ledger.database import count, one, raw
 from overnight_models.ledger.deployment import AT_HOME
@@ -360,6 +361,7 @@ def lose(connection: Connection, submission_id: int, batch_id: int, why: str = "
     )
     if not lost:
         return False
+    settle.keep_for_lost(connection, batch_id, submission_id)
     return follow(connection, batch_id) or move_batch(connection, "free", batch_id, "believed never created")
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from overnight_models.ledger import deployment
+from overnight_models.ledger.budgets import BudgetView, budgets
 from overnight_models.ledger.database import run
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.obstacles import Obstacle, full_queues, unreachable_brokers
@@ -99,6 +100,8 @@ class Troubles:
     unread: tuple[Unread, ...]
     obstacles: tuple[Obstacle, ...] = ()
     """Brokers that don't answer, then queues that are full; of each the oldest first."""
+    holding: tuple[BudgetView, ...] = ()
+    """Budgets that hold items."""
 
 
 def troubles(connection: Connection) -> Troubles:
@@ -130,4 +133,5 @@ def troubles(connection: Connection) -> Troubles:
         overdue=tuple(Overdue(**row) for row in overdue),
         unread=tuple(Unread(**row) for row in unread),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
+        holding=tuple(one for one in budgets(connection) if one.held),
     )

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from overnight_models.errors import OvernightError
-from overnight_workers.cli import console, decide, look, outcomes, sandbox, steer
+from overnight_workers.cli import budget, console, costs, decide, look, outcomes, sandbox, steer
 from overnight_workers.cli import demo as demo_command
 from overnight_workers.cli import doctor as doctor_command
 from overnight_workers.cli import enqueue as enqueue_command
@@ -26,8 +26,8 @@ app = typer.Typer(
 for panel, commands in {
     "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox, doctor_command.doctor),
     "Work": (enqueue_command.enqueue, outcomes.outcomes),
-    "Look": (look.status, look.batches, look.items),
-    "Steer": (steer.pause, steer.resume, decide.decide, replay_command.replay),
+    "Look": (look.status, look.batches, look.items, costs.costs),
+    "Steer": (steer.pause, steer.resume, budget.budget, decide.decide, replay_command.replay),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)

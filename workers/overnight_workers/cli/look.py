@@ -222,7 +222,7 @@ def items(
             Text(row["state"], style="red" if row["state"] == "failed" else ""),
             str(row["attempts"]),
             f"{row['enqueued_at']:%Y-%m-%d %H:%M:%S}",
-            Text(f"{row['problem']}: {row['detail']}"[:80] if row["problem"] else ""),
+            Text(f"{row['problem']}: {row['detail']}"[:80] if row["problem"] else row["held"] or ""),
             console.money(row["cost_nano"] or 0),
         )
     console.OUT.print(table)

@@ -111,7 +111,12 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("cancel_wanted", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("held_by", sa.Integer(), nullable=True),
+        sa.Column("held_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("held_reason", sa.Text(), nullable=True),
+        sa.Column("reserved_nano", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("(state = 'batched') <= (batch_id IS NOT NULL)", name="batched_items_are_in_a_batch"),
+        sa.CheckConstraint("(state = 'held') = (held_by IS NOT NULL)", name="only_held_items_are_held"),
         sa.CheckConstraint("(state = 'waiting') <= (batch_id IS NULL)", name="waiting_items_are_in_no_batch"),
         sa.CheckConstraint("(state = 'waiting') = (waiting_since IS NOT NULL)", name="only_waiting_items_wait"),
         sa.CheckConstraint(
@@ -120,6 +125,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         postgresql_partition_by="RANGE (id)",
+    )
+    op.create_index(
+        "item_held",
+        "item",
+        ["held_by", "held_since", "id"],
+        unique=False,
+        postgresql_where=sa.text("held_by IS NOT NULL"),
     )
     op.create_index(
         "item_in_batch", "item", ["batch_id", "id"], unique=False, postgresql_where=sa.text("batch_id IS NOT NULL")
@@ -318,6 +330,50 @@ def upgrade() -> None:
     )
     op.create_index("batch_by_state", "batch", ["state"], unique=False)
     op.create_table(
+        "budget",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("lane_id", sa.Integer(), nullable=True),
+        sa.Column("tenant_id", sa.Integer(), nullable=True),
+        sa.Column("run_id", sa.Integer(), nullable=True),
+        sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("cap_nano", sa.BigInteger(), nullable=False),
+        sa.Column("strict", sa.Boolean(), nullable=False),
+        sa.CheckConstraint(
+            "CASE WHEN run_id IS NULL THEN period IN ('day', 'month') ELSE period = 'all' END",
+            name="only_runs_have_a_budget_for_all_of_it",
+        ),
+        sa.CheckConstraint("cap_nano >= 0", name="no_budget_is_below_nothing"),
+        sa.CheckConstraint("num_nonnulls(lane_id, tenant_id, run_id) = 1", name="a_budget_is_of_one_thing"),
+        sa.ForeignKeyConstraint(
+            ["lane_id"],
+            ["lane.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["run.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"],
+            ["tenant.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("lane_id", "tenant_id", "run_id", "period", postgresql_nulls_not_distinct=True),
+    )
+    op.create_table(
+        "booking",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("budget_id", sa.Integer(), nullable=False),
+        sa.Column("begins", sa.Date(), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=True),
+        sa.Column("submission_id", sa.BigInteger(), nullable=True),
+        sa.Column("reserved_nano", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("spent_nano", sa.BigInteger(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["budget_id"], ["budget.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("booking_by_batch", "booking", ["batch_id"], unique=False)
+    op.create_index("booking_by_period", "booking", ["budget_id", "begins"], unique=False)
+    op.create_table(
         "submission",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("batch_id", sa.BigInteger(), nullable=False),
@@ -376,10 +432,19 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("submission_id", sa.BigInteger(), nullable=False),
         sa.Column("lane_id", sa.Integer(), nullable=False),
+        sa.Column("tenant_id", sa.Integer(), nullable=True),
+        sa.Column("run_id", sa.Integer(), nullable=True),
+        sa.Column("model", sa.Text(), server_default="", nullable=False),
         sa.Column("answers", sa.Integer(), nullable=False),
         sa.Column("paid_twice", sa.Integer(), nullable=False),
         sa.Column("cost_nano", sa.BigInteger(), nullable=False),
         sa.Column("realtime_nano", sa.BigInteger(), nullable=False),
+        sa.Column("input_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("cache_write_5m_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("cache_write_1h_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("cache_read_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("output_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("thinking_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
             ["submission_id"],
@@ -388,3 +453,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_spending_submission_id"), "spending", ["submission_id"], unique=False)
+    op.create_index("spending_by_time", "spending", ["at"], unique=False)

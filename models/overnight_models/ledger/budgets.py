@@ -1,0 +1,203 @@
+"""Budgets: what people set, what is left, and letting go of what was held for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.reserve import BEGINS, LEFT, NO_BOUND, NO_PRICE, OVER
+from overnight_models.states import ITEM
+
+Of = Literal["lane", "tenant", "run"]
+Period = Literal["day", "month", "all"]
+
+_RELEASED_AT_ONCE: Final = 100_000
+
+_TITLE: Final = """
+    coalesce('lane ' || lane.name, 'tenant ' || tenant.name, 'run ' || run.name)
+    || CASE period WHEN 'all' THEN ', in all' ELSE ', a ' || period END
+"""
+_NAMED: Final = """
+    budget LEFT JOIN lane ON lane.id = budget.lane_id LEFT JOIN tenant ON tenant.id = budget.tenant_id
+    LEFT JOIN run ON run.id = budget.run_id
+"""
+
+WHY_HELD: Final = f"""
+    CASE WHEN item.held_by IS NOT NULL
+    THEN (SELECT item.held_reason || ': ' || {_TITLE} FROM {_NAMED} WHERE budget.id = item.held_by) END
+"""
+"""Why an item is held, as a person says it; null for all others."""
+
+
+@dataclass(frozen=True)
+class BudgetView:
+    """One budget in its present period."""
+
+    id: int
+    of: Of
+    name: str
+    period: Period
+    strict: bool
+    cap_nano: int
+    spent_nano: int
+    reserved_nano: int
+    """For what is on its way, and for submissions that are believed lost."""
+    held: dict[str, int]
+    """Items that it holds, by why."""
+    ends_s: float | None
+    """Until its next period begins."""
+    title: str
+    """As a person says it: "lane copy, a day"."""
+
+    @property
+    def left_nano(self) -> int:
+        """What may still be reserved; below nothing when an estimate was wrong, or the budget was lowered."""
+        return self.cap_nano - self.spent_nano - self.reserved_nano
+
+
+def budgets(connection: Connection) -> list[BudgetView]:
+    """Every budget."""
+    rows = run(
+        connection,
+        f"""
+        SELECT budget.id, coalesce(lane.name, tenant.name, run.name) AS name, {_TITLE} AS title, period, strict,
+               cap_nano,
+               CASE WHEN lane_id IS NOT NULL THEN 'lane' WHEN tenant_id IS NOT NULL THEN 'tenant' ELSE 'run' END AS of,
+               coalesce(booked.spent, 0)::bigint AS spent_nano, coalesce(booked.reserved, 0)::bigint AS reserved_nano,
+               CASE WHEN period <> 'all' THEN extract(
+                   epoch FROM {BEGINS} + ('1 ' || period)::interval - now() AT TIME ZONE 'UTC'
+               )::float END AS ends_s
+        FROM {_NAMED}
+        LEFT JOIN LATERAL (
+            SELECT sum(spent_nano) AS spent, sum(reserved_nano) AS reserved
+            FROM booking WHERE budget_id = budget.id AND begins = {BEGINS}
+        ) booked ON true
+        ORDER BY lane.name, tenant.name, run.name, period
+        """,
+    )
+    held: dict[int, dict[str, int]] = {}
+    for row in run(
+        connection,
+        "SELECT held_by, held_reason, count(*) AS n FROM item WHERE held_by IS NOT NULL GROUP BY held_by, held_reason",
+    ):
+        held.setdefault(row["held_by"], {})[row["held_reason"]] = row["n"]
+    return [BudgetView(**row, held=held.get(row["id"], {})) for row in rows]
+
+
+def set_budget(
+    connection: Connection, of: Of, number: int, period: Period, cap_nano: int, *, strict: bool | None
+) -> bool:
+    """Set a budget, or change it. strict: None leaves what is there; a new one is strict. Returns whether it is new.
+
+    A new one counts what was billed in its period so far; not what is on its way by then.
+    """
+    changed = one(
+        connection,
+        f"""
+        UPDATE budget SET cap_nano = :cap_nano, strict = coalesce(CAST(:strict AS boolean), strict)
+        WHERE {of}_id = :number AND period = :period RETURNING id
+        """,
+        number=number,
+        period=period,
+        cap_nano=cap_nano,
+        strict=strict,
+    )
+    if changed is not None:
+        return False
+    count(
+        connection,
+        f"""
+        WITH new AS (
+            INSERT INTO budget ({of}_id, period, cap_nano, strict)
+            VALUES (:number, :period, :cap_nano, coalesce(CAST(:strict AS boolean), true)) RETURNING *
+        ), budget AS (SELECT id, {BEGINS} AS begins FROM new budget)
+        INSERT INTO booking (budget_id, begins, spent_nano)
+        SELECT budget.id, budget.begins, sum(bill.cost_nano)
+        FROM budget JOIN bill ON bill.finished_at >= budget.begins JOIN item ON item.id = bill.item_id
+        WHERE item.{of}_id = :number GROUP BY budget.id, budget.begins
+        """,
+        number=number,
+        period=period,
+        cap_nano=cap_nano,
+        strict=strict,
+    )
+    return True
+
+
+def remove_budget(connection: Connection, of: Of, number: int, period: Period) -> bool:
+    """There is no such budget any more; what it held waits again. Returns False when there was none."""
+    removed = one(
+        connection,
+        f"DELETE FROM budget WHERE {of}_id = :number AND period = :period RETURNING id",
+        number=number,
+        period=period,
+    )
+    if removed is None:
+        return False
+    _release(connection, "held_by = :budget_id", budget_id=removed["id"])
+    return True
+
+
+def release_held(connection: Connection, priced: Collection[str]) -> int:
+    """Let go of what budgets have room for again, the oldest first: it waits in its old place. Returns how many.
+
+    Whoever packs looks again: what doesn't fit after all is held again.
+
+    priced: models that have a price now.
+    """
+    holding = run(
+        connection,
+        f"""
+        SELECT budget.id, {LEFT} AS nano, strict FROM budget
+        WHERE EXISTS (SELECT FROM item WHERE held_by = budget.id)
+        """,
+    )
+    released = 0
+    for budget in holding:
+        released += _release(
+            connection,
+            """
+            id = ANY(ARRAY(
+                SELECT id FROM (
+                    SELECT id, sum(reserved_nano) OVER (ORDER BY held_since, id) AS needed
+                    FROM (
+                        SELECT id, held_since, reserved_nano FROM item
+                        WHERE held_by = :budget_id AND held_reason = :over ORDER BY held_since, id LIMIT :most
+                    ) oldest
+                ) needing WHERE needed <= :nano
+            ))
+            """,
+            budget_id=budget["id"],
+            nano=budget["nano"],
+            over=OVER,
+            most=_RELEASED_AT_ONCE,
+        )
+        released += _release(
+            connection,
+            """
+            held_by = :budget_id AND (held_reason = :no_bound AND NOT :strict OR held_reason = :no_price
+                AND model_id IN (SELECT id FROM model WHERE name = ANY(CAST(:priced AS text[]))))
+            """,
+            budget_id=budget["id"],
+            strict=budget["strict"],
+            priced=list(priced),
+            no_bound=NO_BOUND,
+            no_price=NO_PRICE,
+        )
+    return released
+
+
+def _release(connection: Connection, which: str, **values: object) -> int:
+    return count(
+        connection,
+        f"""
+        UPDATE item SET {ITEM["release"].set}, waiting_since = held_since, held_by = NULL, held_since = NULL,
+               held_reason = NULL
+        WHERE {ITEM["release"].where} AND held_by = :budget_id AND {which}
+        """,
+        **values,
+    )

@@ -1,0 +1,74 @@
+"""Races for money: many that pack within one budget, and one that settles meanwhile."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from overnight_models.ledger.database import Database, run
+from overnight_models.ledger.pack import Packed, pack, take_turn, waiting
+from overnight_workers import pack as stage
+from overnight_workers import process
+from overnight_workers.collect import collect
+from overnight_workers.poll import poll
+from overnight_workers.submit import submit
+from tests.budgeting import budget, worst
+from tests.driving import Service, blocked, item, wait_until
+
+PACKERS = 20
+ITEMS = 12
+"""Of each lane; half of each tenant."""
+
+
+def all_of_it(database: Database, lane: str) -> None:
+    """Pack one lane until nothing of it waits."""
+    prices = process.prices()
+    while True:
+        with database.transaction() as connection:
+            lane_id = run(connection, "SELECT id FROM lane WHERE name = :name", name=lane)[0]["id"]
+            found = waiting(connection, lane_id=lane_id)
+            now = take_turn(connection, found[0]) if found else None
+            if now is None or pack(connection, now, prices, max_items=3, max_bytes=10**6) == Packed():
+                return
+
+
+def test_twenty_packers_within_strict_budgets_never_overspend_and_never_deadlock(service: Service) -> None:
+    """All twenty stand at the same two tenants' budgets at once, in whatever order their items are."""
+    lanes = [f"lane{n:02}" for n in range(PACKERS)]
+    service.configure(lanes={lane: {"max_wait": "0s"} for lane in lanes})
+    for lane in lanes:
+        tenants = ("a", "b") if int(lane[-1]) % 2 else ("b", "a")
+        service.accept(*(item(f"{lane}-{n:02}", "x" * 20, tenant=tenants[n % 2]) for n in range(ITEMS)), lane=lane)
+    one = worst(service, "lane00-00")
+    caps = {"a": 50 * one + one // 2, "b": 30 * one + one // 2}
+    budget("a", caps["a"], of="tenant", period="day")
+    budget("b", caps["b"], of="tenant", period="month")
+    with ThreadPoolExecutor(PACKERS) as pool, service.other_process().transaction() as holder:
+        run(holder, "SELECT FROM budget FOR UPDATE")
+        packers = [pool.submit(all_of_it, service.other_process(), lane) for lane in lanes]
+        wait_until(lambda: blocked(service) == PACKERS, 30)
+        holder.rollback()
+        for packer in packers:
+            packer.result(60)
+    rows = service.rows(
+        """
+        SELECT tenant.name, sum(reserved_nano)::bigint AS reserved, max(cap_nano) AS cap
+        FROM booking JOIN budget ON budget.id = budget_id JOIN tenant ON tenant.id = tenant_id GROUP BY tenant.name
+        """
+    )
+    assert {row["name"]: row["cap"] for row in rows} == caps
+    assert {row["name"]: row["reserved"] for row in rows} == {"a": 50 * one, "b": 30 * one}
+    assert service.states("item").count("batched") == 80
+    assert service.states("item").count("held") == PACKERS * ITEMS - 80
+
+
+def test_whoever_settles_waits_for_no_packer(service: Service) -> None:
+    service.accept(item("a", tenant="acme"))
+    budget("acme", of="tenant")
+    stage.pack()
+    submit()
+    poll()
+    with service.other_process().transaction() as packer:
+        run(packer, "SELECT FROM budget FOR NO KEY UPDATE")
+        collect()
+    assert service.item("a")["state"] == "succeeded"
+    assert service.one("SELECT sum(spent_nano)::bigint AS n FROM booking")["n"] == service.meter()["nano"]

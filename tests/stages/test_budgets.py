@@ -1,0 +1,358 @@
+"""Budgets: reserved when packed, settled when recorded, free again when nothing was billed; else items are held."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from overnight_models.errors import PermanentError
+from overnight_models.ledger import budgets as ledger
+from overnight_models.ledger.budgets import Period
+from overnight_models.ledger.cancel import cancel
+from overnight_workers import decisions, process
+from overnight_workers.cli import app
+from overnight_workers.collect import collect
+from overnight_workers.pack import pack
+from overnight_workers.poll import poll
+from overnight_workers.rescue import sweep
+from overnight_workers.submit import submit
+from tests.budgeting import budget, seen, worst
+from tests.driving import MODEL, Service, item, read_command
+
+
+def states(service: Service, *keys: str) -> list[str]:
+    return [service.item(key)["state"] for key in keys]
+
+
+def spent_and_reserved() -> tuple[int, int]:
+    return seen().spent_nano, seen().reserved_nano
+
+
+def test_reserved_when_packed_and_spent_when_recorded(service: Service) -> None:
+    budget()
+    service.accept(item("a"), item("b"))
+    pack()
+    assert spent_and_reserved() == (0, worst(service, "a", "b"))
+    submit()
+    poll()
+    collect()
+    assert states(service, "a", "b") == ["succeeded"] * 2
+    assert spent_and_reserved() == (service.meter()["nano"], 0)
+    assert seen().spent_nano > 0
+
+
+def test_what_does_not_fit_is_held_says_why_and_goes_when_the_budget_is_raised(service: Service) -> None:
+    service.accept(item("a"), item("b"))
+    budget(nano=worst(service, "a"))
+    pack()
+    assert states(service, "a", "b") == ["batched", "held"]
+    assert seen().held == {"over budget": 1}
+    sweep()
+    pack()
+    assert states(service, "b") == ["held"]
+    budget(nano=worst(service, "a", "b"))
+    sweep()
+    pack()
+    assert states(service, "b") == ["batched"]
+    assert seen().left_nano == 0
+
+
+def test_a_held_item_keeps_its_place(service: Service) -> None:
+    service.accept(item("a"))
+    service.run("UPDATE item SET waiting_since = waiting_since - interval '1 h'")
+    since = service.item("a")["waiting_since"]
+    budget(nano=0)
+    pack()
+    assert service.item("a")["held_since"] == since
+    budget()
+    sweep()
+    assert service.item("a")["waiting_since"] == since
+
+
+def test_what_is_left_after_settling_lets_the_held_go(service: Service) -> None:
+    """The worst is reserved, the bill is less: the rest is there for others."""
+    service.accept(item("a"), item("b"))
+    budget(nano=worst(service, "a") + worst(service, "b") // 2)
+    for _ in range(2):
+        service.round()
+        sweep()
+    service.round()
+    assert states(service, "a", "b") == ["succeeded"] * 2
+    assert spent_and_reserved() == (service.meter()["nano"], 0)
+
+
+@pytest.mark.parametrize(("period", "back"), [("day", "1 day"), ("month", "1 month")])
+def test_the_next_period_has_a_budget_of_its_own(service: Service, period: Period, back: str) -> None:
+    service.accept(item("a"), item("b"))
+    budget(nano=worst(service, "a"), period=period)
+    pack()
+    assert states(service, "a", "b") == ["batched", "held"]
+    service.run(f"UPDATE booking SET begins = begins - interval '{back}'")
+    assert seen().reserved_nano == 0
+    sweep()
+    pack()
+    assert states(service, "b") == ["batched"]
+    assert seen().reserved_nano == worst(service, "b")
+
+
+def test_answers_are_booked_in_the_period_in_which_they_were_packed(service: Service) -> None:
+    budget()
+    service.accept(item("a"))
+    pack()
+    service.run("UPDATE booking SET begins = begins - 1")
+    submit()
+    poll()
+    collect()
+    assert spent_and_reserved() == (0, 0)
+    total = service.one("SELECT sum(reserved_nano)::bigint AS reserved, sum(spent_nano)::bigint AS spent FROM booking")
+    assert total == {"reserved": 0, "spent": service.meter()["nano"]}
+
+
+def test_of_a_run_in_all(service: Service) -> None:
+    service.accept(item("a"), item("b"), run="catalog")
+    service.accept(item("c"))
+    budget("catalog", worst(service, "a"), of="run", period="all")
+    pack()
+    assert states(service, "a", "b", "c") == ["batched", "held", "batched"]
+    assert seen().title == "run catalog, in all"
+
+
+def test_a_tenant_over_its_budget_keeps_no_other_waiting(service: Service) -> None:
+    service.accept(*(item(f"big{n}", tenant="big") for n in range(5)), item("small", tenant="small"), item("none"))
+    budget("big", worst(service, "big0", "big1"), of="tenant", period="month")
+    pack()
+    assert states(service, *(f"big{n}" for n in range(5))) == ["batched"] * 2 + ["held"] * 3
+    assert states(service, "small", "none") == ["batched", "batched"]
+
+
+def test_within_a_lanes_budget_a_held_tenant_takes_nothing_of_it(service: Service) -> None:
+    service.accept(*(item(f"big{n}", tenant="big") for n in range(5)), item("small", tenant="small"))
+    budget("big", 0, of="tenant")
+    budget("default", worst(service, "small"), of="lane")
+    pack()
+    assert states(service, "small", "big0") == ["batched", "held"]
+
+
+def test_tenants_take_turns(service: Service) -> None:
+    service.configure(lane={"max_items": 4})
+    service.accept(*(item(f"big{n}", tenant="big") for n in range(6)))
+    service.accept(item("small0", tenant="small"), item("small1", tenant="small"))
+    service.run("UPDATE item SET waiting_since = now() - id * interval '1 ms'")
+    pack()
+    first = service.one("SELECT min(id) AS id FROM batch")["id"]
+    rows = service.rows("SELECT key FROM item JOIN request ON item_id = id WHERE batch_id = %s", first)
+    assert sum(row["key"].startswith("small") for row in rows) == 2
+
+
+@pytest.mark.parametrize("fault", ["expired", "errored:api_error"])
+def test_what_was_not_billed_is_free_again(service: Service, fault: str) -> None:
+    service.configure(lane={"max_attempts": 1})
+    budget()
+    service.accept(item("a", fault=fault))
+    service.round()
+    assert states(service, "a") == ["failed"]
+    assert spent_and_reserved() == (0, 0)
+
+
+def test_what_is_tried_again_is_reserved_again(service: Service) -> None:
+    budget()
+    service.accept(item("a", fault="expired"))
+    service.round()
+    assert states(service, "a") == ["waiting"]
+    assert spent_and_reserved() == (0, 0)
+    pack()
+    assert spent_and_reserved() == (0, worst(service, "a"))
+
+
+def test_what_is_taken_back_before_it_was_sent_is_free_again(service: Service) -> None:
+    budget()
+    service.accept(item("a"), item("b"))
+    pack()
+    with process.database().transaction() as connection:
+        cancel(connection, service.item("a")["id"])
+    assert spent_and_reserved() == (0, worst(service, "b"))
+
+
+def test_a_held_item_can_be_taken_back(service: Service) -> None:
+    budget(nano=0)
+    service.accept(item("a"))
+    pack()
+    with process.database().transaction() as connection:
+        cancel(connection, service.item("a")["id"])
+    assert states(service, "a") == ["canceled"]
+    assert seen().held == {}
+
+
+def test_a_rejected_batch_passes_its_reservation_on_and_the_culprit_frees_its_own(service: Service) -> None:
+    budget()
+    service.accept(*(item(f"k{n}") for n in range(3)), item("culprit", fault="reject"))
+    pack()
+    reserved = seen().reserved_nano
+    submit()
+    assert states(service, "culprit") == ["failed"]
+    assert spent_and_reserved() == (0, reserved - worst(service, "culprit"))
+    service.finish()
+    assert spent_and_reserved() == (service.meter()["nano"], 0)
+
+
+def unclear(service: Service) -> int:
+    """A batch that was created, and whose answer got lost; its id."""
+    service.fault("create", "lose_answer")
+    service.accept(item("a"))
+    pack()
+    submit()
+    assert service.states("batch") == ["unclear"]
+    return int(service.one("SELECT id FROM batch")["id"])
+
+
+def test_an_unclear_batch_keeps_its_reservation(service: Service) -> None:
+    budget()
+    unclear(service)
+    assert spent_and_reserved() == (0, worst(service, "a"))
+
+
+def test_a_lost_submission_keeps_its_reservation_beside_the_next_until_it_turns_up(service: Service) -> None:
+    budget()
+    batch_id = unclear(service)
+    decisions.never_created(batch_id, "a test")
+    once = worst(service, "a")
+    assert spent_and_reserved() == (0, 2 * once)
+    service.faults_are_over()
+    submit()
+    service.quiet_is_over()
+    for _ in range(6):
+        service.pauses_are_over()
+        poll()
+        collect()
+    assert service.one("SELECT count(*) AS n FROM double")["n"] == 1
+    assert spent_and_reserved() == (service.meter()["nano"], 0)
+
+
+def test_what_may_have_been_billed_without_an_answer_counts_as_spent(unhurried: Service) -> None:
+    budget()
+    unhurried.accept(item("a"))
+    pack()
+    submit()
+    batch_id = unhurried.one("SELECT id FROM batch")["id"]
+    decisions.gone(batch_id, "a test")
+    assert spent_and_reserved() == (worst(unhurried, "a"), 0)
+
+
+def test_without_a_price_it_is_held_until_there_is_one(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    budget()
+    service.accept(item("a"))
+    service.run("UPDATE model SET name = 'claude-tomorrow'")
+    pack()
+    assert seen().held == {"no price": 1}
+    sweep()
+    assert states(service, "a") == ["held"]
+    service.run("UPDATE model SET name = %s", MODEL)
+    sweep()
+    pack()
+    assert states(service, "a") == ["batched"]
+
+
+def with_image() -> Mapping[str, Any]:
+    source = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
+    content = [{"type": "image", "source": source}, {"type": "text", "text": "what is it?"}]
+    return {"model": MODEL, "max_tokens": 100, "messages": [{"role": "user", "content": content}]}
+
+
+def test_what_has_no_bound_is_held_by_a_strict_budget_and_let_go_by_an_estimate(service: Service) -> None:
+    budget(strict=True)
+    service.accept(item("image", params=with_image()))
+    pack()
+    assert seen().held == {"no bound": 1}
+    budget(strict=False)
+    sweep()
+    pack()
+    assert states(service, "image") == ["batched"]
+
+
+def test_an_estimate_reserves_what_history_expects_and_the_worst_without_any(service: Service) -> None:
+    budget(strict=False)
+    service.accept(item("first"))
+    pack()
+    assert seen().reserved_nano == worst(service, "first")
+    service.accept(*(item(f"k{n}") for n in range(40)))
+    service.finish()
+    spent = seen().spent_nano
+    service.accept(*(item(f"m{n}") for n in range(40)))
+    pack()
+    keys = [f"m{n}" for n in range(40)]
+    assert spent * 40 / 41 * 0.9 < seen().reserved_nano < worst(service, *keys) / 2
+
+
+def test_a_new_budget_counts_what_was_billed_in_its_period_before(service: Service) -> None:
+    service.accept(item("a", tenant="acme"))
+    service.finish()
+    budget("acme", of="tenant")
+    assert spent_and_reserved() == (service.meter()["nano"], 0)
+
+
+def test_what_a_removed_budget_held_goes_on(service: Service) -> None:
+    budget(nano=0)
+    service.accept(item("a"))
+    pack()
+    with process.database().transaction() as connection:
+        assert ledger.remove_budget(connection, "lane", process.names().lane("default"), "day")
+        assert not ledger.remove_budget(connection, "lane", process.names().lane("default"), "day")
+    pack()
+    assert states(service, "a") == ["batched"]
+
+
+def test_without_a_budget_nothing_is_booked(service: Service) -> None:
+    service.accept(item("a"))
+    service.finish()
+    assert service.rows("SELECT FROM booking") == []
+    assert service.item("a")["reserved_nano"] is None
+
+
+def test_the_command_sets_raises_shows_and_takes_away(service: Service) -> None:
+    def shown(*words: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(read_command(app, "budget", *words, "--json"))
+        return found
+
+    (lane,) = shown("--lane", "default", "--day", "0.000001")
+    assert (lane["cap_usd"], lane["strict"], lane["period"]) == ("0.000001", True, "day")
+    service.accept(item("a"))
+    pack()
+    (lane,) = shown()
+    assert lane["held"] == {"over budget": 1}
+    assert "over budget: lane default, a day" in read_command(app, "items", "--state", "held")
+    assert "1 over budget" in read_command(app, "budget")
+    (lane,) = shown("--lane", "default", "--day", "$1,000", "--estimated")
+    assert (lane["cap_usd"], lane["strict"]) == ("1000", False)
+    shown("--tenant", "acme", "--month", "5")
+    shown("--run", "catalog", "--total", "2.5")
+    assert [(one["of"], one["name"]) for one in shown()] == [
+        ("lane", "default"),
+        ("tenant", "acme"),
+        ("run", "catalog"),
+    ]
+    assert shown("--run", "catalog", "--total", "none") == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--day", "5"),
+        ("--lane", "default", "--tenant", "acme", "--day", "5"),
+        ("--lane", "nowhere", "--day", "5"),
+        ("--lane", "default", "--day", "much"),
+        ("--lane", "default", "--day", "-1"),
+        ("--lane", "default", "--day", "0.0000000001"),
+        ("--lane", "default", "--total", "5"),
+        ("--run", "catalog", "--day", "5"),
+        ("--lane", "default", "--strict"),
+        ("--lane", "default", "--day", "none"),
+    ],
+)
+def test_the_command_says_what_makes_no_sense(service: Service, words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["budget", *words])
+    assert isinstance(done.exception, PermanentError), done.output
+    assert service.rows("SELECT FROM budget") == []

@@ -1,0 +1,164 @@
+"""Costs: what the ledger says was billed is what the API's meter says, to the nano-dollar, whosever it was."""
+
+from __future__ import annotations
+
+import csv
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from overnight_models.errors import PermanentError
+from overnight_models.ledger import runs
+from overnight_models.ledger.cancel import cancel
+from overnight_workers import decisions, process
+from overnight_workers.cli import app
+from overnight_workers.collect import collect
+from overnight_workers.pack import pack
+from overnight_workers.poll import poll
+from overnight_workers.submit import submit
+from tests.budgeting import budget
+from tests.driving import Service, item, read_command
+
+Json = dict[str, Any]
+COUNTERS = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens", "output_tokens")
+
+
+def costs(*words: str) -> Json:
+    found: Json = json.loads(read_command(app, "costs", "--json", *words))
+    return found
+
+
+def nano(usd: str) -> int:
+    return int(Decimal(usd) * 1_000_000_000)
+
+
+def after_much_trouble(service: Service) -> None:
+    """Retries, expiries, cancels, refusals, answers that are cut off, and a batch that is paid twice."""
+    service.configure(lane={"max_attempts": 2}, lanes={"night": {"max_wait": "0s"}})
+    service.fault("create", "lose_answer", count=1)
+    service.accept(item("twice", tenant="acme"))
+    pack()
+    submit()
+    decisions.never_created(int(service.one("SELECT id FROM batch")["id"]), "a test")
+    service.faults_are_over()
+    troubles = ("errored:overloaded_error:1", "expired:1", "expired", "canceled:1", "refused", "cut_off", "reject")
+    service.accept(*(item(trouble, fault=trouble, tenant="acme") for trouble in troubles), run="r1")
+    service.accept(item("plain"), item("taken back"), lane="night", run="r1")
+    with process.database().transaction() as connection:
+        cancel(connection, service.item("taken back")["id"])
+    service.finish()
+    service.quiet_is_over()
+    for _ in range(4):
+        service.pauses_are_over()
+        poll()
+        collect()
+
+
+def test_they_are_the_apis_meter_to_the_nano_dollar_after_much_trouble(service: Service) -> None:
+    after_much_trouble(service)
+    meter = service.meter()
+    told = costs()
+    assert nano(told["total"]["cost_usd"]) == meter["nano"] > 0
+    assert nano(told["total"]["realtime_cost_usd"]) == meter["realtime_nano"]
+    assert nano(told["total"]["saved_usd"]) == meter["realtime_nano"] - meter["nano"]
+    assert told["total"]["answers"] == meter["billed"]
+    assert told["total"]["paid_twice"] == 1
+    assert nano(told["total"]["paid_twice_usd"]) == service.one("SELECT cost_nano FROM double")["cost_nano"]
+
+
+@pytest.mark.parametrize("by", ["lane", "tenant", "model", "run", "day"])
+def test_by_whatever_they_add_up_to_the_bill(service: Service, by: str) -> None:
+    after_much_trouble(service)
+    told = costs("--by", by)
+    whose = {
+        "lane": "lane.name",
+        "tenant": "coalesce(tenant.name, '')",
+        "model": "bill.model",
+        "run": "coalesce(run.name, '')",
+        "day": "to_char(bill.finished_at, 'YYYY-MM-DD')",
+    }[by]
+    counters = ", ".join(f"sum(bill.{name})::bigint AS {name}" for name in (*COUNTERS, "thinking_tokens"))
+    bill = service.rows(
+        f"""
+        SELECT {whose} AS name, count(*) AS answers, sum(bill.cost_nano)::bigint AS nano, {counters}
+        FROM bill JOIN item ON item.id = bill.item_id JOIN lane ON lane.id = lane_id
+        LEFT JOIN tenant ON tenant.id = tenant_id LEFT JOIN run ON run.id = run_id GROUP BY 1
+        """
+    )
+    assert {row["name"]: row for row in bill} == {
+        one["name"]: {
+            "name": one["name"],
+            "answers": one["answers"],
+            "nano": nano(one["cost_usd"]),
+            **{name: one[name] for name in (*COUNTERS, "thinking_tokens")},
+        }
+        for one in told["costs"]
+    }
+
+
+def test_a_runs_bill_is_the_same(service: Service) -> None:
+    after_much_trouble(service)
+    (run,) = [one for one in costs("--by", "run")["costs"] if one["name"] == "r1"]
+    with process.database().transaction() as connection:
+        bill = runs.bill(connection, "r1")
+    assert (bill.answers, bill.cost_nano, bill.output_tokens) == (
+        run["answers"],
+        nano(run["cost_usd"]),
+        run["output_tokens"],
+    )
+
+
+def test_since(service: Service) -> None:
+    service.accept(item("a"))
+    service.finish()
+    service.run("UPDATE spending SET at = at - interval '2 d'")
+    service.accept(item("b"))
+    service.finish()
+    assert costs()["total"]["answers"] == 2
+    assert costs("--since", "1d")["total"]["answers"] == 1
+    assert len(costs("--by", "day")["costs"]) == 2
+
+
+def test_what_budgets_have_left_and_how_old_the_prices_are(service: Service) -> None:
+    budget(nano=5_000_000_000)
+    service.accept(item("a"))
+    service.finish()
+    told = costs()
+    (lane,) = told["budgets"]
+    assert nano(lane["spent_usd"]) == nano(told["total"]["cost_usd"])
+    assert nano(lane["left_usd"]) == 5_000_000_000 - nano(lane["spent_usd"])
+    assert told["prices_as_of"] == process.prices().as_of.isoformat()
+    page = read_command(app, "costs")
+    for words in ("thinking", "cache hits", "saved", "lane default, a day", f"prices of {told['prices_as_of']}"):
+        assert words in page
+
+
+def test_as_csv(service: Service) -> None:
+    service.accept(item("a", tenant="acme"))
+    service.finish()
+    (row,) = csv.DictReader(read_command(app, "costs", "--by", "tenant", "--csv").splitlines())
+    assert (row["tenant"], nano(row["cost_usd"])) == ("acme", service.meter()["nano"])
+
+
+def test_nothing_billed(service: Service) -> None:
+    assert "Nothing was billed" in read_command(app, "costs")
+    assert costs()["total"]["cost_usd"] == "0"
+
+
+def test_as_a_plot(service: Service, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    service.accept(item("a"))
+    service.finish()
+    read_command(app, "costs", "--by", "day", "--plot", str(tmp_path / "costs.png"))
+    assert (tmp_path / "costs.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_plot_without_matplotlib_says_what_to_install(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    done = CliRunner().invoke(app, ["costs", "--plot", "costs.png"])
+    assert isinstance(done.exception, PermanentError)
+    assert "overnight[plot]" in str(done.exception)

@@ -1,0 +1,146 @@
+"""`overnight budget`: what may be spent, what is left of it, and what waits for more."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from overnight_models.errors import PermanentError
+from overnight_models.prices import NANO_PER_DOLLAR
+from overnight_models.quantities import spoken
+from overnight_workers.cli import console
+
+if TYPE_CHECKING:
+    from overnight_models.ledger.budgets import BudgetView, Of, Period
+
+_NONE: Final = "none"
+_DOLLARS: Final = "Dollars, such as 50 or 0.25; `none` takes the budget away."
+
+
+def budget(
+    lane: Annotated[str | None, typer.Option(help="The budget of this lane.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="The budget of this tenant, in all lanes.")] = None,
+    run: Annotated[str | None, typer.Option(help="The budget of this run.")] = None,
+    day: Annotated[str | None, typer.Option(help=f"What a lane or tenant may spend a day (UTC). {_DOLLARS}")] = None,
+    month: Annotated[str | None, typer.Option(help=f"… a month. {_DOLLARS}")] = None,
+    total: Annotated[str | None, typer.Option(help=f"What a run may spend in all. {_DOLLARS}")] = None,
+    strict: Annotated[
+        bool | None,
+        typer.Option(
+            "--strict/--estimated",
+            help="Reserve the most that items may cost, so that it is never exceeded; or what history expects, plus its"
+            " error. [default: as it is; a new one is strict]",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Budgets: shown; set, raised or taken away with --day, --month or --total. They hold from the next batch on.
+
+    What a budget has no room for is held, and goes on by itself when there is room: when it is raised, when less was
+    billed than reserved, or when its next period begins. It counts what is packed from now on and what was billed in
+    its period before.
+    """
+    chosen = {of: name for of, name in (("lane", lane), ("tenant", tenant), ("run", run)) if name is not None}
+    caps = {period: cap for period, cap in (("day", day), ("month", month), ("all", total)) if cap is not None}
+    if len(chosen) > 1 or (caps and not chosen):
+        raise PermanentError("a budget is of one lane, one tenant or one run: say which with --lane, --tenant or --run")
+    if (run is not None and (day or month)) or (run is None and total):
+        raise PermanentError("a lane or a tenant has budgets by --day and --month, a run has one for --total")
+    if strict is not None and not caps:
+        raise PermanentError("say which budget is to be strict or estimated: with --day, --month or --total")
+    parsed = {period: _nano(cap) for period, cap in caps.items()}
+    for of, name in chosen.items():
+        for period, cap_nano in parsed.items():
+            _change(of, name, period, cap_nano, strict)  # type: ignore[arg-type]
+    if as_json:
+        console.as_json([_document(one) for one in _found(chosen)])
+    else:
+        show(chosen)
+
+
+def _nano(text: str) -> int | None:
+    """A sum in nano-dollars; None for `none`."""
+    if text.strip().lower() == _NONE:
+        return None
+    try:
+        nano = Decimal(text.strip().removeprefix("$").replace(",", "")) * NANO_PER_DOLLAR
+    except InvalidOperation as error:
+        raise PermanentError(f"{text!r} is not a sum of dollars, such as 50 or 0.25, nor `none`") from error
+    if not nano.is_finite() or nano < 0 or nano != int(nano) or nano > 2**62:
+        raise PermanentError(f"{text!r} is not a sum of dollars: from 0 up, in whole nano-dollars")
+    return int(nano)
+
+
+def _change(of: Of, name: str, period: Period, cap_nano: int | None, strict: bool | None) -> None:
+    from overnight_models.ledger import budgets
+    from overnight_workers.process import database, names
+    from overnight_workers.settings import settings
+
+    if of == "lane" and name not in settings().lanes:
+        raise PermanentError(f"there is no lane {name!r}: the configuration has {', '.join(settings().lanes)}")
+    number = {"lane": names().lane, "tenant": names().tenant, "run": names().run}[of](name)
+    assert number is not None
+    with database().transaction() as connection:
+        if cap_nano is not None:
+            budgets.set_budget(connection, of, number, period, cap_nano, strict=strict)
+        elif not budgets.remove_budget(connection, of, number, period):
+            raise PermanentError(f"{of} {name} has no such budget")
+
+
+def documents() -> list[dict[str, Any]]:
+    """Every budget as JSON."""
+    return [_document(one) for one in _found({})]
+
+
+def _found(chosen: dict[str, str]) -> list[BudgetView]:
+    from overnight_models.ledger import budgets
+    from overnight_workers.process import database
+
+    with database().transaction() as connection:
+        return [one for one in budgets.budgets(connection) if not chosen or chosen == {one.of: one.name}]
+
+
+def show(chosen: dict[str, str]) -> None:
+    """The budgets of a lane, a tenant or a run, or all, as a table."""
+    found = _found(chosen)
+    if not found:
+        console.OUT.print("No budget: set one with --lane, --tenant or --run, and --day, --month or --total.")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("budget", "", "cap", "spent", "reserved", "left", "held", "next period in"):
+        table.add_column(title, justify="left" if title in ("budget", "") else "right")
+    for one in found:
+        held = ", ".join(f"{n:,} {why}" for why, n in one.held.items())
+        table.add_row(
+            Text(one.title),
+            "strict" if one.strict else "estimated",
+            console.money(one.cap_nano),
+            console.money(one.spent_nano),
+            console.money(one.reserved_nano),
+            Text(console.money(one.left_nano), style="red" if one.left_nano < 0 else ""),
+            Text(held, style="yellow"),
+            "-" if one.ends_s is None else spoken(one.ends_s),
+        )
+    console.OUT.print(table)
+
+
+def _document(one: BudgetView) -> dict[str, Any]:
+    """A budget as JSON; money in dollars, as decimal strings."""
+    from overnight_models.outcome import dollars
+
+    return {
+        "of": one.of,
+        "name": one.name,
+        "period": one.period,
+        "strict": one.strict,
+        "cap_usd": dollars(one.cap_nano),
+        "spent_usd": dollars(one.spent_nano),
+        "reserved_usd": dollars(one.reserved_nano),
+        "left_usd": dollars(one.left_nano),
+        "held": one.held,
+        "ends_in_s": one.ends_s,
+    }

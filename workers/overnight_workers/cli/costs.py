@@ -1,0 +1,169 @@
+"""`overnight costs`: what was billed and saved, and what budgets have left."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from overnight_models.errors import PermanentError
+from overnight_workers.cli import budget, console
+from overnight_workers.cli.moment import moment
+
+if TYPE_CHECKING:
+    from overnight_models.ledger.costs import Costs
+
+
+def costs(
+    by: Annotated[
+        Literal["lane", "tenant", "model", "run", "day"], typer.Option(help="Whose costs; days are UTC's.")
+    ] = "lane",
+    since: Annotated[
+        str | None, typer.Option(help="Only what was recorded since then: '2h' ago, or 2026-11-23T18:00.")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw what was billed and saved into this PNG (`overnight[plot]`).")
+    ] = None,
+) -> None:
+    """What was billed, from each answer's own usage, and what the same would have cost in real time.
+
+    Exact to the nano-dollar; nothing is estimated. Below it, what budgets have reserved and left.
+    """
+    from overnight_models.ledger import costs as ledger
+    from overnight_workers.process import database
+
+    with database().transaction() as connection:
+        found = ledger.costs(connection, by, moment(since))
+    if plot is not None:
+        _plot(by, found, plot)
+    if as_json:
+        _print_json(by, since, found)
+    elif as_csv:
+        _print_csv(by, found)
+    else:
+        _print_table(by, found)
+
+
+def document(one: Costs) -> dict[str, Any]:
+    """Costs as JSON and CSV have them; money in dollars, as exact decimal strings."""
+    from overnight_models.outcome import dollars
+
+    return {
+        "name": one.name,
+        "answers": one.answers,
+        "cost_usd": dollars(one.cost_nano),
+        "realtime_cost_usd": dollars(one.realtime_nano),
+        "saved_usd": dollars(one.saved_nano),
+        "paid_twice": one.paid_twice,
+        "paid_twice_usd": dollars(one.paid_twice_nano),
+        "input_tokens": one.input_tokens,
+        "cache_write_5m_tokens": one.cache_write_5m_tokens,
+        "cache_write_1h_tokens": one.cache_write_1h_tokens,
+        "cache_read_tokens": one.cache_read_tokens,
+        "cache_hits": round(one.cache_hits, 4),
+        "output_tokens": one.output_tokens,
+        "thinking_tokens": one.thinking_tokens,
+    }
+
+
+def _print_json(by: str, since: str | None, found: list[Costs]) -> None:
+    from overnight_models.ledger import costs as ledger
+    from overnight_workers.process import prices
+
+    console.as_json(
+        {
+            "by": by,
+            "since": moment(since),
+            "prices_as_of": prices().as_of,
+            "total": document(ledger.total(found)),
+            "costs": [document(one) for one in found],
+            "budgets": budget.documents(),
+        }
+    )
+
+
+def _print_csv(by: str, found: list[Costs]) -> None:
+    from overnight_models.ledger.costs import Costs
+
+    names = [by if name == "name" else name for name in document(Costs(""))]
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(document(one).values() for one in found)
+
+
+def _print_table(by: str, found: list[Costs]) -> None:
+    from overnight_models.ledger import costs as ledger
+    from overnight_workers.process import prices
+
+    if not found:
+        console.OUT.print("Nothing was billed.")
+    else:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column(by)
+        for title in (
+            "answers",
+            "billed",
+            "in real time",
+            "saved",
+            "tokens in",
+            "cache hits",
+            "tokens out",
+            "thinking",
+        ):
+            table.add_column(title, justify="right")
+        for one in found:
+            table.add_row(Text(one.name or "-"), *_figures(one))
+        everything = ledger.total(found)
+        if len(found) > 1:
+            table.add_row("all", *_figures(everything), style="bold")
+        console.OUT.print(table)
+        if everything.paid_twice:
+            twice = f"paid twice: {everything.paid_twice:,} answers, {console.money(everything.paid_twice_nano)}"
+            console.OUT.print(Text(f"{twice} of what was billed", style="yellow"))
+    if budget.documents():
+        console.OUT.print()
+        budget.show({})
+    console.OUT.print(Text(f"prices of {prices().as_of}", style="dim"))
+
+
+def _figures(one: Costs) -> tuple[str, ...]:
+    tokens_in = one.input_tokens + one.cache_write_5m_tokens + one.cache_write_1h_tokens + one.cache_read_tokens
+    saved = f"{console.money(one.saved_nano)} ({one.saved_nano / one.realtime_nano:.0%})" if one.realtime_nano else "$0"
+    return (
+        f"{one.answers:,}",
+        console.money(one.cost_nano),
+        console.money(one.realtime_nano),
+        saved,
+        f"{tokens_in:,}",
+        f"{one.cache_hits:.0%}",
+        f"{one.output_tokens:,}",
+        f"{one.thinking_tokens:,}",
+    )
+
+
+def _plot(by: str, found: list[Costs], path: Path) -> None:
+    """What was billed, and saved on top of it, a bar for each."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise PermanentError("--plot needs matplotlib: pip install 'overnight[plot]'") from error
+    figure = Figure(figsize=(max(6.4, 0.4 * len(found) + 2), 4.8), layout="constrained")
+    axes = figure.subplots()
+    names = [one.name or "-" for one in found]
+    billed = [one.cost_nano / 1e9 for one in found]
+    saved = [one.saved_nano / 1e9 for one in found]
+    axes.bar(names, billed, label="billed", color="#2f6f9f")
+    axes.bar(names, saved, bottom=billed, label="saved against real time", color="#c8dcea")
+    axes.set_ylabel("US dollars")
+    axes.set_title(f"Costs by {by}")
+    axes.tick_params(axis="x", rotation=45 if len(found) > 6 else 0)
+    axes.legend()
+    figure.savefig(path, dpi=150, format="png")
+    console.say(f"drawn into {path}")
