@@ -185,6 +185,30 @@ class Prefix(Table, table=True):
     """When an item last went on from it, to the day."""
 
 
+class Caching(Table, table=True):
+    """What a submission does with a prefix, why, and what came of it."""
+
+    __tablename__ = "caching"
+    __table_args__ = (
+        Index("caching_lately", "lane_id", "at"),
+        CheckConstraint("lifetime IN ('5m', '1h')", name="caches_live_five_minutes_or_an_hour"),
+    )
+    submission_id: int = _by_item()
+    prefix_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    model_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    lane_id: int
+    lifetime: str | None = _text(default=None)
+    """For how long it is cached; null: it isn't."""
+    why: str = _text()
+    loses: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """It isn't cached because that would cost more than it saves, by what was measured."""
+    requests: int
+    answers: int = _none()
+    read_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    written_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    at: datetime = _now()
+
+
 class Inbox(Table, table=True):
     """One accept message: counted before it is parsed, so that one that kills its worker can't kill for ever."""
 

@@ -69,6 +69,7 @@ def at_the_api(service: Service) -> list[Json]:
 
 
 def test_what_is_spliced_is_what_was_enqueued(service: Service) -> None:
+    service.configure(lane={"caching": "off"})
     tools = [{"name": "look", "description": "d" * 1200, "input_schema": {"type": "object"}}]
     turns = [{"role": "user", "content": "a" * 1200}, {"role": "assistant", "content": "b"}]
     asked = [

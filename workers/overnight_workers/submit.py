@@ -18,11 +18,11 @@ from sqlalchemy import Connection
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
-from overnight_models.ledger import lanes, outcomes, prefixes, workspaces
+from overnight_models.ledger import lanes, outcomes, workspaces
 from overnight_models.ledger import rejected as rejected_batches
 from overnight_models.ledger import submit as ledger
 from overnight_models.outcome import Problem
-from overnight_workers import api, doorbell, logs, process, protocol
+from overnight_workers import api, breakpoints, doorbell, logs, process, protocol
 from overnight_workers.app import app
 from overnight_workers.protocol import Reply
 from overnight_workers.settings import settings
@@ -119,7 +119,8 @@ def _build(body: BinaryIO, claim: ledger.Claim) -> int:
     items = 0
     pending = bytearray(b'{"requests":[')
     with process.database().transaction() as connection:
-        for item_id, params in _requests(connection, claim):
+        requests = breakpoints.whole_requests if claim.has_prefixes else ledger.requests
+        for item_id, params in requests(connection, claim):
             custom_id = protocol.custom_id(claim.token, item_id)
             comma = "," if items else ""
             pending += f'{comma}{{"custom_id":"{custom_id}","params":{params}}}'.encode()
@@ -130,21 +131,6 @@ def _build(body: BinaryIO, claim: ledger.Claim) -> int:
                 pending.clear()
     body.write(pending + b"]}")
     return items
-
-
-def _requests(connection: Connection, claim: ledger.Claim) -> Iterator[tuple[int, str]]:
-    """The batch's items and their whole requests as JSON text."""
-    if not claim.has_prefixes:
-        yield from ledger.requests(connection, claim.batch_id)
-        return
-    prefix = None
-    for item_id, params, prefix_id, _ in ledger.requests_by_prefix(connection, claim.batch_id):
-        if prefix_id is None:
-            yield item_id, params
-            continue
-        if prefix is None or prefix.id != prefix_id:
-            prefix = prefixes.read(connection, prefix_id)
-        yield item_id, prefix.splice(params.encode()).decode()
 
 
 def _headers(claim: ledger.Claim) -> dict[str, str]:

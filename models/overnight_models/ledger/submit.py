@@ -116,7 +116,7 @@ def claim(
     )
 
 
-def requests(connection: Connection, batch_id: int) -> Iterator[tuple[int, str]]:
+def requests(connection: Connection, claim: Claim) -> Iterator[tuple[int, str]]:
     """The batch's items and their params as JSON text, from a cursor on the server: flat for any number."""
     yield from _from_cursor(
         connection,
@@ -124,7 +124,7 @@ def requests(connection: Connection, batch_id: int) -> Iterator[tuple[int, str]]
         SELECT item.id, request.params FROM item JOIN request ON request.item_id = item.id
         WHERE item.batch_id = %s AND item.state = 'batched' ORDER BY item.id
         """,
-        batch_id,
+        claim.batch_id,
     )
 
 

@@ -15,6 +15,24 @@ down_revision = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        "caching",
+        sa.Column("submission_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("prefix_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("model_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("lane_id", sa.Integer(), nullable=False),
+        sa.Column("lifetime", sa.Text(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("loses", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("requests", sa.Integer(), nullable=False),
+        sa.Column("answers", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("read_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("written_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("lifetime IN ('5m', '1h')", name="caches_live_five_minutes_or_an_hour"),
+        sa.PrimaryKeyConstraint("submission_id", "prefix_id", "model_id"),
+    )
+    op.create_index("caching_lately", "caching", ["lane_id", "at"], unique=False)
+    op.create_table(
         "delivery",
         sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("lane_id", sa.Integer(), nullable=False),
