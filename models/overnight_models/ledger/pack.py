@@ -120,7 +120,7 @@ def pack(connection: Connection, source: Waiting, prices: Prices, *, max_items: 
 
 
 _OLDEST: Final = """
-    SELECT id, size, max_tokens, model_id, lane_id, tenant_id, run_id,
+    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
            row_number() OVER (ORDER BY waiting_since, id) AS position
     FROM item
     WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
@@ -129,7 +129,7 @@ _OLDEST: Final = """
 
 
 _IN_TURNS: Final = """
-    SELECT id, size, max_tokens, model_id, lane_id, tenant_id, run_id,
+    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
            row_number() OVER (ORDER BY turn, waiting_since, id) AS position
     FROM (
         SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY waiting_since, id) AS turn

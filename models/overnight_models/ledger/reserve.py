@@ -151,11 +151,16 @@ JUDGED: Final = f"""
         FROM candidate LEFT JOIN run_room USING (run_id) LEFT JOIN tenant_room USING (tenant_id)
         LEFT JOIN lane_room USING (lane_id)
     ),
+    unbounded_prefix AS (
+        SELECT id FROM prefix
+        WHERE id IN (SELECT prefix_id FROM budgeted WHERE strict) AND document LIKE '%"type"%' AND document ~ :unbounded
+    ),
     bounded AS (
         -- most requests have no "type" at all, and looking for that is fast
         SELECT *, strict AND (
-            SELECT params LIKE '%"type"%' AND params ~ :unbounded FROM request WHERE item_id = budgeted.id
-        ) AS unbounded
+            prefix_id IN (SELECT id FROM unbounded_prefix)
+            OR (SELECT params LIKE '%"type"%' AND params ~ :unbounded FROM request WHERE item_id = budgeted.id)
+        ) IS TRUE AS unbounded
         FROM budgeted
     ),
     priced AS (
