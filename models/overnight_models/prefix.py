@@ -20,6 +20,8 @@ SMALLEST: Final = 1_000
 """Bytes of a prefix below which none is cut off: they save less than they cost."""
 KEPT_S: Final = 7 * 86_400
 """How long Redis keeps a prefix after it was last used; Postgres has it long before."""
+FEWEST_BYTES_PER_TOKEN: Final = 3
+"""A prefix is rather taken for too long than for too short: a mark on too few tokens costs nothing."""
 MARK_BYTES: Final = 80
 """What a breakpoint adds to a request, at most."""
 

@@ -209,6 +209,17 @@ class Caching(Table, table=True):
     at: datetime = _now()
 
 
+class Primer(Table, table=True):
+    """The batch of one that last wrote a prefix into the cache for those after it."""
+
+    __tablename__ = "primer"
+    headers_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    prefix_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    model_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    batch_id: int = _big(index=True)
+    at: datetime = _now()
+
+
 class Inbox(Table, table=True):
     """One accept message: counted before it is parsed, so that one that kills its worker can't kill for ever."""
 

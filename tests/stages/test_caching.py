@@ -11,11 +11,14 @@ import pytest
 
 from overnight_models.prefix import Prefix, has_room_for_a_breakpoint
 from overnight_workers import process
+from overnight_workers.collect import collect
 from overnight_workers.pack import pack
+from overnight_workers.poll import poll
 from overnight_workers.sandbox.process import running
 from overnight_workers.settings import settings
 from overnight_workers.sight import sight
 from overnight_workers.submit import submit
+from tests.budgeting import budget, seen
 from tests.driving import Json, Service, item, params, put_prefix
 
 CONTRACT = "Every clause of it. " * 1200
@@ -146,3 +149,55 @@ def test_caching_that_pays_goes_on(at_hit_rate: At) -> None:
         assert "cache_control" in str(sent(service))
         share = int(chosen(service)["why"].partition("%")[0])
         assert 80 < share < 97, "as it was measured"
+
+
+def test_one_goes_ahead_in_a_batch_of_its_own_and_the_rest_when_it_has_ended(service: Service) -> None:
+    service.configure(lane={"prime": True})
+    enqueue(service, "a")
+    service.accept(item("of no prefix"))
+    pack()
+    assert service.states("item").count("waiting") == 39
+    assert [row["items"] for row in service.rows("SELECT items FROM batch ORDER BY id")] == [1, 1]
+    submit()
+    pack()
+    assert service.states("item").count("waiting") == 39, "it hasn't ended"
+    service.round()
+    pack()
+    submit()
+    assert "waiting" not in service.states("item")
+    poll()
+    collect()
+    rows = service.rows("SELECT * FROM caching ORDER BY submission_id")
+    assert [(row["lifetime"], row["requests"]) for row in rows] == [("1h", 1), ("1h", 39)]
+    assert rows[0]["written_tokens"] > 0
+    assert rows[1]["read_tokens"] > 0.8 * (rows[1]["read_tokens"] + rows[1]["written_tokens"])
+    # within the hour nobody need go ahead
+    enqueue(service, "b")
+    pack()
+    assert "waiting" not in service.states("item")
+
+
+def test_nobody_goes_ahead_for_too_few_or_for_too_little(service: Service) -> None:
+    service.configure(lane={"prime": True})
+    enqueue(service, "a", n=2)
+    enqueue(service, "b", contract=CONTRACT[:1200])
+    pack()
+    assert [row["items"] for row in service.rows("SELECT items FROM batch")] == [42]
+
+
+def test_one_that_went_ahead_and_failed_keeps_nobody_waiting(service: Service) -> None:
+    service.configure(lane={"prime": True, "max_attempts": 1})
+    prefix = put_prefix(service, Prefix.of({"system": CONTRACT}))
+    service.accept(*(item(f"k{n}", prefix=prefix, fault="errored") for n in range(10)))
+    service.finish()
+    assert service.states("item") == ["failed"] * 10
+
+
+def test_a_prefix_whose_price_has_no_bound_is_held_by_a_strict_budget(service: Service) -> None:
+    source = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
+    image = {"role": "user", "content": [{"type": "image", "source": source}]}
+    prefix = put_prefix(service, Prefix.of({"messages": [image, {"role": "assistant", "content": "a kettle"}]}))
+    budget()
+    service.accept(item("k", prefix=prefix))
+    pack()
+    assert seen().held == {"no bound": 1}

@@ -9,21 +9,17 @@ from typing import Final
 from sqlalchemy import Connection
 
 from overnight_models.caching import Why, decide
-from overnight_models.forecast import Caching, Load
+from overnight_models.forecast import Caching, Lifetime, Load
 from overnight_models.ledger import caching, prefixes
 from overnight_models.ledger import submit as ledger
 from overnight_models.ledger.caching import Choice, Group, Subject
-from overnight_models.prefix import has_room_for_a_breakpoint
+from overnight_models.prefix import FEWEST_BYTES_PER_TOKEN, has_room_for_a_breakpoint
 from overnight_workers import process
 from overnight_workers.settings import settings
 
-_LIFETIME: Final = "5m"
-"""Each read renews it, and equal prefixes stand together. An hour's write costs 1.6 times as much: it pays only from
-53% of hits on, which nobody can promise before it was measured."""
-_UNMEASURED: Final = Fraction(3, 10)
-"""The hit rate to begin with: the low end of what the API's documentation says of batches, 30% to 98%."""
-_FEWEST_BYTES_PER_TOKEN: Final = 3
-"""A prefix is rather taken for too long than for too short: a mark on too few tokens costs nothing."""
+_UNMEASURED: Final[Mapping[Lifetime, Fraction]] = {"5m": Fraction(30, 100), "1h": Fraction(87, 100)}
+"""Hit rates to begin with. The API's documentation says 30% to 98% for batches: what pays at the low end is tried.
+An hour's write costs more and pays only from 53% on, so it is for prefixes that one item has written ahead."""
 
 
 def whole_requests(connection: Connection, claim: ledger.Claim) -> Iterator[tuple[int, str]]:
@@ -58,16 +54,20 @@ def choose(group: Group, rates: Mapping[Subject, Fraction]) -> Choice:
         return Choice(group, None, "its caller has set breakpoints")
     if model is None:
         return Choice(group, None, "the model has no price")
-    load = Load(requests=group.requests, prefix_tokens=group.prefix_bytes // _FEWEST_BYTES_PER_TOKEN)
-    decision = decide(model, load, [Caching(_LIFETIME, _expected(group, rates))])
-    lifetime = None if decision.caching is None else decision.caching.lifetime
-    return Choice(group, lifetime, decision.text, loses=decision.why == Why.TOO_FEW_HITS)
+    if group.primed == "writes":
+        return Choice(group, "1h", "it goes ahead and writes it for those after it")
+    lifetime: Lifetime = "1h" if group.primed else "5m"
+    load = Load(requests=group.requests, prefix_tokens=group.prefix_bytes // FEWEST_BYTES_PER_TOKEN)
+    decision = decide(model, load, [Caching(lifetime, _expected(group, lifetime, rates))])
+    return Choice(
+        group, None if decision.caching is None else lifetime, decision.text, loses=decision.why == Why.TOO_FEW_HITS
+    )
 
 
-def _expected(group: Group, rates: Mapping[Subject, Fraction]) -> Fraction:
-    """The hit rate as it was measured for this prefix, else for its lane and model, else a cautious one."""
+def _expected(group: Group, lifetime: Lifetime, rates: Mapping[Subject, Fraction]) -> Fraction:
+    """The hit rate as it was measured for this prefix, else for its lane and model, else the one to begin with."""
     for prefix_id in (group.prefix_id, None):
-        measured = rates.get(Subject(prefix_id, group.model_id, _LIFETIME))
+        measured = rates.get(Subject(prefix_id, group.model_id, lifetime))
         if measured is not None:
             return measured
-    return _UNMEASURED
+    return _UNMEASURED[lifetime]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -28,6 +28,8 @@ class Group:
     prefix_bytes: int
     has_marks: bool
     """Its caller has set breakpoints in it."""
+    primed: Literal["", "writes", "reads"] = ""
+    """Whether this batch writes it ahead for others, or another one has done so within the hour."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,13 @@ def groups(connection: Connection, batch_id: int) -> list[Group]:
         connection,
         """
         SELECT prefix_id, model_id, lane.name AS lane, model.name AS model, shared.requests,
-               octet_length(document) AS prefix_bytes, position('"cache_control"' IN document) > 0 AS has_marks
+               octet_length(document) AS prefix_bytes, position('"cache_control"' IN document) > 0 AS has_marks,
+               coalesce((
+                   SELECT CASE WHEN primer.batch_id = :batch_id THEN 'writes' ELSE 'reads' END
+                   FROM primer JOIN batch ON batch.id = :batch_id
+                   WHERE primer.headers_id = batch.headers_id AND primer.prefix_id = shared.prefix_id
+                     AND primer.model_id = shared.model_id AND at > now() - interval '1 day'
+               ), '') AS primed
         FROM (
             SELECT prefix_id, model_id, lane_id, count(*) AS requests FROM item
             WHERE batch_id = :batch_id AND state = 'batched' AND prefix_id IS NOT NULL
@@ -171,6 +179,7 @@ def given_up(connection: Connection) -> list[GivenUp]:
 
 def forget(connection: Connection, older_than_days: int = 30) -> int:
     """What was chosen long ago decides nothing any more."""
+    count(connection, "DELETE FROM primer WHERE at < now() - interval '7 days'")
     return count(
         connection,
         "DELETE FROM caching WHERE at < now() - make_interval(days => :days)",

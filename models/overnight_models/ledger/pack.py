@@ -83,13 +83,23 @@ class Packed:
     """Over a budget: held, with a reason."""
 
 
-def pack(connection: Connection, source: Waiting, prices: Prices, *, max_items: int, max_bytes: int) -> Packed:
+def pack(
+    connection: Connection,
+    source: Waiting,
+    prices: Prices,
+    *,
+    max_items: int,
+    max_bytes: int,
+    unless: str = "false",
+) -> Packed:
     """Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
+
+    unless: a condition on `item` of those that stay behind.
 
     Called in a turn. Nothing passes through this process: 100,000 items are one statement.
     """
     have_tenants = one(connection, "SELECT id FROM tenant LIMIT 1") is not None
-    candidates = _IN_TURNS if have_tenants else _OLDEST
+    candidates = (_IN_TURNS if have_tenants else _OLDEST).format(unless=unless)
     values = {"lane_id": source.lane_id, "headers_id": source.headers_id, "max_items": max_items}
     allowance = reserve.allowance(connection, candidates, prices, **values)
     batch = one(
@@ -124,6 +134,7 @@ _OLDEST: Final = """
            row_number() OVER (ORDER BY waiting_since, id) AS position
     FROM item
     WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
+      AND NOT ({unless})
     ORDER BY waiting_since, id LIMIT :max_items
 """
 
@@ -135,6 +146,7 @@ _IN_TURNS: Final = """
         SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY waiting_since, id) AS turn
         FROM item
         WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
+          AND NOT ({unless})
     ) queued
     ORDER BY turn, waiting_since, id LIMIT :max_items
 """

@@ -11,22 +11,16 @@ from overnight_models.ledger.database import count, run
 from overnight_models.ledger.pack import Waiting
 from overnight_models.states import BATCH
 
-_GOES_AHEAD: Final = ", ".join(f"'{state}'" for state in sorted(BATCH.unfinished - {"ended", "incomplete"}))
+_GOES_AHEAD: Final = ", ".join(f"'{state}'" for state in BATCH.unfinished if state not in ("ended", "incomplete"))
 
-NOT_HELD_BACK: Final = f"""
-    NOT EXISTS (
+HELD_BACK: Final = f"""
+    EXISTS (
         SELECT FROM primer JOIN batch ON batch.id = primer.batch_id
         WHERE primer.headers_id = item.headers_id AND primer.prefix_id = item.prefix_id
           AND primer.model_id = item.model_id AND batch.state IN ({_GOES_AHEAD})
     )
 """
-"""The guard: nobody writes the prefix of this item right now for the others."""
-
-PRIMER: Final = """
-    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, 1::bigint AS position
-    FROM item WHERE id = :primer_id AND waiting_since IS NOT NULL LIMIT :max_items
-"""
-"""The candidates of a batch of one."""
+"""Of an item: another one is writing its prefix for it right now."""
 
 
 @dataclass(frozen=True)

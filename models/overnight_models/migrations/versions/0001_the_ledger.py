@@ -246,6 +246,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("hash"),
     )
     op.create_table(
+        "primer",
+        sa.Column("headers_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("prefix_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("model_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("headers_id", "prefix_id", "model_id"),
+    )
+    op.create_index(op.f("ix_primer_batch_id"), "primer", ["batch_id"], unique=False)
+    op.create_table(
         "request",
         sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("receipt", sa.Uuid(), nullable=False),
