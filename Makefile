@@ -35,7 +35,11 @@ chaos: .venv  ## kill everything at every point and at random for 10 minutes; CH
 bench: .venv  ## the whole way against the bare script, 100,000 items
 	.venv/bin/python -m tests.benchmarks.pipeline --items 100000
 
+bench.prefixes: .venv  ## bytes of 100,000 items that share 80 KB, and what caching a contract costs at four hit rates
+	.venv/bin/python -m tests.benchmarks.prefixes size
+	.venv/bin/python -m tests.benchmarks.prefixes contracts
+
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos bench clean
+.PHONY: help demo check format test long chaos bench bench.prefixes clean

@@ -19,7 +19,9 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from typer.testing import CliRunner
 
+from overnight_models import routes
 from overnight_models.ledger.database import Database
+from overnight_models.prefix import Prefix
 from overnight_workers import api, brokers, process, rescue
 from overnight_workers import app as celery_app
 from overnight_workers import collect as collecting
@@ -59,6 +61,13 @@ def item(key: str, text: str | None = None, *, fault: str | None = None, **more:
     """An item as it is on the wire. more: its other fields, or a whole `params`."""
     found: Json = {"id": str(uuid4()), "key": key, "params": params(text or text_of(key), fault=fault)}
     return found | more
+
+
+def put_prefix(service: Service, prefix: Prefix) -> str:
+    """A prefix where its producer leaves it; its hash."""
+    with redis.Redis.from_url(service.redis_url) as client:
+        client.set(routes.PREFIX_KEY.format(prefix.hash), prefix.document)
+    return prefix.hash
 
 
 def callback(queue: Any = "shop", **more: Any) -> Json:

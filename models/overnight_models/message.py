@@ -16,6 +16,9 @@ A Celery task message for `overnight.accept` with these keyword arguments, so th
                   until it is acknowledged (acknowledgement.py says how)
         tenant    on whose behalf, or absent
         trace_id  passed through to the outcome, or absent
+        prefix    the SHA-256, in hex, of the JSON that its params go on from: an object of `tools`, `system` and
+                  `messages`, which lies in Redis as `overnight:prefix:<hash>`; or absent. Where the prefix has
+                  messages, those of params follow them. Who sends whole requests loses nothing by it but bytes
 
 The items are a string and not a list because Celery's JSON decoder would otherwise walk through every request.
 """
@@ -23,9 +26,11 @@ The items are a string and not a list because Celery's JSON decoder would otherw
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
 import orjson
+
+from overnight_models.prefix import Prefix
 
 VERSION: Final = 1
 MAX_ITEMS: Final = 500
@@ -54,6 +59,17 @@ class ItemLine(TypedDict, total=False):
     callback: CallbackLine
     tenant: str
     trace_id: str
+    prefix: str
+
+
+class Line(NamedTuple):
+    """One item as it is sent."""
+
+    position: int
+    """Where it stands in what was enqueued."""
+    text: bytes
+    prefix: Prefix | None
+    """What its params go on from; it is sent apart."""
 
 
 def write_line(item: ItemLine) -> bytes:
@@ -66,15 +82,15 @@ def read_lines(items: str) -> Iterator[str]:
     return (line for line in items.split("\n") if line.strip())
 
 
-def fill(lines: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
-    """Numbered lines in groups that fit one message each. Flat: holds one group at a time."""
-    group: list[tuple[int, bytes]] = []
+def fill(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Lines in groups that fit one message each. Flat: holds one group at a time."""
+    group: list[Line] = []
     size = 0
-    for numbered in lines:
-        if group and (len(group) == MAX_ITEMS or size + len(numbered[1]) > MAX_BYTES):
+    for line in lines:
+        if group and (len(group) == MAX_ITEMS or size + len(line.text) > MAX_BYTES):
             yield group
             group, size = [], 0
-        group.append(numbered)
-        size += len(numbered[1])
+        group.append(line)
+        size += len(line.text)
     if group:
         yield group

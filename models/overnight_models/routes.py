@@ -25,6 +25,9 @@ STALE_S: Final = 300
 POLICY_KEY: Final = "overnight:policy"
 """Where the workers publish lanes, their limits and the known models (a JSON string)."""
 
+PREFIX_KEY: Final = "overnight:prefix:{}"
+"""Where a prefix lies, by its hash, for the workers to read it once (`prefix.py`)."""
+
 REPLY_KEY: Final = "overnight:reply:{}"
 """The short-lived list on which one question is answered."""
 

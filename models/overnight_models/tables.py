@@ -215,6 +215,53 @@ class OutputSchema(Table, table=True):
     document: str = _text()
 
 
+class Prefix(Table, table=True):
+    """What many requests begin with, stored once by its hash."""
+
+    __tablename__ = "prefix"
+    id: int | None = Field(default=None, primary_key=True)
+    hash: bytes = Field(unique=True)
+    document: str = _text()
+    """JSON: {"tools", "system", "messages"}."""
+    used_at: datetime = _now()
+    """When an item last went on from it, to the day."""
+
+
+class Caching(Table, table=True):
+    """What a submission does with a prefix, why, and what came of it."""
+
+    __tablename__ = "caching"
+    __table_args__ = (
+        Index("caching_lately", "lane_id", "at"),
+        CheckConstraint("lifetime IN ('5m', '1h')", name="caches_live_five_minutes_or_an_hour"),
+    )
+    submission_id: int = _by_item()
+    prefix_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    model_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    lane_id: int
+    lifetime: str | None = _text(default=None)
+    """For how long it is cached; null: it isn't."""
+    why: str = _text()
+    loses: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """It isn't cached because that would cost more than it saves, by what was measured."""
+    requests: int
+    answers: int = _none()
+    read_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    written_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    at: datetime = _now()
+
+
+class Primer(Table, table=True):
+    """The batch of one that last wrote a prefix into the cache for those after it."""
+
+    __tablename__ = "primer"
+    headers_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    prefix_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    model_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    batch_id: int = _big(index=True)
+    at: datetime = _now()
+
+
 class Inbox(Table, table=True):
     """One accept message: counted before it is parsed, so that one that kills its worker can't kill for ever."""
 
@@ -268,6 +315,8 @@ class Item(Table, table=True):
     tenant_id: int | None = None
     model_id: int
     schema_id: int | None = None
+    prefix_id: int | None = None
+    """What its request begins with, beside its own part; null when it is whole."""
     target_id: int | None = None
     """Where its outcome goes; null when it is read later."""
     batch_id: int | None = _big(default=None)
@@ -307,7 +356,7 @@ class Request(Table, table=True):
     callback: str | None = _text(default=None)
     """JSON: {"task", "queue", "args", "kwargs", "broker", "ack"}."""
     params: str = _text()
-    """JSON, passed through unparsed."""
+    """JSON, passed through unparsed; without its prefix."""
     enqueued_at: datetime = _now()
 
 
@@ -331,6 +380,8 @@ class Batch(Table, table=True):
     """Bytes of their requests."""
     has_schemas: bool = Field(sa_column_kwargs={"server_default": "false"})
     """Some of its items asked for an answer of a schema."""
+    has_prefixes: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Some of its items have a prefix."""
     packed_at: datetime = _now()
     changed_at: datetime = _now()
     """When its state last changed."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import orjson
 from celery.canvas import Signature
 from pydantic import BaseModel
 
 from overnight_models.errors import BadItem
-from overnight_models.message import CallbackLine, ItemLine, write_line
+from overnight_models.message import CallbackLine, ItemLine, Line, write_line
+from overnight_models.prefix import SMALLEST, Cutter
 from overnight_producers.callbacks import callback_line
 from overnight_producers.structured import for_the_api, json_schema
 
@@ -60,6 +62,17 @@ def line_of(item: Item, *, redis_url: str) -> tuple[ItemLine, bytes]:
     except (TypeError, ValueError) as error:
         faults.append(str(error))
     raise BadItem(faults, key=item.key)
+
+
+def cut(line: ItemLine, written: bytes, cutter: Cutter, *, index: int) -> Line:
+    """The line as it is sent: what this process has sent before is cut off its params."""
+    found = cutter.cut(line["params"]) if len(written) > SMALLEST else None
+    if found is None:
+        return Line(index, written, None)
+    prefix, own = found
+    params: Any = orjson.Fragment(own)
+    short: ItemLine = {**line, "params": params, "prefix": prefix.hash}
+    return Line(index, write_line(short), prefix)
 
 
 def _asking_for(schema: Mapping[str, Any], params: dict[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 from overnight_models import message
 from overnight_models.errors import BadItem, NotConfirmed, NotFinished, Rejected, UnknownItem, Unreachable
 from overnight_models.item_check import item_faults, lane_faults
-from overnight_models.message import CallbackLine, ItemLine
+from overnight_models.message import CallbackLine, ItemLine, Line
 from overnight_models.outcome import Outcome
 from overnight_models.states import ITEM
-from overnight_producers.item import Item, line_of
+from overnight_producers.item import Item, cut, line_of
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent, read_verdict
 from overnight_producers.settings import ProducerSettings
 from overnight_producers.window import Window
@@ -61,7 +61,8 @@ class Overnight:
     ) -> Receipt:
         """Hand over one request; returns when Redis has it, which is before Postgres has it: see `confirm`.
 
-        params: exactly what `client.messages.create(**params)` takes.
+        params: exactly what `client.messages.create(**params)` takes. What many requests begin with (tools, system, all
+        messages but the last) is sent and stored once.
         key: your name for it, unique in the lane. The same key and content again is the same item, paid once.
         output: a pydantic model or JSON schema; the answer is asked for in that form and validated when it is back.
         callback: a Celery signature, or `task(...)`; it gets the `Outcome` first. None: read it with `outcome`.
@@ -72,9 +73,9 @@ class Overnight:
         item = Item(
             params=params, key=key, tenant=tenant, betas=betas, output=output, callback=callback, trace_id=trace_id
         )
-        line, written = self._checked(item, lane, index=None)
+        line, sent = self._checked(item, lane, index=None)
         message_id = str(uuid4())
-        send_lines(self._wire, message_id, lane, run, [written])
+        send_lines(self._wire, message_id, lane, run, [sent])
         return Receipt(item_id=line["id"], key=line["key"], lane=lane, message_id=message_id)
 
     def enqueue_many(
@@ -97,8 +98,8 @@ class Overnight:
         try:
             for group in self._groups(items, sent, bad):
                 message_id = str(uuid4())
-                send_lines(self._wire, message_id, lane, run, [line for _, line in group])
-                sent.note(message_id, [index for index, _ in group])
+                send_lines(self._wire, message_id, lane, run, group)
+                sent.note(message_id, [line.position for line in group])
         except (BadItem, Unreachable) as error:
             error.sent = sent
             raise
@@ -126,8 +127,8 @@ class Overnight:
         window = Window(lambda: self._wire, sent, timeout, progress)
         for group in self._groups(items, sent, "collect"):
             message_id = str(uuid4())
-            sent.note(message_id, [index for index, _ in group])
-            window.add(message_id, [line for _, line in group])
+            sent.note(message_id, [line.position for line in group])
+            window.add(message_id, group)
         total = window.finish()
         bad = tuple(Rejection(one.key, one.index or 0, "; ".join(one.faults)) for one in sent.bad)
         return total + Confirmation(rejected=bad)
@@ -237,7 +238,7 @@ class Overnight:
                 silence = str(error)  # a question can get lost: asked again
         raise Unreachable(f"{silence}, asked {_ASKED_TIMES} times: is `overnight up` (or an answer worker) running?")
 
-    def _checked(self, item: Item, lane: str, *, index: int | None) -> tuple[ItemLine, bytes]:
+    def _checked(self, item: Item, lane: str, *, index: int | None) -> tuple[ItemLine, Line]:
         try:
             line, written = line_of(item, redis_url=self._wire.url)
         except BadItem as error:
@@ -248,19 +249,17 @@ class Overnight:
             faults = item_faults(line, lane=lane, size=len(written), policy=policy, may_hold_nul=may_hold_nul)
             if faults:
                 raise BadItem(faults, key=item.key, index=index)
-        return line, written
+        return line, cut(line, written, self._wire.cutter, index=index or 0)
 
-    def _groups(
-        self, items: Iterable[Item], sent: Sent, bad: Literal["collect", "raise"]
-    ) -> Iterator[list[tuple[int, bytes]]]:
+    def _groups(self, items: Iterable[Item], sent: Sent, bad: Literal["collect", "raise"]) -> Iterator[list[Line]]:
         policy = self._wire.policy()
         if policy is not None and lane_faults(sent.lane, policy):
             raise BadItem(lane_faults(sent.lane, policy))
 
-        def lines() -> Iterator[tuple[int, bytes]]:
+        def lines() -> Iterator[Line]:
             for index, item in enumerate(items):
                 try:
-                    yield index, self._checked(item, sent.lane, index=index)[1]
+                    yield self._checked(item, sent.lane, index=index)[1]
                 except BadItem as error:
                     if bad == "raise":
                         raise

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from overnight_models.errors import NotConfirmed, Unreachable
+from overnight_models.message import Line
 from overnight_producers.receipts import Confirmation, Sent, read_verdict
 from overnight_producers.wire import Wire, ask_verdicts, send_lines
 
@@ -34,12 +35,12 @@ class Window:
         self._sent = sent
         self._timeout_s = timeout_s
         self._progress = progress
-        self._kept: dict[str, list[bytes]] = {}
+        self._kept: dict[str, list[Line]] = {}
         self._sent_at: dict[str, float] = {}
         self._total = Confirmation()
         self._heard_at = time.monotonic()
 
-    def add(self, message_id: str, lines: list[bytes]) -> None:
+    def add(self, message_id: str, lines: list[Line]) -> None:
         """Send one more message, when there is room for it."""
         self._drain(_ROOM - 1)
         self._kept[message_id] = lines

@@ -19,7 +19,9 @@ from redis.retry import Retry
 from overnight_models import message, routes
 from overnight_models.envelope import NO_CANVAS, write_envelope
 from overnight_models.errors import Unreachable
+from overnight_models.message import Line
 from overnight_models.policy import Policy
+from overnight_models.prefix import KEPT_S, Cutter, Prefix
 
 _TIMEOUT_S: Final = 1.5
 """For connecting and for each command, so that a dead Redis is known within two seconds."""
@@ -38,6 +40,7 @@ class Wire:
         )
         self._policy: tuple[float, Policy | None] | None = None
         """Until when it is good, and what it is."""
+        self.cutter = Cutter()
 
     def send(self, task: str, arguments: dict[str, Any], *, shown: str) -> None:
         """Put one task's message into its queue. Raises Unreachable; then it may have got through all the same.
@@ -47,6 +50,23 @@ class Wire:
         written = envelope(task, arguments, shown=shown)
         try:
             self._redis.lpush(task, written)
+        except redis.RedisError as error:
+            raise self._unreachable(error) from error
+
+    def leave_prefixes(self, prefixes: Iterable[Prefix]) -> None:
+        """Have these lie in Redis before a message that needs them: each is sent once, unless Redis has lost it."""
+        by_key = {routes.PREFIX_KEY.format(one.hash): one.document for one in prefixes}
+        if not by_key:
+            return
+        try:
+            with self._redis.pipeline(transaction=False) as pipe:
+                for key in by_key:
+                    pipe.expire(key, KEPT_S)
+                there = pipe.execute()
+                for (key, document), is_there in zip(by_key.items(), there, strict=True):
+                    if not is_there:
+                        pipe.set(key, document, ex=KEPT_S)
+                pipe.execute()
         except redis.RedisError as error:
             raise self._unreachable(error) from error
 
@@ -93,14 +113,15 @@ class Wire:
         )
 
 
-def send_lines(wire: Wire, message_id: str, lane: str, run: str | None, lines: Sequence[bytes]) -> None:
+def send_lines(wire: Wire, message_id: str, lane: str, run: str | None, lines: Sequence[Line]) -> None:
     """Send one accept message (`overnight_models.message`). Raises Unreachable."""
+    wire.leave_prefixes(line.prefix for line in lines if line.prefix is not None)
     arguments = {
         "v": message.VERSION,
         "message_id": message_id,
         "lane": lane,
         "run": run,
-        "items": b"\n".join(lines).decode(),
+        "items": b"\n".join(line.text for line in lines).decode(),
     }
     wire.send(routes.ACCEPT, arguments, shown=f"{lane}: {len(lines)} items, message {message_id[:8]}")
 

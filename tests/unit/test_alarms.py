@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from overnight_models.ledger.budgets import BudgetView
+from overnight_models.ledger.caching import GivenUp
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.obstacles import Obstacle
 from overnight_models.ledger.overview import DeadDelivery, LaneView
@@ -96,6 +97,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "queue full": (
         {"workspace": replace(WORKSPACE, queued=150_000, smallest_packed=60_000)},
         {"workspace": replace(WORKSPACE, queued=150_000, smallest_packed=50_000)},
+    ),
+    "caching given up": (
+        {"troubles": replace(CALM, given_up=(GivenUp("default", "claude-haiku-5-5", 1, "too few hits"),))},
+        {},
     ),
     "lane paused": ({"lane": replace(LANE, paused_reason="prompt under review", oldest_waiting_s=9999.0)}, {}),
     "paid twice": ({"lane": replace(LANE, paid_twice=3)}, {}),

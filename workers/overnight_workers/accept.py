@@ -14,8 +14,10 @@ from overnight_models import message, routes
 from overnight_models.errors import TransientError
 from overnight_models.item_check import item_faults, lane_faults
 from overnight_models.ledger import accept as ledger
+from overnight_models.ledger import prefixes
 from overnight_models.ledger.accept import NewItem, Verdict
 from overnight_models.ledger.answer import content_hash, key_hash
+from overnight_models.prefix import MARK_BYTES
 from overnight_workers import doorbell, logs, output_schema, process
 from overnight_workers.app import app
 from overnight_workers.settings import settings
@@ -89,6 +91,10 @@ def _accept(receipt: UUID, lane: str, run: str | None, lines: list[str]) -> Verd
             rejected.append(read)
     lane_id, run_id = process.names().lane(lane), process.names().run(run)
     with process.database().transaction() as connection:
+        used = {item.prefix.id for item in new if item.prefix is not None}
+        if used and not prefixes.use(connection, used):
+            process.prefixes().forget()
+            raise prefixes.PrefixForgotten("a prefix was deleted just now: it is stored again")
         accepted, known, conflicting = ledger.insert_items(connection, lane_id, run_id, new)
         rejected += [
             {
@@ -131,12 +137,21 @@ class _Reader:
         except (ValueError, TypeError, KeyError) as error:
             return _fault(position, None, f"not an item with `id`, `key` and `params`: {error!r}")
         params, betas, asked = item.get("params"), item.get("betas"), item.get("output")
+        try:
+            prefix = None if item.get("prefix") is None else process.prefixes().find(item["prefix"])
+        except (ValueError, TypeError) as error:
+            return _fault(position, str(key)[:512], str(error))
+        if prefix is None and item.get("prefix") is not None:
+            return _fault(position, str(key)[:512], "its prefix isn't in Redis any more: enqueue it again")
         written = orjson.dumps(params)
-        faults = item_faults(
-            item, lane=self._lane, size=len(written), policy=self._policy, may_hold_nul="\\u0000" in line
-        )
+        size = len(written) + (0 if prefix is None else len(prefix.head) + MARK_BYTES)
+        faults = item_faults(item, lane=self._lane, size=size, policy=self._policy, may_hold_nul="\\u0000" in line)
+        if prefix is not None and not faults:
+            faults = prefix.faults(params)
         if faults:
             return _fault(position, str(key)[:512], "; ".join(faults))
+        if prefix is not None:
+            written = prefix.own(params)
         schema = asked or _asked_schema(params)
         output = None if schema is None else orjson.dumps(schema).decode()
         unusable = None if output is None else output_schema.fault(output)
@@ -148,13 +163,15 @@ class _Reader:
             receipt=receipt,
             key=key,
             key_hash=key_hash(key),
-            content_hash=content_hash(written, betas, asked),
+            content_hash=content_hash(written, betas, asked, prefix),
             headers_id=self._headers_id(tuple(betas or ())),
             tenant_id=self._names.tenant(tenant),
             model_id=self._model(params["model"]),
             schema_id=None if output is None else self._names.output_schema(output),
             target_id=None if callback is None else self._target(callback.get("broker") or "", callback["queue"]),
+            prefix=prefix,
             params=written,
+            size=size,
             max_tokens=params["max_tokens"],
             tenant=tenant,
             trace_id=item.get("trace_id"),

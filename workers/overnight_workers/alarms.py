@@ -116,6 +116,12 @@ KINDS: Final[Mapping[str, Kind]] = {
         "is a worker listening to that queue? Else it may be mistyped in the callback",
         urgent=False,
     ),
+    "caching given up": Kind(
+        "a lane's prefixes were read from the cache too seldom for what it costs to write them",
+        "leaves them uncached; tries again when what it measured is a week old",
+        "nothing; larger batches of one prefix are read more often",
+        urgent=False,
+    ),
     "lane paused": Kind(
         "somebody ran `overnight pause`, or everything in it was rejected in the same words",
         "items wait; open batches go on",
@@ -166,6 +172,7 @@ def alarms(
         *_lanes(lanes, settings.lanes),
         *_dead(lanes, dead),
         *_obstacles(troubles),
+        *_given_up(troubles),
         *_budgets(troubles),
     ]
     return sorted(found, key=lambda alarm: not alarm.urgent)
@@ -256,3 +263,9 @@ def _budgets(troubles: Troubles) -> Iterator[Alarm]:
         for why in (NO_PRICE, NO_BOUND):
             if one.held.get(why):
                 yield Alarm("budget stuck", f"{one.held[why]:,} items are held by the budget of {one.title}: {why}.")
+
+
+def _given_up(troubles: Troubles) -> Iterator[Alarm]:
+    for one in troubles.given_up:
+        number = f"{one.prefixes:,} prefix is" if one.prefixes == 1 else f"{one.prefixes:,} prefixes are"
+        yield Alarm("caching given up", f"Lane {one.lane}, {one.model}: {number} not cached any more: {one.why}")

@@ -183,7 +183,7 @@ def _source(connection: Connection, reading: Reading, progress: _Progress) -> So
     """Where the lines come from: asked in the transaction that records them, since a lost submission may come back."""
     only_live = ledger.only_live(connection, reading)
     progress.passed_over |= not only_live
-    return Source(reading.submission_id, reading.batch_id, reading.api_id, only_live)
+    return Source(reading.submission_id, reading.batch_id, reading.api_id, only_live, has_prefixes=reading.has_prefixes)
 
 
 def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> Iterator[tuple[int, Mapping[str, Any]]]:

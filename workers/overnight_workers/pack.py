@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import Connection
+
 from overnight_models import routes
+from overnight_models.caching import primed_from
 from overnight_models.ledger import pack as ledger
+from overnight_models.ledger import priming
 from overnight_models.ledger.pack import Packed, Waiting
+from overnight_models.ledger.priming import Cold
+from overnight_models.prefix import FEWEST_BYTES_PER_TOKEN
+from overnight_models.prices import Prices
 from overnight_workers import doorbell, logs, process
 from overnight_workers.app import app
 from overnight_workers.settings import Lane, settings
@@ -42,7 +49,33 @@ def _pack(source: Waiting, lane: Lane) -> Packed:
         now = ledger.take_turn(connection, source)
         if now is None or not is_due(now, lane):
             return Packed()
-        return ledger.pack(connection, now, process.prices(), max_items=lane.max_items, max_bytes=lane.max_bytes)
+        return _pack_primed(connection, now, lane) if lane.prime else _pack_all(connection, now, lane)
+
+
+def _pack_all(connection: Connection, source: Waiting, lane: Lane, *, unless: str = "false") -> Packed:
+    prices = process.prices()
+    return ledger.pack(connection, source, prices, max_items=lane.max_items, max_bytes=lane.max_bytes, unless=unless)
+
+
+def _pack_primed(connection: Connection, source: Waiting, lane: Lane) -> Packed:
+    """The first item of a prefix alone; else all but those whose prefix is being written for them."""
+    for one in priming.cold(connection, source):
+        if is_worth_priming(one, process.prices()):
+            packed = _pack_all(connection, source, lane, unless=f"id <> {one.item_id}")
+            if not packed.items:
+                break  # over its budget, as the others of its prefix are: all are held at once
+            priming.note(connection, source, one)
+            return packed
+    return _pack_all(connection, source, lane, unless=priming.HELD_BACK)
+
+
+def is_worth_priming(one: Cold, prices: Prices) -> bool:
+    """Whether so many read what one writes that it pays, if the model caches so few tokens at all."""
+    model = prices.model(one.model)
+    if model is None or one.prefix_bytes // FEWEST_BYTES_PER_TOKEN < model.min_cacheable_tokens:
+        return False
+    enough = primed_from(model.rates, "1h")
+    return enough is not None and one.requests >= enough
 
 
 def is_due(source: Waiting, lane: Lane) -> bool:

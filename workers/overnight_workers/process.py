@@ -10,9 +10,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from overnight_models import prices as price_list
+from overnight_models import routes
+from overnight_models.errors import TransientError
 from overnight_models.ledger import deployment as ledger
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.names import Names
+from overnight_models.ledger.prefixes import Prefixes
 from overnight_models.policy import Policy
 from overnight_workers.settings import settings
 
@@ -34,6 +37,20 @@ def deployment() -> UUID:
 def names() -> Names:
     """Lanes, runs, headers and schemas by name."""
     return Names(database())
+
+
+@cache
+def prefixes() -> Prefixes:
+    """Prefixes by hash; new ones come from Redis, where their producer left them."""
+
+    def fetch(name: str) -> bytes | None:
+        try:
+            document = redis_client().get(routes.PREFIX_KEY.format(name))
+        except redis.RedisError as error:
+            raise TransientError(f"the prefix can't be read from Redis: {error}") from error
+        return document if isinstance(document, bytes) else None
+
+    return Prefixes(database(), fetch)
 
 
 @cache
@@ -60,5 +77,5 @@ def forget() -> None:
     """After a fork: nothing that the parent connected may be used."""
     if database.cache_info().currsize:
         database().forget()
-    for held in (database, deployment, names, redis_client):
+    for held in (database, deployment, names, prefixes, redis_client):
         held.cache_clear()

@@ -87,6 +87,10 @@ class Lane(_Part):
     """… or when the oldest has waited so long."""
     max_attempts: int = Field(default=3, ge=1, le=100)
     """Outcomes of one item that say "try again" before it fails."""
+    caching: Literal["auto", "off"] = "auto"
+    """Whether prefixes are cached where that pays, by the hit rates that were measured."""
+    prime: bool = False
+    """One item of a new prefix goes first, in a batch of its own; the others when it has ended."""
     callbacks: tuple[str, ...] = ("*",)
     """Celery tasks that outcomes may go to; `*` stands for anything."""
     api_version: Literal["2023-06-01", "2026-10-21"] = LATEST_API_VERSION

@@ -22,7 +22,7 @@ from overnight_models.ledger import lanes, outcomes, workspaces
 from overnight_models.ledger import rejected as rejected_batches
 from overnight_models.ledger import submit as ledger
 from overnight_models.outcome import Problem
-from overnight_workers import api, doorbell, logs, process, protocol
+from overnight_workers import api, breakpoints, doorbell, logs, process, protocol
 from overnight_workers.app import app
 from overnight_workers.protocol import Reply
 from overnight_workers.settings import settings
@@ -119,7 +119,8 @@ def _build(body: BinaryIO, claim: ledger.Claim) -> int:
     items = 0
     pending = bytearray(b'{"requests":[')
     with process.database().transaction() as connection:
-        for item_id, params in ledger.requests(connection, claim.batch_id):
+        requests = breakpoints.whole_requests if claim.has_prefixes else ledger.requests
+        for item_id, params in requests(connection, claim):
             custom_id = protocol.custom_id(claim.token, item_id)
             comma = "," if items else ""
             pending += f'{comma}{{"custom_id":"{custom_id}","params":{params}}}'.encode()

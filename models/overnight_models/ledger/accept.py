@@ -11,6 +11,8 @@ import orjson
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import copy_lines, copy_number, copy_text, count, one, run
+from overnight_models.ledger.prefixes import StoredPrefix
+from overnight_models.prefix import Prefix, parsed
 
 
 class NewItem(NamedTuple):
@@ -30,8 +32,11 @@ class NewItem(NamedTuple):
     model_id: int
     schema_id: int | None
     target_id: int | None
+    prefix: StoredPrefix | None
     params: bytes
-    """JSON."""
+    """JSON; what goes on from the prefix."""
+    size: int
+    """Bytes of the whole request."""
     max_tokens: int
     tenant: str | None
     trace_id: str | None
@@ -117,10 +122,10 @@ def _write(connection: Connection, lane_id: int, run_id: int | None, written: li
     since, run_text = now["now"].encode(), copy_number(run_id)
     copy_lines(
         connection,
-        "item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, target_id, state, waiting_since, size,"
-        " callback_size, max_tokens)",
+        "item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, prefix_id, target_id, state,"
+        " waiting_since, size, callback_size, max_tokens)",
         b"".join(
-            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\twaiting\t%b\t%d\t%d\t%d\n"
+            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\t%b\twaiting\t%b\t%d\t%d\t%d\n"
             % (
                 item_id,
                 lane_id,
@@ -129,9 +134,10 @@ def _write(connection: Connection, lane_id: int, run_id: int | None, written: li
                 copy_number(item.tenant_id),
                 item.model_id,
                 copy_number(item.schema_id),
+                copy_number(None if item.prefix is None else item.prefix.id),
                 copy_number(item.target_id),
                 since,
-                len(item.params),
+                item.size,
                 len(item.callback or b""),
                 item.max_tokens,
             )
@@ -164,9 +170,11 @@ def _compared(connection: Connection, lane_id: int, items: Sequence[NewItem]) ->
     found = run(
         connection,
         """
-        SELECT item_key.key_hash, content_hash, item.headers_id, item.schema_id, request.params
+        SELECT item_key.key_hash, content_hash, item.headers_id, item.schema_id, request.params,
+               prefix.document AS prefix
         FROM item_key
         LEFT JOIN item ON item.id = item_key.item_id LEFT JOIN request ON request.item_id = item_key.item_id
+        LEFT JOIN prefix ON prefix.id = item.prefix_id
         WHERE item_key.lane_id = :lane_id AND item_key.key_hash = ANY(:hashes)
         """,
         lane_id=lane_id,
@@ -182,7 +190,8 @@ def _compared(connection: Connection, lane_id: int, items: Sequence[NewItem]) ->
         return (
             row["params"] is not None
             and (row["headers_id"], row["schema_id"]) == (item.headers_id, item.schema_id)
-            and orjson.loads(row["params"]) == orjson.loads(item.params)
+            and parsed(row["prefix"] and Prefix(row["prefix"].encode()), row["params"].encode())
+            == parsed(item.prefix, item.params)
         )
 
     known = [item for item in items if is_same(item)]

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping
 
 from overnight_models.ledger.database import one, run
 from overnight_models.ledger.documents import COLUMNS, JOINS
+from overnight_models.prefix import Prefix
 
 
 def key_hash(key: str) -> bytes:
@@ -18,12 +19,15 @@ def key_hash(key: str) -> bytes:
     return hashlib.blake2b(key.encode(), digest_size=16).digest()
 
 
-def content_hash(params: bytes, betas: Sequence[str] | None, output: object) -> bytes:
-    """The hash of what an item asks: the same key may only stand for the same content."""
-    content = params
+def content_hash(params: bytes, betas: Sequence[str] | None, output: object, prefix: Prefix | None = None) -> bytes:
+    """The hash of what an item asks: the same key may only stand for the same content.
+
+    prefix: what its params go on from.
+    """
+    content = hashlib.blake2b(params, digest_size=16) if prefix is None else prefix.content_hash(params)
     if betas or output:
-        content = b"%b\0%b\0%b" % (params, ",".join(sorted(betas or ())).encode(), orjson.dumps(output))
-    return hashlib.blake2b(content, digest_size=16).digest()
+        content.update(b"\0%b\0%b" % (",".join(sorted(betas or ())).encode(), orjson.dumps(output)))
+    return content.digest()
 
 
 def verdicts(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, str | None]:

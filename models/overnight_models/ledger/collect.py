@@ -34,6 +34,8 @@ class Reading:
     items: int
     has_schemas: bool
     """Some of its items asked for an answer of a schema."""
+    has_prefixes: bool
+    """Some of its items have a prefix."""
     reads: int
     """Times that its results were begun to be read, this one included."""
     misses: int
@@ -59,7 +61,8 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
         WHERE submission.id = next.id AND batch.id = submission.batch_id
           AND headers.id = batch.headers_id AND lane.id = batch.lane_id
         RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
-                  coalesce(submission.items, batch.items) AS items, has_schemas, reads, misses
+                  coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes,
+                  reads, misses
         """,
         owner=owner,
         lease_s=lease_s,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_models.ledger.database import run
 from overnight_models.message import ItemLine
+from overnight_models.prefix import Prefix, parsed
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,21 @@ def _reordered(connection: Connection, items: Mapping[int, ItemLine]) -> set[int
     plain = [item_id for item_id, item in items.items() if not item.get("betas") and not item.get("output")]
     if not plain:
         return set()
-    rows = run(connection, "SELECT item_id, params FROM request WHERE item_id = ANY(:ids)", ids=plain)
-    return {row["item_id"] for row in rows if orjson.loads(row["params"]) == items[row["item_id"]].get("params")}
+    rows = run(
+        connection,
+        """
+        SELECT item.id, request.params, prefix.document AS prefix
+        FROM item JOIN request ON request.item_id = item.id LEFT JOIN prefix ON prefix.id = item.prefix_id
+        WHERE item.id = ANY(:ids)
+        """,
+        ids=plain,
+    )
+    return {
+        row["id"]
+        for row in rows
+        if parsed(row["prefix"] and Prefix(row["prefix"].encode()), row["params"].encode())
+        == items[row["id"]].get("params")
+    }
 
 
 def turnarounds(connection: Connection, *, most: int = 1_000) -> list[Turnaround]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import settle
+from overnight_models.ledger import caching, settle
 from overnight_models.ledger.database import copy_lines, copy_number, copy_text, one, rows
 from overnight_models.outcome import Problem
 from overnight_models.states import ITEM
@@ -71,6 +71,8 @@ class Source:
     only_live: bool
     """No other submission of the batch may still run: what it reports against an item counts."""
     via: str = "batch"
+    has_prefixes: bool = False
+    """What its answers read from the cache, and wrote to it, is measured."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,15 @@ def record(
     sizes = {one.item_id: len(one.message or b"") for one in arrivals}
     _write_deliveries(connection, wanted, sizes, claim, lease_s)
     doubles = _bill(connection, source, arrivals, settled)
+    if source.has_prefixes and source.submission_id is not None:
+        new = [one for one in arrivals if one.billed and one.item_id in settled]
+        caching.measure(
+            connection,
+            source.submission_id,
+            [one.item_id for one in new],
+            [one.cache_read_tokens for one in new],
+            [one.cache_write_5m_tokens + one.cache_write_1h_tokens for one in new],
+        )
     if settle.is_budgeted(connection, source.batch_id):
         known = {one.item_id: None if one.problem == Problem.GIVEN_UP else one.cost_nano for one in arrivals}
         settle.settle(connection, source.batch_id, {item_id: known[item_id] for item_id in settled})

@@ -83,13 +83,23 @@ class Packed:
     """Over a budget: held, with a reason."""
 
 
-def pack(connection: Connection, source: Waiting, prices: Prices, *, max_items: int, max_bytes: int) -> Packed:
+def pack(
+    connection: Connection,
+    source: Waiting,
+    prices: Prices,
+    *,
+    max_items: int,
+    max_bytes: int,
+    unless: str = "false",
+) -> Packed:
     """Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
+
+    unless: a condition on `item` of those that stay behind.
 
     Called in a turn. Nothing passes through this process: 100,000 items are one statement.
     """
     have_tenants = one(connection, "SELECT id FROM tenant LIMIT 1") is not None
-    candidates = _IN_TURNS if have_tenants else _OLDEST
+    candidates = (_IN_TURNS if have_tenants else _OLDEST).format(unless=unless)
     values = {"lane_id": source.lane_id, "headers_id": source.headers_id, "max_items": max_items}
     allowance = reserve.allowance(connection, candidates, prices, **values)
     batch = one(
@@ -120,21 +130,23 @@ def pack(connection: Connection, source: Waiting, prices: Prices, *, max_items: 
 
 
 _OLDEST: Final = """
-    SELECT id, size, max_tokens, model_id, lane_id, tenant_id, run_id,
+    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
            row_number() OVER (ORDER BY waiting_since, id) AS position
     FROM item
     WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
+      AND NOT ({unless})
     ORDER BY waiting_since, id LIMIT :max_items
 """
 
 
 _IN_TURNS: Final = """
-    SELECT id, size, max_tokens, model_id, lane_id, tenant_id, run_id,
+    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
            row_number() OVER (ORDER BY turn, waiting_since, id) AS position
     FROM (
         SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY waiting_since, id) AS turn
         FROM item
         WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
+          AND NOT ({unless})
     ) queued
     ORDER BY turn, waiting_since, id LIMIT :max_items
 """
@@ -158,13 +170,16 @@ def _statement(candidates: str, *, within: bool) -> str:
                 {", reserved_nano = chosen.reserve FROM chosen" if within else ""}
             WHERE {ITEM["pack"].where} AND item.id = ANY(ARRAY(SELECT id FROM chosen))
                 {"AND item.id = chosen.id" if within else ""}
-            RETURNING item.size, schema_id, lane_id, tenant_id, run_id, reserved_nano
+            RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano
         ),
         {f"{BOOKED}," if within else ""}
         filled AS (
-            SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas FROM moved
+            SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
+                   count(prefix_id) > 0 AS has_prefixes
+            FROM moved
         )
-        UPDATE batch SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas
+        UPDATE batch SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas,
+            has_prefixes = filled.has_prefixes
         FROM filled WHERE id = :batch_id
         RETURNING batch.items, {"(SELECT count(*) FROM held)" if within else "0"} AS held
     """

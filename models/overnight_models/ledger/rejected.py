@@ -70,8 +70,9 @@ def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
         for row in run(
             connection,
             """
-            INSERT INTO batch (lane_id, headers_id, parent_id, state, items, size, has_schemas)
-            SELECT lane_id, headers_id, id, 'packed', 0, 0, has_schemas FROM batch, generate_series(1, 2)
+            INSERT INTO batch (lane_id, headers_id, parent_id, state, items, size, has_schemas, has_prefixes)
+            SELECT lane_id, headers_id, id, 'packed', 0, 0, has_schemas, has_prefixes
+            FROM batch, generate_series(1, 2)
             WHERE id = :parent_id RETURNING id
             """,
             parent_id=rejected.batch_id,

@@ -155,11 +155,16 @@ JUDGED: Final = f"""
         WHERE (tenant_id IS NULL OR tenant_id NOT IN (SELECT tenant_id FROM unlocked WHERE tenant_id IS NOT NULL))
           AND (run_id IS NULL OR run_id NOT IN (SELECT run_id FROM unlocked WHERE run_id IS NOT NULL))
     ),
+    unbounded_prefix AS (
+        SELECT id FROM prefix
+        WHERE id IN (SELECT prefix_id FROM budgeted WHERE strict) AND document LIKE '%"type"%' AND document ~ :unbounded
+    ),
     bounded AS (
         -- most requests have no "type" at all, and looking for that is fast
         SELECT *, strict AND (
-            SELECT params LIKE '%"type"%' AND params ~ :unbounded FROM request WHERE item_id = budgeted.id
-        ) AS unbounded
+            prefix_id IN (SELECT id FROM unbounded_prefix)
+            OR (SELECT params LIKE '%"type"%' AND params ~ :unbounded FROM request WHERE item_id = budgeted.id)
+        ) IS TRUE AS unbounded
         FROM budgeted
     ),
     priced AS (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, LiteralString
 
 from sqlalchemy import Connection
 
@@ -36,6 +37,8 @@ class Claim:
     api_version: str
     items: int
     releases: int
+    has_prefixes: bool
+    """Some of its items have a prefix."""
 
 
 def claim(
@@ -52,8 +55,8 @@ def claim(
         connection,
         f"""
         WITH queued AS ({QUEUED})
-        SELECT batch.id, batch.items, batch.releases, headers.workspace, headers.betas, headers.api_version,
-               workspace.api_workspace_id
+        SELECT batch.id, batch.items, batch.releases, batch.has_prefixes, headers.workspace,
+               headers.betas, headers.api_version, workspace.api_workspace_id
         FROM batch
         JOIN headers ON headers.id = batch.headers_id
         JOIN workspace ON workspace.name = headers.workspace
@@ -109,20 +112,43 @@ def claim(
         batch["api_version"],
         left["n"],
         batch["releases"],
+        batch["has_prefixes"],
     )
 
 
-def requests(connection: Connection, batch_id: int) -> Iterator[tuple[int, str]]:
+def requests(connection: Connection, claim: Claim) -> Iterator[tuple[int, str]]:
     """The batch's items and their params as JSON text, from a cursor on the server: flat for any number."""
+    yield from _from_cursor(
+        connection,
+        """
+        SELECT item.id, request.params FROM item JOIN request ON request.item_id = item.id
+        WHERE item.batch_id = %s AND item.state = 'batched' ORDER BY item.id
+        """,
+        claim.batch_id,
+    )
+
+
+def requests_by_prefix(connection: Connection, batch_id: int) -> Iterator[tuple[int, str, int | None, int]]:
+    """The same, with each one's prefix and model: equal ones stand together, as the API's cache wants them."""
+    # sorted before the wide rows are read, one by one in that order
+    yield from _from_cursor(
+        connection,
+        """
+        SELECT narrow.id, request.params, narrow.prefix_id, narrow.model_id
+        FROM (
+            SELECT id, prefix_id, model_id FROM item WHERE batch_id = %s AND state = 'batched'
+            ORDER BY prefix_id, model_id, id OFFSET 0
+        ) narrow
+        CROSS JOIN LATERAL (SELECT params FROM request WHERE item_id = narrow.id OFFSET 0) request
+        """,
+        batch_id,
+    )
+
+
+def _from_cursor(connection: Connection, statement: LiteralString, batch_id: int) -> Iterator[Any]:
     with raw(connection).cursor(name="batch_requests", binary=True) as cursor:
         cursor.itersize = 2000
-        cursor.execute(
-            """
-            SELECT item.id, request.params FROM item JOIN request ON request.item_id = item.id
-            WHERE item.batch_id = %s AND item.state = 'batched' ORDER BY item.id
-            """,
-            (batch_id,),
-        )
+        cursor.execute(statement, (batch_id,))
         yield from cursor
 
 

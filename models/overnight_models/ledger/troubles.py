@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import deployment
 from overnight_models.ledger.budgets import BudgetView, budgets
+from overnight_models.ledger.caching import GivenUp, given_up
 from overnight_models.ledger.database import run
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.obstacles import Obstacle, full_queues, unreachable_brokers
@@ -102,6 +103,8 @@ class Troubles:
     """Brokers that don't answer, then queues that are full; of each the oldest first."""
     holding: tuple[BudgetView, ...] = ()
     """Budgets that hold items."""
+    given_up: tuple[GivenUp, ...] = ()
+    """Caching that lost money."""
 
 
 def troubles(connection: Connection) -> Troubles:
@@ -132,6 +135,7 @@ def troubles(connection: Connection) -> Troubles:
         unclear=tuple(unclear(connection)),
         overdue=tuple(Overdue(**row) for row in overdue),
         unread=tuple(Unread(**row) for row in unread),
+        given_up=tuple(given_up(connection)),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
         holding=tuple(one for one in budgets(connection) if one.held),
     )

@@ -15,6 +15,24 @@ down_revision = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        "caching",
+        sa.Column("submission_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("prefix_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("model_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("lane_id", sa.Integer(), nullable=False),
+        sa.Column("lifetime", sa.Text(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("loses", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("requests", sa.Integer(), nullable=False),
+        sa.Column("answers", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("read_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("written_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("lifetime IN ('5m', '1h')", name="caches_live_five_minutes_or_an_hour"),
+        sa.PrimaryKeyConstraint("submission_id", "prefix_id", "model_id"),
+    )
+    op.create_index("caching_lately", "caching", ["lane_id", "at"], unique=False)
+    op.create_table(
         "delivery",
         sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("lane_id", sa.Integer(), nullable=False),
@@ -101,6 +119,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Integer(), nullable=True),
         sa.Column("model_id", sa.Integer(), nullable=False),
         sa.Column("schema_id", sa.Integer(), nullable=True),
+        sa.Column("prefix_id", sa.Integer(), nullable=True),
         sa.Column("target_id", sa.Integer(), nullable=True),
         sa.Column("batch_id", sa.BigInteger(), nullable=True),
         sa.Column("waiting_since", sa.DateTime(timezone=True), nullable=True),
@@ -218,6 +237,25 @@ def upgrade() -> None:
         sa.UniqueConstraint("hash"),
     )
     op.create_table(
+        "prefix",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("hash"),
+    )
+    op.create_table(
+        "primer",
+        sa.Column("headers_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("prefix_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("model_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("headers_id", "prefix_id", "model_id"),
+    )
+    op.create_index(op.f("ix_primer_batch_id"), "primer", ["batch_id"], unique=False)
+    op.create_table(
         "request",
         sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("receipt", sa.Uuid(), nullable=False),
@@ -298,6 +336,7 @@ def upgrade() -> None:
         sa.Column("items", sa.Integer(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("has_schemas", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("has_prefixes", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("packed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),

@@ -1,0 +1,185 @@
+"""The prefix: what many requests begin with (tools, system, leading messages), stored once and sent once, by its hash.
+
+The prefix and what is left of a request, its own part, are both JSON objects, so that splicing them again is putting
+two byte strings together. Where a request was cut doesn't show: spliced, it is the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import Any, Final, Literal
+
+import orjson
+
+SMALLEST: Final = 1_000
+"""Bytes of a prefix below which none is cut off: they save less than they cost."""
+KEPT_S: Final = 7 * 86_400
+"""How long Redis keeps a prefix after it was last used; Postgres has it long before."""
+FEWEST_BYTES_PER_TOKEN: Final = 3
+"""A prefix is rather taken for too long than for too short: a mark on too few tokens costs nothing."""
+MARK_BYTES: Final = 80
+"""What a breakpoint adds to a request, at most."""
+
+_FIELDS: Final = ("tools", "system", "messages")
+_BREAKPOINT: Final = b'"cache_control"'
+_MOST_BREAKPOINTS: Final = 4
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What many requests begin with."""
+
+    document: bytes
+    """JSON: {"tools", "system", "messages"}, as many of them as it has, in this order, without blanks."""
+
+    @classmethod
+    def of(cls, fields: object) -> Prefix:
+        """From tools, system and leading messages. Raises ValueError when it is none."""
+        if not isinstance(fields, Mapping) or not fields or not fields.keys() <= set(_FIELDS):
+            raise ValueError("a prefix is an object of `tools`, `system` and `messages`, and of nothing else")
+        if "messages" in fields and not (isinstance(fields["messages"], list) and fields["messages"]):
+            raise ValueError("a prefix's `messages` must be a list that isn't empty")
+        return cls(orjson.dumps({name: fields[name] for name in _FIELDS if name in fields}))
+
+    @cached_property
+    def hash(self) -> str:
+        """Its name: the SHA-256 of its document, in hex."""
+        return hash_of(self.document)
+
+    @cached_property
+    def head(self) -> bytes:
+        """The beginning of the request as it is sent."""
+        return self.document[:-2] + b"," if self._ends_in_messages else self.document[:-1] + b","
+
+    @cached_property
+    def _ends_in_messages(self) -> bool:
+        return "messages" in self._fields
+
+    @cached_property
+    def _fields(self) -> frozenset[str]:
+        return frozenset(orjson.loads(self.document))
+
+    def own(self, params: Mapping[str, Any]) -> bytes:
+        """An item's own params as JSON, its messages first: the prefix's go on there."""
+        return orjson.dumps({"messages": params["messages"]} | dict(params) if self._ends_in_messages else params)
+
+    def after_head(self, own: bytes) -> bytes:
+        """What follows the head: an item's own part without its opening."""
+        return own[len(b'{"messages":[') if self._ends_in_messages else len(b"{") :]
+
+    def splice(self, own: bytes) -> bytes:
+        """The whole request."""
+        return self.head + self.after_head(own)
+
+    def content_hash(self, own: bytes) -> hashlib.blake2b:
+        """The hasher of the whole request, 16 bytes; the head is hashed once."""
+        hasher = self._hashed_head.copy()
+        hasher.update(self.after_head(own))
+        return hasher
+
+    @cached_property
+    def _hashed_head(self) -> hashlib.blake2b:
+        return hashlib.blake2b(self.head, digest_size=16)
+
+    def faults(self, params: Mapping[str, Any]) -> list[str]:
+        """What keeps an item's own params from going on where this ends."""
+        twice = sorted((self._fields - {"messages"}) & params.keys())
+        return [f"`{name}` stands in the prefix and in `params`: leave it out of one of them" for name in twice]
+
+    def marked_head(self, lifetime: Literal["5m", "1h"]) -> bytes | None:
+        """The head with a breakpoint at its end; None where its caller set breakpoints, or there can't be one."""
+        if _BREAKPOINT in self.document:
+            return None
+        fields = orjson.loads(self.document)
+        last = _last_block(fields)
+        if last is None:
+            return None
+        last["cache_control"] = {"type": "ephemeral", "ttl": lifetime}
+        return Prefix(orjson.dumps(fields)).head
+
+
+def hash_of(document: bytes) -> str:
+    """The name of a prefix with this document."""
+    return hashlib.sha256(document).hexdigest()
+
+
+def has_room_for_a_breakpoint(own: bytes, lifetime: Literal["5m", "1h"]) -> bool:
+    """Whether a breakpoint may stand before an item's own part: of four at most, and the longer lifetimes first."""
+    theirs = own.count(_BREAKPOINT)
+    return theirs < _MOST_BREAKPOINTS and not (theirs and lifetime == "5m" and b'"1h"' in own)
+
+
+def _last_block(fields: dict[str, Any]) -> dict[str, Any] | None:
+    """The block that a prefix ends with, inside its fields: a text becomes the block that it stands for."""
+    name = list(fields)[-1]
+    holder, key = (fields["messages"][-1], "content") if name == "messages" else (fields, name)
+    if isinstance(holder, dict) and isinstance(holder.get(key), str):
+        holder[key] = [{"type": "text", "text": holder[key]}]
+    blocks = holder.get(key) if isinstance(holder, dict) else None
+    last = blocks[-1] if isinstance(blocks, list) and blocks else None
+    return last if isinstance(last, dict) and _may_be_marked(last) else None
+
+
+def _may_be_marked(block: Mapping[str, Any]) -> bool:
+    """The API takes no breakpoint on thoughts and on empty texts."""
+    kind = block.get("type")
+    return kind not in ("thinking", "redacted_thinking") and not (kind == "text" and not block.get("text"))
+
+
+class Cutter:
+    """Cuts off what a process's requests begin with, from the second time on that it sees it.
+
+    Safe in threads. Bounded: what was seen longest ago is forgotten, and then sent whole once more.
+    """
+
+    _MOST_BYTES: Final = 32_000_000
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._seen: OrderedDict[str, Prefix] = OrderedDict()
+        self._bytes = 0
+
+    def cut(self, params: Mapping[str, Any]) -> tuple[Prefix, bytes] | None:
+        """A request's prefix and its own part; None when its beginning is new, or short."""
+        for named in _beginnings(params):
+            prefix = self._met_again(Prefix.of(named))
+            if prefix is not None:
+                own = {name: value for name, value in params.items() if name not in named}
+                if "messages" in named:
+                    own["messages"] = params["messages"][len(named["messages"]) :]
+                return prefix, prefix.own(own)
+        return None
+
+    def _met_again(self, prefix: Prefix) -> Prefix | None:
+        """The prefix as it is kept, if it is; equal ones are one object, or a thousand items would hold as many."""
+        if len(prefix.document) < SMALLEST:
+            return None
+        with self._lock:
+            known = self._seen.get(prefix.hash)
+            if known is not None:
+                self._seen.move_to_end(prefix.hash)
+                return known
+            self._seen[prefix.hash] = prefix
+            self._bytes += len(prefix.document)
+            while self._bytes > self._MOST_BYTES:
+                _, forgotten = self._seen.popitem(last=False)
+                self._bytes -= len(forgotten.document)
+            return None
+
+
+def _beginnings(params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The beginnings of a request that others may share, the longest first."""
+    rules = {name: params[name] for name in ("tools", "system") if params.get(name)}
+    messages = params.get("messages")
+    leading = list(messages[:-1]) if isinstance(messages, (list, tuple)) else []
+    return [one for one in ({**rules, "messages": leading} if leading else {}, rules) if one]
+
+
+def parsed(prefix: Prefix | None, own: bytes) -> Any:
+    """A whole request, parsed: own params, and what they go on from."""
+    return orjson.loads(own if prefix is None else prefix.splice(own))
