@@ -76,7 +76,7 @@ class Prefix:
         """The whole request."""
         return self.head + self.after_head(own)
 
-    def content_hash(self, own: bytes) -> hashlib.blake2b:
+    def content_hasher(self, own: bytes) -> hashlib.blake2b:
         """The hasher of the whole request, 16 bytes; the head is hashed once."""
         hasher = self._hashed_head.copy()
         hasher.update(self.after_head(own))

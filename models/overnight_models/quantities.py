@@ -1,8 +1,9 @@
-"""Durations and sizes with their units: "5m", "1h30m", "200MB". A bare number is a fault, not a guess."""
+"""Durations and sizes with units: "5m", "1h30m", "200MB"; a bare number is a fault. Time and money for people."""
 
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator, ByteSize
@@ -50,3 +51,22 @@ def spoken(duration_s: float) -> str:
             rest = whole % unit_s // smaller_s
             return f"{whole // unit_s} {unit}" + (f" {rest} {smaller}" if rest else "")
     return f"{whole} s"
+
+
+def money(nano: int) -> str:
+    """Nano-dollars as dollars for a person: as many digits as the amount needs."""
+    dollars = Decimal(nano).scaleb(-9)
+    if nano == 0:
+        return "$0"
+    return (
+        f"${dollars:,.2f}"
+        if dollars >= 100
+        else f"${dollars:,.4f}"
+        if dollars >= Decimal("0.01")
+        else f"${dollars:.6f}"
+    )
+
+
+def cents(nano: int) -> str:
+    """As `money`, to the cent from a dollar on."""
+    return f"${Decimal(nano).scaleb(-9):,.2f}" if nano >= 1_000_000_000 else money(nano)

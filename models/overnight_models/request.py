@@ -61,7 +61,13 @@ def _model_faults(params: Mapping[str, Any], models: Collection[str] | None) -> 
     model = params.get("model")
     if not isinstance(model, str) or not model:
         return ["`model` is missing: name one, such as claude-haiku-5-5"]
-    if models is None or model in models:
+    return unknown_model(params, models)
+
+
+def unknown_model(params: Mapping[str, Any], models: Collection[str] | None) -> list[str]:
+    """The fault of naming a model that isn't among these; none if they aren't known, or no model is named."""
+    model = params.get("model")
+    if models is None or not isinstance(model, str) or not model or model in models:
         return []
     near = difflib.get_close_matches(model, models, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(sorted(models))}"

@@ -125,6 +125,48 @@ class Run(Table, table=True):
     created_at: datetime = _now()
 
 
+class Plan(Table, table=True):
+    """What a run was estimated to cost before it was enqueued; beside it the bill, once every item is final."""
+
+    __tablename__ = "plan"
+    __table_args__ = (
+        CheckConstraint(
+            "tokens_in BETWEEN tokens_in_low AND tokens_in_high"
+            " AND tokens_out BETWEEN tokens_out_low AND tokens_out_high"
+            " AND cost_nano BETWEEN cost_nano_low AND cost_nano_high",
+            name="an_estimate_lies_in_its_interval",
+        ),
+        CheckConstraint(
+            "num_nulls(billed_at, billed_items, billed_tokens_in, billed_tokens_out, billed_cost_nano) IN (0, 5)",
+            name="a_plan_is_billed_whole_or_not",
+        ),
+        Index("plan_of_run", "run_id"),
+        Index("plan_by_lane", "lane_id", "billed_at"),
+    )
+    id: int | None = _id()
+    run_id: int = Field(foreign_key="run.id")
+    lane_id: int = Field(foreign_key="lane.id")
+    made_at: datetime = _now()
+    items: int = _big()
+    tokens_in: int = _big()
+    tokens_in_low: int = _big()
+    tokens_in_high: int = _big()
+    tokens_out: int = _big()
+    tokens_out_low: int = _big()
+    tokens_out_high: int = _big()
+    cost_nano: int = _big()
+    cost_nano_low: int = _big()
+    cost_nano_high: int = _big()
+    document: str = _text()
+    """JSON: the whole plan, as `overnight plan --json` printed it."""
+    billed_at: datetime | None = None
+    """When the run was seen to be final and its bill was put beside the estimate."""
+    billed_items: int | None = _big(default=None)
+    billed_tokens_in: int | None = _big(default=None)
+    billed_tokens_out: int | None = _big(default=None)
+    billed_cost_nano: int | None = _big(default=None)
+
+
 class Headers(Table, table=True):
     """What a batch is sent with; items of different headers can't share a batch."""
 
@@ -263,7 +305,7 @@ class Item(Table, table=True):
         ),
         Index("item_in_batch", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("item_in_run", "run_id", "id", postgresql_where=text("run_id IS NOT NULL")),
-        Index("item_held", "held_by", "held_since", "id", postgresql_where=text("held_by IS NOT NULL")),
+        Index("item_held", "held_by", "held_reason", "held_since", "id", postgresql_where=text("held_by IS NOT NULL")),
         {"postgresql_partition_by": "RANGE (id)"},
     )
     id: int = _by_item()

@@ -140,6 +140,26 @@ def test_counting_agrees_with_the_bill(client: anthropic.Anthropic) -> None:
         client.post("/v1/messages/count_tokens", cast_to=object, body=asked)
 
 
+def test_counting_knows_thinking_and_its_budget(client: anthropic.Anthropic) -> None:
+    asked = ask(model="claude-sonnet-4-6", thinking={"type": "enabled", "budget_tokens": 2048})
+    del asked["max_tokens"]
+    assert client.messages.count_tokens(**asked).input_tokens > 0
+
+
+def test_counting_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    asked: Any = {key: value for key, value in ask().items() if key != "max_tokens"}
+    with (
+        running(tmp_path, "--counts-per-minute", "2") as slow,
+        anthropic.Anthropic(http_client=plain(), base_url=slow.url, api_key="k", max_retries=0) as client,
+    ):
+        for _ in range(2):
+            client.messages.count_tokens(**asked)
+        with pytest.raises(anthropic.RateLimitError) as caught:
+            client.messages.count_tokens(**asked)
+        assert 25 <= int(caught.value.response.headers["retry-after"]) <= 30
+        client.messages.create(**ask())
+
+
 def test_models(client: anthropic.Anthropic) -> None:
     found = list(client.models.list(limit=3))
     assert [model.id for model in found if model.id == HAIKU] == [HAIKU]

@@ -61,6 +61,20 @@ def test_twenty_packers_within_strict_budgets_never_overspend_and_never_deadlock
     assert service.states("item").count("held") == PACKERS * ITEMS - 80
 
 
+def test_what_comes_after_a_packers_look_is_not_packed_without_its_budget(service: Service) -> None:
+    service.accept(item("a", tenant="a"))
+    budget("a", of="tenant")
+    budget("b", 0, of="tenant")
+    with ThreadPoolExecutor(1) as pool, service.other_process().transaction() as holder:
+        run(holder, "SELECT FROM budget FOR UPDATE")
+        packer = pool.submit(all_of_it, service.other_process(), "default")
+        wait_until(lambda: blocked(service) == 1)
+        service.accept(item("b", tenant="b"))
+        holder.rollback()
+        packer.result(20)
+    assert (service.item("a")["state"], service.item("b")["state"]) == ("batched", "held")
+
+
 def test_whoever_settles_waits_for_no_packer(service: Service) -> None:
     service.accept(item("a", tenant="acme"))
     budget("acme", of="tenant")

@@ -13,6 +13,7 @@ from overnight_models import states, tables
 from overnight_workers import settings as told
 from overnight_workers.alarms import KINDS
 from overnight_workers.cli import app
+from overnight_workers.cli.plan_page import QUESTIONS, WIDTH
 
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md"))]
@@ -50,6 +51,19 @@ def test_every_alarm_is_documented_for_whoever_is_on_call() -> None:
     for name, kind in KINDS.items():
         mark = " !" if kind.urgent else ""
         assert f"| **{name}**{mark} | {kind.means} | {kind.does} | {kind.do} |" in text
+
+
+def test_the_plan_that_is_shown_is_of_the_page() -> None:
+    plan, compared = blocks(ROOT / "workers" / "README.md", "text")
+    shown = [line.rstrip(" ─") for line in plan.splitlines() if line.endswith("─")]
+    assert shown == list(QUESTIONS)
+    assert all(len(line) <= WIDTH for line in (plan + compared).splitlines())
+
+
+def test_every_file_of_the_plan_stands_in_its_map() -> None:
+    text = (ROOT / "workers" / "README.md").read_text()
+    for file in (ROOT / "workers" / "overnight_workers" / "plan").glob("[a-z]*.py"):
+        assert f"`{file.name}`" in text, file.name
 
 
 def test_every_variable_is_documented() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from typing import Any, Final
@@ -17,7 +16,7 @@ from overnight_models.item_check import item_faults, lane_faults
 from overnight_models.ledger import accept as ledger
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.accept import NewItem, Verdict
-from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_models.prefix import MARK_BYTES
 from overnight_workers import doorbell, logs, output_schema, process
 from overnight_workers.app import app
@@ -158,16 +157,13 @@ class _Reader:
         unusable = None if output is None else output_schema.fault(output)
         if unusable is not None:
             return _fault(position, key, unusable)
-        content = hashlib.blake2b(written, digest_size=16) if prefix is None else prefix.content_hash(written)
-        if betas or asked:
-            content.update(b"\0%b\0%b" % (",".join(sorted(betas or ())).encode(), orjson.dumps(asked)))
         callback, tenant = item.get("callback"), item.get("tenant")
         return NewItem(
             position=position,
             receipt=receipt,
             key=key,
             key_hash=key_hash(key),
-            content_hash=content.digest(),
+            content_hash=content_hash(written, betas, asked, prefix),
             headers_id=self._headers_id(tuple(betas or ())),
             tenant_id=self._names.tenant(tenant),
             model_id=self._model(params["model"]),

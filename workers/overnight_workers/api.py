@@ -31,10 +31,14 @@ _STALL_S: Final = 60.0
 
 
 class ApiUnavailable(TransientError):
-    """A read of the API didn't work; the next one may."""
+    """A read of the API didn't work; the next one may.
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    retry_after_s: how long the API wants to be left alone, if it says so.
+    """
+
+    def __init__(self, message: str, status: int | None = None, retry_after_s: float | None = None) -> None:
         self.status = status
+        self.retry_after_s = retry_after_s
         super().__init__(message)
 
 
@@ -202,6 +206,20 @@ def cancel(workspace: str, api_id: str) -> None:
         client(workspace).messages.batches.cancel(api_id)
 
 
+def count_tokens(workspace: str, params: Mapping[str, Any], *, headers: Mapping[str, str]) -> int:
+    """How many tokens a prompt has, as the API estimates it; free, under a rate limit of its own.
+
+    params: what `POST /v1/messages/count_tokens` takes, which is less than a message's.
+
+    Raises ApiUnavailable; with status 400, 404 or 413 it is this request that is wrong.
+    """
+    with _reading("count of tokens"):
+        answer = client(workspace).post(
+            "/v1/messages/count_tokens", cast_to=object, body=params, options={"headers": dict(headers)}
+        )
+        return int(_mapping(answer)["input_tokens"])
+
+
 @contextmanager
 def results(workspace: str, api_id: str) -> Iterator[Iterator[bytes]]:
     """The lines of a batch's results, as bytes, as they come. Raises ApiUnavailable, in the middle too.
@@ -246,7 +264,8 @@ def _reading(what: str) -> Iterator[None]:
     try:
         yield
     except anthropic.APIStatusError as error:
-        raise ApiUnavailable(f"{what}: {error.status_code} {_said(error)}", error.status_code) from error
+        pause_s = _retry_after_s(error.response.headers)
+        raise ApiUnavailable(f"{what}: {error.status_code} {_said(error)}", error.status_code, pause_s) from error
     except (anthropic.APIError, httpx2.HTTPError) as error:
         raise ApiUnavailable(f"{what}: {type(error.__cause__ or error).__name__}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:

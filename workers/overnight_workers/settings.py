@@ -21,6 +21,7 @@ from overnight_models.embedded_urls import default_data_dir, read_urls
 from overnight_models.errors import BadSettings
 from overnight_models.policy import LanePolicy, Policy
 from overnight_models.quantities import Duration, Size
+from overnight_models.rate_limits import COUNTS_PER_MINUTE, Tier
 from overnight_models.request import LATEST_API_VERSION, MAX_BATCH_BYTES, MAX_BATCH_ITEMS
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
@@ -39,10 +40,19 @@ class Workspace(_Part):
     """Where the API answers; default: ANTHROPIC_BASE_URL, else Anthropic's own."""
     queue_limit: int = Field(default=200_000, ge=1)
     """Requests that may be in the API's queue at once. By the account's tier: 200,000, 300,000 or 500,000."""
+    tier: Tier = "start"
+    """The account's tier: what it may do in a minute in real time, and how many tokens it may have counted."""
+    counts_per_minute: int | None = Field(default=None, ge=1)
+    """Calls of count_tokens, where they are other than the tier's 2,000, 4,000 or 8,000."""
 
     def api_key(self) -> str | None:
         """The key, or None when its variable isn't set."""
         return os.environ.get(self.api_key_env) or None
+
+    @property
+    def counting_rate(self) -> int:
+        """Calls of count_tokens a minute."""
+        return self.counts_per_minute or COUNTS_PER_MINUTE[self.tier]
 
 
 class BrokerLimits(_Part):

@@ -6,15 +6,28 @@ import hashlib
 from collections.abc import Sequence
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Connection, RowMapping
 
 from overnight_models.ledger.database import one, run
 from overnight_models.ledger.documents import COLUMNS, JOINS
+from overnight_models.prefix import Prefix
 
 
 def key_hash(key: str) -> bytes:
     """A key's hash, as it is kept."""
     return hashlib.blake2b(key.encode(), digest_size=16).digest()
+
+
+def content_hash(params: bytes, betas: Sequence[str] | None, output: object, prefix: Prefix | None = None) -> bytes:
+    """The hash of what an item asks: the same key may only stand for the same content.
+
+    prefix: what the params go on from; cut or whole, the hash is the same.
+    """
+    hasher = hashlib.blake2b(params, digest_size=16) if prefix is None else prefix.content_hasher(params)
+    if betas or output:
+        hasher.update(b"\0%b\0%b" % (",".join(sorted(betas or ())).encode(), orjson.dumps(output)))
+    return hasher.digest()
 
 
 def verdicts(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, str | None]:

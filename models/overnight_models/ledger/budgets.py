@@ -116,9 +116,9 @@ def set_budget(
             VALUES (:number, :period, :cap_nano, coalesce(CAST(:strict AS boolean), true)) RETURNING *
         ), budget AS (SELECT id, {BEGINS} AS begins FROM new budget)
         INSERT INTO booking (budget_id, begins, spent_nano)
-        SELECT budget.id, budget.begins, sum(bill.cost_nano)
-        FROM budget JOIN bill ON bill.finished_at >= budget.begins JOIN item ON item.id = bill.item_id
-        WHERE item.{of}_id = :number GROUP BY budget.id, budget.begins
+        SELECT budget.id, budget.begins, sum(spending.cost_nano)
+        FROM budget JOIN spending ON spending.at >= budget.begins
+        WHERE spending.{of}_id = :number GROUP BY budget.id, budget.begins
         """,
         number=number,
         period=period,
@@ -138,7 +138,7 @@ def remove_budget(connection: Connection, of: Of, number: int, period: Period) -
     )
     if removed is None:
         return False
-    _release(connection, "held_by = :budget_id", budget_id=removed["id"])
+    _release(connection, "true", budget_id=removed["id"])
     return True
 
 
@@ -179,7 +179,7 @@ def release_held(connection: Connection, priced: Collection[str]) -> int:
         released += _release(
             connection,
             """
-            held_by = :budget_id AND (held_reason = :no_bound AND NOT :strict OR held_reason = :no_price
+            (held_reason = :no_bound AND NOT :strict OR held_reason = :no_price
                 AND model_id IN (SELECT id FROM model WHERE name = ANY(CAST(:priced AS text[]))))
             """,
             budget_id=budget["id"],
@@ -191,7 +191,8 @@ def release_held(connection: Connection, priced: Collection[str]) -> int:
     return released
 
 
-def _release(connection: Connection, which: str, **values: object) -> int:
+def _release(connection: Connection, which: str, *, budget_id: int, **values: object) -> int:
+    """Items that a budget holds wait again."""
     return count(
         connection,
         f"""
@@ -199,5 +200,6 @@ def _release(connection: Connection, which: str, **values: object) -> int:
                held_reason = NULL
         WHERE {ITEM["release"].where} AND held_by = :budget_id AND {which}
         """,
+        budget_id=budget_id,
         **values,
     )

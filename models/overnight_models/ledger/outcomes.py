@@ -9,6 +9,7 @@ The items move first, by one statement a fate; what moved is known then, and the
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -279,11 +280,20 @@ _COUNTED = (
 )
 
 
-_COUNTERS = attrgetter(*_COUNTED.split(", "))
+_COUNTERS = tuple(map(attrgetter, _COUNTED.split(", ")))
 
 
 def _counted(arrival: Arrival) -> bytes:
-    return b"%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d" % _COUNTERS(arrival)
+    return b"%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d" % (
+        arrival.cost_nano,
+        arrival.realtime_nano,
+        arrival.input_tokens,
+        arrival.cache_write_5m_tokens,
+        arrival.cache_write_1h_tokens,
+        arrival.cache_read_tokens,
+        arrival.output_tokens,
+        arrival.thinking_tokens,
+    )
 
 
 def _text(value: str | None) -> bytes:
@@ -299,9 +309,8 @@ def _bill(
     doubles = _doubles(connection, source, [one for one in arrivals if one.billed and one.item_id not in settled])
     _add_up(connection, source, kept, settled, paid_twice=False)
     if doubles:
-        ids = [one.item_id for one in doubles]
-        found = rows(connection, "SELECT id, lane_id, tenant_id, run_id FROM item WHERE id = ANY(:ids)", ids=ids)
-        _add_up(connection, source, doubles, {row[0]: _Owners(*row) for row in found}, paid_twice=True)
+        owners = _owners(connection, source, [one.item_id for one in doubles])
+        _add_up(connection, source, doubles, owners, paid_twice=True)
     return doubles
 
 
@@ -314,6 +323,21 @@ class _Owners(NamedTuple):
     run_id: int | None
 
 
+def _owners(connection: Connection, source: Source, item_ids: list[int]) -> dict[int, _Owners]:
+    """Whose items are; of those that a restored ledger has forgotten, only the lane of their batch is known."""
+    found = rows(
+        connection,
+        """
+        SELECT asked.id, coalesce(item.lane_id, batch.lane_id), item.tenant_id, item.run_id
+        FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
+        JOIN batch ON batch.id = :batch_id LEFT JOIN item ON item.id = asked.id
+        """,
+        ids=item_ids,
+        batch_id=source.batch_id,
+    )
+    return {row[0]: _Owners(*row) for row in found}
+
+
 def _add_up(
     connection: Connection,
     source: Source,
@@ -323,10 +347,10 @@ def _add_up(
     paid_twice: bool,
 ) -> None:
     """Add to the spending what was billed: a row for each lane, tenant, run and model."""
-    parts: dict[tuple[int, int | None, int | None, str], list[Arrival]] = {}
+    parts: defaultdict[tuple[int, int | None, int | None, str | None], list[Arrival]] = defaultdict(list)
     for arrival in billed:
         item = items[arrival.item_id]
-        parts.setdefault((item.lane_id, item.tenant_id, item.run_id, arrival.model or ""), []).append(arrival)
+        parts[item.lane_id, item.tenant_id, item.run_id, arrival.model].append(arrival)
     lines = (
         b"%b\t%d\t%b\t%b\t%b\t%d\t%d\t%b\n"
         % (
@@ -334,10 +358,10 @@ def _add_up(
             lane_id,
             copy_number(tenant_id),
             copy_number(run_id),
-            _text(model),
+            _text(model or ""),
             len(part),
             len(part) if paid_twice else 0,
-            b"\t".join(b"%d" % sum(column) for column in zip(*map(_COUNTERS, part), strict=True)),
+            b"\t".join(b"%d" % sum(map(counter, part)) for counter in _COUNTERS),
         )
         for (lane_id, tenant_id, run_id, model), part in parts.items()
     )

@@ -142,6 +142,7 @@ JUDGED: Final = f"""
             CAST(:room_nanos AS bigint[])
         )
     ),
+    unlocked AS (SELECT tenant_id, run_id FROM budget WHERE id NOT IN (SELECT budget_id FROM room)),
     {_RATE},
     {",".join(_tightest(of) for of in _SCOPES)},
     budgeted AS (
@@ -150,6 +151,9 @@ JUDGED: Final = f"""
                coalesce(run_strict, false) OR coalesce(tenant_strict, false) OR coalesce(lane_strict, false) AS strict
         FROM candidate LEFT JOIN run_room USING (run_id) LEFT JOIN tenant_room USING (tenant_id)
         LEFT JOIN lane_room USING (lane_id)
+        -- those whose budget isn't locked came after the look for it: the next batch takes them
+        WHERE (tenant_id IS NULL OR tenant_id NOT IN (SELECT tenant_id FROM unlocked WHERE tenant_id IS NOT NULL))
+          AND (run_id IS NULL OR run_id NOT IN (SELECT run_id FROM unlocked WHERE run_id IS NOT NULL))
     ),
     unbounded_prefix AS (
         SELECT id FROM prefix
@@ -206,12 +210,15 @@ BOOKED: Final = """
 
 
 def allowance(connection: Connection, candidates: str, prices: Prices, **values: Any) -> Allowance | None:
-    """Lock the budgets that the candidates have, and look how much room there is. None when they have none.
+    """Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 
     candidates: a query, with its values; all of one lane, `lane_id`.
     """
-    if one(connection, "SELECT id FROM budget LIMIT 1") is None:
+    may_have = "SELECT id FROM budget WHERE lane_id IS NULL OR lane_id = :lane_id LIMIT 1"
+    if one(connection, may_have, lane_id=values["lane_id"]) is None:
         return None
+    # others may stand at the same budgets, and each packs up to 100,000 items while it has them
+    run(connection, "SET LOCAL lock_timeout = '90s'")
     budgets = run(
         connection,
         f"""
@@ -224,8 +231,6 @@ def allowance(connection: Connection, candidates: str, prices: Prices, **values:
         """,
         **values,
     )
-    if not budgets:
-        return None
     # only now: what was booked while this one waited for the lock counts
     rooms = run(
         connection,

@@ -11,6 +11,8 @@ import orjson
 import typer
 from rich.console import Console
 
+from overnight_models.quantities import money
+
 # into a file or a pipe nothing is cut to the width of a terminal that isn't there
 OUT: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 ERR: Final = Console(stderr=True, highlight=False)
@@ -43,9 +45,4 @@ def as_json(document: Any) -> None:
     sys.stdout.flush()
 
 
-def money(nano: int) -> str:
-    """Dollars for a person: as many digits as the amount needs."""
-    dollars = nano / 1e9
-    if nano == 0:
-        return "$0"
-    return f"${dollars:,.2f}" if dollars >= 100 else f"${dollars:,.4f}" if dollars >= 0.01 else f"${dollars:.6f}"
+__all__ = ["ERR", "OUT", "as_json", "fail", "interruptible", "money", "say"]

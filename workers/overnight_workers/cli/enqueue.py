@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -13,12 +13,6 @@ from overnight_workers.cli import console
 
 if TYPE_CHECKING:
     from overnight_producers.item import Item
-
-_FIELDS = {"key", "custom_id", "params", "callback", "tenant", "betas", "output", "trace_id"}
-
-
-class BadLine(PermanentError):
-    """A line of the file isn't an item."""
 
 
 def enqueue(
@@ -35,10 +29,13 @@ def enqueue(
 
     A line has `key` and `params`, and optionally `callback` ({"task", "queue", "args", "kwargs", "broker"}), `tenant`,
     `betas`, `output` (a JSON schema) and `trace_id`. A line of Anthropic's own batch format (`custom_id` in place of
-    `key`) works too. The file is read twice: first every line is checked, and while one is bad nothing is enqueued.
-    Enqueuing the same file again is free: the same key and content is the same item.
+    `key`) works too, and so do plain params, whose key is made from them. The file is read twice: first every line is
+    checked, and while one is bad nothing is enqueued. Enqueuing the same file again is free: the same key and content
+    is the same item.
     """
-    with _lines_of(file) as source:
+    from overnight_workers.item_file import open_file
+
+    with open_file(file) as source:
         _enqueue(source, lane, run, wait, skip_bad, as_json)
 
 
@@ -68,7 +65,7 @@ def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad
     with Progress(*columns, console=console.ERR, transient=True) as progress:
         bar = progress.add_task("confirmed in Postgres", total=good)
         confirmation = overnight.enqueue_confirmed(
-            (item for _, item in _items(source, {line for line, _ in bad})),
+            _items(source, {line for line, _ in bad}),
             lane=lane,
             run=run,
             progress=lambda sum_: progress.update(bar, completed=sum_.accepted + sum_.known + len(sum_.rejected)),
@@ -100,75 +97,26 @@ def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad
 
 def _check(source: IO[bytes], lane: str) -> tuple[int, list[tuple[int, str]]]:
     """Count the good lines of a file, and say what is wrong with the others."""
-    from overnight_models.errors import BadItem
-    from overnight_models.item_check import item_faults
-    from overnight_producers.item import line_of
+    from overnight_workers.item_file import Bad, Checker, lines
     from overnight_workers.settings import settings
 
-    policy = settings().policy
     good = 0
     bad: list[tuple[int, str]] = []
-    keys: dict[str, int] = {}
-    for line, item in _items(source, set(), bad):
-        try:
-            written, body = line_of(item, redis_url=settings().redis_url)
-            faults = item_faults(written, lane=lane, size=len(body), policy=policy)
-        except BadItem as error:
-            faults = error.faults
-        if item.key is not None and item.key in keys:
-            faults.append(f"key {item.key!r} stands in line {keys[item.key]} too")
-        elif item.key is not None:
-            keys[item.key] = line
-        if faults:
-            bad.append((line, "; ".join(faults)))
-        else:
-            good += 1
-    return good, sorted(bad)
+    with Checker(lane, settings().policy, settings().redis_url) as checker:
+        for line in lines(source):
+            faults = (line.why,) if isinstance(line, Bad) else checker.check(line).faults
+            if faults:
+                bad.append((line.number, "; ".join(faults)))
+            else:
+                good += 1
+    return good, bad
 
 
-def _items(
-    source: IO[bytes], passed_over: set[int], bad: list[tuple[int, str]] | None = None
-) -> Iterator[tuple[int, Item]]:
-    """The file's items with their line numbers, from the start; lines that aren't items go to `bad`."""
-    source.seek(0)
-    for number, text in enumerate(source, start=1):
-        if number in passed_over or not text.strip():
-            continue
-        try:
-            yield number, _item(text)
-        except BadLine as error:
-            if bad is not None:
-                bad.append((number, str(error)))
+def _items(source: IO[bytes], passed_over: set[int]) -> Iterator[Item]:
+    """The file's items from the start."""
+    from overnight_workers.item_file import Line, lines
 
-
-def _item(text: bytes) -> Item:
-    import orjson
-
-    from overnight_producers.item import Item
-
-    try:
-        line = orjson.loads(text)
-    except ValueError as error:
-        raise BadLine(f"not JSON: {error}") from error
-    if not isinstance(line, Mapping):
-        raise BadLine("not a JSON object")
-    key = line.get("key", line.get("custom_id"))
-    faults = [f"`{name}` isn't known here" for name in line if name not in _FIELDS]
-    if not isinstance(key, str) or not key:
-        faults.append("`key` (or `custom_id`) is missing: give each line a name of its own")
-    if "params" not in line:
-        faults.append('`params` is missing: {"key": …, "params": {"model": …, "max_tokens": …, "messages": […]}}')
-    if faults:
-        raise BadLine("; ".join(faults))
-    return Item(
-        params=line["params"],
-        key=key,
-        tenant=line.get("tenant"),
-        betas=line.get("betas") or (),
-        output=line.get("output"),
-        callback=line.get("callback"),
-        trace_id=line.get("trace_id"),
-    )
+    return (line.item for line in lines(source, passed_over=passed_over) if isinstance(line, Line))
 
 
 def _wait(source: IO[bytes], lane: str, passed_over: set[int]) -> dict[str, int]:
@@ -181,7 +129,7 @@ def _wait(source: IO[bytes], lane: str, passed_over: set[int]) -> dict[str, int]
     from overnight_models.states import ITEM
     from overnight_workers.process import database
 
-    keys = [item.key for _, item in _items(source, passed_over) if item.key is not None]
+    keys = [item.key for item in _items(source, passed_over) if item.key is not None]
     groups = [keys[start : start + 5000] for start in range(0, len(keys), 5000)]
     final: dict[str, int] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -205,18 +153,3 @@ def _wait(source: IO[bytes], lane: str, passed_over: set[int]) -> dict[str, int]
             if groups:
                 time.sleep(1)  # a batch takes minutes to hours: looked at once a second
     return final
-
-
-def _lines_of(file: Path) -> IO[bytes]:
-    import shutil
-    import sys
-    import tempfile
-
-    if str(file) == "-":
-        copy = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the caller's `with`
-        shutil.copyfileobj(sys.stdin.buffer, copy)
-        return copy
-    try:
-        return file.open("rb")
-    except OSError as error:
-        raise PermanentError(f"{file} can't be read: {error.strerror}") from error

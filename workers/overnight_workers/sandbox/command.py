@@ -53,6 +53,9 @@ def sandbox(
     messages_per_minute: Annotated[
         int, typer.Option(min=1, help="Calls of /v1/messages a minute before one is answered with 429.")
     ] = 10_000,
+    counts_per_minute: Annotated[
+        int, typer.Option(min=1, help="Calls of count_tokens a minute before one is answered with 429.")
+    ] = 8_000,
     latency: Annotated[str, typer.Option(help="How long a call of /v1/messages takes, in real time.")] = "0s",
     prices: Annotated[Path | None, typer.Option(help="A price file that overlays the shipped one.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log every call.")] = False,
@@ -86,6 +89,7 @@ def sandbox(
         answer_bytes=answer_bytes,
         queue_limit=queue_limit,
         messages_per_minute=messages_per_minute,
+        counts_per_minute=counts_per_minute,
         latency_s=seconds(latency),
         prices=prices,
         verbose=verbose,

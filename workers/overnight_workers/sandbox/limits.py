@@ -1,4 +1,4 @@
-"""The request limit of /v1/messages, and the headers that show it."""
+"""The request limits of /v1/messages and of count_tokens, and the headers that show the former."""
 
 from __future__ import annotations
 

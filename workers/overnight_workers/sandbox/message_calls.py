@@ -45,6 +45,7 @@ class MessageCalls:
         self._faults = faults
         self._options = options
         self._bucket = Bucket(clock, options.messages_per_minute)
+        self._count_bucket = Bucket(clock, options.counts_per_minute)
 
     async def create(self, call: Call) -> Response:
         """`POST /v1/messages`: checked at once, billed at once at the ordinary price."""
@@ -105,13 +106,19 @@ class MessageCalls:
         )
 
     async def count_tokens(self, call: Call) -> Response:
-        """`POST /v1/messages/count_tokens`: free."""
+        """`POST /v1/messages/count_tokens`: free, and limited by itself."""
         params, raw = await call.json(MAX_BODY_BYTES)
+        wait_s = self._count_bucket.take()
+        if wait_s > 0:
+            raise Refusal(429, retry_after=max(1, round(wait_s)))
         for key in ("max_tokens", "stream"):
             if key in params:
                 raise Refusal(400, f"{key}: Extra inputs are not permitted")
         terms = self._terms(call)
-        rest = {key: value for key, value in params.items() if key != "messages"} | {"max_tokens": 1}
+        model = self._prices.model(str(params.get("model")))
+        # as much as there can be: a thinking budget, which counting knows too, has to fit into it
+        most = 1 if model is None else model.max_output_tokens
+        rest = {key: value for key, value in params.items() if key != "messages"} | {"max_tokens": most}
         plan = Plans(terms, 1, tier="standard").of(rest)
         problem = plan.problem or problem_of(
             plan, rest, params.get("messages"), terms, cached=b'"cache_control"' in raw

@@ -28,6 +28,7 @@ class Options:
     answer_bytes: int = 400
     queue_limit: int = 500_000
     messages_per_minute: int = 10_000
+    counts_per_minute: int = 8_000
     latency_s: float = 0.0
     prices: Path | None = None
     verbose: bool = False

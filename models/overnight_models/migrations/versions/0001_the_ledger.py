@@ -147,7 +147,7 @@ def upgrade() -> None:
     op.create_index(
         "item_held",
         "item",
-        ["held_by", "held_since", "id"],
+        ["held_by", "held_reason", "held_since", "id"],
         unique=False,
         postgresql_where=sa.text("held_by IS NOT NULL"),
     )
@@ -387,6 +387,48 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("lane_id", "tenant_id", "run_id", "period", postgresql_nulls_not_distinct=True),
     )
+    op.create_table(
+        "plan",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("lane_id", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("items", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_in", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_in_low", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_in_high", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_out", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_out_low", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_out_high", sa.BigInteger(), nullable=False),
+        sa.Column("cost_nano", sa.BigInteger(), nullable=False),
+        sa.Column("cost_nano_low", sa.BigInteger(), nullable=False),
+        sa.Column("cost_nano_high", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("billed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("billed_items", sa.BigInteger(), nullable=True),
+        sa.Column("billed_tokens_in", sa.BigInteger(), nullable=True),
+        sa.Column("billed_tokens_out", sa.BigInteger(), nullable=True),
+        sa.Column("billed_cost_nano", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "num_nulls(billed_at, billed_items, billed_tokens_in, billed_tokens_out, billed_cost_nano) IN (0, 5)",
+            name="a_plan_is_billed_whole_or_not",
+        ),
+        sa.CheckConstraint(
+            "tokens_in BETWEEN tokens_in_low AND tokens_in_high AND tokens_out BETWEEN tokens_out_low AND tokens_out_high AND cost_nano BETWEEN cost_nano_low AND cost_nano_high",
+            name="an_estimate_lies_in_its_interval",
+        ),
+        sa.ForeignKeyConstraint(
+            ["lane_id"],
+            ["lane.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["run.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("plan_by_lane", "plan", ["lane_id", "billed_at"], unique=False)
+    op.create_index("plan_of_run", "plan", ["run_id"], unique=False)
     op.create_table(
         "booking",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),

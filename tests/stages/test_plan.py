@@ -1,0 +1,460 @@
+"""`overnight plan` against the API: what it asks, what it says, and what the bill says afterwards."""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from overnight_models.errors import BadSettings, PermanentError
+from overnight_workers import api, process
+from overnight_workers.cli import app
+from overnight_workers.sandbox.process import running
+from overnight_workers.settings import settings
+from tests.driving import MODEL, Json, Service, params, read_command
+
+RULES = "Answer in one word, without thinking about it for long. " * 60
+
+
+def written(file: Path, items: list[Json]) -> Path:
+    with file.open("wb") as out:
+        for number, one in enumerate(items):
+            line = one if "params" in one else {"key": f"k{number}", "params": one}
+            out.write(orjson.dumps(line) + b"\n")
+    return file
+
+
+def texts(n: int, *, seed: int = 1, **more: Any) -> list[Json]:
+    rng = random.Random(seed)
+    words = [f"word{number}" for number in range(200)]
+    return [params(" ".join(rng.choices(words, k=rng.randint(5, 300))), max_tokens=2_000, **more) for _ in range(n)]
+
+
+@pytest.fixture
+def hasty(service: Service) -> Service:
+    """A service whose account may count as fast as it likes."""
+    service.configure(workspaces={"default": {"counts_per_minute": 1_000_000}})
+    return service
+
+
+def planned(*words: object) -> Json:
+    done = CliRunner().invoke(app, ["plan", *map(str, words), "--json"])
+    assert done.exit_code == 0, f"{words}: {done.output} {done.exception!r}"
+    found: Json = orjson.loads(done.stdout)
+    return found
+
+
+def refused(*words: str) -> BaseException:
+    done = CliRunner().invoke(app, ["plan", *words])
+    assert done.exit_code != 0
+    assert done.exception is not None
+    return done.exception
+
+
+def calls(service: Service) -> int:
+    return service.calls("count_tokens").get("200", 0)
+
+
+def accept_file(service: Service, file: Path, run: str | None = None) -> None:
+    lines = [orjson.loads(line) for line in file.read_bytes().splitlines()]
+    for start in range(0, len(lines), 500):
+        service.accept(*({"id": str(uuid4()), **line} for line in lines[start : start + 500]), run=run)
+
+
+def test_a_plan_asks_a_sample_and_spends_nothing(hasty: Service, tmp_path: Path) -> None:
+    file = written(tmp_path / "work.jsonl", texts(2_000))
+    before = calls(hasty)
+    found = planned(file)
+    assert calls(hasty) - before == found["counting"]["calls"]
+    assert 20 <= found["counting"]["looked_at"] < 400
+    assert (found["counting"]["by"], found["expected"]["tokens_in"]["how"]) == ("ratio", "sampled")
+    assert (found["items"], found["bad"], found["known"]) == (2_000, 0, 0)
+    assert hasty.meter()["creates"] == hasty.meter()["billed"] == 0
+    assert hasty.rows("SELECT 1 FROM item") == hasty.rows("SELECT 1 FROM plan") == []
+
+
+def test_the_interval_of_the_sample_holds_what_counting_all_says(hasty: Service, tmp_path: Path) -> None:
+    file = written(tmp_path / "work.jsonl", texts(600) + texts(200, model="claude-sonnet-5"))
+    before = calls(hasty)
+    exact = planned(file, "--exact")
+    assert calls(hasty) - before == exact["counting"]["calls"] == 800
+    truth = exact["expected"]["tokens_in"]
+    assert truth["low"] == truth["value"] == truth["high"]
+    assert truth["how"] == "counted"
+    for seed in ("1", "2", "3"):
+        into = planned(file, "--sample", "120", "--seed", seed)["expected"]["tokens_in"]
+        assert into["low"] <= truth["value"] <= into["high"]
+        assert into["value"] == pytest.approx(truth["value"], rel=0.02)
+    again = planned(file, "--sample", "120", "--seed", "1")
+    assert again["expected"] == planned(file, "--sample", "120", "--seed", "1")["expected"]
+
+
+def test_the_bill_is_what_counting_said_and_the_answers_are_learned(hasty: Service, tmp_path: Path) -> None:
+    first, second = (
+        written(tmp_path / "a.jsonl", texts(300)),
+        written(tmp_path / "b.jsonl", [{"key": f"b{n}", "params": one} for n, one in enumerate(texts(300, seed=2))]),
+    )
+    plan = planned(first, "--run", "one", "--exact")
+    assert plan["expected"]["tokens_out"]["how"] == "assumed"
+    accept_file(hasty, first, run="one")
+    hasty.finish()
+    kept = planned("--compare", "one")
+    assert kept["billed"]["tokens_in"] == plan["expected"]["tokens_in"]["value"]
+    assert (
+        kept["estimates"]["tokens_out"]["low"]
+        <= kept["billed"]["tokens_out"]
+        <= kept["estimates"]["tokens_out"]["high"]
+    )
+    assert kept["billed"]["cost_nano"] == hasty.meter()["nano"]
+
+    later = planned(second, "--run", "two", "--exact")
+    assert later["expected"]["tokens_out"]["how"] == "learned"
+    assert "learned from 300 answers in 1 batch" in later["counting"]["by_model"][0]["answers"]
+    (error,) = later["past_plans"]
+    estimate = Decimal(plan["expected"]["cost"]["usd"])
+    assert error["run"] == "one"
+    assert error["cost_error"] == pytest.approx(float(estimate * 10**9 / kept["billed"]["cost_nano"]) - 1, abs=1e-5)
+    accept_file(hasty, second, run="two")
+    hasty.finish()
+    told = read_command(app, "plan", "--compare", "two")
+    assert told.count("inside") == 3
+    assert "300 answers billed" in told
+
+    # enqueued already: nothing is left to pay, and nobody is asked
+    before = calls(hasty)
+    done = planned(second)
+    assert (done["items"], done["known"], done["road"], calls(hasty)) == (0, 300, None, before)
+    assert "already" in read_command(app, "plan", str(second))
+    # the same keys with other content are no known items: enqueuing would turn them down
+    other = written(tmp_path / "c.jsonl", [{"key": f"b{n}", "params": params(f"Other {n}")} for n in range(295, 305)])
+    conflicting = planned(other)
+    assert (conflicting["items"], conflicting["known"], conflicting["bad"]) == (5, 0, 5)
+    assert "with other content" in conflicting["half_price"]["bad_lines"][0]["why"]
+
+
+def test_images_are_counted_as_they_are_billed(hasty: Service, tmp_path: Path) -> None:
+    def pictured(n: int) -> Json:
+        source = {"type": "base64", "media_type": "image/png", "data": "A" * (1_000 + 700 * n)}
+        image = {"type": "image", "source": source}
+        content = [image, {"type": "text", "text": f"What is on picture {n}? " + "Look closely. " * n}]
+        return params(max_tokens=500) | {"messages": [{"role": "user", "content": content}]}
+
+    items = [{"key": f"i{n}", "params": pictured(n)} for n in range(60)] + [
+        {"key": f"x{n}", "params": one} for n, one in enumerate(texts(60))
+    ]
+    file = written(tmp_path / "work.jsonl", items)
+    exact, some = planned(file, "--exact"), planned(file, "--sample", "60")
+    assert some["counting"]["strata"] > 2
+    assert some["expected"]["tokens_in"]["value"] == pytest.approx(exact["expected"]["tokens_in"]["value"], rel=0.02)
+    accept_file(hasty, file, run="pictures")
+    hasty.finish()
+    billed = hasty.one("SELECT sum(input_tokens) AS tokens FROM bill")
+    assert billed["tokens"] == exact["expected"]["tokens_in"]["value"]
+
+
+def test_how_long_counting_all_takes_is_said_before(service: Service, tmp_path: Path) -> None:
+    file = written(tmp_path / "work.jsonl", texts(40))
+    done = CliRunner().invoke(app, ["plan", str(file), "--exact"])
+    assert "counting all 40 items, 2,000 a minute, takes 1.2 s" in done.stderr
+
+
+def test_turnarounds_are_learned_from_the_ledger(hasty: Service, tmp_path: Path) -> None:
+    file = written(tmp_path / "work.jsonl", texts(20))
+    assert planned(file)["time"]["options"][0]["how"] == "assumed"
+    for n in range(9):
+        hasty.accept({"id": str(uuid4()), "key": f"t{n}", "params": params(f"t{n}")})
+        hasty.finish()
+    hasty.run("UPDATE submission SET ended_at = api_created_at + interval '40 s'")
+    found = planned(file)
+    assert found["time"]["options"][0]["how"] == "learned"
+    assert "9 earlier batches" in found["time"]["turnaround"]
+
+
+def test_the_account_is_asked_no_faster_than_it_may_be(service: Service, tmp_path: Path) -> None:
+    file = written(tmp_path / "work.jsonl", texts(400))
+    with running(tmp_path / "slow", "--counts-per-minute", "600") as slow:
+        service.configure(workspaces={"default": {"base_url": slow.url, "counts_per_minute": 600}})
+        began = time.monotonic()
+        found = planned(file, "--sample", "40")
+        took_s = time.monotonic() - began
+        other = service.http.get(f"{slow.url}/sandbox/meter").json()["calls"]["count_tokens"]
+    assert found["counting"]["counts_per_minute"] == 600
+    # ten at once, then ten a second
+    assert took_s >= (found["counting"]["calls"] - 10) / 10
+    assert other == {"200": found["counting"]["calls"]}
+
+
+def test_an_account_that_may_less_than_was_said_is_waited_for(service: Service, tmp_path: Path) -> None:
+    file = written(tmp_path / "work.jsonl", texts(60))
+    with running(tmp_path / "slow", "--counts-per-minute", "60") as slow:
+        service.configure(workspaces={"default": {"base_url": slow.url, "tier": "scale"}})
+        # a minute's calls are there at once; these are two more
+        for _ in range(40):
+            api.count_tokens("default", {"model": MODEL, "messages": [{"role": "user", "content": "x"}]}, headers={})
+        found = planned(file, "--sample", "22")
+        other = service.http.get(f"{slow.url}/sandbox/meter").json()["calls"]["count_tokens"]
+    assert found["counting"]["counts_per_minute"] == 8_000
+    assert other["200"] == 40 + found["counting"]["calls"]
+    assert other["429"] >= 1
+
+
+def test_a_call_that_fails_is_made_again(hasty: Service, tmp_path: Path) -> None:
+    file = written(tmp_path / "work.jsonl", texts(100))
+    hasty.fault("count_tokens", "status", status=529, count=3)
+    hasty.fault("count_tokens", "close_before_body", count=2)
+    whole = planned(file, "--exact")
+    hasty.faults_are_over()
+    assert whole["expected"]["tokens_in"] == planned(file, "--exact")["expected"]["tokens_in"]
+    hasty.fault("count_tokens", "status", status=500)
+    assert isinstance(refused(str(file)), api.ApiUnavailable)
+    hasty.faults_are_over()
+    hasty.fault("count_tokens", "status", status=401)
+    before = hasty.calls("count_tokens").get("401", 0)
+    assert "401" in str(refused(str(file)))
+    assert hasty.calls("count_tokens")["401"] - before < 40
+
+
+def test_what_the_api_refuses_is_told_before_it_is_paid_for(hasty: Service, tmp_path: Path) -> None:
+    prefilled = params() | {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    file = written(tmp_path / "work.jsonl", texts(40) + [prefilled] * 10)
+    # one line each, or they would be the same key
+    lines = file.read_bytes().splitlines()
+    assert len(set(lines)) == 50
+    found = planned(file, "--exact")
+    hints = {hint["hint"]: hint for hint in found["hints"]}
+    assert (hints["refused"]["items"], hints["prefill"]["items"]) == (10, 10)
+    assert "does not support assistant message prefill" in hints["refused"]["text"]
+    assert found["counting"]["by_model"][0]["tokens_out"]["high"] == (40 * 2_000 + 10 * 256) * 8 // 10
+
+
+def test_what_is_ruled_out_is_listed_by_line_and_by_reason(hasty: Service, tmp_path: Path) -> None:
+    items = texts(30)
+    items[3] |= {"stream": True}
+    items[4] |= {"speed": "fast"}
+    items[5] |= {"temperature": 0.5, "stream": True}
+    items[6] |= {"model": "claude-haiku-5.5"}
+    file = written(tmp_path / "work.jsonl", items)
+    with file.open("ab") as out:
+        out.write(b"{not json\n")
+    found = planned(file)
+    assert (found["items"], found["bad"]) == (26, 5)
+    ruled = {one["why"]: one["lines"] for one in found["half_price"]["ruled_out"]}
+    assert ruled["a batch can't stream: leave `stream` out"] == 2
+    assert [bad["line"] for bad in found["half_price"]["bad_lines"]] == [4, 5, 6, 7, 31]
+    assert found["half_price"]["unknown_prices"] == [{"model": "claude-haiku-5.5", "items": 1}]
+    (unpriced,) = [hint for hint in found["hints"] if hint["hint"] == "unpriced"]
+    assert "did you mean claude-haiku-5-5" in unpriced["text"]
+    shown = read_command(app, "plan", str(file))
+    assert "5 lines can't be enqueued as they are" in shown
+    assert "the price of claude-haiku-5.5 is unknown" in shown
+
+
+def test_batches_and_waves_are_the_lanes(service: Service, tmp_path: Path) -> None:
+    service.configure(
+        lane={"max_items": 40, "max_wait": "3m"}, workspaces={"default": {"queue_limit": 100, "tier": "build"}}
+    )
+    file = written(tmp_path / "work.jsonl", texts(250))
+    found = planned(file, "--sample", "30")
+    batches = [(one["items"], one["why"]) for one in found["half_price"]["batches"]]
+    assert batches == [(40, "max_items")] * 6 + [(10, "max_wait")]
+    assert (found["half_price"]["waves"], found["half_price"]["queue_limit"]) == (3, 100)
+    assert found["counting"]["counts_per_minute"] == 4_000
+    shown = read_command(app, "plan", str(file), "--sample", "30")
+    assert "6  batches of 40 items" in shown
+    assert "3 waves, one after the other: the API's queue takes 100 requests" in shown
+    accept_file(service, file)
+    service.run("UPDATE item SET waiting_since = waiting_since - interval '3 minutes'")
+    service.finish()
+    assert sorted(row["items"] for row in service.rows("SELECT items FROM batch")) == [10] + [40] * 6
+
+
+def test_shared_beginnings_are_found_counted_and_priced(hasty: Service, tmp_path: Path) -> None:
+    contract = [{"type": "text", "text": "The parties agree on this. " * 400}]
+    items = [params(f"Clause {n}?", model="claude-sonnet-4-6", system=contract) for n in range(100)]
+    found = planned(written(tmp_path / "work.jsonl", items), "--exact")
+    (prefix,) = found["caching"]["prefixes"]
+    assert (prefix["items"], prefix["tokens"]) == (100, 2_700)
+    assert prefix["primed"]["pays"]
+    ways = {(w["lifetime"], w["hit_rate"], w["primed"]): Decimal(w["cost"]["usd"]) for w in found["caching"]["ways"]}
+    batched = Decimal(found["caching"]["batched"]["total"]["usd"])
+    # $3, a write at $6 and a read at $0.30, halved
+    each = Decimal(2_700) / 10**6 / 2
+    assert batched - ways["1h", 0.98, False] == each * (300 - 2 * 6 - 98 * Decimal("0.3"))
+    assert batched - ways["1h", 1.0, True] == each * (300 - 6 - 99 * Decimal("0.3"))
+    assert ways["1h", 0.3, False] > batched > ways["5m", 0.3, False]
+    assert {(one["lifetime"], one["hit_rate"]) for one in found["caching"]["break_even"]} == {
+        ("5m", 0.2174),
+        ("1h", 0.5263),
+    }
+
+
+def test_a_file_that_caches_by_itself_is_billed_as_the_plan_says(hasty: Service, tmp_path: Path) -> None:
+    rules = [{"type": "text", "text": RULES, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
+    items = [{"key": f"m{n}", "params": params(f"Clause {n}?", system=rules, max_tokens=300)} for n in range(200)]
+    file = written(tmp_path / "work.jsonl", items)
+    found = planned(file, "--run", "marked", "--exact")
+    assert found["caching"]["as_marked"] is not None
+    accept_file(hasty, file, run="marked")
+    hasty.finish()
+    kept = planned("--compare", "marked")
+    assert kept["billed"]["tokens_in"] == found["expected"]["tokens_in"]["value"]
+    estimate = kept["estimates"]["cost_nano"]
+    assert estimate["low"] <= kept["billed"]["cost_nano"] <= estimate["high"]
+    # the next plan has learned how often the prefix is found
+    more = [{"key": f"n{n}", "params": params(f"Other {n}?", system=rules, max_tokens=300)} for n in range(200)]
+    hasty.run(
+        "UPDATE outcome SET cache_read_tokens = cache_read_tokens * 10,"
+        " cache_write_1h_tokens = cache_write_1h_tokens * 10"
+    )
+    later = planned(written(tmp_path / "more.jsonl", more), "--exact")
+    assert later["caching"]["hit_rate"]["how"] == "learned"
+    assert later["caching"]["hit_rate"]["value"] == pytest.approx(0.6, abs=0.1)
+
+
+def test_a_model_that_retires_is_told(hasty: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "prices.toml"
+    today = datetime.now(UTC).date()
+    own.write_text(
+        f"[models.claude-sonnet-4-5]\nend_of_life = {today + timedelta(days=1)}\n"
+        f"[models.claude-haiku-5-5]\nend_of_life = {today + timedelta(days=20)}\n"
+    )
+    monkeypatch.setenv("OVERNIGHT_PRICES", str(own))
+    hasty.restart()
+    process.prices.cache_clear()
+    file = written(tmp_path / "work.jsonl", texts(10, model="claude-sonnet-4-5") + texts(10))
+    hints = {hint["hint"]: hint for hint in planned(file, "--offline")["hints"]}
+    process.prices.cache_clear()
+    assert "in 1 day: what waits then fails" in hints["retires"]["text"]
+    assert hints["retires_soon"]["model"] == MODEL
+
+
+def test_without_services_it_works_and_says_what_it_cannot_know(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path / "work.jsonl", texts(50))
+    monkeypatch.setenv("OVERNIGHT_DATABASE_URL", "")
+    monkeypatch.setenv("OVERNIGHT_REDIS_URL", "")
+    settings.cache_clear()
+    found = planned(file)
+    assert "no ledger is known here" in found["ledger"]
+    assert found["expected"]["tokens_in"]["how"] == "sampled"
+    assert isinstance(refused(str(file), "--run", "x"), PermanentError)
+    monkeypatch.setenv("OVERNIGHT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+    settings.cache_clear()
+    process.database.cache_clear()
+    assert "the ledger can't be read" in planned(file)["ledger"]
+
+
+def test_offline_nobody_is_asked_and_no_key_is_needed(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path / "work.jsonl", texts(50))
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    before = service.calls("count_tokens")
+    found = planned(file, "--offline")
+    assert service.calls("count_tokens") == before
+    assert (found["expected"]["tokens_in"]["how"], found["counting"]["by"]) == ("assumed", "bytes")
+    error = refused(str(file))
+    assert isinstance(error, BadSettings)
+    assert "--offline" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "name a file"),
+        (["nowhere.jsonl"], "can't be read"),
+        (["work.jsonl", "--lane", "nowhere"], "there is no lane"),
+        (["work.jsonl", "--by", "soon"], "is no time"),
+        (["work.jsonl", "--by", "2020-01-01T00:00"], "is over"),
+        (["work.jsonl", "--exact", "--offline"], "one of --exact, --offline and --sample"),
+        (["empty.jsonl"], "it is empty"),
+        (["bad.jsonl"], "line 1: not JSON"),
+        (["--compare", "nobody"], "no plan of a run 'nobody' is kept"),
+    ],
+)
+def test_what_cannot_be_planned_is_said(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "work.jsonl", texts(3))
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "bad.jsonl").write_text("{\n")
+    assert told in str(refused(*words))
+
+
+def test_the_page_fits_into_80_columns_and_answers_five_questions(hasty: Service, tmp_path: Path) -> None:
+    hasty.configure(lane={"max_items": 300})
+    items = texts(900, system=RULES) + texts(100, model="claude-sonnet-5", stop_sequences=["x"])
+    file = written(tmp_path / "work.jsonl", items)
+    shown = read_command(app, "plan", str(file), "--by", "8h", "--run", "page")
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    for question in ("Half price", "Counting is free", "24 hours is long", "Does caching stack", "Which road"):
+        assert question in shown
+    for told in ("sampled", "assumed", "items by tokens in", "the longest", "Ten tokens more", "real time", "batched"):
+        assert told in shown
+    assert "half direct" in shown
+    assert "prices of 2026-11-12" in shown
+    assert "overnight plan --compare page" in shown
+
+
+def test_the_json_is_complete_and_stable(hasty: Service, tmp_path: Path) -> None:
+    file = written(tmp_path / "work.jsonl", texts(60, system=RULES))
+    found = planned(file, "--by", "8h")
+    assert found["v"] == 1
+    assert {part: sorted(found[part]) for part in ("half_price", "counting", "time", "caching", "road")} == {
+        "half_price": [
+            "bad_lines",
+            "batches",
+            "queue_limit",
+            "queued_now",
+            "ruled_out",
+            "unknown_prices",
+            "waves",
+        ],
+        "counting": [
+            "by",
+            "by_model",
+            "calls",
+            "counts_per_minute",
+            "histogram",
+            "longest",
+            "looked_at",
+            "pilot",
+            "seconds",
+            "strata",
+            "ten_tokens_more",
+            "tokens_in",
+            "tokens_out",
+            "tokens_per_byte",
+            "worst_tokens_out",
+        ],
+        "time": ["options", "turnaround"],
+        "caching": [
+            "as_marked",
+            "batched",
+            "break_even",
+            "cached",
+            "hit_rate",
+            "prefixes",
+            "prefixes_found",
+            "realtime",
+            "shared_items",
+            "ways",
+            "why",
+            "worst_batched_usd",
+            "worst_realtime_usd",
+        ],
+        "road": ["changes", "option", "sure", "why"],
+    }
+    # a plan that was kept is the plan that was printed
+    kept = planned(file, "--run", "r")
+    assert orjson.loads(hasty.one("SELECT document FROM plan")["document"]) == kept

@@ -1,0 +1,103 @@
+"""Plans are kept, and the bill stands beside them when the run is done; what came before teaches the next estimate."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from overnight_models.ledger import history, plans
+from overnight_models.ledger.plans import Estimates, Range
+from overnight_models.message import ItemLine
+from overnight_workers import process
+from tests.driving import MODEL, Service, item, params, text_of
+
+ESTIMATES = Estimates(3, Range(60, 50, 70), Range(300, 3, 768), Range(90_000, 10_000, 200_000))
+
+
+def keep(run: str = "r", estimates: Estimates = ESTIMATES) -> None:
+    names = process.names()
+    run_id, lane_id = names.run(run), names.lane("default")
+    assert run_id is not None
+    with process.database().transaction() as connection:
+        plans.keep(connection, run_id, lane_id, estimates, "{}")
+
+
+def settle() -> int:
+    with process.database().transaction() as connection:
+        return plans.settle(connection)
+
+
+def kept(run: str = "r") -> plans.Kept:
+    with process.database().transaction() as connection:
+        found = plans.kept(connection, run)
+    assert found is not None
+    return found
+
+
+def test_a_plan_is_compared_with_the_bill_of_its_run(service: Service) -> None:
+    keep()
+    found = kept()
+    assert (found.estimates, found.missing, found.billed.items) == (ESTIMATES, 3, 0)
+    service.accept(*(item(f"k{n}") for n in range(3)), run="r")
+    assert (kept().unfinished, kept().missing, settle()) == (3, 0, 0)
+    service.finish()
+    found = kept()
+    assert (found.unfinished, found.billed.items) == (0, 3)
+    (bill,) = service.http.get("/sandbox/meter").json()["workspaces"][service.api_workspace]["bill"]
+    told = (bill["input_tokens"], bill["output_tokens"], bill["nanodollars"])
+    assert (found.billed.tokens_in, found.billed.tokens_out, found.billed.cost_nano) == told
+    assert settle() == 1
+    assert kept().billed == found.billed
+    assert settle() == 0
+
+
+def test_a_run_of_which_items_are_missing_is_not_done(service: Service) -> None:
+    keep()
+    service.accept(item("a"), run="r")
+    service.finish()
+    assert (settle(), kept().missing) == (0, 2)
+    service.run("UPDATE plan SET made_at = now() - interval '2 days'")
+    assert settle() == 1
+
+
+def test_the_latest_errors_are_of_each_runs_last_plan(service: Service) -> None:
+    for n, run in enumerate(["one", "two", "two", "other"]):
+        keep(run, Estimates(1, Range(n, 0, 9), Range(n, 0, 9), Range(n, 0, 9)))
+    service.accept(item("a"), run="one")
+    service.accept(item("b"), run="two")
+    service.finish()
+    assert settle() == 3
+    with process.database().transaction() as connection:
+        found = plans.past(connection, "default")
+        assert plans.past(connection, "nowhere") == []
+    assert [(one.run, one.estimates.cost_nano.value) for one in found] == [("two", 2), ("one", 0)]
+    assert all(one.billed.cost_nano > 0 for one in found)
+
+
+def test_an_estimate_lies_in_its_interval(service: Service) -> None:
+    with pytest.raises(Exception, match="an_estimate_lies_in_its_interval") as caught:
+        keep(estimates=Estimates(1, Range(5, 6, 7), Range(1, 1, 1), Range(1, 1, 1)))
+    assert isinstance(caught.value.__cause__, psycopg.errors.CheckViolation)
+
+
+def test_history_is_of_the_lane_by_batch_and_model(service: Service) -> None:
+    service.configure(lanes={"other": {"max_wait": "0s"}})
+    for keys in (["a", "b"], ["c"]):
+        service.accept(*(item(key) for key in keys))
+        service.finish()
+    service.accept(item("x"), lane="other")
+    service.finish()
+    with process.database().transaction() as connection:
+        found = history.answers(connection, "default")
+        latest = history.answers(connection, "default", most=1)
+        turnarounds = history.turnarounds(connection)
+        each = history.answers_of(connection, "default", ["a", "c", "x", "nobody"])
+        asked = [ItemLine(key=key, params=params(text_of(text))) for key, text in ("aa", "cx", "xx", "nn")]
+        there = history.known(connection, "default", asked)
+    assert [(one.answers, one.model) for one in found] == [(2, MODEL), (1, MODEL)]
+    assert [one.answers for one in latest] == [1]
+    assert sorted(one.items for one in turnarounds) == [1, 1, 2]
+    assert set(each) == {"a", "c"}
+    assert each["c"].tokens_out == found[1].output_tokens
+    assert found[1].output_squares == found[1].output_tokens ** 2
+    assert there == {"a": True, "c": False}

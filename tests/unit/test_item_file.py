@@ -1,0 +1,118 @@
+"""A file of requests is read in three forms, bad lines are told by their numbers, and memory stays flat."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from overnight_models.errors import PermanentError
+from overnight_models.policy import LanePolicy, Policy
+from overnight_workers.item_file import Bad, Checker, Line, line_at, lines, open_file
+from tests.driving import params
+
+POLICY = Policy({"default": LanePolicy()}, (), ("claude-haiku-5-5",))
+
+
+def file_of(*written: Any) -> io.BytesIO:
+    return io.BytesIO(b"\n".join(one if isinstance(one, bytes) else orjson.dumps(one) for one in written))
+
+
+def checked(source: io.BytesIO) -> dict[int, tuple[str, ...]]:
+    """The faults of every line, by its number."""
+    with Checker("default", POLICY, "") as checker:
+        return {
+            line.number: (line.why,) if isinstance(line, Bad) else checker.check(line).faults for line in lines(source)
+        }
+
+
+def test_three_forms_are_read() -> None:
+    asked = params("hi")
+    source = file_of({"key": "a", "params": asked, "tenant": "t"}, {"custom_id": "b", "params": asked}, asked)
+    ours, theirs, plain = (line.item for line in lines(source) if isinstance(line, Line))
+    assert (ours.key, ours.tenant, theirs.key) == ("a", "t", "b")
+    assert ours.params == theirs.params == plain.params == asked
+    assert checked(source) == {1: (), 2: (), 3: ()}
+
+
+def test_a_plain_line_is_the_same_item_wherever_it_stands() -> None:
+    one, other = params("one"), params("other")
+    reordered = dict(reversed(one.items()))
+    keys = [line.item.key for line in lines(file_of(one, other, reordered)) if isinstance(line, Line)]
+    assert keys[0] == keys[2] != keys[1]
+    assert checked(file_of(one, other, reordered))[3] == (f"key {keys[0]!r} stands in line 1 too",)
+
+
+def test_bad_lines_are_told_by_their_numbers() -> None:
+    good = params()
+    source = file_of(
+        b"{",
+        b"",
+        [1],
+        {"params": good},
+        {"key": "k", "messages": []},
+        {"key": "x", "params": good, "colour": 1},
+        {"requests": []},
+        {"key": "s", "params": good | {"stream": True}},
+        {"key": "twice", "params": good},
+        {"key": "twice", "params": params("other")},
+    )
+    found = checked(source)
+    assert list(found) == [1, 3, 4, 5, 6, 7, 8, 9, 10]  # the second is blank
+    for number, told in {
+        1: "not JSON",
+        3: "not a JSON object",
+        4: "`key` (or `custom_id`) is missing",
+        5: "`params` is missing",
+        6: "`colour` isn't known here",
+        7: "body of a whole batch",
+        8: "a batch can't stream",
+        10: "key 'twice' stands in line 9 too",
+    }.items():
+        assert told in "; ".join(found[number])
+    assert found[9] == ()
+
+
+def test_lines_are_found_again_by_their_offset() -> None:
+    source = file_of({"key": "é", "params": params()}, b"   ", {"key": "b", "params": params()})
+    found = [line for line in lines(source) if isinstance(line, Line)]
+    assert [line_at(source, line.offset).key for line in reversed(found)] == ["b", "é"]
+    assert [line.number for line in lines(source, passed_over={1})] == [3]
+
+
+def test_standard_input_can_be_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Piped:
+        buffer = io.BytesIO(json.dumps({"key": "a", "params": params()}).encode())
+
+    monkeypatch.setattr(sys, "stdin", Piped())
+    with open_file(Path("-")) as source:
+        assert len(list(lines(source))) == len(list(lines(source))) == 1
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match="can't be read: No such file"):
+        open_file(tmp_path / "nothing.jsonl")
+
+
+def test_memory_does_not_grow_with_the_lines(tmp_path: Path) -> None:
+    file = tmp_path / "many.jsonl"
+
+    def grown(items: int) -> int:
+        with file.open("wb") as out:
+            for number in range(items):
+                out.write(b'{"key":"key-%d","params":{"model":"claude-haiku-5-5","max_tokens":1,"messages":' % number)
+                out.write(b'[{"role":"user","content":"hi"}]}}\n')
+        tracemalloc.start()
+        with open_file(file) as source, Checker("default", POLICY, "") as checker:
+            assert not any(isinstance(line, Bad) or checker.check(line).faults for line in lines(source))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    assert grown(20_000) < grown(2_000) + 100_000

@@ -1,0 +1,295 @@
+"""A plan as a page of 80 columns: five questions, each answered in a section of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from fractions import Fraction
+from itertools import groupby
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from overnight_models.quantities import cents, spoken
+from overnight_workers.plan.advice import likely
+from overnight_workers.plan.figure import Figure, How
+from overnight_workers.plan.packing import Full, PackedBatch
+from overnight_workers.plan.plan import Plan, errors
+from overnight_workers.plan.schedule import Option
+from overnight_workers.plan.sharing import PRIMED, WAYS, Segment
+
+WIDTH: Final = 80
+QUESTIONS: Final = (
+    "1  Half price: what are the limits?",
+    "2  Counting is free: what is in it?",
+    "3  24 hours is long: can it be faster?",
+    "4  Does caching stack, and what is saved in the end?",
+    "5  Which road for this?",
+)
+_SHOWN: Final = 5
+_BAR: Final = 34
+_BY: Final = {"ratio": "raised by tokens per byte", "mean": "raised by their mean", "all": "all of them"}
+_WHY: Final = {
+    Full.ITEMS: "full by items (max_items)",
+    Full.BYTES: "full by bytes (max_bytes)",
+    Full.WAIT: "what is left, packed after max_wait",
+}
+
+
+def page(plan: Plan) -> RenderableType:
+    """The whole plan."""
+    parts: list[RenderableType] = [*_head(plan)]
+    sections = (_half_price, _counting, _time, _caching, _road)
+    for title, section in zip(QUESTIONS, sections, strict=True):
+        parts += [Text(), Rule(Text(title, style="bold"), align="left"), *section(plan)]
+    return Group(*parts, Text(), *_foot(plan))
+
+
+def _head(plan: Plan) -> Iterable[RenderableType]:
+    found, expected = plan.survey, plan.costs.expected.total
+    yield Text(f"{plan.wish.file.name}: {found.items:,} items for lane {plan.wish.lane}", style="bold")
+    if found.known:
+        yield Text(f"{found.known:,} more are in the lane already: they cost nothing again")
+    if found.items:
+        realtime = cents(plan.costs.realtime.total.value)
+        yield Text.assemble("batched ", (cents(expected.value), "bold green"), f", in real time {realtime}")
+        yield Text(f"batched {_doubt(expected, cents)}", style="dim")
+    if plan.pilot is not None:
+        yield Text(
+            f"of it paid by the pilot: {cents(plan.pilot.cost_nano)}; left to pay: {cents(plan.left_nano.value)}"
+        )
+
+
+def _half_price(plan: Plan) -> Iterable[RenderableType]:
+    found = plan.survey
+    if not found.bad:
+        yield Text("Nothing is ruled out: no streams, no fast mode, no parameter that batches refuse.")
+    else:
+        yield Text(f"{found.bad:,} lines can't be enqueued as they are:", style="bold yellow")
+        yield _listed((f"{lines:,}", why) for why, lines in list(found.reasons.items())[:_SHOWN])
+        first = ", ".join(str(bad.number) for bad in found.bad_lines[:10])
+        yield Text(f"lines {first}{' …' if found.bad > 10 else ''}; more with --json", style="dim")
+    yield Text(
+        "Batched, requests and answers stay at Anthropic for up to 29 days (no zero data retention), and answers may"
+        " take up to 24 hours."
+    )
+    yield _listed(_batch_lines(plan.batches))
+    if plan.batches:
+        waves = "One wave" if plan.waves == 1 else f"{plan.waves:,} waves, one after the other"
+        there = f"; {plan.queue.queued:,} are in it now" if plan.queue.queued else ""
+        yield Text(f"{waves}: the API's queue takes {plan.queue.limit:,} requests of this account{there}.")
+    for hint in plan.hints:
+        items = f"{hint.items:,} items: " if hint.items else ""
+        yield _bullet(Text("!", style="bold yellow"), f"{items}{hint.text}")
+
+
+def _batch_lines(batches: Sequence[PackedBatch]) -> Iterable[tuple[str, str]]:
+    for kind, together in groupby(sorted(batches, key=_kind), key=_kind):
+        group = list(together)
+        items = sorted(batch.items for batch in group)
+        size = f"{items[0]:,}" if items[0] == items[-1] else f"{items[0]:,} to {items[-1]:,}"
+        betas = f", with {', '.join(kind[1])}" if kind[1] else ""
+        megabytes = f"{max(batch.size for batch in group) / 1e6:,.1f} MB"
+        plural = "batch" if len(group) == 1 else "batches"
+        yield f"{len(group):,}", f"{plural} of {size} items, {megabytes}: {_WHY[group[0].why]}{betas}"
+
+
+def _kind(batch: PackedBatch) -> tuple[int, tuple[str, ...]]:
+    return list(_WHY).index(batch.why), batch.betas
+
+
+def _counting(plan: Plan) -> Iterable[RenderableType]:
+    into, out, costs = plan.tokens_in, plan.tokens_out, plan.costs
+    table = _grid("left", "right", "left")
+    table.add_row("tokens in", f"{into.total.value:,}", Text(_doubt(into.total), style="dim"))
+    table.add_row("tokens out", f"{out.total.value:,}", Text(_doubt(out.total), style="dim"))
+    table.add_row("at worst", f"{out.worst:,}", Text("out, if every answer took all of its max_tokens", style="dim"))
+    yield table
+    if into.looked_at:
+        strata = f" in {into.strata} strata" if into.strata > 1 else ""
+        raised = f"{_BY[into.by]} ({into.per_byte:.3f} tokens a byte)"
+        calls = f"{plan.calls:,} calls in {spoken(plan.took_s)}, {plan.counts_per_minute:,} a minute allowed"
+        yield Text(f"in: {into.looked_at:,} of {plan.survey.items:,} items counted{strata}, {raised}; {calls}", "dim")
+    else:
+        yield Text("in: nobody was asked; 4 bytes are taken for a token, it may be 2.5 to 5", style="dim")
+    for words, models in _by_words(plan).items():
+        yield Text(f"out: {words} ({', '.join(models)})", style="dim")
+    if plan.pilot is not None:
+        items = f"pilot: {plan.pilot.items:,} items, {plan.pilot.billed:,} of them billed"
+        yield Text(f"{items}, {cents(plan.pilot.cost_nano)}; they are done, and free when enqueued again", style="dim")
+    yield Text()
+    most = max((one.items for one in into.bins), default=1)
+    bars = _grid("right", "left", "right")
+    for one in into.bins:
+        bar = "█" * round(_BAR * one.items / most) or ("▏" if one.items else "")
+        bars.add_row(f"{one.low:,} to {one.high:,}", Text(bar, style="cyan"), f"{one.items:,}")
+    yield Text("items by tokens in", style="dim")
+    yield bars
+    if into.longest:
+        yield Text("the longest", style="dim")
+        yield _listed((f"{tokens:,}", key) for key, tokens in into.longest[:_SHOWN])
+    yield Text(
+        f"Ten tokens more in every prompt cost {cents(costs.ten_more_in_nano)}, in every answer"
+        f" {cents(costs.ten_more_out_nano)}. At worst, all of it costs {cents(costs.worst_nano)}, batched."
+    )
+
+
+def _by_words(plan: Plan) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for (model, _), words in plan.tokens_out.told.items():
+        found.setdefault(words, []).append(model)
+    return found
+
+
+def _time(plan: Plan) -> Iterable[RenderableType]:
+    yield Text(
+        f"One batch's time is {plan.turnaround_told}; several are taken not to slow each other down.", style="dim"
+    )
+    in_time = "in time" if plan.deadline_s is not None else ""
+    yield Text(f"{'':14}{'half by':>15}{'95 of 100 by':>17}{in_time:>15}{'price':>12}", style="bold")
+    for one in plan.options:
+        chance = "" if plan.deadline_s is None else likely(one.done.chance(plan.deadline_s))
+        times = f"{spoken(one.done.half_s):>15}{spoken(one.done.sure_s):>17}"
+        chosen = plan.advice is not None and plan.advice.option == one.name
+        name = (f"{one.name:14}", "bold green" if chosen else "")
+        yield Text.assemble(name, times, f"{chance:>15}", f"{cents(one.total.value):>12}")
+        yield Text(f"  {_what(one)}", style="dim")
+
+
+def _what(one: Option) -> str:
+    waves = f", {one.waves:,} waves" if one.waves > 1 else ""
+    return f"{one.what}{waves}: {one.how.value}"
+
+
+def _caching(plan: Plan) -> Iterable[RenderableType]:
+    costs = plan.costs
+    columns = [("real time", costs.realtime), ("batched", costs.batched)]
+    columns += [] if costs.as_marked is None else [("as you mark it", costs.as_marked)]
+    columns += [] if costs.cached is None else [("and cached", costs.cached)]
+    table = _grid("left", *("right" for _ in columns))
+    table.add_row("", *(Text(name, style="bold") for name, _ in columns))
+    for part in ("input", "output", "total"):
+        figures = [getattr(column, part) for _, column in columns]
+        table.add_row(part, *(cents(figure.value) for figure in figures), style="bold" if part == "total" else "")
+        table.add_row("", *(Text(_interval(figure), style="dim") for figure in figures))
+    yield table
+    if not plan.shared:
+        yield Text("No two prompts begin with the same 1,000 bytes or more: there is nothing to cache.")
+    for segment in plan.shared[:_SHOWN]:
+        yield _bullet(Text("•", style="dim"), _prefix(segment, plan))
+    if len(plan.shared) > _SHOWN:
+        yield Text(f"  and {len(plan.shared) - _SHOWN:,} more beginnings that several prompts share", style="dim")
+    if costs.ways:
+        hits = f"{_percent(costs.hits.value)}, {costs.hits.how.value}"
+        yield Text(
+            f"Every miss writes anew, so it depends on the share of hits ({hits}; batches are best effort, 30% to 98%"
+            " by the documentation). The whole file, batched, with that cached:"
+        )
+        yield _ways(plan)
+        for one in costs.break_even[:6]:
+            rate = "never pays" if one.hit_rate is None else f"pays above {_percent(one.hit_rate)} of hits"
+            primed = "" if one.primed_from is None else f", primed from {one.primed_from} requests on"
+            yield Text(f"{one.model}: a {one.lifetime} write {rate}{primed}", style="dim")
+
+
+def _prefix(segment: Segment, plan: Plan) -> str:
+    load = segment.load
+    deeper = f" after {segment.before_tokens:,} shared ones" if segment.before_tokens else ""
+    marked = f", marked by you for {segment.mark}" if segment.mark else ""
+    decision = segment.decide(plan.costs.hits.ways)
+    saved = f", saves {cents(round(decision.saved))}" if decision.caching else ""
+    shared = f"{load.requests:,} prompts to {segment.model.name} share {round(load.prefix_tokens):,} tokens"
+    return f"{shared}{deeper}{marked}: {decision.text}{saved}"
+
+
+def _ways(plan: Plan) -> Table:
+    by_way = {one.caching: one.total.value for one in plan.costs.ways}
+    table = _grid("left", "right", "right", "right", "right", "right")
+    rates = sorted({way.hit_rate for way in WAYS})
+    heads = ["", "not cached", *(f"{_percent(rate)} hits" for rate in rates), "primed"]
+    table.add_row(*(Text(head, style="bold") for head in heads))
+    plain = plan.costs.batched.total.value
+    for primed in PRIMED:
+        row = sorted((way for way in WAYS if way.lifetime == primed.lifetime), key=lambda way: way.hit_rate)
+        values = [plain, *(by_way[way] for way in row), by_way[primed]]
+        cells = [Text(cents(value), style="red" if value > plain else "") for value in values]
+        table.add_row(f"{primed.lifetime} writes", *cells)
+    return table
+
+
+def _road(plan: Plan) -> Iterable[RenderableType]:
+    advice = plan.advice
+    if advice is None:
+        yield Text("Everything in this file is in the lane already: enqueuing it again is free.")
+        return
+    one = next(option for option in plan.options if option.name == advice.option)
+    if plan.wish.by is not None and plan.deadline_s is not None:
+        yield Text(f"To be done by {plan.wish.by.astimezone():%Y-%m-%d %H:%M %Z}, {spoken(plan.deadline_s)} from now.")
+    half = (plan.made_at + timedelta(seconds=one.done.half_s)).astimezone()
+    style = "bold green" if advice.sure else "bold yellow"
+    yield Text.assemble((f"{one.name}", style), f": {one.what}; {advice.why}.")
+    yield Text(f"As likely done before {half:%Y-%m-%d %H:%M %Z} as after it.")
+    yield Text("what would change the answer:", style="dim")
+    for change in advice.changes:
+        yield _bullet(Text("•", style="dim"), change)
+
+
+def _foot(plan: Plan) -> Iterable[RenderableType]:
+    prices = f"prices of {plan.prices_as_of}, {plan.prices_age_days} days old (OVERNIGHT_PRICES goes over them)"
+    yield Text(prices, style="dim")
+    if plan.ledger_told:
+        yield Text(plan.ledger_told, style="dim")
+    off = errors(plan.past, "cost_nano")
+    if off:
+        told = ", ".join(f"{error:+.1%}" for error in off.values())
+        plans = "the last plan" if len(off) == 1 else f"the last {len(off)} plans"
+        yield Text(f"{plans} of this lane {'was' if len(off) == 1 else 'were'} off by {told} of the bill", style="dim")
+    if plan.wish.run and plan.survey.items:
+        yield Text(f"kept: `overnight plan --compare {plan.wish.run}` puts the bill beside it", style="dim")
+
+
+def _doubt(figure: Figure, shown: object = "{:,}".format) -> str:
+    """How sure a number is, and how it is known."""
+    assert callable(shown)
+    if figure.exact:
+        return figure.how.value
+    if figure.how is How.ASSUMED or not figure.value:
+        return f"{shown(figure.low)} to {shown(figure.high)}, {figure.how.value}"
+    off = max(figure.high - figure.value, figure.value - figure.low) / figure.value
+    return f"± {off:.1%}, {figure.how.value}" if off >= 0.001 else f"± less than 0.1%, {figure.how.value}"
+
+
+def _interval(figure: Figure) -> str:
+    return figure.how.value if figure.exact else f"{cents(figure.low)} to {cents(figure.high)}"
+
+
+def _percent(share: Fraction) -> str:
+    return f"{float(share):.0%}"
+
+
+def _grid(*justify: str) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for one in justify:
+        table.add_column(justify="right" if one == "right" else "left")
+    return table
+
+
+def _listed(rows: Iterable[tuple[str, str]]) -> Table:
+    """Numbers and what they are of, a little to the right."""
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 1))
+    table.add_column(justify="right")
+    table.add_column()
+    for number, text in rows:
+        table.add_row(number, Text(text))
+    return table
+
+
+def _bullet(mark: Text, text: str) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(width=1)
+    table.add_column()
+    table.add_row(mark, Text(text))
+    return table

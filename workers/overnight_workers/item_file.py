@@ -1,0 +1,184 @@
+"""A file of requests, one JSON object a line: what `overnight enqueue` and `overnight plan` read.
+
+Three forms, which may be mixed: ours (`key` and `params`, and what else an item may have), Anthropic's batch format
+(`custom_id` and `params`), and plain params, as `client.messages.create(**params)` takes them; the key of a plain line
+is made from its content, so that the same line is the same item. Memory is flat, whatever the number of lines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self
+
+import orjson
+
+from overnight_models.errors import BadItem, PermanentError
+from overnight_models.item_check import item_faults
+from overnight_models.message import ItemLine
+from overnight_models.policy import Policy
+from overnight_producers import Item
+from overnight_producers.item import line_of
+
+_FIELDS: Final = {"key", "custom_id", "params", "callback", "tenant", "betas", "output", "trace_id"}
+_MADE_KEY_BYTES: Final = 16
+
+
+class BadLine(PermanentError):
+    """A line of the file isn't an item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One item of a file."""
+
+    number: int
+    """Counted from 1."""
+    offset: int
+    """Bytes of the file before it."""
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """One line that can't be enqueued."""
+
+    number: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An item as it would travel, and what is wrong with it."""
+
+    written: ItemLine | None
+    """None when it can't be written at all."""
+    size: int
+    """Bytes of its params, as batches count them."""
+    faults: tuple[str, ...]
+
+
+def open_file(file: Path) -> IO[bytes]:
+    """The file, to be read from the start as often as wanted; `-` is a copy of standard input.
+
+    Raises PermanentError when it can't be read.
+    """
+    if str(file) == "-":
+        copy = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the caller's `with`
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+        return copy
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise PermanentError(f"{file} can't be read: {error.strerror}") from error
+
+
+def lines(source: IO[bytes], *, passed_over: Collection[int] = ()) -> Iterator[Line | Bad]:
+    """Every line from the start, as an item or as what is wrong with it; blank ones are left out.
+
+    passed_over: numbers of lines to leave out.
+    """
+    source.seek(0)
+    offset = 0
+    for number, text in enumerate(source, start=1):
+        here, offset = offset, offset + len(text)
+        if number in passed_over or not text.strip():
+            continue
+        try:
+            yield Line(number, here, read_line(text))
+        except BadLine as error:
+            yield Bad(number, str(error))
+
+
+def line_at(source: IO[bytes], offset: int) -> Item:
+    """The item of the line that begins there."""
+    source.seek(offset)
+    return read_line(source.readline())
+
+
+def read_line(text: bytes) -> Item:
+    """One line as an item. Raises BadLine."""
+    try:
+        line = orjson.loads(text)
+    except ValueError as error:
+        raise BadLine(f"not JSON: {error}") from error
+    if not isinstance(line, Mapping):
+        raise BadLine("not a JSON object")
+    if "messages" in line and not line.keys() & {"key", "custom_id", "params"}:
+        return Item(params=line, key=_made_key(line))
+    if isinstance(line.get("requests"), list):
+        raise BadLine("this is the body of a whole batch: put one of its requests on each line (jq -c '.requests[]')")
+    key = line.get("key", line.get("custom_id"))
+    faults = [f"`{name}` isn't known here" for name in line if name not in _FIELDS]
+    if not isinstance(key, str) or not key:
+        faults.append("`key` (or `custom_id`) is missing: give each line a name of its own")
+    if "params" not in line:
+        faults.append('`params` is missing: {"key": …, "params": {"model": …, "max_tokens": …, "messages": […]}}')
+    if faults:
+        raise BadLine("; ".join(faults))
+    return Item(
+        params=line["params"],
+        key=key,
+        tenant=line.get("tenant"),
+        betas=line.get("betas") or (),
+        output=line.get("output"),
+        callback=line.get("callback"),
+        trace_id=line.get("trace_id"),
+    )
+
+
+def _made_key(params: Mapping[str, Any]) -> str:
+    content = orjson.dumps(params, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(content, digest_size=_MADE_KEY_BYTES).hexdigest()
+
+
+class Checker:
+    """Says what is wrong with the items of one file, as accept would, and that no two have the same key.
+
+    Keys are remembered on disk, and not in memory. A context manager.
+    """
+
+    def __init__(self, lane: str, policy: Policy, redis_url: str) -> None:
+        self.policy = policy
+        self._lane, self._redis_url = lane, redis_url
+        self._keys = sqlite3.connect("", isolation_level=None)
+        for statement in (
+            "PRAGMA journal_mode = OFF",
+            "PRAGMA cache_size = -8000",
+            "CREATE TABLE seen (hash INTEGER PRIMARY KEY, line INTEGER)",
+            "BEGIN",
+        ):
+            self._keys.execute(statement)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._keys.close()
+
+    def check(self, line: Line) -> Checked:
+        """One item, checked whole."""
+        item = line.item
+        try:
+            written, body = line_of(item, redis_url=self._redis_url)
+        except BadItem as error:
+            return Checked(None, 0, (*error.faults, *self._repeated(line)))
+        faults = item_faults(written, lane=self._lane, size=len(body), policy=self.policy)
+        return Checked(written, len(orjson.dumps(written["params"])), (*faults, *self._repeated(line)))
+
+    def _repeated(self, line: Line) -> list[str]:
+        key = line.item.key
+        if key is None:
+            return []
+        digest = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), signed=True)
+        if self._keys.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (digest, line.number)).rowcount:
+            return []
+        (first,) = self._keys.execute("SELECT line FROM seen WHERE hash = ?", (digest,)).fetchone()
+        return [f"key {key!r} stands in line {first} too"]

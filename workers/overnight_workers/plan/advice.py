@@ -1,0 +1,100 @@
+"""Which road to take, and what would change the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from overnight_models.quantities import cents, spoken
+from overnight_models.rate_limits import Tier
+from overnight_workers.plan.direct import DirectLoad, direct_time
+from overnight_workers.plan.figure import How
+from overnight_workers.plan.schedule import Option
+from overnight_workers.plan.turnaround import SURE
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The road that is cheapest among those that are likely enough in time."""
+
+    option: str
+    """Its name among the options."""
+    sure: bool
+    """It is done by the deadline in 95 of 100 cases; without a deadline there is nothing to miss."""
+    why: str
+    changes: tuple[str, ...]
+    """What would change the answer, a sentence each."""
+
+
+def advise(
+    options: Sequence[Option], deadline_s: float | None, loads: Sequence[DirectLoad], tier: Tier, unknown: Sequence[str]
+) -> Advice:
+    """The road for a deadline in so many seconds, or for none.
+
+    unknown: what the answer rests on that nobody has looked at, a sentence each.
+    """
+    packed, direct = options[0], next(one for one in options if one.name == "direct")
+    saved = direct.total.value - packed.total.value
+    if deadline_s is None:
+        why = f"nothing waits for it: batched it costs {cents(saved)} less than in real time"
+        changes = [f"a deadline sooner than {spoken(packed.done.sure_s)} from now: then look again, with --by"]
+        return Advice(packed.name, True, why, (*changes, *unknown))
+    sure = [one for one in options if one.done.chance(deadline_s) >= SURE]
+    if not sure:
+        best = max(options, key=lambda one: (one.done.chance(deadline_s), -one.total.value))
+        why = f"no road is sure to be in time; this one is in {likely(best.done.chance(deadline_s))} of cases"
+        return Advice(best.name, False, why, (*_faster(direct, loads, tier), *_later(options), *unknown))
+    best = min(sure, key=lambda one: (one.total.value, options.index(one)))
+    chance = best.done.chance(deadline_s)
+    if best.direct_items:
+        batch = min((one for one in options if not one.direct_items), key=lambda one: one.done.sure_s)
+        why = f"batched, it would be in time in {likely(batch.done.chance(deadline_s))} of cases only"
+        costs = best.total.value - packed.total.value
+        later = spoken(batch.done.sure_s)
+        change = f"a deadline {later} from now or later: batched is sure enough then, and {cents(costs)} cheaper"
+        return Advice(best.name, True, why, (change, *unknown))
+    why = f"in time in {likely(chance)} of cases, for {cents(saved)} less than in real time"
+    change = f"a deadline sooner than {spoken(best.done.sure_s)} from now"
+    return Advice(best.name, True, why, (change, *unknown))
+
+
+def _faster(direct: Option, loads: Sequence[DirectLoad], tier: Tier) -> list[str]:
+    """What a higher tier would do."""
+    above: dict[Tier, Tier] = {"start": "build", "build": "scale"}
+    higher = above.get(tier)
+    if higher is None:
+        return []
+    faster = direct_time(loads, higher)
+    return [
+        f"the {higher} tier: in real time it takes {spoken(faster.seconds)} there, not {spoken(direct.done.sure_s)}"
+    ]
+
+
+def _later(options: Sequence[Option]) -> list[str]:
+    soonest = min(options, key=lambda one: one.done.sure_s)
+    cheapest = min(options, key=lambda one: (one.total.value, one.done.sure_s))
+    changes = [f"a deadline {spoken(soonest.done.sure_s)} from now: sure enough as {soonest.name!r}"]
+    if cheapest.name != soonest.name:
+        changes.append(
+            f"a deadline {spoken(cheapest.done.sure_s)} from now: sure enough as {cheapest.name!r}, the cheapest"
+        )
+    return changes
+
+
+def assumptions(tokens_in: How, tokens_out: How, times: How) -> list[str]:
+    """What the answer rests on that nobody has looked at."""
+    found = []
+    if tokens_out is How.ASSUMED:
+        found.append("how long answers are is assumed: `--pilot 50` measures it, and those items are done then")
+    if tokens_in is How.ASSUMED:
+        found.append("tokens are assumed from bytes: without `--offline` they are counted, for free")
+    if times is How.ASSUMED:
+        found.append("how long batches take is assumed: from 8 batches of your own on it is learned")
+    return found
+
+
+def likely(chance: float) -> str:
+    """A chance in percent; nothing here is certain, nor impossible."""
+    if chance > 0.99:
+        return "more than 99%"
+    return "less than 1%" if chance < 0.01 else f"{chance:.0%}"

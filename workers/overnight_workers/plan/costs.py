@@ -1,0 +1,205 @@
+"""What the file costs on each road: in real time, batched, batched and cached; each with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from overnight_models.caching import Decision, Why, break_even, primed_from
+from overnight_models.forecast import Caching, Lifetime, write
+from overnight_models.prices import Model, Prices, Rates, factor
+from overnight_workers.plan.figure import Figure, How, added, weakest
+from overnight_workers.plan.sharing import LIFETIMES, PRIMED, WAYS, Hits, Segment
+from overnight_workers.plan.sums import ModelTokens, Of
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One road's cost in nano-dollars."""
+
+    input: Figure
+    output: Figure
+    total: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What the whole file costs, batched, when what it shares is cached in one way."""
+
+    caching: Caching
+    total: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class BreakEven:
+    """From when on caching pays for a model."""
+
+    model: str
+    lifetime: Lifetime
+    hit_rate: Fraction | None
+    primed_from: int | None
+    """Requests that have to share a prefix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """The file's costs."""
+
+    realtime: Column
+    batched: Column
+    cached: Column | None
+    """None when caching doesn't pay."""
+    why_cached: str
+    """Why it pays or not, of the beginning that most is shared of."""
+    shared_items: int
+    """Items whose prompts begin with something that pays to be cached."""
+    hits: Hits
+    ways: tuple[Way, ...]
+    break_even: tuple[BreakEven, ...]
+    as_marked: Column | None
+    """Batched, with the cache_control that the file has itself; None when it has none."""
+    worst_nano: int
+    """Batched, if every answer took all of its max_tokens."""
+    worst_realtime_nano: int
+    ten_more_in_nano: int
+    """What ten more tokens in each prompt cost, batched."""
+    ten_more_out_nano: int
+
+    @property
+    def expected(self) -> Column:
+        """What the bill will say of the file as it is, batched."""
+        return self.as_marked or self.batched
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What prompts share."""
+
+    segments: Sequence[Segment]
+    marked: Sequence[Segment]
+    unshared_marks: Mapping[Of, int]
+    """Tokens that the caller has cached and that no other prompt begins with: written, never read."""
+    hits: Hits
+
+
+def costs(
+    models: Sequence[ModelTokens],
+    out: Mapping[Of, Figure],
+    max_tokens: Mapping[Of, int],
+    sharing: Sharing,
+    prices: Prices,
+) -> Costs:
+    """The file's costs, from its tokens."""
+    priced = [(one, _model(prices, one.model)) for one in models]
+    realtime = _column(priced, out, batch=False)
+    batched = _column(priced, out, batch=True)
+    paying = [(segment, segment.decide(sharing.hits.ways)) for segment in sharing.segments]
+    primed = [segment for segment in sharing.segments if segment.decide(PRIMED).caching is not None]
+    cached = [(segment, decision.caching) for segment, decision in paying if decision.caching is not None]
+    worst = {of: Figure(most, most, most, How.COUNTED) for of, most in max_tokens.items()}
+    ten = {(one.model, one.geo): Figure(10 * one.items, 0, 10 * one.items, How.COUNTED) for one in models}
+    return Costs(
+        realtime=realtime,
+        batched=batched,
+        cached=_cached(batched, cached, sharing.hits) if cached else None,
+        why_cached=_why(paying),
+        shared_items=sum(segment.load.requests for segment, _ in cached if not segment.before_tokens),
+        hits=sharing.hits,
+        ways=tuple(_whole(batched, primed, way) for way in (*WAYS, *PRIMED)) if primed else (),
+        break_even=tuple(_break_even(model, lifetime) for model in _each(priced) for lifetime in LIFETIMES),
+        as_marked=_as_marked(batched, sharing, prices) if sharing.marked or sharing.unshared_marks else None,
+        worst_nano=_column(priced, worst, batch=True).total.high,
+        worst_realtime_nano=_column(priced, worst, batch=False).total.high,
+        ten_more_in_nano=_priced(priced, ten, lambda rates: rates.input, batch=True).value,
+        ten_more_out_nano=_priced(priced, ten, lambda rates: rates.output, batch=True).value,
+    )
+
+
+def _column(priced: Sequence[tuple[ModelTokens, Model]], out: Mapping[Of, Figure], *, batch: bool) -> Column:
+    input_ = added(one.nano.times(factor(model, batch=batch, inference_geo=one.geo)) for one, model in priced)
+    output = _priced(priced, out, lambda rates: rates.output, batch=batch)
+    return Column(input_, output, added([input_, output]))
+
+
+def _priced(
+    priced: Sequence[tuple[ModelTokens, Model]],
+    tokens: Mapping[Of, Figure],
+    rate: Callable[[Rates], int | Fraction],
+    *,
+    batch: bool,
+) -> Figure:
+    """Tokens of each model at the mean rate of its items."""
+    found = []
+    for one, model in priced:
+        answered = sum((row.items for row in one.rows), Fraction(0))
+        if answered and (one.model, one.geo) in tokens:
+            mean = sum((row.items * rate(row.rates) for row in one.rows), Fraction(0)) / answered
+            found.append(tokens[one.model, one.geo].times(mean * factor(model, batch=batch, inference_geo=one.geo)))
+    return added(found)
+
+
+def _cached(batched: Column, cached: Iterable[tuple[Segment, Caching]], hits: Hits) -> Column:
+    """The batched column less what the caches save; its doubt is the share of hits."""
+    value = low = high = Fraction(0)
+    for segment, way in cached:
+        value += segment.saved(way)
+        low += segment.saved(Caching(way.lifetime, hits.low))
+        high += segment.saved(Caching(way.lifetime, hits.high))
+    return _less(batched, value, low, high, hits.how)
+
+
+def _less(column: Column, value: Fraction, low: Fraction, high: Fraction, how: How) -> Column:
+    """A column whose input costs less by a saving between `low` and `high`."""
+
+    def less(figure: Figure) -> Figure:
+        weak = weakest(figure.how, how)
+        found = figure.value - round(value)
+        lowest, highest = figure.low - math.ceil(high), figure.high - math.floor(low)
+        return Figure(max(found, 0), max(min(lowest, found), 0), max(highest, found, 0), weak)
+
+    return Column(less(column.input), column.output, less(column.total))
+
+
+def _whole(batched: Column, segments: Iterable[Segment], way: Caching) -> Way:
+    saved = sum((segment.saved(way) for segment in segments), Fraction(0))
+    return Way(way, _less(batched, saved, saved, saved, How.COUNTED).total)
+
+
+def _as_marked(batched: Column, sharing: Sharing, prices: Prices) -> Column:
+    """With the caller's own marks: what they save where prompts share, and what they cost where none does."""
+    value = low = high = Fraction(0)
+    for segment in sharing.marked:
+        lifetime = segment.mark or "5m"
+        if segment.load.prefix_tokens + segment.before_tokens >= segment.model.min_cacheable_tokens:
+            value += segment.saved(Caching(lifetime, sharing.hits.value))
+            low += segment.saved(Caching(lifetime, sharing.hits.low))
+            high += segment.saved(Caching(lifetime, sharing.hits.high))
+    for (name, geo), tokens in sharing.unshared_marks.items():
+        model = _model(prices, name)
+        dearer = (write(model.rates, "5m") - model.rates.input) * factor(model, batch=True, inference_geo=geo)
+        value, low, high = (sum_ - tokens * dearer for sum_ in (value, low, high))
+    return _less(batched, value, low, high, sharing.hits.how)
+
+
+def _why(paying: Sequence[tuple[Segment, Decision]]) -> str:
+    """The reason of the largest beginning that pays, else of the largest."""
+    pays = [decision for _, decision in paying if decision.why is Why.PAYS]
+    if pays:
+        return max(pays, key=lambda decision: decision.saved).text
+    return paying[0][1].text if paying else "the requests have no prefix in common"
+
+
+def _break_even(model: Model, lifetime: Lifetime) -> BreakEven:
+    return BreakEven(model.name, lifetime, break_even(model.rates, lifetime), primed_from(model.rates, lifetime))
+
+
+def _each(priced: Iterable[tuple[ModelTokens, Model]]) -> list[Model]:
+    return list({model.name: model for _, model in priced}.values())
+
+
+def _model(prices: Prices, name: str) -> Model:
+    model = prices.model(name)
+    assert model is not None, "only priced models are surveyed"
+    return model

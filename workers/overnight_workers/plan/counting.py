@@ -1,0 +1,102 @@
+"""Counting: prompts through `count_tokens`, several at once, no faster than the account may."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, Generic, Self, TypeVar
+
+from overnight_workers import api
+from overnight_workers.plan.pace import Pace
+
+T = TypeVar("T")
+
+_THREADS: Final = 16
+_AHEAD: Final = 64
+"""Prompts that are read before the first of them is counted."""
+_TRIES: Final = 4
+"""A call that gets no answer is made again so often."""
+_PATIENCE: Final = 20
+"""One that is told to come later, so often."""
+_REFUSALS: Final = frozenset({400, 404, 413})
+"""Statuses that are about this one prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A prompt that the API doesn't take: in a batch it would come back as an error, unbilled."""
+
+    why: str
+    """The API's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt(Generic[T]):
+    """A prompt to be counted, and whose it is."""
+
+    of: T
+    params: Mapping[str, Any]
+    """What count_tokens takes (`prompt.counted`)."""
+    betas: Sequence[str] = ()
+
+
+class Counter:
+    """Counts prompts for one workspace. A context manager: its threads end with the block."""
+
+    def __init__(
+        self, workspace: str, api_version: str, per_minute: int, progress: Callable[[int], None] = lambda calls: None
+    ) -> None:
+        """progress: is told how many prompts were counted."""
+        self.calls = 0
+        """Prompts counted so far."""
+        self._progress = progress
+        self._workspace, self._api_version = workspace, api_version
+        self._pace = Pace(per_minute, time.monotonic())
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="count")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def counts(self, prompts: Iterable[Prompt[T]]) -> Iterator[tuple[T, int | Refused]]:
+        """The tokens of each prompt, in order. Reads a few ahead, so any number stays flat.
+
+        Raises ApiUnavailable when the API doesn't answer, or doesn't let this workspace in.
+        """
+        coming = ((prompt.of, self._pool.submit(self._count, prompt)) for prompt in prompts)
+        waiting: deque[tuple[T, Future[int | Refused]]] = deque(islice(coming, _AHEAD))
+        while waiting:
+            of, future = waiting.popleft()
+            found = future.result()
+            self.calls += 1
+            self._progress(self.calls)
+            waiting.extend(islice(coming, 1))
+            yield of, found
+
+    def _count(self, prompt: Prompt[T]) -> int | Refused:
+        headers = {"anthropic-version": self._api_version}
+        if prompt.betas:
+            headers["anthropic-beta"] = ",".join(sorted(set(prompt.betas)))
+        failures = 0
+        for tries in range(1, _PATIENCE + 1):
+            wait_s = self._pace.take(time.monotonic())
+            if wait_s > 0:
+                time.sleep(wait_s)  # the account's limit is one of time
+            try:
+                return api.count_tokens(self._workspace, prompt.params, headers=headers)
+            except api.ApiUnavailable as error:
+                if error.status in _REFUSALS:
+                    return Refused(str(error).removeprefix("count of tokens: "))
+                late = error.status == 429
+                failures += not late
+                if error.status in (401, 402, 403) or failures == _TRIES or tries == _PATIENCE:
+                    raise
+                pause_s = error.retry_after_s or (min(2.0**tries, 60.0) if late else 0.25 * 2**failures)
+                self._pace.pause(time.monotonic(), pause_s)
+        raise AssertionError("it returns or raises")

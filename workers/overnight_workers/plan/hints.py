@@ -1,0 +1,77 @@
+"""What somebody should know before enqueuing: known traps, refusals, models without a price, models that retire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from overnight_models.prices import Prices
+from overnight_models.quantities import spoken
+from overnight_models.traps import retirement
+from overnight_workers.plan.survey import Survey
+from overnight_workers.plan.tokens import TokensIn
+
+_SOON: Final = timedelta(days=30)
+_ENQUEUED_PER_S: Final = 1_500
+"""Items that `overnight enqueue` sees into Postgres in a second: measured with 4 KB items on 2 busy cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One thing to know."""
+
+    name: str
+    """What kind of thing, in one word."""
+    text: str
+    """A sentence without a full stop."""
+    model: str
+    """The model that it is about; empty for none."""
+    items: int
+    """How many items it concerns."""
+
+
+def hints(found: Survey, tokens_in: TokensIn, prices: Prices, now: datetime, done_by: datetime) -> list[Hint]:
+    """Everything worth knowing, the worst first. done_by: when all is done, at the latest that is likely."""
+    worst = [*_retiring(found, prices, now, done_by), *_unpriced(found, prices), *_refused(tokens_in)]
+    return [*worst, *(Hint(trap.name, trap.text, model, items) for trap, model, items in found.traps)]
+
+
+def slow_to_enqueue(items: int, max_wait_s: float) -> list[Hint]:
+    """Whether a lane packs what it has before the whole file has arrived."""
+    takes_s = items / _ENQUEUED_PER_S
+    if takes_s <= max_wait_s:
+        return []
+    text = (
+        f"enqueuing them may take {spoken(takes_s)}, and the lane packs what it has after {spoken(max_wait_s)}:"
+        " there may be more batches, and smaller ones"
+    )
+    return [Hint("max_wait", text, "", items)]
+
+
+def _retiring(found: Survey, prices: Prices, now: datetime, done_by: datetime) -> Sequence[Hint]:
+    hints = []
+    for name in found.models:
+        model, items = prices.model(name), sum(c.units for cell, c in found.cells.items() if cell.model == name)
+        assert model is not None, "only priced models are surveyed"
+        trap = retirement(model, now.date(), done_by.date())
+        if trap is not None:
+            hints.append(Hint(trap.name, trap.text, name, items))
+        elif retirement(model, now.date(), (now + _SOON).date()) is not None:
+            text = f"{name} ends on {model.end_of_life}: this file is likely done before, a later one may not be"
+            hints.append(Hint("retires_soon", text, name, items))
+    return hints
+
+
+def _unpriced(found: Survey, prices: Prices) -> Sequence[Hint]:
+    hints = []
+    for name, items in found.unpriced.items():
+        near = prices.near(name)
+        did_you_mean = f": did you mean {' or '.join(near)}?" if near else ""
+        hints.append(Hint("unpriced", f"the price of {name} is unknown{did_you_mean}", name, items))
+    return hints
+
+
+def _refused(tokens_in: TokensIn) -> Sequence[Hint]:
+    return [Hint("refused", f"the API refuses to count: {why}", "", items) for why, items in tokens_in.refused]

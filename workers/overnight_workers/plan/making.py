@@ -1,0 +1,223 @@
+"""Making a plan: the file is read, its prompts are counted, the ledger is asked; the rest is arithmetic."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import IO, Final
+
+from overnight_models.errors import PermanentError
+from overnight_models.item_check import lane_faults
+from overnight_models.prices import Prices
+from overnight_models.quantities import spoken
+from overnight_workers import process
+from overnight_workers.item_file import Checker, open_file
+from overnight_workers.plan import tokens
+from overnight_workers.plan.advice import advise, assumptions
+from overnight_workers.plan.answers import Asked, TokensOut, tokens_out
+from overnight_workers.plan.costs import Sharing, costs
+from overnight_workers.plan.counting import Counter
+from overnight_workers.plan.direct import DirectLoad
+from overnight_workers.plan.figure import weakest
+from overnight_workers.plan.hints import hints, slow_to_enqueue
+from overnight_workers.plan.looking import Looker
+from overnight_workers.plan.memory import Memory, known, remember
+from overnight_workers.plan.packing import Packer, waves
+from overnight_workers.plan.pilot import Pilot, run_pilot
+from overnight_workers.plan.plan import Plan, Queue, Wish
+from overnight_workers.plan.sampling import Stratum
+from overnight_workers.plan.schedule import Work, options
+from overnight_workers.plan.sharing import DOCUMENTED, learned_hits, marked, segments, unshared_marks
+from overnight_workers.plan.strata import groups
+from overnight_workers.plan.sums import Of
+from overnight_workers.plan.survey import Survey, survey
+from overnight_workers.plan.tokens import IMAGE_TOKENS, TokensIn
+from overnight_workers.plan.turnaround import EXPIRES_S, Turnarounds
+from overnight_workers.settings import Lane, settings
+
+MOST_COUNTED: Final = 2_000
+"""Items of a sample that chooses its own size."""
+_BEGINNINGS: Final = 10
+"""Shared beginnings that are counted; the tokens of the others follow from their bytes."""
+
+
+@dataclass(frozen=True)
+class News:
+    """Where the making of a plan tells how far it is."""
+
+    reading: Callable[[int], None] = lambda offset: None
+    """Bytes of the file that were read."""
+    counting: Callable[[int], None] = lambda items: None
+    """Items that were counted."""
+    pilot: Callable[[int, int], None] = lambda final, all_: None
+    """How many of its items are final."""
+    say: Callable[[str], None] = lambda text: None
+    """What takes long, before it begins."""
+
+
+def make(wish: Wish, news: News, now: datetime) -> Plan:
+    """Make the plan of a file.
+
+    Raises PermanentError when there is no such file or lane, or nothing in it can be enqueued; BadSettings without a
+    key, unless offline; ApiUnavailable when the API doesn't answer; DatabaseUnavailable only for a pilot or a run.
+    """
+    wrong_lane = lane_faults(wish.lane, settings().policy)
+    if wrong_lane:
+        raise PermanentError(wrong_lane[0])
+    prices, lane = process.prices(), settings().lanes[wish.lane]
+    workspace = settings().workspaces[lane.workspace]
+    memory = remember(wish.lane, prices)
+    if memory.told and (wish.run is not None or wish.pilot):
+        raise PermanentError(f"{'--pilot' if wish.pilot else '--run'} needs the ledger, but {memory.told}")
+    with open_file(wish.file) as source:
+        found = _survey(source, wish, lane, prices, memory, news)
+        pilot = _pilot(source, found, wish, news) if wish.pilot and found.items else None
+        began = time.monotonic()
+        with Counter(lane.workspace, lane.api_version, workspace.counting_rate, news.counting) as counter:
+            looker = Looker(source, counter, settings().redis_url)
+            tokens_in = _tokens_in(looker, found, wish, lane, memory, news)
+            beginnings = [] if wish.offline else looker.beginnings(found.prefixes[:_BEGINNINGS])
+        took_s = time.monotonic() - began
+    asked = _asked(found, tokens_in)
+    out = tokens_out(
+        asked,
+        memory.answers,
+        {} if pilot is None else pilot.measured,
+        Fraction(wish.output_share).limit_denominator(1000),
+    )
+    sharing = _sharing(found, tokens_in, beginnings, memory, prices)
+    most = {of: one.max_tokens for of, one in asked.items()}
+    money = costs(tokens_in.by_model, out.by_model, most, sharing, prices)
+    loads = _loads(tokens_in, out)
+    work = Work(
+        items=found.items,
+        size=sum(batch.size for batch in found.batches),
+        batches=found.batches,
+        loads=loads,
+        loads_how=weakest(tokens_in.total.how, out.total.how),
+        max_wait_s=lane.max_wait,
+        queue_limit=workspace.queue_limit,
+        tier=workspace.tier,
+        batched=money.expected.total,
+        realtime=money.realtime.total,
+    )
+    ways = options(work, memory.turnarounds, now)
+    largest = max((batch.items for batch in found.batches), default=1)
+    turnaround = Turnarounds(memory.turnarounds, largest)
+    unknown = assumptions(tokens_in.total.how, out.total.how, turnaround.how)
+    done_by = now + timedelta(seconds=max(ways[0].done.sure_s, EXPIRES_S))
+    deadline_s = None if wish.by is None else (wish.by - now).total_seconds()
+    return Plan(
+        wish=wish,
+        made_at=now,
+        prices_as_of=prices.as_of,
+        survey=found,
+        batches=found.batches,
+        waves=len(waves([batch.items for batch in found.batches], workspace.queue_limit)),
+        queue=Queue(workspace.queue_limit, memory.queued),
+        tokens_in=tokens_in,
+        tokens_out=out,
+        calls=counter.calls,
+        took_s=took_s,
+        counts_per_minute=workspace.counting_rate,
+        options=ways,
+        turnaround_told=turnaround.told,
+        costs=money,
+        shared=sharing.segments,
+        advice=advise(ways, deadline_s, loads, workspace.tier, unknown) if found.items else None,
+        pilot=pilot,
+        past=memory.past,
+        hints=[*slow_to_enqueue(found.items, lane.max_wait), *hints(found, tokens_in, prices, now, done_by)],
+        ledger_told=memory.told,
+    )
+
+
+def _survey(source: IO[bytes], wish: Wish, lane: Lane, prices: Prices, memory: Memory, news: News) -> Survey:
+    packer = Packer(max_items=lane.max_items, max_bytes=int(lane.max_bytes))
+    with Checker(wish.lane, settings().policy, settings().redis_url) as checker:
+        found = survey(
+            source,
+            checker,
+            prices,
+            packer,
+            known=lambda items: known(wish.lane, memory, items),
+            seed=wish.seed,
+            most_chosen=max(MOST_COUNTED, wish.sample or 0, wish.pilot),
+            progress=news.reading,
+        )
+    if not found.items and not found.known:
+        first = "; ".join(f"line {bad.number}: {bad.why}" for bad in found.bad_lines[:3])
+        raise PermanentError(f"nothing in {wish.file} can be enqueued: {first or 'it is empty'}")
+    return found
+
+
+def _pilot(source: IO[bytes], found: Survey, wish: Wish, news: News) -> Pilot:
+    news.say(f"pilot: {min(wish.pilot, found.items):,} items are enqueued and paid for; waiting for their answers")
+    return run_pilot(
+        source,
+        found,
+        wish.pilot,
+        lane=wish.lane,
+        run=wish.run,
+        within_s=wish.pilot_wait_s,
+        progress=news.pilot,
+    )
+
+
+def _tokens_in(looker: Looker, found: Survey, wish: Wish, lane: Lane, memory: Memory, news: News) -> TokensIn:
+    prices = process.prices()
+    keys = {long.unit: long.key for long in found.longest}
+    strata = groups(found.cells, found.longest)
+    if wish.offline:
+        return tokens.assumed(strata, keys, prices)
+    if not wish.exact:
+        return tokens.sampled(
+            strata, keys, looker.look, prices, within=wish.within, most=MOST_COUNTED, asked=wish.sample
+        )
+    rate = settings().workspaces[lane.workspace].counting_rate
+    news.say(f"counting all {found.items:,} items, {rate:,} a minute, takes {spoken(found.items / rate * 60)}")
+    with Checker(wish.lane, settings().policy, settings().redis_url) as checker:
+        return tokens.counted(looker.every(checker, lambda items: known(wish.lane, memory, items), prices), prices)
+
+
+def _asked(found: Survey, tokens_in: TokensIn) -> dict[Of, Asked]:
+    """What bounds the answers, by model; items that the API doesn't take have none."""
+    asked = {}
+    for one in tokens_in.by_model:
+        cells = [cell for name, cell in found.cells.items() if (name.model, name.geo) == (one.model, one.geo)]
+        answered = sum((row.items for row in one.rows), Fraction(0))
+        asked[one.model, one.geo] = Asked(
+            items=round(one.items * answered),
+            max_tokens=round(sum(cell.max_tokens for cell in cells) * answered),
+            stratum=Stratum(sum(cell.units for cell in cells), sum(cell.size for cell in cells)),
+        )
+    return asked
+
+
+def _loads(tokens_in: TokensIn, out: TokensOut) -> list[DirectLoad]:
+    return [
+        DirectLoad(one.model, one.items, one.tokens.value, out.by_model[one.model, one.geo].value)
+        for one in tokens_in.by_model
+    ]
+
+
+def _sharing(
+    found: Survey, tokens_in: TokensIn, counted: Sequence[int | None], memory: Memory, prices: Prices
+) -> Sharing:
+    by_bytes = [round(one.size * tokens_in.per_byte) + IMAGE_TOKENS * one.media for one in found.prefixes]
+    lengths = [
+        assumed if at >= len(counted) or (length := counted[at]) is None else length
+        for at, assumed in enumerate(by_bytes)
+    ]
+    prompts = {(one.model, one.geo): Fraction(one.tokens.value, max(one.items, 1)) for one in tokens_in.by_model}
+    cached = marked(found.prefixes, lengths, prompts, prices)
+    past = [batch for batches in memory.answers.values() for batch in batches]
+    return Sharing(
+        segments=segments(found.prefixes, lengths, prompts, prices),
+        marked=cached,
+        unshared_marks=unshared_marks(found.marks, cached, tokens_in.per_byte, prices),
+        hits=learned_hits(past) or DOCUMENTED,
+    )

@@ -1,0 +1,97 @@
+"""Items added up as they are counted: by model, by row of the price list, by length; each may stand for several."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+from overnight_models.prices import Prices, Rates
+from overnight_workers.plan.counting import Refused
+from overnight_workers.plan.figure import Figure
+from overnight_workers.plan.histogram import Histogram
+
+Of: TypeAlias = tuple[str, str | None]
+"""A model and a geography."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The part of a model's items that is priced by one row of the price list, by the size of the prompt."""
+
+    rates: Rates
+    items: Fraction
+    """Share of the items; what is missing to 1 is refused by the API, and not billed."""
+    tokens: Fraction
+    """Share of the tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTokens:
+    """The tokens that go into one model."""
+
+    model: str
+    geo: str | None
+    tokens: Figure
+    nano: Figure
+    """What they cost in real time at the ordinary price, geography apart: nano-dollars."""
+    rows: tuple[Row, ...]
+    items: int
+
+
+class Sums:
+    """What was counted so far."""
+
+    def __init__(self, prices: Prices) -> None:
+        self.refused: defaultdict[str, Fraction] = defaultdict(Fraction)
+        self.histogram = Histogram()
+        self._prices = prices
+        self._items: defaultdict[Of, Fraction] = defaultdict(Fraction)
+        self._rows: defaultdict[Of, dict[Rates, tuple[Fraction, Fraction]]] = defaultdict(dict)
+
+    def add(self, model: str, geo: str | None, found: int | Refused, weight: Fraction) -> int:
+        """One item that stands for `weight` items. Returns its tokens."""
+        of = (model, geo)
+        self._items[of] += weight
+        if isinstance(found, Refused):
+            self.refused[found.why] += weight
+            return 0
+        self.histogram.add(found, weight)
+        rates = self._rates(model, found)
+        items, tokens = self._rows[of].get(rates, (Fraction(0), Fraction(0)))
+        self._rows[of][rates] = (items + weight, tokens + weight * found)
+        return found
+
+    @property
+    def models(self) -> list[Of]:
+        """Models and geographies."""
+        return list(self._items)
+
+    def items(self, of: Of) -> Fraction:
+        """Items of a model, those that the API doesn't take included."""
+        return self._items[of]
+
+    def tokens(self, of: Of) -> Fraction:
+        """Tokens of a model."""
+        return sum((tokens for _, tokens in self._rows[of].values()), Fraction(0))
+
+    def nano(self, of: Of) -> Fraction:
+        """What they cost in real time."""
+        return sum((tokens * rates.input for rates, (_, tokens) in self._rows[of].items()), Fraction(0))
+
+    def cost(self, model: str, tokens: int) -> int:
+        """What one prompt costs in real time."""
+        return round(self._rates(model, tokens).input * tokens)
+
+    def rows(self, of: Of) -> tuple[Row, ...]:
+        """The shares of each row of prices."""
+        items, tokens = self.items(of), self.tokens(of)
+        return tuple(
+            Row(rates, n / items, sum_ / tokens if tokens else n / items) for rates, (n, sum_) in self._rows[of].items()
+        )
+
+    def _rates(self, model: str, tokens: int) -> Rates:
+        known = self._prices.model(model)
+        assert known is not None, "only priced models are surveyed"
+        return known.rates_for(tokens)

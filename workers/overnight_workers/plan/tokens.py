@@ -1,0 +1,218 @@
+"""How many tokens go in: of every item, of a random sample, or assumed from bytes."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Final
+
+from overnight_models.prices import Prices
+from overnight_workers.plan.counting import Refused
+from overnight_workers.plan.figure import Figure, How, around, exactly
+from overnight_workers.plan.histogram import Bin
+from overnight_workers.plan.sampling import FIRST, Estimate, Sample, combined, estimate, needed, shared_out
+from overnight_workers.plan.strata import Group
+from overnight_workers.plan.sums import ModelTokens, Sums
+from overnight_workers.plan.survey import LONGEST, Unit
+
+BYTES_PER_TOKEN: Final = 4
+"""What a token is assumed to have when nobody is asked …"""
+FEWEST_BYTES, MOST_BYTES = Fraction(5, 2), Fraction(5)
+"""… and what it may have, by language and model."""
+IMAGE_TOKENS: Final = 1_500
+
+_ROUNDS: Final = 3
+"""How often the sample is made larger before its interval is left as it is."""
+
+Look = Callable[[Group, Sequence[Unit]], Sequence[int | Refused]]
+"""Counts the tokens of some units of a stratum."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokensIn:
+    """What goes in."""
+
+    total: Figure
+    by_model: tuple[ModelTokens, ...]
+    looked_at: int
+    """Items that were counted."""
+    strata: int
+    by: str
+    """How a sample was raised to all: by its "mean" or by its "ratio" of tokens to bytes; "all", or "bytes"."""
+    per_byte: float
+    """Tokens per byte of text."""
+    refused: tuple[tuple[str, int], ...]
+    """What the API says of prompts that it doesn't take, and of about how many items."""
+    bins: tuple[Bin, ...]
+    longest: tuple[tuple[str, int], ...]
+    """Keys and tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One item and what the API counted."""
+
+    model: str
+    geo: str | None
+    key: str
+    size: int
+    found: int | Refused
+
+
+def counted(each: Iterable[Counted], prices: Prices) -> TokensIn:
+    """From every item."""
+    sums = Sums(prices)
+    longest: list[tuple[int, str]] = []
+    size = looked_at = 0
+    for one in each:
+        tokens = sums.add(one.model, one.geo, one.found, Fraction(1))
+        longest = sorted([*longest, (tokens, one.key)], reverse=True)[:LONGEST]
+        size, looked_at = size + one.size, looked_at + 1
+    by_model = [
+        ModelTokens(
+            *of, exactly(int(sums.tokens(of))), exactly(round(sums.nano(of))), sums.rows(of), int(sums.items(of))
+        )
+        for of in sums.models
+    ]
+    return _tokens_in(by_model, sums, looked_at, 0, "all", size, [(key, tokens) for tokens, key in longest])
+
+
+def sampled(
+    strata: Sequence[Group],
+    keys: Mapping[Unit, str],
+    look: Look,
+    prices: Prices,
+    *,
+    within: float,
+    most: int,
+    asked: int | None = None,
+) -> TokensIn:
+    """From a random sample, and from the longest items, which are all looked at.
+
+    keys: of the longest items.
+    within: half the wanted 95% interval, as a share of the total (0.01 is 1%).
+    most: items that are looked at at most, whatever the interval.
+    asked: look at so many and take the interval that comes.
+    """
+    found = [list(look(group, group.order[:n])) for group, n in zip(strata, _first(strata, asked), strict=True)]
+    for _ in range(_ROUNDS):
+        wanted = _wanted(strata, found, within, most, asked)
+        if all(n <= len(some) for n, some in zip(wanted, found, strict=True)):
+            break
+        for group, some, n in zip(strata, found, wanted, strict=True):
+            some.extend(look(group, group.order[len(some) : n]))
+    return _raised(strata, found, keys, prices)
+
+
+def assumed(strata: Sequence[Group], keys: Mapping[Unit, str], prices: Prices) -> TokensIn:
+    """From bytes, without asking anybody."""
+
+    def look(group: Group, units: Sequence[Unit]) -> list[int | Refused]:
+        return [-(-unit.size // BYTES_PER_TOKEN) + IMAGE_TOKENS * group.media for unit in units]
+
+    found = sampled(strata, keys, look, prices, within=0.01, most=2_000)
+    by_model = tuple(replace(one, tokens=_widened(one.tokens), nano=_widened(one.nano)) for one in found.by_model)
+    return replace(found, total=_widened(found.total), by_model=by_model, looked_at=0, by="bytes")
+
+
+def _widened(figure: Figure) -> Figure:
+    fewest, most = (figure.value * BYTES_PER_TOKEN / bytes_ for bytes_ in (MOST_BYTES, FEWEST_BYTES))
+    return Figure(figure.value, math.floor(fewest), math.ceil(most), How.ASSUMED)
+
+
+def _first(strata: Sequence[Group], asked: int | None) -> list[int]:
+    """How many units of each stratum are looked at first."""
+    each = FIRST if asked is None else max(min(asked // (2 * max(len(strata), 1)), FIRST), 2)
+    return [group.stratum.units if group.whole else min(each, group.stratum.units) for group in strata]
+
+
+def _wanted(
+    strata: Sequence[Group], found: Sequence[Sequence[int | Refused]], within: float, most: int, asked: int | None
+) -> list[int]:
+    """How many units of each stratum should be looked at, those included that were."""
+    parts = [group.stratum for group in strata]
+    samples = [_sample(group, some) for group, some in zip(strata, found, strict=True)]
+    wanted = needed(parts, samples, within) if asked is None else []
+    there = sum(len(some) for some in found)
+    if asked is not None or sum(max(n, len(some)) for n, some in zip(wanted, found, strict=True)) > most:
+        whole = sum(group.stratum.units for group in strata if group.whole)
+        wanted = shared_out(parts, samples, (most if asked is None else asked) - whole)
+    if there >= (most if asked is None else asked):
+        return [0] * len(strata)
+    return [min(n, len(group.order)) for group, n in zip(strata, wanted, strict=True)]
+
+
+def _sample(group: Group, found: Sequence[int | Refused]) -> Sample:
+    """What the API doesn't take isn't billed: it has no tokens."""
+    values = [0 if isinstance(one, Refused) else one for one in found]
+    return Sample([unit.size for unit in group.order[: len(found)]], values)
+
+
+def _raised(
+    strata: Sequence[Group], found: Sequence[Sequence[int | Refused]], keys: Mapping[Unit, str], prices: Prices
+) -> TokensIn:
+    """From the sample to all."""
+    sums = Sums(prices)
+    longest: list[tuple[str, int]] = []
+    estimates: defaultdict[tuple[str, str | None], list[tuple[Estimate, Estimate]]] = defaultdict(list)
+    for group, some in zip(strata, found, strict=True):
+        weight = Fraction(group.stratum.units, len(some))
+        for unit, one in zip(group.order, some, strict=False):
+            tokens = sums.add(group.model, group.geo, one, weight)
+            if group.whole:
+                longest.append((keys[unit], tokens))
+        sample = _sample(group, some)
+        nano = [sums.cost(group.model, tokens) for tokens in sample.values]
+        first = min(FIRST, len(some))
+        estimates[group.model, group.geo].append(
+            (
+                estimate(group.stratum, sample, first=first),
+                estimate(group.stratum, Sample(sample.sizes, nano), first=first),
+            )
+        )
+    by_model = []
+    for of, parts in estimates.items():
+        in_all = _figure(combined([tokens for tokens, _ in parts]))
+        rows = sums.rows(of)
+        # where there is one row of prices, the cost is the tokens', exactly
+        cost = (
+            in_all.times(Fraction(rows[0].rates.input)) if len(rows) == 1 else _figure(combined([n for _, n in parts]))
+        )
+        items = sum(group.stratum.units for group in strata if (group.model, group.geo) == of)
+        by_model.append(ModelTokens(*of, in_all, cost, rows, items))
+    every = combined([one for parts in estimates.values() for one, _ in parts])
+    size = sum(group.stratum.size for group in strata)
+    looked_at = sum(len(some) for some in found)
+    longest.sort(key=lambda pair: -pair[1])
+    whole = _tokens_in(by_model, sums, looked_at, len(strata), every.by, size, longest)
+    return replace(whole, total=_figure(every))
+
+
+def _figure(found: Estimate) -> Figure:
+    return around(found.total, found.deviation, How.COUNTED if found.by == "all" else How.SAMPLED)
+
+
+def _tokens_in(
+    by_model: Sequence[ModelTokens],
+    sums: Sums,
+    looked_at: int,
+    strata: int,
+    by: str,
+    size: int,
+    longest: Sequence[tuple[str, int]],
+) -> TokensIn:
+    total = sum(one.tokens.value for one in by_model)
+    return TokensIn(
+        total=exactly(total),
+        by_model=tuple(sorted(by_model, key=lambda one: -one.nano.value)),
+        looked_at=looked_at,
+        strata=strata,
+        by=by,
+        per_byte=total / max(size, 1),
+        refused=tuple((why, max(round(n), 1)) for why, n in sorted(sums.refused.items(), key=lambda pair: -pair[1])),
+        bins=sums.histogram.bins(),
+        longest=tuple(longest),
+    )

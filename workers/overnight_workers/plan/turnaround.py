@@ -1,0 +1,130 @@
+"""How long batches take at Anthropic: as earlier ones did, or as others report."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from overnight_models.ledger.history import Turnaround
+from overnight_workers.plan.figure import How
+
+EXPIRES_S: Final = 24 * 3600.0
+"""What isn't answered by then expires, unbilled, and is tried again."""
+SURE: Final = 0.95
+
+_SMALL_ITEMS, _SMALL_S = 1_000, 5 * 60.0
+_LARGE_ITEMS, _LARGE_S = 100_000, 164 * 60.0
+"""1,000 items in about 5 minutes and 100,000 in 2 h 44 min: reported by steadybatch, of the real API, once each."""
+_FASTEST_S: Final = 3 * 60.0
+"""A handful of items: 1.5 to 15 minutes in the few public reports."""
+_SIGMA: Final = 1.0
+"""Of the logarithm: the same size was seen to take 14 and 84 minutes on one day. 1 of 20 takes 5 times the median."""
+
+_ENOUGH: Final = 8
+"""Earlier batches from which is learned."""
+_LIKE: Final = 4.0
+"""Batches of a quarter to four times the size are alike."""
+_DRAWS: Final = 1_000
+_OFF_PEAK_H: Final = 6
+"""Hours that are compared with the rest of the day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When something is done, in seconds from its start: as likely earlier as later, and sure enough."""
+
+    half_s: float
+    sure_s: float
+    """In 95 of 100 cases."""
+    draws: tuple[float, ...]
+    """Sorted."""
+
+    def chance(self, within_s: float) -> float:
+        """How likely it is done within so many seconds."""
+        return sum(draw <= within_s for draw in self.draws) / len(self.draws)
+
+
+def prior_median_s(items: int) -> float:
+    """Half of the batches of so many items take longer, by the few public reports."""
+    slope = math.log(_LARGE_S / _SMALL_S) / math.log(_LARGE_ITEMS / _SMALL_ITEMS)
+    return float(max(_SMALL_S * (max(items, 1) / _SMALL_ITEMS) ** slope, _FASTEST_S))
+
+
+class Turnarounds:
+    """What is known of turnarounds: a distribution for any size of batch."""
+
+    def __init__(self, past: Sequence[Turnaround], items: int) -> None:
+        """From earlier batches, those of about so many items if there are enough of them."""
+        like = [one for one in past if 1 / _LIKE <= one.items / max(items, 1) <= _LIKE]
+        used = like if len(like) >= _ENOUGH else past if len(past) >= _ENOUGH else []
+        self._residuals = [math.log(one.took_s / prior_median_s(one.items)) for one in used]
+        self.how = How.LEARNED if used else How.ASSUMED
+        self.told = (
+            f"learned from {len(used):,} earlier batches"
+            + (" of about this size" if used is like else " of other sizes")
+            if used
+            else "assumed from public reports: 1,000 items in 5 min, 100,000 in 2 h 44 min, often several times that"
+        )
+
+    def draw(self, rng: random.Random, items: int) -> float:
+        """One batch's time, in seconds."""
+        residual = rng.choice(self._residuals) if self._residuals else rng.gauss(0.0, _SIGMA)
+        return min(prior_median_s(items) * math.exp(residual), EXPIRES_S)
+
+    def times(self, batches: Sequence[int], queue_limit: int, *, after_s: float = 0.0, seed: int = 0) -> Times:
+        """When all of these batches are done. Each starts when the API's queue has room for it.
+
+        after_s: seconds before the first can start.
+        """
+        rng = random.Random(seed)
+        draws = sorted(after_s + self._once(rng, batches, queue_limit) for _ in range(_draws(len(batches))))
+        return times(draws)
+
+    def _once(self, rng: random.Random, batches: Sequence[int], queue_limit: int) -> float:
+        running: list[tuple[float, int]] = []
+        now = last = 0.0
+        room = queue_limit
+        for items in batches:
+            while running and items > room:
+                now, ended = heapq.heappop(running)
+                room += ended
+            room -= items
+            ends = now + self.draw(rng, items)
+            last = max(last, ends)
+            heapq.heappush(running, (ends, items))
+        return last
+
+
+def times(draws: Sequence[float]) -> Times:
+    """From draws, sorted."""
+    return Times(draws[len(draws) // 2], draws[min(math.ceil(SURE * len(draws)), len(draws) - 1)], tuple(draws))
+
+
+def best_hours(past: Sequence[Turnaround]) -> tuple[int, float] | None:
+    """The hour (UTC) at which the fastest six hours of the day begin, and how much of the usual time they take.
+
+    None when too little is known to tell hours apart: in and outside of them there must be enough batches.
+    """
+    found = None
+    for start in range(24):
+        inside = [one for one in past if (one.created_at.hour - start) % 24 < _OFF_PEAK_H]
+        outside = [one for one in past if (one.created_at.hour - start) % 24 >= _OFF_PEAK_H]
+        if min(len(inside), len(outside)) < _ENOUGH:
+            continue
+        factor = math.exp(_mean_residual(inside) - _mean_residual(past))
+        if found is None or factor < found[1]:
+            found = (start, factor)
+    return found
+
+
+def _mean_residual(past: Sequence[Turnaround]) -> float:
+    return sum(math.log(one.took_s / prior_median_s(one.items)) for one in past) / len(past)
+
+
+def _draws(batches: int) -> int:
+    """Fewer for very many batches, whose sum is surer."""
+    return max(_DRAWS // max(batches // 20, 1), 100)
