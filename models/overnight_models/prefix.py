@@ -76,7 +76,7 @@ class Prefix:
         """The whole request."""
         return self.head + self.after_head(own)
 
-    def content_hash(self, own: bytes) -> hashlib.blake2b:
+    def content_hasher(self, own: bytes) -> hashlib.blake2b:
         """The hasher of the whole request, 16 bytes; the head is hashed once."""
         hasher = self._hashed_head.copy()
         hasher.update(self.after_head(own))
@@ -178,8 +178,3 @@ def _beginnings(params: Mapping[str, Any]) -> list[dict[str, Any]]:
     messages = params.get("messages")
     leading = list(messages[:-1]) if isinstance(messages, (list, tuple)) else []
     return [one for one in ({**rules, "messages": leading} if leading else {}, rules) if one]
-
-
-def parsed(prefix: Prefix | None, own: bytes) -> Any:
-    """A whole request, parsed: own params, and what they go on from."""
-    return orjson.loads(own if prefix is None else prefix.splice(own))

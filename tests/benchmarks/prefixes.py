@@ -39,7 +39,7 @@ poll_every = "200ms"
 sweep_every = "200ms"
 """
 MODEL: Final = "claude-sonnet-4-5"
-PREFIX: Final = "Every clause of the contract, word by word. " * 1_860
+PREFIX: Final = "Every clause of the contract, word by word. " * 1_817
 """80 KB: some 20,000 tokens."""
 QUESTION_TOKENS: Final = 12
 """Of each item's own part, about."""

@@ -11,8 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import copy_lines, copy_number, copy_text, count, one, run
-from overnight_models.ledger.prefixes import StoredPrefix
-from overnight_models.prefix import Prefix, parsed
+from overnight_models.ledger.prefixes import StoredPrefix, whole_request
 
 
 class NewItem(NamedTuple):
@@ -190,8 +189,8 @@ def _compared(connection: Connection, lane_id: int, items: Sequence[NewItem]) ->
         return (
             row["params"] is not None
             and (row["headers_id"], row["schema_id"]) == (item.headers_id, item.schema_id)
-            and parsed(row["prefix"] and Prefix(row["prefix"].encode()), row["params"].encode())
-            == parsed(item.prefix, item.params)
+            and whole_request(row["prefix"], row["params"])
+            == whole_request(None if item.prefix is None else item.prefix.document.decode(), item.params.decode())
         )
 
     known = [item for item in items if is_same(item)]

@@ -22,12 +22,12 @@ def key_hash(key: str) -> bytes:
 def content_hash(params: bytes, betas: Sequence[str] | None, output: object, prefix: Prefix | None = None) -> bytes:
     """The hash of what an item asks: the same key may only stand for the same content.
 
-    prefix: what its params go on from.
+    prefix: what the params go on from; cut or whole, the hash is the same.
     """
-    content = hashlib.blake2b(params, digest_size=16) if prefix is None else prefix.content_hash(params)
+    hasher = hashlib.blake2b(params, digest_size=16) if prefix is None else prefix.content_hasher(params)
     if betas or output:
-        content.update(b"\0%b\0%b" % (",".join(sorted(betas or ())).encode(), orjson.dumps(output)))
-    return content.digest()
+        hasher.update(b"\0%b\0%b" % (",".join(sorted(betas or ())).encode(), orjson.dumps(output)))
+    return hasher.digest()
 
 
 def verdicts(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, str | None]:

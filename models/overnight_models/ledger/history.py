@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_models.ledger.database import run
+from overnight_models.ledger.prefixes import whole_request
 from overnight_models.message import ItemLine
-from overnight_models.prefix import Prefix, parsed
 
 
 @dataclass(frozen=True)
@@ -132,17 +132,15 @@ def _reordered(connection: Connection, items: Mapping[int, ItemLine]) -> set[int
     rows = run(
         connection,
         """
-        SELECT item.id, request.params, prefix.document AS prefix
-        FROM item JOIN request ON request.item_id = item.id LEFT JOIN prefix ON prefix.id = item.prefix_id
-        WHERE item.id = ANY(:ids)
+        SELECT item_id, params, document FROM request JOIN item ON item.id = item_id
+        LEFT JOIN prefix ON prefix.id = prefix_id WHERE item_id = ANY(:ids)
         """,
         ids=plain,
     )
     return {
-        row["id"]
+        row["item_id"]
         for row in rows
-        if parsed(row["prefix"] and Prefix(row["prefix"].encode()), row["params"].encode())
-        == items[row["id"]].get("params")
+        if whole_request(row["document"], row["params"]) == items[row["item_id"]].get("params")
     }
 
 

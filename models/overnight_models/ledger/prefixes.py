@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection
@@ -84,6 +85,11 @@ def read(connection: Connection, prefix_id: int) -> StoredPrefix:
     row = one(connection, "SELECT document FROM prefix WHERE id = :id", id=prefix_id)
     assert row is not None
     return StoredPrefix(row["document"].encode(), prefix_id)
+
+
+def whole_request(document: str | None, own: str) -> Any:
+    """A request, parsed, from its prefix's document and its own part."""
+    return orjson.loads(own if document is None else Prefix(document.encode()).splice(own.encode()))
 
 
 def use(connection: Connection, prefix_ids: Collection[int]) -> bool:
