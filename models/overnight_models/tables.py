@@ -215,6 +215,16 @@ class OutputSchema(Table, table=True):
     document: str = _text()
 
 
+class Shape(Table, table=True):
+    """A kind of request: what the API checks of it beside its text, and what it is sent with."""
+
+    __tablename__ = "shape"
+    id: int | None = Field(default=None, primary_key=True)
+    hash: bytes = Field(unique=True)
+    passed_at: datetime | None = None
+    """When the API took one for the first time; until then some are asked about before they are sent."""
+
+
 class Inbox(Table, table=True):
     """One accept message: counted before it is parsed, so that one that kills its worker can't kill for ever."""
 
@@ -268,6 +278,8 @@ class Item(Table, table=True):
     tenant_id: int | None = None
     model_id: int
     schema_id: int | None = None
+    shape_id: int | None = None
+    """Null when it isn't checked before it is sent."""
     target_id: int | None = None
     """Where its outcome goes; null when it is read later."""
     batch_id: int | None = _big(default=None)

@@ -29,6 +29,7 @@ class NewItem(NamedTuple):
     tenant_id: int | None
     model_id: int
     schema_id: int | None
+    shape_id: int | None
     target_id: int | None
     params: bytes
     """JSON."""
@@ -117,10 +118,10 @@ def _write(connection: Connection, lane_id: int, run_id: int | None, written: li
     since, run_text = now["now"].encode(), copy_number(run_id)
     copy_lines(
         connection,
-        "item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, target_id, state, waiting_since, size,"
-        " callback_size, max_tokens)",
+        "item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, target_id, state,"
+        " waiting_since, size, callback_size, max_tokens)",
         b"".join(
-            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\twaiting\t%b\t%d\t%d\t%d\n"
+            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\t%b\twaiting\t%b\t%d\t%d\t%d\n"
             % (
                 item_id,
                 lane_id,
@@ -129,6 +130,7 @@ def _write(connection: Connection, lane_id: int, run_id: int | None, written: li
                 copy_number(item.tenant_id),
                 item.model_id,
                 copy_number(item.schema_id),
+                copy_number(item.shape_id),
                 copy_number(item.target_id),
                 since,
                 len(item.params),
