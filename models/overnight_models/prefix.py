@@ -64,6 +64,11 @@ class Prefix:
     def _fields(self) -> frozenset[str]:
         return frozenset(orjson.loads(self.document))
 
+    @cached_property
+    def tools(self) -> Mapping[str, Any]:
+        """Its `tools`, as a part of a request's params; empty when it has none."""
+        return {name: value for name, value in orjson.loads(self.document).items() if name == "tools"}
+
     def own(self, params: Mapping[str, Any]) -> bytes:
         """An item's own params as JSON, its messages first: the prefix's go on there."""
         return orjson.dumps({"messages": params["messages"]} | dict(params) if self._ends_in_messages else params)

@@ -262,6 +262,16 @@ class Primer(Table, table=True):
     at: datetime = _now()
 
 
+class Shape(Table, table=True):
+    """A kind of request: what the API checks of it beside its text, and what it is sent with."""
+
+    __tablename__ = "shape"
+    id: int | None = Field(default=None, primary_key=True)
+    hash: bytes = Field(unique=True)
+    passed_at: datetime | None = None
+    """When the API took one for the first time; until then some are asked about before they are sent."""
+
+
 class Inbox(Table, table=True):
     """One accept message: counted before it is parsed, so that one that kills its worker can't kill for ever."""
 
@@ -317,6 +327,8 @@ class Item(Table, table=True):
     schema_id: int | None = None
     prefix_id: int | None = None
     """What its request begins with, beside its own part; null when it is whole."""
+    shape_id: int | None = None
+    """Null when it isn't checked before it is sent."""
     target_id: int | None = None
     """Where its outcome goes; null when it is read later."""
     batch_id: int | None = _big(default=None)

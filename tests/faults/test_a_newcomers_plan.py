@@ -61,6 +61,7 @@ def test_the_plan_the_pilot_and_the_bill(overnight: Installed, file: Path) -> No
     told = json.loads(overnight.command("enqueue", str(file), "--run", "evening", "--wait", "--json"))
     # the pilot's items are done: they are known, and free
     assert (told["accepted"], told["known"], told["items"]) == (260, 40, {"succeeded": 300})
+    assert told["traps"] == []
 
     compared = json.loads(overnight.command("plan", "--compare", "evening", "--json"))
     assert compared["billed"]["items"] == 300

@@ -34,7 +34,7 @@ def answered(service: Service, **rule: Any) -> tuple[str, str]:
 
 
 def test_the_body_is_exactly_the_items(service: Service) -> None:
-    odd = params('ä\n"\u2028😀', tools=[{"name": "t", "input_schema": {"b": 1, "a": [1.5, None, True]}}])
+    odd = params('ä\n"\u2028😀', tools=[{"name": "t", "input_schema": {"type": "object", "b": 1, "a": [1.5, None]}}])
     service.accept(item("a", params=odd), item("b"), item("c"))
     pack()
     submit()

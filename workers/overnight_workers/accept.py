@@ -17,13 +17,17 @@ from overnight_models.ledger import accept as ledger
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.accept import NewItem, Verdict
 from overnight_models.ledger.answer import content_hash, key_hash
-from overnight_models.prefix import MARK_BYTES
+from overnight_models.prefix import MARK_BYTES, Prefix
 from overnight_workers import doorbell, logs, output_schema, process
 from overnight_workers.app import app
 from overnight_workers.settings import settings
+from overnight_workers.shapes import shape_of
 
 MAX_TRIES: Final = 5
 """A message that killed its worker so often isn't parsed again."""
+
+_NEW_SHAPES: Final = 20
+"""Of one message: where each request has tools of its own, the rest goes unchecked."""
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -126,6 +130,7 @@ class _Reader:
         self._models: dict[str, int] = {}
         self._targets: dict[tuple[str, str], int] = {}
         self._headers: dict[tuple[str, ...], int] = {}
+        self._shapes: dict[tuple[int, bytes], int] = {}
 
     def read(self, position: int, line: str) -> NewItem | dict[str, Any]:
         """A line as an item ready to be written, or why it can't be."""
@@ -158,16 +163,18 @@ class _Reader:
         if unusable is not None:
             return _fault(position, key, unusable)
         callback, tenant = item.get("callback"), item.get("tenant")
+        headers_id = self._headers_id(tuple(betas or ()))
         return NewItem(
             position=position,
             receipt=receipt,
             key=key,
             key_hash=key_hash(key),
             content_hash=content_hash(written, betas, asked, prefix),
-            headers_id=self._headers_id(tuple(betas or ())),
+            headers_id=headers_id,
             tenant_id=self._names.tenant(tenant),
             model_id=self._model(params["model"]),
             schema_id=None if output is None else self._names.output_schema(output),
+            shape_id=self._shape(headers_id, params, prefix) if self._rules.check_first else None,
             target_id=None if callback is None else self._target(callback.get("broker") or "", callback["queue"]),
             prefix=prefix,
             params=written,
@@ -189,6 +196,13 @@ class _Reader:
         found = self._models.get(name)
         if found is None:
             found = self._models[name] = self._names.model(name)
+        return found
+
+    def _shape(self, headers_id: int, params: dict[str, Any], prefix: Prefix | None) -> int | None:
+        shape = (headers_id, shape_of(params if prefix is None else {**prefix.tools, **params}))
+        found = self._shapes.get(shape)
+        if found is None and len(self._shapes) < _NEW_SHAPES:
+            found = self._shapes[shape] = self._names.shape(*shape)
         return found
 
     def _target(self, broker: str, queue: str) -> int:

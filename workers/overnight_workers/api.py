@@ -36,8 +36,15 @@ class ApiUnavailable(TransientError):
     retry_after_s: how long the API wants to be left alone, if it says so.
     """
 
-    def __init__(self, message: str, status: int | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        error_code: str | None = None,
+    ) -> None:
         self.status = status
+        self.error_code = error_code
         self.retry_after_s = retry_after_s
         super().__init__(message)
 
@@ -206,7 +213,9 @@ def cancel(workspace: str, api_id: str) -> None:
         client(workspace).messages.batches.cancel(api_id)
 
 
-def count_tokens(workspace: str, params: Mapping[str, Any], *, headers: Mapping[str, str]) -> int:
+def count_tokens(
+    workspace: str, params: Mapping[str, Any], *, headers: Mapping[str, str], timeout_s: float = 60.0
+) -> int:
     """How many tokens a prompt has, as the API estimates it; free, under a rate limit of its own.
 
     params: what `POST /v1/messages/count_tokens` takes, which is less than a message's.
@@ -215,7 +224,10 @@ def count_tokens(workspace: str, params: Mapping[str, Any], *, headers: Mapping[
     """
     with _reading("count of tokens"):
         answer = client(workspace).post(
-            "/v1/messages/count_tokens", cast_to=object, body=params, options={"headers": dict(headers)}
+            "/v1/messages/count_tokens",
+            cast_to=object,
+            body=params,
+            options={"headers": dict(headers), "timeout": timeout_s},
         )
         return int(_mapping(answer)["input_tokens"])
 
@@ -265,7 +277,9 @@ def _reading(what: str) -> Iterator[None]:
         yield
     except anthropic.APIStatusError as error:
         pause_s = _retry_after_s(error.response.headers)
-        raise ApiUnavailable(f"{what}: {error.status_code} {_said(error)}", error.status_code, pause_s) from error
+        raise ApiUnavailable(
+            f"{what}: {error.status_code} {_said(error)}", error.status_code, pause_s, error.error_code
+        ) from error
     except (anthropic.APIError, httpx2.HTTPError) as error:
         raise ApiUnavailable(f"{what}: {type(error.__cause__ or error).__name__}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:

@@ -95,6 +95,8 @@ class Lane(_Part):
     """Celery tasks that outcomes may go to; `*` stands for anything."""
     api_version: Literal["2023-06-01", "2026-10-21"] = LATEST_API_VERSION
     """The anthropic-version header of this lane's batches."""
+    check_first: bool = True
+    """Ask the API about the first requests of each shape (free) before a batch of them is submitted."""
     max_deliveries: int = Field(default=12, ge=1)
     """Tries of a callback before its delivery is dead."""
     ack_within: Duration = Field(default=600.0, gt=0)

@@ -22,7 +22,7 @@ from overnight_models.ledger import lanes, outcomes, workspaces
 from overnight_models.ledger import rejected as rejected_batches
 from overnight_models.ledger import submit as ledger
 from overnight_models.outcome import Problem
-from overnight_workers import api, breakpoints, doorbell, logs, process, protocol
+from overnight_workers import api, breakpoints, doorbell, logs, process, protocol, shapes
 from overnight_workers.app import app
 from overnight_workers.protocol import Reply
 from overnight_workers.settings import settings
@@ -77,7 +77,7 @@ def _submit(claim: ledger.Claim) -> None:
             ledger.release(connection, claim.submission_id, claim.batch_id, str(error), pause_s=0)
             workspaces.hold(connection, claim.workspace, str(error))
         return
-    if not _workspace_is_known(claim):
+    if not _workspace_is_known(claim) or _refused(claim):
         return
     with tempfile.TemporaryFile(prefix="overnight-") as body:
         items = _build(body, claim)
@@ -112,6 +112,25 @@ def _submit(claim: ledger.Claim) -> None:
         bound.info("submitted", api_id=answer.api_id, items=items, bytes=size)
     else:
         _not_answered(claim, answer)
+
+
+def _refused(claim: ledger.Claim) -> bool:
+    """Whether some of its requests would be turned down: they fail now, unpaid, and the rest is claimed again."""
+    patience_s = min(shapes.PATIENCE_S, settings().timing.lease / 4)
+    refused = shapes.refused(claim.batch_id, claim.workspace, _headers(claim), patience_s=patience_s)
+    if not refused:
+        return False
+    arrivals = [
+        outcomes.Arrival(item_id, outcomes.Fate.FAIL_OWN, problem=Problem.REJECTED, detail=why)
+        for item_id, why in refused.items()
+    ]
+    source = outcomes.Source(submission_id=None, batch_id=claim.batch_id, api_batch_id=None, only_live=True)
+    why = f"{len(refused)} of its items were refused before it was sent: {arrivals[0].detail}"
+    with process.database().transaction() as connection:
+        if ledger.release(connection, claim.submission_id, claim.batch_id, why, pause_s=0):
+            outcomes.record(connection, source, arrivals, max_attempts=1)
+    log.warning("refused before it was paid", batch_id=claim.batch_id, items=len(refused), why=arrivals[0].detail)
+    return True
 
 
 def _build(body: BinaryIO, claim: ledger.Claim) -> int:

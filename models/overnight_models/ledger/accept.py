@@ -30,6 +30,7 @@ class NewItem(NamedTuple):
     tenant_id: int | None
     model_id: int
     schema_id: int | None
+    shape_id: int | None
     target_id: int | None
     prefix: StoredPrefix | None
     params: bytes
@@ -121,10 +122,10 @@ def _write(connection: Connection, lane_id: int, run_id: int | None, written: li
     since, run_text = now["now"].encode(), copy_number(run_id)
     copy_lines(
         connection,
-        "item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, prefix_id, target_id, state,"
+        "item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id, target_id, state,"
         " waiting_since, size, callback_size, max_tokens)",
         b"".join(
-            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\t%b\twaiting\t%b\t%d\t%d\t%d\n"
+            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\twaiting\t%b\t%d\t%d\t%d\n"
             % (
                 item_id,
                 lane_id,
@@ -133,6 +134,7 @@ def _write(connection: Connection, lane_id: int, run_id: int | None, written: li
                 copy_number(item.tenant_id),
                 item.model_id,
                 copy_number(item.schema_id),
+                copy_number(item.shape_id),
                 copy_number(None if item.prefix is None else item.prefix.id),
                 copy_number(item.target_id),
                 since,

@@ -46,6 +46,11 @@ class Names:
         digest = hashlib.blake2b(document.encode(), digest_size=16).digest()
         return self._number("output_schema", more={"document": document}, hash=digest)
 
+    def shape(self, headers_id: int, shape: bytes) -> int:
+        """The number of a kind of request, as sent with these headers."""
+        digest = hashlib.blake2b(b"%d %b" % (headers_id, shape), digest_size=16).digest()
+        return self._number("shape", hash=digest)
+
     def _number(self, table: str, *, key: str = "id", more: dict[str, Any] | None = None, **named: Any) -> int:
         known = self._numbers.get((table, *named.values()))
         if known is not None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -12,7 +15,22 @@ from overnight_models.errors import PermanentError
 from overnight_workers.cli import console
 
 if TYPE_CHECKING:
+    from overnight_models.traps import Trap
     from overnight_producers.item import Item
+
+_RETIRES_SOON: Final = timedelta(days=2)
+"""A batch may take a day, and be tried again."""
+
+
+@dataclass
+class _Checked:
+    """What a look at every line of a file found."""
+
+    good: int = 0
+    bad: list[tuple[int, str]] = field(default_factory=list)
+    """Line numbers, and what is wrong with those lines."""
+    traps: Counter[Trap] = field(default_factory=Counter)
+    """How many of the good lines walk into each."""
 
 
 def enqueue(
@@ -31,7 +49,7 @@ def enqueue(
     `betas`, `output` (a JSON schema) and `trace_id`. A line of Anthropic's own batch format (`custom_id` in place of
     `key`) works too, and so do plain params, whose key is made from them. The file is read twice: first every line is
     checked, and while one is bad nothing is enqueued. Enqueuing the same file again is free: the same key and content
-    is the same item.
+    is the same item. What is likely to come back as an error or cut off is warned of, once with a count.
     """
     from overnight_workers.item_file import open_file
 
@@ -50,14 +68,18 @@ def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad
     if wrong_lane:
         raise PermanentError(wrong_lane[0])
     overnight = Overnight(settings().redis_url or None)
-    good, bad = _check(source, lane)
+    checked = _check(source, lane)
+    good, bad = checked.good, checked.bad
+    traps = [{"items": n, "trap": trap.name, "text": trap.text} for trap, n in checked.traps.most_common()]
+    for trap in traps:
+        console.say(f"! {trap['items']:,} items: {trap['text']}")
     for line, why in bad[:20]:
         console.fail(f"line {line}: {why}")
     if len(bad) > 20:
         console.fail(f"… and {len(bad) - 20} more bad lines")
     if bad and not skip_bad:
         if as_json:
-            console.as_json({"enqueued": 0, "bad": [{"line": line, "why": why} for line, why in bad]})
+            console.as_json({"enqueued": 0, "bad": [{"line": line, "why": why} for line, why in bad], "traps": traps})
         raise PermanentError(
             f"nothing was enqueued: {len(bad)} of {good + len(bad)} lines are bad. Mend them, or use --skip-bad"
         )
@@ -79,6 +101,7 @@ def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad
         "known": confirmation.known,
         "rejected": [{"key": one.key, "index": one.index, "why": one.why} for one in confirmation.rejected],
         "bad": [{"line": line, "why": why} for line, why in bad],
+        "traps": traps,
     }
     if not as_json:
         console.OUT.print(
@@ -95,21 +118,32 @@ def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad
         raise typer.Exit(1)
 
 
-def _check(source: IO[bytes], lane: str) -> tuple[int, list[tuple[int, str]]]:
-    """Count the good lines of a file, and say what is wrong with the others."""
+def _check(source: IO[bytes], lane: str) -> _Checked:
+    """Look at every line of a file."""
+    from overnight_models.prices import load
+    from overnight_models.traps import retirement, traps
     from overnight_workers.item_file import Bad, Checker, lines
     from overnight_workers.settings import settings
 
-    good = 0
-    bad: list[tuple[int, str]] = []
+    found = _Checked()
+    prices, today = load(settings().prices), datetime.now(UTC).date()
     with Checker(lane, settings().policy, settings().redis_url) as checker:
         for line in lines(source):
-            faults = (line.why,) if isinstance(line, Bad) else checker.check(line).faults
-            if faults:
-                bad.append((line.number, "; ".join(faults)))
-            else:
-                good += 1
-    return good, bad
+            if isinstance(line, Bad):
+                found.bad.append((line.number, line.why))
+                continue
+            checked = checker.check(line)
+            if checked.faults or checked.written is None:
+                found.bad.append((line.number, "; ".join(checked.faults)))
+                continue
+            found.good += 1
+            params = checked.written["params"]
+            model = prices.model(params["model"])
+            if model is not None:
+                found.traps.update(traps(params, model, betas=checked.written.get("betas", ())))
+                ends = retirement(model, today, today + _RETIRES_SOON)
+                found.traps.update([ends] if ends else [])
+    return found
 
 
 def _items(source: IO[bytes], passed_over: set[int]) -> Iterator[Item]:
