@@ -122,6 +122,16 @@ SCENARIOS: Final[dict[str, Scenario]] = {
             shows="SELECT 1 FROM batch WHERE state = 'failed'",
         ),
         Scenario(
+            "refused before it is paid",
+            (
+                a_budget,
+                message(1, one("a"), one("b", asks={"tools": [{"name": "look", "input_schema": {"type": "string"}}]})),
+                *tasks(pack, submit, submit, poll, collect, deliver, sweep),
+            ),
+            {"a": DONE, "b": ("failed",)},
+            shows="SELECT 1 FROM submission HAVING count(*) FILTER (WHERE api_id IS NOT NULL) = 1",
+        ),
+        Scenario(
             "the answer lost, found by its token",
             (
                 a_budget,
