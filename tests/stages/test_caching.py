@@ -201,3 +201,11 @@ def test_a_prefix_whose_price_has_no_bound_is_held_by_a_strict_budget(service: S
     service.accept(item("k", prefix=prefix))
     pack()
     assert seen().held == {"no bound": 1}
+
+
+def test_over_budget_all_of_a_prefix_are_held_at_once(service: Service) -> None:
+    service.configure(lane={"prime": True})
+    budget(nano=0)
+    enqueue(service, "a")
+    assert pack() == "0 batches, 0 items"
+    assert seen().held == {"over budget": 40}
