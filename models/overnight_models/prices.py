@@ -14,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 SHIPPED = Path(__file__).with_name("prices.toml")
 NANO_PER_DOLLAR = 1_000_000_000
@@ -165,11 +165,16 @@ def both_costs(model: Model, usage: Usage) -> tuple[int, int]:
     if usage.inference_geo is not None:
         tokens *= model.geography.get(usage.inference_geo, 1)
     searches = model.web_search * usage.web_search_requests
-    return _half_up(tokens * model.batch_factor) + searches, _half_up(tokens) + searches
+    return _rounded(tokens, model.batch_factor) + searches, _rounded(tokens, _ONE) + searches
 
 
-def _half_up(nano: int | Fraction) -> int:
-    return nano if isinstance(nano, int) else (2 * nano.numerator + nano.denominator) // (2 * nano.denominator)
+_ONE: Final = Fraction(1)
+
+
+def _rounded(nano: int | Fraction, by: Fraction) -> int:
+    """The product, halves up; in whole numbers, as a product of fractions takes ten times as long."""
+    divisor = nano.denominator * by.denominator
+    return (2 * nano.numerator * by.numerator + divisor) // (2 * divisor)
 
 
 def factor(model: Model, *, batch: bool, inference_geo: str | None) -> Fraction:

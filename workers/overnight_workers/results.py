@@ -71,6 +71,7 @@ def _answered(item_id: int, message: Mapping[str, Any], prices: Prices, check: C
         detail=detail,
         retryable=problem in (Problem.CUT_OFF, Problem.INVALID_OUTPUT),
         message=orjson.dumps(message),
+        usage=orjson.dumps(message.get("usage")),
         model=name,
         billed=billed,
         input_tokens=usage.input_tokens,

@@ -141,6 +141,10 @@ def targets_in_the_clear(connection: Connection) -> dict[int, Target]:
     return {row["id"]: Target(**row) for row in rows}
 
 
+_TOLD: Final = ("problem", "detail", "retryable", "message", "usage", "model", "cost_nano", "realtime_nano")
+"""What an outcome's document says of an arrival."""
+
+
 def claimed(
     connection: Connection, source: Source, arrivals: Sequence[Arrival], recorded: Recorded
 ) -> dict[int, list[Due]]:
@@ -168,7 +172,8 @@ def claimed(
     for arrival in arrivals:
         row = asked.pop(arrival.item_id, None)
         if row is not None:
-            answer = {"via": source.via, "api_batch_id": source.api_batch_id, "ok": arrival.problem is None}
+            answer = {name: getattr(arrival, name) for name in _TOLD}
+            whence = {"via": source.via, "api_batch_id": source.api_batch_id, "ok": arrival.problem is None}
             due = Due(
                 item_id=arrival.item_id,
                 tries=1,
@@ -176,7 +181,7 @@ def claimed(
                 due_at=row["finished_at"],
                 lane=row["lane"],
                 callback=orjson.loads(row["callback"]),
-                outcome=row | arrival._asdict() | answer,
+                outcome=row | answer | whence,
             )
             found.setdefault(row["target_id"], []).append(due)
     return found

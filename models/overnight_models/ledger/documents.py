@@ -35,11 +35,12 @@ def delivery_id(receipt: UUID) -> str:
 
 
 def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
-    """The outcome's JSON document, from a row of `COLUMNS`. The message is passed through unparsed."""
+    """The outcome's JSON document, from a row of `COLUMNS`, and its `usage` where that is at hand.
+
+    The message is passed through unparsed.
+    """
     message = row["message"]
-    usage = None
-    if message is not None:
-        usage = orjson.loads(message).get("usage")
+    usage = row.get("usage") or (None if message is None else orjson.dumps(orjson.loads(message).get("usage")))
     return {
         "v": VERSION,
         "item_id": str(row["receipt"]),
@@ -54,7 +55,7 @@ def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
         "retryable": row["retryable"],
         "message": None if message is None else orjson.Fragment(message),
         "model": row["model"],
-        "usage": usage,
+        "usage": None if usage is None else orjson.Fragment(usage),
         "cost_usd": dollars(row["cost_nano"]),
         "realtime_cost_usd": dollars(row["realtime_nano"]),
         "attempts": row["attempts"],

@@ -49,6 +49,8 @@ class Arrival(NamedTuple):
     retryable: bool = False
     message: bytes | None = None
     """JSON."""
+    usage: bytes | None = None
+    """The message's; JSON."""
     model: str | None = None
     billed: bool = False
     input_tokens: int = 0
