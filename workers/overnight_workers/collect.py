@@ -29,7 +29,7 @@ from overnight_workers.output_schema import Check
 from overnight_workers.results import read_result
 from overnight_workers.settings import settings
 
-_CHUNK_LINES: Final = 4000
+_CHUNK_LINES: Final = 2500
 _CHUNK_BYTES: Final = 8_000_000
 _READS_BEFORE_GIVING_UP: Final = 10
 """Whole reads that miss the same lines before their items are given up, visibly."""
