@@ -35,6 +35,9 @@ chaos: .venv  ## kill everything at every point and at random for 10 minutes; CH
 bench: .venv  ## the whole way against the bare script, 100,000 items
 	.venv/bin/python -m tests.benchmarks.pipeline --items 100000
 
+bench.growth: .venv  ## time and memory from 1,000 to 1,000,000 items, as a table and growth.png; needs matplotlib
+	.venv/bin/python -m tests.benchmarks.growth --plot growth.png
+
 bench.prefixes: .venv  ## bytes of 100,000 items that share 80 KB, and what caching a contract costs at four hit rates
 	.venv/bin/python -m tests.benchmarks.prefixes size
 	.venv/bin/python -m tests.benchmarks.prefixes contracts
@@ -42,4 +45,4 @@ bench.prefixes: .venv  ## bytes of 100,000 items that share 80 KB, and what cach
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos bench bench.prefixes clean
+.PHONY: help demo check format test long chaos bench bench.growth bench.prefixes clean
