@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from overnight_workers import shapes
 from overnight_workers.pack import pack
 from overnight_workers.submit import submit
 from tests.driving import Json, Service, item, params
@@ -65,6 +68,19 @@ def test_an_api_that_does_not_say_lets_it_go_unchecked_and_is_asked_the_next_tim
     assert service.one("SELECT passed_at FROM shape")["passed_at"] is None
     sent(service, item("b"))
     assert service.one("SELECT passed_at FROM shape")["passed_at"] is not None
+
+
+def test_an_api_that_hangs_keeps_a_batch_waiting_for_one_call(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shapes, "_CALL_S", 0.3)
+    service.fault("count_tokens", "delay", seconds=5)
+    began_at = time.monotonic()
+    tool = {"name": "look_up", "input_schema": {"type": "object"}}
+    sent(service, item("a"), item("b", params=params("text", tools=[tool])))
+    assert time.monotonic() - began_at < 4
+    assert service.states("item") == ["batched"] * 2
+    assert (service.states("batch"), count_of_creates(service)) == (["open"], 1)
 
 
 @pytest.mark.parametrize(
