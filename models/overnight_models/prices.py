@@ -101,12 +101,12 @@ class Usage(NamedTuple):
 
         Cache writes without the split by lifetime count as 5-minute writes.
         """
-        if not isinstance(usage, Mapping):
+        if not isinstance(usage, dict):
             return cls()
         told = usage.get
         write_5m = write_1h = 0
         split = told("cache_creation")
-        if isinstance(split, Mapping):
+        if isinstance(split, dict):
             write_5m = _count(split.get("ephemeral_5m_input_tokens"))
             write_1h = _count(split.get("ephemeral_1h_input_tokens"))
         # The total is the older counter. What the split doesn't explain was written for 5 minutes.
@@ -118,8 +118,8 @@ class Usage(NamedTuple):
             write_1h,
             _count(told("cache_read_input_tokens")),
             _count(told("output_tokens")),
-            _count(details.get("thinking_tokens")) if isinstance(details, Mapping) else 0,
-            _count(tools.get("web_search_requests")) if isinstance(tools, Mapping) else 0,
+            _count(details.get("thinking_tokens")) if isinstance(details, dict) else 0,
+            _count(tools.get("web_search_requests")) if isinstance(tools, dict) else 0,
             geo if isinstance(geo, str) else None,
         )
 

@@ -18,7 +18,7 @@ from overnight_models.ledger import prefixes
 from overnight_models.ledger.accept import NewItem, Verdict
 from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_models.prefix import MARK_BYTES, Prefix
-from overnight_workers import doorbell, logs, output_schema, process
+from overnight_workers import doorbell, logs, output_schema, pack, process
 from overnight_workers.app import app
 from overnight_workers.settings import settings
 from overnight_workers.shapes import shape_of
@@ -66,7 +66,7 @@ def _take(v: int, receipt: UUID, lane: str, items: str, run: str | None) -> str:
         verdict = _accept(receipt, lane, run, lines)
     if verdict.rejected:
         log.warning("items rejected", lane=lane, rejected=len(verdict.rejected), first=verdict.rejected[0])
-    if verdict.accepted:
+    if verdict.accepted and pack.anything_due(lane):
         doorbell.ring(routes.PACK)
     return f"{lane}: {verdict.accepted} accepted, {verdict.known} known, {len(verdict.rejected)} rejected"
 

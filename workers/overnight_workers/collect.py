@@ -7,7 +7,7 @@ the start; what is recorded is passed over.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -187,7 +187,7 @@ def _source(connection: Connection, reading: Reading, progress: _Progress) -> So
     return Source(reading.submission_id, reading.batch_id, reading.api_id, only_live, has_prefixes=reading.has_prefixes)
 
 
-def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> Iterator[tuple[int, dict[str, Any]]]:
     """The results of a chunk, one at a time: each item once, and only what bears this submission's token."""
     begins, seen = f"{reading.token}_", progress.seen
     for line in chunk:
@@ -211,7 +211,7 @@ def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> I
 
 
 def _arrivals(reading: Reading, chunk: list[bytes], progress: _Progress) -> list[Arrival]:
-    results: Iterable[tuple[int, Mapping[str, Any]]] = _own_results(reading, chunk, progress)
+    results: Iterable[tuple[int, dict[str, Any]]] = _own_results(reading, chunk, progress)
     prices = process.prices()
     if not reading.has_schemas:
         return [read_result(item_id, result, prices, None) for item_id, result in results]

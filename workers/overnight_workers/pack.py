@@ -78,6 +78,16 @@ def is_worth_priming(one: Cold, prices: Prices) -> bool:
     return enough is not None and one.requests >= enough
 
 
+def anything_due(lane: str) -> bool:
+    """Whether a batch of this lane is due. A look is cheaper than a task, and most messages fill no batch."""
+    rules = settings().lanes[lane]
+    if not rules.max_wait:
+        return True
+    with process.database().transaction() as connection:
+        waiting = ledger.waiting(connection, lane_id=process.names().lane(lane))
+    return any(is_due(source, rules) for source in waiting)
+
+
 def is_due(source: Waiting, lane: Lane) -> bool:
     """Whether a lane's thresholds call for a batch: there is enough for a whole one, or the oldest waited enough."""
     framed = source.bytes + source.items * ledger.FRAME_BYTES

@@ -5,7 +5,6 @@ Reading is lenient: an error that isn't nested twice, a missing counter, a stop 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -23,14 +22,14 @@ _CUT_OFF: Final = frozenset({"max_tokens", "model_context_window_exceeded", "pau
 _BILLED_REFUSALS: Final = frozenset({"bio", "frontier_llm", "reasoning_extraction"})
 
 
-def read_result(item_id: int, result: Mapping[str, Any], prices: Prices, check: Check | None) -> Arrival:
+def read_result(item_id: int, result: dict[str, Any], prices: Prices, check: Check | None) -> Arrival:
     """One result as an arrival.
 
     result: the `result` object of the line.
     check: validates the answer's text; None when no schema was asked for.
     """
     kind = result.get("type")
-    if kind == "succeeded" and isinstance(result.get("message"), Mapping):
+    if kind == "succeeded" and isinstance(result.get("message"), dict):
         return _answered(item_id, result["message"], prices, check)
     if kind == "expired":
         return _again(item_id, Problem.EXPIRED, "no answer within the batch's 24 hours")
@@ -49,17 +48,18 @@ def _again(item_id: int, problem: Problem, detail: str) -> Arrival:
     return Arrival(item_id, Fate.RETRY_OWN, problem=problem, detail=detail, retryable=True)
 
 
-def _innermost(error: object) -> Mapping[str, Any]:
+def _innermost(error: object) -> dict[str, Any]:
     """The error itself: the API nests it twice, some proxies once."""
     found = _object(error)
-    while isinstance(found.get("error"), Mapping):
+    while isinstance(found.get("error"), dict):
         found = found["error"]
     return found
 
 
-def _answered(item_id: int, message: Mapping[str, Any], prices: Prices, check: Check | None) -> Arrival:
+def _answered(item_id: int, message: dict[str, Any], prices: Prices, check: Check | None) -> Arrival:
     problem, detail = _problem(message, check)
-    usage = Usage.of(message.get("usage"))
+    told = message.get("usage")
+    usage = Usage.of(told)
     name = str(message.get("model", ""))
     model = prices.model(name)
     billed = _is_billed(message)
@@ -71,7 +71,7 @@ def _answered(item_id: int, message: Mapping[str, Any], prices: Prices, check: C
         detail=detail,
         retryable=problem in (Problem.CUT_OFF, Problem.INVALID_OUTPUT),
         message=orjson.dumps(message),
-        usage=orjson.dumps(message.get("usage")),
+        usage=told,
         model=name,
         billed=billed,
         input_tokens=usage.input_tokens,
@@ -85,7 +85,7 @@ def _answered(item_id: int, message: Mapping[str, Any], prices: Prices, check: C
     )
 
 
-def _problem(message: Mapping[str, Any], check: Check | None) -> tuple[Problem | None, str | None]:
+def _problem(message: dict[str, Any], check: Check | None) -> tuple[Problem | None, str | None]:
     stop = str(message.get("stop_reason"))
     if stop == "refusal":
         details = _object(message.get("stop_details"))
@@ -100,7 +100,7 @@ def _problem(message: Mapping[str, Any], check: Check | None) -> tuple[Problem |
     return None, None
 
 
-def _is_billed(message: Mapping[str, Any]) -> bool:
+def _is_billed(message: dict[str, Any]) -> bool:
     """A refusal before any output is billed in some categories only (release notes of 2026-09-24)."""
     if message.get("stop_reason") != "refusal" or _object(message.get("usage")).get("output_tokens"):
         return True
@@ -113,5 +113,5 @@ def _text(content: object) -> str:
     return "".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text")
 
 
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

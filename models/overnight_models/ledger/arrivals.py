@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Fate(StrEnum):
@@ -32,8 +32,8 @@ class Arrival(NamedTuple):
     retryable: bool = False
     message: bytes | None = None
     """JSON."""
-    usage: bytes | None = None
-    """The message's; JSON."""
+    usage: Any = None
+    """The message's, as the API has it."""
     model: str | None = None
     billed: bool = False
     input_tokens: int = 0

@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlalchemy import Connection
@@ -50,8 +51,7 @@ class Target:
     """The last look found its broker away, or no room."""
 
 
-@dataclass(frozen=True)
-class Due:
+class Due(NamedTuple):
     """One outcome to hand over."""
 
     item_id: int
@@ -144,6 +144,7 @@ def targets_in_the_clear(connection: Connection) -> dict[int, Target]:
 
 _TOLD: Final = ("problem", "detail", "retryable", "message", "usage", "model", "cost_nano", "realtime_nano")
 """What an outcome's document says of an arrival."""
+_told: Final = attrgetter(*_TOLD)
 
 
 def claimed(
@@ -170,20 +171,12 @@ def claimed(
         )
     }
     found: dict[int, list[Due]] = {}
+    whence = {"via": source.via, "api_batch_id": source.api_batch_id}
     for arrival in arrivals:
         row = asked.pop(arrival.item_id, None)
         if row is not None:
-            answer = {name: getattr(arrival, name) for name in _TOLD}
-            whence = {"via": source.via, "api_batch_id": source.api_batch_id, "ok": arrival.problem is None}
-            due = Due(
-                item_id=arrival.item_id,
-                tries=1,
-                generation=0,
-                due_at=row["finished_at"],
-                lane=row["lane"],
-                callback=orjson.loads(row["callback"]),
-                outcome=row | answer | whence,
-            )
+            row.update(zip(_TOLD, _told(arrival), strict=True), ok=arrival.problem is None, **whence)
+            due = Due(arrival.item_id, 1, 0, row["finished_at"], row["lane"], orjson.loads(row["callback"]), row)
             found.setdefault(row["target_id"], []).append(due)
     return found
 

@@ -35,15 +35,15 @@ def delivery_id(receipt: UUID) -> str:
 
 
 def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
-    """The outcome's JSON document, from a row of `COLUMNS`, and its `usage` where that is at hand.
+    """The outcome's document, for orjson to write, from a row of `COLUMNS`, and its `usage` where that is at hand.
 
     The message is passed through unparsed.
     """
     message = row["message"]
-    usage = row.get("usage") or (None if message is None else orjson.dumps(orjson.loads(message).get("usage")))
+    usage = row.get("usage") or (None if message is None else orjson.loads(message).get("usage"))
     return {
         "v": VERSION,
-        "item_id": str(row["receipt"]),
+        "item_id": row["receipt"],
         "key": row["key"],
         "lane": row["lane"],
         "tenant": row["tenant"],
@@ -55,14 +55,14 @@ def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
         "retryable": row["retryable"],
         "message": None if message is None else orjson.Fragment(message),
         "model": row["model"],
-        "usage": None if usage is None else orjson.Fragment(usage),
+        "usage": usage,
         "cost_usd": dollars(row["cost_nano"]),
         "realtime_cost_usd": dollars(row["realtime_nano"]),
         "attempts": row["attempts"],
         "via": row["via"],
         "batch_id": row["api_batch_id"],
-        "enqueued_at": row["enqueued_at"].isoformat(),
-        "finished_at": row["finished_at"].isoformat(),
+        "enqueued_at": row["enqueued_at"],
+        "finished_at": row["finished_at"],
         "trace_id": row["trace_id"],
     }
 
@@ -71,12 +71,12 @@ def pending(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
     """The document of an item that has no outcome yet."""
     return {
         "v": VERSION,
-        "item_id": str(row["receipt"]),
+        "item_id": row["receipt"],
         "key": row["key"],
         "lane": row["lane"],
         "tenant": row["tenant"],
         "run": row["run"],
         "attempts": row["attempts"],
-        "enqueued_at": row["enqueued_at"].isoformat(),
+        "enqueued_at": row["enqueued_at"],
         "trace_id": row["trace_id"],
     }
