@@ -6,6 +6,7 @@ A Celery task message for `overnight.accept` with these keyword arguments, so th
     message_id  a UUID; the same message sent twice is accepted once
     lane        the lane's name
     run         the run's name, or null
+    encoding    "zstd" when `items` is compressed with zstd and written in base64; or absent
     items       JSON Lines in one string, at most 500 lines or about 1 MB (one larger item may stand alone):
         id        a UUID: the receipt
         key       the caller's own name for the item, unique in the lane
@@ -20,21 +21,31 @@ A Celery task message for `overnight.accept` with these keyword arguments, so th
                   `messages`, which lies in Redis as `overnight:prefix:<hash>`; or absent. Where the prefix has
                   messages, those of params follow them. Who sends whole requests loses nothing by it but bytes
 
-The items are a string and not a list because Celery's JSON decoder would otherwise walk through every request.
+The items are a string and not a list because Celery's JSON decoder would otherwise walk through every request. They are
+compressed here and not by Celery because its main process would decompress them, and pass ten times as much to a child.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import base64
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypedDict
 
 import orjson
 
 from overnight_models.prefix import Prefix
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 VERSION: Final = 1
 MAX_ITEMS: Final = 500
 MAX_BYTES: Final = 1_000_000
+ZSTD: Final = "zstd"
+_COMPRESS_ABOVE_BYTES: Final = 2_000
 
 
 class CallbackLine(TypedDict, total=False):
@@ -77,9 +88,27 @@ def write_line(item: ItemLine) -> bytes:
     return orjson.dumps(item)
 
 
-def read_lines(items: str) -> Iterator[str]:
-    """The lines of a message's items; blank ones are passed over."""
-    return (line for line in items.split("\n") if line.strip())
+def write_items(lines: Sequence[Line]) -> dict[str, str]:
+    """The arguments `items` and, if it says more than nothing, `encoding`."""
+    text = b"\n".join(line.text for line in lines)
+    if len(text) <= _COMPRESS_ABOVE_BYTES:
+        return {"items": text.decode()}
+    return {"items": base64.b64encode(zstd.compress(text, 3)).decode(), "encoding": ZSTD}
+
+
+def read_lines(items: str, encoding: str | None = None) -> list[str]:
+    """The lines of a message's items; blank ones are passed over.
+
+    Raises ValueError when they aren't encoded like that.
+    """
+    if encoding is not None:
+        if encoding != ZSTD:
+            raise ValueError(f"the encoding {encoding!r} isn't known here: update the workers")
+        try:
+            items = zstd.decompress(base64.b64decode(items, validate=True)).decode()
+        except (ValueError, zstd.ZstdError) as error:
+            raise ValueError(f"its items are no text in zstd and base64: {error}") from error
+    return [line for line in items.split("\n") if line.strip()]
 
 
 def fill(lines: Iterable[Line]) -> Iterator[list[Line]]:

@@ -121,7 +121,7 @@ def send_lines(wire: Wire, message_id: str, lane: str, run: str | None, lines: S
         "message_id": message_id,
         "lane": lane,
         "run": run,
-        "items": b"\n".join(line.text for line in lines).decode(),
+        **message.write_items(lines),
     }
     wire.send(routes.ACCEPT, arguments, shown=f"{lane}: {len(lines)} items, message {message_id[:8]}")
 
@@ -136,4 +136,4 @@ def ask_verdicts(wire: Wire, message_ids: Iterable[str], *, timeout_s: float) ->
 def envelope(task: str, arguments: dict[str, Any], *, shown: str) -> bytes:
     """A message for one of Overnight's own tasks, with these keyword arguments."""
     body = orjson.dumps([[], arguments, NO_CANVAS])
-    return write_envelope(task, body, queue=task, task_id=str(uuid4()), shown=f"({shown})", compress=True)
+    return write_envelope(task, body, queue=task, task_id=str(uuid4()), shown=f"({shown})")

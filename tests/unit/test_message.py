@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import chain, pairwise
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_models.message import MAX_BYTES, MAX_ITEMS, Line, fill, read_lines, write_line
+from overnight_models.message import MAX_BYTES, MAX_ITEMS, Line, fill, read_lines, write_items, write_line
 from tests.driving import item
 
 LINES = {size: bytes(size) for size in (1, 60, MAX_BYTES // 3, MAX_BYTES - 1, MAX_BYTES, MAX_BYTES + 1)}
@@ -43,9 +44,35 @@ def test_filling_is_flat() -> None:
 @given(st.lists(st.text(), min_size=1))
 def test_whatever_is_in_a_text_a_line_stays_one_line(texts: list[str]) -> None:
     items = [item(f"k{n}", text) for n, text in enumerate(texts)]
-    message = b"\n".join(write_line(one) for one in items).decode()  # type: ignore[arg-type]
-    assert [orjson.loads(line) for line in read_lines(message)] == items
+    written = write_items([Line(n, write_line(one), None) for n, one in enumerate(items)])  # type: ignore[arg-type]
+    assert [orjson.loads(line) for line in read_lines(**written)] == items
 
 
 def test_blank_lines_are_passed_over() -> None:
-    assert list(read_lines("\n{}\n\n  \n{}\n")) == ["{}", "{}"]
+    assert read_lines("\n{}\n\n  \n{}\n") == ["{}", "{}"]
+
+
+def packed(text: bytes) -> str:
+    return write_items([Line(0, text, None)])["items"]
+
+
+def test_many_items_are_compressed() -> None:
+    lines = [Line(n, b"x" * 1000, None) for n in range(100)]
+    written = write_items(lines)
+    assert len(written["items"]) < 2000
+    assert read_lines(**written) == ["x" * 1000] * 100
+
+
+@pytest.mark.parametrize(
+    ("items", "encoding", "why"),
+    [
+        ("{}", "gzip", "the encoding 'gzip' isn't known here: update the workers"),
+        ("ä", "zstd", "its items are no text in zstd and base64"),
+        ("e30=", "zstd", "its items are no text in zstd and base64"),
+        (packed(b"\xff" * 3000), "zstd", "its items are no text in zstd and base64"),
+        (packed(b"x" * 3000)[:-8], "zstd", "its items are no text in zstd and base64"),
+    ],
+)
+def test_what_cannot_be_read_is_said(items: str, encoding: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        read_lines(items, encoding)

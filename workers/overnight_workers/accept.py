@@ -35,10 +35,18 @@ log = logs.get(__name__)
 
 
 @app.task(name=routes.ACCEPT)
-def accept(v: int, message_id: str, lane: str, items: str, run: str | None = None, **_later: Any) -> str:
+def accept(
+    v: int,
+    message_id: str,
+    lane: str,
+    items: str,
+    run: str | None = None,
+    encoding: str | None = None,
+    **_later: Any,
+) -> str:
     """Accept one message (`overnight_models.message`). Running it again changes nothing."""
     try:
-        return _take(v, UUID(message_id), lane, items, run)
+        return _take(v, UUID(message_id), lane, items, encoding, run)
     except Exception as error:
         # a task that fails is acknowledged, and its items would be gone; tries are counted, so this ends
         log.warning("message put back", message_id=message_id, error=str(error), exc_info=_unexpected(error))
@@ -50,25 +58,31 @@ def _unexpected(error: Exception) -> bool:
     return not isinstance(error, TransientError)
 
 
-def _take(v: int, receipt: UUID, lane: str, items: str, run: str | None) -> str:
+def _take(v: int, receipt: UUID, lane: str, items: str, encoding: str | None, run: str | None) -> str:
     database = process.database()
     # counted in a transaction of its own, before anything of it is looked at: it may kill this process
     with database.transaction() as connection:
         tries, done = ledger.begin(connection, receipt)
     if done is not None:
         return f"known: {done}"
-    lines = list(message.read_lines(items))
-    if v != message.VERSION:
-        verdict = _reject_all(receipt, lines, f"accept messages of version {v} aren't known here: update the workers")
-    elif tries > MAX_TRIES:
-        verdict = _reject_all(receipt, lines, f"its message failed {tries - 1} times; see the workers' log")
-    else:
-        verdict = _accept(receipt, lane, run, lines)
+    verdict = _judge(v, receipt, lane, items, encoding, run, tries)
     if verdict.rejected:
         log.warning("items rejected", lane=lane, rejected=len(verdict.rejected), first=verdict.rejected[0])
     if verdict.accepted and pack.anything_due(lane):
         doorbell.ring(routes.PACK)
     return f"{lane}: {verdict.accepted} accepted, {verdict.known} known, {len(verdict.rejected)} rejected"
+
+
+def _judge(v: int, receipt: UUID, lane: str, items: str, encoding: str | None, run: str | None, tries: int) -> Verdict:
+    try:
+        lines = message.read_lines(items, encoding)
+    except ValueError as error:
+        return _reject_all(receipt, [items], str(error))  # how many they are, nobody knows
+    if v != message.VERSION:
+        return _reject_all(receipt, lines, f"accept messages of version {v} aren't known here: update the workers")
+    if tries > MAX_TRIES:
+        return _reject_all(receipt, lines, f"its message failed {tries - 1} times; see the workers' log")
+    return _accept(receipt, lane, run, lines)
 
 
 def _reject_all(receipt: UUID, lines: list[str], why: str) -> Verdict:
