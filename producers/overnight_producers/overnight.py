@@ -41,9 +41,10 @@ class Overnight:
 
     @property
     def _wire(self) -> Wire:
-        wire = self._wires.get(os.getpid())
+        pid = os.getpid()
+        wire = self._wires.get(pid)
         if wire is None:
-            wire = self._wires[os.getpid()] = Wire(self._given_url or ProducerSettings().url())
+            wire = self._wires[pid] = Wire(self._given_url or ProducerSettings().url())
         return wire
 
     def enqueue(
@@ -239,17 +240,18 @@ class Overnight:
         raise Unreachable(f"{silence}, asked {_ASKED_TIMES} times: is `overnight up` (or an answer worker) running?")
 
     def _checked(self, item: Item, lane: str, *, index: int | None) -> tuple[ItemLine, Line]:
+        wire = self._wire
         try:
-            line, written = line_of(item, redis_url=self._wire.url)
+            line, written = line_of(item, redis_url=wire.url)
         except BadItem as error:
             raise BadItem(error.faults, key=error.key, index=index) from error.__cause__
-        policy = self._wire.policy()
+        policy = wire.policy()
         if policy is not None:
             may_hold_nul = b"\\u0000" in written
             faults = item_faults(line, lane=lane, size=len(written), policy=policy, may_hold_nul=may_hold_nul)
             if faults:
                 raise BadItem(faults, key=item.key, index=index)
-        return line, cut(line, written, self._wire.cutter, index=index or 0)
+        return line, cut(line, written, wire.cutter, index=index or 0)
 
     def _groups(self, items: Iterable[Item], sent: Sent, bad: Literal["collect", "raise"]) -> Iterator[list[Line]]:
         policy = self._wire.policy()
