@@ -68,7 +68,7 @@ def _take(v: int, receipt: UUID, lane: str, items: str, encoding: str | None, ru
     verdict = _judge(v, receipt, lane, items, encoding, run, tries)
     if verdict.rejected:
         log.warning("items rejected", lane=lane, rejected=len(verdict.rejected), first=verdict.rejected[0])
-    if verdict.accepted and pack.anything_due(lane):
+    if verdict.accepted and pack.worth_a_look(lane):
         doorbell.ring(routes.PACK)
     return f"{lane}: {verdict.accepted} accepted, {verdict.known} known, {len(verdict.rejected)} rejected"
 

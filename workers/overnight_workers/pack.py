@@ -78,18 +78,25 @@ def is_worth_priming(one: Cold, prices: Prices) -> bool:
     return enough is not None and one.requests >= enough
 
 
-def anything_due(lane: str) -> bool:
-    """Whether a batch of this lane is due. A look is cheaper than a task, and most messages fill no batch."""
+def worth_a_look(lane: str) -> bool:
+    """Whether what was just accepted may have made a batch due.
+
+    Most messages fill no batch, and to see that costs a tenth of a task. What has waited long enough is the sweep's,
+    unless it comes too seldom for this lane.
+    """
     rules = settings().lanes[lane]
-    if not rules.max_wait:
+    if rules.max_wait <= settings().timing.sweep_every:
         return True
     with process.database().transaction() as connection:
-        waiting = ledger.waiting(connection, lane_id=process.names().lane(lane))
-    return any(is_due(source, rules) for source in waiting)
+        waiting = ledger.amounts(connection, lane_id=process.names().lane(lane))
+    return any(_is_whole(*amount, rules) for amount in waiting)
 
 
 def is_due(source: Waiting, lane: Lane) -> bool:
     """Whether a lane's thresholds call for a batch: there is enough for a whole one, or the oldest waited enough."""
-    framed = source.bytes + source.items * ledger.FRAME_BYTES
-    is_whole = source.items >= lane.max_items or framed >= lane.max_bytes
+    is_whole = _is_whole(source.items, source.bytes, lane)
     return source.items > 0 and (is_whole or source.oldest_age_s >= lane.max_wait)
+
+
+def _is_whole(items: int, size: int, lane: Lane) -> bool:
+    return items >= lane.max_items or size + items * ledger.FRAME_BYTES >= lane.max_bytes

@@ -61,6 +61,8 @@ class Verdict:
 
 def begin(connection: Connection, message_id: UUID) -> tuple[int, str | None]:
     """Count a try of a message before it is parsed. Returns the tries so far, and the verdict if it has one."""
+    # nobody waits for a disk: a server that crashes now forgets a try, and nothing else
+    count(connection, "SET LOCAL synchronous_commit = off")
     row = one(
         connection,
         """

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from overnight_models.ledger import reserve
-from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.database import count, one, rows, run
 from overnight_models.ledger.reserve import BOOKED, HELD, JUDGED
 from overnight_models.prices import Prices
 from overnight_models.states import ITEM
@@ -57,6 +57,20 @@ def waiting(connection: Connection, *, lane_id: int | None = None, headers_id: i
         headers_id=headers_id,
     )
     return [Waiting(**row) for row in rows]
+
+
+def amounts(connection: Connection, *, lane_id: int) -> list[tuple[int, int]]:
+    """How many items, and bytes of requests, wait in a lane: for each of its headers."""
+    found = rows(
+        connection,
+        """
+        SELECT sum(n)::bigint, sum(bytes)::bigint FROM tally
+        WHERE noun = 'item' AND state = 'waiting' AND lane_id = :lane_id
+        GROUP BY headers_id HAVING sum(n) > 0
+        """,
+        lane_id=lane_id,
+    )
+    return [(items, size) for items, size in found]
 
 
 def take_turn(connection: Connection, source: Waiting) -> Waiting | None:
