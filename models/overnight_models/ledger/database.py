@@ -32,6 +32,8 @@ class Database:
             " -c idle_in_transaction_session_timeout=120000 -c timezone=UTC"
             # how many rows wait or are due changes by the minute: a plan made for few would be quadratic for many
             " -c plan_cache_mode=force_custom_plan -c jit=off"
+            # the processors are for other processes' work: starting a second one for a query of milliseconds is dearer
+            " -c max_parallel_workers_per_gather=0"
             # rows are looked up by the thousand in tables of millions: by index, which on today's disks costs about 1
             " -c random_page_cost=1.1"
         )
