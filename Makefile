@@ -35,6 +35,12 @@ chaos: .venv  ## kill everything at every point and at random for 10 minutes; CH
 bench: .venv  ## the whole way against the bare script, 100,000 items
 	.venv/bin/python -m tests.benchmarks.pipeline --items 100000
 
+bench.profile: .venv  ## where each service spends its time with 100,000 items: stacks by py-spy in ./profile
+	.venv/bin/python -m tests.benchmarks.pipeline --items 100000 --profile profile
+
+bench.floor: .venv  ## what COPY, JSON and Redis alone need for 100,000 items
+	.venv/bin/python -m tests.benchmarks.floor
+
 bench.growth: .venv  ## time and memory from 1,000 to 1,000,000 items, as a table and growth.png; needs matplotlib
 	.venv/bin/python -m tests.benchmarks.growth --plot growth.png
 
@@ -45,4 +51,4 @@ bench.prefixes: .venv  ## bytes of 100,000 items that share 80 KB, and what cach
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos bench bench.growth bench.prefixes clean
+.PHONY: help demo check format test long chaos bench bench.profile bench.floor bench.growth bench.prefixes clean

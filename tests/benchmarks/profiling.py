@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +13,15 @@ from typing import Final
 
 PROFILED: Final = ("intake", "batches", "submit", "results", "deliver", "sandbox")
 _SHOWN: Final = 12
+_WAITS: Final = (
+    "Connection._recv (billiard",
+    "_epoll.poll (kombu",
+    "Connection.wait (psycopg",
+    "SyncStream.read (httpcore",
+    "EpollSelector.select (",
+    "Condition.wait (",
+)
+"""Where a process waits for another, and py-spy takes it for work."""
 
 
 @contextmanager
@@ -21,13 +30,12 @@ def profiled(pids: Mapping[str, int], directory: Path | None) -> Iterator[None]:
     if directory is None:
         yield
         return
-    spy = shutil.which("py-spy")
-    assert spy is not None, "py-spy isn't installed: pip install py-spy"
+    spy = Path(sys.executable).with_name("py-spy")
     directory.mkdir(parents=True, exist_ok=True)
     recorders = [
         subprocess.Popen(
             [
-                *[spy, "record", "--pid", str(pids[name]), "--subprocesses", "--rate", "200", "--format", "raw"],
+                *[str(spy), "record", "--pid", str(pids[name]), "--subprocesses", "--rate", "200", "--format", "raw"],
                 *["--output", str(directory / f"{name}.txt"), "--duration", "unlimited"],
             ],
             stdout=subprocess.DEVNULL,
@@ -54,7 +62,9 @@ def _show(stacks: Path) -> None:
     own: Counter[str] = Counter()
     for line in stacks.read_text().splitlines():
         frames, _, samples = line.rpartition(" ")
-        own[frames.rsplit(";", 1)[-1]] += int(samples)
+        frame = frames.rsplit(";", 1)[-1]
+        if not frame.startswith(_WAITS):
+            own[frame] += int(samples)
     total = sum(own.values())
     print(f"{stacks.stem}: {total} samples")
     for frame, seen in own.most_common(_SHOWN):
