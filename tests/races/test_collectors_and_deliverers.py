@@ -9,8 +9,9 @@ import pytest
 from overnight_models.acknowledgement import Acknowledgement
 from overnight_models.ledger import collect, deliver, outcomes
 from overnight_models.ledger.acknowledge import acknowledge
+from overnight_models.ledger.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.database import Database
-from overnight_models.ledger.outcomes import Arrival, Fate, Recorded, Source
+from overnight_models.ledger.outcomes import Recorded
 from overnight_workers.deliver import deliver as deliver_all
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll

@@ -9,6 +9,7 @@ import pytest
 
 from overnight_models.ledger import collect as ledger
 from overnight_models.ledger import outcomes
+from overnight_models.ledger.arrivals import Arrival, Fate, Source
 from overnight_workers import api, process
 from overnight_workers.collect import collect
 from overnight_workers.pack import pack
@@ -282,11 +283,11 @@ def test_the_bill_is_the_meters_to_the_nano_dollar(service: Service) -> None:
 
 def test_a_nul_in_an_error_keeps_no_other_answer_from_being_recorded(service: Service) -> None:
     arrivals = [
-        outcomes.Arrival(service_item, outcomes.Fate.FAIL_OWN, problem="errored", detail="a\x00b")
+        Arrival(service_item, Fate.FAIL_OWN, problem="errored", detail="a\x00b")
         for service_item in two_batched(service)
     ]
     with process.database().transaction() as connection:
-        source = outcomes.Source(1, 1, None, only_live=True)
+        source = Source(1, 1, None, only_live=True)
         assert outcomes.record(connection, source, arrivals, max_attempts=1).failed == 2
     assert service.item("a")["detail"] == "a\ufffdb"
 

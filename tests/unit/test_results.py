@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_models.ledger.outcomes import Arrival, Fate
+from overnight_models.ledger.arrivals import Arrival, Fate
 from overnight_models.prices import load
 from overnight_workers.output_schema import Check
 from overnight_workers.results import read_result

@@ -20,8 +20,9 @@ from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import collect as ledger
 from overnight_models.ledger import deliver as deliveries
 from overnight_models.ledger import outcomes, settle, workspaces
+from overnight_models.ledger.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect import Reading
-from overnight_models.ledger.outcomes import Arrival, Fate, Recorded, Source
+from overnight_models.ledger.outcomes import Recorded
 from overnight_models.outcome import Problem
 from overnight_workers import api, deliver, doorbell, logs, output_schema, process, protocol
 from overnight_workers.app import app

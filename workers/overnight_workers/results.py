@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from overnight_models.ledger.outcomes import Arrival, Fate
+from overnight_models.ledger.arrivals import Arrival, Fate
 from overnight_models.outcome import Problem
 from overnight_models.prices import Prices, Usage, both_costs
 from overnight_workers.output_schema import Check

@@ -21,6 +21,7 @@ from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import lanes, outcomes, workspaces
 from overnight_models.ledger import rejected as rejected_batches
 from overnight_models.ledger import submit as ledger
+from overnight_models.ledger.arrivals import Arrival, Fate, Source
 from overnight_models.outcome import Problem
 from overnight_workers import api, breakpoints, doorbell, logs, process, protocol, shapes
 from overnight_workers.app import app
@@ -121,10 +122,9 @@ def _refused(claim: ledger.Claim) -> bool:
     if not refused:
         return False
     arrivals = [
-        outcomes.Arrival(item_id, outcomes.Fate.FAIL_OWN, problem=Problem.REJECTED, detail=why)
-        for item_id, why in refused.items()
+        Arrival(item_id, Fate.FAIL_OWN, problem=Problem.REJECTED, detail=why) for item_id, why in refused.items()
     ]
-    source = outcomes.Source(submission_id=None, batch_id=claim.batch_id, api_batch_id=None, only_live=True)
+    source = Source(submission_id=None, batch_id=claim.batch_id, api_batch_id=None, only_live=True)
     why = f"{len(refused)} of its items were refused before it was sent: {arrivals[0].detail}"
     with process.database().transaction() as connection:
         if ledger.release(connection, claim.submission_id, claim.batch_id, why, pause_s=0):
@@ -272,9 +272,9 @@ def _divide_rejected() -> int:
 
 def _fail_culprits(connection: Connection, rejected: rejected_batches.RejectedBatch) -> None:
     culprits = [
-        outcomes.Arrival(item_id, outcomes.Fate.FAIL_OWN, problem=Problem.REJECTED, detail=rejected.reason)
+        Arrival(item_id, Fate.FAIL_OWN, problem=Problem.REJECTED, detail=rejected.reason)
         for item_id in rejected_batches.members(connection, rejected.batch_id)
     ]
-    source = outcomes.Source(submission_id=None, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)
+    source = Source(submission_id=None, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)
     recorded = outcomes.record(connection, source, culprits, max_attempts=1)
     log.warning("rejected alone: failed", batch_id=rejected.batch_id, items=recorded.failed)

@@ -147,6 +147,11 @@ def copy_text(value: str | bytes | None) -> bytes:
     return text.replace(b"\\", b"\\\\").replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
 
 
+def copy_foreign(value: str | None) -> bytes:
+    """The same of what others say: a NUL, which Postgres can't keep, doesn't keep the rest from being recorded."""
+    return copy_text(None if value is None else value.replace("\x00", "\ufffd"))
+
+
 def copy_number(value: int | None) -> bytes:
     """A number as one column of a COPY line."""
     return b"\\N" if value is None else b"%d" % value

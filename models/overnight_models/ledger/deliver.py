@@ -16,9 +16,10 @@ from sqlalchemy import Connection
 
 from overnight_models.acknowledgement import Acknowledgement
 from overnight_models.ledger import obstacles
+from overnight_models.ledger.arrivals import Arrival, Source
 from overnight_models.ledger.database import count, dicts, one, run
 from overnight_models.ledger.documents import COLUMNS, JOINS
-from overnight_models.ledger.outcomes import Arrival, Recorded, Source
+from overnight_models.ledger.outcomes import Recorded
 from overnight_models.states import DELIVERY
 
 PLACES: Final = f"""

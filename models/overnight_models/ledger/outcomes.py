@@ -9,72 +9,18 @@ The items move first, by one statement a fate; what moved is known then, and the
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from operator import attrgetter
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import caching, settle
-from overnight_models.ledger.database import copy_lines, copy_number, copy_text, one, rows
+from overnight_models.ledger import caching, settle, spending
+from overnight_models.ledger.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.database import copy_foreign, copy_lines, copy_number, copy_text, one, rows
+from overnight_models.ledger.spending import COUNTED, counted
 from overnight_models.outcome import Problem
 from overnight_models.states import ITEM
-
-
-class Fate(StrEnum):
-    """What a result means for its item."""
-
-    SUCCEED = "succeed"
-    """An answer of use."""
-    FAIL = "fail"
-    """An answer, paid, but of no use."""
-    FAIL_OWN = "fail_own"
-    """No answer, and another try would end the same."""
-    RETRY_OWN = "retry_own"
-    """No answer; another try may bring one."""
-    WAIT_OWN = "wait_own"
-    """No answer, and not the item's fault: it waits again, and the try isn't counted."""
-
-
-class Arrival(NamedTuple):
-    """What came back for one item, decided and priced."""
-
-    item_id: int
-    fate: Fate
-    problem: str | None = None
-    detail: str | None = None
-    retryable: bool = False
-    message: bytes | None = None
-    """JSON."""
-    usage: bytes | None = None
-    """The message's; JSON."""
-    model: str | None = None
-    billed: bool = False
-    input_tokens: int = 0
-    cache_write_5m_tokens: int = 0
-    cache_write_1h_tokens: int = 0
-    cache_read_tokens: int = 0
-    output_tokens: int = 0
-    thinking_tokens: int = 0
-    cost_nano: int = 0
-    realtime_nano: int = 0
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where arrivals come from."""
-
-    submission_id: int | None
-    batch_id: int
-    api_batch_id: str | None
-    only_live: bool
-    """No other submission of the batch may still run: what it reports against an item counts."""
-    via: str = "batch"
-    has_prefixes: bool = False
-    """What its answers read from the cache, and wrote to it, is measured."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +90,7 @@ def record(
     claimed = tuple(one.id for one in wanted if one.target_id in claim)
     sizes = {one.item_id: len(one.message or b"") for one in arrivals}
     _write_deliveries(connection, wanted, sizes, claim, lease_s)
-    doubles = _bill(connection, source, arrivals, settled)
+    doubles = spending.bill(connection, source, arrivals, settled)
     if source.has_prefixes and source.submission_id is not None:
         new = [one for one in arrivals if one.billed and one.item_id in settled]
         caching.measure(
@@ -227,20 +173,21 @@ def _write_outcomes(
             % (
                 item.id,
                 submission,
-                _counted(arrival),
+                counted(arrival),
                 item.attempts,
                 b"t" if arrival.problem is None else b"f",
                 b"t" if arrival.retryable else b"f",
                 b"t" if arrival.billed else b"f",
                 via,
-                b"%b\t%b\t%b" % (_text(arrival.problem), _text(arrival.detail), _text(arrival.model)),
+                b"%b\t%b\t%b"
+                % (copy_foreign(arrival.problem), copy_foreign(arrival.detail), copy_foreign(arrival.model)),
                 api_batch_id,
                 copy_text(arrival.message),
             )
         )
     copy_lines(
         connection,
-        f"outcome (item_id, submission_id, {_COUNTED}, attempts, ok, retryable, billed, via, problem, detail, model,"
+        f"outcome (item_id, submission_id, {COUNTED}, attempts, ok, retryable, billed, via, problem, detail, model,"
         " api_batch_id, message)",
         b"".join(outcomes),
     )
@@ -274,129 +221,3 @@ def _write_deliveries(
         if item.target_id is not None
     )
     copy_lines(connection, "delivery (item_id, lane_id, target_id, size, state, due_at, tries)", b"".join(lines))
-
-
-_COUNTED = (
-    "cost_nano, realtime_nano, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens,"
-    " output_tokens, thinking_tokens"
-)
-
-
-_COUNTERS = tuple(map(attrgetter, _COUNTED.split(", ")))
-
-
-def _counted(arrival: Arrival) -> bytes:
-    return b"%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d" % (
-        arrival.cost_nano,
-        arrival.realtime_nano,
-        arrival.input_tokens,
-        arrival.cache_write_5m_tokens,
-        arrival.cache_write_1h_tokens,
-        arrival.cache_read_tokens,
-        arrival.output_tokens,
-        arrival.thinking_tokens,
-    )
-
-
-def _text(value: str | None) -> bytes:
-    """A NUL, which a model may say and Postgres can't keep, doesn't keep the others from being recorded."""
-    return copy_text(value if value is None else value.replace("\x00", "\ufffd"))
-
-
-def _bill(
-    connection: Connection, source: Source, arrivals: Sequence[Arrival], settled: dict[int, _Settled]
-) -> list[Arrival]:
-    """What was billed and isn't kept gets rows of its own; both are added up. Returns those that weren't kept."""
-    kept = [arrival for arrival in arrivals if arrival.billed and arrival.item_id in settled]
-    doubles = _doubles(connection, source, [one for one in arrivals if one.billed and one.item_id not in settled])
-    _add_up(connection, source, kept, settled, paid_twice=False)
-    if doubles:
-        owners = _owners(connection, source, [one.item_id for one in doubles])
-        _add_up(connection, source, doubles, owners, paid_twice=True)
-    return doubles
-
-
-class _Owners(NamedTuple):
-    """Whose an item is."""
-
-    id: int
-    lane_id: int
-    tenant_id: int | None
-    run_id: int | None
-
-
-def _owners(connection: Connection, source: Source, item_ids: list[int]) -> dict[int, _Owners]:
-    """Whose items are; of those that a restored ledger has forgotten, only the lane of their batch is known."""
-    found = rows(
-        connection,
-        """
-        SELECT asked.id, coalesce(item.lane_id, batch.lane_id), item.tenant_id, item.run_id
-        FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
-        JOIN batch ON batch.id = :batch_id LEFT JOIN item ON item.id = asked.id
-        """,
-        ids=item_ids,
-        batch_id=source.batch_id,
-    )
-    return {row[0]: _Owners(*row) for row in found}
-
-
-def _add_up(
-    connection: Connection,
-    source: Source,
-    billed: Sequence[Arrival],
-    items: Mapping[int, _Settled] | Mapping[int, _Owners],
-    *,
-    paid_twice: bool,
-) -> None:
-    """Add to the spending what was billed: a row for each lane, tenant, run and model."""
-    parts: defaultdict[tuple[int, int | None, int | None, str | None], list[Arrival]] = defaultdict(list)
-    for arrival in billed:
-        item = items[arrival.item_id]
-        parts[item.lane_id, item.tenant_id, item.run_id, arrival.model].append(arrival)
-    lines = (
-        b"%b\t%d\t%b\t%b\t%b\t%d\t%d\t%b\n"
-        % (
-            copy_number(source.submission_id),
-            lane_id,
-            copy_number(tenant_id),
-            copy_number(run_id),
-            _text(model or ""),
-            len(part),
-            len(part) if paid_twice else 0,
-            b"\t".join(b"%d" % sum(map(counter, part)) for counter in _COUNTERS),
-        )
-        for (lane_id, tenant_id, run_id, model), part in parts.items()
-    )
-    if parts:
-        copy_lines(
-            connection,
-            f"spending (submission_id, lane_id, tenant_id, run_id, model, answers, paid_twice, {_COUNTED})",
-            b"".join(lines),
-        )
-
-
-def _doubles(connection: Connection, source: Source, unkept: list[Arrival]) -> list[Arrival]:
-    """Those that weren't recorded before, written."""
-    if not unkept:
-        return []
-    known = {
-        row[0]
-        for row in rows(
-            connection,
-            """
-            SELECT item_id FROM outcome WHERE item_id = ANY(:ids) AND submission_id = :submission_id
-            UNION ALL SELECT item_id FROM double WHERE item_id = ANY(:ids) AND submission_id = :submission_id
-            """,
-            ids=[arrival.item_id for arrival in unkept],
-            submission_id=source.submission_id,
-        )
-    }
-    new = [arrival for arrival in unkept if arrival.item_id not in known]
-    if new:
-        lines = (
-            b"%d\t%b\t%b\t%b\n"
-            % (one.item_id, copy_number(source.submission_id), _counted(one), _text(one.model or ""))
-            for one in new
-        )
-        copy_lines(connection, f"double (item_id, submission_id, {_COUNTED}, model)", b"".join(lines))
-    return new

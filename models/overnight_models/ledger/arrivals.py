@@ -1,0 +1,60 @@
+"""Arrivals: what came back for items, decided and priced, before it is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Fate(StrEnum):
+    """What a result means for its item."""
+
+    SUCCEED = "succeed"
+    """An answer of use."""
+    FAIL = "fail"
+    """An answer, paid, but of no use."""
+    FAIL_OWN = "fail_own"
+    """No answer, and another try would end the same."""
+    RETRY_OWN = "retry_own"
+    """No answer; another try may bring one."""
+    WAIT_OWN = "wait_own"
+    """No answer, and not the item's fault: it waits again, and the try isn't counted."""
+
+
+class Arrival(NamedTuple):
+    """What came back for one item, decided and priced."""
+
+    item_id: int
+    fate: Fate
+    problem: str | None = None
+    detail: str | None = None
+    retryable: bool = False
+    message: bytes | None = None
+    """JSON."""
+    usage: bytes | None = None
+    """The message's; JSON."""
+    model: str | None = None
+    billed: bool = False
+    input_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    cache_read_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    cost_nano: int = 0
+    realtime_nano: int = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where arrivals come from."""
+
+    submission_id: int | None
+    batch_id: int
+    api_batch_id: str | None
+    only_live: bool
+    """No other submission of the batch may still run: what it reports against an item counts."""
+    via: str = "batch"
+    has_prefixes: bool = False
+    """What its answers read from the cache, and wrote to it, is measured."""
