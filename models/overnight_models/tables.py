@@ -591,22 +591,30 @@ class Budget(Table, table=True):
 
 
 class Booking(Table, table=True):
-    """A change of what is reserved and spent of a budget in one period, to be added up; only ever appended.
+    """A change of what is reserved and spent of a budget in one period, to be added up; appended, never rewritten.
 
-    So whoever settles waits for nobody, and whoever packs locks the budget and adds up.
+    So whoever settles waits for nobody, and whoever packs locks the budget and adds up. When a batch is over, its
+    bookings are folded into the one row of their budget and period.
     """
 
     __tablename__ = "booking"
     __table_args__ = (
         Index("booking_by_period", "budget_id", "begins"),
         Index("booking_by_batch", "batch_id"),
+        Index(
+            "a_period_is_folded_into_one_row",
+            "budget_id",
+            "begins",
+            unique=True,
+            postgresql_where=text("batch_id IS NULL"),
+        ),
     )
     id: int | None = _id()
     budget_id: int = Field(foreign_key="budget.id", ondelete="CASCADE")
     begins: date
     """The first day of the period in which the batch was packed, whenever its answers come."""
     batch_id: int | None = _big(default=None)
-    """Null for what was billed before the budget was set."""
+    """Null for batches that are over, and for what was billed before the budget was set."""
     submission_id: int | None = _big(default=None)
     """Of the batch, believed lost: the reservation that is kept should it turn up after all."""
     reserved_nano: int = _big(sa_column_kwargs={"server_default": "0"})

@@ -208,4 +208,4 @@ def test_over_budget_all_of_a_prefix_are_held_at_once(service: Service) -> None:
     budget(nano=0)
     enqueue(service, "a")
     assert pack() == "0 batches, 0 items"
-    assert seen().held == {"over budget": 40}
+    assert seen().held == {"over the cap by itself": 40}

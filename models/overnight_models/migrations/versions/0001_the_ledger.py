@@ -450,6 +450,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["budget_id"], ["budget.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index(
+        "a_period_is_folded_into_one_row",
+        "booking",
+        ["budget_id", "begins"],
+        unique=True,
+        postgresql_where=sa.text("batch_id IS NULL"),
+    )
     op.create_index("booking_by_batch", "booking", ["batch_id"], unique=False)
     op.create_index("booking_by_period", "booking", ["budget_id", "begins"], unique=False)
     op.create_table(
