@@ -309,6 +309,7 @@ class Item(Table, table=True):
             "item_waiting",
             "lane_id",
             "headers_id",
+            "tenant_id",
             "waiting_since",
             "id",
             postgresql_where=text("waiting_since IS NOT NULL"),

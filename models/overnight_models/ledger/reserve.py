@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.turns import Candidates
 from overnight_models.prices import Prices
 from overnight_models.states import BATCH, ITEM
 from overnight_models.worst_case import ADDED_TOKENS, UNBOUNDED, WorstRate, worst_rates
@@ -228,27 +229,28 @@ BOOKED: Final = """
 """
 
 
-def allowance(connection: Connection, candidates: str, prices: Prices, **values: Any) -> Allowance | None:
+def allowance(connection: Connection, candidates: Candidates, prices: Prices) -> Allowance | None:
     """Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 
-    candidates: a query, with its values; all of one lane, `lane_id`.
+    candidates: all of one lane, `lane_id`.
     """
+    lane_id = candidates.values["lane_id"]
     may_have = "SELECT id FROM budget WHERE lane_id IS NULL OR lane_id = :lane_id LIMIT 1"
-    if one(connection, may_have, lane_id=values["lane_id"]) is None:
+    if one(connection, may_have, lane_id=lane_id) is None:
         return None
     # others may stand at the same budgets, and each packs up to 100,000 items while it has them
     run(connection, "SET LOCAL lock_timeout = '90s'")
     budgets = run(
         connection,
         f"""
-        WITH candidate AS ({candidates})
+        WITH candidate AS ({candidates.query})
         SELECT budget.id FROM budget
         WHERE budget.lane_id IN (SELECT lane_id FROM candidate)
            OR budget.tenant_id IN (SELECT tenant_id FROM candidate)
            OR budget.run_id IN (SELECT run_id FROM candidate)
         ORDER BY budget.id FOR NO KEY UPDATE OF budget
         """,
-        **values,
+        **candidates.values,
     )
     # only now: what was booked while this one waited for the lock counts
     rooms = run(
@@ -261,7 +263,7 @@ def allowance(connection: Connection, candidates: str, prices: Prices, **values:
     )
     rates = _rates(connection, prices)
     strict = all(room["strict"] for room in rooms)
-    expected = {} if strict else _expected(connection, rates, values["lane_id"])
+    expected = {} if strict else _expected(connection, rates, lane_id)
     return Allowance([Room(**room) for room in rooms], rates, expected)
 
 

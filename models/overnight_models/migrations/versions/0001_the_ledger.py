@@ -161,7 +161,7 @@ def upgrade() -> None:
     op.create_index(
         "item_waiting",
         "item",
-        ["lane_id", "headers_id", "waiting_since", "id"],
+        ["lane_id", "headers_id", "tenant_id", "waiting_since", "id"],
         unique=False,
         postgresql_where=sa.text("waiting_since IS NOT NULL"),
     )
