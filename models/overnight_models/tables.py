@@ -234,6 +234,7 @@ class Caching(Table, table=True):
     __table_args__ = (
         Index("caching_lately", "lane_id", "at"),
         CheckConstraint("lifetime IN ('5m', '1h')", name="caches_live_five_minutes_or_an_hour"),
+        CheckConstraint("priming IN ('ahead', 'given up')", name="one_goes_ahead_or_none_does_any_more"),
     )
     submission_id: int = _by_item()
     prefix_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -244,6 +245,8 @@ class Caching(Table, table=True):
     why: str = _text()
     loses: bool = Field(sa_column_kwargs={"server_default": "false"})
     """It isn't cached because that would cost more than it saves, by what was measured."""
+    priming: str | None = _text(default=None)
+    """`ahead`: it writes the prefix for others; `given up`: nobody does, since those after it read it too seldom."""
     requests: int
     answers: int = _none()
     read_tokens: int = _big(sa_column_kwargs={"server_default": "0"})

@@ -272,4 +272,4 @@ def _budgets(troubles: Troubles) -> Iterator[Alarm]:
 def _given_up(troubles: Troubles) -> Iterator[Alarm]:
     for one in troubles.given_up:
         number = f"{one.prefixes:,} prefix is" if one.prefixes == 1 else f"{one.prefixes:,} prefixes are"
-        yield Alarm("caching given up", f"Lane {one.lane}, {one.model}: {number} not cached any more: {one.why}")
+        yield Alarm("caching given up", f"Lane {one.lane}, {one.model}: {number} not {one.what} any more: {one.why}")

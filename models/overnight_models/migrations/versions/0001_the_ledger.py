@@ -23,12 +23,14 @@ def upgrade() -> None:
         sa.Column("lifetime", sa.Text(), nullable=True),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("loses", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("priming", sa.Text(), nullable=True),
         sa.Column("requests", sa.Integer(), nullable=False),
         sa.Column("answers", sa.Integer(), server_default="0", nullable=False),
         sa.Column("read_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("written_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("lifetime IN ('5m', '1h')", name="caches_live_five_minutes_or_an_hour"),
+        sa.CheckConstraint("priming IN ('ahead', 'given up')", name="one_goes_ahead_or_none_does_any_more"),
         sa.PrimaryKeyConstraint("submission_id", "prefix_id", "model_id"),
     )
     op.create_index("caching_lately", "caching", ["lane_id", "at"], unique=False)
