@@ -18,7 +18,7 @@ def budget(
     number = {"lane": names.lane, "tenant": names.tenant, "run": names.run}[of](name)
     assert number is not None
     with process.database().transaction() as connection:
-        ledger.set_budget(connection, of, number, period, nano, strict=strict)
+        ledger.set_budget(connection, of, number, period, nano, process.prices(), strict=strict)
 
 
 def seen() -> BudgetView:

@@ -234,6 +234,7 @@ class Caching(Table, table=True):
     __table_args__ = (
         Index("caching_lately", "lane_id", "at"),
         CheckConstraint("lifetime IN ('5m', '1h')", name="caches_live_five_minutes_or_an_hour"),
+        CheckConstraint("priming IN ('ahead', 'given up')", name="one_goes_ahead_or_none_does_any_more"),
     )
     submission_id: int = _by_item()
     prefix_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -244,6 +245,8 @@ class Caching(Table, table=True):
     why: str = _text()
     loses: bool = Field(sa_column_kwargs={"server_default": "false"})
     """It isn't cached because that would cost more than it saves, by what was measured."""
+    priming: str | None = _text(default=None)
+    """`ahead`: it writes the prefix for others; `given up`: nobody does, since those after it read it too seldom."""
     requests: int
     answers: int = _none()
     read_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
@@ -309,6 +312,7 @@ class Item(Table, table=True):
             "item_waiting",
             "lane_id",
             "headers_id",
+            "tenant_id",
             "waiting_since",
             "id",
             postgresql_where=text("waiting_since IS NOT NULL"),
@@ -591,22 +595,30 @@ class Budget(Table, table=True):
 
 
 class Booking(Table, table=True):
-    """A change of what is reserved and spent of a budget in one period, to be added up; only ever appended.
+    """A change of what is reserved and spent of a budget in one period, to be added up; appended, never rewritten.
 
-    So whoever settles waits for nobody, and whoever packs locks the budget and adds up.
+    So whoever settles waits for nobody, and whoever packs locks the budget and adds up. When a batch is over, its
+    bookings are folded into the one row of their budget and period.
     """
 
     __tablename__ = "booking"
     __table_args__ = (
         Index("booking_by_period", "budget_id", "begins"),
         Index("booking_by_batch", "batch_id"),
+        Index(
+            "a_period_is_folded_into_one_row",
+            "budget_id",
+            "begins",
+            unique=True,
+            postgresql_where=text("batch_id IS NULL"),
+        ),
     )
     id: int | None = _id()
     budget_id: int = Field(foreign_key="budget.id", ondelete="CASCADE")
     begins: date
     """The first day of the period in which the batch was packed, whenever its answers come."""
     batch_id: int | None = _big(default=None)
-    """Null for what was billed before the budget was set."""
+    """Null for batches that are over, and for what was billed before the budget was set."""
     submission_id: int | None = _big(default=None)
     """Of the batch, believed lost: the reservation that is kept should it turn up after all."""
     reserved_nano: int = _big(sa_column_kwargs={"server_default": "0"})

@@ -10,9 +10,11 @@ import orjson
 import redis
 
 from overnight_models.ledger.documents import delivery_id
+from overnight_workers.cli import app
 from tests.chaos.life import World
 from tests.chaos.scenarios import Scenario
-from tests.driving import Json, Service
+from tests.driving import Json, Service, read_command
+from tests.sums import Printed, assert_sums_are_right, printed
 
 
 def assert_books_are_right(service: Service, world: World, scenario: Scenario) -> Json:
@@ -21,7 +23,7 @@ def assert_books_are_right(service: Service, world: World, scenario: Scenario) -
     _money_is_right(service, scenario)
     _budgets_are_right(service)
     _everybody_was_told(service, world, scenario)
-    _tally_is_right(service)
+    assert_sums_are_right(service.rows)
     _nothing_is_stuck(service)
     return {
         "items": len(scenario.ends),
@@ -65,14 +67,15 @@ def _money_is_right(service: Service, scenario: Scenario) -> None:
         """
     )
     assert own["bills"] + scenario.unseen == meter["billed"], "the API billed what the ledger says"
+    told = printed(read_command(app, "costs", "--json"))["all"]
+    service.restart()  # whoever looks at costs leaves no connection
+    assert told == Printed(own["bills"], own["nano"], own["realtime_nano"], own["doubles"]), "`overnight costs` says it"
     if not scenario.unseen:
-        assert (own["nano"], own["realtime_nano"]) == (meter["nano"], meter["realtime_nano"]), "to the nano-dollar"
+        assert (told.nano, told.realtime_nano) == (meter["nano"], meter["realtime_nano"]), "to the nano-dollar"
     assert own["doubles"] <= scenario.doubles, "paid twice"
     assert own["bills"] - own["doubles"] == own["items"], "and a double is shown as one"
     kept = service.one("SELECT count(*) AS n FROM outcome WHERE message IS NOT NULL")["n"]
     assert kept == own["items"], "what was paid is there"
-    spent = service.one("SELECT sum(cost_nano)::bigint AS nano, sum(paid_twice)::int AS doubles FROM spending")
-    assert (spent["nano"] or 0, spent["doubles"] or 0) == (own["nano"], own["doubles"])
     sent = service.one("SELECT coalesce(sum(items), 0)::int AS n FROM submission WHERE api_id IS NOT NULL")["n"]
     assert meter["requests"] == sent, "every create that the API accepted is known"
     tried = service.one(
@@ -128,21 +131,6 @@ def _delivered(message: bytes) -> str:
     document = orjson.loads(body)[0][0]
     assert document["delivery_id"] == envelope["headers"]["id"]
     return str(document["delivery_id"])
-
-
-def _tally_is_right(service: Service) -> None:
-    wrong = service.rows(
-        """
-        WITH tallied AS (
-            SELECT noun, state, sum(n)::bigint AS n FROM tally GROUP BY noun, state HAVING sum(n) <> 0
-        ), counted AS (
-            SELECT 'item' AS noun, state, count(*) AS n FROM item GROUP BY state
-            UNION ALL SELECT 'delivery', state, count(*) FROM delivery GROUP BY state
-        )
-        SELECT * FROM tallied FULL JOIN counted USING (noun, state) WHERE tallied.n IS DISTINCT FROM counted.n
-        """
-    )
-    assert wrong == []
 
 
 def _nothing_is_stuck(service: Service) -> None:

@@ -9,6 +9,7 @@ from overnight_models.ledger.documents import delivery_id
 from tests.chaos.attacks import LANES, queue_of
 from tests.chaos.products import Confirmed
 from tests.faults.installed import Installed
+from tests.sums import Printed, assert_sums_are_right, printed
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,9 @@ def close_the_books(overnight: Installed, confirmed: Sequence[Confirmed]) -> Boo
     _note(wrong, own["items"] == own["keys"] == asked, f"{own['items']} rows, {own['keys']} keys, {asked} confirmed")
     _note(wrong, own["succeeded"] == own["outcomes"] == own["answers"] == asked, f"not all answered: {own}")
     bills, doubles, creates, nanodollars = 0, 0, 0, 0
+    costs = printed(overnight.command("costs", "--json"))
     for lane in LANES:
-        (ledger,) = overnight.rows(
-            """
-            SELECT count(*) AS bills, count(*) FILTER (WHERE NOT kept) AS doubles,
-                   coalesce(sum(cost_nano), 0)::bigint AS nano
-            FROM bill JOIN submission ON submission.id = bill.submission_id
-            JOIN batch ON batch.id = submission.batch_id JOIN headers ON headers.id = batch.headers_id
-            WHERE headers.workspace = %s
-            """,
-            lane,
-        )
+        told = costs.get(lane, Printed(0, 0, 0, 0))
         (sent,) = overnight.rows(
             """
             SELECT count(*) AS creates, coalesce(sum(submission.items), 0)::bigint AS requests FROM submission
@@ -75,10 +68,14 @@ def close_the_books(overnight: Installed, confirmed: Sequence[Confirmed]) -> Boo
             lane,
         )
         meter = overnight.meter(f"wrkspc_sandbox_{lane}")
-        own_words = (ledger["bills"], ledger["nano"], sent["creates"], sent["requests"])
+        own_words = (told.answers, told.nano, sent["creates"], sent["requests"])
         api_words = (meter.billed, meter.nanodollars, meter.creates, meter.requests)
-        _note(wrong, own_words == api_words, f"{lane}: the ledger says {own_words}, the API {api_words}")
-        bills, doubles = bills + meter.billed, doubles + ledger["doubles"]
+        _note(
+            wrong,
+            own_words == api_words,
+            f"{lane}: `overnight costs` and the ledger say {own_words}, the API {api_words}",
+        )
+        bills, doubles = bills + meter.billed, doubles + told.paid_twice
         creates, nanodollars = creates + meter.creates, nanodollars + meter.nanodollars
     twice = overnight.billed_twice()
     _note(wrong, twice == doubles == 0, f"paid twice: {twice} by the API's meter, {doubles} by the ledger")
@@ -88,9 +85,9 @@ def close_the_books(overnight: Installed, confirmed: Sequence[Confirmed]) -> Boo
     _note(wrong, set(got) == due, f"{len(due - set(got))} not delivered, {len(set(got) - due)} nobody's")
     _note(wrong, not overnight.rows("SELECT 1 FROM delivery WHERE state <> 'delivered'"), "deliveries are dead")
     try:
-        overnight.assert_tally_is_right()
+        assert_sums_are_right(overnight.rows)
     except AssertionError as error:
-        wrong.append(f"the tally or the spending: {error}")
+        wrong.append(f"not what it is the sum of: {error}")
     return Books(
         accepted=own["items"],
         batches=overnight.number("SELECT count(*) FROM batch"),

@@ -74,7 +74,7 @@ def _books(load: Load, books: Books) -> Table:
         "… believed lost, and sent again": f"{books.submissions.get('lost', 0):,}",
         "strangers' batches that were looked at": f"{books.submissions.get('strangers', 0):,}",
         "requests billed": f"{books.billed:,}",
-        "billed, by the API and by the ledger": f"${books.nanodollars / 1e9:.9f}",
+        "billed, by the API and by `overnight costs`": f"${books.nanodollars / 1e9:.9f}",
         "outcomes delivered": f"{books.delivered:,}",
         "deliveries repeated": f"{books.repeats:,}",
         "duplicates": f"{books.duplicates}",

@@ -32,6 +32,7 @@ from overnight_producers.receipts import Confirmation
 from overnight_workers.sandbox.process import Running
 from overnight_workers.supervision import process_table
 from overnight_workers.supervision.process_table import Entry
+from tests.sums import assert_sums_are_right
 
 Json = dict[str, Any]
 
@@ -522,7 +523,7 @@ class Installed:
         )
         assert own["items"] == own["outcomes"] == own["answered"] == own["bills"] == order.items
         assert own["doubles"] == 0
-        self.assert_tally_is_right()
+        assert_sums_are_right(self.rows)
         now, before = self.meter(order.workspace), order.meter
         assert now.requests - before.requests == own["attempts"]
         assert now.billed - before.billed == order.items
@@ -545,27 +546,6 @@ class Installed:
             "repeats": len(got) - len(set(got)),
             "seconds": round(order.age_s, 1),
         }
-
-    def assert_tally_is_right(self) -> None:
-        """What `status` shows is what `count(*)` finds; and the bill adds up to the spending."""
-        # one statement: other orders may be under way
-        wrong = self.rows(
-            """
-            WITH tallied AS (
-                SELECT noun, state, sum(n)::bigint AS n FROM tally GROUP BY noun, state HAVING sum(n) <> 0
-            ), counted AS (
-                SELECT 'item' AS noun, state, count(*) AS n FROM item GROUP BY state
-                UNION ALL SELECT 'delivery', state, count(*) FROM delivery GROUP BY state
-            )
-            SELECT * FROM tallied FULL JOIN counted USING (noun, state) WHERE tallied.n IS DISTINCT FROM counted.n
-            """
-        )
-        assert wrong == []
-        (spent,) = self.rows(
-            "SELECT (SELECT sum(cost_nano) FROM bill)::bigint AS bill,"
-            " (SELECT sum(cost_nano) FROM spending)::bigint AS spending"
-        )
-        assert spent["bill"] == spent["spending"]
 
     def assert_nothing_is_stuck(self, timeout_s: float = 40.0) -> None:
         """What killed workers had taken goes back when its time is over, and is done or known; then all is empty."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from overnight_models.ledger import outcomes
+from overnight_models.ledger.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.database import Database, run
 from overnight_models.ledger.pack import Packed, pack, take_turn, waiting
 from overnight_workers import pack as stage
@@ -11,7 +13,7 @@ from overnight_workers import process
 from overnight_workers.collect import collect
 from overnight_workers.poll import poll
 from overnight_workers.submit import submit
-from tests.budgeting import budget, worst
+from tests.budgeting import budget, seen, worst
 from tests.driving import Service, blocked, item, wait_until
 
 PACKERS = 20
@@ -73,6 +75,34 @@ def test_what_comes_after_a_packers_look_is_not_packed_without_its_budget(servic
         holder.rollback()
         packer.result(20)
     assert (service.item("a")["state"], service.item("b")["state"]) == ("batched", "held")
+
+
+def test_a_budget_that_is_set_while_a_batch_is_packed_reserves_for_it(service: Service) -> None:
+    service.accept(item("a"))
+    with ThreadPoolExecutor(1) as pool:
+        with service.other_process().transaction() as packer:
+            (source,) = waiting(packer)
+            pack(packer, source, process.prices(), max_items=3, max_bytes=10**6)
+            setter = pool.submit(budget)
+            wait_until(lambda: blocked(service) == 1)
+        setter.result(20)
+    assert (seen().spent_nano, seen().reserved_nano) == (0, worst(service, "a"))
+
+
+def test_a_budget_that_is_set_while_answers_are_recorded_counts_them_once(service: Service) -> None:
+    service.accept(item("a"), item("b"))
+    stage.pack()
+    submit()
+    batch_id = service.one("SELECT id FROM batch")["id"]
+    answer = Arrival(service.item("a")["id"], Fate.SUCCEED, message=b"{}", billed=True, cost_nano=5, realtime_nano=10)
+    source = Source(service.one("SELECT id FROM submission")["id"], batch_id, None, only_live=True)
+    with ThreadPoolExecutor(1) as pool:
+        with service.other_process().transaction() as recorder:
+            outcomes.record(recorder, source, [answer], max_attempts=1)
+            setter = pool.submit(budget)
+            wait_until(lambda: blocked(service) == 1)
+        setter.result(20)
+    assert (seen().spent_nano, seen().reserved_nano) == (5, worst(service, "b"))
 
 
 def test_whoever_settles_waits_for_no_packer(service: Service) -> None:

@@ -13,12 +13,15 @@ from overnight_models.errors import PermanentError
 from overnight_models.ledger import budgets as ledger
 from overnight_models.ledger.budgets import Period
 from overnight_models.ledger.cancel import cancel
+from overnight_models.outcome import dollars
 from overnight_workers import decisions, process
 from overnight_workers.cli import app
 from overnight_workers.collect import collect
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
 from overnight_workers.rescue import sweep
+from overnight_workers.settings import settings
+from overnight_workers.sight import sight
 from overnight_workers.submit import submit
 from tests.budgeting import budget, seen, worst
 from tests.driving import MODEL, Service, item, read_command
@@ -294,6 +297,131 @@ def test_a_new_budget_counts_what_was_billed_in_its_period_before(service: Servi
     assert spent_and_reserved() == (service.meter()["nano"], 0)
 
 
+def test_a_new_budget_reserves_for_what_is_on_its_way(service: Service) -> None:
+    service.accept(item("a"), item("b"), item("c", tenant="acme"))
+    pack()
+    submit()
+    service.accept(item("d"))
+    budget("acme", of="tenant", period="month")
+    assert spent_and_reserved() == (0, worst(service, "c"))
+    service.finish()
+    own = service.one("SELECT cost_nano FROM outcome JOIN request USING (item_id) WHERE key = 'c'")
+    assert spent_and_reserved() == (own["cost_nano"], 0)
+
+
+def test_a_new_budget_is_full_when_what_is_on_its_way_needs_it_all(service: Service) -> None:
+    service.accept(item("a"))
+    pack()
+    budget(nano=worst(service, "a"))
+    service.accept(item("b"))
+    pack()
+    assert states(service, "a", "b") == ["batched", "held"]
+
+
+def test_what_a_new_budget_reserved_goes_with_a_divided_batch_and_stays_for_a_lost_one(service: Service) -> None:
+    service.accept(*(item(f"k{n}") for n in range(3)), item("culprit", fault="reject"))
+    pack()
+    budget()
+    reserved = seen().reserved_nano
+    submit()
+    assert states(service, "culprit") == ["failed"]
+    assert spent_and_reserved() == (0, reserved - worst(service, "culprit"))
+    service.finish()
+    assert spent_and_reserved() == (service.meter()["nano"], 0)
+
+
+def test_what_another_budget_reserved_is_taken_as_it_is(service: Service) -> None:
+    budget(strict=True)
+    service.accept(item("a", tenant="acme"))
+    pack()
+    budget("acme", of="tenant")
+    with process.database().transaction() as connection:
+        assert [one.reserved_nano for one in ledger.budgets(connection)] == [worst(service, "a")] * 2
+
+
+def test_what_alone_is_over_the_cap_says_so_and_keeps_no_other_waiting(service: Service) -> None:
+    service.accept(item("long", "x" * 4000), item("a"), item("b"))
+    cap = worst(service, "a", "b")
+    budget(nano=cap)
+    pack()
+    assert states(service, "long", "a", "b") == ["held", "batched", "batched"]
+    assert seen().held == {"over the cap by itself": 1}
+    needs = f"needs ${dollars(worst(service, 'long'))}, the cap is ${dollars(cap)}"
+    assert f"over the cap by itself: lane default, a day; it {needs}" in read_command(app, "items", "--state", "held")
+    assert f"1 item alone {needs}: raise it, make it estimated" in read_command(app, "budget")
+    (alarm,) = sight(process.database()).alarms(settings())
+    assert (alarm.kind, needs in alarm.text) == ("budget stuck", True)
+    service.round()
+    sweep()
+    assert states(service, "long") == ["held"]
+    budget(nano=worst(service, "long", "a", "b"))
+    sweep()
+    pack()
+    assert states(service, "long") == ["batched"]
+
+
+def test_what_waits_behind_one_that_is_over_the_cap_goes_in_the_next_period(service: Service) -> None:
+    service.accept(item("long", "x" * 4000), item("a"), item("b"))
+    budget(nano=worst(service, "a"))
+    pack()
+    assert states(service, "long", "a", "b") == ["held", "batched", "held"]
+    service.run("UPDATE booking SET begins = begins - 1")
+    sweep()
+    pack()
+    assert states(service, "long", "b") == ["held", "batched"]
+
+
+def test_a_budget_that_is_lowered_says_what_is_over_it_by_itself(service: Service) -> None:
+    service.accept(item("a"), item("b"))
+    budget(nano=worst(service, "a"))
+    pack()
+    budget(nano=worst(service, "b") - 1)
+    assert seen().held == {"over the cap by itself": 1}
+
+
+def test_bookings_of_batches_that_are_over_are_one_row(service: Service) -> None:
+    budget()
+    for round_ in range(4):
+        service.accept(item(f"k{round_}", fault="expired:1" if round_ % 2 else None))
+        service.finish()
+    service.accept(item("on its way"))
+    pack()
+    before, booked = spent_and_reserved(), service.rows("SELECT FROM booking")
+    sweep()
+    assert spent_and_reserved() == before
+    rows = service.rows("SELECT batch_id, reserved_nano, spent_nano FROM booking ORDER BY batch_id NULLS FIRST")
+    assert len(booked) > len(rows) == 2
+    assert rows[0] == {"batch_id": None, "reserved_nano": 0, "spent_nano": service.meter()["nano"]}
+    service.finish()
+    service.restart()
+    sweep()
+    assert len(service.rows("SELECT FROM booking")) == 1
+    assert spent_and_reserved() == (service.meter()["nano"], 0)
+
+
+def test_bookings_are_kept_for_a_submission_that_may_turn_up(service: Service) -> None:
+    budget()
+    batch_id = unclear(service)
+    decisions.never_created(batch_id, "a test")
+    service.faults_are_over()
+    submit()
+    for _ in range(2):
+        poll()
+        collect()
+    sweep()
+    if service.states("submission")[0] == "lost":
+        assert seen().reserved_nano == worst(service, "a")
+    service.quiet_is_over()
+    for _ in range(6):
+        service.pauses_are_over()
+        poll()
+        collect()
+    service.restart()
+    sweep()
+    assert spent_and_reserved() == (service.meter()["nano"], 0)
+    assert len(service.rows("SELECT FROM booking")) == 1
+
+
 def test_what_a_removed_budget_held_goes_on(service: Service) -> None:
     budget(nano=0)
     service.accept(item("a"))
@@ -319,7 +447,8 @@ def test_the_command_sets_raises_shows_and_takes_away(service: Service) -> None:
 
     (lane,) = shown("--lane", "default", "--day", "0.000001")
     assert (lane["cap_usd"], lane["strict"], lane["period"]) == ("0.000001", True, "day")
-    service.accept(item("a"))
+    service.accept(item("a"), item("b"))
+    shown("--lane", "default", "--day", dollars(worst(service, "a")))
     pack()
     (lane,) = shown()
     assert lane["held"] == {"over budget": 1}

@@ -22,16 +22,17 @@ from tests.budgeting import budget, seen
 from tests.driving import Json, Service, item, params, put_prefix
 
 CONTRACT = "Every clause of it. " * 1200
-At = Callable[[float], AbstractContextManager[Service]]
+At = Callable[..., AbstractContextManager[Service]]
 
 
 @pytest.fixture
 def at_hit_rate(tmp_path: Path, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> At:
-    """A service at whose API so many of a batch's requests find what another one wrote."""
+    """A service at whose API so many of a batch's requests find what another one of it wrote; `warm`: another batch."""
 
     @contextmanager
-    def at(rate: float) -> Iterator[Service]:
-        with running(tmp_path / "sandbox", "--instant", "--hit-rate", str(rate)) as sandbox:
+    def at(rate: float, warm: float = 0.95) -> Iterator[Service]:
+        rates = ("--hit-rate", str(rate), "--warm-hit-rate", str(warm))
+        with running(tmp_path / "sandbox", "--instant", *rates) as sandbox:
             service = Service(tmp_path, database_url, redis_url, sandbox, monkeypatch)
             yield service
             service.close()
@@ -177,6 +178,50 @@ def test_one_goes_ahead_in_a_batch_of_its_own_and_the_rest_when_it_has_ended(ser
     assert "waiting" not in service.states("item")
 
 
+def test_priming_that_loses_money_switches_itself_off_and_says_so(at_hit_rate: At) -> None:
+    with at_hit_rate(0.3, warm=0.1) as service:
+        service.configure(lane={"prime": True})
+        enqueue(service, "a", n=40)
+        for _ in range(2):
+            service.round()
+        assert service.states("item") == ["succeeded"] * 40
+        assert [row["priming"] for row in service.rows("SELECT priming FROM caching ORDER BY submission_id")] == [
+            "ahead",
+            None,
+        ]
+        enqueue(service, "b", n=40, contract="Another one. " * 2000)
+        pack()
+        assert [row["items"] for row in service.rows("SELECT items FROM batch ORDER BY id")] == [1, 39, 40]
+        submit()
+        row = chosen(service)
+        assert (row["lifetime"], row["priming"]) == ("5m", "given up")
+        assert "of those after one that goes ahead read it, which doesn't repay its write" in row["why"]
+        (alarm,) = sight(process.database()).alarms(settings())
+        assert (alarm.kind, "1 prefix is not primed any more" in alarm.text) == ("caching given up", True)
+        service.finish()
+        service.run("UPDATE caching SET at = now() - interval '8 days'")
+        enqueue(service, "c", n=40, contract="A third one. " * 2000)
+        pack()
+        assert service.one("SELECT items FROM batch ORDER BY id DESC LIMIT 1")["items"] == 1, "it is tried again"
+
+
+def test_priming_that_pays_goes_on(at_hit_rate: At) -> None:
+    with at_hit_rate(0.3, warm=0.9) as service:
+        service.configure(lane={"prime": True})
+        for n, contract in enumerate((CONTRACT, "Another one. " * 2000)):
+            enqueue(service, f"k{n}", n=40, contract=contract)
+            for _ in range(2):
+                service.round()
+        assert [row["items"] for row in service.rows("SELECT items FROM batch ORDER BY id")] == [1, 39, 1, 39]
+
+
+def test_nobody_goes_ahead_in_a_lane_whose_caching_is_off(service: Service) -> None:
+    service.configure(lane={"prime": True, "caching": "off"})
+    enqueue(service, "a")
+    pack()
+    assert [row["items"] for row in service.rows("SELECT items FROM batch")] == [40]
+
+
 def test_nobody_goes_ahead_for_too_few_or_for_too_little(service: Service) -> None:
     service.configure(lane={"prime": True})
     enqueue(service, "a", n=2)
@@ -208,4 +253,4 @@ def test_over_budget_all_of_a_prefix_are_held_at_once(service: Service) -> None:
     budget(nano=0)
     enqueue(service, "a")
     assert pack() == "0 batches, 0 items"
-    assert seen().held == {"over budget": 40}
+    assert seen().held == {"over the cap by itself": 40}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from overnight_workers.poll import poll
 from overnight_workers.submit import submit
 from tests.budgeting import budget
 from tests.driving import Service, item, read_command
+from tests.sums import nano
 
 Json = dict[str, Any]
 COUNTERS = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens", "output_tokens")
@@ -30,10 +30,6 @@ COUNTERS = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "c
 def costs(*words: str) -> Json:
     found: Json = json.loads(read_command(app, "costs", "--json", *words))
     return found
-
-
-def nano(usd: str) -> int:
-    return int(Decimal(usd) * 1_000_000_000)
 
 
 def after_much_trouble(service: Service) -> None:

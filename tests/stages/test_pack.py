@@ -109,3 +109,25 @@ def test_a_lane_that_the_configuration_lost_stalls_no_other(service: Service) ->
 def test_packing_nothing_leaves_nothing(service: Service) -> None:
     assert pack() == "0 batches, 0 items"
     assert service.states("batch") == []
+
+
+def test_tenants_take_turns_with_those_without_one_however_few_some_have(service: Service) -> None:
+    service.configure(lane={"max_items": 8, "max_wait": "1h"})
+    service.accept(*(item(f"big{n}", tenant="big") for n in range(9)), item("one", tenant="small"))
+    service.accept(*(item(f"none{n}") for n in range(3)))
+    pack()
+    batched = {
+        row["key"] for row in service.rows("SELECT key FROM item JOIN request ON item_id = id WHERE batch_id = 1")
+    }
+    assert batched == {"one", "none0", "none1", "none2", "big0", "big1", "big2", "big3"}
+    assert service.states("item").count("waiting") == 5
+
+
+def test_who_waits_longest_is_found_whosever_it_is(service: Service) -> None:
+    service.configure(lane={"max_wait": "60s"})
+    for tenant in ("a", "b", None):
+        service.accept(item(f"of {tenant}", tenant=tenant))
+        service.run("UPDATE item SET waiting_since = now() - interval '61 s' WHERE state = 'waiting'")
+        service.accept(item(f"later of {tenant}", tenant=tenant))
+        pack()
+        assert "waiting" not in service.states("item")

@@ -10,8 +10,8 @@ import redis
 from celery.exceptions import Reject
 
 from overnight_models import routes
-from overnight_models.ledger import prefixes
-from overnight_models.message import read_lines
+from overnight_models.ledger import history, prefixes
+from overnight_models.message import ItemLine, read_lines
 from overnight_models.prefix import Prefix
 from overnight_producers import Item, Overnight
 from overnight_workers import process
@@ -121,6 +121,24 @@ def test_cut_or_whole_it_is_the_same_item(service: Service) -> None:
     (verdict,) = deliver_to_accept(service)
     assert (verdict["accepted"], verdict["known"]) == (0, 2)
     assert [one["key"] for one in verdict["rejected"]] == ["k0"]
+
+
+def test_a_plan_knows_what_goes_on_from_a_prefix_in_whatever_order_its_fields_stand(service: Service) -> None:
+    talk = [{"role": "user", "content": CONTRACT}, {"role": "assistant", "content": "Read."}]
+    asked = [request("Question 0"), request("Question 1"), request("Question 2")]
+    asked += [{**params(""), "messages": [*talk, {"role": "user", "content": f"Question {n}"}]} for n in range(3, 6)]
+    enqueue(service, *asked)
+    deliver_to_accept(service)
+    assert [row["n"] for row in service.rows("SELECT count(*) AS n FROM item WHERE prefix_id IS NOT NULL")] == [4]
+    backwards = [dict(reversed(one.items())) for one in asked]
+    for number in (2, 5):
+        backwards[number]["messages"] = [*backwards[number]["messages"][:-1], {"role": "user", "content": "Another"}]
+    keyed = [ItemLine(key=f"k{n}", params=one) for n, one in enumerate(backwards)]
+    with process.database().transaction() as connection:
+        known = history.known(connection, "default", [*keyed, ItemLine(key="new", params=asked[0])])
+    assert known == {"k0": True, "k1": True, "k2": False, "k3": True, "k4": True, "k5": False}
+    verdict = service.accept(*(item(f"k{n}", params=one) for n, one in enumerate(backwards)))
+    assert (verdict["known"], [one["key"] for one in verdict["rejected"]]) == (4, ["k2", "k5"]), "accept says the same"
 
 
 def test_lost_with_redis_before_the_workers_had_it_it_is_said_and_sent_again(service: Service) -> None:

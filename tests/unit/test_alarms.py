@@ -99,7 +99,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"workspace": replace(WORKSPACE, queued=150_000, smallest_packed=50_000)},
     ),
     "caching given up": (
-        {"troubles": replace(CALM, given_up=(GivenUp("default", "claude-haiku-5-5", 1, "too few hits"),))},
+        {"troubles": replace(CALM, given_up=(GivenUp("default", "claude-haiku-5-5", "cached", 1, "too few hits"),))},
         {},
     ),
     "lane paused": ({"lane": replace(LANE, paused_reason="prompt under review", oldest_waiting_s=9999.0)}, {}),

@@ -83,9 +83,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "mend the broker, or `[brokers.NAME]`: deliveries go on by themselves",
     ),
     "budget stuck": Kind(
-        "a budget can't reserve for items: their model has no price, or they have no bound and it is strict",
-        "holds them; they go on by themselves when there is a price, or the budget isn't strict any more",
-        "put the price into OVERNIGHT_PRICES; images, documents and tools need `overnight budget … --estimated`",
+        "a budget can't take items: alone they need more than its cap, their model has no price, or they have no bound"
+        " and it is strict",
+        "holds them; they go on by themselves when it is raised, there is a price, or it isn't strict any more",
+        "`overnight budget` says how much they need; put the price into OVERNIGHT_PRICES; images, documents and tools"
+        " need `overnight budget … --estimated`",
     ),
     "lane unknown": Kind(
         "items wait in a lane that the configuration doesn't have",
@@ -260,6 +262,8 @@ def _budgets(troubles: Troubles) -> Iterator[Alarm]:
         if over:
             again = "" if one.ends_s is None else f"; the next period begins in {spoken(one.ends_s)}"
             yield Alarm("over budget", f"{over:,} items are held by the budget of {one.title}{again}.")
+        if one.too_small:
+            yield Alarm("budget stuck", f"The budget of {one.title} is too small: {one.too_small}.")
         for why in (NO_PRICE, NO_BOUND):
             if one.held.get(why):
                 yield Alarm("budget stuck", f"{one.held[why]:,} items are held by the budget of {one.title}: {why}.")
@@ -268,4 +272,4 @@ def _budgets(troubles: Troubles) -> Iterator[Alarm]:
 def _given_up(troubles: Troubles) -> Iterator[Alarm]:
     for one in troubles.given_up:
         number = f"{one.prefixes:,} prefix is" if one.prefixes == 1 else f"{one.prefixes:,} prefixes are"
-        yield Alarm("caching given up", f"Lane {one.lane}, {one.model}: {number} not cached any more: {one.why}")
+        yield Alarm("caching given up", f"Lane {one.lane}, {one.model}: {number} not {one.what} any more: {one.why}")

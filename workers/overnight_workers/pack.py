@@ -7,15 +7,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from overnight_models import routes
-from overnight_models.caching import primed_from
+from overnight_models.ledger import caching, priming
 from overnight_models.ledger import pack as ledger
-from overnight_models.ledger import priming
 from overnight_models.ledger.pack import Packed, Waiting
-from overnight_models.ledger.priming import Cold
-from overnight_models.prefix import FEWEST_BYTES_PER_TOKEN
-from overnight_models.prices import Prices
 from overnight_workers import doorbell, logs, process
 from overnight_workers.app import app
+from overnight_workers.cache_choices import is_worth_priming
 from overnight_workers.settings import Lane, settings
 
 log = logs.get(__name__)
@@ -49,7 +46,8 @@ def _pack(source: Waiting, lane: Lane) -> Packed:
         now = ledger.take_turn(connection, source)
         if now is None or not is_due(now, lane):
             return Packed()
-        return _pack_primed(connection, now, lane) if lane.prime else _pack_all(connection, now, lane)
+        primes = lane.prime and lane.caching != "off"
+        return _pack_primed(connection, now, lane) if primes else _pack_all(connection, now, lane)
 
 
 def _pack_all(connection: Connection, source: Waiting, lane: Lane, *, unless: str = "false") -> Packed:
@@ -59,23 +57,15 @@ def _pack_all(connection: Connection, source: Waiting, lane: Lane, *, unless: st
 
 def _pack_primed(connection: Connection, source: Waiting, lane: Lane) -> Packed:
     """The first item of a prefix alone; else all but those whose prefix is being written for them."""
+    measured = caching.hit_rates(connection, source.lane)
     for one in priming.cold(connection, source):
-        if is_worth_priming(one, process.prices()):
+        if is_worth_priming(one, measured):
             packed = _pack_all(connection, source, lane, unless=f"id <> {one.item_id}")
             if not packed.items:
                 break  # over its budget, as the others of its prefix are: all are held at once
             priming.note(connection, source, one)
             return packed
     return _pack_all(connection, source, lane, unless=priming.HELD_BACK)
-
-
-def is_worth_priming(one: Cold, prices: Prices) -> bool:
-    """Whether so many read what one writes that it pays, if the model caches so few tokens at all."""
-    model = prices.model(one.model)
-    if model is None or one.prefix_bytes // FEWEST_BYTES_PER_TOKEN < model.min_cacheable_tokens:
-        return False
-    enough = primed_from(model.rates, "1h")
-    return enough is not None and one.requests >= enough
 
 
 def worth_a_look(lane: str) -> bool:

@@ -9,7 +9,9 @@ from typing import Final, Literal
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count, one, run
-from overnight_models.ledger.reserve import BEGINS, LEFT, NO_BOUND, NO_PRICE, OVER
+from overnight_models.ledger.reserve import ALONE, BEGINS, LEFT, NO_BOUND, NO_PRICE, OVER, reserve_under_way
+from overnight_models.outcome import dollars
+from overnight_models.prices import Prices
 from overnight_models.states import ITEM
 
 Of = Literal["lane", "tenant", "run"]
@@ -26,9 +28,19 @@ _NAMED: Final = """
     LEFT JOIN run ON run.id = budget.run_id
 """
 
+
+def _dollars(nano: str) -> str:
+    """A sum in SQL, as a person says it, exact."""
+    return f"'$' || trim_scale({nano} / 1000000000::numeric)"
+
+
 WHY_HELD: Final = f"""
-    CASE WHEN item.held_by IS NOT NULL
-    THEN (SELECT item.held_reason || ': ' || {_TITLE} FROM {_NAMED} WHERE budget.id = item.held_by) END
+    CASE WHEN item.held_by IS NOT NULL THEN (
+        SELECT item.held_reason || ': ' || {_TITLE} || CASE item.held_reason WHEN '{ALONE}' THEN
+            '; it needs ' || {_dollars("item.reserved_nano")} || ', the cap is ' || {_dollars("cap_nano")}
+        ELSE '' END
+        FROM {_NAMED} WHERE budget.id = item.held_by
+    ) END
 """
 """Why an item is held, as a person says it; null for all others."""
 
@@ -52,11 +64,24 @@ class BudgetView:
     """Until its next period begins."""
     title: str
     """As a person says it: "lane copy, a day"."""
+    alone_nano: int | None = None
+    """The most that one of those may cost that are over the cap by themselves."""
 
     @property
     def left_nano(self) -> int:
         """What may still be reserved; below nothing when an estimate was wrong, or the budget was lowered."""
         return self.cap_nano - self.spent_nano - self.reserved_nano
+
+    @property
+    def too_small(self) -> str | None:
+        """What it can never take, and what to do about that; None when everything fits that it holds."""
+        if self.alone_nano is None:
+            return None
+        number = self.held.get(ALONE, 0)
+        who = "1 item alone needs" if number == 1 else f"{number:,} items need, each alone, up to"
+        softer = ", make it estimated" if self.strict else ""
+        caps = f"${dollars(self.alone_nano)}, the cap is ${dollars(self.cap_nano)}"
+        return f"{who} {caps}: raise it{softer} or ask for less (max_tokens)"
 
 
 def budgets(connection: Connection) -> list[BudgetView]:
@@ -66,6 +91,7 @@ def budgets(connection: Connection) -> list[BudgetView]:
         f"""
         SELECT budget.id, coalesce(lane.name, tenant.name, run.name) AS name, {_TITLE} AS title, period, strict,
                cap_nano,
+               (SELECT max(reserved_nano) FROM item WHERE held_by = budget.id AND held_reason = :alone) AS alone_nano,
                CASE WHEN lane_id IS NOT NULL THEN 'lane' WHEN tenant_id IS NOT NULL THEN 'tenant' ELSE 'run' END AS of,
                coalesce(booked.spent, 0)::bigint AS spent_nano, coalesce(booked.reserved, 0)::bigint AS reserved_nano,
                CASE WHEN period <> 'all' THEN extract(
@@ -78,6 +104,7 @@ def budgets(connection: Connection) -> list[BudgetView]:
         ) booked ON true
         ORDER BY lane.name, tenant.name, run.name, period
         """,
+        alone=ALONE,
     )
     held: dict[int, dict[str, int]] = {}
     for row in run(
@@ -89,11 +116,18 @@ def budgets(connection: Connection) -> list[BudgetView]:
 
 
 def set_budget(
-    connection: Connection, of: Of, number: int, period: Period, cap_nano: int, *, strict: bool | None
+    connection: Connection,
+    of: Of,
+    number: int,
+    period: Period,
+    cap_nano: int,
+    prices: Prices,
+    *,
+    strict: bool | None,
 ) -> bool:
     """Set a budget, or change it. strict: None leaves what is there; a new one is strict. Returns whether it is new.
 
-    A new one counts what was billed in its period so far; not what is on its way by then.
+    A new one counts what was billed in its period so far, and reserves for what is on its way.
     """
     changed = one(
         connection,
@@ -107,23 +141,45 @@ def set_budget(
         strict=strict,
     )
     if changed is not None:
+        count(
+            connection,
+            """
+            UPDATE item SET held_reason = :alone
+            WHERE held_by = :id AND held_reason = :over AND reserved_nano > :cap_nano
+            """,
+            id=changed["id"],
+            cap_nano=cap_nano,
+            alone=ALONE,
+            over=OVER,
+        )
         return False
-    count(
+    # whoever packs or records has looked for budgets before it changed anything, and holds this lock in share until it
+    # commits: what they did is seen now, and those who come later see this budget
+    run(connection, "SET LOCAL lock_timeout = '30s'")
+    run(connection, "LOCK TABLE budget IN ACCESS EXCLUSIVE MODE")
+    new = one(
         connection,
         f"""
-        WITH new AS (
-            INSERT INTO budget ({of}_id, period, cap_nano, strict)
-            VALUES (:number, :period, :cap_nano, coalesce(CAST(:strict AS boolean), true)) RETURNING *
-        ), budget AS (SELECT id, {BEGINS} AS begins FROM new budget)
-        INSERT INTO booking (budget_id, begins, spent_nano)
-        SELECT budget.id, budget.begins, sum(spending.cost_nano)
-        FROM budget JOIN spending ON spending.at >= budget.begins
-        WHERE spending.{of}_id = :number GROUP BY budget.id, budget.begins
+        INSERT INTO budget ({of}_id, period, cap_nano, strict)
+        VALUES (:number, :period, :cap_nano, coalesce(CAST(:strict AS boolean), true)) RETURNING id
         """,
         number=number,
         period=period,
         cap_nano=cap_nano,
         strict=strict,
+    )
+    assert new is not None
+    reserve_under_way(connection, new["id"], prices)
+    count(
+        connection,
+        f"""
+        INSERT INTO booking (budget_id, begins, spent_nano)
+        SELECT budget.id, {BEGINS}, sum(spending.cost_nano)
+        FROM budget JOIN spending ON spending.at >= {BEGINS} AND spending.{of}_id = :number
+        WHERE budget.id = :id GROUP BY budget.id
+        """,
+        id=new["id"],
+        number=number,
     )
     return True
 
@@ -152,7 +208,7 @@ def release_held(connection: Connection, priced: Collection[str]) -> int:
     holding = run(
         connection,
         f"""
-        SELECT budget.id, {LEFT} AS nano, strict FROM budget
+        SELECT budget.id, {LEFT} AS nano, cap_nano, strict FROM budget
         WHERE EXISTS (SELECT FROM item WHERE held_by = budget.id)
         """,
     )
@@ -179,11 +235,14 @@ def release_held(connection: Connection, priced: Collection[str]) -> int:
         released += _release(
             connection,
             """
-            (held_reason = :no_bound AND NOT :strict OR held_reason = :no_price
+            (held_reason = :no_bound AND NOT :strict OR held_reason = :alone AND reserved_nano <= :cap_nano
+             OR held_reason = :no_price
                 AND model_id IN (SELECT id FROM model WHERE name = ANY(CAST(:priced AS text[]))))
             """,
             budget_id=budget["id"],
             strict=budget["strict"],
+            cap_nano=budget["cap_nano"],
+            alone=ALONE,
             priced=list(priced),
             no_bound=NO_BOUND,
             no_price=NO_PRICE,

@@ -29,7 +29,7 @@ class Group:
     has_marks: bool
     """Its caller has set breakpoints in it."""
     primed: Literal["", "writes", "reads"] = ""
-    """Whether this batch writes it ahead for others, or another one has done so within the hour."""
+    """Whether this batch writes it ahead for others, or another one has done so within the day."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Choice:
     why: str
     loses: bool = False
     """Caching it would cost more than it saves."""
+    priming: Literal["ahead", "given up"] | None = None
+    """It writes it for others; or nobody does any more, since that would cost more than it saves."""
 
 
 class Subject(NamedTuple):
@@ -81,7 +83,8 @@ def groups(connection: Connection, batch_id: int) -> list[Group]:
 def hit_rates(connection: Connection, lane: str) -> Mapping[Subject, Fraction]:
     """How much of what was cached in this lane was read and not written, in the last week, in tokens.
 
-    What lies further back is forgotten, so that caching which was given up is tried again.
+    Those that went ahead and wrote it for others are left out. What lies further back is forgotten, so that caching
+    which was given up is tried again.
     """
     rows = run(
         connection,
@@ -89,6 +92,7 @@ def hit_rates(connection: Connection, lane: str) -> Mapping[Subject, Fraction]:
         SELECT prefix_id, model_id, lifetime, sum(read_tokens)::bigint AS read, sum(written_tokens)::bigint AS written
         FROM caching JOIN lane ON lane.id = lane_id
         WHERE lane.name = :lane AND lifetime IS NOT NULL AND at > now() - interval '7 days'
+          AND priming IS DISTINCT FROM 'ahead'
         GROUP BY GROUPING SETS ((prefix_id, model_id, lifetime), (model_id, lifetime))
         HAVING sum(answers) >= :enough AND sum(read_tokens + written_tokens) > 0
         """,
@@ -106,12 +110,13 @@ def note(connection: Connection, submission_id: int, choices: Sequence[Choice]) 
     count(
         connection,
         """
-        INSERT INTO caching (submission_id, prefix_id, model_id, lane_id, lifetime, why, loses, requests)
-        SELECT :submission_id, prefix_id, model_id, lane_id, lifetime, why, loses, requests
+        INSERT INTO caching (submission_id, prefix_id, model_id, lane_id, lifetime, why, loses, priming, requests)
+        SELECT :submission_id, prefix_id, model_id, lane_id, lifetime, why, loses, priming, requests
         FROM submission JOIN batch ON batch.id = submission.batch_id,
              unnest(CAST(:prefixes AS integer[]), CAST(:models AS integer[]), CAST(:lifetimes AS text[]),
-                    CAST(:whys AS text[]), CAST(:loses AS boolean[]), CAST(:requests AS integer[]))
-                 AS chosen (prefix_id, model_id, lifetime, why, loses, requests)
+                    CAST(:whys AS text[]), CAST(:loses AS boolean[]), CAST(:primings AS text[]),
+                    CAST(:requests AS integer[]))
+                 AS chosen (prefix_id, model_id, lifetime, why, loses, priming, requests)
         WHERE submission.id = :submission_id
         ON CONFLICT DO NOTHING
         """,
@@ -121,6 +126,7 @@ def note(connection: Connection, submission_id: int, choices: Sequence[Choice]) 
         lifetimes=[one.lifetime for one in choices],
         whys=[one.why for one in choices],
         loses=[one.loses for one in choices],
+        primings=[one.priming for one in choices],
         requests=[one.group.requests for one in choices],
     )
 
@@ -154,24 +160,27 @@ def measure(
 
 @dataclass(frozen=True)
 class GivenUp:
-    """Caching that has lost money in a lane, and is left alone."""
+    """What has lost money in a lane, and is left alone."""
 
     lane: str
     model: str
+    what: Literal["cached", "primed"]
+    """What its prefixes are no more."""
     prefixes: int
     why: str
 
 
 def given_up(connection: Connection) -> list[GivenUp]:
-    """Where caching was left alone in the last week because it loses money."""
+    """Where caching or priming was left alone in the last week because it loses money."""
     rows = run(
         connection,
         """
-        SELECT lane.name AS lane, model.name AS model, count(DISTINCT prefix_id) AS prefixes,
+        SELECT lane.name AS lane, model.name AS model, what, count(DISTINCT prefix_id) AS prefixes,
                (array_agg(why ORDER BY at DESC))[1] AS why
         FROM caching JOIN lane ON lane.id = lane_id JOIN model ON model.id = model_id
-        WHERE loses AND at > now() - interval '7 days'
-        GROUP BY lane.name, model.name ORDER BY lane.name, model.name
+        CROSS JOIN LATERAL (VALUES ('cached', loses), ('primed', priming = 'given up')) AS given (what, up)
+        WHERE up AND at > now() - interval '7 days'
+        GROUP BY lane.name, model.name, what ORDER BY lane.name, model.name, what
         """,
     )
     return [GivenUp(**row) for row in rows]

@@ -58,6 +58,7 @@ def unpack(connection: Connection, *, batch_id: int | None, item_id: int | None 
     """Take unwanted items (or the one) out of a batch that isn't being sent. Returns how many."""
     if batch_id is None:
         return 0
+    budgeted = settle.is_budgeted(connection, batch_id)
     unpacked = run(
         connection,
         f"""
@@ -73,6 +74,6 @@ def unpack(connection: Connection, *, batch_id: int | None, item_id: int | None 
         batch_id=batch_id,
         item_id=item_id,
     )
-    if unpacked and settle.is_budgeted(connection, batch_id):
+    if unpacked and budgeted:
         settle.free(connection, batch_id, [row["item_id"] for row in unpacked])
     return len(unpacked)

@@ -12,12 +12,19 @@ from overnight_models.ledger.database import run
 
 By = Literal["lane", "tenant", "model", "run", "day"]
 
+_KEYS: Final[dict[By, str]] = {
+    "lane": "lane_id",
+    "tenant": "tenant_id",
+    "run": "run_id",
+    "model": "model",
+    "day": "(at AT TIME ZONE 'UTC')::date",
+}
 _NAMES: Final[dict[By, str]] = {
-    "lane": "(SELECT name FROM lane WHERE lane.id = spending.lane_id)",
-    "tenant": "coalesce((SELECT name FROM tenant WHERE tenant.id = spending.tenant_id), '')",
-    "run": "coalesce((SELECT name FROM run WHERE run.id = spending.run_id), '')",
-    "model": "spending.model",
-    "day": "to_char(spending.at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+    "lane": "(SELECT name FROM lane WHERE id = key)",
+    "tenant": "coalesce((SELECT name FROM tenant WHERE id = key), '')",
+    "run": "coalesce((SELECT name FROM run WHERE id = key), '')",
+    "model": "key",
+    "day": "key::text",
 }
 
 
@@ -61,20 +68,26 @@ def costs(connection: Connection, by: By, since: datetime | None = None) -> list
     order = "name" if by == "day" else "cost_nano DESC, name"
     rows = run(
         connection,
+        # named when they are added up: there may be a million rows of a few names
         f"""
-        SELECT {_NAMES[by]} AS name, sum(answers)::bigint AS answers, sum(cost_nano)::bigint AS cost_nano,
-               sum(realtime_nano)::bigint AS realtime_nano, sum(paid_twice)::bigint AS paid_twice,
-               coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0), 0)::bigint AS paid_twice_nano,
-               sum(input_tokens)::bigint AS input_tokens, sum(cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
-               sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
-               sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(output_tokens)::bigint AS output_tokens,
-               sum(thinking_tokens)::bigint AS thinking_tokens
-        FROM spending WHERE CAST(:since AS timestamptz) IS NULL OR at >= :since
-        GROUP BY 1 ORDER BY {order}
+        SELECT {_NAMES[by]} AS name, added.*
+        FROM (
+            SELECT {_KEYS[by]} AS key, sum(answers)::bigint AS answers, sum(cost_nano)::bigint AS cost_nano,
+                   sum(realtime_nano)::bigint AS realtime_nano, sum(paid_twice)::bigint AS paid_twice,
+                   coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0), 0)::bigint AS paid_twice_nano,
+                   sum(input_tokens)::bigint AS input_tokens,
+                   sum(cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
+                   sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
+                   sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(output_tokens)::bigint AS output_tokens,
+                   sum(thinking_tokens)::bigint AS thinking_tokens
+            FROM spending WHERE CAST(:since AS timestamptz) IS NULL OR at >= :since
+            GROUP BY 1
+        ) added
+        ORDER BY {order}
         """,
         since=since,
     )
-    return [Costs(**row) for row in rows]
+    return [Costs(**{name: value for name, value in row.items() if name != "key"}) for row in rows]
 
 
 def total(parts: list[Costs]) -> Costs:

@@ -71,6 +71,7 @@ def record(
 
     claim: targets whose deliveries the caller hands over right after its commit: nobody else does within the lease.
     """
+    budgeted = settle.is_budgeted(connection, source.batch_id)
     by_fate: dict[Fate, list[int]] = {fate: [] for fate in Fate}
     for arrival in arrivals:
         by_fate[arrival.fate].append(arrival.item_id)
@@ -100,7 +101,7 @@ def record(
             [one.cache_read_tokens for one in new],
             [one.cache_write_5m_tokens + one.cache_write_1h_tokens for one in new],
         )
-    if settle.is_budgeted(connection, source.batch_id):
+    if budgeted:
         known = {one.item_id: None if one.problem == Problem.GIVEN_UP else one.cost_nano for one in arrivals}
         settle.settle(connection, source.batch_id, {item_id: known[item_id] for item_id in settled})
         settle.charge(connection, source.batch_id, {one.item_id: one.cost_nano for one in doubles})

@@ -13,6 +13,7 @@ from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.budgets import WHY_HELD
 from overnight_models.ledger.database import raw, run
 from overnight_models.ledger.documents import COLUMNS, JOINS
+from overnight_models.ledger.turns import oldest
 from overnight_models.states import BATCH
 
 
@@ -98,14 +99,9 @@ def lanes(connection: Connection) -> list[LaneView]:
         by_lane.setdefault(row["lane_id"], {}).setdefault(row["noun"], {})[row["state"]] = row["n"]
     found = run(
         connection,
-        """
+        f"""
         SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, (
-            SELECT extract(epoch FROM now() - min(oldest.waiting_since))::float
-            FROM headers, LATERAL (
-                SELECT waiting_since FROM item
-                WHERE item.waiting_since IS NOT NULL AND item.lane_id = lane.id AND item.headers_id = headers.id
-                ORDER BY waiting_since LIMIT 1
-            ) oldest
+            SELECT extract(epoch FROM now() - min({oldest("lane.id", "headers.id")}))::float FROM headers
         ) AS oldest_waiting_s,
         coalesce(spent.cost_nano, 0)::bigint AS cost_nano, coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano,
         coalesce(spent.paid_twice, 0)::bigint AS paid_twice

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import reserve
+from overnight_models.ledger import reserve, turns
 from overnight_models.ledger.database import count, one, rows, run
 from overnight_models.ledger.reserve import BOOKED, HELD, JUDGED
+from overnight_models.ledger.turns import oldest
 from overnight_models.prices import Prices
 from overnight_models.states import ITEM
 
@@ -33,17 +33,13 @@ class Waiting:
 def waiting(connection: Connection, *, lane_id: int | None = None, headers_id: int | None = None) -> list[Waiting]:
     """Everything that waits in lanes that aren't paused, or in this one alone.
 
-    From the tally, so it costs the same for any number.
+    From the tally, and one look at each tenant, so it costs the same for any number.
     """
     rows = run(
         connection,
-        """
+        f"""
         SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes,
-               coalesce(extract(epoch FROM now() - (
-                   SELECT waiting_since FROM item
-                   WHERE waiting_since IS NOT NULL AND item.lane_id = t.lane_id AND item.headers_id = t.headers_id
-                   ORDER BY waiting_since LIMIT 1
-               )), 0)::float AS oldest_age_s
+               coalesce(extract(epoch FROM now() - {oldest("t.lane_id", "t.headers_id")}), 0)::float AS oldest_age_s
         FROM (
             SELECT lane_id, headers_id, sum(n)::bigint AS items, sum(bytes)::bigint AS bytes
             FROM tally WHERE noun = 'item' AND state = 'waiting'
@@ -112,10 +108,15 @@ def pack(
 
     Called in a turn. Nothing passes through this process: 100,000 items are one statement.
     """
-    have_tenants = one(connection, "SELECT id FROM tenant LIMIT 1") is not None
-    candidates = (_IN_TURNS if have_tenants else _OLDEST).format(unless=unless)
-    values = {"lane_id": source.lane_id, "headers_id": source.headers_id, "max_items": max_items}
-    allowance = reserve.allowance(connection, candidates, prices, **values)
+    candidates = turns.candidates(
+        connection,
+        lane_id=source.lane_id,
+        headers_id=source.headers_id,
+        waiting=source.items,
+        max_items=max_items,
+        unless=unless,
+    )
+    allowance = reserve.allowance(connection, candidates, prices)
     batch = one(
         connection,
         """
@@ -131,40 +132,16 @@ def pack(
         run(connection, "SET LOCAL enable_nestloop = off")
     packed = one(
         connection,
-        _statement(candidates, within=allowance is not None),
+        _statement(candidates.query, within=allowance is not None),
         batch_id=batch["id"],
         max_bytes=max_bytes,
-        **values,
+        **candidates.values,
         **(allowance.values if allowance else {}),
     )
     assert packed is not None
     if not packed["items"]:
         count(connection, "DELETE FROM batch WHERE id = :id", id=batch["id"])
     return Packed(**packed)
-
-
-_OLDEST: Final = """
-    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
-           row_number() OVER (ORDER BY waiting_since, id) AS position
-    FROM item
-    WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
-      AND NOT ({unless})
-    ORDER BY waiting_since, id LIMIT :max_items
-"""
-
-
-_IN_TURNS: Final = """
-    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
-           row_number() OVER (ORDER BY turn, waiting_since, id) AS position
-    FROM (
-        SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY waiting_since, id) AS turn
-        FROM item
-        WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
-          AND NOT ({unless})
-    ) queued
-    ORDER BY turn, waiting_since, id LIMIT :max_items
-"""
-"""The oldest of each tenant, then the second of each: one with a million items doesn't keep the others waiting."""
 
 
 def _statement(candidates: str, *, within: bool) -> str:

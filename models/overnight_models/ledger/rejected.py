@@ -64,6 +64,7 @@ def take_rejected(connection: Connection) -> RejectedBatch | None:
 
 def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
     """Two batches, of half the bytes each, in place of a rejected one."""
+    budgeted = settle.is_budgeted(connection, rejected.batch_id)
     move_batch(connection, "divide", rejected.batch_id, rejected.reason)
     parts = [
         row["id"]
@@ -106,7 +107,8 @@ def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
         """,
         parts=parts,
     )
-    settle.pass_on(connection, rejected.batch_id, parts)
+    if budgeted:
+        settle.pass_on(connection, rejected.batch_id, parts)
     return parts
 
 

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import one, run
+from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.turns import Candidates
 from overnight_models.prices import Prices
-from overnight_models.states import ITEM
+from overnight_models.states import BATCH, ITEM
 from overnight_models.worst_case import ADDED_TOKENS, UNBOUNDED, WorstRate, worst_rates
 
 BEGINS: Final = """
@@ -30,9 +31,11 @@ LEFT: Final = f"""
 """What is left of a budget in its present period; below nothing when an estimate was wrong."""
 
 OVER: Final = "over budget"
+ALONE: Final = "over the cap by itself"
+"""It has no room and never will: alone it may cost more than the whole budget of a period."""
 NO_PRICE: Final = "no price"
 NO_BOUND: Final = "no bound"
-"""Why a budget holds an item: what each means to a person is said in `budgets.words`."""
+"""Why a budget holds an item; without these two it can't say how much it needs."""
 
 _SCOPES: Final = ("run", "tenant", "lane")
 """In the order in which budgets say who is held: what one run may not spend is there for the others of its lane."""
@@ -53,6 +56,7 @@ class Room:
     run_id: int | None
     strict: bool
     begins: str
+    cap_nano: int
     nano: int
 
 
@@ -69,21 +73,25 @@ class Allowance:
     @property
     def values(self) -> dict[str, Any]:
         """What `JUDGED` and `BOOKED` are told."""
-        rates = [(model_id, rate) for model_id, by_size in self.rates.items() for rate in by_size]
         return {
             "room_budgets": [room.budget_id for room in self.rooms],
             **{f"room_{of}s": [getattr(room, f"{of}_id") for room in self.rooms] for of in _SCOPES},
             "room_stricts": [room.strict for room in self.rooms],
             "room_begins": [room.begins for room in self.rooms],
+            "room_caps": [room.cap_nano for room in self.rooms],
             "room_nanos": [max(room.nano, 0) for room in self.rooms],
-            **_rate_values(rates),
-            "rate_shares": [self.expected.get(model_id, 1.0) for model_id, _ in rates],
+            **_rate_values(_by_size(self.rates), self.expected),
             "unbounded": UNBOUNDED,
         }
 
 
-def _rate_values(rates: Sequence[tuple[int, WorstRate]]) -> dict[str, Any]:
+def _by_size(rates: Mapping[int, Sequence[WorstRate]]) -> list[tuple[int, WorstRate]]:
+    return [(model_id, rate) for model_id, by_size in rates.items() for rate in by_size]
+
+
+def _rate_values(rates: Sequence[tuple[int, WorstRate]], expected: Mapping[int, float]) -> dict[str, Any]:
     return {
+        "rate_shares": [expected.get(model_id, 1.0) for model_id, _ in rates],
         "rate_models": [model_id for model_id, _ in rates],
         "rate_aboves": [rate.above_tokens for _, rate in rates],
         "rate_up_tos": [rate.up_to_tokens for _, rate in rates],
@@ -101,7 +109,10 @@ _RATE: Final = """
     )
 """
 
-_WORST: Final = f"(size + {ADDED_TOKENS}) * rate.input_nano + max_tokens::bigint * rate.output_nano"
+
+def _worst(item: str) -> str:
+    """The most that an item may cost, by its rate."""
+    return f"({item}.size + {ADDED_TOKENS}) * rate.input_nano + {item}.max_tokens::bigint * rate.output_nano"
 
 
 def _rated(item: str) -> str:
@@ -116,7 +127,7 @@ def _tightest(of: str) -> str:
     """Of each run, tenant or lane: its budget with the least room, and whether any of them is strict."""
     return f"""
         {of}_room AS (
-            SELECT DISTINCT ON ({of}_id) {of}_id, budget_id AS {of}_budget, nano AS {of}_nano,
+            SELECT DISTINCT ON ({of}_id) {of}_id, budget_id AS {of}_budget, cap_nano AS {of}_cap, nano AS {of}_nano,
                    bool_or(strict) OVER (PARTITION BY {of}_id) AS {of}_strict
             FROM room WHERE {of}_id IS NOT NULL ORDER BY {of}_id, nano, budget_id
         )
@@ -124,29 +135,35 @@ def _tightest(of: str) -> str:
 
 
 def _fitting(of: str, given: str, fits: str) -> str:
-    """The budget of the run, tenant or lane that an item would exceed, counting those before it that still fit."""
+    """The budget of the run, tenant or lane that an item would exceed, counting those before it that still fit.
+
+    One that is over the cap by itself keeps no other from fitting.
+    """
     return f"""
         fits_{of} AS (
-            SELECT *, CASE WHEN sum(reserve) FILTER (WHERE {fits})
-                           OVER (PARTITION BY {of}_id ORDER BY position) > {of}_nano THEN {of}_budget END AS over_{of}
+            SELECT *, CASE WHEN reserve > {of}_cap
+                             OR sum(reserve) FILTER (WHERE {fits} AND reserve <= {of}_cap)
+                                OVER (PARTITION BY {of}_id ORDER BY position) > {of}_nano
+                           THEN {of}_budget END AS over_{of}
             FROM {given}
         )
     """
 
 
 JUDGED: Final = f"""
-    room (budget_id, run_id, tenant_id, lane_id, strict, begins, nano) AS (
+    room (budget_id, run_id, tenant_id, lane_id, strict, begins, cap_nano, nano) AS (
         SELECT * FROM unnest(
             CAST(:room_budgets AS integer[]), CAST(:room_runs AS integer[]), CAST(:room_tenants AS integer[]),
             CAST(:room_lanes AS integer[]), CAST(:room_stricts AS boolean[]), CAST(:room_begins AS date[]),
-            CAST(:room_nanos AS bigint[])
+            CAST(:room_caps AS bigint[]), CAST(:room_nanos AS bigint[])
         )
     ),
     unlocked AS (SELECT tenant_id, run_id FROM budget WHERE id NOT IN (SELECT budget_id FROM room)),
     {_RATE},
     {",".join(_tightest(of) for of in _SCOPES)},
     budgeted AS (
-        SELECT candidate.*, run_budget, run_nano, tenant_budget, tenant_nano, lane_budget, lane_nano,
+        SELECT candidate.*, run_budget, run_cap, run_nano, tenant_budget, tenant_cap, tenant_nano,
+               lane_budget, lane_cap, lane_nano,
                coalesce(run_budget, tenant_budget, lane_budget) AS budget_id,
                coalesce(run_strict, false) OR coalesce(tenant_strict, false) OR coalesce(lane_strict, false) AS strict
         FROM candidate LEFT JOIN run_room USING (run_id) LEFT JOIN tenant_room USING (tenant_id)
@@ -169,7 +186,7 @@ JUDGED: Final = f"""
     ),
     priced AS (
         SELECT bounded.*, CASE WHEN budget_id IS NOT NULL AND NOT unbounded
-            THEN ceil(({_WORST}) * CASE WHEN strict THEN 1 ELSE rate.share END)::bigint END AS reserve
+            THEN ceil(({_worst("bounded")}) * CASE WHEN strict THEN 1 ELSE rate.share END)::bigint END AS reserve
         FROM bounded LEFT JOIN rate ON {_rated("bounded")}
     ),
     {_fitting("run", "priced", "true")},
@@ -178,7 +195,10 @@ JUDGED: Final = f"""
     judged AS (
         SELECT id, size, position, reserve,
                CASE WHEN reserve IS NULL THEN budget_id ELSE coalesce(over_run, over_tenant, over_lane) END AS held_by,
-               CASE WHEN unbounded THEN '{NO_BOUND}' WHEN reserve IS NULL THEN '{NO_PRICE}' ELSE '{OVER}' END AS why
+               CASE WHEN unbounded THEN '{NO_BOUND}' WHEN reserve IS NULL THEN '{NO_PRICE}'
+                    WHEN reserve > CASE WHEN over_run IS NOT NULL THEN run_cap
+                                        WHEN over_tenant IS NOT NULL THEN tenant_cap ELSE lane_cap END THEN '{ALONE}'
+                    ELSE '{OVER}' END AS why
         FROM fits_lane
     )
 """
@@ -209,41 +229,78 @@ BOOKED: Final = """
 """
 
 
-def allowance(connection: Connection, candidates: str, prices: Prices, **values: Any) -> Allowance | None:
+def allowance(connection: Connection, candidates: Candidates, prices: Prices) -> Allowance | None:
     """Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 
-    candidates: a query, with its values; all of one lane, `lane_id`.
+    candidates: all of one lane, `lane_id`.
     """
+    lane_id = candidates.values["lane_id"]
     may_have = "SELECT id FROM budget WHERE lane_id IS NULL OR lane_id = :lane_id LIMIT 1"
-    if one(connection, may_have, lane_id=values["lane_id"]) is None:
+    if one(connection, may_have, lane_id=lane_id) is None:
         return None
     # others may stand at the same budgets, and each packs up to 100,000 items while it has them
     run(connection, "SET LOCAL lock_timeout = '90s'")
     budgets = run(
         connection,
         f"""
-        WITH candidate AS ({candidates})
+        WITH candidate AS ({candidates.query})
         SELECT budget.id FROM budget
         WHERE budget.lane_id IN (SELECT lane_id FROM candidate)
            OR budget.tenant_id IN (SELECT tenant_id FROM candidate)
            OR budget.run_id IN (SELECT run_id FROM candidate)
         ORDER BY budget.id FOR NO KEY UPDATE OF budget
         """,
-        **values,
+        **candidates.values,
     )
     # only now: what was booked while this one waited for the lock counts
     rooms = run(
         connection,
         f"""
-        SELECT id AS budget_id, lane_id, tenant_id, run_id, strict, ({BEGINS})::text AS begins, {LEFT} AS nano
+        SELECT id AS budget_id, lane_id, tenant_id, run_id, strict, ({BEGINS})::text AS begins, cap_nano, {LEFT} AS nano
         FROM budget WHERE id = ANY(:ids)
         """,
         ids=[row["id"] for row in budgets],
     )
     rates = _rates(connection, prices)
     strict = all(room["strict"] for room in rooms)
-    expected = {} if strict else _expected(connection, rates, values["lane_id"])
+    expected = {} if strict else _expected(connection, rates, lane_id)
     return Allowance([Room(**room) for room in rooms], rates, expected)
+
+
+def reserve_under_way(connection: Connection, budget_id: int, prices: Prices) -> None:
+    """A budget is new: what is on its way already is reserved in its present period, the most that it may cost.
+
+    What another budget has reserved for an item is taken as it is; without a price nothing can be.
+
+    Called while nobody packs or records: see `budgets.set_budget`.
+    """
+    values = {"budget_id": budget_id, "unfinished": list(BATCH.unfinished)}
+    count(
+        connection,
+        f"""
+        WITH {_RATE}
+        UPDATE item SET reserved_nano = {_worst("item")}
+        FROM batch, budget, rate
+        WHERE {_UNDER_WAY} AND item.reserved_nano IS NULL AND {_rated("item")}
+        """,
+        **values,
+        **_rate_values(_by_size(_rates(connection, prices)), {}),
+    )
+    count(
+        connection,
+        f"""
+        INSERT INTO booking (budget_id, begins, batch_id, reserved_nano)
+        SELECT budget.id, {BEGINS}, batch.id, coalesce(sum(item.reserved_nano), 0)
+        FROM budget, batch, item WHERE {_UNDER_WAY} GROUP BY budget.id, batch.id
+        """,
+        **values,
+    )
+
+
+_UNDER_WAY: Final = """
+    budget.id = :budget_id AND batch.state = ANY(:unfinished) AND item.batch_id = batch.id AND item.state = 'batched'
+    AND (item.lane_id = budget.lane_id OR item.tenant_id = budget.tenant_id OR item.run_id = budget.run_id)
+"""
 
 
 def _rates(connection: Connection, prices: Prices) -> dict[int, Sequence[WorstRate]]:
@@ -253,7 +310,6 @@ def _rates(connection: Connection, prices: Prices) -> dict[int, Sequence[WorstRa
 
 def _expected(connection: Connection, rates: Mapping[int, Sequence[WorstRate]], lane_id: int) -> dict[int, float]:
     """What a lane's latest answers cost as a share of the worst, plus twice that share's error; by model."""
-    told = _rate_values([(model_id, rate) for model_id, by_size in rates.items() for rate in by_size])
     rows = run(
         connection,
         f"""
@@ -265,7 +321,7 @@ def _expected(connection: Connection, rates: Mapping[int, Sequence[WorstRate]], 
             JOIN item ON item.batch_id = batch.id JOIN outcome ON outcome.item_id = item.id
             WHERE outcome.billed ORDER BY item.id DESC LIMIT :most
         ), answer AS (
-            SELECT latest.model_id, latest.cost_nano::float AS cost, ({_WORST})::float AS worst
+            SELECT latest.model_id, latest.cost_nano::float AS cost, ({_worst("latest")})::float AS worst
             FROM latest JOIN rate ON {_rated("latest")}
         ), learned AS (
             SELECT model_id, sum(cost) / sum(worst) AS share, count(*) AS n, avg(worst) AS worst
@@ -278,7 +334,6 @@ def _expected(connection: Connection, rates: Mapping[int, Sequence[WorstRate]], 
         lane_id=lane_id,
         most=_LEARNED_FROM,
         fewest=_FEWEST,
-        rate_shares=[1.0] * len(told["rate_models"]),
-        **told,
+        **_rate_values(_by_size(rates), {}),
     )
     return {row["model_id"]: row["share"] for row in rows}

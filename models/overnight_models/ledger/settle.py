@@ -12,13 +12,18 @@ from typing import Final
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count, one
+from overnight_models.states import BATCH
 
 _BOOKED_BY_BATCH: Final = "(SELECT DISTINCT budget_id, begins FROM booking WHERE batch_id = :batch_id)"
 
 
 def is_budgeted(connection: Connection, batch_id: int) -> bool:
-    """Whether budgets have reserved anything for a batch; most often nobody set any."""
-    return one(connection, "SELECT id FROM booking WHERE batch_id = :id LIMIT 1", id=batch_id) is not None
+    """Whether budgets have reserved anything for a batch; most often nobody set any.
+
+    Asked before anything is changed: whoever sets a new one waits for this transaction, and this one for that.
+    """
+    booked = "SELECT FROM budget JOIN booking ON booking.budget_id = budget.id WHERE batch_id = :id LIMIT 1"
+    return one(connection, booked, id=batch_id) is not None
 
 
 def settle(connection: Connection, batch_id: int, costs: Mapping[int, int | None]) -> None:
@@ -111,4 +116,39 @@ def close(connection: Connection, batch_id: int) -> None:
         GROUP BY budget_id, begins, booking.batch_id, submission_id HAVING sum(reserved_nano) <> 0
         """,
         batch_id=batch_id,
+    )
+
+
+def fold(connection: Connection) -> int:
+    """Add up what is booked for batches that are over, to one row for each budget and period. Returns how many it had.
+
+    A batch stays as it is while anything is reserved for it, and while a submission of it may turn up that is believed
+    lost: it is booked where its batch was.
+    """
+    return count(
+        connection,
+        """
+        WITH over AS (
+            SELECT batch.id FROM batch
+            WHERE state = ANY(:final) AND id IN (SELECT batch_id FROM booking)
+              AND NOT EXISTS (
+                  SELECT FROM submission WHERE batch_id = batch.id AND submission.state NOT IN ('void', 'done')
+              )
+              AND NOT EXISTS (
+                  SELECT FROM booking WHERE batch_id = batch.id
+                  GROUP BY budget_id, begins, submission_id HAVING sum(reserved_nano) <> 0
+              )
+        ), folded AS (
+            DELETE FROM booking USING over WHERE booking.batch_id = over.id
+            RETURNING budget_id, begins, reserved_nano, spent_nano
+        ), added AS (
+            INSERT INTO booking (budget_id, begins, reserved_nano, spent_nano)
+            SELECT budget_id, begins, sum(reserved_nano), sum(spent_nano) FROM folded GROUP BY budget_id, begins
+            ON CONFLICT (budget_id, begins) WHERE batch_id IS NULL DO UPDATE
+            SET reserved_nano = booking.reserved_nano + excluded.reserved_nano,
+                spent_nano = booking.spent_nano + excluded.spent_nano
+        )
+        SELECT FROM folded
+        """,
+        final=sorted(BATCH.final),
     )

@@ -41,8 +41,8 @@ def budget(
     """Budgets: shown; set, raised or taken away with --day, --month or --total. They hold from the next batch on.
 
     What a budget has no room for is held, and goes on by itself when there is room: when it is raised, when less was
-    billed than reserved, or when its next period begins. It counts what is packed from now on and what was billed in
-    its period before.
+    billed than reserved, or when its next period begins. A new one counts what was billed in its
+    period before, and reserves for what is on its way.
     """
     chosen = {of: name for of, name in (("lane", lane), ("tenant", tenant), ("run", run)) if name is not None}
     caps = {period: cap for period, cap in (("day", day), ("month", month), ("all", total)) if cap is not None}
@@ -77,7 +77,7 @@ def _nano(text: str) -> int | None:
 
 def _change(of: Of, name: str, period: Period, cap_nano: int | None, strict: bool | None) -> None:
     from overnight_models.ledger import budgets
-    from overnight_workers.process import database, names
+    from overnight_workers.process import database, names, prices
     from overnight_workers.settings import settings
 
     if of == "lane" and name not in settings().lanes:
@@ -86,7 +86,7 @@ def _change(of: Of, name: str, period: Period, cap_nano: int | None, strict: boo
     assert number is not None
     with database().transaction() as connection:
         if cap_nano is not None:
-            budgets.set_budget(connection, of, number, period, cap_nano, strict=strict)
+            budgets.set_budget(connection, of, number, period, cap_nano, prices(), strict=strict)
         elif not budgets.remove_budget(connection, of, number, period):
             raise PermanentError(f"{of} {name} has no such budget")
 
@@ -126,6 +126,9 @@ def show(chosen: dict[str, str]) -> None:
             "-" if one.ends_s is None else spoken(one.ends_s),
         )
     console.OUT.print(table)
+    for one in found:
+        if one.too_small:
+            console.OUT.print(Text(f"{one.title}: {one.too_small}", style="yellow"))
 
 
 def _document(one: BudgetView) -> dict[str, Any]:
@@ -142,5 +145,6 @@ def _document(one: BudgetView) -> dict[str, Any]:
         "reserved_usd": dollars(one.reserved_nano),
         "left_usd": dollars(one.left_nano),
         "held": one.held,
+        "too_small": one.too_small,
         "ends_in_s": one.ends_s,
     }

@@ -23,12 +23,14 @@ def upgrade() -> None:
         sa.Column("lifetime", sa.Text(), nullable=True),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("loses", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("priming", sa.Text(), nullable=True),
         sa.Column("requests", sa.Integer(), nullable=False),
         sa.Column("answers", sa.Integer(), server_default="0", nullable=False),
         sa.Column("read_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("written_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("lifetime IN ('5m', '1h')", name="caches_live_five_minutes_or_an_hour"),
+        sa.CheckConstraint("priming IN ('ahead', 'given up')", name="one_goes_ahead_or_none_does_any_more"),
         sa.PrimaryKeyConstraint("submission_id", "prefix_id", "model_id"),
     )
     op.create_index("caching_lately", "caching", ["lane_id", "at"], unique=False)
@@ -161,7 +163,7 @@ def upgrade() -> None:
     op.create_index(
         "item_waiting",
         "item",
-        ["lane_id", "headers_id", "waiting_since", "id"],
+        ["lane_id", "headers_id", "tenant_id", "waiting_since", "id"],
         unique=False,
         postgresql_where=sa.text("waiting_since IS NOT NULL"),
     )
@@ -449,6 +451,13 @@ def upgrade() -> None:
         sa.Column("spent_nano", sa.BigInteger(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["budget_id"], ["budget.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "a_period_is_folded_into_one_row",
+        "booking",
+        ["budget_id", "begins"],
+        unique=True,
+        postgresql_where=sa.text("batch_id IS NULL"),
     )
     op.create_index("booking_by_batch", "booking", ["batch_id"], unique=False)
     op.create_index("booking_by_period", "booking", ["budget_id", "begins"], unique=False)

@@ -1,0 +1,70 @@
+"""Sums that the ledger keeps, beside what they are sums of; and what `overnight costs` prints of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+Rows = Callable[[str], Sequence[Mapping[str, Any]]]
+"""Whoever asks the ledger."""
+
+
+def assert_sums_are_right(rows: Rows) -> None:
+    """What `status` shows is what `count(*)` finds, and the spending is the bill; each in one statement."""
+    tally = rows(
+        """
+        WITH tallied AS (
+            SELECT noun, state, sum(n)::bigint AS n FROM tally GROUP BY noun, state HAVING sum(n) <> 0
+        ), counted AS (
+            SELECT 'item' AS noun, state, count(*) AS n FROM item GROUP BY state
+            UNION ALL SELECT 'delivery', state, count(*) FROM delivery GROUP BY state
+        )
+        SELECT * FROM tallied FULL JOIN counted USING (noun, state) WHERE tallied.n IS DISTINCT FROM counted.n
+        """
+    )
+    assert tally == [], "the tally"
+    spending = rows(
+        """
+        WITH spent AS (
+            SELECT submission_id, sum(answers)::bigint AS answers, sum(paid_twice)::bigint AS doubles,
+                   sum(cost_nano)::bigint AS nano
+            FROM spending GROUP BY submission_id
+        ), billed AS (
+            SELECT submission_id, count(*) AS answers, count(*) FILTER (WHERE NOT kept) AS doubles,
+                   sum(cost_nano)::bigint AS nano
+            FROM bill GROUP BY submission_id
+        )
+        SELECT * FROM spent FULL JOIN billed USING (submission_id)
+        WHERE (spent.answers, spent.doubles, spent.nano) IS DISTINCT FROM (billed.answers, billed.doubles, billed.nano)
+        """
+    )
+    assert spending == [], "the spending"
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What `overnight costs --json` says was billed."""
+
+    answers: int
+    nano: int
+    realtime_nano: int
+    paid_twice: int
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Printed:
+        """One of its entries."""
+        return cls(told["answers"], nano(told["cost_usd"]), nano(told["realtime_cost_usd"]), told["paid_twice"])
+
+
+def printed(output: str) -> dict[str, Printed]:
+    """By name, and of `all`."""
+    told = json.loads(output)
+    return {one["name"]: Printed.of(one) for one in (*told["costs"], told["total"])}
+
+
+def nano(usd: str) -> int:
+    """Dollars, as a decimal string, in whole nano-dollars."""
+    return int(Decimal(usd) * 1_000_000_000)
