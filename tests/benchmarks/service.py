@@ -48,6 +48,10 @@ class Service:
         """What each service has used of the processors, its ended children included."""
         return {name: sum(_spent(one) for one in _family(pid)) for name, pid in self.pids().items()}
 
+    def rss_mb(self) -> dict[str, int]:
+        """What the largest process of each service has now."""
+        return {name: max(one.memory_info().rss >> 20 for one in _family(pid)) for name, pid in self.pids().items()}
+
     def peak_rss_mb(self) -> dict[str, int]:
         """The most that any process of each service ever had."""
         return {name: max(_high_water_mb(one.pid) for one in _family(pid)) for name, pid in self.pids().items()}
