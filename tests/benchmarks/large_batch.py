@@ -2,12 +2,13 @@
 
 python -m tests.benchmarks.large_batch [--items 50000] [--json FILE]
 
-Idle is what a process has when it has just started; over idle is the most that it ever had, minus that.
+Of each worker the process that grew most is shown. Idle is what it had before it had ever done anything.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -17,13 +18,13 @@ import typer
 from overnight_models.request import MAX_BATCH_BYTES
 from overnight_producers import Overnight
 from tests.benchmarks.bars import Bar, report
-from tests.benchmarks.service import Service, running
+from tests.benchmarks.service import Service, running, watched_memory
 from tests.benchmarks.work import item
 
 CONFIG: Final = """
 [lanes.default]
 max_items = {items}
-max_bytes = {most}
+max_bytes = "{most}B"
 max_wait = "1h"
 
 [brokers.shop]
@@ -45,16 +46,17 @@ def main(
     size = MAX_BATCH_BYTES // items - _AROUND_TEXT
     sandbox = ("--instant", "--answer-bytes", str(size))
     with running(CONFIG, sandbox=sandbox, items=items, most=MAX_BATCH_BYTES) as service:
-        idle = service.rss_mb()
-        overnight = Overnight(service.redis_url)
-        overnight.enqueue_many(item(number, "word " * (size // 5)) for number in range(items))
-        _wait_for_callbacks(service, items)
-        peak = service.peak_rss_mb()
+        with watched_memory(service) as grown:
+            Overnight(service.redis_url).enqueue_many(item(number, "word " * (size // 5)) for number in range(items))
+            _wait_for_callbacks(service, items)
         body_mb = _body_bytes(service) / 1e6
-    over = {name: peak[name] - idle[name] for name in WORKERS}
     print(f"one batch of {items:,} items, {body_mb:.1f} MB")
-    bars = [Bar(f"{name}: over its idle {idle[name]} MB", over[name], MOST_OVER_IDLE_MB, "MB") for name in WORKERS]
-    report(bars, {"items": items, "body_mb": body_mb, "idle_rss_mb": idle, "peak_rss_mb": peak}, json_file)
+    bars = [
+        Bar(f"{name}: over its idle {grown[name].idle_mb} MB", grown[name].over_idle_mb, MOST_OVER_IDLE_MB, "MB")
+        for name in WORKERS
+    ]
+    memory = {name: asdict(one) for name, one in grown.items()}
+    report(bars, {"items": items, "body_mb": body_mb, "memory": memory}, json_file)
 
 
 def _wait_for_callbacks(service: Service, items: int) -> None:
