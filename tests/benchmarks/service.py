@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -50,7 +51,48 @@ class Service:
 
     def peak_rss_mb(self) -> dict[str, int]:
         """The most that any process of each service ever had."""
-        return {name: max(_high_water_mb(one.pid) for one in _family(pid)) for name, pid in self.pids().items()}
+        return {name: max(_status_mb(one.pid, "VmHWM") for one in _family(pid)) for name, pid in self.pids().items()}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What one process had when it was first seen, and the most that it ever had."""
+
+    idle_mb: int
+    peak_mb: int = 0
+
+    @property
+    def over_idle_mb(self) -> int:
+        """By how much it grew."""
+        return self.peak_mb - self.idle_mb
+
+
+@contextmanager
+def watched_memory(service: Service) -> Iterator[dict[str, Memory]]:
+    """The process of each service that grew most while the block lasted; there when the block is left.
+
+    Those included that have ended: a worker replaces a child that has grown large, and its peak would go with it.
+    """
+    grown: dict[str, Memory] = {}
+    seen: dict[str, dict[int, Memory]] = {name: {} for name in service.pids()}
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.1):
+            for name, leader in service.pids().items():
+                for one in _family(leader):
+                    known = seen[name].get(one.pid) or Memory(_status_mb(one.pid, "VmRSS"))
+                    seen[name][one.pid] = replace(known, peak_mb=max(known.peak_mb, _status_mb(one.pid, "VmHWM")))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield grown
+    finally:
+        over.set()
+        watcher.join()
+        for name, processes in seen.items():
+            grown[name] = max(processes.values(), key=lambda one: one.over_idle_mb)
 
 
 @contextmanager
@@ -84,6 +126,10 @@ def _spent(one: psutil.Process) -> float:
     return float(times.user + times.system + times.children_user + times.children_system)
 
 
-def _high_water_mb(pid: int) -> int:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+def _status_mb(pid: int, name: str) -> int:
+    """VmRSS, what a process has now, or VmHWM, the most that it ever had; 0 when it has just ended."""
+    try:
+        found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
     return int(found[1]) // 1024 if found else 0

@@ -11,18 +11,18 @@ SANDBOX: Final = ("--instant", "--answer-bytes", "100")
 _TEXT: Final = "word " * 170
 
 
-def params(number: int) -> dict[str, Any]:
-    """A request of about 1 KB."""
+def params(number: int, text: str = _TEXT) -> dict[str, Any]:
+    """A request of about 1 KB, or of so much text."""
     return {
         "model": "claude-haiku-5-5",
         "max_tokens": 1000,
-        "messages": [{"role": "user", "content": f"Describe product {number}. {_TEXT}"}],
+        "messages": [{"role": "user", "content": f"Describe product {number}. {text}"}],
     }
 
 
-_DONE: Final = task("bench.done", queue="bench", broker="shop")
+DONE: Final = task("bench.done", queue="bench", broker="shop")
 
 
-def item(number: int) -> Item:
+def item(number: int, text: str = _TEXT) -> Item:
     """The same, on its way to the queue `bench` of the broker `shop`."""
-    return Item(params=params(number), key=f"item-{number}", callback=_DONE)
+    return Item(params=params(number, text), key=f"item-{number}", callback=DONE)

@@ -44,7 +44,7 @@ def run(options: Options) -> None:
     # Requests come and go by the hundred thousand, and none of them is in a cycle.
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(asctime)s %(message)s")
     config = uvicorn.Config(
         build(options),
         host=options.host,
