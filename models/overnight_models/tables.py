@@ -279,6 +279,8 @@ class Inbox(Table, table=True):
     """One accept message: counted before it is parsed, so that one that kills its worker can't kill for ever."""
 
     __tablename__ = "inbox"
+    # one entry for a hundred pages: they are forgotten by their age, and single items have a message each
+    __table_args__ = (Index("inbox_by_time", "received_at", postgresql_using="brin"),)
     message_id: UUID = Field(primary_key=True)
     tries: int = Field(sa_type=SmallInteger)
     received_at: datetime = _now()

@@ -33,6 +33,7 @@ from tests.chaos.steps import (
     one,
     pauses_are_over,
     products_acknowledge,
+    queued,
     queues_are_in_trouble,
     queues_are_well,
     quiet_is_over,
@@ -40,6 +41,7 @@ from tests.chaos.steps import (
     stranger,
     tasks,
     the_key_is_there,
+    what_is_queued,
 )
 from tests.driving import callback
 
@@ -79,15 +81,17 @@ SCENARIOS: Final[dict[str, Scenario]] = {
                 message(2, one("a"), one("c"), one("", text="its key is wrong"), run="chaos"),
                 message(3, one("a", text="another content")),
                 message(4, one("of a later version"), v=VERSION + 1),
+                queued(6, one("e")),
                 message(5, one("d", told=None)),
+                what_is_queued,
                 ask_verdict(1),
                 *tasks(sweep, pack, submit, sweep, poll, collect, deliver, sweep),
                 ask("outcome", lane="default", key="a"),
                 ask("run", run="chaos"),
                 ask("what nobody can answer"),
             ),
-            {"a": DONE, "b": DONE, "c": DONE, "d": DONE},
-            shows="SELECT 1 FROM delivery HAVING count(*) = 3 AND bool_and(state = 'delivered')",
+            {"a": DONE, "b": DONE, "c": DONE, "d": DONE, "e": DONE},
+            shows="SELECT 1 FROM delivery HAVING count(*) = 4 AND bool_and(state = 'delivered')",
         ),
         Scenario(
             "tried again",

@@ -11,8 +11,10 @@ import orjson
 import redis
 
 from overnight_models.acknowledgement import HEADER
+from overnight_models.envelope import read_envelope
 from overnight_models.message import VERSION
-from overnight_models.routes import ACKS_KEY
+from overnight_models.routes import ACCEPT, ACKS_KEY
+from overnight_producers.wire import envelope
 from overnight_workers.accept import accept
 from overnight_workers.answer import answer
 from tests.budgeting import DOLLAR, budget
@@ -22,6 +24,9 @@ Step = Callable[[Service], object]
 
 KEY_OF_TWO: Final = "CHAOS_KEY_OF_TWO"
 """The variable in which the key of workspace `two` comes late."""
+
+_UNACKED: Final = "overnight:unacked"
+"""Where kombu keeps what a worker has taken out of a queue and not acknowledged."""
 
 SHOP: Final = callback()
 FITTING: Final[Json] = {
@@ -48,6 +53,39 @@ def message(number: int, *items: Callable[[], Json], v: int = VERSION, run: str 
         return str(accept(v=v, message_id=message_id, lane="default", run=run, items="\n".join(lines)))
 
     return take
+
+
+def queued(number: int, *items: Callable[[], Json]) -> Step:
+    """A product's message, in the queue and taken by nobody yet."""
+
+    def put(service: Service) -> None:
+        lines = [orjson.dumps(one()).decode() for one in items]
+        message_id = str(uuid5(NAMESPACE_URL, f"{service.key} {number}"))
+        told = {"v": VERSION, "message_id": message_id, "lane": "default", "run": None, "items": "\n".join(lines)}
+        with redis.Redis.from_url(service.redis_url) as client:
+            client.lpush(ACCEPT, envelope(ACCEPT, told, shown=""))
+
+    return put
+
+
+def what_is_queued(service: Service) -> None:
+    """A worker takes what is in the queue of messages, and what the dead had taken out and not acknowledged."""
+    with redis.Redis.from_url(service.redis_url) as client:
+        unacked: Any = client.hgetall(_UNACKED)
+        if unacked:
+            with client.pipeline() as pipe:
+                pipe.rpush(ACCEPT, *[orjson.dumps(orjson.loads(kept)[0]) for kept in unacked.values()])
+                pipe.delete(_UNACKED, f"{_UNACKED}_index")
+                pipe.execute()
+        while raw := client.lindex(ACCEPT, -1):
+            with client.pipeline() as pipe:
+                pipe.rpop(ACCEPT)
+                pipe.hset(_UNACKED, "this", orjson.dumps([orjson.loads(raw), "", ACCEPT]))
+                pipe.execute()
+            read = read_envelope(raw)
+            assert read is not None
+            accept(**read[1])
+            client.hdel(_UNACKED, "this")
 
 
 def a_budget(service: Service) -> None:

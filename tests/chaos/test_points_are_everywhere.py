@@ -46,6 +46,7 @@ CLIENTS: Final = {"anthropic", "celery", "httpx2", "kombu", "psycopg", "redis", 
 CLIENTS_IN_STAGES: Final = {
     ("accept", "celery"),
     ("answer", "redis"),
+    ("gather", "redis"),
     ("rescue", "redis"),
     ("restored", "redis"),
     ("acknowledge", "redis"),
@@ -61,6 +62,7 @@ NOT_REACHED: Final = {
     "poll._stop_doubles: process.database().transaction": "while a double runs: here batches end at once",
     "deliver._deliver: process.database().transaction": "when a broker can't even be asked",
     "acknowledge._put_back: process.redis_client().rpush": "when Postgres goes away in between",
+    "gather._give_back: process.redis_client().pipeline": "when Postgres goes away in between",
     "listing.read_list: api.list_batches": "the second page comes after a thousand batches",
     "collect.collect: process.database().owner": "by a process that hasn't submitted: see test_every_point",
 }
@@ -103,7 +105,8 @@ def monitored(url: str) -> Iterator[list[str]]:
             for event in monitor.listen():
                 if event["command"] == "ECHO the end of the monitor":
                     return
-                told.append(event["command"])
+                if event["client_type"] != "lua":  # a script is one
+                    told.append(event["command"])
 
     listener = threading.Thread(target=listen)
     listener.start()
@@ -209,7 +212,11 @@ def redis_effects(told: Sequence[str], url: str) -> Iterator[str]:
             if transaction:
                 yield "; ".join(transaction)
             transaction = None
-        elif "write" in commands[command.lower()]["flags"] and not rest.startswith("_kombu.") and command != "FLUSHALL":
+        elif (
+            (command == "EVAL" or "write" in commands[command.lower()]["flags"])
+            and not rest.startswith("_kombu.")
+            and command != "FLUSHALL"
+        ):
             if transaction is None:
                 yield words
             else:

@@ -58,7 +58,7 @@ class Hold:
 HELD_APP = "tests.faults.held"
 KEYS = ("due", "ended", "open", "packed 0", "packed 1", "packed 2", "waiting", "on its way")
 HOLDS = {
-    "accepting": Hold(routes.ACCEPT, r"accept._accept:\d+ before commit", after=1),
+    "accepting": Hold(routes.ACCEPT, r"accept._write:\d+ before commit"),
     "packing": Hold(routes.PACK, r"pack.pack:\d+ before commit", after=1),
     "submitting, in the middle of the body": Hold(routes.SUBMIT, r"submit.* in the body"),
     "polling": Hold(routes.POLL, r"poll.* before calling the API"),

@@ -124,7 +124,7 @@ def test_a_message_that_kills_its_worker_is_counted_and_finally_rejected(service
     message_id = uuid4()
     for _ in range(MAX_TRIES):  # what a killed worker leaves behind
         with process.database().transaction() as connection:
-            begin(connection, message_id)
+            begin(connection, {message_id})
     verdict = service.accept(item("a"), item("b"), message_id=str(message_id))
     assert verdict["accepted"] == 0
     assert f"failed {MAX_TRIES} times" in verdict["rejected"][0]["why"]

@@ -160,7 +160,11 @@ def test_messages_are_forgotten_a_week_after_they_were_answered(service: Service
     service.accept(item("a"))
     service.accept(item("b"))
     service.run(
-        "UPDATE inbox SET done_at = now() - interval '8 days' WHERE message_id = (SELECT message_id FROM inbox LIMIT 1)"
+        """
+        UPDATE inbox SET received_at = now() - interval '9 days', done_at = now() - interval '8 days'
+        WHERE message_id = (SELECT message_id FROM inbox LIMIT 1)
+        """
     )
+    service.run("UPDATE inbox SET received_at = now() - interval '9 days'")
     sweep()
     assert len(service.rows("SELECT 1 FROM inbox")) == 1

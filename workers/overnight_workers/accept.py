@@ -1,9 +1,12 @@
-"""Accept: a producer's message becomes rows, once per key; a bad item is turned down alone, visibly."""
+"""Accept: producers' messages become rows, once per key; a bad item is turned down alone, visibly."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,16 +18,20 @@ from overnight_models.errors import TransientError
 from overnight_models.item_check import item_faults, lane_faults
 from overnight_models.ledger import accept as ledger
 from overnight_models.ledger import prefixes
-from overnight_models.ledger.accept import NewItem, Verdict
+from overnight_models.ledger.accept import Fate, NewItem, Verdict
 from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_models.prefix import MARK_BYTES, Prefix
-from overnight_workers import doorbell, logs, output_schema, pack, process
+from overnight_workers import doorbell, gather, logs, output_schema, pack, process
 from overnight_workers.app import app
+from overnight_workers.gather import Gathered, Message
 from overnight_workers.settings import settings
 from overnight_workers.shapes import shape_of
 
 MAX_TRIES: Final = 5
 """A message that killed its worker so often isn't parsed again."""
+
+_SMALL_BYTES: Final = 20_000
+"""Of items: a message with more is worth a task of its own."""
 
 _NEW_SHAPES: Final = 20
 """Of one message: where each request has tools of its own, the rest goes unchecked."""
@@ -44,93 +51,144 @@ def accept(
     encoding: str | None = None,
     **_later: Any,
 ) -> str:
-    """Accept one message (`overnight_models.message`). Running it again changes nothing."""
+    """Accept one message (`overnight_models.message`), and small ones that wait behind it. Again, it changes nothing.
+
+    One that came back goes alone: whatever is wrong with it does no harm to others.
+    """
+    is_back = (accept.request.delivery_info or {}).get("redelivered")
+    gathered: list[Gathered] = []
     try:
-        return _take(v, UUID(message_id), lane, items, encoding, run)
+        if _is_small(items) and encoding is None and not is_back:
+            gathered = gather.take()
+        own = Message(v, UUID(message_id), lane, items, encoding, run)
+        told = _take([own, *(one.message for one in gathered)])
     except Exception as error:
         # a task that fails is acknowledged, and its items would be gone; tries are counted, so this ends
-        log.warning("message put back", message_id=message_id, error=str(error), exc_info=_unexpected(error))
+        log.warning("messages put back", message_id=message_id, error=str(error), exc_info=_unexpected(error))
+        gather.put_back(gathered)
         time.sleep(1)  # the database is away: there is no condition to wait for but time
         raise Reject(str(error), requeue=True) from error
+    gather.done(gathered)
+    return told
+
+
+def _is_small(items: object) -> bool:
+    return isinstance(items, str) and len(items) < _SMALL_BYTES
 
 
 def _unexpected(error: Exception) -> bool:
     return not isinstance(error, TransientError)
 
 
-def _take(v: int, receipt: UUID, lane: str, items: str, encoding: str | None, run: str | None) -> str:
+def _take(messages: Sequence[Message]) -> str:
+    """Accept messages, all of them or none."""
     database = process.database()
-    # counted in a transaction of its own, before anything of it is looked at: it may kill this process
+    # counted in a transaction of its own, before anything of them is looked at: one may kill this process
     with database.transaction() as connection:
-        tries, done = ledger.begin(connection, receipt)
-    if done is not None:
-        return f"known: {done}"
-    verdict = _judge(v, receipt, lane, items, encoding, run, tries)
-    if verdict.rejected:
-        log.warning("items rejected", lane=lane, rejected=len(verdict.rejected), first=verdict.rejected[0])
-    if verdict.accepted and pack.worth_a_look(lane):
+        begun = ledger.begin(connection, {one.id for one in messages})
+    new = {one.id: one for one in messages if begun[one.id].verdict is None}
+    if not new:
+        return f"known: {begun[messages[0].id].verdict}"
+    readers: dict[str, _Reader] = {}
+    readings = [_read(one, begun[one.id].tries, readers) for one in new.values()]
+    verdicts = _write(readings)
+    for reading, verdict in zip(readings, verdicts, strict=True):
+        if verdict.rejected:
+            log.warning("items rejected", lane=reading.lane, rejected=len(verdict.rejected), first=verdict.rejected[0])
+    accepted, known = sum(one.accepted for one in verdicts), sum(one.known for one in verdicts)
+    lanes = {one.lane for one, verdict in zip(readings, verdicts, strict=True) if verdict.accepted}
+    if any(map(pack.worth_a_look, lanes)):
         doorbell.ring(routes.PACK)
-    return f"{lane}: {verdict.accepted} accepted, {verdict.known} known, {len(verdict.rejected)} rejected"
+    told = f"{accepted} accepted, {known} known, {sum(len(one.rejected) for one in verdicts)} rejected"
+    return f"{messages[0].lane}: {told}" if len(messages) == 1 else f"{len(messages)} messages: {told}"
 
 
-def _judge(v: int, receipt: UUID, lane: str, items: str, encoding: str | None, run: str | None, tries: int) -> Verdict:
+@dataclass(frozen=True)
+class _Reading:
+    """One message, read: what of it can be rows, and what can't."""
+
+    id: UUID
+    lane: str
+    lane_id: int = 0
+    """Given when it has items."""
+    run_id: int | None = None
+    items: Sequence[NewItem] = ()
+    rejected: Sequence[dict[str, Any]] = ()
+
+
+def _read(told: Message, tries: int, readers: dict[str, _Reader]) -> _Reading:
+    """Read a message. readers: those of lanes that were met already."""
     try:
-        lines = message.read_lines(items, encoding)
-    except ValueError as error:
-        return _reject_all(receipt, [items], str(error))  # how many they are, nobody knows
-    if v != message.VERSION:
-        return _reject_all(receipt, lines, f"accept messages of version {v} aren't known here: update the workers")
-    if tries > MAX_TRIES:
-        return _reject_all(receipt, lines, f"its message failed {tries - 1} times; see the workers' log")
-    return _accept(receipt, lane, run, lines)
-
-
-def _reject_all(receipt: UUID, lines: list[str], why: str) -> Verdict:
-    verdict = Verdict(0, 0, tuple({"index": index, "key": None, "why": why} for index in range(len(lines))))
-    with process.database().transaction() as connection:
-        ledger.conclude(connection, receipt, verdict)
-    return verdict
-
-
-def _accept(receipt: UUID, lane: str, run: str | None, lines: list[str]) -> Verdict:
-    wrong_lane = lane_faults(lane, process.policy())
-    if wrong_lane:
-        return _reject_all(receipt, lines, wrong_lane[0])
-    if not _may_name_a_run(run):
-        return _reject_all(receipt, lines, f"the run's name must be a text without NUL, not {run!r}")
-    reader = _Reader(lane)
-    new: list[NewItem] = []
+        lines = message.read_lines(told.items, told.encoding)
+    except ValueError as error:  # how many they are, nobody knows
+        return _Reading(told.id, told.lane, rejected=[_fault(0, None, str(error))])
+    wrong = _faults(told, tries)
+    if wrong:
+        return _Reading(told.id, told.lane, rejected=[_fault(index, None, wrong) for index in range(len(lines))])
+    if told.lane not in readers:
+        readers[told.lane] = _Reader(told.lane)
+    reader = readers[told.lane]
+    items: list[NewItem] = []
     rejected: list[dict[str, Any]] = []
     for position, line in enumerate(lines):
         read = reader.read(position, line)
         if isinstance(read, NewItem):
-            new.append(read)
+            items.append(read)
         else:
             rejected.append(read)
-    lane_id, run_id = process.names().lane(lane), process.names().run(run)
-    with process.database().transaction() as connection:
-        used = {item.prefix.id for item in new if item.prefix is not None}
-        if used and not prefixes.use(connection, used):
-            process.prefixes().forget()
-            raise prefixes.PrefixForgotten("a prefix was deleted just now: it is stored again")
-        accepted, known, conflicting = ledger.insert_items(connection, lane_id, run_id, new)
-        rejected += [
-            {
-                "index": item.position,
-                "key": item.key,
-                "why": f"key {item.key!r} is taken in lane {lane!r} by an item with other content:"
-                " give this one another key",
-            }
-            for item in conflicting
-        ]
-        rejected.sort(key=lambda fault: fault["index"])
-        verdict = Verdict(accepted, len(known), tuple(rejected))
-        ledger.conclude(connection, receipt, verdict)
-    return verdict
+    names = process.names()
+    return _Reading(told.id, told.lane, names.lane(told.lane), names.run(told.run), items, rejected)
+
+
+def _faults(told: Message, tries: int) -> str | None:
+    """Why nothing of a message can be accepted."""
+    if told.v != message.VERSION:
+        return f"accept messages of version {told.v} aren't known here: update the workers"
+    if tries > MAX_TRIES:
+        return f"its message failed {tries - 1} times; see the workers' log"
+    if wrong_lane := lane_faults(told.lane, process.policy()):
+        return wrong_lane[0]
+    if not _may_name_a_run(told.run):
+        return f"the run's name must be a text without NUL, not {told.run!r}"
+    return None
 
 
 def _may_name_a_run(run: object) -> bool:
     return run is None or (isinstance(run, str) and "\x00" not in run)
+
+
+def _write(readings: Sequence[_Reading]) -> list[Verdict]:
+    """Write what was read, and what became of each message, in one transaction."""
+    together: dict[tuple[int, int | None], list[_Reading]] = {}
+    for reading in readings:
+        together.setdefault((reading.lane_id, reading.run_id), []).append(reading)
+    verdicts: dict[UUID, Verdict] = {}
+    with process.database().transaction() as connection:
+        used = {item.prefix.id for reading in readings for item in reading.items if item.prefix is not None}
+        if used and not prefixes.use(connection, used):
+            process.prefixes().forget()
+            raise prefixes.PrefixForgotten("a prefix was deleted just now: it is stored again")
+        for (lane_id, run_id), group in together.items():
+            items = [item for reading in group for item in reading.items]
+            fates = iter(ledger.insert_items(connection, lane_id, run_id, items))
+            verdicts |= {reading.id: _verdict(reading, list(islice(fates, len(reading.items)))) for reading in group}
+        ledger.conclude(connection, verdicts)
+    return [verdicts[reading.id] for reading in readings]
+
+
+def _verdict(reading: _Reading, fates: list[Fate]) -> Verdict:
+    taken = (
+        _fault(
+            item.position,
+            item.key,
+            f"key {item.key!r} is taken in lane {reading.lane!r} by an item with other content:"
+            " give this one another key",
+        )
+        for item, fate in zip(reading.items, fates, strict=True)
+        if fate == "conflicting"
+    )
+    rejected = sorted([*reading.rejected, *taken], key=lambda fault: fault["index"])
+    return Verdict(fates.count("new"), fates.count("known"), tuple(rejected))
 
 
 class _Reader:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -59,32 +59,40 @@ class Verdict:
         return orjson.dumps({"accepted": self.accepted, "known": self.known, "rejected": self.rejected}).decode()
 
 
-def begin(connection: Connection, message_id: UUID) -> tuple[int, str | None]:
-    """Count a try of a message before it is parsed. Returns the tries so far, and the verdict if it has one."""
+class Begun(NamedTuple):
+    """A message of which another try begins."""
+
+    tries: int
+    """This one included."""
+    verdict: str | None
+    """What became of it, when it was done before."""
+
+
+def begin(connection: Connection, message_ids: Collection[UUID]) -> dict[UUID, Begun]:
+    """Count a try of messages before they are parsed."""
     # nobody waits for a disk: a server that crashes now forgets a try, and nothing else
     count(connection, "SET LOCAL synchronous_commit = off")
-    row = one(
+    counted = run(
         connection,
         """
-        INSERT INTO inbox (message_id, tries) VALUES (:message_id, 1)
+        INSERT INTO inbox (message_id, tries)
+        SELECT message_id, 1 FROM unnest(CAST(:message_ids AS uuid[])) AS message_id ORDER BY message_id
         ON CONFLICT (message_id) DO UPDATE SET tries = inbox.tries + 1
-        RETURNING tries, verdict
+        RETURNING message_id, tries, verdict
         """,
-        message_id=message_id,
+        message_ids=list(message_ids),
     )
-    assert row is not None
-    return row["tries"], row["verdict"]
+    return {row["message_id"]: Begun(row["tries"], row["verdict"]) for row in counted}
 
 
-def insert_items(
-    connection: Connection, lane_id: int, run_id: int | None, items: Sequence[NewItem]
-) -> tuple[int, list[NewItem], list[NewItem]]:
-    """Write the items whose keys are new.
+Fate = Literal["new", "known", "conflicting"]
+"""What an item is: its key is new, is there with the same content, or is there with another."""
 
-    Returns how many were written, those known with the same content, and those whose key has other content.
-    """
+
+def insert_items(connection: Connection, lane_id: int, run_id: int | None, items: Sequence[NewItem]) -> list[Fate]:
+    """Write the items whose keys are new. Returns what each of them is, in their order."""
     if not items:
-        return 0, [], []
+        return []
     drawn = one(connection, "SELECT array_agg(nextval('item_id')) AS ids FROM generate_series(1, :n)", n=len(items))
     assert drawn is not None
     ids: list[int] = drawn["ids"]
@@ -108,14 +116,13 @@ def insert_items(
         contents=b"".join(item.content_hash for item, _ in ordered),
     )
     written = list(zip(items, ids, strict=True))
-    others: list[NewItem] = []
-    if len(new) < len(items):
-        known_new = {row["item_id"] for row in new}
-        others = [item for item, item_id in written if item_id not in known_new]
-        written = [(item, item_id) for item, item_id in written if item_id in known_new]
-    _write(connection, lane_id, run_id, written)
-    known, conflicting = _compared(connection, lane_id, others)
-    return len(written), known, conflicting
+    if len(new) == len(items):
+        _write(connection, lane_id, run_id, written)
+        return ["new"] * len(items)
+    known_new = {row["item_id"] for row in new}
+    _write(connection, lane_id, run_id, [(item, item_id) for item, item_id in written if item_id in known_new])
+    compared = iter(_compared(connection, lane_id, [item for item, item_id in written if item_id not in known_new]))
+    return ["new" if item_id in known_new else next(compared) for item_id in ids]
 
 
 def _write(connection: Connection, lane_id: int, run_id: int | None, written: list[tuple[NewItem, int]]) -> None:
@@ -166,10 +173,8 @@ def _write(connection: Connection, lane_id: int, run_id: int | None, written: li
     )
 
 
-def _compared(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> tuple[list[NewItem], list[NewItem]]:
-    """Items whose keys are there already: those with the same content, and those with another."""
-    if not items:
-        return [], []
+def _compared(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> list[Fate]:
+    """What items are whose keys are there already."""
     found = run(
         connection,
         """
@@ -197,15 +202,18 @@ def _compared(connection: Connection, lane_id: int, items: Sequence[NewItem]) ->
             == whole_request(None if item.prefix is None else item.prefix.document.decode(), item.params.decode())
         )
 
-    known = [item for item in items if is_same(item)]
-    return known, [item for item in items if item not in known]
+    return ["known" if is_same(item) else "conflicting" for item in items]
 
 
-def conclude(connection: Connection, message_id: UUID, verdict: Verdict) -> None:
-    """Write a message's verdict, in the transaction that wrote its items."""
+def conclude(connection: Connection, verdicts: Mapping[UUID, Verdict]) -> None:
+    """Write the verdicts of messages, in the transaction that wrote their items."""
     count(
         connection,
-        "UPDATE inbox SET verdict = :verdict, done_at = now() WHERE message_id = :message_id",
-        message_id=message_id,
-        verdict=verdict.dump(),
+        """
+        UPDATE inbox SET verdict = reached.verdict, done_at = now()
+        FROM unnest(CAST(:message_ids AS uuid[]), CAST(:verdicts AS text[])) AS reached (message_id, verdict)
+        WHERE inbox.message_id = reached.message_id
+        """,
+        message_ids=list(verdicts),
+        verdicts=[verdict.dump() for verdict in verdicts.values()],
     )

@@ -74,7 +74,8 @@ def answers(connection: Connection, lane: str, *, most: int = 50_000) -> list[An
             SELECT id, sum(items) OVER (ORDER BY id DESC) - items AS newer FROM batch
             WHERE lane_id = (SELECT id FROM lane WHERE name = :lane) AND state = 'collected'
         ) latest
-        JOIN item ON item.batch_id = latest.id JOIN bill ON bill.item_id = item.id AND bill.kept
+        -- not the view: of that the planner would read all, and then look which are wanted
+        JOIN item ON item.batch_id = latest.id JOIN outcome AS bill ON bill.item_id = item.id AND bill.billed
         WHERE latest.newer < :most
         GROUP BY item.batch_id, bill.model ORDER BY item.batch_id
         """,

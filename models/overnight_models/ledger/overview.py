@@ -14,7 +14,7 @@ from overnight_models.ledger.budgets import WHY_HELD
 from overnight_models.ledger.database import raw, run
 from overnight_models.ledger.documents import COLUMNS, JOINS
 from overnight_models.ledger.turns import oldest
-from overnight_models.states import BATCH
+from overnight_models.states import BATCH, ITEM
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,14 @@ def batches(
     limit: int = 50,
 ) -> list[BatchView]:
     """Batches, the unfinished first, then the newest."""
+    wanted = """
+        SELECT batch.* FROM batch
+        WHERE (CAST(:lane AS text) IS NULL OR lane_id = (SELECT id FROM lane WHERE name = :lane))
+          AND (CAST(:states AS text[]) IS NULL OR state = ANY(:states))
+    """
     rows = run(
         connection,
-        """
+        f"""
         SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
                batch.packed_at, extract(epoch FROM now() - batch.packed_at)::float AS age_s,
                extract(epoch FROM now() - batch.changed_at)::float AS changed_s,
@@ -152,11 +157,9 @@ def batches(
                coalesce(spent.cost_nano, 0)::bigint AS cost_nano,
                coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano
         FROM (
-            -- the few that are shown, before anything is looked up for them
-            SELECT batch.* FROM batch JOIN lane ON lane.id = batch.lane_id
-            WHERE (CAST(:lane AS text) IS NULL OR lane.name = :lane)
-              AND (CAST(:states AS text[]) IS NULL OR batch.state = ANY(:states))
-            ORDER BY batch.state = ANY(:finished), batch.id DESC LIMIT :limit
+            -- the few that are shown, before anything is looked up for them; each half by its own index
+            ({wanted} AND state = ANY(:unfinished) ORDER BY id DESC LIMIT :limit)
+            UNION ALL ({wanted} AND NOT state = ANY(:unfinished) ORDER BY id DESC LIMIT :limit)
         ) batch
         JOIN lane ON lane.id = batch.lane_id JOIN headers ON headers.id = batch.headers_id
         LEFT JOIN LATERAL (
@@ -168,11 +171,11 @@ def batches(
             FROM submission JOIN spending ON spending.submission_id = submission.id
             WHERE submission.batch_id = batch.id
         ) spent ON true
-        ORDER BY batch.state = ANY(:finished), batch.id DESC
+        ORDER BY NOT batch.state = ANY(:unfinished), batch.id DESC LIMIT :limit
         """,
         lane=lane,
         states=None if states is None else list(states),
-        finished=list(BATCH.final),
+        unfinished=list(BATCH.unfinished),
         limit=limit,
     )
     return [BatchView(**row) for row in rows]
@@ -232,12 +235,14 @@ class Wanted:
 
 
 def items(connection: Connection, wanted: Wanted, limit: int | None = None) -> Iterator[dict[str, Any]]:
-    """Items with their outcomes, by id, from a cursor on the server: flat for any number."""
+    """Items with their outcomes, by id, from a cursor on the server: flat for any number. limit: the newest so many."""
     conditions = {
         "lane.name = %(lane)s": wanted.lane,
         "item.run_id = (SELECT id FROM run WHERE name = %(run)s)": wanted.run,
         "item.batch_id = %(batch_id)s": wanted.batch_id,
         "item.state = %(state)s": wanted.state,
+        # from the newest one back: not through all that still wait
+        "item.id <= (SELECT max(item_id) FROM outcome)": wanted.state in ITEM.final or None,
         "outcome.problem = %(problem)s": None if wanted.problem == "any" else wanted.problem,
         "outcome.problem IS NOT NULL": wanted.problem,
         "outcome.finished_at >= %(since)s": wanted.since,
@@ -247,6 +252,7 @@ def items(connection: Connection, wanted: Wanted, limit: int | None = None) -> I
     }
     chosen = [condition for condition, value in conditions.items() if value is not None]
     where = f"WHERE {' AND '.join(chosen)}" if chosen else ""
+    order = "item.id" if limit is None else "item.id DESC"
     values = {
         **{name: getattr(wanted, name) for name in ("lane", "run", "batch_id", "state", "problem", "since")},
         "key_hash": None if wanted.key is None else key_hash(wanted.key),
@@ -255,7 +261,7 @@ def items(connection: Connection, wanted: Wanted, limit: int | None = None) -> I
     with raw(connection).cursor(name="items") as cursor:
         cursor.itersize = 1000
         cursor.execute(
-            f"SELECT {COLUMNS}, {WHY_HELD} AS held FROM item {JOINS} {where} ORDER BY item.id LIMIT %(limit)s", values
+            f"SELECT {COLUMNS}, {WHY_HELD} AS held FROM item {JOINS} {where} ORDER BY {order} LIMIT %(limit)s", values
         )
         assert cursor.description is not None
         columns = [column.name for column in cursor.description]

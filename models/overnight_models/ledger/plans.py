@@ -98,7 +98,7 @@ def settle(connection: Connection) -> int:
             WHERE billed_at IS NULL AND coalesce(run_of.unfinished, 0) = 0
               AND (run_of.items >= plan.items OR plan.made_at < now() - interval '1 day')
         ),
-        bills AS ({_BILLS} WHERE item.run_id IN (SELECT run_id FROM done) GROUP BY item.run_id)
+        bills AS ({_BILLS} WHERE run_id IN (SELECT run_id FROM done) GROUP BY run_id)
         UPDATE plan SET billed_at = now(), billed_items = bills.items, billed_tokens_in = bills.tokens_in,
                billed_tokens_out = bills.tokens_out, billed_cost_nano = bills.cost_nano
         FROM done JOIN bills ON bills.run_id = done.run_id WHERE plan.id = done.id
@@ -118,7 +118,7 @@ def kept(connection: Connection, run_name: str) -> Kept | None:
                coalesce(there.unfinished, 0)::bigint AS unfinished
         FROM plan JOIN run ON run.id = plan.run_id JOIN lane ON lane.id = plan.lane_id
         LEFT JOIN LATERAL (
-            {_BILLS} WHERE item.run_id = plan.run_id AND plan.billed_at IS NULL GROUP BY item.run_id
+            {_BILLS} WHERE spending.run_id = plan.run_id AND plan.billed_at IS NULL GROUP BY spending.run_id
         ) so_far ON true
         LEFT JOIN LATERAL (
             SELECT sum(n) AS items, sum(n) FILTER (WHERE NOT state = ANY(:final)) AS unfinished
@@ -153,11 +153,10 @@ def past(connection: Connection, lane: str, *, most: int = 5) -> Sequence[Kept]:
 
 
 _BILLS = """
-    SELECT item.run_id, count(*) AS items,
-           sum(bill.input_tokens::bigint + cache_write_5m_tokens + cache_write_1h_tokens
-               + cache_read_tokens)::bigint AS tokens_in,
-           sum(bill.output_tokens)::bigint AS tokens_out, sum(bill.cost_nano)::bigint AS cost_nano
-    FROM bill JOIN item ON item.id = bill.item_id
+    SELECT run_id, sum(answers)::bigint AS items,
+           sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens)::bigint AS tokens_in,
+           sum(output_tokens)::bigint AS tokens_out, sum(cost_nano)::bigint AS cost_nano
+    FROM spending
 """
 
 

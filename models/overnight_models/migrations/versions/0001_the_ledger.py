@@ -112,6 +112,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("message_id"),
     )
+    op.create_index("inbox_by_time", "inbox", ["received_at"], unique=False, postgresql_using="brin")
     op.create_table(
         "item",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),

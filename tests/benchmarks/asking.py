@@ -1,0 +1,294 @@
+"""What is asked of a filled ledger, in a tick, in a stage and by people; each in a transaction that is taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from overnight_models.acknowledgement import Acknowledgement
+from overnight_models.ledger import accept as accepting
+from overnight_models.ledger import (
+    acknowledge,
+    answer,
+    budgets,
+    caching,
+    collect,
+    costs,
+    deliver,
+    history,
+    obstacles,
+    outcomes,
+    overview,
+    pack,
+    partitions,
+    plans,
+    poll,
+    prefixes,
+    rescue,
+    runs,
+    submit,
+    troubles,
+    workspaces,
+)
+from overnight_models.ledger.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.database import Database, run
+from overnight_models.ledger.overview import Wanted
+from overnight_models.prices import Prices, load
+from overnight_models.states import BATCH
+from tests.benchmarks.filling import IN_FLIGHT, KEY
+
+_OWNER: Final = 1
+_LEASE_S: Final = 60.0
+_CHUNK: Final = 2_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One thing that is asked."""
+
+    name: str
+    ask: Callable[[], object]
+
+
+def questions(database: Database) -> list[Asked]:
+    """All of them."""
+    found = _Found(database)
+    return [Asked(name, _taken_back(database, ask)) for name, ask in _asked(found)]
+
+
+def _taken_back(database: Database, ask: Callable[[Connection], object]) -> Callable[[], object]:
+    def once() -> object:
+        with database.engine.connect() as connection, connection.begin() as transaction:
+            answered = ask(connection)
+            transaction.rollback()
+            return answered
+
+    return once
+
+
+class _Found:
+    """Rows that the questions are about."""
+
+    def __init__(self, database: Database) -> None:
+        with database.transaction() as connection:
+            self.waiting = {one.lane_id: one for one in pack.waiting(connection)}
+            self.target = deliver.targets(connection)[0]
+            ended = collect.claim(connection, owner=_OWNER, lease_s=0)
+            assert ended is not None
+            self.reading = ended
+            self.answered: list[int] = _column(
+                connection, "SELECT id FROM item WHERE batch_id = :id ORDER BY id LIMIT :n", id=ended.batch_id, n=_CHUNK
+            )
+            self.sent: list[Any] = run(
+                connection,
+                "SELECT item_id, receipt FROM delivery JOIN request USING (item_id) WHERE state = 'due' LIMIT :n",
+                n=_CHUNK,
+            )  # type: ignore[assignment]
+            self.api_ids: list[str] = _column(
+                connection, "SELECT api_id FROM submission WHERE api_id IS NOT NULL ORDER BY id DESC LIMIT 1000"
+            )
+            self.messages = _column(connection, "SELECT message_id FROM inbox LIMIT 100")
+            self.headers_id = self.waiting[2].headers_id
+
+
+def _column(connection: Connection, statement: str, **values: object) -> list[Any]:
+    return [next(iter(row.values())) for row in run(connection, statement, **values)]
+
+
+def _asked(found: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
+    yield from _intake(found)
+    yield from _batches(found)
+    yield from _results(found)
+    yield from _ticks(found)
+    yield from _people()
+
+
+def _intake(found: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
+    yield "accept a message of 500 items", lambda connection: _accept(connection, found.headers_id)
+    yield "answer confirm", lambda connection: answer.verdicts(connection, found.messages)
+    yield "answer outcome", _outcome
+    yield "answer run", lambda connection: answer.run_counts(connection, "run 1")
+
+
+def _accept(connection: Connection, headers_id: int) -> object:
+    receipt = uuid4()
+    accepting.begin(connection, [receipt])
+    new = [_new_item(number, headers_id) for number in range(500)]
+    fates = accepting.insert_items(connection, 2, 1, new)
+    assert fates == ["new"] * 500
+    accepting.conclude(connection, {receipt: accepting.Verdict(500, 0, ())})
+    return fates
+
+
+def _new_item(number: int, headers_id: int) -> accepting.NewItem:
+    return accepting.NewItem(
+        position=number,
+        receipt=str(uuid4()),
+        key=f"new {number}",
+        key_hash=uuid4().bytes,
+        content_hash=uuid4().bytes,
+        headers_id=headers_id,
+        tenant_id=None,
+        model_id=1,
+        schema_id=None,
+        shape_id=None,
+        target_id=1,
+        prefix=None,
+        params=b"{}",
+        size=1000,
+        max_tokens=1000,
+        tenant=None,
+        trace_id=None,
+        callback=b"{}",
+    )
+
+
+def _outcome(connection: Connection) -> object:
+    item_id = answer.find_item(connection, "lane 2", KEY)
+    assert item_id is not None
+    return answer.read_item(connection, item_id)
+
+
+def _batches(found: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
+    prices = load(None)
+    yield "pack: look what waits", pack.waiting
+    yield "pack a batch of 5,000", lambda connection: _pack(connection, found.waiting[2], prices)
+    yield "pack a batch of 5,000 of 50 tenants", lambda connection: _pack(connection, found.waiting[1], prices)
+    yield "pack a batch of 5,000, no tenants at all", lambda connection: _pack_without(connection, found, prices)
+    yield "submit: claim", _claim_to_submit
+    yield "poll: what to look for", _poll
+    yield "poll: which of 1,000 are known", lambda connection: poll.known_api_ids(connection, found.api_ids)
+
+
+def _pack(connection: Connection, waiting: pack.Waiting, prices: Prices) -> object:
+    turn = pack.take_turn(connection, waiting)
+    assert turn is not None
+    packed = pack.pack(connection, turn, prices, max_items=5_000, max_bytes=200_000_000)
+    assert packed.items == 5_000
+    return packed
+
+
+def _pack_without(connection: Connection, found: _Found, prices: Prices) -> object:
+    run(connection, "DELETE FROM tenant")
+    return _pack(connection, found.waiting[2], prices)
+
+
+def _claim_to_submit(connection: Connection) -> object:
+    limits = {"default": 10_000_000}
+    claim = submit.claim(connection, token=str(uuid4()), owner=_OWNER, lease_s=_LEASE_S, queue_limits=limits)
+    assert claim is not None
+    assert len(list(submit.requests(connection, claim))) == IN_FLIGHT
+    return claim
+
+
+def _poll(connection: Connection) -> object:
+    workspaces.workspaces(connection)
+    watched = poll.watched(connection, "default")
+    assert watched
+    poll.doubles(connection, "default")
+    poll.running_sightings(connection, "default")
+    poll.sightings(connection, "default", datetime.now(UTC) - timedelta(days=1))
+    return poll.end(connection, watched[0].submission_id, datetime.now(UTC), "{}")
+
+
+def _results(found: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
+    def claim(connection: Connection) -> object:
+        reading = collect.claim(connection, owner=_OWNER, lease_s=_LEASE_S)
+        assert reading is not None
+        return reading
+
+    yield "collect: claim", claim
+    yield "collect: record 2,000 answers", lambda connection: _record(connection, found)
+    yield "collect: finish", lambda connection: collect.finish(connection, found.reading, passed_over=False)
+    yield "deliver: where is something due", deliver.targets
+    yield "deliver: claim 2,000, taken", lambda connection: _deliver(connection, found)
+    yield "deliver: acknowledge 2,000", lambda connection: _acknowledge(connection, found)
+
+
+def _record(connection: Connection, found: _Found) -> object:
+    reading = found.reading
+    source = Source(reading.submission_id, reading.batch_id, reading.api_id, only_live=True)
+    assert collect.only_live(connection, reading)
+    arrivals = [
+        Arrival(item_id, Fate.SUCCEED, message=b"{}", model="m", billed=True, cost_nano=1, realtime_nano=2)
+        for item_id in found.answered
+    ]
+    collect.output_schemas(connection, found.answered)
+    clear = deliver.targets_in_the_clear(connection)
+    recorded = outcomes.record(connection, source, arrivals, max_attempts=3, claim=clear, lease_s=_LEASE_S)
+    assert recorded.succeeded == len(found.answered)
+    return deliver.claimed(connection, source, arrivals, recorded)
+
+
+def _deliver(connection: Connection, found: _Found) -> object:
+    due = deliver.claim(connection, found.target, limit=_CHUNK, lease_s=_LEASE_S)
+    assert len(due) == _CHUNK
+    mine = [one.item_id for one in due]
+    deliver.sent_by_others(connection, found.target, mine=mine)
+    return deliver.taken(connection, mine)
+
+
+def _acknowledge(connection: Connection, found: _Found) -> object:
+    said = [Acknowledgement(row["item_id"], 0, row["receipt"]) for row in found.sent]
+    assert acknowledge.acknowledge(connection, said) == _CHUNK
+    return said
+
+
+def _ticks(_found: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
+    yield "sweep: strays", _strays
+    yield "sweep: what has work", rescue.stages_with_work
+    yield "sweep: lapsed deliveries", lambda connection: deliver.free_lapsed(connection, {"lane 1": 3}, limit=_CHUNK)
+    yield "sweep: held items", lambda connection: budgets.release_held(connection, [])
+    yield "each minute: keep house", _keep_house
+
+
+def _strays(connection: Connection) -> object:
+    rescue.void_abandoned(connection)
+    rescue.doubt_abandoned(connection)
+    return rescue.noted_but_not_open(connection)
+
+
+def _keep_house(connection: Connection) -> object:
+    obstacles.give_up(connection, {"lane 1": 60.0}, limit=_CHUNK)
+    obstacles.forget(connection)
+    rescue.fold_tally(connection)
+    rescue.forget_messages(connection)
+    caching.forget(connection)
+    prefixes.delete_unused(connection)
+    plans.settle(connection)
+    return partitions.make_partitions(connection)
+
+
+def _people() -> Iterator[tuple[str, Callable[[Connection], object]]]:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    yield "overnight status", _status
+    yield "overnight batches", overview.batches
+    yield "overnight items, the last of a lane", lambda connection: _items(connection, Wanted(lane="lane 2"))
+    yield "overnight items --state failed", lambda connection: _items(connection, Wanted(state="failed"))
+    yield "overnight items --state waiting", lambda connection: _items(connection, Wanted(state="waiting"))
+    yield "overnight items --key", lambda connection: _items(connection, Wanted(key=KEY))
+    yield "overnight costs, a day", lambda connection: costs.costs(connection, "lane", today - timedelta(days=1))
+    yield "overnight costs --by day", lambda connection: costs.costs(connection, "day")
+    yield "the bill of a run", lambda connection: runs.bill(connection, "run 1")
+    yield "overnight budget", budgets.budgets
+    yield "plan: what a lane's answers came to", lambda connection: history.answers(connection, "lane 2", most=5_000)
+
+
+def _status(connection: Connection) -> object:
+    """As `sight.sight` reads it."""
+    overview.lanes(connection)
+    overview.batches(connection, states=BATCH.unfinished, limit=200)
+    overview.batches(connection, states=sorted(BATCH.final), limit=12)
+    workspaces.workspaces(connection)
+    overview.turnarounds(connection)
+    overview.dead_deliveries(connection)
+    return troubles.troubles(connection)
+
+
+def _items(connection: Connection, wanted: Wanted) -> object:
+    return list(overview.items(connection, wanted, limit=20))

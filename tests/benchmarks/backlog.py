@@ -1,0 +1,111 @@
+"""What the service asks of its ledger, with millions of items in it and with few: each within 2 times of the other.
+
+    python -m tests.benchmarks.backlog [--waiting 5000000] [--finished 10000000] [--json FILE] [--plans FILE]
+
+Two private databases are filled, which takes minutes and about a gigabyte a million items; then each thing that a tick,
+a stage or a person asks is asked of both, several times, and the fastest answers are compared.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from overnight_models.ledger.database import Database, run
+from overnight_workers.embedded import EmbeddedPostgres
+from tests.benchmarks.asking import Asked, questions
+from tests.benchmarks.filling import Filled, fill
+from tests.benchmarks.plans import explained
+from tests.servers import copy_database, running_postgres
+
+BAR: Final = 2.0
+_ROUNDS: Final = 7
+_NOISE_MS: Final = 1.0
+"""What is over in less is within the bar: it is the road to Postgres and back."""
+_SMALL: Final = Filled(waiting=100_000, finished=100_000)
+
+out = Console()
+
+
+def main(
+    waiting: Annotated[int, typer.Option(help="Items that wait.")] = 5_000_000,
+    finished: Annotated[int, typer.Option(help="Items that are finished.")] = 10_000_000,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
+    plans: Annotated[Path | None, typer.Option(help="Write the plans of all that is asked there.")] = None,
+) -> None:
+    """Fill two ledgers, and ask both the same."""
+    with running_postgres() as server:
+        small, large = _filled(server, _SMALL), _filled(server, Filled(waiting, finished))
+        sizes = _sizes(large)
+        rows = list(_compare(small, large))
+        if plans is not None:
+            plans.write_text(explained(large, questions(large)))
+    _show(rows, sizes)
+    if json_file is not None:
+        json_file.write_text(
+            json.dumps({"waiting": waiting, "finished": finished, "asked": rows, "mb": sizes}, indent=2)
+        )
+
+
+def _filled(server: EmbeddedPostgres, filled: Filled) -> Database:
+    began = time.monotonic()
+    database = Database(copy_database(server.url))
+    fill(database, filled)
+    out.print(f"{filled.waiting:,} waiting and {filled.finished:,} finished, in {time.monotonic() - began:.0f} s")
+    return database
+
+
+def _compare(small: Database, large: Database) -> Iterator[dict[str, Any]]:
+    for one, other in zip(questions(small), questions(large), strict=True):
+        few, many = _fastest_ms(one), _fastest_ms(other)
+        holds = many <= max(BAR * few, _NOISE_MS)
+        yield {"name": one.name, "few_ms": round(few, 2), "many_ms": round(many, 2), "holds": holds}
+
+
+def _fastest_ms(asked: Asked) -> float:
+    def once() -> float:
+        began = time.perf_counter()
+        asked.ask()
+        return (time.perf_counter() - began) * 1000
+
+    return min(once() for _ in range(_ROUNDS))
+
+
+def _sizes(database: Database) -> Mapping[str, int]:
+    """Megabytes of the big tables, and of each of their indexes."""
+    with database.transaction() as connection:
+        found = run(
+            connection,
+            r"""
+            SELECT regexp_replace(relname, '_from_\d+', '') AS name, sum(pg_relation_size(oid)) / 1000000 AS mb
+            FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace
+            GROUP BY 1 HAVING sum(pg_relation_size(oid)) > 1000000 ORDER BY 2 DESC
+            """,
+        )
+    return {row["name"]: int(row["mb"]) for row in found}
+
+
+def _show(rows: list[dict[str, Any]], sizes: Mapping[str, int]) -> None:
+    table = Table("", "few, ms", "many, ms", "times", f"within {BAR:g}")
+    for row in rows:
+        ratio = row["many_ms"] / max(row["few_ms"], 0.01)
+        table.add_row(
+            row["name"],
+            f"{row['few_ms']:.2f}",
+            f"{row['many_ms']:.2f}",
+            f"{ratio:.1f}",
+            "yes" if row["holds"] else "NO",
+        )
+    out.print(table)
+    out.print(", ".join(f"{name} {mb:,} MB" for name, mb in sizes.items()))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,135 @@
+"""Gathering: single items cost no task each; none is lost, none is taken twice, and one that is poison is alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+import redis
+from celery.exceptions import Reject
+
+from overnight_models.routes import ACCEPT
+from overnight_producers.wire import envelope
+from overnight_workers import gather
+from overnight_workers.app import app
+from tests.driving import Service, item
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+def put(client: redis.Redis, *items: Json, **other: Any) -> str:
+    """A message into the queue; its id. other: fields that aren't as they should be."""
+    lines = "\n".join(orjson.dumps(one).decode() for one in items)
+    told = {"v": 1, "message_id": str(uuid4()), "lane": "default", "run": None, "items": lines} | other
+    client.lpush(ACCEPT, envelope(ACCEPT, told, shown=""))
+    return str(told["message_id"])
+
+
+def waiting(client: redis.Redis) -> list[Json]:
+    """What is in the queue, the next one last."""
+    found: Any = client.lrange(ACCEPT, 0, -1)
+    return [orjson.loads(raw) for raw in found]
+
+
+def unacknowledged(client: redis.Redis) -> int:
+    kept: Any = client.hlen("overnight:unacked")
+    assert kept == client.zcard("overnight:unacked_index")
+    return int(kept)
+
+
+def kombu_looks(client: redis.Redis, *, after_s: float) -> None:
+    """What kombu does from time to time, so many seconds later."""
+    tags: Any = client.zrange("overnight:unacked_index", 0, -1)
+    for tag in tags:
+        client.zincrby("overnight:unacked_index", -after_s, tag)
+    with app.connection_for_read() as connection:
+        connection.default_channel.qos.restore_visible(num=100, interval=1)  # type: ignore[attr-defined]
+
+
+def test_small_messages_are_taken_along(service: Service, client: redis.Redis) -> None:
+    ids = [put(client, item(key)) for key in "bc"] + [put(client, item("d"), item("a", "other"), lane="default")]
+    other_lane, of_a_run = put(client, item("e"), lane="night"), put(client, item("f"), run="r")
+    assert service.accept(item("a")) == {"accepted": 1, "known": 0, "rejected": []}
+    assert [service.verdict(one)["accepted"] for one in (*ids, other_lane, of_a_run)] == [1, 1, 1, 0, 1]
+    assert service.verdict(ids[2])["rejected"][0]["index"] == 1
+    assert "there is no lane 'night'" in service.verdict(other_lane)["rejected"][0]["why"]
+    assert len(service.states("item")) == 5
+    assert service.rows("SELECT key FROM item JOIN request ON item_id = id WHERE run_id IS NOT NULL") == [{"key": "f"}]
+    assert (waiting(client), unacknowledged(client)) == ([], 0)
+
+
+def test_the_same_message_twice_is_accepted_once(service: Service, client: redis.Redis) -> None:
+    again = put(client, item("a"))
+    put(client, item("a"), message_id=again)
+    service.accept(item("b"))
+    assert service.verdict(again)["accepted"] == 1
+    assert len(service.states("item")) == 2
+
+
+def test_the_killed_lose_nothing(service: Service, client: redis.Redis) -> None:
+    put(client, item("a"))
+    put(client, item("b"))
+    before = waiting(client)
+    assert len(gather.take()) == 2  # and then the process is killed
+    kombu_looks(client, after_s=20)
+    assert (waiting(client), unacknowledged(client)) == ([], 2), "it may still be at it"
+    kombu_looks(client, after_s=20)
+    assert unacknowledged(client) == 0
+    came_back = waiting(client)
+    assert all(one["headers"].pop("redelivered") for one in came_back)
+    assert all(one["properties"]["delivery_info"].pop("redelivered") for one in came_back)
+    assert sorted(map(str, came_back)) == sorted(map(str, before))
+
+
+def test_one_that_came_back_goes_alone(service: Service, client: redis.Redis) -> None:
+    put(client, item("a"))
+    gather.put_back(gather.take())
+    put(client, item("b"))
+    service.accept(item("c"))
+    assert len(waiting(client)) == 2
+    assert service.states("item") == ["waiting"]
+
+
+@pytest.mark.parametrize("poison", [{"items": 5}, {"items": None, "message_id": 5}, {"message_id": "no UUID"}])
+def test_what_nobody_can_read_hurts_nobody_else(service: Service, client: redis.Redis, poison: Json) -> None:
+    put(client, item("a"))
+    put(client, **poison)
+    put(client, item("b"))
+    try:
+        service.accept(item("c"))
+    except Reject:  # all of them are in the queue again, and go alone
+        assert len(waiting(client)) == 3
+        assert all(one["headers"]["redelivered"] for one in waiting(client))
+    else:
+        assert len(waiting(client)) == 1
+        assert len(service.states("item")) == 3
+    assert unacknowledged(client) == 0
+
+
+def test_large_messages_stay(service: Service, client: redis.Redis) -> None:
+    put(client, *(item(f"{uuid4()} {uuid4()} {n}") for n in range(200)))
+    put(client, item("behind it"))
+    service.accept(item("a"))
+    assert len(waiting(client)) == 2
+
+
+def test_a_database_that_is_away_puts_them_back(
+    service: Service, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(client, item("a"))
+    monkeypatch.setenv("OVERNIGHT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+    service.restart()
+    with pytest.raises(Reject):
+        service.accept(item("b"))
+    assert (len(waiting(client)), unacknowledged(client)) == (1, 0)
+    monkeypatch.setenv("OVERNIGHT_DATABASE_URL", service.database_url)
+    service.restart()
