@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +51,25 @@ def test_the_body_is_exactly_the_items(service: Service) -> None:
         ]
     }
     assert sent["items"] == 3
+
+
+def test_a_body_of_long_requests_takes_the_memory_of_a_few(service: Service) -> None:
+    packed(service)
+    submit()  # everything is imported and connected
+    for number in range(60):
+        service.accept(item(f"k{number}", "word " * 200_000))
+    pack()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is the present
+    before_mb = peak_mb()
+    submit()
+    assert service.states("batch") == ["open", "open"]
+    assert peak_mb() - before_mb < 40
+
+
+def peak_mb() -> int:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) // 1024
 
 
 def test_every_create_has_a_token_of_its_own(service: Service) -> None:

@@ -20,7 +20,7 @@ def whole_requests(connection: Connection, claim: ledger.Claim) -> Iterator[tupl
     caching.note(connection, claim.submission_id, choices)
     lifetimes = {(one.group.prefix_id, one.group.model_id): one.lifetime for one in choices}
     prefix, marked, at_model = None, None, 0
-    for item_id, own, prefix_id, model_id in ledger.requests_by_prefix(connection, claim.batch_id):
+    for item_id, own, prefix_id, model_id in ledger.requests_by_prefix(connection, claim):
         if prefix_id is None:
             yield item_id, own
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, LiteralString
@@ -36,6 +36,8 @@ class Claim:
     betas: str
     api_version: str
     items: int
+    longest: int
+    """Bytes of its longest request."""
     releases: int
     has_prefixes: bool
     """Some of its items have a prefix."""
@@ -81,7 +83,7 @@ def claim(
     unpack(connection, batch_id=batch["id"])
     left = one(
         connection,
-        "SELECT count(*) AS n FROM item WHERE batch_id = :id AND state = 'batched'",
+        "SELECT count(*) AS n, max(size) AS longest FROM item WHERE batch_id = :id AND state = 'batched'",
         id=batch["id"],
     )
     assert left is not None
@@ -111,58 +113,51 @@ def claim(
         batch["betas"],
         batch["api_version"],
         left["n"],
+        left["longest"],
         batch["releases"],
         batch["has_prefixes"],
     )
 
 
-_WIDE_BYTES: Final = 4_000_000
-"""Of requests that are in memory at once, or one that is longer."""
+_FETCHED_ROWS: Final = 2000
+_FETCHED_BYTES: Final = 4_000_000
+"""Of requests that are in memory at once; one that is longer alone."""
 
 
 def requests(connection: Connection, claim: Claim) -> Iterator[tuple[int, str]]:
-    """The batch's items and their params as JSON text; flat, however many there are and however long."""
-    statement = "SELECT id, size FROM item WHERE batch_id = %s AND state = 'batched' ORDER BY id"
-    for (item_id, _), params in _with_params(connection, statement, claim.batch_id):
-        yield item_id, params
+    """The batch's items and their params as JSON text, from a cursor on the server: flat for any number and length."""
+    yield from _from_cursor(
+        connection,
+        """
+        SELECT item.id, request.params FROM item JOIN request ON request.item_id = item.id
+        WHERE item.batch_id = %s AND item.state = 'batched' ORDER BY item.id
+        """,
+        claim,
+    )
 
 
-def requests_by_prefix(connection: Connection, batch_id: int) -> Iterator[tuple[int, str, int | None, int]]:
+def requests_by_prefix(connection: Connection, claim: Claim) -> Iterator[tuple[int, str, int | None, int]]:
     """The same, with each one's prefix and model: equal ones stand together, as the API's cache wants them."""
-    statement = """
-        SELECT id, size, prefix_id, model_id FROM item WHERE batch_id = %s AND state = 'batched'
-        ORDER BY prefix_id, model_id, id
-    """
-    for (item_id, _, prefix_id, model_id), params in _with_params(connection, statement, batch_id):
-        yield item_id, params, prefix_id, model_id
+    # sorted before the wide rows are read, one by one in that order
+    yield from _from_cursor(
+        connection,
+        """
+        SELECT narrow.id, request.params, narrow.prefix_id, narrow.model_id
+        FROM (
+            SELECT id, prefix_id, model_id FROM item WHERE batch_id = %s AND state = 'batched'
+            ORDER BY prefix_id, model_id, id OFFSET 0
+        ) narrow
+        CROSS JOIN LATERAL (SELECT params FROM request WHERE item_id = narrow.id OFFSET 0) request
+        """,
+        claim,
+    )
 
 
-def _with_params(
-    connection: Connection, statement: LiteralString, batch_id: int
-) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """The rows of a statement over items, each with its params; its first columns are the item's id and size."""
-    with raw(connection).cursor(name="batch_items", binary=True) as narrow, raw(connection).cursor(binary=True) as wide:
-        narrow.itersize = 2000
-        narrow.execute(statement, (batch_id,))
-        for group in _by_size(narrow):
-            ids = [row[0] for row in group]
-            wide.execute("SELECT item_id, params FROM request WHERE item_id = ANY(%s)", (ids,))
-            params = dict(wide.fetchall())
-            yield from ((row, params[row[0]]) for row in group)
-
-
-def _by_size(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    """In groups whose requests may be in memory together."""
-    group: list[tuple[Any, ...]] = []
-    size = 0
-    for row in rows:
-        if group and size + row[1] > _WIDE_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(row)
-        size += row[1]
-    if group:
-        yield group
+def _from_cursor(connection: Connection, statement: LiteralString, claim: Claim) -> Iterator[Any]:
+    with raw(connection).cursor(name="batch_requests", binary=True) as cursor:
+        cursor.itersize = min(max(_FETCHED_BYTES // claim.longest, 1), _FETCHED_ROWS)
+        cursor.execute(statement, (claim.batch_id,))
+        yield from cursor
 
 
 def send(
