@@ -44,6 +44,9 @@ bench.floor: .venv  ## what COPY, JSON and Redis alone need for 100,000 items
 bench.growth: .venv  ## time and memory from 1,000 to 1,000,000 items, as a table and growth.png; needs matplotlib
 	.venv/bin/python -m tests.benchmarks.growth --plot growth.png
 
+bench.budgets: .venv  ## twenty packers and one strict budget: reserved, spent, held, and never over the cap
+	.venv/bin/python -m tests.benchmarks.budgets
+
 bench.prefixes: .venv  ## bytes of 100,000 items that share 80 KB, and what caching a contract costs at four hit rates
 	.venv/bin/python -m tests.benchmarks.prefixes size
 	.venv/bin/python -m tests.benchmarks.prefixes contracts
@@ -51,4 +54,4 @@ bench.prefixes: .venv  ## bytes of 100,000 items that share 80 KB, and what cach
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos bench bench.profile bench.floor bench.growth bench.prefixes clean
+.PHONY: help demo check format test long chaos bench bench.profile bench.floor bench.budgets bench.growth bench.prefixes clean

@@ -120,7 +120,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "caching given up": Kind(
         "a lane's prefixes were read from the cache too seldom for what it costs to write them",
-        "leaves them uncached; tries again when what it measured is a week old",
+        "leaves them uncached, or lets none go ahead; tries again when what it measured is a week old",
         "nothing; larger batches of one prefix are read more often",
         urgent=False,
     ),

@@ -50,22 +50,32 @@ def _pack(source: Waiting, lane: Lane) -> Packed:
         return _pack_primed(connection, now, lane) if primes else _pack_all(connection, now, lane)
 
 
-def _pack_all(connection: Connection, source: Waiting, lane: Lane, *, unless: str = "false") -> Packed:
-    prices = process.prices()
-    return ledger.pack(connection, source, prices, max_items=lane.max_items, max_bytes=lane.max_bytes, unless=unless)
+def _pack_all(
+    connection: Connection, source: Waiting, lane: Lane, *, unless: str = "false", only: int | None = None
+) -> Packed:
+    return ledger.pack(
+        connection,
+        source,
+        process.prices(),
+        max_items=lane.max_items,
+        max_bytes=lane.max_bytes,
+        unless=unless,
+        only=only,
+    )
 
 
 def _pack_primed(connection: Connection, source: Waiting, lane: Lane) -> Packed:
     """The first item of a prefix alone; else all but those whose prefix is being written for them."""
     measured = caching.hit_rates(connection, source.lane)
-    for one in priming.cold(connection, source):
+    held_back = priming.held_back(connection, source)
+    for one in priming.cold(connection, source, max_items=lane.max_items, unless=held_back):
         if is_worth_priming(one, measured):
-            packed = _pack_all(connection, source, lane, unless=f"id <> {one.item_id}")
+            packed = _pack_all(connection, source, lane, only=one.item_id)
             if not packed.items:
                 break  # over its budget, as the others of its prefix are: all are held at once
             priming.note(connection, source, one)
             return packed
-    return _pack_all(connection, source, lane, unless=priming.HELD_BACK)
+    return _pack_all(connection, source, lane, unless=held_back)
 
 
 def worth_a_look(lane: str) -> bool:

@@ -91,7 +91,10 @@ def budgets(connection: Connection) -> list[BudgetView]:
         f"""
         SELECT budget.id, coalesce(lane.name, tenant.name, run.name) AS name, {_TITLE} AS title, period, strict,
                cap_nano,
-               (SELECT max(reserved_nano) FROM item WHERE held_by = budget.id AND held_reason = :alone) AS alone_nano,
+               (
+                   SELECT max(reserved_nano) FROM item
+                   WHERE held_by = budget.id AND held_reason = :alone AND reserved_nano > cap_nano
+               ) AS alone_nano,
                CASE WHEN lane_id IS NOT NULL THEN 'lane' WHEN tenant_id IS NOT NULL THEN 'tenant' ELSE 'run' END AS of,
                coalesce(booked.spent, 0)::bigint AS spent_nano, coalesce(booked.reserved, 0)::bigint AS reserved_nano,
                CASE WHEN period <> 'all' THEN extract(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger import reserve, turns
 from overnight_models.ledger.database import count, one, rows, run
 from overnight_models.ledger.reserve import BOOKED, HELD, JUDGED
-from overnight_models.ledger.turns import oldest
+from overnight_models.ledger.turns import Candidates, oldest
 from overnight_models.prices import Prices
 from overnight_models.states import ITEM
 
@@ -83,6 +83,18 @@ def take_turn(connection: Connection, source: Waiting) -> Waiting | None:
     return next(iter(waiting(connection, lane_id=source.lane_id, headers_id=source.headers_id)), None)
 
 
+def next_in_line(connection: Connection, source: Waiting, *, max_items: int, unless: str) -> Candidates:
+    """Those that are packed next. unless: a condition on `item` of those that stay behind."""
+    return turns.candidates(
+        connection,
+        lane_id=source.lane_id,
+        headers_id=source.headers_id,
+        waiting=source.items,
+        max_items=max_items,
+        unless=unless,
+    )
+
+
 @dataclass(frozen=True)
 class Packed:
     """What one look at those that wait came to."""
@@ -101,21 +113,19 @@ def pack(
     max_items: int,
     max_bytes: int,
     unless: str = "false",
+    only: int | None = None,
 ) -> Packed:
     """Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
 
     unless: a condition on `item` of those that stay behind.
+    only: the item that goes alone, out of its turn.
 
     Called in a turn. Nothing passes through this process: 100,000 items are one statement.
     """
-    candidates = turns.candidates(
-        connection,
-        lane_id=source.lane_id,
-        headers_id=source.headers_id,
-        waiting=source.items,
-        max_items=max_items,
-        unless=unless,
-    )
+    if only is None:
+        candidates = next_in_line(connection, source, max_items=max_items, unless=unless)
+    else:
+        candidates = turns.alone(only, lane_id=source.lane_id, headers_id=source.headers_id)
     allowance = reserve.allowance(connection, candidates, prices)
     batch = one(
         connection,

@@ -8,19 +8,25 @@ from typing import Final
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count, run
-from overnight_models.ledger.pack import Waiting
+from overnight_models.ledger.pack import Waiting, next_in_line
 from overnight_models.states import BATCH
 
-_GOES_AHEAD: Final = ", ".join(f"'{state}'" for state in BATCH.unfinished if state not in ("ended", "incomplete"))
+_GOES_AHEAD: Final = tuple(state for state in BATCH.unfinished if state not in ("ended", "incomplete"))
 
-HELD_BACK: Final = f"""
-    EXISTS (
-        SELECT FROM primer JOIN batch ON batch.id = primer.batch_id
-        WHERE primer.headers_id = item.headers_id AND primer.prefix_id = item.prefix_id
-          AND primer.model_id = item.model_id AND batch.state IN ({_GOES_AHEAD})
+
+def held_back(connection: Connection, source: Waiting) -> str:
+    """A condition on `item`: another one is writing its prefix for it right now."""
+    rows = run(
+        connection,
+        """
+        SELECT prefix_id, model_id FROM primer JOIN batch ON batch.id = primer.batch_id
+        WHERE primer.headers_id = :headers_id AND batch.state = ANY(:goes_ahead)
+        """,
+        headers_id=source.headers_id,
+        goes_ahead=list(_GOES_AHEAD),
     )
-"""
-"""Of an item: another one is writing its prefix for it right now."""
+    written = ", ".join(f"({row['prefix_id']}, {row['model_id']})" for row in rows)
+    return f"(prefix_id, model_id) IN (VALUES {written}) IS TRUE" if written else "false"
 
 
 @dataclass(frozen=True)
@@ -36,17 +42,19 @@ class Cold:
     prefix_bytes: int
 
 
-def cold(connection: Connection, source: Waiting) -> list[Cold]:
-    """The prefixes that could be written ahead."""
+def cold(connection: Connection, source: Waiting, *, max_items: int, unless: str) -> list[Cold]:
+    """The prefixes that could be written ahead for those who go next.
+
+    unless: as in `pack.pack`.
+    """
+    candidates = next_in_line(connection, source, max_items=max_items, unless=unless)
     rows = run(
         connection,
-        """
+        f"""
         SELECT item_id, prefix_id, model_id, model.name AS model, requests, octet_length(document) AS prefix_bytes
         FROM (
-            SELECT min(id) AS item_id, prefix_id, model_id, count(*) AS requests FROM item
-            WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
-              AND prefix_id IS NOT NULL
-            GROUP BY prefix_id, model_id
+            SELECT min(id) AS item_id, prefix_id, model_id, count(*) AS requests FROM ({candidates.query}) next
+            WHERE prefix_id IS NOT NULL GROUP BY prefix_id, model_id
         ) shared
         JOIN prefix ON prefix.id = prefix_id JOIN model ON model.id = model_id
         WHERE NOT EXISTS (
@@ -56,8 +64,7 @@ def cold(connection: Connection, source: Waiting) -> list[Cold]:
         )
         ORDER BY item_id
         """,
-        lane_id=source.lane_id,
-        headers_id=source.headers_id,
+        **candidates.values,
     )
     return [Cold(**row) for row in rows]
 

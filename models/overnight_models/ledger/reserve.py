@@ -13,10 +13,11 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.rates import RATE, Rates, batch_rates, expected, rate_values, rated, worst
 from overnight_models.ledger.turns import Candidates
 from overnight_models.prices import Prices
 from overnight_models.states import BATCH, ITEM
-from overnight_models.worst_case import ADDED_TOKENS, UNBOUNDED, WorstRate, worst_rates
+from overnight_models.worst_case import UNBOUNDED
 
 BEGINS: Final = """
     CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC')::date END
@@ -40,11 +41,6 @@ NO_BOUND: Final = "no bound"
 _SCOPES: Final = ("run", "tenant", "lane")
 """In the order in which budgets say who is held: what one run may not spend is there for the others of its lane."""
 
-_LEARNED_FROM: Final = 2000
-"""Of so many of the latest answers, what is expected is learned."""
-_FEWEST: Final = 30
-"""With fewer answers than that, nothing is expected but the worst."""
-
 
 @dataclass(frozen=True)
 class Room:
@@ -65,8 +61,7 @@ class Allowance:
     """What a batch may take out of budgets, until the transaction ends."""
 
     rooms: Sequence[Room]
-    rates: Mapping[int, Sequence[WorstRate]]
-    """By model; those without a price aren't in it."""
+    rates: Rates
     expected: Mapping[int, float]
     """By model: what answers are expected to cost, as a share of the worst."""
 
@@ -80,47 +75,9 @@ class Allowance:
             "room_begins": [room.begins for room in self.rooms],
             "room_caps": [room.cap_nano for room in self.rooms],
             "room_nanos": [max(room.nano, 0) for room in self.rooms],
-            **_rate_values(_by_size(self.rates), self.expected),
+            **rate_values(self.rates, self.expected),
             "unbounded": UNBOUNDED,
         }
-
-
-def _by_size(rates: Mapping[int, Sequence[WorstRate]]) -> list[tuple[int, WorstRate]]:
-    return [(model_id, rate) for model_id, by_size in rates.items() for rate in by_size]
-
-
-def _rate_values(rates: Sequence[tuple[int, WorstRate]], expected: Mapping[int, float]) -> dict[str, Any]:
-    return {
-        "rate_shares": [expected.get(model_id, 1.0) for model_id, _ in rates],
-        "rate_models": [model_id for model_id, _ in rates],
-        "rate_aboves": [rate.above_tokens for _, rate in rates],
-        "rate_up_tos": [rate.up_to_tokens for _, rate in rates],
-        "rate_inputs": [rate.input_nano for _, rate in rates],
-        "rate_outputs": [rate.output_nano for _, rate in rates],
-    }
-
-
-_RATE: Final = """
-    rate (model_id, above, up_to, input_nano, output_nano, share) AS (
-        SELECT * FROM unnest(
-            CAST(:rate_models AS integer[]), CAST(:rate_aboves AS bigint[]), CAST(:rate_up_tos AS bigint[]),
-            CAST(:rate_inputs AS bigint[]), CAST(:rate_outputs AS bigint[]), CAST(:rate_shares AS float[])
-        )
-    )
-"""
-
-
-def _worst(item: str) -> str:
-    """The most that an item may cost, by its rate."""
-    return f"({item}.size + {ADDED_TOKENS}) * rate.input_nano + {item}.max_tokens::bigint * rate.output_nano"
-
-
-def _rated(item: str) -> str:
-    """The rate of an item: by its model, and by the bound of its prompt."""
-    return f"""
-        rate.model_id = {item}.model_id
-        AND {item}.size + {ADDED_TOKENS} > rate.above AND {item}.size + {ADDED_TOKENS} <= rate.up_to
-    """
 
 
 def _tightest(of: str) -> str:
@@ -159,7 +116,7 @@ JUDGED: Final = f"""
         )
     ),
     unlocked AS (SELECT tenant_id, run_id FROM budget WHERE id NOT IN (SELECT budget_id FROM room)),
-    {_RATE},
+    {RATE},
     {",".join(_tightest(of) for of in _SCOPES)},
     budgeted AS (
         SELECT candidate.*, run_budget, run_cap, run_nano, tenant_budget, tenant_cap, tenant_nano,
@@ -186,8 +143,8 @@ JUDGED: Final = f"""
     ),
     priced AS (
         SELECT bounded.*, CASE WHEN budget_id IS NOT NULL AND NOT unbounded
-            THEN ceil(({_worst("bounded")}) * CASE WHEN strict THEN 1 ELSE rate.share END)::bigint END AS reserve
-        FROM bounded LEFT JOIN rate ON {_rated("bounded")}
+            THEN ceil(({worst("bounded")}) * CASE WHEN strict THEN 1 ELSE rate.share END)::bigint END AS reserve
+        FROM bounded LEFT JOIN rate ON {rated("bounded")}
     ),
     {_fitting("run", "priced", "true")},
     {_fitting("tenant", "fits_run", "over_run IS NULL")},
@@ -261,10 +218,16 @@ def allowance(connection: Connection, candidates: Candidates, prices: Prices) ->
         """,
         ids=[row["id"] for row in budgets],
     )
-    rates = _rates(connection, prices)
+    rates = batch_rates(connection, prices)
     strict = all(room["strict"] for room in rooms)
-    expected = {} if strict else _expected(connection, rates, lane_id)
-    return Allowance([Room(**room) for room in rooms], rates, expected)
+    shares = {} if strict else expected(connection, rates, lane_id)
+    return Allowance([Room(**room) for room in rooms], rates, shares)
+
+
+_UNDER_WAY: Final = """
+    budget.id = :budget_id AND batch.state = ANY(:unfinished) AND item.batch_id = batch.id AND item.state = 'batched'
+    AND (item.lane_id = budget.lane_id OR item.tenant_id = budget.tenant_id OR item.run_id = budget.run_id)
+"""
 
 
 def reserve_under_way(connection: Connection, budget_id: int, prices: Prices) -> None:
@@ -278,13 +241,13 @@ def reserve_under_way(connection: Connection, budget_id: int, prices: Prices) ->
     count(
         connection,
         f"""
-        WITH {_RATE}
-        UPDATE item SET reserved_nano = {_worst("item")}
+        WITH {RATE}
+        UPDATE item SET reserved_nano = {worst("item")}
         FROM batch, budget, rate
-        WHERE {_UNDER_WAY} AND item.reserved_nano IS NULL AND {_rated("item")}
+        WHERE {_UNDER_WAY} AND item.reserved_nano IS NULL AND {rated("item")}
         """,
         **values,
-        **_rate_values(_by_size(_rates(connection, prices)), {}),
+        **rate_values(batch_rates(connection, prices), {}),
     )
     count(
         connection,
@@ -295,45 +258,3 @@ def reserve_under_way(connection: Connection, budget_id: int, prices: Prices) ->
         """,
         **values,
     )
-
-
-_UNDER_WAY: Final = """
-    budget.id = :budget_id AND batch.state = ANY(:unfinished) AND item.batch_id = batch.id AND item.state = 'batched'
-    AND (item.lane_id = budget.lane_id OR item.tenant_id = budget.tenant_id OR item.run_id = budget.run_id)
-"""
-
-
-def _rates(connection: Connection, prices: Prices) -> dict[int, Sequence[WorstRate]]:
-    named = {row["id"]: prices.model(row["name"]) for row in run(connection, "SELECT id, name FROM model")}
-    return {model_id: worst_rates(model, batch=True) for model_id, model in named.items() if model is not None}
-
-
-def _expected(connection: Connection, rates: Mapping[int, Sequence[WorstRate]], lane_id: int) -> dict[int, float]:
-    """What a lane's latest answers cost as a share of the worst, plus twice that share's error; by model."""
-    rows = run(
-        connection,
-        f"""
-        WITH {_RATE}, latest AS (
-            SELECT item.model_id, item.size, item.max_tokens, outcome.cost_nano
-            FROM (
-                SELECT id FROM batch WHERE lane_id = :lane_id AND state = 'collected' ORDER BY id DESC LIMIT 10
-            ) batch
-            JOIN item ON item.batch_id = batch.id JOIN outcome ON outcome.item_id = item.id
-            WHERE outcome.billed ORDER BY item.id DESC LIMIT :most
-        ), answer AS (
-            SELECT latest.model_id, latest.cost_nano::float AS cost, ({_worst("latest")})::float AS worst
-            FROM latest JOIN rate ON {_rated("latest")}
-        ), learned AS (
-            SELECT model_id, sum(cost) / sum(worst) AS share, count(*) AS n, avg(worst) AS worst
-            FROM answer GROUP BY model_id HAVING count(*) >= :fewest
-        )
-        SELECT model_id, learned.share + 2 * sqrt(sum((cost - learned.share * answer.worst) ^ 2))
-               / (learned.worst * sqrt(learned.n * (learned.n - 1))) AS share
-        FROM learned JOIN answer USING (model_id) GROUP BY model_id, learned.share, learned.n, learned.worst
-        """,
-        lane_id=lane_id,
-        most=_LEARNED_FROM,
-        fewest=_FEWEST,
-        **_rate_values(_by_size(rates), {}),
-    )
-    return {row["model_id"]: row["share"] for row in rows}

@@ -64,10 +64,18 @@ def candidates(
     values |= {"tenants": tenants, "each": 0}
     wanted = min(waiting, max_items)
     values["each"] = -(-wanted // len(heads))
-    # who has fewer leaves room for more of the others
-    while values["each"] < wanted and _found(connection, unless, values) < wanted:
+    found, before = _found(connection, unless, values), -1
+    # who has fewer leaves room for more of the others, as long as they have more
+    while before < found < wanted:
         values["each"] *= 2
+        found, before = _found(connection, unless, values), found
     return Candidates(_IN_TURNS.format(unless=unless), values)
+
+
+def alone(item_id: int, *, lane_id: int, headers_id: int) -> Candidates:
+    """One item out of its turn, if it waits there."""
+    query = f"SELECT {_COLUMNS}, 1 AS position FROM item WHERE {_waits(':lane_id', ':headers_id')} AND id = :item_id"
+    return Candidates(query, {"lane_id": lane_id, "headers_id": headers_id, "item_id": item_id})
 
 
 def _found(connection: Connection, unless: str, values: dict[str, Any]) -> int:
