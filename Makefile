@@ -51,7 +51,13 @@ bench.prefixes: .venv  ## bytes of 100,000 items that share 80 KB, and what cach
 	.venv/bin/python -m tests.benchmarks.prefixes size
 	.venv/bin/python -m tests.benchmarks.prefixes contracts
 
+bench.crowd: .venv  ## 100 product processes that enqueue one item at a time: items a second in Postgres
+	.venv/bin/python -m tests.benchmarks.crowd
+
+bench.backlog: .venv  ## each question to a ledger with 15,000,000 items beside an almost empty one; 15 minutes, 12 GB
+	.venv/bin/python -m tests.benchmarks.backlog
+
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos bench bench.profile bench.floor bench.budgets bench.growth bench.prefixes clean
+.PHONY: help demo check format test long chaos bench bench.profile bench.floor bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes clean
