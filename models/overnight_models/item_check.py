@@ -10,6 +10,7 @@ import re
 from typing import Any, Final
 
 from overnight_models import request
+from overnight_models.cuttable import is_place
 from overnight_models.message import ItemLine
 from overnight_models.policy import LanePolicy, Policy
 
@@ -49,6 +50,10 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
         )
     if item.get("output") is not None and not isinstance(item.get("output"), dict):
         found.append("`output` must be a JSON schema: an object")
+    if item.get("cuttable") is not None and not is_place(item.get("cuttable")):
+        found.append(
+            "`cuttable` must say where a text stands: `system`, `messages.0.content`, `messages.0.content.1.text`"
+        )
     callback: Any = item.get("callback")
     if callback is not None:
         found += _callback_faults(callback, lane, rules, policy)

@@ -35,6 +35,8 @@ class Problem(StrEnum):
     """Taken back, here or at the API."""
     REJECTED = "rejected"
     """The API turned down even a batch with this item alone."""
+    TOO_LONG = "too_long"
+    """Its prompt has more tokens than its lane takes (`max_input_tokens`); it was not sent."""
     GIVEN_UP = "given_up"
     """Its results could not be had any more."""
 
@@ -68,6 +70,9 @@ class Outcome:
     """What was billed for this answer, in dollars, exact to the nano-dollar."""
     realtime_cost_usd: Decimal = Decimal(0)
     """What the same tokens would have cost in real time."""
+    cut: dict[str, int] | None = None
+    """Its prompt was too long for its lane, so this is no answer about the whole text: `{"from_tokens": …, "to_tokens":
+    …}`, as the API counted them before and after the cut. None when all of it was sent."""
     attempts: int = 1
     """Tries that had an outcome, this one included."""
     via: str = "batch"

@@ -355,7 +355,7 @@ class Item(Table, table=True):
 
 
 class Request(Table, table=True):
-    """What an item asks, and for whom; written once."""
+    """What an item asks, and for whom; written once, but where it is cut before it is first packed."""
 
     __tablename__ = "request"
     __table_args__ = ({"postgresql_partition_by": "RANGE (item_id)"},)
@@ -370,6 +370,28 @@ class Request(Table, table=True):
     params: str = _text()
     """JSON, passed through unparsed; without its prefix."""
     enqueued_at: datetime = _now()
+    cut_from_tokens: int | None = None
+    """Its prompt was too long, so a text of `params` was cut: its tokens before and after, as the API counts them."""
+    cut_to_tokens: int | None = None
+
+
+class Unmeasured(Table, table=True):
+    """An item whose prompt may be longer than its lane takes: it isn't packed before the API has counted it."""
+
+    __tablename__ = "unmeasured"
+    __table_args__ = (
+        Index("unmeasured_being_measured", "lease_until", postgresql_where=text("lease_until IS NOT NULL")),
+    )
+    item_id: int = _by_item()
+    cuttable: str | None = _text(default=None)
+    """The place of the text that may be cut, such as `messages.0.content`."""
+    tries: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    """Calls about it that got no answer; grows the pause before the next."""
+    not_before: datetime | None = None
+    owner: int | None = None
+    """Whoever measures it: a lock of `ledger.presence`."""
+    lease_until: datetime | None = None
+    """While it is being measured: its owner is taken for dead after this at the latest."""
 
 
 class Batch(Table, table=True):

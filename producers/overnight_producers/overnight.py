@@ -58,6 +58,7 @@ class Overnight:
         output: type[BaseModel] | Mapping[str, Any] | None = None,
         callback: Signature[Any] | CallbackLine | None = None,
         trace_id: str | None = None,
+        cuttable: str | None = None,
     ) -> Receipt:
         """Hand over one request; returns when Redis has it, which is before Postgres has it: see `confirm`.
 
@@ -66,12 +67,20 @@ class Overnight:
         key: your name for it, unique in the lane. The same key and content again is the same item, paid once.
         output: a pydantic model or JSON schema; the answer is asked for in that form and validated when it is back.
         callback: a Celery signature, or `task(...)`; it gets the `Outcome` first. None: read it with `outcome`.
+        cuttable: the place of the text that may be cut where the lane cuts what is too long, as "messages.0.content".
 
         Raises BadItem when it is known to be wrong, Unreachable within two seconds when Redis doesn't answer; then
         enqueue the same again, with the same key.
         """
         item = Item(
-            params=params, key=key, tenant=tenant, betas=betas, output=output, callback=callback, trace_id=trace_id
+            params=params,
+            key=key,
+            tenant=tenant,
+            betas=betas,
+            output=output,
+            callback=callback,
+            trace_id=trace_id,
+            cuttable=cuttable,
         )
         line, sent = self._checked(item, lane, index=None)
         message_id = str(uuid4())

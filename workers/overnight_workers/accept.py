@@ -18,6 +18,7 @@ from overnight_models.ledger import prefixes
 from overnight_models.ledger.accept import NewItem, Verdict
 from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_models.prefix import MARK_BYTES, Prefix
+from overnight_models.worst_case import may_have_more
 from overnight_workers import doorbell, logs, output_schema, process
 from overnight_workers.app import app
 from overnight_workers.settings import settings
@@ -68,6 +69,8 @@ def _take(v: int, receipt: UUID, lane: str, items: str, run: str | None) -> str:
         log.warning("items rejected", lane=lane, rejected=len(verdict.rejected), first=verdict.rejected[0])
     if verdict.accepted:
         doorbell.ring(routes.PACK)
+        if settings().lanes[lane].max_input_tokens is not None:
+            doorbell.ring(routes.MEASURE)
     return f"{lane}: {verdict.accepted} accepted, {verdict.known} known, {len(verdict.rejected)} rejected"
 
 
@@ -162,7 +165,7 @@ class _Reader:
         unusable = None if output is None else output_schema.fault(output)
         if unusable is not None:
             return _fault(position, key, unusable)
-        callback, tenant = item.get("callback"), item.get("tenant")
+        callback, tenant, most = item.get("callback"), item.get("tenant"), self._rules.max_input_tokens
         headers_id = self._headers_id(tuple(betas or ()))
         return NewItem(
             position=position,
@@ -183,6 +186,9 @@ class _Reader:
             tenant=tenant,
             trace_id=item.get("trace_id"),
             callback=None if callback is None else orjson.dumps(callback),
+            may_be_too_long=most is not None
+            and may_have_more(most, size, written, b"" if prefix is None else prefix.document),
+            cuttable=item.get("cuttable"),
         )
 
     def _headers_id(self, betas: tuple[str, ...]) -> int:

@@ -10,6 +10,7 @@ from overnight_models import routes
 from overnight_models.caching import primed_from
 from overnight_models.ledger import pack as ledger
 from overnight_models.ledger import priming
+from overnight_models.ledger.measure import UNMEASURED
 from overnight_models.ledger.pack import Packed, Waiting
 from overnight_models.ledger.priming import Cold
 from overnight_models.prefix import FEWEST_BYTES_PER_TOKEN
@@ -54,6 +55,8 @@ def _pack(source: Waiting, lane: Lane) -> Packed:
 
 def _pack_all(connection: Connection, source: Waiting, lane: Lane, *, unless: str = "false") -> Packed:
     prices = process.prices()
+    if lane.max_input_tokens is not None:
+        unless = f"({unless}) OR {UNMEASURED}"
     return ledger.pack(connection, source, prices, max_items=lane.max_items, max_bytes=lane.max_bytes, unless=unless)
 
 

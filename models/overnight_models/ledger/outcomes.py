@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -69,12 +69,17 @@ class Source:
 
     submission_id: int | None
     batch_id: int
+    """0 of those that stood in none."""
     api_batch_id: str | None
     only_live: bool
     """No other submission of the batch may still run: what it reports against an item counts."""
     via: str = "batch"
     has_prefixes: bool = False
     """What its answers read from the cache, and wrote to it, is measured."""
+
+
+UNSENT: Final = Source(submission_id=None, batch_id=0, api_batch_id=None, only_live=False)
+"""Items that fail before they are packed."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import count, run
+from overnight_models.ledger.measure import UNMEASURED
 from overnight_models.ledger.pack import Waiting
 from overnight_models.states import BATCH
 
@@ -40,12 +41,12 @@ def cold(connection: Connection, source: Waiting) -> list[Cold]:
     """The prefixes that could be written ahead."""
     rows = run(
         connection,
-        """
+        f"""
         SELECT item_id, prefix_id, model_id, model.name AS model, requests, octet_length(document) AS prefix_bytes
         FROM (
             SELECT min(id) AS item_id, prefix_id, model_id, count(*) AS requests FROM item
             WHERE waiting_since IS NOT NULL AND lane_id = :lane_id AND headers_id = :headers_id
-              AND prefix_id IS NOT NULL
+              AND prefix_id IS NOT NULL AND NOT {UNMEASURED}
             GROUP BY prefix_id, model_id
         ) shared
         JOIN prefix ON prefix.id = prefix_id JOIN model ON model.id = model_id

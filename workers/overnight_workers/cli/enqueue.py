@@ -46,10 +46,11 @@ def enqueue(
     """Enqueue a file of requests, one JSON object a line; returns when every item is in Postgres.
 
     A line has `key` and `params`, and optionally `callback` ({"task", "queue", "args", "kwargs", "broker"}), `tenant`,
-    `betas`, `output` (a JSON schema) and `trace_id`. A line of Anthropic's own batch format (`custom_id` in place of
-    `key`) works too, and so do plain params, whose key is made from them. The file is read twice: first every line is
-    checked, and while one is bad nothing is enqueued. Enqueuing the same file again is free: the same key and content
-    is the same item. What is likely to come back as an error or cut off is warned of, once with a count.
+    `betas`, `output` (a JSON schema), `trace_id` and `cuttable` (the place of a text). A line of Anthropic's own batch
+    format (`custom_id` in place of `key`) works too, and so do plain params, whose key is made from them. The file is
+    read twice: first every line is checked, and while one is bad nothing is enqueued. Enqueuing the same file again is
+    free: the same key and content is the same item. What is likely to come back as an error or cut off is warned of,
+    once with a count.
     """
     from overnight_workers.item_file import open_file
 

@@ -266,6 +266,8 @@ def upgrade() -> None:
         sa.Column("callback", sa.Text(), nullable=True),
         sa.Column("params", sa.Text(), nullable=False),
         sa.Column("enqueued_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("cut_from_tokens", sa.Integer(), nullable=True),
+        sa.Column("cut_to_tokens", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("item_id"),
         postgresql_partition_by="RANGE (item_id)",
     )
@@ -323,6 +325,23 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "unmeasured",
+        sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("cuttable", sa.Text(), nullable=True),
+        sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner", sa.Integer(), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("item_id"),
+    )
+    op.create_index(
+        "unmeasured_being_measured",
+        "unmeasured",
+        ["lease_until"],
+        unique=False,
+        postgresql_where=sa.text("lease_until IS NOT NULL"),
     )
     op.create_table(
         "workspace",
