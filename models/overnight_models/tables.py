@@ -585,6 +585,8 @@ class Spending(Table, table=True):
     cache_read_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
     output_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
     thinking_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    thinking_nano: int = _big(sa_column_kwargs={"server_default": "0"})
+    """What those cost; part of the cost."""
     at: datetime = _now()
 
 

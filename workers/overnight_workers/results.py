@@ -12,7 +12,7 @@ import orjson
 
 from overnight_models.ledger.outcomes import Arrival, Fate
 from overnight_models.outcome import Problem
-from overnight_models.prices import Prices, Usage, both_costs
+from overnight_models.prices import Prices, Usage, both_costs, thinking_cost
 from overnight_workers.output_schema import Check
 
 _FINAL_ERRORS: Final = frozenset({"invalid_request_error", "not_found_error", "request_too_large"})
@@ -82,6 +82,7 @@ def _answered(item_id: int, message: Mapping[str, Any], prices: Prices, check: C
         thinking_tokens=usage.thinking_tokens,
         cost_nano=cost_nano,
         realtime_nano=realtime_nano,
+        thinking_nano=thinking_cost(model, usage) if usage.thinking_tokens and model and billed else 0,
     )
 
 

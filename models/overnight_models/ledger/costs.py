@@ -43,6 +43,8 @@ class Costs:
     output_tokens: int = 0
     """With those of thinking."""
     thinking_tokens: int = 0
+    thinking_nano: int = 0
+    """What those cost, as output tokens; part of the cost."""
 
     @property
     def saved_nano(self) -> int:
@@ -68,7 +70,7 @@ def costs(connection: Connection, by: By, since: datetime | None = None) -> list
                sum(input_tokens)::bigint AS input_tokens, sum(cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
                sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
                sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(output_tokens)::bigint AS output_tokens,
-               sum(thinking_tokens)::bigint AS thinking_tokens
+               sum(thinking_tokens)::bigint AS thinking_tokens, sum(thinking_nano)::bigint AS thinking_nano
         FROM spending WHERE CAST(:since AS timestamptz) IS NULL OR at >= :since
         GROUP BY 1 ORDER BY {order}
         """,

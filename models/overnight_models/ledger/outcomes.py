@@ -61,6 +61,8 @@ class Arrival(NamedTuple):
     thinking_tokens: int = 0
     cost_nano: int = 0
     realtime_nano: int = 0
+    thinking_nano: int = 0
+    """What the thinking cost; part of the cost."""
 
 
 @dataclass(frozen=True)
@@ -287,7 +289,8 @@ _COUNTED = (
 )
 
 
-_COUNTERS = tuple(map(attrgetter, _COUNTED.split(", ")))
+_SPENT = f"{_COUNTED}, thinking_nano"
+_COUNTERS = tuple(map(attrgetter, _SPENT.split(", ")))
 
 
 def _counted(arrival: Arrival) -> bytes:
@@ -375,7 +378,7 @@ def _add_up(
     if parts:
         copy_lines(
             connection,
-            f"spending (submission_id, lane_id, tenant_id, run_id, model, answers, paid_twice, {_COUNTED})",
+            f"spending (submission_id, lane_id, tenant_id, run_id, model, answers, paid_twice, {_SPENT})",
             b"".join(lines),
         )
 

@@ -34,7 +34,8 @@ def costs(
 ) -> None:
     """What was billed, from each answer's own usage, and what the same would have cost in real time.
 
-    Exact to the nano-dollar; nothing is estimated. Below it, what budgets have reserved and left.
+    Exact to the nano-dollar; nothing is estimated. Thinking is billed as output, and shown apart with what it cost.
+    Below it, what budgets have reserved and left.
     """
     from overnight_models.ledger import costs as ledger
     from overnight_workers.process import database
@@ -70,6 +71,7 @@ def document(one: Costs) -> dict[str, Any]:
         "cache_hits": round(one.cache_hits, 4),
         "output_tokens": one.output_tokens,
         "thinking_tokens": one.thinking_tokens,
+        "thinking_usd": dollars(one.thinking_nano),
     }
 
 
@@ -144,12 +146,12 @@ def _figures(one: Costs) -> tuple[str, ...]:
         f"{tokens_in:,}",
         f"{one.cache_hits:.0%}",
         f"{one.output_tokens:,}",
-        f"{one.thinking_tokens:,}",
+        f"{one.thinking_tokens:,} ({console.money(one.thinking_nano)})" if one.thinking_tokens else "0",
     )
 
 
 def _plot(by: str, found: list[Costs], path: Path) -> None:
-    """What was billed, and saved on top of it, a bar for each."""
+    """What was billed, of it for thinking, and what was saved on top, a bar for each."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -158,8 +160,11 @@ def _plot(by: str, found: list[Costs], path: Path) -> None:
     axes = figure.subplots()
     names = [one.name or "-" for one in found]
     billed = [one.cost_nano / 1e9 for one in found]
+    thinking = [one.thinking_nano / 1e9 for one in found]
     saved = [one.saved_nano / 1e9 for one in found]
     axes.bar(names, billed, label="billed", color="#2f6f9f")
+    if any(thinking):
+        axes.bar(names, thinking, label="of it for thinking", color="#17405f")
     axes.bar(names, saved, bottom=billed, label="saved against real time", color="#c8dcea")
     axes.set_ylabel("US dollars")
     axes.set_title(f"Costs by {by}")

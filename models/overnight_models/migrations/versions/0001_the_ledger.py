@@ -543,6 +543,7 @@ def upgrade() -> None:
         sa.Column("cache_read_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("output_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("thinking_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("thinking_nano", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
             ["submission_id"],
