@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Final
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,9 +17,6 @@ from overnight_workers.cli import console
 if TYPE_CHECKING:
     from overnight_models.traps import Trap
     from overnight_producers.item import Item
-
-_RETIRES_SOON: Final = timedelta(days=2)
-"""A batch may take a day, and be tried again."""
 
 
 @dataclass
@@ -122,7 +119,7 @@ def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad
 def _check(source: IO[bytes], lane: str) -> _Checked:
     """Look at every line of a file."""
     from overnight_models.prices import load
-    from overnight_models.traps import retirement, traps
+    from overnight_models.traps import traps_now
     from overnight_workers.item_file import Bad, Checker, lines
     from overnight_workers.settings import settings
 
@@ -141,9 +138,7 @@ def _check(source: IO[bytes], lane: str) -> _Checked:
             params = checked.written["params"]
             model = prices.model(params["model"])
             if model is not None:
-                found.traps.update(traps(params, model, betas=checked.written.get("betas", ())))
-                ends = retirement(model, today, today + _RETIRES_SOON)
-                found.traps.update([ends] if ends else [])
+                found.traps.update(traps_now(params, model, today, betas=checked.written.get("betas", ())))
     return found
 
 
