@@ -34,7 +34,8 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
     if wrong_lane:
         return wrong_lane
     rules = policy.lanes[lane]
-    found = request.faults(item.get("params"), models=policy.models, api_version=rules.api_version)
+    models = None if rules.unknown_price == "accept" else policy.models
+    found = request.faults(item.get("params"), models=models, api_version=rules.api_version)
     if size > rules.max_bytes:
         found.append(f"the request has {size:,} bytes; lane {lane!r} takes {rules.max_bytes:,} at most")
     key: Any = item.get("key")

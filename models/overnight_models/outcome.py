@@ -66,9 +66,10 @@ class Outcome:
     """The model that served it."""
     usage: dict[str, Any] | None = None
     """The API's own usage object (tokens)."""
-    cost_usd: Decimal = Decimal(0)
-    """What was billed for this answer, in dollars, exact to the nano-dollar."""
-    realtime_cost_usd: Decimal = Decimal(0)
+    cost_usd: Decimal | None = Decimal(0)
+    """What was billed for this answer, in dollars, exact to the nano-dollar. None when its model has no price, which
+    only a lane with `unknown_price = "accept"` takes."""
+    realtime_cost_usd: Decimal | None = Decimal(0)
     """What the same tokens would have cost in real time."""
     cut: dict[str, int] | None = None
     """Its prompt was too long for its lane, so this is no answer about the whole text: `{"from_tokens": …, "to_tokens":
@@ -97,7 +98,8 @@ class Outcome:
         for name, value in document.items():
             (known if name in _FIELDS else extra)[name] = value
         for name in ("cost_usd", "realtime_cost_usd"):
-            known[name] = Decimal(str(known.get(name) or 0))
+            value = known.get(name, 0)
+            known[name] = None if value is None else Decimal(str(value))
         for name in ("enqueued_at", "finished_at"):
             if isinstance(known.get(name), str):
                 known[name] = datetime.fromisoformat(known[name])

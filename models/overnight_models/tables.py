@@ -514,8 +514,9 @@ class Outcome(Table, table=True):
     submission_id: int | None = _big(default=None)
     """The submission that answered; null when nothing was sent."""
     finished_at: datetime = _now()
-    cost_nano: int = _big()
-    realtime_nano: int = _big()
+    cost_nano: int | None = _big(default=None)
+    """Null when the model that served it has no price: it is billed, and nobody here knows at what."""
+    realtime_nano: int | None = _big(default=None)
     input_tokens: int = _none()
     """Not cached ones."""
     cache_write_5m_tokens: int = _none()
@@ -549,8 +550,8 @@ class Double(Table, table=True):
     item_id: int = _by_item()
     submission_id: int = _by_item()
     finished_at: datetime = _now()
-    cost_nano: int = _big()
-    realtime_nano: int = _big()
+    cost_nano: int | None = _big(default=None)
+    realtime_nano: int | None = _big(default=None)
     input_tokens: int = _none()
     cache_write_5m_tokens: int = _none()
     cache_write_1h_tokens: int = _none()
@@ -577,6 +578,8 @@ class Spending(Table, table=True):
     """That served them."""
     answers: int
     paid_twice: int
+    unpriced: int = _none()
+    """Answers of a model without a price: they are in no sum of money."""
     cost_nano: int = _big()
     realtime_nano: int = _big()
     input_tokens: int = _big(sa_column_kwargs={"server_default": "0"})

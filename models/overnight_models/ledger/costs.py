@@ -31,6 +31,8 @@ class Costs:
     cost_nano: int = 0
     realtime_nano: int = 0
     """What the same tokens would have cost in real time."""
+    unpriced: int = 0
+    """Answers of models without a price: they are in no sum of money."""
     paid_twice: int = 0
     """Answers for items that had one already."""
     paid_twice_nano: int = 0
@@ -66,6 +68,7 @@ def costs(connection: Connection, by: By, since: datetime | None = None) -> list
         f"""
         SELECT {_NAMES[by]} AS name, sum(answers)::bigint AS answers, sum(cost_nano)::bigint AS cost_nano,
                sum(realtime_nano)::bigint AS realtime_nano, sum(paid_twice)::bigint AS paid_twice,
+               sum(unpriced)::bigint AS unpriced,
                coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0), 0)::bigint AS paid_twice_nano,
                sum(input_tokens)::bigint AS input_tokens, sum(cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
                sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,

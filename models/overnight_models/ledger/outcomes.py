@@ -59,8 +59,9 @@ class Arrival(NamedTuple):
     cache_read_tokens: int = 0
     output_tokens: int = 0
     thinking_tokens: int = 0
-    cost_nano: int = 0
-    realtime_nano: int = 0
+    cost_nano: int | None = 0
+    """None when the model that served it has no price."""
+    realtime_nano: int | None = 0
     thinking_nano: int = 0
     """What the thinking cost; part of the cost."""
 
@@ -283,20 +284,27 @@ def _write_deliveries(
     copy_lines(connection, "delivery (item_id, lane_id, target_id, size, state, due_at, tries)", b"".join(lines))
 
 
-_COUNTED = (
-    "cost_nano, realtime_nano, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens,"
-    " output_tokens, thinking_tokens"
+_MONEY = "cost_nano, realtime_nano"
+_TOKENS = (
+    "input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens"
 )
+_COUNTED = f"{_MONEY}, {_TOKENS}"
+_SPENT = f"{_TOKENS}, thinking_nano"
 
 
-_SPENT = f"{_COUNTED}, thinking_nano"
-_COUNTERS = tuple(map(attrgetter, _SPENT.split(", ")))
+def _counters(names: str) -> tuple[attrgetter[int], ...]:
+    return tuple(map(attrgetter, names.split(", ")))
+
+
+_MONEY_COUNTERS, _SPENT_COUNTERS = _counters(_MONEY), _counters(_SPENT)
 
 
 def _counted(arrival: Arrival) -> bytes:
-    return b"%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d" % (
-        arrival.cost_nano,
-        arrival.realtime_nano,
+    return b"%b\t%d\t%d\t%d\t%d\t%d\t%d" % (
+        # both have a price, or neither
+        b"\\N\t\\N"
+        if arrival.cost_nano is None or arrival.realtime_nano is None
+        else b"%d\t%d" % (arrival.cost_nano, arrival.realtime_nano),
         arrival.input_tokens,
         arrival.cache_write_5m_tokens,
         arrival.cache_write_1h_tokens,
@@ -356,13 +364,13 @@ def _add_up(
     *,
     paid_twice: bool,
 ) -> None:
-    """Add to the spending what was billed: a row for each lane, tenant, run and model."""
-    parts: defaultdict[tuple[int, int | None, int | None, str | None], list[Arrival]] = defaultdict(list)
+    """Add to the spending what was billed: a row for each lane, tenant, run and model, with a price or without."""
+    parts: defaultdict[tuple[int, int | None, int | None, str | None, bool], list[Arrival]] = defaultdict(list)
     for arrival in billed:
         item = items[arrival.item_id]
-        parts[item.lane_id, item.tenant_id, item.run_id, arrival.model].append(arrival)
+        parts[item.lane_id, item.tenant_id, item.run_id, arrival.model, arrival.cost_nano is None].append(arrival)
     lines = (
-        b"%b\t%d\t%b\t%b\t%b\t%d\t%d\t%b\n"
+        b"%b\t%d\t%b\t%b\t%b\t%d\t%d\t%d\t%b\t%b\n"
         % (
             copy_number(source.submission_id),
             lane_id,
@@ -371,16 +379,23 @@ def _add_up(
             _text(model or ""),
             len(part),
             len(part) if paid_twice else 0,
-            b"\t".join(b"%d" % sum(map(counter, part)) for counter in _COUNTERS),
+            len(part) if is_unpriced else 0,
+            b"0\t0" if is_unpriced else _sums(_MONEY_COUNTERS, part),
+            _sums(_SPENT_COUNTERS, part),
         )
-        for (lane_id, tenant_id, run_id, model), part in parts.items()
+        for (lane_id, tenant_id, run_id, model, is_unpriced), part in parts.items()
     )
     if parts:
         copy_lines(
             connection,
-            f"spending (submission_id, lane_id, tenant_id, run_id, model, answers, paid_twice, {_SPENT})",
+            "spending (submission_id, lane_id, tenant_id, run_id, model, answers, paid_twice, unpriced,"
+            f" {_MONEY}, {_SPENT})",
             b"".join(lines),
         )
+
+
+def _sums(counters: Sequence[attrgetter[int]], part: Sequence[Arrival]) -> bytes:
+    return b"\t".join(b"%d" % sum(map(counter, part)) for counter in counters)
 
 
 def _doubles(connection: Connection, source: Source, unkept: list[Arrival]) -> list[Arrival]:

@@ -156,7 +156,7 @@ _BILLS = """
     SELECT item.run_id, count(*) AS items,
            sum(bill.input_tokens::bigint + cache_write_5m_tokens + cache_write_1h_tokens
                + cache_read_tokens)::bigint AS tokens_in,
-           sum(bill.output_tokens)::bigint AS tokens_out, sum(bill.cost_nano)::bigint AS cost_nano
+           sum(bill.output_tokens)::bigint AS tokens_out, coalesce(sum(bill.cost_nano), 0)::bigint AS cost_nano
     FROM bill JOIN item ON item.id = bill.item_id
 """
 

@@ -263,7 +263,7 @@ def _expected(connection: Connection, rates: Mapping[int, Sequence[WorstRate]], 
                 SELECT id FROM batch WHERE lane_id = :lane_id AND state = 'collected' ORDER BY id DESC LIMIT 10
             ) batch
             JOIN item ON item.batch_id = batch.id JOIN outcome ON outcome.item_id = item.id
-            WHERE outcome.billed ORDER BY item.id DESC LIMIT :most
+            WHERE outcome.billed AND outcome.cost_nano IS NOT NULL ORDER BY item.id DESC LIMIT :most
         ), answer AS (
             SELECT latest.model_id, latest.cost_nano::float AS cost, ({_WORST})::float AS worst
             FROM latest JOIN rate ON {_rated("latest")}

@@ -62,6 +62,7 @@ def document(one: Costs) -> dict[str, Any]:
         "cost_usd": dollars(one.cost_nano),
         "realtime_cost_usd": dollars(one.realtime_nano),
         "saved_usd": dollars(one.saved_nano),
+        "unpriced": one.unpriced,
         "paid_twice": one.paid_twice,
         "paid_twice_usd": dollars(one.paid_twice_nano),
         "input_tokens": one.input_tokens,
@@ -126,6 +127,9 @@ def _print_table(by: str, found: list[Costs]) -> None:
         if len(found) > 1:
             table.add_row("all", *_figures(everything), style="bold")
         console.OUT.print(table)
+        if everything.unpriced:
+            left_out = f"{everything.unpriced:,} answers are in no sum: the price of their model is unknown"
+            console.OUT.print(Text(left_out, style="yellow"))
         if everything.paid_twice:
             twice = f"paid twice: {everything.paid_twice:,} answers, {console.money(everything.paid_twice_nano)}"
             console.OUT.print(Text(f"{twice} of what was billed", style="yellow"))
@@ -137,11 +141,11 @@ def _print_table(by: str, found: list[Costs]) -> None:
 
 def _figures(one: Costs) -> tuple[str, ...]:
     tokens_in = one.input_tokens + one.cache_write_5m_tokens + one.cache_write_1h_tokens + one.cache_read_tokens
-    saved = f"{console.money(one.saved_nano)} ({one.saved_nano / one.realtime_nano:.0%})" if one.realtime_nano else "$0"
+    saved = f"{console.money(one.saved_nano)} ({one.saved_nano / one.realtime_nano:.0%})" if one.realtime_nano else "-"
     return (
         f"{one.answers:,}",
-        console.money(one.cost_nano),
-        console.money(one.realtime_nano),
+        console.billed(one.cost_nano, one.unpriced),
+        console.billed(one.realtime_nano, one.unpriced),
         saved,
         f"{tokens_in:,}",
         f"{one.cache_hits:.0%}",
