@@ -28,6 +28,7 @@ from overnight_workers import collect as collecting
 from overnight_workers.accept import accept
 from overnight_workers.collect import collect
 from overnight_workers.deliver import deliver
+from overnight_workers.measure import measure
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
 from overnight_workers.settings import settings
@@ -253,6 +254,7 @@ class Service:
 
     def round(self) -> None:
         """Everything once, from waiting to recorded."""
+        measure()
         pack()
         submit()
         poll()
@@ -275,6 +277,7 @@ class Service:
         self.run("UPDATE batch SET not_before = now() WHERE not_before > now()")
         self.run("UPDATE workspace SET not_before = now() WHERE not_before > now()")
         self.run("UPDATE submission SET next_read_at = now() WHERE next_read_at > now()")
+        self.run("UPDATE unmeasured SET not_before = now() WHERE not_before > now()")
         self.run("UPDATE delivery SET due_at = now() WHERE state = 'due' AND due_at > now()")
         self.run("UPDATE obstacle SET not_before = now() WHERE not_before > now()")
 

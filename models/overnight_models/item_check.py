@@ -10,6 +10,7 @@ import re
 from typing import Any, Final
 
 from overnight_models import request
+from overnight_models.cuttable import is_place
 from overnight_models.message import ItemLine
 from overnight_models.policy import LanePolicy, Policy
 
@@ -33,7 +34,8 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
     if wrong_lane:
         return wrong_lane
     rules = policy.lanes[lane]
-    found = request.faults(item.get("params"), models=policy.models, api_version=rules.api_version)
+    models = None if rules.unknown_price == "accept" else policy.models
+    found = request.faults(item.get("params"), models=models, api_version=rules.api_version)
     if size > rules.max_bytes:
         found.append(f"the request has {size:,} bytes; lane {lane!r} takes {rules.max_bytes:,} at most")
     key: Any = item.get("key")
@@ -49,6 +51,10 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
         )
     if item.get("output") is not None and not isinstance(item.get("output"), dict):
         found.append("`output` must be a JSON schema: an object")
+    if item.get("cuttable") is not None and not is_place(item.get("cuttable")):
+        found.append(
+            "`cuttable` must say where a text stands: `system`, `messages.0.content`, `messages.0.content.1.text`"
+        )
     callback: Any = item.get("callback")
     if callback is not None:
         found += _callback_faults(callback, lane, rules, policy)

@@ -17,6 +17,8 @@ A Celery task message for `overnight.accept` with these keyword arguments, so th
                   until it is acknowledged (acknowledgement.py says how)
         tenant    on whose behalf, or absent
         trace_id  passed through to the outcome, or absent
+        cuttable  the place of a text of params that may be cut where its lane cuts what is too long (cuttable.py), or
+                  absent
         prefix    the SHA-256, in hex, of the JSON that its params go on from: an object of `tools`, `system` and
                   `messages`, which lies in Redis as `overnight:prefix:<hash>`; or absent. Where the prefix has
                   messages, those of params follow them. Who sends whole requests loses nothing by it but bytes
@@ -70,6 +72,7 @@ class ItemLine(TypedDict, total=False):
     callback: CallbackLine
     tenant: str
     trace_id: str
+    cuttable: str
     prefix: str
 
 

@@ -35,6 +35,8 @@ class Problem(StrEnum):
     """Taken back, here or at the API."""
     REJECTED = "rejected"
     """The API turned down even a batch with this item alone."""
+    TOO_LONG = "too_long"
+    """Its prompt has more tokens than its lane takes (`max_input_tokens`); it was not sent."""
     GIVEN_UP = "given_up"
     """Its results could not be had any more."""
 
@@ -64,10 +66,14 @@ class Outcome:
     """The model that served it."""
     usage: dict[str, Any] | None = None
     """The API's own usage object (tokens)."""
-    cost_usd: Decimal = Decimal(0)
-    """What was billed for this answer, in dollars, exact to the nano-dollar."""
-    realtime_cost_usd: Decimal = Decimal(0)
+    cost_usd: Decimal | None = Decimal(0)
+    """What was billed for this answer, in dollars, exact to the nano-dollar. None when its model has no price, which
+    only a lane with `unknown_price = "accept"` takes."""
+    realtime_cost_usd: Decimal | None = Decimal(0)
     """What the same tokens would have cost in real time."""
+    cut: dict[str, int] | None = None
+    """Its prompt was too long for its lane, so this is no answer about the whole text: `{"from_tokens": …, "to_tokens":
+    …}`, as the API counted them before and after the cut. None when all of it was sent."""
     attempts: int = 1
     """Tries that had an outcome, this one included."""
     via: str = "batch"
@@ -92,7 +98,8 @@ class Outcome:
         for name, value in document.items():
             (known if name in _FIELDS else extra)[name] = value
         for name in ("cost_usd", "realtime_cost_usd"):
-            known[name] = Decimal(str(known.get(name) or 0))
+            value = known.get(name, 0)
+            known[name] = None if value is None else Decimal(str(value))
         for name in ("enqueued_at", "finished_at"):
             if isinstance(known.get(name), str):
                 known[name] = datetime.fromisoformat(known[name])

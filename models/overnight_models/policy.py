@@ -21,6 +21,8 @@ class LanePolicy:
     """Bytes of one batch, and so the most that one item may have."""
     callbacks: tuple[str, ...] = ("*",)
     """Names of Celery tasks that outcomes may go to; `*` stands for anything."""
+    unknown_price: str = "refuse"
+    """What becomes of items whose model has no price: "refuse" or "accept"."""
 
     def allows(self, task: str) -> bool:
         """Whether outcomes may go to that task. Celery's own tasks and ours are never callbacks."""
@@ -51,7 +53,13 @@ class Policy:
         """As read; fields that a newer version adds are passed over."""
         document = orjson.loads(published)
         lanes = {
-            name: LanePolicy(lane["api_version"], lane["max_bytes"], tuple(lane["callbacks"]))
+            name: LanePolicy(
+                lane["api_version"],
+                lane["max_bytes"],
+                tuple(lane["callbacks"]),
+                # which an older version didn't publish
+                lane.get("unknown_price", "refuse"),
+            )
             for name, lane in document["lanes"].items()
         }
         return cls(lanes, tuple(document["brokers"]), tuple(document["models"]))

@@ -81,6 +81,11 @@ class Prefix:
         """The whole request."""
         return self.head + self.after_head(own)
 
+    def own_part(self, whole: bytes) -> bytes | None:
+        """What a whole request has beside this; None when it begins with something else."""
+        opening = b'{"messages":[' if self._ends_in_messages else b"{"
+        return opening + whole[len(self.head) :] if whole.startswith(self.head) else None
+
     def content_hasher(self, own: bytes) -> hashlib.blake2b:
         """The hasher of the whole request, 16 bytes; the head is hashed once."""
         hasher = self._hashed_head.copy()

@@ -168,6 +168,12 @@ def both_costs(model: Model, usage: Usage) -> tuple[int, int]:
     return _rounded(tokens, model.batch_factor) + searches, _rounded(tokens, _ONE) + searches
 
 
+def thinking_cost(model: Model, usage: Usage) -> int:
+    """Nano-dollars for what an answer of a batch thought: a part of its cost, rounded for itself."""
+    tokens = model.rates_for(usage.prompt_tokens).output * usage.thinking_tokens
+    return _rounded(tokens, factor(model, batch=True, inference_geo=usage.inference_geo))
+
+
 _ONE: Final = Fraction(1)
 
 

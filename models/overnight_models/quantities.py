@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator, ByteSize
 
@@ -51,6 +51,20 @@ def spoken(duration_s: float) -> str:
             rest = whole % unit_s // smaller_s
             return f"{whole // unit_s} {unit}" + (f" {rest} {smaller}" if rest else "")
     return f"{whole} s"
+
+
+def about(duration_s: float) -> str:
+    """A duration that isn't known exactly: "≈ 20 min", "≈ 3 h"."""
+    step_s = coarse(duration_s)
+    return f"≈ {spoken(round(duration_s / step_s) * step_s)}"
+
+
+def coarse(duration_s: float) -> float:
+    """What a duration that isn't known exactly is rounded to: a quarter of it at most."""
+    return max((step_s for step_s in _STEPS_S if step_s <= duration_s / 4), default=_STEPS_S[0])
+
+
+_STEPS_S: Final = (1, 5, 10, 60, 300, 600, 1800, 3600, 6 * 3600, 86400)
 
 
 def money(nano: int) -> str:

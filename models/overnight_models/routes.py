@@ -10,6 +10,7 @@ from typing import Final
 
 ACCEPT: Final = "overnight.accept"
 ANSWER: Final = "overnight.answer"
+MEASURE: Final = "overnight.measure"
 PACK: Final = "overnight.pack"
 SUBMIT: Final = "overnight.submit"
 POLL: Final = "overnight.poll"
@@ -17,7 +18,7 @@ COLLECT: Final = "overnight.collect"
 DELIVER: Final = "overnight.deliver"
 RESCUE: Final = "overnight.rescue"
 
-QUEUES: Final = (ACCEPT, ANSWER, PACK, SUBMIT, POLL, COLLECT, DELIVER, RESCUE)
+QUEUES: Final = (ACCEPT, ANSWER, MEASURE, PACK, SUBMIT, POLL, COLLECT, DELIVER, RESCUE)
 
 STALE_S: Final = 300
 """A doorbell or tick that waited longer says nothing new. By the clocks of two machines, which may disagree by that."""

@@ -361,7 +361,7 @@ class Item(Table, table=True):
 
 
 class Request(Table, table=True):
-    """What an item asks, and for whom; written once."""
+    """What an item asks, and for whom; written once, but where it is cut before it is first packed."""
 
     __tablename__ = "request"
     __table_args__ = ({"postgresql_partition_by": "RANGE (item_id)"},)
@@ -376,6 +376,28 @@ class Request(Table, table=True):
     params: str = _text()
     """JSON, passed through unparsed; without its prefix."""
     enqueued_at: datetime = _now()
+    cut_from_tokens: int | None = None
+    """Its prompt was too long, so a text of `params` was cut: its tokens before and after, as the API counts them."""
+    cut_to_tokens: int | None = None
+
+
+class Unmeasured(Table, table=True):
+    """An item whose prompt may be longer than its lane takes: it isn't packed before the API has counted it."""
+
+    __tablename__ = "unmeasured"
+    __table_args__ = (
+        Index("unmeasured_being_measured", "lease_until", postgresql_where=text("lease_until IS NOT NULL")),
+    )
+    item_id: int = _by_item()
+    cuttable: str | None = _text(default=None)
+    """The place of the text that may be cut, such as `messages.0.content`."""
+    tries: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    """Calls about it that got no answer; grows the pause before the next."""
+    not_before: datetime | None = None
+    owner: int | None = None
+    """Whoever measures it: a lock of `ledger.presence`."""
+    lease_until: datetime | None = None
+    """While it is being measured: its owner is taken for dead after this at the latest."""
 
 
 class Batch(Table, table=True):
@@ -498,8 +520,9 @@ class Outcome(Table, table=True):
     submission_id: int | None = _big(default=None)
     """The submission that answered; null when nothing was sent."""
     finished_at: datetime = _now()
-    cost_nano: int = _big()
-    realtime_nano: int = _big()
+    cost_nano: int | None = _big(default=None)
+    """Null when the model that served it has no price: it is billed, and nobody here knows at what."""
+    realtime_nano: int | None = _big(default=None)
     input_tokens: int = _none()
     """Not cached ones."""
     cache_write_5m_tokens: int = _none()
@@ -533,8 +556,8 @@ class Double(Table, table=True):
     item_id: int = _by_item()
     submission_id: int = _by_item()
     finished_at: datetime = _now()
-    cost_nano: int = _big()
-    realtime_nano: int = _big()
+    cost_nano: int | None = _big(default=None)
+    realtime_nano: int | None = _big(default=None)
     input_tokens: int = _none()
     cache_write_5m_tokens: int = _none()
     cache_write_1h_tokens: int = _none()
@@ -561,6 +584,8 @@ class Spending(Table, table=True):
     """That served them."""
     answers: int
     paid_twice: int
+    unpriced: int = _none()
+    """Answers of a model without a price: they are in no sum of money."""
     cost_nano: int = _big()
     realtime_nano: int = _big()
     input_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
@@ -569,6 +594,8 @@ class Spending(Table, table=True):
     cache_read_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
     output_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
     thinking_tokens: int = _big(sa_column_kwargs={"server_default": "0"})
+    thinking_nano: int = _big(sa_column_kwargs={"server_default": "0"})
+    """What those cost; part of the cost."""
     at: datetime = _now()
 
 

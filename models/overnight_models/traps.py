@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 from overnight_models.prices import Model
@@ -17,6 +17,10 @@ LONG_OUTPUT_BETA: Final = "output-300k-2026-03-24"
 LONG_OUTPUT_TOKENS: Final = 300_000
 
 _THINKS_UNASKED: Final = "claude-haiku-5-5"
+_TAKES: Final = timedelta(days=2)
+"""How long an item may be on its way: a batch may take a day, and be tried again."""
+_TELLING: Final = frozenset({"inference_geo", "thinking", "tool_choice", "tools"})
+"""Parameters beside the model, `max_tokens` and the messages that traps look at."""
 _LITTLE_TO_THINK_WITH: Final = 1_024
 """`max_tokens` that thinking may use up before anything is said."""
 
@@ -41,6 +45,21 @@ def traps(params: Mapping[str, Any], model: Model, *, betas: Collection[str] = (
         text = f"web searches cost {model.web_search * 1000 / 1e9:g} dollars per 1,000, batched too: not in the sums"
         found.append(Trap("web_search", text))
     return found
+
+
+def traps_now(params: Mapping[str, Any], model: Model, today: date, *, betas: Collection[str] = ()) -> list[Trap]:
+    """The traps of a request that is enqueued now, and whether its model is about to end."""
+    ends = retirement(model, today, today + _TAKES)
+    return traps(params, model, betas=betas) + ([] if ends is None else [ends])
+
+
+def kind(params: Mapping[str, Any], betas: Collection[str] = ()) -> tuple[object, ...]:
+    """What the traps of a request depend on: requests of one kind walk into the same. Cheap; may be unhashable."""
+    telling: tuple[object, ...] = ()
+    if not _TELLING.isdisjoint(params):
+        types = _type(params.get("thinking")), _type(params.get("tool_choice"))
+        telling = "thinking" in params, *types, _searches(params), params.get("inference_geo")
+    return params.get("model"), params.get("max_tokens"), _prefills(params), LONG_OUTPUT_BETA in betas, telling
 
 
 def retirement(model: Model, now: date, until: date) -> Trap | None:

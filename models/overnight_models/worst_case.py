@@ -6,6 +6,7 @@ isn't text (an image, a document, a URL, a tool that Anthropic runs) may be more
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -21,6 +22,16 @@ UNBOUNDED: Final = (
     r'|json_schema|auto|any|tool|none|custom|object|array|string|number|integer|boolean|null)")'
 )
 """A regular expression, as Postgres reads it: something in a request's JSON that its bytes don't bound."""
+
+_UNBOUNDED: Final = re.compile(UNBOUNDED.encode())
+
+
+def may_have_more(tokens: int, size: int, *parts: bytes) -> bool:
+    """Whether a prompt may have more tokens than that.
+
+    size: bytes of its request, whose JSON is in these parts.
+    """
+    return size + ADDED_TOKENS > tokens or any(b'"type"' in part and _UNBOUNDED.search(part) for part in parts)
 
 
 @dataclass(frozen=True)

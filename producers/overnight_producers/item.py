@@ -11,6 +11,7 @@ import orjson
 from celery.canvas import Signature
 from pydantic import BaseModel
 
+from overnight_models.cuttable import is_place, text_at
 from overnight_models.errors import BadItem
 from overnight_models.message import CallbackLine, ItemLine, Line, write_line
 from overnight_models.prefix import SMALLEST, Cutter
@@ -36,6 +37,9 @@ class Item:
     """A Celery signature, or `task(...)`; None: the outcome is read later by its key."""
     trace_id: str | None = None
     """Passed through to the outcome."""
+    cuttable: str | None = None
+    """The place of the text that may be cut from its end, such as "messages.0.content" or "messages.0.content.1.text",
+    where the lane cuts prompts that are too long for it (`when_longer`); None: such an item is refused."""
 
 
 def line_of(item: Item, *, redis_url: str) -> tuple[ItemLine, bytes]:
@@ -51,6 +55,10 @@ def line_of(item: Item, *, redis_url: str) -> tuple[ItemLine, bytes]:
         line["tenant"] = item.tenant
     if item.trace_id is not None:
         line["trace_id"] = item.trace_id
+    if item.cuttable is not None:
+        line["cuttable"] = item.cuttable
+        if is_place(item.cuttable) and text_at(item.params, item.cuttable) is None:
+            faults.append(f"`cuttable` says {item.cuttable}, and there is no text in `params`")
     try:
         if item.output is not None:
             schema = json_schema(item.output)
@@ -58,7 +66,8 @@ def line_of(item: Item, *, redis_url: str) -> tuple[ItemLine, bytes]:
             line["params"] = _asking_for(schema, line["params"])
         if item.callback is not None:
             line["callback"] = callback_line(item.callback, redis_url=redis_url)
-        return line, write_line(line)
+        if not faults:
+            return line, write_line(line)
     except (TypeError, ValueError) as error:
         faults.append(str(error))
     raise BadItem(faults, key=item.key)

@@ -20,6 +20,7 @@ from overnight_models.states import ITEM
 from overnight_producers.item import Item, cut, line_of
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent, read_verdict
 from overnight_producers.settings import ProducerSettings
+from overnight_producers.warner import Warner
 from overnight_producers.window import Window
 from overnight_producers.wire import Wire, ask_verdicts, send_lines
 
@@ -38,6 +39,7 @@ class Overnight:
     def __init__(self, redis_url: str | None = None) -> None:
         self._given_url = redis_url
         self._wires: dict[int, Wire] = {}
+        self._warner = Warner()
 
     @property
     def _wire(self) -> Wire:
@@ -59,6 +61,7 @@ class Overnight:
         output: type[BaseModel] | Mapping[str, Any] | None = None,
         callback: Signature[Any] | CallbackLine | None = None,
         trace_id: str | None = None,
+        cuttable: str | None = None,
     ) -> Receipt:
         """Hand over one request; returns when Redis has it, which is before Postgres has it: see `confirm`.
 
@@ -67,17 +70,27 @@ class Overnight:
         key: your name for it, unique in the lane. The same key and content again is the same item, paid once.
         output: a pydantic model or JSON schema; the answer is asked for in that form and validated when it is back.
         callback: a Celery signature, or `task(...)`; it gets the `Outcome` first. None: read it with `outcome`.
+        cuttable: the place of the text that may be cut where the lane cuts what is too long, as "messages.0.content".
+
+        The receipt's `warnings` say what is likely to come back as an error or cut off.
 
         Raises BadItem when it is known to be wrong, Unreachable within two seconds when Redis doesn't answer; then
         enqueue the same again, with the same key.
         """
         item = Item(
-            params=params, key=key, tenant=tenant, betas=betas, output=output, callback=callback, trace_id=trace_id
+            params=params,
+            key=key,
+            tenant=tenant,
+            betas=betas,
+            output=output,
+            callback=callback,
+            trace_id=trace_id,
+            cuttable=cuttable,
         )
-        line, sent = self._checked(item, lane, index=None)
+        line, sent, warnings = self._checked(item, lane, index=None)
         message_id = str(uuid4())
         send_lines(self._wire, message_id, lane, run, [sent])
-        return Receipt(item_id=line["id"], key=line["key"], lane=lane, message_id=message_id)
+        return Receipt(item_id=line["id"], key=line["key"], lane=lane, message_id=message_id, warnings=warnings)
 
     def enqueue_many(
         self,
@@ -132,7 +145,7 @@ class Overnight:
             window.add(message_id, group)
         total = window.finish()
         bad = tuple(Rejection(one.key, one.index or 0, "; ".join(one.faults)) for one in sent.bad)
-        return total + Confirmation(rejected=bad)
+        return total + Confirmation(rejected=bad, warnings=sent.warnings)
 
     def confirm(self, what: Receipt | Sent, *, timeout: float = 5.0) -> Confirmation:
         """Wait until the items are in Postgres: from then on they can't be lost.
@@ -239,7 +252,8 @@ class Overnight:
                 silence = str(error)  # a question can get lost: asked again
         raise Unreachable(f"{silence}, asked {_ASKED_TIMES} times: is `overnight up` (or an answer worker) running?")
 
-    def _checked(self, item: Item, lane: str, *, index: int | None) -> tuple[ItemLine, Line]:
+    def _checked(self, item: Item, lane: str, *, index: int | None) -> tuple[ItemLine, Line, tuple[str, ...]]:
+        """The item as it travels, whole and as it is sent, and what is likely to go wrong with it."""
         wire = self._wire
         try:
             line, written = line_of(item, redis_url=wire.url)
@@ -251,7 +265,8 @@ class Overnight:
             faults = item_faults(line, lane=lane, size=len(written), policy=policy, may_hold_nul=may_hold_nul)
             if faults:
                 raise BadItem(faults, key=item.key, index=index)
-        return line, cut(line, written, wire.cutter, index=index or 0)
+        warnings = self._warner.warnings(line["params"], item.betas)
+        return line, cut(line, written, wire.cutter, index=index or 0), warnings
 
     def _groups(self, items: Iterable[Item], sent: Sent, bad: Literal["collect", "raise"]) -> Iterator[list[Line]]:
         policy = self._wire.policy()
@@ -261,10 +276,14 @@ class Overnight:
         def lines() -> Iterator[Line]:
             for index, item in enumerate(items):
                 try:
-                    yield self._checked(item, sent.lane, index=index)[1]
+                    _, line, warnings = self._checked(item, sent.lane, index=index)
                 except BadItem as error:
                     if bad == "raise":
                         raise
                     sent.bad.append(error)
+                else:
+                    for warning in warnings:
+                        sent.warnings[warning] += 1
+                    yield line
 
         return message.fill(lines())

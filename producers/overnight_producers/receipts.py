@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ class Receipt:
     lane: str
     message_id: str
     """The message it travels in."""
+    warnings: tuple[str, ...] = ()
+    """What is likely to go wrong with it: known traps of its model, a sentence each."""
 
 
 @dataclass
@@ -34,6 +37,8 @@ class Sent:
     """Message id to the index of its first item."""
     bad: list[BadItem] = field(default_factory=list)
     """Items that were not sent; each says why, with its key and index."""
+    warnings: Counter[str] = field(default_factory=Counter)
+    """What is likely to go wrong, and with how many of the items."""
     positions: dict[str, list[int]] = field(default_factory=dict, repr=False)
     """For messages with a gap (a bad item was passed over): the index of each of its items."""
 
@@ -64,9 +69,16 @@ class Confirmation:
     known: int = 0
     """In Postgres already, with the same content: the same items."""
     rejected: tuple[Rejection, ...] = ()
+    warnings: Counter[str] = field(default_factory=Counter)
+    """What is likely to go wrong, and with how many of the items: of `enqueue_confirmed`, which sent them too."""
 
     def __add__(self, other: Confirmation) -> Confirmation:
-        return Confirmation(self.accepted + other.accepted, self.known + other.known, self.rejected + other.rejected)
+        return Confirmation(
+            self.accepted + other.accepted,
+            self.known + other.known,
+            self.rejected + other.rejected,
+            self.warnings + other.warnings,
+        )
 
 
 def read_verdict(verdict: Mapping[str, Any], what: Receipt | Sent, message_id: str) -> Confirmation:

@@ -21,6 +21,7 @@ import redis
 
 from overnight_workers.collect import collect
 from overnight_workers.deliver import deliver
+from overnight_workers.measure import measure
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
 from overnight_workers.rescue import sweep
@@ -216,7 +217,7 @@ def come_home(service: Service) -> None:
         under_way = service.rows("SELECT * FROM submission WHERE state IN ('claimed', 'sending')")
         assert under_way == [], "whose process is dead is known at once, without waiting for its lease"
         _time_passes(service)
-        for stage in (pack, submit, poll, collect, deliver):
+        for stage in (measure, pack, submit, poll, collect, deliver):
             stage()
         if not _unfinished(service):
             return

@@ -12,6 +12,7 @@ from typing import Any, Final
 from overnight_models.message import VERSION
 from overnight_workers.collect import collect
 from overnight_workers.deliver import deliver
+from overnight_workers.measure import measure
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
 from overnight_workers.rescue import sweep
@@ -29,6 +30,7 @@ from tests.chaos.steps import (
     faults_are_over,
     held_long_enough,
     large,
+    long,
     message,
     one,
     pauses_are_over,
@@ -134,6 +136,22 @@ SCENARIOS: Final[dict[str, Scenario]] = {
             ),
             {"a": DONE, "b": ("failed",)},
             shows="SELECT 1 FROM submission HAVING count(*) FILTER (WHERE api_id IS NOT NULL) = 1",
+        ),
+        Scenario(
+            "too long: refused, and cut until it fits",
+            (
+                a_budget,
+                message(1, long("a", cuttable="messages.0.content"), one("b")),
+                *tasks(measure, sweep, pack),
+                message(2, long("c")),
+                fault("count_tokens", "status", status=529, count=1),
+                *tasks(measure),
+                pauses_are_over,
+                *tasks(measure, pack, submit, poll, collect, deliver, sweep),
+            ),
+            {"a": DONE, "b": DONE, "c": ("failed",)},
+            settings={"lane": {"max_input_tokens": 3_000, "when_longer": "cut"}},
+            shows="SELECT 1 FROM request WHERE cut_to_tokens BETWEEN 2900 AND 3000 AND length(params) < 13000",
         ),
         Scenario(
             "the answer lost, found by its token",

@@ -117,6 +117,18 @@ def large(key: str) -> Callable[[], Json]:
     return make
 
 
+def long(key: str, **more: Any) -> Callable[[], Json]:
+    """An item whose prompt has some 4,000 tokens."""
+    short = one(key, **more)
+
+    def make() -> Json:
+        made = short()
+        made["params"]["messages"][0]["content"] += " kettle" * 2_300
+        return made
+
+    return make
+
+
 def ask(question: str, **about: Any) -> Step:
     """A product's question."""
     return lambda service: answer(question, str(uuid5(NAMESPACE_URL, service.key + question)), about)

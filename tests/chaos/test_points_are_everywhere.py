@@ -55,6 +55,7 @@ CLIENTS_IN_STAGES: Final = {
 
 NOT_REACHED: Final = {
     "submit.submit: doorbell.ring": "after four minutes of submitting",
+    "measure.measure: doorbell.ring": "after a minute of measuring",
     "collect.collect: doorbell.ring": "after four minutes of collecting",
     "collect.give_up: process.database().transaction": "29 days after its end, or on a person's word",
     "collect.give_up: doorbell.ring": "29 days after its end, or on a person's word",

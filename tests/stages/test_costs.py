@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from typer.testing import CliRunner
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import runs
 from overnight_models.ledger.cancel import cancel
+from overnight_models.prices import Usage
 from overnight_workers import decisions, process
 from overnight_workers.cli import app
 from overnight_workers.collect import collect
@@ -20,7 +23,7 @@ from overnight_workers.pack import pack
 from overnight_workers.poll import poll
 from overnight_workers.submit import submit
 from tests.budgeting import budget
-from tests.driving import Service, item, read_command
+from tests.driving import MODEL, Service, item, params, read_command
 from tests.sums import nano
 
 Json = dict[str, Any]
@@ -94,6 +97,31 @@ def test_by_whatever_they_add_up_to_the_bill(service: Service, by: str) -> None:
         }
         for one in told["costs"]
     }
+
+
+def test_what_was_thought_is_priced_answer_by_answer(service: Service) -> None:
+    american = params("Think of a kettle", inference_geo="us")
+    service.accept(
+        *(item(f"i{n}") for n in range(60)),
+        item("us", params=american),
+        *(item(f"us{n}", params=params(f"Think of {n} kettles", inference_geo="us")) for n in range(30)),
+    )
+    service.finish()
+    model = process.prices().model(MODEL)
+    assert model is not None
+    worth = 0
+    for row in service.rows("SELECT message FROM outcome"):
+        usage = Usage.of(json.loads(row["message"])["usage"])
+        output = Fraction(model.rates.output) * usage.thinking_tokens
+        exact = output * model.batch_factor * model.geography.get(usage.inference_geo or "", 1)
+        worth += int(exact + Fraction(1, 2))
+    told = costs()["total"]
+    assert nano(told["thinking_usd"]) == worth > 0
+    assert nano(told["thinking_usd"]) < nano(told["cost_usd"])
+    assert told["thinking_tokens"] == service.one("SELECT sum(thinking_tokens)::int AS n FROM bill")["n"]
+    assert f"{told['thinking_tokens']:,} (${Decimal(worth).scaleb(-9):.6f})" in read_command(app, "costs")
+    (row,) = csv.DictReader(read_command(app, "costs", "--csv").splitlines())
+    assert nano(row["thinking_usd"]) == worth
 
 
 def test_a_runs_bill_is_the_same(service: Service) -> None:

@@ -58,6 +58,7 @@ def test_a_products_own_worker_takes_an_outcome(service: Service) -> None:
     assert (outcome.ok, outcome.key, outcome.tenant, outcome.trace_id) == (True, "a", "t", "x")
     assert outcome.delivery_id == task_id
     assert outcome.text == text != ""
+    assert outcome.cost_usd is not None
     assert outcome.cost_usd > 0
     assert outcome.message == orjson.loads(service.item("a")["message"])
 

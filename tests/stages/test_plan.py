@@ -254,7 +254,7 @@ def test_what_is_ruled_out_is_listed_by_line_and_by_reason(hasty: Service, tmp_p
     assert "did you mean claude-haiku-5-5" in unpriced["text"]
     shown = read_command(app, "plan", str(file))
     assert "5 lines can't be enqueued as they are" in shown
-    assert "the price of claude-haiku-5.5 is unknown" in shown
+    assert "the price of claude-haiku-5.5 is unknown, they are in no sum" in shown
 
 
 def test_batches_and_waves_are_the_lanes(service: Service, tmp_path: Path) -> None:

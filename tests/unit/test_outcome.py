@@ -59,7 +59,7 @@ def test_money_may_come_as_text_number_or_nothing() -> None:
     plain = {"item_id": "i", "key": "k", "lane": "l", "ok": True}
     assert Outcome.read(plain | {"cost_usd": "0.1"}).cost_usd == Decimal("0.1")
     assert Outcome.read(plain | {"cost_usd": 0.1}).cost_usd == Decimal("0.1")
-    assert Outcome.read(plain | {"cost_usd": None}).cost_usd == 0
+    assert Outcome.read(plain | {"cost_usd": None}).cost_usd is None
     assert Outcome.read(plain).cost_usd == 0
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from overnight_models.quantities import Size, seconds, spoken
+from overnight_models.quantities import Size, about, coarse, seconds, spoken
 
 
 class Box(BaseModel):
@@ -51,6 +51,23 @@ def test_a_size_without_a_unit_is_a_fault(bad: object) -> None:
 )  # fmt: skip
 def test_a_duration_is_said_as_a_person_would(duration_s: float, expected: str) -> None:
     assert spoken(duration_s) == expected
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "expected"),
+    [
+        (1309, "≈ 20 min"), (10_080, "≈ 3 h"), (45_960, "≈ 13 h"), (82, "≈ 1 min 20 s"), (6_100, "≈ 1 h 40 min"),
+        (115_200, "≈ 1 d 6 h"), (400_000, "≈ 5 d"), (22, "≈ 20 s"),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_exactly_is_said_roundly(duration_s: float, expected: str) -> None:
+    assert about(duration_s) == expected
+
+
+@given(st.floats(60, 10**6))
+def test_rounded_it_is_off_by_an_eighth_at_most(duration_s: float) -> None:
+    step_s = coarse(duration_s)
+    assert abs(round(duration_s / step_s) * step_s - duration_s) <= duration_s / 8 + 1e-6
 
 
 @given(st.integers(0, 10**6), st.sampled_from(["ms", "s", "m", "h", "d"]))

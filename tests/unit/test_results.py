@@ -99,7 +99,7 @@ def test_a_refusal_before_any_output_is_billed_in_some_categories(category: str 
     usage = {"input_tokens": 100, "output_tokens": 0}
     arrival = succeeded(stop="refusal", stop_details=details, usage=usage)
     assert (arrival.fate, arrival.problem, arrival.billed) == (Fate.FAIL, "refused", billed)
-    assert (arrival.cost_nano > 0) == billed
+    assert ((arrival.cost_nano or 0) > 0) == billed
     assert arrival.detail == (f"{category}: No" if category else "No")
 
 
@@ -142,7 +142,13 @@ def test_no_message_of_any_shape_breaks_the_reader(name: str, value: object, ref
     given = message(stop="refusal" if refused else "end_turn") | {name: value}
     result = orjson.loads(orjson.dumps({"type": "succeeded", "message": _as_orjson_reads(given)}))
     arrival = read_result(7, result, PRICES, lambda _: None)
-    assert arrival.cost_nano >= 0
+    assert arrival.cost_nano is None or arrival.cost_nano >= 0
+
+
+def test_what_has_no_price_costs_nobody_knows_what_and_not_nothing() -> None:
+    result = {"type": "succeeded", "message": message() | {"model": "claude-tomorrow"}}
+    arrival = read_result(7, result, PRICES, None)
+    assert (arrival.billed, arrival.cost_nano, arrival.realtime_nano) == (True, None, None)
 
 
 def test_a_message_without_anything_is_still_an_answer() -> None:

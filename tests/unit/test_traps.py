@@ -9,7 +9,7 @@ import pytest
 
 from overnight_models.prices import Model, load
 from overnight_models.rate_limits import message_limits, pool
-from overnight_models.traps import LONG_OUTPUT_BETA, retirement, traps
+from overnight_models.traps import LONG_OUTPUT_BETA, kind, retirement, traps
 from overnight_workers.sandbox.checks import Terms, problem_of_messages, problem_of_rest
 
 PRICES = load()
@@ -98,3 +98,17 @@ def test_models_share_pools_of_limits_as_the_api_says() -> None:
     assert pool("claude-fable-5") == pool("claude-fable-5-2")
     assert message_limits("claude-fable-5-1", "build").output_tokens == 300_000
     assert message_limits("claude-haiku-5-5", "scale").requests == 10_000
+
+
+@pytest.mark.parametrize("name", ["claude-haiku-5-5", "claude-opus-5-5", "claude-sonnet-4-5", "claude-fable-5-1"])
+def test_requests_of_one_kind_walk_into_the_same_traps(name: str) -> None:
+    tools = [None, TOOLS, [{"type": "web_search_20260209", "name": "web_search"}]]
+    seen: dict[object, list[str]] = {}
+    for shape in ({}, *SHAPES.values()):
+        for most in (500, 2_000, 200_000):
+            for tool in tools:
+                for betas in ((), (LONG_OUTPUT_BETA,)):
+                    params = asking(model=name, **({"tools": tool} if tool else {})) | {"max_tokens": most} | shape
+                    found = [trap.text for trap in traps(params, model(name), betas=betas)]
+                    assert seen.setdefault(kind(params, betas), found) == found
+    assert len(seen) > 20

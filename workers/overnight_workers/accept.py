@@ -21,6 +21,7 @@ from overnight_models.ledger import prefixes
 from overnight_models.ledger.accept import Fate, NewItem, Verdict
 from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_models.prefix import MARK_BYTES, Prefix
+from overnight_models.worst_case import may_have_more
 from overnight_workers import doorbell, gather, logs, output_schema, pack, process
 from overnight_workers.app import app
 from overnight_workers.gather import Gathered, Message
@@ -99,6 +100,8 @@ def _take(messages: Sequence[Message]) -> str:
     lanes = {one.lane for one, verdict in zip(readings, verdicts, strict=True) if verdict.accepted}
     if any(map(pack.worth_a_look, lanes)):
         doorbell.ring(routes.PACK)
+    if any(settings().lanes[lane].max_input_tokens is not None for lane in lanes):
+        doorbell.ring(routes.MEASURE)
     told = f"{accepted} accepted, {known} known, {sum(len(one.rejected) for one in verdicts)} rejected"
     return f"{messages[0].lane}: {told}" if len(messages) == 1 else f"{len(messages)} messages: {told}"
 
@@ -234,7 +237,7 @@ class _Reader:
         unusable = None if output is None else output_schema.fault(output)
         if unusable is not None:
             return _fault(position, key, unusable)
-        callback, tenant = item.get("callback"), item.get("tenant")
+        callback, tenant, most = item.get("callback"), item.get("tenant"), self._rules.max_input_tokens
         headers_id = self._headers_id(tuple(betas or ()))
         return NewItem(
             position=position,
@@ -255,6 +258,9 @@ class _Reader:
             tenant=tenant,
             trace_id=item.get("trace_id"),
             callback=None if callback is None else orjson.dumps(callback),
+            may_be_too_long=most is not None
+            and may_have_more(most, size, written, b"" if prefix is None else prefix.document),
+            cuttable=item.get("cuttable"),
         )
 
     def _headers_id(self, betas: tuple[str, ...]) -> int:

@@ -86,7 +86,7 @@ def configure() -> None:
         timezone="UTC",
         imports=[
             f"overnight_workers.{stage}"
-            for stage in ("accept", "answer", "pack", "submit", "poll", "collect", "deliver", "rescue")
+            for stage in ("accept", "answer", "measure", "pack", "submit", "poll", "collect", "deliver", "rescue")
         ],
     )
 

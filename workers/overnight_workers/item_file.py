@@ -27,7 +27,7 @@ from overnight_models.policy import Policy
 from overnight_producers import Item
 from overnight_producers.item import line_of
 
-_FIELDS: Final = {"key", "custom_id", "params", "callback", "tenant", "betas", "output", "trace_id"}
+_FIELDS: Final = {"key", "custom_id", "params", "callback", "tenant", "betas", "output", "trace_id", "cuttable"}
 _MADE_KEY_BYTES: Final = 16
 
 
@@ -131,6 +131,7 @@ def read_line(text: bytes) -> Item:
         output=line.get("output"),
         callback=line.get("callback"),
         trace_id=line.get("trace_id"),
+        cuttable=line.get("cuttable"),
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from overnight_models import routes
 from overnight_models.ledger import caching, priming
 from overnight_models.ledger import pack as ledger
+from overnight_models.ledger.measure import UNMEASURED
 from overnight_models.ledger.pack import Packed, Waiting
 from overnight_workers import doorbell, logs, process
 from overnight_workers.app import app
@@ -53,6 +54,8 @@ def _pack(source: Waiting, lane: Lane) -> Packed:
 def _pack_all(
     connection: Connection, source: Waiting, lane: Lane, *, unless: str = "false", only: int | None = None
 ) -> Packed:
+    if lane.max_input_tokens is not None:
+        unless = f"({unless}) OR {UNMEASURED}"
     return ledger.pack(
         connection,
         source,
@@ -68,7 +71,8 @@ def _pack_primed(connection: Connection, source: Waiting, lane: Lane) -> Packed:
     """The first item of a prefix alone; else all but those whose prefix is being written for them."""
     measured = caching.hit_rates(connection, source.lane)
     held_back = priming.held_back(connection, source)
-    for one in priming.cold(connection, source, max_items=lane.max_items, unless=held_back):
+    stay = held_back if lane.max_input_tokens is None else f"({held_back}) OR {UNMEASURED}"
+    for one in priming.cold(connection, source, max_items=lane.max_items, unless=stay):
         if is_worth_priming(one, measured):
             packed = _pack_all(connection, source, lane, only=one.item_id)
             if not packed.items:

@@ -12,7 +12,18 @@ import redis
 
 from overnight_models import routes
 from overnight_models.crash_points import reach
-from overnight_models.ledger import budgets, caching, deliver, obstacles, partitions, prefixes, rescue, settle, submit
+from overnight_models.ledger import (
+    budgets,
+    caching,
+    deliver,
+    measure,
+    obstacles,
+    partitions,
+    prefixes,
+    rescue,
+    settle,
+    submit,
+)
 from overnight_workers import acknowledge, doorbell, logs, process, restored
 from overnight_workers.app import app
 from overnight_workers.settings import settings
@@ -90,6 +101,7 @@ def _keep_house() -> None:
         settle.fold(connection)
         rescue.forget_messages(connection)
         caching.forget(connection)
+        measure.forget(connection)
         prefixes.delete_unused(connection)
         partitions.make_partitions(connection)
 

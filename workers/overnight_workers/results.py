@@ -11,7 +11,7 @@ import orjson
 
 from overnight_models.ledger.arrivals import Arrival, Fate
 from overnight_models.outcome import Problem
-from overnight_models.prices import Prices, Usage, both_costs
+from overnight_models.prices import Model, Prices, Usage, both_costs, thinking_cost
 from overnight_workers.output_schema import Check
 
 _FINAL_ERRORS: Final = frozenset({"invalid_request_error", "not_found_error", "request_too_large"})
@@ -63,7 +63,7 @@ def _answered(item_id: int, message: dict[str, Any], prices: Prices, check: Chec
     name = str(message.get("model", ""))
     model = prices.model(name)
     billed = _is_billed(message)
-    cost_nano, realtime_nano = both_costs(model, usage) if model and billed else (0, 0)
+    cost_nano, realtime_nano = _costs(model, usage) if billed else (0, 0)
     return Arrival(
         item_id,
         Fate.SUCCEED if problem is None else Fate.FAIL,
@@ -82,7 +82,12 @@ def _answered(item_id: int, message: dict[str, Any], prices: Prices, check: Chec
         thinking_tokens=usage.thinking_tokens,
         cost_nano=cost_nano,
         realtime_nano=realtime_nano,
+        thinking_nano=thinking_cost(model, usage) if usage.thinking_tokens and model and billed else 0,
     )
+
+
+def _costs(model: Model | None, usage: Usage) -> tuple[int, int] | tuple[None, None]:
+    return (None, None) if model is None else both_costs(model, usage)
 
 
 def _problem(message: dict[str, Any], check: Check | None) -> tuple[Problem | None, str | None]:

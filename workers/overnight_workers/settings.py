@@ -97,6 +97,12 @@ class Lane(_Part):
     """The anthropic-version header of this lane's batches."""
     check_first: bool = True
     """Ask the API about the first requests of each shape (free) before a batch of them is submitted."""
+    max_input_tokens: int | None = Field(default=None, ge=1)
+    """The longest prompt, in tokens as the API counts them (free) before anything is paid; None: it has no limit."""
+    when_longer: Literal["refuse", "cut"] = "refuse"
+    """A longer one isn't sent, or the text that it names as `cuttable` is cut from its end until it fits."""
+    unknown_price: Literal["refuse", "accept"] = "refuse"
+    """What becomes of an item whose model has no price: accepted, what it costs is unknown, and in no sum."""
     max_deliveries: int = Field(default=12, ge=1)
     """Tries of a callback before its delivery is dead."""
     ack_within: Duration = Field(default=600.0, gt=0)
@@ -201,7 +207,8 @@ class Settings(BaseSettings):
         from overnight_models.prices import load
 
         lanes = {
-            name: LanePolicy(lane.api_version, int(lane.max_bytes), lane.callbacks) for name, lane in self.lanes.items()
+            name: LanePolicy(lane.api_version, int(lane.max_bytes), lane.callbacks, lane.unknown_price)
+            for name, lane in self.lanes.items()
         }
         models = load(self.prices).models
         aliases = [alias for model in models.values() for alias in model.aliases]

@@ -73,9 +73,18 @@ def _refusal(workspace: str, params: bytes, headers: Mapping[str, str]) -> str |
     try:
         api.count_tokens(workspace, counted(orjson.loads(params)), headers=headers, timeout_s=_CALL_S)
     except api.ApiUnavailable as error:
-        reply = Reply(error.status, last_byte_let_go=False, text=str(error), error_code=error.error_code)
-        about_the_request = error.status == 400 and error.error_code is None
-        if about_the_request and isinstance(protocol.conclude(reply, releases=0), protocol.Reject):
-            return str(error).removeprefix("count of tokens: ")
-        raise
+        words = refusal(error)
+        if words is None:
+            raise
+        return words
     return None
+
+
+def refusal(error: api.ApiUnavailable) -> str | None:
+    """The API's words when it refuses to count because of the request itself; None when it is about something else."""
+    words = str(error).removeprefix("count of tokens: ")
+    if error.status == 404 and "not_found_error: model:" in words:
+        return words
+    reply = Reply(error.status, last_byte_let_go=False, text=str(error), error_code=error.error_code)
+    about_the_request = error.status in (400, 413) and error.error_code is None
+    return words if about_the_request and isinstance(protocol.conclude(reply, releases=0), protocol.Reject) else None

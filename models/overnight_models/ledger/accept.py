@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection
 
+from overnight_models.ledger import measure
 from overnight_models.ledger.database import copy_lines, copy_number, copy_text, count, one, run
 from overnight_models.ledger.prefixes import StoredPrefix, whole_request
 
@@ -42,6 +43,10 @@ class NewItem(NamedTuple):
     trace_id: str | None
     callback: bytes | None
     """JSON."""
+    may_be_too_long: bool = False
+    """It is to be counted before it is packed."""
+    cuttable: str | None = None
+    """The place of the text that may be cut then."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +121,15 @@ def insert_items(connection: Connection, lane_id: int, run_id: int | None, items
         contents=b"".join(item.content_hash for item, _ in ordered),
     )
     written = list(zip(items, ids, strict=True))
-    if len(new) == len(items):
-        _write(connection, lane_id, run_id, written)
-        return ["new"] * len(items)
     known_new = {row["item_id"] for row in new}
-    _write(connection, lane_id, run_id, [(item, item_id) for item, item_id in written if item_id in known_new])
-    compared = iter(_compared(connection, lane_id, [item for item, item_id in written if item_id not in known_new]))
+    if len(new) < len(items):
+        written = [(item, item_id) for item, item_id in written if item_id in known_new]
+    _write(connection, lane_id, run_id, written)
+    measure.want(connection, [(item_id, item.cuttable) for item, item_id in written if item.may_be_too_long])
+    if len(new) == len(items):
+        return ["new"] * len(items)
+    others = [item for item, item_id in zip(items, ids, strict=True) if item_id not in known_new]
+    compared = iter(_compared(connection, lane_id, others))
     return ["new" if item_id in known_new else next(compared) for item_id in ids]
 
 

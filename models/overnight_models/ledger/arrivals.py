@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class Fate(StrEnum):
@@ -42,8 +42,11 @@ class Arrival(NamedTuple):
     cache_read_tokens: int = 0
     output_tokens: int = 0
     thinking_tokens: int = 0
-    cost_nano: int = 0
-    realtime_nano: int = 0
+    cost_nano: int | None = 0
+    """None when the model that served it has no price."""
+    realtime_nano: int | None = 0
+    thinking_nano: int = 0
+    """What the thinking cost; part of the cost."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,14 @@ class Source:
 
     submission_id: int | None
     batch_id: int
+    """0 of those that stood in none."""
     api_batch_id: str | None
     only_live: bool
     """No other submission of the batch may still run: what it reports against an item counts."""
     via: str = "batch"
     has_prefixes: bool = False
     """What its answers read from the cache, and wrote to it, is measured."""
+
+
+UNSENT: Final = Source(submission_id=None, batch_id=0, api_batch_id=None, only_live=False)
+"""Items that fail before they are packed."""

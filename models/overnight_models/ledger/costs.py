@@ -38,6 +38,8 @@ class Costs:
     cost_nano: int = 0
     realtime_nano: int = 0
     """What the same tokens would have cost in real time."""
+    unpriced: int = 0
+    """Answers of models without a price: they are in no sum of money."""
     paid_twice: int = 0
     """Answers for items that had one already."""
     paid_twice_nano: int = 0
@@ -50,6 +52,8 @@ class Costs:
     output_tokens: int = 0
     """With those of thinking."""
     thinking_tokens: int = 0
+    thinking_nano: int = 0
+    """What those cost, as output tokens; part of the cost."""
 
     @property
     def saved_nano(self) -> int:
@@ -74,12 +78,13 @@ def costs(connection: Connection, by: By, since: datetime | None = None) -> list
         FROM (
             SELECT {_KEYS[by]} AS key, sum(answers)::bigint AS answers, sum(cost_nano)::bigint AS cost_nano,
                    sum(realtime_nano)::bigint AS realtime_nano, sum(paid_twice)::bigint AS paid_twice,
+                   sum(unpriced)::bigint AS unpriced,
                    coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0), 0)::bigint AS paid_twice_nano,
                    sum(input_tokens)::bigint AS input_tokens,
                    sum(cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
                    sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
                    sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(output_tokens)::bigint AS output_tokens,
-                   sum(thinking_tokens)::bigint AS thinking_tokens
+                   sum(thinking_tokens)::bigint AS thinking_tokens, sum(thinking_nano)::bigint AS thinking_nano
             FROM spending WHERE CAST(:since AS timestamptz) IS NULL OR at >= :since
             GROUP BY 1
         ) added

@@ -160,7 +160,7 @@ def claimed(
             """
             SELECT item.id, item.target_id, item.attempts, lane.name AS lane, run.name AS run,
                    request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
-                   request.callback, now() AS finished_at
+                   request.cut_from_tokens, request.cut_to_tokens, request.callback, now() AS finished_at
             FROM item
             JOIN request ON request.item_id = item.id
             JOIN lane ON lane.id = item.lane_id

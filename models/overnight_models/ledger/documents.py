@@ -14,7 +14,8 @@ from overnight_models.outcome import VERSION, dollars
 
 COLUMNS: Final = """
     item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
-    request.trace_id, request.enqueued_at, outcome.ok, outcome.problem, outcome.detail, outcome.retryable,
+    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens,
+    outcome.ok, outcome.problem, outcome.detail, outcome.retryable,
     outcome.message, outcome.model, outcome.cost_nano, outcome.realtime_nano,
     coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at
 """
@@ -56,8 +57,9 @@ def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
         "message": None if message is None else orjson.Fragment(message),
         "model": row["model"],
         "usage": usage,
-        "cost_usd": dollars(row["cost_nano"]),
-        "realtime_cost_usd": dollars(row["realtime_nano"]),
+        "cost_usd": None if row["cost_nano"] is None else dollars(row["cost_nano"]),
+        "realtime_cost_usd": None if row["realtime_nano"] is None else dollars(row["realtime_nano"]),
+        "cut": _cut(row),
         "attempts": row["attempts"],
         "via": row["via"],
         "batch_id": row["api_batch_id"],
@@ -65,6 +67,13 @@ def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
         "finished_at": row["finished_at"],
         "trace_id": row["trace_id"],
     }
+
+
+def _cut(row: Mapping[str, Any] | RowMapping) -> dict[str, int] | None:
+    """What was cut off its prompt; None when nothing was."""
+    if row["cut_from_tokens"] is None:
+        return None
+    return {"from_tokens": row["cut_from_tokens"], "to_tokens": row["cut_to_tokens"]}
 
 
 def pending(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:

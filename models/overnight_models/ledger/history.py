@@ -60,7 +60,7 @@ _SUMS = """
     sum(bill.output_tokens::float * bill.output_tokens) AS output_squares,
     sum(bill.cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
     sum(bill.cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
-    sum(bill.cache_read_tokens)::bigint AS cache_read_tokens, sum(bill.cost_nano)::bigint AS cost_nano
+    sum(bill.cache_read_tokens)::bigint AS cache_read_tokens, coalesce(sum(bill.cost_nano), 0)::bigint AS cost_nano
 """
 
 
@@ -90,7 +90,8 @@ def answers_of(connection: Connection, lane: str, keys: Sequence[str]) -> dict[s
     rows = run(
         connection,
         """
-        SELECT request.key, sum(output_tokens)::bigint AS tokens_out, sum(cost_nano)::bigint AS cost_nano,
+        SELECT request.key, sum(output_tokens)::bigint AS tokens_out,
+               coalesce(sum(cost_nano), 0)::bigint AS cost_nano,
                sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens
                    + cache_read_tokens)::bigint AS tokens_in
         FROM item_key JOIN lane ON lane.id = item_key.lane_id JOIN bill ON bill.item_id = item_key.item_id

@@ -31,6 +31,8 @@ class LaneView:
     realtime_nano: int
     paid_twice: int
     """Answers that were billed although their item had one already."""
+    unpriced: int = 0
+    """Answers of models without a price: they are in no sum of money."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class BatchView:
     submissions: int
     cost_nano: int
     realtime_nano: int
+    unpriced: int
     packed_at: datetime
 
 
@@ -104,10 +107,10 @@ def lanes(connection: Connection) -> list[LaneView]:
             SELECT extract(epoch FROM now() - min({oldest("lane.id", "headers.id")}))::float FROM headers
         ) AS oldest_waiting_s,
         coalesce(spent.cost_nano, 0)::bigint AS cost_nano, coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano,
-        coalesce(spent.paid_twice, 0)::bigint AS paid_twice
+        coalesce(spent.paid_twice, 0)::bigint AS paid_twice, coalesce(spent.unpriced, 0)::bigint AS unpriced
         FROM lane LEFT JOIN (
             SELECT lane_id, sum(cost_nano) AS cost_nano, sum(realtime_nano) AS realtime_nano,
-                   sum(paid_twice) AS paid_twice
+                   sum(paid_twice) AS paid_twice, sum(unpriced) AS unpriced
             FROM spending GROUP BY lane_id
         ) spent ON spent.lane_id = lane.id
         ORDER BY lane.name
@@ -124,6 +127,7 @@ def lanes(connection: Connection) -> list[LaneView]:
             cost_nano=row["cost_nano"],
             realtime_nano=row["realtime_nano"],
             paid_twice=row["paid_twice"],
+            unpriced=row["unpriced"],
         )
         for row in found
     ]
@@ -155,7 +159,8 @@ def batches(
                extract(epoch FROM newest.api_expires_at - now())::float AS expires_s, newest.api_id,
                (SELECT count(*) FROM submission WHERE submission.batch_id = batch.id) AS submissions,
                coalesce(spent.cost_nano, 0)::bigint AS cost_nano,
-               coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano
+               coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano,
+               coalesce(spent.unpriced, 0)::bigint AS unpriced
         FROM (
             -- the few that are shown, before anything is looked up for them; each half by its own index
             ({wanted} AND state = ANY(:unfinished) ORDER BY id DESC LIMIT :limit)
@@ -167,7 +172,8 @@ def batches(
             WHERE submission.batch_id = batch.id AND api_id IS NOT NULL ORDER BY id DESC LIMIT 1
         ) newest ON true
         LEFT JOIN LATERAL (
-            SELECT sum(spending.cost_nano) AS cost_nano, sum(spending.realtime_nano) AS realtime_nano
+            SELECT sum(spending.cost_nano) AS cost_nano, sum(spending.realtime_nano) AS realtime_nano,
+                   sum(spending.unpriced) AS unpriced
             FROM submission JOIN spending ON spending.submission_id = submission.id
             WHERE submission.batch_id = batch.id
         ) spent ON true

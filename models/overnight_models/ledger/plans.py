@@ -155,7 +155,7 @@ def past(connection: Connection, lane: str, *, most: int = 5) -> Sequence[Kept]:
 _BILLS = """
     SELECT run_id, sum(answers)::bigint AS items,
            sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens)::bigint AS tokens_in,
-           sum(output_tokens)::bigint AS tokens_out, sum(cost_nano)::bigint AS cost_nano
+           sum(output_tokens)::bigint AS tokens_out, coalesce(sum(cost_nano), 0)::bigint AS cost_nano
     FROM spending
 """
 

@@ -73,7 +73,7 @@ def expected(connection: Connection, rates: Rates, lane_id: int) -> dict[int, fl
                 SELECT id FROM batch WHERE lane_id = :lane_id AND state = 'collected' ORDER BY id DESC LIMIT 10
             ) batch
             JOIN item ON item.batch_id = batch.id JOIN outcome ON outcome.item_id = item.id
-            WHERE outcome.billed ORDER BY item.id DESC LIMIT :most
+            WHERE outcome.billed AND outcome.cost_nano IS NOT NULL ORDER BY item.id DESC LIMIT :most
         ), answer AS (
             SELECT latest.model_id, latest.cost_nano::float AS cost, ({worst("latest")})::float AS worst
             FROM latest JOIN rate ON {rated("latest")}

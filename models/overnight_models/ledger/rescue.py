@@ -8,6 +8,7 @@ from overnight_models import routes
 from overnight_models.ledger.database import count, one, run
 from overnight_models.ledger.deliver import LOOKED_AT, PLACES
 from overnight_models.ledger.deployment import AT_HOME
+from overnight_models.ledger.measure import IS_DUE, NOBODY_MEASURES
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.submit import follow
 from overnight_models.states import BATCH, SUBMISSION
@@ -98,7 +99,8 @@ def stages_with_work(connection: Connection) -> list[str]:
     row = one(
         connection,
         f"""
-        SELECT EXISTS (
+        SELECT EXISTS (SELECT FROM unmeasured WHERE {IS_DUE} AND {NOBODY_MEASURES}) AS "{routes.MEASURE}",
+               EXISTS (
                    SELECT FROM tally WHERE noun = 'item' AND state = 'waiting' GROUP BY lane_id HAVING sum(n) > 0
                ) AS "{routes.PACK}",
                EXISTS (

@@ -27,15 +27,15 @@ def is_budgeted(connection: Connection, batch_id: int) -> bool:
 
 
 def settle(connection: Connection, batch_id: int, costs: Mapping[int, int | None]) -> None:
-    """Answers of a batch came: by item, what each cost; None when it may have been billed and nobody can know.
+    """Answers of a batch came: by item, what each cost; None when it may have been billed and nobody can know at what.
 
     The reservation ends of those that were in the batch; others came from a submission that was given up for lost.
     """
     _book(connection, batch_id, costs, ended="item.batch_id = :batch_id")
 
 
-def charge(connection: Connection, batch_id: int, costs: Mapping[int, int]) -> None:
-    """Answers of a batch were billed beside those that were kept."""
+def charge(connection: Connection, batch_id: int, costs: Mapping[int, int | None]) -> None:
+    """Answers of a batch were billed beside those that were kept; None as for `settle`."""
     _book(connection, batch_id, costs, ended="false")
 
 

@@ -12,13 +12,20 @@ from sqlalchemy import Connection
 from overnight_models.ledger.arrivals import Arrival, Source
 from overnight_models.ledger.database import copy_foreign, copy_lines, copy_number, rows
 
-COUNTED: Final = (
-    "cost_nano, realtime_nano, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens,"
-    " output_tokens, thinking_tokens"
+_MONEY: Final = "cost_nano, realtime_nano"
+_TOKENS: Final = (
+    "input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens"
 )
+COUNTED: Final = f"{_MONEY}, {_TOKENS}"
 """The columns that outcomes, doubles and the spending have in common."""
+_SPENT: Final = f"{_TOKENS}, thinking_nano"
 
-_COUNTERS: Final = tuple(map(attrgetter, COUNTED.split(", ")))
+
+def _counters(names: str) -> tuple[attrgetter[int], ...]:
+    return tuple(map(attrgetter, names.split(", ")))
+
+
+_MONEY_COUNTERS, _SPENT_COUNTERS = _counters(_MONEY), _counters(_SPENT)
 
 
 class Owned(Protocol):
@@ -48,9 +55,11 @@ class _Owners(NamedTuple):
 
 def counted(arrival: Arrival) -> bytes:
     """An arrival's values of these columns, as a part of a COPY line."""
-    return b"%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d" % (
-        arrival.cost_nano,
-        arrival.realtime_nano,
+    return b"%b\t%d\t%d\t%d\t%d\t%d\t%d" % (
+        # both have a price, or neither
+        b"\\N\t\\N"
+        if arrival.cost_nano is None or arrival.realtime_nano is None
+        else b"%d\t%d" % (arrival.cost_nano, arrival.realtime_nano),
         arrival.input_tokens,
         arrival.cache_write_5m_tokens,
         arrival.cache_write_1h_tokens,
@@ -96,13 +105,13 @@ def _add_up(
     *,
     paid_twice: bool,
 ) -> None:
-    """Add to the spending what was billed: a row for each lane, tenant, run and model."""
-    parts: defaultdict[tuple[int, int | None, int | None, str | None], list[Arrival]] = defaultdict(list)
+    """Add to the spending what was billed: a row for each lane, tenant, run and model, with a price or without."""
+    parts: defaultdict[tuple[int, int | None, int | None, str | None, bool], list[Arrival]] = defaultdict(list)
     for arrival in billed:
         item = items[arrival.item_id]
-        parts[item.lane_id, item.tenant_id, item.run_id, arrival.model].append(arrival)
+        parts[item.lane_id, item.tenant_id, item.run_id, arrival.model, arrival.cost_nano is None].append(arrival)
     lines = (
-        b"%b\t%d\t%b\t%b\t%b\t%d\t%d\t%b\n"
+        b"%b\t%d\t%b\t%b\t%b\t%d\t%d\t%d\t%b\t%b\n"
         % (
             copy_number(source.submission_id),
             lane_id,
@@ -111,16 +120,23 @@ def _add_up(
             copy_foreign(model or ""),
             len(part),
             len(part) if paid_twice else 0,
-            b"\t".join(b"%d" % sum(map(counter, part)) for counter in _COUNTERS),
+            len(part) if is_unpriced else 0,
+            b"0\t0" if is_unpriced else _sums(_MONEY_COUNTERS, part),
+            _sums(_SPENT_COUNTERS, part),
         )
-        for (lane_id, tenant_id, run_id, model), part in parts.items()
+        for (lane_id, tenant_id, run_id, model, is_unpriced), part in parts.items()
     )
     if parts:
         copy_lines(
             connection,
-            f"spending (submission_id, lane_id, tenant_id, run_id, model, answers, paid_twice, {COUNTED})",
+            "spending (submission_id, lane_id, tenant_id, run_id, model, answers, paid_twice, unpriced,"
+            f" {_MONEY}, {_SPENT})",
             b"".join(lines),
         )
+
+
+def _sums(counters: Sequence[attrgetter[int]], part: Sequence[Arrival]) -> bytes:
+    return b"\t".join(b"%d" % sum(map(counter, part)) for counter in counters)
 
 
 def _doubles(connection: Connection, source: Source, unkept: list[Arrival]) -> list[Arrival]:

@@ -39,10 +39,17 @@ def interruptible() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+def billed(nano: int, unpriced: int) -> str:
+    """A sum of money, and how many answers aren't in it because their model has no price."""
+    if not unpriced:
+        return money(nano)
+    return f"{money(nano)} + {unpriced:,} unknown" if nano else "unknown"
+
+
 def as_json(document: Any) -> None:
     """A document for a script."""
     sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str))
     sys.stdout.flush()
 
 
-__all__ = ["ERR", "OUT", "as_json", "fail", "interruptible", "money", "say"]
+__all__ = ["ERR", "OUT", "as_json", "billed", "fail", "interruptible", "money", "say"]

@@ -34,7 +34,8 @@ def costs(
 ) -> None:
     """What was billed, from each answer's own usage, and what the same would have cost in real time.
 
-    Exact to the nano-dollar; nothing is estimated. Below it, what budgets have reserved and left.
+    Exact to the nano-dollar; nothing is estimated. Thinking is billed as output, and shown apart with what it cost.
+    Below it, what budgets have reserved and left.
     """
     from overnight_models.ledger import costs as ledger
     from overnight_workers.process import database
@@ -61,6 +62,7 @@ def document(one: Costs) -> dict[str, Any]:
         "cost_usd": dollars(one.cost_nano),
         "realtime_cost_usd": dollars(one.realtime_nano),
         "saved_usd": dollars(one.saved_nano),
+        "unpriced": one.unpriced,
         "paid_twice": one.paid_twice,
         "paid_twice_usd": dollars(one.paid_twice_nano),
         "input_tokens": one.input_tokens,
@@ -70,6 +72,7 @@ def document(one: Costs) -> dict[str, Any]:
         "cache_hits": round(one.cache_hits, 4),
         "output_tokens": one.output_tokens,
         "thinking_tokens": one.thinking_tokens,
+        "thinking_usd": dollars(one.thinking_nano),
     }
 
 
@@ -124,6 +127,9 @@ def _print_table(by: str, found: list[Costs]) -> None:
         if len(found) > 1:
             table.add_row("all", *_figures(everything), style="bold")
         console.OUT.print(table)
+        if everything.unpriced:
+            left_out = f"{everything.unpriced:,} answers are in no sum: the price of their model is unknown"
+            console.OUT.print(Text(left_out, style="yellow"))
         if everything.paid_twice:
             twice = f"paid twice: {everything.paid_twice:,} answers, {console.money(everything.paid_twice_nano)}"
             console.OUT.print(Text(f"{twice} of what was billed", style="yellow"))
@@ -135,21 +141,21 @@ def _print_table(by: str, found: list[Costs]) -> None:
 
 def _figures(one: Costs) -> tuple[str, ...]:
     tokens_in = one.input_tokens + one.cache_write_5m_tokens + one.cache_write_1h_tokens + one.cache_read_tokens
-    saved = f"{console.money(one.saved_nano)} ({one.saved_nano / one.realtime_nano:.0%})" if one.realtime_nano else "$0"
+    saved = f"{console.money(one.saved_nano)} ({one.saved_nano / one.realtime_nano:.0%})" if one.realtime_nano else "-"
     return (
         f"{one.answers:,}",
-        console.money(one.cost_nano),
-        console.money(one.realtime_nano),
+        console.billed(one.cost_nano, one.unpriced),
+        console.billed(one.realtime_nano, one.unpriced),
         saved,
         f"{tokens_in:,}",
         f"{one.cache_hits:.0%}",
         f"{one.output_tokens:,}",
-        f"{one.thinking_tokens:,}",
+        f"{one.thinking_tokens:,} ({console.money(one.thinking_nano)})" if one.thinking_tokens else "0",
     )
 
 
 def _plot(by: str, found: list[Costs], path: Path) -> None:
-    """What was billed, and saved on top of it, a bar for each."""
+    """What was billed, of it for thinking, and what was saved on top, a bar for each."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -158,8 +164,11 @@ def _plot(by: str, found: list[Costs], path: Path) -> None:
     axes = figure.subplots()
     names = [one.name or "-" for one in found]
     billed = [one.cost_nano / 1e9 for one in found]
+    thinking = [one.thinking_nano / 1e9 for one in found]
     saved = [one.saved_nano / 1e9 for one in found]
     axes.bar(names, billed, label="billed", color="#2f6f9f")
+    if any(thinking):
+        axes.bar(names, thinking, label="of it for thinking", color="#17405f")
     axes.bar(names, saved, bottom=billed, label="saved against real time", color="#c8dcea")
     axes.set_ylabel("US dollars")
     axes.set_title(f"Costs by {by}")

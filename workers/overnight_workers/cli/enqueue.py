@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Final
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,9 +17,6 @@ from overnight_workers.cli import console
 if TYPE_CHECKING:
     from overnight_models.traps import Trap
     from overnight_producers.item import Item
-
-_RETIRES_SOON: Final = timedelta(days=2)
-"""A batch may take a day, and be tried again."""
 
 
 @dataclass
@@ -46,10 +43,11 @@ def enqueue(
     """Enqueue a file of requests, one JSON object a line; returns when every item is in Postgres.
 
     A line has `key` and `params`, and optionally `callback` ({"task", "queue", "args", "kwargs", "broker"}), `tenant`,
-    `betas`, `output` (a JSON schema) and `trace_id`. A line of Anthropic's own batch format (`custom_id` in place of
-    `key`) works too, and so do plain params, whose key is made from them. The file is read twice: first every line is
-    checked, and while one is bad nothing is enqueued. Enqueuing the same file again is free: the same key and content
-    is the same item. What is likely to come back as an error or cut off is warned of, once with a count.
+    `betas`, `output` (a JSON schema), `trace_id` and `cuttable` (the place of a text). A line of Anthropic's own batch
+    format (`custom_id` in place of `key`) works too, and so do plain params, whose key is made from them. The file is
+    read twice: first every line is checked, and while one is bad nothing is enqueued. Enqueuing the same file again is
+    free: the same key and content is the same item. What is likely to come back as an error or cut off is warned of,
+    once with a count.
     """
     from overnight_workers.item_file import open_file
 
@@ -121,7 +119,7 @@ def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad
 def _check(source: IO[bytes], lane: str) -> _Checked:
     """Look at every line of a file."""
     from overnight_models.prices import load
-    from overnight_models.traps import retirement, traps
+    from overnight_models.traps import traps_now
     from overnight_workers.item_file import Bad, Checker, lines
     from overnight_workers.settings import settings
 
@@ -140,9 +138,7 @@ def _check(source: IO[bytes], lane: str) -> _Checked:
             params = checked.written["params"]
             model = prices.model(params["model"])
             if model is not None:
-                found.traps.update(traps(params, model, betas=checked.written.get("betas", ())))
-                ends = retirement(model, today, today + _RETIRES_SOON)
-                found.traps.update([ends] if ends else [])
+                found.traps.update(traps_now(params, model, today, betas=checked.written.get("betas", ())))
     return found
 
 

@@ -61,6 +61,7 @@ def _status() -> dict[str, Any]:
                 "paused": lane.paused_reason,
                 "cost_nano_usd": lane.cost_nano,
                 "realtime_nano_usd": lane.realtime_nano,
+                "unpriced": lane.unpriced,
             }
             for lane in lanes
         },
@@ -103,7 +104,7 @@ def _page(status: dict[str, Any]) -> RenderableType:
             f"{items.get('succeeded', 0):,}",
             Text(f"{failed:,}", style="red" if failed else ""),
             Text(f"{due:,}" + (f" + {dead:,} dead" if dead else ""), style="red" if dead else ""),
-            console.money(lane["cost_nano_usd"]),
+            console.billed(lane["cost_nano_usd"], lane["unpriced"]),
             console.money(lane["realtime_nano_usd"] - lane["cost_nano_usd"]),
         )
     parts.append(table)
@@ -150,7 +151,7 @@ def batches(
             f"{batch.items:,}",
             f"{batch.size / 1e6:,.1f}",
             spoken(batch.age_s),
-            console.money(batch.cost_nano),
+            console.billed(batch.cost_nano, batch.unpriced),
             batch.api_id or "",
             Text(batch.reason or ""),
         )
@@ -223,6 +224,6 @@ def items(
             str(row["attempts"]),
             f"{row['enqueued_at']:%Y-%m-%d %H:%M:%S}",
             Text(f"{row['problem']}: {row['detail']}"[:80] if row["problem"] else row["held"] or ""),
-            console.money(row["cost_nano"] or 0),
+            "unknown" if row["ok"] is not None and row["cost_nano"] is None else console.money(row["cost_nano"] or 0),
         )
     console.OUT.print(table)

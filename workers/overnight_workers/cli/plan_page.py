@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import groupby
 from typing import Final
@@ -13,7 +13,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from overnight_models.quantities import cents, spoken
+from overnight_models.quantities import cents, coarse, spoken
 from overnight_workers.plan.advice import likely
 from overnight_workers.plan.figure import Figure, How
 from overnight_workers.plan.packing import Full, PackedBatch
@@ -152,7 +152,7 @@ def _time(plan: Plan) -> Iterable[RenderableType]:
     yield Text(f"{'':14}{'half by':>15}{'95 of 100 by':>17}{in_time:>15}{'price':>12}", style="bold")
     for one in plan.options:
         chance = "" if plan.deadline_s is None else likely(one.done.chance(plan.deadline_s))
-        times = f"{spoken(one.done.half_s):>15}{spoken(one.done.sure_s):>17}"
+        times = f"{one.told(one.done.half_s):>15}{one.told(one.done.sure_s):>17}"
         chosen = plan.advice is not None and plan.advice.option == one.name
         name = (f"{one.name:14}", "bold green" if chosen else "")
         yield Text.assemble(name, times, f"{chance:>15}", f"{cents(one.total.value):>12}")
@@ -228,13 +228,20 @@ def _road(plan: Plan) -> Iterable[RenderableType]:
     one = next(option for option in plan.options if option.name == advice.option)
     if plan.wish.by is not None and plan.deadline_s is not None:
         yield Text(f"To be done by {plan.wish.by.astimezone():%Y-%m-%d %H:%M %Z}, {spoken(plan.deadline_s)} from now.")
-    half = (plan.made_at + timedelta(seconds=one.done.half_s)).astimezone()
+    half = _moment(plan, one)
     style = "bold green" if advice.sure else "bold yellow"
     yield Text.assemble((f"{one.name}", style), f": {one.what}; {advice.why}.")
-    yield Text(f"As likely done before {half:%Y-%m-%d %H:%M %Z} as after it.")
+    yield Text(f"As likely done before {half:%Y-%m-%d %H:%M %Z} as after it, roughly.")
     yield Text("what would change the answer:", style="dim")
     for change in advice.changes:
         yield _bullet(Text("•", style="dim"), change)
+
+
+def _moment(plan: Plan, one: Option) -> datetime:
+    """When a road is as likely done as not; a round time, since nobody knows it to the minute."""
+    step_s = max(coarse(one.done.half_s), 300)
+    at = plan.made_at.timestamp() + one.done.half_s
+    return datetime.fromtimestamp(round(at / step_s) * step_s, UTC).astimezone()
 
 
 def _foot(plan: Plan) -> Iterable[RenderableType]:

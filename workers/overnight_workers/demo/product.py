@@ -48,7 +48,7 @@ def save(outcome: Outcome, *, iata: str, name: str, country: str) -> str:
         answer.category if answer else "",
         answer.description if answer else "",
         outcome.problem or "",
-        f"{outcome.cost_usd:f}",
+        "unknown" if outcome.cost_usd is None else f"{outcome.cost_usd:f}",
         outcome.delivery_id,
     )
     with csv_file().open("a", newline="") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from overnight_models.quantities import cents, spoken
+from overnight_models.quantities import cents
 from overnight_models.rate_limits import Tier
 from overnight_workers.plan.direct import DirectLoad, direct_time
 from overnight_workers.plan.figure import How
@@ -37,7 +37,7 @@ def advise(
     saved = direct.total.value - packed.total.value
     if deadline_s is None:
         why = f"nothing waits for it: batched it costs {cents(saved)} less than in real time"
-        changes = [f"a deadline sooner than {spoken(packed.done.sure_s)} from now: then look again, with --by"]
+        changes = [f"a deadline sooner than {packed.told(packed.done.sure_s)} from now: then look again, with --by"]
         return Advice(packed.name, True, why, (*changes, *unknown))
     sure = [one for one in options if one.done.chance(deadline_s) >= SURE]
     if not sure:
@@ -50,11 +50,11 @@ def advise(
         batch = min((one for one in options if not one.direct_items), key=lambda one: one.done.sure_s)
         why = f"batched, it would be in time in {likely(batch.done.chance(deadline_s))} of cases only"
         costs = best.total.value - packed.total.value
-        later = spoken(batch.done.sure_s)
+        later = batch.told(batch.done.sure_s)
         change = f"a deadline {later} from now or later: batched is sure enough then, and {cents(costs)} cheaper"
         return Advice(best.name, True, why, (change, *unknown))
     why = f"in time in {likely(chance)} of cases, for {cents(saved)} less than in real time"
-    change = f"a deadline sooner than {spoken(best.done.sure_s)} from now"
+    change = f"a deadline sooner than {best.told(best.done.sure_s)} from now"
     return Advice(best.name, True, why, (change, *unknown))
 
 
@@ -65,18 +65,17 @@ def _faster(direct: Option, loads: Sequence[DirectLoad], tier: Tier) -> list[str
     if higher is None:
         return []
     faster = direct_time(loads, higher)
-    return [
-        f"the {higher} tier: in real time it takes {spoken(faster.seconds)} there, not {spoken(direct.done.sure_s)}"
-    ]
+    there, here = direct.told(faster.seconds), direct.told(direct.done.sure_s)
+    return [f"the {higher} tier: in real time it takes {there} there, not {here}"]
 
 
 def _later(options: Sequence[Option]) -> list[str]:
     soonest = min(options, key=lambda one: one.done.sure_s)
     cheapest = min(options, key=lambda one: (one.total.value, one.done.sure_s))
-    changes = [f"a deadline {spoken(soonest.done.sure_s)} from now: sure enough as {soonest.name!r}"]
+    changes = [f"a deadline {soonest.told(soonest.done.sure_s)} from now: sure enough as {soonest.name!r}"]
     if cheapest.name != soonest.name:
         changes.append(
-            f"a deadline {spoken(cheapest.done.sure_s)} from now: sure enough as {cheapest.name!r}, the cheapest"
+            f"a deadline {cheapest.told(cheapest.done.sure_s)} from now: sure enough as {cheapest.name!r}, the cheapest"
         )
     return changes
 

@@ -69,7 +69,7 @@ def _unpriced(found: Survey, prices: Prices) -> Sequence[Hint]:
     for name, items in found.unpriced.items():
         near = prices.near(name)
         did_you_mean = f": did you mean {' or '.join(near)}?" if near else ""
-        hints.append(Hint("unpriced", f"the price of {name} is unknown{did_you_mean}", name, items))
+        hints.append(Hint("unpriced", f"the price of {name} is unknown, they are in no sum{did_you_mean}", name, items))
     return hints
 
 

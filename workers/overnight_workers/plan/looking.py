@@ -40,6 +40,8 @@ class Looker:
             for _, checked in enqueuable(self.source, checker, known):
                 if checked is not None and checked.written is not None and not checked.faults:
                     written, params = checked.written, checked.written["params"]
+                    if prices.model(params["model"]) is None:
+                        continue  # in no sum, so nobody needs to know how long it is
                     model, geo = priced_as(params, prices)
                     of = (model.name, geo, written["key"], size_of(pieces(params)))
                     yield Prompt(of, counted(params), written.get("betas", ()))

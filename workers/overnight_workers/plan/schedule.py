@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 from overnight_models.ledger.history import Turnaround
+from overnight_models.quantities import about, spoken
 from overnight_models.rate_limits import Tier
 from overnight_models.request import MAX_BATCH_BYTES, MAX_BATCH_ITEMS
 from overnight_workers.plan.direct import DirectLoad, direct_time
@@ -41,6 +42,10 @@ class Option:
     """Nano-dollars."""
     how: How
     """How its time is known."""
+
+    def told(self, duration_s: float) -> str:
+        """One of its times, no more exact than it is known."""
+        return spoken(duration_s) if self.how is How.COUNTED else about(duration_s)
 
 
 @dataclass(frozen=True, slots=True)

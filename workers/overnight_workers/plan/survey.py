@@ -110,7 +110,8 @@ class Survey:
     reasons: Mapping[str, int]
     """Why lines can't be enqueued, with how many."""
     unpriced: Mapping[str, int]
-    """Items by models that the price list doesn't know; they are among the bad ones and in no other number."""
+    """Items by models that the price list doesn't know; in no other number, but where their lane refuses them they are
+    among the bad ones."""
     cells: Mapping[CellName, Cell]
     batches: tuple[PackedBatch, ...]
     traps: tuple[tuple[Trap, str, int], ...]
@@ -207,6 +208,9 @@ class _Surveyor:
                 self._unpriced[str(params["model"])] += 1
             return
         params = checked.written["params"]
+        if self._prices.model(params["model"]) is None:  # its lane takes it all the same
+            self._unpriced[params["model"]] += 1
+            return
         betas = checked.written.get("betas", [])
         model, geo = priced_as(params, self._prices)
         prompt = list(pieces(params))

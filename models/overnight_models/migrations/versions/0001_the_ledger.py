@@ -81,8 +81,8 @@ def upgrade() -> None:
         sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("submission_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("cost_nano", sa.BigInteger(), nullable=False),
-        sa.Column("realtime_nano", sa.BigInteger(), nullable=False),
+        sa.Column("cost_nano", sa.BigInteger(), nullable=True),
+        sa.Column("realtime_nano", sa.BigInteger(), nullable=True),
         sa.Column("input_tokens", sa.Integer(), server_default="0", nullable=False),
         sa.Column("cache_write_5m_tokens", sa.Integer(), server_default="0", nullable=False),
         sa.Column("cache_write_1h_tokens", sa.Integer(), server_default="0", nullable=False),
@@ -208,8 +208,8 @@ def upgrade() -> None:
         sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("submission_id", sa.BigInteger(), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("cost_nano", sa.BigInteger(), nullable=False),
-        sa.Column("realtime_nano", sa.BigInteger(), nullable=False),
+        sa.Column("cost_nano", sa.BigInteger(), nullable=True),
+        sa.Column("realtime_nano", sa.BigInteger(), nullable=True),
         sa.Column("input_tokens", sa.Integer(), server_default="0", nullable=False),
         sa.Column("cache_write_5m_tokens", sa.Integer(), server_default="0", nullable=False),
         sa.Column("cache_write_1h_tokens", sa.Integer(), server_default="0", nullable=False),
@@ -269,6 +269,8 @@ def upgrade() -> None:
         sa.Column("callback", sa.Text(), nullable=True),
         sa.Column("params", sa.Text(), nullable=False),
         sa.Column("enqueued_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("cut_from_tokens", sa.Integer(), nullable=True),
+        sa.Column("cut_to_tokens", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("item_id"),
         postgresql_partition_by="RANGE (item_id)",
     )
@@ -326,6 +328,23 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "unmeasured",
+        sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("cuttable", sa.Text(), nullable=True),
+        sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner", sa.Integer(), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("item_id"),
+    )
+    op.create_index(
+        "unmeasured_being_measured",
+        "unmeasured",
+        ["lease_until"],
+        unique=False,
+        postgresql_where=sa.text("lease_until IS NOT NULL"),
     )
     op.create_table(
         "workspace",
@@ -526,6 +545,7 @@ def upgrade() -> None:
         sa.Column("model", sa.Text(), server_default="", nullable=False),
         sa.Column("answers", sa.Integer(), nullable=False),
         sa.Column("paid_twice", sa.Integer(), nullable=False),
+        sa.Column("unpriced", sa.Integer(), server_default="0", nullable=False),
         sa.Column("cost_nano", sa.BigInteger(), nullable=False),
         sa.Column("realtime_nano", sa.BigInteger(), nullable=False),
         sa.Column("input_tokens", sa.BigInteger(), server_default="0", nullable=False),
@@ -534,6 +554,7 @@ def upgrade() -> None:
         sa.Column("cache_read_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("output_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("thinking_tokens", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("thinking_nano", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
             ["submission_id"],

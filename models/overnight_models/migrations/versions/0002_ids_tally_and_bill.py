@@ -17,7 +17,7 @@ BEGIN
     SELECT '{table}', lane_id, run_id, headers_id, state, sum(n), sum(n * bytes)
     FROM ({changes}) AS change (lane_id, run_id, headers_id, state, n, bytes)
     GROUP BY lane_id, run_id, headers_id, state
-    HAVING sum(n) <> 0;
+    HAVING sum(n) <> 0 OR sum(n * bytes) <> 0;
     RETURN NULL;
 END $$
 """

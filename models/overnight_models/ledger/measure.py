@@ -1,0 +1,181 @@
+"""Measuring: items whose prompts may be longer than their lane takes wait until the API has counted them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import count, run
+from overnight_models.ledger.presence import is_gone
+from overnight_models.ledger.workspaces import SENDABLE
+from overnight_models.prefix import Prefix
+
+UNMEASURED: Final = "EXISTS (SELECT FROM unmeasured WHERE unmeasured.item_id = item.id)"
+"""Of an item: it may be too long, and nobody has counted it yet."""
+
+IS_DUE: Final = "(unmeasured.not_before IS NULL OR unmeasured.not_before <= now())"
+NOBODY_MEASURES: Final = f"""
+    NOT EXISTS (SELECT FROM unmeasured taken WHERE taken.lease_until > now() AND NOT {is_gone("taken.owner")})
+"""
+"""One process at a time, since the account's rate is one for all of them."""
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """An item to be counted."""
+
+    item_id: int
+    lane: str
+    workspace: str
+    betas: str
+    api_version: str
+    cuttable: str | None
+    """The place of the text that may be cut."""
+    tries: int
+    """Calls about it that got no answer."""
+    prefix: Prefix | None
+    own: bytes
+    """Its request without its prefix; JSON."""
+
+    @property
+    def whole(self) -> bytes:
+        """Its request; JSON."""
+        return self.own if self.prefix is None else self.prefix.splice(self.own)
+
+
+@dataclass(frozen=True)
+class Shortened:
+    """An item whose text was cut until its prompt fitted."""
+
+    item_id: int
+    own: bytes
+    """What is sent from now on; JSON."""
+    keeps_prefix: bool
+    size: int
+    """Bytes of the whole request."""
+    from_tokens: int
+    to_tokens: int
+
+
+def want(connection: Connection, items: Sequence[tuple[int, str | None]]) -> None:
+    """New items that are to be counted before they are packed, each with the place of its cuttable text."""
+    if items:
+        count(
+            connection,
+            """
+            INSERT INTO unmeasured (item_id, cuttable)
+            SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:places AS text[]))
+            """,
+            ids=[item_id for item_id, _ in items],
+            places=[place for _, place in items],
+        )
+
+
+def claim(connection: Connection, *, owner: int, limit: int, max_bytes: int, lease_s: float) -> list[Unmeasured]:
+    """Take the oldest that may be counted, unless another process is at it."""
+    rows = run(
+        connection,
+        f"""
+        WITH due AS (
+            SELECT unmeasured.item_id, item.size
+            FROM unmeasured JOIN item ON item.id = unmeasured.item_id JOIN lane ON lane.id = item.lane_id
+            JOIN headers ON headers.id = item.headers_id JOIN workspace ON workspace.name = headers.workspace
+            WHERE {IS_DUE} AND item.state = 'waiting' AND lane.paused_at IS NULL AND {SENDABLE} AND {NOBODY_MEASURES}
+            ORDER BY unmeasured.item_id LIMIT :limit FOR UPDATE OF unmeasured SKIP LOCKED
+        ), fitting AS (
+            SELECT item_id, sum(size) OVER (ORDER BY item_id) AS so_far, size FROM due
+        ), taken AS (
+            UPDATE unmeasured SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s)
+            FROM fitting
+            WHERE unmeasured.item_id = fitting.item_id AND (so_far <= :max_bytes OR so_far = fitting.size)
+            RETURNING unmeasured.item_id, cuttable, tries
+        )
+        SELECT taken.item_id, lane.name AS lane, headers.workspace, headers.betas, headers.api_version, cuttable, tries,
+               prefix.document AS prefix, request.params AS own
+        FROM taken JOIN item ON item.id = taken.item_id JOIN request ON request.item_id = taken.item_id
+        JOIN lane ON lane.id = item.lane_id JOIN headers ON headers.id = item.headers_id
+        LEFT JOIN prefix ON prefix.id = item.prefix_id
+        ORDER BY taken.item_id
+        """,
+        owner=owner,
+        limit=limit,
+        max_bytes=max_bytes,
+        lease_s=lease_s,
+    )
+    return [
+        Unmeasured(**{**row, "prefix": row["prefix"] and Prefix(row["prefix"].encode()), "own": row["own"].encode()})
+        for row in rows
+    ]
+
+
+def settle(connection: Connection, item_ids: Collection[int]) -> set[int]:
+    """They are measured. Returns those that still wait, locked: of the others nothing may be changed any more.
+
+    An item that isn't measured can't be sent, unless its lane's limit was taken away meanwhile.
+    """
+    waiting = run(
+        connection,
+        "SELECT id FROM item WHERE id = ANY(:ids) AND state = 'waiting' ORDER BY id FOR UPDATE",
+        ids=list(item_ids),
+    )
+    unmeasured = run(
+        connection, "DELETE FROM unmeasured WHERE item_id = ANY(:ids) RETURNING item_id", ids=list(item_ids)
+    )
+    return {row["id"] for row in waiting} & {row["item_id"] for row in unmeasured}
+
+
+def shorten(connection: Connection, item: Shortened) -> None:
+    """What is sent of it from now on. In the transaction that has settled it, so never after a body was built."""
+    count(
+        connection,
+        """
+        UPDATE request SET params = :own, cut_from_tokens = :from_tokens, cut_to_tokens = :to_tokens
+        WHERE item_id = :item_id
+        """,
+        item_id=item.item_id,
+        own=item.own.decode(),
+        from_tokens=item.from_tokens,
+        to_tokens=item.to_tokens,
+    )
+    count(
+        connection,
+        """
+        UPDATE item SET size = :size, prefix_id = CASE WHEN :keeps_prefix THEN prefix_id END WHERE id = :item_id
+        """,
+        item_id=item.item_id,
+        size=item.size,
+        keeps_prefix=item.keeps_prefix,
+    )
+
+
+def put_back(connection: Connection, item_ids: Collection[int]) -> None:
+    """They were claimed and not counted: somebody else may."""
+    count(connection, "UPDATE unmeasured SET lease_until = NULL WHERE item_id = ANY(:ids)", ids=list(item_ids))
+
+
+def try_later(connection: Connection, item_id: int, *, pause_s: float) -> None:
+    """The API gave no answer about this one; the others needn't wait for it."""
+    count(
+        connection,
+        """
+        UPDATE unmeasured
+        SET lease_until = NULL, tries = tries + 1, not_before = now() + make_interval(secs => :pause_s)
+        WHERE item_id = :item_id
+        """,
+        item_id=item_id,
+        pause_s=pause_s,
+    )
+
+
+def forget(connection: Connection) -> int:
+    """Items that don't wait any more: taken back, or packed when their lane had no limit. Returns how many."""
+    return count(
+        connection,
+        """
+        DELETE FROM unmeasured USING item
+        WHERE item.id = unmeasured.item_id AND item.state NOT IN ('waiting', 'held')
+        """,
+    )
