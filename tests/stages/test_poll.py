@@ -6,7 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from overnight_workers import api
+from overnight_models import routes
+from overnight_workers import api, process
 from overnight_workers.collect import collect
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
@@ -228,6 +229,19 @@ def test_a_workspace_that_is_gone_from_the_configuration_stalls_no_other(service
     assert sorted(service.states("batch")) == ["ended", "open"]
     collect()
     assert service.item("b")["state"] == "succeeded"
+
+
+def test_many_open_batches_take_one_call_and_their_creates_one_bell(unhurried: Service) -> None:
+    unhurried.configure(lane={"max_items": 1, "max_wait": "0s"})
+    unhurried.accept(*(item(f"k{number}") for number in range(20)))
+    pack()
+    submit()
+    assert unhurried.states("batch") == ["open"] * 20
+    assert process.redis_client().llen(routes.POLL) == 1
+    before = unhurried.calls("batches.list")["200"]
+    assert poll() == "0 ended"
+    assert unhurried.calls("batches.list")["200"] - before == 1
+    assert unhurried.calls("batches.retrieve") == {}
 
 
 def test_a_long_list_is_paged_back_as_far_as_needed(service: Service) -> None:

@@ -8,11 +8,12 @@ from typing import Final
 
 import orjson
 
+from overnight_models import routes
 from overnight_models.ledger import deployment
 from overnight_models.ledger import poll as ledger
 from overnight_models.ledger.deployment import Forgotten
 from overnight_models.ledger.poll import Sighted
-from overnight_workers import api, logs, process, protocol
+from overnight_workers import api, doorbell, logs, process, protocol
 from overnight_workers.submit import created
 
 _MEMBERS_READ: Final = 1000
@@ -69,6 +70,7 @@ def _is_ours(workspace: str, seen: Sighted, token: str | None) -> bool:
     if submission_id is not None:
         log.warning("found a batch whose create had no answer", api_id=seen.api_id, submission_id=submission_id)
         created(submission_id, api.NewBatch(seen.api_id, seen.created_at, None))
+        doorbell.ring(routes.POLL)  # it has ended, and the next list says so
         return True
     if not protocol.is_marked(process.deployment(), token):
         return False
