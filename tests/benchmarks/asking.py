@@ -89,9 +89,8 @@ class _Found:
                 "SELECT item_id, receipt FROM delivery JOIN request USING (item_id) WHERE state = 'due' LIMIT :n",
                 n=_CHUNK,
             )  # type: ignore[assignment]
-            self.api_ids: list[str] = _column(
-                connection, "SELECT api_id FROM submission WHERE api_id IS NOT NULL ORDER BY id DESC LIMIT 1000"
-            )
+            # as many as one page of the API's list has; in a small ledger most of them are strangers
+            self.api_ids = [f"msgbatch_{number}" for number in range(1000)]
             self.messages = _column(connection, "SELECT message_id FROM inbox LIMIT 100")
             self.headers_id = self.waiting[2].headers_id
 

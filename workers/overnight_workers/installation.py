@@ -104,7 +104,9 @@ class Installation:
         write_urls(self.data_dir, self.urls)
         os.environ.update(self.environment)
         self._say("bringing the database's schema up to date")
-        schema.migrate(Database(self.urls["database_url"]))
+        database = Database(self.urls["database_url"])
+        schema.migrate(database)
+        database.close()
         processes = [self._worker(name + copy, worker) for copy in self._copies for name, worker in WORKERS.items()]
         processes += [self._beat(copy) for copy in self._copies]
         if self._flower:
