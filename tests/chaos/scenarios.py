@@ -362,6 +362,8 @@ SCENARIOS: Final[dict[str, Scenario]] = {
                 *ROUND,
             ),
             {f"k{n}": DONE for n in range(600)},
+            # the second message makes the batch whole
+            settings={"lane": {"max_items": 600, "max_wait": "1h"}},
             shows="SELECT 1 FROM delivery WHERE state = 'delivered' HAVING count(*) = 600",
         ),
         Scenario(

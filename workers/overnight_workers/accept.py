@@ -97,8 +97,8 @@ def _take(messages: Sequence[Message]) -> str:
         if verdict.rejected:
             log.warning("items rejected", lane=reading.lane, rejected=len(verdict.rejected), first=verdict.rejected[0])
     accepted, known = sum(one.accepted for one in verdicts), sum(one.known for one in verdicts)
-    lanes = {one.lane for one, verdict in zip(readings, verdicts, strict=True) if verdict.accepted}
-    if any(map(pack.worth_a_look, lanes)):
+    lanes = {one.lane: one.lane_id for one, verdict in zip(readings, verdicts, strict=True) if verdict.accepted}
+    if any(pack.worth_a_look(lane, lane_id) for lane, lane_id in lanes.items()):
         doorbell.ring(routes.PACK)
     if any(settings().lanes[lane].max_input_tokens is not None for lane in lanes):
         doorbell.ring(routes.MEASURE)

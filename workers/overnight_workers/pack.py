@@ -82,7 +82,7 @@ def _pack_primed(connection: Connection, source: Waiting, lane: Lane) -> Packed:
     return _pack_all(connection, source, lane, unless=held_back)
 
 
-def worth_a_look(lane: str) -> bool:
+def worth_a_look(lane: str, lane_id: int) -> bool:
     """Whether what was just accepted may have made a batch due.
 
     Most messages fill no batch, and to see that costs a tenth of a task. What has waited long enough is the sweep's,
@@ -92,7 +92,7 @@ def worth_a_look(lane: str) -> bool:
     if rules.max_wait <= settings().timing.sweep_every:
         return True
     with process.database().transaction() as connection:
-        waiting = ledger.amounts(connection, lane_id=process.names().lane(lane))
+        waiting = ledger.amounts(connection, lane_id=lane_id)
     return any(_is_whole(*amount, rules) for amount in waiting)
 
 
