@@ -62,8 +62,9 @@ class BatchView:
     submissions: int
     cost_nano: int
     realtime_nano: int
-    unpriced: int
     packed_at: datetime
+    unpriced: int = 0
+    """Answers of models without a price: they are in no sum of money."""
 
 
 @dataclass(frozen=True)
