@@ -57,7 +57,13 @@ bench.crowd: .venv  ## 100 product processes that enqueue one item at a time: it
 bench.backlog: .venv  ## each question to a ledger with 15,000,000 items beside an almost empty one; 15 minutes, 12 GB
 	.venv/bin/python -m tests.benchmarks.backlog
 
+bench.bars: .venv  ## memory for a batch of 256 MB; calls and lateness with many batches open; one item alone; 10 minutes
+	.venv/bin/python -m tests.benchmarks.large_batch
+	.venv/bin/python -m tests.benchmarks.open_batches requests
+	.venv/bin/python -m tests.benchmarks.open_batches ends
+	.venv/bin/python -m tests.benchmarks.one_item
+
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos bench bench.profile bench.floor bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes clean
+.PHONY: help demo check format test long chaos bench bench.profile bench.floor bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.bars clean
