@@ -190,16 +190,21 @@ def test_a_held_item_can_be_taken_back(service: Service) -> None:
     assert seen().held == {}
 
 
-def test_a_rejected_batch_passes_its_reservation_on_and_the_culprit_frees_its_own(service: Service) -> None:
-    budget()
-    service.accept(*(item(f"k{n}") for n in range(3)), item("culprit", fault="reject"))
-    pack()
+def only_the_culprits_is_freed(service: Service) -> None:
+    """When its batch is submitted, rejected and divided; the others' reservations go on to the parts."""
     reserved = seen().reserved_nano
     submit()
     assert states(service, "culprit") == ["failed"]
     assert spent_and_reserved() == (0, reserved - worst(service, "culprit"))
     service.finish()
     assert spent_and_reserved() == (service.meter()["nano"], 0)
+
+
+def test_a_rejected_batch_passes_its_reservation_on_and_the_culprit_frees_its_own(service: Service) -> None:
+    budget()
+    service.accept(*(item(f"k{n}") for n in range(3)), item("culprit", fault="reject"))
+    pack()
+    only_the_culprits_is_freed(service)
 
 
 def unclear(service: Service) -> int:
@@ -322,12 +327,7 @@ def test_what_a_new_budget_reserved_goes_with_a_divided_batch_and_stays_for_a_lo
     service.accept(*(item(f"k{n}") for n in range(3)), item("culprit", fault="reject"))
     pack()
     budget()
-    reserved = seen().reserved_nano
-    submit()
-    assert states(service, "culprit") == ["failed"]
-    assert spent_and_reserved() == (0, reserved - worst(service, "culprit"))
-    service.finish()
-    assert spent_and_reserved() == (service.meter()["nano"], 0)
+    only_the_culprits_is_freed(service)
 
 
 def test_what_another_budget_reserved_is_taken_as_it_is(service: Service) -> None:

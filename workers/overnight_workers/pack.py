@@ -47,15 +47,14 @@ def _pack(source: Waiting, lane: Lane) -> Packed:
         now = ledger.take_turn(connection, source)
         if now is None or not is_due(now, lane):
             return Packed()
-        primes = lane.prime and lane.caching != "off"
-        return _pack_primed(connection, now, lane) if primes else _pack_all(connection, now, lane)
+        if lane.prime and lane.caching != "off":
+            return _pack_primed(connection, now, lane)
+        return _pack_all(connection, now, lane, unless=_staying(lane))
 
 
 def _pack_all(
     connection: Connection, source: Waiting, lane: Lane, *, unless: str = "false", only: int | None = None
 ) -> Packed:
-    if lane.max_input_tokens is not None:
-        unless = f"({unless}) OR {UNMEASURED}"
     return ledger.pack(
         connection,
         source,
@@ -70,8 +69,7 @@ def _pack_all(
 def _pack_primed(connection: Connection, source: Waiting, lane: Lane) -> Packed:
     """The first item of a prefix alone; else all but those whose prefix is being written for them."""
     measured = caching.hit_rates(connection, source.lane)
-    held_back = priming.held_back(connection, source)
-    stay = held_back if lane.max_input_tokens is None else f"({held_back}) OR {UNMEASURED}"
+    stay = f"{_staying(lane)} OR {priming.held_back(connection, source)}"
     for one in priming.cold(connection, source, max_items=lane.max_items, unless=stay):
         if is_worth_priming(one, measured):
             packed = _pack_all(connection, source, lane, only=one.item_id)
@@ -79,7 +77,12 @@ def _pack_primed(connection: Connection, source: Waiting, lane: Lane) -> Packed:
                 break  # over its budget, as the others of its prefix are: all are held at once
             priming.note(connection, source, one)
             return packed
-    return _pack_all(connection, source, lane, unless=held_back)
+    return _pack_all(connection, source, lane, unless=stay)
+
+
+def _staying(lane: Lane) -> str:
+    """A condition on `item`: it may be too long for its lane, and nobody has counted it yet."""
+    return "false" if lane.max_input_tokens is None else UNMEASURED
 
 
 def worth_a_look(lane: str, lane_id: int) -> bool:
