@@ -9,7 +9,8 @@ from threading import Event
 from typing import Final
 
 from overnight_workers.supervision import process_table
-from tests.faults.installed import Installed, Json
+from tests.faults.installed import Installed
+from tests.faults.orders import Json
 
 Attack = Callable[[Installed, Random], object]
 

@@ -13,7 +13,8 @@ from overnight_models.embedded_urls import read_urls
 from overnight_models.errors import NotConfirmed, Unreachable
 from overnight_producers import Overnight
 from tests.chaos.attacks import LANES, queue_of
-from tests.faults.installed import Installed, items_of
+from tests.faults.installed import Installed
+from tests.faults.orders import items_of
 
 PRODUCTS: Final = 4
 _LARGEST: Final = 400

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
-import orjson
 import psycopg
 import redis
 from psycopg.rows import dict_row
@@ -27,19 +21,15 @@ from overnight_models import routes
 from overnight_models.embedded_urls import read_urls
 from overnight_models.errors import OvernightError
 from overnight_models.ledger.documents import delivery_id
-from overnight_producers import Item, Overnight, task
+from overnight_producers import Overnight
 from overnight_producers.receipts import Confirmation
-from overnight_workers.sandbox.process import Running
-from overnight_workers.supervision import process_table
 from overnight_workers.supervision.process_table import Entry
+from tests.faults.orders import Json, Meter, Order, delivery_of, items_of, paced
+from tests.faults.processes import OVERNIGHT, Processes
+from tests.faults.waiting import wait_until
 from tests.sums import assert_sums_are_right
 
-Json = dict[str, Any]
-
-MODEL: Final = "claude-haiku-5-5"
-OVERNIGHT: Final = [sys.executable, "-c", "from overnight_workers.cli import main; main()"]
-UNFINISHED: Final = "('waiting', 'held', 'batched', 'direct', 'racing')"
-SERVERS: Final = frozenset({"postgres", "redis", "sandbox"})
+UNDER_WAY: Final = "state IN ('claimed', 'sending', 'unclear', 'open')"
 
 QUICK: Final = """
 [lanes.default]
@@ -71,90 +61,10 @@ max_attempts = 20
 api_key_env = "KEY_OF_{lane}"
 """
 
-TROUBLES: Final[dict[str, list[Json]]] = {
-    "none": [],
-    "create_answer_lost": [{"at": "create", "do": "lose_answer", "count": 1}],
-    "create_answered_too_late": [{"at": "create", "do": "delay", "seconds": 6, "count": 1}],
-    "create_529_though_accepted": [{"at": "create", "do": "status", "status": 529, "accepted": True, "count": 1}],
-    "create_500_though_accepted": [{"at": "create", "do": "status", "status": 500, "accepted": True, "count": 1}],
-    "create_529": [{"at": "create", "do": "status", "status": 529, "count": 1}],
-    "create_closed_after_body": [{"at": "create", "do": "close_after_body", "count": 1}],
-    "create_closed_during_body": [{"at": "create", "do": "close_during_body", "count": 1}],
-    "create_closed_before_body": [{"at": "create", "do": "close_before_body", "count": 1}],
-    "create_429": [{"at": "create", "do": "status", "status": 429, "count": 1}],
-    "create_429_with_retry_after": [{"at": "create", "do": "status", "status": 429, "retry_after": 2, "count": 2}],
-    "retrieve_404_for_seconds": [
-        {"at": "create", "do": "lose_answer", "count": 1},
-        {"at": "retrieve", "do": "missing", "seconds": 9},
-    ],
-    "listed_late": [
-        {"at": "create", "do": "lose_answer", "count": 1},
-        {"at": "list", "do": "late", "seconds": 4},
-    ],
-    "list_500": [{"at": "list", "do": "status", "status": 500, "rate": 0.5, "count": 6}],
-    "results_cut_mid_line": [{"at": "results", "do": "cut_mid_line", "count": 2}],
-    "results_cut_at_line": [{"at": "results", "do": "cut_at_line", "count": 2}],
-    "results_reset": [{"at": "results", "do": "reset", "count": 2}],
-    "results_stalled": [{"at": "results", "do": "stall", "seconds": 3, "count": 2}],
-    "results_404_for_seconds": [{"at": "results", "do": "missing", "seconds": 4}],
-    "items_expired": [{"at": "item", "do": "expired", "rate": 0.2}],
-    "items_errored": [{"at": "item", "do": "errored", "type": "overloaded_error", "rate": 0.2}],
-}
-"""What the API may do (`sandbox/faults.py`), each in a lane and workspace of that name."""
-
-CLOCKS: Final = {"clock_ahead": "7m", "clock_behind": "-7m"}
-"""Lanes whose workspace is at an API with another clock."""
-
 _numbers = count(1)
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 60.0, *, what: Callable[[], object] = str) -> None:
-    """Look until it is so. A server that was killed has no answer, which is no answer. what: said when it isn't so."""
-    deadline = time.monotonic() + timeout_s
-    while not _so(condition):
-        assert time.monotonic() < deadline, f"not so within {timeout_s:g} s: {what()}"
-        time.sleep(0.02)
-
-
-def _so(condition: Callable[[], object]) -> bool:
-    try:
-        return bool(condition())
-    except (psycopg.OperationalError, redis.RedisError, httpx2.HTTPError):
-        return False
-
-
-@dataclass(frozen=True)
-class Meter:
-    """What the API accepted and billed in one workspace."""
-
-    creates: int
-    requests: int
-    billed: int
-    nanodollars: int
-
-
-@dataclass
-class Order:
-    """Items under one run, being enqueued by a product in the background."""
-
-    run: str
-    lane: str
-    workspace: str
-    """As the API calls it."""
-    queue: str
-    items: int
-    meter: Meter
-    """What the API had accepted and billed before."""
-    began: float
-    confirmed: Future[Confirmation]
-
-    @property
-    def age_s(self) -> float:
-        """Since its first item was handed over."""
-        return time.monotonic() - self.began
-
-
-class Installed:
+class Installed(Processes):
     """`overnight up` in a data directory of its own.
 
     toml: its overnight.toml.
@@ -175,16 +85,13 @@ class Installed:
         environment: Mapping[str, str] | None = None,
         apis: Mapping[str, str] | None = None,
     ) -> None:
-        self.data_dir = home / "data"
-        self.told = home / "up.out"
-        self._config = home / "overnight.toml"
+        config = home / "overnight.toml"
+        keys = {f"KEY_OF_{lane}": f"sk-sandbox-{lane}" for lane in lanes}
+        told = {"OVERNIGHT_CONFIG": str(config), **keys, **(environment or {})}
+        super().__init__(home, up=up, turnaround=turnaround, environment=told)
         self._lanes = tuple(lanes)
         self._apis = dict(apis or {})
-        self._config.write_text(toml + "".join(self._lane(lane) for lane in lanes))
-        self._turnaround = turnaround
-        self._command = up
-        self._more = dict(environment or {})
-        self._up: subprocess.Popen[bytes] | None = None
+        config.write_text(toml + "".join(self._lane(lane) for lane in lanes))
         self._sending = ThreadPoolExecutor(24)
         self._taken: dict[str, list[bytes]] = {}
 
@@ -192,100 +99,10 @@ class Installed:
         written = _LANE.format(lane=lane)
         return written + f'base_url = "{self._apis[lane]}"\n' if lane in self._apis else written
 
-    # --- the processes ---------------------------------------------------------------------------------------------
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What its processes and commands are told."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OVERNIGHT_", "ANTHROPIC_"))}
-        # without byte code on disk every process compiles the SDK anew: seconds each
-        clean.pop("PYTHONDONTWRITEBYTECODE", None)
-        keys = {f"KEY_OF_{lane}": f"sk-sandbox-{lane}" for lane in self._lanes}
-        told = {"OVERNIGHT_CONFIG": str(self._config), "OVERNIGHT_DATA_DIR": str(self.data_dir)}
-        return clean | keys | told | self._more
-
-    def start(self) -> None:
-        """`overnight up`, until it says that it is ready."""
-        up = [*self._command, "--data-dir", str(self.data_dir), "--turnaround", self._turnaround, "--no-flower"]
-        with self.told.open("wb") as out:
-            self._up = subprocess.Popen(up, env=self.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-        wait_until(lambda: b"ready after" in self.told.read_bytes() or not self.is_up, 180, what=self.told.read_text)
-        assert self.is_up, self.told.read_text()
-
-    @property
-    def is_up(self) -> bool:
-        """Whether its supervisor runs."""
-        return self._up is not None and self._up.poll() is None
-
-    def stop(self) -> None:
-        """Ask it to stop; then nothing of it may be left."""
-        everybody = self.everybody()
-        assert self._up is not None
-        self._up.terminate()
-        assert self._up.wait(60) == 0
-        self._up = None
-        assert [who for who in everybody if process_table.is_alive(who)] == []
-
     def close(self) -> None:
         """End it, whatever state a test left it in."""
         self._sending.shutdown(wait=False, cancel_futures=True)
-        if self.is_up:
-            self.stop()
-
-    def pids(self) -> dict[str, int]:
-        """The leaders of its processes by name."""
-        record = json.loads((self.data_dir / "run" / "processes.json").read_bytes())
-        return {name: pid for name, pid, *_ in record["processes"]}
-
-    def processes(self, *names: str) -> list[Entry]:
-        """Processes with all their children; those that are between two lives are left out."""
-        pids = self.pids()
-        leaders = [process_table.entry(pids[name]) for name in names if name in pids]
-        return [who for leader in leaders if leader for who in process_table.family(leader.pid, leader.started)]
-
-    def children(self, name: str) -> list[Entry]:
-        """The pool of one worker."""
-        leader = self.pids()[name]
-        return [who for who in self.processes(name) if who.pid != leader]
-
-    def everybody(self) -> list[Entry]:
-        """Every process of it, the supervisor too."""
-        up = None if self._up is None else process_table.entry(self._up.pid)
-        return [*([up] if up else []), *self.processes(*self.pids())]
-
-    def kill(self, *names: str) -> None:
-        """`kill -9` to these and all their children at once."""
-        for who in self.processes(*names):
-            process_table.send(who, signal.SIGKILL)
-
-    def kill_workers(self) -> None:
-        """`kill -9` to every Celery process."""
-        self.kill(*self.workers())
-
-    def workers(self) -> list[str]:
-        """The names of everything that isn't a server."""
-        return [name for name in self.pids() if name not in SERVERS]
-
-    def kill_everything(self) -> None:
-        """What the out-of-memory killer would do on its worst day."""
-        everybody = self.everybody()
-        for who in everybody:
-            process_table.send(who, signal.SIGKILL)
-        assert self._up is not None
-        self._up.wait(30)
-        self._up = None
-        wait_until(lambda: not [who for who in everybody if process_table.is_alive(who)], 10)
-
-    @contextlib.contextmanager
-    def frozen(self, *these: Entry) -> Iterator[None]:
-        """SIGSTOP, and SIGCONT at the end: they keep all that they hold, and go on as if no time had passed."""
-        for who in these:
-            process_table.send(who, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for who in these:
-                process_table.send(who, signal.SIGCONT)
+        super().close()
 
     def sender(self) -> Entry:
         """The process that is sending a create at this moment: who holds its owner's lock, by the connection's port."""
@@ -309,25 +126,6 @@ class Installed:
             if any(str(link.readlink()) == socket for link in Path(f"/proc/{who.pid}/fd").iterdir())
         ]
         return found
-
-    def command(self, *words: str, timeout_s: float = 120.0) -> str:
-        """Run an `overnight` command; what it printed."""
-        done = subprocess.run(
-            [*OVERNIGHT, *words], env=self.environment, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    def logged(self, *levels: str) -> list[Json]:
-        """What the workers wrote at these levels, oldest first."""
-        found = []
-        for name in self.workers():
-            for line in (self.data_dir / "log" / f"{name}.log").read_bytes().splitlines():
-                with contextlib.suppress(ValueError):
-                    document = orjson.loads(line)
-                    if isinstance(document, dict) and document.get("level") in levels:
-                        found.append(document | {"worker": name})
-        return sorted(found, key=lambda one: str(one.get("timestamp")))
 
     # --- the servers -----------------------------------------------------------------------------------------------
 
@@ -432,7 +230,7 @@ class Installed:
         overnight = Overnight(read_urls(self.data_dir)["redis_url"])
         try:
             return overnight.enqueue_confirmed(
-                _paced(items_of(order.run, order.items, order.queue, bytes_each), order.items, paced_s),
+                paced(items_of(order.run, order.items, order.queue, bytes_each), order.items, paced_s),
                 lane=order.lane,
                 run=order.run,
                 timeout=120,
@@ -565,70 +363,9 @@ class Installed:
                 timeout_s,
                 what=lambda: {queue: client.llen(queue) for queue in routes.QUEUES},
             )
-        unfinished = self.rows(
-            "SELECT state, count(*) FROM submission WHERE state IN ('claimed', 'sending', 'unclear', 'open')"
-            " GROUP BY state"
+        # the last outcome is handed over a moment before its batch is closed
+        wait_until(
+            lambda: not self.number(f"SELECT count(*) FROM submission WHERE {UNDER_WAY}"),
+            timeout_s,
+            what=lambda: self.rows(f"SELECT * FROM submission WHERE {UNDER_WAY}"),
         )
-        assert unfinished == []
-
-
-_shared: list[Installed] = []
-_others: list[Running] = []
-
-
-def shared(home: Callable[[], Path]) -> Iterator[Installed]:
-    """One installation for the short tests of all modules: starting it takes longer than most of them."""
-    if not _shared:
-        place = home()
-        _others.extend(
-            Running(place / lane, "--turnaround", "2s", f"--clock-offset={offset}") for lane, offset in CLOCKS.items()
-        )
-        apis = {lane: other.url for lane, other in zip(CLOCKS, _others, strict=True)}
-        _shared.append(Installed(place, lanes=[*TROUBLES, *CLOCKS], apis=apis))
-    if not _shared[0].is_up:
-        _shared[0].start()
-    yield _shared[0]
-    _shared[0].close()
-    for other in _others:
-        other.stop()
-
-
-def items_of(run: str, items: int, queue: str, bytes_each: int = 0) -> Iterator[Item]:
-    """So many different requests."""
-    more = "x" * bytes_each
-    for number in range(items):
-        yield Item(
-            key=f"{run}-{number}",
-            params={
-                "model": MODEL,
-                "max_tokens": 256,
-                "messages": [{"role": "user", "content": f"Describe article {number} of {run}{more}"}],
-            },
-            callback=task("shop.save", queue=queue),
-        )
-
-
-def write_file(path: Path, items: Iterable[Item]) -> Path:
-    """As `overnight enqueue` reads it."""
-    lines = [orjson.dumps({"key": one.key, "params": one.params, "callback": one.callback}) for one in items]
-    path.write_bytes(b"\n".join(lines))
-    return path
-
-
-def delivery_of(message: bytes) -> str:
-    """The delivery id in a callback's message."""
-    envelope = orjson.loads(message)
-    document = orjson.loads(envelope["body"])
-    found = document[0][0]["delivery_id"]
-    assert found == envelope["headers"]["id"]
-    return str(found)
-
-
-def _paced(items: Iterator[Item], number: int, seconds: float) -> Iterator[Item]:
-    """A product that has its items only bit by bit."""
-    began = time.monotonic()
-    for position, item in enumerate(items):
-        ahead_s = seconds * position / number - (time.monotonic() - began)
-        if ahead_s > 0.05:
-            time.sleep(ahead_s)  # this is a product's own pace, and nothing that a test waits for
-        yield item

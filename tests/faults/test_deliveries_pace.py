@@ -13,8 +13,10 @@ from overnight_producers import Item, Overnight, task
 from overnight_workers.deliver import deliver
 from tests.driving import Service, callback, item
 from tests.faults.brokers import TheirRedis
-from tests.faults.installed import MODEL, Installed, wait_until
+from tests.faults.installed import Installed
+from tests.faults.orders import MODEL
 from tests.faults.products import Taker
+from tests.faults.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("apart")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from overnight_models.embedded_urls import read_urls
-from tests.faults.installed import Installed, wait_until
+from tests.faults.installed import Installed
+from tests.faults.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 

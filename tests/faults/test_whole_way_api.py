@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.installed import TROUBLES, Installed, Order, shared
+from tests.faults.installed import Installed
+from tests.faults.orders import Order
+from tests.faults.shared import TROUBLES, shared
 
 ITEMS = 150
 

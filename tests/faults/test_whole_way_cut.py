@@ -16,7 +16,10 @@ from overnight_models.embedded_urls import read_urls
 from overnight_models.errors import Unreachable
 from overnight_producers import Overnight
 from overnight_workers.supervision.leash import leashed
-from tests.faults.installed import CLOCKS, TROUBLES, Installed, Order, shared, wait_until
+from tests.faults.installed import Installed
+from tests.faults.orders import Order
+from tests.faults.shared import CLOCKS, TROUBLES, shared
+from tests.faults.waiting import wait_until
 
 FEW = 150
 

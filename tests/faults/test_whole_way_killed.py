@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from overnight_workers.supervision import process_table
-from tests.faults.installed import Installed, shared, wait_until
+from tests.faults.installed import Installed
+from tests.faults.shared import shared
+from tests.faults.waiting import wait_until
 
 FEW = 400
 FROZEN = 100

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from overnight_workers.supervision import process_table
-from tests.faults.installed import Installed, items_of, wait_until, write_file
+from tests.faults.installed import Installed
+from tests.faults.orders import items_of, write_file
+from tests.faults.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
