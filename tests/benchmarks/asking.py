@@ -30,7 +30,6 @@ from overnight_models.ledger import (
     poll,
     prefixes,
     rescue,
-    runs,
     submit,
     troubles,
     workspaces,
@@ -273,7 +272,7 @@ def _people() -> Iterator[tuple[str, Callable[[Connection], object]]]:
     yield "overnight items --key", lambda connection: _items(connection, Wanted(key=KEY))
     yield "overnight costs, a day", lambda connection: costs.costs(connection, "lane", today - timedelta(days=1))
     yield "overnight costs --by day", lambda connection: costs.costs(connection, "day")
-    yield "the bill of a run", lambda connection: runs.bill(connection, "run 1")
+    yield "the bill of a run", lambda connection: costs.costs(connection, "model", run_name="run 1")
     yield "overnight budget", budgets.budgets
     yield "plan: what a lane's answers came to", lambda connection: history.answers(connection, "lane 2", most=5_000)
 

@@ -31,7 +31,7 @@ from rich.table import Table
 from overnight_producers import Item, Overnight
 from tests.benchmarks.service import Service, running
 from tests.benchmarks.work import params
-from tests.faults.installed import OVERNIGHT
+from tests.faults.processes import OVERNIGHT
 
 CONFIG: Final = """
 {lanes}

@@ -225,10 +225,12 @@ def test_an_unclear_batch_keeps_its_reservation(service: Service) -> None:
 
 def test_a_lost_submission_keeps_its_reservation_beside_the_next_until_it_turns_up(service: Service) -> None:
     budget()
-    batch_id = unclear(service)
-    decisions.never_created(batch_id, "a test")
-    once = worst(service, "a")
-    assert spent_and_reserved() == (0, 2 * once)
+    decisions.never_created(unclear(service), "a test")
+    assert spent_and_reserved() == (0, 2 * worst(service, "a"))
+    both_turn_up(service)
+
+
+def both_turn_up(service: Service) -> None:
     service.faults_are_over()
     submit()
     service.quiet_is_over()
@@ -312,6 +314,13 @@ def test_a_new_budget_reserves_for_what_is_on_its_way(service: Service) -> None:
     service.finish()
     own = service.one("SELECT cost_nano FROM outcome JOIN request USING (item_id) WHERE key = 'c'")
     assert spent_and_reserved() == (own["cost_nano"], 0)
+
+
+def test_a_new_budget_reserves_for_a_lost_submission_too(service: Service) -> None:
+    decisions.never_created(unclear(service), "a test")
+    budget()
+    assert spent_and_reserved() == (0, 2 * worst(service, "a"))
+    both_turn_up(service)
 
 
 def test_a_new_budget_is_full_when_what_is_on_its_way_needs_it_all(service: Service) -> None:

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from overnight_models.errors import PermanentError
-from overnight_models.ledger import runs
+from overnight_models.ledger import costs as ledger
 from overnight_models.ledger.cancel import cancel
 from overnight_models.prices import Usage
 from overnight_workers import decisions, process
@@ -124,16 +124,13 @@ def test_what_was_thought_is_priced_answer_by_answer(service: Service) -> None:
     assert nano(row["thinking_usd"]) == worth
 
 
-def test_a_runs_bill_is_the_same(service: Service) -> None:
+def test_of_one_run(service: Service) -> None:
     after_much_trouble(service)
     (run,) = [one for one in costs("--by", "run")["costs"] if one["name"] == "r1"]
     with process.database().transaction() as connection:
-        bill = runs.bill(connection, "r1")
-    assert (bill.answers, bill.cost_nano, bill.output_tokens) == (
-        run["answers"],
-        nano(run["cost_usd"]),
-        run["output_tokens"],
-    )
+        bill = ledger.total(ledger.costs(connection, "model", run_name="r1"))
+    assert bill.answers == run["answers"] < costs()["total"]["answers"]
+    assert (bill.cost_nano, bill.output_tokens) == (nano(run["cost_usd"]), run["output_tokens"])
 
 
 def test_since(service: Service) -> None:

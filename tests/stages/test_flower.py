@@ -276,7 +276,8 @@ def test_the_api_says_the_same_as_json(flowers: Flowers) -> None:
     found = flowers.seeded.get("/api/batches").json()
     lane = found["lanes"][0]
     assert (lane["lane"], lane["items"]["waiting"], lane["deliveries"]["dead"]) == ("default", 1017, 3)
-    assert found["money"] == {"cost_usd": "61.251", "realtime_cost_usd": "122.502", "saved_usd": "61.251"}
+    money = {"cost_usd": "61.251", "realtime_cost_usd": "122.502", "saved_usd": "61.251", "unpriced": 0}
+    assert found["money"] == money
     batch = next(batch for batch in found["batches"] if batch["id"] == 15)
     assert (batch["state"], batch["api_id"], batch["items"]) == ("open", "msgbatch_young", 100_000)
     assert 1790 < batch["open_s"] < 3600
@@ -297,6 +298,8 @@ def test_prometheus_finds_the_gauges_beside_flowers_own(flowers: Flowers) -> Non
     assert 'overnight_deliveries{lane="default",state="dead"} 3.0' in gauges
     assert 'overnight_cost_dollars{lane="default"} 61.251' in gauges
     assert 'overnight_saved_dollars{lane="default"} 61.251' in gauges
+    assert 'overnight_unpriced_answers{lane="default"} 0.0' in gauges
+    assert 'overnight_unmeasured_items{lane="default"} 0.0' in gauges
     assert 'overnight_lane_paused{lane="nightly"} 1.0' in gauges
     assert 'overnight_workspace_held{workspace="tight"} 1.0' in gauges
     assert 'overnight_alarms{alarm="workspace held",urgent="true"} 1.0' in gauges

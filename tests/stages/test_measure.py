@@ -23,6 +23,7 @@ from overnight_workers.measure import measure
 from overnight_workers.pack import pack
 from overnight_workers.poll import poll
 from overnight_workers.rescue import sweep
+from overnight_workers.sight import sight
 from overnight_workers.submit import submit
 from tests.driving import Json, Service, callback, item, params, put_prefix, text_of
 
@@ -90,6 +91,13 @@ def test_an_image_is_counted_since_its_bytes_say_nothing(refusing: Service) -> N
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
     refusing.accept(item("image", params=params() | {"messages": [{"role": "user", "content": [image]}]}))
     assert len(refusing.rows("SELECT 1 FROM unmeasured")) == 1
+
+
+def test_the_lane_says_how_many_are_to_be_counted(refusing: Service) -> None:
+    refusing.accept(item("long", LONG), item("short", SHORT))
+    assert [lane.unmeasured for lane in sight(process.database()).lanes] == [1]
+    refusing.round()
+    assert [lane.unmeasured for lane in sight(process.database()).lanes] == [0]
 
 
 def test_a_lane_without_a_limit_has_nothing_counted(service: Service) -> None:

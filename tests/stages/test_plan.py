@@ -235,6 +235,15 @@ def test_what_the_api_refuses_is_told_before_it_is_paid_for(hasty: Service, tmp_
     assert found["counting"]["by_model"][0]["tokens_out"]["high"] == (40 * 2_000 + 10 * 256) * 8 // 10
 
 
+def test_what_has_to_be_counted_before_it_is_packed_is_told(hasty: Service, tmp_path: Path) -> None:
+    hasty.configure(lane={"max_input_tokens": 1_000, "when_longer": "cut"})
+    file = written(tmp_path / "work.jsonl", [*texts(40), *(params("x" * 1_000 + str(n)) for n in range(3))])
+    (told,) = [hint for hint in planned(file)["hints"] if hint["hint"] == "max_input_tokens"]
+    assert told["items"] == 3
+    assert "more than max_input_tokens (1,000)" in told["text"]
+    assert "those that are longer are cut" in told["text"]
+
+
 def test_what_is_ruled_out_is_listed_by_line_and_by_reason(hasty: Service, tmp_path: Path) -> None:
     items = texts(30)
     items[3] |= {"stream": True}

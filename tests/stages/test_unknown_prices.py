@@ -13,8 +13,13 @@ import pytest
 from overnight_models.policy import Policy
 from overnight_workers import decisions, process
 from overnight_workers.cli import app
+from overnight_workers.flower_tab import words
+from overnight_workers.flower_tab.document import document
+from overnight_workers.flower_tab.reading import Look
 from overnight_workers.pack import pack
 from overnight_workers.sandbox.process import running
+from overnight_workers.settings import settings
+from overnight_workers.sight import sight
 from overnight_workers.submit import submit
 from tests.budgeting import budget, seen
 from tests.driving import Json, Service, callback, item, params, read_command
@@ -83,6 +88,9 @@ def test_sums_say_how_many_they_leave_out(service: Service) -> None:
     assert "2 answers are in no sum: the price of their model is unknown" in page
     assert "+ 2 unknown" in read_command(app, "status")
     assert "+ 2 unknown" in read_command(app, "batches")
+    seen = sight(process.database())
+    assert words.billed(seen.lanes[0]).endswith("+ 2 answers without a price")
+    assert document(Look(seen, None), settings())["money"]["unpriced"] == 2
     assert service.meter()["billed"] == 3
 
 
@@ -130,8 +138,8 @@ def test_a_plan_leaves_it_out_and_says_so(service: Service, tmp_path: Path) -> N
     lines = [{"key": f"k{n}", "params": params(f"text {n}")} for n in range(5)]
     lines += [{"key": f"t{n}", "params": params(f"text {n}") | {"model": MODEL}} for n in range(3)]
     file.write_text("\n".join(map(json.dumps, lines)))
-    for words in ((), ("--exact",)):
-        told = read_command(app, "plan", str(file), "--json", *words)
+    for more in ((), ("--exact",)):
+        told = read_command(app, "plan", str(file), "--json", *more)
         found = json.loads(told[told.index("{") :])
         assert (found["items"], found["bad"]) == (5, 0)
         assert found["half_price"]["unknown_prices"] == [{"model": MODEL, "items": 3}]

@@ -107,6 +107,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
+def test_prompts_that_are_still_counted_explain_a_wait() -> None:
+    (alarm,) = on(lane=replace(LANE, oldest_waiting_s=421.0, unmeasured=1_200))
+    assert alarm.text.endswith("1,200 prompts are still to be counted.")
+
+
 def test_each_kind_is_tried() -> None:
     assert set(CASES) == set(KINDS)
 

@@ -102,8 +102,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "waiting overdue": Kind(
         "items wait longer than their lane's `max_wait`",
-        "rings for pack at every sweep",
-        "is a beat running, and a worker for overnight.pack? `overnight doctor`",
+        "rings for pack at every sweep; prompts that may be too long are counted first, at the account's rate",
+        "is a beat running, and a worker for overnight.pack and overnight.measure? `overnight doctor`",
         urgent=False,
     ),
     "queue full": Kind(
@@ -233,7 +233,8 @@ def _lanes(lanes: Sequence[LaneView], policies: Mapping[str, Lane]) -> Iterator[
             yield Alarm("lane paused", f"Lane {lane.lane} is paused: {lane.paused_reason}")
         elif policy is not None and (lane.oldest_waiting_s or 0.0) > policy.max_wait + _LATE_S:
             waited = spoken(lane.oldest_waiting_s or 0.0)
-            yield Alarm("waiting overdue", f"Lane {lane.lane}: an item waits for {waited}, max_wait is over.")
+            counted = f" {lane.unmeasured:,} prompts are still to be counted." if lane.unmeasured else ""
+            yield Alarm("waiting overdue", f"Lane {lane.lane}: an item waits for {waited}, max_wait is over.{counted}")
 
 
 def _dead(lanes: Sequence[LaneView], dead: Sequence[DeadDelivery]) -> Iterator[Alarm]:

@@ -24,6 +24,7 @@ from overnight_models.errors import BadItem, PermanentError
 from overnight_models.item_check import item_faults
 from overnight_models.message import ItemLine
 from overnight_models.policy import Policy
+from overnight_models.worst_case import may_have_more
 from overnight_producers import Item
 from overnight_producers.item import line_of
 
@@ -63,6 +64,8 @@ class Checked:
     size: int
     """Bytes of its params, as batches count them."""
     faults: tuple[str, ...]
+    may_be_too_long: bool = False
+    """Whether its prompt has to be counted before it may be packed, since its bytes don't say that it fits."""
 
 
 def open_file(file: Path) -> IO[bytes]:
@@ -146,9 +149,10 @@ class Checker:
     Keys are remembered on disk, and not in memory. A context manager.
     """
 
-    def __init__(self, lane: str, policy: Policy, redis_url: str) -> None:
+    def __init__(self, lane: str, policy: Policy, redis_url: str, max_input_tokens: int | None = None) -> None:
+        """max_input_tokens: the longest prompt that the lane takes; None: any."""
         self.policy = policy
-        self._lane, self._redis_url = lane, redis_url
+        self._lane, self._redis_url, self._most = lane, redis_url, max_input_tokens
         self._keys = sqlite3.connect("", isolation_level=None)
         for statement in (
             "PRAGMA journal_mode = OFF",
@@ -172,7 +176,9 @@ class Checker:
         except BadItem as error:
             return Checked(None, 0, (*error.faults, *self._repeated(line)))
         faults = item_faults(written, lane=self._lane, size=len(body), policy=self.policy)
-        return Checked(written, len(orjson.dumps(written["params"])), (*faults, *self._repeated(line)))
+        params = orjson.dumps(written["params"])
+        long = self._most is not None and may_have_more(self._most, len(params), params)
+        return Checked(written, len(params), (*faults, *self._repeated(line)), long)
 
     def _repeated(self, line: Line) -> list[str]:
         key = line.item.key

@@ -67,8 +67,8 @@ class Costs:
         return self.cache_read_tokens / prompt if prompt else 0.0
 
 
-def costs(connection: Connection, by: By, since: datetime | None = None) -> list[Costs]:
-    """What was billed since then, by day in their order, else the dearest first."""
+def costs(connection: Connection, by: By, since: datetime | None = None, run_name: str | None = None) -> list[Costs]:
+    """What was billed since then, by day in their order, else the dearest first. run_name: only in this run."""
     order = "name" if by == "day" else "cost_nano DESC, name"
     rows = run(
         connection,
@@ -85,12 +85,15 @@ def costs(connection: Connection, by: By, since: datetime | None = None) -> list
                    sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
                    sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(output_tokens)::bigint AS output_tokens,
                    sum(thinking_tokens)::bigint AS thinking_tokens, sum(thinking_nano)::bigint AS thinking_nano
-            FROM spending WHERE CAST(:since AS timestamptz) IS NULL OR at >= :since
+            FROM spending
+            WHERE (CAST(:since AS timestamptz) IS NULL OR at >= :since)
+              AND (CAST(:run_name AS text) IS NULL OR run_id = (SELECT id FROM run WHERE name = :run_name))
             GROUP BY 1
         ) added
         ORDER BY {order}
         """,
         since=since,
+        run_name=run_name,
     )
     return [Costs(**{name: value for name, value in row.items() if name != "key"}) for row in rows]
 

@@ -33,6 +33,8 @@ class LaneView:
     """Answers that were billed although their item had one already."""
     unpriced: int = 0
     """Answers of models without a price: they are in no sum of money."""
+    unmeasured: int = 0
+    """Waiting items whose prompts have to be counted before they may be packed."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,16 @@ def lanes(connection: Connection) -> list[LaneView]:
             SELECT extract(epoch FROM now() - min({oldest("lane.id", "headers.id")}))::float FROM headers
         ) AS oldest_waiting_s,
         coalesce(spent.cost_nano, 0)::bigint AS cost_nano, coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano,
-        coalesce(spent.paid_twice, 0)::bigint AS paid_twice, coalesce(spent.unpriced, 0)::bigint AS unpriced
+        coalesce(spent.paid_twice, 0)::bigint AS paid_twice, coalesce(spent.unpriced, 0)::bigint AS unpriced,
+        coalesce(uncounted.n, 0)::bigint AS unmeasured
         FROM lane LEFT JOIN (
             SELECT lane_id, sum(cost_nano) AS cost_nano, sum(realtime_nano) AS realtime_nano,
                    sum(paid_twice) AS paid_twice, sum(unpriced) AS unpriced
             FROM spending GROUP BY lane_id
         ) spent ON spent.lane_id = lane.id
+        LEFT JOIN (
+            SELECT lane_id, count(*) AS n FROM unmeasured JOIN item ON item.id = unmeasured.item_id GROUP BY lane_id
+        ) uncounted ON uncounted.lane_id = lane.id
         ORDER BY lane.name
         """,
     )
@@ -129,6 +135,7 @@ def lanes(connection: Connection) -> list[LaneView]:
             realtime_nano=row["realtime_nano"],
             paid_twice=row["paid_twice"],
             unpriced=row["unpriced"],
+            unmeasured=row["unmeasured"],
         )
         for row in found
     ]

@@ -233,7 +233,8 @@ _UNDER_WAY: Final = """
 def reserve_under_way(connection: Connection, budget_id: int, prices: Prices) -> None:
     """A budget is new: what is on its way already is reserved in its present period, the most that it may cost.
 
-    What another budget has reserved for an item is taken as it is; without a price nothing can be.
+    What another budget has reserved for an item is taken as it is; without a price nothing can be. Where a submission
+    of a batch is believed lost, as much is reserved once more, as for one that gets lost later.
 
     Called while nobody packs or records: see `budgets.set_budget`.
     """
@@ -252,9 +253,14 @@ def reserve_under_way(connection: Connection, budget_id: int, prices: Prices) ->
     count(
         connection,
         f"""
-        INSERT INTO booking (budget_id, begins, batch_id, reserved_nano)
-        SELECT budget.id, {BEGINS}, batch.id, coalesce(sum(item.reserved_nano), 0)
-        FROM budget, batch, item WHERE {_UNDER_WAY} GROUP BY budget.id, batch.id
+        WITH may_be_billed AS (
+            SELECT id AS batch_id, NULL AS submission_id FROM batch WHERE state = ANY(:unfinished)
+            UNION ALL SELECT batch_id, id FROM submission WHERE state = 'lost'
+        )
+        INSERT INTO booking (budget_id, begins, batch_id, submission_id, reserved_nano)
+        SELECT budget.id, {BEGINS}, batch.id, submission_id, coalesce(sum(item.reserved_nano), 0)
+        FROM budget, batch JOIN may_be_billed ON may_be_billed.batch_id = batch.id, item
+        WHERE {_UNDER_WAY} GROUP BY budget.id, batch.id, submission_id
         """,
         **values,
     )

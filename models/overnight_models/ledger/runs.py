@@ -1,4 +1,4 @@
-"""Runs: the bill of a named group of items, and when each stage was done with them."""
+"""Runs: when each stage was done with a named group of items."""
 
 from __future__ import annotations
 
@@ -8,21 +8,6 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import one
-
-
-@dataclass(frozen=True)
-class Bill:
-    """What a run's answers cost, by their own usage."""
-
-    answers: int
-    paid_twice: int
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    cost_nano: int
-    realtime_nano: int
-    """What the same tokens would have cost in real time."""
 
 
 @dataclass(frozen=True)
@@ -36,26 +21,6 @@ class Timeline:
     ended_at: datetime | None
     collected_at: datetime | None
     batches: int
-
-
-def bill(connection: Connection, run: str) -> Bill:
-    """The run's bill so far."""
-    row = one(
-        connection,
-        """
-        SELECT coalesce(sum(answers), 0)::bigint AS answers, coalesce(sum(paid_twice), 0)::bigint AS paid_twice,
-               coalesce(sum(input_tokens), 0)::bigint AS input_tokens,
-               coalesce(sum(output_tokens), 0)::bigint AS output_tokens,
-               coalesce(sum(cache_read_tokens), 0)::bigint AS cache_read_tokens,
-               coalesce(sum(cache_write_5m_tokens + cache_write_1h_tokens), 0)::bigint AS cache_write_tokens,
-               coalesce(sum(cost_nano), 0)::bigint AS cost_nano,
-               coalesce(sum(realtime_nano), 0)::bigint AS realtime_nano
-        FROM spending WHERE run_id = (SELECT id FROM run WHERE name = :run)
-        """,
-        run=run,
-    )
-    assert row is not None
-    return Bill(**row)
 
 
 def timeline(connection: Connection, run: str) -> Timeline:

@@ -20,7 +20,8 @@ from overnight_models.quantities import spoken
 from overnight_workers.cli.console import ERR, OUT, interruptible, money, say
 
 if TYPE_CHECKING:
-    from overnight_models.ledger.runs import Bill, Timeline
+    from overnight_models.ledger.costs import Costs
+    from overnight_models.ledger.runs import Timeline
     from overnight_producers import Overnight
     from overnight_workers.supervisor import Process
 
@@ -121,6 +122,7 @@ def _product(environment: dict[str, str]) -> Process:
 
 def _run(airports: list[dict[str, Any]], paid: bool) -> None:
     from overnight_models.ledger import runs
+    from overnight_models.ledger.costs import costs, total
     from overnight_producers import Overnight
     from overnight_workers.demo import catalog, product
     from overnight_workers.process import database
@@ -135,7 +137,7 @@ def _run(airports: list[dict[str, Any]], paid: bool) -> None:
     _watch(overnight, len(airports))
     delivered_at = datetime.now(UTC)
     with database().transaction() as connection:
-        timeline, bill = runs.timeline(connection, _RUN), runs.bill(connection, _RUN)
+        timeline, bill = runs.timeline(connection, _RUN), total(costs(connection, "model", run_name=_RUN))
     rows = product.rows()
     _show_rows(rows, paid)
     _show_stages(timeline, began_at, delivered_at)
@@ -206,14 +208,13 @@ def _show_stages(timeline: Timeline, began_at: datetime, delivered_at: datetime)
     OUT.print(table)
 
 
-def _show_bill(bill: Bill, paid: bool) -> None:
-    saved = bill.realtime_nano - bill.cost_nano
-    share = f" ({saved / bill.realtime_nano:.0%})" if bill.realtime_nano else ""
+def _show_bill(bill: Costs, paid: bool) -> None:
+    share = f" ({bill.saved_nano / bill.realtime_nano:.0%})" if bill.realtime_nano else ""
     lines = [
         f"{bill.answers:,} answers, {bill.input_tokens:,} tokens in, {bill.output_tokens:,} tokens out",
         f"batched        {money(bill.cost_nano)}",
         f"in real time   {money(bill.realtime_nano)}",
-        f"saved          {money(saved)}{share}",
+        f"saved          {money(bill.saved_nano)}{share}",
     ]
     if bill.paid_twice:
         lines.append(f"paid twice     {bill.paid_twice:,} answers")

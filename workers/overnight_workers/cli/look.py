@@ -62,6 +62,7 @@ def _status() -> dict[str, Any]:
                 "cost_nano_usd": lane.cost_nano,
                 "realtime_nano_usd": lane.realtime_nano,
                 "unpriced": lane.unpriced,
+                "unmeasured": lane.unmeasured,
             }
             for lane in lanes
         },

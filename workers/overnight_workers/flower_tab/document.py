@@ -29,7 +29,10 @@ def document(look: Look, settings: Settings) -> dict[str, Any]:
             {"name": one.name, "held_for_s": one.held_for_s, "held_reason": one.held_reason} for one in seen.workspaces
         ],
         "dead_deliveries": [vars(one) for one in seen.dead],
-        "money": _money(sum(lane.cost_nano for lane in seen.lanes), sum(lane.realtime_nano for lane in seen.lanes)),
+        "money": {
+            **_money(sum(lane.cost_nano for lane in seen.lanes), sum(lane.realtime_nano for lane in seen.lanes)),
+            "unpriced": sum(lane.unpriced for lane in seen.lanes),
+        },
     }
 
 
@@ -49,7 +52,9 @@ def _lane(lane: LaneView) -> dict[str, Any]:
         "batches": lane.batches,
         "deliveries": lane.deliveries,
         "oldest_waiting_s": lane.oldest_waiting_s,
+        "unmeasured": lane.unmeasured,
         "paid_twice": lane.paid_twice,
+        "unpriced": lane.unpriced,
         **_money(lane.cost_nano, lane.realtime_nano),
     }
 

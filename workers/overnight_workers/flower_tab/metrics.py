@@ -73,10 +73,18 @@ def _by_lane(seen: Sight) -> Iterator[GaugeMetricFamily]:
     )
     cost = GaugeMetricFamily("overnight_cost_dollars", "What was billed", labels=["lane"])
     saved = GaugeMetricFamily("overnight_saved_dollars", "What real time would have cost more", labels=["lane"])
+    unpriced = GaugeMetricFamily(
+        "overnight_unpriced_answers", "Answers in no sum of money: their model has no price", labels=["lane"]
+    )
+    unmeasured = GaugeMetricFamily(
+        "overnight_unmeasured_items", "Waiting items whose prompts have to be counted first", labels=["lane"]
+    )
     paused = GaugeMetricFamily("overnight_lane_paused", "1 while its items are not sent", labels=["lane"])
     for lane in seen.lanes:
         oldest.add_metric([lane.lane], lane.oldest_waiting_s or 0.0)
         cost.add_metric([lane.lane], lane.cost_nano / 1e9)
         saved.add_metric([lane.lane], (lane.realtime_nano - lane.cost_nano) / 1e9)
+        unpriced.add_metric([lane.lane], lane.unpriced)
+        unmeasured.add_metric([lane.lane], lane.unmeasured)
         paused.add_metric([lane.lane], lane.paused_reason is not None)
-    yield from (oldest, cost, saved, paused)
+    yield from (oldest, cost, saved, unpriced, unmeasured, paused)

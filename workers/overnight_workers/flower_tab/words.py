@@ -42,6 +42,13 @@ def dollars(nano: int) -> str:
     return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
 
 
+def billed(one: LaneView | BatchView) -> str:
+    """What a lane's or a batch's answers cost, and how many aren't in it; empty before the first."""
+    known = dollars(one.cost_nano) if one.realtime_nano else ""
+    unknown = several(one.unpriced, "answer") + " without a price" if one.unpriced else ""
+    return " + ".join(part for part in (known, unknown) if part)
+
+
 def number(n: int) -> str:
     """A count, in groups of three."""
     return f"{n:,}"
@@ -134,7 +141,8 @@ def waiting(lane: LaneView, policy: Lane | None) -> Word | None:
         return None
     oldest_s = lane.oldest_waiting_s or 0.0
     if oldest_s > policy.max_wait + _PROMPT_S:
-        return Word(f"overdue: packed after {spoken(policy.max_wait)} at the latest", NOTABLE)
+        first = f"; {number(lane.unmeasured)} prompts are counted first" if lane.unmeasured else ""
+        return Word(f"overdue: packed after {spoken(policy.max_wait)} at the latest{first}", NOTABLE)
     return Word(f"packed at {number(policy.max_items)} items, {size(policy.max_bytes)} or {spoken(policy.max_wait)}")
 
 

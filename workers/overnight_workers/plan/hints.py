@@ -12,6 +12,7 @@ from overnight_models.quantities import spoken
 from overnight_models.traps import retirement
 from overnight_workers.plan.survey import Survey
 from overnight_workers.plan.tokens import TokensIn
+from overnight_workers.settings import Lane
 
 _SOON: Final = timedelta(days=30)
 _ENQUEUED_PER_S: Final = 1_500
@@ -48,6 +49,18 @@ def slow_to_enqueue(items: int, max_wait_s: float) -> list[Hint]:
         " there may be more batches, and smaller ones"
     )
     return [Hint("max_wait", text, "", items)]
+
+
+def counted_first(items: int, lane: Lane, per_minute: int) -> list[Hint]:
+    """What a lane's longest prompt means for the file. items: those that may be longer."""
+    if not items:
+        return []
+    longer = "are cut where they say what may be cut" if lane.when_longer == "cut" else "fail, unpaid"
+    text = (
+        f"they may have more than max_input_tokens ({lane.max_input_tokens:,}) and are counted before they are packed,"
+        f" which takes {spoken(items / per_minute * 60)}; those that are longer {longer}"
+    )
+    return [Hint("max_input_tokens", text, "", items)]
 
 
 def _retiring(found: Survey, prices: Prices, now: datetime, done_by: datetime) -> Sequence[Hint]:

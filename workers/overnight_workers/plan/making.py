@@ -22,7 +22,7 @@ from overnight_workers.plan.costs import Sharing, costs
 from overnight_workers.plan.counting import Counter
 from overnight_workers.plan.direct import DirectLoad
 from overnight_workers.plan.figure import weakest
-from overnight_workers.plan.hints import hints, slow_to_enqueue
+from overnight_workers.plan.hints import counted_first, hints, slow_to_enqueue
 from overnight_workers.plan.looking import Looker
 from overnight_workers.plan.memory import Memory, known, remember
 from overnight_workers.plan.packing import Packer, waves
@@ -130,14 +130,18 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
         advice=advise(ways, deadline_s, loads, workspace.tier, unknown) if found.items else None,
         pilot=pilot,
         past=memory.past,
-        hints=[*slow_to_enqueue(found.items, lane.max_wait), *hints(found, tokens_in, prices, now, done_by)],
+        hints=[
+            *slow_to_enqueue(found.items, lane.max_wait),
+            *counted_first(found.unmeasured, lane, workspace.counting_rate),
+            *hints(found, tokens_in, prices, now, done_by),
+        ],
         ledger_told=memory.told,
     )
 
 
 def _survey(source: IO[bytes], wish: Wish, lane: Lane, prices: Prices, memory: Memory, news: News) -> Survey:
     packer = Packer(max_items=lane.max_items, max_bytes=int(lane.max_bytes))
-    with Checker(wish.lane, settings().policy, settings().redis_url) as checker:
+    with Checker(wish.lane, settings().policy, settings().redis_url, lane.max_input_tokens) as checker:
         found = survey(
             source,
             checker,

@@ -121,6 +121,8 @@ class Survey:
     """By model and geography."""
     longest: tuple[Long, ...]
     """The largest by bytes of text, the largest first."""
+    unmeasured: int
+    """Items that may have more tokens than the lane takes: they are counted before they are packed."""
 
     @property
     def models(self) -> list[str]:
@@ -180,7 +182,7 @@ class _Surveyor:
     def __init__(self, prices: Prices, packer: Packer, rng: random.Random, most_chosen: int) -> None:
         self.known = 0
         self._prices, self._packer, self._rng, self._most_chosen = prices, packer, rng, most_chosen
-        self._items = self._size = self._bad = 0
+        self._items = self._size = self._bad = self._unmeasured = 0
         self._bad_lines: list[Bad] = []
         self._reasons: Counter[str] = Counter()
         self._unpriced: Counter[str] = Counter()
@@ -218,6 +220,7 @@ class _Surveyor:
         unit = Unit(line.number, line.offset, size)
         self._items += 1
         self._size += checked.size
+        self._unmeasured += checked.may_be_too_long
         self._packer.add(checked.size, betas)
         name = CellName(model.name, geo, any(piece.media for piece in prompt), round(size.bit_length() / 3))
         cell = self._cells.setdefault(name, Cell())
@@ -259,6 +262,7 @@ class _Surveyor:
             prefixes=self._prefixes.shared(),
             marks=self._marks,
             longest=tuple(long for _, _, long in sorted(self._longest, reverse=True)),
+            unmeasured=self._unmeasured,
         )
 
 
