@@ -25,9 +25,12 @@ FROM python:3.13-slim
 RUN useradd --uid 10001 --create-home --home-dir /var/lib/overnight --shell /usr/sbin/nologin overnight \
     && install -d /etc/overnight
 COPY --from=build /opt/overnight /opt/overnight
+# MALLOC_: as in supervision/child.py
 ENV PATH=/opt/overnight/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    PYTHONDONTWRITEBYTECODE=1
+    PYTHONDONTWRITEBYTECODE=1 \
+    MALLOC_TRIM_THRESHOLD_=134217728 \
+    MALLOC_MMAP_THRESHOLD_=33554432
 USER overnight
 # an overnight.toml that is mounted here is found
 WORKDIR /etc/overnight

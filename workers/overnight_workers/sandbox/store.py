@@ -89,7 +89,7 @@ class Store:
         )
         connection.row_factory = sqlite3.Row
         # NORMAL in WAL mode: a commit survives the death of the process, if not of the machine.
-        connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-64000;")
+        connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;")
         return connection
 
     @property

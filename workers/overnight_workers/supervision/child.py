@@ -9,10 +9,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from overnight_workers.supervision import process_table
 from overnight_workers.supervision.leash import Account, leashed
 from overnight_workers.supervision.run_directory import RunDirectory, Started, kill_family
+
+_ALLOCATOR: Final = {"MALLOC_TRIM_THRESHOLD_": str(128 << 20), "MALLOC_MMAP_THRESHOLD_": str(32 << 20)}
+"""glibc gives memory back and asks for it anew with each chunk of some megabytes: a twentieth of all processor time."""
 
 _FIRST_DELAY_SECONDS = 0.2
 _LONGEST_DELAY_SECONDS = 10.0
@@ -27,7 +31,7 @@ class Process:
 
     name: unique within its supervisor, and the name of its log.
     argv: the command, or what makes it (called before each start, after `prepare`).
-    env: added to the supervisor's own environment.
+    env: added to the supervisor's own environment, and to what tells the allocator to keep some memory.
     log: takes its output; DATA_DIR/log/NAME.log by default.
     prepare: called before each start, restarts included, by the supervisor's thread; keep it short.
     ready: whether it does its work; must answer False, not raise, when it doesn't yet.
@@ -96,7 +100,7 @@ class Child:
             self._started_at = time.monotonic()
             popen = subprocess.Popen(
                 leashed(argv, self.process.death_signal or self.process.stop_signal, self.process.account),
-                env={**os.environ, **self.process.env},
+                env={**_ALLOCATOR, **os.environ, **self.process.env},
                 cwd=self.process.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
