@@ -35,7 +35,6 @@ _SETTINGS: Final = {
     "shared_buffers": "1GB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "pglz",  # the wheel is built without lz4 and zstd
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",

@@ -127,8 +127,8 @@ class EmbeddedRedis:
             f'dir "{where}"',
             f"appendonly {'yes' if self._durable else 'no'}",
             "appendfsync everysec",
-            # what a broker holds comes and goes: written again at every 64 MB it would be busy with nothing else
-            "auto-aof-rewrite-min-size 512mb",
+            # what a broker holds comes and goes: written again at every 64 MB it would do nothing else
+            "auto-aof-rewrite-min-size 1gb",
             "rdbcompression no",  # of that file too: compressing what is gone in a minute costs more than its bytes
             'save ""',
             "maxmemory-policy noeviction",  # a broker that evicts loses messages in silence

@@ -34,8 +34,10 @@ ON CONFLICT (workspace) DO UPDATE SET
     creates = creates + excluded.creates, requests = requests + excluded.requests,
     strangers = strangers + excluded.strangers
 """
-_SEEN_ACCEPTED = "INSERT INTO seen VALUES (?, 1, 0) ON CONFLICT (params) DO UPDATE SET accepted = accepted + 1"
-_SEEN_BILLED = "INSERT INTO seen VALUES (?, 0, 1) ON CONFLICT (params) DO UPDATE SET billed = billed + 1"
+_SEEN = "INSERT INTO seen VALUES (?, {billed})"
+_TWICE = """
+SELECT count(*) FROM (SELECT 1 FROM seen WHERE billed = {billed} GROUP BY params HAVING count(*) > 1)
+"""
 _PRICED_KEPT = 4096
 _TOKENS = ("input_tokens", "write_5m_tokens", "write_1h_tokens", "cache_read_tokens", "output_tokens")
 
@@ -128,9 +130,9 @@ class Meter:
         return {
             "creates_accepted": sum(one["creates_accepted"] for one in workspaces.values()),
             "requests_accepted": sum(one["requests_accepted"] for one in workspaces.values()),
-            "requests_accepted_twice": _count(db, "SELECT count(*) FROM seen WHERE accepted > 1"),
+            "requests_accepted_twice": _count(db, _TWICE.format(billed=0)),
             "requests_billed": sum(row["requests"] for row in batched),
-            "requests_billed_twice": _count(db, "SELECT count(*) FROM seen WHERE billed > 1"),
+            "requests_billed_twice": _count(db, _TWICE.format(billed=1)),
             "batch_nanodollars": sum(row["nanodollars"] for row in batched),
             "batch_realtime_nanodollars": sum(row["realtime_nanodollars"] for row in batched),
             "messages_billed": sum(row["requests"] for row in direct),
@@ -159,13 +161,12 @@ def save_accepted(
         db.execute(_ACCEPTED, (workspace, 0, 0, 1))
         return
     db.execute(_ACCEPTED, (workspace, 1, requests, 0))
-    # Sorted: neighbours in the tree are written together.
-    db.executemany(_SEEN_ACCEPTED, ((one,) for one in sorted(hashes)))
+    db.executemany(_SEEN.format(billed=0), ((one,) for one in hashes))
 
 
 def save_billed(db: sqlite3.Connection, hashes: Iterable[int]) -> None:
     """Count requests as billed, inside the transaction that bills them."""
-    db.executemany(_SEEN_BILLED, ((one,) for one in sorted(hashes)))
+    db.executemany(_SEEN.format(billed=1), ((one,) for one in hashes))
 
 
 def _count(db: sqlite3.Connection, query: str) -> int:

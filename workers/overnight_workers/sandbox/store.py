@@ -39,12 +39,9 @@ CREATE INDEX IF NOT EXISTS batch_unsettled ON batch (due_at) WHERE settled_real_
 CREATE INDEX IF NOT EXISTS batch_archivable ON batch (created_at)
     WHERE archived_at IS NULL AND settled_real_s IS NOT NULL;
 
--- One row for each distinct request ever accepted, by the hash of its params.
-CREATE TABLE IF NOT EXISTS seen (
-    params INTEGER PRIMARY KEY, accepted INTEGER NOT NULL, billed INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS seen_accepted_twice ON seen (params) WHERE accepted > 1;
-CREATE INDEX IF NOT EXISTS seen_billed_twice ON seen (params) WHERE billed > 1;
+-- One row each time a request was accepted or billed, by the hash of its params: a tree of hashes would be written anew
+-- with every large batch.
+CREATE TABLE IF NOT EXISTS seen (params INTEGER NOT NULL, billed INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS marked (params INTEGER PRIMARY KEY, times INTEGER NOT NULL);
 
 CREATE TABLE IF NOT EXISTS accepted (
