@@ -136,18 +136,24 @@ def test_a_submitter_that_comes_while_an_item_is_taken_back_passes_its_batch_ove
     assert claimed.items == 1
 
 
-def lost_with_a_successor(service: Service, one: Database) -> tuple[int, Claim]:
-    """A submission believed never created, and the next one of its batch, claimed."""
+def lost_submission(one: Database) -> int:
+    """A submission believed never created; its id."""
     with one.transaction() as connection:
         first = claim(connection, one)
         assert first is not None
         assert send(connection, first)
         ledger.doubt(connection, first.submission_id, first.batch_id, "no answer")
         assert ledger.lose(connection, first.submission_id, first.batch_id)
+    return first.submission_id
+
+
+def lost_with_a_successor(one: Database) -> tuple[int, Claim]:
+    """A submission believed never created, and the next one of its batch, claimed."""
+    first_id = lost_submission(one)
     with one.transaction() as connection:
         second = claim(connection, one)
     assert second is not None
-    return first.submission_id, second
+    return first_id, second
 
 
 def late_fact(database: Database, submission_id: int) -> bool:
@@ -158,7 +164,7 @@ def late_fact(database: Database, submission_id: int) -> bool:
 
 
 def test_a_late_id_while_the_successor_is_claimed_voids_it(packed: Service, one: Database, two: Database) -> None:
-    lost, successor = lost_with_a_successor(packed, one)
+    lost, successor = lost_with_a_successor(one)
     assert late_fact(two, lost)
     assert (packed.states("submission"), packed.states("batch")) == (["open", "void"], ["open"])
     with one.transaction() as connection:
@@ -168,7 +174,7 @@ def test_a_late_id_while_the_successor_is_claimed_voids_it(packed: Service, one:
 def test_a_late_id_while_the_successor_still_holds_its_last_bytes_voids_it(
     packed: Service, one: Database, two: Database
 ) -> None:
-    lost, successor = lost_with_a_successor(packed, one)
+    lost, successor = lost_with_a_successor(one)
     with one.transaction() as connection:
         assert send(connection, successor)
     assert late_fact(two, lost)
@@ -180,7 +186,7 @@ def test_a_late_id_while_the_successor_still_holds_its_last_bytes_voids_it(
 def test_a_late_id_after_the_successor_was_let_go_is_a_double_that_is_collected(
     packed: Service, one: Database, two: Database
 ) -> None:
-    lost, successor = lost_with_a_successor(packed, one)
+    lost, successor = lost_with_a_successor(one)
     with one.transaction() as connection:
         assert send(connection, successor)
         assert ledger.let_go(connection, successor.submission_id, margin_s=1)
@@ -196,7 +202,7 @@ def test_a_late_id_after_the_successor_was_let_go_is_a_double_that_is_collected(
 def test_a_late_id_while_the_successor_is_open_is_a_double_that_is_collected(
     packed: Service, one: Database, two: Database
 ) -> None:
-    lost, successor = lost_with_a_successor(packed, one)
+    lost, successor = lost_with_a_successor(one)
     with one.transaction() as connection:
         assert send(connection, successor)
         ledger.note_api_id(connection, successor.submission_id, "msgbatch_second", LATE, None)
@@ -208,15 +214,10 @@ def test_a_late_id_while_the_successor_is_open_is_a_double_that_is_collected(
 def test_a_late_id_that_comes_while_a_successor_is_being_claimed_really_waits(
     packed: Service, one: Database, two: Database
 ) -> None:
-    with one.transaction() as connection:
-        first = claim(connection, one)
-        assert first is not None
-        assert send(connection, first)
-        ledger.doubt(connection, first.submission_id, first.batch_id, "no answer")
-        assert ledger.lose(connection, first.submission_id, first.batch_id)
+    first_id = lost_submission(one)
     with ThreadPoolExecutor(1) as pool, one.transaction() as claiming:
         assert claim(claiming, one) is not None
-        opened = pool.submit(late_fact, two, first.submission_id)
+        opened = pool.submit(late_fact, two, first_id)
         wait_until(lambda: blocked(packed))
         claiming.commit()
         assert opened.result(10)

@@ -16,7 +16,8 @@ import psycopg
 
 from overnight_workers.embedded.account import account_for_postgres, open_the_way
 from overnight_workers.embedded.errors import EmbeddedServerError
-from overnight_workers.embedded.remembered import HOST, is_free, remembered_password, remembered_port
+from overnight_workers.embedded.remembered import HOST
+from overnight_workers.embedded.server import READY_POLL_S, EmbeddedServer
 from overnight_workers.supervision import process_table
 from overnight_workers.supervision.child import Process
 from overnight_workers.supervision.leash import Account, leashed
@@ -25,7 +26,6 @@ _USER: Final = "overnight"
 _DATABASE: Final = "overnight"
 _LEFTOVERS_GRACE_SECONDS = 5.0
 _STOP_GRACE_SECONDS = 30.0
-_READY_POLL_SECONDS = 0.02
 
 # For two cores and a database that shares the machine. Whoever needs other values needs a server of his own.
 _SETTINGS: Final = {
@@ -46,31 +46,20 @@ _DURABLE: Final = {"fsync": "on", "synchronous_commit": "on", "full_page_writes"
 _FAST: Final = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
 
 
-class EmbeddedPostgres:
-    """One server, its data in `data_dir`, on 127.0.0.1, with one database and one user: `overnight`.
+class EmbeddedPostgres(EmbeddedServer):
+    """A cluster with one database and one user: `overnight`. The rest as with every `EmbeddedServer`."""
 
-    Only one process may prepare or run it at a time; hold the data directory's lock (`Supervisor` does).
-
-    port: where to listen; by default a free port, chosen once and remembered.
-    durable: False is for tests only: a crash of the machine (not of the server) may ruin everything.
-    """
+    TITLE = "PostgreSQL"
 
     def __init__(self, data_dir: Path, port: int | None = None, *, durable: bool = True) -> None:
-        self.data_dir = data_dir.absolute()
+        super().__init__(data_dir, port, durable=durable)
         self._cluster = self.data_dir / "cluster"
-        self._wanted_port = port
-        self._port: int | None = None
-        self._durable = durable
-        self._was_ready = False
         self._account: Account | None = None
 
     @property
     def url(self) -> str:
         """`postgresql://` with the password in it. Known once the server is prepared."""
-        if self._port is None:
-            raise EmbeddedServerError("the port isn't chosen yet: call prepare() or start process() first")
-        password = remembered_password(self._password_file)
-        return f"postgresql://{_USER}:{password}@{HOST}:{self._port}/{_DATABASE}"
+        return f"postgresql://{_USER}:{self.password}@{HOST}:{self.port}/{_DATABASE}"
 
     def prepare(self) -> None:
         """Make it ready to run: end what an earlier run left, create the cluster, choose a port.
@@ -87,39 +76,23 @@ class EmbeddedPostgres:
         if not self._cluster.exists():
             self._create_cluster()
         self._check_version()
-        # Once ready, others know the port: then better wait for it than move.
-        if not self._was_ready:
-            self._port = self._choose_port()
+        self._choose_port()
 
     def argv(self) -> list[str]:
         """The server in the foreground, once prepared. As root, run it as the cluster's owner."""
-        if self._port is None:
-            raise EmbeddedServerError("the port isn't chosen yet: call prepare() first")
-        settings = {**_SETTINGS, **(_DURABLE if self._durable else _FAST), "port": str(self._port)}
+        settings = {**_SETTINGS, **(_DURABLE if self._durable else _FAST), "port": str(self.port)}
         words = [str(_program("postgres")), "-D", str(self._cluster)]
         for name, value in settings.items():
             words += ["-c", f"{name}={value}"]
         return words
 
-    def is_ready(self) -> bool:
-        """Whether it answers a query."""
-        if self._port is None:
-            return False
+    def _answers(self) -> bool:
         try:
             with psycopg.connect(self.url, connect_timeout=2) as connection:
                 connection.execute("SELECT 1")
         except psycopg.Error:
             return False
-        self._was_ready = True
         return True
-
-    def wait_ready(self, timeout_seconds: float = 60.0) -> None:
-        """Block until it answers a query."""
-        deadline = time.monotonic() + timeout_seconds
-        while not self.is_ready():
-            if time.monotonic() > deadline:
-                raise EmbeddedServerError(f"PostgreSQL in {self.data_dir} didn't answer in {timeout_seconds:g} s")
-            time.sleep(_READY_POLL_SECONDS)
 
     def process(self) -> Process:
         """What the supervisor runs. SIGINT is PostgreSQL's fast shutdown: sessions are cut, data is safe."""
@@ -132,17 +105,6 @@ class EmbeddedPostgres:
             grace_seconds=_STOP_GRACE_SECONDS,
             account=account_for_postgres(self._cluster),
         )
-
-    @property
-    def _password_file(self) -> Path:
-        return self.data_dir / "password"
-
-    def _choose_port(self) -> int:
-        if self._wanted_port is None:
-            return remembered_port(self.data_dir / "port")
-        if not is_free(self._wanted_port):
-            raise EmbeddedServerError(f"port {self._wanted_port} of {HOST} is taken by another program")
-        return self._wanted_port
 
     def _end_leftovers(self) -> None:
         ours = process_table.with_program_in(self._cluster, ["postgres"])
@@ -177,7 +139,7 @@ class EmbeddedPostgres:
             # Its initdb died with its Python; what that had started may not have noticed yet.
             self._kill(process_table.with_program_in(half_done / "cluster", ["postgres"]))
             _remove(half_done)
-        password = remembered_password(self._password_file)
+        password = self.password
         workshop = Path(tempfile.mkdtemp(prefix="initdb-", dir=self.data_dir))
         cluster = workshop / "cluster"
         password_copy = workshop / "password"
@@ -236,7 +198,7 @@ def _remove(directory: Path) -> None:
         except OSError:
             if not left:
                 raise
-        time.sleep(_READY_POLL_SECONDS)
+        time.sleep(READY_POLL_S)
 
 
 def _program(name: str) -> Path:

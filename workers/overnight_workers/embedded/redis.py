@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 import signal
-import time
 from pathlib import Path
 from typing import Final
 
@@ -16,39 +15,29 @@ import redis.exceptions
 
 from overnight_workers.embedded import append_only
 from overnight_workers.embedded.errors import EmbeddedServerError
-from overnight_workers.embedded.remembered import HOST, is_free, remembered_password, remembered_port
+from overnight_workers.embedded.remembered import HOST
+from overnight_workers.embedded.server import EmbeddedServer
 from overnight_workers.supervision import process_table
 from overnight_workers.supervision.child import Process
 
 _PROGRAMS: Final = ("valkey-server", "redis-server")
 _LEFTOVERS_GRACE_SECONDS = 10.0
 _STOP_GRACE_SECONDS = 15.0
-_READY_POLL_SECONDS = 0.02
 _PROBE_SECONDS = 2
 
 
-class EmbeddedRedis:
-    """One server: its append-only file in `data_dir`, listening on 127.0.0.1, with a password.
+class EmbeddedRedis(EmbeddedServer):
+    """A server with an append-only file. The rest as with every `EmbeddedServer`.
 
-    Only one process may prepare or run it at a time; hold the data directory's lock (`Supervisor` does).
-
-    port: where to listen; by default a free port, chosen once and remembered.
-    durable: False is for tests only: nothing is written.
+    durable: False: nothing is written.
     """
 
-    def __init__(self, data_dir: Path, port: int | None = None, *, durable: bool = True) -> None:
-        self.data_dir = data_dir.absolute()
-        self._wanted_port = port
-        self._port: int | None = None
-        self._durable = durable
-        self._was_ready = False
+    TITLE = "Redis"
 
     @property
     def url(self) -> str:
         """`redis://` with the password in it. Known once the server is prepared."""
-        if self._port is None:
-            raise EmbeddedServerError("the port isn't chosen yet: call prepare() or start process() first")
-        return f"redis://:{remembered_password(self._password_file)}@{HOST}:{self._port}/0"
+        return f"redis://:{self.password}@{HOST}:{self.port}/0"
 
     def prepare(self) -> None:
         """Make it ready to run: end what an earlier run left, mend the append-only file, choose a port.
@@ -58,19 +47,14 @@ class EmbeddedRedis:
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._end_leftovers()
         append_only.mend(self.data_dir, server_program())
-        # Once ready, others know the port: then better wait for it than move.
-        if not self._was_ready:
-            self._port = self._choose_port()
+        self._choose_port()
         self._write_configuration()
 
     def argv(self) -> list[str]:
         """The server in the foreground, once prepared."""
         return [str(server_program()), str(self._configuration)]
 
-    def is_ready(self) -> bool:
-        """Whether it answers, its data loaded."""
-        if self._port is None:
-            return False
+    def _answers(self) -> bool:
         client = redis.Redis.from_url(
             self.url, socket_timeout=_PROBE_SECONDS, socket_connect_timeout=_PROBE_SECONDS, retry=None
         )
@@ -80,16 +64,7 @@ class EmbeddedRedis:
             return False
         finally:
             client.close()
-        self._was_ready = True
         return True
-
-    def wait_ready(self, timeout_seconds: float = 60.0) -> None:
-        """Block until it answers."""
-        deadline = time.monotonic() + timeout_seconds
-        while not self.is_ready():
-            if time.monotonic() > deadline:
-                raise EmbeddedServerError(f"Redis in {self.data_dir} didn't answer in {timeout_seconds:g} s")
-            time.sleep(_READY_POLL_SECONDS)
 
     def process(self) -> Process:
         """What the supervisor runs."""
@@ -102,28 +77,17 @@ class EmbeddedRedis:
         )
 
     @property
-    def _password_file(self) -> Path:
-        return self.data_dir / "password"
-
-    @property
     def _configuration(self) -> Path:
         return self.data_dir / "redis.conf"
-
-    def _choose_port(self) -> int:
-        if self._wanted_port is None:
-            return remembered_port(self.data_dir / "port")
-        if not is_free(self._wanted_port):
-            raise EmbeddedServerError(f"port {self._wanted_port} of {HOST} is taken by another program")
-        return self._wanted_port
 
     def _write_configuration(self) -> None:
         # In a file and not on the command line, which every user of the machine can read.
         where = str(self.data_dir).replace("\\", "\\\\").replace('"', '\\"')
         lines = [
             f"bind {HOST}",
-            f"port {self._port}",
+            f"port {self.port}",
             "protected-mode yes",
-            f"requirepass {remembered_password(self._password_file)}",
+            f"requirepass {self.password}",
             f'dir "{where}"',
             f"appendonly {'yes' if self._durable else 'no'}",
             "appendfsync everysec",
