@@ -236,11 +236,12 @@ def test_what_the_api_refuses_is_told_before_it_is_paid_for(hasty: Service, tmp_
 
 
 def test_what_has_to_be_counted_before_it_is_packed_is_told(hasty: Service, tmp_path: Path) -> None:
-    hasty.configure(lane={"max_input_tokens": 1_000, "when_longer": "cut"})
-    file = written(tmp_path / "work.jsonl", [*texts(40), *(params("x" * 1_000 + str(n)) for n in range(3))])
+    hasty.configure(lane={"max_input_tokens": 3_000, "when_longer": "cut"})
+    short, long = (params("y" + str(n)) for n in range(40)), (params("x" * 4_000 + str(n)) for n in range(3))
+    file = written(tmp_path / "work.jsonl", [*short, *long])
     (told,) = [hint for hint in planned(file)["hints"] if hint["hint"] == "max_input_tokens"]
     assert told["items"] == 3
-    assert "more than max_input_tokens (1,000)" in told["text"]
+    assert "more than max_input_tokens (3,000)" in told["text"]
     assert "those that are longer are cut" in told["text"]
 
 
