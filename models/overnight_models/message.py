@@ -30,6 +30,7 @@ compressed here and not by Celery because its main process would decompress them
 from __future__ import annotations
 
 import base64
+import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypedDict
@@ -97,6 +98,18 @@ def write_items(lines: Sequence[Line]) -> dict[str, str]:
     if len(text) <= _COMPRESS_ABOVE_BYTES:
         return {"items": text.decode()}
     return {"items": base64.b64encode(zstd.compress(text, 3)).decode(), "encoding": ZSTD}
+
+
+def bytes_of(items: str, encoding: str | None) -> float:
+    """How many bytes a message's lines have, without decompressing them; infinite where that can't be told."""
+    if encoding is None:
+        return len(items)
+    try:
+        # the beginning says it
+        size = zstd.get_frame_info(base64.b64decode(items[:32])).decompressed_size
+    except (ValueError, TypeError, zstd.ZstdError):
+        return math.inf
+    return size or math.inf
 
 
 def read_lines(items: str, encoding: str | None = None) -> list[str]:

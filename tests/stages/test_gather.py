@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +18,11 @@ from overnight_producers.wire import envelope
 from overnight_workers import gather
 from overnight_workers.app import app
 from tests.driving import Service, item
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Json = dict[str, Any]
 
@@ -115,11 +122,47 @@ def test_what_nobody_can_read_hurts_nobody_else(service: Service, client: redis.
     assert unacknowledged(client) == 0
 
 
-def test_large_messages_stay(service: Service, client: redis.Redis) -> None:
-    put(client, *(item(f"{uuid4()} {uuid4()} {n}") for n in range(200)))
-    put(client, item("behind it"))
+def many(lines: int) -> str:
+    return "\n".join(orjson.dumps(item(f"{uuid4()} {uuid4()} {n}")).decode() for n in range(lines))
+
+
+def compressed(items: str) -> Json:
+    return {"items": base64.b64encode(zstd.compress(items.encode())).decode(), "encoding": "zstd"}
+
+
+@pytest.mark.parametrize("packed", [lambda items: {"items": items}, compressed])
+def test_of_large_messages_a_few_are_taken_along(
+    service: Service, client: redis.Redis, packed: Callable[[str], Json]
+) -> None:
+    for _ in range(6):
+        put(client, **packed(many(200)))
+    put(client, item("behind them"))
     service.accept(item("a"))
-    assert len(waiting(client)) == 2
+    assert len(service.states("item")) == 1 + 4 * 200
+    assert (len(waiting(client)), unacknowledged(client)) == (3, 0)
+    service.accept(*(item(f"{uuid4()} {uuid4()} {n}") for n in range(200)))
+    assert len(service.states("item")) == 1 + 4 * 200 + 200 + 2 * 200 + 1
+    assert waiting(client) == []
+
+
+@pytest.mark.parametrize("much", ["x" * 1_600_000, f"{uuid4()}" * 50_000])
+def test_the_largest_goes_alone(service: Service, client: redis.Redis, much: str) -> None:
+    small = compressed(orjson.dumps(item("large", much)).decode())
+    put(client, **(small if len(small["items"]) < 100_000 else {"items": orjson.dumps(item("large", much)).decode()}))
+    service.accept(item("a"))
+    assert service.states("item") == ["waiting"]
+    assert (len(waiting(client)), unacknowledged(client)) == (1, 0)
+
+
+def test_compressed_by_another_that_does_not_say_how_much_it_is_it_goes_alone(
+    service: Service, client: redis.Redis
+) -> None:
+    streamed = zstd.ZstdCompressor()
+    packed = streamed.compress(many(2).encode()) + streamed.flush()
+    put(client, items=base64.b64encode(packed).decode(), encoding="zstd")
+    service.accept(item("a"))
+    assert service.states("item") == ["waiting"]
+    assert len(waiting(client)) == 1
 
 
 def test_a_database_that_is_away_puts_them_back(

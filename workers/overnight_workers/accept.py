@@ -32,7 +32,7 @@ MAX_TRIES: Final = 5
 """A message that killed its worker so often isn't parsed again."""
 
 _SMALL_BYTES: Final = 20_000
-"""Of items: a message with more is worth a task of its own."""
+"""Of items: a message with more counts as large."""
 
 _NEW_SHAPES: Final = 20
 """Of one message: where each request has tools of its own, the rest goes unchecked."""
@@ -52,15 +52,15 @@ def accept(
     encoding: str | None = None,
     **_later: Any,
 ) -> str:
-    """Accept one message (`overnight_models.message`), and small ones that wait behind it. Again, it changes nothing.
+    """Accept one message (`overnight_models.message`), and some that wait behind it. Again, it changes nothing.
 
     One that came back goes alone: whatever is wrong with it does no harm to others.
     """
     is_back = (accept.request.delivery_info or {}).get("redelivered")
     gathered: list[Gathered] = []
     try:
-        if _is_small(items) and encoding is None and not is_back:
-            gathered = gather.take()
+        if not is_back:
+            gathered = gather.take(large=gather.LARGE_AT_ONCE - _is_large(items, encoding))
         own = Message(v, UUID(message_id), lane, items, encoding, run)
         told = _take([own, *(one.message for one in gathered)])
     except Exception as error:
@@ -73,8 +73,8 @@ def accept(
     return told
 
 
-def _is_small(items: object) -> bool:
-    return isinstance(items, str) and len(items) < _SMALL_BYTES
+def _is_large(items: object, encoding: object) -> bool:
+    return encoding is not None or not isinstance(items, str) or len(items) >= _SMALL_BYTES
 
 
 def _unexpected(error: Exception) -> bool:

@@ -1,8 +1,8 @@
-"""Gather: an accept task takes along the small messages that wait behind its own.
+"""Gather: an accept task takes along what waits behind its own message: many small ones, or a few large ones.
 
 Celery hands over one message at a time, each at the price of a task and of two transactions, which is too much for one
-item. What is taken lies meanwhile where kombu keeps what isn't acknowledged: should this process die, kombu finds it
-there and puts it back into the queue.
+item, and much for 500. What is taken lies meanwhile where kombu keeps what isn't acknowledged: should this process die,
+kombu finds it there and puts it back into the queue.
 """
 
 from __future__ import annotations
@@ -18,24 +18,32 @@ import redis
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.envelope import read_envelope
+from overnight_models.message import bytes_of
 from overnight_workers import logs, process
 from overnight_workers.app import app
 
 _AT_ONCE: Final = 100
+LARGE_AT_ONCE: Final = 4
+"""Large messages that one task accepts, its own included: so many are in memory at once."""
 _SMALL_BYTES: Final = 16_000
-"""Of a message in the queue; a larger one is worth a task of its own."""
+"""Of a message in the queue; a larger one, or one that is compressed, counts as large."""
+_LARGEST_BYTES: Final = 1_500_000
+"""Of a message, as it is in the queue and as it is read: what has more goes alone."""
 _LEASE_S: Final = 30.0
 """After so long kombu takes this process for dead."""
 
 _TAKE: Final = """
     local queue, unacked, index = unpack(KEYS)
-    local own, score, most, small = unpack(ARGV)
-    local taken = {}
+    local own, score, most, small, large, largest = unpack(ARGV)
+    local taken, large_left = {}, tonumber(large)
     while #taken < tonumber(most) do
         local message = redis.call('LINDEX', queue, -1)
-        -- one that came back goes alone, and so does what is compressed: it is many items
-        if not message or #message > tonumber(small) or string.find(message, '"redelivered": ?true')
-            or string.find(message, '\\\\"encoding\\\\"', 1, true) then break end
+        -- one that came back goes alone
+        if not message or #message > tonumber(largest) or string.find(message, '"redelivered": ?true') then break end
+        if #message > tonumber(small) or string.find(message, '\\\\"encoding\\\\"', 1, true) then
+            if large_left == 0 then break end
+            large_left = large_left - 1
+        end
         redis.call('RPOP', queue)
         taken[#taken + 1] = message
         redis.call('HSET', unacked, own .. #taken, '[' .. message .. ',"","' .. queue .. '"]')
@@ -67,15 +75,18 @@ class Gathered(NamedTuple):
     raw: bytes
 
 
-def take() -> list[Gathered]:
-    """Small messages that wait, the oldest first; to be told `done`, or `put_back`. Never raises."""
+def take(*, large: int = 0) -> list[Gathered]:
+    """Messages that wait, the oldest first; to be told `done`, or `put_back`. Never raises.
+
+    large: how many of them may be large.
+    """
     own, conf = f"{uuid4()}-", app.conf.broker_transport_options
     # kombu takes it for when the message was handed over
     score = time.time() - conf["visibility_timeout"] + _LEASE_S
     reach("before gathering")
     try:
         taken: Any = process.redis_client().eval(
-            _TAKE, 3, routes.ACCEPT, *_keys(), own, str(score), str(_AT_ONCE), str(_SMALL_BYTES)
+            _TAKE, 3, routes.ACCEPT, *_keys(), own, score, _AT_ONCE, _SMALL_BYTES, large, _LARGEST_BYTES
         )
     except redis.RedisError as error:
         log.warning("no messages gathered", error=str(error))
@@ -145,13 +156,15 @@ def _marked(raw: bytes) -> bytes:
 
 
 def _read(raw: bytes) -> Message | None:
-    """An accept message; None when only Celery can tell what it is."""
+    """An accept message; None when only Celery can tell what it is, or when it had better go alone."""
     read = read_envelope(raw)
     if read is None or read[0] != routes.ACCEPT:
         return None
     told = read[1]
     try:
         own_id, items, encoding = UUID(told["message_id"]), told["items"], told.get("encoding")
+        if bytes_of(items, encoding) > _LARGEST_BYTES:
+            return None
         return Message(told["v"], own_id, told["lane"], items, encoding, told.get("run"))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
