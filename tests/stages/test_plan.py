@@ -306,6 +306,28 @@ def test_shared_beginnings_are_found_counted_and_priced(hasty: Service, tmp_path
     }
 
 
+def test_what_the_lane_caches_is_billed_as_the_plan_says(hasty: Service, tmp_path: Path) -> None:
+    items = [{"key": f"m{n}", "params": params(f"Clause {n}?", system=RULES, max_tokens=300)} for n in range(200)]
+    file = written(tmp_path / "work.jsonl", items)
+    found = planned(file, "--run", "cached", "--exact")
+    assert found["expected"]["cached"]
+    assert found["expected"]["cost"] == found["caching"]["cached"]["total"]
+    assert "batched and cached, as the lane does it, $" in " ".join(read_command(app, "plan", str(file)).split())
+    accept_file(hasty, file, run="cached")
+    hasty.finish()
+    kept = planned("--compare", "cached")
+    estimate, billed = kept["estimates"]["cost_nano"], kept["billed"]["cost_nano"]
+    assert estimate["low"] <= billed <= estimate["high"]
+    assert billed == hasty.meter()["nano"]
+    assert Decimal(found["expected"]["cost"]["usd"]) < Decimal(found["caching"]["batched"]["total"]["usd"])
+
+    hasty.configure(lane={"caching": "off"})
+    more = [{"key": f"n{n}", "params": one["params"]} for n, one in enumerate(items)]
+    plain = planned(written(tmp_path / "more.jsonl", more), "--exact")
+    assert not plain["expected"]["cached"]
+    assert plain["expected"]["cost"] == plain["caching"]["batched"]["total"]
+
+
 def test_a_file_that_caches_by_itself_is_billed_as_the_plan_says(hasty: Service, tmp_path: Path) -> None:
     rules = [{"type": "text", "text": RULES, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
     items = [{"key": f"m{n}", "params": params(f"Clause {n}?", system=rules, max_tokens=300)} for n in range(200)]

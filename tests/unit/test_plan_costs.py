@@ -18,6 +18,7 @@ from overnight_workers.plan.prefixes import Shared
 from overnight_workers.plan.sampling import Stratum
 from overnight_workers.plan.sharing import (
     DOCUMENTED,
+    PRIMING,
     Hits,
     Segment,
     learned_hits,
@@ -51,13 +52,14 @@ def summed(
     out: Figure | None = None,
     hits: Hits = DOCUMENTED,
     unshared: Mapping[Of, int] | None = None,
+    lane_caches: bool = False,
 ) -> Costs:
     lengths = [one.size // 4 for one in prefixes]
     means = {SONNET: Fraction(model.tokens.value, model.items)}
     sharing = Sharing(
         segments(prefixes, lengths, means, PRICES), marked(prefixes, lengths, means, PRICES), unshared or {}, hits
     )
-    return costs([model], {SONNET: out or exactly(0)}, {SONNET: 0}, sharing, PRICES)
+    return costs([model], {SONNET: out or exactly(0)}, {SONNET: 0}, sharing, PRICES, lane_caches=lane_caches)
 
 
 def cents(figure: Figure) -> str:
@@ -89,6 +91,24 @@ def test_the_contracts_of_the_article() -> None:
     assert found.cached.total.how is How.ASSUMED
     assert found.expected is found.batched
     assert found.shared_items == 1_000
+
+
+def test_what_the_lane_caches_is_expected_of_the_bill() -> None:
+    found = summed(CONTRACTS, [shared(1_000, 20_000)], lane_caches=True)
+    assert found.expected is found.cached
+    assert found.is_cached
+    marked_ = summed(CONTRACTS, [shared(1_000, 20_000, mark="1h")], lane_caches=True)
+    assert marked_.expected is marked_.as_marked
+    assert not marked_.is_cached
+    alone = summed(CONTRACTS, lane_caches=True)
+    assert alone.expected is alone.batched
+
+
+def test_a_lane_that_primes_expects_what_it_writes_for_an_hour() -> None:
+    found = summed(CONTRACTS, [shared(1_000, 20_000)], hits=PRIMING, lane_caches=True)
+    # 13% write at $6, 87% read at $0.30, halved
+    assert cents(found.expected.total) == "$10.41"
+    assert "1h" in found.why_cached
 
 
 def test_a_learned_share_of_hits_decides() -> None:
@@ -139,7 +159,7 @@ def test_worst_and_ten_tokens_more() -> None:
     model = tokens_of(1_000, around(1_000_000, 50_000, How.SAMPLED))
     sharing = Sharing([], [], {}, DOCUMENTED)
     out = {SONNET: Figure(100_000, 50_000, 200_000, How.LEARNED)}
-    found = costs([model], out, {SONNET: 4_000_000}, sharing, PRICES)
+    found = costs([model], out, {SONNET: 4_000_000}, sharing, PRICES, lane_caches=False)
     # in: 1.05 million at $3; out: 4 million at $15; halved
     assert found.worst_nano == (1_050_000 * 3_000 + 4_000_000 * 15_000) // 2
     assert found.worst_realtime_nano == 2 * found.worst_nano
@@ -151,13 +171,15 @@ def test_worst_and_ten_tokens_more() -> None:
 def test_geography_is_in_every_column() -> None:
     us: Of = ("claude-sonnet-5", "us")
     model = tokens_of(10, exactly(1_000_000), us)
-    found = costs([model], {us: exactly(100_000)}, {us: 0}, Sharing([], [], {}, DOCUMENTED), PRICES)
+    found = costs([model], {us: exactly(100_000)}, {us: 0}, Sharing([], [], {}, DOCUMENTED), PRICES, lane_caches=False)
     assert found.realtime.total == exactly((1_000_000 * 2_000 + 100_000 * 10_000) * 11 // 10)
 
 
 def test_answers_that_are_refused_are_not_priced() -> None:
     model = tokens_of(10, exactly(900_000), answered=Fraction(9, 10))
-    found = costs([model], {SONNET: exactly(90)}, {SONNET: 0}, Sharing([], [], {}, DOCUMENTED), PRICES)
+    found = costs(
+        [model], {SONNET: exactly(90)}, {SONNET: 0}, Sharing([], [], {}, DOCUMENTED), PRICES, lane_caches=False
+    )
     assert found.realtime.output == exactly(90 * 15_000)
 
 

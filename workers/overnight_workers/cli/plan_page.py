@@ -54,9 +54,11 @@ def _head(plan: Plan) -> Iterable[RenderableType]:
     if found.known:
         yield Text(f"{found.known:,} more are in the lane already: they cost nothing again")
     if found.items:
-        realtime = cents(plan.costs.realtime.total.value)
-        yield Text.assemble("batched ", (cents(expected.value), "bold green"), f", in real time {realtime}")
-        yield Text(f"batched {_doubt(expected, cents)}", style="dim")
+        realtime, road = cents(plan.costs.realtime.total.value), "batched"
+        if plan.costs.is_cached:
+            road = "batched and cached, as the lane does it,"
+        yield Text.assemble(f"{road} ", (cents(expected.value), "bold green"), f"; in real time {realtime}")
+        yield Text(f"{road} {_doubt(expected, cents)}", style="dim")
     if plan.pilot is not None:
         yield Text(
             f"of it paid by the pilot: {cents(plan.pilot.cost_nano)}; left to pay: {cents(plan.left_nano.value)}"

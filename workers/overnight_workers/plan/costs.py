@@ -66,11 +66,18 @@ class Costs:
     ten_more_in_nano: int
     """What ten more tokens in each prompt cost, batched."""
     ten_more_out_nano: int
+    lane_caches: bool
+    """The lane caches what pays, where the file doesn't do so itself."""
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether the lane will cache something of the file."""
+        return self.lane_caches and self.as_marked is None and self.cached is not None
 
     @property
     def expected(self) -> Column:
-        """What the bill will say of the file as it is, batched."""
-        return self.as_marked or self.batched
+        """What the bill will say of the file in its lane, batched."""
+        return self.as_marked or (self.cached if self.lane_caches else None) or self.batched
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,8 @@ def costs(
     max_tokens: Mapping[Of, int],
     sharing: Sharing,
     prices: Prices,
+    *,
+    lane_caches: bool,
 ) -> Costs:
     """The file's costs, from its tokens."""
     priced = [(one, _model(prices, one.model)) for one in models]
@@ -114,6 +123,7 @@ def costs(
         worst_realtime_nano=_column(priced, worst, batch=False).total.high,
         ten_more_in_nano=_priced(priced, ten, lambda rates: rates.input, batch=True).value,
         ten_more_out_nano=_priced(priced, ten, lambda rates: rates.output, batch=True).value,
+        lane_caches=lane_caches,
     )
 
 

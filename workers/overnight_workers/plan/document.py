@@ -41,6 +41,7 @@ def document(plan: Plan) -> dict[str, Any]:
             "tokens_in": _figure(plan.tokens_in.total),
             "tokens_out": _figure(plan.tokens_out.total),
             "cost": _money(plan.costs.expected.total),
+            "cached": plan.costs.is_cached,
             "left_to_pay": _money(plan.left_nano),
         },
         "hints": [

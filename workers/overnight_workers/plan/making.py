@@ -30,7 +30,7 @@ from overnight_workers.plan.pilot import Pilot, run_pilot
 from overnight_workers.plan.plan import Plan, Queue, Wish
 from overnight_workers.plan.sampling import Stratum
 from overnight_workers.plan.schedule import Work, options
-from overnight_workers.plan.sharing import DOCUMENTED, learned_hits, marked, segments, unshared_marks
+from overnight_workers.plan.sharing import DOCUMENTED, PRIMING, Hits, learned_hits, marked, segments, unshared_marks
 from overnight_workers.plan.strata import groups
 from overnight_workers.plan.sums import Of
 from overnight_workers.plan.survey import Survey, survey
@@ -88,9 +88,10 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
         {} if pilot is None else pilot.measured,
         Fraction(wish.output_share).limit_denominator(1000),
     )
-    sharing = _sharing(found, tokens_in, beginnings, memory, prices)
+    sharing = _sharing(found, tokens_in, beginnings, memory, prices, PRIMING if lane.prime else DOCUMENTED)
     most = {of: one.max_tokens for of, one in asked.items()}
-    money = costs(tokens_in.by_model, out.by_model, most, sharing, prices)
+    caches = lane.caching != "off"
+    money = costs(tokens_in.by_model, out.by_model, most, sharing, prices, lane_caches=caches)
     loads = _loads(tokens_in, out)
     work = Work(
         items=found.items,
@@ -209,8 +210,9 @@ def _loads(tokens_in: TokensIn, out: TokensOut) -> list[DirectLoad]:
 
 
 def _sharing(
-    found: Survey, tokens_in: TokensIn, counted: Sequence[int | None], memory: Memory, prices: Prices
+    found: Survey, tokens_in: TokensIn, counted: Sequence[int | None], memory: Memory, prices: Prices, unmeasured: Hits
 ) -> Sharing:
+    """unmeasured: the hits that are expected where none were measured."""
     by_bytes = [round(one.size * tokens_in.per_byte) + IMAGE_TOKENS * one.media for one in found.prefixes]
     lengths = [
         assumed if at >= len(counted) or (length := counted[at]) is None else length
@@ -223,5 +225,5 @@ def _sharing(
         segments=segments(found.prefixes, lengths, prompts, prices),
         marked=cached,
         unshared_marks=unshared_marks(found.marks, cached, tokens_in.per_byte, prices),
-        hits=learned_hits(past) or DOCUMENTED,
+        hits=learned_hits(past) or unmeasured,
     )

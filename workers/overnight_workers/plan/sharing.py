@@ -30,15 +30,19 @@ class Hits:
     low: Fraction
     high: Fraction
     how: How
+    lifetimes: tuple[Lifetime, ...] = LIFETIMES
 
     @property
     def ways(self) -> list[Caching]:
         """The ways to cache at this share of hits."""
-        return [Caching(lifetime, self.value) for lifetime in LIFETIMES]
+        return [Caching(lifetime, self.value) for lifetime in self.lifetimes]
 
 
 DOCUMENTED: Final = Hits(Fraction(60, 100), Fraction(30, 100), Fraction(98, 100), How.ASSUMED)
 """What the API's documentation says of batches: "ranging from 30% to 98%"."""
+
+PRIMING: Final = Hits(Fraction(87, 100), DOCUMENTED.value, Fraction(1), How.ASSUMED, lifetimes=("1h",))
+"""What a lane that primes expects before it has measured: as `cache_choices` does."""
 
 PRIMED: Final = tuple(Caching(lifetime, Fraction(1), primed=True) for lifetime in LIFETIMES)
 WAYS: Final = tuple(
