@@ -15,8 +15,8 @@ from overnight_workers.plan.tokens import TokensIn
 from overnight_workers.settings import Lane
 
 _SOON: Final = timedelta(days=30)
-_ENQUEUED_PER_S: Final = 1_500
-"""Items that `overnight enqueue` sees into Postgres in a second: measured with 4 KB items on 2 busy cores."""
+_ENQUEUED_PER_S: Final = 5_000
+"""Items that `overnight enqueue` sees into Postgres in a second; of 4 KB, on 2 cores, it was 7,000 to 10,000."""
 
 
 @dataclass(frozen=True, slots=True)
