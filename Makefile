@@ -55,7 +55,7 @@ bench.prefixes: .venv  ## bytes of 100,000 items that share 80 KB, and what cach
 bench.crowd: .venv  ## 100 product processes that enqueue one item at a time: items a second in Postgres
 	.venv/bin/python -m tests.benchmarks.crowd
 
-bench.backlog: .venv  ## each question to a ledger with 15,000,000 items beside an almost empty one; 15 minutes, 12 GB
+bench.backlog: .venv  ## each question to a ledger with 15,000,000 items beside an almost empty one; 5 to 15 minutes, 14 GB
 	.venv/bin/python -m tests.benchmarks.backlog
 
 bench.bars: .venv  ## memory for a batch of 256 MB; calls and lateness with many batches open; one item alone; 10 minutes
