@@ -327,3 +327,15 @@ def test_a_stranger_with_a_recorded_pid_is_left_alone(
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_the_allocator_is_told_to_keep_memory_unless_somebody_said_otherwise(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
+    monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
+    told = tmp_path / "told"
+    tell = f'echo "$MALLOC_TRIM_THRESHOLD_ $MALLOC_MMAP_THRESHOLD_ $OWN" > {told}; sleep 1000'
+    supervisor.start(Process("told", ["sh", "-c", tell], env={"OWN": "2"}))
+    wait_until(lambda: told.exists() and told.read_text())
+    assert told.read_text().split() == ["1", str(32 << 20), "2"]

@@ -15,7 +15,7 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 60.0, *, what
     deadline = time.monotonic() + timeout_s
     while not _so(condition):
         assert time.monotonic() < deadline, f"not so within {timeout_s:g} s: {what()}"
-        time.sleep(0.02)
+        time.sleep(0.02)  # other processes are watched from outside
 
 
 def _so(condition: Callable[[], object]) -> bool:

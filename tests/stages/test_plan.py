@@ -328,6 +328,14 @@ def test_what_the_lane_caches_is_billed_as_the_plan_says(hasty: Service, tmp_pat
     assert plain["expected"]["cost"] == plain["caching"]["batched"]["total"]
 
 
+def test_a_lane_that_primes_is_planned_as_one(hasty: Service, tmp_path: Path) -> None:
+    hasty.configure(lane={"prime": True})
+    items = [{"key": f"m{n}", "params": params(f"Clause {n}?", system=RULES, max_tokens=300)} for n in range(200)]
+    found = planned(written(tmp_path / "work.jsonl", items), "--exact")
+    assert (found["caching"]["hit_rate"]["value"], found["caching"]["hit_rate"]["how"]) == (0.87, "assumed")
+    assert "for 1h" in found["caching"]["why"]
+
+
 def test_a_file_that_caches_by_itself_is_billed_as_the_plan_says(hasty: Service, tmp_path: Path) -> None:
     rules = [{"type": "text", "text": RULES, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
     items = [{"key": f"m{n}", "params": params(f"Clause {n}?", system=rules, max_tokens=300)} for n in range(200)]

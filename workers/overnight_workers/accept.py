@@ -31,9 +31,6 @@ from overnight_workers.shapes import shape_of
 MAX_TRIES: Final = 5
 """A message that killed its worker so often isn't parsed again."""
 
-_SMALL_BYTES: Final = 20_000
-"""Of items: a message with more counts as large."""
-
 _NEW_SHAPES: Final = 20
 """Of one message: where each request has tools of its own, the rest goes unchecked."""
 
@@ -60,7 +57,7 @@ def accept(
     gathered: list[Gathered] = []
     try:
         if not is_back:
-            gathered = gather.take(large=gather.LARGE_AT_ONCE - _is_large(items, encoding))
+            gathered = gather.take(large=gather.LARGE_AT_ONCE - gather.is_large(items, encoding))
         own = Message(v, UUID(message_id), lane, items, encoding, run)
         told = _take([own, *(one.message for one in gathered)])
     except Exception as error:
@@ -71,10 +68,6 @@ def accept(
         raise Reject(str(error), requeue=True) from error
     gather.done(gathered)
     return told
-
-
-def _is_large(items: object, encoding: object) -> bool:
-    return encoding is not None or not isinstance(items, str) or len(items) >= _SMALL_BYTES
 
 
 def _unexpected(error: Exception) -> bool:

@@ -26,7 +26,7 @@ _AT_ONCE: Final = 100
 LARGE_AT_ONCE: Final = 4
 """Large messages that one task accepts, its own included: so many are in memory at once."""
 _SMALL_BYTES: Final = 16_000
-"""Of a message in the queue; a larger one, or one that is compressed, counts as large."""
+"""Of a message; a larger one, or one that is compressed, counts as large."""
 _LARGEST_BYTES: Final = 1_500_000
 """Of a message, as it is in the queue and as it is read: what has more goes alone."""
 _LEASE_S: Final = 30.0
@@ -101,6 +101,11 @@ def take(*, large: int = 0) -> list[Gathered]:
             gathered.append(Gathered(message, f"{own}{number}", raw))
     _give_back(strange)
     return gathered
+
+
+def is_large(items: object, encoding: object) -> bool:
+    """Whether a message is one of the few large ones that a task accepts."""
+    return encoding is not None or not isinstance(items, str) or len(items) > _SMALL_BYTES
 
 
 def done(gathered: Sequence[Gathered]) -> None:

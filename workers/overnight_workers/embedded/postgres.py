@@ -198,7 +198,7 @@ def _remove(directory: Path) -> None:
         except OSError:
             if not left:
                 raise
-        time.sleep(READY_POLL_S)
+        time.sleep(READY_POLL_S)  # whoever still writes there is dying, and isn't ours to wait for
 
 
 def _program(name: str) -> Path:

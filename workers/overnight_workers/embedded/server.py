@@ -74,7 +74,7 @@ class EmbeddedServer(ABC):
         while not self.is_ready():
             if time.monotonic() > deadline:
                 raise EmbeddedServerError(f"{self.TITLE} in {self.data_dir} didn't answer in {timeout_seconds:g} s")
-            time.sleep(READY_POLL_S)
+            time.sleep(READY_POLL_S)  # a server says nothing when it is ready: it is asked again
 
     def _choose_port(self) -> None:
         if self._was_ready:

@@ -72,7 +72,7 @@ class Costs:
     @property
     def is_cached(self) -> bool:
         """Whether the lane will cache something of the file."""
-        return self.lane_caches and self.as_marked is None and self.cached is not None
+        return self.expected is self.cached
 
     @property
     def expected(self) -> Column:
