@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from overnight_models.acknowledgement import Acknowledgement
-from overnight_models.ledger.database import count
+from overnight_models.ledger.database import count, run
 from overnight_models.states import DELIVERY
 
 
@@ -17,23 +17,27 @@ def acknowledge(connection: Connection, acknowledged: Sequence[Acknowledgement])
     One from before a replay says nothing about what was sent after it. Late is as good as in time: also when it is due
     again, is being sent again, or was given up.
     """
-    return count(
+    # locked in the order of ids, so that two who record the same take turns and don't deadlock
+    answered = run(
         connection,
         f"""
-        WITH answered AS (
-            -- locked in the order of ids, so that two who record the same take turns and don't deadlock
-            SELECT delivery.item_id
-            FROM unnest(CAST(:ids AS bigint[]), CAST(:generations AS smallint[]), CAST(:receipts AS uuid[]))
-                 AS said (item_id, generation, receipt)
-            JOIN request ON request.item_id = said.item_id AND request.receipt = said.receipt
-            JOIN delivery ON delivery.item_id = said.item_id AND delivery.generation = said.generation
-            WHERE delivery.{DELIVERY["acknowledge"].where}
-            ORDER BY delivery.item_id FOR UPDATE OF delivery
-        )
-        UPDATE delivery SET {DELIVERY["acknowledge"].set}, error = NULL
-        FROM answered WHERE delivery.item_id = answered.item_id AND delivery.{DELIVERY["acknowledge"].where}
+        SELECT delivery.item_id
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:generations AS smallint[]), CAST(:receipts AS uuid[]))
+             AS said (item_id, generation, receipt)
+        JOIN request ON request.item_id = said.item_id AND request.receipt = said.receipt
+        JOIN delivery ON delivery.item_id = said.item_id AND delivery.generation = said.generation
+        WHERE delivery.{DELIVERY["acknowledge"].where}
+        ORDER BY delivery.item_id FOR UPDATE OF delivery
         """,
         ids=[one.item_id for one in acknowledged],
         generations=[one.generation for one in acknowledged],
         receipts=[one.receipt for one in acknowledged],
+    )
+    return count(
+        connection,
+        f"""
+        UPDATE delivery SET {DELIVERY["acknowledge"].set}, error = NULL
+        WHERE item_id = ANY(:ids) AND {DELIVERY["acknowledge"].where}
+        """,
+        ids=[row["item_id"] for row in answered],
     )

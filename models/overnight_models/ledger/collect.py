@@ -44,30 +44,37 @@ class Reading:
 
 def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | None:
     """Take the batch that ended first and isn't being read. None when there is none."""
-    row = one(
+    ended = one(
         connection,
         f"""
-        WITH next AS (
-            SELECT id FROM submission
-            WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
-              AND (next_read_at IS NULL OR next_read_at <= now())
-              AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
-            ORDER BY ended_at LIMIT 1
-            FOR UPDATE SKIP LOCKED
-        )
+        SELECT id FROM submission
+        WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
+          AND (next_read_at IS NULL OR next_read_at <= now())
+          AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
+        ORDER BY ended_at LIMIT 1
+        FOR UPDATE SKIP LOCKED
+        """,
+    )
+    if ended is None:
+        return None
+    row = one(
+        connection,
+        """
         UPDATE submission
         SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s), reads = reads + 1
-        FROM next, batch, headers, lane
-        WHERE submission.id = next.id AND batch.id = submission.batch_id
+        FROM batch, headers, lane
+        WHERE submission.id = :id AND batch.id = submission.batch_id
           AND headers.id = batch.headers_id AND lane.id = batch.lane_id
         RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
                   coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes,
                   reads, misses
         """,
+        id=ended["id"],
         owner=owner,
         lease_s=lease_s,
     )
-    return None if row is None else Reading(**row)
+    assert row is not None
+    return Reading(**row)
 
 
 def extend(connection: Connection, reading: Reading, *, lease_s: float) -> bool:

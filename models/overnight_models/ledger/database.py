@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any
 
 import psycopg
@@ -126,6 +127,11 @@ def count(connection: Connection, sql: str, **values: Any) -> int:
 def one(connection: Connection, sql: str, **values: Any) -> RowMapping | None:
     """Run one statement; its first row, or None."""
     return connection.execute(text(sql), values).mappings().first()
+
+
+def fitting(sizes: Iterable[int], most: float) -> int:
+    """How many of the first have no more than `most` bytes together; one in any case, if there is one."""
+    return sum(total <= most or place == 0 for place, total in enumerate(accumulate(sizes)))
 
 
 def raw(connection: Connection) -> psycopg.Connection[Any]:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from overnight_models.acknowledgement import Acknowledgement
 from overnight_models.ledger import obstacles
 from overnight_models.ledger.arrivals import Arrival, Source
-from overnight_models.ledger.database import count, dicts, one, run
+from overnight_models.ledger.database import count, dicts, fitting, one, rows, run
 from overnight_models.ledger.documents import COLUMNS, JOINS
 from overnight_models.ledger.outcomes import Recorded
 from overnight_models.states import DELIVERY
@@ -91,28 +91,31 @@ def claim(
 
     max_bytes: about so many bytes of messages; the first is taken however large it is.
     """
-    rows = dicts(
+    waiting = rows(
         connection,
         f"""
-        WITH next AS (
-            SELECT item_id, due_at, size FROM delivery
-            WHERE {DELIVERY["claim"].where} AND due_at <= now() AND target_id = :target_id
-            ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
-        ), fitting AS (
-            SELECT item_id, due_at, size, sum(size) OVER (ORDER BY due_at, item_id) AS so_far FROM next
-        ), claimed AS (
-            UPDATE delivery
-            SET {DELIVERY["claim"].set}, tries = tries + 1, due_at = now() + make_interval(secs => :lease_s)
-            FROM fitting
-            WHERE delivery.item_id = fitting.item_id AND (fitting.so_far <= :max_bytes OR fitting.so_far = fitting.size)
-            RETURNING delivery.item_id, tries, generation, fitting.due_at
-        )
-        SELECT claimed.tries, claimed.generation, claimed.due_at, request.callback, {COLUMNS}
-        FROM claimed JOIN item ON item.id = claimed.item_id {JOINS}
+        SELECT item_id, due_at, size FROM delivery
+        WHERE {DELIVERY["claim"].where} AND due_at <= now() AND target_id = :target_id
+        ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
         """,
         target_id=target.id,
         limit=limit,
-        max_bytes=max_bytes,
+    )
+    due_at = {item_id: since for item_id, since, _ in waiting[: fitting((row[2] for row in waiting), max_bytes)]}
+    if not due_at:
+        return []
+    claimed = dicts(
+        connection,
+        f"""
+        WITH claimed AS (
+            UPDATE delivery
+            SET {DELIVERY["claim"].set}, tries = tries + 1, due_at = now() + make_interval(secs => :lease_s)
+            WHERE item_id = ANY(:ids) RETURNING item_id, tries, generation
+        )
+        SELECT claimed.tries, claimed.generation, request.callback, {COLUMNS}
+        FROM claimed JOIN item ON item.id = claimed.item_id {JOINS}
+        """,
+        ids=list(due_at),
         lease_s=lease_s,
     )
     return [
@@ -120,12 +123,12 @@ def claim(
             item_id=row["id"],
             tries=row["tries"],
             generation=row["generation"],
-            due_at=row["due_at"],
+            due_at=due_at[row["id"]],
             lane=row["lane"],
             callback=orjson.loads(row["callback"]),
             outcome=row,
         )
-        for row in rows
+        for row in claimed
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import count, run
+from overnight_models.ledger.database import count, fitting, run
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.workspaces import SENDABLE
 from overnight_models.prefix import Prefix
@@ -76,22 +76,26 @@ def want(connection: Connection, items: Sequence[tuple[int, str | None]]) -> Non
 
 def claim(connection: Connection, *, owner: int, limit: int, max_bytes: int, lease_s: float) -> list[Unmeasured]:
     """Take the oldest that may be counted, unless another process is at it."""
-    rows = run(
+    due = run(
         connection,
         f"""
-        WITH due AS (
-            SELECT unmeasured.item_id, item.size
-            FROM unmeasured JOIN item ON item.id = unmeasured.item_id JOIN lane ON lane.id = item.lane_id
-            JOIN headers ON headers.id = item.headers_id JOIN workspace ON workspace.name = headers.workspace
-            WHERE {IS_DUE} AND item.state = 'waiting' AND lane.paused_at IS NULL AND {SENDABLE} AND {NOBODY_MEASURES}
-            ORDER BY unmeasured.item_id LIMIT :limit FOR UPDATE OF unmeasured SKIP LOCKED
-        ), fitting AS (
-            SELECT item_id, sum(size) OVER (ORDER BY item_id) AS so_far, size FROM due
-        ), taken AS (
+        SELECT unmeasured.item_id, item.size
+        FROM unmeasured JOIN item ON item.id = unmeasured.item_id JOIN lane ON lane.id = item.lane_id
+        JOIN headers ON headers.id = item.headers_id JOIN workspace ON workspace.name = headers.workspace
+        WHERE {IS_DUE} AND item.state = 'waiting' AND lane.paused_at IS NULL AND {SENDABLE} AND {NOBODY_MEASURES}
+        ORDER BY unmeasured.item_id LIMIT :limit FOR UPDATE OF unmeasured SKIP LOCKED
+        """,
+        limit=limit,
+    )
+    taken = due[: fitting((row["size"] for row in due), max_bytes)]
+    if not taken:
+        return []
+    rows = run(
+        connection,
+        """
+        WITH taken AS (
             UPDATE unmeasured SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s)
-            FROM fitting
-            WHERE unmeasured.item_id = fitting.item_id AND (so_far <= :max_bytes OR so_far = fitting.size)
-            RETURNING unmeasured.item_id, cuttable, tries
+            WHERE item_id = ANY(:ids) RETURNING item_id, cuttable, tries
         )
         SELECT taken.item_id, lane.name AS lane, headers.workspace, headers.betas, headers.api_version, cuttable, tries,
                prefix.document AS prefix, request.params AS own
@@ -100,9 +104,8 @@ def claim(connection: Connection, *, owner: int, limit: int, max_bytes: int, lea
         LEFT JOIN prefix ON prefix.id = item.prefix_id
         ORDER BY taken.item_id
         """,
+        ids=[row["item_id"] for row in taken],
         owner=owner,
-        limit=limit,
-        max_bytes=max_bytes,
         lease_s=lease_s,
     )
     return [

@@ -124,26 +124,22 @@ def give_up(connection: Connection, patience_s: Mapping[str, float], *, limit: i
 
     Returns how many; call it again while that is `limit`.
     """
-    return count(
+    old = run(
         connection,
         f"""
-        WITH old AS (
-            SELECT delivery.item_id, obstacle.why
-            FROM obstacle
-            JOIN target ON target.broker = obstacle.broker AND obstacle.queue IN ('', target.queue)
-            JOIN delivery ON delivery.target_id = target.id
-            JOIN lane ON lane.id = delivery.lane_id
-            LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:patience AS float[])) AS rule (lane, patience_s)
-                ON rule.lane = lane.name
-            WHERE delivery.{DELIVERY["give_up"].where} AND obstacle.seen_at > now() - make_interval(secs => :fresh)
-              AND obstacle.since < now() - make_interval(secs => :shortest)
-              AND delivery.due_at < now() - make_interval(secs => :shortest)
-              AND greatest(obstacle.since, delivery.due_at)
-                  < now() - make_interval(secs => coalesce(rule.patience_s, :longest))
-            LIMIT :limit FOR UPDATE OF delivery SKIP LOCKED
-        )
-        UPDATE delivery SET {DELIVERY["give_up"].set}, error = 'given up after waiting for too long: ' || old.why
-        FROM old WHERE delivery.item_id = old.item_id AND delivery.{DELIVERY["give_up"].where}
+        SELECT delivery.item_id, obstacle.why
+        FROM obstacle
+        JOIN target ON target.broker = obstacle.broker AND obstacle.queue IN ('', target.queue)
+        JOIN delivery ON delivery.target_id = target.id
+        JOIN lane ON lane.id = delivery.lane_id
+        LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:patience AS float[])) AS rule (lane, patience_s)
+            ON rule.lane = lane.name
+        WHERE delivery.{DELIVERY["give_up"].where} AND obstacle.seen_at > now() - make_interval(secs => :fresh)
+          AND obstacle.since < now() - make_interval(secs => :shortest)
+          AND delivery.due_at < now() - make_interval(secs => :shortest)
+          AND greatest(obstacle.since, delivery.due_at)
+              < now() - make_interval(secs => coalesce(rule.patience_s, :longest))
+        LIMIT :limit FOR UPDATE OF delivery SKIP LOCKED
         """,
         lanes=list(patience_s),
         patience=list(patience_s.values()),
@@ -151,6 +147,16 @@ def give_up(connection: Connection, patience_s: Mapping[str, float], *, limit: i
         longest=max(patience_s.values()),
         fresh=_FRESH_S,
         limit=limit,
+    )
+    return count(
+        connection,
+        f"""
+        UPDATE delivery SET {DELIVERY["give_up"].set}, error = 'given up after waiting for too long: ' || old.why
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:whys AS text[])) AS old (item_id, why)
+        WHERE delivery.item_id = old.item_id AND delivery.{DELIVERY["give_up"].where}
+        """,
+        ids=[row["item_id"] for row in old],
+        whys=[row["why"] for row in old],
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.database import run
+from overnight_models.ledger.database import count, run
 from overnight_models.states import DELIVERY
 
 
@@ -51,19 +51,23 @@ def replay(connection: Connection, wanted: Replayed, *, after: int, limit: int) 
     rows = run(
         connection,
         f"""
-        WITH next AS (
-            SELECT delivery.item_id FROM delivery {joins}
-            WHERE delivery.state = '{wanted.state}' AND delivery.item_id > :after {chosen}
-            ORDER BY delivery.item_id LIMIT :limit FOR UPDATE OF delivery
-        )
-        UPDATE delivery
-        SET {DELIVERY["replay"].set}, generation = generation + 1, tries = 0, error = NULL, due_at = now()
-        FROM next WHERE delivery.item_id = next.item_id AND delivery.{DELIVERY["replay"].where}
-        RETURNING delivery.item_id
+        SELECT delivery.item_id FROM delivery {joins}
+        WHERE delivery.state = '{wanted.state}' AND delivery.item_id > :after {chosen}
+        ORDER BY delivery.item_id LIMIT :limit FOR UPDATE OF delivery
         """,
         after=after,
         limit=limit,
         **{name: getattr(wanted, name) for name in ("lane", "run", "since")},
         key_hash=None if wanted.key is None else key_hash(wanted.key),
     )
-    return len(rows), max((row["item_id"] for row in rows), default=after)
+    ids = [row["item_id"] for row in rows]
+    replayed = count(
+        connection,
+        f"""
+        UPDATE delivery
+        SET {DELIVERY["replay"].set}, generation = generation + 1, tries = 0, error = NULL, due_at = now()
+        WHERE item_id = ANY(:ids) AND {DELIVERY["replay"].where}
+        """,
+        ids=ids,
+    )
+    return replayed, max(ids, default=after)
