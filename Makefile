@@ -24,8 +24,8 @@ format: .venv  ## put the code in its form
 	.venv/bin/ruff check --fix .
 
 test: .venv  ## every test, on real servers it starts itself on free ports
-	.venv/bin/pytest -n 2 --dist loadfile tests/unit tests/stages tests/races tests/contract tests/explore
-	.venv/bin/pytest tests/chaos tests/faults  # whole systems, which have both processors to themselves
+	.venv/bin/pytest -n 2 --dist loadfile -m 'not whole and not long'
+	.venv/bin/pytest -m 'whole and not long'
 
 long: .venv  ## the attacks of tests/faults at size and in rounds; some 15 minutes
 	.venv/bin/pytest -m long tests/faults

@@ -12,6 +12,8 @@ import pytest
 
 from tests.faults.installed import Installed
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def overnight() -> Iterator[Installed]:

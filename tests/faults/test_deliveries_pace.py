@@ -18,7 +18,7 @@ from tests.faults.orders import MODEL
 from tests.faults.products import Taker
 from tests.faults.waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("apart")
+pytestmark = [pytest.mark.whole, pytest.mark.usefixtures("apart")]
 
 FEW = 3000
 MANY = 100_000

@@ -14,6 +14,8 @@ from overnight_models.embedded_urls import read_urls
 from tests.faults.installed import Installed
 from tests.faults.waiting import wait_until
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -20,6 +20,8 @@ from overnight_models import routes
 from tests.driving import Json, Service, wait_until
 from tests.faults.test_shutdown import worker
 
+pytestmark = pytest.mark.whole
+
 OLD: Final = Path(__file__).parent / "messages_of_0_1_0"
 BELLS: Final = (routes.PACK, routes.SUBMIT, routes.POLL, routes.COLLECT, routes.DELIVER)
 APP: Final = "overnight_workers.app"

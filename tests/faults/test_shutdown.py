@@ -32,7 +32,7 @@ from tests.driving import Service, callback, item, params
 from tests.faults import held
 from tests.faults.waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("apart")
+pytestmark = [pytest.mark.whole, pytest.mark.usefixtures("apart")]
 
 STOPS_WITHIN_S = 15.0
 """Five of them are the soft shutdown's: a task that ends by then isn't done again."""

@@ -13,6 +13,8 @@ from tests.faults.installed import Installed
 from tests.faults.orders import Order
 from tests.faults.shared import TROUBLES, shared
 
+pytestmark = pytest.mark.whole
+
 ITEMS = 150
 
 COUNTED = [lane for lane, rules in TROUBLES.items() if all("count" in rule for rule in rules)]

@@ -21,6 +21,8 @@ from tests.faults.orders import Order
 from tests.faults.shared import CLOCKS, TROUBLES, shared
 from tests.faults.waiting import wait_until
 
+pytestmark = pytest.mark.whole
+
 FEW = 150
 
 

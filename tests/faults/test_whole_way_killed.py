@@ -12,6 +12,8 @@ from tests.faults.installed import Installed
 from tests.faults.shared import shared
 from tests.faults.waiting import wait_until
 
+pytestmark = pytest.mark.whole
+
 FEW = 400
 FROZEN = 100
 STOPS_WITHIN_S = 25.0

@@ -18,6 +18,8 @@ from overnight_workers.embedded import EmbeddedRedis
 from overnight_workers.supervision.leash import leashed
 from tests.driving import wait_until
 
+pytestmark = pytest.mark.whole
+
 WORKER = """
 import sys
 import time
