@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -40,6 +41,7 @@ BEGIN
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'S';
 END $$
 """
+_CRASH = re.compile(rb"was terminated by signal (?!9\b)")
 _numbers = count(1)
 
 
@@ -68,7 +70,15 @@ def running_postgres() -> Iterator[EmbeddedPostgres]:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
+            wrote = (server.data_dir / "log").read_bytes()
             shutil.rmtree(place, ignore_errors=True)
+            assert_never_crashed(wrote)
+
+
+def assert_never_crashed(log: bytes) -> None:
+    """No process of that PostgreSQL ended by a fault of its own; who attacks them says SIGKILL."""
+    crashes = [line for line in log.splitlines() if _CRASH.search(line)]
+    assert not crashes, b"\n".join(crashes).decode()
 
 
 def copy_database(postgres_url: str) -> str:

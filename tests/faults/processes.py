@@ -18,6 +18,7 @@ from overnight_workers.supervision import process_table
 from overnight_workers.supervision.process_table import Entry
 from tests.faults.orders import Json
 from tests.faults.waiting import wait_until
+from tests.servers import assert_never_crashed
 
 OVERNIGHT: Final = [sys.executable, "-c", "from overnight_workers.cli import main; main()"]
 SERVERS: Final = frozenset({"postgres", "redis", "sandbox"})
@@ -69,9 +70,11 @@ class Processes:
         assert [who for who in everybody if process_table.is_alive(who)] == []
 
     def close(self) -> None:
-        """End it, whatever state a test left it in."""
+        """End it, whatever state a test left it in. What PostgreSQL wrote must be without a crash of its own."""
         if self.is_up:
             self.stop()
+        with contextlib.suppress(FileNotFoundError):
+            assert_never_crashed((self.data_dir / "log" / "postgres.log").read_bytes())
 
     def pids(self) -> dict[str, int]:
         """The leaders of its processes by name."""
