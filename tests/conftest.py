@@ -123,3 +123,10 @@ def unhurried(tmp_path: Path, database_url: str, redis_url: str, monkeypatch: py
         service = Service(tmp_path, database_url, redis_url, sandbox, monkeypatch)
         yield service
         service.close()
+
+
+@pytest.fixture
+def hasty(service: Service) -> Service:
+    """A service whose account may count tokens as fast as it likes."""
+    service.configure(workspaces={"default": {"counts_per_minute": 1_000_000}})
+    return service

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import orjson
@@ -20,36 +18,7 @@ from overnight_workers.cli import app
 from overnight_workers.sandbox.process import running
 from overnight_workers.settings import settings
 from tests.driving import MODEL, Json, Service, params, read_command
-
-RULES = "Answer in one word, without thinking about it for long. " * 60
-
-
-def written(file: Path, items: list[Json]) -> Path:
-    with file.open("wb") as out:
-        for number, one in enumerate(items):
-            line = one if "params" in one else {"key": f"k{number}", "params": one}
-            out.write(orjson.dumps(line) + b"\n")
-    return file
-
-
-def texts(n: int, *, seed: int = 1, **more: Any) -> list[Json]:
-    rng = random.Random(seed)
-    words = [f"word{number}" for number in range(200)]
-    return [params(" ".join(rng.choices(words, k=rng.randint(5, 300))), max_tokens=2_000, **more) for _ in range(n)]
-
-
-@pytest.fixture
-def hasty(service: Service) -> Service:
-    """A service whose account may count as fast as it likes."""
-    service.configure(workspaces={"default": {"counts_per_minute": 1_000_000}})
-    return service
-
-
-def planned(*words: object) -> Json:
-    done = CliRunner().invoke(app, ["plan", *map(str, words), "--json"])
-    assert done.exit_code == 0, f"{words}: {done.output} {done.exception!r}"
-    found: Json = orjson.loads(done.stdout)
-    return found
+from tests.planning import RULES, accept_file, calls, planned, texts, written
 
 
 def refused(*words: str) -> BaseException:
@@ -57,16 +26,6 @@ def refused(*words: str) -> BaseException:
     assert done.exit_code != 0
     assert done.exception is not None
     return done.exception
-
-
-def calls(service: Service) -> int:
-    return service.calls("count_tokens").get("200", 0)
-
-
-def accept_file(service: Service, file: Path, run: str | None = None) -> None:
-    lines = [orjson.loads(line) for line in file.read_bytes().splitlines()]
-    for start in range(0, len(lines), 500):
-        service.accept(*({"id": str(uuid4()), **line} for line in lines[start : start + 500]), run=run)
 
 
 def test_a_plan_asks_a_sample_and_spends_nothing(hasty: Service, tmp_path: Path) -> None:
@@ -95,49 +54,6 @@ def test_the_interval_of_the_sample_holds_what_counting_all_says(hasty: Service,
         assert into["value"] == pytest.approx(truth["value"], rel=0.02)
     again = planned(file, "--sample", "120", "--seed", "1")
     assert again["expected"] == planned(file, "--sample", "120", "--seed", "1")["expected"]
-
-
-def test_the_bill_is_what_counting_said_and_the_answers_are_learned(hasty: Service, tmp_path: Path) -> None:
-    first, second = (
-        written(tmp_path / "a.jsonl", texts(300)),
-        written(tmp_path / "b.jsonl", [{"key": f"b{n}", "params": one} for n, one in enumerate(texts(300, seed=2))]),
-    )
-    plan = planned(first, "--run", "one", "--exact")
-    assert plan["expected"]["tokens_out"]["how"] == "assumed"
-    accept_file(hasty, first, run="one")
-    hasty.finish()
-    kept = planned("--compare", "one")
-    assert kept["billed"]["tokens_in"] == plan["expected"]["tokens_in"]["value"]
-    assert (
-        kept["estimates"]["tokens_out"]["low"]
-        <= kept["billed"]["tokens_out"]
-        <= kept["estimates"]["tokens_out"]["high"]
-    )
-    assert kept["billed"]["cost_nano"] == hasty.meter()["nano"]
-
-    later = planned(second, "--run", "two", "--exact")
-    assert later["expected"]["tokens_out"]["how"] == "learned"
-    assert "learned from 300 answers in 1 batch" in later["counting"]["by_model"][0]["answers"]
-    (error,) = later["past_plans"]
-    estimate = Decimal(plan["expected"]["cost"]["usd"])
-    assert error["run"] == "one"
-    assert error["cost_error"] == pytest.approx(float(estimate * 10**9 / kept["billed"]["cost_nano"]) - 1, abs=1e-5)
-    accept_file(hasty, second, run="two")
-    hasty.finish()
-    told = read_command(app, "plan", "--compare", "two")
-    assert told.count("inside") == 3
-    assert "300 answers billed" in told
-
-    # enqueued already: nothing is left to pay, and nobody is asked
-    before = calls(hasty)
-    done = planned(second)
-    assert (done["items"], done["known"], done["road"], calls(hasty)) == (0, 300, None, before)
-    assert "already" in read_command(app, "plan", str(second))
-    # the same keys with other content are no known items: enqueuing would turn them down
-    other = written(tmp_path / "c.jsonl", [{"key": f"b{n}", "params": params(f"Other {n}")} for n in range(295, 305)])
-    conflicting = planned(other)
-    assert (conflicting["items"], conflicting["known"], conflicting["bad"]) == (5, 0, 5)
-    assert "with other content" in conflicting["half_price"]["bad_lines"][0]["why"]
 
 
 def test_images_are_counted_as_they_are_billed(hasty: Service, tmp_path: Path) -> None:
@@ -306,57 +222,12 @@ def test_shared_beginnings_are_found_counted_and_priced(hasty: Service, tmp_path
     }
 
 
-def test_what_the_lane_caches_is_billed_as_the_plan_says(hasty: Service, tmp_path: Path) -> None:
-    items = [{"key": f"m{n}", "params": params(f"Clause {n}?", system=RULES, max_tokens=300)} for n in range(200)]
-    file = written(tmp_path / "work.jsonl", items)
-    found = planned(file, "--run", "cached", "--exact")
-    assert found["expected"]["cached"]
-    assert found["expected"]["cost"] == found["caching"]["cached"]["total"]
-    assert "batched and cached, as the lane does it, $" in " ".join(read_command(app, "plan", str(file)).split())
-    accept_file(hasty, file, run="cached")
-    hasty.finish()
-    kept = planned("--compare", "cached")
-    estimate, billed = kept["estimates"]["cost_nano"], kept["billed"]["cost_nano"]
-    assert estimate["low"] <= billed <= estimate["high"]
-    assert billed == hasty.meter()["nano"]
-    assert Decimal(found["expected"]["cost"]["usd"]) < Decimal(found["caching"]["batched"]["total"]["usd"])
-
-    hasty.configure(lane={"caching": "off"})
-    more = [{"key": f"n{n}", "params": one["params"]} for n, one in enumerate(items)]
-    plain = planned(written(tmp_path / "more.jsonl", more), "--exact")
-    assert not plain["expected"]["cached"]
-    assert plain["expected"]["cost"] == plain["caching"]["batched"]["total"]
-
-
 def test_a_lane_that_primes_is_planned_as_one(hasty: Service, tmp_path: Path) -> None:
     hasty.configure(lane={"prime": True})
     items = [{"key": f"m{n}", "params": params(f"Clause {n}?", system=RULES, max_tokens=300)} for n in range(200)]
     found = planned(written(tmp_path / "work.jsonl", items), "--exact")
     assert (found["caching"]["hit_rate"]["value"], found["caching"]["hit_rate"]["how"]) == (0.87, "assumed")
     assert "for 1h" in found["caching"]["why"]
-
-
-def test_a_file_that_caches_by_itself_is_billed_as_the_plan_says(hasty: Service, tmp_path: Path) -> None:
-    rules = [{"type": "text", "text": RULES, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
-    items = [{"key": f"m{n}", "params": params(f"Clause {n}?", system=rules, max_tokens=300)} for n in range(200)]
-    file = written(tmp_path / "work.jsonl", items)
-    found = planned(file, "--run", "marked", "--exact")
-    assert found["caching"]["as_marked"] is not None
-    accept_file(hasty, file, run="marked")
-    hasty.finish()
-    kept = planned("--compare", "marked")
-    assert kept["billed"]["tokens_in"] == found["expected"]["tokens_in"]["value"]
-    estimate = kept["estimates"]["cost_nano"]
-    assert estimate["low"] <= kept["billed"]["cost_nano"] <= estimate["high"]
-    # the next plan has learned how often the prefix is found
-    more = [{"key": f"n{n}", "params": params(f"Other {n}?", system=rules, max_tokens=300)} for n in range(200)]
-    hasty.run(
-        "UPDATE outcome SET cache_read_tokens = cache_read_tokens * 10,"
-        " cache_write_1h_tokens = cache_write_1h_tokens * 10"
-    )
-    later = planned(written(tmp_path / "more.jsonl", more), "--exact")
-    assert later["caching"]["hit_rate"]["how"] == "learned"
-    assert later["caching"]["hit_rate"]["value"] == pytest.approx(0.6, abs=0.1)
 
 
 def test_a_model_that_retires_is_told(hasty: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
