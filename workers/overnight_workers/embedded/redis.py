@@ -91,8 +91,9 @@ class EmbeddedRedis(EmbeddedServer):
             f'dir "{where}"',
             f"appendonly {'yes' if self._durable else 'no'}",
             "appendfsync everysec",
-            # what a broker holds comes and goes: written again at every 64 MB it would do nothing else
-            "auto-aof-rewrite-min-size 1gb",
+            # what a broker holds comes and goes: written again at every 64 MB it would do nothing else; a start after a
+            # kill reads it, at half a gigabyte a second
+            "auto-aof-rewrite-min-size 3gb",
             "rdbcompression no",  # of that file too: compressing what is gone in a minute costs more than its bytes
             'save ""',
             "maxmemory-policy noeviction",  # a broker that evicts loses messages in silence
