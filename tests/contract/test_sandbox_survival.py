@@ -181,6 +181,7 @@ def test_calls_are_answered_while_a_large_batch_is_at_work(instant: Running) -> 
 
     with client_of(instant) as client:
         sending = threading.Thread(target=send)
+        began = time.monotonic()
         sending.start()
         slowest = 0.0
         while sending.is_alive():
@@ -188,4 +189,4 @@ def test_calls_are_answered_while_a_large_batch_is_at_work(instant: Running) -> 
             assert client.get(f"{BATCHES}/msgbatch_nobody").status_code == 404
             slowest = max(slowest, time.monotonic() - started)
         sending.join()
-        assert slowest < 1.0
+        assert slowest < max(1.0, (time.monotonic() - began) / 2)

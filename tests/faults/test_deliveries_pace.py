@@ -52,6 +52,7 @@ def test_a_few_thousand(service: Service, shop: TheirRedis, limit: dict[str, Any
     service.configure(brokers={"shop": {"url": shop.url, **limit}})
     where = callback(broker="shop", kwargs={"much": much})
     service.answered(*(item(f"k{n}", callback=where) for n in range(FEW)))
+    deliver()  # to the limit, since nobody takes anything yet
     with Taker(shop.url, "shop", a_second=1500) as taker:
         while "due" in service.states("delivery"):
             deliver()

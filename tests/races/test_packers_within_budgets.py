@@ -26,6 +26,7 @@ def all_of_it(database: Database, lane: str) -> None:
     prices = process.prices()
     while True:
         with database.transaction() as connection:
+            run(connection, "SET LOCAL lock_timeout = '60s'")  # twenty connect before they are let go
             lane_id = run(connection, "SELECT id FROM lane WHERE name = :name", name=lane)[0]["id"]
             found = waiting(connection, lane_id=lane_id)
             now = take_turn(connection, found[0]) if found else None

@@ -135,7 +135,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         database.close()
         with psycopg.connect(postgres.url, autocommit=True) as connection:
             connection.execute("CREATE DATABASE empty")
-            connection.execute(SEEDED.encode())
         yield Servers(postgres.url, postgres.url.removesuffix("overnight") + "empty", redis.url)
 
 
@@ -159,7 +158,10 @@ def flowers(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Itera
     running = [started.seeded, started.empty, started.cut_off, started.other]
     try:
         for flower in running:
-            wait_until(lambda flower=flower: answers(flower), 60)  # type: ignore[misc]
+            wait_until(lambda flower=flower: answers(flower), 120)  # type: ignore[misc]
+        with psycopg.connect(servers.database_url, autocommit=True) as connection:
+            connection.execute(SEEDED.encode())  # now that they answer: ages are looked at
+        wait_until(lambda: 'data-row="f14"' in started.seeded.page("/batches"), 60)  # it looks every few seconds
         yield started
     finally:
         for flower in running:

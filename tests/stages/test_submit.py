@@ -106,7 +106,7 @@ def test_an_answer_that_comes_late_is_an_answer(service: Service) -> None:
 
 
 def test_an_answer_that_comes_too_late_leaves_it_unclear_and_its_batch_is_found(service: Service) -> None:
-    service.configure(timing={"create_timeout": "2s"})
+    service.configure(timing={"create_timeout": "4s"})
     packed(service)
     service.fault("create", "delay", seconds=30, count=1)
     submit()

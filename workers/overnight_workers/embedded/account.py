@@ -33,9 +33,10 @@ def account_for_postgres(cluster: Path) -> Account | None:
 def _create() -> pwd.struct_passwd:
     command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _NAME]
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        # fails too when another process has just created it
+        subprocess.run(command, check=False, capture_output=True, text=True)
         return pwd.getpwnam(_NAME)
-    except (OSError, subprocess.CalledProcessError, KeyError) as error:
+    except (OSError, KeyError) as error:
         raise EmbeddedServerError(
             "PostgreSQL doesn't run as root, and the system user it would run as can't be created. "
             f"Run Overnight as an ordinary user, or create it: {' '.join(command)}"
