@@ -209,12 +209,14 @@ def _show_stages(timeline: Timeline, began_at: datetime, delivered_at: datetime)
 
 
 def _show_bill(bill: Costs, paid: bool) -> None:
+    from overnight_models.outcome import dollars
+
     share = f" ({bill.saved_nano / bill.realtime_nano:.0%})" if bill.realtime_nano else ""
     lines = [
         f"{bill.answers:,} answers, {bill.input_tokens:,} tokens in, {bill.output_tokens:,} tokens out",
-        f"batched        {money(bill.cost_nano)}",
-        f"in real time   {money(bill.realtime_nano)}",
-        f"saved          {money(bill.saved_nano)}{share}",
+        f"batched        ${dollars(bill.cost_nano)}",
+        f"in real time   ${dollars(bill.realtime_nano)}",
+        f"saved          ${dollars(bill.saved_nano)}{share}",
     ]
     if bill.paid_twice:
         lines.append(f"paid twice     {bill.paid_twice:,} answers")
