@@ -202,13 +202,12 @@ def test_a_redis_whose_memory_is_nearly_used_up_is_left_its_last_tenth(service: 
     due(service, 400)
     maxmemory = crm.used + 3_000_000
     crm.set(maxmemory=maxmemory)
-    delivered = int(deliver().split()[0]) - 1
-    assert delivered < 400
-    assert crm.used < 0.9 * maxmemory
+    delivered = -1  # beside the one in Overnight's own Redis
+    while more := int(deliver().split()[0]):  # again when its Redis frees the buffers of what it was sent
+        delivered += more
+        assert crm.used < 0.9 * maxmemory
+    assert 0 < delivered < 400
     assert {row["tries"] for row in rows(service) if row["state"] == "due"} == {0}
-    before = rows(service)
-    assert deliver() == "0 delivered"
-    assert rows(service) == before
     assert f"deliveries stop before {maxmemory * 9 // 10:,}" in full()[0].why
     crm.set(maxmemory=0)
     assert deliver() == f"{400 - delivered} delivered"
