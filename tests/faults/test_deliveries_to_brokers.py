@@ -93,7 +93,7 @@ def test_frozen_and_thawed_costs_the_others_seconds_and_no_delivery_a_try(servic
     assert time.monotonic() - began < 4
     assert rows(service) == before
     assert "Timeout" in away()[0].why
-    service.run("UPDATE obstacle SET not_before = now() + interval '1 minute'")
+    service.pauses_last()
     assert deliver() == "0 delivered"
     assert [one.failures for one in away()] == [1], "in its pause nobody waits for it"
     crm.thaw()

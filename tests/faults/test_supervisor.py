@@ -148,7 +148,9 @@ def test_a_group_stops_at_once_not_one_after_the_other(tmp_path: Path, said: lis
     line = f"trap '{asked}' TERM; touch {tmp_path}/$0; while :; do sleep 0.01; done"
     names = [f"worker-{number}" for number in range(6)]
     with Supervisor(tmp_path, said.append) as supervisor:
-        supervisor.start(*(Process(n, ["sh", "-c", line, n], ready=(tmp_path / n).exists) for n in names))
+        supervisor.start(
+            *(Process(n, ["sh", "-c", line, n], ready=(tmp_path / n).exists, grace_seconds=10) for n in names)
+        )
     assert said == []
 
 

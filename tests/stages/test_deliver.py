@@ -123,7 +123,7 @@ def test_a_broker_that_is_down_is_tried_again_and_stalls_no_other(service: Servi
         (crm,) = obstacles.unreachable_brokers(connection)
         assert (crm.broker, crm.queue, crm.failures) == ("crm", "", 1)
         assert "broker 'crm': ConnectionError" in crm.why
-    service.run("UPDATE obstacle SET not_before = now() + interval '1 minute'")
+    service.pauses_last()
     assert deliver() == "0 delivered"
     sweep()
     assert service.one("SELECT failures FROM obstacle") == {"failures": 1}, "not before its pause is over"
@@ -287,7 +287,7 @@ def test_a_broker_that_is_away_is_looked_after_by_one_deliverer(service: Service
     service.configure(brokers={"crm": {"url": "redis://127.0.0.1:1/0"}})
     service.answered(item("a", callback=callback(broker="crm")))
     deliver()
-    service.run("UPDATE obstacle SET not_before = now() + interval '1 minute'")
+    service.pauses_last()
     assert "nothing to ring for" in sweep(), "nobody is woken in its pause"
     service.pauses_are_over()
     assert routes.DELIVER in sweep()
