@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from overnight_models.ledger import budgets as ledger
-from overnight_models.ledger.budgets import BudgetView, Of, Period
-from overnight_models.worst_case import ADDED_TOKENS, worst_rates
+from overnight_models.ledger.money import budgets as ledger
+from overnight_models.ledger.money.budgets import BudgetView, Of, Period
+from overnight_models.request.worst_case import ADDED_TOKENS, worst_rates
 from overnight_workers import process
 from tests.driving import MODEL, Service
 

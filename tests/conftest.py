@@ -10,9 +10,9 @@ import pytest
 import redis
 from hypothesis import settings as hypothesis_settings
 
-from overnight_models.ledger import deliver as deliveries
 from overnight_models.ledger.database import Database
-from overnight_workers.embedded import EmbeddedPostgres
+from overnight_models.ledger.deliver import deliver as deliveries
+from overnight_workers.one_machine.embedded import EmbeddedPostgres
 from overnight_workers.sandbox.process import Running, running
 
 # The Celery app asks where its servers are when it is imported, which is when tests are collected.

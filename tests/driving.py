@@ -21,18 +21,20 @@ from typer.testing import CliRunner
 
 from overnight_models import routes
 from overnight_models.ledger.database import Database
-from overnight_models.prefix import Prefix
-from overnight_workers import api, brokers, process, rescue
+from overnight_models.request.prefix import Prefix
+from overnight_workers import api, process
 from overnight_workers import app as celery_app
-from overnight_workers import collect as collecting
-from overnight_workers.accept import accept
-from overnight_workers.collect import collect
-from overnight_workers.deliver import deliver
-from overnight_workers.measure import measure
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
 from overnight_workers.settings import settings
-from overnight_workers.submit import submit
+from overnight_workers.stages import rescue
+from overnight_workers.stages.accept.accept import accept
+from overnight_workers.stages.collect import collect as collecting
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.deliver import brokers
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.measure.measure import measure
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.submit.submit import submit
 
 MODEL = "claude-haiku-5-5"
 Json = dict[str, Any]

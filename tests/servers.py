@@ -15,12 +15,12 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from overnight_models.ledger.database import Database, run
+from overnight_models.ledger.database import Database, fetch_all
 from overnight_models.ledger.deployment import HOME, settle
 from overnight_models.ledger.schema import migrate
-from overnight_workers.embedded import EmbeddedPostgres, EmbeddedRedis
-from overnight_workers.embedded.account import account_for_postgres
-from overnight_workers.supervision.leash import leashed
+from overnight_workers.one_machine.embedded import EmbeddedPostgres, EmbeddedRedis
+from overnight_workers.one_machine.embedded.account import account_for_postgres
+from overnight_workers.one_machine.supervision.leash import leashed
 
 _TEMPLATE = "migrated"
 _EMPTY = f"""
@@ -90,7 +90,7 @@ def copy_database(postgres_url: str) -> str:
     copied = Database(url)
     with copied.transaction() as connection:
         # a copy knows that it is one, and would look before it sends: these are ledgers of their own
-        run(connection, "DELETE FROM deployment")
+        fetch_all(connection, "DELETE FROM deployment")
         settle(connection)
     copied.close()
     return url

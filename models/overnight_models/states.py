@@ -8,18 +8,24 @@ moves, with its *before* in the WHERE clause; no row updated means that somebody
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 
-@dataclass(frozen=True)
 class Move:
-    """One allowed change of state, by name."""
+    """One allowed change of state. Its name is the attribute of the life that it belongs to."""
 
-    name: str
-    before: tuple[str, ...]
-    after: str
-    why: str
+    def __init__(self, before: tuple[str, ...], after: str, why: str) -> None:
+        self.name = ""
+        self.before = before
+        self.after = after
+        self.why = why
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Take the attribute's name."""
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<move {self.name}: {' | '.join(self.before)} -> {self.after}>"
 
     @property
     def where(self) -> str:
@@ -32,23 +38,22 @@ class Move:
         return f"state = '{self.after}'"
 
 
-@dataclass(frozen=True)
 class Life:
-    """The states of one kind of row: what each means, and who brings it home if its owner dies."""
+    """The states of one kind of row: what each means, and who brings it home if its owner dies.
 
-    noun: str
-    states: dict[str, str]
-    final: frozenset[str]
-    moves: tuple[Move, ...]
-    also_begins: tuple[str, ...] = ()
+    Its moves are attributes, so that a mistyped one is a type error.
+    """
+
+    noun: ClassVar[str]
+    states: ClassVar[dict[str, str]]
+    final: ClassVar[frozenset[str]]
+    also_begins: ClassVar[tuple[str, ...]] = ()
     """States in which a row may be written, beside the first."""
 
-    def __getitem__(self, name: str) -> Move:
-        """The move of that name."""
-        for move in self.moves:
-            if move.name == name:
-                return move
-        raise KeyError(f"{self.noun} has no move {name!r}")
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """Every move, in the order of the table."""
+        return tuple(move for move in vars(type(self)).values() if isinstance(move, Move))
 
     def __iter__(self) -> Iterator[Move]:
         """Every move."""
@@ -78,9 +83,11 @@ class Life:
         return tuple(state for state in self.states if state not in self.final)
 
 
-ITEM: Final = Life(
-    "item",
-    {
+class ItemLife(Life):
+    """The life of an item."""
+
+    noun = "item"
+    states: ClassVar = {
         "waiting": "in Postgres, in no batch; pack takes it when its lane's threshold is reached",
         "held": "kept back with a reason; goes on by itself or on a word",
         "batched": "in a batch; the batch's state says where that is",
@@ -89,36 +96,33 @@ ITEM: Final = Life(
         "succeeded": "answered, and the answer is of use",
         "failed": "ended without a useful answer; the outcome says why",
         "canceled": "taken back before it was sent",
-    },
-    frozenset({"succeeded", "failed", "canceled"}),
-    (
-        Move("pack", ("waiting",), "batched", "a batch took it"),
-        Move("urge", ("waiting",), "direct", "its deadline leaves no time for a batch"),
-        Move("hold", ("waiting",), "held", "over budget, or its lane was stopped"),
-        Move("release", ("held",), "waiting", "what held it is over"),
-        Move("race", ("batched",), "racing", "its deadline is at risk while its batch runs"),
-        Move("retry", ("batched", "direct"), "waiting", "this try failed in a way that another may not"),
-        Move(
-            "succeed",
-            ("waiting", "held", "batched", "direct", "racing"),
-            "succeeded",
-            "an answer came; the first is kept, wherever the item is by then",
-        ),
-        Move(
-            "fail",
-            ("waiting", "held", "batched", "direct", "racing"),
-            "failed",
-            "a final problem, or an answer that is of no use",
-        ),
-        Move("cancel", ("waiting", "held"), "canceled", "its owner took it back"),
-        Move("unpack", ("batched",), "canceled", "its owner took it back before the batch was sent"),
-        Move("redo", ("failed", "canceled"), "waiting", "an operator wants another try"),
-    ),
-)
+    }
+    final = frozenset({"succeeded", "failed", "canceled"})
 
-BATCH: Final = Life(
-    "batch",
-    {
+    pack = Move(("waiting",), "batched", "a batch took it")
+    urge = Move(("waiting",), "direct", "its deadline leaves no time for a batch")
+    hold = Move(("waiting",), "held", "over budget, or its lane was stopped")
+    release = Move(("held",), "waiting", "what held it is over")
+    race = Move(("batched",), "racing", "its deadline is at risk while its batch runs")
+    retry = Move(("batched", "direct"), "waiting", "this try failed in a way that another may not")
+    succeed = Move(
+        ("waiting", "held", "batched", "direct", "racing"),
+        "succeeded",
+        "an answer came; the first is kept, wherever the item is by then",
+    )
+    fail = Move(
+        ("waiting", "held", "batched", "direct", "racing"), "failed", "a final problem, or an answer that is of no use"
+    )
+    cancel = Move(("waiting", "held"), "canceled", "its owner took it back")
+    unpack = Move(("batched",), "canceled", "its owner took it back before the batch was sent")
+    redo = Move(("failed", "canceled"), "waiting", "an operator wants another try")
+
+
+class BatchLife(Life):
+    """The life of a batch."""
+
+    noun = "batch"
+    states: ClassVar = {
         "packed": "complete and not being sent; submit takes it",
         "submitting": "one submission of it is under way; rescue looks after its lease",
         "unclear": "a create may or may not have worked; poll finds out",
@@ -132,32 +136,31 @@ BATCH: Final = Life(
         "failed": "rejected with one item left: that item failed",
         "canceled": "emptied before it was sent",
         "gone": "its results can no longer be had",
-    },
-    frozenset({"collected", "split", "failed", "canceled", "gone"}),
-    (
-        Move("claim", ("packed",), "submitting", "a submitter takes it"),
-        Move("release", ("submitting",), "packed", "known not created: it may be sent again"),
-        Move("doubt", ("submitting",), "unclear", "nobody knows whether it was created"),
-        Move("open", ("packed", "submitting", "unclear", "rejected"), "open", "its API id is known"),
-        Move(
-            "free", ("unclear",), "packed", "no list that counts shows it, or a person says so: believed never created"
-        ),
-        Move("reject", ("submitting",), "rejected", "the API turned it down"),
-        Move("divide", ("rejected",), "split", "its items go on in smaller batches"),
-        Move("repack", ("rejected",), "packed", "its lane was held for it and goes on: it is tried whole"),
-        Move("give_up", ("rejected",), "failed", "one item was left, and it was the culprit"),
-        Move("empty", ("packed",), "canceled", "its last item was taken back"),
-        Move("stop", ("open",), "canceling", "told to stop at Anthropic"),
-        Move("end", ("open", "canceling"), "ended", "the API says it ended"),
-        Move("collect", ("ended", "incomplete"), "collected", "every line is recorded and the counts agree"),
-        Move("miss", ("ended",), "incomplete", "the results had fewer lines than the counts say"),
-        Move("lose", ("open", "canceling", "ended", "incomplete"), "gone", "its results can't be had any more"),
-    ),
-)
+    }
+    final = frozenset({"collected", "split", "failed", "canceled", "gone"})
 
-SUBMISSION: Final = Life(
-    "submission",
-    {
+    claim = Move(("packed",), "submitting", "a submitter takes it")
+    release = Move(("submitting",), "packed", "known not created: it may be sent again")
+    doubt = Move(("submitting",), "unclear", "nobody knows whether it was created")
+    open = Move(("packed", "submitting", "unclear", "rejected"), "open", "its API id is known")
+    free = Move(("unclear",), "packed", "no list that counts shows it, or a person says so: believed never created")
+    reject = Move(("submitting",), "rejected", "the API turned it down")
+    divide = Move(("rejected",), "split", "its items go on in smaller batches")
+    repack = Move(("rejected",), "packed", "its lane was held for it and goes on: it is tried whole")
+    give_up = Move(("rejected",), "failed", "one item was left, and it was the culprit")
+    empty = Move(("packed",), "canceled", "its last item was taken back")
+    stop = Move(("open",), "canceling", "told to stop at Anthropic")
+    end = Move(("open", "canceling"), "ended", "the API says it ended")
+    collect = Move(("ended", "incomplete"), "collected", "every line is recorded and the counts agree")
+    miss = Move(("ended",), "incomplete", "the results had fewer lines than the counts say")
+    lose = Move(("open", "canceling", "ended", "incomplete"), "gone", "its results can't be had any more")
+
+
+class SubmissionLife(Life):
+    """The life of a submission."""
+
+    noun = "submission"
+    states: ClassVar = {
         "claimed": "a submitter is building the body; void when its lease runs out",
         "sending": "bytes may be on the wire until send_by; unclear after that",
         "unclear": "may have been created; only a list that counts can tell",
@@ -165,49 +168,46 @@ SUBMISSION: Final = Life(
         "void": "known not created",
         "lost": "believed not created; a late id still proves otherwise",
         "done": "its results are recorded, or can't be had any more",
-    },
-    frozenset({"void", "lost", "done"}),
-    (
-        Move("send", ("claimed",), "sending", "the body is built and frozen"),
-        Move("void", ("claimed", "sending"), "void", "it was not created"),
-        Move(
-            "doubt", ("claimed", "sending"), "unclear", "it may have been created; a claimed one after a restore only"
-        ),
-        Move("open", ("claimed", "sending", "unclear", "lost"), "open", "its API id is known"),
-        Move("lose", ("unclear",), "lost", "a list that counts doesn't show it, or a person says so"),
-        Move("finish", ("open", "lost"), "done", "its results are recorded, or can't be had any more"),
-    ),
-)
+    }
+    final = frozenset({"void", "lost", "done"})
 
-DELIVERY: Final = Life(
-    "delivery",
-    {
+    send = Move(("claimed",), "sending", "the body is built and frozen")
+    void = Move(("claimed", "sending"), "void", "it was not created")
+    doubt = Move(("claimed", "sending"), "unclear", "it may have been created; a claimed one after a restore only")
+    open = Move(("claimed", "sending", "unclear", "lost"), "open", "its API id is known")
+    lose = Move(("unclear",), "lost", "a list that counts doesn't show it, or a person says so")
+    finish = Move(("open", "lost"), "done", "its results are recorded, or can't be had any more")
+
+
+class DeliveryLife(Life):
+    """The life of a delivery."""
+
+    noun = "delivery"
+    states: ClassVar = {
         "due": "to be handed over when its time comes",
         "sending": "being handed over; due again when the lease runs out",
         "awaiting_ack": "taken by the callback's broker; sent again unless the callback answers in time",
         "delivered": "taken",
         "dead": "given up, visible, and can be replayed",
-    },
-    frozenset({"delivered", "dead"}),
-    (
-        Move("claim", ("due",), "sending", "a deliverer takes it"),
-        Move("deliver", ("sending",), "delivered", "the broker took it"),
-        Move("await_ack", ("sending",), "awaiting_ack", "the broker took it; the callback must answer"),
-        Move(
-            "acknowledge",
-            ("awaiting_ack", "sending", "due", "dead"),
-            "delivered",
-            "the callback answered; however late, it counts",
-        ),
-        Move("retry", ("sending", "awaiting_ack"), "due", "it didn't get through, as far as anybody knows"),
-        Move("release", ("sending",), "due", "it was not tried: there was no room for it, or its broker went away"),
-        Move("bury", ("sending", "awaiting_ack"), "dead", "it never got through, however often it was tried"),
-        Move(
-            "give_up", ("due",), "dead", "its broker was away, or its queue full, for longer than its lane is patient"
-        ),
-        Move("replay", ("dead", "delivered"), "due", "an operator wants it sent again"),
-    ),
-    also_begins=("sending",),  # by the collector that has recorded its outcome
-)
+    }
+    final = frozenset({"delivered", "dead"})
+    also_begins = ("sending",)  # by the collector that has recorded its outcome
 
-LIVES: Final = (ITEM, BATCH, SUBMISSION, DELIVERY)
+    claim = Move(("due",), "sending", "a deliverer takes it")
+    deliver = Move(("sending",), "delivered", "the broker took it")
+    await_ack = Move(("sending",), "awaiting_ack", "the broker took it; the callback must answer")
+    acknowledge = Move(
+        ("awaiting_ack", "sending", "due", "dead"), "delivered", "the callback answered; however late, it counts"
+    )
+    retry = Move(("sending", "awaiting_ack"), "due", "it didn't get through, as far as anybody knows")
+    release = Move(("sending",), "due", "it was not tried: there was no room for it, or its broker went away")
+    dead_letter = Move(("sending", "awaiting_ack"), "dead", "it never got through, however often it was tried")
+    give_up = Move(("due",), "dead", "its broker was away, or its queue full, for longer than its lane is patient")
+    replay = Move(("dead", "delivered"), "due", "an operator wants it sent again")
+
+
+ITEM: Final = ItemLife()
+BATCH: Final = BatchLife()
+SUBMISSION: Final = SubmissionLife()
+DELIVERY: Final = DeliveryLife()
+LIVES: Final[tuple[Life, ...]] = (ITEM, BATCH, SUBMISSION, DELIVERY)

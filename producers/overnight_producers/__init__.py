@@ -15,7 +15,7 @@ from overnight_models.errors import (
     Rejected,
     Unreachable,
 )
-from overnight_models.outcome import Outcome
+from overnight_models.wire.outcome import Outcome
 from overnight_producers.callbacks import callback, task
 from overnight_producers.item import Item
 from overnight_producers.overnight import Overnight

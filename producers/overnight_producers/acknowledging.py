@@ -14,9 +14,9 @@ from celery import current_task
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from overnight_models.acknowledgement import HEADER
 from overnight_models.errors import BadSettings
 from overnight_models.routes import ACKS_KEY
+from overnight_models.wire.acknowledgement import HEADER
 from overnight_producers.settings import ProducerSettings
 
 _TIMEOUT_S: Final = 1.5

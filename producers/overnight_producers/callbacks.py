@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from celery.canvas import Signature
 
-from overnight_models.message import CallbackLine
-from overnight_models.outcome import Outcome
+from overnight_models.wire.message import CallbackLine
+from overnight_models.wire.outcome import Outcome
 from overnight_producers import acknowledging
 
 R = TypeVar("R")

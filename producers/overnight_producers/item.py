@@ -11,10 +11,10 @@ import orjson
 from celery.canvas import Signature
 from pydantic import BaseModel
 
-from overnight_models.cuttable import is_place, text_at
 from overnight_models.errors import BadItem
-from overnight_models.message import CallbackLine, ItemLine, Line, write_line
-from overnight_models.prefix import SMALLEST, Cutter
+from overnight_models.request.cuttable import is_place, text_at
+from overnight_models.request.prefix import SMALLEST, Cutter
+from overnight_models.wire.message import CallbackLine, ItemLine, Line, write_line
 from overnight_producers.callbacks import callback_line
 from overnight_producers.structured import for_the_api, json_schema
 

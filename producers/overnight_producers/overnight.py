@@ -11,12 +11,12 @@ from uuid import uuid4
 from celery.canvas import Signature
 from pydantic import BaseModel
 
-from overnight_models import message
 from overnight_models.errors import BadItem, NotConfirmed, NotFinished, Rejected, UnknownItem, Unreachable
-from overnight_models.item_check import item_faults, lane_faults
-from overnight_models.message import CallbackLine, ItemLine, Line
-from overnight_models.outcome import Outcome
+from overnight_models.request.item_check import item_faults, lane_faults
 from overnight_models.states import ITEM
+from overnight_models.wire import message
+from overnight_models.wire.message import CallbackLine, ItemLine, Line
+from overnight_models.wire.outcome import Outcome
 from overnight_producers.item import Item, cut, line_of
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent, read_verdict
 from overnight_producers.settings import ProducerSettings

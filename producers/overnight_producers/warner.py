@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-from overnight_models.prices import Prices, load
-from overnight_models.traps import kind, traps_now
+from overnight_models.money.prices import Prices, load
+from overnight_models.request.traps import kind, traps_now
 
 _KINDS: Final = 1_000
 _GOOD_FOR_S: Final = 3600.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from overnight_models.errors import NotConfirmed, Unreachable
-from overnight_models.message import Line
+from overnight_models.wire.message import Line
 from overnight_producers.receipts import Confirmation, Sent, read_verdict
 from overnight_producers.wire import Wire, ask_verdicts, send_lines
 

@@ -16,12 +16,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from overnight_models import message, routes
-from overnight_models.envelope import NO_CANVAS, write_envelope
+from overnight_models import routes
 from overnight_models.errors import Unreachable
-from overnight_models.message import Line
-from overnight_models.policy import Policy
-from overnight_models.prefix import KEPT_S, Cutter, Prefix
+from overnight_models.request.prefix import KEPT_S, Cutter, Prefix
+from overnight_models.wire import message
+from overnight_models.wire.envelope import NO_CANVAS, write_envelope
+from overnight_models.wire.message import Line
+from overnight_models.wire.policy import Policy
 
 _TIMEOUT_S: Final = 1.5
 """For connecting and for each command, so that a dead Redis is known within two seconds."""
@@ -114,7 +115,7 @@ class Wire:
 
 
 def send_lines(wire: Wire, message_id: str, lane: str, run: str | None, lines: Sequence[Line]) -> None:
-    """Send one accept message (`overnight_models.message`). Raises Unreachable."""
+    """Send one accept message (`overnight_models.wire.message`). Raises Unreachable."""
     wire.leave_prefixes(line.prefix for line in lines if line.prefix is not None)
     arguments = {
         "v": message.VERSION,

@@ -10,35 +10,20 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from overnight_models.acknowledgement import Acknowledgement
 from overnight_models.ledger import accept as accepting
-from overnight_models.ledger import (
-    acknowledge,
-    answer,
-    budgets,
-    caching,
-    collect,
-    costs,
-    deliver,
-    history,
-    obstacles,
-    outcomes,
-    overview,
-    pack,
-    partitions,
-    plans,
-    poll,
-    prefixes,
-    rescue,
-    submit,
-    troubles,
-    workspaces,
-)
-from overnight_models.ledger.arrivals import Arrival, Fate, Source
-from overnight_models.ledger.database import Database, run
-from overnight_models.ledger.overview import Wanted
-from overnight_models.prices import Prices, load
+from overnight_models.ledger import answer, partitions, poll, prefixes, rescue
+from overnight_models.ledger.collect import caching, collect, outcomes
+from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.database import Database, fetch_all
+from overnight_models.ledger.deliver import acknowledge, deliver, obstacles
+from overnight_models.ledger.money import budgets, costs, history, plans
+from overnight_models.ledger.operators import overview, troubles, workspaces
+from overnight_models.ledger.operators.overview import Wanted
+from overnight_models.ledger.pack import pack
+from overnight_models.ledger.submit import submit
+from overnight_models.money.prices import Prices, load
 from overnight_models.states import BATCH
+from overnight_models.wire.acknowledgement import Acknowledgement
 from tests.benchmarks.filling import IN_FLIGHT, KEY
 
 _OWNER: Final = 1
@@ -83,7 +68,7 @@ class _Found:
             self.answered: list[int] = _column(
                 connection, "SELECT id FROM item WHERE batch_id = :id ORDER BY id LIMIT :n", id=ended.batch_id, n=_CHUNK
             )
-            self.sent: list[Any] = run(
+            self.sent: list[Any] = fetch_all(
                 connection,
                 "SELECT item_id, receipt FROM delivery JOIN request USING (item_id) WHERE state = 'due' LIMIT :n",
                 n=_CHUNK,
@@ -95,7 +80,7 @@ class _Found:
 
 
 def _column(connection: Connection, statement: str, **values: object) -> list[Any]:
-    return [next(iter(row.values())) for row in run(connection, statement, **values)]
+    return [next(iter(row.values())) for row in fetch_all(connection, statement, **values)]
 
 
 def _asked(found: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
@@ -119,7 +104,7 @@ def _accept(connection: Connection, headers_id: int) -> object:
     new = [_new_item(number, headers_id) for number in range(500)]
     fates = accepting.insert_items(connection, 2, 1, new)
     assert fates == ["new"] * 500
-    accepting.conclude(connection, {receipt: accepting.Verdict(500, 0, ())})
+    accepting.classify_create_reply(connection, {receipt: accepting.Verdict(500, 0, ())})
     return fates
 
 
@@ -172,7 +157,7 @@ def _pack(connection: Connection, waiting: pack.Waiting, prices: Prices) -> obje
 
 
 def _pack_without(connection: Connection, found: _Found, prices: Prices) -> object:
-    run(connection, "DELETE FROM tenant")
+    fetch_all(connection, "DELETE FROM tenant")
     return _pack(connection, found.waiting[2], prices)
 
 
@@ -190,7 +175,7 @@ def _poll(connection: Connection) -> object:
     assert watched
     poll.doubles(connection, "default")
     poll.running_sightings(connection, "default")
-    poll.sightings(connection, "default", datetime.now(UTC) - timedelta(days=1))
+    poll.unknown_batches(connection, "default", datetime.now(UTC) - timedelta(days=1))
     return poll.end(connection, watched[0].submission_id, datetime.now(UTC), "{}")
 
 
@@ -278,7 +263,7 @@ def _people() -> Iterator[tuple[str, Callable[[Connection], object]]]:
 
 
 def _status(connection: Connection) -> object:
-    """As `sight.sight` reads it."""
+    """As `take_snapshot` reads it."""
     overview.lanes(connection)
     overview.batches(connection, states=BATCH.unfinished, limit=200)
     overview.batches(connection, states=sorted(BATCH.final), limit=12)

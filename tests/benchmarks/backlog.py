@@ -18,8 +18,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from overnight_models.ledger.database import Database, run
-from overnight_workers.embedded import EmbeddedPostgres
+from overnight_models.ledger.database import Database, fetch_all
+from overnight_workers.one_machine.embedded import EmbeddedPostgres
 from tests.benchmarks.asking import Asked, questions
 from tests.benchmarks.filling import Filled, fill
 from tests.benchmarks.plans import explained
@@ -81,7 +81,7 @@ def _fastest_ms(asked: Asked) -> float:
 def _sizes(database: Database) -> Mapping[str, int]:
     """Megabytes of the big tables, and of each of their indexes."""
     with database.transaction() as connection:
-        found = run(
+        found = fetch_all(
             connection,
             r"""
             SELECT regexp_replace(relname, '_from_\d+', '') AS name, sum(pg_relation_size(oid)) / 1000000 AS mb

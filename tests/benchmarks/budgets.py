@@ -121,7 +121,7 @@ def measure(items: int, packers: int, cap: str) -> Figures:
 def packing(packers: int, home: Path) -> Iterator[None]:
     """So many processes that pack, as long as the block lasts."""
     # imported when the installation's settings are there, and forked before anything is connected
-    from overnight_workers.pack import pack
+    from overnight_workers.stages.pack.pack import pack
 
     processes = multiprocessing.get_context("fork")
     stop = processes.Event()

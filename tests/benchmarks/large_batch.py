@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import redis
 import typer
 
-from overnight_models.request import MAX_BATCH_BYTES
+from overnight_models.request.request import MAX_BATCH_BYTES
 from overnight_producers import Overnight
 from tests.benchmarks.bars import Bar, report
 from tests.benchmarks.service import Service, running, watched_memory

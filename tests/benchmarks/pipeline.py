@@ -23,8 +23,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from overnight_models.ledger import runs
 from overnight_models.ledger.database import Database
+from overnight_models.ledger.money import runs
 from tests.benchmarks.profiling import profiled
 from tests.benchmarks.service import Service, running
 

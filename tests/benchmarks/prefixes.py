@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from overnight_models import routes
-from overnight_models.forecast import Caching, Load, prefix_total
-from overnight_models.prices import load
+from overnight_models.money.forecast import Caching, Load, prefix_total
+from overnight_models.money.prices import load
 from overnight_producers import Item, Overnight
 from overnight_workers.settings import settings
 from tests.benchmarks.service import Service, running

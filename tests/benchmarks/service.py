@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from overnight_workers.installation import Installation
-from overnight_workers.supervisor import Supervisor
+from overnight_workers.one_machine.installation import Installation
+from overnight_workers.one_machine.supervisor import Supervisor
 from tests.benchmarks.work import SANDBOX
 
 

@@ -8,7 +8,7 @@ from random import Random
 from threading import Event
 from typing import Final
 
-from overnight_workers.supervision import process_table
+from overnight_workers.one_machine.supervision import process_table
 from tests.faults.installed import Installed
 from tests.faults.orders import Json
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import redis
 
-from overnight_workers.accept import MAX_TRIES
+from overnight_workers.stages.accept.accept import MAX_TRIES
 from tests.chaos.books import assert_books_are_right, other_connections
 from tests.chaos.life import Doom, World, live
 from tests.chaos.scenarios import SCENARIOS

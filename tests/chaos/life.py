@@ -19,13 +19,13 @@ from typing import Any, Final
 import pytest
 import redis
 
-from overnight_workers.collect import collect
-from overnight_workers.deliver import deliver
-from overnight_workers.measure import measure
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.rescue import sweep
-from overnight_workers.submit import submit
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.measure.measure import measure
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.rescue import sweep
+from overnight_workers.stages.submit.submit import submit
 from tests.chaos import points
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.steps import a_minute_later, held_long_enough, products_acknowledge, the_key_is_there

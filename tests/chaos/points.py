@@ -42,7 +42,7 @@ def _callers(frame: FrameType | None) -> list[FrameType]:
 
 
 def _module(frame: FrameType) -> str:
-    return str(frame.f_globals["__name__"]).removeprefix(_PACKAGE)
+    return str(frame.f_globals["__name__"]).rpartition(".")[2]
 
 
 def die() -> NoReturn:

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from overnight_models.message import VERSION
-from overnight_workers.collect import collect
-from overnight_workers.deliver import deliver
-from overnight_workers.measure import measure
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.rescue import sweep
-from overnight_workers.submit import submit
+from overnight_models.wire.message import VERSION
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.measure.measure import measure
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.rescue import sweep
+from overnight_workers.stages.submit.submit import submit
 from tests.chaos.steps import (
     FITTING,
     KEY_OF_TWO,

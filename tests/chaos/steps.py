@@ -10,13 +10,13 @@ from uuid import NAMESPACE_URL, uuid5
 import orjson
 import redis
 
-from overnight_models.acknowledgement import HEADER
-from overnight_models.envelope import read_envelope
-from overnight_models.message import VERSION
 from overnight_models.routes import ACCEPT, ACKS_KEY
+from overnight_models.wire.acknowledgement import HEADER
+from overnight_models.wire.envelope import read_envelope
+from overnight_models.wire.message import VERSION
 from overnight_producers.wire import envelope
-from overnight_workers.accept import accept
-from overnight_workers.answer import answer
+from overnight_workers.stages.accept.accept import accept
+from overnight_workers.stages.answer import answer
 from tests.budgeting import DOLLAR, budget
 from tests.driving import Json, Service, callback, item
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from overnight_workers.installation import Installation
-from overnight_workers.supervisor import Supervisor
+from overnight_workers.one_machine.installation import Installation
+from overnight_workers.one_machine.supervisor import Supervisor
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import yaml
 
 from overnight_models import routes
 from overnight_workers.app import app
-from overnight_workers.installation import WORKERS
+from overnight_workers.one_machine.installation import WORKERS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text()

@@ -11,7 +11,7 @@ import anthropic
 import httpx2
 import pytest
 
-from overnight_workers.sandbox.faults import DEEDS
+from overnight_workers.sandbox.faults.faults import DEEDS
 from overnight_workers.sandbox.process import Running, running
 
 _names = count()

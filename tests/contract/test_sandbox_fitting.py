@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from overnight_workers.sandbox.fitting import Unfittable, compile_schema
+from overnight_workers.sandbox.answers.fitting import Unfittable, compile_schema
 
 WORDS = "Oak dining chair with a woven seat"
 PRODUCT = {

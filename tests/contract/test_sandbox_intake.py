@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from overnight_workers.sandbox import intake
-from overnight_workers.sandbox.bodies import Bodies
+from overnight_workers.sandbox.batches import intake
+from overnight_workers.sandbox.batches.bodies import Bodies
+from overnight_workers.sandbox.batches.intake import take_in
 from overnight_workers.sandbox.errors import Refusal
-from overnight_workers.sandbox.intake import take_in
 
 TRAPS = ['},{"custom_id"', '}, {"params"', "]}", '"', "\\", "{[", "ü€😀", "\u2028", "plain"]
 

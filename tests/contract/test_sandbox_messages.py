@@ -11,8 +11,8 @@ import httpx2
 import jsonschema_rs
 import pytest
 
-from overnight_models import prices
-from overnight_models.prices import Usage
+from overnight_models.money import prices
+from overnight_models.money.prices import Usage
 from overnight_workers.sandbox.process import Running, running
 
 OPENAPI = Path(__file__).resolve().parents[2].parent / "shared" / "anthropic-openapi.json"

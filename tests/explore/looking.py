@@ -6,8 +6,8 @@ from datetime import timedelta
 from functools import cache
 from typing import Final
 
-from overnight_workers import protocol
-from overnight_workers.protocol import Candidate, Listing, Sent
+from overnight_workers.stages import protocol
+from overnight_workers.stages.protocol import Candidate, Listing, Sent
 from tests.explore import ledger, restoring
 from tests.explore.rules import Bounds, Fault, Rule
 from tests.explore.world import FORGOTTEN, ITEMS, NONE, STRANGER, Look, Step, Steps, World, bits, fails, time_of
@@ -203,7 +203,7 @@ def _ends_looking(world: World, number: int, look: Look, bounds: Bounds) -> Step
     """restored.look, its end."""
     if world.looking == NONE:
         return
-    why = protocol.still_looking(
+    why = protocol.why_still_looking(
         _listing(look.started_at, look.space),
         since=time_of(0),
         api_workspace_id="ours",
@@ -216,7 +216,7 @@ def _ends_looking(world: World, number: int, look: Look, bounds: Bounds) -> Step
 
 @cache
 def _still_unclear(sent: Sent, listing: Listing, candidates: tuple[Candidate, ...]) -> str | None:
-    return protocol.still_unclear(sent, listing, candidates)
+    return protocol.why_not_lost(sent, listing, candidates)
 
 
 # --- rescue --------------------------------------------------------------------------------------------------------

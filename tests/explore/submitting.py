@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from overnight_workers import protocol
-from overnight_workers.protocol import Reply
+from overnight_workers.stages import protocol
+from overnight_workers.stages.protocol import Reply
 from tests.explore import ledger
 from tests.explore.rules import Bounds, Fault, Rule
 from tests.explore.world import END, GONE, NONE, STRANGER, Create, Slot, Step, Steps, World, bits, fails
@@ -19,7 +19,7 @@ _BEYOND: Final = 5
 @cache
 def concluded(status: int | None, let_go: bool, api_id: str | None = None) -> str:
     """What a submitter goes on to do with a reply: what `protocol.conclude` says."""
-    match protocol.conclude(Reply(status, let_go, api_id=api_id), releases=0):
+    match protocol.classify_create_reply(Reply(status, let_go, api_id=api_id), releases=0):
         case protocol.Created():
             return "created"
         case protocol.Unclear():

@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import collect, poll, rejected, rescue
-from overnight_models.ledger import submit as ledger
-from overnight_models.ledger.database import run
-from overnight_workers import process, protocol
-from overnight_workers.pack import pack
+from overnight_models.ledger import poll, rescue
+from overnight_models.ledger.collect import collect
+from overnight_models.ledger.database import fetch_all
+from overnight_models.ledger.submit import rejected
+from overnight_models.ledger.submit import submit as ledger
+from overnight_workers import process
+from overnight_workers.stages import protocol
+from overnight_workers.stages.pack.pack import pack
 from tests.driving import Service, item
 
 NOW = datetime.now(UTC)
@@ -31,7 +34,7 @@ def sending(connection: Connection) -> ledger.Claim:
 
 def lost(connection: Connection) -> ledger.Claim:
     found = sending(connection)
-    assert ledger.let_go(connection, found.submission_id, margin_s=1)
+    assert ledger.authorize_last_bytes(connection, found.submission_id, margin_s=1)
     assert ledger.doubt(connection, found.submission_id, found.batch_id, "")
     assert ledger.lose(connection, found.submission_id, found.batch_id)
     return found
@@ -48,7 +51,7 @@ def test_a_successor_not_yet_let_go_is_void_and_may_not_be(service: Service) -> 
     with process.database().transaction() as connection:
         first, second = lost(connection), sending(connection)
         assert come_back(connection, first)
-        assert not ledger.let_go(connection, second.submission_id, margin_s=1)
+        assert not ledger.authorize_last_bytes(connection, second.submission_id, margin_s=1)
     assert (service.states("batch"), service.states("submission")) == (["open"], ["open", "void"])
 
 
@@ -58,7 +61,7 @@ def test_an_id_that_is_only_noted_keeps_the_batch_and_its_successor_back(service
     with process.database().transaction() as connection:
         first, second = lost(connection), sending(connection)
         ledger.note_api_id(connection, first.submission_id, "msgbatch_late", NOW, None)
-        assert not ledger.let_go(connection, second.submission_id, margin_s=1)
+        assert not ledger.authorize_last_bytes(connection, second.submission_id, margin_s=1)
         assert ledger.release(connection, second.submission_id, second.batch_id, "", pause_s=0)
         assert ledger.claim(connection, token="t", owner=1, lease_s=60) is None
 
@@ -68,7 +71,7 @@ def test_a_batch_is_not_divided_while_an_earlier_submission_of_it_is_open(servic
     pack()
     with process.database().transaction() as connection:
         first, second = lost(connection), sending(connection)
-        assert ledger.let_go(connection, second.submission_id, margin_s=1)
+        assert ledger.authorize_last_bytes(connection, second.submission_id, margin_s=1)
         assert not come_back(connection, first)
         assert ledger.reject(connection, second.submission_id, second.batch_id, "400")
     assert (service.states("batch"), service.states("submission")) == (["open"], ["open", "void"])
@@ -79,7 +82,7 @@ def test_a_rejected_batch_is_not_divided_when_an_earlier_submission_of_it_comes_
     pack()
     with process.database().transaction() as connection:
         first, second = lost(connection), sending(connection)
-        assert ledger.let_go(connection, second.submission_id, margin_s=1)
+        assert ledger.authorize_last_bytes(connection, second.submission_id, margin_s=1)
         assert ledger.reject(connection, second.submission_id, second.batch_id, "400")
         come_back(connection, first)
         assert rejected.take_rejected(connection) is None
@@ -90,7 +93,7 @@ def test_a_batch_of_two_open_submissions_is_open(service: Service) -> None:
     pack()
     with process.database().transaction() as connection:
         first, second = lost(connection), sending(connection)
-        assert ledger.let_go(connection, second.submission_id, margin_s=1)
+        assert ledger.authorize_last_bytes(connection, second.submission_id, margin_s=1)
         assert not come_back(connection, first)
         ledger.note_api_id(connection, second.submission_id, "msgbatch_second", NOW, None)
         assert not ledger.open_submission(connection, second.submission_id)
@@ -101,7 +104,7 @@ def test_that_a_lock_is_gone_does_not_make_the_quiet_time_shorter(service: Servi
     service.accept(item("a"))
     pack()
     with process.database().transaction() as connection:
-        assert ledger.let_go(connection, sending(connection).submission_id, margin_s=1)
+        assert ledger.authorize_last_bytes(connection, sending(connection).submission_id, margin_s=1)
     before = service.one("SELECT quiet_after FROM submission")
     process.database().close()
     with process.database().transaction() as connection:
@@ -114,7 +117,7 @@ def test_what_is_known_to_exist_is_not_lost(service: Service) -> None:
     pack()
     with process.database().transaction() as connection:
         found = sending(connection)
-        assert ledger.let_go(connection, found.submission_id, margin_s=1)
+        assert ledger.authorize_last_bytes(connection, found.submission_id, margin_s=1)
         assert ledger.doubt(connection, found.submission_id, found.batch_id, "")
         ledger.note_api_id(connection, found.submission_id, "msgbatch_late", NOW, None)
         assert not ledger.lose(connection, found.submission_id, found.batch_id)
@@ -122,7 +125,7 @@ def test_what_is_known_to_exist_is_not_lost(service: Service) -> None:
 
 def restored(connection: Connection) -> None:
     """Another timeline than the ledger remembers, and nobody has noticed."""
-    run(connection, "UPDATE deployment SET home = regexp_replace(home, '/[0-9]+/', '/7777/')")
+    fetch_all(connection, "UPDATE deployment SET home = regexp_replace(home, '/[0-9]+/', '/7777/')")
 
 
 def test_nothing_is_let_go_between_a_restore_and_its_notice(service: Service) -> None:
@@ -131,7 +134,7 @@ def test_nothing_is_let_go_between_a_restore_and_its_notice(service: Service) ->
     with process.database().transaction() as connection:
         found = sending(connection)
         restored(connection)
-        assert not ledger.let_go(connection, found.submission_id, margin_s=1)
+        assert not ledger.authorize_last_bytes(connection, found.submission_id, margin_s=1)
 
 
 def test_a_late_fact_voids_nobody_between_a_restore_and_its_notice(service: Service) -> None:
@@ -147,7 +150,7 @@ def test_a_late_fact_voids_nobody_between_a_restore_and_its_notice(service: Serv
 
 def test_a_sighting_is_ours_only_once_its_id_is_saved_in_this_very_ledger(service: Service) -> None:
     with process.database().transaction() as connection:
-        poll.sight(connection, "default", [poll.Sighted("msgbatch_forgotten", 1, NOW, NOW)])
+        poll.note_unknown_batches(connection, "default", [poll.UnknownBatch("msgbatch_forgotten", 1, NOW, NOW)])
         poll.judge(connection, "msgbatch_forgotten", ours=True)
     assert service.one("SELECT ours FROM sighting")["ours"] is None
 
@@ -160,7 +163,7 @@ def test_what_was_claimed_in_the_backup_and_is_open_now_has_as_many_items_as_its
         ledger.note_api_id(connection, found.submission_id, "msgbatch_late", NOW, None)
         ledger.open_submission(connection, found.submission_id)
         poll.end(connection, found.submission_id, NOW, "{}")
-        run(connection, "UPDATE submission SET lease_until = NULL")  # over by then
+        fetch_all(connection, "UPDATE submission SET lease_until = NULL")  # over by then
         reading = collect.claim(connection, owner=1, lease_s=60)
     assert reading is not None
     assert reading.items == 2

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import redis
 
-from overnight_workers.embedded import EmbeddedRedis
-from overnight_workers.supervision.leash import leashed
+from overnight_workers.one_machine.embedded import EmbeddedRedis
+from overnight_workers.one_machine.supervision.leash import leashed
 
 PUSH: Final = b"LPUSH"
 
@@ -144,7 +144,7 @@ def deliverer() -> subprocess.Popen[bytes]:
     """A process that hands over what is due, with the settings of the service that is being driven, and ends."""
     # without byte code on disk it would compile everything anew
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    code = "from overnight_workers.deliver import deliver; print(deliver())"
+    code = "from overnight_workers.stages.deliver.deliver import deliver; print(deliver())"
     return subprocess.Popen([sys.executable, "-c", code], env=environment)
 
 

@@ -23,7 +23,7 @@ from overnight_models.errors import OvernightError
 from overnight_models.ledger.documents import delivery_id
 from overnight_producers import Overnight
 from overnight_producers.receipts import Confirmation
-from overnight_workers.supervision.process_table import Entry
+from overnight_workers.one_machine.supervision.process_table import Entry
 from tests.faults.orders import Json, Meter, Order, delivery_of, items_of, paced
 from tests.faults.processes import OVERNIGHT, Processes
 from tests.faults.waiting import wait_until

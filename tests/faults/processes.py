@@ -14,8 +14,8 @@ from typing import Final
 
 import orjson
 
-from overnight_workers.supervision import process_table
-from overnight_workers.supervision.process_table import Entry
+from overnight_workers.one_machine.supervision import process_table
+from overnight_workers.one_machine.supervision.process_table import Entry
 from tests.faults.orders import Json
 from tests.faults.waiting import wait_until
 from tests.servers import assert_never_crashed

@@ -10,7 +10,7 @@ import pytest
 
 from overnight_models.embedded_urls import read_urls
 from overnight_producers import Item, Overnight, task
-from overnight_workers.deliver import deliver
+from overnight_workers.stages.deliver.deliver import deliver
 from tests.driving import Service, callback, item
 from tests.faults.brokers import TheirRedis
 from tests.faults.installed import Installed

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from kombu import Connection as KombuConnection
 
-from overnight_models.acknowledgement import Acknowledgement
-from overnight_models.ledger import deliver as ledger
-from overnight_models.ledger import obstacles
-from overnight_models.ledger.obstacles import Obstacle
+from overnight_models.ledger.deliver import deliver as ledger
+from overnight_models.ledger.deliver import obstacles
+from overnight_models.ledger.deliver.obstacles import Obstacle
+from overnight_models.wire.acknowledgement import Acknowledgement
 from overnight_workers import process
-from overnight_workers.deliver import deliver
-from overnight_workers.rescue import sweep
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.rescue import sweep
 from tests.driving import Service, callback, item, wait_until
 from tests.faults.brokers import TheirRedis, Wire, deliverer, silent_server
 

@@ -8,8 +8,8 @@ import pytest
 import redis
 
 from overnight_models.routes import ACKS_KEY
-from overnight_workers.deliver import deliver
-from overnight_workers.rescue import sweep
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.rescue import sweep
 from tests.driving import Service, callback, item, wait_until
 from tests.faults.products import FAILS_ONCE, OTHER, RETRIES_ONCE, SAVE, product
 from tests.servers import running_redis

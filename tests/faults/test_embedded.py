@@ -17,18 +17,18 @@ import psycopg
 import pytest
 import redis
 
-from overnight_workers.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedServerError
-from overnight_workers.embedded.account import account_for_postgres
-from overnight_workers.embedded.redis import server_program
-from overnight_workers.supervision import process_table
-from overnight_workers.supervision.leash import Account, leashed
-from overnight_workers.supervisor import Supervisor
+from overnight_workers.one_machine.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedServerError
+from overnight_workers.one_machine.embedded.account import account_for_postgres
+from overnight_workers.one_machine.embedded.redis import server_program
+from overnight_workers.one_machine.supervision import process_table
+from overnight_workers.one_machine.supervision.leash import Account, leashed
+from overnight_workers.one_machine.supervisor import Supervisor
 
 UP = """
 import sys
 from pathlib import Path
-from overnight_workers.embedded import EmbeddedPostgres, EmbeddedRedis
-from overnight_workers.supervisor import Supervisor
+from overnight_workers.one_machine.embedded import EmbeddedPostgres, EmbeddedRedis
+from overnight_workers.one_machine.supervisor import Supervisor
 data_dir = Path(sys.argv[1])
 with Supervisor(data_dir) as supervisor:
     postgres = EmbeddedPostgres(data_dir / "postgres")
@@ -199,7 +199,7 @@ def test_a_lock_file_with_a_strangers_pid_is_no_obstacle(supervisor: Supervisor,
 
 def test_half_an_initdb_is_started_over(tmp_path: Path) -> None:
     data_dir = tmp_path / "postgres"
-    code = "import sys; from pathlib import Path; from overnight_workers.embedded import EmbeddedPostgres\n"
+    code = "import sys; from pathlib import Path; from overnight_workers.one_machine.embedded import EmbeddedPostgres\n"
     code += "EmbeddedPostgres(Path(sys.argv[1]), durable=False).prepare()"
     half = subprocess.Popen([sys.executable, "-c", code, str(data_dir)])
     wait_until(lambda: list(data_dir.glob("initdb-*/cluster/base")))

@@ -17,14 +17,14 @@ import redis
 
 from overnight_models import routes
 from overnight_producers import Item, Overnight, task
-from overnight_workers import doorbell
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.rescue import sweep
+from overnight_workers.one_machine.supervision import process_table
+from overnight_workers.one_machine.supervision.leash import leashed
 from overnight_workers.sandbox.process import Running
-from overnight_workers.submit import submit
-from overnight_workers.supervision import process_table
-from overnight_workers.supervision.leash import leashed
+from overnight_workers.stages import doorbell
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.rescue import sweep
+from overnight_workers.stages.submit.submit import submit
 from tests.chaos.books import assert_books_are_right
 from tests.chaos.life import World
 from tests.chaos.scenarios import Scenario

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from overnight_workers.supervision import process_table
-from overnight_workers.supervision.process_table import Entry
-from overnight_workers.supervisor import AlreadyRunning, NotReady, Process, Supervisor, SupervisorStopped
+from overnight_workers.one_machine.supervision import process_table
+from overnight_workers.one_machine.supervision.process_table import Entry
+from overnight_workers.one_machine.supervisor import AlreadyRunning, NotReady, Process, Supervisor, SupervisorStopped
 
 SLEEP = ["sleep", "1000"]
 # A child in the same session, one in a session of its own (as Postgres backends are), and a stubborn leader.
@@ -30,7 +30,7 @@ STUBBORN = [
 SCRIPT = """
 import sys
 from pathlib import Path
-from overnight_workers.supervisor import Process, Supervisor
+from overnight_workers.one_machine.supervisor import Process, Supervisor
 data_dir = Path(sys.argv[1])
 try:
     with Supervisor(data_dir) as supervisor:

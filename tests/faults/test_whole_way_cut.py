@@ -15,7 +15,7 @@ from overnight_models import routes
 from overnight_models.embedded_urls import read_urls
 from overnight_models.errors import Unreachable
 from overnight_producers import Overnight
-from overnight_workers.supervision.leash import leashed
+from overnight_workers.one_machine.supervision.leash import leashed
 from tests.faults.installed import Installed
 from tests.faults.orders import Order
 from tests.faults.shared import CLOCKS, TROUBLES, shared

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from overnight_workers.supervision import process_table
+from overnight_workers.one_machine.supervision import process_table
 from tests.faults.installed import Installed
 from tests.faults.shared import shared
 from tests.faults.waiting import wait_until

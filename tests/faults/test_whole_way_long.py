@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from overnight_workers.supervision import process_table
+from overnight_workers.one_machine.supervision import process_table
 from tests.faults.installed import Installed
 from tests.faults.orders import items_of, write_file
 from tests.faults.waiting import wait_until

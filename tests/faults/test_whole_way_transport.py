@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
-from overnight_workers.embedded import EmbeddedRedis
-from overnight_workers.supervision.leash import leashed
+from overnight_workers.one_machine.embedded import EmbeddedRedis
+from overnight_workers.one_machine.supervision.leash import leashed
 from tests.driving import wait_until
 
 pytestmark = pytest.mark.whole

@@ -6,16 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from overnight_models.acknowledgement import Acknowledgement
-from overnight_models.ledger import collect, deliver, outcomes
-from overnight_models.ledger.acknowledge import acknowledge
-from overnight_models.ledger.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.collect import collect, outcomes
+from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.collect.outcomes import Recorded
 from overnight_models.ledger.database import Database
-from overnight_models.ledger.outcomes import Recorded
-from overnight_workers.deliver import deliver as deliver_all
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.submit import submit
+from overnight_models.ledger.deliver import deliver
+from overnight_models.ledger.deliver.acknowledge import acknowledge
+from overnight_models.wire.acknowledgement import Acknowledgement
+from overnight_workers.stages.deliver.deliver import deliver as deliver_all
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, blocked, callback, item, wait_until
 
 pytestmark = pytest.mark.usefixtures("apart")
@@ -152,7 +153,7 @@ def test_a_deliverer_whose_lease_lapsed_does_not_undo_the_others_work(
     assert service.states("delivery") == ["delivered"] * 2
     with one.transaction() as first:
         ids = [due.item_id for due in slow]
-        assert deliver.put_back(first, ids, "late", pause_s=1) == 0
-        assert deliver.bury(first, ids, "late") == 0
+        assert deliver.schedule_retry(first, ids, "late", pause_s=1) == 0
+        assert deliver.dead_letter(first, ids, "late") == 0
         assert deliver.taken(first, ids) == 0
     assert service.states("delivery") == ["delivered"] * 2

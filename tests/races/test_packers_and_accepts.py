@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.database import Database, run
-from overnight_models.ledger.pack import Waiting, pack, take_turn, waiting
-from overnight_workers import pack as stage
+from overnight_models.ledger.database import Database, fetch_all
+from overnight_models.ledger.pack.pack import Waiting, pack, take_turn, waiting
 from overnight_workers import process
+from overnight_workers.stages.pack import pack as stage
 from tests.driving import Service, blocked, item, wait_until
 
 
@@ -95,7 +95,7 @@ def test_two_accepts_that_both_wait_in_the_middle_of_their_keys_do_not_deadlock(
     items = [item(f"k{n}") for n in range(51)]
     service.accept(item("names are looked up before the race"))
     with ThreadPoolExecutor(2) as pool, service.other_process().transaction() as holder:
-        run(
+        fetch_all(
             holder,
             "INSERT INTO item_key (lane_id, key_hash, item_id, content_hash) VALUES (1, :hash, 0, '')",
             hash=key_hash("k25"),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from overnight_models.ledger import outcomes
-from overnight_models.ledger.arrivals import Arrival, Fate, Source
-from overnight_models.ledger.database import Database, run
-from overnight_models.ledger.pack import Packed, pack, take_turn, waiting
-from overnight_workers import pack as stage
+from overnight_models.ledger.collect import outcomes
+from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.database import Database, fetch_all
+from overnight_models.ledger.pack.pack import Packed, pack, take_turn, waiting
 from overnight_workers import process
-from overnight_workers.collect import collect
-from overnight_workers.poll import poll
-from overnight_workers.submit import submit
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.pack import pack as stage
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.submit.submit import submit
 from tests.budgeting import budget, seen, worst
 from tests.driving import Service, blocked, item, wait_until
 
@@ -26,8 +26,8 @@ def all_of_it(database: Database, lane: str) -> None:
     prices = process.prices()
     while True:
         with database.transaction() as connection:
-            run(connection, "SET LOCAL lock_timeout = '60s'")  # twenty connect before they are let go
-            lane_id = run(connection, "SELECT id FROM lane WHERE name = :name", name=lane)[0]["id"]
+            fetch_all(connection, "SET LOCAL lock_timeout = '60s'")  # twenty connect before they are let go
+            lane_id = fetch_all(connection, "SELECT id FROM lane WHERE name = :name", name=lane)[0]["id"]
             found = waiting(connection, lane_id=lane_id)
             now = take_turn(connection, found[0]) if found else None
             if now is None or pack(connection, now, prices, max_items=3, max_bytes=10**6) == Packed():
@@ -46,7 +46,7 @@ def test_twenty_packers_within_strict_budgets_never_overspend_and_never_deadlock
     budget("a", caps["a"], of="tenant", period="day")
     budget("b", caps["b"], of="tenant", period="month")
     with ThreadPoolExecutor(PACKERS) as pool, service.other_process().transaction() as holder:
-        run(holder, "SELECT FROM budget FOR UPDATE")
+        fetch_all(holder, "SELECT FROM budget FOR UPDATE")
         packers = [pool.submit(all_of_it, service.other_process(), lane) for lane in lanes]
         wait_until(lambda: blocked(service) == PACKERS, 30)
         holder.rollback()
@@ -69,7 +69,7 @@ def test_what_comes_after_a_packers_look_is_not_packed_without_its_budget(servic
     budget("a", of="tenant")
     budget("b", 0, of="tenant")
     with ThreadPoolExecutor(1) as pool, service.other_process().transaction() as holder:
-        run(holder, "SELECT FROM budget FOR UPDATE")
+        fetch_all(holder, "SELECT FROM budget FOR UPDATE")
         packer = pool.submit(all_of_it, service.other_process(), "default")
         wait_until(lambda: blocked(service) == 1)
         service.accept(item("b", tenant="b"))
@@ -113,7 +113,7 @@ def test_whoever_settles_waits_for_no_packer(service: Service) -> None:
     submit()
     poll()
     with service.other_process().transaction() as packer:
-        run(packer, "SELECT FROM budget FOR NO KEY UPDATE")
+        fetch_all(packer, "SELECT FROM budget FOR NO KEY UPDATE")
         collect()
     assert service.item("a")["state"] == "succeeded"
     assert service.one("SELECT sum(spent_nano)::bigint AS n FROM booking")["n"] == service.meter()["nano"]

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection
 
-from overnight_models.ledger import submit as ledger
-from overnight_models.ledger.cancel import Canceled, cancel
 from overnight_models.ledger.database import Database
+from overnight_models.ledger.operators.cancel import Canceled, cancel
 from overnight_models.ledger.rescue import void_abandoned
-from overnight_models.ledger.submit import Claim
-from overnight_workers import process, protocol
-from overnight_workers.pack import pack
+from overnight_models.ledger.submit import submit as ledger
+from overnight_models.ledger.submit.submit import Claim
+from overnight_workers import process
+from overnight_workers.stages import protocol
+from overnight_workers.stages.pack.pack import pack
 from tests.driving import Service, blocked, item, wait_until
 
 LATE = datetime(2026, 11, 1, tzinfo=UTC)
@@ -79,7 +80,7 @@ def test_a_submitter_whose_lease_lapsed_while_building_sends_nothing(
     with one.transaction() as connection:
         assert first is not None
         assert not send(connection, first)
-        assert not ledger.let_go(connection, first.submission_id, margin_s=1)
+        assert not ledger.authorize_last_bytes(connection, first.submission_id, margin_s=1)
     assert packed.states("submission") == ["void", "sending"]
 
 
@@ -92,7 +93,7 @@ def test_letting_go_and_the_rescue_exclude_each_other(packed: Service, one: Data
     one.close()  # the submitter looks dead, although it isn't: it may still let go
     rescuer, sender = two, packed.other_process()
     with ThreadPoolExecutor(1) as pool, sender.transaction() as sending:
-        assert ledger.let_go(sending, claimed.submission_id, margin_s=1)
+        assert ledger.authorize_last_bytes(sending, claimed.submission_id, margin_s=1)
 
         def rescue() -> int:
             with rescuer.transaction() as connection:
@@ -180,7 +181,7 @@ def test_a_late_id_while_the_successor_still_holds_its_last_bytes_voids_it(
     assert late_fact(two, lost)
     assert (packed.states("submission"), packed.states("batch")) == (["open", "void"], ["open"])
     with one.transaction() as connection:
-        assert not ledger.let_go(connection, successor.submission_id, margin_s=1)
+        assert not ledger.authorize_last_bytes(connection, successor.submission_id, margin_s=1)
 
 
 def test_a_late_id_after_the_successor_was_let_go_is_a_double_that_is_collected(
@@ -189,7 +190,7 @@ def test_a_late_id_after_the_successor_was_let_go_is_a_double_that_is_collected(
     lost, successor = lost_with_a_successor(one)
     with one.transaction() as connection:
         assert send(connection, successor)
-        assert ledger.let_go(connection, successor.submission_id, margin_s=1)
+        assert ledger.authorize_last_bytes(connection, successor.submission_id, margin_s=1)
     assert not late_fact(two, lost)
     assert (packed.states("submission"), packed.states("batch")) == (["open", "sending"], ["submitting"])
     with one.transaction() as connection:

@@ -6,7 +6,8 @@ import pytest
 
 from overnight_models import crash_points
 from overnight_models.ledger import deployment
-from overnight_workers import process, restored
+from overnight_workers import process
+from overnight_workers.stages.poll import restored
 from tests.driving import Service, item
 
 

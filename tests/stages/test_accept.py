@@ -11,9 +11,9 @@ from celery.exceptions import Reject
 
 from overnight_models.errors import TransientError
 from overnight_models.ledger.accept import begin
-from overnight_models.ledger.database import copy_in, raw, run
+from overnight_models.ledger.database import copy_in, driver_connection, fetch_all
 from overnight_workers import process
-from overnight_workers.accept import MAX_TRIES, accept
+from overnight_workers.stages.accept.accept import MAX_TRIES, accept
 from tests.driving import Service, callback, item, params, text_of, wait_until
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
@@ -151,7 +151,7 @@ def test_a_database_that_is_away_puts_the_message_back(service: Service, monkeyp
 def test_a_connection_that_is_cut_in_the_middle_of_a_copy_is_a_transient_error(service: Service) -> None:
     def cut_off() -> None:
         with process.database().transaction() as connection:
-            pid = raw(connection).info.backend_pid
+            pid = driver_connection(connection).info.backend_pid
             service.run("SELECT pg_terminate_backend(%s)", pid)
             wait_until(lambda: not service.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid))
             copy_in(connection, "run (name)", iter([("a",)]))
@@ -164,7 +164,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_copy_is_a_transient_error(s
 def test_a_copy_that_waits_too_long_for_a_lock_is_a_transient_error(service: Service) -> None:
     def wait_for_the_lock() -> None:
         with process.database().transaction() as connection:
-            run(connection, "SET LOCAL lock_timeout = '20ms'")
+            fetch_all(connection, "SET LOCAL lock_timeout = '20ms'")
             copy_in(connection, "run (name)", iter([("a",)]))
 
     with psycopg.connect(service.database_url) as other:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from overnight_models.acknowledgement import Acknowledgement
 from overnight_models.ledger.database import DatabaseUnavailable
 from overnight_models.routes import ACKS_KEY
-from overnight_workers.acknowledge import drain
-from overnight_workers.deliver import deliver
-from overnight_workers.rescue import sweep
+from overnight_models.wire.acknowledgement import Acknowledgement
+from overnight_workers.stages.deliver.acknowledge import drain
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.rescue import sweep
 from tests.driving import Service, callback, item
 
 pytestmark = pytest.mark.usefixtures("apart")

@@ -9,8 +9,8 @@ import orjson
 import redis
 
 from overnight_models import routes
-from overnight_models.outcome import Outcome
-from overnight_workers.answer import answer
+from overnight_models.wire.outcome import Outcome
+from overnight_workers.stages.answer import answer
 from tests.driving import Service, item
 
 

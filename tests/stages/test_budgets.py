@@ -10,19 +10,20 @@ import pytest
 from typer.testing import CliRunner
 
 from overnight_models.errors import PermanentError
-from overnight_models.ledger import budgets as ledger
-from overnight_models.ledger.budgets import Period
-from overnight_models.ledger.cancel import cancel
-from overnight_models.outcome import dollars
-from overnight_workers import decisions, process
+from overnight_models.ledger.money import budgets as ledger
+from overnight_models.ledger.money.budgets import Period
+from overnight_models.ledger.operators.cancel import cancel
+from overnight_models.wire.outcome import dollars
+from overnight_workers import process
 from overnight_workers.cli import app
-from overnight_workers.collect import collect
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.rescue import sweep
+from overnight_workers.operators import operator_overrides
+from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.settings import settings
-from overnight_workers.sight import sight
-from overnight_workers.submit import submit
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.rescue import sweep
+from overnight_workers.stages.submit.submit import submit
 from tests.budgeting import budget, seen, worst
 from tests.driving import MODEL, Service, item, read_command
 
@@ -225,7 +226,7 @@ def test_an_unclear_batch_keeps_its_reservation(service: Service) -> None:
 
 def test_a_lost_submission_keeps_its_reservation_beside_the_next_until_it_turns_up(service: Service) -> None:
     budget()
-    decisions.never_created(unclear(service), "a test")
+    operator_overrides.never_created(unclear(service), "a test")
     assert spent_and_reserved() == (0, 2 * worst(service, "a"))
     both_turn_up(service)
 
@@ -248,7 +249,7 @@ def test_what_may_have_been_billed_without_an_answer_counts_as_spent(unhurried: 
     pack()
     submit()
     batch_id = unhurried.one("SELECT id FROM batch")["id"]
-    decisions.gone(batch_id, "a test")
+    operator_overrides.gone(batch_id, "a test")
     assert spent_and_reserved() == (worst(unhurried, "a"), 0)
 
 
@@ -317,7 +318,7 @@ def test_a_new_budget_reserves_for_what_is_on_its_way(service: Service) -> None:
 
 
 def test_a_new_budget_reserves_for_a_lost_submission_too(service: Service) -> None:
-    decisions.never_created(unclear(service), "a test")
+    operator_overrides.never_created(unclear(service), "a test")
     budget()
     assert spent_and_reserved() == (0, 2 * worst(service, "a"))
     both_turn_up(service)
@@ -358,7 +359,7 @@ def test_what_alone_is_over_the_cap_says_so_and_keeps_no_other_waiting(service: 
     needs = f"needs ${dollars(worst(service, 'long'))}, the cap is ${dollars(cap)}"
     assert f"over the cap by itself: lane default, a day; it {needs}" in read_command(app, "items", "--state", "held")
     assert f"1 item alone {needs}: raise it, make it estimated" in read_command(app, "budget")
-    (alarm,) = sight(process.database()).alarms(settings())
+    (alarm,) = take_snapshot(process.database()).alarms(settings())
     assert (alarm.kind, needs in alarm.text) == ("budget stuck", True)
     service.round()
     sweep()
@@ -411,7 +412,7 @@ def test_bookings_of_batches_that_are_over_are_one_row(service: Service) -> None
 def test_bookings_are_kept_for_a_submission_that_may_turn_up(service: Service) -> None:
     budget()
     batch_id = unclear(service)
-    decisions.never_created(batch_id, "a test")
+    operator_overrides.never_created(batch_id, "a test")
     service.faults_are_over()
     submit()
     for _ in range(2):

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from overnight_models.prefix import Prefix, has_room_for_a_breakpoint
+from overnight_models.request.prefix import Prefix, has_room_for_a_breakpoint
 from overnight_workers import process
-from overnight_workers.collect import collect
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
+from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.sandbox.process import running
 from overnight_workers.settings import settings
-from overnight_workers.sight import sight
-from overnight_workers.submit import submit
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.submit.submit import submit
 from tests.budgeting import budget, seen
 from tests.driving import Json, Service, item, params, put_prefix
 
@@ -132,7 +132,7 @@ def test_caching_that_loses_money_switches_itself_off_and_says_so(at_hit_rate: A
         row = chosen(service)
         assert row["lifetime"] is None
         assert "of hits are too few, a 5m write of" in row["why"]
-        (alarm,) = sight(process.database()).alarms(settings())
+        (alarm,) = take_snapshot(process.database()).alarms(settings())
         assert alarm.kind == "caching given up"
         assert "1 prefix is not cached any more" in alarm.text
         service.finish()
@@ -196,7 +196,7 @@ def test_priming_that_loses_money_switches_itself_off_and_says_so(at_hit_rate: A
         row = chosen(service)
         assert (row["lifetime"], row["priming"]) == ("5m", "given up")
         assert "of those after one that goes ahead read it, which doesn't repay its write" in row["why"]
-        (alarm,) = sight(process.database()).alarms(settings())
+        (alarm,) = take_snapshot(process.database()).alarms(settings())
         assert (alarm.kind, "1 prefix is not primed any more" in alarm.text) == ("caching given up", True)
         service.finish()
         service.run("UPDATE caching SET at = now() - interval '8 days'")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from overnight_models.ledger.answer import find_item
-from overnight_models.ledger.cancel import Canceled, cancel
+from overnight_models.ledger.operators.cancel import Canceled, cancel
 from overnight_workers import process
-from overnight_workers.collect import collect
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.submit import submit
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, callback, item
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 import pytest
 
-from overnight_models.ledger import collect as ledger
-from overnight_models.ledger import outcomes
-from overnight_models.ledger.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.collect import collect as ledger
+from overnight_models.ledger.collect import outcomes
+from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_workers import api, process
-from overnight_workers.collect import collect
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.submit import submit
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, callback, item, params
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}

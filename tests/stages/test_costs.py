@@ -13,15 +13,16 @@ import pytest
 from typer.testing import CliRunner
 
 from overnight_models.errors import PermanentError
-from overnight_models.ledger import costs as ledger
-from overnight_models.ledger.cancel import cancel
-from overnight_models.prices import Usage
-from overnight_workers import decisions, process
+from overnight_models.ledger.money import costs as ledger
+from overnight_models.ledger.operators.cancel import cancel
+from overnight_models.money.prices import Usage
+from overnight_workers import process
 from overnight_workers.cli import app
-from overnight_workers.collect import collect
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.submit import submit
+from overnight_workers.operators import operator_overrides
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.submit.submit import submit
 from tests.budgeting import budget
 from tests.driving import MODEL, Service, item, params, read_command
 from tests.sums import nano
@@ -42,7 +43,7 @@ def after_much_trouble(service: Service) -> None:
     service.accept(item("twice", tenant="acme"))
     pack()
     submit()
-    decisions.never_created(int(service.one("SELECT id FROM batch")["id"]), "a test")
+    operator_overrides.never_created(int(service.one("SELECT id FROM batch")["id"]), "a test")
     service.faults_are_over()
     troubles = ("errored:overloaded_error:1", "expired:1", "expired", "canceled:1", "refused", "cut_off", "reject")
     service.accept(*(item(trouble, fault=trouble, tenant="acme") for trouble in troubles), run="r1")

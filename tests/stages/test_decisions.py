@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from overnight_workers import decisions
 from overnight_workers.api import ApiUnavailable
 from overnight_workers.cli import app
-from overnight_workers.collect import collect
-from overnight_workers.decisions import CantDecide
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.submit import submit
+from overnight_workers.operators import operator_overrides
+from overnight_workers.operators.operator_overrides import CantDecide
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, callback, item, read_command
 
 
@@ -28,7 +28,7 @@ def unclear(service: Service, *, created: bool, items: int = 1) -> str | None:
 
 def test_an_adopted_id_that_has_ended_is_proven_at_once(service: Service) -> None:
     api_id = unclear(service, created=True)
-    assert "bears the token" in decisions.adopt(1, str(api_id))
+    assert "bears the token" in operator_overrides.adopt(1, str(api_id))
     assert service.states("batch") == ["open"]
     service.finish()
     assert service.meter()["creates"] == 1
@@ -38,7 +38,7 @@ def test_an_adopted_id_that_can_not_be_read_yet_keeps_the_batch_until_its_token_
     api_id = unclear(service, created=True)
     service.fault("list", "empty")
     service.fault("results", "missing")
-    decisions.adopt(1, str(api_id))
+    operator_overrides.adopt(1, str(api_id))
     service.quiet_is_over()
     for _ in range(3):
         poll()
@@ -53,7 +53,7 @@ def test_a_strangers_id_is_found_out_at_once_and_nothing_of_it_is_believed(servi
     unclear(service, created=False)
     stranger = service.stranger(1)
     with pytest.raises(CantDecide, match="bears another token"):
-        decisions.adopt(1, stranger)
+        operator_overrides.adopt(1, stranger)
     assert service.states("batch") == ["unclear"]
     service.quiet_is_over()
     service.finish()
@@ -63,7 +63,7 @@ def test_a_strangers_id_is_found_out_at_once_and_nothing_of_it_is_believed(servi
 def test_an_id_of_another_size_is_turned_down(service: Service) -> None:
     unclear(service, created=False)
     with pytest.raises(CantDecide, match="has 2 requests and batch 1 1"):
-        decisions.adopt(1, service.stranger(2))
+        operator_overrides.adopt(1, service.stranger(2))
 
 
 def test_an_id_that_is_ours_already_is_turned_down(service: Service) -> None:
@@ -75,18 +75,18 @@ def test_an_id_that_is_ours_already_is_turned_down(service: Service) -> None:
     service.fault("create", "close_after_body", count=1)
     submit()
     with pytest.raises(CantDecide, match="another batch of ours"):
-        decisions.adopt(2, known)
+        operator_overrides.adopt(2, known)
 
 
 def test_an_id_that_does_not_exist_says_so(service: Service) -> None:
     unclear(service, created=False)
     with pytest.raises(ApiUnavailable, match="404"):
-        decisions.adopt(1, "msgbatch_nowhere")
+        operator_overrides.adopt(1, "msgbatch_nowhere")
 
 
 def test_what_never_was_is_sent_again_at_once(service: Service) -> None:
     unclear(service, created=False)
-    decisions.never_created(1, "ann")
+    operator_overrides.never_created(1, "ann")
     assert service.one("SELECT error FROM submission")["error"] == "never created, says ann"
     service.finish()
     assert service.meter()["creates"] == 1
@@ -94,7 +94,7 @@ def test_what_never_was_is_sent_again_at_once(service: Service) -> None:
 
 def test_what_was_created_though_a_person_said_never_is_found_billed_and_shown(service: Service) -> None:
     unclear(service, created=True)
-    decisions.never_created(1, "ann")
+    operator_overrides.never_created(1, "ann")
     submit()
     service.finish()
     for _ in range(2):
@@ -110,9 +110,9 @@ def test_what_is_not_unclear_can_not_be_decided(service: Service) -> None:
     service.accept(item("a"))
     pack()
     with pytest.raises(CantDecide, match="isn't unclear"):
-        decisions.adopt(1, "msgbatch_some")
+        operator_overrides.adopt(1, "msgbatch_some")
     with pytest.raises(CantDecide, match="isn't unclear"):
-        decisions.never_created(1, "ann")
+        operator_overrides.never_created(1, "ann")
 
 
 def test_results_that_are_gone_fail_their_items_visibly_and_are_delivered(service: Service) -> None:
@@ -121,7 +121,7 @@ def test_results_that_are_gone_fail_their_items_visibly_and_are_delivered(servic
     submit()
     service.fault("retrieve", "missing")
     service.fault("list", "empty")
-    assert "1 items failed" in decisions.gone(1, "ann")
+    assert "1 items failed" in operator_overrides.gone(1, "ann")
     assert (service.states("batch"), service.states("submission")) == (["gone"], ["done"])
     assert service.item("a")["problem"] == "given_up"
     service.finish()
@@ -133,7 +133,7 @@ def test_what_is_not_at_the_api_can_not_be_gone(service: Service) -> None:
     service.accept(item("a"))
     pack()
     with pytest.raises(CantDecide, match="isn't at the API"):
-        decisions.gone(1, "ann")
+        operator_overrides.gone(1, "ann")
 
 
 def test_the_command_says_what_is_unclear_why_and_what_happens_next(service: Service) -> None:

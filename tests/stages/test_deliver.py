@@ -11,15 +11,15 @@ import pytest
 import redis
 
 from overnight_models import routes
-from overnight_models.ledger import deliver as ledger
-from overnight_models.ledger import obstacles
-from overnight_models.ledger.deliver import Target
-from overnight_models.outcome import Outcome
+from overnight_models.ledger.deliver import deliver as ledger
+from overnight_models.ledger.deliver import obstacles
+from overnight_models.ledger.deliver.deliver import Target
+from overnight_models.wire.outcome import Outcome
 from overnight_workers import process
-from overnight_workers.deliver import deliver
-from overnight_workers.rescue import sweep
+from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.settings import settings
-from overnight_workers.sight import sight
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.rescue import sweep
 from tests.driving import Service, callback, item, wait_until
 from tests.servers import running_redis
 
@@ -276,9 +276,9 @@ def test_what_stays_in_the_way_is_an_alarm(service: Service) -> None:
     where = [callback(broker=broker) for broker in ("crm", "shop", "shop")]
     service.answered(*(item(f"k{n}", callback=one) for n, one in enumerate(where)))
     deliver()
-    assert sight(process.database()).alarms(settings()) == []
+    assert take_snapshot(process.database()).alarms(settings()) == []
     service.run("UPDATE obstacle SET since = now() - interval '1 hour'")
-    on = {alarm.kind: alarm.text for alarm in sight(process.database()).alarms(settings())}
+    on = {alarm.kind: alarm.text for alarm in take_snapshot(process.database()).alarms(settings())}
     assert on["broker away"].startswith("Broker crm is away for 1 h: broker 'crm': ConnectionError")
     assert on["product full"] == "Nothing was taken for 1 h: queue 'shop' has 1 messages; max_queue is 1"
 

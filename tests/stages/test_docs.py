@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from overnight_models import states, tables
 from overnight_workers import settings as told
-from overnight_workers.alarms import KINDS
 from overnight_workers.cli import app
 from overnight_workers.cli.plan_page import QUESTIONS, WIDTH
+from overnight_workers.operators.alarms import KINDS
 
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md"))]
@@ -97,7 +97,10 @@ def test_links_and_files_exist(path: Path) -> None:
 def test_every_file_stands_in_its_code_map(package: str) -> None:
     text = (ROOT / package).parent.joinpath("README.md").read_text()
     shown = set(re.findall(r"[a-z_]+", text))
-    for file in (ROOT / package).glob("*.py"):
+    mapped_by_folder = {"migrations", "flower_tab", "sandbox", "one_machine", "cli"}
+    for file in (ROOT / package).rglob("*.py"):
+        if mapped_by_folder & set(file.parts):
+            continue
         assert file.stem in shown or file.stem == "__init__", f"{file.name} is missing in {package}'s README"
 
 

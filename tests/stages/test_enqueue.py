@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from overnight_producers import Item, Overnight
 from overnight_producers.receipts import Confirmation
-from overnight_workers.rescue import publish_policy
+from overnight_workers.stages.rescue import publish_policy
 from tests.driving import Service, params
 
 

@@ -24,11 +24,11 @@ from celery import Celery
 from overnight_models import routes
 from overnight_models.ledger import schema
 from overnight_models.ledger.database import Database
-from overnight_models.ledger.overview import BatchView, TurnaroundView
+from overnight_models.ledger.operators.overview import BatchView, TurnaroundView
 from overnight_models.states import BATCH
-from overnight_workers.embedded import EmbeddedPostgres, EmbeddedRedis
-from overnight_workers.flower_tab import words
-from overnight_workers.supervisor import Supervisor
+from overnight_workers.one_machine.embedded import EmbeddedPostgres, EmbeddedRedis
+from overnight_workers.one_machine.supervisor import Supervisor
+from overnight_workers.operators import words
 
 USER = ("operator", "secret")
 OURS = "overnight_workers.app"

@@ -15,8 +15,8 @@ from celery.exceptions import Reject
 
 from overnight_models.routes import ACCEPT
 from overnight_producers.wire import envelope
-from overnight_workers import gather
 from overnight_workers.app import app
+from overnight_workers.stages.accept import gather
 from tests.driving import Service, item
 
 if sys.version_info >= (3, 14):

@@ -8,14 +8,14 @@ import orjson
 import pytest
 import redis
 
-from overnight_models.outcome import Outcome
-from overnight_workers import deliver as stage
-from overnight_workers.collect import collect
-from overnight_workers.deliver import deliver
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.rescue import sweep
-from overnight_workers.submit import submit
+from overnight_models.wire.outcome import Outcome
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.deliver import deliver as stage
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.rescue import sweep
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, callback, item
 
 

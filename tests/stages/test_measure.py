@@ -9,22 +9,23 @@ import orjson
 import pytest
 
 from overnight_models.ledger import answer
-from overnight_models.ledger import pack as packing
-from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.documents import document
-from overnight_models.outcome import Outcome
-from overnight_models.prefix import Prefix
-from overnight_workers import measure as measuring
-from overnight_workers import process, rescue
-from overnight_workers.collect import collect
-from overnight_workers.deliver import deliver
-from overnight_workers.measure import measure
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.rescue import sweep
-from overnight_workers.sight import sight
-from overnight_workers.submit import submit
+from overnight_models.ledger.operators.cancel import cancel
+from overnight_models.ledger.pack import pack as packing
+from overnight_models.request.prefix import Prefix
+from overnight_models.wire.outcome import Outcome
+from overnight_workers import process
+from overnight_workers.operators.snapshot import take_snapshot
+from overnight_workers.stages import rescue
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.measure import measure as measuring
+from overnight_workers.stages.measure.measure import measure
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.rescue import sweep
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Json, Service, callback, item, params, put_prefix, text_of
 
 MOST = 3_000
@@ -95,9 +96,9 @@ def test_an_image_is_counted_since_its_bytes_say_nothing(refusing: Service) -> N
 
 def test_the_lane_says_how_many_are_to_be_counted(refusing: Service) -> None:
     refusing.accept(item("long", LONG), item("short", SHORT))
-    assert [lane.unmeasured for lane in sight(process.database()).lanes] == [1]
+    assert [lane.unmeasured for lane in take_snapshot(process.database()).lanes] == [1]
     refusing.round()
-    assert [lane.unmeasured for lane in sight(process.database()).lanes] == [0]
+    assert [lane.unmeasured for lane in take_snapshot(process.database()).lanes] == [0]
 
 
 def test_a_lane_without_a_limit_has_nothing_counted(service: Service) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from overnight_models.ledger.lanes import pause, resume
-from overnight_models.ledger.pack import FRAME_BYTES
+from overnight_models.ledger.operators.lanes import pause, resume
+from overnight_models.ledger.pack.pack import FRAME_BYTES
 from overnight_workers import process
-from overnight_workers.pack import pack
+from overnight_workers.stages.pack.pack import pack
 from tests.driving import Service, item
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from overnight_models.ledger import history, plans
-from overnight_models.ledger.plans import Estimates, Range
-from overnight_models.message import ItemLine
+from overnight_models.ledger.money import history, plans
+from overnight_models.ledger.money.plans import Estimates, Range
+from overnight_models.wire.message import ItemLine
 from overnight_workers import process
 from tests.driving import MODEL, Service, item, params, text_of
 

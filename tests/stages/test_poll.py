@@ -8,11 +8,11 @@ import pytest
 
 from overnight_models import routes
 from overnight_workers import api, process
-from overnight_workers.collect import collect
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.rescue import sweep
-from overnight_workers.submit import created, submit
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.rescue import sweep
+from overnight_workers.stages.submit.submit import created, submit
 from tests.driving import Service, item, params
 
 

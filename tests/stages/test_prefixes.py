@@ -10,14 +10,15 @@ import redis
 from celery.exceptions import Reject
 
 from overnight_models import routes
-from overnight_models.ledger import history, prefixes
-from overnight_models.message import ItemLine, read_lines
-from overnight_models.prefix import Prefix
+from overnight_models.ledger import prefixes
+from overnight_models.ledger.money import history
+from overnight_models.request.prefix import Prefix
+from overnight_models.wire.message import ItemLine, read_lines
 from overnight_producers import Item, Overnight
 from overnight_workers import process
-from overnight_workers.accept import accept
-from overnight_workers.pack import pack
-from overnight_workers.submit import submit
+from overnight_workers.stages.accept.accept import accept
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Json, Service, item, params
 
 CONTRACT = "Every clause of it. " * 400

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from overnight_models.ledger import lanes
+from overnight_models.ledger.operators import lanes
 from overnight_workers import process
-from overnight_workers.pack import pack
-from overnight_workers.submit import submit
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, item
 
 

@@ -10,13 +10,13 @@ import redis
 from typer.testing import CliRunner
 
 from overnight_models.errors import PermanentError
-from overnight_models.ledger.replay import Replayed
-from overnight_models.ledger.replay import replay as replay_group
+from overnight_models.ledger.deliver.replay import Replayed
+from overnight_models.ledger.deliver.replay import replay as replay_group
 from overnight_models.routes import ACKS_KEY
 from overnight_workers import process
 from overnight_workers.cli import app
-from overnight_workers.deliver import deliver
-from overnight_workers.rescue import sweep
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.rescue import sweep
 from tests.driving import Service, callback, item
 
 pytestmark = pytest.mark.usefixtures("apart")

@@ -6,14 +6,15 @@ import pytest
 import redis
 
 from overnight_models import routes
-from overnight_models.ledger import collect as collecting
-from overnight_models.ledger import submit as submitting
-from overnight_models.policy import Policy
-from overnight_workers import process, protocol
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.rescue import sweep
-from overnight_workers.submit import submit
+from overnight_models.ledger.collect import collect as collecting
+from overnight_models.ledger.submit import submit as submitting
+from overnight_models.wire.policy import Policy
+from overnight_workers import process
+from overnight_workers.stages import protocol
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.rescue import sweep
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, callback, item
 
 pytestmark = pytest.mark.usefixtures("apart")
@@ -79,7 +80,7 @@ def test_a_submitter_that_died_after_its_last_bytes_leaves_it_unclear(service: S
     claimed = claim(service)
     send(claimed)
     with process.database().transaction() as connection:
-        assert submitting.let_go(connection, claimed.submission_id, margin_s=1)
+        assert submitting.authorize_last_bytes(connection, claimed.submission_id, margin_s=1)
     die(service)
     sweep()
     assert states(service) == ("unclear", "unclear")
@@ -97,7 +98,7 @@ def test_letting_go_after_the_rescue_is_refused(service: Service) -> None:
     sweep()
     assert states(service) == ("packed", "void")
     with process.database().transaction() as connection:
-        assert not submitting.let_go(connection, claimed.submission_id, margin_s=1)
+        assert not submitting.authorize_last_bytes(connection, claimed.submission_id, margin_s=1)
 
 
 def test_a_collector_that_died_is_followed_by_another(service: Service) -> None:

@@ -10,15 +10,16 @@ import pytest
 
 from overnight_models import routes
 from overnight_models.ledger import deployment
-from overnight_models.ledger import submit as ledger
 from overnight_models.ledger.database import Database
-from overnight_workers import process, protocol, waiting
-from overnight_workers.collect import collect
-from overnight_workers.deliver import deliver
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.rescue import sweep
-from overnight_workers.submit import submit
+from overnight_models.ledger.submit import submit as ledger
+from overnight_workers import process, waiting
+from overnight_workers.stages import protocol
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.rescue import sweep
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, callback, item
 
 
@@ -92,7 +93,7 @@ def test_a_backup_from_the_middle_of_a_create_knows_that_it_knows_nothing(servic
         if stage != "claimed":
             assert ledger.send(connection, claim.submission_id, items=1, create_timeout_s=20, allowance_s=5)
         if stage == "let go":
-            assert ledger.let_go(connection, claim.submission_id, margin_s=1)
+            assert ledger.authorize_last_bytes(connection, claim.submission_id, margin_s=1)
     backup = service.backup()
     created = create_at_the_api(service, token)
     service.restore(backup)

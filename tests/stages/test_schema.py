@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from overnight_models import tables
-from overnight_models.ledger.database import Database, one, run
+from overnight_models.ledger.database import Database, fetch_all, fetch_one
 from overnight_models.ledger.partitions import make_partitions
 from overnight_models.ledger.schema import compared, migrate, revisions
 from overnight_models.states import LIVES, Life
@@ -37,7 +37,7 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
 @pytest.mark.parametrize("life", [pytest.param(life, id=life.noun) for life in LIVES])
 def test_the_database_allows_every_known_state_and_no_other(database: Database, life: Life) -> None:
     with database.transaction() as connection:
-        row = one(
+        row = fetch_one(
             connection,
             "SELECT pg_get_constraintdef(oid) AS rule FROM pg_constraint"
             " WHERE conname = :name AND conrelid = CAST(:noun AS regclass)",
@@ -50,14 +50,14 @@ def test_the_database_allows_every_known_state_and_no_other(database: Database, 
 
 def test_partitions_are_made_before_their_items_come(fresh_database: Database) -> None:
     with fresh_database.transaction() as connection:
-        run(connection, "SELECT setval('item_id', :n)", n=tables.PARTITION_ITEMS * 7 + 5)
+        fetch_all(connection, "SELECT setval('item_id', :n)", n=tables.PARTITION_ITEMS * 7 + 5)
         made = make_partitions(connection)
         assert made == 3 * len(tables.PARTITIONED)
         assert make_partitions(connection) == 0
         for table in tables.PARTITIONED:
             names = {
                 r["n"]
-                for r in run(
+                for r in fetch_all(
                     connection,
                     f"SELECT inhrelid::regclass::text AS n FROM pg_inherits WHERE inhparent = '{table}'::regclass",
                 )
@@ -67,9 +67,9 @@ def test_partitions_are_made_before_their_items_come(fresh_database: Database) -
 
 def test_a_partition_that_retention_dropped_stays_away(fresh_database: Database) -> None:
     with fresh_database.transaction() as connection:
-        run(connection, "SELECT setval('item_id', :n)", n=tables.PARTITION_ITEMS * 2)
+        fetch_all(connection, "SELECT setval('item_id', :n)", n=tables.PARTITION_ITEMS * 2)
         make_partitions(connection)
-        run(connection, "DROP TABLE double_from_0")
+        fetch_all(connection, "DROP TABLE double_from_0")
         assert make_partitions(connection) == 0
 
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from overnight_workers import shapes
-from overnight_workers.pack import pack
-from overnight_workers.submit import submit
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.submit import shapes
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Json, Service, item, params
 
 REFUSED: Json = {"tools": [{"name": "look_up", "input_schema": {"type": "string"}}]}

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from overnight_models.ledger import submit as ledger
-from overnight_workers import process, protocol
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.submit import submit
+from overnight_models.ledger.submit import submit as ledger
+from overnight_workers import process
+from overnight_workers.stages import protocol
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, item, params, text_of
 
 HOLD = {"message": "Your credit balance is too low to access the Anthropic API."}
@@ -120,7 +121,7 @@ def test_a_sender_that_outlives_its_time_is_ended_by_the_kernel(service: Service
     words = [
         sys.executable,
         "-c",
-        "import signal; from overnight_workers.submit import _dead_by\nwith _dead_by(0.1): signal.pause()",
+        "import signal; from overnight_workers.stages.submit import submit\nwith submit._dead_by(0.1): signal.pause()",
     ]
     assert subprocess.run(words, capture_output=True, check=False).returncode == -signal.SIGALRM
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from overnight_models.policy import Policy
-from overnight_workers import decisions, process
+from overnight_models.wire.policy import Policy
+from overnight_workers import process
 from overnight_workers.cli import app
-from overnight_workers.flower_tab import words
 from overnight_workers.flower_tab.document import document
 from overnight_workers.flower_tab.reading import Look
-from overnight_workers.pack import pack
+from overnight_workers.operators import operator_overrides, words
+from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.sandbox.process import running
 from overnight_workers.settings import settings
-from overnight_workers.sight import sight
-from overnight_workers.submit import submit
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.submit.submit import submit
 from tests.budgeting import budget, seen
 from tests.driving import Json, Service, callback, item, params, read_command
 
@@ -88,7 +88,7 @@ def test_sums_say_how_many_they_leave_out(service: Service) -> None:
     assert "2 answers are in no sum: the price of their model is unknown" in page
     assert "+ 2 unknown" in read_command(app, "status")
     assert "+ 2 unknown" in read_command(app, "batches")
-    seen = sight(process.database())
+    seen = take_snapshot(process.database())
     assert words.billed(seen.lanes[0]).endswith("+ 2 answers without a price")
     assert document(Look(seen, None), settings())["money"]["unpriced"] == 2
     assert service.meter()["billed"] == 3
@@ -99,7 +99,7 @@ def test_a_double_of_it_is_unpriced_too(service: Service) -> None:
     service.accept(of_tomorrow("a"))
     pack()
     submit()
-    decisions.never_created(int(service.one("SELECT id FROM batch")["id"]), "a test")
+    operator_overrides.never_created(int(service.one("SELECT id FROM batch")["id"]), "a test")
     service.faults_are_over()
     service.finish()
     service.quiet_is_over()

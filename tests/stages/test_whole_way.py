@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from overnight_workers.collect import collect
-from overnight_workers.deliver import deliver
-from overnight_workers.pack import pack
-from overnight_workers.poll import poll
-from overnight_workers.submit import submit
+from overnight_workers.stages.collect.collect import collect
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
+from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, callback, item
 
 pytestmark = pytest.mark.usefixtures("apart")

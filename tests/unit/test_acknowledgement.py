@@ -10,8 +10,8 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_models.acknowledgement import Acknowledgement
 from overnight_models.routes import ACKS_KEY
+from overnight_models.wire.acknowledgement import Acknowledgement
 from overnight_producers import acknowledging
 from overnight_producers.acknowledging import Teller
 

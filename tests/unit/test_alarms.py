@@ -9,14 +9,14 @@ from uuid import UUID
 
 import pytest
 
-from overnight_models.ledger.budgets import BudgetView
-from overnight_models.ledger.caching import GivenUp
+from overnight_models.ledger.collect.caching import GivenUp
+from overnight_models.ledger.deliver.obstacles import Obstacle
 from overnight_models.ledger.deployment import Deployment
-from overnight_models.ledger.obstacles import Obstacle
-from overnight_models.ledger.overview import DeadDelivery, LaneView
-from overnight_models.ledger.troubles import Overdue, Troubles, UnclearView, Unread
-from overnight_models.ledger.workspaces import WorkspaceState
-from overnight_workers.alarms import KINDS, Alarm, alarms
+from overnight_models.ledger.money.budgets import BudgetView
+from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
+from overnight_models.ledger.operators.troubles import Overdue, Troubles, UnclearView, Unread
+from overnight_models.ledger.operators.workspaces import WorkspaceState
+from overnight_workers.operators.alarms import KINDS, Alarm, alarms
 from overnight_workers.settings import Lane, Settings
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from overnight_models.ledger.pack import FRAME_BYTES, Waiting
-from overnight_workers.pack import is_due
+from overnight_models.ledger.pack.pack import FRAME_BYTES, Waiting
 from overnight_workers.settings import Lane
+from overnight_workers.stages.pack.pack import is_due
 
 LANE = Lane.model_validate({"max_items": 100, "max_bytes": "1MB", "max_wait": "60s"})
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from overnight_models.cuttable import is_place, text_at, with_text
-from overnight_workers.cutting import Cut, TooLong, cut
+from overnight_models.request.cuttable import is_place, text_at, with_text
+from overnight_workers.stages.measure.cutting import Cut, TooLong, cut
 
 PLACE = "messages.0.content"
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_models.caching import Why, break_even, decide, primed_from
-from overnight_models.forecast import Caching, Lifetime, Load, total
-from overnight_models.prices import Model, Usage, cost, load
+from overnight_models.money.caching import Why, break_even, decide, primed_from
+from overnight_models.money.forecast import Caching, Lifetime, Load, total
+from overnight_models.money.prices import Model, Usage, cost, load
 
 PRICES = load()
 NANO = 1_000_000_000

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from overnight_models.errors import PermanentError
-from overnight_models.policy import LanePolicy, Policy
+from overnight_models.wire.policy import LanePolicy, Policy
 from overnight_workers.item_file import Bad, Checker, Line, line_at, lines, open_file
 from tests.driving import params
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_models.message import MAX_BYTES, MAX_ITEMS, Line, fill, read_lines, write_items, write_line
+from overnight_models.wire.message import MAX_BYTES, MAX_ITEMS, Line, fill, read_lines, write_items, write_line
 from tests.driving import item
 
 LINES = {size: bytes(size) for size in (1, 60, MAX_BYTES // 3, MAX_BYTES - 1, MAX_BYTES, MAX_BYTES + 1)}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from overnight_models.errors import BadOutput
-from overnight_models.outcome import Outcome, dollars
+from overnight_models.wire.outcome import Outcome, dollars
 
 NANO = st.integers(-(10**18), 10**18)
 WHOLE = Outcome(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_models.ledger.pack import FRAME_BYTES
+from overnight_models.ledger.pack.pack import FRAME_BYTES
 from overnight_workers.plan.packing import Full, Packer, divided, waves
 
 

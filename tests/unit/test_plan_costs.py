@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import pytest
 
-from overnight_models.forecast import Caching, Lifetime
-from overnight_models.ledger.history import Answers
-from overnight_models.prices import load
+from overnight_models.ledger.money.history import Answers
+from overnight_models.money.forecast import Caching, Lifetime
+from overnight_models.money.prices import load
 from overnight_workers.plan.answers import SHARE, Asked, Measured, learned, tokens_out
 from overnight_workers.plan.costs import Costs, Sharing, costs
 from overnight_workers.plan.figure import Figure, How, around, exactly

@@ -7,7 +7,7 @@ from typing import Any
 
 from overnight_workers.plan.prefixes import Prefixes, Shared
 from overnight_workers.plan.prompt import counted, head, nothing, pieces
-from overnight_workers.sandbox.weights import prompt_tokens
+from overnight_workers.sandbox.answers.weights import prompt_tokens
 
 MODEL = "claude-sonnet-5"
 RULES, CONTRACT = "Answer in one word. " * 100, "The parties agree. " * 200

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_models.prices import Model, PricesInvalid, Usage, cost, load
+from overnight_models.money.prices import Model, PricesInvalid, Usage, cost, load
 
 PRICES = load()
 # Dollars per million tokens: input, 5-minute write, 1-hour write, cache read, output; in and out in a batch.

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_workers import protocol
-from overnight_workers.protocol import (
+from overnight_workers.stages import protocol
+from overnight_workers.stages.protocol import (
     Candidate,
     Created,
     HoldWorkspace,
@@ -22,9 +22,9 @@ from overnight_workers.protocol import (
     Sent,
     SlowDown,
     Unclear,
-    conclude,
-    still_looking,
-    still_unclear,
+    classify_create_reply,
+    why_not_lost,
+    why_still_looking,
 )
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -45,24 +45,26 @@ HOLDS = ("enforced_spend_limit_reached", "contract_spend_limit_reached", "organi
     ],
 )  # fmt: skip
 def test_these_were_not_created_whatever_was_sent(status: int, let_go: bool, expected: type) -> None:
-    assert type(conclude(Reply(status, let_go), releases=0)) is expected
+    assert type(classify_create_reply(Reply(status, let_go), releases=0)) is expected
 
 
 @pytest.mark.parametrize("status", [None, 408, 409, 418, 451, 499, 500, 502, 503, 504, 520, 529, 302])
 def test_anything_else_may_have_been_created_once_the_last_byte_was_let_go(status: int | None) -> None:
-    assert type(conclude(Reply(status, last_byte_let_go=True), releases=0)) is Unclear
-    assert type(conclude(Reply(status, last_byte_let_go=False), releases=0)) is NotCreated
+    assert type(classify_create_reply(Reply(status, last_byte_let_go=True), releases=0)) is Unclear
+    assert type(classify_create_reply(Reply(status, last_byte_let_go=False), releases=0)) is NotCreated
 
 
 def test_a_success_without_an_id_may_have_been_created() -> None:
-    assert type(conclude(Reply(200, last_byte_let_go=True, text="x"), releases=0)) is Unclear
-    assert conclude(Reply(200, last_byte_let_go=True, api_id="b"), releases=0) == Created("b")
+    assert type(classify_create_reply(Reply(200, last_byte_let_go=True, text="x"), releases=0)) is Unclear
+    assert classify_create_reply(Reply(200, last_byte_let_go=True, api_id="b"), releases=0) == Created("b")
 
 
 @pytest.mark.parametrize("status", [400, 429, 403])
 @pytest.mark.parametrize("code", HOLDS)
 def test_money_and_permission_hold_the_workspace_whatever_the_status(status: int, code: str) -> None:
-    assert type(conclude(Reply(status, last_byte_let_go=True, error_code=code), releases=0)) is HoldWorkspace
+    assert (
+        type(classify_create_reply(Reply(status, last_byte_let_go=True, error_code=code), releases=0)) is HoldWorkspace
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,13 +76,17 @@ def test_money_and_permission_hold_the_workspace_whatever_the_status(status: int
     ],
 )
 def test_a_400_about_money_holds_the_workspace_and_rejects_nothing(words: str) -> None:
-    conclusion = conclude(Reply(400, last_byte_let_go=True, text=f"invalid_request_error: {words}"), releases=0)
+    conclusion = classify_create_reply(
+        Reply(400, last_byte_let_go=True, text=f"invalid_request_error: {words}"), releases=0
+    )
     assert conclusion == HoldWorkspace(f"400 invalid_request_error: {words}")
 
 
 def test_the_apis_wish_to_wait_is_followed_within_an_hour() -> None:
     def pause(**more: float | None) -> float:
-        conclusion = conclude(Reply(429, last_byte_let_go=True, retry_after_s=more.get("after")), releases=0)
+        conclusion = classify_create_reply(
+            Reply(429, last_byte_let_go=True, retry_after_s=more.get("after")), releases=0
+        )
         assert isinstance(conclusion, SlowDown)
         return conclusion.pause_s
 
@@ -94,16 +100,16 @@ def test_the_apis_wish_to_wait_is_followed_within_an_hour() -> None:
 def test_however_often_it_failed_something_is_concluded_and_the_pause_has_an_end(
     releases: int, status: int | None, let_go: bool
 ) -> None:
-    conclusion = conclude(Reply(status, let_go), releases=releases)
+    conclusion = classify_create_reply(Reply(status, let_go), releases=releases)
     if isinstance(conclusion, NotCreated):
         assert 2 <= conclusion.pause_s <= 300
-        following = conclude(Reply(status, let_go), releases=releases + 1)
+        following = classify_create_reply(Reply(status, let_go), releases=releases + 1)
         assert isinstance(following, NotCreated)
         assert following.pause_s >= conclusion.pause_s
 
 
 def test_a_list_that_counts_says_never_created() -> None:
-    assert still_unclear(SENT, LATER, []) is None
+    assert why_not_lost(SENT, LATER, []) is None
 
 
 @pytest.mark.parametrize(
@@ -116,15 +122,15 @@ def test_a_list_that_counts_says_never_created() -> None:
     ],
 )
 def test_each_clause_alone_keeps_it_unclear(listing: Listing, why: str) -> None:
-    assert why in str(still_unclear(SENT, listing, []))
+    assert why in str(why_not_lost(SENT, listing, []))
 
 
 def test_a_list_back_past_the_claim_goes_back_far_enough() -> None:
-    assert still_unclear(SENT, replace(LATER, back_to=NOON - 2 * MINUTE), []) is None
+    assert why_not_lost(SENT, replace(LATER, back_to=NOON - 2 * MINUTE), []) is None
 
 
 def test_a_batch_of_the_same_size_and_time_keeps_it_unclear() -> None:
-    assert "same size" in str(still_unclear(SENT, LATER, [Candidate(9, NOON), TWIN]))
+    assert "same size" in str(why_not_lost(SENT, LATER, [Candidate(9, NOON), TWIN]))
 
 
 @pytest.mark.parametrize(
@@ -136,15 +142,15 @@ def test_a_batch_of_the_same_size_and_time_keeps_it_unclear() -> None:
     ],
 )
 def test_a_batch_of_another_size_or_time_can_not_be_it(candidate: Candidate) -> None:
-    assert still_unclear(SENT, LATER, [candidate]) is None
+    assert why_not_lost(SENT, LATER, [candidate]) is None
 
 
 def test_times_are_compared_by_the_apis_clock() -> None:
     an_hour_ahead = replace(LATER, api_clock_ahead=60 * MINUTE)
-    assert still_unclear(SENT, an_hour_ahead, [TWIN]) is None
-    assert still_unclear(SENT, an_hour_ahead, [replace(TWIN, created_at=NOON + 61 * MINUTE)]) is not None
-    assert still_unclear(SENT, replace(an_hour_ahead, back_to=NOON + 59 * MINUTE), []) is not None
-    assert still_unclear(SENT, replace(an_hour_ahead, back_to=NOON + 58 * MINUTE), []) is None
+    assert why_not_lost(SENT, an_hour_ahead, [TWIN]) is None
+    assert why_not_lost(SENT, an_hour_ahead, [replace(TWIN, created_at=NOON + 61 * MINUTE)]) is not None
+    assert why_not_lost(SENT, replace(an_hour_ahead, back_to=NOON + 59 * MINUTE), []) is not None
+    assert why_not_lost(SENT, replace(an_hour_ahead, back_to=NOON + 58 * MINUTE), []) is None
 
 
 @given(st.integers(0, 2**63 - 1))
@@ -180,7 +186,7 @@ LOOKED = Listing(
 
 def looking(listing: Listing = LOOKED, *, api_workspace_id: str | None = "w", undecided: int = 0) -> str | None:
     since, until = NOON - 50 * MINUTE, NOON + 10 * MINUTE
-    return still_looking(listing, since=since, until=until, api_workspace_id=api_workspace_id, undecided=undecided)
+    return why_still_looking(listing, since=since, until=until, api_workspace_id=api_workspace_id, undecided=undecided)
 
 
 def test_a_restored_ledger_sends_when_a_list_that_counts_shows_nothing_undecided() -> None:
@@ -204,4 +210,4 @@ def test_a_restored_ledger_waits_while_a_list_does_not_count_or_something_may_be
 
 def test_what_a_person_points_at_keeps_a_submission_unclear_whatever_its_size_and_time() -> None:
     pointed_at = replace(TWIN, items=SENT.items + 1, created_at=NOON - 60 * MINUTE, believed=True)
-    assert "a person says" in str(still_unclear(SENT, LATER, [pointed_at]))
+    assert "a person says" in str(why_not_lost(SENT, LATER, [pointed_at]))

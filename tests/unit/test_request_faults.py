@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from overnight_models.request import faults
+from overnight_models.request.request import faults
 
 GOOD: dict[str, Any] = {
     "model": "claude-haiku-5-5",

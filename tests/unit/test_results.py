@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_models.ledger.arrivals import Arrival, Fate
-from overnight_models.prices import load
-from overnight_workers.output_schema import Check
-from overnight_workers.results import read_result
+from overnight_models.ledger.collect.arrivals import Arrival, Fate
+from overnight_models.money.prices import load
+from overnight_workers.stages.collect.results import read_result
+from overnight_workers.stages.output_schema import Check
 
 PRICES = load()
 MODEL = "claude-haiku-4-5"

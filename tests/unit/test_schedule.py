@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from overnight_models.ledger.history import Turnaround
-from overnight_models.rate_limits import Tier
+from overnight_models.ledger.money.history import Turnaround
+from overnight_models.money.rate_limits import Tier
 from overnight_workers.plan.advice import Advice, advise, assumptions, likely
 from overnight_workers.plan.direct import DirectLoad, direct_time
 from overnight_workers.plan.figure import How, exactly

@@ -11,7 +11,7 @@ import pytest
 
 import overnight_models.ledger
 
-SOURCES = sorted(Path(overnight_models.ledger.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(overnight_models.ledger.__file__).parent.rglob("*.py"))
 LOCKS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE)\b|\bFOR\s+KEY\s+SHARE\b")
 AT_THE_END = re.compile(r"(?:\s+OF\s+\w+)?(?:\s+SKIP\s+LOCKED)?\s*")
 

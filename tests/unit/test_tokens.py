@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
-from overnight_models.policy import LanePolicy, Policy
-from overnight_models.prices import load
+from overnight_models.money.prices import load
+from overnight_models.wire.policy import LanePolicy, Policy
 from overnight_workers.item_file import Checker
 from overnight_workers.plan.counting import Refused
 from overnight_workers.plan.figure import Figure, How, added, around, exactly

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from overnight_models.prices import Model, load
-from overnight_models.rate_limits import message_limits, pool
-from overnight_models.traps import LONG_OUTPUT_BETA, kind, retirement, traps
-from overnight_workers.sandbox.checks import Terms, problem_of_messages, problem_of_rest
+from overnight_models.money.prices import Model, load
+from overnight_models.money.rate_limits import message_limits, pool
+from overnight_models.request.traps import LONG_OUTPUT_BETA, kind, retirement, traps
+from overnight_workers.sandbox.answers.checks import Terms, problem_of_messages, problem_of_rest
 
 PRICES = load()
 

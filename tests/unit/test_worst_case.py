@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from overnight_models.prices import Usage, cost, load
-from overnight_models.worst_case import ADDED_TOKENS, UNBOUNDED, WorstRate, worst_rates
+from overnight_models.money.prices import Usage, cost, load
+from overnight_models.request.worst_case import ADDED_TOKENS, UNBOUNDED, WorstRate, worst_rates
 
 PRICES = load()
 

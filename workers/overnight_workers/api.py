@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
-from overnight_workers.protocol import Reply
 from overnight_workers.settings import settings
+from overnight_workers.stages.protocol import Reply
 
 if TYPE_CHECKING:
     import anthropic

@@ -85,8 +85,11 @@ def configure() -> None:
         enable_utc=True,
         timezone="UTC",
         imports=[
-            f"overnight_workers.{stage}"
-            for stage in ("accept", "answer", "measure", "pack", "submit", "poll", "collect", "deliver", "rescue")
+            *(f"overnight_workers.stages.{stage}" for stage in ("answer", "rescue")),
+            *(
+                f"overnight_workers.stages.{stage}.{stage}"
+                for stage in ("accept", "measure", "pack", "submit", "poll", "collect", "deliver")
+            ),
         ],
     )
 

@@ -21,10 +21,10 @@ from typing import IO, Any, Final, Self
 import orjson
 
 from overnight_models.errors import BadItem, PermanentError
-from overnight_models.item_check import item_faults
-from overnight_models.message import ItemLine
-from overnight_models.policy import Policy
-from overnight_models.worst_case import may_have_more
+from overnight_models.request.item_check import item_faults
+from overnight_models.request.worst_case import may_have_more
+from overnight_models.wire.message import ItemLine
+from overnight_models.wire.policy import Policy
 from overnight_producers import Item
 from overnight_producers.item import line_of
 

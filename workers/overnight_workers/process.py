@@ -9,14 +9,14 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from overnight_models import prices as price_list
 from overnight_models import routes
 from overnight_models.errors import TransientError
 from overnight_models.ledger import deployment as ledger
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.names import Names
 from overnight_models.ledger.prefixes import Prefixes
-from overnight_models.policy import Policy
+from overnight_models.money import prices as price_list
+from overnight_models.wire.policy import Policy
 from overnight_workers.settings import settings
 
 

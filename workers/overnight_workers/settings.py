@@ -19,10 +19,10 @@ from pydantic_settings import (
 
 from overnight_models.embedded_urls import default_data_dir, read_urls
 from overnight_models.errors import BadSettings
-from overnight_models.policy import LanePolicy, Policy
+from overnight_models.money.rate_limits import COUNTS_PER_MINUTE, Tier
 from overnight_models.quantities import Duration, Size
-from overnight_models.rate_limits import COUNTS_PER_MINUTE, Tier
-from overnight_models.request import LATEST_API_VERSION, MAX_BATCH_BYTES, MAX_BATCH_ITEMS
+from overnight_models.request.request import LATEST_API_VERSION, MAX_BATCH_BYTES, MAX_BATCH_ITEMS
+from overnight_models.wire.policy import LanePolicy, Policy
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 
@@ -204,7 +204,7 @@ class Settings(BaseSettings):
     @property
     def policy(self) -> Policy:
         """What products are told."""
-        from overnight_models.prices import load
+        from overnight_models.money.prices import load
 
         lanes = {
             name: LanePolicy(lane.api_version, int(lane.max_bytes), lane.callbacks, lane.unknown_price)

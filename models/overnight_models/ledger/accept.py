@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from overnight_models.ledger import measure
-from overnight_models.ledger.database import copy_lines, copy_number, copy_text, count, one, run
+from overnight_models.ledger.database import copy_lines, copy_number, copy_text, execute, fetch_all, fetch_one
 from overnight_models.ledger.prefixes import StoredPrefix, whole_request
 
 
@@ -76,8 +76,8 @@ class Begun(NamedTuple):
 def begin(connection: Connection, message_ids: Collection[UUID]) -> dict[UUID, Begun]:
     """Count a try of messages before they are parsed."""
     # nobody waits for a disk: a server that crashes now forgets a try, and nothing else
-    count(connection, "SET LOCAL synchronous_commit = off")
-    counted = run(
+    execute(connection, "SET LOCAL synchronous_commit = off")
+    counted = fetch_all(
         connection,
         """
         INSERT INTO inbox (message_id, tries)
@@ -98,12 +98,14 @@ def insert_items(connection: Connection, lane_id: int, run_id: int | None, items
     """Write the items whose keys are new. Returns what each of them is, in their order."""
     if not items:
         return []
-    drawn = one(connection, "SELECT array_agg(nextval('item_id')) AS ids FROM generate_series(1, :n)", n=len(items))
+    drawn = fetch_one(
+        connection, "SELECT array_agg(nextval('item_id')) AS ids FROM generate_series(1, :n)", n=len(items)
+    )
     assert drawn is not None
     ids: list[int] = drawn["ids"]
     # in the order of the keys, or two messages with the same keys deadlock
     ordered = sorted(zip(items, ids, strict=True), key=lambda pair: pair[0].key_hash)
-    new = run(
+    new = fetch_all(
         connection,
         """
         INSERT INTO item_key (lane_id, key_hash, item_id, content_hash)
@@ -134,7 +136,7 @@ def insert_items(connection: Connection, lane_id: int, run_id: int | None, items
 
 
 def _write(connection: Connection, lane_id: int, run_id: int | None, written: list[tuple[NewItem, int]]) -> None:
-    now = one(connection, "SELECT now()::text AS now")
+    now = fetch_one(connection, "SELECT now()::text AS now")
     assert now is not None
     since, run_text = now["now"].encode(), copy_number(run_id)
     copy_lines(
@@ -183,7 +185,7 @@ def _write(connection: Connection, lane_id: int, run_id: int | None, written: li
 
 def _compared(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> list[Fate]:
     """What items are whose keys are there already."""
-    found = run(
+    found = fetch_all(
         connection,
         """
         SELECT item_key.key_hash, content_hash, item.headers_id, item.schema_id, request.params,
@@ -213,9 +215,9 @@ def _compared(connection: Connection, lane_id: int, items: Sequence[NewItem]) ->
     return ["known" if is_same(item) else "conflicting" for item in items]
 
 
-def conclude(connection: Connection, verdicts: Mapping[UUID, Verdict]) -> None:
+def classify_create_reply(connection: Connection, verdicts: Mapping[UUID, Verdict]) -> None:
     """Write the verdicts of messages, in the transaction that wrote their items."""
-    count(
+    execute(
         connection,
         """
         UPDATE inbox SET verdict = reached.verdict, done_at = now()

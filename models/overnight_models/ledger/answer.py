@@ -9,9 +9,9 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, RowMapping
 
-from overnight_models.ledger.database import one, run
+from overnight_models.ledger.database import fetch_all, fetch_one
 from overnight_models.ledger.documents import COLUMNS, JOINS
-from overnight_models.prefix import Prefix
+from overnight_models.request.prefix import Prefix
 
 
 def key_hash(key: str) -> bytes:
@@ -32,7 +32,7 @@ def content_hash(params: bytes, betas: Sequence[str] | None, output: object, pre
 
 def verdicts(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, str | None]:
     """The verdicts of messages; None while one isn't done, absent when it never arrived."""
-    rows = run(
+    rows = fetch_all(
         connection,
         "SELECT message_id, verdict FROM inbox WHERE message_id = ANY(:ids)",
         ids=list(message_ids),
@@ -42,7 +42,7 @@ def verdicts(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, s
 
 def find_item(connection: Connection, lane: str, key: str) -> int | None:
     """The item of that key."""
-    row = one(
+    row = fetch_one(
         connection,
         """
         SELECT item_id FROM item_key JOIN lane ON lane.id = item_key.lane_id
@@ -56,15 +56,15 @@ def find_item(connection: Connection, lane: str, key: str) -> int | None:
 
 def read_item(connection: Connection, item_id: int) -> RowMapping | None:
     """An item with its outcome, as `documents.document` takes it; `ok` is null when it has none."""
-    return one(connection, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = :id", id=item_id)
+    return fetch_one(connection, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = :id", id=item_id)
 
 
 def run_counts(connection: Connection, name: str) -> dict[str, int] | None:
     """Items of a run by state; None when there is no such run."""
-    found = one(connection, "SELECT id FROM run WHERE name = :name", name=name)
+    found = fetch_one(connection, "SELECT id FROM run WHERE name = :name", name=name)
     if found is None:
         return None
-    rows = run(
+    rows = fetch_all(
         connection,
         """
         SELECT state, sum(n)::bigint AS n FROM tally
@@ -77,7 +77,7 @@ def run_counts(connection: Connection, name: str) -> dict[str, int] | None:
 
 def states(connection: Connection, lane: str, keys: Sequence[str]) -> dict[str, int]:
     """How many of these keys' items are in which state; unknown keys are left out."""
-    rows = run(
+    rows = fetch_all(
         connection,
         """
         SELECT item.state, count(*) AS n

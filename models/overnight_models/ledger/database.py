@@ -101,30 +101,30 @@ class Database:
         return DatabaseUnavailable(f"Postgres at {self.url.host}:{self.url.port}: {error}")
 
 
-def run(connection: Connection, sql: str, **values: Any) -> Sequence[RowMapping]:
+def fetch_all(connection: Connection, sql: str, **values: Any) -> Sequence[RowMapping]:
     """Run one statement; its rows as mappings (none if it returns none)."""
     result = connection.execute(text(sql), values)
     return result.mappings().all() if result.returns_rows else []
 
 
-def rows(connection: Connection, sql: str, **values: Any) -> Sequence[Sequence[Any]]:
+def fetch_rows(connection: Connection, sql: str, **values: Any) -> Sequence[Sequence[Any]]:
     """Run one statement; its rows as plain sequences, for when there are thousands."""
     return connection.execute(text(sql), values).all()
 
 
-def dicts(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
+def fetch_dicts(connection: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
     """Run one statement; its rows as dicts, at a third of what mappings cost: for rows by the thousand."""
     result = connection.execute(text(sql), values)
     columns = tuple(result.keys())
     return [dict(zip(columns, row, strict=True)) for row in result.all()]
 
 
-def count(connection: Connection, sql: str, **values: Any) -> int:
+def execute(connection: Connection, sql: str, **values: Any) -> int:
     """Run one statement; how many rows it touched."""
     return connection.execute(text(sql), values).rowcount
 
 
-def one(connection: Connection, sql: str, **values: Any) -> RowMapping | None:
+def fetch_one(connection: Connection, sql: str, **values: Any) -> RowMapping | None:
     """Run one statement; its first row, or None."""
     return connection.execute(text(sql), values).mappings().first()
 
@@ -134,7 +134,7 @@ def fitting(sizes: Iterable[int], most: float) -> int:
     return sum(total <= most or place == 0 for place, total in enumerate(accumulate(sizes)))
 
 
-def raw(connection: Connection) -> psycopg.Connection[Any]:
+def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
     """The psycopg connection beneath, for COPY and server-side cursors."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
@@ -143,7 +143,7 @@ def raw(connection: Connection) -> psycopg.Connection[Any]:
 
 def copy_lines(connection: Connection, table_and_columns: str, lines: bytes) -> None:
     """Write rows by COPY, from lines in its text format: columns parted by tabs, texts through `copy_text`."""
-    with raw(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
+    with driver_connection(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
         copy.write(lines)
 
 
@@ -167,6 +167,6 @@ def copy_number(value: int | None) -> bytes:
 
 def copy_in(connection: Connection, table_and_columns: str, rows: Iterator[Sequence[Any]]) -> None:
     """Write rows by COPY."""
-    with raw(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
+    with driver_connection(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)

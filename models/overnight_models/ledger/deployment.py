@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.database import execute, fetch_all, fetch_one
 from overnight_models.ledger.partitions import make_partitions
 from overnight_models.states import BATCH, ITEM, SUBMISSION
 from overnight_models.tables import PARTITION_ITEMS
@@ -65,19 +65,19 @@ class Forgotten:
 
 def read(connection: Connection) -> Deployment:
     """The deployment that this ledger is of."""
-    row = one(connection, "SELECT id, moved_at, moved_why, word_wanted FROM deployment")
+    row = fetch_one(connection, "SELECT id, moved_at, moved_why, word_wanted FROM deployment")
     assert row is not None, "every migration settles it"
     return Deployment(**row)
 
 
 def settle(connection: Connection) -> None:
     """A new ledger lives here. Changes nothing for one that lives somewhere already."""
-    count(connection, f"INSERT INTO deployment (home) VALUES ({HOME}) ON CONFLICT DO NOTHING")
+    execute(connection, f"INSERT INTO deployment (home) VALUES ({HOME}) ON CONFLICT DO NOTHING")
 
 
 def log_position(connection: Connection) -> tuple[str, int]:
     """Where this ledger lives, and how far its write-ahead log is on disk: that only grows, unless it is set back."""
-    row = one(connection, f"SELECT {HOME} AS home, (pg_current_wal_flush_lsn() - '0/0')::bigint AS position")
+    row = fetch_one(connection, f"SELECT {HOME} AS home, (pg_current_wal_flush_lsn() - '0/0')::bigint AS position")
     assert row is not None
     return row["home"], row["position"]
 
@@ -90,7 +90,7 @@ def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -
 
     allowance_s: how long after this moment something that was being sent may still be listed.
     """
-    moved = one(
+    moved = fetch_one(
         connection,
         f"""
         UPDATE deployment
@@ -110,21 +110,21 @@ def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -
     )
     if moved is None:
         return None
-    count(
+    execute(
         connection,
         f"""
         WITH doubted AS (
             UPDATE submission
-            SET {SUBMISSION["doubt"].set}, error = 'the ledger was restored or moved', lease_until = NULL,
+            SET {SUBMISSION.doubt.set}, error = 'the ledger was restored or moved', lease_until = NULL,
                 items = coalesce(submission.items, batch.items)
-            FROM batch WHERE batch.id = submission.batch_id AND submission.{SUBMISSION["doubt"].where}
+            FROM batch WHERE batch.id = submission.batch_id AND submission.{SUBMISSION.doubt.where}
             RETURNING submission.batch_id
         )
-        UPDATE batch SET {BATCH["doubt"].set}, changed_at = now(), reason = 'the ledger was restored or moved'
-        FROM doubted WHERE batch.id = doubted.batch_id AND batch.{BATCH["doubt"].where}
+        UPDATE batch SET {BATCH.doubt.set}, changed_at = now(), reason = 'the ledger was restored or moved'
+        FROM doubted WHERE batch.id = doubted.batch_id AND batch.{BATCH.doubt.where}
         """,
     )
-    count(
+    execute(
         connection,
         "UPDATE submission SET quiet_after = clock_timestamp() + make_interval(secs => :allowance_s)"
         " WHERE state = 'unclear'",
@@ -132,19 +132,21 @@ def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -
     )
     # and no row gets the number of a forgotten one: processes from before the move still know those
     for sequence in ("item_id", "batch_id_seq", "submission_id_seq"):
-        run(connection, f"SELECT setval('{sequence}', nextval('{sequence}') + :forgotten)", forgotten=_FORGOTTEN_ITEMS)
+        fetch_all(
+            connection, f"SELECT setval('{sequence}', nextval('{sequence}') + :forgotten)", forgotten=_FORGOTTEN_ITEMS
+        )
     make_partitions(connection)
     return Deployment(**moved)
 
 
 def give_word(connection: Connection) -> bool:
     """A person says that this ledger may send: its original doesn't run any more. False when no word is wanted."""
-    return count(connection, "UPDATE deployment SET word_wanted = false WHERE word_wanted") == 1
+    return execute(connection, "UPDATE deployment SET word_wanted = false WHERE word_wanted") == 1
 
 
 def unlooked(connection: Connection) -> list[str]:
     """Workspaces whose batches at the API are still to be looked at."""
-    rows = run(
+    rows = fetch_all(
         connection,
         """
         SELECT name FROM workspace, deployment
@@ -160,7 +162,7 @@ def looked(connection: Connection, workspace: str, moved_at: datetime) -> bool:
     False when that was known, or the ledger has moved again since: then the look was one too early.
     """
     return (
-        count(
+        execute(
             connection,
             """
             UPDATE workspace SET looked_at = clock_timestamp() FROM deployment
@@ -175,7 +177,7 @@ def looked(connection: Connection, workspace: str, moved_at: datetime) -> bool:
 
 def oldest_unfinished(connection: Connection, workspace: str) -> datetime | None:
     """When the oldest item that may still be sent was accepted: nothing of it can have been created before."""
-    row = one(
+    row = fetch_one(
         connection,
         f"""
         SELECT min(enqueued_at) AS since FROM request WHERE item_id = (
@@ -193,7 +195,7 @@ def undecided(connection: Connection, workspace: str, until: datetime) -> int:
 
     until: by the API's clock; what was created later was created by this ledger, or by strangers.
     """
-    row = one(
+    row = fetch_one(
         connection,
         """
         SELECT (SELECT count(*) FROM sighting
@@ -214,11 +216,11 @@ def undecided(connection: Connection, workspace: str, until: datetime) -> int:
 def remember(connection: Connection, workspace: str, forgotten: Forgotten) -> int:
     """A submission that the ledger had forgotten: a row again, to be collected and billed. Returns its number."""
     # one at a time: two that look at once would remember it twice
-    one(connection, "SELECT FROM sighting WHERE api_id = :api_id FOR UPDATE", api_id=forgotten.api_id)
-    known = one(connection, "SELECT id FROM submission WHERE token = :token", token=forgotten.token)
+    fetch_one(connection, "SELECT FROM sighting WHERE api_id = :api_id FOR UPDATE", api_id=forgotten.api_id)
+    known = fetch_one(connection, "SELECT id FROM submission WHERE token = :token", token=forgotten.token)
     if known is not None:
         return int(known["id"])
-    batch = one(
+    batch = fetch_one(
         connection,
         """
         INSERT INTO batch (lane_id, headers_id, state, items, size, has_schemas, reason)
@@ -233,7 +235,7 @@ def remember(connection: Connection, workspace: str, forgotten: Forgotten) -> in
         members=list(forgotten.members),
     )
     assert batch is not None
-    submission = one(
+    submission = fetch_one(
         connection,
         """
         INSERT INTO submission (batch_id, token, state, items, claimed_at, api_id, api_created_at, ended_at, remembered)

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import RowMapping
 
-from overnight_models.outcome import VERSION, dollars
+from overnight_models.wire.outcome import VERSION, dollars
 
 COLUMNS: Final = """
     item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,

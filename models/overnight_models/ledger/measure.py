@@ -8,10 +8,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import count, fitting, run
+from overnight_models.ledger.database import execute, fetch_all, fitting
+from overnight_models.ledger.operators.workspaces import SENDABLE
 from overnight_models.ledger.presence import is_gone
-from overnight_models.ledger.workspaces import SENDABLE
-from overnight_models.prefix import Prefix
+from overnight_models.request.prefix import Prefix
 
 UNMEASURED: Final = "EXISTS (SELECT FROM unmeasured WHERE unmeasured.item_id = item.id)"
 """Of an item: it may be too long, and nobody has counted it yet."""
@@ -63,7 +63,7 @@ class Shortened:
 def want(connection: Connection, items: Sequence[tuple[int, str | None]]) -> None:
     """New items that are to be counted before they are packed, each with the place of its cuttable text."""
     if items:
-        count(
+        execute(
             connection,
             """
             INSERT INTO unmeasured (item_id, cuttable)
@@ -76,7 +76,7 @@ def want(connection: Connection, items: Sequence[tuple[int, str | None]]) -> Non
 
 def claim(connection: Connection, *, owner: int, limit: int, max_bytes: int, lease_s: float) -> list[Unmeasured]:
     """Take the oldest that may be counted, unless another process is at it."""
-    due = run(
+    due = fetch_all(
         connection,
         f"""
         SELECT unmeasured.item_id, item.size
@@ -90,7 +90,7 @@ def claim(connection: Connection, *, owner: int, limit: int, max_bytes: int, lea
     taken = due[: fitting((row["size"] for row in due), max_bytes)]
     if not taken:
         return []
-    rows = run(
+    rows = fetch_all(
         connection,
         """
         WITH taken AS (
@@ -119,12 +119,12 @@ def settle(connection: Connection, item_ids: Collection[int]) -> set[int]:
 
     An item that isn't measured can't be sent, unless its lane's limit was taken away meanwhile.
     """
-    waiting = run(
+    waiting = fetch_all(
         connection,
         "SELECT id FROM item WHERE id = ANY(:ids) AND state = 'waiting' ORDER BY id FOR UPDATE",
         ids=list(item_ids),
     )
-    unmeasured = run(
+    unmeasured = fetch_all(
         connection, "DELETE FROM unmeasured WHERE item_id = ANY(:ids) RETURNING item_id", ids=list(item_ids)
     )
     return {row["id"] for row in waiting} & {row["item_id"] for row in unmeasured}
@@ -132,7 +132,7 @@ def settle(connection: Connection, item_ids: Collection[int]) -> set[int]:
 
 def shorten(connection: Connection, item: Shortened) -> None:
     """What is sent of it from now on. In the transaction that has settled it, so never after a body was built."""
-    count(
+    execute(
         connection,
         """
         UPDATE request SET params = :own, cut_from_tokens = :from_tokens, cut_to_tokens = :to_tokens
@@ -143,7 +143,7 @@ def shorten(connection: Connection, item: Shortened) -> None:
         from_tokens=item.from_tokens,
         to_tokens=item.to_tokens,
     )
-    count(
+    execute(
         connection,
         """
         UPDATE item SET size = :size, prefix_id = CASE WHEN :keeps_prefix THEN prefix_id END WHERE id = :item_id
@@ -156,12 +156,12 @@ def shorten(connection: Connection, item: Shortened) -> None:
 
 def put_back(connection: Connection, item_ids: Collection[int]) -> None:
     """They were claimed and not counted: somebody else may."""
-    count(connection, "UPDATE unmeasured SET lease_until = NULL WHERE item_id = ANY(:ids)", ids=list(item_ids))
+    execute(connection, "UPDATE unmeasured SET lease_until = NULL WHERE item_id = ANY(:ids)", ids=list(item_ids))
 
 
 def try_later(connection: Connection, item_id: int, *, pause_s: float) -> None:
     """The API gave no answer about this one; the others needn't wait for it."""
-    count(
+    execute(
         connection,
         """
         UPDATE unmeasured
@@ -175,7 +175,7 @@ def try_later(connection: Connection, item_id: int, *, pause_s: float) -> None:
 
 def forget(connection: Connection) -> int:
     """Items that don't wait any more: taken back, or packed when their lane had no limit. Returns how many."""
-    return count(
+    return execute(
         connection,
         """
         DELETE FROM unmeasured USING item

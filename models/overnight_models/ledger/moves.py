@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import count
-from overnight_models.states import BATCH, SUBMISSION
+from overnight_models.ledger.database import execute
+from overnight_models.states import Move
 
 
-def move_batch(connection: Connection, move: str, batch_id: int, reason: str | None) -> bool:
+def move_batch(connection: Connection, move: Move, batch_id: int, reason: str | None) -> bool:
     """Move a batch. False when it is no longer where the move begins."""
     return (
-        count(
+        execute(
             connection,
             f"""
-            UPDATE batch SET {BATCH[move].set}, changed_at = now(), reason = :reason
-            WHERE id = :id AND {BATCH[move].where}
+            UPDATE batch SET {move.set}, changed_at = now(), reason = :reason
+            WHERE id = :id AND {move.where}
             """,
             id=batch_id,
             reason=reason,
@@ -24,14 +24,14 @@ def move_batch(connection: Connection, move: str, batch_id: int, reason: str | N
     )
 
 
-def move_submission(connection: Connection, move: str, submission_id: int, error: str | None = None) -> bool:
+def move_submission(connection: Connection, move: Move, submission_id: int, error: str | None = None) -> bool:
     """Move a submission. False when it is no longer where the move begins."""
     return (
-        count(
+        execute(
             connection,
             f"""
-            UPDATE submission SET {SUBMISSION[move].set}, error = coalesce(:error, error)
-            WHERE id = :id AND {SUBMISSION[move].where}
+            UPDATE submission SET {move.set}, error = coalesce(:error, error)
+            WHERE id = :id AND {move.where}
             """,
             id=submission_id,
             error=error,

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from overnight_models.ledger.database import Database, one
+from overnight_models.ledger.database import Database, fetch_one
 
 
 class Names:
@@ -61,12 +61,12 @@ class Names:
         result = 0
         with self._database.transaction() as connection:
             # two may insert at once: the loser's row is the winner's
-            one_row = one(connection, f"SELECT {key} AS number FROM {table} WHERE {same}", **named) or one(
+            one_row = fetch_one(connection, f"SELECT {key} AS number FROM {table} WHERE {same}", **named) or fetch_one(
                 connection,
                 f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING RETURNING {key} AS number",
                 **values,
             )
-            one_row = one_row or one(connection, f"SELECT {key} AS number FROM {table} WHERE {same}", **named)
+            one_row = one_row or fetch_one(connection, f"SELECT {key} AS number FROM {table} WHERE {same}", **named)
             assert one_row is not None
             result = one_row["number"] if key == "id" else 0
         # remembered only now that it is committed

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.database import execute, fetch_all, fetch_one
 from overnight_models.tables import PARTITION_ITEMS, PARTITIONED
 
 _AHEAD: Final = 2
@@ -31,20 +31,20 @@ _ONE_AT_A_TIME: Final = 0x6F766572
 
 def take_turns(connection: Connection) -> None:
     """Wait until nobody else changes the schema; until the transaction ends."""
-    run(connection, "SELECT pg_advisory_xact_lock(:lock)", lock=_ONE_AT_A_TIME)
+    fetch_all(connection, "SELECT pg_advisory_xact_lock(:lock)", lock=_ONE_AT_A_TIME)
 
 
 def make_partitions(connection: Connection) -> int:
     """Make the partitions that the next items will need. Returns how many were made."""
     take_turns(connection)
-    last = one(connection, "SELECT last_value FROM item_id")
+    last = fetch_one(connection, "SELECT last_value FROM item_id")
     assert last is not None
     newest = int(last["last_value"]) // PARTITION_ITEMS
     made = 0
     for table in PARTITIONED:
         there = {
             row["name"]
-            for row in run(
+            for row in fetch_all(
                 connection,
                 "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = CAST(:t AS regclass)",
                 t=table,
@@ -56,7 +56,7 @@ def make_partitions(connection: Connection) -> int:
             # a partition that retention has dropped is below the newest and stays away
             if name not in there and (number >= newest or not there):
                 values = f"FROM ({first}) TO ({first + PARTITION_ITEMS})"
-                count(
+                execute(
                     connection, f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES {values} {_STORED.get(table, '')}"
                 )
                 made += 1

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import count, one, run
+from overnight_models.ledger.database import execute, fetch_all, fetch_one
 from overnight_models.states import BATCH
 
 
@@ -30,7 +30,7 @@ class Watched:
 
 def watched(connection: Connection, workspace: str) -> list[Watched]:
     """Submissions of a workspace that aren't over, and lost ones that a late listing may still bring back."""
-    rows = run(
+    rows = fetch_all(
         connection,
         """
         SELECT submission.id AS submission_id, submission.batch_id, submission.state, submission.items, claimed_at,
@@ -51,7 +51,7 @@ def watched(connection: Connection, workspace: str) -> list[Watched]:
 
 def now(connection: Connection) -> datetime:
     """The database's clock."""
-    row = one(connection, "SELECT clock_timestamp() AS now")
+    row = fetch_one(connection, "SELECT clock_timestamp() AS now")
     assert row is not None
     found = row["now"]
     assert isinstance(found, datetime)
@@ -61,7 +61,7 @@ def now(connection: Connection) -> datetime:
 def end(connection: Connection, submission_id: int, ended_at: datetime, counts: str) -> bool:
     """The API says that a submission's batch ended. False when that was known."""
     # the batch first: the order in which everybody locks
-    one(
+    fetch_one(
         connection,
         """
         SELECT FROM batch JOIN submission ON submission.batch_id = batch.id
@@ -69,7 +69,7 @@ def end(connection: Connection, submission_id: int, ended_at: datetime, counts: 
         """,
         id=submission_id,
     )
-    ended = count(
+    ended = execute(
         connection,
         """
         UPDATE submission SET ended_at = :ended_at, counts = :counts
@@ -79,13 +79,13 @@ def end(connection: Connection, submission_id: int, ended_at: datetime, counts: 
         ended_at=ended_at,
         counts=counts,
     )
-    count(
+    execute(
         connection,
         f"""
-        UPDATE batch SET {BATCH["end"].set}, changed_at = now()
+        UPDATE batch SET {BATCH.end.set}, changed_at = now()
         FROM submission
         WHERE submission.id = :id AND submission.state = 'open' AND batch.id = submission.batch_id
-          AND batch.{BATCH["end"].where}
+          AND batch.{BATCH.end.where}
         """,
         id=submission_id,
     )
@@ -94,7 +94,7 @@ def end(connection: Connection, submission_id: int, ended_at: datetime, counts: 
 
 def doubles(connection: Connection, workspace: str) -> dict[int, str]:
     """Submissions that run although an earlier create of their batch is known to have worked, and their API ids."""
-    rows = run(
+    rows = fetch_all(
         connection,
         """
         SELECT submission.id, submission.api_id
@@ -114,11 +114,11 @@ def doubles(connection: Connection, workspace: str) -> dict[int, str]:
 
 def cancel_asked(connection: Connection, submission_id: int) -> None:
     """The API was told to stop it."""
-    count(connection, "UPDATE submission SET cancel_asked_at = now() WHERE id = :id", id=submission_id)
+    execute(connection, "UPDATE submission SET cancel_asked_at = now() WHERE id = :id", id=submission_id)
 
 
 @dataclass(frozen=True)
-class Sighted:
+class UnknownBatch:
     """A batch at the API that the ledger doesn't know."""
 
     api_id: str
@@ -132,14 +132,14 @@ class Sighted:
 
 def known_api_ids(connection: Connection, api_ids: Sequence[str]) -> set[str]:
     """Those of the ids that are ours already."""
-    rows = run(connection, "SELECT api_id FROM submission WHERE api_id = ANY(:ids)", ids=list(api_ids))
+    rows = fetch_all(connection, "SELECT api_id FROM submission WHERE api_id = ANY(:ids)", ids=list(api_ids))
     return {row["api_id"] for row in rows}
 
 
-def sight(connection: Connection, workspace: str, unknown: Sequence[Sighted]) -> None:
+def note_unknown_batches(connection: Connection, workspace: str, unknown: Sequence[UnknownBatch]) -> None:
     """Note batches that the ledger doesn't know, and when they ended."""
     for seen in unknown:
-        count(
+        execute(
             connection,
             """
             INSERT INTO sighting (api_id, workspace, items, api_created_at, ended_at)
@@ -154,9 +154,9 @@ def sight(connection: Connection, workspace: str, unknown: Sequence[Sighted]) ->
         )
 
 
-def sightings(connection: Connection, workspace: str, since: datetime) -> list[Sighted]:
+def unknown_batches(connection: Connection, workspace: str, since: datetime) -> list[UnknownBatch]:
     """Batches that the ledger doesn't know, created since then, that aren't proven to be a stranger's."""
-    rows = run(
+    rows = fetch_all(
         connection,
         """
         SELECT api_id, items, api_created_at AS created_at, ended_at, ours, believed_of FROM sighting
@@ -167,12 +167,12 @@ def sightings(connection: Connection, workspace: str, since: datetime) -> list[S
         workspace=workspace,
         since=since,
     )
-    return [Sighted(**row) for row in rows]
+    return [UnknownBatch(**row) for row in rows]
 
 
 def running_sightings(connection: Connection, workspace: str) -> list[str]:
     """Batches that the ledger doesn't know, whose token can't be read before they end."""
-    rows = run(
+    rows = fetch_all(
         connection,
         """
         SELECT api_id FROM sighting WHERE workspace = :workspace AND ended_at IS NULL AND ours IS NULL
@@ -183,10 +183,10 @@ def running_sightings(connection: Connection, workspace: str) -> list[str]:
     return [row["api_id"] for row in rows]
 
 
-def believe(connection: Connection, workspace: str, seen: Sighted) -> None:
+def believe(connection: Connection, workspace: str, seen: UnknownBatch) -> None:
     """A person says which submission a batch is. It is looked at until its token proves it, or proves otherwise."""
-    sight(connection, workspace, [seen])
-    count(
+    note_unknown_batches(connection, workspace, [seen])
+    execute(
         connection,
         "UPDATE sighting SET believed_of = :submission_id, ours = NULL WHERE api_id = :api_id",
         submission_id=seen.believed_of,
@@ -199,7 +199,7 @@ def judge(connection: Connection, api_id: str, *, ours: bool) -> None:
 
     Ours it is only once its id is on a submission: a poller from before a restore saved it on a row that is forgotten.
     """
-    count(
+    execute(
         connection,
         """
         UPDATE sighting SET ours = :ours
@@ -213,5 +213,5 @@ def judge(connection: Connection, api_id: str, *, ours: bool) -> None:
 
 def submission_of(connection: Connection, token: str) -> int | None:
     """The submission that has this token."""
-    row = one(connection, "SELECT id FROM submission WHERE token = :token", token=token)
+    row = fetch_one(connection, "SELECT id FROM submission WHERE token = :token", token=token)
     return None if row is None else int(row["id"])

@@ -11,8 +11,8 @@ import orjson
 from sqlalchemy import Connection
 
 from overnight_models.errors import TransientError
-from overnight_models.ledger.database import Database, count, one, run
-from overnight_models.prefix import Prefix, hash_of
+from overnight_models.ledger.database import Database, execute, fetch_all, fetch_one
+from overnight_models.request.prefix import Prefix, hash_of
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_BYTES = 64_000_000
@@ -61,7 +61,7 @@ class Prefixes:
 
     def _read(self, name: str) -> StoredPrefix | None:
         with self._database.transaction() as connection:
-            row = one(connection, "SELECT id, document FROM prefix WHERE hash = decode(:name, 'hex')", name=name)
+            row = fetch_one(connection, "SELECT id, document FROM prefix WHERE hash = decode(:name, 'hex')", name=name)
         return None if row is None else StoredPrefix(row["document"].encode(), row["id"])
 
     def _store(self, name: str) -> StoredPrefix | None:
@@ -71,7 +71,7 @@ class Prefixes:
         if hash_of(document) != name:
             raise ValueError("what lies in Redis under the prefix's hash has another hash")
         with self._database.transaction() as connection:
-            count(
+            execute(
                 connection,
                 "INSERT INTO prefix (hash, document) VALUES (decode(:name, 'hex'), :document) ON CONFLICT DO NOTHING",
                 name=name,
@@ -82,7 +82,7 @@ class Prefixes:
 
 def read(connection: Connection, prefix_id: int) -> StoredPrefix:
     """One prefix by its number."""
-    row = one(connection, "SELECT document FROM prefix WHERE id = :id", id=prefix_id)
+    row = fetch_one(connection, "SELECT document FROM prefix WHERE id = :id", id=prefix_id)
     assert row is not None
     return StoredPrefix(row["document"].encode(), prefix_id)
 
@@ -95,9 +95,9 @@ def whole_request(document: str | None, own: str) -> Any:
 def use(connection: Connection, prefix_ids: Collection[int]) -> bool:
     """Before items go on from these: none is deleted until the transaction ends. False when one is gone already."""
     ids = sorted(prefix_ids)
-    there = run(connection, "SELECT id FROM prefix WHERE id = ANY(:ids) ORDER BY id FOR KEY SHARE", ids=ids)
+    there = fetch_all(connection, "SELECT id FROM prefix WHERE id = ANY(:ids) ORDER BY id FOR KEY SHARE", ids=ids)
     # noted once a day only: a row that every accept writes would make them wait for each other
-    count(
+    execute(
         connection,
         "UPDATE prefix SET used_at = now() WHERE id = ANY(:ids) AND used_at < now() - interval '1 day'",
         ids=ids,
@@ -107,7 +107,7 @@ def use(connection: Connection, prefix_ids: Collection[int]) -> bool:
 
 def delete_unused(connection: Connection) -> int:
     """Delete those that no item goes on from: last used more than a day before the oldest item that is kept."""
-    return count(
+    return execute(
         connection,
         """
         DELETE FROM prefix WHERE used_at < coalesce(

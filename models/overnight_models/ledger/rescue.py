@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from overnight_models import routes
-from overnight_models.ledger.database import count, one, run
-from overnight_models.ledger.deliver import LOOKED_AT, PLACES
+from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.deliver.deliver import LOOKED_AT, PLACES
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.measure import IS_DUE, NOBODY_MEASURES
 from overnight_models.ledger.presence import is_gone
-from overnight_models.ledger.submit import follow
+from overnight_models.ledger.submit.submit import follow
 from overnight_models.states import BATCH, SUBMISSION
 
 
@@ -20,17 +20,17 @@ def void_abandoned(connection: Connection) -> int:
     Letting go and this exclude each other: both change the row only as long as `let_go_at` is null. A restored ledger
     may have forgotten that it was let go, so it concludes nothing before it knows that it was restored.
     """
-    rows = run(
+    rows = fetch_all(
         connection,
         f"""
         WITH voided AS (
-            UPDATE submission SET {SUBMISSION["void"].set}, error = 'its submitter died before its last bytes'
-            WHERE {SUBMISSION["void"].where} AND let_go_at IS NULL AND api_id IS NULL
+            UPDATE submission SET {SUBMISSION.void.set}, error = 'its submitter died before its last bytes'
+            WHERE {SUBMISSION.void.where} AND let_go_at IS NULL AND api_id IS NULL
               AND (coalesce(send_by, lease_until) < clock_timestamp() OR {is_gone("owner")}) AND {AT_HOME}
             RETURNING batch_id
         )
-        UPDATE batch SET {BATCH["release"].set}, changed_at = now(), reason = 'its submitter died before its last bytes'
-        FROM voided WHERE batch.id = voided.batch_id AND batch.{BATCH["release"].where}
+        UPDATE batch SET {BATCH.release.set}, changed_at = now(), reason = 'its submitter died before its last bytes'
+        FROM voided WHERE batch.id = voided.batch_id AND batch.{BATCH.release.where}
         RETURNING batch.id
         """,
     )
@@ -44,18 +44,18 @@ def doubt_abandoned(connection: Connection) -> int:
 
     That its lock is gone doesn't prove that it is dead, so it may still write until `send_by`: `quiet_after` stays.
     """
-    rows = run(
+    rows = fetch_all(
         connection,
         f"""
         WITH doubted AS (
-            UPDATE submission SET {SUBMISSION["doubt"].set}, error = 'its submitter died before it knew the answer'
-            WHERE {SUBMISSION["doubt"].where} AND let_go_at IS NOT NULL
+            UPDATE submission SET {SUBMISSION.doubt.set}, error = 'its submitter died before it knew the answer'
+            WHERE {SUBMISSION.doubt.where} AND let_go_at IS NOT NULL
               AND (send_by + interval '1 second' < clock_timestamp() OR {is_gone("owner")})
             RETURNING batch_id
         )
         UPDATE batch
-        SET {BATCH["doubt"].set}, changed_at = now(), reason = 'its submitter died before it knew the answer'
-        FROM doubted WHERE batch.id = doubted.batch_id AND batch.{BATCH["doubt"].where}
+        SET {BATCH.doubt.set}, changed_at = now(), reason = 'its submitter died before it knew the answer'
+        FROM doubted WHERE batch.id = doubted.batch_id AND batch.{BATCH.doubt.where}
         RETURNING batch.id
         """,
     )
@@ -64,13 +64,13 @@ def doubt_abandoned(connection: Connection) -> int:
 
 def noted_but_not_open(connection: Connection) -> list[int]:
     """Submissions whose API id was saved by somebody who died before saying that they are open."""
-    rows = run(connection, f"SELECT id FROM submission WHERE {SUBMISSION['open'].where} AND api_id IS NOT NULL")
+    rows = fetch_all(connection, f"SELECT id FROM submission WHERE {SUBMISSION.open.where} AND api_id IS NOT NULL")
     return [row["id"] for row in rows]
 
 
 def fold_tally(connection: Connection) -> int:
     """Add up the tally's changes. Returns how many rows it had."""
-    return count(
+    return execute(
         connection,
         """
         WITH folded AS (DELETE FROM tally RETURNING noun, lane_id, run_id, headers_id, state, n, bytes)
@@ -83,7 +83,7 @@ def fold_tally(connection: Connection) -> int:
 
 def forget_messages(connection: Connection, older_than_days: int = 7) -> int:
     """Accept messages that were answered long ago."""
-    return count(
+    return execute(
         connection,
         # the first says it; the second, which is never later, has an index
         """
@@ -96,7 +96,7 @@ def forget_messages(connection: Connection, older_than_days: int = 7) -> int:
 
 def stages_with_work(connection: Connection) -> list[str]:
     """The stages that have something to do now, whoever forgot to ring for them."""
-    row = one(
+    row = fetch_one(
         connection,
         f"""
         SELECT EXISTS (SELECT FROM unmeasured WHERE {IS_DUE} AND {NOBODY_MEASURES}) AS "{routes.MEASURE}",
@@ -106,8 +106,8 @@ def stages_with_work(connection: Connection) -> list[str]:
                EXISTS (
                    SELECT FROM batch JOIN lane ON lane.id = batch.lane_id
                    WHERE lane.paused_at IS NULL AND (
-                       batch.{BATCH["divide"].where}
-                       OR batch.{BATCH["claim"].where} AND (not_before IS NULL OR not_before <= now())
+                       batch.{BATCH.divide.where}
+                       OR batch.{BATCH.claim.where} AND (not_before IS NULL OR not_before <= now())
                    )
                ) AS "{routes.SUBMIT}",
                EXISTS (

@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from overnight_models.errors import PermanentError
-from overnight_models.prices import NANO_PER_DOLLAR
+from overnight_models.money.prices import NANO_PER_DOLLAR
 from overnight_models.quantities import spoken
 from overnight_workers.cli import console
 
 if TYPE_CHECKING:
-    from overnight_models.ledger.budgets import BudgetView, Of, Period
+    from overnight_models.ledger.money.budgets import BudgetView, Of, Period
 
 _NONE: Final = "none"
 _DOLLARS: Final = "Dollars, such as 50 or 0.25; `none` takes the budget away."
@@ -76,7 +76,7 @@ def _nano(text: str) -> int | None:
 
 
 def _change(of: Of, name: str, period: Period, cap_nano: int | None, strict: bool | None) -> None:
-    from overnight_models.ledger import budgets
+    from overnight_models.ledger.money import budgets
     from overnight_workers.process import database, names, prices
     from overnight_workers.settings import settings
 
@@ -97,7 +97,7 @@ def documents() -> list[dict[str, Any]]:
 
 
 def _found(chosen: dict[str, str]) -> list[BudgetView]:
-    from overnight_models.ledger import budgets
+    from overnight_models.ledger.money import budgets
     from overnight_workers.process import database
 
     with database().transaction() as connection:
@@ -133,7 +133,7 @@ def show(chosen: dict[str, str]) -> None:
 
 def _document(one: BudgetView) -> dict[str, Any]:
     """A budget as JSON; money in dollars, as decimal strings."""
-    from overnight_models.outcome import dollars
+    from overnight_models.wire.outcome import dollars
 
     return {
         "of": one.of,

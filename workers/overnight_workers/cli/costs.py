@@ -16,7 +16,7 @@ from overnight_workers.cli import budget, console
 from overnight_workers.cli.moment import moment
 
 if TYPE_CHECKING:
-    from overnight_models.ledger.costs import Costs
+    from overnight_models.ledger.money.costs import Costs
 
 
 def costs(
@@ -37,7 +37,7 @@ def costs(
     Exact to the nano-dollar; nothing is estimated. Thinking is billed as output, and shown apart with what it cost.
     Below it, what budgets have reserved and left.
     """
-    from overnight_models.ledger import costs as ledger
+    from overnight_models.ledger.money import costs as ledger
     from overnight_workers.process import database
 
     with database().transaction() as connection:
@@ -54,7 +54,7 @@ def costs(
 
 def document(one: Costs) -> dict[str, Any]:
     """Costs as JSON and CSV have them; money in dollars, as exact decimal strings."""
-    from overnight_models.outcome import dollars
+    from overnight_models.wire.outcome import dollars
 
     return {
         "name": one.name,
@@ -77,7 +77,7 @@ def document(one: Costs) -> dict[str, Any]:
 
 
 def _print_json(by: str, since: str | None, found: list[Costs]) -> None:
-    from overnight_models.ledger import costs as ledger
+    from overnight_models.ledger.money import costs as ledger
     from overnight_workers.process import prices
 
     console.as_json(
@@ -93,7 +93,7 @@ def _print_json(by: str, since: str | None, found: list[Costs]) -> None:
 
 
 def _print_csv(by: str, found: list[Costs]) -> None:
-    from overnight_models.ledger.costs import Costs
+    from overnight_models.ledger.money.costs import Costs
 
     names = [by if name == "name" else name for name in document(Costs(""))]
     writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -102,7 +102,7 @@ def _print_csv(by: str, found: list[Costs]) -> None:
 
 
 def _print_table(by: str, found: list[Costs]) -> None:
-    from overnight_models.ledger import costs as ledger
+    from overnight_models.ledger.money import costs as ledger
     from overnight_workers.process import prices
 
     if not found:

@@ -27,7 +27,7 @@ def decide(
     Overnight settles nearly all of them by itself. If you are wrong, nothing is lost: an adopted id must be proven by
     its token, and a batch that turns up after all is collected, billed, and shown as paid twice.
     """
-    from overnight_workers import decisions
+    from overnight_workers.operators import operator_overrides
 
     if [adopt is not None, never_created, gone].count(True) != 1:
         raise PermanentError("say one of --adopt ID, --never-created and --gone")
@@ -36,7 +36,9 @@ def decide(
     if gone and not yes:
         typer.confirm(f"The unfinished items of batch {batch} fail, and may be billed all the same. Go on?", abort=True)
     if adopt is not None:
-        told = decisions.adopt(batch, adopt)
+        told = operator_overrides.adopt(batch, adopt)
     else:
-        told = (decisions.never_created if never_created else decisions.gone)(batch, getpass.getuser())
+        told = (operator_overrides.never_created if never_created else operator_overrides.gone)(
+            batch, getpass.getuser()
+        )
     OUT.print(told, markup=False)

@@ -20,10 +20,10 @@ from overnight_models.quantities import spoken
 from overnight_workers.cli.console import ERR, OUT, interruptible, money, say
 
 if TYPE_CHECKING:
-    from overnight_models.ledger.costs import Costs
-    from overnight_models.ledger.runs import Timeline
+    from overnight_models.ledger.money.costs import Costs
+    from overnight_models.ledger.money.runs import Timeline
     from overnight_producers import Overnight
-    from overnight_workers.supervisor import Process
+    from overnight_workers.one_machine.supervisor import Process
 
 _RUN: Final = "airports"
 
@@ -50,8 +50,8 @@ def demo(
     terminal to say yes at, the answers are made up by the sandbox and nothing is spent.
     """
     from overnight_workers.demo import catalog
-    from overnight_workers.installation import Installation
-    from overnight_workers.supervisor import Supervisor
+    from overnight_workers.one_machine.installation import Installation
+    from overnight_workers.one_machine.supervisor import Supervisor
 
     airports = catalog.airports(rows)
     paid = _wants_to_pay(airports)
@@ -77,7 +77,7 @@ def demo(
 
 def _wants_to_pay(airports: list[dict[str, Any]]) -> bool:
     """Whether the real API is to be used: only with a key, at a terminal, after the price was shown."""
-    from overnight_models import prices
+    from overnight_models.money import prices
     from overnight_workers.demo import catalog
 
     if not os.environ.get("ANTHROPIC_API_KEY"):
@@ -108,7 +108,7 @@ def _clear(home: Path) -> None:
 
 
 def _product(environment: dict[str, str]) -> Process:
-    from overnight_workers.supervisor import Process
+    from overnight_workers.one_machine.supervisor import Process
 
     return Process(
         name="product",
@@ -121,8 +121,8 @@ def _product(environment: dict[str, str]) -> Process:
 
 
 def _run(airports: list[dict[str, Any]], paid: bool) -> None:
-    from overnight_models.ledger import runs
-    from overnight_models.ledger.costs import costs, total
+    from overnight_models.ledger.money import runs
+    from overnight_models.ledger.money.costs import costs, total
     from overnight_producers import Overnight
     from overnight_workers.demo import catalog, product
     from overnight_workers.process import database
@@ -149,7 +149,7 @@ def _watch(overnight: Overnight, total: int) -> None:
     """Progress, until the product has written every row."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from overnight_models.ledger import overview
+    from overnight_models.ledger.operators import overview
     from overnight_models.states import ITEM
     from overnight_workers.demo import product
     from overnight_workers.process import database
@@ -209,7 +209,7 @@ def _show_stages(timeline: Timeline, began_at: datetime, delivered_at: datetime)
 
 
 def _show_bill(bill: Costs, paid: bool) -> None:
-    from overnight_models.outcome import dollars
+    from overnight_models.wire.outcome import dollars
 
     share = f" ({bill.saved_nano / bill.realtime_nano:.0%})" if bill.realtime_nano else ""
     lines = [

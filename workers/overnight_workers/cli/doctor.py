@@ -67,7 +67,7 @@ def _report(findings: list[Finding], urls: dict[str, str], as_json: bool) -> Non
 
 
 def _database() -> list[Finding]:
-    from overnight_models.ledger.database import one
+    from overnight_models.ledger.database import fetch_one
     from overnight_workers.process import database
     from overnight_workers.settings import settings
 
@@ -75,7 +75,7 @@ def _database() -> list[Finding]:
         return [Finding("database", False, "no URL", "set OVERNIGHT_DATABASE_URL, or start `overnight up`")]
     try:
         with database().transaction() as connection:
-            version = one(connection, "SELECT current_setting('server_version') AS version")
+            version = fetch_one(connection, "SELECT current_setting('server_version') AS version")
     except OvernightError as error:
         return [Finding("database", False, str(error), "start Postgres (`overnight up`), or correct the URL")]
     assert version is not None
@@ -156,11 +156,11 @@ def _clock() -> list[Finding]:
 
 
 def _alarms() -> list[Finding]:
+    from overnight_workers.operators.snapshot import take_snapshot
     from overnight_workers.process import database
     from overnight_workers.settings import settings
-    from overnight_workers.sight import sight
 
-    on = sight(database()).alarms(settings())
+    on = take_snapshot(database()).alarms(settings())
     return [Finding(alarm.kind, False, alarm.text, alarm.do) for alarm in on] or [Finding("alarms", True, "none is on")]
 
 

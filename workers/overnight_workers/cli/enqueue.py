@@ -15,7 +15,7 @@ from overnight_models.errors import PermanentError
 from overnight_workers.cli import console
 
 if TYPE_CHECKING:
-    from overnight_models.traps import Trap
+    from overnight_models.request.traps import Trap
     from overnight_producers.item import Item
 
 
@@ -58,7 +58,7 @@ def enqueue(
 def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad: bool, as_json: bool) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from overnight_models.item_check import lane_faults
+    from overnight_models.request.item_check import lane_faults
     from overnight_producers import Overnight
     from overnight_workers.settings import settings
 
@@ -118,8 +118,8 @@ def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad
 
 def _check(source: IO[bytes], lane: str) -> _Checked:
     """Look at every line of a file."""
-    from overnight_models.prices import load
-    from overnight_models.traps import traps_now
+    from overnight_models.money.prices import load
+    from overnight_models.request.traps import traps_now
     from overnight_workers.item_file import Bad, Checker, lines
     from overnight_workers.settings import settings
 

@@ -16,7 +16,7 @@ from overnight_models.states import BATCH, DELIVERY, ITEM
 from overnight_workers.cli import console
 
 if TYPE_CHECKING:
-    from overnight_models.ledger.troubles import UnclearView
+    from overnight_models.ledger.operators.troubles import UnclearView
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -41,11 +41,11 @@ def status(
 
 
 def _status() -> dict[str, Any]:
+    from overnight_workers.operators.snapshot import take_snapshot
     from overnight_workers.process import database
     from overnight_workers.settings import settings
-    from overnight_workers.sight import sight
 
-    seen = sight(database())
+    seen = take_snapshot(database())
     lanes = seen.lanes
     return {
         "alarms": [
@@ -126,7 +126,7 @@ def batches(
     as_json: Json = False,
 ) -> None:
     """Batches, the unfinished first: state, items, age, the API's id, cost so far."""
-    from overnight_models.ledger import overview
+    from overnight_models.ledger.operators import overview
     from overnight_workers.process import database
 
     if unclear:
@@ -160,7 +160,7 @@ def batches(
 
 
 def _unclear(as_json: bool) -> None:
-    from overnight_models.ledger import troubles
+    from overnight_models.ledger.operators import troubles
     from overnight_workers.process import database
 
     with database().transaction() as connection:
@@ -201,7 +201,7 @@ def items(
     as_json: Json = False,
 ) -> None:
     """Items: where each is, how often it was tried, what went wrong with it."""
-    from overnight_models.ledger import overview
+    from overnight_models.ledger.operators import overview
     from overnight_workers.process import database
 
     with database().transaction() as connection:

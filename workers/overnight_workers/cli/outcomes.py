@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from overnight_models.errors import PermanentError
-from overnight_models.outcome import Problem
+from overnight_models.wire.outcome import Problem
 from overnight_workers.cli.moment import moment
 
 
@@ -29,7 +29,8 @@ def outcomes(
     """
     import orjson
 
-    from overnight_models.ledger import documents, overview
+    from overnight_models.ledger import documents
+    from overnight_models.ledger.operators import overview
     from overnight_workers.process import database
 
     if problem is not None and problem != "any" and problem not in list(Problem):

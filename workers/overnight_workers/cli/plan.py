@@ -166,7 +166,7 @@ def _kept(made: Plan) -> dict[str, object]:
     """The plan as JSON; kept in the ledger when it has a run."""
     import orjson
 
-    from overnight_models.ledger import plans
+    from overnight_models.ledger.money import plans
     from overnight_workers.plan.document import document
     from overnight_workers.process import database, names
 
@@ -182,7 +182,7 @@ def _kept(made: Plan) -> dict[str, object]:
 def _compare(run: str, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from overnight_models.ledger import plans
+    from overnight_models.ledger.money import plans
     from overnight_workers.cli import plan_page
     from overnight_workers.cli.plan_compared import compared
     from overnight_workers.process import database

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from overnight_models.ledger.plans import Kept, Range
+from overnight_models.ledger.money.plans import Kept, Range
 from overnight_models.quantities import cents
 
 

@@ -30,7 +30,7 @@ def replay(
 
     Nothing is paid for again. Each comes with the same delivery id as before: a product that has it already can tell.
     """
-    from overnight_models.ledger import replay as ledger
+    from overnight_models.ledger.deliver import replay as ledger
     from overnight_workers.process import database
 
     state: Literal["delivered", "dead"] = "delivered" if delivered else "dead"

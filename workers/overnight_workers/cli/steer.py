@@ -22,7 +22,7 @@ def pause(
 
     Items are still accepted, and wait. What is already at Anthropic goes on, is billed, collected and delivered.
     """
-    from overnight_models.ledger import lanes
+    from overnight_models.ledger.operators import lanes
     from overnight_workers.process import database, names
 
     for name in _named(lane, everything):
@@ -42,7 +42,7 @@ def resume(
 
     With --all also with workspaces that money or permission held, and with a ledger that moved to another database.
     """
-    from overnight_models.ledger import lanes
+    from overnight_models.ledger.operators import lanes
     from overnight_workers.process import database, names
 
     for name in _named(lane, everything):
@@ -54,7 +54,8 @@ def resume(
 
 
 def _resume_workspaces(anyway: bool) -> None:
-    from overnight_models.ledger import deployment, workspaces
+    from overnight_models.ledger import deployment
+    from overnight_models.ledger.operators import workspaces
     from overnight_workers.process import database
 
     with database().transaction() as connection:

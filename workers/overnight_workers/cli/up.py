@@ -37,8 +37,8 @@ def up(
     next `up` on the same data directory goes on where this one was, even if it was killed. Prints a line with the word
     `ready` when everything answers.
     """
-    from overnight_workers.installation import Installation
-    from overnight_workers.supervisor import Supervisor
+    from overnight_workers.one_machine.installation import Installation
+    from overnight_workers.one_machine.supervisor import Supervisor
 
     home = (data_dir or Path(os.environ.get("OVERNIGHT_DATA_DIR") or default_data_dir())).expanduser().absolute()
     home.mkdir(parents=True, exist_ok=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from overnight_models.ledger.overview import BatchView, LaneView
-from overnight_models.outcome import dollars
+from overnight_models.ledger.operators.overview import BatchView, LaneView
+from overnight_models.wire.outcome import dollars
 from overnight_workers.flower_tab.reading import Look
 from overnight_workers.settings import Settings
 
 
 def document(look: Look, settings: Settings) -> dict[str, Any]:
     """A look as a JSON document. Durations are seconds, money is dollars as decimal strings, as in an outcome."""
-    seen = look.sight
+    seen = look.snapshot
     if seen is None:
         return {"at": None, "fault": look.fault}
     return {

@@ -13,10 +13,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from overnight_models.states import BATCH, DELIVERY, ITEM, Life
-from overnight_workers.alarms import KINDS
 from overnight_workers.flower_tab.reading import Reader
+from overnight_workers.operators.alarms import KINDS
+from overnight_workers.operators.snapshot import Snapshot
 from overnight_workers.settings import settings
-from overnight_workers.sight import Sight
 
 LOOK_EVERY_S: Final = 10.0
 _TOLD_FOR_S: Final = 60.0
@@ -31,7 +31,7 @@ class LedgerMetrics(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Every gauge; without a recent look only that there is none."""
-        seen = self._reader.latest.sight
+        seen = self._reader.latest.snapshot
         recent = seen is not None and (datetime.now(UTC) - seen.at).total_seconds() <= _TOLD_FOR_S
         yield GaugeMetricFamily("overnight_ledger_up", "1 if the ledger was read in the last minute", value=recent)
         if seen is not None and recent:
@@ -48,7 +48,7 @@ class LedgerMetrics(Collector):
         return []
 
 
-def _alarms(seen: Sight) -> GaugeMetricFamily:
+def _alarms(seen: Snapshot) -> GaugeMetricFamily:
     gauge = GaugeMetricFamily("overnight_alarms", "Alarms that are on (workers/README.md)", labels=["alarm", "urgent"])
     on = [alarm.kind for alarm in seen.alarms(settings())]
     for kind, about in KINDS.items():
@@ -56,7 +56,7 @@ def _alarms(seen: Sight) -> GaugeMetricFamily:
     return gauge
 
 
-def _by_state(seen: Sight) -> Iterator[GaugeMetricFamily]:
+def _by_state(seen: Snapshot) -> Iterator[GaugeMetricFamily]:
     kinds: tuple[tuple[str, Life], ...] = (("items", ITEM), ("batches", BATCH), ("deliveries", DELIVERY))
     for noun, life in kinds:
         gauge = GaugeMetricFamily(f"overnight_{noun}", f"{noun.capitalize()} by state", labels=["lane", "state"])
@@ -67,7 +67,7 @@ def _by_state(seen: Sight) -> Iterator[GaugeMetricFamily]:
         yield gauge
 
 
-def _by_lane(seen: Sight) -> Iterator[GaugeMetricFamily]:
+def _by_lane(seen: Snapshot) -> Iterator[GaugeMetricFamily]:
     oldest = GaugeMetricFamily(
         "overnight_oldest_waiting_seconds", "How long the oldest waiting item has waited", labels=["lane"]
     )

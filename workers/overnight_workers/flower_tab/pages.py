@@ -8,8 +8,8 @@ from flower.views import BaseHandler
 from tornado import web
 
 from overnight_models.states import BATCH, DELIVERY, ITEM
-from overnight_workers.flower_tab import words
 from overnight_workers.flower_tab.document import document
+from overnight_workers.operators import words
 from overnight_workers.settings import settings
 
 

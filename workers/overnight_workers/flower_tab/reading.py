@@ -12,7 +12,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from overnight_models.errors import OvernightError
 from overnight_models.ledger.database import Database
-from overnight_workers.sight import Sight, sight
+from overnight_workers.operators.snapshot import Snapshot, take_snapshot
 
 _FRESH_S: Final = 1.0
 
@@ -21,7 +21,7 @@ _FRESH_S: Final = 1.0
 class Look:
     """What a look at the ledger found."""
 
-    sight: Sight | None
+    snapshot: Snapshot | None
     """The newest that could be read; None when nothing could be read yet."""
     fault: str | None
     """Why there is no newer one."""
@@ -66,8 +66,10 @@ class Reader:
 
     def _read(self) -> Look:
         try:
-            return Look(sight(self._database), None)
+            return Look(take_snapshot(self._database), None)
         except ProgrammingError:
-            return Look(self._latest.sight, "the database has no ledger, or one of another version: overnight migrate")
+            return Look(
+                self._latest.snapshot, "the database has no ledger, or one of another version: overnight migrate"
+            )
         except (OvernightError, SQLAlchemyError) as error:
-            return Look(self._latest.sight, " ".join(str(error).split()))
+            return Look(self._latest.snapshot, " ".join(str(error).split()))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from overnight_models.money.rate_limits import Tier
 from overnight_models.quantities import cents
-from overnight_models.rate_limits import Tier
 from overnight_workers.plan.direct import DirectLoad, direct_time
 from overnight_workers.plan.figure import How
 from overnight_workers.plan.schedule import Option

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from overnight_models.ledger.history import Answers
+from overnight_models.ledger.money.history import Answers
 from overnight_workers.plan.figure import Figure, How, added, around
 from overnight_workers.plan.sampling import Sample, Stratum, estimate, t_quantile
 from overnight_workers.plan.sums import Of

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from overnight_models.caching import Decision, Why, break_even, primed_from
-from overnight_models.forecast import Caching, Lifetime, write
-from overnight_models.prices import Model, Prices, Rates, factor
+from overnight_models.money.caching import Decision, Why, break_even, primed_from
+from overnight_models.money.forecast import Caching, Lifetime, write
+from overnight_models.money.prices import Model, Prices, Rates, factor
 from overnight_workers.plan.figure import Figure, How, added, weakest
 from overnight_workers.plan.sharing import LIFETIMES, PRIMED, WAYS, Hits, Segment
 from overnight_workers.plan.sums import ModelTokens, Of

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from overnight_models.rate_limits import Tier, message_limits, pool
+from overnight_models.money.rate_limits import Tier, message_limits, pool
 
 
 @dataclass(frozen=True, slots=True)

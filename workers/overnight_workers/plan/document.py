@@ -9,8 +9,8 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Final
 
-from overnight_models.forecast import Caching
-from overnight_models.outcome import dollars
+from overnight_models.money.forecast import Caching
+from overnight_models.wire.outcome import dollars
 from overnight_workers.plan.costs import Column
 from overnight_workers.plan.figure import Figure
 from overnight_workers.plan.plan import Plan, errors

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from overnight_models.prices import Prices
+from overnight_models.money.prices import Prices
 from overnight_models.quantities import spoken
-from overnight_models.traps import retirement
+from overnight_models.request.traps import retirement
 from overnight_workers.plan.survey import Survey
 from overnight_workers.plan.tokens import TokensIn
 from overnight_workers.settings import Lane

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TypeVar
 
-from overnight_models.prices import Prices
+from overnight_models.money.prices import Prices
 from overnight_producers import Item
 from overnight_producers.item import line_of
 from overnight_workers.item_file import Checker, line_at

@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import IO, Final
 
 from overnight_models.errors import PermanentError
-from overnight_models.item_check import lane_faults
-from overnight_models.prices import Prices
+from overnight_models.money.prices import Prices
 from overnight_models.quantities import spoken
+from overnight_models.request.item_check import lane_faults
 from overnight_workers import process
 from overnight_workers.item_file import Checker, open_file
 from overnight_workers.plan import tokens

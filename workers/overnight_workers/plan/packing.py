@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from overnight_models.ledger.pack import FRAME_BYTES
+from overnight_models.ledger.pack.pack import FRAME_BYTES
 
 
 class Full(StrEnum):

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from overnight_models.errors import NotFinished, Rejected
-from overnight_models.ledger import answer, history
+from overnight_models.ledger import answer
+from overnight_models.ledger.money import history
 from overnight_models.states import ITEM
 from overnight_producers import Overnight
 from overnight_workers import process

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from overnight_models.ledger.plans import Estimates, Kept, Range
+from overnight_models.ledger.money.plans import Estimates, Kept, Range
 from overnight_workers.plan.advice import Advice
 from overnight_workers.plan.answers import TokensOut
 from overnight_workers.plan.costs import Costs

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from overnight_models.forecast import Lifetime
+from overnight_models.money.forecast import Lifetime
 from overnight_workers.plan.prompt import Piece
 
 _SMALLEST: Final = 1_000

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from overnight_models.forecast import Lifetime
+from overnight_models.money.forecast import Lifetime
 
 _CLOSING: Final = {"role": "user", "content": "."}
 """What a prompt is ended with that was cut off before its end."""

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
-from overnight_models.ledger.history import Turnaround
+from overnight_models.ledger.money.history import Turnaround
+from overnight_models.money.rate_limits import Tier
 from overnight_models.quantities import about, spoken
-from overnight_models.rate_limits import Tier
-from overnight_models.request import MAX_BATCH_BYTES, MAX_BATCH_ITEMS
+from overnight_models.request.request import MAX_BATCH_BYTES, MAX_BATCH_ITEMS
 from overnight_workers.plan.direct import DirectLoad, direct_time
 from overnight_workers.plan.figure import Figure, How, added
 from overnight_workers.plan.packing import Full, PackedBatch, divided, waves

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from overnight_models.caching import Decision, decide
-from overnight_models.forecast import Caching, Lifetime, Load, total
-from overnight_models.ledger.history import Answers
-from overnight_models.prices import Model, Prices
+from overnight_models.ledger.money.history import Answers
+from overnight_models.money.caching import Decision, decide
+from overnight_models.money.forecast import Caching, Lifetime, Load, total
+from overnight_models.money.prices import Model, Prices
 from overnight_workers.plan.figure import How
 from overnight_workers.plan.prefixes import Shared
 from overnight_workers.plan.sums import Of

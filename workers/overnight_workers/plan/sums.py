@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
-from overnight_models.prices import Prices, Rates
+from overnight_models.money.prices import Prices, Rates
 from overnight_workers.plan.counting import Refused
 from overnight_workers.plan.figure import Figure
 from overnight_workers.plan.histogram import Histogram

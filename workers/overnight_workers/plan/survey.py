@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any, Final, NamedTuple
 
-from overnight_models.message import ItemLine
-from overnight_models.prices import Model, Prices
-from overnight_models.request import unknown_model
-from overnight_models.traps import Trap, traps
+from overnight_models.money.prices import Model, Prices
+from overnight_models.request.request import unknown_model
+from overnight_models.request.traps import Trap, traps
+from overnight_models.wire.message import ItemLine
 from overnight_workers.item_file import Bad, Checked, Checker, Line, lines
 from overnight_workers.plan.packing import PackedBatch, Packer
 from overnight_workers.plan.prefixes import Prefixes, Shared

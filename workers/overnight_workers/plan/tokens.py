@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
-from overnight_models.prices import Prices
+from overnight_models.money.prices import Prices
 from overnight_workers.plan.counting import Refused
 from overnight_workers.plan.figure import Figure, How, around, exactly
 from overnight_workers.plan.histogram import Bin

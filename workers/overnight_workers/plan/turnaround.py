@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from overnight_models.ledger.history import Turnaround
+from overnight_models.ledger.money.history import Turnaround
 from overnight_workers.plan.figure import How
 
 EXPIRES_S: Final = 24 * 3600.0

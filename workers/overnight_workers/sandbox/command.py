@@ -36,7 +36,7 @@ def sandbox(
         str | None,
         typer.Option(
             help='What shall go wrong: JSON, or a file of it. Example: [{"at": "create", "do": "status", '
-            '"status": 529, "rate": 0.1}]. All of it: pydoc overnight_workers.sandbox.faults'
+            '"status": 529, "rate": 0.1}]. All of it: pydoc overnight_workers.sandbox.faults.faults'
         ),
     ] = None,
     hit_rate: Annotated[
@@ -67,9 +67,9 @@ def sandbox(
     """
     # Imported here: the command line must start without starlette, which only the sandbox needs.
     try:
-        from overnight_workers.sandbox.faults import FaultsInvalid
+        from overnight_workers.sandbox.faults.faults import FaultsInvalid
+        from overnight_workers.sandbox.http.server import run
         from overnight_workers.sandbox.options import Options
-        from overnight_workers.sandbox.server import run
     except ModuleNotFoundError as error:
         raise typer.BadParameter(f"{error.name} is missing: pip install 'overnight[sandbox]'") from error
 
@@ -111,7 +111,7 @@ def seconds(text: str) -> float:
 def _faults(text: str | None) -> list[dict[str, Any]] | None:
     if text is None:
         return None
-    from overnight_workers.sandbox.faults import FaultsInvalid, read_rules
+    from overnight_workers.sandbox.faults.faults import FaultsInvalid, read_rules
 
     try:
         return read_rules(json.loads(text if text.lstrip()[:1] in ("[", "{") else Path(text).read_text("utf-8")))

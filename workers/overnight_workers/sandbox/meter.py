@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from overnight_models.prices import cost
+from overnight_models.money.prices import cost
+from overnight_workers.sandbox.answers.work import Done, usage_of
 from overnight_workers.sandbox.store import Store
-from overnight_workers.sandbox.work import Done, usage_of
 
 _BILL = """
 INSERT INTO bill VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

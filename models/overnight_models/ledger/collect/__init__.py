@@ -1,0 +1,1 @@
+"""The ledger for collect: arrivals, outcomes, settled money."""

@@ -1,0 +1,228 @@
+"""Recording what came back: outcome, bill, next state and delivery of many items, in one transaction.
+
+A success is kept by any item that isn't final yet (the first one is kept); an error, an expiry or a cancel counts
+only while the item still belongs to the batch that reports it, and no other submission of that batch may live
+(R8). A line that was recorded before changes nothing, so that results can be read again from the start.
+
+The items move first, by one statement a fate; what moved is known then, and the wide rows are written once, by COPY.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.collect import caching, settle, spending
+from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.collect.spending import COUNTED, counted
+from overnight_models.ledger.database import copy_foreign, copy_lines, copy_number, copy_text, fetch_one, fetch_rows
+from overnight_models.states import ITEM, Move
+from overnight_models.wire.outcome import Problem
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What recording did."""
+
+    succeeded: int = 0
+    failed: int = 0
+    retried: int = 0
+    paid_twice: int = 0
+    """Answers that were billed for items that had their outcome already."""
+    due: int = 0
+    """Deliveries that are due now."""
+    claimed: tuple[int, ...] = ()
+    """Items whose deliveries whoever recorded them is to hand over now; not part of a sum."""
+
+    def __add__(self, other: Recorded) -> Recorded:
+        return Recorded(**{name: n + getattr(other, name) for name, n in self.counts().items()})
+
+    def counts(self) -> dict[str, int]:
+        """The numbers by name."""
+        return {name: getattr(self, name) for name in ("succeeded", "failed", "retried", "paid_twice", "due")}
+
+
+class _Finalized(NamedTuple):
+    """An item that has just become final."""
+
+    id: int
+    lane_id: int
+    tenant_id: int | None
+    run_id: int | None
+    target_id: int | None
+    callback_size: int
+    attempts: int
+    cancel_wanted: bool
+
+
+def record(
+    connection: Connection,
+    source: Source,
+    arrivals: Sequence[Arrival],
+    *,
+    max_attempts: int,
+    claim: Collection[int] = (),
+    lease_s: float = 0,
+) -> Recorded:
+    """Record what came back.
+
+    claim: targets whose deliveries the caller hands over right after its commit: nobody else does within the lease.
+    """
+    budgeted = settle.is_budgeted(connection, source.batch_id)
+    by_fate: dict[Fate, list[int]] = {fate: [] for fate in Fate}
+    for arrival in arrivals:
+        by_fate[arrival.fate].append(arrival.item_id)
+    succeeded = _finalize(connection, ITEM.succeed, by_fate[Fate.SUCCEED])
+    failed = _finalize(connection, ITEM.fail, by_fate[Fate.FAIL])
+    again: set[int] = set()
+    if source.only_live:
+        own = source.batch_id
+        again = _wait_again(connection, own, by_fate[Fate.RETRY_OWN], counts=1, max_attempts=max_attempts)
+        again |= _wait_again(connection, own, by_fate[Fate.WAIT_OWN], counts=0, max_attempts=max_attempts + 1)
+        # also those that have been tried often enough, or that nobody wants any more: nobody else brings them home
+        over = (*by_fate[Fate.FAIL_OWN], *by_fate[Fate.RETRY_OWN], *by_fate[Fate.WAIT_OWN])
+        failed += _finalize(connection, ITEM.fail, [item_id for item_id in over if item_id not in again], own=own)
+    settled = {one.id: one for one in (*succeeded, *failed)}
+    _write_outcomes(connection, source, arrivals, settled)
+    wanted = [one for one in settled.values() if one.target_id is not None and not one.cancel_wanted]
+    claimed = tuple(one.id for one in wanted if one.target_id in claim)
+    sizes = {one.item_id: len(one.message or b"") for one in arrivals}
+    _write_deliveries(connection, wanted, sizes, claim, lease_s)
+    doubles = spending.bill(connection, source, arrivals, settled)
+    if source.has_prefixes and source.submission_id is not None:
+        new = [one for one in arrivals if one.billed and one.item_id in settled]
+        caching.measure(
+            connection,
+            source.submission_id,
+            [one.item_id for one in new],
+            [one.cache_read_tokens for one in new],
+            [one.cache_write_5m_tokens + one.cache_write_1h_tokens for one in new],
+        )
+    if budgeted:
+        known = {one.item_id: None if one.problem == Problem.GIVEN_UP else one.cost_nano for one in arrivals}
+        settle.settle(connection, source.batch_id, {item_id: known[item_id] for item_id in settled})
+        settle.charge(connection, source.batch_id, {one.item_id: one.cost_nano for one in doubles})
+        settle.free(connection, source.batch_id, again)
+    paid_twice = len(doubles)
+    return Recorded(len(succeeded), len(failed), len(again), paid_twice, len(wanted) - len(claimed), claimed)
+
+
+def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: int | None = None) -> list[_Finalized]:
+    """Items become final; those that are already, or aren't in that batch any more, are passed over."""
+    # in the order of ids, so that two recorders of the same items take turns and don't deadlock
+    ordered = sorted(item_ids)
+    if not ordered:
+        return []
+    moved = fetch_rows(
+        connection,
+        f"""
+        UPDATE item SET {move.set}, attempts = attempts + 1, waiting_since = NULL, held_by = NULL
+        WHERE id = ANY(:ids) AND {move.where} AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
+        RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted
+        """,
+        ids=ordered,
+        own=own,
+    )
+    return [_Finalized(*row) for row in moved]
+
+
+def _wait_again(
+    connection: Connection, batch_id: int, item_ids: Iterable[int], *, counts: int, max_attempts: int
+) -> set[int]:
+    """Items that may be tried again wait again, from now on. counts: what this try adds to their attempts."""
+    ordered = sorted(item_ids)
+    if not ordered:
+        return set()
+    moved = fetch_rows(
+        connection,
+        f"""
+        UPDATE item
+        SET {ITEM.retry.set}, attempts = attempts + :counts, batch_id = NULL, waiting_since = now()
+        WHERE id = ANY(:ids) AND batch_id = :batch_id AND attempts + 1 < :max_attempts AND NOT cancel_wanted
+          AND {ITEM.retry.where}
+        RETURNING id
+        """,
+        ids=ordered,
+        batch_id=batch_id,
+        counts=counts,
+        max_attempts=max_attempts,
+    )
+    return {row[0] for row in moved}
+
+
+def _write_outcomes(
+    connection: Connection, source: Source, arrivals: Sequence[Arrival], settled: dict[int, _Finalized]
+) -> None:
+    """The outcomes of what has become final."""
+    if not settled:
+        return
+    submission, via, api_batch_id = (
+        copy_number(source.submission_id),
+        source.via.encode(),
+        copy_text(source.api_batch_id),
+    )
+    outcomes = []
+    for arrival in arrivals:
+        item = settled.get(arrival.item_id)
+        if item is None:
+            continue
+        outcomes.append(
+            b"%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
+            % (
+                item.id,
+                submission,
+                counted(arrival),
+                item.attempts,
+                b"t" if arrival.problem is None else b"f",
+                b"t" if arrival.retryable else b"f",
+                b"t" if arrival.billed else b"f",
+                via,
+                b"%b\t%b\t%b"
+                % (copy_foreign(arrival.problem), copy_foreign(arrival.detail), copy_foreign(arrival.model)),
+                api_batch_id,
+                copy_text(arrival.message),
+            )
+        )
+    copy_lines(
+        connection,
+        f"outcome (item_id, submission_id, {COUNTED}, attempts, ok, retryable, billed, via, problem, detail, model,"
+        " api_batch_id, message)",
+        b"".join(outcomes),
+    )
+
+
+def _write_deliveries(
+    connection: Connection,
+    wanted: Sequence[_Finalized],
+    sizes: Mapping[int, int],
+    claim: Collection[int],
+    lease_s: float,
+) -> None:
+    """A delivery each: due now, or being sent already."""
+    if not wanted:
+        return
+    row = fetch_one(
+        connection,
+        "SELECT now()::text AS now, (now() + make_interval(secs => :lease_s))::text AS lapses",
+        lease_s=lease_s,
+    )
+    assert row is not None
+    due = b"due\t%b\t0" % row["now"].encode()
+    sending = b"sending\t%b\t1" % row["lapses"].encode()
+    lines = (
+        b"%d\t%d\t%d\t%d\t%b\n"
+        % (
+            item.id,
+            item.lane_id,
+            item.target_id,
+            # quotes escaped, in its envelope
+            (sizes[item.id] + item.callback_size) * 21 // 20 + 1700,
+            sending if item.target_id in claim else due,
+        )
+        for item in wanted
+        if item.target_id is not None
+    )
+    copy_lines(connection, "delivery (item_id, lane_id, target_id, size, state, due_at, tries)", b"".join(lines))

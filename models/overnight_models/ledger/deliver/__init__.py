@@ -1,0 +1,1 @@
+"""The ledger for deliver: deliveries, obstacles, replays, acknowledgements."""

@@ -1,0 +1,317 @@
+"""Delivering: due outcomes are claimed, handed over, and recorded as taken, to be retried, or dead.
+
+What keeps deliveries waiting without being anybody's try is in obstacles.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+import orjson
+from sqlalchemy import Connection
+
+from overnight_models.ledger.collect.arrivals import Arrival, Source
+from overnight_models.ledger.collect.outcomes import Recorded
+from overnight_models.ledger.database import execute, fetch_all, fetch_dicts, fetch_one, fetch_rows, fitting
+from overnight_models.ledger.deliver import obstacles
+from overnight_models.ledger.documents import COLUMNS, JOINS
+from overnight_models.states import DELIVERY
+from overnight_models.wire.acknowledgement import Acknowledgement
+
+PLACES: Final = f"""
+    SELECT target.id, target.broker, target.queue, obstacle.broker IS NOT NULL AS obstructed
+    FROM target
+    LEFT JOIN LATERAL (
+        SELECT broker, max(not_before) FILTER (WHERE queue = '') AS not_before FROM obstacle
+        WHERE obstacle.broker = target.broker AND obstacle.queue IN ('', target.queue) GROUP BY broker
+    ) obstacle ON true
+    WHERE EXISTS (
+        SELECT FROM delivery WHERE {DELIVERY.claim.where} AND due_at <= now() AND delivery.target_id = target.id
+    )
+"""
+"""Where something is due now, and whether anything stood in its way. To be followed by more conditions."""
+
+LOOKED_AT: Final = "(obstacle.not_before IS NULL OR obstacle.not_before <= now())"
+"""The condition: not in the pause of a broker that didn't answer."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where deliveries are due."""
+
+    id: int
+    broker: str
+    queue: str
+    obstructed: bool = False
+    """The last look found its broker away, or no room."""
+
+
+class Due(NamedTuple):
+    """One outcome to hand over."""
+
+    item_id: int
+    tries: int
+    """Tries so far, this one included."""
+    generation: int
+    due_at: datetime
+    """Since when; it is given back with that when nothing was tried."""
+    lane: str
+    callback: Mapping[str, Any]
+    """As it came with the item: `message.CallbackLine`."""
+    outcome: dict[str, Any]
+    """The row of an outcome, as `documents.document` takes it."""
+
+    @property
+    def wants_ack(self) -> bool:
+        """Whether its callback has to answer."""
+        return bool(self.callback.get("ack"))
+
+    @property
+    def acknowledgement(self) -> Acknowledgement:
+        """What its callback says when it has to answer, and is done."""
+        return Acknowledgement(self.item_id, self.generation, self.outcome["receipt"])
+
+
+def targets(connection: Connection) -> list[Target]:
+    """Brokers and queues for which something is due now; of a broker that doesn't answer one process looks, if any."""
+    mine = obstacles.take_turns(connection)
+    rows = fetch_all(connection, f"{PLACES} AND ({LOOKED_AT} OR target.broker = ANY(:mine))", mine=mine)
+    return [Target(**row) for row in rows]
+
+
+def claim(
+    connection: Connection, target: Target, *, limit: int, max_bytes: float = math.inf, lease_s: float
+) -> list[Due]:
+    """Take due deliveries for one queue, oldest first. They are due again if this process dies.
+
+    max_bytes: about so many bytes of messages; the first is taken however large it is.
+    """
+    waiting = fetch_rows(
+        connection,
+        f"""
+        SELECT item_id, due_at, size FROM delivery
+        WHERE {DELIVERY.claim.where} AND due_at <= now() AND target_id = :target_id
+        ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+        """,
+        target_id=target.id,
+        limit=limit,
+    )
+    due_at = {item_id: since for item_id, since, _ in waiting[: fitting((row[2] for row in waiting), max_bytes)]}
+    if not due_at:
+        return []
+    claimed = fetch_dicts(
+        connection,
+        f"""
+        WITH claimed AS (
+            UPDATE delivery
+            SET {DELIVERY.claim.set}, tries = tries + 1, due_at = now() + make_interval(secs => :lease_s)
+            WHERE item_id = ANY(:ids) RETURNING item_id, tries, generation
+        )
+        SELECT claimed.tries, claimed.generation, request.callback, {COLUMNS}
+        FROM claimed JOIN item ON item.id = claimed.item_id {JOINS}
+        """,
+        ids=list(due_at),
+        lease_s=lease_s,
+    )
+    return [
+        Due(
+            item_id=row["id"],
+            tries=row["tries"],
+            generation=row["generation"],
+            due_at=due_at[row["id"]],
+            lane=row["lane"],
+            callback=orjson.loads(row["callback"]),
+            outcome=row,
+        )
+        for row in claimed
+    ]
+
+
+def targets_in_the_clear(connection: Connection) -> dict[int, Target]:
+    """Queues in whose way nothing stands, by the ids of their targets."""
+    rows = fetch_all(
+        connection,
+        """
+        SELECT id, broker, queue FROM target WHERE NOT EXISTS (
+            SELECT FROM obstacle WHERE obstacle.broker = target.broker AND obstacle.queue IN ('', target.queue)
+        )
+        """,
+    )
+    return {row["id"]: Target(**row) for row in rows}
+
+
+_TOLD: Final = ("problem", "detail", "retryable", "message", "usage", "model", "cost_nano", "realtime_nano")
+"""What an outcome's document says of an arrival."""
+_told: Final = attrgetter(*_TOLD)
+
+
+def claimed(
+    connection: Connection, source: Source, arrivals: Sequence[Arrival], recorded: Recorded
+) -> dict[int, list[Due]]:
+    """What this transaction has recorded and claimed, by target; its answers are at hand and not read again."""
+    if not recorded.claimed:
+        return {}
+    asked = {
+        row["id"]: row
+        for row in fetch_dicts(
+            connection,
+            """
+            SELECT item.id, item.target_id, item.attempts, lane.name AS lane, run.name AS run,
+                   request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
+                   request.cut_from_tokens, request.cut_to_tokens, request.callback, now() AS finished_at
+            FROM item
+            JOIN request ON request.item_id = item.id
+            JOIN lane ON lane.id = item.lane_id
+            LEFT JOIN run ON run.id = item.run_id
+            WHERE item.id = ANY(:ids)
+            """,
+            ids=list(recorded.claimed),
+        )
+    }
+    found: dict[int, list[Due]] = {}
+    whence = {"via": source.via, "api_batch_id": source.api_batch_id}
+    for arrival in arrivals:
+        row = asked.pop(arrival.item_id, None)
+        if row is not None:
+            row.update(zip(_TOLD, _told(arrival), strict=True), ok=arrival.problem is None, **whence)
+            due = Due(arrival.item_id, 1, 0, row["finished_at"], row["lane"], orjson.loads(row["callback"]), row)
+            found.setdefault(row["target_id"], []).append(due)
+    return found
+
+
+def sent_by_others(connection: Connection, target: Target, *, mine: list[int]) -> tuple[int, int]:
+    """Messages that other processes may be putting into that queue now, and bytes into that broker.
+
+    Asked after the claim has been committed, and before the broker is asked for room: then each of two processes that
+    fill one queue has either counted what the other claimed, or is told of it by the broker.
+    """
+    row = fetch_one(
+        connection,
+        """
+        SELECT count(*) FILTER (WHERE queue = :queue) AS messages, coalesce(sum(size), 0)::bigint AS bytes
+        FROM delivery JOIN target ON target.id = delivery.target_id
+        WHERE state = 'sending' AND due_at > '-infinity' AND broker = :broker AND NOT item_id = ANY(:mine)
+        """,
+        broker=target.broker,
+        queue=target.queue,
+        mine=mine,
+    )
+    assert row is not None
+    return row["messages"], row["bytes"]
+
+
+def taken(connection: Connection, item_ids: list[int]) -> int:
+    """The broker took them, and nobody has to answer."""
+    return execute(
+        connection,
+        f"""
+        UPDATE delivery SET {DELIVERY.deliver.set}, error = NULL
+        WHERE item_id = ANY(:ids) AND {DELIVERY.deliver.where}
+        """,
+        ids=item_ids,
+    )
+
+
+def taken_to_be_acknowledged(connection: Connection, item_ids: list[int], *, within_s: float) -> int:
+    """The broker took them; their callbacks have so long to answer. One that has answered already is delivered."""
+    return execute(
+        connection,
+        f"""
+        UPDATE delivery
+        SET {DELIVERY.await_ack.set}, error = NULL, due_at = now() + make_interval(secs => :within_s)
+        WHERE item_id = ANY(:ids) AND {DELIVERY.await_ack.where}
+        """,
+        ids=item_ids,
+        within_s=within_s,
+    )
+
+
+def schedule_retry(connection: Connection, item_ids: list[int], why: str, *, pause_s: float) -> int:
+    """They may not have got through: due again after a pause."""
+    return execute(
+        connection,
+        f"""
+        UPDATE delivery
+        SET {DELIVERY.retry.set}, error = :why, due_at = now() + make_interval(secs => :pause_s)
+        WHERE item_id = ANY(:ids) AND {DELIVERY.retry.where}
+        """,
+        ids=item_ids,
+        why=why,
+        pause_s=pause_s,
+    )
+
+
+def release(connection: Connection, due: Sequence[Due]) -> int:
+    """They were not tried after all: due as before, and nothing is counted."""
+    return execute(
+        connection,
+        f"""
+        UPDATE delivery SET {DELIVERY.release.set}, tries = tries - 1, due_at = before.due_at
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:due_ats AS timestamptz[])) AS before (item_id, due_at)
+        WHERE delivery.item_id = before.item_id AND delivery.{DELIVERY.release.where}
+        """,
+        ids=[one.item_id for one in due],
+        due_ats=[one.due_at for one in due],
+    )
+
+
+def dead_letter(connection: Connection, item_ids: list[int], why: str) -> int:
+    """They never got through: dead, visible, and can be replayed."""
+    return execute(
+        connection,
+        f"""
+        UPDATE delivery SET {DELIVERY.dead_letter.set}, error = :why
+        WHERE item_id = ANY(:ids) AND {DELIVERY.dead_letter.where}
+        """,
+        ids=item_ids,
+        why=why,
+    )
+
+
+def free_lapsed(connection: Connection, most: Mapping[str, int], *, limit: int) -> tuple[int, int]:
+    """Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
+
+    most: tries by lane; one in a lane that the configuration lost has had its only one.
+
+    Returns how many are due and how many are dead; call it again while those are `limit` together.
+    """
+    # each of the two states has an index of its own: delivery_sending, delivery_unanswered
+    lapsed = fetch_all(
+        connection,
+        """
+        SELECT delivery.item_id, delivery.tries < coalesce(rule.most, 1) AS again
+        FROM delivery JOIN lane ON lane.id = delivery.lane_id
+        LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:most AS integer[])) AS rule (lane, most) ON rule.lane = lane.name
+        WHERE (state = 'sending' AND due_at <= now()) OR (state = 'awaiting_ack' AND due_at <= now())
+        ORDER BY delivery.due_at LIMIT :limit FOR UPDATE OF delivery SKIP LOCKED
+        """,
+        lanes=list(most),
+        most=list(most.values()),
+        limit=limit,
+    )
+    why = """
+        CASE state WHEN 'sending' THEN 'its deliverer died before it knew whether the broker took it'
+                   ELSE 'its broker took it, and its callback never acknowledged it' END
+    """
+    freed = execute(
+        connection,
+        f"""
+        UPDATE delivery SET {DELIVERY.retry.set}, error = {why}, due_at = now()
+        WHERE item_id = ANY(:ids) AND {DELIVERY.retry.where}
+        """,
+        ids=[row["item_id"] for row in lapsed if row["again"]],
+    )
+    buried = execute(
+        connection,
+        f"""
+        UPDATE delivery SET {DELIVERY.dead_letter.set}, error = {why}
+        WHERE item_id = ANY(:ids) AND {DELIVERY.dead_letter.where}
+        """,
+        ids=[row["item_id"] for row in lapsed if not row["again"]],
+    )
+    return freed, buried

@@ -1,0 +1,73 @@
+"""Replaying: outcomes that were given up, or that a product has lost, are sent again on an operator's word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.states import DELIVERY
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """Which deliveries are sent again; what is None doesn't matter."""
+
+    state: Literal["dead", "delivered"] = "dead"
+    lane: str | None = None
+    run: str | None = None
+    key: str | None = None
+    """A key may stand in several lanes."""
+    since: datetime | None = None
+    """Only what finished then or later."""
+
+    @property
+    def is_everything(self) -> bool:
+        """Nothing narrows it down."""
+        return all(value is None for value in (self.lane, self.run, self.key, self.since))
+
+
+def replay(connection: Connection, wanted: Replayed, *, after: int, limit: int) -> tuple[int, int]:
+    """One group of them is due again: the same delivery id, the next generation, its tries counted anew.
+
+    after: the item that the group before ended with; 0 at first. In the order of items, so that one that has been
+    delivered again meanwhile isn't met a second time.
+
+    Returns how many, and the last one's item: there may be more while it is `limit` of them.
+    """
+    conditions = {
+        "delivery.lane_id = (SELECT id FROM lane WHERE name = :lane)": wanted.lane,
+        "item.run_id = (SELECT id FROM run WHERE name = :run)": wanted.run,
+        "delivery.item_id IN (SELECT item_id FROM item_key WHERE key_hash = :key_hash)": wanted.key,
+        "outcome.finished_at >= :since": wanted.since,
+    }
+    chosen = "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
+    joins = "" if wanted.run is None else "JOIN item ON item.id = delivery.item_id"
+    joins += "" if wanted.since is None else " JOIN outcome ON outcome.item_id = delivery.item_id"
+    rows = fetch_all(
+        connection,
+        f"""
+        SELECT delivery.item_id FROM delivery {joins}
+        WHERE delivery.state = '{wanted.state}' AND delivery.item_id > :after {chosen}
+        ORDER BY delivery.item_id LIMIT :limit FOR UPDATE OF delivery
+        """,
+        after=after,
+        limit=limit,
+        **{name: getattr(wanted, name) for name in ("lane", "run", "since")},
+        key_hash=None if wanted.key is None else key_hash(wanted.key),
+    )
+    ids = [row["item_id"] for row in rows]
+    replayed = execute(
+        connection,
+        f"""
+        UPDATE delivery
+        SET {DELIVERY.replay.set}, generation = generation + 1, tries = 0, error = NULL, due_at = now()
+        WHERE item_id = ANY(:ids) AND {DELIVERY.replay.where}
+        """,
+        ids=ids,
+    )
+    return replayed, max(ids, default=after)

@@ -1,0 +1,1 @@
+"""What money people set and see: budgets, costs, plans, history, runs."""

@@ -1,0 +1,267 @@
+"""Budgets: what people set, what is left, and letting go of what was held for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.pack.reserve import ALONE, BEGINS, LEFT, NO_BOUND, NO_PRICE, OVER, reserve_under_way
+from overnight_models.money.prices import Prices
+from overnight_models.states import ITEM
+from overnight_models.wire.outcome import dollars
+
+Of = Literal["lane", "tenant", "run"]
+Period = Literal["day", "month", "all"]
+
+_RELEASED_AT_ONCE: Final = 100_000
+
+_TITLE: Final = """
+    coalesce('lane ' || lane.name, 'tenant ' || tenant.name, 'run ' || run.name)
+    || CASE period WHEN 'all' THEN ', in all' ELSE ', a ' || period END
+"""
+_NAMED: Final = """
+    budget LEFT JOIN lane ON lane.id = budget.lane_id LEFT JOIN tenant ON tenant.id = budget.tenant_id
+    LEFT JOIN run ON run.id = budget.run_id
+"""
+
+
+def _dollars(nano: str) -> str:
+    """A sum in SQL, as a person says it, exact."""
+    return f"'$' || trim_scale({nano} / 1000000000::numeric)"
+
+
+WHY_HELD: Final = f"""
+    CASE WHEN item.held_by IS NOT NULL THEN (
+        SELECT item.held_reason || ': ' || {_TITLE} || CASE item.held_reason WHEN '{ALONE}' THEN
+            '; it needs ' || {_dollars("item.reserved_nano")} || ', the cap is ' || {_dollars("cap_nano")}
+        ELSE '' END
+        FROM {_NAMED} WHERE budget.id = item.held_by
+    ) END
+"""
+"""Why an item is held, as a person says it; null for all others."""
+
+
+@dataclass(frozen=True)
+class BudgetView:
+    """One budget in its present period."""
+
+    id: int
+    of: Of
+    name: str
+    period: Period
+    strict: bool
+    cap_nano: int
+    spent_nano: int
+    reserved_nano: int
+    """For what is on its way, and for submissions that are believed lost."""
+    held: dict[str, int]
+    """Items that it holds, by why."""
+    ends_s: float | None
+    """Until its next period begins."""
+    title: str
+    """As a person says it: "lane copy, a day"."""
+    alone_nano: int | None = None
+    """The most that one of those may cost that are over the cap by themselves."""
+
+    @property
+    def left_nano(self) -> int:
+        """What may still be reserved; below nothing when an estimate was wrong, or the budget was lowered."""
+        return self.cap_nano - self.spent_nano - self.reserved_nano
+
+    @property
+    def too_small(self) -> str | None:
+        """What it can never take, and what to do about that; None when everything fits that it holds."""
+        if self.alone_nano is None:
+            return None
+        number = self.held.get(ALONE, 0)
+        who = "1 item alone needs" if number == 1 else f"{number:,} items need, each alone, up to"
+        softer = ", make it estimated" if self.strict else ""
+        caps = f"${dollars(self.alone_nano)}, the cap is ${dollars(self.cap_nano)}"
+        return f"{who} {caps}: raise it{softer} or ask for less (max_tokens)"
+
+
+def budgets(connection: Connection) -> list[BudgetView]:
+    """Every budget."""
+    rows = fetch_all(
+        connection,
+        f"""
+        SELECT budget.id, coalesce(lane.name, tenant.name, run.name) AS name, {_TITLE} AS title, period, strict,
+               cap_nano,
+               (
+                   SELECT max(reserved_nano) FROM item
+                   WHERE held_by = budget.id AND held_reason = :alone AND reserved_nano > cap_nano
+               ) AS alone_nano,
+               CASE WHEN lane_id IS NOT NULL THEN 'lane' WHEN tenant_id IS NOT NULL THEN 'tenant' ELSE 'run' END AS of,
+               coalesce(booked.spent, 0)::bigint AS spent_nano, coalesce(booked.reserved, 0)::bigint AS reserved_nano,
+               CASE WHEN period <> 'all' THEN extract(
+                   epoch FROM {BEGINS} + ('1 ' || period)::interval - now() AT TIME ZONE 'UTC'
+               )::float END AS ends_s
+        FROM {_NAMED}
+        LEFT JOIN LATERAL (
+            SELECT sum(spent_nano) AS spent, sum(reserved_nano) AS reserved
+            FROM booking WHERE budget_id = budget.id AND begins = {BEGINS}
+        ) booked ON true
+        ORDER BY lane.name, tenant.name, run.name, period
+        """,
+        alone=ALONE,
+    )
+    held: dict[int, dict[str, int]] = {}
+    for row in fetch_all(
+        connection,
+        "SELECT held_by, held_reason, count(*) AS n FROM item WHERE held_by IS NOT NULL GROUP BY held_by, held_reason",
+    ):
+        held.setdefault(row["held_by"], {})[row["held_reason"]] = row["n"]
+    return [BudgetView(**row, held=held.get(row["id"], {})) for row in rows]
+
+
+def set_budget(
+    connection: Connection,
+    of: Of,
+    number: int,
+    period: Period,
+    cap_nano: int,
+    prices: Prices,
+    *,
+    strict: bool | None,
+) -> bool:
+    """Set a budget, or change it. strict: None leaves what is there; a new one is strict. Returns whether it is new.
+
+    A new one counts what was billed in its period so far, and reserves for what is on its way.
+    """
+    changed = fetch_one(
+        connection,
+        f"""
+        UPDATE budget SET cap_nano = :cap_nano, strict = coalesce(CAST(:strict AS boolean), strict)
+        WHERE {of}_id = :number AND period = :period RETURNING id
+        """,
+        number=number,
+        period=period,
+        cap_nano=cap_nano,
+        strict=strict,
+    )
+    if changed is not None:
+        execute(
+            connection,
+            """
+            UPDATE item SET held_reason = :alone
+            WHERE held_by = :id AND held_reason = :over AND reserved_nano > :cap_nano
+            """,
+            id=changed["id"],
+            cap_nano=cap_nano,
+            alone=ALONE,
+            over=OVER,
+        )
+        return False
+    # whoever packs or records has looked for budgets before it changed anything, and holds this lock in share until it
+    # commits: what they did is seen now, and those who come later see this budget
+    fetch_all(connection, "SET LOCAL lock_timeout = '30s'")
+    fetch_all(connection, "LOCK TABLE budget IN ACCESS EXCLUSIVE MODE")
+    new = fetch_one(
+        connection,
+        f"""
+        INSERT INTO budget ({of}_id, period, cap_nano, strict)
+        VALUES (:number, :period, :cap_nano, coalesce(CAST(:strict AS boolean), true)) RETURNING id
+        """,
+        number=number,
+        period=period,
+        cap_nano=cap_nano,
+        strict=strict,
+    )
+    assert new is not None
+    reserve_under_way(connection, new["id"], prices)
+    execute(
+        connection,
+        f"""
+        INSERT INTO booking (budget_id, begins, spent_nano)
+        SELECT budget.id, {BEGINS}, sum(spending.cost_nano)
+        FROM budget JOIN spending ON spending.at >= {BEGINS} AND spending.{of}_id = :number
+        WHERE budget.id = :id GROUP BY budget.id
+        """,
+        id=new["id"],
+        number=number,
+    )
+    return True
+
+
+def remove_budget(connection: Connection, of: Of, number: int, period: Period) -> bool:
+    """There is no such budget any more; what it held waits again. Returns False when there was none."""
+    removed = fetch_one(
+        connection,
+        f"DELETE FROM budget WHERE {of}_id = :number AND period = :period RETURNING id",
+        number=number,
+        period=period,
+    )
+    if removed is None:
+        return False
+    _release(connection, "true", budget_id=removed["id"])
+    return True
+
+
+def release_held(connection: Connection, priced: Collection[str]) -> int:
+    """Let go of what budgets have room for again, the oldest first: it waits in its old place. Returns how many.
+
+    Whoever packs looks again: what doesn't fit after all is held again.
+
+    priced: models that have a price now.
+    """
+    holding = fetch_all(
+        connection,
+        f"""
+        SELECT budget.id, {LEFT} AS nano, cap_nano, strict FROM budget
+        WHERE EXISTS (SELECT FROM item WHERE held_by = budget.id)
+        """,
+    )
+    released = 0
+    for budget in holding:
+        released += _release(
+            connection,
+            """
+            id = ANY(ARRAY(
+                SELECT id FROM (
+                    SELECT id, sum(reserved_nano) OVER (ORDER BY held_since, id) AS needed
+                    FROM (
+                        SELECT id, held_since, reserved_nano FROM item
+                        WHERE held_by = :budget_id AND held_reason = :over ORDER BY held_since, id LIMIT :most
+                    ) oldest
+                ) needing WHERE needed <= :nano
+            ))
+            """,
+            budget_id=budget["id"],
+            nano=budget["nano"],
+            over=OVER,
+            most=_RELEASED_AT_ONCE,
+        )
+        released += _release(
+            connection,
+            """
+            (held_reason = :no_bound AND NOT :strict OR held_reason = :alone AND reserved_nano <= :cap_nano
+             OR held_reason = :no_price
+                AND model_id IN (SELECT id FROM model WHERE name = ANY(CAST(:priced AS text[]))))
+            """,
+            budget_id=budget["id"],
+            strict=budget["strict"],
+            cap_nano=budget["cap_nano"],
+            alone=ALONE,
+            priced=list(priced),
+            no_bound=NO_BOUND,
+            no_price=NO_PRICE,
+        )
+    return released
+
+
+def _release(connection: Connection, which: str, *, budget_id: int, **values: object) -> int:
+    """Items that a budget holds wait again."""
+    return execute(
+        connection,
+        f"""
+        UPDATE item SET {ITEM.release.set}, waiting_since = held_since, held_by = NULL, held_since = NULL,
+               held_reason = NULL
+        WHERE {ITEM.release.where} AND held_by = :budget_id AND {which}
+        """,
+        budget_id=budget_id,
+        **values,
+    )

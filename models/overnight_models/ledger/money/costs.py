@@ -1,0 +1,104 @@
+"""Costs: what was billed, exact to the nano-dollar; from sums that are kept, so as fast for millions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Final, Literal
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import fetch_all
+
+By = Literal["lane", "tenant", "model", "run", "day"]
+
+_KEYS: Final[dict[By, str]] = {
+    "lane": "lane_id",
+    "tenant": "tenant_id",
+    "run": "run_id",
+    "model": "model",
+    "day": "(at AT TIME ZONE 'UTC')::date",
+}
+_NAMES: Final[dict[By, str]] = {
+    "lane": "(SELECT name FROM lane WHERE id = key)",
+    "tenant": "coalesce((SELECT name FROM tenant WHERE id = key), '')",
+    "run": "coalesce((SELECT name FROM run WHERE id = key), '')",
+    "model": "key",
+    "day": "key::text",
+}
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What the answers of one lane, tenant, run, model or day cost, or those of all; by their own usage."""
+
+    name: str
+    """'' for those of no tenant, or in no run."""
+    answers: int = 0
+    cost_nano: int = 0
+    realtime_nano: int = 0
+    """What the same tokens would have cost in real time."""
+    unpriced: int = 0
+    """Answers of models without a price: they are in no sum of money."""
+    paid_twice: int = 0
+    """Answers for items that had one already."""
+    paid_twice_nano: int = 0
+    """What those cost; part of the cost."""
+    input_tokens: int = 0
+    """Not cached ones."""
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    cache_read_tokens: int = 0
+    output_tokens: int = 0
+    """With those of thinking."""
+    thinking_tokens: int = 0
+    thinking_nano: int = 0
+    """What those cost, as output tokens; part of the cost."""
+
+    @property
+    def saved_nano(self) -> int:
+        """What the batches saved against real time."""
+        return self.realtime_nano - self.cost_nano
+
+    @property
+    def cache_hits(self) -> float:
+        """The share of the prompts' tokens that was read from the cache."""
+        prompt = self.input_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens + self.cache_read_tokens
+        return self.cache_read_tokens / prompt if prompt else 0.0
+
+
+def costs(connection: Connection, by: By, since: datetime | None = None, run_name: str | None = None) -> list[Costs]:
+    """What was billed since then, by day in their order, else the dearest first. run_name: only in this run."""
+    order = "name" if by == "day" else "cost_nano DESC, name"
+    rows = fetch_all(
+        connection,
+        # named when they are added up: there may be a million rows of a few names
+        f"""
+        SELECT {_NAMES[by]} AS name, added.*
+        FROM (
+            SELECT {_KEYS[by]} AS key, sum(answers)::bigint AS answers, sum(cost_nano)::bigint AS cost_nano,
+                   sum(realtime_nano)::bigint AS realtime_nano, sum(paid_twice)::bigint AS paid_twice,
+                   sum(unpriced)::bigint AS unpriced,
+                   coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0), 0)::bigint AS paid_twice_nano,
+                   sum(input_tokens)::bigint AS input_tokens,
+                   sum(cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
+                   sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
+                   sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(output_tokens)::bigint AS output_tokens,
+                   sum(thinking_tokens)::bigint AS thinking_tokens, sum(thinking_nano)::bigint AS thinking_nano
+            FROM spending
+            WHERE (CAST(:since AS timestamptz) IS NULL OR at >= :since)
+              AND (CAST(:run_name AS text) IS NULL OR run_id = (SELECT id FROM run WHERE name = :run_name))
+            GROUP BY 1
+        ) added
+        ORDER BY {order}
+        """,
+        since=since,
+        run_name=run_name,
+    )
+    return [Costs(**{name: value for name, value in row.items() if name != "key"}) for row in rows]
+
+
+def total(parts: list[Costs]) -> Costs:
+    """All of them."""
+    counters = [field.name for field in fields(Costs) if field.name != "name"]
+    return Costs("all", **{counter: sum(getattr(part, counter) for part in parts) for counter in counters})

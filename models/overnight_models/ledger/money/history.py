@@ -1,0 +1,162 @@
+"""History: what earlier items of a lane came to, and how long batches took; what estimates are learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+from sqlalchemy import Connection
+
+from overnight_models.ledger.answer import content_hash, key_hash
+from overnight_models.ledger.database import fetch_all
+from overnight_models.ledger.prefixes import whole_request
+from overnight_models.wire.message import ItemLine
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The billed answers of one batch by one model."""
+
+    batch_id: int
+    model: str
+    """As the answers named it: a dated id, for some."""
+    answers: int
+    input_tokens: int
+    """Uncached ones only, as the API counts."""
+    output_tokens: int
+    output_squares: float
+    """Sum of the squares of the answers' output tokens."""
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+    cache_read_tokens: int
+    cost_nano: int
+
+
+@dataclass(frozen=True)
+class Turnaround:
+    """How long one batch took at Anthropic."""
+
+    items: int
+    took_s: float
+    """A second at least."""
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Billed:
+    """What one item was billed."""
+
+    tokens_in: int
+    """Cached ones included."""
+    tokens_out: int
+    cost_nano: int
+
+
+_SUMS = """
+    count(*) AS answers, sum(bill.input_tokens)::bigint AS input_tokens,
+    sum(bill.output_tokens)::bigint AS output_tokens,
+    sum(bill.output_tokens::float * bill.output_tokens) AS output_squares,
+    sum(bill.cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
+    sum(bill.cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
+    sum(bill.cache_read_tokens)::bigint AS cache_read_tokens, coalesce(sum(bill.cost_nano), 0)::bigint AS cost_nano
+"""
+
+
+def answers(connection: Connection, lane: str, *, most: int = 50_000) -> list[Answers]:
+    """The answers of a lane's latest batches, up to about so many items, added up by batch and model."""
+    rows = fetch_all(
+        connection,
+        f"""
+        SELECT item.batch_id, bill.model, {_SUMS}
+        FROM (
+            SELECT id, sum(items) OVER (ORDER BY id DESC) - items AS newer FROM batch
+            WHERE lane_id = (SELECT id FROM lane WHERE name = :lane) AND state = 'collected'
+        ) latest
+        -- not the view: of that the planner would read all, and then look which are wanted
+        JOIN item ON item.batch_id = latest.id JOIN outcome AS bill ON bill.item_id = item.id AND bill.billed
+        WHERE latest.newer < :most
+        GROUP BY item.batch_id, bill.model ORDER BY item.batch_id
+        """,
+        lane=lane,
+        most=most,
+    )
+    return [Answers(**row) for row in rows]
+
+
+def answers_of(connection: Connection, lane: str, keys: Sequence[str]) -> dict[str, Billed]:
+    """What each of these keys' items was billed; those without a billed answer are left out."""
+    rows = fetch_all(
+        connection,
+        """
+        SELECT request.key, sum(output_tokens)::bigint AS tokens_out,
+               coalesce(sum(cost_nano), 0)::bigint AS cost_nano,
+               sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens
+                   + cache_read_tokens)::bigint AS tokens_in
+        FROM item_key JOIN lane ON lane.id = item_key.lane_id JOIN bill ON bill.item_id = item_key.item_id
+        JOIN request ON request.item_id = item_key.item_id
+        WHERE lane.name = :lane AND key_hash = ANY(:hashes) GROUP BY request.key
+        """,
+        lane=lane,
+        hashes=[key_hash(key) for key in keys],
+    )
+    return {row["key"]: Billed(row["tokens_in"], row["tokens_out"], row["cost_nano"]) for row in rows}
+
+
+def known(connection: Connection, lane: str, items: Iterable[ItemLine]) -> dict[str, bool]:
+    """Which of these items' keys are in the lane, and whether with the same content: then it is the same item."""
+    by_hash = {key_hash(item["key"]): item for item in items}
+    rows = fetch_all(
+        connection,
+        """
+        SELECT key_hash, item_id, content_hash FROM item_key JOIN lane ON lane.id = item_key.lane_id
+        WHERE lane.name = :lane AND key_hash = ANY(:hashes)
+        """,
+        lane=lane,
+        hashes=list(by_hash),
+    )
+    there = {row["item_id"]: (by_hash[bytes(row["key_hash"])], bytes(row["content_hash"])) for row in rows}
+    differing = {item_id: item for item_id, (item, content) in there.items() if _content_hash(item) != content}
+    same = {item["key"]: True for item, _ in there.values()}
+    return same | {differing[item_id]["key"]: False for item_id in differing.keys() - _reordered(connection, differing)}
+
+
+def _content_hash(item: ItemLine) -> bytes:
+    return content_hash(orjson.dumps(item.get("params")), item.get("betas"), item.get("output"))
+
+
+def _reordered(connection: Connection, items: Mapping[int, ItemLine]) -> set[int]:
+    """Those whose fields only stand in another order: to accept they are the same item."""
+    plain = [item_id for item_id, item in items.items() if not item.get("betas") and not item.get("output")]
+    if not plain:
+        return set()
+    rows = fetch_all(
+        connection,
+        """
+        SELECT item_id, params, document FROM request JOIN item ON item.id = item_id
+        LEFT JOIN prefix ON prefix.id = prefix_id WHERE item_id = ANY(:ids)
+        """,
+        ids=plain,
+    )
+    return {
+        row["item_id"]
+        for row in rows
+        if whole_request(row["document"], row["params"]) == items[row["item_id"]].get("params")
+    }
+
+
+def turnarounds(connection: Connection, *, most: int = 1_000) -> list[Turnaround]:
+    """How long the latest batches took, of all lanes; those that were canceled are left out."""
+    rows = fetch_all(
+        connection,
+        """
+        SELECT coalesce(submission.items, batch.items) AS items, submission.api_created_at AS created_at,
+               greatest(extract(epoch FROM submission.ended_at - submission.api_created_at)::float, 1) AS took_s
+        FROM submission JOIN batch ON batch.id = submission.batch_id
+        WHERE submission.ended_at >= submission.api_created_at AND submission.cancel_asked_at IS NULL
+        ORDER BY submission.id DESC LIMIT :most
+        """,
+        most=most,
+    )
+    return [Turnaround(**row) for row in rows]

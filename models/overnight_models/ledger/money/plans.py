@@ -1,0 +1,184 @@
+"""Plans of runs, kept before anything is spent, and the bill beside them when the run is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping
+
+from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.states import ITEM
+
+
+@dataclass(frozen=True)
+class Range:
+    """An estimate and its interval."""
+
+    value: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What a run is expected to come to."""
+
+    items: int
+    tokens_in: Range
+    """Cached ones included."""
+    tokens_out: Range
+    cost_nano: Range
+
+
+@dataclass(frozen=True)
+class Billed:
+    """What a run came to, so far."""
+
+    items: int
+    """Answers that were billed."""
+    tokens_in: int
+    tokens_out: int
+    cost_nano: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A plan that was kept."""
+
+    run: str
+    lane: str
+    made_at: datetime
+    estimates: Estimates
+    billed: Billed
+    """Zeros while nothing is billed."""
+    unfinished: int
+    """Items of the run that aren't final yet, so that more may be billed."""
+    missing: int
+    """Items that were planned and aren't in the run (yet)."""
+
+
+def keep(connection: Connection, run_id: int, lane_id: int, estimates: Estimates, document: str) -> int:
+    """Keep a plan; its id. document: all of it, as JSON."""
+    row = fetch_one(
+        connection,
+        """
+        INSERT INTO plan (run_id, lane_id, items, tokens_in, tokens_in_low, tokens_in_high, tokens_out, tokens_out_low,
+                          tokens_out_high, cost_nano, cost_nano_low, cost_nano_high, document)
+        VALUES (:run_id, :lane_id, :items, :tokens_in, :tokens_in_low, :tokens_in_high, :tokens_out, :tokens_out_low,
+                :tokens_out_high, :cost_nano, :cost_nano_low, :cost_nano_high, :document)
+        RETURNING id
+        """,
+        run_id=run_id,
+        lane_id=lane_id,
+        items=estimates.items,
+        document=document,
+        **_flat(estimates),
+    )
+    assert row is not None
+    return int(row["id"])
+
+
+def settle(connection: Connection) -> int:
+    """Put the bill beside each plan whose run is done: all of it is there and final. Returns how many.
+
+    A run that never gets all of its planned items is taken for done a day after it was planned.
+    """
+    return execute(
+        connection,
+        f"""
+        WITH run_of AS (
+            SELECT run_id, sum(n) AS items, sum(n) FILTER (WHERE NOT state = ANY(:final)) AS unfinished
+            FROM tally WHERE noun = 'item' AND run_id IN (SELECT run_id FROM plan WHERE billed_at IS NULL)
+            GROUP BY run_id
+        ),
+        done AS (
+            SELECT plan.id, plan.run_id FROM plan JOIN run_of ON run_of.run_id = plan.run_id
+            WHERE billed_at IS NULL AND coalesce(run_of.unfinished, 0) = 0
+              AND (run_of.items >= plan.items OR plan.made_at < now() - interval '1 day')
+        ),
+        bills AS ({_BILLS} WHERE run_id IN (SELECT run_id FROM done) GROUP BY run_id)
+        UPDATE plan SET billed_at = now(), billed_items = bills.items, billed_tokens_in = bills.tokens_in,
+               billed_tokens_out = bills.tokens_out, billed_cost_nano = bills.cost_nano
+        FROM done JOIN bills ON bills.run_id = done.run_id WHERE plan.id = done.id
+        """,
+        final=list(ITEM.final),
+    )
+
+
+def kept(connection: Connection, run_name: str) -> Kept | None:
+    """The newest plan of a run, with its bill so far."""
+    row = fetch_one(
+        connection,
+        f"""
+        SELECT plan.*, run.name AS run, lane.name AS lane, coalesce(so_far.items, 0) AS so_far_items,
+               coalesce(so_far.tokens_in, 0) AS so_far_tokens_in, coalesce(so_far.tokens_out, 0) AS so_far_tokens_out,
+               coalesce(so_far.cost_nano, 0) AS so_far_cost_nano, coalesce(there.items, 0)::bigint AS there,
+               coalesce(there.unfinished, 0)::bigint AS unfinished
+        FROM plan JOIN run ON run.id = plan.run_id JOIN lane ON lane.id = plan.lane_id
+        LEFT JOIN LATERAL (
+            {_BILLS} WHERE spending.run_id = plan.run_id AND plan.billed_at IS NULL GROUP BY spending.run_id
+        ) so_far ON true
+        LEFT JOIN LATERAL (
+            SELECT sum(n) AS items, sum(n) FILTER (WHERE NOT state = ANY(:final)) AS unfinished
+            FROM tally WHERE noun = 'item' AND tally.run_id = plan.run_id
+        ) there ON true
+        WHERE run.name = :run ORDER BY plan.id DESC LIMIT 1
+        """,
+        run=run_name,
+        final=list(ITEM.final),
+    )
+    return None if row is None else _kept(row, "billed" if row["billed_at"] else "so_far")
+
+
+def past(connection: Connection, lane: str, *, most: int = 5) -> Sequence[Kept]:
+    """The latest plans of a lane whose runs are done, the newest first: of each run the last plan made."""
+    rows = fetch_all(
+        connection,
+        """
+        SELECT latest.*, run.name AS run, lane.name AS lane, 0 AS unfinished, latest.items AS there
+        FROM (
+            SELECT DISTINCT ON (run_id) * FROM plan
+            WHERE billed_at IS NOT NULL AND lane_id = (SELECT id FROM lane WHERE name = :lane)
+            ORDER BY run_id, id DESC
+        ) latest
+        JOIN run ON run.id = latest.run_id JOIN lane ON lane.id = latest.lane_id
+        ORDER BY latest.billed_at DESC, latest.id DESC LIMIT :most
+        """,
+        lane=lane,
+        most=most,
+    )
+    return [_kept(row, "billed") for row in rows]
+
+
+_BILLS = """
+    SELECT run_id, sum(answers)::bigint AS items,
+           sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens)::bigint AS tokens_in,
+           sum(output_tokens)::bigint AS tokens_out, coalesce(sum(cost_nano), 0)::bigint AS cost_nano
+    FROM spending
+"""
+
+
+def _flat(estimates: Estimates) -> dict[str, int]:
+    flat: dict[str, int] = {}
+    for name in ("tokens_in", "tokens_out", "cost_nano"):
+        range_: Range = getattr(estimates, name)
+        flat |= {name: range_.value, f"{name}_low": range_.low, f"{name}_high": range_.high}
+    return flat
+
+
+def _kept(row: RowMapping, billed: str) -> Kept:
+    ranges = [
+        Range(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in ("tokens_in", "tokens_out", "cost_nano")
+    ]
+    names = ("items", "tokens_in", "tokens_out", "cost_nano")
+    return Kept(
+        run=row["run"],
+        lane=row["lane"],
+        made_at=row["made_at"],
+        estimates=Estimates(row["items"], *ranges),
+        billed=Billed(*(row[f"{billed}_{name}"] for name in names)),
+        unfinished=row["unfinished"],
+        missing=max(row["items"] - row["there"], 0),
+    )

@@ -1,0 +1,43 @@
+"""Runs: when each stage was done with a named group of items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import fetch_one
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When the last of a run's items had passed each stage; None while it hasn't."""
+
+    accepted_at: datetime | None
+    packed_at: datetime | None
+    claimed_at: datetime | None
+    created_at: datetime | None
+    ended_at: datetime | None
+    collected_at: datetime | None
+    batches: int
+
+
+def timeline(connection: Connection, run: str) -> Timeline:
+    """When each stage was done with the run, by the database's and the API's clocks."""
+    row = fetch_one(
+        connection,
+        """
+        WITH mine AS (SELECT id, batch_id FROM item WHERE run_id = (SELECT id FROM run WHERE name = :run)),
+        batches AS (SELECT DISTINCT batch_id AS id FROM mine WHERE batch_id IS NOT NULL)
+        SELECT (SELECT max(enqueued_at) FROM request WHERE item_id IN (SELECT id FROM mine)) AS accepted_at,
+               max(batch.packed_at) AS packed_at, max(submission.claimed_at) AS claimed_at,
+               max(submission.api_created_at) AS created_at, max(submission.ended_at) AS ended_at,
+               (SELECT max(finished_at) FROM outcome WHERE item_id IN (SELECT id FROM mine)) AS collected_at,
+               count(DISTINCT batch.id) AS batches
+        FROM batches JOIN batch ON batch.id = batches.id LEFT JOIN submission ON submission.batch_id = batch.id
+        """,
+        run=run,
+    )
+    assert row is not None
+    return Timeline(**row)

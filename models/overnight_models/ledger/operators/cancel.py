@@ -1,0 +1,79 @@
+"""Taking items back: before they are sent they are canceled, afterwards they are only not delivered."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.collect import settle
+from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.states import ITEM
+
+_OUTCOMES = """
+    INSERT INTO outcome (item_id, ok, problem, detail, retryable, cost_nano, realtime_nano, attempts, via)
+    SELECT id, false, 'canceled', 'taken back before it was sent', true, 0, 0, attempts, 'batch' FROM moved
+"""
+
+
+class Canceled(StrEnum):
+    """What became of a wish to cancel."""
+
+    CANCELED = "canceled"
+    """Never sent, never billed."""
+    TOO_LATE = "too_late"
+    """It may have been sent: it is billed and recorded, and not delivered."""
+    UNKNOWN = "unknown"
+    """There is no such item."""
+
+
+def cancel(connection: Connection, item_id: int) -> Canceled:
+    """Take one item back. Repeating it changes nothing."""
+    item = fetch_one(connection, "SELECT state, batch_id FROM item WHERE id = :id", id=item_id)
+    if item is None:
+        return Canceled.UNKNOWN
+    if item["batch_id"] is not None:
+        # its batch first, then the item: the order in which everybody locks
+        fetch_one(connection, "SELECT FROM batch WHERE id = :id FOR SHARE", id=item["batch_id"])
+    execute(connection, "UPDATE item SET cancel_wanted = true WHERE id = :id AND NOT cancel_wanted", id=item_id)
+    canceled = execute(
+        connection,
+        f"""
+        WITH moved AS (
+            UPDATE item SET {ITEM.cancel.set}, waiting_since = NULL, held_by = NULL
+            WHERE id = :id AND {ITEM.cancel.where} RETURNING id, attempts
+        ) {_OUTCOMES}
+        """,
+        id=item_id,
+    )
+    canceled += unpack(connection, batch_id=item["batch_id"], item_id=item_id)
+    if canceled:
+        return Canceled.CANCELED
+    now = fetch_one(connection, "SELECT state FROM item WHERE id = :id", id=item_id)
+    assert now is not None
+    return Canceled.CANCELED if now["state"] == "canceled" else Canceled.TOO_LATE
+
+
+def unpack(connection: Connection, *, batch_id: int | None, item_id: int | None = None) -> int:
+    """Take unwanted items (or the one) out of a batch that isn't being sent. Returns how many."""
+    if batch_id is None:
+        return 0
+    budgeted = settle.is_budgeted(connection, batch_id)
+    unpacked = fetch_all(
+        connection,
+        f"""
+        WITH moved AS (
+            UPDATE item SET {ITEM.unpack.set}
+            FROM batch
+            WHERE item.batch_id = :batch_id AND batch.id = :batch_id AND batch.state = 'packed'
+              AND item.cancel_wanted AND (CAST(:item_id AS bigint) IS NULL OR item.id = :item_id)
+              AND item.{ITEM.unpack.where}
+            RETURNING item.id, item.attempts
+        ) {_OUTCOMES} RETURNING item_id
+        """,
+        batch_id=batch_id,
+        item_id=item_id,
+    )
+    if unpacked and budgeted:
+        settle.free(connection, batch_id, [row["item_id"] for row in unpacked])
+    return len(unpacked)

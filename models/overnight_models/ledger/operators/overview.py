@@ -1,0 +1,283 @@
+"""The overview: what operators look at, in `overnight status`, `overnight batches` and Flower's Batches tab."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.database import driver_connection, fetch_all
+from overnight_models.ledger.documents import COLUMNS, JOINS
+from overnight_models.ledger.money.budgets import WHY_HELD
+from overnight_models.ledger.pack.turns import oldest
+from overnight_models.states import BATCH, ITEM
+
+
+@dataclass(frozen=True)
+class LaneView:
+    """One lane: items and deliveries by state, and how long the oldest has waited."""
+
+    lane: str
+    paused_reason: str | None
+    items: dict[str, int]
+    deliveries: dict[str, int]
+    batches: dict[str, int]
+    oldest_waiting_s: float | None
+    cost_nano: int
+    realtime_nano: int
+    paid_twice: int
+    """Answers that were billed although their item had one already."""
+    unpriced: int = 0
+    """Answers of models without a price: they are in no sum of money."""
+    unmeasured: int = 0
+    """Waiting items whose prompts have to be counted before they may be packed."""
+
+
+@dataclass(frozen=True)
+class BatchView:
+    """One batch, as a person sees it."""
+
+    id: int
+    lane: str
+    workspace: str
+    state: str
+    reason: str | None
+    items: int
+    size: int
+    age_s: float
+    """Since it was packed."""
+    changed_s: float
+    """Since its state changed."""
+    resumes_s: float | None
+    """Until it may be sent (again), if that is still to come."""
+    open_s: float | None
+    """Since the API created it."""
+    took_s: float | None
+    """From its creation to its end, as the API says."""
+    expires_s: float | None
+    """Until the API gives up what isn't answered."""
+    api_id: str | None
+    submissions: int
+    cost_nano: int
+    realtime_nano: int
+    packed_at: datetime
+    unpriced: int = 0
+    """Answers of models without a price: they are in no sum of money."""
+
+
+@dataclass(frozen=True)
+class TurnaroundView:
+    """How long a lane's latest batches took at Anthropic."""
+
+    lane: str
+    batches: int
+    median_s: float
+    slow_s: float
+    """Nine of ten took no longer."""
+
+
+@dataclass(frozen=True)
+class DeadDelivery:
+    """A delivery that was given up."""
+
+    lane: str
+    queue: str
+    tries: int
+    error: str | None
+
+
+def lanes(connection: Connection) -> list[LaneView]:
+    """Every lane that ever had an item."""
+    by_lane: dict[int, dict[str, dict[str, int]]] = {}
+    tallied = fetch_all(
+        connection,
+        """
+        SELECT noun, lane_id, state, sum(n)::bigint AS n FROM tally GROUP BY noun, lane_id, state HAVING sum(n) <> 0
+        UNION ALL
+        SELECT 'batch', lane_id, state, count(*) FROM batch GROUP BY lane_id, state
+        """,
+    )
+    for row in tallied:
+        by_lane.setdefault(row["lane_id"], {}).setdefault(row["noun"], {})[row["state"]] = row["n"]
+    found = fetch_all(
+        connection,
+        f"""
+        SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, (
+            SELECT extract(epoch FROM now() - min({oldest("lane.id", "headers.id")}))::float FROM headers
+        ) AS oldest_waiting_s,
+        coalesce(spent.cost_nano, 0)::bigint AS cost_nano, coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano,
+        coalesce(spent.paid_twice, 0)::bigint AS paid_twice, coalesce(spent.unpriced, 0)::bigint AS unpriced,
+        coalesce(uncounted.n, 0)::bigint AS unmeasured
+        FROM lane LEFT JOIN (
+            SELECT lane_id, sum(cost_nano) AS cost_nano, sum(realtime_nano) AS realtime_nano,
+                   sum(paid_twice) AS paid_twice, sum(unpriced) AS unpriced
+            FROM spending GROUP BY lane_id
+        ) spent ON spent.lane_id = lane.id
+        LEFT JOIN (
+            SELECT lane_id, count(*) AS n FROM unmeasured JOIN item ON item.id = unmeasured.item_id GROUP BY lane_id
+        ) uncounted ON uncounted.lane_id = lane.id
+        ORDER BY lane.name
+        """,
+    )
+    return [
+        LaneView(
+            lane=row["name"],
+            paused_reason=(row["paused_reason"] or "paused") if row["paused_at"] else None,
+            items=by_lane.get(row["id"], {}).get("item", {}),
+            deliveries=by_lane.get(row["id"], {}).get("delivery", {}),
+            batches=by_lane.get(row["id"], {}).get("batch", {}),
+            oldest_waiting_s=row["oldest_waiting_s"],
+            cost_nano=row["cost_nano"],
+            realtime_nano=row["realtime_nano"],
+            paid_twice=row["paid_twice"],
+            unpriced=row["unpriced"],
+            unmeasured=row["unmeasured"],
+        )
+        for row in found
+    ]
+
+
+def batches(
+    connection: Connection,
+    *,
+    lane: str | None = None,
+    states: Sequence[str] | None = None,
+    limit: int = 50,
+) -> list[BatchView]:
+    """Batches, the unfinished first, then the newest."""
+    wanted = """
+        SELECT batch.* FROM batch
+        WHERE (CAST(:lane AS text) IS NULL OR lane_id = (SELECT id FROM lane WHERE name = :lane))
+          AND (CAST(:states AS text[]) IS NULL OR state = ANY(:states))
+    """
+    rows = fetch_all(
+        connection,
+        f"""
+        SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
+               batch.packed_at, extract(epoch FROM now() - batch.packed_at)::float AS age_s,
+               extract(epoch FROM now() - batch.changed_at)::float AS changed_s,
+               CASE WHEN batch.not_before > now() THEN extract(epoch FROM batch.not_before - now())::float END
+               AS resumes_s,
+               extract(epoch FROM now() - newest.api_created_at)::float AS open_s,
+               extract(epoch FROM newest.ended_at - newest.api_created_at)::float AS took_s,
+               extract(epoch FROM newest.api_expires_at - now())::float AS expires_s, newest.api_id,
+               (SELECT count(*) FROM submission WHERE submission.batch_id = batch.id) AS submissions,
+               coalesce(spent.cost_nano, 0)::bigint AS cost_nano,
+               coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano,
+               coalesce(spent.unpriced, 0)::bigint AS unpriced
+        FROM (
+            -- the few that are shown, before anything is looked up for them; each half by its own index
+            ({wanted} AND state = ANY(:unfinished) ORDER BY id DESC LIMIT :limit)
+            UNION ALL ({wanted} AND NOT state = ANY(:unfinished) ORDER BY id DESC LIMIT :limit)
+        ) batch
+        JOIN lane ON lane.id = batch.lane_id JOIN headers ON headers.id = batch.headers_id
+        LEFT JOIN LATERAL (
+            SELECT api_id, api_created_at, api_expires_at, ended_at FROM submission
+            WHERE submission.batch_id = batch.id AND api_id IS NOT NULL ORDER BY id DESC LIMIT 1
+        ) newest ON true
+        LEFT JOIN LATERAL (
+            SELECT sum(spending.cost_nano) AS cost_nano, sum(spending.realtime_nano) AS realtime_nano,
+                   sum(spending.unpriced) AS unpriced
+            FROM submission JOIN spending ON spending.submission_id = submission.id
+            WHERE submission.batch_id = batch.id
+        ) spent ON true
+        ORDER BY NOT batch.state = ANY(:unfinished), batch.id DESC LIMIT :limit
+        """,
+        lane=lane,
+        states=None if states is None else list(states),
+        unfinished=list(BATCH.unfinished),
+        limit=limit,
+    )
+    return [BatchView(**row) for row in rows]
+
+
+def turnarounds(connection: Connection) -> list[TurnaroundView]:
+    """How long the latest thousand batches took, by lane: what another may be expected to take."""
+    rows = fetch_all(
+        connection,
+        """
+        SELECT lane.name AS lane, count(*) AS batches,
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY latest.took_s) AS median_s,
+               percentile_cont(0.9) WITHIN GROUP (ORDER BY latest.took_s) AS slow_s
+        FROM (
+            SELECT batch_id, extract(epoch FROM ended_at - api_created_at)::float AS took_s
+            FROM submission WHERE ended_at IS NOT NULL AND api_created_at IS NOT NULL ORDER BY id DESC LIMIT 1000
+        ) latest
+        JOIN batch ON batch.id = latest.batch_id JOIN lane ON lane.id = batch.lane_id
+        GROUP BY lane.name
+        """,
+    )
+    return [TurnaroundView(**row) for row in rows]
+
+
+def dead_deliveries(connection: Connection, limit: int = 5) -> list[DeadDelivery]:
+    """The newest deliveries that were given up, and why."""
+    rows = fetch_all(
+        connection,
+        """
+        SELECT lane.name AS lane, target.queue, dead.tries, dead.error
+        FROM (
+            SELECT item_id, lane_id, target_id, tries, error FROM delivery
+            WHERE state = 'dead' ORDER BY item_id DESC LIMIT :limit
+        ) dead
+        JOIN lane ON lane.id = dead.lane_id JOIN target ON target.id = dead.target_id ORDER BY dead.item_id DESC
+        """,
+        limit=limit,
+    )
+    return [DeadDelivery(**row) for row in rows]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which items are asked for; what is None doesn't matter."""
+
+    lane: str | None = None
+    key: str | None = None
+    run: str | None = None
+    batch_id: int | None = None
+    state: str | None = None
+    problem: str | None = None
+    """Only with this problem; "any" for every one that isn't ok."""
+    since: datetime | None = None
+    """Only what finished then or later."""
+    final: bool = False
+    """Only what has its outcome."""
+
+
+def items(connection: Connection, wanted: Wanted, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    """Items with their outcomes, by id, from a cursor on the server: flat for any number. limit: the newest so many."""
+    conditions = {
+        "lane.name = %(lane)s": wanted.lane,
+        "item.run_id = (SELECT id FROM run WHERE name = %(run)s)": wanted.run,
+        "item.batch_id = %(batch_id)s": wanted.batch_id,
+        "item.state = %(state)s": wanted.state,
+        # from the newest one back: not through all that still wait
+        "item.id <= (SELECT max(item_id) FROM outcome)": wanted.state in ITEM.final or None,
+        "outcome.problem = %(problem)s": None if wanted.problem == "any" else wanted.problem,
+        "outcome.problem IS NOT NULL": wanted.problem,
+        "outcome.finished_at >= %(since)s": wanted.since,
+        "outcome.ok IS NOT NULL": wanted.final or None,
+        # by the keys' own index; a key may stand in several lanes
+        "item.id IN (SELECT item_id FROM item_key WHERE key_hash = %(key_hash)s)": wanted.key,
+    }
+    chosen = [condition for condition, value in conditions.items() if value is not None]
+    where = f"WHERE {' AND '.join(chosen)}" if chosen else ""
+    order = "item.id" if limit is None else "item.id DESC"
+    values = {
+        **{name: getattr(wanted, name) for name in ("lane", "run", "batch_id", "state", "problem", "since")},
+        "key_hash": None if wanted.key is None else key_hash(wanted.key),
+        "limit": limit,
+    }
+    with driver_connection(connection).cursor(name="items") as cursor:
+        cursor.itersize = 1000
+        cursor.execute(
+            f"SELECT {COLUMNS}, {WHY_HELD} AS held FROM item {JOINS} {where} ORDER BY {order} LIMIT %(limit)s", values
+        )
+        assert cursor.description is not None
+        columns = [column.name for column in cursor.description]
+        for row in cursor:
+            yield dict(zip(columns, row, strict=True))

@@ -1,0 +1,141 @@
+"""Troubles: what needs more than patience, or may soon: batches unclear or overdue, results unread, brokers away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger import deployment
+from overnight_models.ledger.collect.caching import GivenUp, given_up
+from overnight_models.ledger.database import fetch_all
+from overnight_models.ledger.deliver.obstacles import Obstacle, full_queues, unreachable_brokers
+from overnight_models.ledger.deployment import Deployment
+from overnight_models.ledger.money.budgets import BudgetView, budgets
+
+RESULTS_KEPT_S: Final = 29 * 86400.0
+"""From its creation on, as long as the API keeps a batch's results."""
+
+
+@dataclass(frozen=True)
+class UnclearView:
+    """A batch of which nobody knows whether it was created, and what is known about that."""
+
+    batch_id: int
+    submission_id: int
+    workspace: str
+    items: int
+    why: str | None
+    """What was seen of its create."""
+    so_far: str | None
+    """What the last look at the API said."""
+    claimed_at: datetime
+    let_go_at: datetime | None
+    """When its last bytes were let go; none when it was restored from a backup."""
+    quiet_s: float
+    """Until the allowances for being listed late are over; negative since when they are."""
+    candidates: tuple[str, ...]
+    """API ids of unproven batches that may be it."""
+
+
+def unclear(connection: Connection, batch_id: int | None = None) -> list[UnclearView]:
+    """Unclear batches (or the one), the oldest first."""
+    rows = fetch_all(
+        connection,
+        """
+        SELECT batch.id AS batch_id, submission.id AS submission_id, headers.workspace, submission.items,
+               submission.error AS why, batch.reason AS so_far, claimed_at, let_go_at,
+               extract(epoch FROM coalesce(quiet_after, claimed_at) - now())::float AS quiet_s,
+               coalesce((
+                   SELECT array_agg(sighting.api_id ORDER BY sighting.api_created_at) FROM sighting
+                   WHERE sighting.workspace = headers.workspace AND sighting.ours IS NULL
+                     AND (sighting.believed_of = submission.id OR sighting.items = submission.items)
+                     AND sighting.api_created_at > submission.claimed_at - interval '1 day'
+                     AND NOT EXISTS (SELECT FROM submission known WHERE known.api_id = sighting.api_id)
+               ), '{}') AS candidates
+        FROM submission JOIN batch ON batch.id = submission.batch_id JOIN headers ON headers.id = batch.headers_id
+        WHERE submission.state = 'unclear' AND (CAST(:batch_id AS bigint) IS NULL OR batch.id = :batch_id)
+        ORDER BY claimed_at
+        """,
+        batch_id=batch_id,
+    )
+    return [UnclearView(**{**row, "candidates": tuple(row["candidates"])}) for row in rows]
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A batch that runs longer than the API lets any run."""
+
+    batch_id: int
+    api_id: str
+    open_s: float
+    """Since the API created it."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A batch that has ended and whose results aren't recorded."""
+
+    batch_id: int
+    api_id: str
+    ended_s: float
+    """Since it ended."""
+    kept_s: float
+    """Until the API lets go of its results."""
+    reads: int
+    """How often its results were begun to be read."""
+    why: str | None
+
+
+@dataclass(frozen=True)
+class Troubles:
+    """All of them at one moment."""
+
+    deployment: Deployment
+    unlooked: tuple[str, ...]
+    """Workspaces that aren't sent to before they were looked at."""
+    unclear: tuple[UnclearView, ...]
+    overdue: tuple[Overdue, ...]
+    unread: tuple[Unread, ...]
+    obstacles: tuple[Obstacle, ...] = ()
+    """Brokers that don't answer, then queues that are full; of each the oldest first."""
+    holding: tuple[BudgetView, ...] = ()
+    """Budgets that hold items."""
+    given_up: tuple[GivenUp, ...] = ()
+    """Caching that lost money."""
+
+
+def troubles(connection: Connection) -> Troubles:
+    """What there is; none of it costs more when the tables are large."""
+    overdue = fetch_all(
+        connection,
+        """
+        SELECT batch_id, api_id, extract(epoch FROM now() - api_created_at)::float AS open_s FROM submission
+        WHERE state = 'open' AND ended_at IS NULL
+          AND now() > coalesce(api_expires_at, api_created_at + interval '24 hours') + interval '1 hour'
+        ORDER BY api_created_at LIMIT 100
+        """,
+    )
+    unread = fetch_all(
+        connection,
+        """
+        SELECT batch_id, api_id, extract(epoch FROM now() - ended_at)::float AS ended_s,
+               :kept_s - extract(epoch FROM now() - api_created_at)::float AS kept_s, reads, error AS why
+        FROM submission
+        WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
+        ORDER BY api_created_at LIMIT 100
+        """,
+        kept_s=RESULTS_KEPT_S,
+    )
+    return Troubles(
+        deployment=deployment.read(connection),
+        unlooked=tuple(deployment.unlooked(connection)),
+        unclear=tuple(unclear(connection)),
+        overdue=tuple(Overdue(**row) for row in overdue),
+        unread=tuple(Unread(**row) for row in unread),
+        given_up=tuple(given_up(connection)),
+        obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
+        holding=tuple(one for one in budgets(connection) if one.held),
+    )

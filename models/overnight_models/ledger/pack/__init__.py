@@ -1,0 +1,1 @@
+"""The ledger for pack: whose turn it is, what may be reserved."""

@@ -1,0 +1,186 @@
+"""Packing: waiting items of one lane become a batch, all of them or none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import execute, fetch_all, fetch_one, fetch_rows
+from overnight_models.ledger.pack import reserve, turns
+from overnight_models.ledger.pack.reserve import BOOKED, HELD, JUDGED
+from overnight_models.ledger.pack.turns import Candidates, oldest
+from overnight_models.money.prices import Prices
+from overnight_models.states import ITEM
+
+FRAME_BYTES = 80
+"""What a request costs in a batch's body beside its own bytes: its custom_id and punctuation."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The items of one lane and one set of headers that wait for a batch."""
+
+    lane: str
+    lane_id: int
+    headers_id: int
+    items: int
+    bytes: int
+    oldest_age_s: float
+    """Seconds that the one that waits longest has waited."""
+
+
+def waiting(connection: Connection, *, lane_id: int | None = None, headers_id: int | None = None) -> list[Waiting]:
+    """Everything that waits in lanes that aren't paused, or in this one alone.
+
+    From the tally, and one look at each tenant, so it costs the same for any number.
+    """
+    rows = fetch_all(
+        connection,
+        f"""
+        SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes,
+               coalesce(extract(epoch FROM now() - {oldest("t.lane_id", "t.headers_id")}), 0)::float AS oldest_age_s
+        FROM (
+            SELECT lane_id, headers_id, sum(n)::bigint AS items, sum(bytes)::bigint AS bytes
+            FROM tally WHERE noun = 'item' AND state = 'waiting'
+            GROUP BY lane_id, headers_id HAVING sum(n) > 0
+        ) t
+        JOIN lane ON lane.id = t.lane_id
+        WHERE lane.paused_at IS NULL
+          AND t.lane_id = coalesce(:lane_id, t.lane_id) AND t.headers_id = coalesce(:headers_id, t.headers_id)
+        """,
+        lane_id=lane_id,
+        headers_id=headers_id,
+    )
+    return [Waiting(**row) for row in rows]
+
+
+def amounts(connection: Connection, *, lane_id: int) -> list[tuple[int, int]]:
+    """How many items, and bytes of requests, wait in a lane: for each of its headers."""
+    found = fetch_rows(
+        connection,
+        """
+        SELECT sum(n)::bigint, sum(bytes)::bigint FROM tally
+        WHERE noun = 'item' AND state = 'waiting' AND lane_id = :lane_id
+        GROUP BY headers_id HAVING sum(n) > 0
+        """,
+        lane_id=lane_id,
+    )
+    return [(items, size) for items, size in found]
+
+
+def take_turn(connection: Connection, source: Waiting) -> Waiting | None:
+    """Wait until no other packer is at this lane and headers; returns what waits there then, None for nothing.
+
+    What was seen before may have been packed by another since: thresholds are for what is seen now.
+    """
+    fetch_one(
+        connection,
+        "SELECT pg_advisory_xact_lock(:lane_id, :headers_id)",
+        lane_id=source.lane_id,
+        headers_id=source.headers_id,
+    )
+    return next(iter(waiting(connection, lane_id=source.lane_id, headers_id=source.headers_id)), None)
+
+
+def next_in_line(connection: Connection, source: Waiting, *, max_items: int, unless: str) -> Candidates:
+    """Those that are packed next. unless: a condition on `item` of those that stay behind."""
+    return turns.candidates(
+        connection,
+        lane_id=source.lane_id,
+        headers_id=source.headers_id,
+        waiting=source.items,
+        max_items=max_items,
+        unless=unless,
+    )
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What one look at those that wait came to."""
+
+    items: int = 0
+    """In the new batch; there is none when it is 0."""
+    held: int = 0
+    """Over a budget: held, with a reason."""
+
+
+def pack(
+    connection: Connection,
+    source: Waiting,
+    prices: Prices,
+    *,
+    max_items: int,
+    max_bytes: int,
+    unless: str = "false",
+    only: int | None = None,
+) -> Packed:
+    """Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
+
+    unless: a condition on `item` of those that stay behind.
+    only: the item that goes alone, out of its turn.
+
+    Called in a turn. Nothing passes through this process: 100,000 items are one statement.
+    """
+    if only is None:
+        candidates = next_in_line(connection, source, max_items=max_items, unless=unless)
+    else:
+        candidates = turns.alone(only, lane_id=source.lane_id, headers_id=source.headers_id)
+    allowance = reserve.allowance(connection, candidates, prices)
+    batch = fetch_one(
+        connection,
+        """
+        INSERT INTO batch (lane_id, headers_id, state, items, size)
+        VALUES (:lane_id, :headers_id, 'packed', 0, 0) RETURNING id
+        """,
+        lane_id=source.lane_id,
+        headers_id=source.headers_id,
+    )
+    assert batch is not None
+    if allowance is not None:
+        # joined by hashes: the planner believes that few rows wait, and would compare each with each
+        fetch_all(connection, "SET LOCAL enable_nestloop = off")
+    packed = fetch_one(
+        connection,
+        _statement(candidates.query, within=allowance is not None),
+        batch_id=batch["id"],
+        max_bytes=max_bytes,
+        **candidates.values,
+        **(allowance.values if allowance else {}),
+    )
+    assert packed is not None
+    if not packed["items"]:
+        execute(connection, "DELETE FROM batch WHERE id = :id", id=batch["id"])
+    return Packed(**packed)
+
+
+def _statement(candidates: str, *, within: bool) -> str:
+    """The statement that packs. within: budgets are asked, and what is over is held."""
+    # by an array and not only by a join: see above
+    return f"""
+        WITH candidate AS ({candidates}),
+        {f"{JUDGED}, {HELD}," if within else ""}
+        filling AS (
+            SELECT *, sum(size + {FRAME_BYTES}) OVER (ORDER BY position) AS filled,
+                   row_number() OVER (ORDER BY position) AS number
+            FROM {"judged WHERE held_by IS NULL" if within else "candidate"}
+        ),
+        chosen AS (SELECT * FROM filling WHERE filled <= :max_bytes OR number = 1),
+        moved AS (
+            UPDATE item SET {ITEM.pack.set}, batch_id = :batch_id, waiting_since = NULL
+                {", reserved_nano = chosen.reserve FROM chosen" if within else ""}
+            WHERE {ITEM.pack.where} AND item.id = ANY(ARRAY(SELECT id FROM chosen))
+                {"AND item.id = chosen.id" if within else ""}
+            RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano
+        ),
+        {f"{BOOKED}," if within else ""}
+        filled AS (
+            SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
+                   count(prefix_id) > 0 AS has_prefixes
+            FROM moved
+        )
+        UPDATE batch SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas,
+            has_prefixes = filled.has_prefixes
+        FROM filled WHERE id = :batch_id
+        RETURNING batch.items, {"(SELECT count(*) FROM held)" if within else "0"} AS held
+    """

@@ -1,0 +1,85 @@
+"""Priming: one item of a prefix goes ahead in a batch of its own and writes the cache; the others wait for its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.ledger.pack.pack import Waiting, next_in_line
+from overnight_models.states import BATCH
+
+_GOES_AHEAD: Final = tuple(state for state in BATCH.unfinished if state not in ("ended", "incomplete"))
+
+
+def held_back(connection: Connection, source: Waiting) -> str:
+    """A condition on `item`: another one is writing its prefix for it right now."""
+    rows = fetch_all(
+        connection,
+        """
+        SELECT prefix_id, model_id FROM primer JOIN batch ON batch.id = primer.batch_id
+        WHERE primer.headers_id = :headers_id AND batch.state = ANY(:goes_ahead)
+        """,
+        headers_id=source.headers_id,
+        goes_ahead=list(_GOES_AHEAD),
+    )
+    written = ", ".join(f"({row['prefix_id']}, {row['model_id']})" for row in rows)
+    return f"(prefix_id, model_id) IN (VALUES {written}) IS TRUE" if written else "false"
+
+
+@dataclass(frozen=True)
+class Cold:
+    """A prefix that items wait for, and that nobody has written within the hour."""
+
+    item_id: int
+    """The one that may go ahead."""
+    prefix_id: int
+    model_id: int
+    model: str
+    requests: int
+    prefix_bytes: int
+
+
+def cold(connection: Connection, source: Waiting, *, max_items: int, unless: str) -> list[Cold]:
+    """The prefixes that could be written ahead for those who go next.
+
+    unless: as in `pack.pack`.
+    """
+    candidates = next_in_line(connection, source, max_items=max_items, unless=unless)
+    rows = fetch_all(
+        connection,
+        f"""
+        SELECT item_id, prefix_id, model_id, model.name AS model, requests, octet_length(document) AS prefix_bytes
+        FROM (
+            SELECT min(id) AS item_id, prefix_id, model_id, count(*) AS requests FROM ({candidates.query}) next
+            WHERE prefix_id IS NOT NULL GROUP BY prefix_id, model_id
+        ) shared
+        JOIN prefix ON prefix.id = prefix_id JOIN model ON model.id = model_id
+        WHERE NOT EXISTS (
+            SELECT FROM primer
+            WHERE primer.headers_id = :headers_id AND primer.prefix_id = shared.prefix_id
+              AND primer.model_id = shared.model_id AND at > now() - interval '1 hour'
+        )
+        ORDER BY item_id
+        """,
+        **candidates.values,
+    )
+    return [Cold(**row) for row in rows]
+
+
+def note(connection: Connection, source: Waiting, one: Cold) -> None:
+    """The item has gone ahead, in the batch that it was packed into."""
+    execute(
+        connection,
+        """
+        INSERT INTO primer (headers_id, prefix_id, model_id, batch_id)
+        SELECT :headers_id, :prefix_id, :model_id, batch_id FROM item WHERE id = :item_id
+        ON CONFLICT (headers_id, prefix_id, model_id) DO UPDATE SET batch_id = excluded.batch_id, at = now()
+        """,
+        headers_id=source.headers_id,
+        prefix_id=one.prefix_id,
+        model_id=one.model_id,
+        item_id=one.item_id,
+    )

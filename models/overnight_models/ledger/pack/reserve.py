@@ -1,0 +1,266 @@
+"""Reserving: how much room budgets have, what each item needs of it, and who has to be held.
+
+Packing locks the budgets that its items have in the order of their ids, adds up what is booked, and takes no more than
+there is room for: however many pack at once, none takes what another has taken, and none waits in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.pack.rates import RATE, Rates, batch_rates, expected, rate_values, rated, worst
+from overnight_models.ledger.pack.turns import Candidates
+from overnight_models.money.prices import Prices
+from overnight_models.request.worst_case import UNBOUNDED
+from overnight_models.states import BATCH, ITEM
+
+BEGINS: Final = """
+    CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC')::date END
+"""
+"""The first day of a budget's present period."""
+
+LEFT: Final = f"""
+    (budget.cap_nano - coalesce((
+        SELECT sum(reserved_nano + spent_nano) FROM booking WHERE budget_id = budget.id AND begins = {BEGINS}
+    ), 0))::bigint
+"""
+"""What is left of a budget in its present period; below nothing when an estimate was wrong."""
+
+OVER: Final = "over budget"
+ALONE: Final = "over the cap by itself"
+"""It has no room and never will: alone it may cost more than the whole budget of a period."""
+NO_PRICE: Final = "no price"
+NO_BOUND: Final = "no bound"
+"""Why a budget holds an item; without these two it can't say how much it needs."""
+
+_SCOPES: Final = ("run", "tenant", "lane")
+"""In the order in which budgets say who is held: what one run may not spend is there for the others of its lane."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """A budget, locked, and what is left of it in this period."""
+
+    budget_id: int
+    lane_id: int | None
+    tenant_id: int | None
+    run_id: int | None
+    strict: bool
+    begins: str
+    cap_nano: int
+    nano: int
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a batch may take out of budgets, until the transaction ends."""
+
+    rooms: Sequence[Room]
+    rates: Rates
+    expected: Mapping[int, float]
+    """By model: what answers are expected to cost, as a share of the worst."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What `JUDGED` and `BOOKED` are told."""
+        return {
+            "room_budgets": [room.budget_id for room in self.rooms],
+            **{f"room_{of}s": [getattr(room, f"{of}_id") for room in self.rooms] for of in _SCOPES},
+            "room_stricts": [room.strict for room in self.rooms],
+            "room_begins": [room.begins for room in self.rooms],
+            "room_caps": [room.cap_nano for room in self.rooms],
+            "room_nanos": [max(room.nano, 0) for room in self.rooms],
+            **rate_values(self.rates, self.expected),
+            "unbounded": UNBOUNDED,
+        }
+
+
+def _tightest(of: str) -> str:
+    """Of each run, tenant or lane: its budget with the least room, and whether any of them is strict."""
+    return f"""
+        {of}_room AS (
+            SELECT DISTINCT ON ({of}_id) {of}_id, budget_id AS {of}_budget, cap_nano AS {of}_cap, nano AS {of}_nano,
+                   bool_or(strict) OVER (PARTITION BY {of}_id) AS {of}_strict
+            FROM room WHERE {of}_id IS NOT NULL ORDER BY {of}_id, nano, budget_id
+        )
+    """
+
+
+def _fitting(of: str, given: str, fits: str) -> str:
+    """The budget of the run, tenant or lane that an item would exceed, counting those before it that still fit.
+
+    One that is over the cap by itself keeps no other from fitting.
+    """
+    return f"""
+        fits_{of} AS (
+            SELECT *, CASE WHEN reserve > {of}_cap
+                             OR sum(reserve) FILTER (WHERE {fits} AND reserve <= {of}_cap)
+                                OVER (PARTITION BY {of}_id ORDER BY position) > {of}_nano
+                           THEN {of}_budget END AS over_{of}
+            FROM {given}
+        )
+    """
+
+
+JUDGED: Final = f"""
+    room (budget_id, run_id, tenant_id, lane_id, strict, begins, cap_nano, nano) AS (
+        SELECT * FROM unnest(
+            CAST(:room_budgets AS integer[]), CAST(:room_runs AS integer[]), CAST(:room_tenants AS integer[]),
+            CAST(:room_lanes AS integer[]), CAST(:room_stricts AS boolean[]), CAST(:room_begins AS date[]),
+            CAST(:room_caps AS bigint[]), CAST(:room_nanos AS bigint[])
+        )
+    ),
+    unlocked AS (SELECT tenant_id, run_id FROM budget WHERE id NOT IN (SELECT budget_id FROM room)),
+    {RATE},
+    {",".join(_tightest(of) for of in _SCOPES)},
+    budgeted AS (
+        SELECT candidate.*, run_budget, run_cap, run_nano, tenant_budget, tenant_cap, tenant_nano,
+               lane_budget, lane_cap, lane_nano,
+               coalesce(run_budget, tenant_budget, lane_budget) AS budget_id,
+               coalesce(run_strict, false) OR coalesce(tenant_strict, false) OR coalesce(lane_strict, false) AS strict
+        FROM candidate LEFT JOIN run_room USING (run_id) LEFT JOIN tenant_room USING (tenant_id)
+        LEFT JOIN lane_room USING (lane_id)
+        -- those whose budget isn't locked came after the look for it: the next batch takes them
+        WHERE (tenant_id IS NULL OR tenant_id NOT IN (SELECT tenant_id FROM unlocked WHERE tenant_id IS NOT NULL))
+          AND (run_id IS NULL OR run_id NOT IN (SELECT run_id FROM unlocked WHERE run_id IS NOT NULL))
+    ),
+    unbounded_prefix AS (
+        SELECT id FROM prefix
+        WHERE id IN (SELECT prefix_id FROM budgeted WHERE strict) AND document LIKE '%"type"%' AND document ~ :unbounded
+    ),
+    bounded AS (
+        -- most requests have no "type" at all, and looking for that is fast
+        SELECT *, strict AND (
+            prefix_id IN (SELECT id FROM unbounded_prefix)
+            OR (SELECT params LIKE '%"type"%' AND params ~ :unbounded FROM request WHERE item_id = budgeted.id)
+        ) IS TRUE AS unbounded
+        FROM budgeted
+    ),
+    priced AS (
+        SELECT bounded.*, CASE WHEN budget_id IS NOT NULL AND NOT unbounded
+            THEN ceil(({worst("bounded")}) * CASE WHEN strict THEN 1 ELSE rate.share END)::bigint END AS reserve
+        FROM bounded LEFT JOIN rate ON {rated("bounded")}
+    ),
+    {_fitting("run", "priced", "true")},
+    {_fitting("tenant", "fits_run", "over_run IS NULL")},
+    {_fitting("lane", "fits_tenant", "over_run IS NULL AND over_tenant IS NULL")},
+    judged AS (
+        SELECT id, size, position, reserve,
+               CASE WHEN reserve IS NULL THEN budget_id ELSE coalesce(over_run, over_tenant, over_lane) END AS held_by,
+               CASE WHEN unbounded THEN '{NO_BOUND}' WHEN reserve IS NULL THEN '{NO_PRICE}'
+                    WHEN reserve > CASE WHEN over_run IS NOT NULL THEN run_cap
+                                        WHEN over_tenant IS NOT NULL THEN tenant_cap ELSE lane_cap END THEN '{ALONE}'
+                    ELSE '{OVER}' END AS why
+        FROM fits_lane
+    )
+"""
+
+
+HELD: Final = f"""
+    held AS (
+        UPDATE item SET {ITEM.hold.set}, waiting_since = NULL, held_since = item.waiting_since,
+               held_by = judged.held_by, held_reason = judged.why, reserved_nano = judged.reserve
+        FROM judged
+        WHERE item.{ITEM.hold.where} AND item.id = ANY(ARRAY(SELECT id FROM judged WHERE held_by IS NOT NULL))
+          AND item.id = judged.id
+        RETURNING item.id
+    )
+"""
+
+BOOKED: Final = """
+    booked AS (
+        INSERT INTO booking (budget_id, begins, batch_id, reserved_nano)
+        SELECT room.budget_id, room.begins, :batch_id, sum(part.nano)
+        FROM (
+            SELECT lane_id, tenant_id, run_id, sum(reserved_nano) AS nano FROM moved
+            WHERE reserved_nano IS NOT NULL GROUP BY lane_id, tenant_id, run_id
+        ) part
+        JOIN room ON room.lane_id = part.lane_id OR room.tenant_id = part.tenant_id OR room.run_id = part.run_id
+        GROUP BY room.budget_id, room.begins
+    )
+"""
+
+
+def allowance(connection: Connection, candidates: Candidates, prices: Prices) -> Allowance | None:
+    """Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+
+    candidates: all of one lane, `lane_id`.
+    """
+    lane_id = candidates.values["lane_id"]
+    may_have = "SELECT id FROM budget WHERE lane_id IS NULL OR lane_id = :lane_id LIMIT 1"
+    if fetch_one(connection, may_have, lane_id=lane_id) is None:
+        return None
+    # others may stand at the same budgets, and each packs up to 100,000 items while it has them
+    fetch_all(connection, "SET LOCAL lock_timeout = '90s'")
+    budgets = fetch_all(
+        connection,
+        f"""
+        WITH candidate AS ({candidates.query})
+        SELECT budget.id FROM budget
+        WHERE budget.lane_id IN (SELECT lane_id FROM candidate)
+           OR budget.tenant_id IN (SELECT tenant_id FROM candidate)
+           OR budget.run_id IN (SELECT run_id FROM candidate)
+        ORDER BY budget.id FOR NO KEY UPDATE OF budget
+        """,
+        **candidates.values,
+    )
+    # only now: what was booked while this one waited for the lock counts
+    rooms = fetch_all(
+        connection,
+        f"""
+        SELECT id AS budget_id, lane_id, tenant_id, run_id, strict, ({BEGINS})::text AS begins, cap_nano, {LEFT} AS nano
+        FROM budget WHERE id = ANY(:ids)
+        """,
+        ids=[row["id"] for row in budgets],
+    )
+    rates = batch_rates(connection, prices)
+    strict = all(room["strict"] for room in rooms)
+    shares = {} if strict else expected(connection, rates, lane_id)
+    return Allowance([Room(**room) for room in rooms], rates, shares)
+
+
+_UNDER_WAY: Final = """
+    budget.id = :budget_id AND batch.state = ANY(:unfinished) AND item.batch_id = batch.id AND item.state = 'batched'
+    AND (item.lane_id = budget.lane_id OR item.tenant_id = budget.tenant_id OR item.run_id = budget.run_id)
+"""
+
+
+def reserve_under_way(connection: Connection, budget_id: int, prices: Prices) -> None:
+    """A budget is new: what is on its way already is reserved in its present period, the most that it may cost.
+
+    What another budget has reserved for an item is taken as it is; without a price nothing can be. Where a submission
+    of a batch is believed lost, as much is reserved once more, as for one that gets lost later.
+
+    Called while nobody packs or records: see `budgets.set_budget`.
+    """
+    values = {"budget_id": budget_id, "unfinished": list(BATCH.unfinished)}
+    execute(
+        connection,
+        f"""
+        WITH {RATE}
+        UPDATE item SET reserved_nano = {worst("item")}
+        FROM batch, budget, rate
+        WHERE {_UNDER_WAY} AND item.reserved_nano IS NULL AND {rated("item")}
+        """,
+        **values,
+        **rate_values(batch_rates(connection, prices), {}),
+    )
+    execute(
+        connection,
+        f"""
+        WITH may_be_billed AS (
+            SELECT id AS batch_id, NULL AS submission_id FROM batch WHERE state = ANY(:unfinished)
+            UNION ALL SELECT batch_id, id FROM submission WHERE state = 'lost'
+        )
+        INSERT INTO booking (budget_id, begins, batch_id, submission_id, reserved_nano)
+        SELECT budget.id, {BEGINS}, batch.id, submission_id, coalesce(sum(item.reserved_nano), 0)
+        FROM budget, batch JOIN may_be_billed ON may_be_billed.batch_id = batch.id, item
+        WHERE {_UNDER_WAY} GROUP BY budget.id, batch.id, submission_id
+        """,
+        **values,
+    )

@@ -1,0 +1,1 @@
+"""The ledger for submit: submissions, shapes, rejected batches."""

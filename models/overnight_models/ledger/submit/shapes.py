@@ -1,0 +1,66 @@
+"""Shapes: kinds of requests that the API was asked about before a batch of them was paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.request.prefix import Prefix
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some requests of a shape that the API hasn't passed yet."""
+
+    shape_id: int
+    params: dict[int, bytes]
+    """Of its first item in a batch, one in the middle, and the last, by item; JSON."""
+
+
+def to_be_asked(connection: Connection, batch_id: int, *, most: int) -> list[Sample]:
+    """The shapes in a batch that haven't passed, those of the most items first."""
+    rows = fetch_all(
+        connection,
+        """
+        SELECT unknown.shape_id, request.item_id, request.params, prefix.document AS prefix
+        FROM (
+            SELECT shape_id, count(*) AS items,
+                   ARRAY[min(id), percentile_disc(0.5) WITHIN GROUP (ORDER BY id), max(id)] AS samples
+            FROM item
+            WHERE batch_id = :batch_id AND state = 'batched'
+              -- most of the time there is none, and then the items aren't read
+              AND shape_id = ANY(ARRAY(SELECT id FROM shape WHERE passed_at IS NULL))
+            GROUP BY shape_id ORDER BY items DESC LIMIT :most
+        ) unknown
+        JOIN request ON request.item_id = ANY(samples) JOIN item ON item.id = request.item_id
+        LEFT JOIN prefix ON prefix.id = item.prefix_id
+        ORDER BY items DESC, unknown.shape_id, request.item_id
+        """,
+        batch_id=batch_id,
+        most=most,
+    )
+    samples: dict[int, dict[int, bytes]] = {}
+    for row in rows:
+        own, prefix = row["params"].encode(), row["prefix"]
+        whole = own if prefix is None else Prefix(prefix.encode()).splice(own)
+        samples.setdefault(row["shape_id"], {})[row["item_id"]] = whole
+    return [Sample(shape_id, params) for shape_id, params in samples.items()]
+
+
+def passed(connection: Connection, shape_ids: Collection[int]) -> None:
+    """The API takes requests of these shapes: it isn't asked again."""
+    execute(connection, "UPDATE shape SET passed_at = now() WHERE id = ANY(:ids)", ids=list(shape_ids))
+
+
+def members(connection: Connection, batch_id: int, shape_id: int) -> list[int]:
+    """The items of a shape that are in a batch now."""
+    rows = fetch_all(
+        connection,
+        "SELECT id FROM item WHERE batch_id = :batch_id AND state = 'batched' AND shape_id = :shape_id ORDER BY id",
+        batch_id=batch_id,
+        shape_id=shape_id,
+    )
+    return [row["id"] for row in rows]

@@ -1,0 +1,385 @@
+"""Submitting: a batch is created at the API once, and every fact about that is kept (protocol: R1 to R8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.collect import settle
+from overnight_models.ledger.database import driver_connection, execute, fetch_one
+from overnight_models.ledger.deployment import AT_HOME
+from overnight_models.ledger.moves import move_batch, move_submission
+from overnight_models.ledger.operators.cancel import unpack
+from overnight_models.ledger.operators.workspaces import QUEUED, SENDABLE
+from overnight_models.states import BATCH, SUBMISSION
+
+
+def lives(row: str) -> str:
+    """The guard: a submission that may still run; a lost one as soon as its id is noted, before it is open (R7)."""
+    return f"""
+        ({row}.state IN ('claimed', 'sending', 'unclear', 'open') OR {row}.state = 'lost' AND {row}.api_id IS NOT NULL)
+    """
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A batch that this process, and no other, is about to send."""
+
+    submission_id: int
+    batch_id: int
+    token: str
+    workspace: str
+    betas: str
+    api_version: str
+    items: int
+    longest: int
+    """Bytes of its longest request."""
+    releases: int
+    has_prefixes: bool
+    """Some of its items have a prefix."""
+
+
+def claim(
+    connection: Connection, *, token: str, owner: int, lease_s: float, queue_limits: Mapping[str, int] | None = None
+) -> Claim | None:
+    """Take the oldest batch that may be sent. None when there is none.
+
+    Never one of which a submission may still run: a claim asks again, whatever freed the batch (R7).
+
+    queue_limits: by workspace, how many requests may be in the API's queue; None: that isn't asked. Two that claim at
+    the same moment may go over it by a batch: then the API says so, and that batch waits.
+    """
+    batch = fetch_one(
+        connection,
+        f"""
+        WITH queued AS ({QUEUED})
+        SELECT batch.id, batch.items, batch.releases, batch.has_prefixes, headers.workspace,
+               headers.betas, headers.api_version, workspace.api_workspace_id
+        FROM batch
+        JOIN headers ON headers.id = batch.headers_id
+        JOIN workspace ON workspace.name = headers.workspace
+        JOIN lane ON lane.id = batch.lane_id
+        WHERE batch.{BATCH.claim.where}
+          AND (batch.not_before IS NULL OR batch.not_before <= now())
+          AND lane.paused_at IS NULL AND {SENDABLE}
+          AND (CAST(:names AS text[]) IS NULL OR batch.items <= (
+              SELECT most - coalesce((SELECT n FROM queued WHERE queued.workspace = headers.workspace), 0)
+              FROM unnest(CAST(:names AS text[]), CAST(:limits AS bigint[])) AS allowed (name, most)
+              WHERE name = headers.workspace
+          ))
+          AND NOT EXISTS (SELECT FROM submission WHERE submission.batch_id = batch.id AND {lives("submission")})
+        ORDER BY batch.id LIMIT 1
+        FOR UPDATE OF batch SKIP LOCKED
+        """,
+        names=None if queue_limits is None else list(queue_limits),
+        limits=None if queue_limits is None else list(queue_limits.values()),
+    )
+    if batch is None:
+        return None
+    unpack(connection, batch_id=batch["id"])
+    left = fetch_one(
+        connection,
+        "SELECT count(*) AS n, max(size) AS longest FROM item WHERE batch_id = :id AND state = 'batched'",
+        id=batch["id"],
+    )
+    assert left is not None
+    if left["n"] == 0:
+        move_batch(connection, BATCH.empty, batch["id"], "its last item was taken back")
+        return claim(connection, token=token, owner=owner, lease_s=lease_s, queue_limits=queue_limits)
+    move_batch(connection, BATCH.claim, batch["id"], None)
+    submission = fetch_one(
+        connection,
+        """
+        INSERT INTO submission (batch_id, token, state, owner, lease_until, api_workspace_id)
+        VALUES (:batch_id, :token, 'claimed', :owner, now() + make_interval(secs => :lease_s), :api_workspace_id)
+        RETURNING id
+        """,
+        batch_id=batch["id"],
+        token=token,
+        owner=owner,
+        lease_s=lease_s,
+        api_workspace_id=batch["api_workspace_id"],
+    )
+    assert submission is not None
+    return Claim(
+        submission["id"],
+        batch["id"],
+        token,
+        batch["workspace"],
+        batch["betas"],
+        batch["api_version"],
+        left["n"],
+        left["longest"],
+        batch["releases"],
+        batch["has_prefixes"],
+    )
+
+
+_FETCHED_ROWS: Final = 2000
+_FETCHED_BYTES: Final = 4_000_000
+"""Of requests that are in memory at once; one that is longer alone."""
+
+
+def requests(connection: Connection, claim: Claim) -> Iterator[tuple[int, str]]:
+    """The batch's items and their params as JSON text, from a cursor on the server: flat for any number and length."""
+    yield from _from_cursor(
+        connection,
+        """
+        SELECT item.id, request.params FROM item JOIN request ON request.item_id = item.id
+        WHERE item.batch_id = %s AND item.state = 'batched' ORDER BY item.id
+        """,
+        claim,
+    )
+
+
+def requests_by_prefix(connection: Connection, claim: Claim) -> Iterator[tuple[int, str, int | None, int]]:
+    """The same, with each one's prefix and model: equal ones stand together, as the API's cache wants them."""
+    # sorted before the wide rows are read, one by one in that order
+    yield from _from_cursor(
+        connection,
+        """
+        SELECT narrow.id, request.params, narrow.prefix_id, narrow.model_id
+        FROM (
+            SELECT id, prefix_id, model_id FROM item WHERE batch_id = %s AND state = 'batched'
+            ORDER BY prefix_id, model_id, id OFFSET 0
+        ) narrow
+        CROSS JOIN LATERAL (SELECT params FROM request WHERE item_id = narrow.id OFFSET 0) request
+        """,
+        claim,
+    )
+
+
+def _from_cursor(connection: Connection, statement: LiteralString, claim: Claim) -> Iterator[Any]:
+    with driver_connection(connection).cursor(name="batch_requests", binary=True) as cursor:
+        cursor.itersize = min(max(_FETCHED_BYTES // claim.longest, 1), _FETCHED_ROWS)
+        cursor.execute(statement, (claim.batch_id,))
+        yield from cursor
+
+
+def send(
+    connection: Connection, submission_id: int, *, items: int, create_timeout_s: float, allowance_s: float
+) -> bool:
+    """The body is built and frozen: from here on bytes may be on the wire, until `send_by`.
+
+    allowance_s: how long after `send_by` a batch may take to be listed.
+    False when the lease ran out and somebody else took over.
+    """
+    return (
+        execute(
+            connection,
+            f"""
+            UPDATE submission SET {SUBMISSION.send.set}, items = :items, lease_until = NULL,
+                send_by = clock_timestamp() + make_interval(secs => :create_timeout_s),
+                quiet_after = clock_timestamp() + make_interval(secs => :create_timeout_s + :allowance_s)
+            WHERE id = :id AND {SUBMISSION.send.where} AND lease_until > clock_timestamp()
+            """,
+            id=submission_id,
+            items=items,
+            create_timeout_s=create_timeout_s,
+            allowance_s=allowance_s,
+        )
+        == 1
+    )
+
+
+def authorize_last_bytes(connection: Connection, submission_id: int, *, margin_s: float) -> bool:
+    """Say durably that the last bytes are about to be written, if they still may (R2).
+
+    False when the time is over, by the database's clock, somebody else took over, an earlier submission of the batch
+    turned out to live, or the ledger was restored and may have forgotten all that: then they must not be written.
+    Until this is committed the submission is known not to be created, whatever happens to its sender.
+    """
+    return (
+        execute(
+            connection,
+            f"""
+            UPDATE submission SET let_go_at = clock_timestamp()
+            WHERE id = :id AND state = 'sending' AND let_go_at IS NULL AND {AT_HOME}
+              AND clock_timestamp() < send_by - make_interval(secs => :margin_s)
+              AND NOT EXISTS (
+                  SELECT FROM submission other
+                  WHERE other.batch_id = submission.batch_id AND other.id <> submission.id
+                    AND other.api_id IS NOT NULL AND other.state <> 'done'
+              )
+            """,
+            id=submission_id,
+            margin_s=margin_s,
+        )
+        == 1
+    )
+
+
+def note_api_id(
+    connection: Connection, submission_id: int, api_id: str, created_at: datetime, expires_at: datetime | None
+) -> None:
+    """A fact, whoever brings it and whatever state the submission is in: the API created this batch (R6)."""
+    execute(
+        connection,
+        """
+        UPDATE submission SET api_id = :api_id, api_created_at = :created_at, api_expires_at = :expires_at
+        WHERE id = :id AND api_id IS NULL
+        """,
+        id=submission_id,
+        api_id=api_id,
+        created_at=created_at,
+        expires_at=expires_at,
+    )
+
+
+def open_submission(connection: Connection, submission_id: int) -> bool:
+    """The submission's API id is known: it is open, and so is its batch. A successor not yet let go is void (R7).
+
+    False when the batch already went on with another submission: this one is a double, to be collected and billed.
+    """
+    batch = fetch_one(
+        connection,
+        """
+        SELECT batch.id FROM batch JOIN submission ON submission.batch_id = batch.id
+        WHERE submission.id = :id FOR UPDATE OF batch
+        """,
+        id=submission_id,
+    )
+    assert batch is not None
+    if not move_submission(connection, SUBMISSION.open, submission_id):
+        return True
+    execute(
+        connection,
+        f"""
+        UPDATE submission SET {SUBMISSION.void.set}, error = 'an earlier submission of this batch turned out to live'
+        WHERE batch_id = :batch_id AND id <> :id AND (state = 'claimed' OR state = 'sending' AND let_go_at IS NULL)
+          AND {AT_HOME}
+        """,
+        batch_id=batch["id"],
+        id=submission_id,
+    )
+    other = fetch_one(
+        connection,
+        """
+        SELECT id FROM submission
+        WHERE batch_id = :batch_id AND id <> :id AND state IN ('sending', 'unclear', 'open')
+        """,
+        batch_id=batch["id"],
+        id=submission_id,
+    )
+    follow(connection, batch["id"])
+    return other is None
+
+
+def follow(connection: Connection, batch_id: int) -> bool:
+    """A batch of which a submission is open and none is under way is open, or ended, as that one is (R7).
+
+    Whatever ends another submission of a batch asks this: the batch must not be sent, divided or emptied meanwhile.
+    """
+    opened = execute(
+        connection,
+        f"""
+        UPDATE batch SET {BATCH.open.set}, changed_at = now(), reason = NULL
+        WHERE id = :id AND {BATCH.open.where}
+          AND EXISTS (SELECT FROM submission WHERE batch_id = batch.id AND submission.state = 'open')
+          AND NOT EXISTS (
+              SELECT FROM submission
+              WHERE batch_id = batch.id AND submission.state IN ('claimed', 'sending', 'unclear')
+          )
+        """,
+        id=batch_id,
+    )
+    if opened:
+        execute(
+            connection,
+            f"""
+            UPDATE batch SET {BATCH.end.set}, changed_at = now()
+            WHERE id = :id AND {BATCH.end.where} AND EXISTS (
+                SELECT FROM submission
+                WHERE batch_id = batch.id AND submission.state = 'open' AND submission.ended_at IS NOT NULL
+            )
+            """,
+            id=batch_id,
+        )
+    return opened == 1
+
+
+def doubt(connection: Connection, submission_id: int, batch_id: int, why: str) -> bool:
+    """Nobody knows whether it was created. False when something became known meanwhile."""
+    moved = move_submission(connection, SUBMISSION.doubt, submission_id, why)
+    return moved and move_batch(connection, BATCH.doubt, batch_id, why)
+
+
+def release(connection: Connection, submission_id: int, batch_id: int, why: str, *, pause_s: float) -> bool:
+    """It is known not to have been created: the batch may be sent again after a pause."""
+    if not move_submission(connection, SUBMISSION.void, submission_id, why):
+        return False
+    if follow(connection, batch_id):
+        return True
+    if move_batch(connection, BATCH.release, batch_id, why):
+        execute(
+            connection,
+            """
+            UPDATE batch SET releases = releases + 1, not_before = now() + make_interval(secs => :pause_s)
+            WHERE id = :id
+            """,
+            id=batch_id,
+            pause_s=pause_s,
+        )
+    return True
+
+
+def reject(connection: Connection, submission_id: int, batch_id: int, why: str) -> bool:
+    """The API turned the create down: nothing was created, nothing is billed.
+
+    A batch of which an earlier submission is open follows that one, and isn't divided.
+    """
+    if not move_submission(connection, SUBMISSION.void, submission_id, why):
+        return False
+    return follow(connection, batch_id) or move_batch(connection, BATCH.reject, batch_id, why)
+
+
+def open_submission_of(connection: Connection, batch_id: int) -> int | None:
+    """The submission of a batch that is at the API and not recorded."""
+    row = fetch_one(
+        connection, "SELECT min(id) AS id FROM submission WHERE batch_id = :id AND state = 'open'", id=batch_id
+    )
+    return None if row is None else row["id"]
+
+
+def say_why_unclear(connection: Connection, batch_id: int, why: str) -> None:
+    """What keeps it unclear, for whoever looks."""
+    execute(
+        connection,
+        "UPDATE batch SET reason = :why WHERE id = :id AND state = 'unclear' AND reason IS DISTINCT FROM :why",
+        id=batch_id,
+        why=why,
+    )
+
+
+def lose(connection: Connection, submission_id: int, batch_id: int, why: str = "no list that counts shows it") -> bool:
+    """A list that counts doesn't show it, or a person says so: believed never created, and sent again (R4, R5, R10).
+
+    False when it isn't unclear any more, or its API id was noted meanwhile.
+    """
+    lost = execute(
+        connection,
+        f"""
+        UPDATE submission SET {SUBMISSION.lose.set}, error = :why
+        WHERE id = :id AND {SUBMISSION.lose.where} AND api_id IS NULL
+        """,
+        id=submission_id,
+        why=why,
+    )
+    if not lost:
+        return False
+    settle.keep_for_lost(connection, batch_id, submission_id)
+    return follow(connection, batch_id) or move_batch(connection, BATCH.free, batch_id, "believed never created")
+
+
+def set_workspace(connection: Connection, submission_id: int, api_workspace_id: str) -> None:
+    """What the API calls the workspace that a submission is about to be sent to."""
+    execute(
+        connection,
+        "UPDATE submission SET api_workspace_id = :api_workspace_id WHERE id = :id AND state = 'claimed'",
+        id=submission_id,
+        api_workspace_id=api_workspace_id,
+    )

@@ -1,0 +1,1 @@
+"""Prices, forecasts, caching that pays, and limits of rate."""

@@ -1,0 +1,1 @@
+"""One request: what may be enqueued, its prefix, its length, its worst case."""

@@ -1,0 +1,101 @@
+"""Whether an item may be accepted: the same check at enqueue and at accept.
+
+An item may come from another language, so every field is looked at before it is believed: one that the database, the
+API or Celery would choke on later would take others down with it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from overnight_models.request import request
+from overnight_models.request.cuttable import is_place
+from overnight_models.wire.message import ItemLine
+from overnight_models.wire.policy import LanePolicy, Policy
+
+_BETA: Final = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def lane_faults(lane: str, policy: Policy) -> list[str]:
+    """What is wrong with a lane's name."""
+    if lane in policy.lanes:
+        return []
+    return [f"there is no lane {lane!r}: the configuration has {', '.join(sorted(policy.lanes))}"]
+
+
+def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hold_nul: bool = True) -> list[str]:
+    """What is wrong with an item, one sentence each; empty when it may be accepted.
+
+    size: bytes of the item as it is sent.
+    may_hold_nul: False when its JSON is known to be without an escaped one, which spares a look into every argument.
+    """
+    wrong_lane = lane_faults(lane, policy)
+    if wrong_lane:
+        return wrong_lane
+    rules = policy.lanes[lane]
+    models = None if rules.unknown_price == "accept" else policy.models
+    found = request.faults(item.get("params"), models=models, api_version=rules.api_version)
+    if size > rules.max_bytes:
+        found.append(f"the request has {size:,} bytes; lane {lane!r} takes {rules.max_bytes:,} at most")
+    key: Any = item.get("key")
+    if not _is_text(key) or not 1 <= len(key) <= 512:
+        found.append("`key` must be a text of 1 to 512 characters, without NUL")
+    for name in ("tenant", "trace_id"):
+        if item.get(name) is not None and not _is_text(item.get(name)):
+            found.append(f"`{name}` must be a text without NUL")
+    betas: Any = item.get("betas")
+    if betas is not None and not (isinstance(betas, (list, tuple)) and all(map(_is_beta, betas))):
+        found.append(
+            "`betas` must be a list of names for the anthropic-beta header, such as ['output-300k-2026-03-24']"
+        )
+    if item.get("output") is not None and not isinstance(item.get("output"), dict):
+        found.append("`output` must be a JSON schema: an object")
+    if item.get("cuttable") is not None and not is_place(item.get("cuttable")):
+        found.append(
+            "`cuttable` must say where a text stands: `system`, `messages.0.content`, `messages.0.content.1.text`"
+        )
+    callback: Any = item.get("callback")
+    if callback is not None:
+        found += _callback_faults(callback, lane, rules, policy)
+        if may_hold_nul and _holds_nul(callback):
+            found.append("`callback` must be without NUL, in its arguments too")
+    return found
+
+
+def _callback_faults(callback: Any, lane: str, rules: LanePolicy, policy: Policy) -> list[str]:
+    if not isinstance(callback, dict):
+        return ["`callback` must be an object with a `task` and a `queue`"]
+    found = []
+    task, queue, broker = (callback.get(name) for name in ("task", "queue", "broker"))
+    if not (task and queue and _is_text(task) and _is_text(queue)):
+        found.append("`callback` needs a `task` and the `queue` its workers listen on")
+    elif not rules.allows(task):
+        found.append(f"lane {lane!r} doesn't allow the callback {task!r}: it allows {', '.join(rules.callbacks)}")
+    for name, kind, what in (("args", (list, tuple), "a list"), ("kwargs", dict, "an object")):
+        if callback.get(name) is not None and not isinstance(callback[name], kind):
+            found.append(f"`callback`'s `{name}` must be {what}")
+    if not isinstance(callback.get("ack"), bool | None):
+        found.append("`callback`'s `ack` must be true or false")
+    if broker is not None and broker not in policy.brokers:
+        known = ", ".join(policy.brokers) or "none"
+        found.append(f"no broker {broker!r} for a `callback` (known: {known}): configure it as [brokers.NAME]")
+    return found
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a text that Postgres can keep."""
+    return isinstance(value, str) and "\x00" not in value
+
+
+def _holds_nul(value: object) -> bool:
+    """Whether there is a NUL anywhere in a JSON value: Postgres couldn't read any of it then."""
+    if isinstance(value, dict):
+        return any(_holds_nul(part) for pair in value.items() for part in pair)
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\x00" in value
+
+
+def _is_beta(value: object) -> bool:
+    return isinstance(value, str) and _BETA.fullmatch(value) is not None

@@ -1,0 +1,65 @@
+"""The policy: what the workers publish in Redis so that a product hears of most mistakes at enqueue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+import orjson
+
+from overnight_models.request.request import LATEST_API_VERSION, MAX_BATCH_BYTES
+
+
+@dataclass(frozen=True)
+class LanePolicy:
+    """What one lane takes."""
+
+    api_version: str = LATEST_API_VERSION
+    max_bytes: int = MAX_BATCH_BYTES
+    """Bytes of one batch, and so the most that one item may have."""
+    callbacks: tuple[str, ...] = ("*",)
+    """Names of Celery tasks that outcomes may go to; `*` stands for anything."""
+    unknown_price: str = "refuse"
+    """What becomes of items whose model has no price: "refuse" or "accept"."""
+
+    def allows(self, task: str) -> bool:
+        """Whether outcomes may go to that task. Celery's own tasks and ours are never callbacks."""
+        return _allows(self.callbacks, task)
+
+
+@lru_cache(maxsize=1024)
+def _allows(patterns: tuple[str, ...], task: str) -> bool:
+    own = task.startswith(("celery.", "overnight."))
+    return not own and any(fnmatchcase(task, pattern) for pattern in patterns)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Lanes, brokers and models as the workers know them."""
+
+    lanes: Mapping[str, LanePolicy]
+    brokers: tuple[str, ...]
+    """Names of the brokers that callbacks may go through."""
+    models: tuple[str, ...]
+
+    def dump(self) -> bytes:
+        """As published."""
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, published: bytes) -> Policy:
+        """As read; fields that a newer version adds are passed over."""
+        document = orjson.loads(published)
+        lanes = {
+            name: LanePolicy(
+                lane["api_version"],
+                lane["max_bytes"],
+                tuple(lane["callbacks"]),
+                # which an older version didn't publish
+                lane.get("unknown_price", "refuse"),
+            )
+            for name, lane in document["lanes"].items()
+        }
+        return cls(lanes, tuple(document["brokers"]), tuple(document["models"]))

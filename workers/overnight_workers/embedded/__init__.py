@@ -1,7 +1,0 @@
-"""PostgreSQL and Valkey without installing anything: servers in a data directory, run by the supervisor."""
-
-from overnight_workers.embedded.errors import EmbeddedServerError
-from overnight_workers.embedded.postgres import EmbeddedPostgres
-from overnight_workers.embedded.redis import EmbeddedRedis
-
-__all__ = ["EmbeddedPostgres", "EmbeddedRedis", "EmbeddedServerError"]

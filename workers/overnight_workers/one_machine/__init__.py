@@ -1,0 +1,1 @@
+"""Everything on one machine: the embedded servers, the processes, and who looks after them."""

@@ -1,0 +1,189 @@
+"""An installation: every service of Overnight on this machine, in one data directory, under one supervisor.
+
+`overnight up` keeps one; `overnight demo` and the tests make one of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from celery import Celery
+
+from overnight_models import routes
+from overnight_models.embedded_urls import write_urls
+from overnight_models.ledger import schema
+from overnight_models.ledger.database import Database
+from overnight_workers.one_machine.embedded.postgres import EmbeddedPostgres
+from overnight_workers.one_machine.embedded.redis import EmbeddedRedis
+from overnight_workers.one_machine.embedded.remembered import remembered_port
+from overnight_workers.one_machine.supervisor import Process, Supervisor
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One Celery worker: which stages it runs, in how many processes."""
+
+    queues: tuple[str, ...]
+    processes: int
+
+
+WORKERS: Final[Mapping[str, Worker]] = {
+    "intake": Worker((routes.ACCEPT, routes.ANSWER), 2),
+    "batches": Worker((routes.MEASURE, routes.PACK, routes.POLL, routes.RESCUE), 2),
+    "submit": Worker((routes.SUBMIT,), 1),
+    "results": Worker((routes.COLLECT,), 2),
+    "deliver": Worker((routes.DELIVER,), 1),
+}
+"""By kind of work, so that what waits for the API or a broker keeps nothing else waiting."""
+
+
+class Installation:
+    """The services, and where they answer.
+
+    database_url, redis_url: servers to use; without them the embedded ones are started.
+    sandbox: play the API on this machine instead of calling Anthropic's.
+    sandbox_options: as `overnight sandbox` takes them.
+    environment: more variables for every service.
+    app: the Celery app that workers and beat run.
+    copies: how many of each worker and of the beat.
+    say: takes news for the console.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        database_url: str = "",
+        redis_url: str = "",
+        sandbox: bool,
+        sandbox_options: Sequence[str] = (),
+        flower: bool = True,
+        environment: Mapping[str, str] | None = None,
+        app: str = "overnight_workers.app",
+        copies: int = 1,
+        say: Callable[[str], object] = print,
+    ) -> None:
+        self.data_dir = data_dir
+        self.urls: dict[str, str] = {"database_url": database_url, "redis_url": redis_url}
+        self._sandbox = sandbox
+        self._sandbox_options = sandbox_options
+        self._flower = flower
+        self._more = dict(environment or {})
+        self._app = app
+        self._copies = ["", *(f"-{number}" for number in range(2, copies + 1))]
+        self._say = say
+        self._answering: tuple[float, frozenset[str]] = (0.0, frozenset())
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process of this installation is told: the servers, and the sandbox if there is one."""
+        told = {
+            "OVERNIGHT_DATA_DIR": str(self.data_dir),
+            "OVERNIGHT_DATABASE_URL": self.urls["database_url"],
+            "OVERNIGHT_REDIS_URL": self.urls["redis_url"],
+        }
+        if self._sandbox:
+            told |= {"ANTHROPIC_BASE_URL": self.urls["sandbox_url"], "ANTHROPIC_API_KEY": "sk-sandbox-default"}
+        return told | self._more
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Start everything, servers first; returns when everything answers."""
+        self.start_servers(supervisor)
+        self.start_workers(supervisor)
+
+    def start_workers(self, supervisor: Supervisor) -> None:
+        """Start what needs the servers."""
+        write_urls(self.data_dir, self.urls)
+        os.environ.update(self.environment)
+        self._say("bringing the database's schema up to date")
+        database = Database(self.urls["database_url"])
+        schema.migrate(database)
+        database.close()
+        processes = [self._worker(name + copy, worker) for copy in self._copies for name, worker in WORKERS.items()]
+        processes += [self._beat(copy) for copy in self._copies]
+        if self._flower:
+            processes.append(self._start_flower())
+        self._say("starting the workers")
+        supervisor.start(*processes)
+        write_urls(self.data_dir, self.urls)
+
+    def start_servers(self, supervisor: Supervisor) -> None:
+        """Start Postgres, Redis and the sandbox, those that aren't given."""
+        postgres = EmbeddedPostgres(self.data_dir / "postgres")
+        redis = EmbeddedRedis(self.data_dir / "redis")
+        servers = [] if self.urls["database_url"] else [postgres.process()]
+        servers += [] if self.urls["redis_url"] else [redis.process()]
+        servers += [self._start_sandbox()] if self._sandbox else []
+        if servers:
+            self._say(f"starting {', '.join(server.name for server in servers)}")
+            supervisor.start(*servers)
+        self.urls["database_url"] = self.urls["database_url"] or postgres.url
+        self.urls["redis_url"] = self.urls["redis_url"] or redis.url
+
+    def _start_sandbox(self) -> Process:
+        home = self.data_dir / "sandbox"
+        home.mkdir(parents=True, exist_ok=True)
+        port = remembered_port(home / "port")
+        url = self.urls["sandbox_url"] = f"http://127.0.0.1:{port}"
+        return Process(
+            name="sandbox",
+            argv=[
+                *[sys.executable, "-m", "overnight_workers.sandbox", "--port", str(port)],
+                *["--data-dir", str(home), *self._sandbox_options],
+            ],
+            ready=lambda: _answers(f"{url}/sandbox/meter"),
+        )
+
+    def _start_flower(self) -> Process:
+        port = remembered_port(self.data_dir / "flower-port")
+        url = self.urls["flower_url"] = f"http://127.0.0.1:{port}"
+        return self._service(
+            "flower", ["flower", "--address=127.0.0.1", f"--port={port}"], ready=lambda: _answers(f"{url}/healthcheck")
+        )
+
+    def _worker(self, name: str, worker: Worker) -> Process:
+        return self._service(
+            name,
+            [
+                *["worker", "-n", f"{name}@%h", "-Q", ",".join(worker.queues), "-c", str(worker.processes)],
+                *["--without-gossip", "--without-mingle", "--loglevel", "INFO"],
+            ],
+            ready=lambda: name in self._workers_that_answer(),
+        )
+
+    def _beat(self, copy: str) -> Process:
+        return self._service(f"beat{copy}", ["beat", "-s", str(self.data_dir / f"beat-schedule{copy}")])
+
+    def _service(self, name: str, arguments: list[str], ready: Callable[[], bool] | None = None) -> Process:
+        return Process(
+            name=name,
+            argv=[sys.executable, "-m", "celery", "-A", self._app, *arguments],
+            # a worker that is told to stop hands its work back in seconds instead of finishing it first
+            env={**self.environment, "REMAP_SIGTERM": "SIGQUIT", "PYTHONUNBUFFERED": "1"},
+            ready=ready,
+        )
+
+    def _workers_that_answer(self) -> frozenset[str]:
+        asked_at, names = self._answering
+        if time.monotonic() - asked_at > 0.5:
+            app = Celery(broker=self.urls["redis_url"], set_as_current=False)
+            replies = app.control.ping(timeout=0.5, limit=len(WORKERS) * len(self._copies)) or []
+            names = frozenset(node.split("@")[0] for reply in replies for node in reply)
+            self._answering = (time.monotonic(), names)
+        return names
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as response:
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False

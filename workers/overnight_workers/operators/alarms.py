@@ -1,0 +1,276 @@
+"""Alarms: what a person should look at, the same in `overnight status`, `overnight doctor`, Flower and the metrics.
+
+Each kind says what it means, what Overnight does by itself and what to do; the table in workers/README.md is this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
+from overnight_models.ledger.operators.troubles import Troubles
+from overnight_models.ledger.operators.workspaces import WorkspaceState
+from overnight_models.ledger.pack.reserve import NO_BOUND, NO_PRICE, OVER
+from overnight_models.quantities import spoken
+from overnight_workers.settings import Lane, Settings
+
+_LATE_S: Final = 120.0
+"""What takes seconds and is so late waits for a worker."""
+_UNCLEAR_LONG_S: Final = 25 * 3600.0
+_UNREAD_LONG_S: Final = 900.0
+_AGING_S: Final = 5 * 86400.0
+_FULL_LONG_S: Final = 900.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of alarm."""
+
+    means: str
+    does: str
+    """What Overnight does by itself."""
+    do: str
+    """What a person does."""
+    urgent: bool = True
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "ledger moved": Kind(
+        "the database was restored, failed over or set back: it may have forgotten what was sent",
+        "sends nothing; reads every batch at the API whose token may be its own, collects those, then goes on",
+        "wait; `overnight resume --all --anyway` goes on without looking (what is sent again is paid twice)",
+    ),
+    "copy": Kind(
+        "the ledger lives in another database than it did: its original may still run",
+        "sends nothing",
+        "if the original is gone for good: `overnight resume --all`; if not, stop these workers",
+    ),
+    "workspace held": Kind(
+        "money or permission: 401, 402, 403, 404, a spend limit, an organization on hold, no key",
+        "items wait, nothing counts as an attempt; tried again after 1 minute, then less and less often, up to hourly",
+        "mend it at Anthropic; `overnight resume --all` tries at once",
+    ),
+    "batch unclear": Kind(
+        "a create had no usable answer, and for more than a day no list has settled it",
+        "looks at every poll; sends nothing of it again",
+        "`overnight batches --unclear` says why; `overnight decide BATCH --adopt ID` or `--never-created`",
+    ),
+    "batch overdue": Kind(
+        "a batch runs longer than the API's 24 hours",
+        "goes on looking; its items wait for it",
+        "ask Anthropic; `overnight decide BATCH --gone` fails its items",
+    ),
+    "results unread": Kind(
+        "a batch ended and its results can't be read, or have fewer lines than requests",
+        "reads again, with pauses; after 10 whole reads the missing items fail as `given_up`",
+        "see why in `overnight batches`; is a worker listening to overnight.collect?",
+    ),
+    "results aging": Kind(
+        "results are let go by the API 29 days after their batch was created, and these aren't recorded",
+        "goes on reading",
+        "mend what keeps them from being read: afterwards they are lost, and paid",
+    ),
+    "deliveries dead": Kind(
+        "a callback's queue turned them down, its broker was away for too long, or the callback never acknowledged",
+        "keeps them; a late acknowledgement still counts",
+        "mend what their `error` says, then `overnight replay` (by `--lane`, `--run`, `--key`, `--since`)",
+    ),
+    "broker away": Kind(
+        "a product's broker doesn't answer, takes no writes or no password, or isn't in the configuration",
+        "its deliveries wait, no try is counted; looks again every minute; dead after the lane's `deliver_for`",
+        "mend the broker, or `[brokers.NAME]`: deliveries go on by themselves",
+    ),
+    "budget stuck": Kind(
+        "a budget can't take items: alone they need more than its cap, their model has no price, or they have no bound"
+        " and it is strict",
+        "holds them; they go on by themselves when it is raised, there is a price, or it isn't strict any more",
+        "`overnight budget` says how much they need; put the price into OVERNIGHT_PRICES; images, documents and tools"
+        " need `overnight budget … --estimated`",
+    ),
+    "lane unknown": Kind(
+        "items wait in a lane that the configuration doesn't have",
+        "keeps them",
+        "put the lane back into overnight.toml",
+    ),
+    "over budget": Kind(
+        "a budget of a lane, a tenant or a run has no room for items that wait",
+        "holds them; they go on by themselves: it is raised, less is billed than reserved, or its next period begins",
+        "`overnight budget` shows what is left: wait, or raise it",
+        urgent=False,
+    ),
+    "waiting overdue": Kind(
+        "items wait longer than their lane's `max_wait`",
+        "rings for pack at every sweep; prompts that may be too long are counted first, at the account's rate",
+        "is a beat running, and a worker for overnight.pack and overnight.measure? `overnight doctor`",
+        urgent=False,
+    ),
+    "queue full": Kind(
+        "batches wait because the API's queue has as many requests as the account may have there",
+        "sends them as others end",
+        "raise `queue_limit` if the account's tier allows more",
+        urgent=False,
+    ),
+    "product full": Kind(
+        "a product's queue has `max_queue` messages, or its Redis is near its limit, and none was taken for long",
+        "its deliveries wait, no try is counted; dead after the lane's `deliver_for`",
+        "is a worker listening to that queue? Else it may be mistyped in the callback",
+        urgent=False,
+    ),
+    "caching given up": Kind(
+        "a lane's prefixes were read from the cache too seldom for what it costs to write them",
+        "leaves them uncached, or lets none go ahead; tries again when what it measured is a week old",
+        "nothing; larger batches of one prefix are read more often",
+        urgent=False,
+    ),
+    "lane paused": Kind(
+        "somebody ran `overnight pause`, or everything in it was rejected in the same words",
+        "items wait; open batches go on",
+        "mend what the reason says, then `overnight resume LANE`: rejected batches are tried whole",
+        urgent=False,
+    ),
+    "paid twice": Kind(
+        "an answer came for an item that had one: see *the honest bound*",
+        "bills it, shows it, drops the second answer",
+        "nothing; if it repeats, raise `quiet`",
+        urgent=False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One alarm that is on."""
+
+    kind: str
+    text: str
+    """One sentence: what, since when, why."""
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody should be woken."""
+        return KINDS[self.kind].urgent
+
+    @property
+    def do(self) -> str:
+        """What a person does."""
+        return KINDS[self.kind].do
+
+
+def alarms(
+    *,
+    lanes: Sequence[LaneView],
+    workspaces: Sequence[WorkspaceState],
+    troubles: Troubles,
+    dead: Sequence[DeadDelivery],
+    settings: Settings,
+) -> list[Alarm]:
+    """Every alarm that is on, the urgent ones first."""
+    found = [
+        *_moved(troubles),
+        *_workspaces(workspaces, settings),
+        *_batches(troubles),
+        *_lanes(lanes, settings.lanes),
+        *_dead(lanes, dead),
+        *_obstacles(troubles),
+        *_given_up(troubles),
+        *_budgets(troubles),
+    ]
+    return sorted(found, key=lambda alarm: not alarm.urgent)
+
+
+def _moved(troubles: Troubles) -> Iterator[Alarm]:
+    home = troubles.deployment
+    if home.moved_at is None:
+        return
+    if home.word_wanted:
+        yield Alarm("copy", f"The ledger moved: {home.moved_why}. It sends nothing before somebody lets it.")
+    if troubles.unlooked:
+        names = ", ".join(troubles.unlooked)
+        yield Alarm("ledger moved", f"The ledger moved: {home.moved_why}. Nothing is sent to {names} before a look.")
+
+
+def _workspaces(workspaces: Sequence[WorkspaceState], settings: Settings) -> Iterator[Alarm]:
+    for one in workspaces:
+        if one.held_for_s is not None:
+            reason = one.held_reason or "no reason given"
+            yield Alarm("workspace held", f"Workspace {one.name} is held for {spoken(one.held_for_s)}: {reason}")
+        known = settings.workspaces.get(one.name)
+        if known is not None and one.queued and one.queued + (one.smallest_packed or 0) > known.queue_limit:
+            yield Alarm(
+                "queue full",
+                f"Workspace {one.name}: {one.queued:,} of {known.queue_limit:,} requests are in the API's queue.",
+            )
+
+
+def _batches(troubles: Troubles) -> Iterator[Alarm]:
+    for one in troubles.unclear:
+        if one.quiet_s < -_UNCLEAR_LONG_S:
+            yield Alarm("batch unclear", f"Batch {one.batch_id} is unclear since {one.claimed_at:%F %R}: {one.so_far}")
+    for overdue in troubles.overdue:
+        yield Alarm("batch overdue", f"Batch {overdue.batch_id} ({overdue.api_id}) runs for {spoken(overdue.open_s)}.")
+    for unread in troubles.unread:
+        name = f"batch {unread.batch_id} ({unread.api_id})"
+        if unread.kept_s < _AGING_S:
+            left = f"in {spoken(unread.kept_s)}" if unread.kept_s > 0 else "already"
+            yield Alarm("results aging", f"The results of {name} are let go {left}, and aren't recorded: {unread.why}")
+        elif unread.ended_s > _UNREAD_LONG_S:
+            yield Alarm(
+                "results unread",
+                f"The results of {name} wait for {spoken(unread.ended_s)}: {unread.why or 'not begun'}",
+            )
+
+
+def _lanes(lanes: Sequence[LaneView], policies: Mapping[str, Lane]) -> Iterator[Alarm]:
+    for lane in lanes:
+        policy = policies.get(lane.lane)
+        if policy is None and any(lane.items.get(state) for state in ("waiting", "batched", "held")):
+            yield Alarm(
+                "lane unknown", f"Lane {lane.lane} has unfinished items, and the configuration doesn't have it."
+            )
+        if lane.paused_reason is not None:
+            yield Alarm("lane paused", f"Lane {lane.lane} is paused: {lane.paused_reason}")
+        elif policy is not None and (lane.oldest_waiting_s or 0.0) > policy.max_wait + _LATE_S:
+            waited = spoken(lane.oldest_waiting_s or 0.0)
+            counted = f" {lane.unmeasured:,} prompts are still to be counted." if lane.unmeasured else ""
+            yield Alarm("waiting overdue", f"Lane {lane.lane}: an item waits for {waited}, max_wait is over.{counted}")
+
+
+def _dead(lanes: Sequence[LaneView], dead: Sequence[DeadDelivery]) -> Iterator[Alarm]:
+    number = sum(lane.deliveries.get("dead", 0) for lane in lanes)
+    if number:
+        newest = f" The newest, for queue {dead[0].queue}: {dead[0].error or 'no reason given'}" if dead else ""
+        verb = "delivery was" if number == 1 else "deliveries were"
+        yield Alarm("deliveries dead", f"{number:,} {verb} given up and can be replayed.{newest}")
+    twice = sum(lane.paid_twice for lane in lanes)
+    if twice:
+        yield Alarm("paid twice", f"{twice:,} answers of items that had one already: paid twice")
+
+
+def _obstacles(troubles: Troubles) -> Iterator[Alarm]:
+    for one in troubles.obstacles:
+        if not one.queue and one.lasted_s > _LATE_S:
+            name = one.broker or "Overnight's own Redis"
+            yield Alarm("broker away", f"Broker {name} is away for {spoken(one.lasted_s)}: {one.why}")
+        elif one.queue and one.lasted_s > _FULL_LONG_S:
+            yield Alarm("product full", f"Nothing was taken for {spoken(one.lasted_s)}: {one.why}")
+
+
+def _budgets(troubles: Troubles) -> Iterator[Alarm]:
+    for one in troubles.holding:
+        over = one.held.get(OVER)
+        if over:
+            again = "" if one.ends_s is None else f"; the next period begins in {spoken(one.ends_s)}"
+            yield Alarm("over budget", f"{over:,} items are held by the budget of {one.title}{again}.")
+        if one.too_small:
+            yield Alarm("budget stuck", f"The budget of {one.title} is too small: {one.too_small}.")
+        for why in (NO_PRICE, NO_BOUND):
+            if one.held.get(why):
+                yield Alarm("budget stuck", f"{one.held[why]:,} items are held by the budget of {one.title}: {why}.")
+
+
+def _given_up(troubles: Troubles) -> Iterator[Alarm]:
+    for one in troubles.given_up:
+        number = f"{one.prefixes:,} prefix is" if one.prefixes == 1 else f"{one.prefixes:,} prefixes are"
+        yield Alarm("caching given up", f"Lane {one.lane}, {one.model}: {number} not {one.what} any more: {one.why}")

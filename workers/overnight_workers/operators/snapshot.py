@@ -1,0 +1,58 @@
+"""The sight: everything that operators see, read at one moment; `overnight status` and Flower show the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from overnight_models.ledger.database import Database, fetch_all
+from overnight_models.ledger.operators import overview
+from overnight_models.ledger.operators.overview import BatchView, DeadDelivery, LaneView, TurnaroundView
+from overnight_models.ledger.operators.troubles import Troubles, troubles
+from overnight_models.ledger.operators.workspaces import WorkspaceState, workspaces
+from overnight_models.states import BATCH
+from overnight_workers.operators.alarms import Alarm, alarms
+from overnight_workers.settings import Settings
+
+MOST_UNFINISHED: Final = 200
+MOST_FINISHED: Final = 12
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The ledger at one moment, in one transaction."""
+
+    at: datetime
+    lanes: tuple[LaneView, ...]
+    unfinished: tuple[BatchView, ...]
+    finished: tuple[BatchView, ...]
+    workspaces: tuple[WorkspaceState, ...]
+    turnarounds: dict[str, TurnaroundView]
+    """By lane; a lane without history isn't in it."""
+    dead: tuple[DeadDelivery, ...]
+    troubles: Troubles
+
+    def alarms(self, settings: Settings) -> list[Alarm]:
+        """Every alarm that is on, the urgent ones first."""
+        return alarms(
+            lanes=self.lanes, workspaces=self.workspaces, troubles=self.troubles, dead=self.dead, settings=settings
+        )
+
+
+def take_snapshot(database: Database) -> Snapshot:
+    """Read everything that the pages show. Raises DatabaseUnavailable; ProgrammingError without a schema."""
+    unfinished = BATCH.unfinished
+    with database.transaction() as connection:
+        # all of it at one moment: what moves meanwhile isn't seen in two places
+        fetch_all(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return Snapshot(
+            at=datetime.now(UTC),
+            lanes=tuple(overview.lanes(connection)),
+            unfinished=tuple(overview.batches(connection, states=unfinished, limit=MOST_UNFINISHED)),
+            finished=tuple(overview.batches(connection, states=sorted(BATCH.final), limit=MOST_FINISHED)),
+            workspaces=tuple(workspaces(connection)),
+            turnarounds={found.lane: found for found in overview.turnarounds(connection)},
+            dead=tuple(overview.dead_deliveries(connection)),
+            troubles=troubles(connection),
+        )

@@ -1,0 +1,165 @@
+"""What the page says about the ledger: short sentences, and how much each should worry an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from overnight_models.ledger.operators.overview import BatchView, LaneView, TurnaroundView
+from overnight_models.quantities import spoken
+from overnight_models.states import BATCH, DELIVERY
+from overnight_workers.flower_tab.reading import Look
+from overnight_workers.operators.snapshot import Snapshot
+from overnight_workers.settings import Lane, Settings
+
+CALM: Final = "calm"
+NOTABLE: Final = "notable"
+ALARMING: Final = "alarming"
+
+_NO_HISTORY: Final = "most end within 1 h, all within 24 h"
+_HISTORY_FROM: Final = 3
+"""Batches from which on a lane's own history is what is expected."""
+_PROMPT_S: Final = 120.0
+"""What takes seconds and has taken so long waits for a worker."""
+_EXPIRES_SOON_S: Final = 2 * 3600.0
+
+
+@dataclass(frozen=True)
+class Word:
+    """One sentence and its tone."""
+
+    text: str
+    tone: str = CALM
+    do: str = ""
+    """What to do about it."""
+
+
+def dollars(nano: int) -> str:
+    """Money for a person: to the cent, and small amounts to their first digits."""
+    amount = nano / 1e9
+    digits = 2 if amount == 0 or abs(amount) >= 1 else 4 if abs(amount) >= 0.001 else 6
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
+
+
+def billed(one: LaneView | BatchView) -> str:
+    """What a lane's or a batch's answers cost, and how many aren't in it; empty before the first."""
+    known = dollars(one.cost_nano) if one.realtime_nano else ""
+    unknown = several(one.unpriced, "answer") + " without a price" if one.unpriced else ""
+    return " + ".join(part for part in (known, unknown) if part)
+
+
+def number(n: int) -> str:
+    """A count, in groups of three."""
+    return f"{n:,}"
+
+
+def several(n: int, noun: str, plural: str | None = None) -> str:
+    """A count and its noun: "1 item", "2,000 items", "3 batches"."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def size(n_bytes: int) -> str:
+    """Bytes for a person, in units of a thousand."""
+    for unit, unit_bytes in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
+        if n_bytes >= unit_bytes:
+            return f"{n_bytes / unit_bytes:,.1f} {unit}"
+    return f"{n_bytes} B"
+
+
+def ago(duration_s: float | None) -> str:
+    """A duration, or a hyphen where there is none."""
+    return "-" if duration_s is None else spoken(max(duration_s, 0.0))
+
+
+def meaning(state: str) -> str:
+    """What a batch's state means."""
+    return BATCH.states.get(state, "")
+
+
+def tone_of(state: str) -> str:
+    """How much a batch's state should worry an operator."""
+    if state in ("rejected", "failed", "gone"):
+        return ALARMING
+    return NOTABLE if state in ("unclear", "incomplete", "canceling", "split") else CALM
+
+
+def stopped(batch: BatchView, seen: Snapshot) -> str | None:
+    """What keeps a batch from being sent, if somebody stopped its workspace or its lane."""
+    if any(one.name == batch.workspace and one.held_for_s is not None for one in seen.workspaces):
+        return "its workspace is held"
+    if any(lane.lane == batch.lane and lane.paused_reason is not None for lane in seen.lanes):
+        return "its lane is paused"
+    return None
+
+
+def expectation(batch: BatchView, history: TurnaroundView | None, stopped_by: str | None = None) -> Word:
+    """What an unfinished batch is waiting for, and whether that takes longer than it should."""
+    if batch.state in ("open", "canceling"):
+        return _at_anthropic(batch, history)
+    if batch.state == "packed" and stopped_by is not None:
+        return Word(f"sent when that is over: {stopped_by}", NOTABLE)
+    if batch.resumes_s is not None:
+        return Word(f"sent again in {spoken(batch.resumes_s)}", NOTABLE)
+    late = batch.changed_s > _PROMPT_S
+    for_long = f" for {spoken(batch.changed_s)}: does a worker run this stage?" if late else ""
+    tone = NOTABLE if late else CALM
+    match batch.state:
+        case "packed":
+            return Word("to be sent" + for_long, tone)
+        case "submitting":
+            return Word(f"being sent for {spoken(batch.changed_s)}", tone)
+        case "unclear":
+            return Word("looked up at Anthropic before anything is sent again", NOTABLE)
+        case "ended":
+            return Word("its results are read" + for_long, tone)
+        case "incomplete":
+            return Word("lines are missing: its results are read again", NOTABLE)
+        case "rejected":
+            return Word("divided, to find the item that was turned down", NOTABLE)
+    return Word(meaning(batch.state))
+
+
+def _at_anthropic(batch: BatchView, history: TurnaroundView | None) -> Word:
+    if batch.expires_s is not None and batch.expires_s < _EXPIRES_SOON_S:
+        return Word(f"expires in {ago(batch.expires_s)}; what isn't answered by then is tried again", ALARMING)
+    if history is None or history.batches < _HISTORY_FROM:
+        return Word(_NO_HISTORY)
+    usual = f"half end within {spoken(history.median_s)}, 9 of 10 within {spoken(history.slow_s)}"
+    if (batch.open_s or 0.0) > history.slow_s + 60:
+        return Word(f"longer than usual: {usual}", NOTABLE)
+    return Word(usual)
+
+
+def waiting(lane: LaneView, policy: Lane | None) -> Word | None:
+    """What a lane's waiting items wait for."""
+    if not lane.items.get("waiting"):
+        return None
+    if policy is None:
+        return Word("not in the configuration: its items wait until it is", ALARMING)
+    if lane.paused_reason is not None:
+        return None
+    oldest_s = lane.oldest_waiting_s or 0.0
+    if oldest_s > policy.max_wait + _PROMPT_S:
+        first = f"; {number(lane.unmeasured)} prompts are counted first" if lane.unmeasured else ""
+        return Word(f"overdue: packed after {spoken(policy.max_wait)} at the latest{first}", NOTABLE)
+    return Word(f"packed at {number(policy.max_items)} items, {size(policy.max_bytes)} or {spoken(policy.max_wait)}")
+
+
+def total(counts: Iterable[Mapping[str, int]], *states: str) -> int:
+    """A state's number over all lanes; of several states, their sum."""
+    return sum(by_state.get(state, 0) for by_state in counts for state in states)
+
+
+def due(lane: LaneView) -> int:
+    """Outcomes of a lane that their callbacks haven't taken yet."""
+    return total([lane.deliveries], *DELIVERY.unfinished)
+
+
+def alerts(look: Look, settings: Settings) -> list[Word]:
+    """What an operator should look at before anything else, the worst first."""
+    if look.snapshot is None:
+        return [Word(f"The ledger can't be read: {look.fault}", ALARMING)]
+    fault = [Word(f"The ledger can't be read, this is how it was: {look.fault}", ALARMING)] if look.fault else []
+    on = look.snapshot.alarms(settings)
+    return [*fault, *(Word(alarm.text, ALARMING if alarm.urgent else NOTABLE, alarm.do) for alarm in on)]

@@ -1,0 +1,1 @@
+"""What the sandbox answers: checks, texts that fit, tokens, caches."""

@@ -1,0 +1,335 @@
+"""Values that fit a JSON schema, made up from a number and a few words of the request.
+
+A schema is compiled once into nested functions; each call then only picks. The same number and words give
+the same value. Not read: not, if/then/else, contains, patternProperties, dependent*.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from overnight_workers.sandbox.answers.strings import formatted, matching, sized
+from overnight_workers.sandbox.draws import draw
+
+#: How deep a schema that refers to itself is followed before only what is required is filled in.
+_DEEP = 4
+_BOTTOMLESS = 40
+_TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
+
+Words = tuple[int, str]
+Maker = Callable[[Words, int, int], Any]
+
+
+class Unfittable(ValueError):
+    """No value can be made for this schema. The message says where it failed."""
+
+
+def compile_schema(schema: Mapping[str, Any] | bool) -> Callable[[int, str], Any]:
+    """A function of a number and a few words that returns a value fitting `schema`."""
+    maker = _Compiler(schema).maker(schema)
+
+    def make(number: int, words: str) -> Any:
+        return maker((number, words), 0, 0)
+
+    return make
+
+
+class _Compiler:
+    def __init__(self, root: Mapping[str, Any] | bool) -> None:
+        self._root = root
+        self._makers: dict[int, Maker] = {}
+        # Held on to: makers are known by their schema's identity, which a freed object would give away.
+        self._merged: list[Mapping[str, Any]] = []
+
+    def maker(self, schema: Any) -> Maker:
+        """The maker of a schema; the same object is compiled once, so that recursion ends."""
+        if schema is True or schema == {}:
+            return lambda words, salt, depth: sized(words[1], None, None)
+        if not isinstance(schema, Mapping):
+            raise Unfittable(f"{schema!r}: nothing fits this schema")
+        known = self._makers.get(id(schema))
+        if known is not None:
+            return known
+        made: list[Maker] = []
+
+        def later(words: Words, salt: int, depth: int) -> Any:
+            return made[0](words, salt, depth)
+
+        # Known before it is compiled: a schema may refer to itself.
+        self._makers[id(schema)] = later
+        made.append(self._compile(schema))
+        self._makers[id(schema)] = made[0]
+        return made[0]
+
+    def _compile(self, schema: Mapping[str, Any]) -> Maker:
+        if "$ref" in schema:
+            target = self._resolve(schema["$ref"])
+            rest = {key: value for key, value in schema.items() if key not in _ANNOTATIONS}
+            return self.maker(target) if len(rest) == 1 else self._kept(_merged(target, _without(rest, "$ref")))
+        if "const" in schema:
+            constant = schema["const"]
+            return lambda words, salt, depth: constant
+        if "enum" in schema:
+            return _one_of_values(list(schema["enum"]))
+        if "allOf" in schema:
+            merged: Mapping[str, Any] = _without(schema, "allOf")
+            for part in schema["allOf"]:
+                merged = _merged(merged, self._followed(part))
+            return self._kept(merged)
+        for key in ("anyOf", "oneOf"):
+            if key in schema:
+                return self._one_of_schemas(_without(schema, key), schema[key])
+        return self._of_type(schema)
+
+    def _kept(self, schema: Mapping[str, Any]) -> Maker:
+        self._merged.append(schema)
+        return self.maker(schema)
+
+    def _followed(self, schema: Any) -> Any:
+        """The schema itself, or with what it refers to put in its place."""
+        if isinstance(schema, Mapping) and "$ref" in schema:
+            return _merged(self._resolve(schema["$ref"]), _without(schema, "$ref"))
+        return schema
+
+    def _resolve(self, ref: Any) -> Mapping[str, Any]:
+        if not isinstance(ref, str) or not ref.startswith("#"):
+            raise Unfittable(f"$ref {ref!r}: only references inside the schema are followed")
+        found: Any = self._root
+        for written in ref[1:].split("/")[1:]:
+            step = written.replace("~1", "/").replace("~0", "~")
+            found = found[int(step)] if isinstance(found, list) else found.get(step)
+            if found is None:
+                raise Unfittable(f"$ref {ref!r}: points nowhere")
+        return found if isinstance(found, Mapping) else {}
+
+    def _one_of_schemas(self, shared: Mapping[str, Any], options: list[Any]) -> Maker:
+        makers: list[Maker] = []
+        for option in options:
+            if shared.keys() - _ANNOTATIONS:
+                makers.append(self._kept(_merged(shared, self._followed(option))))
+            else:
+                makers.append(self.maker(option))
+        shallow = [maker for maker, option in zip(makers, options, strict=True) if _is_leaf(option)] or makers
+
+        def make(words: Words, salt: int, depth: int) -> Any:
+            choice = shallow if depth >= _DEEP else makers
+            return choice[int(draw(words[0], salt, depth, 11) * len(choice))](words, salt, depth + 1)
+
+        return make
+
+    def _of_type(self, schema: Mapping[str, Any]) -> Maker:
+        declared = schema.get("type", _implied(schema))
+        if isinstance(declared, list):
+            makers = [self._of_type({**schema, "type": one}) for one in declared]
+            # "string or null" is mostly a string.
+            makers = [maker for maker, one in zip(makers, declared, strict=True) if one != "null"] * 3 + makers
+            return lambda words, salt, depth: makers[int(draw(words[0], salt, depth, 12) * len(makers))](
+                words, salt, depth
+            )
+        match declared:
+            case "object":
+                return self._object(schema)
+            case "array":
+                return self._array(schema)
+            case "integer" | "number":
+                return _number(schema, whole=declared == "integer")
+            case "boolean":
+                return lambda words, salt, depth: draw(words[0], salt, depth, 13) < 0.5
+            case "null":
+                return lambda words, salt, depth: None
+            case "string":
+                return _string(schema)
+        raise Unfittable(f"type {declared!r}: not one of {', '.join(_TYPES)}")
+
+    def _object(self, schema: Mapping[str, Any]) -> Maker:
+        properties: Mapping[str, Any] = schema.get("properties", {})
+        required = list(schema.get("required", ()))
+        more = schema.get("additionalProperties", True)
+        fields = [(name, name in required, self.maker(sub)) for name, sub in properties.items() if sub is not False]
+        fields += [(name, True, self.maker(more)) for name in required if name not in properties]
+        at_least = int(schema.get("minProperties", 0))
+        extra = at_least - len(fields) if more is not False else 0
+        fields += [(f"extra_{number}", True, self.maker(more)) for number in range(max(0, extra))]
+        needed = at_least > sum(must for _, must, _ in fields)
+        at_most = schema.get("maxProperties")
+
+        def make(words: Words, salt: int, depth: int) -> dict[str, Any]:
+            if depth > _BOTTOMLESS:
+                raise Unfittable("a required property contains itself without end")
+            lean = depth >= _DEEP and not needed
+            kept = [one for one in fields if one[1] or not lean]
+            if at_most is not None and len(kept) > at_most:
+                kept = sorted(kept, key=lambda one: not one[1])[:at_most]
+            return {
+                name: maker(words, salt * 31 + number + 1, depth + 1) for number, (name, _, maker) in enumerate(kept)
+            }
+
+        return make
+
+    def _array(self, schema: Mapping[str, Any]) -> Maker:
+        first = [self.maker(sub) for sub in schema.get("prefixItems", ())]
+        rest = schema.get("items", True)
+        at_least = int(schema.get("minItems", 0))
+        at_most = schema.get("maxItems")
+        most = max(at_least, 3 if at_most is None else min(int(at_most), at_least + 3))
+        maker = self.maker(rest) if rest is not False else None
+        unique = bool(schema.get("uniqueItems", False))
+        free_text = isinstance(rest, Mapping) and rest.get("type") == "string" and not rest.keys() & _NOT_FREE
+
+        def make(words: Words, salt: int, depth: int) -> list[Any]:
+            if depth > _BOTTOMLESS:
+                raise Unfittable("a required array contains itself without end")
+            low = at_least if depth >= _DEEP else max(at_least, min(1, most))
+            count = low + int(draw(words[0], salt, depth, 14) * (most - low + 1)) if depth < _DEEP else low
+            count = max(count, len(first)) if at_most is None else count
+            found = [one(words, salt * 31 + number, depth + 1) for number, one in enumerate(first[:count])]
+            tries = 0
+            while maker is not None and len(found) < count and tries < count + 200:
+                value = maker(words, salt * 31 + 100 + tries, depth + 1)
+                tries += 1
+                if unique and value in found:
+                    if free_text:
+                        value = _renumbered(value, tries)
+                    if value in found:
+                        continue
+                found.append(value)
+            return found
+
+        return make
+
+
+_NOT_FREE = frozenset({"enum", "const", "pattern", "format"})
+_ANNOTATIONS = frozenset(
+    {
+        "$defs",
+        "definitions",
+        "title",
+        "description",
+        "default",
+        "examples",
+        "$schema",
+        "$id",
+        "$comment",
+        "deprecated",
+    }
+)
+
+
+def _one_of_values(values: list[Any]) -> Maker:
+    if not values:
+        raise Unfittable("enum: [] leaves nothing to choose")
+    return lambda words, salt, depth: values[int(draw(words[0], salt, 15) * len(values))]
+
+
+def _string(schema: Mapping[str, Any]) -> Maker:
+    low, high = schema.get("minLength"), schema.get("maxLength")
+    if "pattern" in schema:
+        pattern = str(schema["pattern"])
+        return lambda words, salt, depth: matching(pattern, low, high, words[0] + salt)
+    if schema.get("format") in _FORMATS:
+        name = str(schema["format"])
+        return lambda words, salt, depth: formatted(name, words[0] + salt)
+    return lambda words, salt, depth: sized(words[1], low, high)
+
+
+_FORMATS = frozenset(
+    [
+        "date-time",
+        "date",
+        "time",
+        "duration",
+        "email",
+        "idn-email",
+        "hostname",
+        "uri",
+        "uri-reference",
+        "uuid",
+        "ipv4",
+        "ipv6",
+        "regex",
+        "json-pointer",
+    ]
+)
+
+
+def _number(schema: Mapping[str, Any], *, whole: bool) -> Maker:
+    step = schema.get("multipleOf")
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    grid = step if step is not None else 1 if whole else None
+    if grid is not None and whole and float(grid) != int(grid):
+        grid = 1 if step is None else math.lcm(*(int(1000 * grid), 1000)) / 1000
+    floor = max([value for value in (low, above) if value is not None], default=None)
+    ceiling = min([value for value in (high, below) if value is not None], default=None)
+    if floor is None:
+        floor = min(0, ceiling - 100) if ceiling is not None else 0
+    if ceiling is None:
+        ceiling = max(100, floor + 100) if grid is None else max(100, floor + 100 * grid)
+    if grid is None:
+        open_low, open_high = above == floor, below == ceiling
+
+        def make_real(words: Words, salt: int, depth: int) -> float:
+            share = draw(words[0], salt, 16)
+            value = floor + (ceiling - floor) * (0.05 + 0.9 * share if open_low or open_high else share)
+            rounded = round(value, 2)
+            inside = floor < rounded < ceiling or (rounded == floor and not open_low)
+            return rounded if inside else value
+
+        return make_real
+    first = math.ceil(floor / grid)
+    last = math.floor(ceiling / grid)
+    first += first * grid == above if above is not None else 0
+    last -= last * grid == below if below is not None else 0
+    if last < first:
+        raise Unfittable(f"no number from {floor} to {ceiling} is a multiple of {grid}")
+
+    def make_stepped(words: Words, salt: int, depth: int) -> int | float:
+        value = (first + int(draw(words[0], salt, 17) * (last - first + 1))) * grid
+        return int(value) if whole else value
+
+    return make_stepped
+
+
+def _implied(schema: Mapping[str, Any]) -> str:
+    if schema.keys() & {"properties", "required", "additionalProperties", "minProperties"}:
+        return "object"
+    if schema.keys() & {"items", "prefixItems", "minItems", "maxItems"}:
+        return "array"
+    if schema.keys() & {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}:
+        return "number"
+    return "string"
+
+
+def _merged(one: Mapping[str, Any], other: Any) -> Mapping[str, Any]:
+    if not isinstance(other, Mapping):
+        return one
+    both = {**one, **other}
+    for key in ("properties", "$defs"):
+        if key in one and key in other:
+            both[key] = {**one[key], **other[key]}
+    if "required" in one and "required" in other:
+        both["required"] = [
+            *one["required"],
+            *(name for name in other["required"] if name not in one["required"]),
+        ]
+    for key, stricter in (("minimum", max), ("maximum", min), ("minLength", max), ("maxLength", min)):
+        if key in one and key in other:
+            both[key] = stricter(one[key], other[key])
+    return both
+
+
+def _without(schema: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in schema.items() if name != key}
+
+
+def _is_leaf(schema: Any) -> bool:
+    if not isinstance(schema, Mapping):
+        return True
+    return "$ref" not in schema and schema.get("type") not in ("object", "array") and "properties" not in schema
+
+
+def _renumbered(value: str, number: int) -> str:
+    tail = str(number)
+    return value[: max(0, len(value) - len(tail))] + tail

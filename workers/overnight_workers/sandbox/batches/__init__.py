@@ -1,0 +1,1 @@
+"""Batches in the sandbox: taken in, kept, ended, and their results."""

@@ -1,0 +1,220 @@
+"""Faults on demand: what shall go wrong, where, how often.
+
+`PUT /sandbox/faults` with `{"rules": [RULE, ...]}` (or the bare list) replaces all rules, `POST` adds some,
+`GET` shows them with how often each came up and fired, `DELETE` removes them. The command line's `--faults`
+takes the same JSON. For example:
+
+    {"at": "create", "do": "lose_answer", "count": 1}
+    {"at": "create", "do": "status", "status": 504, "accepted": true, "rate": 0.1}
+    {"at": "create", "do": "status", "status": 429, "retry_after": 7200}
+    {"at": "list", "do": "late", "seconds": 5}
+    {"at": "results", "do": "cut_at_line", "lines": 10, "count": 1}
+    {"at": "item", "do": "errored", "type": "overloaded_error", "rate": 0.05}
+
+How often: `rate` (a chance, 1 when absent, the same each time for the same `seed`), `count` (this many times,
+then never), `after` (not the first so many). `workspace` limits a rule to one. The first rule that
+contradicts a later one wins. Seconds are real time, whatever the sandbox's clock does.
+
+At `create`:
+    status              with `status`, and if wanted `message`, `type`, `error_code`, `retry_after`, `html`,
+                        `seconds` (wait first) and `accepted` (true: it was created all the same)
+    lose_answer         accepted; the connection closes without an answer
+    delay               accepted; the answer comes after `seconds`
+    close_before_body, close_during_body, close_after_body    not accepted; the connection closes
+At `cancel`, `delete`, `messages`, `count_tokens`, `models`: status, lose_answer, delay, close_before_body.
+At `list`: status, delay, close_before_body, empty, foreign_host (in results_url),
+    late (a batch shows up only `seconds` after it was created; `rate` is the share of batches)
+At `retrieve`: status, delay, close_before_body, foreign_host,
+    missing (404; with `seconds`: while the batch is younger than that)
+At `results`: status, delay, close_before_body, missing (with `seconds`: since the batch ended), and in the stream:
+    cut_mid_line, cut_at_line    ends like a whole one after `lines` lines (half of them when absent)
+    reset, stall                 after `lines`: the connection breaks; nothing comes for `seconds`
+    once_nested, bare_usage, extra_keys    lines of another shape than documented
+At `item`, for the requests of batches created from now on (and, as far as it makes sense, for messages):
+    errored (`type`), expired, canceled, refused, cut_off, invalid_output, missing (no line), duplicate_line,
+    unknown_type, unknown_stop. `rate` is a share of the items; `count` takes the first items that come.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from overnight_workers.sandbox.draws import draw
+from overnight_workers.sandbox.faults.marks import DEEDS as MARK_DEEDS
+from overnight_workers.sandbox.faults.marks import Mark
+from overnight_workers.sandbox.store import Store
+
+_CALL = frozenset({"status", "lose_answer", "delay", "close_before_body"})
+_SHAPES = frozenset({"once_nested", "bare_usage", "extra_keys"})
+_STREAM = frozenset({"cut_mid_line", "cut_at_line", "reset", "stall"})
+DEEDS: dict[str, frozenset[str]] = {
+    "create": _CALL | {"close_during_body", "close_after_body"},
+    "list": _CALL | {"empty", "late", "foreign_host"},
+    "retrieve": _CALL | {"missing", "foreign_host"},
+    "results": _CALL | {"missing"} | _SHAPES | _STREAM,
+    "cancel": _CALL,
+    "delete": _CALL,
+    "messages": _CALL,
+    "count_tokens": _CALL,
+    "models": _CALL,
+    "item": MARK_DEEDS - {"reject", "answer_bytes"},
+}
+
+
+class FaultsInvalid(ValueError):
+    """A rule that can't be followed. The message names it and says what would do."""
+
+
+@dataclass(slots=True)
+class Rule:
+    """One fault, with how often it came up and fired."""
+
+    at: str
+    do: str
+    rate: float = 1.0
+    count: int | None = None
+    after: int = 0
+    workspace: str | None = None
+    seed: int = 0
+    status: int = 500
+    type: str | None = None
+    message: str | None = None
+    error_code: str | None = None
+    retry_after: float | None = None
+    html: bool = False
+    accepted: bool = False
+    seconds: float | None = None
+    lines: int | None = None
+    came_up: int = 0
+    fired: int = 0
+
+    @property
+    def standing(self) -> bool:
+        """Whether it looks at each batch's age, and not at how often it came up."""
+        return self.do in ("late", "missing") and self.at != "item" and self.seconds is not None
+
+    def concerns(self, at: str, workspace: str) -> bool:
+        """Whether it is about this kind of call in this workspace."""
+        return self.at == at and self.workspace in (None, workspace)
+
+    def hides(self, age_s: float, ordinal: int) -> bool:
+        """Whether a standing rule hides a batch of this age."""
+        return age_s < (self.seconds or 0.0) and draw(self.seed, ordinal, 51) < self.rate
+
+
+class Faults:
+    """The rules in force. Rules and their counts are kept, so that a restart goes on where it was."""
+
+    def __init__(self, store: Store, seed: int, given: list[dict[str, Any]] | None) -> None:
+        self._store = store
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._rules: list[Rule] = []
+        kept = store.get("faults")
+        if given is not None:
+            self.replace(given)
+        elif kept is not None:
+            self._rules = [Rule(**rule) for rule in json.loads(kept)]
+
+    def replace(self, rules: list[dict[str, Any]], *, add: bool = False) -> None:
+        """Put rules in force; all others go, unless they are to be added."""
+        new = [_rule(number, rule, self._seed) for number, rule in enumerate(rules)]
+        with self._lock:
+            self._rules = [*self._rules, *new] if add else new
+            self._keep()
+
+    def shown(self) -> list[dict[str, Any]]:
+        """The rules, without what is as usual."""
+        defaults = {one.name: one.default for one in fields(Rule)}
+        with self._lock:
+            return [
+                {
+                    key: value
+                    for key, value in asdict(rule).items()
+                    if value != defaults[key] or key in ("came_up", "fired")
+                }
+                for rule in self._rules
+            ]
+
+    def fired(self, at: str, workspace: str) -> list[Rule]:
+        """The rules that apply to one call."""
+        if not self._rules:
+            return []
+        with self._lock:
+            hits = [rule for rule in self._rules if rule.concerns(at, workspace) and self._fires(rule)]
+            if any(rule.count is not None or rule.after for rule in hits):
+                self._keep()
+            return hits
+
+    def for_items(self, workspace: str, requests: int) -> list[dict[str, Any]]:
+        """What shall happen to the items of a batch created now, in a form to keep with it."""
+        if not self._rules:
+            return []
+        kept: list[dict[str, Any]] = []
+        with self._lock:
+            for number, rule in enumerate(self._rules):
+                if not rule.concerns("item", workspace):
+                    continue
+                fault = {"do": rule.do, "type": rule.type, "seed": rule.seed + number, "rate": rule.rate}
+                if rule.count is not None:
+                    first = min(requests, rule.count - rule.fired)
+                    rule.fired += first
+                    fault["first"] = first
+                rule.came_up += requests
+                kept.append(fault)
+            if kept:
+                self._keep()
+        return kept
+
+    def for_message(self, workspace: str) -> Mark | None:
+        """What shall happen to one message in real time, by the rules for items."""
+        hits = self.fired("item", workspace)
+        return Mark(hits[0].do, hits[0].type or "") if hits else None
+
+    def _fires(self, rule: Rule) -> bool:
+        if rule.standing:
+            return True
+        rule.came_up += 1
+        if rule.came_up <= rule.after or (rule.count is not None and rule.fired >= rule.count):
+            return False
+        if rule.rate < 1.0 and draw(rule.seed, rule.came_up, 52) >= rule.rate:
+            return False
+        rule.fired += 1
+        return True
+
+    def _keep(self) -> None:
+        self._store.put("faults", json.dumps([asdict(rule) for rule in self._rules]))
+
+
+def read_rules(value: Any) -> list[dict[str, Any]]:
+    """The list of rules in a JSON value of either form."""
+    rules = value.get("rules") if isinstance(value, dict) else value
+    if not isinstance(rules, list):
+        raise FaultsInvalid('faults are a list of rules, or {"rules": [...]}')
+    return rules
+
+
+def _rule(number: int, given: Any, seed: int) -> Rule:
+    known = {one.name for one in fields(Rule)} - {"came_up", "fired"}
+    if not isinstance(given, dict):
+        raise FaultsInvalid(f"rule {number}: not an object")
+    given = {key: value for key, value in given.items() if key not in ("came_up", "fired")}
+    unknown = sorted(given.keys() - known)
+    if unknown:
+        raise FaultsInvalid(f"rule {number}: unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    at, do = given.get("at"), given.get("do")
+    if at not in DEEDS:
+        raise FaultsInvalid(f"rule {number}: at {at!r} is not one of {', '.join(DEEDS)}")
+    if do not in DEEDS[at]:
+        raise FaultsInvalid(f"rule {number}: do {do!r} is not one of {', '.join(sorted(DEEDS[at]))}")
+    rule = Rule(**{"seed": seed * 1000 + number, **given})
+    if not 0 <= rule.rate <= 1:
+        raise FaultsInvalid(f"rule {number}: rate {rule.rate} is not between 0 and 1")
+    if do in ("delay", "late", "stall") and rule.seconds is None:
+        raise FaultsInvalid(f"rule {number}: {do} needs seconds")
+    if rule.standing and rule.count is not None:
+        raise FaultsInvalid(f"rule {number}: {do} with seconds looks at a batch's age and can't be counted")
+    return rule

@@ -1,0 +1,214 @@
+"""The calls beside batches: a message in real time, counting its tokens, the list of models."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from overnight_models.money.prices import Model, Prices
+from overnight_workers.sandbox.answers import caching
+from overnight_workers.sandbox.answers.caching import Cache, Split
+from overnight_workers.sandbox.answers.checks import Problem, Terms, ended
+from overnight_workers.sandbox.answers.profiles import Plan, Plans
+from overnight_workers.sandbox.answers.weights import prompt_tokens
+from overnight_workers.sandbox.answers.work import Done, answered, last_text, message_of, problem_of, told_problem
+from overnight_workers.sandbox.batches.accepting import Desk
+from overnight_workers.sandbox.batches.intake import params_hash
+from overnight_workers.sandbox.clock import Clock
+from overnight_workers.sandbox.errors import STATUS_BY_TYPE, Refusal
+from overnight_workers.sandbox.faults.faults import Faults
+from overnight_workers.sandbox.faults.marks import Mark
+from overnight_workers.sandbox.http.calls import JSON, Call
+from overnight_workers.sandbox.http.limits import Bucket
+from overnight_workers.sandbox.meter import Tally, save_billed
+from overnight_workers.sandbox.options import Options
+from overnight_workers.sandbox.store import Store
+
+MAX_BODY_BYTES = 32_000_000
+
+
+class MessageCalls:
+    """One method for each call."""
+
+    def __init__(
+        self, desk: Desk, store: Store, prices: Prices, clock: Clock, faults: Faults, options: Options
+    ) -> None:
+        self._desk = desk
+        self._store = store
+        self._prices = prices
+        self._clock = clock
+        self._faults = faults
+        self._options = options
+        self._bucket = Bucket(clock, options.messages_per_minute)
+        self._count_bucket = Bucket(clock, options.counts_per_minute)
+
+    async def create(self, call: Call) -> Response:
+        """`POST /v1/messages`: checked at once, billed at once at the ordinary price."""
+        params, raw = await call.json(MAX_BODY_BYTES)
+        wait_s = self._bucket.take()
+        call.headers |= self._bucket.headers()
+        if wait_s > 0:
+            raise Refusal(429, retry_after=max(1, round(wait_s)))
+        terms = self._terms(call)
+        messages = params.pop("messages", None)
+        plan = Plans(terms, self._options.answer_bytes, tier="standard").of(params)
+        problem = plan.problem or problem_of(plan, params, messages, terms, cached=b'"cache_control"' in raw)
+        if problem is not None:
+            raise _refusal(problem)
+        await asyncio.sleep(self._options.latency_s)
+        params["messages"] = messages
+        message = await run_in_threadpool(self._answered, call.caller.workspace, params, plan)
+        return Response(message, media_type="application/json")
+
+    def _answered(self, workspace: str, params: dict[str, Any], plan: Plan) -> bytes:
+        assert plan.model is not None, "checked before"
+        number = params_hash(params)
+        mark = self._told(workspace, plan, number)
+        do = "" if mark is None else mark.do
+        if mark is not None and do == "errored":
+            raise _refusal(told_problem(mark.detail))
+        said = answered(plan, last_text(params["messages"]), self._options.seed, do)
+        cache = Cache(self._store, workspace, "direct", self._options.seed)
+        split = Split(prompt_tokens(params), 0, 0, 0)
+        points = caching.breakpoints_of(params, plan.model)
+        if points:
+            warm = self._options.warm_hit_rate
+            depth = cache.depth_read(points, self._clock.now(), warm, warm, number)
+            split = caching.split(split.uncached, points, depth)
+        done = Done("", "succeeded", "", None, plan, said, split)
+        tally = Tally()
+        tally.add(done, batch=False)
+        with self._store.writing() as db:
+            if points:
+                cache.save(db, self._clock.now())
+            tally.save(db, workspace, "direct")
+            save_billed(db, [number])
+        return message_of(done, b"msg_01" + secrets.token_hex(11).encode())
+
+    def _told(self, workspace: str, plan: Plan, number: int) -> Mark | None:
+        mark = plan.mark
+        if mark is not None and (mark.times is None or self._desk.seen_before(number) < mark.times):
+            return mark
+        return self._faults.for_message(workspace)
+
+    def _terms(self, call: Call) -> Terms:
+        return Terms(
+            prices=self._prices,
+            batch=False,
+            strict=call.caller.strict,
+            betas=call.caller.betas,
+            now_us=self._clock.now(),
+        )
+
+    async def count_tokens(self, call: Call) -> Response:
+        """`POST /v1/messages/count_tokens`: free, and limited by itself."""
+        params, raw = await call.json(MAX_BODY_BYTES)
+        wait_s = self._count_bucket.take()
+        if wait_s > 0:
+            raise Refusal(429, retry_after=max(1, round(wait_s)))
+        for key in ("max_tokens", "stream"):
+            if key in params:
+                raise Refusal(400, f"{key}: Extra inputs are not permitted")
+        terms = self._terms(call)
+        model = self._prices.model(str(params.get("model")))
+        # as much as there can be: a thinking budget, which counting knows too, has to fit into it
+        most = 1 if model is None else model.max_output_tokens
+        rest = {key: value for key, value in params.items() if key != "messages"} | {"max_tokens": most}
+        plan = Plans(terms, 1, tier="standard").of(rest)
+        problem = plan.problem or problem_of(
+            plan, rest, params.get("messages"), terms, cached=b'"cache_control"' in raw
+        )
+        if problem is not None:
+            raise _refusal(problem)
+        return JSON({"input_tokens": prompt_tokens(params)})
+
+    async def models(self, call: Call) -> Response:
+        """`GET /v1/models`, in the order of the price list."""
+        limit = call.query_int("limit", 20, 1, 1000)
+        now = self._clock.now()
+        names = [model for model in self._prices.models.values() if not ended(model, now)]
+        ids = [model.name for model in names]
+        after, before = call.request.query_params.get("after_id"), call.request.query_params.get("before_id")
+        if any(cursor is not None and cursor not in ids for cursor in (after, before)):
+            raise Refusal(404)
+        if before is not None:
+            end = ids.index(before)
+            start, more = max(0, end - limit), end > limit
+        else:
+            start = 0 if after is None else ids.index(after) + 1
+            end, more = start + limit, start + limit < len(ids)
+        page = [_model_info(model) for model in names[start:end]]
+        return JSON(
+            {
+                "data": page,
+                "has_more": more,
+                "first_id": page[0]["id"] if page else None,
+                "last_id": page[-1]["id"] if page else None,
+            }
+        )
+
+    async def model(self, call: Call) -> Response:
+        """`GET /v1/models/{id}`."""
+        name = str(call.request.path_params["model_id"])
+        model = self._prices.model(name)
+        if model is None or ended(model, self._clock.now()):
+            raise Refusal(404, f"model: {name}")
+        return JSON(_model_info(model))
+
+
+def _refusal(problem: Problem) -> Refusal:
+    return Refusal(STATUS_BY_TYPE.get(problem.type, 400), problem.message, type_=problem.type)
+
+
+def _model_info(model: Model) -> dict[str, Any]:
+    released = model.released
+    created = (
+        datetime(released.year, released.month, released.day, tzinfo=UTC)
+        if released
+        else datetime.fromtimestamp(0, UTC)
+    )
+    retires = model.end_of_life
+    yes, no = {"supported": True}, {"supported": False}
+    efforts = ("low", "medium", "high", "max", "xhigh")
+    return {
+        "type": "model",
+        "id": model.name,
+        "display_name": model.display_name,
+        "created_at": created.isoformat().replace("+00:00", "Z"),
+        "lifecycle": "active" if retires is None else "deprecated",
+        "deprecated_at": None,
+        "retires_at": None if retires is None else f"{retires.isoformat()}T00:00:00Z",
+        "line": model.name.split("-")[1],
+        "max_input_tokens": model.context_tokens,
+        "max_tokens": model.max_output_tokens,
+        "capabilities": {
+            "batch": yes,
+            "citations": yes,
+            "code_execution": yes,
+            "context_management": {
+                "supported": False,
+                "clear_thinking_20251015": no,
+                "clear_tool_uses_20250919": no,
+                "compact_20260112": no,
+            },
+            "effort": {"supported": True, **dict.fromkeys(efforts, yes)},
+            "image_input": yes,
+            "pdf_input": yes,
+            "server_tools": {"supported": False, "code_execution": no, "web_search": no},
+            "structured_outputs": yes,
+            "thinking": {
+                "supported": True,
+                "types": {
+                    "adaptive": yes,
+                    "between_tools": no,
+                    "disabled": no if "thinking_disabled" in model.rejects else yes,
+                    "enabled": no if "thinking_enabled" in model.rejects else yes,
+                },
+            },
+        },
+    }

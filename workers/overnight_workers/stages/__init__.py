@@ -1,0 +1,1 @@
+"""The stages of an item, one room each; with them what several stages share."""

@@ -1,0 +1,1 @@
+"""Accept: messages of producers become rows."""

@@ -1,0 +1,301 @@
+"""Accept: producers' messages become rows, once per key; a bad item is turned down alone, visibly."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from celery.exceptions import Reject
+
+from overnight_models import routes
+from overnight_models.errors import TransientError
+from overnight_models.ledger import accept as ledger
+from overnight_models.ledger import prefixes
+from overnight_models.ledger.accept import Fate, NewItem, Verdict
+from overnight_models.ledger.answer import content_hash, key_hash
+from overnight_models.request.item_check import item_faults, lane_faults
+from overnight_models.request.prefix import MARK_BYTES, Prefix
+from overnight_models.request.worst_case import may_have_more
+from overnight_models.wire import message
+from overnight_workers import logs, process
+from overnight_workers.app import app
+from overnight_workers.settings import settings
+from overnight_workers.stages import doorbell, output_schema
+from overnight_workers.stages.accept import gather
+from overnight_workers.stages.accept.gather import Gathered, Message
+from overnight_workers.stages.pack import pack
+from overnight_workers.stages.submit.shapes import shape_of
+
+MAX_TRIES: Final = 5
+"""A message that killed its worker so often isn't parsed again."""
+
+_NEW_SHAPES: Final = 20
+"""Of one message: where each request has tools of its own, the rest goes unchecked."""
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+log = logs.get(__name__)
+
+
+@app.task(name=routes.ACCEPT)
+def accept(
+    v: int,
+    message_id: str,
+    lane: str,
+    items: str,
+    run: str | None = None,
+    encoding: str | None = None,
+    **_later: Any,
+) -> str:
+    """Accept one message (`overnight_models.wire.message`), and some that wait behind it. Again, it changes nothing.
+
+    One that came back goes alone: whatever is wrong with it does no harm to others.
+    """
+    is_back = (accept.request.delivery_info or {}).get("redelivered")
+    gathered: list[Gathered] = []
+    try:
+        if not is_back:
+            gathered = gather.take(large=gather.LARGE_AT_ONCE - gather.is_large(items, encoding))
+        own = Message(v, UUID(message_id), lane, items, encoding, run)
+        told = _take([own, *(one.message for one in gathered)])
+    except Exception as error:
+        # a task that fails is acknowledged, and its items would be gone; tries are counted, so this ends
+        log.warning("messages put back", message_id=message_id, error=str(error), exc_info=_unexpected(error))
+        gather.put_back(gathered)
+        time.sleep(1)  # the database is away: there is no condition to wait for but time
+        raise Reject(str(error), requeue=True) from error
+    gather.done(gathered)
+    return told
+
+
+def _unexpected(error: Exception) -> bool:
+    return not isinstance(error, TransientError)
+
+
+def _take(messages: Sequence[Message]) -> str:
+    """Accept messages, all of them or none."""
+    database = process.database()
+    # counted in a transaction of its own, before anything of them is looked at: one may kill this process
+    with database.transaction() as connection:
+        begun = ledger.begin(connection, {one.id for one in messages})
+    new = {one.id: one for one in messages if begun[one.id].verdict is None}
+    if not new:
+        return f"known: {begun[messages[0].id].verdict}"
+    readers: dict[str, _Reader] = {}
+    readings = [_read(one, begun[one.id].tries, readers) for one in new.values()]
+    verdicts = _write(readings)
+    for reading, verdict in zip(readings, verdicts, strict=True):
+        if verdict.rejected:
+            log.warning("items rejected", lane=reading.lane, rejected=len(verdict.rejected), first=verdict.rejected[0])
+    accepted, known = sum(one.accepted for one in verdicts), sum(one.known for one in verdicts)
+    lanes = {one.lane: one.lane_id for one, verdict in zip(readings, verdicts, strict=True) if verdict.accepted}
+    if any(pack.worth_a_look(lane, lane_id) for lane, lane_id in lanes.items()):
+        doorbell.ring(routes.PACK)
+    if any(settings().lanes[lane].max_input_tokens is not None for lane in lanes):
+        doorbell.ring(routes.MEASURE)
+    told = f"{accepted} accepted, {known} known, {sum(len(one.rejected) for one in verdicts)} rejected"
+    return f"{messages[0].lane}: {told}" if len(messages) == 1 else f"{len(messages)} messages: {told}"
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One message, read: what of it can be rows, and what can't."""
+
+    id: UUID
+    lane: str
+    lane_id: int = 0
+    """Given when it has items."""
+    run_id: int | None = None
+    items: Sequence[NewItem] = ()
+    rejected: Sequence[dict[str, Any]] = ()
+
+
+def _read(told: Message, tries: int, readers: dict[str, _Reader]) -> _Reading:
+    """Read a message. readers: those of lanes that were met already."""
+    try:
+        lines = message.read_lines(told.items, told.encoding)
+    except ValueError as error:  # how many they are, nobody knows
+        return _Reading(told.id, told.lane, rejected=[_fault(0, None, str(error))])
+    wrong = _faults(told, tries)
+    if wrong:
+        return _Reading(told.id, told.lane, rejected=[_fault(index, None, wrong) for index in range(len(lines))])
+    if told.lane not in readers:
+        readers[told.lane] = _Reader(told.lane)
+    reader = readers[told.lane]
+    items: list[NewItem] = []
+    rejected: list[dict[str, Any]] = []
+    for position, line in enumerate(lines):
+        read = reader.read(position, line)
+        if isinstance(read, NewItem):
+            items.append(read)
+        else:
+            rejected.append(read)
+    names = process.names()
+    return _Reading(told.id, told.lane, names.lane(told.lane), names.run(told.run), items, rejected)
+
+
+def _faults(told: Message, tries: int) -> str | None:
+    """Why nothing of a message can be accepted."""
+    if told.v != message.VERSION:
+        return f"accept messages of version {told.v} aren't known here: update the workers"
+    if tries > MAX_TRIES:
+        return f"its message failed {tries - 1} times; see the workers' log"
+    if wrong_lane := lane_faults(told.lane, process.policy()):
+        return wrong_lane[0]
+    if not _may_name_a_run(told.run):
+        return f"the run's name must be a text without NUL, not {told.run!r}"
+    return None
+
+
+def _may_name_a_run(run: object) -> bool:
+    return run is None or (isinstance(run, str) and "\x00" not in run)
+
+
+def _write(readings: Sequence[_Reading]) -> list[Verdict]:
+    """Write what was read, and what became of each message, in one transaction."""
+    together: dict[tuple[int, int | None], list[_Reading]] = {}
+    for reading in readings:
+        together.setdefault((reading.lane_id, reading.run_id), []).append(reading)
+    verdicts: dict[UUID, Verdict] = {}
+    with process.database().transaction() as connection:
+        used = {item.prefix.id for reading in readings for item in reading.items if item.prefix is not None}
+        if used and not prefixes.use(connection, used):
+            process.prefixes().forget()
+            raise prefixes.PrefixForgotten("a prefix was deleted just now: it is stored again")
+        for (lane_id, run_id), group in together.items():
+            items = [item for reading in group for item in reading.items]
+            fates = iter(ledger.insert_items(connection, lane_id, run_id, items))
+            verdicts |= {reading.id: _verdict(reading, list(islice(fates, len(reading.items)))) for reading in group}
+        ledger.classify_create_reply(connection, verdicts)
+    return [verdicts[reading.id] for reading in readings]
+
+
+def _verdict(reading: _Reading, fates: list[Fate]) -> Verdict:
+    taken = (
+        _fault(
+            item.position,
+            item.key,
+            f"key {item.key!r} is taken in lane {reading.lane!r} by an item with other content:"
+            " give this one another key",
+        )
+        for item, fate in zip(reading.items, fates, strict=True)
+        if fate == "conflicting"
+    )
+    rejected = sorted([*reading.rejected, *taken], key=lambda fault: fault["index"])
+    return Verdict(fates.count("new"), fates.count("known"), tuple(rejected))
+
+
+class _Reader:
+    """Reads the lines of one message; what they have in common is looked up once."""
+
+    def __init__(self, lane: str) -> None:
+        self._lane = lane
+        self._rules = settings().lanes[lane]
+        self._policy = process.policy()
+        self._names = process.names()
+        self._models: dict[str, int] = {}
+        self._targets: dict[tuple[str, str], int] = {}
+        self._headers: dict[tuple[str, ...], int] = {}
+        self._shapes: dict[tuple[int, bytes], int] = {}
+
+    def read(self, position: int, line: str) -> NewItem | dict[str, Any]:
+        """A line as an item ready to be written, or why it can't be."""
+        try:
+            item = orjson.loads(line)
+            receipt, key = str(item["id"]), item["key"]
+            if not _UUID.fullmatch(receipt):
+                raise ValueError(f"{receipt!r} is no UUID")
+        except (ValueError, TypeError, KeyError) as error:
+            return _fault(position, None, f"not an item with `id`, `key` and `params`: {error!r}")
+        params, betas, asked = item.get("params"), item.get("betas"), item.get("output")
+        try:
+            prefix = None if item.get("prefix") is None else process.prefixes().find(item["prefix"])
+        except (ValueError, TypeError) as error:
+            return _fault(position, str(key)[:512], str(error))
+        if prefix is None and item.get("prefix") is not None:
+            return _fault(position, str(key)[:512], "its prefix isn't in Redis any more: enqueue it again")
+        written = orjson.dumps(params)
+        size = len(written) + (0 if prefix is None else len(prefix.head) + MARK_BYTES)
+        faults = item_faults(item, lane=self._lane, size=size, policy=self._policy, may_hold_nul="\\u0000" in line)
+        if prefix is not None and not faults:
+            faults = prefix.faults(params)
+        if faults:
+            return _fault(position, str(key)[:512], "; ".join(faults))
+        if prefix is not None:
+            written = prefix.own(params)
+        schema = asked or _asked_schema(params)
+        output = None if schema is None else orjson.dumps(schema).decode()
+        unusable = None if output is None else output_schema.fault(output)
+        if unusable is not None:
+            return _fault(position, key, unusable)
+        callback, tenant, most = item.get("callback"), item.get("tenant"), self._rules.max_input_tokens
+        headers_id = self._headers_id(tuple(betas or ()))
+        return NewItem(
+            position=position,
+            receipt=receipt,
+            key=key,
+            key_hash=key_hash(key),
+            content_hash=content_hash(written, betas, asked, prefix),
+            headers_id=headers_id,
+            tenant_id=self._names.tenant(tenant),
+            model_id=self._model(params["model"]),
+            schema_id=None if output is None else self._names.output_schema(output),
+            shape_id=self._shape(headers_id, params, prefix) if self._rules.check_first else None,
+            target_id=None if callback is None else self._target(callback.get("broker") or "", callback["queue"]),
+            prefix=prefix,
+            params=written,
+            size=size,
+            max_tokens=params["max_tokens"],
+            tenant=tenant,
+            trace_id=item.get("trace_id"),
+            callback=None if callback is None else orjson.dumps(callback),
+            may_be_too_long=most is not None
+            and may_have_more(most, size, written, b"" if prefix is None else prefix.document),
+            cuttable=item.get("cuttable"),
+        )
+
+    def _headers_id(self, betas: tuple[str, ...]) -> int:
+        found = self._headers.get(betas)
+        if found is None:
+            rules = self._rules
+            found = self._headers[betas] = self._names.headers(rules.workspace, betas, rules.api_version)
+        return found
+
+    def _model(self, name: str) -> int:
+        found = self._models.get(name)
+        if found is None:
+            found = self._models[name] = self._names.model(name)
+        return found
+
+    def _shape(self, headers_id: int, params: dict[str, Any], prefix: Prefix | None) -> int | None:
+        shape = (headers_id, shape_of(params if prefix is None else {**prefix.tools, **params}))
+        found = self._shapes.get(shape)
+        if found is None and len(self._shapes) < _NEW_SHAPES:
+            found = self._shapes[shape] = self._names.shape(*shape)
+        return found
+
+    def _target(self, broker: str, queue: str) -> int:
+        found = self._targets.get((broker, queue))
+        if found is None:
+            found = self._targets[broker, queue] = self._names.target(broker, queue)
+        return found
+
+
+def _fault(position: int, key: str | None, why: str) -> dict[str, Any]:
+    return {"index": position, "key": key, "why": why}
+
+
+def _asked_schema(params: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema that the request itself asks its answer to fit."""
+    output_config = params.get("output_config")
+    asked = output_config.get("format") if isinstance(output_config, dict) else None
+    if isinstance(asked, dict) and asked.get("type") == "json_schema" and isinstance(asked.get("schema"), dict):
+        schema: dict[str, Any] = asked["schema"]
+        return schema
+    return None

@@ -1,0 +1,1 @@
+"""Collect: results become outcomes."""

@@ -1,0 +1,248 @@
+"""Collect: an ended batch's results are streamed into the ledger, chunk by chunk, and proven to be complete.
+
+A chunk is one transaction: outcome, bill, next state and delivery. Whatever breaks, the results are read again from
+the start; what is recorded is passed over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection
+
+from overnight_models import routes
+from overnight_models.errors import BadSettings, TransientError
+from overnight_models.ledger.collect import collect as ledger
+from overnight_models.ledger.collect import outcomes, settle
+from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.collect.collect import Reading
+from overnight_models.ledger.collect.outcomes import Recorded
+from overnight_models.ledger.deliver import deliver as deliveries
+from overnight_models.ledger.operators import workspaces
+from overnight_models.wire.outcome import Problem
+from overnight_workers import api, logs, process
+from overnight_workers.app import app
+from overnight_workers.settings import settings
+from overnight_workers.stages import doorbell, output_schema, protocol
+from overnight_workers.stages.collect.results import read_result
+from overnight_workers.stages.deliver import deliver
+from overnight_workers.stages.output_schema import Check
+
+_CHUNK_LINES: Final = 2500
+_CHUNK_BYTES: Final = 8_000_000
+_READS_BEFORE_GIVING_UP: Final = 10
+"""Whole reads that miss the same lines before their items are given up, visibly."""
+
+log = logs.get(__name__)
+
+
+class Forgotten(TransientError):
+    """The ledger was restored while these results were read, and doesn't know their submission."""
+
+
+class NotOurs(Exception):
+    """The results bear another token than the submission's: nothing of them is believed."""
+
+
+@app.task(name=routes.COLLECT)
+def collect(**_later: Any) -> str:
+    """Collect what has ended, one batch after the other, for a while; the rest is rung for again."""
+    doorbell.heard(routes.COLLECT)
+    stop_at = time.monotonic() + 240
+    batches, total = 0, Recorded()
+    while time.monotonic() < stop_at:
+        owner = process.database().owner()
+        with process.database().transaction() as connection:
+            reading = ledger.claim(connection, owner=owner, lease_s=settings().timing.lease)
+        if reading is None:
+            break
+        # while this one is read, another worker may begin the next
+        doorbell.ring(routes.COLLECT)
+        total += _collect(reading)
+        batches += 1
+    else:
+        doorbell.ring(routes.COLLECT)
+    return f"{batches} batches: {total.succeeded} succeeded, {total.failed} failed, {total.retried} to be tried again"
+
+
+@dataclass
+class _Progress:
+    """What one read of a batch's results has shown so far."""
+
+    seen: set[int] = field(default_factory=set)
+    recorded: Recorded = field(default_factory=Recorded)
+    strange: int = 0
+    """Lines that aren't of this submission."""
+    passed_over: bool = False
+    """Some were recorded while another submission of the batch lived: its errors didn't count."""
+
+
+def _collect(reading: Reading) -> Recorded:
+    bound = log.bind(batch_id=reading.batch_id, submission_id=reading.submission_id, api_id=reading.api_id)
+    progress = _Progress()
+    try:
+        with api.results(reading.workspace, reading.api_id) as lines:
+            for chunk in _chunks(lines):
+                _record(reading, chunk, progress)
+        wrong = None
+    except (TransientError, NotOurs, BadSettings) as error:
+        if isinstance(error, api.ApiUnavailable) and error.status == 404 and _archived(reading):
+            progress.recorded += give_up(reading.submission_id, reading.batch_id, "its results were kept for 29 days")
+            return progress.recorded
+        wrong = f"{type(error).__name__}: {error}"
+    missing = reading.items - len(progress.seen)
+    if wrong is None and missing and reading.misses + 1 >= _READS_BEFORE_GIVING_UP:
+        _give_up_missing(reading, progress)
+        missing = 0
+    missed = wrong is None and missing > 0
+    if missed:
+        wrong = f"{missing} of {reading.items} results are missing"
+    with process.database().transaction() as connection:
+        if wrong is None and not ledger.finish(connection, reading, passed_over=progress.passed_over):
+            wrong = "another submission of its batch lived while it was read: its errors count now"
+        if wrong is not None:
+            pause_s = min(2.0 ** min(reading.reads, 10), 300.0)
+            ledger.schedule_retry(connection, reading.submission_id, wrong, missed=missed, pause_s=pause_s)
+    if wrong is None:
+        bound.info("collected", **progress.recorded.counts())
+    else:
+        bound.warning("results not complete, to be read again", why=wrong, seen=len(progress.seen))
+    if progress.recorded.due:
+        doorbell.ring(routes.DELIVER)
+    if progress.recorded.retried:
+        doorbell.ring(routes.PACK)
+    return progress.recorded
+
+
+def _archived(reading: Reading) -> bool:
+    """Whether the API has let go of the results; a 404 alone says nothing, it heals."""
+    try:
+        return api.retrieve(reading.workspace, reading.api_id).archived
+    except api.ApiUnavailable:
+        return False
+
+
+def give_up(submission_id: int, batch_id: int, why: str) -> Recorded:
+    """The results of a submission can't be had any more: its items fail, since they may be billed already."""
+    with process.database().transaction() as connection:
+        recorded = Recorded()
+        if ledger.lose(connection, submission_id, why):
+            arrivals = [
+                Arrival(item_id, Fate.FAIL_OWN, problem=Problem.GIVEN_UP, detail=why, retryable=True)
+                for item_id in ledger.missing_items(connection, batch_id)
+            ]
+            source = Source(submission_id, batch_id, None, only_live=True)
+            recorded = outcomes.record(connection, source, arrivals, max_attempts=1)
+            settle.close(connection, batch_id)
+    log.error("results given up", submission_id=submission_id, items=recorded.failed, why=why)
+    if recorded.due:
+        doorbell.ring(routes.DELIVER)
+    return recorded
+
+
+def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
+    chunk: list[bytes] = []
+    size = 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line)
+        if len(chunk) >= _CHUNK_LINES or size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
+    arrivals = _arrivals(reading, chunk, progress)
+    lane = settings().lanes.get(reading.lane)
+    max_attempts = lane.max_attempts if lane else 1
+    with process.database().transaction() as connection:
+        if not ledger.extend(connection, reading, lease_s=settings().timing.lease):
+            raise Forgotten(f"submission {reading.submission_id} isn't in the ledger any more: it was restored")
+        source = _source(connection, reading, progress)
+        targets = deliveries.targets_in_the_clear(connection)
+        recorded = outcomes.record(
+            connection, source, arrivals, max_attempts=max_attempts, claim=targets.keys(), lease_s=deliver.LEASE_S
+        )
+        claimed = deliveries.claimed(connection, source, arrivals, recorded)
+        stopped_by = next((one.detail for one in arrivals if one.fate == Fate.WAIT_OWN), None)
+        if stopped_by is not None:
+            workspaces.hold(connection, reading.workspace, stopped_by)
+    # what nothing stands in the way of is handed over at once: here it needn't be read again
+    taken = sum(deliver.hand_over(targets[target_id], due) for target_id, due in claimed.items())
+    if recorded.due or taken < len(recorded.claimed):
+        doorbell.ring(routes.DELIVER)
+    if recorded.paid_twice:
+        log.error("paid twice", submission_id=reading.submission_id, items=recorded.paid_twice)
+    progress.recorded += recorded
+
+
+def _source(connection: Connection, reading: Reading, progress: _Progress) -> Source:
+    """Where the lines come from: asked in the transaction that records them, since a lost submission may come back."""
+    only_live = ledger.only_live(connection, reading)
+    progress.passed_over |= not only_live
+    return Source(reading.submission_id, reading.batch_id, reading.api_id, only_live, has_prefixes=reading.has_prefixes)
+
+
+def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The results of a chunk, one at a time: each item once, and only what bears this submission's token."""
+    begins, seen = f"{reading.token}_", progress.seen
+    for line in chunk:
+        try:
+            document = orjson.loads(line)
+            custom_id, result = document["custom_id"], document.get("result")
+            ours = custom_id.startswith(begins)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            # cut, or beyond reading: it counts as missing, so that it doesn't keep the other lines from being recorded
+            log.error("a line that can't be read", api_id=reading.api_id, bytes=len(line))
+            continue
+        read = protocol.read_custom_id(custom_id) if ours else None
+        if read is None:
+            progress.strange += 1
+            if not seen:
+                raise NotOurs(f"{reading.api_id} has answers of somebody else")
+            log.error("a line that isn't ours", api_id=reading.api_id, custom_id=custom_id)
+        elif read[1] not in seen:
+            seen.add(read[1])
+            yield read[1], result if isinstance(result, dict) else {}
+
+
+def _arrivals(reading: Reading, chunk: list[bytes], progress: _Progress) -> list[Arrival]:
+    results: Iterable[tuple[int, dict[str, Any]]] = _own_results(reading, chunk, progress)
+    prices = process.prices()
+    if not reading.has_schemas:
+        return [read_result(item_id, result, prices, None) for item_id, result in results]
+    results = list(results)
+    with process.database().transaction() as connection:
+        schemas = ledger.output_schemas(connection, [item_id for item_id, _ in results])
+    return [
+        read_result(item_id, result, prices, _check(schemas[item_id]) if item_id in schemas else None)
+        for item_id, result in results
+    ]
+
+
+@cache
+def _check(schema_id: int) -> Check:
+    """What says whether a text fits a schema."""
+    with process.database().transaction() as connection:
+        document = ledger.output_schema(connection, schema_id)
+    return output_schema.check(document)
+
+
+def _give_up_missing(reading: Reading, progress: _Progress) -> None:
+    """Lines that never came: their items may have been billed, so they aren't sent again but fail, visibly."""
+    with process.database().transaction() as connection:
+        given_up = [
+            Arrival(item_id, Fate.FAIL_OWN, problem=Problem.GIVEN_UP, detail="its result never came", retryable=True)
+            for item_id in ledger.missing_items(connection, reading.batch_id)
+            if item_id not in progress.seen
+        ]
+        source = _source(connection, reading, progress)
+        progress.recorded += outcomes.record(connection, source, given_up, max_attempts=1)
+    log.error("results never came", api_id=reading.api_id, items=len(given_up))

@@ -1,0 +1,1 @@
+"""Deliver: outcomes are handed to their callbacks."""

@@ -1,0 +1,35 @@
+"""Callback messages: an outcome as an ordinary Celery message in a product's own queue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from overnight_models.ledger import documents
+from overnight_models.ledger.deliver.deliver import Due
+from overnight_models.wire import acknowledgement
+from overnight_models.wire.envelope import NO_CANVAS, write_envelope
+
+
+def call(due: Due) -> tuple[list[Any], dict[str, Any], str, dict[str, Any]]:
+    """Arguments, keyword arguments, task and headers of one callback."""
+    args = [documents.document(due.outcome), *(due.callback.get("args") or [])]
+    headers: dict[str, Any] = {"overnight_generation": due.generation}
+    if due.wants_ack:
+        headers[acknowledgement.HEADER] = due.acknowledgement.write()
+    return args, due.callback.get("kwargs") or {}, due.callback["task"], headers
+
+
+def shown(outcome: dict[str, Any]) -> str:
+    """What Flower and logs show of it: whose it is, and not what it says."""
+    return f"(outcome of {outcome['key']!r},)"
+
+
+def enveloped(queue: str, due: Due) -> bytes:
+    """One callback as a message for a Redis. Raises KeyError, TypeError or ValueError when none can be made of it."""
+    args, kwargs, task, headers = call(due)
+    body = orjson.dumps([args, kwargs, NO_CANVAS])
+    return write_envelope(
+        task, body, queue=queue, task_id=args[0]["delivery_id"], shown=shown(args[0]), headers=headers
+    )

@@ -1,0 +1,223 @@
+"""Measure: prompts that may be longer than their lane takes are counted (free) before they are packed.
+
+Too long, an item is refused, or what it names as cuttable is cut until it fits: counted, never guessed. Most items
+never come here, since their bytes alone say that they can't be too long.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from overnight_models import routes
+from overnight_models.errors import BadSettings
+from overnight_models.ledger import measure as ledger
+from overnight_models.ledger.collect import outcomes
+from overnight_models.ledger.collect.arrivals import UNSENT, Arrival, Fate
+from overnight_models.ledger.measure import Shortened, Unmeasured
+from overnight_models.ledger.operators import workspaces
+from overnight_models.request.cuttable import text_at
+from overnight_models.request.prefix import MARK_BYTES
+from overnight_models.wire.outcome import Problem
+from overnight_workers import api, logs, process
+from overnight_workers.app import app
+from overnight_workers.plan.pace import Pace
+from overnight_workers.plan.prompt import counted
+from overnight_workers.settings import Lane, settings
+from overnight_workers.stages import doorbell, protocol
+from overnight_workers.stages.measure import cutting
+from overnight_workers.stages.protocol import Reply
+from overnight_workers.stages.submit import shapes
+
+_FOR_S: Final = 60.0
+"""A task's time; the rest is rung for again, so that packing and polling get their turn."""
+_AT_ONCE: Final = 200
+_BYTES_AT_ONCE: Final = 64_000_000
+_THREADS: Final = 16
+_GROUP_S: Final = 40.0
+"""After so long no call of a group is begun any more."""
+_CALL_S: Final = 15.0
+_LEASE_S: Final = 90.0
+_FAILURES: Final = 5
+"""Calls of a group without an answer after which the API isn't asked for a while."""
+
+log = logs.get(__name__)
+
+
+@app.task(name=routes.MEASURE)
+def measure(**_later: Any) -> str:
+    """Measure what waits for it, for a while. Running it twice at once measures nothing twice."""
+    doorbell.heard(routes.MEASURE)
+    stop_at = time.monotonic() + _FOR_S
+    total = 0
+    paces = {name: Pace(one.counting_rate, time.monotonic()) for name, one in settings().workspaces.items()}
+    while time.monotonic() < stop_at:
+        owner = process.database().owner()
+        with process.database().transaction() as connection:
+            group = ledger.claim(connection, owner=owner, limit=_AT_ONCE, max_bytes=_BYTES_AT_ONCE, lease_s=_LEASE_S)
+        if not group:
+            break
+        answered = _measure(group, paces)
+        total += answered
+        if answered < len(group):
+            break  # the sweep rings again
+    else:
+        doorbell.ring(routes.MEASURE)
+    return f"{total} measured"
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """It may be sent: as it is, or cut."""
+
+    cut: Shortened | None = None
+
+
+@dataclass(frozen=True)
+class _Fails:
+    """It won't be sent."""
+
+    problem: Problem
+    detail: str
+
+
+@dataclass(frozen=True)
+class _Unanswered:
+    """The API said nothing about it."""
+
+    pause_s: float
+
+
+class _NotAsked(Exception):
+    """Other calls got no answer, or time is over: this one is left to the next group."""
+
+
+def _measure(group: Sequence[Unmeasured], paces: Mapping[str, Pace]) -> int:
+    """Measure these, several at once. Returns of how many it is known now."""
+    asker = _Asker(paces)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="measure") as pool:
+        found = dict(zip((item.item_id for item in group), pool.map(asker.look, group), strict=True))
+    with process.database().transaction() as connection:
+        known = {item_id: one for item_id, one in found.items() if isinstance(one, (_Fits, _Fails))}
+        waiting = ledger.settle(connection, known)
+        for item_id in waiting:
+            verdict = known[item_id]
+            if isinstance(verdict, _Fits) and verdict.cut is not None:
+                ledger.shorten(connection, verdict.cut)
+        failures = [
+            Arrival(item_id, Fate.FAIL, problem=one.problem, detail=one.detail)
+            for item_id, one in known.items()
+            if item_id in waiting and isinstance(one, _Fails)
+        ]
+        recorded = outcomes.record(connection, UNSENT, failures, max_attempts=1)
+        for item_id, answer in found.items():
+            if isinstance(answer, _Unanswered):
+                ledger.try_later(connection, item_id, pause_s=answer.pause_s)
+        ledger.put_back(connection, [item_id for item_id, answer in found.items() if answer is None])
+        for workspace, why in asker.held.items():
+            workspaces.hold(connection, workspace, why)
+    if recorded.failed:
+        log.warning("too long, or refused: not sent", items=recorded.failed, first=failures[0].detail)
+    if asker.failures:
+        log.warning("items go unmeasured for now", why=asker.failures[0])
+    if recorded.due:
+        doorbell.ring(routes.DELIVER)
+    if known:
+        doorbell.ring(routes.PACK)
+    return len(known)
+
+
+class _Asker:
+    """Has a group's prompts counted; safe in threads."""
+
+    def __init__(self, paces: Mapping[str, Pace]) -> None:
+        self._paces = paces
+        self._give_up_at = time.monotonic() + _GROUP_S
+        self._stop = threading.Event()
+        self.failures: list[str] = []
+        """Why calls got no answer."""
+        self.held: dict[str, str] = {}
+        """Workspaces that money or permission stands in the way of, and why."""
+
+    def look(self, item: Unmeasured) -> _Fits | _Fails | _Unanswered | None:
+        """What becomes of one item; None when the API wasn't asked."""
+        lane = settings().lanes.get(item.lane)
+        if lane is None or lane.max_input_tokens is None:
+            return _Fits()  # it has no limit any more
+        try:
+            api.client(item.workspace)
+            return self._judged(item, lane, lane.max_input_tokens)
+        except _NotAsked:
+            return None
+        except BadSettings as error:
+            self.held[item.workspace] = str(error)
+            return None
+        except api.ApiUnavailable as error:
+            words = shapes.refusal(error)
+            return self._unanswered(item, error) if words is None else _Fails(Problem.REJECTED, words)
+
+    def _judged(self, item: Unmeasured, lane: Lane, most: int) -> _Fits | _Fails:
+        params = orjson.loads(item.whole)
+        tokens = self._count(item, params)
+        if tokens <= most:
+            return _Fits()
+        long = f"its prompt has {tokens:,} tokens, as the API counts them, and lane {item.lane} takes {most:,} at most"
+        if lane.when_longer == "refuse":
+            return _Fails(Problem.TOO_LONG, f"{long}: shorten it, or raise the lane's max_input_tokens")
+        if item.cuttable is None:
+            return _Fails(Problem.TOO_LONG, f"{long}: shorten it, or name its text that may be cut (`cuttable`)")
+        if text_at(params, item.cuttable) is None:
+            return _Fails(Problem.TOO_LONG, f"{long}: there is no text at {item.cuttable}, which may be cut")
+        shorter = cutting.cut(
+            params, item.cuttable, tokens=tokens, most=most, count=lambda changed: self._count(item, changed)
+        )
+        if isinstance(shorter, cutting.TooLong):
+            return _Fails(
+                Problem.TOO_LONG, f"{long}: without {item.cuttable}, which may be cut, it still has {shorter.tokens:,}"
+            )
+        return _Fits(_shortened(item, shorter, tokens))
+
+    def _count(self, item: Unmeasured, params: Mapping[str, Any]) -> int:
+        now = time.monotonic()
+        wait_s = self._paces[item.workspace].take(now)
+        if now + wait_s > self._give_up_at or self._stop.wait(wait_s) or item.workspace in self.held:
+            raise _NotAsked
+        return _count_tokens(item, params)
+
+    def _unanswered(self, item: Unmeasured, error: api.ApiUnavailable) -> _Unanswered | None:
+        self.failures.append(str(error))
+        reply = Reply(error.status, last_byte_let_go=False, text=str(error), error_code=error.error_code)
+        match protocol.classify_create_reply(reply, releases=item.tries):
+            case protocol.HoldWorkspace(why):
+                self.held[item.workspace] = why
+                return None
+            case protocol.SlowDown(_, pause_s):
+                self._stop.set()
+            case protocol.NotCreated(_, pause_s):
+                pass
+            case _:
+                pause_s = _CALL_S
+        if len(self.failures) >= _FAILURES:
+            self._stop.set()
+        return _Unanswered(error.retry_after_s or pause_s)
+
+
+def _count_tokens(item: Unmeasured, params: Mapping[str, Any]) -> int:
+    headers = {"anthropic-version": item.api_version}
+    if item.betas:
+        headers["anthropic-beta"] = item.betas
+    return api.count_tokens(item.workspace, counted(params), headers=headers, timeout_s=_CALL_S)
+
+
+def _shortened(item: Unmeasured, shorter: cutting.Cut, tokens: int) -> Shortened:
+    """As it is kept: without its prefix still, unless that was what was cut."""
+    whole = orjson.dumps(shorter.params)
+    own = None if item.prefix is None else item.prefix.own_part(whole)
+    size = len(whole) + (0 if own is None else MARK_BYTES)
+    return Shortened(item.item_id, own or whole, own is not None, size, tokens, shorter.tokens)

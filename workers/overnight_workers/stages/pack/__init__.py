@@ -1,0 +1,1 @@
+"""Pack: waiting items become a batch."""

@@ -1,0 +1,188 @@
+"""Poll: one list of the API's batches tells what ended, what was created after all, and what never was.
+
+A list costs one request for 1,000 batches, and shows the ones that nobody told us about.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from overnight_models import routes
+from overnight_models.errors import BadSettings
+from overnight_models.ledger import deployment, rescue
+from overnight_models.ledger import poll as ledger
+from overnight_models.ledger.operators import workspaces
+from overnight_models.ledger.poll import UnknownBatch, Watched
+from overnight_models.ledger.submit import submit as submissions
+from overnight_workers import api, logs, process
+from overnight_workers.app import app
+from overnight_workers.stages import doorbell, protocol
+from overnight_workers.stages.poll import restored, unknown_batches
+from overnight_workers.stages.poll.listing import read_list
+from overnight_workers.stages.protocol import Candidate, Listing, Sent
+
+_PROBE_AFTER_S: Final = 60.0
+_LONGEST_PROBE_PAUSE_S: Final = 3600.0
+_LOOKED_UP: Final = 5
+
+log = logs.get(__name__)
+
+
+@app.task(name=routes.POLL, send_events=False)  # ticks would hide the work in Flower
+def poll(**_later: Any) -> str:
+    """Look at every workspace in which something is open or unclear. One that can't be read stalls no other."""
+    doorbell.heard(routes.POLL)
+    with process.database().transaction() as connection:
+        rescue.doubt_abandoned(connection)
+        known = workspaces.workspaces(connection)
+        moved_at = deployment.read(connection).moved_at
+        # for a day longer than anybody waits for it: what is listed later than every allowance is found as well
+        again = moved_at is not None and ledger.now(connection) < moved_at + restored.LONGEST_BATCH
+        unlooked = [one.name for one in known] if again else deployment.unlooked(connection)
+    ended = 0
+    for workspace in known:
+        try:
+            ended += _poll(workspace.name)
+            if moved_at is not None and workspace.name in unlooked:
+                restored.look(workspace.name, moved_at)
+            if workspace.held_reason is not None:
+                _probe_held(workspace)
+        except (api.ApiUnavailable, BadSettings) as error:
+            log.warning("workspace not polled", workspace=workspace.name, error=str(error))
+    if ended or unlooked:
+        doorbell.ring(routes.COLLECT)
+    return f"{ended} ended"
+
+
+def _probe_held(workspace: workspaces.WorkspaceState) -> None:
+    """A held workspace whose API answers is tried again; a create that is turned down holds it anew, for longer."""
+    pause_s = min(_PROBE_AFTER_S * 2.0 ** min(max(workspace.holds - 1, 0), 10), _LONGEST_PROBE_PAUSE_S)
+    if (workspace.held_for_s or 0) < pause_s:
+        return
+    api.list_batches(workspace.name, limit=1)
+    with process.database().transaction() as connection:
+        workspaces.release(connection, workspace.name)
+    log.info("workspace tried again", workspace=workspace.name, was_held_for=workspace.held_reason)
+    doorbell.ring(routes.SUBMIT)
+
+
+def _poll(workspace: str) -> int:
+    """One look at one workspace. Returns how many of our batches have ended."""
+    with process.database().transaction() as connection:
+        watched = ledger.watched(connection, workspace)
+        started_at = ledger.now(connection)
+        unproven = ledger.running_sightings(connection, workspace) if watched else []
+    if not watched:
+        return 0
+    listing, listed = read_list(workspace, started_at, lambda ahead: _oldest(watched, ahead))
+    expected = {*unproven, *(one.api_id for one in watched if one.api_id is not None)}
+    listed += _look_up(workspace, expected - {one.api_id for one in listed})
+    ended = _note(workspace, watched, unproven, listing, listed)
+    since = min(one.claimed_at for one in watched) + listing.api_clock_ahead - protocol.CLOCK_SKEW
+    unknown_batches.judge(workspace, since)
+    _decide(workspace, watched, listing)
+    _stop_doubles(workspace)
+    return ended
+
+
+def _oldest(watched: list[Watched], ahead: timedelta) -> datetime:
+    """By the API's clock: what was created before says nothing about any of these."""
+    created = min(one.api_created_at or one.claimed_at + ahead for one in watched)
+    return created - protocol.CLOCK_SKEW - timedelta(minutes=1)
+
+
+def _look_up(workspace: str, missing: set[str]) -> list[api.Listed]:
+    """Some of the batches that should be on the list and aren't (it may lag, they may be deleted), one by one."""
+    found = []
+    for api_id in random.sample(sorted(missing), min(_LOOKED_UP, len(missing))):
+        try:
+            found.append(api.retrieve(workspace, api_id))
+        except api.ApiUnavailable as error:
+            # 404 on a batch that exists heals by itself; it is never a reason to send it again
+            log.warning("a batch isn't listed and can't be looked up", api_id=api_id, error=str(error))
+    return found
+
+
+def _note(
+    workspace: str, watched: list[Watched], unproven: list[str], listing: Listing, listed: list[api.Listed]
+) -> int:
+    """What the list says: which of ours ended, and which batches we don't know that might be ours."""
+    by_id = {one.api_id: one for one in watched if one.api_id is not None}
+    doubtful = [sent for one in watched if one.api_id is None and (sent := _sent(one)) is not None]
+    ended = 0
+    with process.database().transaction() as connection:
+        strangers = [one for one in listed if one.api_id not in by_id]
+        ours = ledger.known_api_ids(connection, [one.api_id for one in strangers])
+        ledger.note_unknown_batches(
+            connection,
+            workspace,
+            [
+                UnknownBatch(one.api_id, one.items, one.created_at, one.ended_at)
+                for one in strangers
+                if one.api_id not in ours and (one.api_id in unproven or _worth_a_look(one, doubtful, listing))
+            ],
+        )
+        for one in listed:
+            known = by_id.get(one.api_id)
+            if known is not None and one.ended_at is not None and known.ended_at is None:
+                ended += ledger.end(connection, known.submission_id, one.ended_at, one.counts)
+    return ended
+
+
+def _worth_a_look(one: api.Listed, doubtful: list[Sent], listing: Listing) -> bool:
+    candidate = Candidate(one.items, one.created_at)
+    return any(protocol.worth_a_look(sent, candidate, listing) for sent in doubtful)
+
+
+def _sent(one: Watched) -> Sent | None:
+    if one.items is None or one.quiet_after is None:
+        return None
+    return Sent(one.items, one.claimed_at, one.quiet_after, one.api_workspace_id)
+
+
+def _stop_doubles(workspace: str) -> None:
+    """A create that turned out to be one too many is canceled, as its id is known; what was done by then is billed."""
+    with process.database().transaction() as connection:
+        doubles = ledger.doubles(connection, workspace)
+    for submission_id, api_id in doubles.items():
+        try:
+            api.cancel(workspace, api_id)
+        except api.ApiUnavailable as error:
+            if error.status is None or error.status == 404 or error.status >= 429:
+                log.warning("a double can't be canceled yet", api_id=api_id, error=str(error))
+                continue
+            # it has ended already, or can't be stopped: its results are collected all the same
+        with process.database().transaction() as connection:
+            ledger.cancel_asked(connection, submission_id)
+        log.error("paid twice in part: a double is canceled", submission_id=submission_id, api_id=api_id)
+
+
+def _decide(workspace: str, watched: list[Watched], listing: Listing) -> None:
+    """Unclear submissions that no list shows are lost, and their batches may be sent again (R4, R5)."""
+    unclear = [one for one in watched if one.state == "unclear" and one.api_id is None]
+    if not unclear:
+        return
+    oldest = min(one.claimed_at for one in unclear) + listing.api_clock_ahead - protocol.CLOCK_SKEW
+    with process.database().transaction() as connection:
+        unproven = ledger.unknown_batches(connection, workspace, oldest)
+    for one in unclear:
+        sent = _sent(one)
+        candidates = [
+            Candidate(seen.items, seen.created_at, believed=seen.believed_of == one.submission_id)
+            for seen in unproven
+            if seen.ours is None
+        ]
+        why = "it isn't known what was sent" if sent is None else protocol.why_not_lost(sent, listing, candidates)
+        bound = log.bind(batch_id=one.batch_id, submission_id=one.submission_id)
+        if why is not None:
+            with process.database().transaction() as connection:
+                submissions.say_why_unclear(connection, one.batch_id, why)
+            bound.info("still unclear", why=why)
+            continue
+        with process.database().transaction() as connection:
+            lost = submissions.lose(connection, one.submission_id, one.batch_id)
+        if lost:
+            bound.warning("believed never created: it will be sent again")
+            doorbell.ring(routes.SUBMIT)

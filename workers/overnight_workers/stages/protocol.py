@@ -1,0 +1,254 @@
+"""How a batch is never paid twice: the decisions, as pure functions over what is known.
+
+The API has no idempotency key, a reply can get lost, a list can lag, strangers share the workspace and processes
+freeze. So each create is a submission of its own, with a random token at the start of every custom_id, and these
+functions say what may be concluded from what was seen. They do no I/O; submit, poll and rescue do.
+
+What can't be known: a create that was accepted but is listed later than `quiet` after its last possible byte. It is
+believed lost and sent again; the double is found when it is listed, collected, billed and shown as paid twice.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Final
+from uuid import UUID
+
+TOKEN_CHARS: Final = 20
+_RANDOM_CHARS: Final = 14
+"""Of 6 bits each: 84 bits. The rest is the deployment's mark, 36 bits."""
+
+CLOCK_SKEW: Final = timedelta(minutes=2)
+"""How far the API's own timestamps are trusted to agree with each other."""
+
+
+def new_token(deployment: UUID) -> str:
+    """A submission's token: letters, digits, `-` and `_`, the last of them the deployment's mark."""
+    drawn = secrets.token_urlsafe(_RANDOM_CHARS)[:_RANDOM_CHARS]
+    return drawn + _mark(deployment, drawn)
+
+
+def is_marked(deployment: UUID, token: str) -> bool:
+    """Whether a token is of this deployment, even if its ledger has forgotten it (R11)."""
+    return token[_RANDOM_CHARS:] == _mark(deployment, token[:_RANDOM_CHARS])
+
+
+def _mark(deployment: UUID, drawn: str) -> str:
+    digest = blake2b(drawn.encode(), key=deployment.bytes, digest_size=6).digest()
+    return urlsafe_b64encode(digest).decode()[: TOKEN_CHARS - _RANDOM_CHARS]
+
+
+def custom_id(token: str, item_id: int) -> str:
+    """The custom_id of an item in a submission: proof that an answer is ours, and whose it is."""
+    return f"{token}_{item_id}"
+
+
+def read_custom_id(text: str) -> tuple[str, int] | None:
+    """The token and the item's id; None when it isn't one of ours."""
+    token, item = text[:TOKEN_CHARS], text[TOKEN_CHARS + 1 :]
+    if len(token) == TOKEN_CHARS and text[TOKEN_CHARS : TOKEN_CHARS + 1] == "_" and item.isdecimal():
+        return token, int(item)
+    return None
+
+
+# --- what one create tells -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What was seen of one create."""
+
+    status: int | None
+    """The HTTP status; None when no answer came."""
+    last_byte_let_go: bool
+    """The last chunk of the body was handed to the connection: without it nothing can have been created."""
+    text: str = ""
+    """The API's words, or the connection's."""
+    error_code: str | None = None
+    retry_after_s: float | None = None
+    api_id: str | None = None
+    """The new batch's id, when the answer names one."""
+
+
+@dataclass(frozen=True)
+class Created:
+    """It exists."""
+
+    api_id: str
+
+
+@dataclass(frozen=True)
+class NotCreated:
+    """It doesn't exist, and the same may work later."""
+
+    why: str
+    pause_s: float
+
+
+@dataclass(frozen=True)
+class SlowDown:
+    """It doesn't exist; the whole workspace should wait."""
+
+    why: str
+    pause_s: float
+
+
+@dataclass(frozen=True)
+class Reject:
+    """It doesn't exist, and the same would be turned down again."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class HoldWorkspace:
+    """It doesn't exist: money or permission stands in the way of everything in this workspace."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """It may exist."""
+
+    why: str
+
+
+CreateVerdict = Created | NotCreated | SlowDown | Reject | HoldWorkspace | Unclear
+
+_HOLD_CODES: Final = frozenset(
+    {
+        "enforced_spend_limit_reached",
+        "contract_spend_limit_reached",
+        "organization_on_hold",
+        "cmek_key_disabled",
+        "cmek_key_network_blocked",
+        "claude_code_key_creator_not_member",
+    }
+)
+_SPEND_LIMIT: Final = re.compile(r"reached your specified( workspace)? API usage limits|credit balance", re.IGNORECASE)
+_LONGEST_PAUSE_S: Final = 3600.0
+
+
+def classify_create_reply(reply: Reply, *, releases: int) -> CreateVerdict:
+    """What one create tells.
+
+    releases: how often a create of this batch was known to have failed before; the pause grows with it.
+    """
+    why = f"{reply.status} {reply.text}".strip() if reply.status else reply.text
+    # a workspace that is out of money over a weekend is tried thousands of times
+    pause_s = min(2.0 * 2 ** min(releases, 10), 300.0)
+    if reply.status is not None and 200 <= reply.status < 300:
+        return Created(reply.api_id) if reply.api_id else Unclear(f"an answer without an id: {why}")
+    if reply.status is None:
+        return Unclear(why) if reply.last_byte_let_go else NotCreated(why, pause_s)
+    if reply.error_code in _HOLD_CODES:
+        return HoldWorkspace(f"{why} ({reply.error_code})")  # the words alone may speak of a rate limit
+    if reply.status in (401, 402, 403, 404):
+        return HoldWorkspace(why)
+    if reply.status == 400 and _SPEND_LIMIT.search(reply.text):
+        return HoldWorkspace(why)
+    if reply.status in (400, 413, 422):
+        return Reject(why)
+    if reply.status == 429:
+        return SlowDown(why, min(reply.retry_after_s or max(pause_s, 15.0), _LONGEST_PAUSE_S))
+    return Unclear(why) if reply.last_byte_let_go else NotCreated(why, pause_s)
+
+
+# --- what a list tells ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One look at the API's list of batches, newest first."""
+
+    started_at: datetime
+    """By the database's clock, before the first page was asked for."""
+    api_clock_ahead: timedelta
+    """The API's Date header minus the database's clock."""
+    api_workspace_id: str
+    back_to: datetime | None
+    """The oldest created_at on it, by the API's clock; None when it goes back to the very first."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A submission of which it isn't known whether it was created."""
+
+    items: int
+    claimed_at: datetime
+    quiet_after: datetime
+    api_workspace_id: str | None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A batch at the API that nobody has been able to rule out."""
+
+    items: int
+    created_at: datetime
+    believed: bool = False
+    """A person says that it is this submission."""
+
+
+def window(sent: Sent, listing: Listing) -> tuple[datetime, datetime]:
+    """When the API would have created it, by the API's clock."""
+    ahead = listing.api_clock_ahead
+    return sent.claimed_at + ahead - CLOCK_SKEW, sent.quiet_after + ahead + CLOCK_SKEW
+
+
+def may_be(sent: Sent, candidate: Candidate, listing: Listing) -> bool:
+    """Whether a batch at the API may be this submission. Only its token can prove it."""
+    earliest, latest = window(sent, listing)
+    return candidate.believed or (candidate.items == sent.items and earliest <= candidate.created_at <= latest)
+
+
+def worth_a_look(sent: Sent, candidate: Candidate, listing: Listing) -> bool:
+    """Whether an unknown batch's token should be read: it may be this submission, however late it was created."""
+    earliest, _ = window(sent, listing)
+    return candidate.items == sent.items and candidate.created_at >= earliest
+
+
+def why_not_lost(sent: Sent, listing: Listing, candidates: Sequence[Candidate]) -> str | None:
+    """Why a list can't say that a submission was never created; None when it can: then it is lost."""
+    if listing.started_at <= sent.quiet_after:
+        return "it may still be listed: the quiet time isn't over"
+    if listing.api_workspace_id != sent.api_workspace_id:
+        return "the list is from another workspace than the one it was sent to"
+    earliest, _ = window(sent, listing)
+    if listing.back_to is not None and listing.back_to > earliest:
+        return "the list doesn't go back far enough"
+    if any(candidate.believed for candidate in candidates):
+        return "a person says which batch it is: its token is read when that one has ended"
+    if any(may_be(sent, candidate, listing) for candidate in candidates):
+        return "a batch of the same size may be it: its token is read when that one has ended"
+    return None
+
+
+# --- what a ledger that moved must see first (R11) -------------------------------------------------------------------
+
+
+def why_still_looking(
+    listing: Listing, *, since: datetime, api_workspace_id: str | None, until: datetime, undecided: int
+) -> str | None:
+    """Why a workspace may not be sent to yet after the ledger moved; None when everything was looked at.
+
+    since: by the API's clock; nothing of what may still be sent can have been created before.
+    until: by the database's clock; what was being sent when the ledger moved is listed by then.
+    undecided: batches at the API that may be ours and aren't proven or recorded.
+    """
+    if listing.started_at <= until:
+        return "what was being sent when the ledger moved may still be listed"
+    if api_workspace_id is not None and listing.api_workspace_id != api_workspace_id:
+        return "the list is from another workspace"
+    if listing.back_to is not None and listing.back_to > since:
+        return "the list doesn't go back far enough"
+    if undecided:
+        return f"{undecided} batches at the API may be ours: each is read when it has ended"
+    return None

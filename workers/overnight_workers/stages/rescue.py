@@ -1,0 +1,114 @@
+"""Rescue: on the beat. Brings strays home, rings for whatever has work, and keeps the books short.
+
+Everything that was rung for and not heard, or begun and not ended, is found here: a lost message costs one sweep.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import redis
+
+from overnight_models import routes
+from overnight_models.crash_points import reach
+from overnight_models.ledger import measure, partitions, prefixes, rescue
+from overnight_models.ledger.collect import caching, settle
+from overnight_models.ledger.deliver import deliver, obstacles
+from overnight_models.ledger.money import budgets
+from overnight_models.ledger.submit import submit
+from overnight_workers import logs, process
+from overnight_workers.app import app
+from overnight_workers.settings import settings
+from overnight_workers.stages import doorbell
+from overnight_workers.stages.deliver import acknowledge
+from overnight_workers.stages.poll import restored
+
+_HOUSEKEEPING_EVERY_S: Final = 60.0
+_FREED_AT_ONCE: Final = 2000
+_GROUPS: Final = 50
+"""The rest is for the next sweep."""
+
+log = logs.get(__name__)
+_housekept_at = 0.0
+
+
+@app.task(name=routes.RESCUE, send_events=False)  # ticks would hide the work in Flower
+def sweep(**_later: Any) -> str:
+    """One sweep. Any number at once does no harm."""
+    restored.notice()
+    with process.database().transaction() as connection:
+        voided = rescue.void_abandoned(connection)
+        doubted = rescue.doubt_abandoned(connection)
+        for submission_id in rescue.noted_but_not_open(connection):
+            submit.open_submission(connection, submission_id)
+        released = budgets.release_held(connection, process.policy().models)
+        stages = rescue.stages_with_work(connection)
+    for stage in stages:
+        doorbell.ring(stage)
+    if voided or doubted:
+        log.warning("brought home", submissions_void=voided, submissions_unclear=doubted)
+    if released:
+        log.info("budgets have room again", items=released)
+    # what was acknowledged in time but not read yet is not sent again
+    acknowledge.drain()
+    _free_deliveries()
+    publish_policy()
+    _keep_house()
+    return f"rang {', '.join(stages)}" if stages else "nothing to ring for"
+
+
+def _free_deliveries() -> None:
+    """What nobody is sending any more, and what nobody acknowledged in time: due again, or dead."""
+    most = {name: lane.max_deliveries for name, lane in settings().lanes.items()}
+    due = dead = 0
+    for _ in range(_GROUPS):
+        with process.database().transaction() as connection:
+            freed, buried = deliver.free_lapsed(connection, most, limit=_FREED_AT_ONCE)
+        due, dead = due + freed, dead + buried
+        if freed + buried < _FREED_AT_ONCE:
+            break
+    if due:
+        log.warning("brought home", deliveries_due=due)
+        doorbell.ring(routes.DELIVER)
+    if dead:
+        log.error("deliveries are dead", items=dead, why="sent again and again, and never heard of")
+
+
+def publish_policy() -> None:
+    """Tell products what they may enqueue; again and again, since Redis forgets."""
+    reach("before policy")
+    try:
+        process.redis_client().set(routes.POLICY_KEY, process.policy().dump())
+        reach("after policy")
+    except redis.RedisError as error:
+        log.warning("policy not published", error=str(error))
+
+
+def _keep_house() -> None:
+    global _housekept_at
+    if time.monotonic() - _housekept_at < _HOUSEKEEPING_EVERY_S and _housekept_at:
+        return
+    _housekept_at = time.monotonic()
+    _give_up_deliveries()
+    with process.database().transaction() as connection:
+        obstacles.forget(connection)
+        rescue.fold_tally(connection)
+        settle.fold(connection)
+        rescue.forget_messages(connection)
+        caching.forget(connection)
+        measure.forget(connection)
+        prefixes.delete_unused(connection)
+        partitions.make_partitions(connection)
+
+
+def _give_up_deliveries() -> None:
+    """What has waited too long for a broker that is away or full: dead, and can be replayed."""
+    patience = {name: lane.deliver_for for name, lane in settings().lanes.items()}
+    for _ in range(_GROUPS):
+        with process.database().transaction() as connection:
+            buried = obstacles.give_up(connection, patience, limit=_FREED_AT_ONCE)
+        if buried:
+            log.error("deliveries are dead", items=buried, why="their broker was away or full for too long")
+        if buried < _FREED_AT_ONCE:
+            break

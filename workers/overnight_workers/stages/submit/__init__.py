@@ -1,0 +1,1 @@
+"""Submit: a batch is created at the API, once."""

@@ -1,0 +1,36 @@
+"""Breakpoints: a batch's requests, spliced from prefix and own part, the prefix marked where caching it pays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger import prefixes
+from overnight_models.ledger.collect import caching
+from overnight_models.ledger.submit import submit as ledger
+from overnight_models.request.prefix import has_room_for_a_breakpoint
+from overnight_workers.stages.pack import cache_choices
+
+
+def whole_requests(connection: Connection, claim: ledger.Claim) -> Iterator[tuple[int, str]]:
+    """The items of a batch that has prefixes, and their requests as JSON text, equal prefixes together."""
+    groups = caching.groups(connection, claim.batch_id)
+    rates = caching.hit_rates(connection, groups[0].lane) if groups else {}
+    choices = [cache_choices.choose(group, rates) for group in groups]
+    caching.note(connection, claim.submission_id, choices)
+    lifetimes = {(one.group.prefix_id, one.group.model_id): one.lifetime for one in choices}
+    prefix, marked, at_model = None, None, 0
+    for item_id, own, prefix_id, model_id in ledger.requests_by_prefix(connection, claim):
+        if prefix_id is None:
+            yield item_id, own
+            continue
+        lifetime = lifetimes.get((prefix_id, model_id))
+        if prefix is None or (prefix.id, at_model) != (prefix_id, model_id):
+            prefix, at_model = prefixes.read(connection, prefix_id), model_id
+            marked = None if lifetime is None else prefix.marked_head(lifetime)
+        written = own.encode()
+        if lifetime is not None and marked is not None and has_room_for_a_breakpoint(written, lifetime):
+            yield item_id, (marked + prefix.after_head(written)).decode()
+        else:
+            yield item_id, prefix.splice(written).decode()

@@ -1,0 +1,285 @@
+"""Submit: a packed batch is created at the API, once (protocol: R1 to R7).
+
+Claim it, build the body into a private file, say durably that bytes are about to be sent and until when, stream them,
+hold the last ones back until the database agrees that there is still time, and note the API's id before all else.
+"""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Final
+
+from sqlalchemy import Connection
+
+from overnight_models import routes
+from overnight_models.crash_points import reach
+from overnight_models.errors import BadSettings, TransientError
+from overnight_models.ledger.collect import outcomes
+from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.operators import lanes, workspaces
+from overnight_models.ledger.submit import rejected as rejected_batches
+from overnight_models.ledger.submit import submit as ledger
+from overnight_models.wire.outcome import Problem
+from overnight_workers import api, logs, process
+from overnight_workers.app import app
+from overnight_workers.settings import settings
+from overnight_workers.stages import doorbell, protocol
+from overnight_workers.stages.protocol import Reply
+from overnight_workers.stages.submit import breakpoints, shapes
+
+_WRITE_BYTES: Final = 1 << 20
+_MARGIN_S: Final = 1.0
+"""The last bytes are let go only while so much time is left."""
+
+log = logs.get(__name__)
+
+
+class TooLate(TransientError):
+    """The time to write this submission's last bytes is over, or somebody else took it over."""
+
+
+@app.task(name=routes.SUBMIT)
+def submit(**_later: Any) -> str:
+    """Submit what is packed, one batch after the other, for a while; the rest is rung for again."""
+    doorbell.heard(routes.SUBMIT)
+    stop_at = time.monotonic() + 240
+    divided = _divide_rejected()
+    sent = 0
+    while time.monotonic() < stop_at:
+        owner = process.database().owner()
+        token = protocol.new_token(process.deployment())
+        with process.database().transaction() as connection:
+            claim = ledger.claim(
+                connection,
+                token=token,
+                owner=owner,
+                lease_s=settings().timing.lease,
+                queue_limits={name: one.queue_limit for name, one in settings().workspaces.items()},
+            )
+        if claim is None:
+            break
+        _submit(claim)
+        sent += 1
+        divided += _divide_rejected()
+    else:
+        doorbell.ring(routes.SUBMIT)
+    if sent:
+        # once for all of them: a list for each of 1,000 creates is 1,000 calls, and most batches run for minutes
+        doorbell.ring(routes.POLL)
+    return f"{sent} batches submitted" + (f", {divided} divided" if divided else "")
+
+
+def _submit(claim: ledger.Claim) -> None:
+    bound = log.bind(batch_id=claim.batch_id, submission_id=claim.submission_id, workspace=claim.workspace)
+    timing = settings().timing
+    try:
+        api.client(claim.workspace)
+    except BadSettings as error:
+        # its key is gone: the others' batches must not wait behind it
+        with process.database().transaction() as connection:
+            ledger.release(connection, claim.submission_id, claim.batch_id, str(error), pause_s=0)
+            workspaces.hold(connection, claim.workspace, str(error))
+        return
+    if not _workspace_is_known(claim) or _refused(claim):
+        return
+    with tempfile.TemporaryFile(prefix="overnight-") as body:
+        items = _build(body, claim)
+        size = body.tell()
+        body.seek(0)
+        # the timer first: started after send_by is written, it could end later than that
+        with _dead_by(timing.create_timeout):
+            with process.database().transaction() as connection:
+                ours = ledger.send(
+                    connection,
+                    claim.submission_id,
+                    items=items,
+                    create_timeout_s=timing.create_timeout,
+                    allowance_s=timing.wire + timing.quiet,
+                )
+            if not ours:
+                bound.warning("its lease ran out while the body was built")
+                return
+            answer = api.create(
+                claim.workspace,
+                body,
+                size,
+                lambda: _gate(claim.submission_id),
+                headers=_headers(claim),
+                # the answer is waited for a little less long than the process may live
+                timeout_s=max(timing.create_timeout - 2 * _MARGIN_S, timing.create_timeout / 2),
+            )
+    if isinstance(answer, api.NewBatch):
+        created(claim.submission_id, answer)
+        with process.database().transaction() as connection:
+            workspaces.is_well(connection, claim.workspace)
+        bound.info("submitted", api_id=answer.api_id, items=items, bytes=size)
+    else:
+        _not_answered(claim, answer)
+
+
+def _refused(claim: ledger.Claim) -> bool:
+    """Whether some of its requests would be turned down: they fail now, unpaid, and the rest is claimed again."""
+    patience_s = min(shapes.PATIENCE_S, settings().timing.lease / 4)
+    refused = shapes.refused(claim.batch_id, claim.workspace, _headers(claim), patience_s=patience_s)
+    if not refused:
+        return False
+    arrivals = [
+        Arrival(item_id, Fate.FAIL_OWN, problem=Problem.REJECTED, detail=why) for item_id, why in refused.items()
+    ]
+    source = Source(submission_id=None, batch_id=claim.batch_id, api_batch_id=None, only_live=True)
+    why = f"{len(refused)} of its items were refused before it was sent: {arrivals[0].detail}"
+    with process.database().transaction() as connection:
+        if ledger.release(connection, claim.submission_id, claim.batch_id, why, pause_s=0):
+            outcomes.record(connection, source, arrivals, max_attempts=1)
+    log.warning("refused before it was paid", batch_id=claim.batch_id, items=len(refused), why=arrivals[0].detail)
+    return True
+
+
+def _build(body: BinaryIO, claim: ledger.Claim) -> int:
+    """Write the create's body; returns its requests. Flat: parts of it are in memory, never all."""
+    items = 0
+    pending = bytearray(b'{"requests":[')
+    with process.database().transaction() as connection:
+        requests = breakpoints.whole_requests if claim.has_prefixes else ledger.requests
+        for item_id, params in requests(connection, claim):
+            custom_id = protocol.custom_id(claim.token, item_id)
+            comma = "," if items else ""
+            pending += f'{comma}{{"custom_id":"{custom_id}","params":{params}}}'.encode()
+            items += 1
+            if len(pending) >= _WRITE_BYTES:
+                reach("building the body")
+                body.write(pending)
+                pending.clear()
+    body.write(pending + b"]}")
+    return items
+
+
+def _headers(claim: ledger.Claim) -> dict[str, str]:
+    headers = {"anthropic-version": claim.api_version}
+    return headers | {"anthropic-beta": claim.betas} if claim.betas else headers
+
+
+def _gate(submission_id: int) -> None:
+    """Before the last bytes: this submission must still be ours to send, and there must be time (R2)."""
+    with process.database().transaction() as connection:
+        ours = ledger.authorize_last_bytes(connection, submission_id, margin_s=_MARGIN_S)
+    if not ours:
+        raise TooLate("the time to send it is over, or somebody took it over")
+
+
+@contextmanager
+def _dead_by(seconds: float) -> Iterator[None]:
+    """A process that was frozen past its time must not write when it wakes: the kernel ends it first (R3)."""
+    before = signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+
+
+def created(submission_id: int, batch: api.NewBatch) -> None:
+    """The API created it: the fact first, in a transaction of its own, tried until it commits (R6); then the moves."""
+    for pause_s in (0.1, 0.5, 2.0, 5.0, 10.0, None):
+        try:
+            with process.database().transaction() as connection:
+                ledger.note_api_id(connection, submission_id, batch.api_id, batch.created_at, batch.expires_at)
+            break
+        except TransientError:
+            log.exception("the API's id couldn't be saved yet", submission_id=submission_id, api_id=batch.api_id)
+            if pause_s is None:
+                raise
+            time.sleep(pause_s)  # the database is away: there is no condition to wait for but time
+    with process.database().transaction() as connection:
+        if not ledger.open_submission(connection, submission_id):
+            log.error("paid twice: its batch went on without it", submission_id=submission_id, api_id=batch.api_id)
+
+
+def _not_answered(claim: ledger.Claim, reply: Reply) -> None:
+    conclusion = protocol.classify_create_reply(reply, releases=claim.releases)
+    log.warning(
+        "create didn't work",
+        batch_id=claim.batch_id,
+        submission_id=claim.submission_id,
+        conclusion=type(conclusion).__name__,
+        why=reply.text,
+        status=reply.status,
+    )
+    ids = (claim.submission_id, claim.batch_id)
+    with process.database().transaction() as connection:
+        match conclusion:
+            case protocol.Unclear(why):
+                ledger.doubt(connection, *ids, why)
+            case protocol.Reject(why):
+                ledger.reject(connection, *ids, why)
+            case protocol.NotCreated(why, pause_s):
+                ledger.release(connection, *ids, why, pause_s=pause_s)
+            case protocol.SlowDown(why, pause_s):
+                ledger.release(connection, *ids, why, pause_s=pause_s)
+                workspaces.slow_down(connection, claim.workspace, pause_s)
+            case protocol.HoldWorkspace(why):
+                ledger.release(connection, *ids, why, pause_s=0)
+                workspaces.hold(connection, claim.workspace, why)
+            case protocol.Created():
+                raise AssertionError("a reply that names a batch is handled before")
+
+
+def _workspace_is_known(claim: ledger.Claim) -> bool:
+    """Learn what the API calls this workspace before the first create: a list from another proves nothing (R5)."""
+    with process.database().transaction() as connection:
+        known = {one.name: one.api_workspace_id for one in workspaces.workspaces(connection)}
+        api_workspace_id = known.get(claim.workspace)
+        if api_workspace_id is not None:
+            # another batch's submitter may have learned it since this one was claimed
+            ledger.set_workspace(connection, claim.submission_id, api_workspace_id)
+            return True
+    try:
+        page = api.list_batches(claim.workspace, limit=1)
+    except api.ApiUnavailable as error:
+        # what a list is turned down for says nothing about the batch: it isn't divided for that
+        status = None if error.status in (400, 413, 422) else error.status
+        _not_answered(claim, Reply(status, last_byte_let_go=False, text=str(error)))
+        return False
+    with process.database().transaction() as connection:
+        workspaces.learn(connection, claim.workspace, page.api_workspace_id)
+        ledger.set_workspace(connection, claim.submission_id, page.api_workspace_id)
+    return True
+
+
+def _divide_rejected() -> int:
+    """Rejected batches become two smaller ones, down to the culprit (rejected creates are free)."""
+    divided = 0
+    while True:
+        with process.database().transaction() as connection:
+            rejected = rejected_batches.take_rejected(connection)
+            if rejected is None:
+                return divided
+            if rejected.alike:
+                # two generations of halves were turned down in the same words: it would go on to single items
+                lanes.pause(connection, rejected.lane_id, f"everything is rejected alike: {rejected.reason}")
+            elif rejected.items > 1:
+                rejected_batches.divide(connection, rejected)
+            else:
+                rejected_batches.give_up(connection, rejected)
+                _fail_culprits(connection, rejected)
+        if rejected.alike:
+            log.error("lane held: its batches are rejected alike", batch_id=rejected.batch_id, why=rejected.reason)
+            continue
+        divided += 1
+        log.warning("rejected", batch_id=rejected.batch_id, items=rejected.items, why=rejected.reason)
+
+
+def _fail_culprits(connection: Connection, rejected: rejected_batches.RejectedBatch) -> None:
+    culprits = [
+        Arrival(item_id, Fate.FAIL_OWN, problem=Problem.REJECTED, detail=rejected.reason)
+        for item_id in rejected_batches.members(connection, rejected.batch_id)
+    ]
+    source = Source(submission_id=None, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)
+    recorded = outcomes.record(connection, source, culprits, max_attempts=1)
+    log.warning("rejected alone: failed", batch_id=rejected.batch_id, items=recorded.failed)
