@@ -1,4 +1,4 @@
-"""What the READMEs show is so."""
+"""What the pages show is so."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from overnight_workers.cli.plan_page import QUESTIONS, WIDTH
 from overnight_workers.operators.alarms import KINDS
 
 ROOT = Path(__file__).parents[2]
-READMES = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md"))]
+WORKERS = ROOT / "workers"
+PAGES = sorted((WORKERS / "docs").glob("*.md"))
+READMES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/README.md")), *PAGES]
+PACKAGES = ["models/overnight_models", "producers/overnight_producers", "workers/overnight_workers"]
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -29,7 +32,7 @@ def test_diagrams_are_the_lives() -> None:
 
 
 def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (block,) = blocks(ROOT / "workers" / "README.md", "toml")
+    (block,) = blocks(WORKERS / "docs" / "running.md", "toml")
     documented = tomllib.loads(block)
     (tmp_path / "overnight.toml").write_text(block.replace("redis://…", "redis://127.0.0.1:6379/1"))
     monkeypatch.setenv("OVERNIGHT_CONFIG", str(tmp_path / "overnight.toml"))
@@ -47,27 +50,23 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
 
 
 def test_every_alarm_is_documented_for_whoever_is_on_call() -> None:
-    text = (ROOT / "workers" / "README.md").read_text()
+    text = (WORKERS / "docs" / "alarms.md").read_text()
     for name, kind in KINDS.items():
         mark = " !" if kind.urgent else ""
         assert f"| **{name}**{mark} | {kind.means} | {kind.does} | {kind.do} |" in text
+    shown = re.findall(r"^\| \*\*(.+?)\*\*", text, re.MULTILINE)
+    assert shown == list(KINDS)
 
 
 def test_the_plan_that_is_shown_is_of_the_page() -> None:
-    plan, compared = blocks(ROOT / "workers" / "README.md", "text")
+    plan, compared = blocks(WORKERS / "docs" / "plan.md", "text")
     shown = [line.rstrip(" ─") for line in plan.splitlines() if line.endswith("─")]
     assert shown == list(QUESTIONS)
     assert all(len(line) <= WIDTH for line in (plan + compared).splitlines())
 
 
-def test_every_file_of_the_plan_stands_in_its_map() -> None:
-    text = (ROOT / "workers" / "README.md").read_text()
-    for file in (ROOT / "workers" / "overnight_workers" / "plan").glob("[a-z]*.py"):
-        assert f"`{file.name}`" in text, file.name
-
-
 def test_every_variable_is_documented() -> None:
-    text = (ROOT / "workers" / "README.md").read_text()
+    text = (WORKERS / "docs" / "running.md").read_text()
     for name in ("database_url", "redis_url", "data_dir", "config", "prices", "deployment"):
         assert f"OVERNIGHT_{name.upper()}" in text
 
@@ -84,24 +83,51 @@ def test_every_command_helps() -> None:
         assert "Usage" in helped.output
 
 
-@pytest.mark.parametrize("path", READMES, ids=lambda path: path.parent.name or "top")
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_and_files_exist(path: Path) -> None:
-    text = path.read_text()
-    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
         assert (path.parent / link).exists(), f"{path.name} links to {link}"
 
 
-@pytest.mark.parametrize(
-    "package", ["models/overnight_models", "producers/overnight_producers", "workers/overnight_workers"]
-)
-def test_every_file_stands_in_its_code_map(package: str) -> None:
-    text = (ROOT / package).parent.joinpath("README.md").read_text()
-    shown = set(re.findall(r"[a-z_]+", text))
-    mapped_by_folder = {"migrations", "flower_tab", "sandbox", "one_machine", "cli"}
-    for file in (ROOT / package).rglob("*.py"):
-        if mapped_by_folder & set(file.parts):
-            continue
-        assert file.stem in shown or file.stem == "__init__", f"{file.name} is missing in {package}'s README"
+def test_every_page_is_in_the_table_of_pages() -> None:
+    listed = re.findall(r"\]\(docs/([a-z-]+\.md)\)", (WORKERS / "README.md").read_text())
+    assert sorted(set(listed)) == [page.name for page in PAGES]
+
+
+def test_twenty_questions_have_their_file() -> None:
+    """The first table. That each file exists, the test of links says."""
+    table = (WORKERS / "README.md").read_text().split("\n## ")[1]
+    answers = re.findall(r"^\| .+\? \| ([MW]) \[(.+?)\]\((.+?)\) \|$", table, re.MULTILINE)
+    assert len(answers) == 20
+    for letter, shown, link in answers:
+        package = {"M": "models/overnight_models", "W": "workers/overnight_workers"}[letter]
+        assert (WORKERS / link).resolve() == ROOT / package / shown
+
+
+def mapped_files(readme: Path) -> set[str]:
+    """The files of a code map: the first cells of its tables, each in the room that the heading names."""
+    section = readme.read_text().split("\n## Code map\n")[1].split("\n## ")[0]
+    room, files = "", set[str]()
+    for line in section.splitlines():
+        if heading := re.match(r"### `(.+/)`$", line):
+            room = heading[1]
+        elif line.startswith("| "):
+            for name in re.findall(r"`([^`]+)`", line.split(" | ")[0]):
+                if braces := re.match(r"(.*)\{(.+)\}(.*)", name):
+                    files |= {f"{room}{braces[1]}{part}{braces[3]}" for part in braces[2].split(",")}
+                else:
+                    files.add(room + name)
+    return files
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_file_stands_in_its_code_map_and_no_other(package: str) -> None:
+    root = ROOT / package
+    mapped = mapped_files(root.parent / "README.md")
+    assert [name for name in sorted(mapped) if not (root / name).exists()] == []
+    files = {str(file.relative_to(root)) for file in root.rglob("*.py") if file.name != "__init__.py"}
+    # the migrations are a list of their own: their folder stands for them
+    assert sorted(file for file in files - mapped if "versions/" not in file) == []
 
 
 def test_every_noun_is_a_word() -> None:

@@ -49,7 +49,7 @@ class LedgerMetrics(Collector):
 
 
 def _alarms(seen: Snapshot) -> GaugeMetricFamily:
-    gauge = GaugeMetricFamily("overnight_alarms", "Alarms that are on (workers/README.md)", labels=["alarm", "urgent"])
+    gauge = GaugeMetricFamily("overnight_alarms", "Alarms that are on", labels=["alarm", "urgent"])
     on = [alarm.kind for alarm in seen.alarms(settings())]
     for kind, about in KINDS.items():
         gauge.add_metric([kind, str(about.urgent).lower()], on.count(kind))

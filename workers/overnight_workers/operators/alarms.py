@@ -1,6 +1,6 @@
 """Alarms: what a person should look at, the same in `overnight status`, `overnight doctor`, Flower and the metrics.
 
-Each kind says what it means, what Overnight does by itself and what to do; the table in workers/README.md is this one.
+Each kind says what it means, what Overnight does by itself and what to do; the table in workers/docs/alarms.md is the same.
 """
 
 from __future__ import annotations
