@@ -70,5 +70,5 @@ What a stricter protocol would ask for beyond these, and why the product needs n
 - R10, *unclear gives the workspace's slot back*: there are no slots. A claim asks only about its own batch
   (`ledger.claim`), so an unclear one keeps nobody else waiting; the model has nothing to take out.
 - R11, *a copy whose original still runs*: one ledger is all that the model knows. A copy in another database sends
-  nothing before a person says so (`tests/stages/test_restored.py`).
+  nothing before a person says so (`tests/stages/poll/test_restored.py`).
 """
