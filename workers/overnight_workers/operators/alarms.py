@@ -1,6 +1,7 @@
 """Alarms: what a person should look at, the same in `overnight status`, `overnight doctor`, Flower and the metrics.
 
-Each kind says what it means, what Overnight does by itself and what to do; the table in workers/docs/alarms.md is the same.
+Each kind says what it means, what Overnight does by itself and what to do. The table in
+workers/docs/alarms.md is the same.
 """
 
 from __future__ import annotations
