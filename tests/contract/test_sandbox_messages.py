@@ -198,6 +198,7 @@ def test_what_is_answered_is_as_described(sandbox: Running) -> None:
         jsonschema_rs.Draft202012Validator(whole).validate(value)
 
 
+_MARK = {"type": "ephemeral"}
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("model", {"model": "claude-nobody"}, "model: claude-nobody"),
     ("retired", {"model": "claude-3-5-haiku-20241022"}, "model: claude-3-5-haiku-20241022"),
@@ -255,6 +256,40 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
             ]
         },
         "ttl",
+    ),
+    (
+        "breakpoint on a deferred tool",
+        {
+            "tools": [
+                {"name": "a", "input_schema": {"type": "object"}, "defer_loading": True, "cache_control": _MARK},
+            ]
+        },
+        "tools.0: Tool 'a' cannot have both defer_loading=true and cache_control set",
+    ),
+    (
+        "breakpoint on a deferred toolset",
+        {
+            "tools": [
+                {
+                    "type": "mcp_toolset",
+                    "mcp_server_name": "a",
+                    "default_config": {"defer_loading": True},
+                    "cache_control": _MARK,
+                },
+            ]
+        },
+        "cannot have both defer_loading=true and cache_control set",
+    ),
+    (
+        "breakpoint on a thought",
+        {
+            "messages": [
+                {"role": "user", "content": "x"},
+                {"role": "assistant", "content": [{"type": "thinking", "thinking": "x", "cache_control": _MARK}]},
+                {"role": "user", "content": "x"},
+            ]
+        },
+        "messages.1.content.0.thinking.cache_control: Extra inputs are not permitted",
     ),
 ]
 

@@ -16,6 +16,8 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from overnight_models.request.breakpoint import mark_last
+
 SMALLEST: Final = 1_000
 """Bytes of a prefix below which none is cut off: they save less than they cost."""
 KEPT_S: Final = 7 * 86_400
@@ -102,15 +104,14 @@ class Prefix:
         return [f"`{name}` stands in the prefix and in `params`: leave it out of one of them" for name in twice]
 
     def marked_head(self, lifetime: Literal["5m", "1h"]) -> bytes | None:
-        """The head with a breakpoint at its end; None where its caller set breakpoints, or there can't be one."""
+        """The head with a breakpoint at the last place that may bear one.
+
+        None where its caller set breakpoints, or no block may bear one.
+        """
         if _BREAKPOINT in self.document:
             return None
         fields = orjson.loads(self.document)
-        last = _last_block(fields)
-        if last is None:
-            return None
-        last["cache_control"] = {"type": "ephemeral", "ttl": lifetime}
-        return Prefix(orjson.dumps(fields)).head
+        return Prefix(orjson.dumps(fields)).head if mark_last(fields, lifetime) else None
 
 
 def hash_of(document: bytes) -> str:
@@ -122,23 +123,6 @@ def has_room_for_a_breakpoint(own: bytes, lifetime: Literal["5m", "1h"]) -> bool
     """Whether a breakpoint may stand before an item's own part: of four at most, and the longer lifetimes first."""
     theirs = own.count(_BREAKPOINT)
     return theirs < _MOST_BREAKPOINTS and not (theirs and lifetime == "5m" and b'"1h"' in own)
-
-
-def _last_block(fields: dict[str, Any]) -> dict[str, Any] | None:
-    """The block that a prefix ends with, inside its fields: a text becomes the block that it stands for."""
-    name = list(fields)[-1]
-    holder, key = (fields["messages"][-1], "content") if name == "messages" else (fields, name)
-    if isinstance(holder, dict) and isinstance(holder.get(key), str):
-        holder[key] = [{"type": "text", "text": holder[key]}]
-    blocks = holder.get(key) if isinstance(holder, dict) else None
-    last = blocks[-1] if isinstance(blocks, list) and blocks else None
-    return last if isinstance(last, dict) and _may_be_marked(last) else None
-
-
-def _may_be_marked(block: Mapping[str, Any]) -> bool:
-    """The API takes no breakpoint on thoughts and on empty texts."""
-    kind = block.get("type")
-    return kind not in ("thinking", "redacted_thinking") and not (kind == "text" and not block.get("text"))
 
 
 class Cutter:

@@ -222,6 +222,19 @@ def test_nobody_goes_ahead_in_a_lane_whose_caching_is_off(service: Service) -> N
     assert [row["items"] for row in service.rows("SELECT items FROM batch")] == [40]
 
 
+def test_a_prefix_that_ends_in_deferred_tools_is_marked_before_them_and_the_api_takes_it(service: Service) -> None:
+    service.configure(lane={"check_first": False})
+    tool = {"name": "look_up", "description": CONTRACT, "input_schema": {"type": "object"}}
+    rare = [{**tool, "name": f"rare_{n}", "description": "Seldom.", "defer_loading": True} for n in range(3)]
+    prefix = put_prefix(service, Prefix.of({"tools": [tool, *rare]}))
+    service.accept(*(item(f"k{n}", prefix=prefix) for n in range(40)))
+    requests = sent(service)
+    assert all([bool(one.get("cache_control")) for one in each["tools"]] == [True] + [False] * 3 for each in requests)
+    poll()
+    collect()
+    assert service.states("item") == ["succeeded"] * 40
+
+
 def test_nobody_goes_ahead_for_too_few_or_for_too_little(service: Service) -> None:
     service.configure(lane={"prime": True})
     enqueue(service, "a", n=2)

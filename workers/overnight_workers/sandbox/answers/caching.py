@@ -28,6 +28,7 @@ from overnight_workers.sandbox.store import Store
 
 LIFETIME_US = {"5m": 300 * SECOND, "1h": 3600 * SECOND}
 MAX_BREAKPOINTS = 4
+_NEVER_CACHED = frozenset({"thinking", "redacted_thinking", "fallback"})
 
 
 class Breakpoint(NamedTuple):
@@ -87,6 +88,27 @@ def problem_of(params: Mapping[str, Any]) -> str | None:
         return "cache_control.ephemeral.ttl: Input should be '5m' or '1h'"
     if sorted(lifetimes) != lifetimes:  # "1h" sorts before "5m", which is the order the API asks for
         return "cache_control: a ttl='1h' block must not come after a ttl='5m' block"
+    return _misplaced(params)
+
+
+def _misplaced(params: Mapping[str, Any]) -> str | None:
+    """What the API says about a breakpoint on a block that can't have one."""
+    for number, tool in enumerate(params.get("tools") or ()):
+        defaults = tool.get("default_config") or {}
+        if tool.get("cache_control") and (tool.get("defer_loading") or defaults.get("defer_loading")):
+            name = tool.get("name") or tool.get("mcp_server_name")
+            return (
+                f"tools.{number}: Tool '{name}' cannot have both defer_loading=true and cache_control set."
+                " Tools with defer_loading cannot use prompt caching."
+            )
+    contents = [("system", params.get("system"))]
+    contents += [(f"messages.{n}.content", message["content"]) for n, message in enumerate(params["messages"])]
+    for where, blocks in contents:
+        for number, block in enumerate(blocks if isinstance(blocks, list) else ()):
+            if block.get("cache_control") and block["type"] == "text" and not block["text"].strip():
+                return f"{where}.{number}.text: cache_control cannot be set for empty text blocks"
+            if "cache_control" in block and block["type"] in _NEVER_CACHED:
+                return f"{where}.{number}.{block['type']}.cache_control: Extra inputs are not permitted"
     return None
 
 

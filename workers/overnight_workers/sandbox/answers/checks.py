@@ -231,7 +231,7 @@ def _tools(params: Mapping[str, Any], _model: Model, _terms: Terms) -> str | Non
         return "tools: Input should be a valid list"
     names = set()
     for number, tool in enumerate(tools):
-        name = tool.get("name") if isinstance(tool, dict) else None
+        name = _name_of(tool) if isinstance(tool, dict) else None
         if not isinstance(name, str) or not 0 < len(name) <= 128:
             return f"tools.{number}.name: Field required"
         if name in names:
@@ -241,6 +241,13 @@ def _tools(params: Mapping[str, Any], _model: Model, _terms: Terms) -> str | Non
         if tool.get("type", "custom") == "custom" and not (isinstance(schema, dict) and schema.get("type") == "object"):
             return f"tools.{number}.custom.input_schema.type: Input should be 'object'"
     return None
+
+
+def _name_of(tool: Mapping[str, Any]) -> Any:
+    """A tool's name; a set of tools goes by its server's, or by its own type."""
+    if "toolset" not in str(tool.get("type")):
+        return tool.get("name")
+    return tool.get("mcp_server_name") if tool["type"] == "mcp_toolset" else tool["type"]
 
 
 def _tool_choice(params: Mapping[str, Any], model: Model, terms: Terms) -> str | None:
