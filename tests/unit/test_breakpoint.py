@@ -12,6 +12,7 @@ from overnight_models.request.prefix import Prefix
 PLAIN: dict[str, Any] = {"name": "look_up", "input_schema": {"type": "object"}}
 DEFERRED = {**PLAIN, "name": "rare", "defer_loading": True}
 THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+TOOLSET = {"type": "mcp_toolset", "mcp_server_name": "m"}
 MARK = {"type": "ephemeral", "ttl": "5m"}
 
 
@@ -39,15 +40,9 @@ def places(part: Any, at: str = "") -> list[str]:
     [
         ({"tools": [PLAIN, DEFERRED]}, "tools.0"),
         ({"tools": [PLAIN, DEFERRED, PLAIN]}, "tools.2"),
-        ({"tools": [PLAIN, {"type": "mcp_toolset", "mcp_server_name": "m"}]}, "tools.1"),
-        (
-            {"tools": [PLAIN, {"type": "mcp_toolset", "mcp_server_name": "m", "default_config": {"defer_loading": True}}]},
-            "tools.0",
-        ),
-        (
-            {"tools": [PLAIN, {"type": "mcp_toolset", "mcp_server_name": "m", "configs": {"x": {"defer_loading": True}}}]},
-            "tools.0",
-        ),
+        ({"tools": [PLAIN, TOOLSET]}, "tools.1"),
+        ({"tools": [PLAIN, TOOLSET | {"default_config": {"defer_loading": True}}]}, "tools.0"),
+        ({"tools": [PLAIN, TOOLSET | {"configs": {"x": {"defer_loading": True}}}]}, "tools.0"),
         ({"tools": [PLAIN], "system": "  \n"}, "tools.0"),
         ({"tools": [DEFERRED], "system": "Be brief."}, "system.0"),
         ({"system": [{"type": "text", "text": "Be brief."}, {"type": "text", "text": " "}]}, "system.0"),
