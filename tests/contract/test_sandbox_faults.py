@@ -19,6 +19,7 @@ _tried: set[tuple[str, str]] = set()
 #: A connection that closes while we still write shows as one or the other.
 CLOSED = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 BATCHES = "/v1/messages/batches"
+ELSEWHERE = "https://elsewhere.sandbox.invalid/v1/messages/batches"
 
 
 def plain() -> httpx2.Client:
@@ -126,6 +127,43 @@ def test_a_create_is_answered_late(client: httpx2.Client) -> None:
     with pytest.raises(httpx2.ReadTimeout):
         client.post(BATCHES, json={"requests": requests()}, timeout=0.3)
     assert len(listed(client)) == 1
+
+
+def test_a_create_is_executed_twice_and_the_meter_shows_it(client: httpx2.Client) -> None:
+    told(client, {"at": "create", "do": "twice", "count": 1})
+    api_id = create(client, 2)
+    assert len(listed(client)) == 2
+    assert api_id in listed(client)
+    workspace = str(client.headers["x-api-key"]).replace("sk-sandbox-", "wrkspc_sandbox_")
+    meter = client.get("/sandbox/meter").json()["workspaces"][workspace]
+    assert (meter["creates_accepted"], meter["requests_accepted"]) == (2, 4)
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_create_is_redirected(client: httpx2.Client, accepted: bool) -> None:
+    told(client, {"at": "create", "do": "redirect", "accepted": accepted, "count": 1})
+    assert client.post(BATCHES, json={"requests": requests()}).headers["location"] == ELSEWHERE
+    assert len(listed(client)) == accepted
+
+
+def test_the_answer_to_a_create_names_no_batch_or_another(client: httpx2.Client) -> None:
+    told(
+        client,
+        {"at": "create", "do": "null_id", "count": 1},
+        {"at": "create", "do": "other_id", "message": "msgbatch_another", "count": 1, "after": 1},
+    )
+    ids = [client.post(BATCHES, json={"requests": requests()}).json()["id"] for _ in range(2)]
+    assert ids == [None, "msgbatch_another"]
+    assert len(listed(client)) == 2
+
+
+def test_counts_have_a_new_key_or_are_one_short(client: httpx2.Client) -> None:
+    batch_id = create(client, 3)
+    for at in ("list", "retrieve"):
+        told(client, {"at": at, "do": "extra_counts"}, {"at": at, "do": "counts_lag"})
+        answer = client.get(BATCHES if at == "list" else f"{BATCHES}/{batch_id}").json()
+        counts = (answer["data"][0] if at == "list" else answer)["request_counts"]
+        assert counts == {"processing": 0, "succeeded": 2, "errored": 0, "canceled": 0, "expired": 0, "total": 3}
 
 
 def test_the_sdk_sends_a_lost_create_again_and_the_meter_shows_it(sandbox: Running, client: httpx2.Client) -> None:
@@ -248,6 +286,14 @@ def test_results_stall_and_go_on(client: httpx2.Client) -> None:
     assert len(lines(client, batch_id)) == 10
 
 
+def test_every_request_is_expired_before_it_is_answered(client: httpx2.Client) -> None:
+    batch_id = create(client, 3)
+    told(client, {"at": "results", "do": "expired_first"})
+    found = lines(client, batch_id)
+    assert [line["result"]["type"] for line in found] == ["expired"] * 3 + ["succeeded"] * 3
+    assert {line["custom_id"] for line in found[:3]} == {line["custom_id"] for line in found[3:]}
+
+
 def test_result_lines_of_another_shape(client: httpx2.Client) -> None:
     batch_id = create(client, 1)
     told(client, {"at": "results", "do": "bare_usage"}, {"at": "results", "do": "extra_keys"})
@@ -271,6 +317,9 @@ def test_every_batch_call_can_fail(client: httpx2.Client, at: str, method: str, 
     url = f"{BATCHES}/{path.format(batch=create(client))}".rstrip("/")
     told(client, {"at": at, "do": "status", "status": 503, "count": 1})
     assert client.request(method, url).status_code == 503
+    told(client, {"at": at, "do": "redirect", "count": 1})
+    answer = client.request(method, url)
+    assert (answer.status_code, answer.headers["location"]) == (307, ELSEWHERE)
     for do in ("close_before_body", "lose_answer"):
         told(client, {"at": at, "do": do, "count": 1})
         with pytest.raises(CLOSED):
@@ -296,6 +345,9 @@ def test_every_other_call_can_fail(client: httpx2.Client, at: str, method: str, 
     body = None if method == "GET" else params
     told(client, {"at": at, "do": "status", "status": 529, "count": 1})
     assert client.request(method, path, json=body).status_code == 529
+    told(client, {"at": at, "do": "redirect", "status": 302, "location": "/there", "count": 1})
+    answer = client.request(method, path, json=body)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/there")
     for do in ("close_before_body", "lose_answer"):
         told(client, {"at": at, "do": do, "count": 1})
         with pytest.raises(CLOSED):

@@ -57,6 +57,7 @@ class Refusal(Exception):
         *,
         type_: str | None = None,
         error_code: str | None = None,
+        location: str | None = None,
         retry_after: float | str | None = None,
         html: bool = False,
     ) -> None:
@@ -64,6 +65,7 @@ class Refusal(Exception):
         self.type = type_ or TYPE_BY_STATUS.get(status, "api_error")
         self.message = message or MESSAGE_BY_TYPE.get(self.type, "Error")
         self.error_code = error_code
+        self.location = location
         self.retry_after = retry_after
         self.html = html
         super().__init__(self.message)
@@ -71,7 +73,11 @@ class Refusal(Exception):
     @property
     def headers(self) -> dict[str, str]:
         """Headers that go with this refusal only."""
-        return {} if self.retry_after is None else {"retry-after": f"{self.retry_after}"}
+        return {
+            name: f"{value}"
+            for name, value in (("retry-after", self.retry_after), ("location", self.location))
+            if value is not None
+        }
 
     def page(self) -> str:
         """What a proxy in front of the API says: not JSON at all."""

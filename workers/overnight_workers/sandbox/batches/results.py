@@ -52,6 +52,9 @@ def lines_of(store: Store, prices: Prices, options: Options, batch: Batch, shape
     work = Work(prices, options.seed, options.answer_bytes, batch, depth)
     salt = b"msg_01" + batch.id[len("msgbatch_01") :].encode()
     with Bodies(path) as bodies:
+        if "expired_first" in shapes:
+            for raw in bodies.in_order():
+                yield b'{"custom_id":%b,"result":{"type":"expired"}}' % orjson.dumps(orjson.loads(raw)["custom_id"])
         # Neighbours are read together: the order of blocks is shuffled, and the order within each.
         blocks = -(-batch.requests // _BLOCK)
         for block in shuffled(blocks, batch.ordinal):

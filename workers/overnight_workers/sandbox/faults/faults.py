@@ -21,15 +21,20 @@ At `create`:
     lose_answer         accepted; the connection closes without an answer
     delay               accepted; the answer comes after `seconds`
     close_before_body, close_during_body, close_after_body    not accepted; the connection closes
+    twice               accepted two times, as a gateway does that repeats a call: two batches of one body
+    null_id, other_id   accepted; the answer's id is null, or that of another batch (`message` says which)
+At every call: redirect, with `status` (307 when absent), `location` (another host when absent) and `accepted`.
 At `cancel`, `delete`, `messages`, `count_tokens`, `models`: status, lose_answer, delay, close_before_body.
 At `list`: status, delay, close_before_body, empty, foreign_host (in results_url),
     late (a batch shows up only `seconds` after it was created; `rate` is the share of batches)
 At `retrieve`: status, delay, close_before_body, foreign_host,
     missing (404; with `seconds`: while the batch is younger than that)
+At `list` and `retrieve`: extra_counts (`request_counts` has a new integer key, `total`), counts_lag (it is one short)
 At `results`: status, delay, close_before_body, missing (with `seconds`: since the batch ended), and in the stream:
     cut_mid_line, cut_at_line    ends like a whole one after `lines` lines (half of them when absent)
     reset, stall                 after `lines`: the connection breaks; nothing comes for `seconds`
     once_nested, bare_usage, extra_keys    lines of another shape than documented
+    expired_first                every request has a line that says `expired` before all others, and then its own
 At `item`, for the requests of batches created from now on (and, as far as it makes sense, for messages):
     errored (`type`), expired, canceled, refused, cut_off, invalid_output, missing (no line), duplicate_line,
     unknown_type, unknown_stop. `rate` is a share of the items; `count` takes the first items that come.
@@ -47,14 +52,15 @@ from overnight_workers.sandbox.faults.marks import DEEDS as MARK_DEEDS
 from overnight_workers.sandbox.faults.marks import Mark
 from overnight_workers.sandbox.store import Store
 
-_CALL = frozenset({"status", "lose_answer", "delay", "close_before_body"})
-_SHAPES = frozenset({"once_nested", "bare_usage", "extra_keys"})
+_CALL = frozenset({"status", "redirect", "lose_answer", "delay", "close_before_body"})
+_COUNTS = frozenset({"extra_counts", "counts_lag"})
+SHAPES = frozenset({"once_nested", "bare_usage", "extra_keys", "expired_first"})
 _STREAM = frozenset({"cut_mid_line", "cut_at_line", "reset", "stall"})
 DEEDS: dict[str, frozenset[str]] = {
-    "create": _CALL | {"close_during_body", "close_after_body"},
-    "list": _CALL | {"empty", "late", "foreign_host"},
-    "retrieve": _CALL | {"missing", "foreign_host"},
-    "results": _CALL | {"missing"} | _SHAPES | _STREAM,
+    "create": _CALL | {"close_during_body", "close_after_body", "twice", "null_id", "other_id"},
+    "list": _CALL | _COUNTS | {"empty", "late", "foreign_host"},
+    "retrieve": _CALL | _COUNTS | {"missing", "foreign_host"},
+    "results": _CALL | {"missing"} | SHAPES | _STREAM,
     "cancel": _CALL,
     "delete": _CALL,
     "messages": _CALL,
@@ -62,6 +68,9 @@ DEEDS: dict[str, frozenset[str]] = {
     "models": _CALL,
     "item": MARK_DEEDS - {"reject", "answer_bytes"},
 }
+
+
+_ELSEWHERE = "https://elsewhere.sandbox.invalid/v1/messages/batches"
 
 
 class FaultsInvalid(ValueError):
@@ -83,6 +92,7 @@ class Rule:
     type: str | None = None
     message: str | None = None
     error_code: str | None = None
+    location: str | None = None
     retry_after: float | None = None
     html: bool = False
     accepted: bool = False
@@ -210,7 +220,8 @@ def _rule(number: int, given: Any, seed: int) -> Rule:
         raise FaultsInvalid(f"rule {number}: at {at!r} is not one of {', '.join(DEEDS)}")
     if do not in DEEDS[at]:
         raise FaultsInvalid(f"rule {number}: do {do!r} is not one of {', '.join(sorted(DEEDS[at]))}")
-    rule = Rule(**{"seed": seed * 1000 + number, **given})
+    usual = {"status": 307, "location": _ELSEWHERE} if do == "redirect" else {}
+    rule = Rule(**{"seed": seed * 1000 + number, **usual, **given})
     if not 0 <= rule.rate <= 1:
         raise FaultsInvalid(f"rule {number}: rate {rule.rate} is not between 0 and 1")
     if do in ("delay", "late", "stall") and rule.seconds is None:

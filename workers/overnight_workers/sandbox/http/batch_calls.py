@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from overnight_workers.sandbox.batches.results import lines_of
 from overnight_workers.sandbox.batches.shelf import Shelf
 from overnight_workers.sandbox.clock import Clock
 from overnight_workers.sandbox.errors import Refusal
-from overnight_workers.sandbox.faults.faults import Rule
+from overnight_workers.sandbox.faults.faults import SHAPES, Rule
 from overnight_workers.sandbox.http.calls import JSON, Call, HungUp
 from overnight_workers.sandbox.http.streaming import Lines
 from overnight_workers.sandbox.options import Options
@@ -47,9 +48,19 @@ class BatchCalls:
             # Not the whole body came: nothing is created.
             forget(path)
             raise
-        caller = call.caller
-        batch = await run_in_threadpool(self._desk.accept, path, caller.workspace, caller.version, caller.betas)
+        batch = await run_in_threadpool(self._accepted, call, path)
         return self._shown(call, batch)
+
+    def _accepted(self, call: Call, path: Path) -> Batch:
+        caller = call.caller
+        again: Path | None = None
+        if call.told("twice") is not None:
+            again = self._desk.incoming()
+            shutil.copyfile(path, again)
+        batch = self._desk.accept(path, caller.workspace, caller.version, caller.betas)
+        if again is not None:
+            self._desk.accept(again, caller.workspace, caller.version, caller.betas)
+        return batch
 
     async def _spool(self, call: Call, path: Path) -> None:
         size = 0
@@ -89,10 +100,9 @@ class BatchCalls:
                 before=before,
                 hidden_by=_standing(call, "late"),
             )
-        now, base_url = self._clock.now(), _results_host(call)
         return JSON(
             {
-                "data": [batch.shown(base_url, now) for batch in batches],
+                "data": [self._document(call, batch) for batch in batches],
                 "has_more": more,
                 "first_id": batches[0].id if batches else None,
                 "last_id": batches[-1].id if batches else None,
@@ -120,14 +130,27 @@ class BatchCalls:
         if batch.archived(self._clock.now()) is not None:
             raise Refusal(404, f"The results of batch {batch.id} are no longer available.")
         shapes = frozenset(rule.do for rule in call.rules)
-        lines = lines_of(
-            self._store, self._prices, self._options, batch, shapes & {"once_nested", "bare_usage", "extra_keys"}
-        )
+        lines = lines_of(self._store, self._prices, self._options, batch, shapes & SHAPES)
         return Lines(lines, batch.requests, f"{batch.id}_results.jsonl", call.rules)
 
     def _shown(self, call: Call, batch: Batch) -> Response:
-        body: dict[str, Any] = batch.shown(_results_host(call), self._clock.now())
-        return JSON(body)
+        return JSON(self._document(call, batch))
+
+    def _document(self, call: Call, batch: Batch) -> dict[str, Any]:
+        """The MessageBatch object, as wrong as the faults say."""
+        document = batch.shown(_results_host(call), self._clock.now())
+        counts = document["request_counts"]
+        if call.told("counts_lag") is not None:
+            largest = max(counts, key=lambda name: counts[name])
+            counts[largest] -= 1
+        if call.told("extra_counts") is not None:
+            counts["total"] = batch.requests
+        if call.told("null_id") is not None:
+            document["id"] = None
+        other = call.told("other_id")
+        if other is not None:
+            document["id"] = other.message or f"msgbatch_01{'0' * 22}"
+        return document
 
 
 def _id(call: Call) -> str:

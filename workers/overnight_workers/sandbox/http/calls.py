@@ -24,6 +24,7 @@ from overnight_workers.sandbox.http.access import ORGANIZATION, Caller, caller_o
 from overnight_workers.sandbox.meter import Meter
 
 _LOG = logging.getLogger("overnight.sandbox")
+_OTHER_ANSWERS = frozenset({"status", "redirect"})
 
 
 class HungUp(Exception):
@@ -174,7 +175,7 @@ async def _before(call: Call) -> None:
     if call.told("close_before_body") is not None:
         raise HungUp
     for rule in call.rules:
-        if rule.do == "status" and not rule.accepted:
+        if rule.do in _OTHER_ANSWERS and not rule.accepted:
             await asyncio.sleep(rule.seconds or 0.0)
             raise _told_refusal(rule)
         if rule.do == "missing" and not rule.standing:
@@ -195,7 +196,7 @@ async def _handled(call: Call, handler: Handler) -> Response:
     if isinstance(response, Refusal):
         raise response
     for rule in call.rules:
-        if rule.do == "status" and rule.accepted:
+        if rule.do in _OTHER_ANSWERS and rule.accepted:
             await asyncio.sleep(rule.seconds or 0.0)
             raise _told_refusal(rule)
     return response
@@ -207,6 +208,7 @@ def _told_refusal(rule: Rule) -> Refusal:
         rule.message,
         type_=rule.type,
         error_code=rule.error_code,
+        location=rule.location,
         retry_after=rule.retry_after,
         html=rule.html,
     )
