@@ -1,4 +1,4 @@
-"""`python -m tests.explore`: search as far as you like, or without a rule.
+"""`python -m tests.explore`: search as far as you like, or without a part of a rule.
 
 python -m tests.explore --faults 2                  every state that two faults can lead to
 python -m tests.explore --faults 4 --depth 20       … but only 20 steps far
@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from tests.explore.proofs import MISSED, NOT_MISSED
-from tests.explore.rules import EVERY_FAULT, Bounds, Fault, Rule
+from tests.explore.rules import EVERY_FAULT, Bounds, Fault, Part
 from tests.explore.search import search
 
 
@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--wire", type=int, help="ticks that bytes may travel")
     parser.add_argument("--depth", type=int, help="steps from the start")
     parser.add_argument("--states", type=int, help="stop after so many")
-    parser.add_argument("--without", nargs="+", type=Rule, choices=list(Rule), metavar="RULE", help=", ".join(Rule))
+    parser.add_argument("--without", nargs="+", type=Part, choices=list(Part), metavar="PART", help=", ".join(Part))
     given = parser.parse_args()
     without = frozenset(given.without or ())
     bounds = Bounds(faults=1, kinds=EVERY_FAULT)
@@ -36,6 +36,8 @@ def main() -> int:
     bounds = bounds._replace(without=without, **told)
     if given.kinds:
         bounds = bounds._replace(kinds=frozenset(given.kinds))
+    for part in sorted(without):
+        print(f"without {part}" + (f" ({part.rule.name}: {part.rule.value})" if part.rule else ""))
     found = search(bounds, depth=given.depth, most_states=given.states)
     print(found)
     return found.wrong is not None

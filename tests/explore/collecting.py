@@ -6,7 +6,7 @@ from typing import Final
 
 from overnight_models.states import ITEM
 from tests.explore import ledger, settling
-from tests.explore.rules import Bounds, Fault, Rule
+from tests.explore.rules import Bounds, Fault, Part
 from tests.explore.world import END, NONE, Reader, Step, Steps, World, bits, fails
 
 IDLE: Final = Reader()
@@ -35,12 +35,12 @@ def _results(world: World, n: int) -> str:
 
 def _records(world: World, reader: Reader, bounds: Bounds) -> Step:
     n = reader.submission
-    if world.submissions[n].api_id != n and Rule.R1_TOKEN not in bounds.without:
+    if world.submissions[n].api_id != n and Part.R1_TOKEN not in bounds.without:
         put_back = settling.put_back(world, n)
         return Step(
             f"collect sees that submission {n} has somebody else's answers", None, put_back._replace(reader=IDLE)
         )
-    only = reader.only_live if Rule.R8_AT_RECORD in bounds.without else settling.only_live(world, n, bounds)
+    only = reader.only_live if Part.R8_AT_RECORD in bounds.without else settling.only_live(world, n, bounds)
     recorded = settling.record(world, n, _results(world, n), only, bounds)
     after = reader._replace(at="recorded", passed_over=not only, frozen=False)
     return Step(f"collect records the results of submission {n}", None, recorded._replace(reader=after))

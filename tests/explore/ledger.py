@@ -9,7 +9,7 @@ from typing import Final
 
 from overnight_models.states import BATCH
 from tests.explore.restoring import at_home, may_send
-from tests.explore.rules import Bounds, Rule
+from tests.explore.rules import Bounds, Part
 from tests.explore.world import END, FORGOTTEN, GONE, NONE, STRANGER, Submission, World, moved
 
 UNDER_WAY: Final = ("claimed", "sending", "unclear")
@@ -18,13 +18,13 @@ UNDER_WAY: Final = ("claimed", "sending", "unclear")
 def lives(row: Submission, bounds: Bounds) -> bool:
     """The guard that claiming and recording share: a submission that may still run, as far as the ledger knows."""
     return row.state in (*UNDER_WAY, "open") or (
-        row.state == "lost" and row.api_id != NONE and Rule.R7_KNOWN not in bounds.without
+        row.state == "lost" and row.api_id != NONE and Part.R7_KNOWN not in bounds.without
     )
 
 
 def follow(world: World, batch: int, bounds: Bounds) -> World:
     """submit.follow: a batch of which a submission is open and none is under way is open, or ended, like that one."""
-    if Rule.R7_FOLLOW in bounds.without:
+    if Part.R7_FOLLOW in bounds.without:
         return world
     rows = [row for row in world.submissions if row.batch == batch]
     if not any(row.state == "open" for row in rows) or any(row.state in UNDER_WAY for row in rows):
@@ -48,7 +48,7 @@ def claim(world: World, batch: int, owner: int, bounds: Bounds) -> World | None:
     """submit.claim."""
     if moved(BATCH, "claim", world.batches[batch]) is None or world.now == END or not may_send(world, bounds):
         return None
-    if Rule.R7_CLAIM not in bounds.without and any(
+    if Part.R7_CLAIM not in bounds.without and any(
         lives(row, bounds) for row in world.submissions if row.batch == batch
     ):
         return None
@@ -93,11 +93,11 @@ def let_go(world: World, number: int, bounds: Bounds) -> World | None:
     row = world.submissions[number]
     if not at_home(world, bounds):
         return None
-    if Rule.R2_GATE_STATE not in bounds.without and (row.state != "sending" or row.let_go):
+    if Part.R2_GATE_STATE not in bounds.without and (row.state != "sending" or row.let_go):
         return None
-    if Rule.R2_GATE_TIME not in bounds.without and not world.now < row.send_by:
+    if Part.R2_GATE_TIME not in bounds.without and not world.now < row.send_by:
         return None
-    if Rule.R7_VOID not in bounds.without and any(other.known for other in world.others(number)):
+    if Part.R7_VOID not in bounds.without and any(other.known for other in world.others(number)):
         return None
     return world.submission(number, row._replace(let_go=True))
 
@@ -107,7 +107,7 @@ def note_api_id(world: World, number: int, api_id: int, bounds: Bounds) -> World
     row = world.submissions[number]
     if row.api_id != NONE or row.state == FORGOTTEN or any(other.api_id == api_id for other in world.submissions):
         return world
-    if Rule.R6_FACTS in bounds.without and row.state != "sending":
+    if Part.R6_FACTS in bounds.without and row.state != "sending":
         return world
     return world.submission(number, row._replace(api_id=api_id))
 
@@ -119,11 +119,11 @@ def open_submission(world: World, number: int, bounds: Bounds) -> World:
     if opened is None:
         return world
     for other, one in enumerate(opened.submissions):
-        if other == number or one.batch != row.batch or Rule.R7_VOID in bounds.without or not at_home(world, bounds):
+        if other == number or one.batch != row.batch or Part.R7_VOID in bounds.without or not at_home(world, bounds):
             continue
         if one.state == "claimed" or (one.state == "sending" and not one.let_go):
             opened = opened.move_submission("void", other) or opened
-    if Rule.R7_FOLLOW not in bounds.without:
+    if Part.R7_FOLLOW not in bounds.without:
         return follow(opened, row.batch, bounds)
     if any(other.state in ("sending", "unclear", "open") for other in opened.others(number)):
         return opened
@@ -158,7 +158,7 @@ def reject(world: World, number: int, bounds: Bounds) -> World | None:
 def lose(world: World, number: int, bounds: Bounds) -> World | None:
     """submit.lose."""
     row = world.submissions[number]
-    if Rule.R7_KNOWN not in bounds.without and row.api_id != NONE:
+    if Part.R7_KNOWN not in bounds.without and row.api_id != NONE:
         return None
     lost = world.move_submission("lose", number)
     if lost is None:
@@ -170,14 +170,14 @@ def lose(world: World, number: int, bounds: Bounds) -> World | None:
 
 
 def _is_gone(world: World, number: int, bounds: Bounds) -> bool:
-    return world.submissions[number].owner == GONE and Rule.PRESENCE not in bounds.without
+    return world.submissions[number].owner == GONE and Part.PRESENCE not in bounds.without
 
 
 def void_abandoned(world: World, number: int, bounds: Bounds) -> World | None:
     """rescue.void_abandoned, of one row."""
     row = world.submissions[number]
     deadline = row.send_by if row.send_by != NONE else row.lease_until
-    if row.api_id != NONE or (row.let_go and Rule.R2_LET_GO not in bounds.without) or not at_home(world, bounds):
+    if row.api_id != NONE or (row.let_go and Part.R2_LET_GO not in bounds.without) or not at_home(world, bounds):
         return None
     if not (deadline <= world.now or _is_gone(world, number, bounds)):
         return None
@@ -196,10 +196,10 @@ def doubt_abandoned(world: World, number: int, bounds: Bounds) -> World | None:
     doubted = world.move_submission("doubt", number)
     if doubted is None:
         return None
-    if Rule.R4_PRESENCE in bounds.without:
+    if Part.R4_PRESENCE in bounds.without:
         quiet = min(row.quiet_after, world.now + bounds.wire + bounds.quiet)
         doubted = doubted.submission(number, doubted.submissions[number]._replace(quiet_after=quiet))
-    if Rule.R4_QUIET in bounds.without:
+    if Part.R4_QUIET in bounds.without:
         doubted = doubted.submission(number, doubted.submissions[number]._replace(quiet_after=world.now))
     return doubted.move_batch("doubt", row.batch) or doubted
 
@@ -220,7 +220,7 @@ def submission_of(world: World, api_id: int, bounds: Bounds) -> int | None:
     """poll.submission_of: whose token the results bear."""
     if api_id == STRANGER:
         return None
-    if Rule.R1_TOKEN_PER_CREATE in bounds.without:
+    if Part.R1_TOKEN_PER_CREATE in bounds.without:
         batch = world.submissions[api_id].batch
         return max(number for number, row in enumerate(world.submissions) if row.batch == batch)
     return None if world.submissions[api_id].state == FORGOTTEN else api_id

@@ -9,7 +9,7 @@ from typing import Final
 from overnight_workers.stages import protocol
 from overnight_workers.stages.protocol import Candidate, Listing, Sent
 from tests.explore import ledger, restoring
-from tests.explore.rules import Bounds, Fault, Rule
+from tests.explore.rules import Bounds, Fault, Part
 from tests.explore.world import FORGOTTEN, ITEMS, NONE, STRANGER, Look, Step, Steps, World, bits, fails, time_of
 
 IDLE: Final = Look()
@@ -83,14 +83,14 @@ def _may_be_any(world: World, api_id: int, bounds: Bounds) -> bool:
 
 def _may_be_ours(world: World, n: int, api_id: int, bounds: Bounds) -> bool:
     row = world.submissions[n]
-    if row.state not in _WATCHED or row.api_id != NONE or Rule.R9_SIGHT in bounds.without:
+    if row.state not in _WATCHED or row.api_id != NONE or Part.R9_SIGHT in bounds.without:
         return False
-    if row.state == "lost" and Rule.R9_LOST in bounds.without:
+    if row.state == "lost" and Part.R9_LOST in bounds.without:
         return False
     create = world.at_api(api_id)
     sent = _sent(row.body.bit_count(), row.claimed_at, row.quiet_after, row.workspace_known)
     candidate = Candidate(_size(world, api_id), time_of(create.at))
-    return _worth_a_look(sent, candidate, Rule.R9_LATE not in bounds.without)
+    return _worth_a_look(sent, candidate, Part.R9_LATE not in bounds.without)
 
 
 @cache
@@ -153,14 +153,14 @@ def _unproven(world: World) -> list[tuple[int, str]]:
 
 def _judges(world: World, number: int, look: Look, bounds: Bounds) -> Steps:
     """poll._judge_sightings: the token of what has ended."""
-    if Rule.R9_JUDGE in bounds.without:
+    if Part.R9_JUDGE in bounds.without:
         return
     for api_id, seen in _unproven(world):
         if seen != "ended":
             continue
         owner = ledger.submission_of(world, api_id, bounds)
         forgotten = api_id != STRANGER and world.submissions[api_id].state == FORGOTTEN
-        if forgotten and Rule.R11_MARK not in bounds.without:
+        if forgotten and Part.R11_MARK not in bounds.without:
             remembered = _judged(restoring.remember(world, api_id), api_id, "ours")
             yield Step(f"poll {number} reads the mark of the forgotten batch {api_id}", None, remembered)
             continue
@@ -177,17 +177,17 @@ def _decides(world: World, number: int, look: Look, bounds: Bounds) -> Steps:
     """poll._decide."""
     unproven = [(api_id, Candidate(_size(world, api_id), time_of(world.at_api(api_id).at)))
                 for api_id, _ in _unproven(world)]  # fmt: skip
-    started_at = world.now if Rule.R4_STARTED in bounds.without else look.started_at
+    started_at = world.now if Part.R4_STARTED in bounds.without else look.started_at
     space = look.space
-    if (space == "other" and Rule.R5_WORKSPACE in bounds.without) or (
-        space == "short" and Rule.R5_COMPLETE in bounds.without
+    if (space == "other" and Part.R5_WORKSPACE in bounds.without) or (
+        space == "short" and Part.R5_COMPLETE in bounds.without
     ):
         space = "ours"
     listing = _listing(started_at, space)
     for n in bits(look.unclear):
         row = world.submissions[n]
         sent = _sent(row.body.bit_count(), row.claimed_at, row.quiet_after, row.workspace_known)
-        if Rule.R1_TOKEN in bounds.without:
+        if Part.R1_TOKEN in bounds.without:
             alike = [api_id for api_id, candidate in unproven if protocol.may_be(sent, candidate, listing)]
             if len(alike) == 1:
                 adopted = ledger.note_api_id(world, n, alike[0], bounds)

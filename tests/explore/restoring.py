@@ -5,7 +5,7 @@ A forgotten submission keeps its number, so that what is true about its create s
 
 from __future__ import annotations
 
-from tests.explore.rules import Bounds, Fault, Rule
+from tests.explore.rules import Bounds, Fault, Part
 from tests.explore.world import FORGOTTEN, GONE, NONE, Item, Reader, Step, Steps, Submission, World, fails
 
 
@@ -66,17 +66,17 @@ def _set_back(world: World, kept: int, newest: tuple[Submission, ...]) -> World:
 
 def at_home(world: World, bounds: Bounds) -> bool:
     """deployment.AT_HOME: the ledger is where it was, or has noticed that it isn't."""
-    return not world.moved or Rule.R11_HOME in bounds.without
+    return not world.moved or Part.R11_HOME in bounds.without
 
 
 def may_send(world: World, bounds: Bounds) -> bool:
     """deployment.LOOKED."""
-    return (at_home(world, bounds) and world.looking == NONE) or Rule.R11_LOOK in bounds.without
+    return (at_home(world, bounds) and world.looking == NONE) or Part.R11_LOOK in bounds.without
 
 
 def until(world: World, bounds: Bounds) -> int:
     """When all that was on its way when the ledger moved is listed."""
-    allowance = 0 if Rule.R11_QUIET in bounds.without else bounds.create + bounds.wire + bounds.quiet
+    allowance = 0 if Part.R11_QUIET in bounds.without else bounds.create + bounds.wire + bounds.quiet
     return world.looking + allowance
 
 
@@ -87,7 +87,7 @@ def notices(world: World, bounds: Bounds) -> Steps:
     noticed = world._replace(moved=False, looking=world.now)
     allowance = bounds.create + bounds.wire + bounds.quiet
     for n, row in enumerate(world.submissions):
-        if row.state == "unclear" or (row.state in ("claimed", "sending") and Rule.R11_DOUBT not in bounds.without):
+        if row.state == "unclear" or (row.state in ("claimed", "sending") and Part.R11_DOUBT not in bounds.without):
             doubted = noticed.move_submission("doubt", n) or noticed
             body = row.body or sum(1 << item for item, _ in enumerate(world.items))
             doubted = doubted.submission(
@@ -108,6 +108,6 @@ def remember(world: World, api_id: int) -> World:
 def undecided(world: World, unproven: int, bounds: Bounds) -> int:
     """deployment.undecided."""
     unclear = sum(row.state == "unclear" for row in world.submissions)
-    recorded = Rule.R11_RECORD in bounds.without
+    recorded = Part.R11_RECORD in bounds.without
     unread = 0 if recorded else sum(world.submissions[n].state != "done" for n in world.remembered)
     return unproven + unclear + unread

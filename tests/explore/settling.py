@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.explore.ledger import lives, members
-from tests.explore.rules import Bounds, Rule
+from tests.explore.rules import Bounds, Part
 from tests.explore.world import NONE, World, bits
 
 MAX_ATTEMPTS: Final = 2
@@ -14,7 +14,7 @@ _READS_BEFORE_GIVING_UP: Final = 2
 
 def only_live(world: World, number: int, bounds: Bounds) -> bool:
     """collect.claim and collect.finish: NOT _OTHER_LIVES."""
-    return Rule.R8_ERRORS in bounds.without or not any(lives(row, bounds) for row in world.others(number))
+    return Part.R8_ERRORS in bounds.without or not any(lives(row, bounds) for row in world.others(number))
 
 
 def record(world: World, number: int, results: str, only: bool, bounds: Bounds) -> World:
@@ -37,7 +37,7 @@ def record(world: World, number: int, results: str, only: bool, bounds: Bounds) 
 
 
 def _bill(world: World, number: int, item: int, bounds: Bounds) -> World:
-    if any(billed == item and (by == number or Rule.R8_BILL in bounds.without) for by, billed, _ in world.bill):
+    if any(billed == item and (by == number or Part.R8_BILL in bounds.without) for by, billed, _ in world.bill):
         return world
     kept = world.items[item].answer == number
     return world._replace(bill=world.bill | {(number, item, kept)})
@@ -45,7 +45,7 @@ def _bill(world: World, number: int, item: int, bounds: Bounds) -> World:
 
 def give_up_missing(world: World, number: int, results: str, only: bool, bounds: Bounds) -> World:
     """collect._give_up_missing: lines that never came."""
-    if not only and Rule.R8_GIVE_UP not in bounds.without:
+    if not only and Part.R8_GIVE_UP not in bounds.without:
         return world
     for item in bits(members(world, world.submissions[number].batch)):
         if results[item] == "-":
@@ -76,7 +76,7 @@ def finish(world: World, number: int, bounds: Bounds) -> World:
 
 def divide(world: World, batch: int, bounds: Bounds) -> World | None:
     """rejected.take_rejected, then divide; or give_up when one item is left, or none."""
-    if Rule.R7_DIVIDE not in bounds.without and any(
+    if Part.R7_DIVIDE not in bounds.without and any(
         lives(row, bounds) for row in world.submissions if row.batch == batch
     ):
         return None

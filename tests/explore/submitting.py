@@ -8,7 +8,7 @@ from typing import Final
 from overnight_workers.stages import protocol
 from overnight_workers.stages.protocol import Reply
 from tests.explore import ledger
-from tests.explore.rules import Bounds, Fault, Rule
+from tests.explore.rules import Bounds, Fault, Part
 from tests.explore.world import END, GONE, NONE, STRANGER, Create, Slot, Step, Steps, World, bits, fails
 
 IDLE: Final = Slot()
@@ -72,7 +72,7 @@ def _goes_on(world: World, number: int, slot: Slot, name: str, bounds: Bounds) -
     match slot.at:
         case "claimed" if not row.workspace_known:
             asks = not world.learned
-            knows = asks or Rule.R5_LEARNED not in bounds.without
+            knows = asks or Part.R5_LEARNED not in bounds.without
             known = world._replace(learned=True).submission(n, row._replace(workspace_known=knows))
             what = "learns its workspace" if asks else "sees that its workspace is known"
             yield Step(f"{name} {what}", None, known.slot(number, Slot("ready", n)))
@@ -81,8 +81,8 @@ def _goes_on(world: World, number: int, slot: Slot, name: str, bounds: Bounds) -
             if sent is None:
                 yield Step(f"{name} is too late to send submission {n}", None, world.slot(number, IDLE))
                 return
-            timer = NONE if Rule.R3_TIMER in bounds.without else world.now + bounds.create
-            after = Slot("streaming", n, timer) if Rule.R3_TIMER_FIRST not in bounds.without else Slot("untimed", n)
+            timer = NONE if Part.R3_TIMER in bounds.without else world.now + bounds.create
+            after = Slot("streaming", n, timer) if Part.R3_TIMER_FIRST not in bounds.without else Slot("untimed", n)
             yield from _commits(f"{name} sends submission {n}", sent, number, after, world, bounds)
         case "untimed":
             timed = world.slot(number, Slot("streaming", n, world.now + bounds.create))

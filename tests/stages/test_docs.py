@@ -14,6 +14,7 @@ from overnight_workers import settings as told
 from overnight_workers.cli import app
 from overnight_workers.cli.plan_page import QUESTIONS, WIDTH
 from overnight_workers.operators.alarms import KINDS
+from overnight_workers.stages.protocol import Rule
 
 ROOT = Path(__file__).parents[2]
 WORKERS = ROOT / "workers"
@@ -142,3 +143,25 @@ def test_every_fault_of_the_table_has_its_test() -> None:
     assert len(named) > 50
     for file, test in named:
         assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text() or not test, f"{file}::{test}"
+
+
+CITATION = re.compile(r"(?<![\w-])R(\d+)(?!\w)")
+
+
+def test_the_rules_of_the_protocol_are_the_documented_ones_and_cited_where_they_are_kept() -> None:
+    page = WORKERS / "docs" / "paid-once.md"
+    rows = re.findall(r"^\| \*\*(R\d+)\*\* \| (.+) \| (.+) \|$", page.read_text(), re.MULTILINE)
+    assert [(name, text) for name, text, _ in rows] == [(rule.name, rule.value) for rule in Rule]
+    for name, _, kept_in in rows:
+        files = re.findall(r"\]\((.+?)\)", kept_in)
+        assert files, f"{name} is kept nowhere"
+        for file in files:
+            cited = {f"R{number}" for number in CITATION.findall((page.parent / file).read_text())}
+            assert name in cited, f"{page.name} says that {file} keeps {name}, and it doesn't cite it"
+
+
+@pytest.mark.parametrize("place", ["models", "producers", "workers", "tests"])
+def test_every_cited_rule_exists(place: str) -> None:
+    for file in [*READMES, *(ROOT / place).rglob("*.py")]:
+        unknown = {f"R{number}" for number in CITATION.findall(file.read_text())} - set(Rule.__members__)
+        assert not unknown, f"{file} cites {unknown}"

@@ -137,7 +137,7 @@ def known_api_ids(connection: Connection, api_ids: Sequence[str]) -> set[str]:
 
 
 def note_unknown_batches(connection: Connection, workspace: str, unknown: Sequence[UnknownBatch]) -> None:
-    """Note batches that the ledger doesn't know, and when they ended."""
+    """Note batches that the ledger doesn't know, and when they ended (R9)."""
     for seen in unknown:
         execute(
             connection,

@@ -1,4 +1,4 @@
-"""How a batch is never paid twice: the decisions, as pure functions over what is known.
+"""How a batch is never paid twice: the rules, and the decisions as pure functions over what is known.
 
 The API has no idempotency key, a reply can get lost, a list can lag, strangers share the workspace and processes
 freeze. So each create is a submission of its own, with a random token at the start of every custom_id, and these
@@ -16,9 +16,64 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from hashlib import blake2b
 from typing import Final
 from uuid import UUID
+
+
+class Rule(Enum):
+    """The rules of the protocol. Code that keeps a rule cites its number; workers/docs/paid-once.md says where.
+
+    Without any one of them a search finds a way to lose an answer or to pay twice (`tests/explore`).
+    """
+
+    R1 = (
+        "Each create is a submission of its own, a row with a random token. Every custom_id begins with the token, and"
+        " only a token proves whose a batch is."
+    )
+    R2 = (
+        "A create goes in this order: claim; build the body and freeze its items; say durably `sending` and until when"
+        " (`send_by`); send all but the last bytes; ask the database whether this submission may still be sent; send"
+        " the last bytes. What failed before the last bytes was not created."
+    )
+    R3 = (
+        "From that question to the last byte the time is bounded, for a frozen process too: the kernel's timer ends it"
+        " at `send_by`."
+    )
+    R4 = (
+        "Only a list that was begun after `quiet_after` (`send_by`, the time on the wire and the quiet time) may say"
+        " that a create did not work."
+    )
+    R5 = (
+        "A list counts only if it is complete, from the submission's workspace, and goes back past the claim by the"
+        " API's own clock."
+    )
+    R6 = (
+        "A fact counts whoever brings it and however late: the API's id is saved on its submission, first of all, in a"
+        " transaction of its own, whatever state the submission is in."
+    )
+    R7 = (
+        "No batch is claimed, divided or given up while a submission of it may still run. An id that comes late reopens"
+        " its submission, and voids a later one whose last bytes were not sent."
+    )
+    R8 = (
+        "An answer goes to any item that isn't final, and the first one is kept. Errors, expiries and cancels count"
+        " only while no other submission of the batch may still run. The bill has a row for each submission and item."
+    )
+    R9 = (
+        "Every list is compared with the ledger. A batch that is unknown is noted; when it has ended, its token is"
+        " read and says whose it is. Nothing is canceled because it looks alike: only a batch whose id is known."
+    )
+    R10 = (
+        "What no list settles within a day is an alarm, and a person may decide it: a batch that is adopted must still"
+        " be proven by its token, and one that was declared never created is still looked for."
+    )
+    R11 = (
+        "The ledger knows in which database it lives. When that has changed, nothing is sent to a workspace before all"
+        " of its batches that may be ours were looked at."
+    )
+
 
 TOKEN_CHARS: Final = 20
 _RANDOM_CHARS: Final = 14
@@ -29,7 +84,7 @@ CLOCK_SKEW: Final = timedelta(minutes=2)
 
 
 def new_token(deployment: UUID) -> str:
-    """A submission's token: letters, digits, `-` and `_`, the last of them the deployment's mark."""
+    """A submission's token: letters, digits, `-` and `_`, the last of them the deployment's mark (R1)."""
     drawn = secrets.token_urlsafe(_RANDOM_CHARS)[:_RANDOM_CHARS]
     return drawn + _mark(deployment, drawn)
 
@@ -45,7 +100,7 @@ def _mark(deployment: UUID, drawn: str) -> str:
 
 
 def custom_id(token: str, item_id: int) -> str:
-    """The custom_id of an item in a submission: proof that an answer is ours, and whose it is."""
+    """The custom_id of an item in a submission: proof that an answer is ours, and whose it is (R1)."""
     return f"{token}_{item_id}"
 
 
@@ -216,7 +271,7 @@ def worth_a_look(sent: Sent, candidate: Candidate, listing: Listing) -> bool:
 
 
 def why_not_lost(sent: Sent, listing: Listing, candidates: Sequence[Candidate]) -> str | None:
-    """Why a list can't say that a submission was never created; None when it can: then it is lost."""
+    """Why a list can't say that a submission was never created; None when it can: then it is lost (R4, R5)."""
     if listing.started_at <= sent.quiet_after:
         return "it may still be listed: the quiet time isn't over"
     if listing.api_workspace_id != sent.api_workspace_id:

@@ -1,4 +1,7 @@
-"""Submitting: a batch is created at the API once, and every fact about that is kept (protocol: R1 to R8)."""
+"""Submitting: a batch is created at the API once, and every fact about that is kept.
+
+The rules R1 to R11 are in `overnight_workers.stages.protocol`.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ class Claim:
 def claim(
     connection: Connection, *, token: str, owner: int, lease_s: float, queue_limits: Mapping[str, int] | None = None
 ) -> Claim | None:
-    """Take the oldest batch that may be sent. None when there is none.
+    """Take the oldest batch that may be sent, with a submission and a token of its own (R1). None when there is none.
 
     Never one of which a submission may still run: a claim asks again, whatever freed the batch (R7).
 
@@ -163,9 +166,9 @@ def _from_cursor(connection: Connection, statement: LiteralString, claim: Claim)
 def send(
     connection: Connection, submission_id: int, *, items: int, create_timeout_s: float, allowance_s: float
 ) -> bool:
-    """The body is built and frozen: from here on bytes may be on the wire, until `send_by`.
+    """The body is built and frozen: from here on bytes may be on the wire, until `send_by` (R2).
 
-    allowance_s: how long after `send_by` a batch may take to be listed.
+    allowance_s: how long after `send_by` a batch may take to be listed (R4).
     False when the lease ran out and somebody else took over.
     """
     return (

@@ -108,7 +108,7 @@ def _look_up(workspace: str, missing: set[str]) -> list[api.Listed]:
 def _note(
     workspace: str, watched: list[Watched], unproven: list[str], listing: Listing, listed: list[api.Listed]
 ) -> int:
-    """What the list says: which of ours ended, and which batches we don't know that might be ours."""
+    """What the list says: which of ours ended, and which batches we don't know that might be ours (R9)."""
     by_id = {one.api_id: one for one in watched if one.api_id is not None}
     doubtful = [sent for one in watched if one.api_id is None and (sent := _sent(one)) is not None]
     ended = 0
@@ -143,7 +143,7 @@ def _sent(one: Watched) -> Sent | None:
 
 
 def _stop_doubles(workspace: str) -> None:
-    """A create that turned out to be one too many is canceled, as its id is known; what was done by then is billed."""
+    """A create that turned out to be one too many is canceled, as its id is known (R9); what was done is billed."""
     with process.database().transaction() as connection:
         doubles = ledger.doubles(connection, workspace)
     for submission_id, api_id in doubles.items():

@@ -1,7 +1,8 @@
-"""Submit: a packed batch is created at the API, once (protocol: R1 to R7).
+"""Submit: a packed batch is created at the API, once. `protocol.py` has the rules.
 
-Claim it, build the body into a private file, say durably that bytes are about to be sent and until when, stream them,
-hold the last ones back until the database agrees that there is still time, and note the API's id before all else.
+Claim it (R1, R7), build the body into a private file, say durably that bytes are about to be sent and until when,
+stream them, hold the last ones back until the database agrees that there is still time (R2), and note the API's id
+before all else (R6).
 """
 
 from __future__ import annotations
