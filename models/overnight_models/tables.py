@@ -702,6 +702,16 @@ class Obstacle(Table, table=True):
     why: str = _text()
 
 
+class Pulse(Table, table=True):
+    """When a stage last ran, and since when there is work for it: a standstill is seen, whatever stands still."""
+
+    __tablename__ = "pulse"
+    stage: str = _text(primary_key=True)
+    ran_at: datetime | None = None
+    work_since: datetime | None = None
+    """Said by the sweep; none while there is no work for it."""
+
+
 class Tally(Table, table=True):
     """Items and deliveries by state, as changes to be added up; kept by triggers, so that it can't drift.
 

@@ -14,6 +14,7 @@ from overnight_models.ledger.deliver.obstacles import Obstacle
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView
 from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
+from overnight_models.ledger.operators.pulse import Pulse
 from overnight_models.ledger.operators.troubles import Overdue, Troubles, UnclearView, Unread
 from overnight_models.ledger.operators.workspaces import WorkspaceState
 from overnight_workers.operators.alarms import KINDS, Alarm, alarms
@@ -38,12 +39,32 @@ def on(
     workspace: WorkspaceState = WORKSPACE,
     troubles: Troubles = CALM,
     dead: tuple[DeadDelivery, ...] = (),
+    redis_fault: str | None = None,
 ) -> list[Alarm]:
     told = Settings(lanes={"default": Lane()})
-    return alarms(lanes=[lane], workspaces=[workspace], troubles=troubles, dead=dead, settings=told)
+    return alarms(
+        lanes=[lane], workspaces=[workspace], troubles=troubles, dead=dead, settings=told, redis_fault=redis_fault
+    )
 
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "redis away": ({"redis_fault": "it is full"}, {}),
+    "sweep missing": (
+        {"troubles": replace(CALM, pulses=(Pulse("overnight.rescue", 91.0, None),))},
+        {
+            "troubles": replace(
+                CALM, pulses=(Pulse("overnight.rescue", 89.0, None), Pulse("overnight.poll", 89.0, None))
+            )
+        },
+    ),
+    "stage silent": (
+        {"troubles": replace(CALM, pulses=(Pulse("overnight.collect", None, 91.0),))},
+        {
+            "troubles": replace(
+                CALM, pulses=(Pulse("overnight.collect", 9000.0, 89.0), Pulse("overnight.pack", 5.0, 9000.0))
+            )
+        },
+    ),
     "ledger moved": (
         {"troubles": replace(CALM, deployment=MOVED, unlooked=("default",))},
         {"troubles": replace(CALM, deployment=MOVED)},

@@ -73,9 +73,15 @@ def redis_client() -> redis.Redis:
     )
 
 
+@cache
+def pulse_said_at() -> dict[str, float]:
+    """When this process last said of a stage that it runs, by the monotonic clock."""
+    return {}
+
+
 def forget() -> None:
     """After a fork: nothing that the parent connected may be used."""
     if database.cache_info().currsize:
         database().forget()
-    for held in (database, deployment, names, prefixes, redis_client):
+    for held in (database, deployment, names, prefixes, redis_client, pulse_said_at):
         held.cache_clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -94,27 +94,14 @@ def _schema() -> list[Finding]:
 
 
 def _redis() -> list[Finding]:
-    import redis
-
+    from overnight_workers.operators import redis_health
     from overnight_workers.process import redis_client
     from overnight_workers.settings import settings
 
     if not settings().redis_url:
         return [Finding("redis", False, "no URL", "set OVERNIGHT_REDIS_URL, or start `overnight up`")]
-    try:
-        told: Any = redis_client().info("server")
-        memory: Any = redis_client().config_get("maxmemory-policy")
-    except redis.RedisError as error:
-        return [Finding("redis", False, str(error), "start Redis (`overnight up`), or correct the URL")]
-    policy = memory.get("maxmemory-policy", "noeviction")
-    name = f"{told.get('server_name', 'redis')} {told.get('valkey_version') or told.get('redis_version')}"
-    if policy != "noeviction":
-        return [
-            Finding(
-                "redis", False, f"{name} evicts keys ({policy})", "set maxmemory-policy noeviction: it drops messages"
-            )
-        ]
-    return [Finding("redis", True, name)]
+    health = redis_health.look(redis_client())
+    return [Finding("redis", health.fault is None, health.fault or health.version, "see `redis away` in workers/docs/alarms.md")]
 
 
 def _keys() -> list[Finding]:

@@ -42,10 +42,10 @@ def status(
 
 def _status() -> dict[str, Any]:
     from overnight_workers.operators.snapshot import take_snapshot
-    from overnight_workers.process import database
+    from overnight_workers.process import database, redis_client
     from overnight_workers.settings import settings
 
-    seen = take_snapshot(database())
+    seen = take_snapshot(database(), redis_client())
     lanes = seen.lanes
     return {
         "alarms": [

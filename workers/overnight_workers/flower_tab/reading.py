@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+import redis
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from overnight_models.errors import OvernightError
@@ -30,8 +31,9 @@ class Look:
 class Reader:
     """Looks at the ledger on request. Belongs to one event loop, and never blocks it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, client: redis.Redis) -> None:
         self._database = database
+        self._redis = client
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._latest = Look(None, "the ledger hasn't been read yet")
         self._looked_at = float("-inf")
@@ -66,7 +68,7 @@ class Reader:
 
     def _read(self) -> Look:
         try:
-            return Look(take_snapshot(self._database), None)
+            return Look(take_snapshot(self._database, self._redis), None)
         except ProgrammingError:
             return Look(
                 self._latest.snapshot, "the database has no ledger, or one of another version: overnight migrate"

@@ -10,6 +10,7 @@ from tornado.ioloop import PeriodicCallback
 from tornado.web import url
 
 from overnight_models.ledger.database import Database
+from overnight_workers import process
 from overnight_workers.flower_tab.metrics import LOOK_EVERY_S, LedgerMetrics
 from overnight_workers.flower_tab.pages import BatchesApi, BatchesPage, Landing
 from overnight_workers.flower_tab.reading import Reader
@@ -24,7 +25,7 @@ class BatchesFlower(Flower):  # type: ignore[misc]
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         database = Database(settings().database_url, name="overnight flower", statement_timeout_s=_STATEMENT_TIMEOUT_S)
-        self.reader = Reader(database)
+        self.reader = Reader(database, process.redis_client())
         routes = [
             url(r"/", Landing),
             url(r"/batches", BatchesPage, name="batches"),

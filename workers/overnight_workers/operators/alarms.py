@@ -10,15 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from overnight_models import routes
 from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
+from overnight_models.ledger.operators.pulse import Pulse
 from overnight_models.ledger.operators.troubles import Troubles
 from overnight_models.ledger.operators.workspaces import WorkspaceState
 from overnight_models.ledger.pack.reserve import NO_BOUND, NO_PRICE, OVER
 from overnight_models.quantities import spoken
-from overnight_workers.settings import Lane, Settings
+from overnight_workers.settings import Lane, Settings, Timing
 
 _LATE_S: Final = 120.0
 """What takes seconds and is so late waits for a worker."""
+_SILENT_S: Final = 90.0
+"""Stages say every 10 s that they run: an alarm comes within two minutes."""
+_NEVER_S: Final = float("inf")
 _UNCLEAR_LONG_S: Final = 25 * 3600.0
 _UNREAD_LONG_S: Final = 900.0
 _AGING_S: Final = 5 * 86400.0
@@ -38,6 +43,21 @@ class Kind:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
+    "redis away": Kind(
+        "Overnight's own Redis doesn't answer, takes no writes (full, or a replica), or no password",
+        "keeps everything in Postgres and dials again; products can't enqueue, nothing moves",
+        "start Redis, free memory, or correct OVERNIGHT_REDIS_URL; `overnight doctor` says which of them",
+    ),
+    "sweep missing": Kind(
+        "nothing has swept for too long: no beat, no worker for overnight.rescue, or no Redis between them",
+        "nothing: without the sweep lost doorbells aren't rung again, and batches aren't listed",
+        "start `celery -A overnight_workers.app beat` and a worker with -Q overnight.rescue; kill a frozen one",
+    ),
+    "stage silent": Kind(
+        "there is work for a stage, and no worker of it has run for too long",
+        "rings for it at every sweep",
+        "start a worker that listens to its queue (-Q); one that is there and silent is frozen: kill it",
+    ),
     "ledger moved": Kind(
         "the database was restored, failed over or set back: it may have forgotten what was sent",
         "sends nothing; reads every batch at the API whose token may be its own, collects those, then goes on",
@@ -166,9 +186,15 @@ def alarms(
     troubles: Troubles,
     dead: Sequence[DeadDelivery],
     settings: Settings,
+    redis_fault: str | None = None,
 ) -> list[Alarm]:
-    """Every alarm that is on, the urgent ones first."""
+    """Every alarm that is on, the urgent ones first.
+
+    redis_fault: what is wrong with Overnight's own Redis, as `redis_health.fault` says it.
+    """
     found = [
+        *_redis(redis_fault),
+        *_pulse(troubles.pulses, settings.timing),
         *_moved(troubles),
         *_workspaces(workspaces, settings),
         *_batches(troubles),
@@ -179,6 +205,23 @@ def alarms(
         *_budgets(troubles),
     ]
     return sorted(found, key=lambda alarm: not alarm.urgent)
+
+
+def _redis(fault: str | None) -> Iterator[Alarm]:
+    if fault is not None:
+        yield Alarm("redis away", f"Overnight's own Redis: {fault}")
+
+
+def _pulse(pulses: Sequence[Pulse], timing: Timing) -> Iterator[Alarm]:
+    ticks = {routes.RESCUE: ("swept", timing.sweep_every), routes.POLL: ("looked for batches", timing.poll_every)}
+    for pulse in pulses:
+        if pulse.stage in ticks and pulse.silent_s is not None:
+            did, every_s = ticks[pulse.stage]
+            if pulse.silent_s > max(_SILENT_S, 3 * every_s):
+                yield Alarm("sweep missing", f"Nobody has {did} for {spoken(pulse.silent_s)} ({pulse.stage}).")
+        elif min(pulse.work_s or 0.0, _NEVER_S if pulse.silent_s is None else pulse.silent_s) > _SILENT_S:
+            since = "has never run" if pulse.silent_s is None else f"last ran {spoken(pulse.silent_s)} ago"
+            yield Alarm("stage silent", f"{pulse.stage} has had work for {spoken(pulse.work_s or 0.0)} and {since}.")
 
 
 def _moved(troubles: Troubles) -> Iterator[Alarm]:

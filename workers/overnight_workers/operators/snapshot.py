@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+import redis
+
 from overnight_models.ledger.database import Database, fetch_all
 from overnight_models.ledger.operators import overview
 from overnight_models.ledger.operators.overview import BatchView, DeadDelivery, LaneView, TurnaroundView
 from overnight_models.ledger.operators.troubles import Troubles, troubles
 from overnight_models.ledger.operators.workspaces import WorkspaceState, workspaces
 from overnight_models.states import BATCH
+from overnight_workers.operators import redis_health
 from overnight_workers.operators.alarms import Alarm, alarms
+from overnight_workers.operators.redis_health import RedisHealth
 from overnight_workers.settings import Settings
 
 MOST_UNFINISHED: Final = 200
@@ -32,16 +36,27 @@ class Snapshot:
     """By lane; a lane without history isn't in it."""
     dead: tuple[DeadDelivery, ...]
     troubles: Troubles
+    redis: RedisHealth | None = None
+    """Overnight's own Redis; None when it wasn't asked."""
 
     def alarms(self, settings: Settings) -> list[Alarm]:
         """Every alarm that is on, the urgent ones first."""
         return alarms(
-            lanes=self.lanes, workspaces=self.workspaces, troubles=self.troubles, dead=self.dead, settings=settings
+            lanes=self.lanes,
+            workspaces=self.workspaces,
+            troubles=self.troubles,
+            dead=self.dead,
+            settings=settings,
+            redis_fault=None if self.redis is None else self.redis.fault,
         )
 
 
-def take_snapshot(database: Database) -> Snapshot:
-    """Read everything that the pages show. Raises DatabaseUnavailable; ProgrammingError without a schema."""
+def take_snapshot(database: Database, client: redis.Redis | None = None) -> Snapshot:
+    """Read everything that the pages show. Raises DatabaseUnavailable; ProgrammingError without a schema.
+
+    client: Overnight's own Redis, which is asked how it is before the ledger is read.
+    """
+    health = None if client is None else redis_health.look(client)
     unfinished = BATCH.unfinished
     with database.transaction() as connection:
         # all of it at one moment: what moves meanwhile isn't seen in two places
@@ -55,4 +70,5 @@ def take_snapshot(database: Database) -> Snapshot:
             turnarounds={found.lane: found for found in overview.turnarounds(connection)},
             dead=tuple(overview.dead_deliveries(connection)),
             troubles=troubles(connection),
+            redis=health,
         )

@@ -17,6 +17,7 @@ from overnight_models.ledger.operators.cancel import Canceled
 from overnight_models.ledger.operators.cancel import cancel as cancel_item
 from overnight_workers import logs, process
 from overnight_workers.app import app
+from overnight_workers.stages import pulse
 
 _KEPT_S: Final = 60
 
@@ -26,6 +27,7 @@ log = logs.get(__name__)
 @app.task(name=routes.ANSWER, send_events=False)
 def answer(question: str, reply_to: str, about: dict[str, Any], **_later: Any) -> str:
     """Answer one question. An unknown question is answered with an error, not with silence."""
+    pulse.at_work(routes.ANSWER)
     ask = _QUESTIONS.get(question)
     document: dict[str, Any] = (
         {"error": f"workers of this version can't answer {question!r}"} if ask is None else {"answer": ask(about)}

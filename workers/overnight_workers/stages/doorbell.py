@@ -15,6 +15,7 @@ from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_workers import logs, process
 from overnight_workers.app import app
+from overnight_workers.stages import pulse
 
 _RINGING: Final = "overnight:ringing:{}"
 _PATIENCE_MS: Final = 2000
@@ -35,7 +36,11 @@ def ring(stage: str) -> None:
 
 
 def heard(stage: str) -> None:
-    """The stage is awake and hasn't looked yet: what happens from now on needs another ring."""
+    """The stage is awake and hasn't looked yet: what happens from now on needs another ring.
+
+    Raises DatabaseUnavailable.
+    """
+    pulse.at_work(stage)
     reach("before hearing")
     try:
         process.redis_client().delete(_RINGING.format(stage))

@@ -16,6 +16,7 @@ from overnight_models.ledger import measure, partitions, prefixes, rescue
 from overnight_models.ledger.collect import caching, settle
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets
+from overnight_models.ledger.operators import pulse
 from overnight_models.ledger.submit import submit
 from overnight_workers import logs, process
 from overnight_workers.app import app
@@ -24,6 +25,7 @@ from overnight_workers.stages import doorbell
 from overnight_workers.stages.deliver import acknowledge
 from overnight_workers.stages.poll import restored
 
+_WOKEN_BY_PRODUCTS: Final = (routes.ACCEPT, routes.ANSWER)
 _HOUSEKEEPING_EVERY_S: Final = 60.0
 _FREED_AT_ONCE: Final = 2000
 _GROUPS: Final = 50
@@ -37,6 +39,7 @@ _housekept_at = 0.0
 def sweep(**_later: Any) -> str:
     """One sweep. Any number at once does no harm."""
     restored.notice()
+    waited_for = _queues_with_messages()
     with process.database().transaction() as connection:
         voided = rescue.void_abandoned(connection)
         doubted = rescue.doubt_abandoned(connection)
@@ -44,6 +47,8 @@ def sweep(**_later: Any) -> str:
             submit.open_submission(connection, submission_id)
         released = budgets.release_held(connection, process.policy().models)
         stages = rescue.stages_with_work(connection)
+        pulse.note_run(connection, routes.RESCUE)
+        pulse.note_work(connection, [*stages, *waited_for])
     for stage in stages:
         doorbell.ring(stage)
     if voided or doubted:
@@ -73,6 +78,20 @@ def _free_deliveries() -> None:
         doorbell.ring(routes.DELIVER)
     if dead:
         log.error("deliveries are dead", items=dead, why="sent again and again, and never heard of")
+
+
+def _queues_with_messages() -> list[str]:
+    """The stages that only their own messages wake, and that have some: products wait for them."""
+    reach("before the queues are asked")
+    try:
+        with process.redis_client().pipeline(transaction=False) as asked:
+            for queue in _WOKEN_BY_PRODUCTS:
+                asked.llen(queue)
+            lengths = asked.execute()
+    except redis.RedisError as error:
+        log.warning("queues can't be looked at", error=str(error))
+        return []
+    return [queue for queue, length in zip(_WOKEN_BY_PRODUCTS, lengths, strict=True) if length]
 
 
 def publish_policy() -> None:

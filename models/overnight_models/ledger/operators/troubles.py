@@ -14,6 +14,7 @@ from overnight_models.ledger.database import fetch_all
 from overnight_models.ledger.deliver.obstacles import Obstacle, full_queues, unreachable_brokers
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView, budgets
+from overnight_models.ledger.operators.pulse import Pulse, pulses
 
 RESULTS_KEPT_S: Final = 29 * 86400.0
 """From its creation on, as long as the API keeps a batch's results."""
@@ -105,6 +106,8 @@ class Troubles:
     """Budgets that hold items."""
     given_up: tuple[GivenUp, ...] = ()
     """Caching that lost money."""
+    pulses: tuple[Pulse, ...] = ()
+    """When each stage last ran, and since when it has work."""
 
 
 def troubles(connection: Connection) -> Troubles:
@@ -136,6 +139,7 @@ def troubles(connection: Connection) -> Troubles:
         overdue=tuple(Overdue(**row) for row in overdue),
         unread=tuple(Unread(**row) for row in unread),
         given_up=tuple(given_up(connection)),
+        pulses=tuple(pulses(connection)),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
         holding=tuple(one for one in budgets(connection) if one.held),
     )

@@ -26,7 +26,7 @@ from overnight_models.wire import message
 from overnight_workers import logs, process
 from overnight_workers.app import app
 from overnight_workers.settings import settings
-from overnight_workers.stages import doorbell, output_schema
+from overnight_workers.stages import doorbell, output_schema, pulse
 from overnight_workers.stages.accept import gather
 from overnight_workers.stages.accept.gather import Gathered, Message
 from overnight_workers.stages.pack import pack
@@ -60,6 +60,7 @@ def accept(
     is_back = (accept.request.delivery_info or {}).get("redelivered")
     gathered: list[Gathered] = []
     try:
+        pulse.at_work(routes.ACCEPT)
         if not is_back:
             gathered = gather.take(large=gather.LARGE_AT_ONCE - gather.is_large(items, encoding))
         own = Message(v, UUID(message_id), lane, items, encoding, run)

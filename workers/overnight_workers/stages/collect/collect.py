@@ -28,7 +28,7 @@ from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
 from overnight_workers.app import app
 from overnight_workers.settings import settings
-from overnight_workers.stages import doorbell, output_schema, protocol
+from overnight_workers.stages import doorbell, output_schema, protocol, pulse
 from overnight_workers.stages.collect.results import read_result
 from overnight_workers.stages.deliver import deliver
 from overnight_workers.stages.output_schema import Check
@@ -56,6 +56,7 @@ def collect(**_later: Any) -> str:
     stop_at = time.monotonic() + 240
     batches, total = 0, Recorded()
     while time.monotonic() < stop_at:
+        pulse.at_work(routes.COLLECT)
         owner = process.database().owner()
         with process.database().transaction() as connection:
             reading = ledger.claim(connection, owner=owner, lease_s=settings().timing.lease)
@@ -88,6 +89,7 @@ def _collect(reading: Reading) -> Recorded:
     try:
         with api.results(reading.workspace, reading.api_id) as lines:
             for chunk in _chunks(lines):
+                pulse.at_work(routes.COLLECT)
                 _record(reading, chunk, progress)
         wrong = None
     except (TransientError, NotOurs, BadSettings) as error:

@@ -16,7 +16,7 @@ from overnight_models.ledger.deliver.deliver import Due, Target
 from overnight_workers import logs, process
 from overnight_workers.app import app
 from overnight_workers.settings import Lane, settings
-from overnight_workers.stages import doorbell
+from overnight_workers.stages import doorbell, pulse
 from overnight_workers.stages.deliver import brokers
 from overnight_workers.stages.deliver.brokers import Broker, BrokerUnavailable, Handed, QueueRefused
 from overnight_workers.stages.deliver.room import Room
@@ -41,6 +41,7 @@ def deliver(**_later: Any) -> str:
     with process.database().transaction() as connection:
         targets = ledger.targets(connection)
     while targets and time.monotonic() < stop_at:
+        pulse.at_work(routes.DELIVER)
         still_due = []
         away = set()
         for target in targets:

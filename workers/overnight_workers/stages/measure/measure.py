@@ -30,7 +30,7 @@ from overnight_workers.app import app
 from overnight_workers.plan.pace import Pace
 from overnight_workers.plan.prompt import counted
 from overnight_workers.settings import Lane, settings
-from overnight_workers.stages import doorbell, protocol
+from overnight_workers.stages import doorbell, protocol, pulse
 from overnight_workers.stages.measure import cutting
 from overnight_workers.stages.protocol import Reply
 from overnight_workers.stages.submit import shapes
@@ -58,6 +58,7 @@ def measure(**_later: Any) -> str:
     total = 0
     paces = {name: Pace(one.counting_rate, time.monotonic()) for name, one in settings().workspaces.items()}
     while time.monotonic() < stop_at:
+        pulse.at_work(routes.MEASURE)
         owner = process.database().owner()
         with process.database().transaction() as connection:
             group = ledger.claim(connection, owner=owner, limit=_AT_ONCE, max_bytes=_BYTES_AT_ONCE, lease_s=_LEASE_S)

@@ -15,7 +15,7 @@ from overnight_models.ledger.pack.pack import Packed, Waiting
 from overnight_workers import logs, process
 from overnight_workers.app import app
 from overnight_workers.settings import Lane, settings
-from overnight_workers.stages import doorbell
+from overnight_workers.stages import doorbell, pulse
 from overnight_workers.stages.pack.cache_choices import is_worth_priming
 
 log = logs.get(__name__)
@@ -34,6 +34,7 @@ def pack(**_later: Any) -> str:
             log.error("items wait in a lane that the configuration doesn't have", lane=source.lane, items=source.items)
             continue
         while (packed := _pack(source, lane)) != Packed():
+            pulse.at_work(routes.PACK)
             if packed.held:
                 log.warning("held: over budget", lane=source.lane, items=packed.held)
             if packed.items:

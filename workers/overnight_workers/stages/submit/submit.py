@@ -28,7 +28,7 @@ from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
 from overnight_workers.app import app
 from overnight_workers.settings import settings
-from overnight_workers.stages import doorbell, protocol
+from overnight_workers.stages import doorbell, protocol, pulse
 from overnight_workers.stages.protocol import Reply
 from overnight_workers.stages.submit import breakpoints, shapes
 
@@ -51,6 +51,7 @@ def submit(**_later: Any) -> str:
     divided = _divide_rejected()
     sent = 0
     while time.monotonic() < stop_at:
+        pulse.at_work(routes.SUBMIT)
         owner = process.database().owner()
         token = protocol.new_token(process.deployment())
         with process.database().transaction() as connection:
