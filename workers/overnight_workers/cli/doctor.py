@@ -101,7 +101,11 @@ def _redis() -> list[Finding]:
     if not settings().redis_url:
         return [Finding("redis", False, "no URL", "set OVERNIGHT_REDIS_URL, or start `overnight up`")]
     health = redis_health.look(redis_client())
-    return [Finding("redis", health.fault is None, health.fault or health.version, "see `redis away` in workers/docs/alarms.md")]
+    return [
+        Finding(
+            "redis", health.fault is None, health.fault or health.version, "see `redis away` in workers/docs/alarms.md"
+        )
+    ]
 
 
 def _keys() -> list[Finding]:

@@ -86,7 +86,7 @@ def test_a_replica_is_told_to_be_one(own_redis: redis.Redis) -> None:
 
 def test_a_full_redis_is_told_before_it_is_full_and_when_it_is(own_redis: redis.Redis) -> None:
     used = int(own_redis.info("memory")["used_memory"])
-    own_redis.config_set("maxmemory", used + 200_000)
+    own_redis.config_set("maxmemory", used + used // 20)
     assert "raise maxmemory" in str(redis_health.look(own_redis).fault)
     own_redis.config_set("maxmemory", 1)
     assert "is full and takes no writes" in str(redis_health.look(own_redis).fault)
