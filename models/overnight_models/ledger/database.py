@@ -97,8 +97,25 @@ class Database:
         except psycopg.OperationalError as error:  # from COPY and server-side cursors, which SQLAlchemy doesn't see
             raise self._unavailable(error) from error
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """One transaction that only reads, and sees everything as it was at one moment. Raises as `transaction` does."""
+        with self.transaction() as connection:
+            execute(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield connection
+
     def _unavailable(self, error: object) -> DatabaseUnavailable:
         return DatabaseUnavailable(f"Postgres at {self.url.host}:{self.url.port}: {error}")
+
+
+def is_ready(url: str) -> bool:
+    """Whether a server answers there, within two seconds. url: as psycopg takes it."""
+    try:
+        with psycopg.connect(url, connect_timeout=2) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.Error:
+        return False
+    return True
 
 
 def fetch_all(connection: Connection, sql: str, **values: Any) -> Sequence[RowMapping]:

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from overnight_models.ledger import deployment
-from overnight_models.ledger.database import Database
+from overnight_models.ledger.database import Database, fetch_one
 from overnight_models.ledger.partitions import make_partitions, take_turns
 
 
@@ -43,3 +43,10 @@ def revisions(connection: Connection) -> tuple[str | None, str | None]:
     """The schema's revision in this database, and the newest one that this code knows."""
     current = MigrationContext.configure(connection).get_current_revision()
     return current, ScriptDirectory.from_config(config()).get_current_head()
+
+
+def server_version(connection: Connection) -> str:
+    """The version of PostgreSQL that the ledger lives in, as "18.1"."""
+    row = fetch_one(connection, "SELECT current_setting('server_version') AS version")
+    assert row is not None
+    return str(row["version"])

@@ -67,7 +67,7 @@ def _report(findings: list[Finding], urls: dict[str, str], as_json: bool) -> Non
 
 
 def _database() -> list[Finding]:
-    from overnight_models.ledger.database import fetch_one
+    from overnight_models.ledger import schema
     from overnight_workers.process import database
     from overnight_workers.settings import settings
 
@@ -75,11 +75,10 @@ def _database() -> list[Finding]:
         return [Finding("database", False, "no URL", "set OVERNIGHT_DATABASE_URL, or start `overnight up`")]
     try:
         with database().transaction() as connection:
-            version = fetch_one(connection, "SELECT current_setting('server_version') AS version")
+            version = schema.server_version(connection)
     except OvernightError as error:
         return [Finding("database", False, str(error), "start Postgres (`overnight up`), or correct the URL")]
-    assert version is not None
-    return [Finding("database", True, f"PostgreSQL {version['version']}")]
+    return [Finding("database", True, f"PostgreSQL {version}")]
 
 
 def _schema() -> list[Finding]:

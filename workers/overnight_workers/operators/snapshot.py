@@ -1,4 +1,4 @@
-"""The sight: everything that operators see, read at one moment; `overnight status` and Flower show the same."""
+"""The snapshot: everything that operators see, read at one moment; `overnight status` and Flower show the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 import redis
 
-from overnight_models.ledger.database import Database, fetch_all
+from overnight_models.ledger.database import Database
 from overnight_models.ledger.operators import overview
 from overnight_models.ledger.operators.overview import BatchView, DeadDelivery, LaneView, TurnaroundView
 from overnight_models.ledger.operators.troubles import Troubles, troubles
@@ -58,16 +58,15 @@ def take_snapshot(database: Database, client: redis.Redis | None = None) -> Snap
     """
     health = None if client is None else redis_health.look(client)
     unfinished = BATCH.unfinished
-    with database.transaction() as connection:
-        # all of it at one moment: what moves meanwhile isn't seen in two places
-        fetch_all(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    # all of it at one moment: what moves meanwhile isn't seen in two places
+    with database.snapshot() as connection:
         return Snapshot(
             at=datetime.now(UTC),
             lanes=tuple(overview.lanes(connection)),
             unfinished=tuple(overview.batches(connection, states=unfinished, limit=MOST_UNFINISHED)),
             finished=tuple(overview.batches(connection, states=sorted(BATCH.final), limit=MOST_FINISHED)),
             workspaces=tuple(workspaces(connection)),
-            turnarounds={found.lane: found for found in overview.turnarounds(connection)},
+            turnarounds={turnaround.lane: turnaround for turnaround in overview.turnarounds(connection)},
             dead=tuple(overview.dead_deliveries(connection)),
             troubles=troubles(connection),
             redis=health,

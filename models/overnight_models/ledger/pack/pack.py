@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger.database import execute, fetch_all, fetch_one, fetch_rows
 from overnight_models.ledger.pack import reserve, turns
 from overnight_models.ledger.pack.reserve import BOOKED, HELD, JUDGED
-from overnight_models.ledger.pack.turns import Candidates, oldest
+from overnight_models.ledger.pack.turns import NOBODY, Candidates, StayBehind, oldest
 from overnight_models.money.prices import Prices
 from overnight_models.states import ITEM
 
@@ -83,15 +83,15 @@ def take_turn(connection: Connection, source: Waiting) -> Waiting | None:
     return next(iter(waiting(connection, lane_id=source.lane_id, headers_id=source.headers_id)), None)
 
 
-def next_in_line(connection: Connection, source: Waiting, *, max_items: int, unless: str) -> Candidates:
-    """Those that are packed next. unless: a condition on `item` of those that stay behind."""
+def next_in_line(connection: Connection, source: Waiting, *, max_items: int, stay: StayBehind) -> Candidates:
+    """The items that are packed next. stay: the items that stay behind."""
     return turns.candidates(
         connection,
         lane_id=source.lane_id,
         headers_id=source.headers_id,
         waiting=source.items,
         max_items=max_items,
-        unless=unless,
+        stay=stay,
     )
 
 
@@ -112,18 +112,18 @@ def pack(
     *,
     max_items: int,
     max_bytes: int,
-    unless: str = "false",
+    stay: StayBehind = NOBODY,
     only: int | None = None,
 ) -> Packed:
     """Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
 
-    unless: a condition on `item` of those that stay behind.
+    stay: the items that stay behind.
     only: the item that goes alone, out of its turn.
 
     Called in a turn. Nothing passes through this process: 100,000 items are one statement.
     """
     if only is None:
-        candidates = next_in_line(connection, source, max_items=max_items, unless=unless)
+        candidates = next_in_line(connection, source, max_items=max_items, stay=stay)
     else:
         candidates = turns.alone(only, lane_id=source.lane_id, headers_id=source.headers_id)
     allowance = reserve.allowance(connection, candidates, prices)

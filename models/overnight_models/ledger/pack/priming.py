@@ -9,13 +9,14 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.database import execute, fetch_all
 from overnight_models.ledger.pack.pack import Waiting, next_in_line
+from overnight_models.ledger.pack.turns import StayBehind
 from overnight_models.states import BATCH
 
 _GOES_AHEAD: Final = tuple(state for state in BATCH.unfinished if state not in ("ended", "incomplete"))
 
 
-def held_back(connection: Connection, source: Waiting) -> str:
-    """A condition on `item`: another one is writing its prefix for it right now."""
+def being_written(connection: Connection, source: Waiting) -> tuple[tuple[int, int], ...]:
+    """The prefixes that a batch writes into the cache right now, by their numbers, each with its model's."""
     rows = fetch_all(
         connection,
         """
@@ -25,8 +26,7 @@ def held_back(connection: Connection, source: Waiting) -> str:
         headers_id=source.headers_id,
         goes_ahead=list(_GOES_AHEAD),
     )
-    written = ", ".join(f"({row['prefix_id']}, {row['model_id']})" for row in rows)
-    return f"(prefix_id, model_id) IN (VALUES {written}) IS TRUE" if written else "false"
+    return tuple((row["prefix_id"], row["model_id"]) for row in rows)
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Cold:
     prefix_bytes: int
 
 
-def cold(connection: Connection, source: Waiting, *, max_items: int, unless: str) -> list[Cold]:
+def cold(connection: Connection, source: Waiting, *, max_items: int, stay: StayBehind) -> list[Cold]:
     """The prefixes that could be written ahead for those who go next.
 
-    unless: as in `pack.pack`.
+    stay: as in `pack.pack`.
     """
-    candidates = next_in_line(connection, source, max_items=max_items, unless=unless)
+    candidates = next_in_line(connection, source, max_items=max_items, stay=stay)
     rows = fetch_all(
         connection,
         f"""
@@ -69,7 +69,7 @@ def cold(connection: Connection, source: Waiting, *, max_items: int, unless: str
     return [Cold(**row) for row in rows]
 
 
-def note(connection: Connection, source: Waiting, one: Cold) -> None:
+def note(connection: Connection, source: Waiting, primer: Cold) -> None:
     """The item has gone ahead, in the batch that it was packed into."""
     execute(
         connection,
@@ -79,7 +79,7 @@ def note(connection: Connection, source: Waiting, one: Cold) -> None:
         ON CONFLICT (headers_id, prefix_id, model_id) DO UPDATE SET batch_id = excluded.batch_id, at = now()
         """,
         headers_id=source.headers_id,
-        prefix_id=one.prefix_id,
-        model_id=one.model_id,
-        item_id=one.item_id,
+        prefix_id=primer.prefix_id,
+        model_id=primer.model_id,
+        item_id=primer.item_id,
     )

@@ -187,11 +187,8 @@ BOOKED: Final = """
 
 
 def allowance(connection: Connection, candidates: Candidates, prices: Prices) -> Allowance | None:
-    """Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
-
-    candidates: all of one lane, `lane_id`.
-    """
-    lane_id = candidates.values["lane_id"]
+    """Lock the budgets that the candidates have, and look how much room there is. None when no item can have any."""
+    lane_id = candidates.lane_id
     may_have = "SELECT id FROM budget WHERE lane_id IS NULL OR lane_id = :lane_id LIMIT 1"
     if fetch_one(connection, may_have, lane_id=lane_id) is None:
         return None

@@ -7,11 +7,12 @@ more than about twice a batch's worth is read, however many wait: the index has 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import fetch_all, fetch_one
+from overnight_models.ledger.measure import UNMEASURED
 
 
 def _waits(lane: str, headers: str) -> str:
@@ -44,42 +45,82 @@ def oldest(lane: str, headers: str) -> str:
 
 
 @dataclass(frozen=True)
+class StayBehind:
+    """Which of the waiting items a batch leaves where they are."""
+
+    unmeasured: bool = False
+    """Those that may be too long for their lane, and that nobody has counted yet."""
+    being_written: tuple[tuple[int, int], ...] = ()
+    """Prefixes by number, each with a model's: another batch writes them into the cache right now."""
+
+    @property
+    def condition(self) -> str:
+        """The condition on `item`."""
+        conditions = [UNMEASURED] if self.unmeasured else []
+        if self.being_written:
+            conditions.append(_BEING_WRITTEN)
+        return " OR ".join(conditions) or "false"
+
+    @property
+    def values(self) -> dict[str, object]:
+        """The parameters of the condition."""
+        if not self.being_written:
+            return {}
+        prefixes, models = zip(*self.being_written, strict=True)
+        return {"written_prefixes": list(prefixes), "written_models": list(models)}
+
+
+_BEING_WRITTEN: Final = """
+    (prefix_id, model_id) IN (
+        SELECT * FROM unnest(CAST(:written_prefixes AS integer[]), CAST(:written_models AS integer[]))
+    ) IS TRUE
+"""
+
+NOBODY: Final = StayBehind()
+
+
+@dataclass(frozen=True)
 class Candidates:
     """Those who go next, as a query: what a budget and a batch have to know of each, and its `position`."""
 
     query: str
-    values: dict[str, Any]
-    """What it is told."""
+    lane_id: int
+    """All of them are of this lane."""
+    values: dict[str, object]
+    """The query's parameters."""
 
 
 def candidates(
-    connection: Connection, *, lane_id: int, headers_id: int, waiting: int, max_items: int, unless: str
+    connection: Connection, *, lane_id: int, headers_id: int, waiting: int, max_items: int, stay: StayBehind
 ) -> Candidates:
-    """Whose turn it is. waiting: how many wait there. unless: a condition on `item` of those that stay behind."""
-    values: dict[str, Any] = {"lane_id": lane_id, "headers_id": headers_id, "max_items": max_items}
+    """Whose turn it is. waiting: how many wait there. stay: those that stay behind."""
+    values: dict[str, object] = {"lane_id": lane_id, "headers_id": headers_id, "max_items": max_items, **stay.values}
     heads = fetch_all(connection, _heads(":lane_id", ":headers_id"), **values)
     tenants = [row["tenant_id"] for row in heads if row["tenant_id"] is not None]
     if not tenants:
-        return Candidates(_OLDEST.format(unless=unless), values)
-    values |= {"tenants": tenants, "each": 0}
+        return Candidates(_OLDEST.format(unless=stay.condition), lane_id, values)
     wanted = min(waiting, max_items)
-    values["each"] = -(-wanted // len(heads))
-    found, before = _found(connection, unless, values), -1
+    each = -(-wanted // len(heads))
+    values |= {"tenants": tenants, "each": each}
+    number, before = _count(connection, stay, values), -1
     # who has fewer leaves room for more of the others, as long as they have more
-    while before < found < wanted:
-        values["each"] *= 2
-        found, before = _found(connection, unless, values), found
-    return Candidates(_IN_TURNS.format(unless=unless), values)
+    while before < number < wanted:
+        each *= 2
+        values["each"] = each
+        number, before = _count(connection, stay, values), number
+    return Candidates(_IN_TURNS.format(unless=stay.condition), lane_id, values)
 
 
 def alone(item_id: int, *, lane_id: int, headers_id: int) -> Candidates:
     """One item out of its turn, if it waits there."""
     query = f"SELECT {_COLUMNS}, 1 AS position FROM item WHERE {_waits(':lane_id', ':headers_id')} AND id = :item_id"
-    return Candidates(query, {"lane_id": lane_id, "headers_id": headers_id, "item_id": item_id})
+    return Candidates(query, lane_id, {"lane_id": lane_id, "headers_id": headers_id, "item_id": item_id})
 
 
-def _found(connection: Connection, unless: str, values: dict[str, Any]) -> int:
-    row = fetch_one(connection, f"SELECT count(*) AS n FROM ({_OF_EACH.format(unless=unless)}) found", **values)
+def _count(connection: Connection, stay: StayBehind, values: dict[str, object]) -> int:
+    """How many candidates there are with so many of each tenant."""
+    counted = f"SELECT count(*) AS n FROM ({_OF_EACH.format(unless=stay.condition)}) counted"
+    row = fetch_one(connection, counted, **values)
     assert row is not None
     return int(row["n"])
 

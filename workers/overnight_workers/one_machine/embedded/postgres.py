@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-import psycopg
+from overnight_models.ledger.database import is_ready
 
 from overnight_workers.one_machine.embedded.account import account_for_postgres, open_the_way
 from overnight_workers.one_machine.embedded.errors import EmbeddedServerError
@@ -87,12 +87,7 @@ class EmbeddedPostgres(EmbeddedServer):
         return words
 
     def _answers(self) -> bool:
-        try:
-            with psycopg.connect(self.url, connect_timeout=2) as connection:
-                connection.execute("SELECT 1")
-        except psycopg.Error:
-            return False
-        return True
+        return is_ready(self.url)
 
     def process(self) -> Process:
         """What the supervisor runs. SIGINT is PostgreSQL's fast shutdown: sessions are cut, data is safe."""

@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.ledger.collect import caching
-from overnight_models.ledger.measure import UNMEASURED
 from overnight_models.ledger.pack import pack as ledger
 from overnight_models.ledger.pack import priming
 from overnight_models.ledger.pack.pack import Packed, Waiting
+from overnight_models.ledger.pack.turns import NOBODY, StayBehind
 from overnight_workers import logs, process
 from overnight_workers.app import app
 from overnight_workers.settings import Lane, settings
@@ -52,11 +52,11 @@ def _pack(source: Waiting, lane: Lane) -> Packed:
             return Packed()
         if lane.prime and lane.caching != "off":
             return _pack_primed(connection, now, lane)
-        return _pack_all(connection, now, lane, unless=_staying(lane))
+        return _pack_all(connection, now, lane, stay=StayBehind(unmeasured=_counts_first(lane)))
 
 
 def _pack_all(
-    connection: Connection, source: Waiting, lane: Lane, *, unless: str = "false", only: int | None = None
+    connection: Connection, source: Waiting, lane: Lane, *, stay: StayBehind = NOBODY, only: int | None = None
 ) -> Packed:
     return ledger.pack(
         connection,
@@ -64,7 +64,7 @@ def _pack_all(
         process.prices(),
         max_items=lane.max_items,
         max_bytes=lane.max_bytes,
-        unless=unless,
+        stay=stay,
         only=only,
     )
 
@@ -72,20 +72,20 @@ def _pack_all(
 def _pack_primed(connection: Connection, source: Waiting, lane: Lane) -> Packed:
     """The first item of a prefix alone; else all but those whose prefix is being written for them."""
     measured = caching.hit_rates(connection, source.lane)
-    stay = f"{_staying(lane)} OR {priming.held_back(connection, source)}"
-    for one in priming.cold(connection, source, max_items=lane.max_items, unless=stay):
-        if is_worth_priming(one, measured):
-            packed = _pack_all(connection, source, lane, only=one.item_id)
+    stay = StayBehind(unmeasured=_counts_first(lane), being_written=priming.being_written(connection, source))
+    for primer in priming.cold(connection, source, max_items=lane.max_items, stay=stay):
+        if is_worth_priming(primer, measured):
+            packed = _pack_all(connection, source, lane, only=primer.item_id)
             if not packed.items:
                 break  # over its budget, as the others of its prefix are: all are held at once
-            priming.note(connection, source, one)
+            priming.note(connection, source, primer)
             return packed
-    return _pack_all(connection, source, lane, unless=stay)
+    return _pack_all(connection, source, lane, stay=stay)
 
 
-def _staying(lane: Lane) -> str:
-    """A condition on `item`: it may be too long for its lane, and nobody has counted it yet."""
-    return "false" if lane.max_input_tokens is None else UNMEASURED
+def _counts_first(lane: Lane) -> bool:
+    """Whether an item that may be too long for this lane stays behind until somebody has counted it."""
+    return lane.max_input_tokens is not None
 
 
 def worth_a_look(lane: str, lane_id: int) -> bool:

@@ -1,0 +1,80 @@
+"""The workers and the producers ask the ledger's functions; no SQL of Postgres is written outside of it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import overnight_producers
+import overnight_workers
+
+WORKERS = Path(overnight_workers.__file__).parent
+PRODUCERS = Path(overnight_producers.__file__).parent
+HAVE_A_SQLITE_FILE = (WORKERS / "sandbox", WORKERS / "item_file.py")
+"""The sandbox plays another company's server, and an item file's keys are a file for as long as it is read."""
+
+SQL = re.compile(
+    r"\bSELECT\s+(?:\S+\s*,|\S+\s+(?:AS|FROM)\b|FROM\b|EXISTS\b|[\d*])|\bINSERT\s+INTO\b|\bUPDATE\s+\w+\s+SET\b|\bDELETE\s+FROM\b"
+    r"|\bSET\s+(?:LOCAL|TRANSACTION|SESSION)\b|\bEXISTS\s*\(|\b(?:CREATE|ALTER|DROP|LOCK)\s+TABLE\b|\bCOPY\s+\w+\s*\("
+    r"|\b(?:WHERE|ORDER\s+BY|GROUP\s+BY|RETURNING)\s+\w+|\bIS\s+(?:NOT\s+)?NULL\b"
+)
+OPENS_A_TRANSACTION = {"Database", "DatabaseUnavailable", "is_ready"}
+
+
+def sources() -> Iterator[Path]:
+    for package in (WORKERS, PRODUCERS):
+        for source in sorted(package.rglob("*.py")):
+            if not any(source.is_relative_to(exempt) for exempt in HAVE_A_SQLITE_FILE):
+                yield source
+
+
+def strings(source: Path) -> Iterator[tuple[int, str]]:
+    """Each string of a file and its line, docstrings as well."""
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+
+
+def test_no_string_has_sql() -> None:
+    assert [
+        f"{source.relative_to(WORKERS.parent)}:{line}"
+        for source in sources()
+        for line, text in strings(source)
+        if SQL.search(text)
+    ] == []
+
+
+def test_nothing_that_runs_sql_is_imported() -> None:
+    """Of `ledger.database` only what opens a transaction; of SQLAlchemy and psycopg only the types and the errors."""
+    imported = [
+        (source, node.module, alias.name)
+        for source in sources()
+        for node in ast.walk(ast.parse(source.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    assert {name for _, module, name in imported if module == "overnight_models.ledger.database"} <= OPENS_A_TRANSACTION
+    assert {name for _, module, name in imported if (module or "").split(".")[0] in ("sqlalchemy", "psycopg")} <= {
+        "Connection",
+        "ProgrammingError",
+        "SQLAlchemyError",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 1",
+        "SELECT current_setting('server_version') AS version",
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        "EXISTS (SELECT FROM unmeasured WHERE unmeasured.item_id = item.id)",
+        "UPDATE item SET state = 'waiting'",
+        "held_by IS NULL",
+    ],
+)
+def test_sql_is_known_when_it_is_seen(text: str) -> None:
+    assert SQL.search(text)
