@@ -72,7 +72,7 @@ def test_a_submitter_whose_lease_lapsed_while_building_sends_nothing(
         first = claim(connection, one)
     packed.leases_lapse()
     with two.transaction() as connection:
-        assert void_abandoned(connection) == 1
+        assert void_abandoned(connection) == (1, 0)
     with two.transaction() as connection:
         second = claim(connection, two)
         assert second is not None
@@ -97,7 +97,7 @@ def test_letting_go_and_the_rescue_exclude_each_other(packed: Service, one: Data
 
         def rescue() -> int:
             with rescuer.transaction() as connection:
-                return void_abandoned(connection)
+                return void_abandoned(connection).submissions
 
         rescued = pool.submit(rescue)
         wait_until(lambda: blocked(packed))

@@ -99,7 +99,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """One transaction that only reads, and sees everything as it was at one moment. Raises as `transaction` does."""
+        """One transaction that only reads, and sees everything as it was at one moment. Raises as `transaction`."""
         with self.transaction() as connection:
             execute(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -50,6 +50,14 @@ class Deployment:
     word_wanted: bool
 
 
+class Moved(NamedTuple):
+    """A ledger that lives elsewhere than it did, or was set back."""
+
+    deployment: Deployment
+    unclear: int
+    """Batches that were being sent: nobody knows any more whether they were created."""
+
+
 @dataclass(frozen=True)
 class Forgotten:
     """A batch at the API whose token has this deployment's mark, and which the ledger doesn't know."""
@@ -82,7 +90,7 @@ def log_position(connection: Connection) -> tuple[str, int]:
     return row["home"], row["position"]
 
 
-def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -> Deployment | None:
+def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -> Moved | None:
     """Notice that the ledger lives elsewhere than it did, or was set back. None when it is where it was.
 
     From then on nothing is sent before everything at the API was looked at. What was being sent is unclear, whatever
@@ -110,7 +118,7 @@ def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -
     )
     if moved is None:
         return None
-    execute(
+    unclear = execute(
         connection,
         f"""
         WITH doubted AS (
@@ -136,7 +144,7 @@ def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -
             connection, f"SELECT setval('{sequence}', nextval('{sequence}') + :forgotten)", forgotten=_FORGOTTEN_ITEMS
         )
     make_partitions(connection)
-    return Deployment(**moved)
+    return Moved(Deployment(**moved), unclear)
 
 
 def give_word(connection: Connection) -> bool:

@@ -24,6 +24,12 @@ def move_batch(connection: Connection, move: Move, batch_id: int, reason: str | 
     )
 
 
+def move_locked_batch(connection: Connection, move: Move, batch_id: int, reason: str | None) -> None:
+    """Move a batch that this transaction has locked in a state where the move begins: nobody else can be faster."""
+    moved = move_batch(connection, move, batch_id, reason)
+    assert moved, f"batch {batch_id} is locked and can't {move.name}"
+
+
 def move_submission(connection: Connection, move: Move, submission_id: int, error: str | None = None) -> bool:
     """Move a submission. False when it is no longer where the move begins."""
     return (

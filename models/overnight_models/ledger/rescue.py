@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy import Connection
 
 from overnight_models import routes
@@ -14,7 +16,16 @@ from overnight_models.ledger.submit.submit import follow
 from overnight_models.states import BATCH, SUBMISSION
 
 
-def void_abandoned(connection: Connection) -> int:
+class Voided(NamedTuple):
+    """What became of submissions that were never sent."""
+
+    submissions: int
+    """They are known not to be created."""
+    open_again: int
+    """Batches of theirs that follow an earlier submission, which turned out to be open; the others are sent again."""
+
+
+def void_abandoned(connection: Connection) -> Voided:
     """Submissions that were never let go and whose submitter is dead or out of time: nothing was created.
 
     Letting go and this exclude each other: both change the row only as long as `let_go_at` is null. A restored ledger
@@ -34,9 +45,8 @@ def void_abandoned(connection: Connection) -> int:
         RETURNING batch.id
         """,
     )
-    for row in rows:
-        follow(connection, row["id"])
-    return len(rows)
+    open_again = sum(follow(connection, row["id"]) for row in rows)
+    return Voided(len(rows), open_again)
 
 
 def doubt_abandoned(connection: Connection) -> int:

@@ -92,7 +92,7 @@ def test_a_paused_lane_waits_and_stalls_no_other(service: Service) -> None:
     pack()
     assert (service.item("a")["state"], service.item("b")["state"]) == ("waiting", "batched")
     with process.database().transaction() as connection:
-        assert resume(connection, lane_id)
+        assert resume(connection, lane_id) is not None
     pack()
     assert service.item("a")["state"] == "batched"
 

@@ -70,7 +70,8 @@ def test_what_every_half_is_rejected_for_alike_holds_the_lane_instead_of_going_d
     assert service.states("item") == ["batched"] * 64, "nobody is blamed"
     service.faults_are_over()
     with process.database().transaction() as connection:
-        assert lanes.resume(connection, 1)
+        again = lanes.resume(connection, 1)
+    assert again == 1, "the batch that was rejected last"
     service.finish()
     assert service.states("item") == ["succeeded"] * 64
     assert service.meter()["requests"] == 64

@@ -47,8 +47,10 @@ def resume(
 
     for name in _named(lane, everything):
         with database().transaction() as connection:
-            resumed = lanes.resume(connection, names().lane(name))
-        OUT.print(f"lane {name} {'goes on' if resumed else 'was not paused'}", markup=False)
+            again = lanes.resume(connection, names().lane(name))
+        OUT.print(f"lane {name} {'was not paused' if again is None else 'goes on'}", markup=False)
+        if again:
+            OUT.print(f"{again:,} of its rejected batches are tried whole again", markup=False)
     if everything:
         _resume_workspaces(anyway)
 
@@ -59,18 +61,19 @@ def _resume_workspaces(anyway: bool) -> None:
     from overnight_workers.process import database
 
     with database().transaction() as connection:
-        held = [one.name for one in workspaces.workspaces(connection) if one.held_reason]
-        for workspace in held:
-            workspaces.release(connection, workspace)
-        told = deployment.give_word(connection)
+        released = [
+            workspace.name
+            for workspace in workspaces.workspaces(connection)
+            if workspace.held_reason and workspaces.release(connection, workspace.name)
+        ]
+        may_send = deployment.give_word(connection)
         unlooked = deployment.unlooked(connection)
         moved_at = deployment.read(connection).moved_at
         if anyway and moved_at is not None:
-            for workspace in unlooked:
-                deployment.looked(connection, workspace, moved_at)
-    for workspace in held:
+            unlooked = [name for name in unlooked if deployment.looked(connection, name, moved_at)]
+    for workspace in released:
         OUT.print(f"workspace {workspace} is tried again", markup=False)
-    if told:
+    if may_send:
         OUT.print("this ledger may send: its original doesn't run any more", markup=False)
     for workspace in unlooked:
         news = "is sent to without a look" if anyway else "is sent to when everything at the API was looked at"

@@ -44,15 +44,21 @@ def sweep(**_later: Any) -> str:
         voided = rescue.void_abandoned(connection)
         doubted = rescue.doubt_abandoned(connection)
         for submission_id in rescue.noted_but_not_open(connection):
-            submit.open_submission(connection, submission_id)
+            if not submit.open_submission(connection, submission_id):
+                log.error("paid twice: its batch went on without it", submission_id=submission_id)
         released = budgets.release_held(connection, process.policy().models)
         stages = rescue.stages_with_work(connection)
         pulse.note_run(connection, routes.RESCUE)
         pulse.note_work(connection, [*stages, *waited_for])
     for stage in stages:
         doorbell.ring(stage)
-    if voided or doubted:
-        log.warning("brought home", submissions_void=voided, submissions_unclear=doubted)
+    if voided.submissions or doubted:
+        log.warning(
+            "brought home",
+            submissions_void=voided.submissions,
+            batches_open_again=voided.open_again,
+            submissions_unclear=doubted,
+        )
     if released:
         log.info("budgets have room again", items=released)
     # what was acknowledged in time but not read yet is not sent again

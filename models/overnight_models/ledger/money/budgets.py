@@ -127,8 +127,8 @@ def set_budget(
     prices: Prices,
     *,
     strict: bool | None,
-) -> bool:
-    """Set a budget, or change it. strict: None leaves what is there; a new one is strict. Returns whether it is new.
+) -> None:
+    """Set a budget, or change it. strict: None leaves what is there; a new one is strict.
 
     A new one counts what was billed in its period so far, and reserves for what is on its way.
     """
@@ -155,7 +155,7 @@ def set_budget(
             alone=ALONE,
             over=OVER,
         )
-        return False
+        return
     # whoever packs or records has looked for budgets before it changed anything, and holds this lock in share until it
     # commits: what they did is seen now, and those who come later see this budget
     fetch_all(connection, "SET LOCAL lock_timeout = '30s'")
@@ -184,7 +184,6 @@ def set_budget(
         id=new["id"],
         number=number,
     )
-    return True
 
 
 def remove_budget(connection: Connection, of: Of, number: int, period: Period) -> bool:

@@ -22,8 +22,8 @@ def pause(connection: Connection, lane_id: int, reason: str) -> bool:
     )
 
 
-def resume(connection: Connection, lane_id: int) -> bool:
-    """Go on with it. Returns False when it wasn't paused.
+def resume(connection: Connection, lane_id: int) -> int | None:
+    """Go on with it. Returns how many of its rejected batches are tried whole again; None when it wasn't paused.
 
     What was rejected is tried whole again: whoever lets the lane go on has mended what it was rejected for.
     """
@@ -32,14 +32,14 @@ def resume(connection: Connection, lane_id: int) -> bool:
         "UPDATE lane SET paused_at = NULL, paused_reason = NULL WHERE id = :id AND paused_at IS NOT NULL",
         id=lane_id,
     )
-    if resumed:
-        execute(
-            connection,
-            f"""
-            UPDATE batch SET {BATCH.repack.set}, changed_at = now(), not_before = NULL
-            WHERE lane_id = :id AND {BATCH.repack.where}
-              AND NOT EXISTS (SELECT FROM submission WHERE submission.batch_id = batch.id AND {lives("submission")})
-            """,
-            id=lane_id,
-        )
-    return resumed == 1
+    if not resumed:
+        return None
+    return execute(
+        connection,
+        f"""
+        UPDATE batch SET {BATCH.repack.set}, changed_at = now(), not_before = NULL
+        WHERE lane_id = :id AND {BATCH.repack.where}
+          AND NOT EXISTS (SELECT FROM submission WHERE submission.batch_id = batch.id AND {lives("submission")})
+        """,
+        id=lane_id,
+    )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.collect import settle
 from overnight_models.ledger.database import execute, fetch_all, fetch_one
-from overnight_models.ledger.moves import move_batch
+from overnight_models.ledger.moves import move_locked_batch
 from overnight_models.ledger.submit.submit import lives
 from overnight_models.states import BATCH
 
@@ -65,7 +65,7 @@ def take_rejected(connection: Connection) -> RejectedBatch | None:
 def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
     """Two batches, of half the bytes each, in place of a rejected one."""
     budgeted = settle.is_budgeted(connection, rejected.batch_id)
-    move_batch(connection, BATCH.divide, rejected.batch_id, rejected.reason)
+    move_locked_batch(connection, BATCH.divide, rejected.batch_id, rejected.reason)
     parts = [
         row["id"]
         for row in fetch_all(
@@ -112,9 +112,9 @@ def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
     return parts
 
 
-def give_up(connection: Connection, rejected: RejectedBatch) -> bool:
+def give_up(connection: Connection, rejected: RejectedBatch) -> None:
     """A rejected batch with one item left: that item is the culprit, and the batch is over."""
-    return move_batch(connection, BATCH.give_up, rejected.batch_id, rejected.reason)
+    move_locked_batch(connection, BATCH.give_up, rejected.batch_id, rejected.reason)
 
 
 def members(connection: Connection, batch_id: int) -> list[int]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from overnight_models.ledger.database import is_ready
-
 from overnight_workers.one_machine.embedded.account import account_for_postgres, open_the_way
 from overnight_workers.one_machine.embedded.errors import EmbeddedServerError
 from overnight_workers.one_machine.embedded.remembered import HOST

@@ -121,8 +121,9 @@ def _measure(group: Sequence[Unmeasured], paces: Mapping[str, Pace]) -> int:
             if isinstance(answer, _Unanswered):
                 ledger.try_later(connection, item_id, pause_s=answer.pause_s)
         ledger.put_back(connection, [item_id for item_id, answer in found.items() if answer is None])
-        for workspace, why in asker.held.items():
-            workspaces.hold(connection, workspace, why)
+        held = {workspace: why for workspace, why in asker.held.items() if workspaces.hold(connection, workspace, why)}
+    for workspace, why in held.items():
+        log.error("workspace held", workspace=workspace, why=why)
     if recorded.failed:
         log.warning("too long, or refused: not sent", items=recorded.failed, first=failures[0].detail)
     if asker.failures:

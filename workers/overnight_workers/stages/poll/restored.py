@@ -40,7 +40,11 @@ def notice() -> None:
         )
     _note_furthest(home, position)
     if moved is not None:
-        log.error("the ledger was restored or moved: nothing is sent before the API was looked at", why=moved.moved_why)
+        log.error(
+            "the ledger was restored or moved: nothing is sent before the API was looked at",
+            why=moved.deployment.moved_why,
+            batches_unclear=moved.unclear,
+        )
 
 
 def _furthest() -> tuple[str, int]:
