@@ -165,3 +165,14 @@ def test_every_cited_rule_exists(place: str) -> None:
     for file in [*READMES, *(ROOT / place).rglob("*.py")]:
         unknown = {f"R{number}" for number in CITATION.findall(file.read_text())} - set(Rule.__members__)
         assert not unknown, f"{file} cites {unknown}"
+
+
+def test_every_finding_says_what_happens_and_what_depends_on_it() -> None:
+    form = re.findall(r"^\| `(# \w+: )…` \|", (ROOT / "findings" / "README.md").read_text(), re.MULTILINE)
+    assert len(form) == 4
+    for script in (ROOT / "findings").glob("*.sh"):
+        lines = script.read_text().splitlines()
+        assert lines[0] == "#!/usr/bin/env bash", script.name
+        assert script.stat().st_mode & 0o111, f"{script.name} can't be run"
+        for line in form:
+            assert any(written.startswith(line) for written in lines[:20]), f"{script.name} doesn't say {line}"
