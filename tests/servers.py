@@ -32,7 +32,7 @@ BEGIN
     SET LOCAL session_replication_role = replica;  -- no foreign keys, so in any order
     FOR one IN SELECT oid::regclass FROM pg_class
                WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-                 AND relname NOT IN ('alembic_version', 'deployment')
+                 AND relname NOT IN ('overnight_version', 'deployment')
     LOOP
         EXECUTE format('DELETE FROM %s', one);
     END LOOP;

@@ -68,7 +68,7 @@ def test_the_plan_that_is_shown_is_of_the_page() -> None:
 
 def test_every_variable_is_documented() -> None:
     text = (WORKERS / "docs" / "running.md").read_text()
-    for name in ("database_url", "redis_url", "data_dir", "config", "prices", "deployment"):
+    for name in ("database_url", "presence_url", "redis_url", "data_dir", "config", "prices", "deployment"):
         assert f"OVERNIGHT_{name.upper()}" in text
 
 

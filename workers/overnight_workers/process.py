@@ -23,7 +23,7 @@ from overnight_workers.settings import settings
 @cache
 def database() -> Database:
     """The ledger's database."""
-    return Database(settings().database_url)
+    return Database(settings().database_url, presence_url=settings().presence_url)
 
 
 @cache

@@ -135,6 +135,8 @@ class Settings(BaseSettings):
 
     database_url: str = ""
     """Postgres; default: the embedded one of the data directory."""
+    presence_url: str | None = None
+    """Postgres past the pooler, where processes show that they live; default: database_url."""
     redis_url: str = ""
     """Overnight's own Redis; default: the embedded one of the data directory."""
     data_dir: Path = Field(default_factory=default_data_dir)

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from overnight_models.errors import TransientError
+from overnight_models.errors import PermanentError, TransientError
 from overnight_models.ledger import deployment, schema
 from overnight_models.ledger.database import Database
 from overnight_workers import logs
@@ -21,7 +21,8 @@ log = logs.get(__name__)
 def wait_for_schema() -> None:
     """Return when Postgres answers and has the schema that this code needs, or a newer one.
 
-    Without it a worker would take messages, fail, and they would be gone.
+    Without it a worker would take messages, fail, and they would be gone. Ends the process, with a reason in the log,
+    where waiting can't help.
     """
     logs.configure()  # Celery does it later
     database = Database(settings().database_url, name="overnight start")
@@ -32,6 +33,9 @@ def wait_for_schema() -> None:
                 log.warning("waiting for the ledger", why=why)
                 said = why
             time.sleep(_LOOK_EVERY_S)
+    except PermanentError as error:
+        log.error("the ledger can't be used", why=str(error))
+        raise SystemExit(1) from error  # Celery lets no other exception end a worker here
     finally:
         # before the pool forks: no child may inherit a connection
         database.close()

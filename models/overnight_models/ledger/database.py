@@ -5,29 +5,50 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final
 
 import psycopg
-from sqlalchemy import Connection, Engine, RowMapping, create_engine, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import URL, Connection, Engine, RowMapping, create_engine, make_url, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import InternalError, OperationalError
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
-from overnight_models.ledger.presence import Presence
+from overnight_models.ledger.presence import Presence, is_gone
 
 
 class DatabaseUnavailable(TransientError):
     """Postgres can't be reached, or it cut the connection. Nothing was half-done."""
 
 
+_LINK: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "client_encoding": "utf8",
+    # a router that drops idle connections says nothing: without these, a statement would wait for many minutes
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""What libpq is told, unless the URL says something else."""
+
+
 class Database:
     """A Postgres database, connected on first use.
 
-    url: `postgresql://user:password@host:port/name`.
+    url: `postgresql://user:password@host:port/name`. Its `options` go over ours, and its other parameters are libpq's.
+    presence_url: where this process shows that it lives; default: the same. Behind a pooler it must lead past it.
     """
 
-    def __init__(self, url: str, *, name: str = "overnight", statement_timeout_s: float = 120) -> None:
-        self.url = make_url(url).set(drivername="postgresql+psycopg")
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str = "overnight",
+        statement_timeout_s: float = 120,
+        presence_url: str | None = None,
+    ) -> None:
+        self.url = _for_psycopg(url)
         self._options = (
             f"-c statement_timeout={int(statement_timeout_s * 1000)} -c lock_timeout=10000"
             " -c idle_in_transaction_session_timeout=120000 -c timezone=UTC"
@@ -38,25 +59,23 @@ class Database:
             # rows are looked up by the thousand in tables of millions: by index, which on today's disks costs about 1
             " -c random_page_cost=1.1"
         )
+        if isinstance(theirs := self.url.query.get("options"), str):
+            self._options += f" {theirs}"
         self._name = name
         self._engine: Engine | None = None
-        self._presence = Presence(self.url.set(drivername="postgresql").render_as_string(hide_password=False))
+        self._presence = Presence(_connect_args(_for_psycopg(presence_url or url)))
 
     @property
     def engine(self) -> Engine:
         """The engine; made on first use, forgotten after a fork by `forget()`."""
         if self._engine is None:
             self._engine = create_engine(
-                self.url,
+                self.url.difference_update_query(["options"]),
                 pool_size=1,
                 max_overflow=3,
                 pool_pre_ping=True,
                 pool_recycle=1800,
-                connect_args={
-                    "application_name": self._name,
-                    "connect_timeout": 5,
-                    "options": self._options,
-                },
+                connect_args={**_defaults(self.url), "application_name": self._name, "options": self._options},
             )
         return self._engine
 
@@ -67,11 +86,22 @@ class Database:
             self._engine = None
 
     def owner(self) -> int:
-        """The number under which this process holds rows; see `ledger.presence`. Raises DatabaseUnavailable."""
-        try:
-            return self._presence.number()
-        except psycopg.OperationalError as error:
-            raise self._unavailable(error) from error
+        """The number under which this process holds rows; see `ledger.presence`. Raises DatabaseUnavailable.
+
+        Its lock is seen by the connections that write rows: after a failover the old server may still hold it, where
+        nobody looks any more.
+        """
+        for _ in range(2):
+            try:
+                number = self._presence.number()
+            except psycopg.OperationalError as error:
+                raise self._unavailable(error) from error
+            with self.transaction() as connection:
+                row = fetch_one(connection, f"SELECT {is_gone('CAST(:number AS bigint)')} AS gone", number=number)
+            if row is not None and not row["gone"]:
+                return number
+            self._presence.close()
+        raise self._unavailable("the presence lock isn't seen: does OVERNIGHT_PRESENCE_URL lead to the same database?")
 
     def close(self) -> None:
         """Close every connection."""
@@ -96,6 +126,13 @@ class Database:
             raise self._unavailable(error.orig) from error
         except psycopg.OperationalError as error:  # from COPY and server-side cursors, which SQLAlchemy doesn't see
             raise self._unavailable(error) from error
+        except (InternalError, psycopg.errors.ReadOnlySqlTransaction) as error:
+            cause = error.orig if isinstance(error, InternalError) else error
+            if not isinstance(cause, psycopg.errors.ReadOnlySqlTransaction):
+                raise
+            # a server that was replaced as the primary: every connection to it is of no use, however well it answers
+            self.close()
+            raise self._unavailable(f"it is read-only, so another server may be the primary now: {cause}") from error
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -116,6 +153,22 @@ def is_ready(url: str) -> bool:
     except psycopg.Error:
         return False
     return True
+
+
+def _for_psycopg(url: str) -> URL:
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+def _defaults(url: URL) -> dict[str, Any]:
+    """What libpq is told beside the URL. Of several hosts the one that takes writes is meant."""
+    several = {"target_session_attrs": "read-write"} if isinstance(url.query.get("host"), tuple) else {}
+    return {name: value for name, value in {**_LINK, **several}.items() if name not in url.query}
+
+
+def _connect_args(url: URL) -> dict[str, Any]:
+    """A URL as psycopg's parameters: as text, a password with a space would be read wrongly, and shown in the error."""
+    _, from_url = PGDialect_psycopg().create_connect_args(url)  # type: ignore[no-untyped-call]
+    return {**_defaults(url), **from_url}
 
 
 def fetch_all(connection: Connection, sql: str, **values: Any) -> Sequence[RowMapping]:

@@ -9,7 +9,7 @@ anew yet): that costs it its work and nothing else, since every move asks for th
 from __future__ import annotations
 
 import secrets
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
@@ -33,11 +33,11 @@ def is_gone(column: str) -> str:
 class Presence:
     """The lock of one process; taken on first use, and again when its connection was lost.
 
-    url: as psycopg takes it.
+    link: what psycopg.connect takes.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, link: dict[str, Any]) -> None:
+        self._link = link
         self._connection: psycopg.Connection[tuple[bool]] | None = None
         self._number = 0
 
@@ -52,9 +52,9 @@ class Presence:
             except psycopg.Error:
                 self.close()
         if self._connection is None:
-            connection = psycopg.connect(
-                self._url, autocommit=True, connect_timeout=5, application_name="overnight-owner"
-            )
+            connection = psycopg.connect(**{**self._link, "application_name": "overnight-owner"}, autocommit=True)
+            # it is idle nearly always
+            connection.execute("SELECT set_config('idle_session_timeout', '0', false)")
             self._number = secrets.randbits(31)
             reach("before presence")
             connection.execute("SELECT pg_advisory_lock(%s, %s)", (_SPACE, self._number))

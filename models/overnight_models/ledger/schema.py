@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
@@ -11,9 +11,18 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from overnight_models.errors import PermanentError
 from overnight_models.ledger import deployment
-from overnight_models.ledger.database import Database, fetch_one
+from overnight_models.ledger.database import Database, execute, fetch_one
 from overnight_models.ledger.partitions import make_partitions, take_turns
+
+VERSION_TABLE: Final = "overnight_version"
+"""Ours: in a database that is shared, `alembic_version` may be somebody else's."""
+_ALEMBICS_OWN: Final = "alembic_version"
+
+
+class WrongEncoding(PermanentError):
+    """The database isn't encoded in UTF-8, so texts would be changed on their way: make another one, and say so."""
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -26,22 +35,32 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def compared(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
-    """Whether Alembic compares this with the tables: everything but single partitions."""
-    return not (kind == "table" and name is not None and "_from_" in name)
+    """Whether Alembic compares this with the tables: everything but single partitions, and versions."""
+    return not (kind == "table" and name is not None and ("_from_" in name or name in (VERSION_TABLE, _ALEMBICS_OWN)))
 
 
 def migrate(database: Database) -> None:
-    """Bring the database to the newest schema, and make the first partitions. Harmless when it is there."""
+    """Bring the database to the newest schema, and make the first partitions. Harmless when it is there.
+
+    Raises WrongEncoding, before anything is made.
+    """
     with database.transaction() as connection:
         take_turns(connection)
+        _require_utf8(connection)
+        _adopt_version(connection)
         command.upgrade(config(connection), "head")
         make_partitions(connection)
         deployment.settle(connection)
 
 
 def revisions(connection: Connection) -> tuple[str | None, str | None]:
-    """The schema's revision in this database, and the newest one that this code knows."""
-    current = MigrationContext.configure(connection).get_current_revision()
+    """The schema's revision in this database, and the newest one that this code knows.
+
+    Raises WrongEncoding.
+    """
+    _require_utf8(connection)
+    table = VERSION_TABLE if _has(connection, VERSION_TABLE) or not _is_of_0_1(connection) else _ALEMBICS_OWN
+    current = MigrationContext.configure(connection, opts={"version_table": table}).get_current_revision()
     return current, ScriptDirectory.from_config(config()).get_current_head()
 
 
@@ -50,3 +69,30 @@ def server_version(connection: Connection) -> str:
     row = fetch_one(connection, "SELECT current_setting('server_version') AS version")
     assert row is not None
     return str(row["version"])
+
+
+def _require_utf8(connection: Connection) -> None:
+    row = fetch_one(connection, "SELECT current_setting('server_encoding') AS encoding, current_database() AS name")
+    if row is not None and row["encoding"] != "UTF8":
+        raise WrongEncoding(
+            f"database {row['name']} is encoded in {row['encoding']}, which would change texts: make one by"
+            f" CREATE DATABASE {row['name']}_utf8 ENCODING 'UTF8' TEMPLATE template0,"
+            " and correct OVERNIGHT_DATABASE_URL"
+        )
+
+
+def _has(connection: Connection, table: str) -> bool:
+    row = fetch_one(connection, "SELECT to_regclass(:table) IS NOT NULL AS is_there", table=table)
+    return row is not None and bool(row["is_there"])
+
+
+def _is_of_0_1(connection: Connection) -> bool:
+    """Whether `alembic_version` speaks of our tables: until 0.1 the version stood there."""
+    return _has(connection, _ALEMBICS_OWN) and _has(connection, "submission") and _has(connection, "item_key")
+
+
+def _adopt_version(connection: Connection) -> None:
+    """The version moves to a table of ours. The old one stays, for workers of the version before."""
+    if not _has(connection, VERSION_TABLE) and _is_of_0_1(connection):
+        execute(connection, f"CREATE TABLE {VERSION_TABLE} (LIKE {_ALEMBICS_OWN} INCLUDING ALL)")
+        execute(connection, f"INSERT INTO {VERSION_TABLE} SELECT version_num FROM {_ALEMBICS_OWN}")
