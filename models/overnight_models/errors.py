@@ -4,11 +4,13 @@
     ├── TransientError          try again: nothing was lost, nothing was spent
     │   ├── Unreachable         Redis, or any worker behind it, didn't answer in time
     │   ├── NotConfirmed        no word yet that the items are in Postgres
-    │   └── NotFinished         the item has no outcome yet
+    │   ├── NotYet              no worker has taken the item in yet
+    │   └── NotFinished         the item, or the run, has no outcome yet
     └── PermanentError          trying again changes nothing
         ├── BadItem             this item can't be sent as it is
         ├── Rejected            the workers turned the item down
         ├── UnknownItem         nobody enqueued an item of that name
+        ├── UnknownRun          nothing of a run of that name is in Postgres
         ├── BadSettings         the configuration is wrong (every fault listed)
         └── BadOutput           an outcome can't be read as what was asked for
 
@@ -43,8 +45,15 @@ class NotConfirmed(TransientError):
     """No worker has confirmed these items yet. Send them again with the same receipt or key, it's free."""
 
 
+class NotYet(TransientError):
+    """No worker has taken the item in yet: its message is on its way.
+
+    Ask again; or enqueue the same again, it's free.
+    """
+
+
 class NotFinished(TransientError):
-    """The item has no outcome yet. Wait longer, or read it later by its key."""
+    """The item, or the run, has no outcome yet. Wait longer, or read it later."""
 
 
 class BadItem(PermanentError):
@@ -64,11 +73,15 @@ class BadItem(PermanentError):
 
 
 class Rejected(PermanentError):
-    """A worker turned the item down; it isn't in Postgres and won't be sent."""
+    """The workers turned it down, and it says why: an item that isn't in Postgres and won't be sent, or a `redo`."""
 
 
 class UnknownItem(PermanentError):
     """No item of that key or receipt is known in this lane."""
+
+
+class UnknownRun(PermanentError):
+    """Nothing of a run of that name is in Postgres. Where it was enqueued just now: `confirm` first."""
 
 
 class BadSettings(PermanentError):

@@ -26,7 +26,7 @@ class Item:
     params: Mapping[str, Any]
     """Exactly what `client.messages.create(**params)` takes."""
     key: str | None = None
-    """Your name for it, unique in the lane; None: one is made up."""
+    """Your name for it, unique in the lane; None: one is made up, which its receipt has."""
     tenant: str | None = None
     """On whose behalf: for fairness, budgets and bills."""
     betas: Sequence[str] = ()
@@ -42,12 +42,16 @@ class Item:
     where the lane cuts prompts that are too long for it (`when_longer`); None: such an item is refused."""
 
 
-def line_of(item: Item, *, redis_url: str) -> tuple[ItemLine, bytes]:
-    """An item as it travels, and its bytes. Raises BadItem when it can't."""
-    key = item.key if item.key is not None else str(uuid4())
+def line_of(item: Item, *, redis_url: str, item_id: str | None = None) -> tuple[ItemLine, bytes]:
+    """An item as it travels, and its bytes. Raises BadItem when it can't.
+
+    item_id: the receipt's UUID; None makes one up. It is the key of an item that has none.
+    """
+    item_id = item_id or str(uuid4())
+    key = item.key if item.key is not None else item_id
     if not isinstance(item.params, Mapping):
         raise BadItem([f"`params` must be a dict, not {type(item.params).__name__}"], key=item.key)
-    line: ItemLine = {"id": str(uuid4()), "key": key, "params": dict(item.params)}
+    line: ItemLine = {"id": item_id, "key": key, "params": dict(item.params)}
     faults = []
     if item.betas:
         line["betas"] = list(item.betas)

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Literal, overload
 from uuid import uuid4
 
 from celery.canvas import Signature
 from pydantic import BaseModel
 
-from overnight_models.errors import BadItem, NotConfirmed, NotFinished, Rejected, UnknownItem, Unreachable
+from overnight_models.errors import BadItem, NotConfirmed, NotYet, UnknownRun, Unreachable
 from overnight_models.request.item_check import item_faults, lane_faults
 from overnight_models.states import ITEM
 from overnight_models.wire import message
 from overnight_models.wire.message import CallbackLine, ItemLine, Line
 from overnight_models.wire.outcome import Outcome
+from overnight_producers import confirming
 from overnight_producers.item import Item, cut, line_of
-from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent, read_verdict
+from overnight_producers.questions import About, Questions, wait_for
+from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
 from overnight_producers.settings import ProducerSettings
 from overnight_producers.warner import Warner
 from overnight_producers.window import Window
-from overnight_producers.wire import Wire, ask_verdicts, send_lines
-
-_ANSWER_S: Final = 4.0
-_ASKED_TIMES: Final = 3
+from overnight_producers.wire import Wire, send_lines
 
 
 class Overnight:
@@ -40,6 +38,7 @@ class Overnight:
         self._given_url = redis_url
         self._wires: dict[int, Wire] = {}
         self._warner = Warner()
+        self._questions = Questions(lambda: self._wire)
 
     @property
     def _wire(self) -> Wire:
@@ -105,6 +104,8 @@ class Overnight:
         run: a name for all of them, with one progress and one bill.
         bad: "collect" passes over bad items and lists them in the returned `Sent.bad`; "raise" stops at the first.
 
+        `Sent.receipts()` has the receipts, and so the keys, of the items without a key of their own.
+
         Raises BadItem (with "raise") or Unreachable; both have a `sent` that says what is in already. Items with keys
         can simply be enqueued again.
         """
@@ -139,103 +140,111 @@ class Overnight:
         """
         sent = Sent(lane=lane, run=run)
         window = Window(lambda: self._wire, sent, timeout, progress)
-        for group in self._groups(items, sent, "collect"):
-            message_id = str(uuid4())
-            sent.note(message_id, [line.position for line in group])
-            window.add(message_id, group)
-        total = window.finish()
+        try:
+            total = self._confirmed(items, sent, window)
+        except NotConfirmed as error:
+            error.sent = sent
+            raise
         bad = tuple(Rejection(one.key, one.index or 0, "; ".join(one.faults)) for one in sent.bad)
-        return total + Confirmation(rejected=bad, warnings=sent.warnings)
+        return total + Confirmation(rejected=bad, warnings=sent.warnings, sent=sent)
 
     def confirm(self, what: Receipt | Sent, *, timeout: float = 5.0) -> Confirmation:
         """Wait until the items are in Postgres: from then on they can't be lost.
 
-        timeout: seconds.
+        timeout: seconds. Redis and the workers may be away and come back meanwhile.
 
         Raises NotConfirmed when no word of some of them came (send them again, it's free), and Rejected when a
         receipt's item was turned down. For many, look at `rejected`.
         """
-        waiting = list(what.messages) if isinstance(what, Sent) else [what.message_id]
-        stop_at = time.monotonic() + timeout
-        total = Confirmation()
-        pause_s = 0.01
-        silence = "they haven't arrived"
-        while waiting:
-            try:
-                # a question can get lost: asked again each second
-                left_s = max(stop_at - time.monotonic(), 0.05)
-                verdicts = ask_verdicts(self._wire, waiting, timeout_s=min(left_s, 1.0))
-            except TimeoutError as error:
-                verdicts, silence = {}, str(error)
-            waiting = [message_id for message_id in waiting if message_id not in verdicts]
-            for message_id, verdict in verdicts.items():
-                total += read_verdict(verdict, what, message_id)
-            if waiting and time.monotonic() + pause_s > stop_at:
-                raise NotConfirmed(
-                    f"{len(waiting)} messages to lane {what.lane!r} aren't confirmed after {timeout:g} s: {silence}."
-                    " Send them again, it's free; if it stays so, is `overnight up` (or an accept worker) running?"
-                )
-            if waiting:
-                time.sleep(pause_s)  # the workers are asked again; there is nothing here to wait on
-                pause_s = min(pause_s * 1.5, 0.5)
-        if isinstance(what, Receipt) and total.rejected:
-            raise Rejected(f"item {what.key!r}: {total.rejected[0].why}")
-        return total
+        return confirming.confirm(lambda: self._wire, what, timeout=timeout)
 
     def outcome(
         self, receipt: Receipt | None = None, *, key: str | None = None, lane: str = "default"
     ) -> Outcome | None:
         """What came back for an item; None when it isn't final yet.
 
-        Raises UnknownItem when there is no such item, Unreachable when no worker answers.
-        """
-        lane, key = (receipt.lane, receipt.key) if receipt is not None else (lane, key or "")
-        found = self._ask("outcome", {"lane": lane, "key": key})
-        if found is None:
-            raise UnknownItem(f"lane {lane!r} has no item {key!r}")
-        return None if found["outcome"] is None else Outcome.read(found["outcome"])
+        A receipt is answered for its own item and no other; `key` and `lane` for whatever item has that key.
 
-    def wait(self, receipt: Receipt, *, timeout: float = 60.0) -> Outcome:
-        """Wait for an item's outcome. For tests and scripts: a batch takes minutes to hours.
-
-        Raises NotFinished when `timeout` seconds weren't enough.
+        Raises NotYet when no worker has taken the receipt's item in yet, Rejected when the workers turned it down,
+        UnknownItem when no item has the key, Unreachable when no worker answers.
         """
-        stop_at = time.monotonic() + timeout
-        pause_s = 0.02
-        while True:
-            try:
-                found = self.outcome(receipt)
-            except UnknownItem:
-                found = None  # not accepted yet
-            if found is not None:
-                return found
-            if time.monotonic() + pause_s > stop_at:
-                raise NotFinished(
-                    f"item {receipt.key!r} has no outcome after {timeout:g} s: wait longer, or read it later"
-                )
-            time.sleep(pause_s)  # the workers are asked again; there is nothing here to wait on
-            pause_s = min(pause_s * 1.5, 1.0)
+        return self._questions.outcome(About.of(receipt, key, lane))
+
+    def outcomes(self, *, run: str, lane: str | None = None, problem: str | None = None) -> Iterator[Outcome]:
+        """The outcomes of a run so far, in the order in which its items were accepted. Memory stays flat.
+
+        Items that aren't final are left out: `wait(run=...)` first, or ask again later.
+
+        problem: only with this problem, as "refused"; or "any" of them.
+
+        Raises Unreachable when no worker answers.
+        """
+        return self._questions.outcomes({"run": run, "lane": lane, "problem": problem})
+
+    @overload
+    def wait(self, receipt: Receipt, *, timeout: float = 60.0) -> Outcome: ...
+
+    @overload
+    def wait(self, *, key: str, lane: str = "default", timeout: float = 60.0) -> Outcome: ...
+
+    @overload
+    def wait(self, *, run: str, timeout: float = 60.0) -> dict[str, int]: ...
+
+    def wait(
+        self,
+        receipt: Receipt | None = None,
+        *,
+        key: str | None = None,
+        lane: str = "default",
+        run: str | None = None,
+        timeout: float = 60.0,
+    ) -> Outcome | dict[str, int]:
+        """Wait for an item's outcome, or for all of a run. For tests and scripts: a batch takes minutes to hours.
+
+        run: every item of it that is in Postgres is waited for (`confirm` first); returns its items by state.
+        timeout: seconds. Redis and the workers may be away and come back meanwhile.
+
+        Raises NotFinished when `timeout` seconds weren't enough, Rejected at once when the workers turned the receipt's
+        item down, UnknownItem when no item has the key.
+        """
+        if run is not None:
+            return wait_for(f"run {run!r}", lambda within_s: self._finished(run, within_s), timeout=timeout)
+        about = About.of(receipt, key, lane)
+        return wait_for(
+            f"item {about.key!r}", lambda within_s: self._questions.outcome(about, within_s=within_s), timeout=timeout
+        )
 
     def cancel(
         self, receipt: Receipt | None = None, *, key: str | None = None, lane: str = "default"
     ) -> Literal["canceled", "too_late", "unknown"]:
-        """Take an item back.
+        """Take an item back: a receipt's own and no other, or whatever item has that key.
 
         "canceled": never sent, never billed. "too_late": it may have been sent, so it is billed and recorded, and not
-        delivered. "unknown": there is no such item (or it isn't accepted yet).
+        delivered. "unknown": no item has that key.
+
+        Raises Rejected when the workers turned the receipt's item down, NotYet when it isn't known yet what the
+        receipt's item is, Unreachable when no worker answers.
         """
-        lane, key = (receipt.lane, receipt.key) if receipt is not None else (lane, key or "")
-        answer: Literal["canceled", "too_late", "unknown"] = self._ask("cancel", {"lane": lane, "key": key})
+        about = About.of(receipt, key, lane)
+        answer: Literal["canceled", "too_late", "unknown"] = about.read(self._questions.ask("cancel", about.document()))
         return answer
 
     def run(self, name: str) -> dict[str, int]:
         """A run's items by state; `succeeded`, `failed` and `canceled` are final. Empty when nothing of it arrived."""
-        found: dict[str, int] | None = self._ask("run", {"run": name})
-        return found or {}
+        return self._questions.run(name)
 
     def unfinished(self, run: str) -> int:
-        """How many items of a run aren't final yet."""
-        return sum(n for state, n in self.run(run).items() if state not in ITEM.final)
+        """How many of a run's items in Postgres aren't final yet: `confirm` first, or some aren't there yet.
+
+        Raises UnknownRun when there is nothing of it.
+        """
+        states = self.run(run)
+        if not states:
+            raise UnknownRun(
+                f"nothing of a run {run!r} is in Postgres: is that its name? If it was enqueued just now: `confirm`"
+                " first, or ask again"
+            )
+        return _unfinished(states)
 
     def close(self) -> None:
         """Close this process's connections; the next call opens them again."""
@@ -243,20 +252,28 @@ class Overnight:
         if wire is not None:
             wire.close()
 
-    def _ask(self, question: str, about: dict[str, Any]) -> Any:
-        silence = ""
-        for _ in range(_ASKED_TIMES):
-            try:
-                return self._wire.ask(question, about, timeout_s=_ANSWER_S)
-            except TimeoutError as error:
-                silence = str(error)  # a question can get lost: asked again
-        raise Unreachable(f"{silence}, asked {_ASKED_TIMES} times: is `overnight up` (or an answer worker) running?")
+    def _confirmed(self, items: Iterable[Item], sent: Sent, window: Window) -> Confirmation:
+        """Send all of them through the window, and wait for the rest."""
+        for group in self._groups(items, sent, "collect"):
+            message_id = str(uuid4())
+            sent.note(message_id, [line.position for line in group])
+            window.add(message_id, group)
+        return window.finish()
 
-    def _checked(self, item: Item, lane: str, *, index: int | None) -> tuple[ItemLine, Line, tuple[str, ...]]:
+    def _finished(self, run: str, within_s: float) -> dict[str, int] | None:
+        """A run's items by state when all are final. Raises NotYet when there are none."""
+        states = self._questions.run(run, within_s=within_s)
+        if not states:
+            raise NotYet(f"nothing of run {run!r} is in Postgres")
+        return None if _unfinished(states) else states
+
+    def _checked(
+        self, item: Item, lane: str, *, index: int | None, item_id: str | None = None
+    ) -> tuple[ItemLine, Line, tuple[str, ...]]:
         """The item as it travels, whole and as it is sent, and what is likely to go wrong with it."""
         wire = self._wire
         try:
-            line, written = line_of(item, redis_url=wire.url)
+            line, written = line_of(item, redis_url=wire.url, item_id=item_id)
         except BadItem as error:
             raise BadItem(error.faults, key=error.key, index=index) from error.__cause__
         policy = wire.policy()
@@ -276,14 +293,20 @@ class Overnight:
         def lines() -> Iterator[Line]:
             for index, item in enumerate(items):
                 try:
-                    _, line, warnings = self._checked(item, sent.lane, index=index)
+                    _, line, warnings = self._checked(item, sent.lane, index=index, item_id=sent.item_id(index))
                 except BadItem as error:
                     if bad == "raise":
                         raise
                     sent.bad.append(error)
                 else:
+                    if item.key is None:
+                        sent.note_unnamed(index)
                     for warning in warnings:
                         sent.warnings[warning] += 1
                     yield line
 
         return message.fill(lines())
+
+
+def _unfinished(states: Mapping[str, int]) -> int:
+    return sum(n for state, n in states.items() if state not in ITEM.final)

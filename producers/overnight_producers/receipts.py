@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
+from uuid import UUID, uuid4
 
 from overnight_models.errors import BadItem
 
@@ -27,7 +30,11 @@ class Receipt:
 
 @dataclass
 class Sent:
-    """Many enqueued items: what `confirm` asks with. It grows with the messages, not with the items."""
+    """Many enqueued items: what `confirm` asks with. It grows with the messages, not with the items.
+
+    `receipts()` are those of the items without a key of their own; the others are asked for by their keys, or by
+    `receipt(index, key)`.
+    """
 
     lane: str
     run: str | None
@@ -42,8 +49,50 @@ class Sent:
     positions: dict[str, list[int]] = field(default_factory=dict, repr=False)
     """For messages with a gap (a bad item was passed over): the index of each of its items."""
 
+    unnamed: list[range] = field(default_factory=list, repr=False)
+    """The indexes of items without a key of their own."""
+    until: int = field(default=0, repr=False)
+    """The index after the last item handed to Redis."""
+    seed: bytes = field(default_factory=lambda: uuid4().bytes, repr=False)
+    """What the ids of its items are made from, so that none needs to be kept."""
+
+    def item_id(self, index: int) -> str:
+        """The id of the item of this index: a UUID."""
+        return str(UUID(bytes=blake2b(index.to_bytes(8), key=self.seed, digest_size=16).digest(), version=4))
+
+    def receipt(self, index: int, key: str | None = None) -> Receipt:
+        """The receipt of one item.
+
+        index: its position in what was enqueued, counted from 0.
+        key: its own, where it has one.
+
+        Raises IndexError when no item of that index was handed to Redis.
+        """
+        if not 0 <= index < self.until or any(one.index == index for one in self.bad):
+            raise IndexError(f"no item of index {index} was handed to Redis")
+        message_ids = list(self.messages)
+        message_id = message_ids[bisect_right(list(self.messages.values()), index) - 1]
+        item_id = self.item_id(index)
+        return Receipt(item_id=item_id, key=item_id if key is None else key, lane=self.lane, message_id=message_id)
+
+    def receipts(self) -> Iterator[Receipt]:
+        """The receipts of the items without a key of their own, in their order. Memory stays flat."""
+        message_ids, firsts = list(self.messages), list(self.messages.values())
+        for indexes in self.unnamed:
+            for index in range(indexes.start, min(indexes.stop, self.until)):
+                item_id, message_id = self.item_id(index), message_ids[bisect_right(firsts, index) - 1]
+                yield Receipt(item_id=item_id, key=item_id, lane=self.lane, message_id=message_id)
+
+    def note_unnamed(self, index: int) -> None:
+        """The item of this index has no key of its own."""
+        if self.unnamed and self.unnamed[-1].stop == index:
+            self.unnamed[-1] = range(self.unnamed[-1].start, index + 1)
+        else:
+            self.unnamed.append(range(index, index + 1))
+
     def note(self, message_id: str, indexes: list[int]) -> None:
         """One more message is on its way, with the items of these indexes."""
+        self.until = indexes[-1] + 1
         self.messages[message_id] = indexes[0]
         if indexes[-1] - indexes[0] + 1 != len(indexes):
             self.positions[message_id] = indexes
@@ -71,6 +120,8 @@ class Confirmation:
     rejected: tuple[Rejection, ...] = ()
     warnings: Counter[str] = field(default_factory=Counter)
     """What is likely to go wrong, and with how many of the items: of `enqueue_confirmed`, which sent them too."""
+    sent: Sent | None = field(default=None, compare=False, repr=False)
+    """What `enqueue_confirmed` sent: the receipts of its items without a key of their own."""
 
     def __add__(self, other: Confirmation) -> Confirmation:
         return Confirmation(
@@ -78,6 +129,7 @@ class Confirmation:
             self.known + other.known,
             self.rejected + other.rejected,
             self.warnings + other.warnings,
+            self.sent or other.sent,
         )
 
 

@@ -132,7 +132,7 @@ def _new_item(number: int, headers_id: int) -> accepting.NewItem:
 
 
 def _outcome(connection: Connection) -> object:
-    item_id = answer.find_item(connection, "lane 2", KEY)
+    item_id = answer.locate(connection, answer.Asked("lane 2", KEY)).item_id
     assert item_id is not None
     return answer.read_item(connection, item_id)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection, RowMapping
 
-from overnight_models.ledger.database import fetch_all, fetch_one
+from overnight_models.ledger.database import fetch_all, fetch_one, fetch_rows, fitting
 from overnight_models.ledger.documents import COLUMNS, JOINS
 from overnight_models.request.prefix import Prefix
 
@@ -40,23 +41,115 @@ def verdicts(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, s
     return {str(row["message_id"]): row["verdict"] for row in rows}
 
 
-def find_item(connection: Connection, lane: str, key: str) -> int | None:
-    """The item of that key."""
+class Asked(NamedTuple):
+    """Which item somebody asks about: by its key, or by a receipt."""
+
+    lane: str
+    key: str
+    receipt: UUID | None = None
+    """The producer's id for the item; None when it is asked for by its key alone."""
+    message_id: UUID | None = None
+    """The message that the receipt's item travelled in."""
+
+
+class Standing(NamedTuple):
+    """Where an item is that somebody asks about; all is None when nobody knows it."""
+
+    item_id: int | None = None
+    rejected: str | None = None
+    """Why it was turned down."""
+    not_yet: str | None = None
+    """Why nothing can be said about it yet."""
+
+
+_UNSEEN: Final = (
+    "no worker has seen its message: it is on its way, or was lost with Redis. Enqueue the same again, it's free"
+    " (what became of a message is known for 7 days; after that ask by the key)"
+)
+
+
+def locate(connection: Connection, asked: Asked) -> Standing:
+    """The item of a receipt, and no other; or the item of a key, where that is all that was asked for.
+
+    The receipt of an item that was turned down isn't answered with the item that has its key. One whose key was known
+    already, with the same content and wishes, stands for that same item.
+    """
     row = fetch_one(
         connection,
         """
-        SELECT item_id FROM item_key JOIN lane ON lane.id = item_key.lane_id
+        SELECT item_key.item_id, request.receipt
+        FROM item_key JOIN lane ON lane.id = item_key.lane_id
+        LEFT JOIN request ON request.item_id = item_key.item_id
         WHERE lane.name = :lane AND key_hash = :key_hash
         """,
-        lane=lane,
-        key_hash=key_hash(key),
+        lane=asked.lane,
+        key_hash=key_hash(asked.key),
     )
-    return None if row is None else int(row["item_id"])
+    if asked.receipt is None or (row is not None and row["receipt"] == asked.receipt):
+        return Standing(None if row is None else int(row["item_id"]))
+    known = {} if asked.message_id is None else verdicts(connection, [asked.message_id])
+    if not known:
+        return Standing(not_yet=_UNSEEN)
+    verdict = known[str(asked.message_id)]
+    if verdict is None:
+        return Standing(not_yet="its message is being accepted")
+    why = _turned_down(orjson.loads(verdict), asked)
+    if why is not None:
+        return Standing(rejected=why)
+    return Standing(None if row is None else int(row["item_id"]))
+
+
+def _turned_down(verdict: dict[str, Any], asked: Asked) -> str | None:
+    """Why a message's verdict turns the receipt's item down; None when it doesn't."""
+    nothing_accepted = verdict["accepted"] + verdict["known"] == 0
+    for fault in verdict["rejected"]:
+        named = fault.get("id") or fault["key"]  # those of an older version name no ids
+        if named in (str(asked.receipt), asked.key) or (named is None and nothing_accepted):
+            return str(fault["why"])
+    return None
 
 
 def read_item(connection: Connection, item_id: int) -> RowMapping | None:
     """An item with its outcome, as `documents.document` takes it; `ok` is null when it has none."""
     return fetch_one(connection, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = :id", id=item_id)
+
+
+_PAGE_ITEMS: Final = 500
+_PAGE_BYTES: Final = 4_000_000
+"""Of answers in one page: it lies in Redis until it is read."""
+
+
+def outcomes_page(
+    connection: Connection, *, run: str, lane: str | None, problem: str | None, after: int
+) -> tuple[Sequence[RowMapping], int | None]:
+    """The next outcomes of a run, as `documents.document` takes them, and where the page after it begins.
+
+    problem: only with this problem; "any" for every one that isn't ok.
+    after: where the page before it ended; 0 at first. None follows the last page.
+    """
+    sizes = fetch_rows(
+        connection,
+        """
+        SELECT item.id, coalesce(octet_length(outcome.message), 0)
+        FROM item JOIN outcome ON outcome.item_id = item.id
+        WHERE item.run_id = (SELECT id FROM run WHERE name = :run) AND item.id > :after
+          AND (CAST(:lane AS text) IS NULL OR item.lane_id = (SELECT id FROM lane WHERE name = :lane))
+          AND (CAST(:problem AS text) IS NULL OR outcome.problem = :problem
+               OR :problem = 'any' AND outcome.problem IS NOT NULL)
+        ORDER BY item.id LIMIT :most
+        """,
+        run=run,
+        lane=lane,
+        problem=problem,
+        after=after,
+        most=_PAGE_ITEMS,
+    )
+    ids = [row[0] for row in sizes[: fitting((row[1] for row in sizes), _PAGE_BYTES)]]
+    rows = fetch_all(
+        connection, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = ANY(:ids) ORDER BY item.id", ids=ids
+    )
+    is_last = len(ids) == len(sizes) < _PAGE_ITEMS
+    return rows, None if is_last else ids[-1]
 
 
 def run_counts(connection: Connection, name: str) -> dict[str, int] | None:

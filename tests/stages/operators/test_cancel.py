@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overnight_models.ledger.answer import find_item
+from overnight_models.ledger.answer import Asked, Standing, locate
 from overnight_models.ledger.operators.cancel import Canceled, cancel
 from overnight_workers import process
 from overnight_workers.stages.collect.collect import collect
@@ -89,7 +89,7 @@ def test_twice_is_as_once(service: Service) -> None:
 def test_one_that_nobody_knows(service: Service) -> None:
     with process.database().transaction() as connection:
         assert cancel(connection, 12345) == Canceled.UNKNOWN
-        assert find_item(connection, "default", "nobody") is None
+        assert locate(connection, Asked("default", "nobody")) == Standing()
 
 
 def test_in_an_unclear_batch_it_is_too_late(service: Service) -> None:

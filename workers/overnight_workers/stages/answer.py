@@ -13,6 +13,7 @@ from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.ledger import answer as ledger
 from overnight_models.ledger import documents
+from overnight_models.ledger.answer import Asked, Standing
 from overnight_models.ledger.operators.cancel import Canceled
 from overnight_models.ledger.operators.cancel import cancel as cancel_item
 from overnight_workers import logs, process
@@ -28,10 +29,7 @@ log = logs.get(__name__)
 def answer(question: str, reply_to: str, about: dict[str, Any], **_later: Any) -> str:
     """Answer one question. An unknown question is answered with an error, not with silence."""
     pulse.at_work(routes.ANSWER)
-    ask = _QUESTIONS.get(question)
-    document: dict[str, Any] = (
-        {"error": f"workers of this version can't answer {question!r}"} if ask is None else {"answer": ask(about)}
-    )
+    document = _document(question, about)
     key = routes.REPLY_KEY.format(reply_to)
     reach("before reply")
     try:
@@ -45,6 +43,18 @@ def answer(question: str, reply_to: str, about: dict[str, Any], **_later: Any) -
     return question
 
 
+def _document(question: str, about: dict[str, Any]) -> dict[str, Any]:
+    """`{"answer": …}`, or `{"error": why}` for what nobody here understands."""
+    ask = _QUESTIONS.get(question)
+    if ask is None:
+        return {"error": f"workers of this version can't answer {question!r}"}
+    try:
+        return {"answer": ask(about)}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        log.warning("a question that can't be answered", question=question, exc_info=True)
+        return {"error": f"workers can't answer {question!r} as it was asked: {error!r}"}
+
+
 def _confirm(about: dict[str, Any]) -> dict[str, Any]:
     """Verdicts by message id: null while it isn't done, absent when it never arrived."""
     with process.database().transaction() as connection:
@@ -52,20 +62,36 @@ def _confirm(about: dict[str, Any]) -> dict[str, Any]:
     return {message_id: None if verdict is None else orjson.Fragment(verdict) for message_id, verdict in found.items()}
 
 
+def _asked(about: dict[str, Any]) -> Asked:
+    """Which item it is about: products of an older version ask by key alone, whatever they hold."""
+    receipt, message_id = (None if about.get(name) is None else UUID(about[name]) for name in ("id", "message_id"))
+    return Asked(about["lane"], about["key"], receipt, message_id)
+
+
 def _outcome(about: dict[str, Any]) -> dict[str, Any] | None:
-    """`{"state", "outcome"}`; null when there is no such item."""
+    """`{"state", "outcome"}`, `{"rejected": why}` or `{"not_yet": why}`; null when there is no such item."""
     with process.database().transaction() as connection:
-        item_id = ledger.find_item(connection, about["lane"], about["key"])
-        row = None if item_id is None else ledger.read_item(connection, item_id)
+        standing = ledger.locate(connection, _asked(about))
+        row = None if standing.item_id is None else ledger.read_item(connection, standing.item_id)
     if row is None:
-        return None
+        return _without_item(standing)
     return {"state": row["state"], "outcome": None if row["ok"] is None else documents.document(row)}
 
 
-def _cancel(about: dict[str, Any]) -> str:
+def _cancel(about: dict[str, Any]) -> str | dict[str, Any] | None:
+    """A word of `Canceled`, `{"rejected": why}` or `{"not_yet": why}`."""
     with process.database().transaction() as connection:
-        item_id = ledger.find_item(connection, about["lane"], about["key"])
-        return Canceled.UNKNOWN if item_id is None else cancel_item(connection, item_id)
+        standing = ledger.locate(connection, _asked(about))
+        if standing.item_id is not None:
+            return cancel_item(connection, standing.item_id)
+    return _without_item(standing) or Canceled.UNKNOWN
+
+
+def _without_item(standing: Standing) -> dict[str, Any] | None:
+    """What is said of an item that isn't in Postgres."""
+    if standing.rejected is not None:
+        return {"rejected": standing.rejected}
+    return None if standing.not_yet is None else {"not_yet": standing.not_yet}
 
 
 def _run(about: dict[str, Any]) -> dict[str, int] | None:
@@ -74,9 +100,23 @@ def _run(about: dict[str, Any]) -> dict[str, int] | None:
         return ledger.run_counts(connection, about["run"])
 
 
+def _outcomes(about: dict[str, Any]) -> dict[str, Any]:
+    """A page of a run's outcomes, and where the next one begins: null after the last."""
+    with process.database().transaction() as connection:
+        rows, after = ledger.outcomes_page(
+            connection,
+            run=about["run"],
+            lane=about.get("lane"),
+            problem=about.get("problem"),
+            after=int(about.get("after") or 0),
+        )
+    return {"outcomes": [documents.document(row) for row in rows], "next": after}
+
+
 _QUESTIONS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "confirm": _confirm,
     "outcome": _outcome,
+    "outcomes": _outcomes,
     "cancel": _cancel,
     "run": _run,
 }

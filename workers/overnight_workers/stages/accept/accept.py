@@ -184,6 +184,7 @@ def _verdict(reading: _Reading, fates: list[Fate]) -> Verdict:
             item.key,
             f"key {item.key!r} is taken in lane {reading.lane!r} by an item with other content:"
             " give this one another key",
+            item.receipt,
         )
         for item, fate in zip(reading.items, fates, strict=True)
         if fate == "conflicting"
@@ -218,23 +219,23 @@ class _Reader:
         try:
             prefix = None if item.get("prefix") is None else process.prefixes().find(item["prefix"])
         except (ValueError, TypeError) as error:
-            return _fault(position, str(key)[:512], str(error))
+            return _fault(position, str(key)[:512], str(error), receipt)
         if prefix is None and item.get("prefix") is not None:
-            return _fault(position, str(key)[:512], "its prefix isn't in Redis any more: enqueue it again")
+            return _fault(position, str(key)[:512], "its prefix isn't in Redis any more: enqueue it again", receipt)
         written = orjson.dumps(params)
         size = len(written) + (0 if prefix is None else len(prefix.head) + MARK_BYTES)
         faults = item_faults(item, lane=self._lane, size=size, policy=self._policy, may_hold_nul="\\u0000" in line)
         if prefix is not None and not faults:
             faults = prefix.faults(params)
         if faults:
-            return _fault(position, str(key)[:512], "; ".join(faults))
+            return _fault(position, str(key)[:512], "; ".join(faults), receipt)
         if prefix is not None:
             written = prefix.own(params)
         schema = asked or _asked_schema(params)
         output = None if schema is None else orjson.dumps(schema).decode()
         unusable = None if output is None else output_schema.fault(output)
         if unusable is not None:
-            return _fault(position, key, unusable)
+            return _fault(position, key, unusable, receipt)
         callback, tenant, most = item.get("callback"), item.get("tenant"), self._rules.max_input_tokens
         headers_id = self._headers_id(tuple(betas or ()))
         return NewItem(
@@ -288,8 +289,9 @@ class _Reader:
         return found
 
 
-def _fault(position: int, key: str | None, why: str) -> dict[str, Any]:
-    return {"index": position, "key": key, "why": why}
+def _fault(position: int, key: str | None, why: str, receipt: str | None = None) -> dict[str, Any]:
+    fault = {"index": position, "key": key, "why": why}
+    return fault if receipt is None else fault | {"id": receipt.lower()}
 
 
 def _asked_schema(params: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,0 +1,44 @@
+"""Confirming: asking the workers after messages until each has its verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from overnight_models.errors import NotConfirmed, Rejected, Unreachable
+from overnight_producers.receipts import Confirmation, Receipt, Sent, read_verdict
+from overnight_producers.wire import Wire, ask_verdicts
+
+
+def confirm(wire: Callable[[], Wire], what: Receipt | Sent, *, timeout: float) -> Confirmation:
+    """Ask until every message has its verdict.
+
+    Raises NotConfirmed after `timeout` seconds, and Rejected when a receipt's item was turned down.
+    """
+    waiting = list(what.messages) if isinstance(what, Sent) else [what.message_id]
+    cause: Exception | None = None
+    stop_at = time.monotonic() + timeout
+    total = Confirmation()
+    pause_s = 0.01
+    silence = "they haven't arrived"
+    while waiting:
+        try:
+            # a question can get lost: asked again each second
+            left_s = max(stop_at - time.monotonic(), 0.05)
+            verdicts = ask_verdicts(wire(), waiting, timeout_s=min(left_s, 1.0))
+        except (TimeoutError, Unreachable) as error:
+            verdicts, silence, cause = {}, str(error), error
+        waiting = [message_id for message_id in waiting if message_id not in verdicts]
+        for message_id, verdict in verdicts.items():
+            total += read_verdict(verdict, what, message_id)
+        if waiting and time.monotonic() + pause_s > stop_at:
+            raise NotConfirmed(
+                f"{len(waiting)} messages to lane {what.lane!r} aren't confirmed after {timeout:g} s: {silence}."
+                " Send them again, it's free; if it stays so, is `overnight up` (or an accept worker) running?"
+            ) from cause
+        if waiting:
+            time.sleep(pause_s)  # the workers are asked again; there is nothing here to wait on
+            pause_s = min(pause_s * 1.5, 0.5)
+    if isinstance(what, Receipt) and total.rejected:
+        raise Rejected(f"item {what.key!r}: {total.rejected[0].why}")
+    return total

@@ -1,0 +1,127 @@
+"""Questions to the workers: what became of an item or a run, and how long to wait for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from overnight_models.errors import NotFinished, NotYet, OvernightError, Rejected, UnknownItem, Unreachable
+from overnight_models.wire.outcome import Outcome
+from overnight_producers.receipts import Receipt
+from overnight_producers.wire import Wire
+
+_ANSWER_S: Final = 4.0
+_ASKED_TIMES: Final = 3
+_LONGEST_PAUSE_S: Final = 1.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class About:
+    """The item that a question is about: a receipt's and no other, or whatever has the key."""
+
+    lane: str
+    key: str
+    receipt: Receipt | None = None
+
+    @classmethod
+    def of(cls, receipt: Receipt | None, key: str | None, lane: str) -> About:
+        """As a caller names it. Raises TypeError when neither a receipt nor a key is given, or both."""
+        if (receipt is None) == (key is None):
+            raise TypeError("name one item: by its receipt, or by `key` (and `lane`)")
+        if receipt is not None:
+            return cls(receipt.lane, receipt.key, receipt)
+        return cls(lane, key or "")
+
+    def document(self) -> dict[str, Any]:
+        """As it travels."""
+        document = {"lane": self.lane, "key": self.key}
+        if self.receipt is not None and self.receipt.message_id:
+            document |= {"id": self.receipt.item_id, "message_id": self.receipt.message_id}
+        return document
+
+    def unknown(self) -> OvernightError:
+        """What to raise when the workers know no such item: one that was enqueued is on its way."""
+        if self.receipt is not None:
+            return NotYet(f"item {self.key!r}: no worker has taken it in yet")
+        return UnknownItem(f"lane {self.lane!r} has no item {self.key!r}")
+
+    def read(self, answer: Any) -> Any:
+        """An answer about it. Raises Rejected or NotYet where that is the answer."""
+        if isinstance(answer, dict) and answer.get("rejected") is not None:
+            raise Rejected(f"item {self.key!r}: {answer['rejected']}")
+        if isinstance(answer, dict) and answer.get("not_yet") is not None:
+            raise NotYet(f"item {self.key!r}: {answer['not_yet']}")
+        return answer
+
+
+class Questions:
+    """Asks the workers.
+
+    wire: the connection of this process.
+    """
+
+    def __init__(self, wire: Callable[[], Wire]) -> None:
+        self._wire = wire
+
+    def ask(self, question: str, about: dict[str, Any], *, within_s: float | None = None) -> Any:
+        """Ask until there is an answer. Raises Unreachable.
+
+        within_s: ask once, for so long; by default three times, since a question can get lost.
+        """
+        silence, times = "", _ASKED_TIMES if within_s is None else 1
+        for _ in range(times):
+            try:
+                return self._wire().ask(question, about, timeout_s=_ANSWER_S if within_s is None else within_s)
+            except TimeoutError as error:
+                silence = str(error)
+        raise Unreachable(f"{silence}, asked {times} times: is `overnight up` (or an answer worker) running?")
+
+    def outcome(self, about: About, *, within_s: float | None = None) -> Outcome | None:
+        """An item's outcome; None while it isn't final. Raises Rejected, NotYet, UnknownItem or Unreachable."""
+        found = about.read(self.ask("outcome", about.document(), within_s=within_s))
+        if found is None:
+            raise about.unknown()
+        return None if found["outcome"] is None else Outcome.read(found["outcome"])
+
+    def outcomes(self, wanted: dict[str, Any]) -> Iterator[Outcome]:
+        """Outcomes page by page, in the order in which their items were accepted."""
+        after = 0
+        while True:
+            page = self.ask("outcomes", {**wanted, "after": after})
+            yield from map(Outcome.read, page["outcomes"])
+            if page["next"] is None:
+                return
+            after = page["next"]
+
+    def run(self, name: str, *, within_s: float | None = None) -> dict[str, int]:
+        """A run's items by state; empty when nothing of it is in Postgres."""
+        found: dict[str, int] | None = self.ask("run", {"run": name}, within_s=within_s)
+        return found or {}
+
+
+def wait_for(what: str, look: Callable[[float], T | None], *, timeout: float) -> T:
+    """Look until there is something. Raises NotFinished after `timeout` seconds.
+
+    look: is told for how many seconds it may ask. Redis, or all workers, may be away meanwhile: it looks again.
+    """
+    stop_at = time.monotonic() + timeout
+    pause_s = 0.02
+    while True:
+        cause: Exception | None = None
+        silence = "it isn't final"
+        try:
+            found = look(min(max(stop_at - time.monotonic(), 0.5), _ANSWER_S))
+        except (NotYet, Unreachable) as error:
+            found, cause, silence = None, error, str(error)
+        if found is not None:
+            return found
+        if time.monotonic() + pause_s > stop_at:
+            raise NotFinished(
+                f"{what} has no outcome after {timeout:g} s ({silence}): wait longer, or read it later"
+            ) from cause
+        time.sleep(pause_s)  # the workers are asked again; there is nothing here to wait on
+        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
