@@ -1,1 +1,1 @@
-"""Overnight's workers: one file a stage, and the command line that runs and watches them."""
+"""Overnight's workers: one room a stage, and the command line that runs and watches them."""

@@ -1,4 +1,4 @@
-"""Decisions: what a person may say of a batch when the API's list can't settle it (R10). Each says what happens next.
+"""Operator overrides: what a person may say of a batch that the API's list can't settle (R10), and what happens next.
 
 None of them weakens the protocol: an id that a person gives still has to be proven by its token, and what is declared
 never created or gone is looked for all the same, collected when it turns up, billed, and shown.

@@ -1,4 +1,4 @@
-"""Sightings: batches at the API that the ledger doesn't know. When one has ended, its token says whose it is (R9)."""
+"""Unknown batches: at the API, and not in the ledger. When such a batch has ended, its token says whose it is (R9)."""
 
 from __future__ import annotations
 
