@@ -98,6 +98,8 @@ class Workspace(Table, table=True):
     held_at: datetime | None = None
     held_reason: str | None = _text(default=None)
     """Money or permission: nothing is sent until this is over."""
+    held_until_resumed: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Trying again is of no use before a person has changed something at Anthropic and says so."""
     holds: int = Field(sa_column_kwargs={"server_default": "0"})
     """How often in a row it was held: it is tried again less and less often."""
     not_before: datetime | None = None

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import Any
 
@@ -102,6 +103,10 @@ def test_statuses_come_with_what_the_real_ones_carry(client: httpx2.Client) -> N
 
     assert answer(status=429).headers.get("retry-after") is None
     assert answer(status=429, retry_after=7200).headers["retry-after"] == "7200"
+    assert answer(status=429, retry_after=1.5, retry_after_as="ms").headers["retry-after-ms"] == "1500"
+    dated = answer(status=429, retry_after=60, retry_after_as="date").headers
+    asked = parsedate_to_datetime(dated["retry-after"]) - parsedate_to_datetime(dated["date"])
+    assert 59 <= asked.total_seconds() <= 61
     spent = answer(status=429, error_code="enforced_spend_limit_reached")
     assert spent.json()["error"]["details"] == {"error_code": "enforced_spend_limit_reached"}
     for status in (413, 502):

@@ -153,3 +153,5 @@ def test_every_alarm_says_since_when_or_why() -> None:
     (held,) = on(workspace=replace(WORKSPACE, held_for_s=3600.0, held_reason="402 credit balance is too low"))
     assert held.text == "Workspace default is held for 1 h: 402 credit balance is too low"
     assert "overnight resume" in held.do
+    (held,) = on(workspace=replace(WORKSPACE, held_for_s=3600.0, held_reason="400 human review", until_resumed=True))
+    assert held.text.endswith("400 human review. It isn't tried again before `overnight resume --all`")

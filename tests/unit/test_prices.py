@@ -1,10 +1,14 @@
 """The price list and the sums made from it, against arithmetic done by hand."""
 
-from datetime import date
+import re
+from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from anthropic._data.deprecated_models import DEPRECATED_MODELS
+from anthropic.types import ModelParam
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +36,8 @@ PUBLISHED = {
     "claude-haiku-5-5": (0.10, 0.125, 0.20, 0.01, 0.50, 0.05, 0.25),
     "claude-haiku-4-5": (1, 1.25, 2, 0.10, 5, 0.50, 2.50),
 }
+#: The SDK names it, no page says what it costs, and it has ended.
+WITHOUT_A_PRICE = {"claude-mythos-preview"}
 MILLION = 1_000_000
 DOLLAR = 1_000_000_000
 
@@ -165,6 +171,26 @@ def test_names_and_aliases() -> None:
     assert set(PUBLISHED) < set(PRICES.names())
     assert model("claude-sonnet-4-5").end_of_life == date(2026, 11, 30)
     assert model("claude-opus-5").end_of_life is None
+
+
+def test_every_model_ends_when_the_sdk_says() -> None:
+    for name, words in DEPRECATED_MODELS.items():
+        if name not in WITHOUT_A_PRICE:
+            day = datetime.strptime(re.sub(r"(?<=\d)(st|nd|rd|th)\b", "", words), "%B %d, %Y").date()  # noqa: DTZ007
+            assert model(name).end_of_life == day, name
+    ending = {name for name in PRICES.names() if model(name).end_of_life is not None}
+    named = {name for literal in get_args(ModelParam) for name in get_args(literal)}
+    assert ending & named <= DEPRECATED_MODELS.keys(), "an end that the SDK doesn't know"
+    assert {name for name in named if PRICES.model(name) is None} == WITHOUT_A_PRICE
+
+
+def test_a_day_that_is_no_day_is_told(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    for key in ("end_of_life", "price_ends", "released"):
+        for value in ('"2027-01-22"', "2027-01-22T00:00:00Z", "7"):
+            own.write_text(f"[models.claude-opus-5]\n{key} = {value}\n")
+            with pytest.raises(PricesInvalid, match=f"claude-opus-5.*{key} = "):
+                load(own)
 
 
 def test_limits() -> None:

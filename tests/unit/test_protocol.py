@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 from uuid import uuid4
 
+import anthropic.types.shared
 import pytest
+from anthropic.resources.messages.batches import Batches
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +38,9 @@ HERE = uuid4()
 SENT = Sent(items=10, claimed_at=NOON, quiet_after=NOON + 10 * MINUTE, api_workspace_id="w")
 LATER = Listing(NOON + 11 * MINUTE, timedelta(0), "w", back_to=None)
 TWIN = Candidate(10, NOON + MINUTE)
-HOLDS = ("enforced_spend_limit_reached", "contract_spend_limit_reached", "organization_on_hold", "cmek_key_disabled")
+HOLDS = ("enforced_spend_limit_reached", "contract_spend_limit_reached", "organization_on_hold", "cmek_key_disabled",
+         "cmek_key_network_blocked", "claude_code_key_creator_not_member", "linked_organization_billing_unavailable",
+         "workspace_human_review_disabled", "organization_type_not_supported")  # fmt: skip
 
 
 @pytest.mark.parametrize("let_go", [False, True])
@@ -65,6 +72,29 @@ def test_money_and_permission_hold_the_workspace_whatever_the_status(status: int
     assert (
         type(classify_create_reply(Reply(status, last_byte_let_go=True, error_code=code), releases=0)) is HoldWorkspace
     )
+
+
+@pytest.mark.parametrize("code", ["request_body_encoding_invalid", "image_dimensions_too_large", "invalid_metadata"])
+def test_a_code_about_the_request_rejects_it_and_holds_nothing(code: str) -> None:
+    assert type(classify_create_reply(Reply(400, last_byte_let_go=True, error_code=code), releases=0)) is Reject
+
+
+@pytest.mark.parametrize("status", [503, 409, None])
+def test_a_code_about_the_account_with_a_status_that_proves_nothing_stays_unclear(status: int | None) -> None:
+    reply = Reply(status, last_byte_let_go=True, error_code="cmek_key_unreachable")
+    assert type(classify_create_reply(reply, releases=0)) is Unclear
+
+
+def test_every_error_that_the_sdk_names_for_a_create_holds_the_workspace() -> None:
+    words = inspect.getdoc(Batches.create) or ""
+    named = re.findall(r"^ +(\w+Error):$", words.partition("Raises:")[2], re.MULTILINE)
+    assert "WorkspaceHumanReviewDisabledError" in named
+    for name in named:
+        error = getattr(anthropic.types.shared, name)
+        (code,) = get_args(error.__annotations__["error_code"])
+        held = classify_create_reply(Reply(400, last_byte_let_go=True, error_code=code), releases=0)
+        assert isinstance(held, HoldWorkspace), code
+        assert held.until_resumed is (code == "workspace_human_review_disabled")
 
 
 @pytest.mark.parametrize(

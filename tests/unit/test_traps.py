@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from overnight_models.money.prices import Model, load
 from overnight_models.money.rate_limits import message_limits, pool
-from overnight_models.request.traps import LONG_OUTPUT_BETA, kind, retirement, traps
+from overnight_models.request.traps import LONG_OUTPUT_BETA, kind, price_ending, retirement, traps, traps_now
 from overnight_workers.sandbox.answers.checks import Terms, problem_of_messages, problem_of_rest
 
 PRICES = load()
@@ -89,6 +90,17 @@ def test_a_model_that_ends_before_the_work_is_done() -> None:
     assert ended is not None
     assert ended.name == "retired"
     assert retirement(model("claude-opus-5"), now, date(2099, 1, 1)) is None
+
+
+def test_a_price_that_ends_before_the_work_is_done() -> None:
+    opus = replace(model("claude-opus-5"), price_ends=date(2027, 1, 31))
+    assert price_ending(opus, date(2027, 1, 31)) is None
+    ending = price_ending(opus, date(2027, 2, 1))
+    assert ending is not None
+    assert ending.text.startswith("the price of claude-opus-5 is known until 2027-01-31")
+    assert [trap.name for trap in traps_now({}, opus, date(2027, 1, 30))] == ["price_ends"]
+    assert traps_now({}, opus, date(2027, 1, 29)) == []
+    assert price_ending(model("claude-opus-5"), date(2099, 1, 1)) is None
 
 
 def test_models_share_pools_of_limits_as_the_api_says() -> None:

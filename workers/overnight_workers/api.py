@@ -304,11 +304,19 @@ def _mapping(answer: object) -> Mapping[str, Any]:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    try:
-        seconds = float(headers["retry-after"])
-    except (KeyError, ValueError):
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    """How long the API wants to be left alone, in seconds; None when it doesn't say, or not readably.
+
+    `retry-after-ms` comes first; `retry-after` is seconds or a date, reckoned from the answer's own Date header.
+    """
+    for name, per_second in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            asked = float(headers[name]) / per_second
+        except (KeyError, ValueError):
+            continue
+        if math.isfinite(asked) and asked >= 0:
+            return asked
+    until = _http_date(headers.get("retry-after"))
+    return None if until is None else max(0.0, (until - _date(headers)).total_seconds())
 
 
 def _time(text: Any) -> datetime:
@@ -320,10 +328,16 @@ def _maybe_time(text: Any) -> datetime | None:
 
 
 def _date(headers: Mapping[str, str]) -> datetime:
+    return _http_date(headers.get("date")) or datetime.now(UTC)
+
+
+def _http_date(text: str | None) -> datetime | None:
+    """A date as a header has it; in UTC when it names no zone. None when there is none, or it can't be read."""
     try:
-        return parsedate_to_datetime(headers["date"])
-    except (KeyError, ValueError):
-        return datetime.now(UTC)
+        read = parsedate_to_datetime(text or "")
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return read if read.tzinfo is not None else read.replace(tzinfo=UTC)
 
 
 def ahead(page: Page, database_now: datetime) -> timedelta:

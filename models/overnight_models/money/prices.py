@@ -66,6 +66,9 @@ class Model:
     aliases: tuple[str, ...]
     released: date | None
     end_of_life: date | None
+    """The last day on which it answers."""
+    price_ends: date | None
+    """The last day on which its rates are known to hold."""
     sources: tuple[str, ...]
     note: str
 
@@ -237,8 +240,9 @@ def _model(
         long_output=bool(row.get("long_output", False)),
         rejects=frozenset(_strings(row.get("rejects", []))),
         aliases=tuple(_strings(row.get("aliases", []))),
-        released=row.get("released"),
-        end_of_life=row.get("end_of_life"),
+        released=_day(row, "released"),
+        end_of_life=_day(row, "end_of_life"),
+        price_ends=_day(row, "price_ends"),
         sources=tuple(_strings(row.get("sources", []))),
         note=str(row.get("note", "")),
     )
@@ -252,6 +256,14 @@ def _rates(row: Mapping[str, Any]) -> Rates:
         cache_read=_nano_per_token(row["cache_read"]),
         output=_nano_per_token(row["output"]),
     )
+
+
+def _day(row: Mapping[str, Any], key: str) -> date | None:
+    day = row.get(key)
+    # a datetime is a date too, but no day
+    if day is not None and type(day) is not date:
+        raise PricesInvalid(f"{key} = {day!r} is not a day, such as {key} = 2027-01-22 without quotes")
+    return day
 
 
 def _nano_per_token(dollars_per_million: Decimal | int) -> int | Fraction:

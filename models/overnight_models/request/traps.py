@@ -48,9 +48,10 @@ def traps(params: Mapping[str, Any], model: Model, *, betas: Collection[str] = (
 
 
 def traps_now(params: Mapping[str, Any], model: Model, today: date, *, betas: Collection[str] = ()) -> list[Trap]:
-    """The traps of a request that is enqueued now, and whether its model is about to end."""
-    ends = retirement(model, today, today + _TAKES)
-    return traps(params, model, betas=betas) + ([] if ends is None else [ends])
+    """The traps of a request that is enqueued now, and whether its model or the price of its model is about to end."""
+    until = today + _TAKES
+    ends = retirement(model, today, until), price_ending(model, until)
+    return traps(params, model, betas=betas) + [trap for trap in ends if trap is not None]
 
 
 def kind(params: Mapping[str, Any], betas: Collection[str] = ()) -> tuple[object, ...]:
@@ -75,6 +76,17 @@ def retirement(model: Model, now: date, until: date) -> Trap | None:
     days = (end - now).days
     when = "today" if not days else f"in {days} {'day' if days == 1 else 'days'}"
     return Trap("retires", f"{model.name} ends on {end}, {when}: what waits then fails")
+
+
+def price_ending(model: Model, until: date) -> Trap | None:
+    """Whether the known price of the model ends before something is done with it.
+
+    until: when that is likely.
+    """
+    end = model.price_ends
+    if end is None or end >= until:
+        return None
+    return Trap("price_ends", f"the price of {model.name} is known until {end}: what later answers cost may be wrong")
 
 
 def _rejected(params: Mapping[str, Any], model: Model) -> list[tuple[str, str]]:

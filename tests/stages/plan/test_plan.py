@@ -235,7 +235,7 @@ def test_a_model_that_retires_is_told(hasty: Service, tmp_path: Path, monkeypatc
     today = datetime.now(UTC).date()
     own.write_text(
         f"[models.claude-sonnet-4-5]\nend_of_life = {today + timedelta(days=1)}\n"
-        f"[models.claude-haiku-5-5]\nend_of_life = {today + timedelta(days=20)}\n"
+        f"[models.claude-haiku-5-5]\nend_of_life = {today + timedelta(days=20)}\nprice_ends = {today}\n"
     )
     monkeypatch.setenv("OVERNIGHT_PRICES", str(own))
     hasty.restart()
@@ -245,6 +245,7 @@ def test_a_model_that_retires_is_told(hasty: Service, tmp_path: Path, monkeypatc
     process.prices.cache_clear()
     assert "in 1 day: what waits then fails" in hints["retires"]["text"]
     assert hints["retires_soon"]["model"] == MODEL
+    assert hints["price_ends"]["model"] == MODEL
 
 
 def test_without_services_it_works_and_says_what_it_cannot_know(

@@ -14,6 +14,7 @@ import pytest
 
 from overnight_models.ledger.submit import submit as ledger
 from overnight_workers import process
+from overnight_workers.cli.steer import resume
 from overnight_workers.stages import protocol
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
@@ -204,6 +205,42 @@ def test_a_spend_limit_holds_though_it_looks_like_a_rate_limit(service: Service,
     assert answered(service, status=429, error_code=code) == ("packed", "void")
     assert code in service.one("SELECT held_reason FROM workspace")["held_reason"]
     assert service.item("a")["attempts"] == 0
+
+
+def test_human_review_that_is_off_holds_the_workspace_until_it_is_resumed(service: Service) -> None:
+    code = "workspace_human_review_disabled"
+    assert answered(service, status=400, error_code=code) == ("packed", "void")
+    service.run("UPDATE workspace SET held_at = held_at - interval '3 days'")
+    poll()
+    submit()
+    workspace = service.one("SELECT * FROM workspace")
+    assert code in workspace["held_reason"]
+    assert workspace["held_until_resumed"]
+    assert (service.states("batch"), service.states("submission")) == (["packed"], ["void"]), (
+        "neither divided nor tried again"
+    )
+    resume(everything=True)
+    service.pauses_are_over()
+    service.finish()
+    assert service.item("a")["state"] == "succeeded"
+
+
+@pytest.mark.parametrize(("code", "held"), [("workspace_human_review_disabled", True), (None, False)])
+def test_a_list_that_is_turned_down_holds_the_workspace_only_when_it_is_about_the_account(
+    service: Service, code: str | None, held: bool
+) -> None:
+    packed(service)
+    service.fault("list", "status", status=400, error_code=code, count=1)
+    submit()
+    assert service.states("batch") == ["packed"]
+    assert (service.one("SELECT held_at FROM workspace")["held_at"] is not None) is held
+
+
+@pytest.mark.parametrize("form", ["ms", "date"])
+def test_a_pause_is_kept_in_whatever_form_the_api_asks_for_it(service: Service, form: str) -> None:
+    assert answered(service, status=429, retry_after=400, retry_after_as=form) == ("packed", "void")
+    wait = service.one("SELECT extract(epoch FROM not_before - now())::float AS s FROM workspace")["s"]
+    assert 390 < wait <= 401
 
 
 def test_a_connection_that_closes_while_the_body_is_sent_created_nothing(service: Service) -> None:

@@ -70,7 +70,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "workspace held": Kind(
         "money or permission: 401, 402, 403, 404, a spend limit, an organization on hold, no key",
-        "items wait, nothing counts as an attempt; tried again after 1 minute, then less and less often, up to hourly",
+        "items wait, nothing counts as an attempt; tried again after 1 minute, then less and less often, up to hourly; "
+        "what only a setting at Anthropic ends is not tried before `overnight resume --all`",
         "mend it at Anthropic; `overnight resume --all` tries at once",
     ),
     "batch unclear": Kind(
@@ -239,7 +240,9 @@ def _workspaces(workspaces: Sequence[WorkspaceState], settings: Settings) -> Ite
     for one in workspaces:
         if one.held_for_s is not None:
             reason = one.held_reason or "no reason given"
-            yield Alarm("workspace held", f"Workspace {one.name} is held for {spoken(one.held_for_s)}: {reason}")
+            text = f"Workspace {one.name} is held for {spoken(one.held_for_s)}: {reason}"
+            waits = ". It isn't tried again before `overnight resume --all`" if one.until_resumed else ""
+            yield Alarm("workspace held", text + waits)
         known = settings.workspaces.get(one.name)
         if known is not None and one.queued and one.queued + (one.smallest_packed or 0) > known.queue_limit:
             yield Alarm(

@@ -9,7 +9,7 @@ from typing import Final
 
 from overnight_models.money.prices import Prices
 from overnight_models.quantities import spoken
-from overnight_models.request.traps import retirement
+from overnight_models.request.traps import price_ending, retirement
 from overnight_workers.plan.survey import Survey
 from overnight_workers.plan.tokens import TokensIn
 from overnight_workers.settings import Lane
@@ -74,6 +74,9 @@ def _retiring(found: Survey, prices: Prices, now: datetime, done_by: datetime) -
         elif retirement(model, now.date(), (now + _SOON).date()) is not None:
             text = f"{name} ends on {model.end_of_life}: this file is likely done before, a later one may not be"
             hints.append(Hint("retires_soon", text, name, items))
+        ending = price_ending(model, done_by.date())
+        if ending is not None:
+            hints.append(Hint(ending.name, ending.text, name, items))
     return hints
 
 

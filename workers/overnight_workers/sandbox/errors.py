@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from overnight_workers.sandbox.clock import SECOND, http_date
+
 TYPE_BY_STATUS = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -58,7 +60,8 @@ class Refusal(Exception):
         type_: str | None = None,
         error_code: str | None = None,
         location: str | None = None,
-        retry_after: float | str | None = None,
+        retry_after: float | None = None,
+        retry_after_as: str = "seconds",
         html: bool = False,
     ) -> None:
         self.status = status
@@ -67,17 +70,20 @@ class Refusal(Exception):
         self.error_code = error_code
         self.location = location
         self.retry_after = retry_after
+        self.retry_after_as = retry_after_as
         self.html = html
         super().__init__(self.message)
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """Headers that go with this refusal only."""
-        return {
-            name: f"{value}"
-            for name, value in (("retry-after", self.retry_after), ("location", self.location))
-            if value is not None
-        }
+    def headers(self, now_us: int) -> dict[str, str]:
+        """Headers that go with this refusal only. now_us: by the sandbox's clock, as its Date header has it."""
+        headers = {} if self.location is None else {"location": self.location}
+        if self.retry_after is None:
+            return headers
+        if self.retry_after_as == "ms":
+            return headers | {"retry-after-ms": f"{self.retry_after * 1000:g}"}
+        if self.retry_after_as == "date":
+            return headers | {"retry-after": http_date(now_us + round(self.retry_after * SECOND))}
+        return headers | {"retry-after": f"{self.retry_after}"}
 
     def page(self) -> str:
         """What a proxy in front of the API says: not JSON at all."""

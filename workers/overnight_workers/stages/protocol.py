@@ -166,6 +166,8 @@ class HoldWorkspace:
     """It doesn't exist: money or permission stands in the way of everything in this workspace."""
 
     why: str
+    until_resumed: bool = False
+    """Time alone never ends it: a person changes something at Anthropic, and then says so."""
 
 
 @dataclass(frozen=True)
@@ -177,18 +179,14 @@ class Unclear:
 
 CreateVerdict = Created | NotCreated | SlowDown | Reject | HoldWorkspace | Unclear
 
-_HOLD_CODES: Final = frozenset(
-    {
-        "enforced_spend_limit_reached",
-        "contract_spend_limit_reached",
-        "organization_on_hold",
-        "cmek_key_disabled",
-        "cmek_key_network_blocked",
-        "claude_code_key_creator_not_member",
-    }
+_ABOUT_THE_CALLER: Final = re.compile(r"(parent_|linked_)?organization_|workspace_|cmek_|claude_code_|.*_spend_limit_")
+"""Codes of this kind, also those of tomorrow, are about the account, the workspace or the key, and about no request."""
+_UNTIL_RESUMED: Final = frozenset(
+    {"workspace_human_review_disabled", "organization_type_not_supported", "parent_organization_required"}
 )
 _SPEND_LIMIT: Final = re.compile(r"reached your specified( workspace)? API usage limits|credit balance", re.IGNORECASE)
 _LONGEST_PAUSE_S: Final = 3600.0
+_SAYS_NOT_CREATED: Final = frozenset({400, 401, 402, 403, 404, 413, 422, 429})
 
 
 def classify_create_reply(reply: Reply, *, releases: int) -> CreateVerdict:
@@ -203,8 +201,9 @@ def classify_create_reply(reply: Reply, *, releases: int) -> CreateVerdict:
         return Created(reply.api_id) if reply.api_id else Unclear(f"an answer without an id: {why}")
     if reply.status is None:
         return Unclear(why) if reply.last_byte_let_go else NotCreated(why, pause_s)
-    if reply.error_code in _HOLD_CODES:
-        return HoldWorkspace(f"{why} ({reply.error_code})")  # the words alone may speak of a rate limit
+    if reply.status in _SAYS_NOT_CREATED and _ABOUT_THE_CALLER.match(reply.error_code or ""):
+        # the words alone may speak of a rate limit
+        return HoldWorkspace(f"{why} ({reply.error_code})", until_resumed=reply.error_code in _UNTIL_RESUMED)
     if reply.status in (401, 402, 403, 404):
         return HoldWorkspace(why)
     if reply.status == 400 and _SPEND_LIMIT.search(reply.text):

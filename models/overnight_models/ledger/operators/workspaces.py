@@ -34,6 +34,8 @@ class WorkspaceState:
     held_for_s: float | None
     holds: int = 0
     """How often in a row it was held."""
+    until_resumed: bool = False
+    """It isn't tried again before somebody says so."""
     queued: int = 0
     """Requests that are in the API's queue, or may be."""
     smallest_packed: int | None = None
@@ -46,7 +48,7 @@ def workspaces(connection: Connection) -> list[WorkspaceState]:
         connection,
         f"""
         SELECT name, api_workspace_id, held_reason, extract(epoch FROM now() - held_at)::float AS held_for_s, holds,
-               coalesce(queued.n, 0) AS queued, (
+               held_until_resumed AS until_resumed, coalesce(queued.n, 0) AS queued, (
                    SELECT min(batch.items)
                    FROM batch JOIN headers ON headers.id = batch.headers_id JOIN lane ON lane.id = batch.lane_id
                    WHERE headers.workspace = workspace.name AND batch.{BATCH.claim.where} AND lane.paused_at IS NULL
@@ -67,17 +69,22 @@ def learn(connection: Connection, name: str, api_workspace_id: str) -> None:
     )
 
 
-def hold(connection: Connection, name: str, reason: str) -> bool:
-    """Stop sending to a workspace. Returns False when it was held already."""
+def hold(connection: Connection, name: str, reason: str, *, until_resumed: bool = False) -> bool:
+    """Stop sending to a workspace. Returns False when it was held already.
+
+    until_resumed: trying again is of no use before a person has changed something.
+    """
     return (
         execute(
             connection,
             """
-            UPDATE workspace SET held_at = now(), held_reason = :reason, holds = holds + 1
+            UPDATE workspace SET held_at = now(), held_reason = :reason, holds = holds + 1,
+                                 held_until_resumed = :until_resumed
             WHERE name = :name AND held_at IS NULL
             """,
             name=name,
             reason=reason,
+            until_resumed=until_resumed,
         )
         == 1
     )
@@ -89,7 +96,7 @@ def release(connection: Connection, name: str) -> bool:
         execute(
             connection,
             """
-            UPDATE workspace SET held_at = NULL, held_reason = NULL, not_before = NULL
+            UPDATE workspace SET held_at = NULL, held_reason = NULL, held_until_resumed = false, not_before = NULL
             WHERE name = :name AND held_at IS NOT NULL
             """,
             name=name,

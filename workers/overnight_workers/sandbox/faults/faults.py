@@ -16,8 +16,9 @@ then never), `after` (not the first so many). `workspace` limits a rule to one. 
 contradicts a later one wins. Seconds are real time, whatever the sandbox's clock does.
 
 At `create`:
-    status              with `status`, and if wanted `message`, `type`, `error_code`, `retry_after`, `html`,
-                        `seconds` (wait first) and `accepted` (true: it was created all the same)
+    status              with `status`, and if wanted `message`, `type`, `error_code`, `retry_after` (seconds, in the
+                        form that `retry_after_as` says: seconds, ms or date), `html`, `seconds` (wait first) and
+                        `accepted` (true: it was created all the same)
     lose_answer         accepted; the connection closes without an answer
     delay               accepted; the answer comes after `seconds`
     close_before_body, close_during_body, close_after_body    not accepted; the connection closes
@@ -55,6 +56,7 @@ from overnight_workers.sandbox.store import Store
 _CALL = frozenset({"status", "redirect", "lose_answer", "delay", "close_before_body"})
 _COUNTS = frozenset({"extra_counts", "counts_lag"})
 SHAPES = frozenset({"once_nested", "bare_usage", "extra_keys", "expired_first"})
+_RETRY_AFTER_FORMS = ("seconds", "ms", "date")
 _STREAM = frozenset({"cut_mid_line", "cut_at_line", "reset", "stall"})
 DEEDS: dict[str, frozenset[str]] = {
     "create": _CALL | {"close_during_body", "close_after_body", "twice", "null_id", "other_id"},
@@ -94,6 +96,7 @@ class Rule:
     error_code: str | None = None
     location: str | None = None
     retry_after: float | None = None
+    retry_after_as: str = "seconds"
     html: bool = False
     accepted: bool = False
     seconds: float | None = None
@@ -226,6 +229,9 @@ def _rule(number: int, given: Any, seed: int) -> Rule:
         raise FaultsInvalid(f"rule {number}: rate {rule.rate} is not between 0 and 1")
     if do in ("delay", "late", "stall") and rule.seconds is None:
         raise FaultsInvalid(f"rule {number}: {do} needs seconds")
+    if rule.retry_after_as not in _RETRY_AFTER_FORMS:
+        known_forms = ", ".join(_RETRY_AFTER_FORMS)
+        raise FaultsInvalid(f"rule {number}: retry_after_as {rule.retry_after_as!r} is not one of {known_forms}")
     if rule.standing and rule.count is not None:
         raise FaultsInvalid(f"rule {number}: {do} with seconds looks at a batch's age and can't be counted")
     return rule

@@ -161,12 +161,12 @@ class Door:
                 headers |= call.headers
             if call is None or not call.body_read:
                 await _drain(request)
-            response = _refused(refusal, request_id)
+            response = _refused(refusal, request_id, self._clock.now())
         except (HungUp, ClientDisconnect):
             return NoAnswer(), "closed"
         except Exception:  # noqa: BLE001 - a bug here must not look like the API closing a connection
             _LOG.exception("the sandbox failed at %s %s", request.method, request.url.path)
-            response = _refused(Refusal(500, "The sandbox itself failed; its log says why."), request_id)
+            response = _refused(Refusal(500, "The sandbox itself failed; its log says why."), request_id, 0)
         response.headers.update(headers)
         return response, str(response.status_code)
 
@@ -210,15 +210,17 @@ def _told_refusal(rule: Rule) -> Refusal:
         error_code=rule.error_code,
         location=rule.location,
         retry_after=rule.retry_after,
+        retry_after_as=rule.retry_after_as,
         html=rule.html,
     )
 
 
-def _refused(refusal: Refusal, request_id: str) -> Response:
+def _refused(refusal: Refusal, request_id: str, now_us: int) -> Response:
+    headers = refusal.headers(now_us)
     if refusal.html:
-        return HTMLResponse(refusal.page(), refusal.status, refusal.headers)
+        return HTMLResponse(refusal.page(), refusal.status, headers)
     body = envelope(refusal.type, refusal.message, request_id, refusal.error_code)
-    return JSON(body, refusal.status, refusal.headers)
+    return JSON(body, refusal.status, headers)
 
 
 async def _drain(request: Request) -> None:

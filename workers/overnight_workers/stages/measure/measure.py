@@ -121,9 +121,13 @@ def _measure(group: Sequence[Unmeasured], paces: Mapping[str, Pace]) -> int:
             if isinstance(answer, _Unanswered):
                 ledger.try_later(connection, item_id, pause_s=answer.pause_s)
         ledger.put_back(connection, [item_id for item_id, answer in found.items() if answer is None])
-        held = {workspace: why for workspace, why in asker.held.items() if workspaces.hold(connection, workspace, why)}
-    for workspace, why in held.items():
-        log.error("workspace held", workspace=workspace, why=why)
+        newly = {
+            workspace: hold
+            for workspace, hold in asker.held.items()
+            if workspaces.hold(connection, workspace, hold.why, until_resumed=hold.until_resumed)
+        }
+    for workspace, hold in newly.items():
+        log.error("workspace held", workspace=workspace, why=hold.why)
     if recorded.failed:
         log.warning("too long, or refused: not sent", items=recorded.failed, first=failures[0].detail)
     if asker.failures:
@@ -144,7 +148,7 @@ class _Asker:
         self._stop = threading.Event()
         self.failures: list[str] = []
         """Why calls got no answer."""
-        self.held: dict[str, str] = {}
+        self.held: dict[str, protocol.HoldWorkspace] = {}
         """Workspaces that money or permission stands in the way of, and why."""
 
     def look(self, item: Unmeasured) -> _Fits | _Fails | _Unanswered | None:
@@ -158,7 +162,7 @@ class _Asker:
         except _NotAsked:
             return None
         except BadSettings as error:
-            self.held[item.workspace] = str(error)
+            self.held[item.workspace] = protocol.HoldWorkspace(str(error))
             return None
         except api.ApiUnavailable as error:
             words = shapes.refusal(error)
@@ -196,8 +200,8 @@ class _Asker:
         self.failures.append(str(error))
         reply = Reply(error.status, last_byte_let_go=False, text=str(error), error_code=error.error_code)
         match protocol.classify_create_reply(reply, releases=item.tries):
-            case protocol.HoldWorkspace(why):
-                self.held[item.workspace] = why
+            case protocol.HoldWorkspace() as hold:
+                self.held[item.workspace] = hold
                 return None
             case protocol.SlowDown(_, pause_s):
                 self._stop.set()

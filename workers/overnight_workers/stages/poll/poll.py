@@ -57,7 +57,12 @@ def poll(**_later: Any) -> str:
 
 
 def _probe_held(workspace: workspaces.WorkspaceState) -> None:
-    """A held workspace whose API answers is tried again; a create that is turned down holds it anew, for longer."""
+    """A held workspace whose API answers is tried again; a create that is turned down holds it anew, for longer.
+
+    One that only a person can bring back is left alone.
+    """
+    if workspace.until_resumed:
+        return
     pause_s = min(_PROBE_AFTER_S * 2.0 ** min(max(workspace.holds - 1, 0), 10), _LONGEST_PROBE_PAUSE_S)
     if (workspace.held_for_s or 0) < pause_s:
         return

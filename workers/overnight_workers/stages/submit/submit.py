@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
 from sqlalchemy import Connection
@@ -225,9 +226,9 @@ def _not_answered(claim: ledger.Claim, reply: Reply) -> None:
             case protocol.SlowDown(why, pause_s):
                 ledger.release(connection, *ids, why, pause_s=pause_s)
                 workspaces.slow_down(connection, claim.workspace, pause_s)
-            case protocol.HoldWorkspace(why):
+            case protocol.HoldWorkspace(why, until_resumed):
                 ledger.release(connection, *ids, why, pause_s=0)
-                workspaces.hold(connection, claim.workspace, why)
+                workspaces.hold(connection, claim.workspace, why, until_resumed=until_resumed)
             case protocol.Created():
                 raise AssertionError("a reply that names a batch is handled before")
 
@@ -244,14 +245,27 @@ def _workspace_is_known(claim: ledger.Claim) -> bool:
     try:
         page = api.list_batches(claim.workspace, limit=1)
     except api.ApiUnavailable as error:
-        # what a list is turned down for says nothing about the batch: it isn't divided for that
-        status = None if error.status in (400, 413, 422) else error.status
-        _not_answered(claim, Reply(status, last_byte_let_go=False, text=str(error)))
+        _not_answered(claim, _asked_nothing(error))
         return False
     with process.database().transaction() as connection:
         workspaces.learn(connection, claim.workspace, page.api_workspace_id)
         ledger.set_workspace(connection, claim.submission_id, page.api_workspace_id)
     return True
+
+
+def _asked_nothing(error: api.ApiUnavailable) -> Reply:
+    """A list that was turned down, as the answer to a create of which nothing was sent."""
+    reply = Reply(
+        error.status,
+        last_byte_let_go=False,
+        text=str(error),
+        error_code=error.error_code,
+        retry_after_s=error.retry_after_s,
+    )
+    # what a list is turned down for says nothing about the batch: it isn't divided for that
+    if isinstance(protocol.classify_create_reply(reply, releases=0), protocol.Reject):
+        return replace(reply, status=None)
+    return reply
 
 
 def _divide_rejected() -> int:
