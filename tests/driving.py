@@ -22,8 +22,7 @@ from typer.testing import CliRunner
 from overnight_models import routes
 from overnight_models.ledger.database import Database
 from overnight_models.request.prefix import Prefix
-from overnight_workers import api, process
-from overnight_workers import app as celery_app
+from overnight_workers import api, celery_app, process
 from overnight_workers.settings import settings
 from overnight_workers.stages import rescue
 from overnight_workers.stages.accept.accept import accept

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
+from overnight_workers.api import Reply
 from overnight_workers.stages import protocol
-from overnight_workers.stages.protocol import Reply
 from tests.explore import ledger
 from tests.explore.rules import Bounds, Fault, Part
 from tests.explore.world import END, GONE, NONE, STRANGER, Create, Slot, Step, Steps, World, bits, fails

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tracemalloc
 from typing import Any
 
+from overnight_models.request.prompt import counted, head, nothing, pieces
 from overnight_workers.plan.prefixes import Prefixes, Shared
-from overnight_workers.plan.prompt import counted, head, nothing, pieces
 from overnight_workers.sandbox.answers.weights import prompt_tokens
 
 MODEL = "claude-sonnet-5"

@@ -15,6 +15,7 @@ from anthropic.resources.messages.batches import Batches
 from hypothesis import given
 from hypothesis import strategies as st
 
+from overnight_workers.api import Reply
 from overnight_workers.stages import protocol
 from overnight_workers.stages.protocol import (
     Candidate,
@@ -23,7 +24,6 @@ from overnight_workers.stages.protocol import (
     Listing,
     NotCreated,
     Reject,
-    Reply,
     Sent,
     SlowDown,
     Unclear,

@@ -10,11 +10,10 @@ import pytest
 from overnight_models.ledger.money.history import Turnaround
 from overnight_models.money.rate_limits import Tier
 from overnight_workers.plan.advice import Advice, advise, assumptions, likely
-from overnight_workers.plan.direct import DirectLoad, direct_time
 from overnight_workers.plan.figure import How, exactly
 from overnight_workers.plan.hints import slow_to_enqueue
 from overnight_workers.plan.packing import Full, PackedBatch
-from overnight_workers.plan.schedule import Option, Work, options
+from overnight_workers.plan.schedule import DirectLoad, Option, Work, direct_time, options
 from overnight_workers.plan.turnaround import EXPIRES_S, Turnarounds, best_hours, prior_median_s
 
 NOW = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
 from overnight_workers.settings import settings
-from overnight_workers.stages.protocol import Reply
 
 if TYPE_CHECKING:
     import anthropic
@@ -75,6 +74,22 @@ class NewBatch:
     api_id: str
     created_at: datetime
     expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What was seen of one create."""
+
+    status: int | None
+    """The HTTP status; None when no answer came."""
+    last_byte_let_go: bool
+    """The last chunk of the body was handed to the connection: without it nothing can have been created."""
+    text: str = ""
+    """The API's words, or the connection's."""
+    error_code: str | None = None
+    retry_after_s: float | None = None
+    api_id: str | None = None
+    """The new batch's id, when the answer names one."""
 
 
 def create(

@@ -1,4 +1,4 @@
-"""The Celery app: `celery -A overnight_workers.app worker|beat|flower`."""
+"""What is started: `celery -A overnight_workers.app worker|beat|flower`. The stages know only `celery_app`."""
 
 from __future__ import annotations
 
@@ -7,94 +7,15 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from celery import Celery
 from celery.signals import celeryd_init, setup_logging, worker_init, worker_process_init
 
 from overnight_models import routes
-from overnight_workers import logs, process, transport, waiting
+from overnight_workers import logs, process, waiting
+from overnight_workers.celery_app import app
 from overnight_workers.flower_tab import command
-from overnight_workers.settings import settings
 
-transport.install()
+__all__ = ["app"]
 
-app = Celery("overnight")
-
-
-def configure() -> None:
-    """Everything Celery is told, and beside it what would go wrong otherwise."""
-    current = settings()
-    current.require_urls()
-    timing = current.timing
-    app.conf.update(
-        broker_url=current.redis_url,
-        broker_transport_options={
-            # longer than any task's time limit plus its wait in the prefetch
-            "visibility_timeout": 900,
-            # and then a killed worker's messages come back in about 10 s, not 100 s
-            "unacked_restore_interval": 5,
-            "unacked_restore_throttle": 2,
-            # services that share a Redis would otherwise share the shortest visibility timeout
-            "unacked_key": "overnight:unacked",
-            "unacked_index_key": "overnight:unacked_index",
-            "unacked_mutex_key": "overnight:unacked_mutex",
-            "socket_timeout": 10,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "health_check_interval": 20,
-            "client_name": "overnight",
-        },
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,
-        result_backend=None,
-        task_ignore_result=True,
-        task_serializer="json",
-        accept_content=["json"],
-        event_serializer="json",
-        task_acks_late=True,
-        # tries are counted in Postgres
-        task_reject_on_worker_lost=True,
-        task_time_limit=600,
-        task_soft_time_limit=540,
-        task_default_queue=routes.RESCUE,
-        task_queues={queue: {} for queue in routes.QUEUES},
-        task_routes={queue: {"queue": queue} for queue in routes.QUEUES},
-        # a mistyped queue is an error and not a list that nobody reads
-        task_create_missing_queues=False,
-        task_publish_retry=False,
-        worker_prefetch_multiplier=1,
-        worker_max_memory_per_child=400_000,
-        worker_soft_shutdown_timeout=5.0,
-        worker_cancel_long_running_tasks_on_connection_loss=True,
-        worker_send_task_events=True,
-        worker_hijack_root_logger=False,
-        worker_redirect_stdouts=False,
-        beat_schedule={
-            # expires: an outage leaves no great pile of old ticks
-            "rescue": {
-                "task": routes.RESCUE,
-                "schedule": timing.sweep_every,
-                "options": {"queue": routes.RESCUE, "expires": routes.STALE_S},
-            },
-            "poll": {
-                "task": routes.POLL,
-                "schedule": timing.poll_every,
-                "options": {"queue": routes.POLL, "expires": routes.STALE_S},
-            },
-        },
-        beat_max_loop_interval=min(5.0, timing.sweep_every),
-        enable_utc=True,
-        timezone="UTC",
-        imports=[
-            *(f"overnight_workers.stages.{stage}" for stage in ("answer", "rescue")),
-            *(
-                f"overnight_workers.stages.{stage}.{stage}"
-                for stage in ("accept", "measure", "pack", "submit", "poll", "collect", "deliver")
-            ),
-        ],
-    )
-
-
-configure()
 command.install(app)  # Flower's Batches tab; does nothing outside Celery's command line
 
 

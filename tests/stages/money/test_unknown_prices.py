@@ -14,9 +14,8 @@ from overnight_models.wire.policy import Policy
 from overnight_workers import process
 from overnight_workers.cli import app
 from overnight_workers.flower_tab.document import document
-from overnight_workers.flower_tab.reading import Look
 from overnight_workers.operators import operator_overrides, words
-from overnight_workers.operators.snapshot import take_snapshot
+from overnight_workers.operators.snapshot import Look, take_snapshot
 from overnight_workers.sandbox.process import running
 from overnight_workers.settings import settings
 from overnight_workers.stages.pack.pack import pack

@@ -124,13 +124,13 @@ def _run(airports: list[dict[str, Any]], paid: bool) -> None:
     from overnight_models.ledger.money import runs
     from overnight_models.ledger.money.costs import costs, total
     from overnight_producers import Overnight
-    from overnight_workers.demo import catalog, product
+    from overnight_workers.demo import product
     from overnight_workers.process import database
 
     overnight = Overnight()
     began_at = datetime.now(UTC)
     began = time.monotonic()
-    sent = overnight.enqueue_many(catalog.items(airports), run=_RUN)
+    sent = overnight.enqueue_many(product.items(airports), run=_RUN)
     overnight.confirm(sent, timeout=60)
     confirmed_s = time.monotonic() - began
     say(f"{sent.items:,} items enqueued and confirmed in {spoken(confirmed_s)}")

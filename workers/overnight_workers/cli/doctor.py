@@ -178,7 +178,7 @@ def _workers() -> list[Finding]:
     from redis.exceptions import RedisError
 
     from overnight_models import routes
-    from overnight_workers.app import app
+    from overnight_workers.celery_app import app
 
     try:
         answers = app.control.inspect(timeout=1.0).active_queues() or {}

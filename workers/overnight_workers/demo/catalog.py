@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
@@ -45,17 +44,3 @@ def params(airport: dict[str, Any]) -> dict[str, Any]:
             }
         ],
     }
-
-
-def items(catalog: list[dict[str, Any]]) -> Iterator[Any]:
-    """The catalog as items: keyed by airport, each with its own callback."""
-    from overnight_producers import Item
-    from overnight_workers.demo.product import save
-
-    for airport in catalog:
-        yield Item(
-            key=f"airport:{airport['iata']}",
-            params=params(airport),
-            output=Enriched,
-            callback=save.s(iata=airport["iata"], name=airport["name"], country=airport["country"]),
-        )

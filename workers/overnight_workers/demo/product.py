@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from celery import Celery
 
-from overnight_producers import Outcome, callback
-from overnight_workers.demo.catalog import Enriched
+from overnight_producers import Item, Outcome, callback
+from overnight_workers.demo.catalog import Enriched, params
 
 COLUMNS: Final = ("iata", "name", "country", "category", "description", "problem", "cost_usd", "delivery_id")
 
@@ -55,6 +56,17 @@ def save(outcome: Outcome, *, iata: str, name: str, country: str) -> str:
         csv.writer(file).writerow(row)
     _written().add(outcome.delivery_id or "")
     return iata
+
+
+def items(catalog: list[dict[str, Any]]) -> Iterator[Item]:
+    """The catalog as items: keyed by airport, each with its own callback."""
+    for airport in catalog:
+        yield Item(
+            key=f"airport:{airport['iata']}",
+            params=params(airport),
+            output=Enriched,
+            callback=save.s(iata=airport["iata"], name=airport["name"], country=airport["country"]),
+        )
 
 
 def csv_file() -> Path:

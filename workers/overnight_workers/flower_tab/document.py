@@ -6,7 +6,7 @@ from typing import Any
 
 from overnight_models.ledger.operators.overview import BatchView, LaneView
 from overnight_models.wire.outcome import dollars
-from overnight_workers.flower_tab.reading import Look
+from overnight_workers.operators.snapshot import Look
 from overnight_workers.settings import Settings
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final
 
 import redis
@@ -13,19 +12,9 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from overnight_models.errors import OvernightError
 from overnight_models.ledger.database import Database
-from overnight_workers.operators.snapshot import Snapshot, take_snapshot
+from overnight_workers.operators.snapshot import Look, take_snapshot
 
 _FRESH_S: Final = 1.0
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a look at the ledger found."""
-
-    snapshot: Snapshot | None
-    """The newest that could be read; None when nothing could be read yet."""
-    fault: str | None
-    """Why there is no newer one."""
 
 
 class Reader:

@@ -51,6 +51,16 @@ class Snapshot:
         )
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a look at the ledger found."""
+
+    snapshot: Snapshot | None
+    """The newest that could be read; None when nothing could be read yet."""
+    fault: str | None
+    """Why there is no newer one."""
+
+
 def take_snapshot(database: Database, client: redis.Redis | None = None) -> Snapshot:
     """Read everything that the pages show. Raises DatabaseUnavailable; ProgrammingError without a schema.
 

@@ -9,8 +9,7 @@ from typing import Final
 from overnight_models.ledger.operators.overview import BatchView, LaneView, TurnaroundView
 from overnight_models.quantities import spoken
 from overnight_models.states import BATCH, DELIVERY
-from overnight_workers.flower_tab.reading import Look
-from overnight_workers.operators.snapshot import Snapshot
+from overnight_workers.operators.snapshot import Look, Snapshot
 from overnight_workers.settings import Lane, Settings
 
 CALM: Final = "calm"

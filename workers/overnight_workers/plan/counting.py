@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Final, Generic, Self, TypeVar
 
 from overnight_workers import api
-from overnight_workers.plan.pace import Pace
+from overnight_workers.pace import Pace
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class Prompt(Generic[T]):
 
     of: T
     params: Mapping[str, Any]
-    """What count_tokens takes (`prompt.counted`)."""
+    """What count_tokens takes (`request.prompt.counted`)."""
     betas: Sequence[str] = ()
 
 

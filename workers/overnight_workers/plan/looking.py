@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import IO, TypeVar
 
 from overnight_models.money.prices import Prices
+from overnight_models.request.prompt import counted, head, nothing, pieces
 from overnight_producers import Item
 from overnight_producers.item import line_of
 from overnight_workers.item_file import Checker, line_at
 from overnight_workers.plan.counting import Counter, Prompt, Refused
 from overnight_workers.plan.prefixes import Shared
-from overnight_workers.plan.prompt import counted, head, nothing, pieces
 from overnight_workers.plan.strata import Group
 from overnight_workers.plan.survey import Known, Unit, enqueuable, priced_as, size_of
 from overnight_workers.plan.tokens import Counted

@@ -20,7 +20,6 @@ from overnight_workers.plan.advice import advise, assumptions
 from overnight_workers.plan.answers import Asked, TokensOut, tokens_out
 from overnight_workers.plan.costs import Sharing, costs
 from overnight_workers.plan.counting import Counter
-from overnight_workers.plan.direct import DirectLoad
 from overnight_workers.plan.figure import weakest
 from overnight_workers.plan.hints import counted_first, hints, slow_to_enqueue
 from overnight_workers.plan.looking import Looker
@@ -29,7 +28,7 @@ from overnight_workers.plan.packing import Packer, waves
 from overnight_workers.plan.pilot import Pilot, run_pilot
 from overnight_workers.plan.plan import Plan, Queue, Wish
 from overnight_workers.plan.sampling import Stratum
-from overnight_workers.plan.schedule import Work, options
+from overnight_workers.plan.schedule import DirectLoad, Work, options
 from overnight_workers.plan.sharing import DOCUMENTED, PRIMING, Hits, learned_hits, marked, segments, unshared_marks
 from overnight_workers.plan.strata import groups
 from overnight_workers.plan.sums import Of

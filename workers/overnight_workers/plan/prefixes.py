@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from overnight_models.money.forecast import Lifetime
-from overnight_workers.plan.prompt import Piece
+from overnight_models.request.prompt import Piece
 
 _SMALLEST: Final = 1_000
 """Bytes of a beginning that may have the 512 tokens that the frugalest models cache."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
 from overnight_models.ledger.money.history import Turnaround
-from overnight_models.money.rate_limits import Tier
+from overnight_models.money.rate_limits import Tier, message_limits, pool
 from overnight_models.quantities import about, spoken
 from overnight_models.request.request import MAX_BATCH_BYTES, MAX_BATCH_ITEMS
-from overnight_workers.plan.direct import DirectLoad, direct_time
 from overnight_workers.plan.figure import Figure, How, added
 from overnight_workers.plan.packing import Full, PackedBatch, divided, waves
 from overnight_workers.plan.turnaround import Times, Turnarounds, best_hours, times
@@ -24,6 +24,28 @@ _SMALLER: Final = 10
 _SMALLEST: Final = 1_000
 _QUIET_HOUR: Final = 1
 """Where no hours are known to be faster: the middle of the night in America, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectLoad:
+    """What goes to one model in real time."""
+
+    model: str
+    items: int
+    tokens_in: int
+    """Those read from a cache aren't limited."""
+    tokens_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class DirectTime:
+    """How long it takes at least, and what keeps it."""
+
+    seconds: float
+    limit: str
+    """What is used up first: "requests", "input tokens" or "output tokens" a minute."""
+    pool: str
+    """The models whose limit it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +107,24 @@ def options(work: Work, past: Sequence[Turnaround], now: datetime) -> list[Optio
     if work.items:
         found += [_off_peak(found[0], past, now), _half(work, known, own_s, largest), _direct(work)]
     return found
+
+
+def direct_time(loads: Iterable[DirectLoad], tier: Tier) -> DirectTime:
+    """At the account's full rate, with nothing else in its way. Pools of models go side by side."""
+    by_pool: defaultdict[str, list[DirectLoad]] = defaultdict(list)
+    for load in loads:
+        by_pool[pool(load.model)].append(load)
+    slowest = DirectTime(0.0, "requests", "")
+    for name, together in by_pool.items():
+        limits = message_limits(together[0].model, tier)
+        for needed, a_minute, what in (
+            (sum(load.items for load in together), limits.requests, "requests"),
+            (sum(load.tokens_in for load in together), limits.input_tokens, "input tokens"),
+            (sum(load.tokens_out for load in together), limits.output_tokens, "output tokens"),
+        ):
+            if needed / a_minute * 60 > slowest.seconds:
+                slowest = DirectTime(needed / a_minute * 60, what, name)
+    return slowest
 
 
 def _batched(name: str, what: str, sizes: list[int], work: Work, known: Turnarounds, own_s: float) -> Option:

@@ -14,13 +14,13 @@ from itertools import islice
 from typing import IO, Any, Final, NamedTuple
 
 from overnight_models.money.prices import Model, Prices
+from overnight_models.request.prompt import Piece, pieces
 from overnight_models.request.request import unknown_model
 from overnight_models.request.traps import Trap, traps
 from overnight_models.wire.message import ItemLine
 from overnight_workers.item_file import Bad, Checked, Checker, Line, lines
 from overnight_workers.plan.packing import PackedBatch, Packer
 from overnight_workers.plan.prefixes import Prefixes, Shared
-from overnight_workers.plan.prompt import Piece, pieces
 
 LONGEST: Final = 10
 _LISTED: Final = 1_000

@@ -12,10 +12,9 @@ from typing import Final
 from overnight_models.money.prices import Prices
 from overnight_workers.plan.counting import Refused
 from overnight_workers.plan.figure import Figure, How, around, exactly
-from overnight_workers.plan.histogram import Bin
 from overnight_workers.plan.sampling import FIRST, Estimate, Sample, combined, estimate, needed, shared_out
 from overnight_workers.plan.strata import Group
-from overnight_workers.plan.sums import ModelTokens, Sums
+from overnight_workers.plan.sums import Bin, ModelTokens, Sums
 from overnight_workers.plan.survey import LONGEST, Unit
 
 BYTES_PER_TOKEN: Final = 4

@@ -17,7 +17,7 @@ from overnight_models.ledger.answer import Asked, Standing
 from overnight_models.ledger.operators.cancel import Canceled
 from overnight_models.ledger.operators.cancel import cancel as cancel_item
 from overnight_workers import logs, process
-from overnight_workers.app import app
+from overnight_workers.celery_app import app
 from overnight_workers.stages import pulse
 
 _KEPT_S: Final = 60

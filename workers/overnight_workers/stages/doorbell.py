@@ -14,7 +14,7 @@ import redis
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_workers import logs, process
-from overnight_workers.app import app
+from overnight_workers.celery_app import app
 from overnight_workers.stages import pulse
 
 _RINGING: Final = "overnight:ringing:{}"

@@ -21,6 +21,8 @@ from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
+from overnight_workers.api import Reply
+
 
 class Rule(Enum):
     """The rules of the protocol. Code that keeps a rule cites its number; workers/docs/paid-once.md says where.
@@ -113,22 +115,6 @@ def read_custom_id(text: str) -> tuple[str, int] | None:
 
 
 # --- what one create tells -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What was seen of one create."""
-
-    status: int | None
-    """The HTTP status; None when no answer came."""
-    last_byte_let_go: bool
-    """The last chunk of the body was handed to the connection: without it nothing can have been created."""
-    text: str = ""
-    """The API's words, or the connection's."""
-    error_code: str | None = None
-    retry_after_s: float | None = None
-    api_id: str | None = None
-    """The new batch's id, when the answer names one."""
 
 
 @dataclass(frozen=True)

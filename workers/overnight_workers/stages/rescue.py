@@ -19,7 +19,7 @@ from overnight_models.ledger.money import budgets
 from overnight_models.ledger.operators import pulse
 from overnight_models.ledger.submit import submit
 from overnight_workers import logs, process
-from overnight_workers.app import app
+from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell
 from overnight_workers.stages.deliver import acknowledge

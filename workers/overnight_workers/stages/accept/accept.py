@@ -24,7 +24,7 @@ from overnight_models.request.prefix import MARK_BYTES, Prefix
 from overnight_models.request.worst_case import may_have_more
 from overnight_models.wire import message
 from overnight_workers import logs, process
-from overnight_workers.app import app
+from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, output_schema, pulse
 from overnight_workers.stages.accept import gather

@@ -20,7 +20,7 @@ from overnight_models.crash_points import reach
 from overnight_models.wire.envelope import read_envelope
 from overnight_models.wire.message import bytes_of
 from overnight_workers import logs, process
-from overnight_workers.app import app
+from overnight_workers.celery_app import app
 
 _AT_ONCE: Final = 100
 LARGE_AT_ONCE: Final = 4

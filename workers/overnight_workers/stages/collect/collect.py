@@ -26,7 +26,7 @@ from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.operators import workspaces
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
-from overnight_workers.app import app
+from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, output_schema, protocol, pulse
 from overnight_workers.stages.collect.results import read_result

@@ -14,7 +14,7 @@ from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.deliver.deliver import Due, Target
 from overnight_workers import logs, process
-from overnight_workers.app import app
+from overnight_workers.celery_app import app
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell, pulse
 from overnight_workers.stages.deliver import brokers

@@ -24,15 +24,15 @@ from overnight_models.ledger.measure import Shortened, Unmeasured
 from overnight_models.ledger.operators import workspaces
 from overnight_models.request.cuttable import text_at
 from overnight_models.request.prefix import MARK_BYTES
+from overnight_models.request.prompt import counted
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
-from overnight_workers.app import app
-from overnight_workers.plan.pace import Pace
-from overnight_workers.plan.prompt import counted
+from overnight_workers.api import Reply
+from overnight_workers.celery_app import app
+from overnight_workers.pace import Pace
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell, protocol, pulse
 from overnight_workers.stages.measure import cutting
-from overnight_workers.stages.protocol import Reply
 from overnight_workers.stages.submit import shapes
 
 _FOR_S: Final = 60.0

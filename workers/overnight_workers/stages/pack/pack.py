@@ -13,7 +13,7 @@ from overnight_models.ledger.pack import priming
 from overnight_models.ledger.pack.pack import Packed, Waiting
 from overnight_models.ledger.pack.turns import NOBODY, StayBehind
 from overnight_workers import logs, process
-from overnight_workers.app import app
+from overnight_workers.celery_app import app
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell, pulse
 from overnight_workers.stages.pack.cache_choices import is_worth_priming

@@ -17,7 +17,7 @@ from overnight_models.ledger.operators import workspaces
 from overnight_models.ledger.poll import UnknownBatch, Watched
 from overnight_models.ledger.submit import submit as submissions
 from overnight_workers import api, logs, process
-from overnight_workers.app import app
+from overnight_workers.celery_app import app
 from overnight_workers.stages import doorbell, protocol
 from overnight_workers.stages.poll import restored, unknown_batches
 from overnight_workers.stages.poll.listing import read_list

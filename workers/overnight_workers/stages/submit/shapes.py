@@ -13,10 +13,10 @@ from typing import Any, Final
 import orjson
 
 from overnight_models.ledger.submit import shapes as ledger
+from overnight_models.request.prompt import counted
 from overnight_workers import api, logs, process
-from overnight_workers.plan.prompt import counted
+from overnight_workers.api import Reply
 from overnight_workers.stages import protocol
-from overnight_workers.stages.protocol import Reply
 
 _SHAPES: Final = 20
 """No more are asked about for one batch."""

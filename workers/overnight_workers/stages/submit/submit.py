@@ -27,10 +27,10 @@ from overnight_models.ledger.submit import rejected as rejected_batches
 from overnight_models.ledger.submit import submit as ledger
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
-from overnight_workers.app import app
+from overnight_workers.api import Reply
+from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, protocol, pulse
-from overnight_workers.stages.protocol import Reply
 from overnight_workers.stages.submit import breakpoints, shapes
 
 _WRITE_BYTES: Final = 1 << 20
