@@ -7,6 +7,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from overnight_models import states, tables
@@ -82,6 +84,18 @@ def test_every_command_helps() -> None:
         helped = CliRunner().invoke(app, [name, "--help"])
         assert helped.exit_code == 0
         assert "Usage" in helped.output
+
+
+def test_every_command_that_a_page_shows_is_there_with_its_options() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    for page in READMES:
+        for name, rest in re.findall(r"(?:`|^    )overnight ([a-z]+)([^`\n#]*)", page.read_text(), re.MULTILINE):
+            command = group.commands.get(name)
+            assert command is not None, f"{page.name} shows `overnight {name}`"
+            known = {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
+            unknown = set(re.findall(r"--[a-z-]+", rest)) - known
+            assert not unknown, f"{page.name} shows `overnight {name}` with {unknown}"
 
 
 @pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
