@@ -104,6 +104,15 @@ def test_links_and_files_exist(path: Path) -> None:
         assert (path.parent / link).exists(), f"{path.name} links to {link}"
 
 
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_source_file_that_a_page_names_exists(path: Path) -> None:
+    if path.name == "CHANGELOG.md":
+        pytest.skip("it names what was there then")
+    named = set(re.findall(r"`((?:\w+/)*\w+\.py)(?:::\w+)?`", path.read_text())) - {"shop.py"}
+    files = [f"/{file.relative_to(ROOT)}" for part in (*PACKAGES, "tests") for file in (ROOT / part).rglob("*.py")]
+    assert [name for name in sorted(named) if not any(file.endswith(f"/{name}") for file in files)] == []
+
+
 def test_every_page_is_in_the_table_of_pages() -> None:
     listed = re.findall(r"\]\(docs/([a-z-]+\.md)\)", (WORKERS / "README.md").read_text())
     assert sorted(set(listed)) == [page.name for page in PAGES]
