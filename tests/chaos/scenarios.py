@@ -375,6 +375,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
                 *tasks(deliver, sweep),
             ),
             {"a": ("failed",), "b": DONE},
+            settings={"timing": {"missing_for": "0s"}},
             shows="SELECT 1 FROM outcome WHERE problem = 'given_up'",
             unseen=1,
         ),

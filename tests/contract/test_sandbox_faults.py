@@ -306,6 +306,8 @@ def test_result_lines_of_another_shape(client: httpx2.Client) -> None:
     usage = line["result"]["message"]["usage"]
     assert set(usage) == {"input_tokens", "output_tokens", "added_tomorrow_tokens"}
     assert line["added_tomorrow"]
+    told(client, {"at": "results", "do": "no_message"})
+    assert lines(client, batch_id)[0]["result"] == {"type": "succeeded", "message": None}
     told(client, {"at": "results", "do": "once_nested"})
     errored = create(client, 1, user_id="sandbox:errored:overloaded_error")
     assert lines(client, errored)[0]["result"]["error"]["type"] == "overloaded_error"
@@ -413,6 +415,36 @@ def test_a_share_of_the_items(client: httpx2.Client) -> None:
     found = [outcome(line) for line in lines(client, create(client, 500))]
     assert 60 < found.count("expired") < 140
     assert 40 < found.count("overloaded_error") < 120
+
+
+@pytest.mark.parametrize(
+    ("deed", "holds"),
+    [
+        ("lone_surrogate", rb"\ud83d"),
+        ("not_a_number", b":NaN"),
+        ("huge_number", b":1e400"),
+        ("big_integer", b":123456789012345678901234567890"),
+        ("deep", b"[" * 2000),
+        ("garbled", b'made "up"'),
+        ("cut_line", b'{"custom_id":"'),
+    ],
+)
+def test_answers_that_not_every_reader_takes(client: httpx2.Client, deed: str, holds: bytes) -> None:
+    _tried.add(("item", deed))
+    billed = client.get("/sandbox/meter").json()["requests_billed"]
+    batch_id = create(client, 1, user_id=f"sandbox:{deed}")
+    line = client.get(f"{BATCHES}/{batch_id}/results").content
+    assert holds in line
+    assert line.endswith(b"}}}") == (deed != "cut_line")
+    assert client.get("/sandbox/meter").json()["requests_billed"] == billed + 1
+
+
+def test_results_are_short_for_a_while(client: httpx2.Client) -> None:
+    batch_id = create(client, 10)
+    told(client, {"at": "results", "do": "short", "lines": 3, "seconds": 1.5})
+    client.get(f"{BATCHES}/{batch_id}")
+    assert len(lines(client, batch_id)) == 3
+    eventually(lambda: len(lines(client, batch_id)) == 10)
 
 
 def test_a_line_is_missing_and_another_comes_twice(client: httpx2.Client) -> None:

@@ -124,6 +124,8 @@ class Timing(_Part):
     """How long written bytes may travel before the API has them."""
     quiet: Duration = Field(default=300.0, ge=0)
     """How long after that a batch may take to be listed. Only then is an unclear create believed lost."""
+    missing_for: Duration = Field(default=7 * 86400.0, ge=0, le=28 * 86400.0)
+    """How long results that an ended batch should have are waited for; their items fail as `given_up` then."""
     lease: Duration = Field(default=600.0, gt=0)
     """After so long without a sign of life, a stage's work is taken from it."""
 

@@ -26,7 +26,7 @@ class Problem(StrEnum):
     CUT_OFF = "cut_off"
     """The answer hit `max_tokens` or the context window; it is paid."""
     INVALID_OUTPUT = "invalid_output"
-    """The answer isn't of the schema that was asked for; it is paid."""
+    """The answer isn't of the schema that was asked for, or can't be read at all; it is paid."""
     ERRORED = "errored"
     """The API couldn't process the request; `detail` has its own words."""
     EXPIRED = "expired"
@@ -61,7 +61,8 @@ class Outcome:
     retryable: bool = False
     """The same request may work another time."""
     message: dict[str, Any] | None = None
-    """The API's own Message object, untouched; None if there was no answer."""
+    """The API's own Message object; None if there was no answer. Of one that can't be read: what is known of it, and
+    `line_base64`, the line of the results as it came."""
     model: str | None = None
     """The model that served it."""
     usage: dict[str, Any] | None = None

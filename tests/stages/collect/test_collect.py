@@ -104,6 +104,7 @@ def test_a_line_twice_is_recorded_once(service: Service) -> None:
 
 def test_a_line_that_never_comes_is_given_up_visibly_and_not_paid_again(service: Service) -> None:
     ended(service, item("a"), item("lost", fault="missing", callback=callback()))
+    service.run("UPDATE submission SET ended_at = now() - interval '8 days'")
     for read in range(10):
         assert service.item("lost")["state"] == "batched", read
         service.pauses_are_over()
@@ -113,6 +114,30 @@ def test_a_line_that_never_comes_is_given_up_visibly_and_not_paid_again(service:
     assert service.states("batch") == ["collected"]
     assert service.states("delivery") == ["due"]
     assert service.meter()["creates"] == 1
+
+
+def test_results_that_are_short_for_hours_lose_nothing(service: Service) -> None:
+    """However often they are read: the API keeps them for 29 days."""
+    ended(service, *many(3))
+    service.fault("results", "short", lines=1, seconds=3600)
+    for _ in range(20):
+        collect()
+        service.pauses_are_over()
+    assert (service.states("batch"), service.states("item").count("succeeded")) == (["incomplete"], 1)
+    assert service.one("SELECT error FROM submission")["error"].startswith("2 of 3 results are missing")
+    service.faults_are_over()
+    service.finish()
+    assert service.states("item") == ["succeeded"] * 3
+
+
+def test_the_pause_before_it_is_read_again_for_what_is_missing_grows_to_an_hour(service: Service) -> None:
+    ended(service, item("a"), item("lost", fault="missing"))
+    for _ in range(12):
+        collect()
+        service.pauses_are_over()
+    collect()
+    row = service.one("SELECT extract(epoch FROM next_read_at - now())::float AS pause_s FROM submission")
+    assert 3500 < row["pause_s"] <= 3600
 
 
 @pytest.mark.parametrize("broken", ["the reader was killed", "the API was down"])

@@ -86,7 +86,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "results unread": Kind(
         "a batch ended and its results can't be read, or have fewer lines than requests",
-        "reads again, with pauses; after 10 whole reads the missing items fail as `given_up`",
+        "reads again, with pauses of up to an hour; after `missing_for` (7 days) the missing items fail as `given_up`",
         "see why in `overnight batches`; is a worker listening to overnight.collect?",
     ),
     "results aging": Kind(

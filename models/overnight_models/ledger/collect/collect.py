@@ -40,6 +40,8 @@ class Reading:
     """Times that its results were begun to be read, this one included."""
     misses: int
     """Times that they were read to their end and lines were missing."""
+    ended_for_s: float
+    """Since it ended, by the database's clock."""
 
 
 def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | None:
@@ -67,7 +69,7 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
           AND headers.id = batch.headers_id AND lane.id = batch.lane_id
         RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
                   coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes,
-                  reads, misses
+                  reads, misses, extract(epoch FROM now() - ended_at)::float AS ended_for_s
         """,
         id=ended["id"],
         owner=owner,

@@ -15,6 +15,7 @@ from overnight_workers.sandbox.answers import caching
 from overnight_workers.sandbox.answers.answers import Answer, answer
 from overnight_workers.sandbox.answers.caching import Breakpoint, Split
 from overnight_workers.sandbox.answers.checks import Problem, Terms, problem_of_messages
+from overnight_workers.sandbox.answers.odd_contents import ODD_CONTENTS
 from overnight_workers.sandbox.answers.profiles import Plan, Plans
 from overnight_workers.sandbox.answers.weights import BYTES_PER_TOKEN, MESSAGE_TOKENS, messages_tokens, text_bytes
 from overnight_workers.sandbox.batch import Batch
@@ -25,7 +26,7 @@ from overnight_workers.sandbox.faults.marks import Mark
 #: Told to go wrong: what the model did. The request has succeeded, and is billed.
 TWISTS = frozenset({"refused", "cut_off", "invalid_output", "unknown_stop"})
 #: Told to go wrong: what becomes of the line in the results.
-LINE_DEEDS = frozenset({"missing", "duplicate_line", "unknown_type"})
+LINE_DEEDS = frozenset({"missing", "duplicate_line", "unknown_type", "cut_line"}) | ODD_CONTENTS.keys()
 _CACHE_CONTROL = b'"cache_control"'
 _MESSAGE = (
     b'%b%b","type":"message","role":"assistant","content":%b,"stop_reason":"%b","stop_sequence":null,'

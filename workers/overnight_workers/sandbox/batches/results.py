@@ -10,6 +10,7 @@ import orjson
 
 from overnight_models.money.prices import Prices
 from overnight_workers.sandbox.answers.caching import Breakpoint
+from overnight_workers.sandbox.answers.odd_contents import ODD_CONTENTS
 from overnight_workers.sandbox.answers.work import Done, Work, message_of
 from overnight_workers.sandbox.batch import Batch
 from overnight_workers.sandbox.batches.bodies import Bodies
@@ -75,6 +76,9 @@ def _line(done: Done, message_id: bytes, shapes: frozenset[str]) -> bytes:
     if done.line_deed == "unknown_type":
         result = b'{"type":"made_up_by_the_sandbox","detail":"a result type that nobody knows yet"}'
     elif done.kind == "succeeded":
+        if done.line_deed in ODD_CONTENTS and done.answer is not None:
+            done = done._replace(answer=done.answer._replace(content=ODD_CONTENTS[done.line_deed]))
+            shapes = frozenset()  # what can't be read isn't written again
         result = b'{"type":"succeeded","message":%b}' % message_of(done, message_id)
     elif done.problem is not None:
         result = b'{"type":"errored","error":%b}' % orjson.dumps(envelope(*done.problem, None))
@@ -82,7 +86,8 @@ def _line(done: Done, message_id: bytes, shapes: frozenset[str]) -> bytes:
         result = b'{"type":"%b"}' % done.kind.encode()
     # A custom_id has no character that JSON would escape.
     line = b'{"custom_id":"%b","result":%b}' % (done.custom_id.encode(), result)
-    return _reshaped(line, shapes) if shapes else line
+    line = _reshaped(line, shapes) if shapes else line
+    return line[: len(line) * 2 // 3] if done.line_deed == "cut_line" else line
 
 
 def _reshaped(raw: bytes, shapes: frozenset[str]) -> bytes:
@@ -90,6 +95,8 @@ def _reshaped(raw: bytes, shapes: frozenset[str]) -> bytes:
     result = line["result"]
     if "once_nested" in shapes and result["type"] == "errored":
         result["error"] = result["error"]["error"]
+    if "no_message" in shapes and "message" in result:
+        result["message"] = None
     message = result.get("message")
     if message is not None and "bare_usage" in shapes:
         for key in _OPTIONAL_USAGE:

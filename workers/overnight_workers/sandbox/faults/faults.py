@@ -34,11 +34,13 @@ At `list` and `retrieve`: extra_counts (`request_counts` has a new integer key, 
 At `results`: status, delay, close_before_body, missing (with `seconds`: since the batch ended), and in the stream:
     cut_mid_line, cut_at_line    ends like a whole one after `lines` lines (half of them when absent)
     reset, stall                 after `lines`: the connection breaks; nothing comes for `seconds`
-    once_nested, bare_usage, extra_keys    lines of another shape than documented
+    once_nested, bare_usage, extra_keys, no_message    lines of another shape than documented
     expired_first                every request has a line that says `expired` before all others, and then its own
+    short               only `lines` lines (half of them when absent) until `seconds` after the batch ended
 At `item`, for the requests of batches created from now on (and, as far as it makes sense, for messages):
     errored (`type`), expired, canceled, refused, cut_off, invalid_output, missing (no line), duplicate_line,
-    unknown_type, unknown_stop. `rate` is a share of the items; `count` takes the first items that come.
+    unknown_type, unknown_stop, and what only some readers of JSON take: lone_surrogate, not_a_number, huge_number,
+    big_integer, deep, garbled, cut_line. `rate` is a share of the items; `count` takes the first items that come.
 """
 
 from __future__ import annotations
@@ -55,14 +57,14 @@ from overnight_workers.sandbox.store import Store
 
 _CALL = frozenset({"status", "redirect", "lose_answer", "delay", "close_before_body"})
 _COUNTS = frozenset({"extra_counts", "counts_lag"})
-SHAPES = frozenset({"once_nested", "bare_usage", "extra_keys", "expired_first"})
+SHAPES = frozenset({"once_nested", "bare_usage", "extra_keys", "expired_first", "no_message"})
 _RETRY_AFTER_FORMS = ("seconds", "ms", "date")
 _STREAM = frozenset({"cut_mid_line", "cut_at_line", "reset", "stall"})
 DEEDS: dict[str, frozenset[str]] = {
     "create": _CALL | {"close_during_body", "close_after_body", "twice", "null_id", "other_id"},
     "list": _CALL | _COUNTS | {"empty", "late", "foreign_host"},
     "retrieve": _CALL | _COUNTS | {"missing", "foreign_host"},
-    "results": _CALL | {"missing"} | SHAPES | _STREAM,
+    "results": _CALL | {"missing", "short"} | SHAPES | _STREAM,
     "cancel": _CALL,
     "delete": _CALL,
     "messages": _CALL,
@@ -107,7 +109,7 @@ class Rule:
     @property
     def standing(self) -> bool:
         """Whether it looks at each batch's age, and not at how often it came up."""
-        return self.do in ("late", "missing") and self.at != "item" and self.seconds is not None
+        return self.do in ("late", "missing", "short") and self.at != "item" and self.seconds is not None
 
     def concerns(self, at: str, workspace: str) -> bool:
         """Whether it is about this kind of call in this workspace."""
@@ -227,7 +229,7 @@ def _rule(number: int, given: Any, seed: int) -> Rule:
     rule = Rule(**{"seed": seed * 1000 + number, **usual, **given})
     if not 0 <= rule.rate <= 1:
         raise FaultsInvalid(f"rule {number}: rate {rule.rate} is not between 0 and 1")
-    if do in ("delay", "late", "stall") and rule.seconds is None:
+    if do in ("delay", "late", "stall", "short") and rule.seconds is None:
         raise FaultsInvalid(f"rule {number}: {do} needs seconds")
     if rule.retry_after_as not in _RETRY_AFTER_FORMS:
         known_forms = ", ".join(_RETRY_AFTER_FORMS)

@@ -6,6 +6,9 @@ only the first TIMES times that this request (the same params) is seen, then it 
 DO is one of: errored, expired, canceled, refused, cut_off, invalid_output, missing (no line at all),
 duplicate_line, unknown_type (a result type nobody knows), unknown_stop (an answer that ended for a reason nobody
 knows), reject (a create that contains it is answered with 400), answer_bytes:N (no fault: an answer of N bytes).
+And lines that not every reader of JSON takes, of answers that are billed as usual: lone_surrogate, not_a_number (NaN),
+huge_number (1e400), big_integer (of 30 digits), deep (2,000 lists), garbled (a quote that isn't escaped),
+cut_line (its first two thirds).
 """
 
 from __future__ import annotations
@@ -26,6 +29,13 @@ DEEDS = frozenset(
         "duplicate_line",
         "unknown_type",
         "unknown_stop",
+        "lone_surrogate",
+        "not_a_number",
+        "huge_number",
+        "big_integer",
+        "deep",
+        "garbled",
+        "cut_line",
         "reject",
         "answer_bytes",
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,10 @@ class BatchCalls:
         if batch.archived(self._clock.now()) is not None:
             raise Refusal(404, f"The results of batch {batch.id} are no longer available.")
         shapes = frozenset(rule.do for rule in call.rules)
-        lines = lines_of(self._store, self._prices, self._options, batch, shapes & SHAPES)
+        lines: Iterator[bytes] = lines_of(self._store, self._prices, self._options, batch, shapes & SHAPES)
+        for rule in _standing(call, "short"):
+            if rule.hides(age_s, batch.ordinal):
+                lines = islice(lines, batch.requests // 2 if rule.lines is None else rule.lines)
         return Lines(lines, batch.requests, f"{batch.id}_results.jsonl", call.rules)
 
     def _shown(self, call: Call, batch: Batch) -> Response:

@@ -7,12 +7,11 @@ the start; what is recorded is passed over.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import Connection
 
 from overnight_models import routes
@@ -24,19 +23,24 @@ from overnight_models.ledger.collect.collect import Reading
 from overnight_models.ledger.collect.outcomes import Recorded
 from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.operators import workspaces
+from overnight_models.quantities import spoken
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, output_schema, protocol, pulse
-from overnight_workers.stages.collect.results import read_result
+from overnight_workers.stages.collect.lines import Line, arrival, read_line
 from overnight_workers.stages.deliver import deliver
 from overnight_workers.stages.output_schema import Check
 
 _CHUNK_LINES: Final = 2500
 _CHUNK_BYTES: Final = 8_000_000
+_HIGHEST_ID: Final = 2**63 - 1
 _READS_BEFORE_GIVING_UP: Final = 10
-"""Whole reads that miss the same lines before their items are given up, visibly."""
+"""Whole reads that miss the same lines, and `missing_for`, before their items are given up, visibly."""
+_LONGEST_PAUSE_S: Final = 300.0
+_LONGEST_PAUSE_FOR_MISSING_S: Final = 3600.0
+"""All of it is read again for what is missing, for days."""
 
 log = logs.get(__name__)
 
@@ -79,13 +83,17 @@ class _Progress:
     recorded: Recorded = field(default_factory=Recorded)
     strange: int = 0
     """Lines that aren't of this submission."""
+    damaged: int = 0
+    """Lines that can't be read, and may have been cut or damaged on their way."""
+    is_last: bool = False
+    """What is missing after this read is given up: also what is damaged counts then, and is kept as it is."""
     passed_over: bool = False
     """Some were recorded while another submission of the batch lived: its errors didn't count."""
 
 
 def _collect(reading: Reading) -> Recorded:
     bound = log.bind(batch_id=reading.batch_id, submission_id=reading.submission_id, api_id=reading.api_id)
-    progress = _Progress()
+    progress = _Progress(is_last=_is_last(reading))
     try:
         with api.results(reading.workspace, reading.api_id) as lines:
             for chunk in _chunks(lines):
@@ -98,17 +106,19 @@ def _collect(reading: Reading) -> Recorded:
             return progress.recorded
         wrong = f"{type(error).__name__}: {error}"
     missing = reading.items - len(progress.seen)
-    if wrong is None and missing and reading.misses + 1 >= _READS_BEFORE_GIVING_UP:
+    if wrong is None and missing and progress.is_last:
         _give_up_missing(reading, progress)
         missing = 0
     missed = wrong is None and missing > 0
     if missed:
-        wrong = f"{missing} of {reading.items} results are missing"
+        cut = f", {progress.damaged} lines can't be read" if progress.damaged else ""
+        wrong = f"{missing} of {reading.items} results are missing{cut}: read again for {spoken(_left_s(reading))}"
     with process.database().transaction() as connection:
         if wrong is None and not ledger.finish(connection, reading, passed_over=progress.passed_over):
             wrong = "another submission of its batch lived while it was read: its errors count now"
         if wrong is not None:
-            pause_s = min(2.0 ** min(reading.reads, 10), 300.0)
+            longest_s = _LONGEST_PAUSE_FOR_MISSING_S if missed else _LONGEST_PAUSE_S
+            pause_s = min(2.0 ** min(reading.reads, 12), longest_s)
             ledger.schedule_retry(connection, reading.submission_id, wrong, missed=missed, pause_s=pause_s)
     if wrong is None:
         bound.info("collected", **progress.recorded.counts())
@@ -119,6 +129,16 @@ def _collect(reading: Reading) -> Recorded:
     if progress.recorded.retried:
         doorbell.ring(routes.PACK)
     return progress.recorded
+
+
+def _is_last(reading: Reading) -> bool:
+    """Whether what is missing after this read is given up: the API keeps it for 29 days, so not for a bad hour."""
+    return reading.misses + 1 >= _READS_BEFORE_GIVING_UP and _left_s(reading) <= 0
+
+
+def _left_s(reading: Reading) -> float:
+    """How long missing results are still waited for."""
+    return max(settings().timing.missing_for - reading.ended_for_s, 0.0)
 
 
 def _archived(reading: Reading) -> bool:
@@ -192,40 +212,38 @@ def _source(connection: Connection, reading: Reading, progress: _Progress) -> So
     return Source(reading.submission_id, reading.batch_id, reading.api_id, only_live, has_prefixes=reading.has_prefixes)
 
 
-def _own_results(reading: Reading, chunk: list[bytes], progress: _Progress) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The results of a chunk, one at a time: each item once, and only what bears this submission's token."""
+def _own_lines(reading: Reading, chunk: list[bytes], progress: _Progress) -> Iterator[tuple[int, Line]]:
+    """The lines of a chunk, one at a time: each item once, and only what bears this submission's token."""
     begins, seen = f"{reading.token}_", progress.seen
-    for line in chunk:
-        try:
-            document = orjson.loads(line)
-            custom_id, result = document["custom_id"], document.get("result")
-            ours = custom_id.startswith(begins)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            # cut, or beyond reading: it counts as missing, so that it doesn't keep the other lines from being recorded
-            log.error("a line that can't be read", api_id=reading.api_id, bytes=len(line))
+    for raw in chunk:
+        line = read_line(raw)
+        if line is None or not (line.whole or progress.is_last):
+            # it counts as missing, so that it doesn't keep the other lines from being recorded
+            progress.damaged += 1
+            log.error("a line that can't be read", api_id=reading.api_id, bytes=len(raw), why=line and line.why)
             continue
-        read = protocol.read_custom_id(custom_id) if ours else None
-        if read is None:
+        read = protocol.read_custom_id(line.custom_id) if line.custom_id.startswith(begins) else None
+        if read is None or read[1] > _HIGHEST_ID:
             progress.strange += 1
             if not seen:
                 raise NotOurs(f"{reading.api_id} has answers of somebody else")
-            log.error("a line that isn't ours", api_id=reading.api_id, custom_id=custom_id)
+            log.error("a line that isn't ours", api_id=reading.api_id, custom_id=line.custom_id)
         elif read[1] not in seen:
             seen.add(read[1])
-            yield read[1], result if isinstance(result, dict) else {}
+            yield read[1], line
 
 
 def _arrivals(reading: Reading, chunk: list[bytes], progress: _Progress) -> list[Arrival]:
-    results: Iterable[tuple[int, dict[str, Any]]] = _own_results(reading, chunk, progress)
+    lines = _own_lines(reading, chunk, progress)
     prices = process.prices()
     if not reading.has_schemas:
-        return [read_result(item_id, result, prices, None) for item_id, result in results]
-    results = list(results)
+        return [arrival(item_id, line, prices, None) for item_id, line in lines]
+    kept = list(lines)
     with process.database().transaction() as connection:
-        schemas = ledger.output_schemas(connection, [item_id for item_id, _ in results])
+        schemas = ledger.output_schemas(connection, [item_id for item_id, _ in kept])
     return [
-        read_result(item_id, result, prices, _check(schemas[item_id]) if item_id in schemas else None)
-        for item_id, result in results
+        arrival(item_id, line, prices, _check(schemas[item_id]) if item_id in schemas else None)
+        for item_id, line in kept
     ]
 
 

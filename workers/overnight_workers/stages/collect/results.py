@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import orjson
-
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
 from overnight_models.money.prices import Model, Prices, Usage, both_costs, thinking_cost
+from overnight_models.wire import exact_json
 from overnight_models.wire.outcome import Problem
 from overnight_workers.stages.output_schema import Check
 
@@ -27,6 +26,8 @@ def read_result(item_id: int, result: dict[str, Any], prices: Prices, check: Che
 
     result: the `result` object of the line.
     check: validates the answer's text; None when no schema was asked for.
+
+    Raises ValueError when its message can't be written again.
     """
     kind = result.get("type")
     if kind == "succeeded" and isinstance(result.get("message"), dict):
@@ -70,7 +71,7 @@ def _answered(item_id: int, message: dict[str, Any], prices: Prices, check: Chec
         problem=problem,
         detail=detail,
         retryable=problem in (Problem.CUT_OFF, Problem.INVALID_OUTPUT),
-        message=orjson.dumps(message),
+        message=exact_json.dumps(message),
         usage=told,
         model=name,
         billed=billed,
