@@ -259,7 +259,10 @@ def _people() -> Iterator[tuple[str, Callable[[Connection], object]]]:
     yield "overnight costs --by day", lambda connection: costs.costs(connection, "day")
     yield "the bill of a run", lambda connection: costs.costs(connection, "model", run_name="run 1")
     yield "overnight budget", budgets.budgets
-    yield "plan: what a lane's answers came to", lambda connection: history.answers(connection, "lane 2", most=5_000)
+    yield (
+        "plan: what a lane's answers came to",
+        lambda connection: history.answers(connection, "lane 2", max_items=5_000),
+    )
 
 
 def _status(connection: Connection) -> object:

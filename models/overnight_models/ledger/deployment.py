@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.database import execute, fetch_column, fetch_one, fetch_only, fetch_only_value, fetch_value
 from overnight_models.ledger.partitions import make_partitions
 from overnight_models.states import BATCH, ITEM, SUBMISSION
 from overnight_models.tables import PARTITION_ITEMS
@@ -27,6 +27,8 @@ HOME: Final = """
 
 _FORGOTTEN_ITEMS: Final = 20 * PARTITION_ITEMS
 """More than were accepted between a backup and the end of what it is a backup of: their ids aren't given again."""
+
+_UNFINISHED: Final = ", ".join(f"'{state}'" for state in ITEM.unfinished)
 
 AT_HOME: Final = f"EXISTS (SELECT FROM deployment WHERE home = {HOME})"
 """The guard: this ledger is where it was."""
@@ -73,9 +75,8 @@ class Forgotten:
 
 def read(connection: Connection) -> Deployment:
     """The deployment that this ledger is of."""
-    row = fetch_one(connection, "SELECT id, moved_at, moved_why, word_wanted FROM deployment")
-    assert row is not None, "every migration settles it"
-    return Deployment(**row)
+    # every migration settles it
+    return fetch_only(connection, Deployment, "SELECT id, moved_at, moved_why, word_wanted FROM deployment")
 
 
 def settle(connection: Connection) -> None:
@@ -83,11 +84,18 @@ def settle(connection: Connection) -> None:
     execute(connection, f"INSERT INTO deployment (home) VALUES ({HOME}) ON CONFLICT DO NOTHING")
 
 
-def log_position(connection: Connection) -> tuple[str, int]:
+class LogPosition(NamedTuple):
+    """Where a ledger lives, and how far its write-ahead log is."""
+
+    home: str
+    position: int
+
+
+def log_position(connection: Connection) -> LogPosition:
     """Where this ledger lives, and how far its write-ahead log is on disk: that only grows, unless it is set back."""
-    row = fetch_one(connection, f"SELECT {HOME} AS home, (pg_current_wal_flush_lsn() - '0/0')::bigint AS position")
-    assert row is not None
-    return row["home"], row["position"]
+    return fetch_only(
+        connection, LogPosition, f"SELECT {HOME} AS home, (pg_current_wal_flush_lsn() - '0/0')::bigint AS position"
+    )
 
 
 def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -> Moved | None:
@@ -100,6 +108,7 @@ def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -
     """
     moved = fetch_one(
         connection,
+        Deployment,
         f"""
         UPDATE deployment
         SET home = {HOME}, moved_at = clock_timestamp(),
@@ -140,11 +149,11 @@ def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -
     )
     # and no row gets the number of a forgotten one: processes from before the move still know those
     for sequence in ("item_id", "batch_id_seq", "submission_id_seq"):
-        fetch_all(
+        execute(
             connection, f"SELECT setval('{sequence}', nextval('{sequence}') + :forgotten)", forgotten=_FORGOTTEN_ITEMS
         )
     make_partitions(connection)
-    return Moved(Deployment(**moved), unclear)
+    return Moved(moved, unclear)
 
 
 def give_word(connection: Connection) -> bool:
@@ -154,14 +163,14 @@ def give_word(connection: Connection) -> bool:
 
 def unlooked(connection: Connection) -> list[str]:
     """Workspaces whose batches at the API are still to be looked at."""
-    rows = fetch_all(
+    return fetch_column(
         connection,
+        str,
         """
         SELECT name FROM workspace, deployment
         WHERE moved_at IS NOT NULL AND (looked_at IS NULL OR looked_at < moved_at) ORDER BY name
         """,
     )
-    return [row["name"] for row in rows]
 
 
 def looked(connection: Connection, workspace: str, moved_at: datetime) -> bool:
@@ -185,17 +194,17 @@ def looked(connection: Connection, workspace: str, moved_at: datetime) -> bool:
 
 def oldest_unfinished(connection: Connection, workspace: str) -> datetime | None:
     """When the oldest item that may still be sent was accepted: nothing of it can have been created before."""
-    row = fetch_one(
+    return fetch_value(
         connection,
+        datetime,
         f"""
         SELECT min(enqueued_at) AS since FROM request WHERE item_id = (
             SELECT min(item.id) FROM item JOIN headers ON headers.id = item.headers_id
-            WHERE headers.workspace = :workspace AND item.state IN ({", ".join(f"'{one}'" for one in ITEM.unfinished)})
+            WHERE headers.workspace = :workspace AND item.state IN ({_UNFINISHED})
         )
         """,
         workspace=workspace,
     )
-    return None if row is None else row["since"]
 
 
 def undecided(connection: Connection, workspace: str, until: datetime) -> int:
@@ -203,8 +212,9 @@ def undecided(connection: Connection, workspace: str, until: datetime) -> int:
 
     until: by the API's clock; what was created later was created by this ledger, or by strangers.
     """
-    row = fetch_one(
+    return fetch_only_value(
         connection,
+        int,
         """
         SELECT (SELECT count(*) FROM sighting
                 WHERE workspace = :workspace AND ours IS NULL AND api_created_at <= :until
@@ -217,19 +227,18 @@ def undecided(connection: Connection, workspace: str, until: datetime) -> int:
         workspace=workspace,
         until=until,
     )
-    assert row is not None
-    return int(row["n"])
 
 
 def remember(connection: Connection, workspace: str, forgotten: Forgotten) -> int:
     """A submission that the ledger had forgotten: a row again, to be collected and billed. Returns its number."""
-    # one at a time: two that look at once would remember it twice
-    fetch_one(connection, "SELECT FROM sighting WHERE api_id = :api_id FOR UPDATE", api_id=forgotten.api_id)
-    known = fetch_one(connection, "SELECT id FROM submission WHERE token = :token", token=forgotten.token)
+    # in turns: two that look at once would remember it twice
+    execute(connection, "SELECT FROM sighting WHERE api_id = :api_id FOR UPDATE", api_id=forgotten.api_id)
+    known = fetch_value(connection, int, "SELECT id FROM submission WHERE token = :token", token=forgotten.token)
     if known is not None:
-        return int(known["id"])
-    batch = fetch_one(
+        return known
+    batch_id = fetch_only_value(
         connection,
+        int,
         """
         INSERT INTO batch (lane_id, headers_id, state, items, size, has_schemas, reason)
         SELECT coalesce(min(item.lane_id), (SELECT min(id) FROM lane)),
@@ -242,19 +251,17 @@ def remember(connection: Connection, workspace: str, forgotten: Forgotten) -> in
         items=forgotten.items,
         members=list(forgotten.members),
     )
-    assert batch is not None
-    submission = fetch_one(
+    return fetch_only_value(
         connection,
+        int,
         """
         INSERT INTO submission (batch_id, token, state, items, claimed_at, api_id, api_created_at, ended_at, remembered)
         VALUES (:batch_id, :token, 'open', :items, :created_at, :api_id, :created_at, :ended_at, true) RETURNING id
         """,
-        batch_id=batch["id"],
+        batch_id=batch_id,
         token=forgotten.token,
         items=forgotten.items,
         api_id=forgotten.api_id,
         created_at=forgotten.created_at,
         ended_at=forgotten.ended_at,
     )
-    assert submission is not None
-    return int(submission["id"])

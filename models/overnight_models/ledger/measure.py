@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fitting
+from overnight_models.ledger.database import execute, fetch_all, fetch_column, fitting
 from overnight_models.ledger.operators.workspaces import SENDABLE
 from overnight_models.ledger.presence import is_gone
 from overnight_models.request.prefix import Prefix
@@ -74,10 +74,32 @@ def want(connection: Connection, items: Sequence[tuple[int, str | None]]) -> Non
         )
 
 
+class _Due(NamedTuple):
+    """An item that may be counted, and its size."""
+
+    item_id: int
+    size: int
+
+
+class _Claimed(NamedTuple):
+    """An `Unmeasured` as the tables have it."""
+
+    item_id: int
+    lane: str
+    workspace: str
+    betas: str
+    api_version: str
+    cuttable: str | None
+    tries: int
+    prefix: str | None
+    own: str
+
+
 def claim(connection: Connection, *, owner: int, limit: int, max_bytes: int, lease_s: float) -> list[Unmeasured]:
     """Take the oldest that may be counted, unless another process is at it."""
     due = fetch_all(
         connection,
+        _Due,
         f"""
         SELECT unmeasured.item_id, item.size
         FROM unmeasured JOIN item ON item.id = unmeasured.item_id JOIN lane ON lane.id = item.lane_id
@@ -87,11 +109,12 @@ def claim(connection: Connection, *, owner: int, limit: int, max_bytes: int, lea
         """,
         limit=limit,
     )
-    taken = due[: fitting((row["size"] for row in due), max_bytes)]
+    taken = due[: fitting((item.size for item in due), max_bytes)]
     if not taken:
         return []
-    rows = fetch_all(
+    claimed = fetch_all(
         connection,
+        _Claimed,
         """
         WITH taken AS (
             UPDATE unmeasured SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s)
@@ -104,13 +127,15 @@ def claim(connection: Connection, *, owner: int, limit: int, max_bytes: int, lea
         LEFT JOIN prefix ON prefix.id = item.prefix_id
         ORDER BY taken.item_id
         """,
-        ids=[row["item_id"] for row in taken],
+        ids=[item.item_id for item in taken],
         owner=owner,
         lease_s=lease_s,
     )
     return [
-        Unmeasured(**{**row, "prefix": row["prefix"] and Prefix(row["prefix"].encode()), "own": row["own"].encode()})
-        for row in rows
+        Unmeasured(
+            *item[:-2], prefix=None if item.prefix is None else Prefix(item.prefix.encode()), own=item.own.encode()
+        )
+        for item in claimed
     ]
 
 
@@ -119,15 +144,16 @@ def settle(connection: Connection, item_ids: Collection[int]) -> set[int]:
 
     An item that isn't measured can't be sent, unless its lane's limit was taken away meanwhile.
     """
-    waiting = fetch_all(
+    waiting = fetch_column(
         connection,
+        int,
         "SELECT id FROM item WHERE id = ANY(:ids) AND state = 'waiting' ORDER BY id FOR UPDATE",
         ids=list(item_ids),
     )
-    unmeasured = fetch_all(
-        connection, "DELETE FROM unmeasured WHERE item_id = ANY(:ids) RETURNING item_id", ids=list(item_ids)
+    unmeasured = fetch_column(
+        connection, int, "DELETE FROM unmeasured WHERE item_id = ANY(:ids) RETURNING item_id", ids=list(item_ids)
     )
-    return {row["id"] for row in waiting} & {row["item_id"] for row in unmeasured}
+    return set(waiting) & set(unmeasured)
 
 
 def shorten(connection: Connection, item: Shortened) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
-from overnight_models.ledger.database import Database, fetch_one
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import Database, execute, fetch_value
 
 
 class Names:
@@ -14,7 +15,7 @@ class Names:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._numbers: dict[tuple[object, ...], int] = {}
 
     def lane(self, name: str) -> int:
         """The lane's number."""
@@ -38,7 +39,7 @@ class Names:
 
     def headers(self, workspace: str, betas: Sequence[str], api_version: str) -> int:
         """The number of what a batch is sent with. The order of betas doesn't matter."""
-        self._number("workspace", key="name", name=workspace)
+        self._note_workspace(workspace)
         return self._number("headers", workspace=workspace, betas=",".join(sorted(set(betas))), api_version=api_version)
 
     def output_schema(self, document: str) -> int:
@@ -51,24 +52,40 @@ class Names:
         digest = hashlib.blake2b(b"%d %b" % (headers_id, shape), digest_size=16).digest()
         return self._number("shape", hash=digest)
 
-    def _number(self, table: str, *, key: str = "id", more: dict[str, Any] | None = None, **named: Any) -> int:
+    def _note_workspace(self, name: str) -> None:
+        """A workspace has no number: its name is its key."""
+        if ("workspace", name) in self._numbers:
+            return
+        with self._database.transaction() as connection:
+            execute(connection, "INSERT INTO workspace (name) VALUES (:name) ON CONFLICT DO NOTHING", name=name)
+        # remembered only now that it is committed
+        self._numbers["workspace", name] = 0
+
+    def _number(self, table: str, *, more: dict[str, object] | None = None, **named: object) -> int:
         known = self._numbers.get((table, *named.values()))
         if known is not None:
             return known
-        values = named | (more or {})
-        columns, places = ", ".join(values), ", ".join(f":{name}" for name in values)
-        same = " AND ".join(f"{name} = :{name}" for name in named)
-        result = 0
         with self._database.transaction() as connection:
+            number = _look_up(connection, table, named) or _insert(connection, table, named | (more or {}))
             # two may insert at once: the loser's row is the winner's
-            one_row = fetch_one(connection, f"SELECT {key} AS number FROM {table} WHERE {same}", **named) or fetch_one(
-                connection,
-                f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING RETURNING {key} AS number",
-                **values,
-            )
-            one_row = one_row or fetch_one(connection, f"SELECT {key} AS number FROM {table} WHERE {same}", **named)
-            assert one_row is not None
-            result = one_row["number"] if key == "id" else 0
+            number = number or _look_up(connection, table, named)
+        assert number is not None
         # remembered only now that it is committed
-        self._numbers[(table, *named.values())] = result
-        return result
+        self._numbers[(table, *named.values())] = number
+        return number
+
+
+def _look_up(connection: Connection, table: str, named: dict[str, object]) -> int | None:
+    same = " AND ".join(f"{name} = :{name}" for name in named)
+    return fetch_value(connection, int, f"SELECT id FROM {table} WHERE {same}", **named)
+
+
+def _insert(connection: Connection, table: str, values: dict[str, object]) -> int | None:
+    """The new row's number; None when it is there already."""
+    columns, places = ", ".join(values), ", ".join(f":{name}" for name in values)
+    return fetch_value(
+        connection,
+        int,
+        f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING RETURNING id",
+        **values,
+    )

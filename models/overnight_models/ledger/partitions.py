@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.database import execute, fetch_column, fetch_only_value
 from overnight_models.tables import PARTITION_ITEMS, PARTITIONED
 
 _AHEAD: Final = 2
@@ -31,25 +31,21 @@ _ONE_AT_A_TIME: Final = 0x6F766572
 
 def take_turns(connection: Connection) -> None:
     """Wait until nobody else changes the schema; until the transaction ends."""
-    fetch_all(connection, "SELECT pg_advisory_xact_lock(:lock)", lock=_ONE_AT_A_TIME)
+    execute(connection, "SELECT pg_advisory_xact_lock(:lock)", lock=_ONE_AT_A_TIME)
 
 
 def make_partitions(connection: Connection) -> int:
     """Make the partitions that the next items will need. Returns how many were made."""
     take_turns(connection)
-    last = fetch_one(connection, "SELECT last_value FROM item_id")
-    assert last is not None
-    newest = int(last["last_value"]) // PARTITION_ITEMS
+    newest = fetch_only_value(connection, int, "SELECT last_value FROM item_id") // PARTITION_ITEMS
     made = 0
     for table in PARTITIONED:
-        there = {
-            row["name"]
-            for row in fetch_all(
-                connection,
-                "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = CAST(:t AS regclass)",
-                t=table,
-            )
-        }
+        there = fetch_column(
+            connection,
+            str,
+            "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = CAST(:t AS regclass)",
+            t=table,
+        )
         for number in range(newest + _AHEAD + 1):
             first = number * PARTITION_ITEMS
             name = f"{table}_from_{first}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import Connection
 
 from overnight_models.errors import TransientError
-from overnight_models.ledger.database import Database, execute, fetch_all, fetch_one
+from overnight_models.ledger.database import Database, execute, fetch_column, fetch_one, fetch_value
 from overnight_models.request.prefix import Prefix, hash_of
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -30,6 +30,13 @@ class StoredPrefix(Prefix):
     id: int
 
 
+class _Row(NamedTuple):
+    """A prefix as the table has it."""
+
+    id: int
+    document: str
+
+
 class Prefixes:
     """The prefixes by hash, kept in memory.
 
@@ -46,13 +53,13 @@ class Prefixes:
         """The prefix of this hash, stored if it wasn't; None when nobody has it. Raises ValueError when it is none."""
         if not isinstance(name, str) or not _HASH.fullmatch(name):
             raise ValueError("`prefix` must be a SHA-256 in hex")
-        found = self._known.get(name) or self._read(name) or self._store(name)
-        if found is not None and name not in self._known:
+        prefix = self._known.get(name) or self._read(name) or self._store(name)
+        if prefix is not None and name not in self._known:
             if self._bytes > _MOST_BYTES:
                 self.forget()
-            self._known[name] = found
-            self._bytes += len(found.document)
-        return found
+            self._known[name] = prefix
+            self._bytes += len(prefix.document)
+        return prefix
 
     def forget(self) -> None:
         """Look them all up anew."""
@@ -61,8 +68,10 @@ class Prefixes:
 
     def _read(self, name: str) -> StoredPrefix | None:
         with self._database.transaction() as connection:
-            row = fetch_one(connection, "SELECT id, document FROM prefix WHERE hash = decode(:name, 'hex')", name=name)
-        return None if row is None else StoredPrefix(row["document"].encode(), row["id"])
+            row = fetch_one(
+                connection, _Row, "SELECT id, document FROM prefix WHERE hash = decode(:name, 'hex')", name=name
+            )
+        return None if row is None else StoredPrefix(row.document.encode(), row.id)
 
     def _store(self, name: str) -> StoredPrefix | None:
         document = self._fetch(name)
@@ -82,12 +91,12 @@ class Prefixes:
 
 def read(connection: Connection, prefix_id: int) -> StoredPrefix:
     """One prefix by its number."""
-    row = fetch_one(connection, "SELECT document FROM prefix WHERE id = :id", id=prefix_id)
-    assert row is not None
-    return StoredPrefix(row["document"].encode(), prefix_id)
+    document = fetch_value(connection, str, "SELECT document FROM prefix WHERE id = :id", id=prefix_id)
+    assert document is not None, f"prefix {prefix_id} is kept as long as an item goes on from it"
+    return StoredPrefix(document.encode(), prefix_id)
 
 
-def whole_request(document: str | None, own: str) -> Any:
+def whole_request(document: str | None, own: str) -> object:
     """A request, parsed, from its prefix's document and its own part."""
     return orjson.loads(own if document is None else Prefix(document.encode()).splice(own.encode()))
 
@@ -95,7 +104,9 @@ def whole_request(document: str | None, own: str) -> Any:
 def use(connection: Connection, prefix_ids: Collection[int]) -> bool:
     """Before items go on from these: none is deleted until the transaction ends. False when one is gone already."""
     ids = sorted(prefix_ids)
-    there = fetch_all(connection, "SELECT id FROM prefix WHERE id = ANY(:ids) ORDER BY id FOR KEY SHARE", ids=ids)
+    there = fetch_column(
+        connection, int, "SELECT id FROM prefix WHERE id = ANY(:ids) ORDER BY id FOR KEY SHARE", ids=ids
+    )
     # noted once a day only: a row that every accept writes would make them wait for each other
     execute(
         connection,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from overnight_models import routes
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.database import execute, fetch_column, fetch_only
 from overnight_models.ledger.deliver.deliver import LOOKED_AT, PLACES
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.measure import IS_DUE, NOBODY_MEASURES
@@ -31,8 +31,9 @@ def void_abandoned(connection: Connection) -> Voided:
     Letting go and this exclude each other: both change the row only as long as `let_go_at` is null. A restored ledger
     may have forgotten that it was let go, so it concludes nothing before it knows that it was restored.
     """
-    rows = fetch_all(
+    released = fetch_column(
         connection,
+        int,
         f"""
         WITH voided AS (
             UPDATE submission SET {SUBMISSION.void.set}, error = 'its submitter died before its last bytes'
@@ -45,8 +46,8 @@ def void_abandoned(connection: Connection) -> Voided:
         RETURNING batch.id
         """,
     )
-    open_again = sum(follow(connection, row["id"]) for row in rows)
-    return Voided(len(rows), open_again)
+    open_again = sum(follow(connection, batch_id) for batch_id in released)
+    return Voided(len(released), open_again)
 
 
 def doubt_abandoned(connection: Connection) -> int:
@@ -54,7 +55,7 @@ def doubt_abandoned(connection: Connection) -> int:
 
     That its lock is gone doesn't prove that it is dead, so it may still write until `send_by`: `quiet_after` stays.
     """
-    rows = fetch_all(
+    return execute(
         connection,
         f"""
         WITH doubted AS (
@@ -66,16 +67,14 @@ def doubt_abandoned(connection: Connection) -> int:
         UPDATE batch
         SET {BATCH.doubt.set}, changed_at = now(), reason = 'its submitter died before it knew the answer'
         FROM doubted WHERE batch.id = doubted.batch_id AND batch.{BATCH.doubt.where}
-        RETURNING batch.id
         """,
     )
-    return len(rows)
 
 
 def noted_but_not_open(connection: Connection) -> list[int]:
     """Submissions whose API id was saved by somebody who died before saying that they are open."""
-    rows = fetch_all(connection, f"SELECT id FROM submission WHERE {SUBMISSION.open.where} AND api_id IS NOT NULL")
-    return [row["id"] for row in rows]
+    noted = f"SELECT id FROM submission WHERE {SUBMISSION.open.where} AND api_id IS NOT NULL"
+    return fetch_column(connection, int, noted)
 
 
 def fold_tally(connection: Connection) -> int:
@@ -104,30 +103,43 @@ def forget_messages(connection: Connection, older_than_days: int = 7) -> int:
     )
 
 
+class _Work(NamedTuple):
+    """Which stages have something to do."""
+
+    measure: bool
+    pack: bool
+    submit: bool
+    collect: bool
+    deliver: bool
+
+
+_STAGES: Final = (routes.MEASURE, routes.PACK, routes.SUBMIT, routes.COLLECT, routes.DELIVER)
+
+
 def stages_with_work(connection: Connection) -> list[str]:
     """The stages that have something to do now, whoever forgot to ring for them."""
-    row = fetch_one(
+    work = fetch_only(
         connection,
+        _Work,
         f"""
-        SELECT EXISTS (SELECT FROM unmeasured WHERE {IS_DUE} AND {NOBODY_MEASURES}) AS "{routes.MEASURE}",
+        SELECT EXISTS (SELECT FROM unmeasured WHERE {IS_DUE} AND {NOBODY_MEASURES}) AS measure,
                EXISTS (
                    SELECT FROM tally WHERE noun = 'item' AND state = 'waiting' GROUP BY lane_id HAVING sum(n) > 0
-               ) AS "{routes.PACK}",
+               ) AS pack,
                EXISTS (
                    SELECT FROM batch JOIN lane ON lane.id = batch.lane_id
                    WHERE lane.paused_at IS NULL AND (
                        batch.{BATCH.divide.where}
                        OR batch.{BATCH.claim.where} AND (not_before IS NULL OR not_before <= now())
                    )
-               ) AS "{routes.SUBMIT}",
+               ) AS submit,
                EXISTS (
                    SELECT FROM submission
                    WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
                      AND (next_read_at IS NULL OR next_read_at <= now())
                      AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
-               ) AS "{routes.COLLECT}",
-               EXISTS ({PLACES} AND {LOOKED_AT}) AS "{routes.DELIVER}"
+               ) AS collect,
+               EXISTS ({PLACES} AND {LOOKED_AT}) AS deliver
         """,
     )
-    assert row is not None
-    return [stage for stage, has_work in row.items() if has_work]
+    return [stage for stage, has_work in zip(_STAGES, work, strict=True) if has_work]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from alembic import command
 from alembic.config import Config
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import deployment
-from overnight_models.ledger.database import Database, execute, fetch_one
+from overnight_models.ledger.database import Database, execute, fetch_only, fetch_only_value
 from overnight_models.ledger.partitions import make_partitions, take_turns
 
 VERSION_TABLE: Final = "overnight_version"
@@ -34,7 +34,7 @@ def config(connection: Connection | None = None) -> Config:
     return alembic
 
 
-def compared(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+def compared(thing: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
     """Whether Alembic compares this with the tables: everything but single partitions, and versions."""
     return not (kind == "table" and name is not None and ("_from_" in name or name in (VERSION_TABLE, _ALEMBICS_OWN)))
 
@@ -66,24 +66,32 @@ def revisions(connection: Connection) -> tuple[str | None, str | None]:
 
 def server_version(connection: Connection) -> str:
     """The version of PostgreSQL that the ledger lives in, as "18.1"."""
-    row = fetch_one(connection, "SELECT current_setting('server_version') AS version")
-    assert row is not None
-    return str(row["version"])
+    # a number, since a database of another encoding has no texts for psycopg
+    number = fetch_only_value(connection, int, "SELECT current_setting('server_version_num')::integer")
+    return f"{number // 10_000}.{number % 10_000}"
+
+
+class _Where(NamedTuple):
+    """A database, and how it keeps texts."""
+
+    encoding: str
+    name: str
 
 
 def _require_utf8(connection: Connection) -> None:
-    row = fetch_one(connection, "SELECT current_setting('server_encoding') AS encoding, current_database() AS name")
-    if row is not None and row["encoding"] != "UTF8":
+    where = fetch_only(
+        connection, _Where, "SELECT current_setting('server_encoding') AS encoding, current_database() AS name"
+    )
+    if where.encoding != "UTF8":
         raise WrongEncoding(
-            f"database {row['name']} is encoded in {row['encoding']}, which would change texts: make one by"
-            f" CREATE DATABASE {row['name']}_utf8 ENCODING 'UTF8' TEMPLATE template0,"
+            f"database {where.name} is encoded in {where.encoding}, which would change texts: make one by"
+            f" CREATE DATABASE {where.name}_utf8 ENCODING 'UTF8' TEMPLATE template0,"
             " and correct OVERNIGHT_DATABASE_URL"
         )
 
 
 def _has(connection: Connection, table: str) -> bool:
-    row = fetch_one(connection, "SELECT to_regclass(:table) IS NOT NULL AS is_there", table=table)
-    return row is not None and bool(row["is_there"])
+    return fetch_only_value(connection, bool, "SELECT to_regclass(:table) IS NOT NULL", table=table)
 
 
 def _is_of_0_1(connection: Connection) -> bool:

@@ -89,7 +89,7 @@ def test_history_is_of_the_lane_by_batch_and_model(service: Service) -> None:
     service.finish()
     with process.database().transaction() as connection:
         found = history.answers(connection, "default")
-        latest = history.answers(connection, "default", most=1)
+        latest = history.answers(connection, "default", max_items=1)
         turnarounds = history.turnarounds(connection)
         each = history.answers_of(connection, "default", ["a", "c", "x", "nobody"])
         asked = [ItemLine(key=key, params=params(text_of(text))) for key, text in ("aa", "cx", "xx", "nn")]

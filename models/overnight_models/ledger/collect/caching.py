@@ -56,8 +56,9 @@ class Subject(NamedTuple):
 
 def groups(connection: Connection, batch_id: int) -> list[Group]:
     """What a batch's requests share."""
-    rows = fetch_all(
+    return fetch_all(
         connection,
+        Group,
         """
         SELECT prefix_id, model_id, lane.name AS lane, model.name AS model, shared.requests,
                octet_length(document) AS prefix_bytes, position('"cache_control"' IN document) > 0 AS has_marks,
@@ -77,7 +78,16 @@ def groups(connection: Connection, batch_id: int) -> list[Group]:
         """,
         batch_id=batch_id,
     )
-    return [Group(**row) for row in rows]
+
+
+class _Measured(NamedTuple):
+    """What was read from the cache and written to it, in tokens."""
+
+    prefix_id: int | None
+    model_id: int
+    lifetime: Lifetime
+    read: int
+    written: int
 
 
 def hit_rates(connection: Connection, lane: str) -> Mapping[Subject, Fraction]:
@@ -88,6 +98,7 @@ def hit_rates(connection: Connection, lane: str) -> Mapping[Subject, Fraction]:
     """
     rows = fetch_all(
         connection,
+        _Measured,
         """
         SELECT prefix_id, model_id, lifetime, sum(read_tokens)::bigint AS read, sum(written_tokens)::bigint AS written
         FROM caching JOIN lane ON lane.id = lane_id
@@ -100,8 +111,7 @@ def hit_rates(connection: Connection, lane: str) -> Mapping[Subject, Fraction]:
         enough=_ANSWERS_THAT_COUNT,
     )
     return {
-        Subject(row["prefix_id"], row["model_id"], row["lifetime"]): Fraction(row["read"], row["read"] + row["written"])
-        for row in rows
+        Subject(row.prefix_id, row.model_id, row.lifetime): Fraction(row.read, row.read + row.written) for row in rows
     }
 
 
@@ -121,13 +131,13 @@ def note(connection: Connection, submission_id: int, choices: Sequence[Choice]) 
         ON CONFLICT DO NOTHING
         """,
         submission_id=submission_id,
-        prefixes=[one.group.prefix_id for one in choices],
-        models=[one.group.model_id for one in choices],
-        lifetimes=[one.lifetime for one in choices],
-        whys=[one.why for one in choices],
-        loses=[one.loses for one in choices],
-        primings=[one.priming for one in choices],
-        requests=[one.group.requests for one in choices],
+        prefixes=[choice.group.prefix_id for choice in choices],
+        models=[choice.group.model_id for choice in choices],
+        lifetimes=[choice.lifetime for choice in choices],
+        whys=[choice.why for choice in choices],
+        loses=[choice.loses for choice in choices],
+        primings=[choice.priming for choice in choices],
+        requests=[choice.group.requests for choice in choices],
     )
 
 
@@ -142,10 +152,10 @@ def measure(
         SET answers = caching.answers + new.answers, read_tokens = read_tokens + new.read,
             written_tokens = written_tokens + new.written
         FROM (
-            SELECT prefix_id, model_id, count(*) AS answers, sum(told.read) AS read, sum(told.written) AS written
+            SELECT prefix_id, model_id, count(*) AS answers, sum(answer.read) AS read, sum(answer.written) AS written
             FROM unnest(CAST(:ids AS bigint[]), CAST(:read AS bigint[]), CAST(:written AS bigint[]))
-                 AS told (id, read, written)
-            JOIN item ON item.id = told.id WHERE prefix_id IS NOT NULL
+                 AS answer (id, read, written)
+            JOIN item ON item.id = answer.id WHERE prefix_id IS NOT NULL
             GROUP BY prefix_id, model_id
         ) new
         WHERE submission_id = :submission_id
@@ -172,8 +182,9 @@ class GivenUp:
 
 def given_up(connection: Connection) -> list[GivenUp]:
     """Where caching or priming was left alone in the last week because it loses money."""
-    rows = fetch_all(
+    return fetch_all(
         connection,
+        GivenUp,
         """
         SELECT lane.name AS lane, model.name AS model, what, count(DISTINCT prefix_id) AS prefixes,
                (array_agg(why ORDER BY at DESC))[1] AS why
@@ -183,7 +194,6 @@ def given_up(connection: Connection) -> list[GivenUp]:
         GROUP BY lane.name, model.name, what ORDER BY lane.name, model.name, what
         """,
     )
-    return [GivenUp(**row) for row in rows]
 
 
 def forget(connection: Connection, older_than_days: int = 30) -> int:

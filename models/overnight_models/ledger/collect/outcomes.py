@@ -18,7 +18,15 @@ from sqlalchemy import Connection
 from overnight_models.ledger.collect import caching, settle, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.spending import COUNTED, counted
-from overnight_models.ledger.database import copy_foreign, copy_lines, copy_number, copy_text, fetch_one, fetch_rows
+from overnight_models.ledger.database import (
+    copy_foreign,
+    copy_lines,
+    copy_number,
+    copy_text,
+    fetch_all,
+    fetch_column,
+    fetch_only,
+)
 from overnight_models.states import ITEM, Move
 from overnight_models.wire.outcome import Problem
 
@@ -58,6 +66,13 @@ class _Finalized(NamedTuple):
     cancel_wanted: bool
 
 
+class _Times(NamedTuple):
+    """When deliveries are due, as COPY takes it: those that wait, and those that somebody has claimed."""
+
+    now: str
+    lapses: str
+
+
 def record(
     connection: Connection,
     source: Source,
@@ -85,26 +100,28 @@ def record(
         # also those that have been tried often enough, or that nobody wants any more: nobody else brings them home
         over = (*by_fate[Fate.FAIL_OWN], *by_fate[Fate.RETRY_OWN], *by_fate[Fate.WAIT_OWN])
         failed += _finalize(connection, ITEM.fail, [item_id for item_id in over if item_id not in again], own=own)
-    settled = {one.id: one for one in (*succeeded, *failed)}
+    settled = {item.id: item for item in (*succeeded, *failed)}
     _write_outcomes(connection, source, arrivals, settled)
-    wanted = [one for one in settled.values() if one.target_id is not None and not one.cancel_wanted]
-    claimed = tuple(one.id for one in wanted if one.target_id in claim)
-    sizes = {one.item_id: len(one.message or b"") for one in arrivals}
+    wanted = [item for item in settled.values() if item.target_id is not None and not item.cancel_wanted]
+    claimed = tuple(item.id for item in wanted if item.target_id in claim)
+    sizes = {arrival.item_id: len(arrival.message or b"") for arrival in arrivals}
     _write_deliveries(connection, wanted, sizes, claim, lease_s)
     doubles = spending.bill(connection, source, arrivals, settled)
     if source.has_prefixes and source.submission_id is not None:
-        new = [one for one in arrivals if one.billed and one.item_id in settled]
+        new = [arrival for arrival in arrivals if arrival.billed and arrival.item_id in settled]
         caching.measure(
             connection,
             source.submission_id,
-            [one.item_id for one in new],
-            [one.cache_read_tokens for one in new],
-            [one.cache_write_5m_tokens + one.cache_write_1h_tokens for one in new],
+            [arrival.item_id for arrival in new],
+            [arrival.cache_read_tokens for arrival in new],
+            [arrival.cache_write_5m_tokens + arrival.cache_write_1h_tokens for arrival in new],
         )
     if budgeted:
-        known = {one.item_id: None if one.problem == Problem.GIVEN_UP else one.cost_nano for one in arrivals}
+        known = {
+            arrival.item_id: None if arrival.problem == Problem.GIVEN_UP else arrival.cost_nano for arrival in arrivals
+        }
         settle.settle(connection, source.batch_id, {item_id: known[item_id] for item_id in settled})
-        settle.charge(connection, source.batch_id, {one.item_id: one.cost_nano for one in doubles})
+        settle.charge(connection, source.batch_id, {double.item_id: double.cost_nano for double in doubles})
         settle.free(connection, source.batch_id, again)
     paid_twice = len(doubles)
     return Recorded(len(succeeded), len(failed), len(again), paid_twice, len(wanted) - len(claimed), claimed)
@@ -116,8 +133,9 @@ def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: 
     ordered = sorted(item_ids)
     if not ordered:
         return []
-    moved = fetch_rows(
+    return fetch_all(
         connection,
+        _Finalized,
         f"""
         UPDATE item SET {move.set}, attempts = attempts + 1, waiting_since = NULL, held_by = NULL
         WHERE id = ANY(:ids) AND {move.where} AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
@@ -126,7 +144,6 @@ def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: 
         ids=ordered,
         own=own,
     )
-    return [_Finalized(*row) for row in moved]
 
 
 def _wait_again(
@@ -136,8 +153,9 @@ def _wait_again(
     ordered = sorted(item_ids)
     if not ordered:
         return set()
-    moved = fetch_rows(
+    moved = fetch_column(
         connection,
+        int,
         f"""
         UPDATE item
         SET {ITEM.retry.set}, attempts = attempts + :counts, batch_id = NULL, waiting_since = now()
@@ -150,7 +168,7 @@ def _wait_again(
         counts=counts,
         max_attempts=max_attempts,
     )
-    return {row[0] for row in moved}
+    return set(moved)
 
 
 def _write_outcomes(
@@ -204,14 +222,14 @@ def _write_deliveries(
     """A delivery each: due now, or being sent already."""
     if not wanted:
         return
-    row = fetch_one(
+    times = fetch_only(
         connection,
+        _Times,
         "SELECT now()::text AS now, (now() + make_interval(secs => :lease_s))::text AS lapses",
         lease_s=lease_s,
     )
-    assert row is not None
-    due = b"due\t%b\t0" % row["now"].encode()
-    sending = b"sending\t%b\t1" % row["lapses"].encode()
+    due = b"due\t%b\t0" % times.now.encode()
+    sending = b"sending\t%b\t1" % times.lapses.encode()
     lines = (
         b"%d\t%d\t%d\t%d\t%b\n"
         % (

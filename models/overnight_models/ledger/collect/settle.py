@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_one
+from overnight_models.ledger.database import execute, fetch_value
 from overnight_models.states import BATCH
 
 _BOOKED_BY_BATCH: Final = "(SELECT DISTINCT budget_id, begins FROM booking WHERE batch_id = :batch_id)"
@@ -22,8 +22,8 @@ def is_budgeted(connection: Connection, batch_id: int) -> bool:
 
     Asked before anything is changed: whoever sets a new one waits for this transaction, and this one for that.
     """
-    booked = "SELECT FROM budget JOIN booking ON booking.budget_id = budget.id WHERE batch_id = :id LIMIT 1"
-    return fetch_one(connection, booked, id=batch_id) is not None
+    booked = "SELECT true FROM budget JOIN booking ON booking.budget_id = budget.id WHERE batch_id = :id LIMIT 1"
+    return fetch_value(connection, bool, booked, id=batch_id) is not None
 
 
 def settle(connection: Connection, batch_id: int, costs: Mapping[int, int | None]) -> None:
@@ -83,7 +83,7 @@ def pass_on(connection: Connection, batch_id: int, parts: Collection[int]) -> No
 def _reserve_items(
     connection: Connection, batch_id: int, in_batches: Collection[int], *, submission_id: int | None = None
 ) -> None:
-    """Reserve for the items of these batches, in the budgets of the one."""
+    """Reserve for the items of these batches, in the budgets of `batch_id`."""
     execute(
         connection,
         f"""

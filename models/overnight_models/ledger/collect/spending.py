@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 from sqlalchemy import Connection
 
 from overnight_models.ledger.collect.arrivals import Arrival, Source
-from overnight_models.ledger.database import copy_foreign, copy_lines, copy_number, fetch_rows
+from overnight_models.ledger.database import copy_foreign, copy_lines, copy_number, fetch_all, fetch_column
 
 _MONEY: Final = "cost_nano, realtime_nano"
 _TOKENS: Final = (
@@ -74,27 +74,30 @@ def bill(
 ) -> list[Arrival]:
     """What was billed and isn't kept gets rows of its own; both are added up. Returns those that weren't kept."""
     kept = [arrival for arrival in arrivals if arrival.billed and arrival.item_id in settled]
-    doubles = _doubles(connection, source, [one for one in arrivals if one.billed and one.item_id not in settled])
+    doubles = _doubles(
+        connection, source, [arrival for arrival in arrivals if arrival.billed and arrival.item_id not in settled]
+    )
     _add_up(connection, source, kept, settled, paid_twice=False)
     if doubles:
-        owners = _owners(connection, source, [one.item_id for one in doubles])
+        owners = _owners(connection, source, [double.item_id for double in doubles])
         _add_up(connection, source, doubles, owners, paid_twice=True)
     return doubles
 
 
 def _owners(connection: Connection, source: Source, item_ids: list[int]) -> dict[int, _Owners]:
     """Whose items are; of those that a restored ledger has forgotten, only the lane of their batch is known."""
-    found = fetch_rows(
+    owners = fetch_all(
         connection,
+        _Owners,
         """
-        SELECT asked.id, coalesce(item.lane_id, batch.lane_id), item.tenant_id, item.run_id
+        SELECT asked.id, coalesce(item.lane_id, batch.lane_id) AS lane_id, item.tenant_id, item.run_id
         FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
         JOIN batch ON batch.id = :batch_id LEFT JOIN item ON item.id = asked.id
         """,
         ids=item_ids,
         batch_id=source.batch_id,
     )
-    return {row[0]: _Owners(*row) for row in found}
+    return {owner.id: owner for owner in owners}
 
 
 def _add_up(
@@ -143,10 +146,10 @@ def _doubles(connection: Connection, source: Source, unkept: list[Arrival]) -> l
     """Those that weren't recorded before, written."""
     if not unkept:
         return []
-    known = {
-        row[0]
-        for row in fetch_rows(
+    known = set(
+        fetch_column(
             connection,
+            int,
             """
             SELECT item_id FROM outcome WHERE item_id = ANY(:ids) AND submission_id = :submission_id
             UNION ALL SELECT item_id FROM double WHERE item_id = ANY(:ids) AND submission_id = :submission_id
@@ -154,13 +157,13 @@ def _doubles(connection: Connection, source: Source, unkept: list[Arrival]) -> l
             ids=[arrival.item_id for arrival in unkept],
             submission_id=source.submission_id,
         )
-    }
+    )
     new = [arrival for arrival in unkept if arrival.item_id not in known]
     if new:
         lines = (
             b"%d\t%b\t%b\t%b\n"
-            % (one.item_id, copy_number(source.submission_id), counted(one), copy_foreign(one.model or ""))
-            for one in new
+            % (arrival.item_id, copy_number(source.submission_id), counted(arrival), copy_foreign(arrival.model or ""))
+            for arrival in new
         )
         copy_lines(connection, f"double (item_id, submission_id, {COUNTED}, model)", b"".join(lines))
     return new

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.ledger.database import execute, fetch_column
 from overnight_models.states import DELIVERY
 from overnight_models.wire.acknowledgement import Acknowledgement
 
@@ -18,8 +18,9 @@ def acknowledge(connection: Connection, acknowledged: Sequence[Acknowledgement])
     again, is being sent again, or was given up.
     """
     # locked in the order of ids, so that two who record the same take turns and don't deadlock
-    answered = fetch_all(
+    answered = fetch_column(
         connection,
+        int,
         f"""
         SELECT delivery.item_id
         FROM unnest(CAST(:ids AS bigint[]), CAST(:generations AS smallint[]), CAST(:receipts AS uuid[]))
@@ -29,9 +30,9 @@ def acknowledge(connection: Connection, acknowledged: Sequence[Acknowledgement])
         WHERE delivery.{DELIVERY.acknowledge.where}
         ORDER BY delivery.item_id FOR UPDATE OF delivery
         """,
-        ids=[one.item_id for one in acknowledged],
-        generations=[one.generation for one in acknowledged],
-        receipts=[one.receipt for one in acknowledged],
+        ids=[acknowledgement.item_id for acknowledgement in acknowledged],
+        generations=[acknowledgement.generation for acknowledgement in acknowledged],
+        receipts=[acknowledgement.receipt for acknowledgement in acknowledged],
     )
     return execute(
         connection,
@@ -39,5 +40,5 @@ def acknowledge(connection: Connection, acknowledged: Sequence[Acknowledgement])
         UPDATE delivery SET {DELIVERY.acknowledge.set}, error = NULL
         WHERE item_id = ANY(:ids) AND {DELIVERY.acknowledge.where}
         """,
-        ids=[row["item_id"] for row in answered],
+        ids=answered,
     )

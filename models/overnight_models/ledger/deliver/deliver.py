@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.collect.arrivals import Arrival, Source
 from overnight_models.ledger.collect.outcomes import Recorded
-from overnight_models.ledger.database import execute, fetch_all, fetch_dicts, fetch_one, fetch_rows, fitting
+from overnight_models.ledger.database import execute, fetch_all, fetch_dicts, fetch_only, fitting
 from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.documents import COLUMNS, JOINS
 from overnight_models.states import DELIVERY
@@ -80,8 +80,15 @@ class Due(NamedTuple):
 def targets(connection: Connection) -> list[Target]:
     """Brokers and queues for which something is due now; of a broker that doesn't answer one process looks, if any."""
     mine = obstacles.take_turns(connection)
-    rows = fetch_all(connection, f"{PLACES} AND ({LOOKED_AT} OR target.broker = ANY(:mine))", mine=mine)
-    return [Target(**row) for row in rows]
+    return fetch_all(connection, Target, f"{PLACES} AND ({LOOKED_AT} OR target.broker = ANY(:mine))", mine=mine)
+
+
+class _Waiting(NamedTuple):
+    """A delivery that is due."""
+
+    item_id: int
+    due_at: datetime
+    size: int
 
 
 def claim(
@@ -91,8 +98,9 @@ def claim(
 
     max_bytes: about so many bytes of messages; the first is taken however large it is.
     """
-    waiting = fetch_rows(
+    waiting = fetch_all(
         connection,
+        _Waiting,
         f"""
         SELECT item_id, due_at, size FROM delivery
         WHERE {DELIVERY.claim.where} AND due_at <= now() AND target_id = :target_id
@@ -101,7 +109,8 @@ def claim(
         target_id=target.id,
         limit=limit,
     )
-    due_at = {item_id: since for item_id, since, _ in waiting[: fitting((row[2] for row in waiting), max_bytes)]}
+    number = fitting((delivery.size for delivery in waiting), max_bytes)
+    due_at = {delivery.item_id: delivery.due_at for delivery in waiting[:number]}
     if not due_at:
         return []
     claimed = fetch_dicts(
@@ -134,20 +143,21 @@ def claim(
 
 def targets_in_the_clear(connection: Connection) -> dict[int, Target]:
     """Queues in whose way nothing stands, by the ids of their targets."""
-    rows = fetch_all(
+    targets = fetch_all(
         connection,
+        Target,
         """
         SELECT id, broker, queue FROM target WHERE NOT EXISTS (
             SELECT FROM obstacle WHERE obstacle.broker = target.broker AND obstacle.queue IN ('', target.queue)
         )
         """,
     )
-    return {row["id"]: Target(**row) for row in rows}
+    return {target.id: target for target in targets}
 
 
-_TOLD: Final = ("problem", "detail", "retryable", "message", "usage", "model", "cost_nano", "realtime_nano")
+_ANSWERED: Final = ("problem", "detail", "retryable", "message", "usage", "model", "cost_nano", "realtime_nano")
 """What an outcome's document says of an arrival."""
-_told: Final = attrgetter(*_TOLD)
+_answered: Final = attrgetter(*_ANSWERED)
 
 
 def claimed(
@@ -173,15 +183,22 @@ def claimed(
             ids=list(recorded.claimed),
         )
     }
-    found: dict[int, list[Due]] = {}
-    whence = {"via": source.via, "api_batch_id": source.api_batch_id}
+    by_target: dict[int, list[Due]] = {}
+    origin = {"via": source.via, "api_batch_id": source.api_batch_id}
     for arrival in arrivals:
         row = asked.pop(arrival.item_id, None)
         if row is not None:
-            row.update(zip(_TOLD, _told(arrival), strict=True), ok=arrival.problem is None, **whence)
+            row.update(zip(_ANSWERED, _answered(arrival), strict=True), ok=arrival.problem is None, **origin)
             due = Due(arrival.item_id, 1, 0, row["finished_at"], row["lane"], orjson.loads(row["callback"]), row)
-            found.setdefault(row["target_id"], []).append(due)
-    return found
+            by_target.setdefault(row["target_id"], []).append(due)
+    return by_target
+
+
+class _Sent(NamedTuple):
+    """What other processes may be putting somewhere."""
+
+    messages: int
+    bytes: int
 
 
 def sent_by_others(connection: Connection, target: Target, *, mine: list[int]) -> tuple[int, int]:
@@ -190,8 +207,9 @@ def sent_by_others(connection: Connection, target: Target, *, mine: list[int]) -
     Asked after the claim has been committed, and before the broker is asked for room: then each of two processes that
     fill one queue has either counted what the other claimed, or is told of it by the broker.
     """
-    row = fetch_one(
+    sent = fetch_only(
         connection,
+        _Sent,
         """
         SELECT count(*) FILTER (WHERE queue = :queue) AS messages, coalesce(sum(size), 0)::bigint AS bytes
         FROM delivery JOIN target ON target.id = delivery.target_id
@@ -201,8 +219,7 @@ def sent_by_others(connection: Connection, target: Target, *, mine: list[int]) -
         queue=target.queue,
         mine=mine,
     )
-    assert row is not None
-    return row["messages"], row["bytes"]
+    return sent.messages, sent.bytes
 
 
 def taken(connection: Connection, item_ids: list[int]) -> int:
@@ -255,8 +272,8 @@ def release(connection: Connection, due: Sequence[Due]) -> int:
         FROM unnest(CAST(:ids AS bigint[]), CAST(:due_ats AS timestamptz[])) AS before (item_id, due_at)
         WHERE delivery.item_id = before.item_id AND delivery.{DELIVERY.release.where}
         """,
-        ids=[one.item_id for one in due],
-        due_ats=[one.due_at for one in due],
+        ids=[delivery.item_id for delivery in due],
+        due_ats=[delivery.due_at for delivery in due],
     )
 
 
@@ -273,25 +290,35 @@ def dead_letter(connection: Connection, item_ids: list[int], why: str) -> int:
     )
 
 
-def free_lapsed(connection: Connection, most: Mapping[str, int], *, limit: int) -> tuple[int, int]:
+class _Lapsed(NamedTuple):
+    """A delivery whose time is over."""
+
+    item_id: int
+    again: bool
+    """It may be tried once more."""
+
+
+def free_lapsed(connection: Connection, max_tries: Mapping[str, int], *, limit: int) -> tuple[int, int]:
     """Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
 
-    most: tries by lane; one in a lane that the configuration lost has had its only one.
+    max_tries: by lane; a delivery in a lane that the configuration lost has had its only one.
 
     Returns how many are due and how many are dead; call it again while those are `limit` together.
     """
     # each of the two states has an index of its own: delivery_sending, delivery_unanswered
     lapsed = fetch_all(
         connection,
+        _Lapsed,
         """
-        SELECT delivery.item_id, delivery.tries < coalesce(rule.most, 1) AS again
+        SELECT delivery.item_id, delivery.tries < coalesce(rule.max_tries, 1) AS again
         FROM delivery JOIN lane ON lane.id = delivery.lane_id
-        LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:most AS integer[])) AS rule (lane, most) ON rule.lane = lane.name
+        LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:max_tries AS integer[])) AS rule (lane, max_tries)
+            ON rule.lane = lane.name
         WHERE (state = 'sending' AND due_at <= now()) OR (state = 'awaiting_ack' AND due_at <= now())
         ORDER BY delivery.due_at LIMIT :limit FOR UPDATE OF delivery SKIP LOCKED
         """,
-        lanes=list(most),
-        most=list(most.values()),
+        lanes=list(max_tries),
+        max_tries=list(max_tries.values()),
         limit=limit,
     )
     why = """
@@ -304,14 +331,14 @@ def free_lapsed(connection: Connection, most: Mapping[str, int], *, limit: int) 
         UPDATE delivery SET {DELIVERY.retry.set}, error = {why}, due_at = now()
         WHERE item_id = ANY(:ids) AND {DELIVERY.retry.where}
         """,
-        ids=[row["item_id"] for row in lapsed if row["again"]],
+        ids=[delivery.item_id for delivery in lapsed if delivery.again],
     )
-    buried = execute(
+    dead = execute(
         connection,
         f"""
         UPDATE delivery SET {DELIVERY.dead_letter.set}, error = {why}
         WHERE item_id = ANY(:ids) AND {DELIVERY.dead_letter.where}
         """,
-        ids=[row["item_id"] for row in lapsed if not row["again"]],
+        ids=[delivery.item_id for delivery in lapsed if not delivery.again],
     )
-    return freed, buried
+    return freed, dead

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.ledger.database import execute, fetch_all, fetch_column, fetch_only_value
 from overnight_models.states import DELIVERY
 
 _LONGEST_PAUSE_S: Final = 60
@@ -49,14 +49,14 @@ def full_queues(connection: Connection) -> list[Obstacle]:
 
 
 def _obstacles(connection: Connection, which: str) -> list[Obstacle]:
-    rows = fetch_all(
+    return fetch_all(
         connection,
+        Obstacle,
         f"""
         SELECT broker, queue, since, extract(epoch FROM now() - since)::float AS lasted_s, failures, why
         FROM obstacle WHERE {which} ORDER BY since, broker, queue
         """,
     )
-    return [Obstacle(**row) for row in rows]
 
 
 def away(connection: Connection, broker: str, why: str) -> None:
@@ -78,8 +78,9 @@ def away(connection: Connection, broker: str, why: str) -> None:
 def full(connection: Connection, broker: str, queue: str, why: str) -> bool:
     """A broker answers, and has no room in a queue. True when that is news."""
     execute(connection, "DELETE FROM obstacle WHERE broker = :broker AND queue = ''", broker=broker)
-    (row,) = fetch_all(
+    failures = fetch_only_value(
         connection,
+        int,
         """
         INSERT INTO obstacle (broker, queue, why) VALUES (:broker, :queue, :why)
         ON CONFLICT (broker, queue) DO UPDATE
@@ -90,7 +91,7 @@ def full(connection: Connection, broker: str, queue: str, why: str) -> bool:
         queue=queue,
         why=why,
     )
-    return int(row["failures"]) == 1
+    return failures == 1
 
 
 def overcome(connection: Connection, broker: str, queue: str) -> None:
@@ -105,27 +106,35 @@ def overcome(connection: Connection, broker: str, queue: str) -> None:
 
 def take_turns(connection: Connection) -> list[str]:
     """Brokers that are to be looked after again, by this process: one that is frozen keeps only one waiting."""
-    rows = fetch_all(
+    return fetch_column(
         connection,
+        str,
         """
         UPDATE obstacle SET not_before = now() + make_interval(secs => :turn)
         WHERE queue = '' AND not_before <= now() RETURNING broker
         """,
         turn=_TURN_S,
     )
-    return [row["broker"] for row in rows]
+
+
+class _Old(NamedTuple):
+    """A delivery that has waited for too long, and behind what."""
+
+    item_id: int
+    why: str
 
 
 def give_up(connection: Connection, patience_s: Mapping[str, float], *, limit: int) -> int:
     """Give up what has been due, behind an obstacle that has lasted, for longer than its lane is patient.
 
     Both are asked for: what is due since yesterday may have waited for deliverers that were down and not for its
-    broker. patience_s: by lane; one in a lane that the configuration lost waits as long as the most patient.
+    broker. patience_s: by lane; a delivery in a lane that the configuration lost waits as long as the most patient.
 
     Returns how many; call it again while that is `limit`.
     """
     old = fetch_all(
         connection,
+        _Old,
         f"""
         SELECT delivery.item_id, obstacle.why
         FROM obstacle
@@ -155,8 +164,8 @@ def give_up(connection: Connection, patience_s: Mapping[str, float], *, limit: i
         FROM unnest(CAST(:ids AS bigint[]), CAST(:whys AS text[])) AS old (item_id, why)
         WHERE delivery.item_id = old.item_id AND delivery.{DELIVERY.give_up.where}
         """,
-        ids=[row["item_id"] for row in old],
-        whys=[row["why"] for row in old],
+        ids=[delivery.item_id for delivery in old],
+        whys=[delivery.why for delivery in old],
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.ledger.database import execute, fetch_column
 from overnight_models.states import DELIVERY
 
 
@@ -48,8 +48,9 @@ def replay(connection: Connection, wanted: Replayed, *, after: int, limit: int) 
     chosen = "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
     joins = "" if wanted.run is None else "JOIN item ON item.id = delivery.item_id"
     joins += "" if wanted.since is None else " JOIN outcome ON outcome.item_id = delivery.item_id"
-    rows = fetch_all(
+    ids = fetch_column(
         connection,
+        int,
         f"""
         SELECT delivery.item_id FROM delivery {joins}
         WHERE delivery.state = '{wanted.state}' AND delivery.item_id > :after {chosen}
@@ -60,7 +61,6 @@ def replay(connection: Connection, wanted: Replayed, *, after: int, limit: int) 
         **{name: getattr(wanted, name) for name in ("lane", "run", "since")},
         key_hash=None if wanted.key is None else key_hash(wanted.key),
     )
-    ids = [row["item_id"] for row in rows]
     replayed = execute(
         connection,
         f"""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.database import execute, fetch_all, fetch_only_value, fetch_value
 from overnight_models.ledger.pack.reserve import ALONE, BEGINS, LEFT, NO_BOUND, NO_PRICE, OVER, reserve_under_way
 from overnight_models.money.prices import Prices
 from overnight_models.states import ITEM
@@ -84,10 +84,35 @@ class BudgetView:
         return f"{who} {caps}: raise it{softer} or ask for less (max_tokens)"
 
 
+class _Budget(NamedTuple):
+    """A `BudgetView` without what it holds."""
+
+    id: int
+    of: Of
+    name: str
+    period: Period
+    strict: bool
+    cap_nano: int
+    spent_nano: int
+    reserved_nano: int
+    ends_s: float | None
+    title: str
+    alone_nano: int | None
+
+
+class _Held(NamedTuple):
+    """How many items a budget holds for one reason."""
+
+    held_by: int
+    held_reason: str
+    n: int
+
+
 def budgets(connection: Connection) -> list[BudgetView]:
     """Every budget."""
     rows = fetch_all(
         connection,
+        _Budget,
         f"""
         SELECT budget.id, coalesce(lane.name, tenant.name, run.name) AS name, {_TITLE} AS title, period, strict,
                cap_nano,
@@ -110,12 +135,13 @@ def budgets(connection: Connection) -> list[BudgetView]:
         alone=ALONE,
     )
     held: dict[int, dict[str, int]] = {}
-    for row in fetch_all(
+    for part in fetch_all(
         connection,
+        _Held,
         "SELECT held_by, held_reason, count(*) AS n FROM item WHERE held_by IS NOT NULL GROUP BY held_by, held_reason",
     ):
-        held.setdefault(row["held_by"], {})[row["held_reason"]] = row["n"]
-    return [BudgetView(**row, held=held.get(row["id"], {})) for row in rows]
+        held.setdefault(part.held_by, {})[part.held_reason] = part.n
+    return [BudgetView(**row._asdict(), held=held.get(row.id, {})) for row in rows]
 
 
 def set_budget(
@@ -132,8 +158,9 @@ def set_budget(
 
     A new one counts what was billed in its period so far, and reserves for what is on its way.
     """
-    changed = fetch_one(
+    changed = fetch_value(
         connection,
+        int,
         f"""
         UPDATE budget SET cap_nano = :cap_nano, strict = coalesce(CAST(:strict AS boolean), strict)
         WHERE {of}_id = :number AND period = :period RETURNING id
@@ -150,7 +177,7 @@ def set_budget(
             UPDATE item SET held_reason = :alone
             WHERE held_by = :id AND held_reason = :over AND reserved_nano > :cap_nano
             """,
-            id=changed["id"],
+            id=changed,
             cap_nano=cap_nano,
             alone=ALONE,
             over=OVER,
@@ -158,10 +185,11 @@ def set_budget(
         return
     # whoever packs or records has looked for budgets before it changed anything, and holds this lock in share until it
     # commits: what they did is seen now, and those who come later see this budget
-    fetch_all(connection, "SET LOCAL lock_timeout = '30s'")
-    fetch_all(connection, "LOCK TABLE budget IN ACCESS EXCLUSIVE MODE")
-    new = fetch_one(
+    execute(connection, "SET LOCAL lock_timeout = '30s'")
+    execute(connection, "LOCK TABLE budget IN ACCESS EXCLUSIVE MODE")
+    new = fetch_only_value(
         connection,
+        int,
         f"""
         INSERT INTO budget ({of}_id, period, cap_nano, strict)
         VALUES (:number, :period, :cap_nano, coalesce(CAST(:strict AS boolean), true)) RETURNING id
@@ -171,8 +199,7 @@ def set_budget(
         cap_nano=cap_nano,
         strict=strict,
     )
-    assert new is not None
-    reserve_under_way(connection, new["id"], prices)
+    reserve_under_way(connection, new, prices)
     execute(
         connection,
         f"""
@@ -181,23 +208,34 @@ def set_budget(
         FROM budget JOIN spending ON spending.at >= {BEGINS} AND spending.{of}_id = :number
         WHERE budget.id = :id GROUP BY budget.id
         """,
-        id=new["id"],
+        id=new,
         number=number,
     )
 
 
 def remove_budget(connection: Connection, of: Of, number: int, period: Period) -> bool:
     """There is no such budget any more; what it held waits again. Returns False when there was none."""
-    removed = fetch_one(
+    removed = fetch_value(
         connection,
+        int,
         f"DELETE FROM budget WHERE {of}_id = :number AND period = :period RETURNING id",
         number=number,
         period=period,
     )
     if removed is None:
         return False
-    _release(connection, "true", budget_id=removed["id"])
+    _release(connection, "true", budget_id=removed)
     return True
+
+
+class _Holding(NamedTuple):
+    """A budget that holds items."""
+
+    id: int
+    nano: int
+    """What is left of it."""
+    cap_nano: int
+    strict: bool
 
 
 def release_held(connection: Connection, priced: Collection[str]) -> int:
@@ -209,6 +247,7 @@ def release_held(connection: Connection, priced: Collection[str]) -> int:
     """
     holding = fetch_all(
         connection,
+        _Holding,
         f"""
         SELECT budget.id, {LEFT} AS nano, cap_nano, strict FROM budget
         WHERE EXISTS (SELECT FROM item WHERE held_by = budget.id)
@@ -224,15 +263,15 @@ def release_held(connection: Connection, priced: Collection[str]) -> int:
                     SELECT id, sum(reserved_nano) OVER (ORDER BY held_since, id) AS needed
                     FROM (
                         SELECT id, held_since, reserved_nano FROM item
-                        WHERE held_by = :budget_id AND held_reason = :over ORDER BY held_since, id LIMIT :most
+                        WHERE held_by = :budget_id AND held_reason = :over ORDER BY held_since, id LIMIT :limit
                     ) oldest
                 ) needing WHERE needed <= :nano
             ))
             """,
-            budget_id=budget["id"],
-            nano=budget["nano"],
+            budget_id=budget.id,
+            nano=budget.nano,
             over=OVER,
-            most=_RELEASED_AT_ONCE,
+            limit=_RELEASED_AT_ONCE,
         )
         released += _release(
             connection,
@@ -241,9 +280,9 @@ def release_held(connection: Connection, priced: Collection[str]) -> int:
              OR held_reason = :no_price
                 AND model_id IN (SELECT id FROM model WHERE name = ANY(CAST(:priced AS text[]))))
             """,
-            budget_id=budget["id"],
-            strict=budget["strict"],
-            cap_nano=budget["cap_nano"],
+            budget_id=budget.id,
+            strict=budget.strict,
+            cap_nano=budget.cap_nano,
             alone=ALONE,
             priced=list(priced),
             no_bound=NO_BOUND,

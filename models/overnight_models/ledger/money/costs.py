@@ -67,14 +67,18 @@ class Costs:
         return self.cache_read_tokens / prompt if prompt else 0.0
 
 
+_SUMS: Final = ", ".join(field.name for field in fields(Costs) if field.name != "name")
+
+
 def costs(connection: Connection, by: By, since: datetime | None = None, run_name: str | None = None) -> list[Costs]:
     """What was billed since then, by day in their order, else the dearest first. run_name: only in this run."""
     order = "name" if by == "day" else "cost_nano DESC, name"
-    rows = fetch_all(
+    return fetch_all(
         connection,
+        Costs,
         # named when they are added up: there may be a million rows of a few names
         f"""
-        SELECT {_NAMES[by]} AS name, added.*
+        SELECT {_NAMES[by]} AS name, {_SUMS}
         FROM (
             SELECT {_KEYS[by]} AS key, sum(answers)::bigint AS answers, sum(cost_nano)::bigint AS cost_nano,
                    sum(realtime_nano)::bigint AS realtime_nano, sum(paid_twice)::bigint AS paid_twice,
@@ -95,7 +99,6 @@ def costs(connection: Connection, by: By, since: datetime | None = None, run_nam
         since=since,
         run_name=run_name,
     )
-    return [Costs(**{name: value for name, value in row.items() if name != "key"}) for row in rows]
 
 
 def total(parts: list[Costs]) -> Costs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import Connection
@@ -64,10 +65,11 @@ _SUMS = """
 """
 
 
-def answers(connection: Connection, lane: str, *, most: int = 50_000) -> list[Answers]:
+def answers(connection: Connection, lane: str, *, max_items: int = 50_000) -> list[Answers]:
     """The answers of a lane's latest batches, up to about so many items, added up by batch and model."""
-    rows = fetch_all(
+    return fetch_all(
         connection,
+        Answers,
         f"""
         SELECT item.batch_id, bill.model, {_SUMS}
         FROM (
@@ -76,19 +78,28 @@ def answers(connection: Connection, lane: str, *, most: int = 50_000) -> list[An
         ) latest
         -- not the view: of that the planner would read all, and then look which are wanted
         JOIN item ON item.batch_id = latest.id JOIN outcome AS bill ON bill.item_id = item.id AND bill.billed
-        WHERE latest.newer < :most
+        WHERE latest.newer < :max_items
         GROUP BY item.batch_id, bill.model ORDER BY item.batch_id
         """,
         lane=lane,
-        most=most,
+        max_items=max_items,
     )
-    return [Answers(**row) for row in rows]
+
+
+class _BilledKey(NamedTuple):
+    """What the item of one key was billed."""
+
+    key: str
+    tokens_in: int
+    tokens_out: int
+    cost_nano: int
 
 
 def answers_of(connection: Connection, lane: str, keys: Sequence[str]) -> dict[str, Billed]:
     """What each of these keys' items was billed; those without a billed answer are left out."""
     rows = fetch_all(
         connection,
+        _BilledKey,
         """
         SELECT request.key, sum(output_tokens)::bigint AS tokens_out,
                coalesce(sum(cost_nano), 0)::bigint AS cost_nano,
@@ -101,7 +112,24 @@ def answers_of(connection: Connection, lane: str, keys: Sequence[str]) -> dict[s
         lane=lane,
         hashes=[key_hash(key) for key in keys],
     )
-    return {row["key"]: Billed(row["tokens_in"], row["tokens_out"], row["cost_nano"]) for row in rows}
+    return {row.key: Billed(row.tokens_in, row.tokens_out, row.cost_nano) for row in rows}
+
+
+class _KnownKey(NamedTuple):
+    """A key that is in a lane."""
+
+    key_hash: bytes
+    item_id: int
+    content_hash: bytes
+
+
+class _Asked(NamedTuple):
+    """What an item asks."""
+
+    item_id: int
+    params: str
+    document: str | None
+    """Its prefix's."""
 
 
 def known(connection: Connection, lane: str, items: Iterable[ItemLine]) -> dict[str, bool]:
@@ -109,6 +137,7 @@ def known(connection: Connection, lane: str, items: Iterable[ItemLine]) -> dict[
     by_hash = {key_hash(item["key"]): item for item in items}
     rows = fetch_all(
         connection,
+        _KnownKey,
         """
         SELECT key_hash, item_id, content_hash FROM item_key JOIN lane ON lane.id = item_key.lane_id
         WHERE lane.name = :lane AND key_hash = ANY(:hashes)
@@ -116,7 +145,7 @@ def known(connection: Connection, lane: str, items: Iterable[ItemLine]) -> dict[
         lane=lane,
         hashes=list(by_hash),
     )
-    there = {row["item_id"]: (by_hash[bytes(row["key_hash"])], bytes(row["content_hash"])) for row in rows}
+    there = {row.item_id: (by_hash[bytes(row.key_hash)], bytes(row.content_hash)) for row in rows}
     differing = {item_id: item for item_id, (item, content) in there.items() if _content_hash(item) != content}
     same = {item["key"]: True for item, _ in there.values()}
     return same | {differing[item_id]["key"]: False for item_id in differing.keys() - _reordered(connection, differing)}
@@ -133,30 +162,27 @@ def _reordered(connection: Connection, items: Mapping[int, ItemLine]) -> set[int
         return set()
     rows = fetch_all(
         connection,
+        _Asked,
         """
         SELECT item_id, params, document FROM request JOIN item ON item.id = item_id
         LEFT JOIN prefix ON prefix.id = prefix_id WHERE item_id = ANY(:ids)
         """,
         ids=plain,
     )
-    return {
-        row["item_id"]
-        for row in rows
-        if whole_request(row["document"], row["params"]) == items[row["item_id"]].get("params")
-    }
+    return {row.item_id for row in rows if whole_request(row.document, row.params) == items[row.item_id].get("params")}
 
 
-def turnarounds(connection: Connection, *, most: int = 1_000) -> list[Turnaround]:
+def turnarounds(connection: Connection, *, limit: int = 1_000) -> list[Turnaround]:
     """How long the latest batches took, of all lanes; those that were canceled are left out."""
-    rows = fetch_all(
+    return fetch_all(
         connection,
+        Turnaround,
         """
         SELECT coalesce(submission.items, batch.items) AS items, submission.api_created_at AS created_at,
                greatest(extract(epoch FROM submission.ended_at - submission.api_created_at)::float, 1) AS took_s
         FROM submission JOIN batch ON batch.id = submission.batch_id
         WHERE submission.ended_at >= submission.api_created_at AND submission.cancel_asked_at IS NULL
-        ORDER BY submission.id DESC LIMIT :most
+        ORDER BY submission.id DESC LIMIT :limit
         """,
-        most=most,
+        limit=limit,
     )
-    return [Turnaround(**row) for row in rows]

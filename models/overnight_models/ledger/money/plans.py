@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.database import execute, fetch_all, fetch_one, fetch_only_value
 from overnight_models.states import ITEM
 
 
@@ -61,8 +62,9 @@ class Kept:
 
 def keep(connection: Connection, run_id: int, lane_id: int, estimates: Estimates, document: str) -> int:
     """Keep a plan; its id. document: all of it, as JSON."""
-    row = fetch_one(
+    return fetch_only_value(
         connection,
+        int,
         """
         INSERT INTO plan (run_id, lane_id, items, tokens_in, tokens_in_low, tokens_in_high, tokens_out, tokens_out_low,
                           tokens_out_high, cost_nano, cost_nano_low, cost_nano_high, document)
@@ -76,8 +78,6 @@ def keep(connection: Connection, run_id: int, lane_id: int, estimates: Estimates
         document=document,
         **_flat(estimates),
     )
-    assert row is not None
-    return int(row["id"])
 
 
 def settle(connection: Connection) -> int:
@@ -111,11 +111,13 @@ def kept(connection: Connection, run_name: str) -> Kept | None:
     """The newest plan of a run, with its bill so far."""
     row = fetch_one(
         connection,
+        _Row,
         f"""
-        SELECT plan.*, run.name AS run, lane.name AS lane, coalesce(so_far.items, 0) AS so_far_items,
-               coalesce(so_far.tokens_in, 0) AS so_far_tokens_in, coalesce(so_far.tokens_out, 0) AS so_far_tokens_out,
-               coalesce(so_far.cost_nano, 0) AS so_far_cost_nano, coalesce(there.items, 0)::bigint AS there,
-               coalesce(there.unfinished, 0)::bigint AS unfinished
+        SELECT {_PLANNED}, coalesce(billed_items, so_far.items, 0) AS billed_items,
+               coalesce(billed_tokens_in, so_far.tokens_in, 0) AS billed_tokens_in,
+               coalesce(billed_tokens_out, so_far.tokens_out, 0) AS billed_tokens_out,
+               coalesce(billed_cost_nano, so_far.cost_nano, 0) AS billed_cost_nano,
+               coalesce(there.items, 0)::bigint AS there, coalesce(there.unfinished, 0)::bigint AS unfinished
         FROM plan JOIN run ON run.id = plan.run_id JOIN lane ON lane.id = plan.lane_id
         LEFT JOIN LATERAL (
             {_BILLS} WHERE spending.run_id = plan.run_id AND plan.billed_at IS NULL GROUP BY spending.run_id
@@ -129,27 +131,59 @@ def kept(connection: Connection, run_name: str) -> Kept | None:
         run=run_name,
         final=list(ITEM.final),
     )
-    return None if row is None else _kept(row, "billed" if row["billed_at"] else "so_far")
+    return None if row is None else _kept(row)
 
 
-def past(connection: Connection, lane: str, *, most: int = 5) -> Sequence[Kept]:
+def past(connection: Connection, lane: str, *, limit: int = 5) -> Sequence[Kept]:
     """The latest plans of a lane whose runs are done, the newest first: of each run the last plan made."""
     rows = fetch_all(
         connection,
-        """
-        SELECT latest.*, run.name AS run, lane.name AS lane, 0 AS unfinished, latest.items AS there
+        _Row,
+        f"""
+        SELECT {_PLANNED}, billed_items, billed_tokens_in, billed_tokens_out, billed_cost_nano, plan.items AS there,
+               0 AS unfinished
         FROM (
             SELECT DISTINCT ON (run_id) * FROM plan
             WHERE billed_at IS NOT NULL AND lane_id = (SELECT id FROM lane WHERE name = :lane)
             ORDER BY run_id, id DESC
-        ) latest
-        JOIN run ON run.id = latest.run_id JOIN lane ON lane.id = latest.lane_id
-        ORDER BY latest.billed_at DESC, latest.id DESC LIMIT :most
+        ) plan
+        JOIN run ON run.id = plan.run_id JOIN lane ON lane.id = plan.lane_id
+        ORDER BY plan.billed_at DESC, plan.id DESC LIMIT :limit
         """,
         lane=lane,
-        most=most,
+        limit=limit,
     )
-    return [_kept(row, "billed") for row in rows]
+    return [_kept(row) for row in rows]
+
+
+_PLANNED = """
+    run.name AS run, lane.name AS lane, made_at, plan.items, plan.tokens_in, tokens_in_low, tokens_in_high,
+    plan.tokens_out, tokens_out_low, tokens_out_high, plan.cost_nano, cost_nano_low, cost_nano_high
+"""
+
+
+class _Row(NamedTuple):
+    """A plan as the tables have it, with what is billed and what is there."""
+
+    run: str
+    lane: str
+    made_at: datetime
+    items: int
+    tokens_in: int
+    tokens_in_low: int
+    tokens_in_high: int
+    tokens_out: int
+    tokens_out_low: int
+    tokens_out_high: int
+    cost_nano: int
+    cost_nano_low: int
+    cost_nano_high: int
+    billed_items: int
+    billed_tokens_in: int
+    billed_tokens_out: int
+    billed_cost_nano: int
+    there: int
+    unfinished: int
 
 
 _BILLS = """
@@ -168,17 +202,18 @@ def _flat(estimates: Estimates) -> dict[str, int]:
     return flat
 
 
-def _kept(row: RowMapping, billed: str) -> Kept:
-    ranges = [
-        Range(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in ("tokens_in", "tokens_out", "cost_nano")
-    ]
-    names = ("items", "tokens_in", "tokens_out", "cost_nano")
+def _kept(row: _Row) -> Kept:
     return Kept(
-        run=row["run"],
-        lane=row["lane"],
-        made_at=row["made_at"],
-        estimates=Estimates(row["items"], *ranges),
-        billed=Billed(*(row[f"{billed}_{name}"] for name in names)),
-        unfinished=row["unfinished"],
-        missing=max(row["items"] - row["there"], 0),
+        run=row.run,
+        lane=row.lane,
+        made_at=row.made_at,
+        estimates=Estimates(
+            items=row.items,
+            tokens_in=Range(row.tokens_in, row.tokens_in_low, row.tokens_in_high),
+            tokens_out=Range(row.tokens_out, row.tokens_out_low, row.tokens_out_high),
+            cost_nano=Range(row.cost_nano, row.cost_nano_low, row.cost_nano_high),
+        ),
+        billed=Billed(row.billed_items, row.billed_tokens_in, row.billed_tokens_out, row.billed_cost_nano),
+        unfinished=row.unfinished,
+        missing=max(row.items - row.there, 0),
     )

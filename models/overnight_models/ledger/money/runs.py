@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import fetch_one
+from overnight_models.ledger.database import fetch_only
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,9 @@ class Timeline:
 
 def timeline(connection: Connection, run: str) -> Timeline:
     """When each stage was done with the run, by the database's and the API's clocks."""
-    row = fetch_one(
+    return fetch_only(
         connection,
+        Timeline,
         """
         WITH mine AS (SELECT id, batch_id FROM item WHERE run_id = (SELECT id FROM run WHERE name = :run)),
         batches AS (SELECT DISTINCT batch_id AS id FROM mine WHERE batch_id IS NOT NULL)
@@ -39,5 +40,3 @@ def timeline(connection: Connection, run: str) -> Timeline:
         """,
         run=run,
     )
-    assert row is not None
-    return Timeline(**row)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from overnight_models.ledger.collect import settle
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.database import execute, fetch_column, fetch_one, fetch_only_value
 from overnight_models.states import ITEM
 
 _OUTCOMES = """
@@ -27,14 +28,21 @@ class Canceled(StrEnum):
     """There is no such item."""
 
 
+class _Item(NamedTuple):
+    """Where an item is."""
+
+    state: str
+    batch_id: int | None
+
+
 def cancel(connection: Connection, item_id: int) -> Canceled:
     """Take one item back. Repeating it changes nothing."""
-    item = fetch_one(connection, "SELECT state, batch_id FROM item WHERE id = :id", id=item_id)
+    item = fetch_one(connection, _Item, "SELECT state, batch_id FROM item WHERE id = :id", id=item_id)
     if item is None:
         return Canceled.UNKNOWN
-    if item["batch_id"] is not None:
+    if item.batch_id is not None:
         # its batch first, then the item: the order in which everybody locks
-        fetch_one(connection, "SELECT FROM batch WHERE id = :id FOR SHARE", id=item["batch_id"])
+        execute(connection, "SELECT FROM batch WHERE id = :id FOR SHARE", id=item.batch_id)
     execute(connection, "UPDATE item SET cancel_wanted = true WHERE id = :id AND NOT cancel_wanted", id=item_id)
     canceled = execute(
         connection,
@@ -46,21 +54,21 @@ def cancel(connection: Connection, item_id: int) -> Canceled:
         """,
         id=item_id,
     )
-    canceled += unpack(connection, batch_id=item["batch_id"], item_id=item_id)
+    canceled += unpack(connection, batch_id=item.batch_id, item_id=item_id)
     if canceled:
         return Canceled.CANCELED
-    now = fetch_one(connection, "SELECT state FROM item WHERE id = :id", id=item_id)
-    assert now is not None
-    return Canceled.CANCELED if now["state"] == "canceled" else Canceled.TOO_LATE
+    state = fetch_only_value(connection, str, "SELECT state FROM item WHERE id = :id", id=item_id)
+    return Canceled.CANCELED if state == "canceled" else Canceled.TOO_LATE
 
 
 def unpack(connection: Connection, *, batch_id: int | None, item_id: int | None = None) -> int:
-    """Take unwanted items (or the one) out of a batch that isn't being sent. Returns how many."""
+    """Take unwanted items (or this item alone) out of a batch that isn't being sent. Returns how many."""
     if batch_id is None:
         return 0
     budgeted = settle.is_budgeted(connection, batch_id)
-    unpacked = fetch_all(
+    unpacked = fetch_column(
         connection,
+        int,
         f"""
         WITH moved AS (
             UPDATE item SET {ITEM.unpack.set}
@@ -75,5 +83,5 @@ def unpack(connection: Connection, *, batch_id: int | None, item_id: int | None 
         item_id=item_id,
     )
     if unpacked and budgeted:
-        settle.free(connection, batch_id, [row["item_id"] for row in unpacked])
+        settle.free(connection, batch_id, unpacked)
     return len(unpacked)

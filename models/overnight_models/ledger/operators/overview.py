@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -90,11 +90,36 @@ class DeadDelivery:
     error: str | None
 
 
+class _Tallied(NamedTuple):
+    """How many items, deliveries or batches of a lane are in a state."""
+
+    noun: str
+    lane_id: int
+    state: str
+    n: int
+
+
+class _Lane(NamedTuple):
+    """A `LaneView` without what the tally says."""
+
+    id: int
+    name: str
+    paused_at: datetime | None
+    paused_reason: str | None
+    oldest_waiting_s: float | None
+    cost_nano: int
+    realtime_nano: int
+    paid_twice: int
+    unpriced: int
+    unmeasured: int
+
+
 def lanes(connection: Connection) -> list[LaneView]:
     """Every lane that ever had an item."""
     by_lane: dict[int, dict[str, dict[str, int]]] = {}
     tallied = fetch_all(
         connection,
+        _Tallied,
         """
         SELECT noun, lane_id, state, sum(n)::bigint AS n FROM tally GROUP BY noun, lane_id, state HAVING sum(n) <> 0
         UNION ALL
@@ -102,9 +127,10 @@ def lanes(connection: Connection) -> list[LaneView]:
         """,
     )
     for row in tallied:
-        by_lane.setdefault(row["lane_id"], {}).setdefault(row["noun"], {})[row["state"]] = row["n"]
-    found = fetch_all(
+        by_lane.setdefault(row.lane_id, {}).setdefault(row.noun, {})[row.state] = row.n
+    rows = fetch_all(
         connection,
+        _Lane,
         f"""
         SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, (
             SELECT extract(epoch FROM now() - min({oldest("lane.id", "headers.id")}))::float FROM headers
@@ -125,19 +151,19 @@ def lanes(connection: Connection) -> list[LaneView]:
     )
     return [
         LaneView(
-            lane=row["name"],
-            paused_reason=(row["paused_reason"] or "paused") if row["paused_at"] else None,
-            items=by_lane.get(row["id"], {}).get("item", {}),
-            deliveries=by_lane.get(row["id"], {}).get("delivery", {}),
-            batches=by_lane.get(row["id"], {}).get("batch", {}),
-            oldest_waiting_s=row["oldest_waiting_s"],
-            cost_nano=row["cost_nano"],
-            realtime_nano=row["realtime_nano"],
-            paid_twice=row["paid_twice"],
-            unpriced=row["unpriced"],
-            unmeasured=row["unmeasured"],
+            lane=lane.name,
+            paused_reason=(lane.paused_reason or "paused") if lane.paused_at else None,
+            items=by_lane.get(lane.id, {}).get("item", {}),
+            deliveries=by_lane.get(lane.id, {}).get("delivery", {}),
+            batches=by_lane.get(lane.id, {}).get("batch", {}),
+            oldest_waiting_s=lane.oldest_waiting_s,
+            cost_nano=lane.cost_nano,
+            realtime_nano=lane.realtime_nano,
+            paid_twice=lane.paid_twice,
+            unpriced=lane.unpriced,
+            unmeasured=lane.unmeasured,
         )
-        for row in found
+        for lane in rows
     ]
 
 
@@ -154,8 +180,9 @@ def batches(
         WHERE (CAST(:lane AS text) IS NULL OR lane_id = (SELECT id FROM lane WHERE name = :lane))
           AND (CAST(:states AS text[]) IS NULL OR state = ANY(:states))
     """
-    rows = fetch_all(
+    return fetch_all(
         connection,
+        BatchView,
         f"""
         SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
                batch.packed_at, extract(epoch FROM now() - batch.packed_at)::float AS age_s,
@@ -192,13 +219,13 @@ def batches(
         unfinished=list(BATCH.unfinished),
         limit=limit,
     )
-    return [BatchView(**row) for row in rows]
 
 
 def turnarounds(connection: Connection) -> list[TurnaroundView]:
     """How long the latest thousand batches took, by lane: what another may be expected to take."""
-    rows = fetch_all(
+    return fetch_all(
         connection,
+        TurnaroundView,
         """
         SELECT lane.name AS lane, count(*) AS batches,
                percentile_cont(0.5) WITHIN GROUP (ORDER BY latest.took_s) AS median_s,
@@ -211,13 +238,13 @@ def turnarounds(connection: Connection) -> list[TurnaroundView]:
         GROUP BY lane.name
         """,
     )
-    return [TurnaroundView(**row) for row in rows]
 
 
 def dead_deliveries(connection: Connection, limit: int = 5) -> list[DeadDelivery]:
     """The newest deliveries that were given up, and why."""
-    rows = fetch_all(
+    return fetch_all(
         connection,
+        DeadDelivery,
         """
         SELECT lane.name AS lane, target.queue, dead.tries, dead.error
         FROM (
@@ -228,7 +255,6 @@ def dead_deliveries(connection: Connection, limit: int = 5) -> list[DeadDelivery
         """,
         limit=limit,
     )
-    return [DeadDelivery(**row) for row in rows]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -41,10 +41,26 @@ class UnclearView:
     """API ids of unproven batches that may be it."""
 
 
+class _Unclear(NamedTuple):
+    """An `UnclearView` as the tables have it."""
+
+    batch_id: int
+    submission_id: int
+    workspace: str
+    items: int
+    why: str | None
+    so_far: str | None
+    claimed_at: datetime
+    let_go_at: datetime | None
+    quiet_s: float
+    candidates: list[str]
+
+
 def unclear(connection: Connection, batch_id: int | None = None) -> list[UnclearView]:
-    """Unclear batches (or the one), the oldest first."""
+    """Unclear batches (or this batch alone), the oldest first."""
     rows = fetch_all(
         connection,
+        _Unclear,
         """
         SELECT batch.id AS batch_id, submission.id AS submission_id, headers.workspace, submission.items,
                submission.error AS why, batch.reason AS so_far, claimed_at, let_go_at,
@@ -62,7 +78,7 @@ def unclear(connection: Connection, batch_id: int | None = None) -> list[Unclear
         """,
         batch_id=batch_id,
     )
-    return [UnclearView(**{**row, "candidates": tuple(row["candidates"])}) for row in rows]
+    return [UnclearView(*row[:-1], candidates=tuple(row.candidates)) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -114,6 +130,7 @@ def troubles(connection: Connection) -> Troubles:
     """What there is; none of it costs more when the tables are large."""
     overdue = fetch_all(
         connection,
+        Overdue,
         """
         SELECT batch_id, api_id, extract(epoch FROM now() - api_created_at)::float AS open_s FROM submission
         WHERE state = 'open' AND ended_at IS NULL
@@ -123,6 +140,7 @@ def troubles(connection: Connection) -> Troubles:
     )
     unread = fetch_all(
         connection,
+        Unread,
         """
         SELECT batch_id, api_id, extract(epoch FROM now() - ended_at)::float AS ended_s,
                :kept_s - extract(epoch FROM now() - api_created_at)::float AS kept_s, reads, error AS why
@@ -136,10 +154,10 @@ def troubles(connection: Connection) -> Troubles:
         deployment=deployment.read(connection),
         unlooked=tuple(deployment.unlooked(connection)),
         unclear=tuple(unclear(connection)),
-        overdue=tuple(Overdue(**row) for row in overdue),
-        unread=tuple(Unread(**row) for row in unread),
+        overdue=tuple(overdue),
+        unread=tuple(unread),
         given_up=tuple(given_up(connection)),
         pulses=tuple(pulses(connection)),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
-        holding=tuple(one for one in budgets(connection) if one.held),
+        holding=tuple(budget for budget in budgets(connection) if budget.held),
     )

@@ -44,8 +44,9 @@ class WorkspaceState:
 
 def workspaces(connection: Connection) -> list[WorkspaceState]:
     """Every workspace that ever had an item."""
-    rows = fetch_all(
+    return fetch_all(
         connection,
+        WorkspaceState,
         f"""
         SELECT name, api_workspace_id, held_reason, extract(epoch FROM now() - held_at)::float AS held_for_s, holds,
                held_until_resumed AS until_resumed, coalesce(queued.n, 0) AS queued, (
@@ -56,7 +57,6 @@ def workspaces(connection: Connection) -> list[WorkspaceState]:
         FROM workspace LEFT JOIN ({QUEUED}) queued ON queued.workspace = workspace.name ORDER BY name
         """,
     )
-    return [WorkspaceState(**row) for row in rows]
 
 
 def learn(connection: Connection, name: str, api_workspace_id: str) -> None:

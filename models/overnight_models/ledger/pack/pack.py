@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one, fetch_rows
+from overnight_models.ledger.database import execute, fetch_all, fetch_only, fetch_only_value
 from overnight_models.ledger.pack import reserve, turns
 from overnight_models.ledger.pack.reserve import BOOKED, HELD, JUDGED
 from overnight_models.ledger.pack.turns import NOBODY, Candidates, StayBehind, oldest
@@ -35,8 +36,9 @@ def waiting(connection: Connection, *, lane_id: int | None = None, headers_id: i
 
     From the tally, and one look at each tenant, so it costs the same for any number.
     """
-    rows = fetch_all(
+    return fetch_all(
         connection,
+        Waiting,
         f"""
         SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes,
                coalesce(extract(epoch FROM now() - {oldest("t.lane_id", "t.headers_id")}), 0)::float AS oldest_age_s
@@ -52,21 +54,27 @@ def waiting(connection: Connection, *, lane_id: int | None = None, headers_id: i
         lane_id=lane_id,
         headers_id=headers_id,
     )
-    return [Waiting(**row) for row in rows]
 
 
-def amounts(connection: Connection, *, lane_id: int) -> list[tuple[int, int]]:
+class Amount(NamedTuple):
+    """How much waits in a lane for one set of headers."""
+
+    items: int
+    bytes: int
+
+
+def amounts(connection: Connection, *, lane_id: int) -> list[Amount]:
     """How many items, and bytes of requests, wait in a lane: for each of its headers."""
-    found = fetch_rows(
+    return fetch_all(
         connection,
+        Amount,
         """
-        SELECT sum(n)::bigint, sum(bytes)::bigint FROM tally
+        SELECT sum(n)::bigint AS items, sum(bytes)::bigint AS bytes FROM tally
         WHERE noun = 'item' AND state = 'waiting' AND lane_id = :lane_id
         GROUP BY headers_id HAVING sum(n) > 0
         """,
         lane_id=lane_id,
     )
-    return [(items, size) for items, size in found]
 
 
 def take_turn(connection: Connection, source: Waiting) -> Waiting | None:
@@ -74,7 +82,7 @@ def take_turn(connection: Connection, source: Waiting) -> Waiting | None:
 
     What was seen before may have been packed by another since: thresholds are for what is seen now.
     """
-    fetch_one(
+    execute(
         connection,
         "SELECT pg_advisory_xact_lock(:lane_id, :headers_id)",
         lane_id=source.lane_id,
@@ -127,8 +135,9 @@ def pack(
     else:
         candidates = turns.alone(only, lane_id=source.lane_id, headers_id=source.headers_id)
     allowance = reserve.allowance(connection, candidates, prices)
-    batch = fetch_one(
+    batch_id = fetch_only_value(
         connection,
+        int,
         """
         INSERT INTO batch (lane_id, headers_id, state, items, size)
         VALUES (:lane_id, :headers_id, 'packed', 0, 0) RETURNING id
@@ -136,22 +145,21 @@ def pack(
         lane_id=source.lane_id,
         headers_id=source.headers_id,
     )
-    assert batch is not None
     if allowance is not None:
         # joined by hashes: the planner believes that few rows wait, and would compare each with each
-        fetch_all(connection, "SET LOCAL enable_nestloop = off")
-    packed = fetch_one(
+        execute(connection, "SET LOCAL enable_nestloop = off")
+    packed = fetch_only(
         connection,
+        Packed,
         _statement(candidates.query, within=allowance is not None),
-        batch_id=batch["id"],
+        batch_id=batch_id,
         max_bytes=max_bytes,
         **candidates.values,
         **(allowance.values if allowance else {}),
     )
-    assert packed is not None
-    if not packed["items"]:
-        execute(connection, "DELETE FROM batch WHERE id = :id", id=batch["id"])
-    return Packed(**packed)
+    if not packed.items:
+        execute(connection, "DELETE FROM batch WHERE id = :id", id=batch_id)
+    return packed
 
 
 def _statement(candidates: str, *, within: bool) -> str:

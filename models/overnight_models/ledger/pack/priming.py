@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -15,10 +15,18 @@ from overnight_models.states import BATCH
 _GOES_AHEAD: Final = tuple(state for state in BATCH.unfinished if state not in ("ended", "incomplete"))
 
 
-def being_written(connection: Connection, source: Waiting) -> tuple[tuple[int, int], ...]:
-    """The prefixes that a batch writes into the cache right now, by their numbers, each with its model's."""
-    rows = fetch_all(
+class PrefixOfModel(NamedTuple):
+    """A prefix and the model whose cache it is in, by their numbers."""
+
+    prefix_id: int
+    model_id: int
+
+
+def being_written(connection: Connection, source: Waiting) -> tuple[PrefixOfModel, ...]:
+    """The prefixes that a batch writes into the cache right now."""
+    written = fetch_all(
         connection,
+        PrefixOfModel,
         """
         SELECT prefix_id, model_id FROM primer JOIN batch ON batch.id = primer.batch_id
         WHERE primer.headers_id = :headers_id AND batch.state = ANY(:goes_ahead)
@@ -26,7 +34,7 @@ def being_written(connection: Connection, source: Waiting) -> tuple[tuple[int, i
         headers_id=source.headers_id,
         goes_ahead=list(_GOES_AHEAD),
     )
-    return tuple((row["prefix_id"], row["model_id"]) for row in rows)
+    return tuple(written)
 
 
 @dataclass(frozen=True)
@@ -48,8 +56,9 @@ def cold(connection: Connection, source: Waiting, *, max_items: int, stay: StayB
     stay: as in `pack.pack`.
     """
     candidates = next_in_line(connection, source, max_items=max_items, stay=stay)
-    rows = fetch_all(
+    return fetch_all(
         connection,
+        Cold,
         f"""
         SELECT item_id, prefix_id, model_id, model.name AS model, requests, octet_length(document) AS prefix_bytes
         FROM (
@@ -66,7 +75,6 @@ def cold(connection: Connection, source: Waiting, *, max_items: int, stay: StayB
         """,
         **candidates.values,
     )
-    return [Cold(**row) for row in rows]
 
 
 def note(connection: Connection, source: Waiting, primer: Cold) -> None:

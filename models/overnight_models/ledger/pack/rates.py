@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import fetch_all
+from overnight_models.ledger.database import fetch_pairs
 from overnight_models.money.prices import Prices
 from overnight_models.request.worst_case import ADDED_TOKENS, WorstRate, worst_rates
 
@@ -20,8 +20,8 @@ _FEWEST: Final = 30
 """With fewer answers than that, nothing is expected but the worst."""
 
 
-def rate_values(rates: Rates, expected: Mapping[int, float]) -> dict[str, Any]:
-    """What `RATE` is told. expected: by model, a share of the worst; 1 where it has none."""
+def rate_values(rates: Rates, expected: Mapping[int, float]) -> dict[str, object]:
+    """The parameters of `RATE`. expected: by model, a share of the worst; 1 where it has none."""
     by_size = [(model_id, rate) for model_id, of_model in rates.items() for rate in of_model]
     return {
         "rate_shares": [expected.get(model_id, 1.0) for model_id, _ in by_size],
@@ -58,14 +58,17 @@ def rated(item: str) -> str:
 
 def batch_rates(connection: Connection, prices: Prices) -> Rates:
     """The rates of all models that items have."""
-    named = {row["id"]: prices.model(row["name"]) for row in fetch_all(connection, "SELECT id, name FROM model")}
+    names = fetch_pairs(connection, int, str, "SELECT id, name FROM model")
+    named = {model_id: prices.model(name) for model_id, name in names.items()}
     return {model_id: worst_rates(model, batch=True) for model_id, model in named.items() if model is not None}
 
 
 def expected(connection: Connection, rates: Rates, lane_id: int) -> dict[int, float]:
     """What a lane's latest answers cost as a share of the worst, plus twice that share's error; by model."""
-    rows = fetch_all(
+    return fetch_pairs(
         connection,
+        int,
+        float,
         f"""
         WITH {RATE}, latest AS (
             SELECT item.model_id, item.size, item.max_tokens, outcome.cost_nano
@@ -73,7 +76,7 @@ def expected(connection: Connection, rates: Rates, lane_id: int) -> dict[int, fl
                 SELECT id FROM batch WHERE lane_id = :lane_id AND state = 'collected' ORDER BY id DESC LIMIT 10
             ) batch
             JOIN item ON item.batch_id = batch.id JOIN outcome ON outcome.item_id = item.id
-            WHERE outcome.billed AND outcome.cost_nano IS NOT NULL ORDER BY item.id DESC LIMIT :most
+            WHERE outcome.billed AND outcome.cost_nano IS NOT NULL ORDER BY item.id DESC LIMIT :latest
         ), answer AS (
             SELECT latest.model_id, latest.cost_nano::float AS cost, ({worst("latest")})::float AS worst
             FROM latest JOIN rate ON {rated("latest")}
@@ -86,8 +89,7 @@ def expected(connection: Connection, rates: Rates, lane_id: int) -> dict[int, fl
         FROM learned JOIN answer USING (model_id) GROUP BY model_id, learned.share, learned.n, learned.worst
         """,
         lane_id=lane_id,
-        most=_LEARNED_FROM,
+        latest=_LEARNED_FROM,
         fewest=_FEWEST,
         **rate_values(rates, {}),
     )
-    return {row["model_id"]: row["share"] for row in rows}

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.database import execute, fetch_all, fetch_column, fetch_value
 from overnight_models.ledger.pack.rates import RATE, Rates, batch_rates, expected, rate_values, rated, worst
 from overnight_models.ledger.pack.turns import Candidates
 from overnight_models.money.prices import Prices
@@ -66,8 +66,8 @@ class Allowance:
     """By model: what answers are expected to cost, as a share of the worst."""
 
     @property
-    def values(self) -> dict[str, Any]:
-        """What `JUDGED` and `BOOKED` are told."""
+    def values(self) -> dict[str, object]:
+        """The parameters of `JUDGED` and `BOOKED`."""
         return {
             "room_budgets": [room.budget_id for room in self.rooms],
             **{f"room_{of}s": [getattr(room, f"{of}_id") for room in self.rooms] for of in _SCOPES},
@@ -190,12 +190,13 @@ def allowance(connection: Connection, candidates: Candidates, prices: Prices) ->
     """Lock the budgets that the candidates have, and look how much room there is. None when no item can have any."""
     lane_id = candidates.lane_id
     may_have = "SELECT id FROM budget WHERE lane_id IS NULL OR lane_id = :lane_id LIMIT 1"
-    if fetch_one(connection, may_have, lane_id=lane_id) is None:
+    if fetch_value(connection, int, may_have, lane_id=lane_id) is None:
         return None
     # others may stand at the same budgets, and each packs up to 100,000 items while it has them
-    fetch_all(connection, "SET LOCAL lock_timeout = '90s'")
-    budgets = fetch_all(
+    execute(connection, "SET LOCAL lock_timeout = '90s'")
+    budget_ids = fetch_column(
         connection,
+        int,
         f"""
         WITH candidate AS ({candidates.query})
         SELECT budget.id FROM budget
@@ -206,19 +207,20 @@ def allowance(connection: Connection, candidates: Candidates, prices: Prices) ->
         """,
         **candidates.values,
     )
-    # only now: what was booked while this one waited for the lock counts
+    # only now: what was booked while this transaction waited for the lock counts
     rooms = fetch_all(
         connection,
+        Room,
         f"""
         SELECT id AS budget_id, lane_id, tenant_id, run_id, strict, ({BEGINS})::text AS begins, cap_nano, {LEFT} AS nano
         FROM budget WHERE id = ANY(:ids)
         """,
-        ids=[row["id"] for row in budgets],
+        ids=budget_ids,
     )
     rates = batch_rates(connection, prices)
-    strict = all(room["strict"] for room in rooms)
+    strict = all(room.strict for room in rooms)
     shares = {} if strict else expected(connection, rates, lane_id)
-    return Allowance([Room(**room) for room in rooms], rates, shares)
+    return Allowance(rooms, rates, shares)
 
 
 _UNDER_WAY: Final = """
@@ -235,7 +237,7 @@ def reserve_under_way(connection: Connection, budget_id: int, prices: Prices) ->
 
     Called while nobody packs or records: see `budgets.set_budget`.
     """
-    values = {"budget_id": budget_id, "unfinished": list(BATCH.unfinished)}
+    values: dict[str, object] = {"budget_id": budget_id, "unfinished": list(BATCH.unfinished)}
     execute(
         connection,
         f"""

@@ -7,11 +7,12 @@ more than about twice a batch's worth is read, however many wait: the index has 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import fetch_all, fetch_one
+from overnight_models.ledger.database import fetch_all, fetch_only_value
 from overnight_models.ledger.measure import UNMEASURED
 
 
@@ -40,7 +41,7 @@ def _heads(lane: str, headers: str) -> str:
 
 
 def oldest(lane: str, headers: str) -> str:
-    """An expression: since when the one waits that waits longest; null when none does."""
+    """An expression: since when the item waits that waits longest; null when none waits."""
     return f"(SELECT min(waiting_since) FROM ({_heads(lane, headers)}) head)"
 
 
@@ -90,13 +91,20 @@ class Candidates:
     """The query's parameters."""
 
 
+class _Head(NamedTuple):
+    """A tenant of whom something waits, and since when."""
+
+    tenant_id: int | None
+    waiting_since: datetime
+
+
 def candidates(
     connection: Connection, *, lane_id: int, headers_id: int, waiting: int, max_items: int, stay: StayBehind
 ) -> Candidates:
     """Whose turn it is. waiting: how many wait there. stay: those that stay behind."""
     values: dict[str, object] = {"lane_id": lane_id, "headers_id": headers_id, "max_items": max_items, **stay.values}
-    heads = fetch_all(connection, _heads(":lane_id", ":headers_id"), **values)
-    tenants = [row["tenant_id"] for row in heads if row["tenant_id"] is not None]
+    heads = fetch_all(connection, _Head, _heads(":lane_id", ":headers_id"), **values)
+    tenants = [head.tenant_id for head in heads if head.tenant_id is not None]
     if not tenants:
         return Candidates(_OLDEST.format(unless=stay.condition), lane_id, values)
     wanted = min(waiting, max_items)
@@ -120,9 +128,7 @@ def alone(item_id: int, *, lane_id: int, headers_id: int) -> Candidates:
 def _count(connection: Connection, stay: StayBehind, values: dict[str, object]) -> int:
     """How many candidates there are with so many of each tenant."""
     counted = f"SELECT count(*) AS n FROM ({_OF_EACH.format(unless=stay.condition)}) counted"
-    row = fetch_one(connection, counted, **values)
-    assert row is not None
-    return int(row["n"])
+    return fetch_only_value(connection, int, counted, **values)
 
 
 _COLUMNS: Final = "id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id"

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from overnight_models.ledger.collect import settle
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.database import execute, fetch_column, fetch_one
 from overnight_models.ledger.moves import move_locked_batch
 from overnight_models.ledger.submit.submit import lives
 from overnight_models.states import BATCH
@@ -48,8 +48,9 @@ def take_rejected(connection: Connection) -> RejectedBatch | None:
 
     Those of a paused lane wait, to be tried whole when it goes on.
     """
-    row = fetch_one(
+    return fetch_one(
         connection,
+        RejectedBatch,
         f"""
         SELECT batch.id AS batch_id, lane_id, headers_id, reason, {_ALIKE} AS alike,
                (SELECT count(*) FROM item WHERE batch_id = batch.id AND state = 'batched') AS items
@@ -59,27 +60,24 @@ def take_rejected(connection: Connection) -> RejectedBatch | None:
         ORDER BY batch.id LIMIT 1 FOR UPDATE OF batch SKIP LOCKED
         """,
     )
-    return None if row is None else RejectedBatch(**row)
 
 
 def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
     """Two batches, of half the bytes each, in place of a rejected one."""
     budgeted = settle.is_budgeted(connection, rejected.batch_id)
     move_locked_batch(connection, BATCH.divide, rejected.batch_id, rejected.reason)
-    parts = [
-        row["id"]
-        for row in fetch_all(
-            connection,
-            """
-            INSERT INTO batch (lane_id, headers_id, parent_id, state, items, size, has_schemas, has_prefixes)
-            SELECT lane_id, headers_id, id, 'packed', 0, 0, has_schemas, has_prefixes
-            FROM batch, generate_series(1, 2)
-            WHERE id = :parent_id RETURNING id
-            """,
-            parent_id=rejected.batch_id,
-        )
-    ]
-    fetch_all(
+    parts = fetch_column(
+        connection,
+        int,
+        """
+        INSERT INTO batch (lane_id, headers_id, parent_id, state, items, size, has_schemas, has_prefixes)
+        SELECT lane_id, headers_id, id, 'packed', 0, 0, has_schemas, has_prefixes
+        FROM batch, generate_series(1, 2)
+        WHERE id = :parent_id RETURNING id
+        """,
+        parent_id=rejected.batch_id,
+    )
+    execute(
         connection,
         """
         WITH half AS (
@@ -88,12 +86,12 @@ def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
                    row_number() OVER (ORDER BY id DESC) = 1 AS last
             FROM item WHERE batch_id = :parent_id AND state = 'batched'
         )
-        UPDATE item SET batch_id = CASE WHEN half.first AND NOT half.last THEN :one ELSE :two END
+        UPDATE item SET batch_id = CASE WHEN half.first AND NOT half.last THEN :left ELSE :right END
         FROM half WHERE item.id = half.id
         """,
         parent_id=rejected.batch_id,
-        one=parts[0],
-        two=parts[1],
+        left=parts[0],
+        right=parts[1],
     )
     execute(
         connection,
@@ -119,7 +117,6 @@ def give_up(connection: Connection, rejected: RejectedBatch) -> None:
 
 def members(connection: Connection, batch_id: int) -> list[int]:
     """The items that are in a batch now."""
-    rows = fetch_all(
-        connection, "SELECT id FROM item WHERE batch_id = :id AND state = 'batched' ORDER BY id", id=batch_id
+    return fetch_column(
+        connection, int, "SELECT id FROM item WHERE batch_id = :id AND state = 'batched' ORDER BY id", id=batch_id
     )
-    return [row["id"] for row in rows]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.ledger.database import execute, fetch_all, fetch_column
 from overnight_models.request.prefix import Prefix
 
 
@@ -20,10 +21,20 @@ class Sample:
     """Of its first item in a batch, one in the middle, and the last, by item; JSON."""
 
 
-def to_be_asked(connection: Connection, batch_id: int, *, most: int) -> list[Sample]:
+class _Request(NamedTuple):
+    """A request of a shape, as the tables have it."""
+
+    shape_id: int
+    item_id: int
+    params: str
+    prefix: str | None
+
+
+def to_be_asked(connection: Connection, batch_id: int, *, limit: int) -> list[Sample]:
     """The shapes in a batch that haven't passed, those of the most items first."""
-    rows = fetch_all(
+    requests = fetch_all(
         connection,
+        _Request,
         """
         SELECT unknown.shape_id, request.item_id, request.params, prefix.document AS prefix
         FROM (
@@ -33,20 +44,20 @@ def to_be_asked(connection: Connection, batch_id: int, *, most: int) -> list[Sam
             WHERE batch_id = :batch_id AND state = 'batched'
               -- most of the time there is none, and then the items aren't read
               AND shape_id = ANY(ARRAY(SELECT id FROM shape WHERE passed_at IS NULL))
-            GROUP BY shape_id ORDER BY items DESC LIMIT :most
+            GROUP BY shape_id ORDER BY items DESC LIMIT :limit
         ) unknown
         JOIN request ON request.item_id = ANY(samples) JOIN item ON item.id = request.item_id
         LEFT JOIN prefix ON prefix.id = item.prefix_id
         ORDER BY items DESC, unknown.shape_id, request.item_id
         """,
         batch_id=batch_id,
-        most=most,
+        limit=limit,
     )
     samples: dict[int, dict[int, bytes]] = {}
-    for row in rows:
-        own, prefix = row["params"].encode(), row["prefix"]
-        whole = own if prefix is None else Prefix(prefix.encode()).splice(own)
-        samples.setdefault(row["shape_id"], {})[row["item_id"]] = whole
+    for request in requests:
+        own = request.params.encode()
+        whole = own if request.prefix is None else Prefix(request.prefix.encode()).splice(own)
+        samples.setdefault(request.shape_id, {})[request.item_id] = whole
     return [Sample(shape_id, params) for shape_id, params in samples.items()]
 
 
@@ -57,10 +68,10 @@ def passed(connection: Connection, shape_ids: Collection[int]) -> None:
 
 def members(connection: Connection, batch_id: int, shape_id: int) -> list[int]:
     """The items of a shape that are in a batch now."""
-    rows = fetch_all(
+    return fetch_column(
         connection,
+        int,
         "SELECT id FROM item WHERE batch_id = :batch_id AND state = 'batched' AND shape_id = :shape_id ORDER BY id",
         batch_id=batch_id,
         shape_id=shape_id,
     )
-    return [row["id"] for row in rows]

@@ -38,7 +38,7 @@ def refused(batch_id: int, workspace: str, headers: Mapping[str, str], *, patien
     Where the API gives no answer, or one that is about something else, the batch goes as it is.
     """
     with process.database().transaction() as connection:
-        samples = ledger.to_be_asked(connection, batch_id, most=_SHAPES)
+        samples = ledger.to_be_asked(connection, batch_id, limit=_SHAPES)
     if not samples:
         return {}
     give_up_at = time.monotonic() + patience_s
