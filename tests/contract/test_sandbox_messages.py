@@ -415,3 +415,40 @@ def test_messages_have_a_limit(tmp_path: Path) -> None:
             client.messages.create(**ask())
         assert 0 < int(caught.value.response.headers["retry-after"]) <= 30
         assert client.messages.batches.list().data == []
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"tools": [{"type": "web_search_20260318", "name": "web_search"}]}, "Server tools are not supported"),
+        ({"tools": [{"type": "mcp_toolset", "mcp_server_name": "m"}]}, "MCP servers are not supported"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "u"}}]}]},
+            "URL sources are not supported in the token counting endpoint",
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {
+                                "type": "tool_result",
+                                "content": [{"type": "document", "source": {"type": "file", "file_id": "f"}}],
+                            }
+                        ],
+                    }
+                ]
+            },
+            "File sources are not supported in the token counting endpoint",
+        ),
+    ],
+)
+def test_what_messages_take_and_counting_does_not_is_refused_by_the_count_alone(
+    client: anthropic.Anthropic, more: dict[str, Any], words: str
+) -> None:
+    asked = {**ask(), **more}
+    client.post("/v1/messages", cast_to=object, body=asked)
+    asked.pop("max_tokens")
+    with pytest.raises(anthropic.BadRequestError, match=words):
+        client.post("/v1/messages/count_tokens", cast_to=object, body=asked)

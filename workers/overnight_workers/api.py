@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ _PAGE: Final = 1000
 _CHUNK: Final = 1 << 18
 _STALL_S: Final = 60.0
 """Without a byte of the results: then they are read again, later."""
+SPEND_LIMIT: Final = re.compile(r"reached your specified( workspace)? API usage limits|credit balance", re.IGNORECASE)
+"""Words of a 400 that is about money, and about no request."""
 
 
 class ApiUnavailable(TransientError):

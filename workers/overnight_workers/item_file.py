@@ -21,6 +21,7 @@ from typing import IO, Any, Final, Self
 import orjson
 
 from overnight_models.errors import BadItem, PermanentError
+from overnight_models.request.countable import divide, may_hold_uncountable
 from overnight_models.request.item_check import item_faults
 from overnight_models.request.worst_case import may_have_more
 from overnight_models.wire.message import ItemLine
@@ -64,6 +65,8 @@ class Checked:
     size: int
     """Bytes of its params, as batches count them."""
     faults: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    """What of its prompt can't be counted."""
     may_be_too_long: bool = False
     """Whether its prompt has to be counted before it may be packed, since its bytes don't say that it fits."""
 
@@ -178,7 +181,8 @@ class Checker:
         faults = item_faults(written, lane=self._lane, size=len(body), policy=self.policy)
         params = orjson.dumps(written["params"])
         long = self._most is not None and may_have_more(self._most, len(params), params)
-        return Checked(written, len(params), (*faults, *self._repeated(line)), long)
+        left_out = divide(written["params"]).left_out if may_hold_uncountable(params) else ()
+        return Checked(written, len(params), (*faults, *self._repeated(line)), left_out, long)
 
     def _repeated(self, line: Line) -> list[str]:
         key = line.item.key

@@ -199,6 +199,49 @@ def test_what_the_api_refuses_to_count_fails_with_its_words(refusing: Service) -
     assert refusing.item("ok")["state"] == "succeeded"
 
 
+SEARCH = {"type": "web_search_20260318", "name": "web_search"}
+BY_URL = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.jpg"}}
+
+
+def pictured(text: str, **more: Any) -> Json:
+    content = [BY_URL, {"type": "text", "text": text}]
+    return params() | {"messages": [{"role": "user", "content": content}]} | more
+
+
+@pytest.mark.parametrize("asked", [pictured("What?"), params(FITS, tools=[SEARCH]), pictured(FITS, tools=[SEARCH])])
+def test_what_can_not_be_counted_is_left_out_of_the_count_and_sent(refusing: Service, asked: Json) -> None:
+    refusing.accept(item("a", params=asked))
+    assert len(refusing.rows("SELECT 1 FROM unmeasured")) == 1
+    refusing.round()
+    assert refusing.item("a")["state"] == "succeeded"
+
+
+def test_what_is_too_long_without_what_can_not_be_counted_is_refused_and_says_so(refusing: Service) -> None:
+    refusing.accept(item("a", params=pictured(LONG, tools=[SEARCH])))
+    refusing.round()
+    found = refusing.item("a")
+    assert (found["state"], found["problem"]) == ("failed", "too_long")
+    assert "without what it doesn't count (the tool web_search_20260318, image blocks by url)" in found["detail"]
+
+
+def test_a_text_beside_an_image_by_url_is_cut_until_the_rest_fits(cutting: Service) -> None:
+    cutting.accept(item("a", params=pictured(LONG), cuttable="messages.0.content.1.text"))
+    cutting.round()
+    stored = json.loads(cutting.one("SELECT params FROM request")["params"])["messages"][0]["content"]
+    assert stored[0] == BY_URL
+    assert 0 < len(stored[1]["text"]) < len(LONG)
+    assert cutting.item("a")["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("said", [{"message": "a_tool_of_tomorrow isn't counted by this endpoint"}, {"status": 413}])
+def test_a_refusal_to_count_that_is_no_verdict_sends_it_as_it_is(refusing: Service, said: Json) -> None:
+    refusing.configure(lane={"max_input_tokens": MOST, "check_first": False})
+    refusing.fault("count_tokens", "status", **{"status": 400, **said})
+    refusing.accept(item("a", params=params(FITS)))
+    refusing.round()
+    assert refusing.item("a")["state"] == "succeeded"
+
+
 @pytest.mark.parametrize("status", [429, 500, 529])
 def test_an_api_that_does_not_answer_is_asked_again_later_and_nothing_is_sent_meanwhile(
     refusing: Service, status: int

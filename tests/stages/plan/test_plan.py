@@ -151,6 +151,51 @@ def test_what_the_api_refuses_is_told_before_it_is_paid_for(hasty: Service, tmp_
     assert found["counting"]["by_model"][0]["tokens_out"]["high"] == (40 * 2_000 + 10 * 256) * 8 // 10
 
 
+FILE = {"type": "document", "source": {"type": "file", "file_id": "file_1"}}
+
+
+def with_file(n: int) -> Json:
+    return params() | {"messages": [{"role": "user", "content": [FILE, {"type": "text", "text": f"Summarise {n}"}]}]}
+
+
+def test_of_what_the_api_does_not_count_the_cost_is_unknown_and_no_sum_is_taken_for_all(
+    hasty: Service, tmp_path: Path
+) -> None:
+    searching = params(tools=[{"type": "web_search_20260318", "name": "web_search"}])
+    file = written(tmp_path / "work.jsonl", [searching, *(with_file(n) for n in range(5))])
+    found = planned(file)
+    into, cost = found["expected"]["tokens_in"], found["expected"]["cost"]
+    assert (into["how"], into["high"], cost["how"], cost["high_usd"]) == ("unknown", None, "unknown", None)
+    assert into["value"] > 0, "the rest is counted"
+    told = {hint["text"].partition(":")[0]: hint["items"] for hint in found["hints"] if hint["hint"] == "uncounted"}
+    assert told == {
+        "the API doesn't count document blocks by file": 5,
+        "the API doesn't count the tool web_search_20260318": 1,
+    }
+    page = CliRunner().invoke(app, ["plan", str(file)]).output
+    assert "batched at least $0.00" in page
+    assert "what that costs is unknown" in " ".join(page.split())
+
+
+def test_one_file_among_thousands_makes_its_models_sums_the_least_though_no_sample_met_it(
+    hasty: Service, tmp_path: Path
+) -> None:
+    plain = texts(1_000) + texts(30, model="claude-sonnet-5")
+    found = planned(written(tmp_path / "work.jsonl", [*plain, with_file(1)]), "--sample", "30")
+    hows = {one["model"]: one["tokens_in"]["how"] for one in found["counting"]["by_model"]}
+    assert hows == {MODEL: "unknown", "claude-sonnet-5": "sampled"}
+    assert found["expected"]["tokens_in"]["how"] == "unknown"
+
+
+def test_a_refusal_to_count_that_says_nothing_about_the_request_is_unknown_too(hasty: Service, tmp_path: Path) -> None:
+    hasty.fault("count_tokens", "status", status=400, message="not counted by this endpoint: a_tool_of_tomorrow")
+    found = planned(written(tmp_path / "work.jsonl", texts(3)))
+    assert found["expected"]["tokens_in"]["how"] == "unknown"
+    (told,) = [hint for hint in found["hints"] if hint["hint"] == "uncounted"]
+    assert told["items"] == 3
+    assert "a_tool_of_tomorrow" in told["text"]
+
+
 def test_what_has_to_be_counted_before_it_is_packed_is_told(hasty: Service, tmp_path: Path) -> None:
     hasty.configure(lane={"max_input_tokens": 3_000, "when_longer": "cut"})
     short, long = (params("y" + str(n)) for n in range(40)), (params("x" * 4_000 + str(n)) for n in range(3))

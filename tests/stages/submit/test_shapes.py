@@ -6,10 +6,11 @@ import time
 
 import pytest
 
+from overnight_models.request.prefix import Prefix
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit import shapes
 from overnight_workers.stages.submit.submit import submit
-from tests.driving import Json, Service, item, params
+from tests.driving import Json, Service, item, params, put_prefix
 
 REFUSED: Json = {"tools": [{"name": "look_up", "input_schema": {"type": "string"}}]}
 
@@ -52,10 +53,79 @@ def test_a_shape_that_passed_is_not_asked_about_again(service: Service) -> None:
     sent(service, item("a"))
     passed_at = service.one("SELECT passed_at FROM shape")["passed_at"]
     assert passed_at is not None
-    service.fault("count_tokens", "status", status=400)
+    service.fault("count_tokens", "status", status=400, message="messages.0: Field required")
     sent(service, item("b"), item("c", params=params("another text", max_tokens=77)))
     assert service.states("batch") == ["open", "open"]
     assert service.one("SELECT passed_at FROM shape")["passed_at"] == passed_at
+
+
+def about(block: Json) -> Json:
+    return params() | {"messages": [{"role": "user", "content": [block, {"type": "text", "text": "Summarise"}]}]}
+
+
+def tool(kind: str) -> Json:
+    return params(tools=[{"type": kind, "name": kind.rpartition("_")[0]}])
+
+
+FILE = {"type": "document", "source": {"type": "file", "file_id": "file_1"}}
+UNCOUNTED = {
+    "web search": tool("web_search_20260318"),
+    "web fetch": tool("web_fetch_20260318"),
+    "code execution": tool("code_execution_20260120"),
+    "tool search": tool("tool_search_tool_regex_20251119"),
+    "file": about(FILE),
+    "url": about({"type": "image", "source": {"type": "url", "url": "https://example.com/a.jpg"}}),
+    "in a result": about({"type": "tool_result", "tool_use_id": "t", "content": [FILE]}),
+    "mcp": params(mcp_servers=[{"type": "url", "url": "https://example.com", "name": "m"}]),
+}
+
+
+@pytest.mark.parametrize("asked", UNCOUNTED.values(), ids=UNCOUNTED.keys())
+def test_what_count_tokens_refuses_though_batches_take_it_is_not_asked_about_and_sent(
+    service: Service, asked: Json
+) -> None:
+    before = sum(service.calls("count_tokens").values())
+    sent(service, *(item(f"i{n}", params=asked) for n in range(5)))
+    assert service.states("batch") == ["open"]
+    assert service.states("item") == ["batched"] * 5
+    assert sum(service.calls("count_tokens").values()) == before
+
+
+def test_a_prefix_with_a_server_tool_is_not_asked_about_either(service: Service) -> None:
+    prefix = put_prefix(service, Prefix.of({"tools": tool("web_search_20260318")["tools"], "system": "Be brief."}))
+    sent(service, *(item(f"i{n}", prefix=prefix) for n in range(3)))
+    assert service.states("item") == ["batched"] * 3
+    assert service.one("SELECT count(*) AS n FROM shape")["n"] == 0
+
+
+def test_plain_items_beside_those_with_files_are_checked_and_sent(service: Service) -> None:
+    mixed = [item(f"i{n}", params=about(FILE) if n in (0, 5, 9) else params(f"text {n}")) for n in range(10)]
+    sent(service, *mixed)
+    assert service.states("item") == ["batched"] * 10
+    assert service.one("SELECT count(*) AS n FROM shape WHERE passed_at IS NOT NULL")["n"] == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Server tools are not supported in the count_tokens endpoint: a_tool_of_tomorrow.",
+        "tools.0: a_tool_of_tomorrow is not supported by the token counting endpoint",
+        "context_management: Extra inputs are not permitted",
+        "cache_control: Extra inputs are not permitted",
+        "Something went wrong.",
+    ],
+)
+def test_a_refusal_that_is_not_about_the_request_itself_is_no_verdict(service: Service, words: str) -> None:
+    service.fault("count_tokens", "status", status=400, message=words)
+    sent(service, *(item(f"i{n}") for n in range(5)))
+    assert service.states("item") == ["batched"] * 5
+    assert service.one("SELECT passed_at FROM shape")["passed_at"] is None, "asked again with the next batch"
+
+
+def test_a_prompt_too_large_for_the_count_is_no_verdict(service: Service) -> None:
+    service.fault("count_tokens", "status", status=413)
+    sent(service, item("a"))
+    assert service.states("item") == ["batched"]
 
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500, 529])

@@ -54,10 +54,10 @@ def _head(plan: Plan) -> Iterable[RenderableType]:
     if found.known:
         yield Text(f"{found.known:,} more are in the lane already: they cost nothing again")
     if found.items:
-        realtime, road = cents(plan.costs.realtime.total.value), "batched"
+        realtime, road = _least(plan.costs.realtime.total), "batched"
         if plan.costs.is_cached:
             road = "batched and cached, as the lane does it,"
-        yield Text.assemble(f"{road} ", (cents(expected.value), "bold green"), f"; in real time {realtime}")
+        yield Text.assemble(f"{road} ", (_least(expected), "bold green"), f"; in real time {realtime}")
         yield Text(f"{road} {_doubt(expected, cents)}", style="dim")
     if plan.pilot is not None:
         yield Text(
@@ -263,6 +263,8 @@ def _foot(plan: Plan) -> Iterable[RenderableType]:
 def _doubt(figure: Figure, shown: object = "{:,}".format) -> str:
     """How sure a number is, and how it is known."""
     assert callable(shown)
+    if figure.how is How.UNKNOWN:
+        return "at least: how much more is unknown"
     if figure.exact:
         return figure.how.value
     if figure.how is How.ASSUMED or not figure.value:
@@ -271,7 +273,13 @@ def _doubt(figure: Figure, shown: object = "{:,}".format) -> str:
     return f"± {off:.1%}, {figure.how.value}" if off >= 0.001 else f"± less than 0.1%, {figure.how.value}"
 
 
+def _least(figure: Figure) -> str:
+    return f"{'at least ' if figure.how is How.UNKNOWN else ''}{cents(figure.value)}"
+
+
 def _interval(figure: Figure) -> str:
+    if figure.how is How.UNKNOWN:
+        return "at least"
     return figure.how.value if figure.exact else f"{cents(figure.low)} to {cents(figure.high)}"
 
 

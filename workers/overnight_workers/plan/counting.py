@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Generic, Self, TypeVar
 
+from overnight_models.request.countable import divide
 from overnight_workers import api
+from overnight_workers.count_refusals import is_refusal, verdict, words_of
 from overnight_workers.pace import Pace
 
 T = TypeVar("T")
@@ -22,8 +24,8 @@ _TRIES: Final = 4
 """A call that gets no answer is made again so often."""
 _PATIENCE: Final = 20
 """One that is told to come later, so often."""
-_REFUSALS: Final = frozenset({400, 404, 413})
-"""Statuses that are about this one prompt."""
+_NOT_AGAIN: Final = frozenset({400, 401, 402, 403, 404})
+"""Statuses of an account or an address that something is wrong with, where they aren't about the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,25 @@ class Refused:
 
     why: str
     """The API's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """A prompt that batches take and that the API doesn't count, or not all of it."""
+
+    tokens: int
+    """Of what is counted."""
+    why: str | None
+    """The API's words where it counts nothing; None where it was known what to leave out."""
+
+
+Count = int | Refused | AtLeast
+"""What is known of a prompt's tokens."""
+
+
+def known_tokens(count: Count) -> int:
+    """The tokens, as far as they are known. What the API doesn't take isn't billed: it has none."""
+    return 0 if isinstance(count, Refused) else count.tokens if isinstance(count, AtLeast) else count
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +85,13 @@ class Counter:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def counts(self, prompts: Iterable[Prompt[T]]) -> Iterator[tuple[T, int | Refused]]:
+    def counts(self, prompts: Iterable[Prompt[T]]) -> Iterator[tuple[T, Count]]:
         """The tokens of each prompt, in order. Reads a few ahead, so any number stays flat.
 
         Raises ApiUnavailable when the API doesn't answer, or doesn't let this workspace in.
         """
         coming = ((prompt.of, self._pool.submit(self._count, prompt)) for prompt in prompts)
-        waiting: deque[tuple[T, Future[int | Refused]]] = deque(islice(coming, _AHEAD))
+        waiting: deque[tuple[T, Future[Count]]] = deque(islice(coming, _AHEAD))
         while waiting:
             of, future = waiting.popleft()
             found = future.result()
@@ -79,7 +100,8 @@ class Counter:
             waiting.extend(islice(coming, 1))
             yield of, found
 
-    def _count(self, prompt: Prompt[T]) -> int | Refused:
+    def _count(self, prompt: Prompt[T]) -> Count:
+        rest, left_out = divide(prompt.params)
         headers = {"anthropic-version": self._api_version}
         if prompt.betas:
             headers["anthropic-beta"] = ",".join(sorted(set(prompt.betas)))
@@ -89,13 +111,15 @@ class Counter:
             if wait_s > 0:
                 time.sleep(wait_s)  # the account's limit is one of time
             try:
-                return api.count_tokens(self._workspace, prompt.params, headers=headers)
+                tokens = api.count_tokens(self._workspace, rest, headers=headers)
+                return AtLeast(tokens, None) if left_out else tokens
             except api.ApiUnavailable as error:
-                if error.status in _REFUSALS:
-                    return Refused(str(error).removeprefix("count of tokens: "))
+                if is_refusal(error):
+                    words = verdict(error)
+                    return AtLeast(0, words_of(error)) if words is None or left_out else Refused(words)
                 late = error.status == 429
                 failures += not late
-                if error.status in (401, 402, 403) or failures == _TRIES or tries == _PATIENCE:
+                if error.status in _NOT_AGAIN or failures == _TRIES or tries == _PATIENCE:
                     raise
                 pause_s = error.retry_after_s or (min(2.0**tries, 60.0) if late else 0.25 * 2**failures)
                 self._pace.pause(time.monotonic(), pause_s)

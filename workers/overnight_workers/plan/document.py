@@ -1,6 +1,7 @@
 """A plan as JSON: version 1, in the order of its five questions; money as decimal strings of dollars.
 
 Every estimate is {"value", "low", "high", "how"}; for money {"usd", "low_usd", "high_usd", "how"}.
+Where `how` is "unknown" a part can't be counted by anybody: the value is the least, and `high` is null.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Final
 from overnight_models.money.forecast import Caching
 from overnight_models.wire.outcome import dollars
 from overnight_workers.plan.costs import Column
-from overnight_workers.plan.figure import Figure
+from overnight_workers.plan.figure import Figure, How
 from overnight_workers.plan.plan import Plan, errors
 from overnight_workers.plan.schedule import Option
 from overnight_workers.plan.sharing import PRIMED, Segment
@@ -194,14 +195,15 @@ def _road(plan: Plan) -> dict[str, Any] | None:
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
-    return {"value": figure.value, "low": figure.low, "high": figure.high, "how": figure.how.value}
+    high = None if figure.how is How.UNKNOWN else figure.high
+    return {"value": figure.value, "low": figure.low, "high": high, "how": figure.how.value}
 
 
 def _money(figure: Figure) -> dict[str, Any]:
     return {
         "usd": dollars(figure.value),
         "low_usd": dollars(figure.low),
-        "high_usd": dollars(figure.high),
+        "high_usd": None if figure.how is How.UNKNOWN else dollars(figure.high),
         "how": figure.how.value,
     }
 

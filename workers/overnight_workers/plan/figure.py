@@ -22,6 +22,8 @@ class How(StrEnum):
     """From what earlier items of this lane and model were billed."""
     ASSUMED = "assumed"
     """Nobody has looked. Its range is what is thinkable, and not a confidence interval."""
+    UNKNOWN = "unknown"
+    """Part of it can't be counted by anybody: it is so much at least."""
 
 
 _SURENESS = tuple(How)

@@ -35,7 +35,12 @@ class Hint:
 
 def hints(found: Survey, tokens_in: TokensIn, prices: Prices, now: datetime, done_by: datetime) -> list[Hint]:
     """Everything worth knowing, the worst first. done_by: when all is done, at the latest that is likely."""
-    worst = [*_retiring(found, prices, now, done_by), *_unpriced(found, prices), *_refused(tokens_in)]
+    worst = [
+        *_retiring(found, prices, now, done_by),
+        *_unpriced(found, prices),
+        *_refused(tokens_in),
+        *_uncounted(found, tokens_in),
+    ]
     return [*worst, *(Hint(trap.name, trap.text, model, items) for trap, model, items in found.traps)]
 
 
@@ -87,6 +92,13 @@ def _unpriced(found: Survey, prices: Prices) -> Sequence[Hint]:
         did_you_mean = f": did you mean {' or '.join(near)}?" if near else ""
         hints.append(Hint("unpriced", f"the price of {name} is unknown, they are in no sum{did_you_mean}", name, items))
     return hints
+
+
+def _uncounted(found: Survey, tokens_in: TokensIn) -> Sequence[Hint]:
+    kinds = [(f"the API doesn't count {', '.join(kinds)}", items) for kinds, items in found.uncounted.items()]
+    refused = [(f"the API doesn't count them though batches take them ({why})", n) for why, n in tokens_in.uncounted]
+    unknown = "what that costs is unknown and in no sum, so the sums are the least"
+    return [Hint("uncounted", f"{why}: {unknown}", "", items) for why, items in [*kinds, *refused]]
 
 
 def _refused(tokens_in: TokensIn) -> Sequence[Hint]:

@@ -11,7 +11,7 @@ from overnight_models.request.prompt import counted, head, nothing, pieces
 from overnight_producers import Item
 from overnight_producers.item import line_of
 from overnight_workers.item_file import Checker, line_at
-from overnight_workers.plan.counting import Counter, Prompt, Refused
+from overnight_workers.plan.counting import Count, Counter, Prompt, Refused, known_tokens
 from overnight_workers.plan.prefixes import Shared
 from overnight_workers.plan.strata import Group
 from overnight_workers.plan.survey import Known, Unit, enqueuable, priced_as, size_of
@@ -28,7 +28,7 @@ class Looker:
     counter: Counter
     redis_url: str
 
-    def look(self, _group: Group, units: Sequence[Unit]) -> list[int | Refused]:
+    def look(self, _group: Group, units: Sequence[Unit]) -> list[Count]:
         """The tokens of some items, in their order."""
         prompts = (self._prompt(unit, line_at(self.source, unit.offset)) for unit in units)
         return [found for _, found in self.counter.counts(prompts)]
@@ -60,7 +60,9 @@ class Looker:
 
         found = [tokens for _, tokens in self.counter.counts(prompts())]
         return [
-            None if isinstance(whole, Refused) or isinstance(empty, Refused) else max(whole - empty, 0)
+            None
+            if isinstance(whole, Refused) or isinstance(empty, Refused)
+            else max(known_tokens(whole) - known_tokens(empty), 0)
             for whole, empty in zip(found[::2], found[1::2], strict=True)
         ]
 

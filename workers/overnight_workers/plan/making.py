@@ -77,7 +77,7 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
         began = time.monotonic()
         with Counter(lane.workspace, lane.api_version, workspace.counting_rate, news.counting) as counter:
             looker = Looker(source, counter, settings().redis_url)
-            tokens_in = _tokens_in(looker, found, wish, lane, memory, news)
+            tokens_in = tokens.at_least(_tokens_in(looker, found, wish, lane, memory, news), found.unknown)
             beginnings = [] if wish.offline else looker.beginnings(found.prefixes[:_BEGINNINGS])
         took_s = time.monotonic() - began
     asked = _asked(found, tokens_in)
@@ -212,7 +212,11 @@ def _sharing(
     found: Survey, tokens_in: TokensIn, counted: Sequence[int | None], memory: Memory, prices: Prices, unmeasured: Hits
 ) -> Sharing:
     """unmeasured: the hits that are expected where none were measured."""
-    by_bytes = [round(one.size * tokens_in.per_byte) + IMAGE_TOKENS * one.media for one in found.prefixes]
+    by_bytes = [
+        round(one.size * tokens_in.per_byte)
+        + (IMAGE_TOKENS if one.media and (one.model, one.geo) not in tokens_in.unknown else 0)
+        for one in found.prefixes
+    ]
     lengths = [
         assumed if at >= len(counted) or (length := counted[at]) is None else length
         for at, assumed in enumerate(by_bytes)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final, TypeAlias
 
 from overnight_models.money.prices import Prices, Rates
-from overnight_workers.plan.counting import Refused
+from overnight_workers.plan.counting import AtLeast, Count, Refused
 from overnight_workers.plan.figure import Figure
 
 Of: TypeAlias = tuple[str, str | None]
@@ -76,18 +76,27 @@ class Sums:
 
     def __init__(self, prices: Prices) -> None:
         self.refused: defaultdict[str, Fraction] = defaultdict(Fraction)
+        self.uncounted: defaultdict[str, Fraction] = defaultdict(Fraction)
+        """Items of which the API counts nothing although batches take them, by its words."""
+        self.unknown: set[Of] = set()
+        """Models with items that aren't counted whole."""
         self.histogram = Histogram()
         self._prices = prices
         self._items: defaultdict[Of, Fraction] = defaultdict(Fraction)
         self._rows: defaultdict[Of, dict[Rates, tuple[Fraction, Fraction]]] = defaultdict(dict)
 
-    def add(self, model: str, geo: str | None, found: int | Refused, weight: Fraction) -> int:
-        """One item that stands for `weight` items. Returns its tokens."""
+    def add(self, model: str, geo: str | None, found: Count, weight: Fraction) -> int:
+        """One item that stands for `weight` items. Returns its tokens, as far as they are known."""
         of = (model, geo)
         self._items[of] += weight
         if isinstance(found, Refused):
             self.refused[found.why] += weight
             return 0
+        if isinstance(found, AtLeast):
+            self.unknown.add(of)
+            if found.why is not None:
+                self.uncounted[found.why] += weight
+            found = found.tokens
         self.histogram.add(found, weight)
         rates = self._rates(model, found)
         items, tokens = self._rows[of].get(rates, (Fraction(0), Fraction(0)))

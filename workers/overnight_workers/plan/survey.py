@@ -121,6 +121,10 @@ class Survey:
     """By model and geography."""
     longest: tuple[Long, ...]
     """The largest by bytes of text, the largest first."""
+    uncounted: Mapping[tuple[str, ...], int]
+    """Items of whose prompts a part can't be counted, by what that is."""
+    unknown: frozenset[tuple[str, str | None]]
+    """Models and geographies that have such items."""
     unmeasured: int
     """Items that may have more tokens than the lane takes: they are counted before they are packed."""
 
@@ -188,6 +192,8 @@ class _Surveyor:
         self._unpriced: Counter[str] = Counter()
         self._cells: dict[CellName, Cell] = {}
         self._traps: Counter[tuple[Trap, str]] = Counter()
+        self._uncounted: Counter[tuple[str, ...]] = Counter()
+        self._unknown: set[tuple[str, str | None]] = set()
         self._prefixes = Prefixes()
         self._marks: dict[tuple[str, str | None], Marks] = {}
         self._longest: list[tuple[int, int, Long]] = []
@@ -221,6 +227,9 @@ class _Surveyor:
         self._items += 1
         self._size += checked.size
         self._unmeasured += checked.may_be_too_long
+        if checked.left_out:
+            self._uncounted[checked.left_out] += 1
+            self._unknown.add((model.name, geo))
         self._packer.add(checked.size, betas)
         name = CellName(model.name, geo, any(piece.media for piece in prompt), round(size.bit_length() / 3))
         cell = self._cells.setdefault(name, Cell())
@@ -262,6 +271,8 @@ class _Surveyor:
             prefixes=self._prefixes.shared(),
             marks=self._marks,
             longest=tuple(long for _, _, long in sorted(self._longest, reverse=True)),
+            uncounted=dict(self._uncounted.most_common()),
+            unknown=frozenset(self._unknown),
             unmeasured=self._unmeasured,
         )
 

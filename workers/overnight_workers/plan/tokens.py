@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
 from overnight_models.money.prices import Prices
-from overnight_workers.plan.counting import Refused
+from overnight_workers.plan.counting import Count, known_tokens
 from overnight_workers.plan.figure import Figure, How, around, exactly
 from overnight_workers.plan.sampling import FIRST, Estimate, Sample, combined, estimate, needed, shared_out
 from overnight_workers.plan.strata import Group
-from overnight_workers.plan.sums import Bin, ModelTokens, Sums
+from overnight_workers.plan.sums import Bin, ModelTokens, Of, Sums
 from overnight_workers.plan.survey import LONGEST, Unit
 
 BYTES_PER_TOKEN: Final = 4
@@ -26,7 +26,7 @@ IMAGE_TOKENS: Final = 1_500
 _ROUNDS: Final = 3
 """How often the sample is made larger before its interval is left as it is."""
 
-Look = Callable[[Group, Sequence[Unit]], Sequence[int | Refused]]
+Look = Callable[[Group, Sequence[Unit]], Sequence[Count]]
 """Counts the tokens of some units of a stratum."""
 
 
@@ -45,6 +45,10 @@ class TokensIn:
     """Tokens per byte of text."""
     refused: tuple[tuple[str, int], ...]
     """What the API says of prompts that it doesn't take, and of about how many items."""
+    uncounted: tuple[tuple[str, int], ...]
+    """Why the API counts nothing of prompts that batches take, and of about how many items."""
+    unknown: frozenset[Of]
+    """Models with items that weren't counted whole: their figures are the least."""
     bins: tuple[Bin, ...]
     longest: tuple[tuple[str, int], ...]
     """Keys and tokens."""
@@ -58,7 +62,7 @@ class Counted:
     geo: str | None
     key: str
     size: int
-    found: int | Refused
+    found: Count
 
 
 def counted(each: Iterable[Counted], prices: Prices) -> TokensIn:
@@ -109,12 +113,28 @@ def sampled(
 def assumed(strata: Sequence[Group], keys: Mapping[Unit, str], prices: Prices) -> TokensIn:
     """From bytes, without asking anybody."""
 
-    def look(group: Group, units: Sequence[Unit]) -> list[int | Refused]:
+    def look(group: Group, units: Sequence[Unit]) -> list[Count]:
         return [-(-unit.size // BYTES_PER_TOKEN) + IMAGE_TOKENS * group.media for unit in units]
 
     found = sampled(strata, keys, look, prices, within=0.01, most=2_000)
     by_model = tuple(replace(one, tokens=_widened(one.tokens), nano=_widened(one.nano)) for one in found.by_model)
     return replace(found, total=_widened(found.total), by_model=by_model, looked_at=0, by="bytes")
+
+
+def at_least(found: TokensIn, models: Collection[Of]) -> TokensIn:
+    """The same, with the figures of models said to be the least, since some of their prompts can't be counted whole."""
+    unknown = found.unknown | frozenset(models)
+    if not unknown:
+        return found
+
+    def least(figure: Figure) -> Figure:
+        return replace(figure, how=How.UNKNOWN)
+
+    by_model = tuple(
+        replace(one, tokens=least(one.tokens), nano=least(one.nano)) if (one.model, one.geo) in unknown else one
+        for one in found.by_model
+    )
+    return replace(found, by_model=by_model, total=least(found.total), unknown=unknown)
 
 
 def _widened(figure: Figure) -> Figure:
@@ -129,7 +149,7 @@ def _first(strata: Sequence[Group], asked: int | None) -> list[int]:
 
 
 def _wanted(
-    strata: Sequence[Group], found: Sequence[Sequence[int | Refused]], within: float, most: int, asked: int | None
+    strata: Sequence[Group], found: Sequence[Sequence[Count]], within: float, most: int, asked: int | None
 ) -> list[int]:
     """How many units of each stratum should be looked at, those included that were."""
     parts = [group.stratum for group in strata]
@@ -144,14 +164,17 @@ def _wanted(
     return [min(n, len(group.order)) for group, n in zip(strata, wanted, strict=True)]
 
 
-def _sample(group: Group, found: Sequence[int | Refused]) -> Sample:
-    """What the API doesn't take isn't billed: it has no tokens."""
-    values = [0 if isinstance(one, Refused) else one for one in found]
+def _sample(group: Group, found: Sequence[Count]) -> Sample:
+    values = [known_tokens(one) for one in found]
     return Sample([unit.size for unit in group.order[: len(found)]], values)
 
 
+def _most_first(reasons: Mapping[str, Fraction]) -> tuple[tuple[str, int], ...]:
+    return tuple((why, max(round(n), 1)) for why, n in sorted(reasons.items(), key=lambda pair: -pair[1]))
+
+
 def _raised(
-    strata: Sequence[Group], found: Sequence[Sequence[int | Refused]], keys: Mapping[Unit, str], prices: Prices
+    strata: Sequence[Group], found: Sequence[Sequence[Count]], keys: Mapping[Unit, str], prices: Prices
 ) -> TokensIn:
     """From the sample to all."""
     sums = Sums(prices)
@@ -211,7 +234,9 @@ def _tokens_in(
         strata=strata,
         by=by,
         per_byte=total / max(size, 1),
-        refused=tuple((why, max(round(n), 1)) for why, n in sorted(sums.refused.items(), key=lambda pair: -pair[1])),
+        refused=_most_first(sums.refused),
+        uncounted=_most_first(sums.uncounted),
+        unknown=frozenset(sums.unknown),
         bins=sums.histogram.bins(),
         longest=tuple(longest),
     )

@@ -21,7 +21,7 @@ from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
-from overnight_workers.api import Reply
+from overnight_workers.api import SPEND_LIMIT, Reply
 
 
 class Rule(Enum):
@@ -170,7 +170,6 @@ _ABOUT_THE_CALLER: Final = re.compile(r"(parent_|linked_)?organization_|workspac
 _UNTIL_RESUMED: Final = frozenset(
     {"workspace_human_review_disabled", "organization_type_not_supported", "parent_organization_required"}
 )
-_SPEND_LIMIT: Final = re.compile(r"reached your specified( workspace)? API usage limits|credit balance", re.IGNORECASE)
 _LONGEST_PAUSE_S: Final = 3600.0
 _SAYS_NOT_CREATED: Final = frozenset({400, 401, 402, 403, 404, 413, 422, 429})
 
@@ -192,7 +191,7 @@ def classify_create_reply(reply: Reply, *, releases: int) -> CreateVerdict:
         return HoldWorkspace(f"{why} ({reply.error_code})", until_resumed=reply.error_code in _UNTIL_RESUMED)
     if reply.status in (401, 402, 403, 404):
         return HoldWorkspace(why)
-    if reply.status == 400 and _SPEND_LIMIT.search(reply.text):
+    if reply.status == 400 and SPEND_LIMIT.search(reply.text):
         return HoldWorkspace(why)
     if reply.status in (400, 413, 422):
         return Reject(why)

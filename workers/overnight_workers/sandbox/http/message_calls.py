@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from overnight_models.money.prices import Model, Prices
-from overnight_workers.sandbox.answers import caching
+from overnight_workers.sandbox.answers import caching, counting
 from overnight_workers.sandbox.answers.caching import Cache, Split
 from overnight_workers.sandbox.answers.checks import Problem, Terms, ended
 from overnight_workers.sandbox.answers.profiles import Plan, Plans
@@ -106,7 +106,7 @@ class MessageCalls:
         )
 
     async def count_tokens(self, call: Call) -> Response:
-        """`POST /v1/messages/count_tokens`: free, and limited by itself."""
+        """`POST /v1/messages/count_tokens`: free, limited by itself, and not for all that messages take."""
         params, raw = await call.json(MAX_BODY_BYTES)
         wait_s = self._count_bucket.take()
         if wait_s > 0:
@@ -114,6 +114,9 @@ class MessageCalls:
         for key in ("max_tokens", "stream"):
             if key in params:
                 raise Refusal(400, f"{key}: Extra inputs are not permitted")
+        uncounted = counting.refusal(params)
+        if uncounted is not None:
+            raise Refusal(400, uncounted)
         terms = self._terms(call)
         model = self._prices.model(str(params.get("model")))
         # as much as there can be: a thinking budget, which counting knows too, has to fit into it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -19,6 +19,7 @@ from overnight_models.ledger import accept as ledger
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.accept import Fate, NewItem, Verdict
 from overnight_models.ledger.answer import content_hash, key_hash
+from overnight_models.request.countable import divide, may_hold_uncountable
 from overnight_models.request.item_check import item_faults, lane_faults
 from overnight_models.request.prefix import MARK_BYTES, Prefix
 from overnight_models.request.worst_case import may_have_more
@@ -205,6 +206,8 @@ class _Reader:
         self._targets: dict[tuple[str, str], int] = {}
         self._headers: dict[tuple[str, ...], int] = {}
         self._shapes: dict[tuple[int, bytes], int] = {}
+        self._uncountable: dict[str, bool] = {}
+        """By the hashes of prefixes."""
 
     def read(self, position: int, line: str) -> NewItem | dict[str, Any]:
         """A line as an item ready to be written, or why it can't be."""
@@ -248,7 +251,7 @@ class _Reader:
             tenant_id=self._names.tenant(tenant),
             model_id=self._model(params["model"]),
             schema_id=None if output is None else self._names.output_schema(output),
-            shape_id=self._shape(headers_id, params, prefix) if self._rules.check_first else None,
+            shape_id=self._shape(headers_id, params, written, prefix) if self._rules.check_first else None,
             target_id=None if callback is None else self._target(callback.get("broker") or "", callback["queue"]),
             prefix=prefix,
             params=written,
@@ -275,18 +278,33 @@ class _Reader:
             found = self._models[name] = self._names.model(name)
         return found
 
-    def _shape(self, headers_id: int, params: dict[str, Any], prefix: Prefix | None) -> int | None:
+    def _shape(self, headers_id: int, params: dict[str, Any], written: bytes, prefix: Prefix | None) -> int | None:
+        """Its shape; None for what count_tokens doesn't take, so that it is never asked about."""
+        if _is_uncountable(written, params) or (prefix is not None and self._is_uncountable(prefix)):
+            return None
         shape = (headers_id, shape_of(params if prefix is None else {**prefix.tools, **params}))
         found = self._shapes.get(shape)
         if found is None and len(self._shapes) < _NEW_SHAPES:
             found = self._shapes[shape] = self._names.shape(*shape)
         return found
 
+    def _is_uncountable(self, prefix: Prefix) -> bool:
+        known = self._uncountable.get(prefix.hash)
+        if known is None:
+            fields = orjson.loads(prefix.document)
+            known = self._uncountable[prefix.hash] = _is_uncountable(prefix.document, fields)
+        return known
+
     def _target(self, broker: str, queue: str) -> int:
         found = self._targets.get((broker, queue))
         if found is None:
             found = self._targets[broker, queue] = self._names.target(broker, queue)
         return found
+
+
+def _is_uncountable(written: bytes, params: Mapping[str, Any]) -> bool:
+    """Whether count_tokens refuses it though batches take it. written: the same as JSON."""
+    return may_hold_uncountable(written) and bool(divide(params).left_out)
 
 
 def _fault(position: int, key: str | None, why: str, receipt: str | None = None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Measure: prompts that may be longer than their lane takes are counted (free) before they are packed.
 
 Too long, an item is refused, or what it names as cuttable is cut until it fits: counted, never guessed. Most items
-never come here, since their bytes alone say that they can't be too long.
+never come here, since their bytes alone say that they can't be too long. What `count_tokens` doesn't count although
+batches take it is left out of the count: the rest has to fit.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import UNSENT, Arrival, Fate
 from overnight_models.ledger.measure import Shortened, Unmeasured
 from overnight_models.ledger.operators import workspaces
+from overnight_models.request.countable import divide
 from overnight_models.request.cuttable import text_at
 from overnight_models.request.prefix import MARK_BYTES
 from overnight_models.request.prompt import counted
@@ -29,11 +31,11 @@ from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
 from overnight_workers.api import Reply
 from overnight_workers.celery_app import app
+from overnight_workers.count_refusals import is_refusal, verdict, words_of
 from overnight_workers.pace import Pace
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell, protocol, pulse
 from overnight_workers.stages.measure import cutting
-from overnight_workers.stages.submit import shapes
 
 _FOR_S: Final = 60.0
 """A task's time; the rest is rung for again, so that packing and polling get their turn."""
@@ -165,15 +167,25 @@ class _Asker:
             self.held[item.workspace] = protocol.HoldWorkspace(str(error))
             return None
         except api.ApiUnavailable as error:
-            words = shapes.refusal(error)
-            return self._unanswered(item, error) if words is None else _Fails(Problem.REJECTED, words)
+            return self._refused(item, error) if is_refusal(error) else self._unanswered(item, error)
+
+    def _refused(self, item: Unmeasured, error: api.ApiUnavailable) -> _Fits | _Fails:
+        """It fails where the API's words prove it invalid, whole; else it is sent as it is, uncounted."""
+        words = verdict(error)
+        if words is not None and not divide(orjson.loads(item.whole)).left_out:
+            return _Fails(Problem.REJECTED, words)
+        log.warning("sent although it can't be counted", item_id=item.item_id, why=words_of(error))
+        return _Fits()
 
     def _judged(self, item: Unmeasured, lane: Lane, most: int) -> _Fits | _Fails:
         params = orjson.loads(item.whole)
         tokens = self._count(item, params)
         if tokens <= most:
             return _Fits()
-        long = f"its prompt has {tokens:,} tokens, as the API counts them, and lane {item.lane} takes {most:,} at most"
+        left_out = divide(params).left_out
+        apart = f" without what it doesn't count ({', '.join(left_out)})" if left_out else ""
+        has = f"its prompt has {tokens:,} tokens, as the API counts them{apart}"
+        long = f"{has}, and lane {item.lane} takes {most:,} at most"
         if lane.when_longer == "refuse":
             return _Fails(Problem.TOO_LONG, f"{long}: shorten it, or raise the lane's max_input_tokens")
         if item.cuttable is None:
@@ -196,13 +208,15 @@ class _Asker:
             raise _NotAsked
         return _count_tokens(item, params)
 
-    def _unanswered(self, item: Unmeasured, error: api.ApiUnavailable) -> _Unanswered | None:
+    def _unanswered(self, item: Unmeasured, error: api.ApiUnavailable) -> _Fits | _Fails | _Unanswered | None:
         self.failures.append(str(error))
         reply = Reply(error.status, last_byte_let_go=False, text=str(error), error_code=error.error_code)
         match protocol.classify_create_reply(reply, releases=item.tries):
             case protocol.HoldWorkspace() as hold:
                 self.held[item.workspace] = hold
                 return None
+            case protocol.Reject():
+                return self._refused(item, error)  # asked again, it would refuse again
             case protocol.SlowDown(_, pause_s):
                 self._stop.set()
             case protocol.NotCreated(_, pause_s):
@@ -218,7 +232,7 @@ def _count_tokens(item: Unmeasured, params: Mapping[str, Any]) -> int:
     headers = {"anthropic-version": item.api_version}
     if item.betas:
         headers["anthropic-beta"] = item.betas
-    return api.count_tokens(item.workspace, counted(params), headers=headers, timeout_s=_CALL_S)
+    return api.count_tokens(item.workspace, counted(divide(params).rest), headers=headers, timeout_s=_CALL_S)
 
 
 def _shortened(item: Unmeasured, shorter: cutting.Cut, tokens: int) -> Shortened:

@@ -1,7 +1,8 @@
 """Shapes: the API is asked about the first requests of each kind, free, before a batch of them is paid for.
 
 A batch reports what is wrong with its requests only when it has ended, up to a day later; `count_tokens` refuses the
-same at once. Three of a shape are asked about, so that one bad text among good ones doesn't fail the others.
+same at once. Three of a shape are asked about, so that one bad text among good ones doesn't fail the others. What
+`count_tokens` refuses although batches take it isn't asked about, and goes unchecked.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from typing import Any, Final
 import orjson
 
 from overnight_models.ledger.submit import shapes as ledger
+from overnight_models.request.countable import divide
 from overnight_models.request.prompt import counted
 from overnight_workers import api, logs, process
-from overnight_workers.api import Reply
-from overnight_workers.stages import protocol
+from overnight_workers.count_refusals import is_refusal, verdict, words_of
 
 _SHAPES: Final = 20
 """No more are asked about for one batch."""
@@ -30,6 +31,10 @@ log = logs.get(__name__)
 def shape_of(params: Mapping[str, Any]) -> bytes:
     """What is checked of a request beside its text: equal for requests that the API takes or refuses alike."""
     return orjson.dumps({name: value for name, value in counted(params).items() if name not in ("messages", "system")})
+
+
+class Unchecked(Exception):
+    """The API's reply says nothing about the request as it goes into a batch."""
 
 
 def refused(batch_id: int, workspace: str, headers: Mapping[str, str], *, patience_s: float) -> dict[int, str]:
@@ -46,22 +51,16 @@ def refused(batch_id: int, workspace: str, headers: Mapping[str, str], *, patien
     passed: list[int] = []
     whole: dict[int, str] = {}
     for sample in samples:
-        words: dict[int, str] = {}
         try:
-            for item_id, params in sample.params.items():
-                if time.monotonic() > give_up_at:
-                    raise api.ApiUnavailable("count of tokens: no time left")
-                why = _refusal(workspace, params, headers)
-                if why is None:
-                    passed.append(sample.shape_id)
-                    break
-                words[item_id] = why
-            else:
-                whole[sample.shape_id] = next(iter(words.values()))
+            words, passes = _ask(sample, workspace, headers, give_up_at)
         except api.ApiUnavailable as error:
             log.warning("requests go unchecked", batch_id=batch_id, why=str(error))
             break
         found |= words
+        if passes:
+            passed.append(sample.shape_id)
+        elif len(words) == len(sample.params):
+            whole[sample.shape_id] = next(iter(words.values()))
     with process.database().transaction() as connection:
         ledger.passed(connection, passed)
         for shape_id, why in whole.items():
@@ -69,27 +68,43 @@ def refused(batch_id: int, workspace: str, headers: Mapping[str, str], *, patien
     return found
 
 
-def _refusal(workspace: str, params: bytes, headers: Mapping[str, str]) -> str | None:
-    """The API's words about one request; None when it takes it. Raises ApiUnavailable when it says neither."""
+def _ask(
+    sample: ledger.Sample, workspace: str, headers: Mapping[str, str], give_up_at: float
+) -> tuple[dict[int, str], bool]:
+    """Of a shape: the samples that the API refuses, with its words, and whether it takes another one.
+
+    Raises ApiUnavailable when the API gives no answer.
+    """
+    words: dict[int, str] = {}
+    for item_id, written in sample.params.items():
+        if time.monotonic() > give_up_at:
+            raise api.ApiUnavailable("count of tokens: no time left")
+        try:
+            why = _refusal(workspace, orjson.loads(written), headers)
+        except Unchecked as error:
+            log.info("a request goes unchecked", item_id=item_id, why=str(error))
+            continue
+        if why is None:
+            return words, True
+        words[item_id] = why
+    return words, False
+
+
+def _refusal(workspace: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
+    """The API's words about one request; None when the API takes it.
+
+    Raises Unchecked, or ApiUnavailable without an answer.
+    """
+    left_out = divide(params).left_out
+    if left_out:
+        raise Unchecked(f"count_tokens doesn't count {', '.join(left_out)}")
     try:
-        api.count_tokens(workspace, counted(orjson.loads(params)), headers=headers, timeout_s=_CALL_S)
+        api.count_tokens(workspace, counted(params), headers=headers, timeout_s=_CALL_S)
     except api.ApiUnavailable as error:
-        words = refusal(error)
-        if words is None:
+        if not is_refusal(error):
             raise
+        words = verdict(error)
+        if words is None:
+            raise Unchecked(words_of(error)) from error
         return words
     return None
-
-
-def refusal(error: api.ApiUnavailable) -> str | None:
-    """The API's words when it refuses to count because of the request itself; None when it is about something else."""
-    words = str(error).removeprefix("count of tokens: ")
-    if error.status == 404 and "not_found_error: model:" in words:
-        return words
-    reply = Reply(error.status, last_byte_let_go=False, text=str(error), error_code=error.error_code)
-    about_the_request = error.status in (400, 413) and error.error_code is None
-    return (
-        words
-        if about_the_request and isinstance(protocol.classify_create_reply(reply, releases=0), protocol.Reject)
-        else None
-    )
