@@ -160,6 +160,15 @@ def test_every_file_stands_in_its_code_map_and_no_other(package: str) -> None:
     assert sorted(file for file in files - mapped if "versions/" not in file) == []
 
 
+def test_no_file_has_a_name_that_the_rules_forbid() -> None:
+    rule = re.search(r"No (`utils`.+?)\. A cut", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    assert rule is not None
+    forbidden = set(re.findall(r"`(\w+)`", rule[1]))
+    assert len(forbidden) == 6
+    for part in (*PACKAGES, "tests"):
+        assert [file for file in (ROOT / part).rglob("*") if file.stem in forbidden] == []
+
+
 def test_every_noun_is_a_word() -> None:
     words = (ROOT / "models" / "README.md").read_text()
     nouns = set(tables.Table.metadata.tables) - {"item_key", "output_schema", "inbox", "request", "spending", "model"}
