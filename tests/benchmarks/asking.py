@@ -11,13 +11,13 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from overnight_models.ledger import accept as accepting
-from overnight_models.ledger import answer, partitions, poll, prefixes, rescue
+from overnight_models.ledger import answer, partitions, poll, prefixes, rescue, workspaces
 from overnight_models.ledger.collect import caching, collect, outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.database import Database, fetch_all
 from overnight_models.ledger.deliver import acknowledge, deliver, obstacles
 from overnight_models.ledger.money import budgets, costs, history, plans
-from overnight_models.ledger.operators import overview, troubles, workspaces
+from overnight_models.ledger.operators import overview, troubles
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack
 from overnight_models.ledger.submit import submit

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection
 
+from overnight_models.ledger.cancel import Canceled, cancel
 from overnight_models.ledger.database import Database
-from overnight_models.ledger.operators.cancel import Canceled, cancel
 from overnight_models.ledger.rescue import void_abandoned
 from overnight_models.ledger.submit import submit as ledger
 from overnight_models.ledger.submit.submit import Claim

@@ -16,7 +16,7 @@ from overnight_models.ledger.money.budgets import BudgetView
 from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
 from overnight_models.ledger.operators.pulse import Pulse
 from overnight_models.ledger.operators.troubles import Overdue, Troubles, UnclearView, Unread
-from overnight_models.ledger.operators.workspaces import WorkspaceState
+from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_workers.operators.alarms import KINDS, Alarm, alarms
 from overnight_workers.settings import Lane, Settings
 

@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from overnight_models.ledger import answer
+from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.documents import document
-from overnight_models.ledger.operators.cancel import cancel
 from overnight_models.ledger.pack import pack as packing
 from overnight_models.request.prefix import Prefix
 from overnight_models.wire.outcome import Outcome

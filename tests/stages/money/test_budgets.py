@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from overnight_models.errors import PermanentError
+from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.money import budgets as ledger
 from overnight_models.ledger.money.budgets import Period
-from overnight_models.ledger.operators.cancel import cancel
 from overnight_models.wire.outcome import dollars
 from overnight_workers import process
 from overnight_workers.cli import app

@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from overnight_models.errors import PermanentError
+from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.money import costs as ledger
-from overnight_models.ledger.operators.cancel import cancel
 from overnight_models.money.prices import Usage
 from overnight_workers import process
 from overnight_workers.cli import app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from overnight_models.ledger.answer import Asked, Standing, locate
-from overnight_models.ledger.operators.cancel import Canceled, cancel
+from overnight_models.ledger.cancel import Canceled, cancel
 from overnight_workers import process
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.pack.pack import pack

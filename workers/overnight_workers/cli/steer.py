@@ -56,8 +56,7 @@ def resume(
 
 
 def _resume_workspaces(anyway: bool) -> None:
-    from overnight_models.ledger import deployment
-    from overnight_models.ledger.operators import workspaces
+    from overnight_models.ledger import deployment, workspaces
     from overnight_workers.process import database
 
     with database().transaction() as connection:

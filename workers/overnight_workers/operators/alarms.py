@@ -14,8 +14,8 @@ from overnight_models import routes
 from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
 from overnight_models.ledger.operators.pulse import Pulse
 from overnight_models.ledger.operators.troubles import Troubles
-from overnight_models.ledger.operators.workspaces import WorkspaceState
 from overnight_models.ledger.pack.reserve import NO_BOUND, NO_PRICE, OVER
+from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_models.quantities import spoken
 from overnight_workers.settings import Lane, Settings, Timing
 

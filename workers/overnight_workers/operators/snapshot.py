@@ -12,7 +12,7 @@ from overnight_models.ledger.database import Database
 from overnight_models.ledger.operators import overview
 from overnight_models.ledger.operators.overview import BatchView, DeadDelivery, LaneView, TurnaroundView
 from overnight_models.ledger.operators.troubles import Troubles, troubles
-from overnight_models.ledger.operators.workspaces import WorkspaceState, workspaces
+from overnight_models.ledger.workspaces import WorkspaceState, workspaces
 from overnight_models.states import BATCH
 from overnight_workers.operators import redis_health
 from overnight_workers.operators.alarms import Alarm, alarms

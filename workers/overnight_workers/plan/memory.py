@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from overnight_models.errors import TransientError
+from overnight_models.ledger import workspaces
 from overnight_models.ledger.money import history, plans
 from overnight_models.ledger.money.history import Answers, Turnaround
 from overnight_models.ledger.money.plans import Kept
-from overnight_models.ledger.operators import workspaces
 from overnight_models.money.prices import Prices
 from overnight_models.wire.message import ItemLine
 from overnight_workers import process

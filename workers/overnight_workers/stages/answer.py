@@ -14,8 +14,8 @@ from overnight_models.crash_points import reach
 from overnight_models.ledger import answer as ledger
 from overnight_models.ledger import documents
 from overnight_models.ledger.answer import Asked, Standing
-from overnight_models.ledger.operators.cancel import Canceled
-from overnight_models.ledger.operators.cancel import cancel as cancel_item
+from overnight_models.ledger.cancel import Canceled
+from overnight_models.ledger.cancel import cancel as cancel_item
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.stages import pulse

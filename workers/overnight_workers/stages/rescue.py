@@ -13,9 +13,9 @@ import redis
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.ledger import measure, partitions, prefixes, rescue
-from overnight_models.ledger.collect import caching, settle
+from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
-from overnight_models.ledger.money import budgets
+from overnight_models.ledger.money import budgets, settle
 from overnight_models.ledger.operators import pulse
 from overnight_models.ledger.submit import submit
 from overnight_workers import logs, process

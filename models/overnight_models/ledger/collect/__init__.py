@@ -1,1 +1,1 @@
-"""The ledger for collect: arrivals, outcomes, settled money."""
+"""The ledger for collect: arrivals, outcomes, spending, caching."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.collect import settle
 from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_batch, move_submission
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.submit.submit import lives

@@ -1,1 +1,1 @@
-"""What money people set and see: budgets, costs, plans, history, runs."""
+"""Money that may be spent and was: budgets, their settlement, costs, plans, history, runs."""

@@ -12,12 +12,12 @@ from typing import Any, Final, LiteralString
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.collect import settle
+from overnight_models.ledger.cancel import unpack
 from overnight_models.ledger.database import driver_connection, execute, fetch_one
 from overnight_models.ledger.deployment import AT_HOME
+from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_batch, move_submission
-from overnight_models.ledger.operators.cancel import unpack
-from overnight_models.ledger.operators.workspaces import QUEUED, SENDABLE
+from overnight_models.ledger.workspaces import QUEUED, SENDABLE
 from overnight_models.states import BATCH, SUBMISSION
 
 

@@ -16,13 +16,14 @@ from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.errors import BadSettings, TransientError
+from overnight_models.ledger import workspaces
 from overnight_models.ledger.collect import collect as ledger
-from overnight_models.ledger.collect import outcomes, settle
+from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.collect import Reading
 from overnight_models.ledger.collect.outcomes import Recorded
 from overnight_models.ledger.deliver import deliver as deliveries
-from overnight_models.ledger.operators import workspaces
+from overnight_models.ledger.money import settle
 from overnight_models.quantities import spoken
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process

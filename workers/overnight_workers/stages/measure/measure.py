@@ -19,10 +19,10 @@ import orjson
 from overnight_models import routes
 from overnight_models.errors import BadSettings
 from overnight_models.ledger import measure as ledger
+from overnight_models.ledger import workspaces
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import UNSENT, Arrival, Fate
 from overnight_models.ledger.measure import Shortened, Unmeasured
-from overnight_models.ledger.operators import workspaces
 from overnight_models.request.countable import divide
 from overnight_models.request.cuttable import text_at
 from overnight_models.request.prefix import MARK_BYTES

@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from overnight_models import routes
 from overnight_models.errors import BadSettings
-from overnight_models.ledger import deployment, rescue
+from overnight_models.ledger import deployment, rescue, workspaces
 from overnight_models.ledger import poll as ledger
-from overnight_models.ledger.operators import workspaces
 from overnight_models.ledger.poll import UnknownBatch, Watched
 from overnight_models.ledger.submit import submit as submissions
 from overnight_workers import api, logs, process

@@ -10,9 +10,8 @@ import redis
 
 from overnight_models import routes
 from overnight_models.crash_points import reach
-from overnight_models.ledger import deployment
+from overnight_models.ledger import deployment, workspaces
 from overnight_models.ledger import poll as ledger
-from overnight_models.ledger.operators import workspaces
 from overnight_models.ledger.poll import UnknownBatch
 from overnight_workers import logs, process
 from overnight_workers.settings import settings

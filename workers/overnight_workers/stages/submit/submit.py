@@ -20,9 +20,10 @@ from sqlalchemy import Connection
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
+from overnight_models.ledger import workspaces
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
-from overnight_models.ledger.operators import lanes, workspaces
+from overnight_models.ledger.operators import lanes
 from overnight_models.ledger.submit import rejected as rejected_batches
 from overnight_models.ledger.submit import submit as ledger
 from overnight_models.wire.outcome import Problem
