@@ -27,6 +27,7 @@ from overnight_models.ledger.database import (
     fetch_column,
     fetch_only,
 )
+from overnight_models.ledger.money import settle
 from overnight_models.states import ITEM, Move
 from overnight_models.wire.outcome import Problem
 
