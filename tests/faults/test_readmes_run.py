@@ -25,7 +25,7 @@ def python(readme: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def overnight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    installed = Installed(tmp_path_factory.mktemp("readmes"), turnaround="1s")
+    installed = Installed(tmp_path_factory.mktemp("readmes"), toml="", turnaround="1s")
     try:
         installed.start()
         yield installed

@@ -206,10 +206,22 @@ def test_not_ready_in_time_names_the_log(supervisor: Supervisor, tmp_path: Path)
         wait_until(lambda: log.exists() and log.read_text())  # its words are there, whoever is slow
         return False
 
-    command = ["sh", "-c", "echo still warming up; sleep 1000"]
+    command = ["sh", "-c", "echo still warming up; exec sleep 1000"]
     slow = Process("slow", command, ready=never, ready_timeout_seconds=0.2)
-    with pytest.raises(NotReady, match=r"slow isn't ready after 0.2 s. Its log, .*slow.log, ends:\n    still warm"):
+    with pytest.raises(NotReady, match=r"slow isn't ready after 0\.\d+ s. Its log, .*slow.log, ends:\n    still warm"):
         supervisor.start(slow)
+
+
+def test_what_is_still_at_work_is_waited_for(supervisor: Supervisor, tmp_path: Path, said: list[str]) -> None:
+    began = time.monotonic()
+    busy = Process(
+        "busy",
+        [sys.executable, "-c", "while True: pass"],
+        ready=lambda: time.monotonic() > began + 1.5,
+        ready_timeout_seconds=0.3,
+    )
+    supervisor.start(busy)
+    assert any("busy is still starting, after" in line for line in said)
 
 
 def test_what_does_not_stop_is_killed_with_all_its_children(tmp_path: Path, said: list[str]) -> None:

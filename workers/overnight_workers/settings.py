@@ -165,7 +165,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment goes over the file."""
-        return (init_settings, env_settings, InitSettingsSource(settings_cls, _from_file()))
+        return (init_settings, env_settings, InitSettingsSource(settings_cls, given_in_file()))
 
     @model_validator(mode="before")
     @classmethod
@@ -230,7 +230,8 @@ class Settings(BaseSettings):
             raise BadSettings(faults)
 
 
-def _from_file() -> dict[str, Any]:
+def given_in_file() -> dict[str, Any]:
+    """What overnight.toml says, unchecked; empty where there is none. Raises BadSettings when it can't be read."""
     path = Path(os.environ.get("OVERNIGHT_CONFIG") or "overnight.toml")
     if not path.exists():
         if os.environ.get("OVERNIGHT_CONFIG"):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from overnight_models.embedded_urls import default_data_dir
 from overnight_models.errors import TransientError
 from overnight_workers.cli.console import interruptible, say
+
+_SANDBOX_MAX_WAIT: Final = "2s"
 
 DataDir = Annotated[
     Path | None,
@@ -28,7 +31,7 @@ def up(
             help="Play the API on this machine. [default: yes, unless ANTHROPIC_API_KEY is set]",
         ),
     ] = None,
-    turnaround: Annotated[str, typer.Option(help="How long the sandbox's batches take, half of them less.")] = "20s",
+    turnaround: Annotated[str, typer.Option(help="How long the sandbox's batches take, half of them less.")] = "3s",
     flower: Annotated[bool, typer.Option("--flower/--no-flower", help="Start Flower too.")] = True,
 ) -> None:
     """Run all services in the foreground; Ctrl-C stops them.
@@ -42,28 +45,43 @@ def up(
 
     home = (data_dir or Path(os.environ.get("OVERNIGHT_DATA_DIR") or default_data_dir())).expanduser().absolute()
     home.mkdir(parents=True, exist_ok=True)
+    plays = not os.environ.get("ANTHROPIC_API_KEY") if sandbox is None else sandbox
+    pace = _sandbox_pace() if plays else {}
     installation = Installation(
         home,
         database_url=os.environ.get("OVERNIGHT_DATABASE_URL", ""),
         redis_url=os.environ.get("OVERNIGHT_REDIS_URL", ""),
-        sandbox=not os.environ.get("ANTHROPIC_API_KEY") if sandbox is None else sandbox,
+        sandbox=plays,
         sandbox_options=["--turnaround", turnaround],
         flower=flower,
+        environment=pace,
         say=say,
     )
     began = time.monotonic()
     with interruptible(), Supervisor(home, say=say) as supervisor:
         installation.start(supervisor)
-        say(f"data and logs: {home}")
+        say(f"data and logs: {home}; where everything answers: {home / 'urls.json'}")
         if "sandbox_url" in installation.urls:
             say(f"the API is played by the sandbox at {installation.urls['sandbox_url']}: answers are made up")
+            if "OVERNIGHT_LANES" in pace:
+                say(f"lane default is packed after {_SANDBOX_MAX_WAIT} here, with the real API after 5m")
         else:
             say("the API is Anthropic's own: what you enqueue is billed")
         if "flower_url" in installation.urls:
             say(f"Flower: {installation.urls['flower_url']}")
+        typer.echo(f"for your product: export OVERNIGHT_REDIS_URL={installation.urls['redis_url']}")
         typer.echo(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C stops everything")
         supervisor.run_forever()
     say("stopped")
+
+
+def _sandbox_pace() -> dict[str, str]:
+    """Against the sandbox nobody wants to wait for minutes: quick settings, where none are given."""
+    from overnight_workers.settings import given_in_file
+
+    given = {name for name in ("lanes", "timing") if f"OVERNIGHT_{name.upper()}" in os.environ} | set(given_in_file())
+    quick = {"lanes": {"default": {"max_wait": _SANDBOX_MAX_WAIT}}, "timing": {"poll_every": "1s"}}
+    return {f"OVERNIGHT_{name.upper()}": json.dumps(value) for name, value in quick.items() if name not in given}
 
 
 def migrate(

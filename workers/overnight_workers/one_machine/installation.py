@@ -14,17 +14,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from celery import Celery
+from redis import Redis, RedisError
 
 from overnight_models import routes
 from overnight_models.embedded_urls import write_urls
+from overnight_models.errors import PermanentError
 from overnight_models.ledger import schema
-from overnight_models.ledger.database import Database
+from overnight_models.ledger.database import Database, DatabaseUnavailable
 from overnight_workers.one_machine.embedded.postgres import EmbeddedPostgres
 from overnight_workers.one_machine.embedded.redis import EmbeddedRedis
 from overnight_workers.one_machine.embedded.remembered import remembered_port
 from overnight_workers.one_machine.supervisor import Process, Supervisor
+
+
+class NotThere(PermanentError):
+    """A server that the environment names can't be used; the message says which, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,7 @@ class Installation:
 
     def start_servers(self, supervisor: Supervisor) -> None:
         """Start Postgres, Redis and the sandbox, those that aren't given."""
+        self._require_given_servers()
         postgres = EmbeddedPostgres(self.data_dir / "postgres")
         redis = EmbeddedRedis(self.data_dir / "redis")
         servers = [] if self.urls["database_url"] else [postgres.process()]
@@ -127,6 +135,24 @@ class Installation:
             supervisor.start(*servers)
         self.urls["database_url"] = self.urls["database_url"] or postgres.url
         self.urls["redis_url"] = self.urls["redis_url"] or redis.url
+
+    def _require_given_servers(self) -> None:
+        """Servers that the environment names must be there. Raises NotThere before anything is started."""
+        if url := self.urls["redis_url"]:
+            with Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
+                try:
+                    client.ping()
+                except RedisError as error:
+                    raise NotThere(_nobody_at("OVERNIGHT_REDIS_URL", url, error)) from error
+        if url := self.urls["database_url"]:
+            database = Database(url)
+            try:
+                with database.transaction():
+                    pass
+            except DatabaseUnavailable as error:
+                raise NotThere(_nobody_at("OVERNIGHT_DATABASE_URL", url, error)) from error
+            finally:
+                database.close()
 
     def _start_sandbox(self) -> Process:
         home = self.data_dir / "sandbox"
@@ -179,6 +205,14 @@ class Installation:
             names = frozenset(node.split("@")[0] for reply in replies for node in reply)
             self._answering = (time.monotonic(), names)
         return names
+
+
+def _nobody_at(variable: str, url: str, error: Exception) -> str:
+    place = urlsplit(url)
+    return (
+        f"{variable} names a server at {place.hostname}:{place.port}, and it can't be used ({error})."
+        f" Start it, correct {variable}, or unset it: then `up` starts a server of its own"
+    )
 
 
 def _answers(url: str) -> bool:

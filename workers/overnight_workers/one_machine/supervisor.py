@@ -37,6 +37,8 @@ _READY_POLL_SECONDS = 0.02
 _SURVIVORS_GRACE_SECONDS = 15.0
 _SHORT_LIFE_SECONDS = 3.0
 _ANSWER_LOOK_SECONDS = 1.0
+_STARTS_BEFORE_READY = 3
+_AT_WORK = 0.02  # of a processor: what waits in vain looks around now and then, too
 _LOOK_SECONDS = 5.0  # nothing waits for this: a second line behind the handles
 
 
@@ -136,14 +138,23 @@ class Supervisor:
         process = child.process
         if process.ready is None:
             return
-        deadline = time.monotonic() + process.ready_timeout_seconds
+        began = idle_since = time.monotonic()
+        ticks, starts = 0, child.starts
         while not process.ready():
             if self._stopping or self._ended.wait(_READY_POLL_SECONDS):
                 raise SupervisorStopped(f"stopped before {process.name} was ready")
-            finished = not child.is_running and child.restart_at is None and not process.restart
-            if finished or time.monotonic() > deadline:
-                what = "ended" if finished else f"isn't ready after {process.ready_timeout_seconds:g} s"
-                raise NotReady(f"{process.name} {what}. {_ending(child)}")
+            if not child.is_running and child.restart_at is None and not process.restart:
+                raise NotReady(f"{process.name} ended. {_ending(child)}")
+            now = time.monotonic()
+            if now - idle_since <= process.ready_timeout_seconds:
+                continue
+            # what uses the processor is still starting, however slow the machine; what dies again and again isn't
+            used = child.processor_ticks()
+            at_work = (used - ticks) / os.sysconf("SC_CLK_TCK") >= _AT_WORK * process.ready_timeout_seconds
+            if not at_work or child.starts > starts + _STARTS_BEFORE_READY:
+                raise NotReady(f"{process.name} isn't ready after {now - began:.3g} s. {_ending(child)}")
+            ticks, idle_since = used, now
+            self._say(f"{process.name} is still starting, after {now - began:.0f} s")
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._signals += 1

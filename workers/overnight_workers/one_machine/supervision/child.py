@@ -48,6 +48,7 @@ class Process:
     prepare: Callable[[], None] | None = None
     ready: Callable[[], bool] | None = None
     ready_timeout_seconds: float = 60.0
+    """How long it may do nothing before it is ready: a machine may be slow, so what is at work is waited for."""
     stop_signal: signal.Signals = signal.SIGTERM
     grace_seconds: float = 30.0
     death_signal: signal.Signals | None = None
@@ -69,6 +70,7 @@ class Child:
         self._ticks = 0
         self._log_offset = 0
         self._started_at = 0.0
+        self.starts = 0
         self._delay = 0.0
         self._asked_family: list[process_table.Entry] = []
 
@@ -114,6 +116,12 @@ class Child:
         # Dead at once, it is a zombie until reaped: any start no later than its own will do.
         self._ticks = 0 if found is None else found.started
         self._popen = popen
+        self.starts += 1
+
+    def processor_ticks(self) -> int:
+        """How much processor time it and all that belongs to it have used; 0 while it doesn't run."""
+        popen = self._popen
+        return 0 if popen is None else process_table.processor_ticks(process_table.family(popen.pid, self._ticks))
 
     def started(self) -> Started | None:
         """What the next supervisor must know to end it, if it runs."""

@@ -1,0 +1,46 @@
+"""What a newcomer runs into in the first hour is one sentence that says what to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.faults.processes import OVERNIGHT
+
+NOBODY = "127.0.0.1:1"
+
+
+def run_up(tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OVERNIGHT_")}
+    return subprocess.run(
+        [*OVERNIGHT, "up", "--data-dir", str(tmp_path / "data")],
+        env=environment | variables,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "url"),
+    [
+        ("OVERNIGHT_REDIS_URL", f"redis://:hidden@{NOBODY}/0"),
+        ("OVERNIGHT_DATABASE_URL", f"postgresql://shop:hidden@{NOBODY}/shop"),
+    ],
+)
+def test_a_variable_that_names_a_server_that_is_not_there_is_one_sentence(
+    tmp_path: Path, variable: str, url: str
+) -> None:
+    done = run_up(tmp_path, **{variable: url})
+    assert done.returncode == 1
+    assert f"{variable} names a server at {NOBODY}" in " ".join(done.stderr.split())
+    assert f"correct {variable}, or unset it" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert "hidden" not in done.stderr + done.stdout
+    assert len(done.stderr.splitlines()) < 10
+    assert not (tmp_path / "data" / "postgres").exists()
