@@ -22,8 +22,8 @@ _NOWHERE = {
     "OVERNIGHT_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere",
     "OVERNIGHT_REDIS_URL": "redis://127.0.0.1:1/0",
 }
-# Two checkouts share no directory of pytest's: a session that starts makes it private, and the other's PostgreSQL, which
-# has a user of its own when the tests are root's, would lose its files.
+# Two checkouts share no directory of pytest: a session that starts makes it private, and the PostgreSQL of the other,
+# which has a user of its own when the tests are run as root, would lose its files.
 _TEMPORARY = Path(tempfile.gettempdir()) / f"overnight-pytest-{blake2b(__file__.encode(), digest_size=4).hexdigest()}"
 _TEMPORARY.mkdir(exist_ok=True)
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_TEMPORARY))
