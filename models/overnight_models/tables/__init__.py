@@ -1,0 +1,61 @@
+"""The tables. What must never be true is a constraint here, and its name is the rule.
+
+State is narrow, bodies are wide: an item's row is small and is updated as seldom as possible; its request and
+its outcome are rows of their own, written once by COPY and never rewritten. Big tables are range-partitioned
+by the item's id, so that retention drops partitions; keys live apart, because a unique key can't span
+partitions. Big tables have no foreign keys: two of them triple the cost of an insert.
+Times are the database's. Money is whole nano-dollars.
+"""
+
+from __future__ import annotations
+
+from overnight_models.tables.batches import Batch, Caching, Primer, Sighting, Submission
+from overnight_models.tables.columns import Table
+from overnight_models.tables.deployment import Deployment, Lane, Obstacle, Pulse, Workspace
+from overnight_models.tables.items import Inbox, Item, ItemKey, Request, Tally, Unmeasured
+from overnight_models.tables.money import Booking, Budget, Plan, Spending
+from overnight_models.tables.names import Headers, Model, OutputSchema, Prefix, Run, Shape, Target, Tenant
+from overnight_models.tables.outcomes import Delivery, Double, Outcome
+
+__all__ = [
+    "PARTITIONED",
+    "PARTITION_ITEMS",
+    "Batch",
+    "Booking",
+    "Budget",
+    "Caching",
+    "Delivery",
+    "Deployment",
+    "Double",
+    "Headers",
+    "Inbox",
+    "Item",
+    "ItemKey",
+    "Lane",
+    "Model",
+    "Obstacle",
+    "Outcome",
+    "OutputSchema",
+    "Plan",
+    "Prefix",
+    "Primer",
+    "Pulse",
+    "Request",
+    "Run",
+    "Shape",
+    "Sighting",
+    "Spending",
+    "Submission",
+    "Table",
+    "Tally",
+    "Target",
+    "Tenant",
+    "Unmeasured",
+    "Workspace",
+]
+
+PARTITION_ITEMS = 5_000_000
+"""Item ids in one partition."""
+
+PARTITIONED = ("item", "request", "outcome", "double", "delivery")
+"""Tables partitioned by the item's id."""

@@ -1,0 +1,86 @@
+"""Where the ledger lives, and what operators hold, pause and watch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, text
+from sqlmodel import Field
+
+from overnight_models.tables.columns import Table, long_text, now
+
+
+class Deployment(Table, table=True):
+    """Which deployment this ledger is of, and in which database it lives: one row (R11)."""
+
+    __tablename__ = "deployment"
+    __table_args__ = (CheckConstraint("one", name="there_is_one_deployment"),)
+    one: bool = Field(primary_key=True, sa_column_kwargs={"server_default": "true"})
+    id: UUID = Field(sa_column_kwargs={"server_default": text("gen_random_uuid()")})
+    """Every token of its submissions is marked with it; the configuration may name it."""
+    home: str = long_text()
+    """System, timeline and database: what a restored or copied ledger has other than its original."""
+    moved_at: datetime | None = None
+    """When it was noticed that the ledger isn't where it was: nothing is sent before the API was looked at."""
+    moved_why: str | None = long_text(default=None)
+    word_wanted: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """It may be a copy whose original still runs, so a person must say that it may send."""
+
+
+class Workspace(Table, table=True):
+    """One API key and what hangs on it."""
+
+    __tablename__ = "workspace"
+    name: str = long_text(primary_key=True)
+    api_workspace_id: str | None = long_text(default=None)
+    """As the API's response header says; '' if it says nothing. A list from another one proves nothing."""
+    held_at: datetime | None = None
+    held_reason: str | None = long_text(default=None)
+    """Money or permission: nothing is sent until this is over."""
+    held_until_resumed: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Trying again is of no use before a person has changed something at Anthropic and says so."""
+    holds: int = Field(sa_column_kwargs={"server_default": "0"})
+    """How often in a row it was held: it is tried again less and less often."""
+    not_before: datetime | None = None
+    """Rate limited until then."""
+    looked_at: datetime | None = None
+    """When everything that the API lists had been looked at; after the deployment moved, it is sent to again."""
+
+
+class Lane(Table, table=True):
+    """A named stream of items. Its policy is configuration; here is what operators did to it."""
+
+    __tablename__ = "lane"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = long_text(unique=True)
+    paused_at: datetime | None = None
+    paused_reason: str | None = long_text(default=None)
+
+
+class Obstacle(Table, table=True):
+    """What keeps deliveries from a broker, or from one of its queues; a row only for as long as it is so."""
+
+    __tablename__ = "obstacle"
+    broker: str = long_text(primary_key=True)
+    """As in `delivery`."""
+    queue: str = long_text(primary_key=True)
+    """The queue that is full; '' when it is all of the broker, which doesn't answer."""
+    since: datetime = now()
+    seen_at: datetime = now()
+    """When it was last found so."""
+    not_before: datetime = now()
+    """Nobody looks again before then."""
+    failures: int = Field(sa_column_kwargs={"server_default": "1"})
+    """How often it was found so; grows the pause before the next look."""
+    why: str = long_text()
+
+
+class Pulse(Table, table=True):
+    """When a stage last ran, and since when there is work for it: a standstill is seen, whatever stands still."""
+
+    __tablename__ = "pulse"
+    stage: str = long_text(primary_key=True)
+    ran_at: datetime | None = None
+    work_since: datetime | None = None
+    """Said by the sweep; none while there is no work for it."""

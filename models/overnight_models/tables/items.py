@@ -1,0 +1,154 @@
+"""Items: how they came in, where they are, what they ask, and how many there are of each state."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, SmallInteger, text
+from sqlmodel import Field
+
+from overnight_models.states import ITEM
+from overnight_models.tables.columns import Table, big, by_item, known_state, long_text, new_id, now
+
+
+class Inbox(Table, table=True):
+    """One accept message: counted before it is parsed, so that one that kills its worker can't kill for ever."""
+
+    __tablename__ = "inbox"
+    # one entry for a hundred pages: they are forgotten by their age, and single items have a message each
+    __table_args__ = (Index("inbox_by_time", "received_at", postgresql_using="brin"),)
+    message_id: UUID = Field(primary_key=True)
+    tries: int = Field(sa_type=SmallInteger)
+    received_at: datetime = now()
+    done_at: datetime | None = None
+    verdict: str | None = long_text(default=None)
+    """JSON: {"accepted": n, "known": n, "rejected": [{"index", "key", "why"}]}; null while it isn't done."""
+
+
+class ItemKey(Table, table=True):
+    """The caller's name for an item: the same key and content is the same item."""
+
+    __tablename__ = "item_key"
+    lane_id: int = Field(primary_key=True)
+    key_hash: bytes = Field(primary_key=True)
+    item_id: int = big()
+    content_hash: bytes
+
+
+class Item(Table, table=True):
+    """The narrow row of an item: where it is. Its request and its outcome are elsewhere."""
+
+    __tablename__ = "item"
+    __table_args__ = (
+        known_state(ITEM),
+        CheckConstraint("(state = 'waiting') <= (batch_id IS NULL)", name="waiting_items_are_in_no_batch"),
+        CheckConstraint("(state = 'batched') <= (batch_id IS NOT NULL)", name="batched_items_are_in_a_batch"),
+        CheckConstraint("(state = 'waiting') = (waiting_since IS NOT NULL)", name="only_waiting_items_wait"),
+        CheckConstraint("(state = 'held') = (held_by IS NOT NULL)", name="only_held_items_are_held"),
+        # no index mentions the state: when an answer comes, nothing that is indexed changes, and the update is HOT
+        Index(
+            "item_waiting",
+            "lane_id",
+            "headers_id",
+            "tenant_id",
+            "waiting_since",
+            "id",
+            postgresql_where=text("waiting_since IS NOT NULL"),
+        ),
+        Index("item_in_batch", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
+        Index("item_in_run", "run_id", "id", postgresql_where=text("run_id IS NOT NULL")),
+        Index("item_held", "held_by", "held_reason", "held_since", "id", postgresql_where=text("held_by IS NOT NULL")),
+        {"postgresql_partition_by": "RANGE (id)"},
+    )
+    id: int = by_item()
+    lane_id: int
+    headers_id: int
+    run_id: int | None = None
+    tenant_id: int | None = None
+    model_id: int
+    schema_id: int | None = None
+    prefix_id: int | None = None
+    """What its request begins with, beside its own part; null when it is whole."""
+    shape_id: int | None = None
+    """Null when it isn't checked before it is sent."""
+    target_id: int | None = None
+    """Where its outcome goes; null when it is read later."""
+    batch_id: int | None = big(default=None)
+    waiting_since: datetime | None = None
+    """Since when it waits for a batch; null when it doesn't."""
+    size: int
+    """Bytes of its request."""
+    callback_size: int = Field(sa_column_kwargs={"server_default": "0"})
+    """Bytes of what its callback is told beside the outcome."""
+    max_tokens: int
+    """The most that its answer may have."""
+    state: str = long_text()
+    attempts: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    """Outcomes so far that said: try again."""
+    cancel_wanted: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Its owner doesn't want the outcome any more: billed and recorded, not delivered."""
+    held_by: int | None = None
+    """The budget that holds it."""
+    held_since: datetime | None = None
+    """Since when it waited when it was held: it goes on in its old place."""
+    held_reason: str | None = long_text(default=None)
+    reserved_nano: int | None = big(default=None)
+    """What its batch has reserved for it in budgets, or what it needs while it is held; null where there is none."""
+
+
+class Request(Table, table=True):
+    """What an item asks, and for whom; written once, but where it is cut before it is first packed."""
+
+    __tablename__ = "request"
+    __table_args__ = ({"postgresql_partition_by": "RANGE (item_id)"},)
+    item_id: int = by_item()
+    receipt: UUID
+    """The producer's id for the item."""
+    key: str = long_text()
+    tenant: str | None = long_text(default=None)
+    trace_id: str | None = long_text(default=None)
+    callback: str | None = long_text(default=None)
+    """JSON: {"task", "queue", "args", "kwargs", "broker", "ack"}."""
+    params: str = long_text()
+    """JSON, passed through unparsed; without its prefix."""
+    enqueued_at: datetime = now()
+    cut_from_tokens: int | None = None
+    """Its prompt was too long, so a text of `params` was cut: its tokens before and after, as the API counts them."""
+    cut_to_tokens: int | None = None
+
+
+class Unmeasured(Table, table=True):
+    """An item whose prompt may be longer than its lane takes: it isn't packed before the API has counted it."""
+
+    __tablename__ = "unmeasured"
+    __table_args__ = (
+        Index("unmeasured_being_measured", "lease_until", postgresql_where=text("lease_until IS NOT NULL")),
+    )
+    item_id: int = by_item()
+    cuttable: str | None = long_text(default=None)
+    """The place of the text that may be cut, such as `messages.0.content`."""
+    tries: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    """Calls about it that got no answer; grows the pause before the next."""
+    not_before: datetime | None = None
+    owner: int | None = None
+    """Whoever measures it: a lock of `ledger.presence`."""
+    lease_until: datetime | None = None
+    """While it is being measured: its owner is taken for dead after this at the latest."""
+
+
+class Tally(Table, table=True):
+    """Items and deliveries by state, as changes to be added up; kept by triggers, so that it can't drift.
+
+    Counting millions of rows for every status page would be the slowest query of all.
+    """
+
+    __tablename__ = "tally"
+    id: int | None = new_id()
+    noun: str = long_text()
+    lane_id: int
+    run_id: int | None = None
+    headers_id: int | None = None
+    state: str = long_text()
+    n: int = big()
+    bytes: int = big()

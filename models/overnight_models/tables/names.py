@@ -1,0 +1,89 @@
+"""Names and documents that many rows share, each stored once; rows know their number."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field
+
+from overnight_models.tables.columns import Table, long_text, now
+
+
+class Run(Table, table=True):
+    """A named group of items with one progress and one bill."""
+
+    __tablename__ = "run"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = long_text(unique=True)
+    created_at: datetime = now()
+
+
+class Headers(Table, table=True):
+    """What a batch is sent with; items of different headers can't share a batch."""
+
+    __tablename__ = "headers"
+    __table_args__ = (UniqueConstraint("workspace", "betas", "api_version"),)
+    id: int | None = Field(default=None, primary_key=True)
+    workspace: str = long_text()
+    betas: str = long_text()
+    """The anthropic-beta header: names sorted and joined by commas; '' for none."""
+    api_version: str = long_text()
+
+
+class Tenant(Table, table=True):
+    """On whose behalf an item is sent: for fairness, budgets and bills."""
+
+    __tablename__ = "tenant"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = long_text(unique=True)
+
+
+class Model(Table, table=True):
+    """A model by the name that requests call it."""
+
+    __tablename__ = "model"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = long_text(unique=True)
+
+
+class Target(Table, table=True):
+    """Where outcomes go: a queue of a product, and the broker that it is on."""
+
+    __tablename__ = "target"
+    __table_args__ = (UniqueConstraint("broker", "queue"),)
+    id: int | None = Field(default=None, primary_key=True)
+    broker: str = long_text()
+    """The broker's name in the configuration; '' is Overnight's own Redis."""
+    queue: str = long_text()
+
+
+class OutputSchema(Table, table=True):
+    """A JSON schema that answers must fit, stored once by its hash."""
+
+    __tablename__ = "output_schema"
+    id: int | None = Field(default=None, primary_key=True)
+    hash: bytes = Field(unique=True)
+    document: str = long_text()
+
+
+class Prefix(Table, table=True):
+    """What many requests begin with, stored once by its hash."""
+
+    __tablename__ = "prefix"
+    id: int | None = Field(default=None, primary_key=True)
+    hash: bytes = Field(unique=True)
+    document: str = long_text()
+    """JSON: {"tools", "system", "messages"}."""
+    used_at: datetime = now()
+    """When an item last went on from it, to the day."""
+
+
+class Shape(Table, table=True):
+    """A kind of request: what the API checks of it beside its text, and what it is sent with."""
+
+    __tablename__ = "shape"
+    id: int | None = Field(default=None, primary_key=True)
+    hash: bytes = Field(unique=True)
+    passed_at: datetime | None = None
+    """When the API took one for the first time; until then some are asked about before they are sent."""

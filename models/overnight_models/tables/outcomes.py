@@ -1,0 +1,102 @@
+"""What came back for items, and its way to their callbacks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, SmallInteger, text
+from sqlmodel import Field
+
+from overnight_models.states import DELIVERY
+from overnight_models.tables.columns import Table, big, by_item, known_state, long_text, now, zero
+
+
+class Outcome(Table, table=True):
+    """What came back for an item, with its bill, priced from its own usage; written once."""
+
+    __tablename__ = "outcome"
+    __table_args__ = (
+        CheckConstraint("ok = (problem IS NULL)", name="an_outcome_is_ok_or_has_a_problem"),
+        CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="nothing_costs_less_than_nothing"),
+        CheckConstraint("billed OR cost_nano = 0", name="what_is_not_billed_costs_nothing"),
+        {"postgresql_partition_by": "RANGE (item_id)"},
+    )
+    item_id: int = by_item()
+    submission_id: int | None = big(default=None)
+    """The submission that answered; null when nothing was sent."""
+    finished_at: datetime = now()
+    cost_nano: int | None = big(default=None)
+    """Null when the model that served it has no price: it is billed, and nobody here knows at what."""
+    realtime_nano: int | None = big(default=None)
+    input_tokens: int = zero()
+    """Not cached ones."""
+    cache_write_5m_tokens: int = zero()
+    cache_write_1h_tokens: int = zero()
+    cache_read_tokens: int = zero()
+    output_tokens: int = zero()
+    thinking_tokens: int = zero()
+    """Part of the output tokens."""
+    attempts: int = Field(sa_type=SmallInteger)
+    ok: bool
+    retryable: bool
+    billed: bool = Field(sa_column_kwargs={"server_default": "false"})
+    via: str = long_text()
+    problem: str | None = long_text(default=None)
+    detail: str | None = long_text(default=None)
+    model: str | None = long_text(default=None)
+    """That served it."""
+    api_batch_id: str | None = long_text(default=None)
+    message: str | None = long_text(default=None)
+    """JSON: the API's Message, untouched."""
+
+
+class Double(Table, table=True):
+    """An answer that was billed for an item that had its outcome already. With the outcomes: the view `bill`."""
+
+    __tablename__ = "double"
+    __table_args__ = (
+        CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="no_double_costs_less_than_nothing"),
+        {"postgresql_partition_by": "RANGE (item_id)"},
+    )
+    item_id: int = by_item()
+    submission_id: int = by_item()
+    finished_at: datetime = now()
+    cost_nano: int | None = big(default=None)
+    realtime_nano: int | None = big(default=None)
+    input_tokens: int = zero()
+    cache_write_5m_tokens: int = zero()
+    cache_write_1h_tokens: int = zero()
+    cache_read_tokens: int = zero()
+    output_tokens: int = zero()
+    thinking_tokens: int = zero()
+    model: str = long_text()
+
+
+class Delivery(Table, table=True):
+    """Handing one outcome to one callback, until it is taken or given up."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        known_state(DELIVERY),
+        # by queue first: one whose product stands still must not be waded through to reach another
+        Index("delivery_due", "target_id", "due_at", postgresql_where=text("state = 'due'")),
+        # the second half hides it from statements that know their rows' ids: since few are ever being sent, the planner
+        # would wade through it instead
+        Index("delivery_sending", "due_at", postgresql_where=text("state = 'sending' AND due_at IS NOT NULL")),
+        Index("delivery_unanswered", "due_at", postgresql_where=text("state = 'awaiting_ack'")),
+        Index("delivery_dead", "item_id", postgresql_where=text("state = 'dead'")),
+        {"postgresql_partition_by": "RANGE (item_id)"},
+    )
+    item_id: int = by_item()
+    lane_id: int
+    target_id: int
+    state: str = long_text()
+    size: int = Field(sa_column_kwargs={"server_default": "4000"})
+    """About how many bytes its message has."""
+    due_at: datetime = now()
+    """While due: not before then. While sending: the deliverer is taken for dead after this. While awaiting_ack: it is
+    sent again after this."""
+    tries: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    generation: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    """How often an operator had it sent again."""
+    error: str | None = long_text(default=None)
