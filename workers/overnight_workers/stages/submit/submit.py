@@ -15,16 +15,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
-from sqlalchemy import Connection
-
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import workspaces
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
-from overnight_models.ledger.operators import lanes
-from overnight_models.ledger.submit import rejected as rejected_batches
 from overnight_models.ledger.submit import submit as ledger
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
@@ -33,6 +29,7 @@ from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, protocol, pulse
 from overnight_workers.stages.submit import breakpoints, shapes
+from overnight_workers.stages.submit.rejected import divide_rejected
 
 _WRITE_BYTES: Final = 1 << 20
 _MARGIN_S: Final = 1.0
@@ -50,7 +47,7 @@ def submit(**_later: Any) -> str:
     """Submit what is packed, one batch after the other, for a while; the rest is rung for again."""
     doorbell.heard(routes.SUBMIT)
     stop_at = time.monotonic() + 240
-    divided = _divide_rejected()
+    divided = divide_rejected()
     sent = 0
     while time.monotonic() < stop_at:
         pulse.at_work(routes.SUBMIT)
@@ -68,7 +65,7 @@ def submit(**_later: Any) -> str:
             break
         _submit(claim)
         sent += 1
-        divided += _divide_rejected()
+        divided += divide_rejected()
     else:
         doorbell.ring(routes.SUBMIT)
     if sent:
@@ -267,36 +264,3 @@ def _asked_nothing(error: api.ApiUnavailable) -> Reply:
     if isinstance(protocol.classify_create_reply(reply, releases=0), protocol.Reject):
         return replace(reply, status=None)
     return reply
-
-
-def _divide_rejected() -> int:
-    """Rejected batches become two smaller ones, down to the culprit (rejected creates are free)."""
-    divided = 0
-    while True:
-        with process.database().transaction() as connection:
-            rejected = rejected_batches.take_rejected(connection)
-            if rejected is None:
-                return divided
-            if rejected.alike:
-                # two generations of halves were turned down in the same words: it would go on to single items
-                lanes.pause(connection, rejected.lane_id, f"everything is rejected alike: {rejected.reason}")
-            elif rejected.items > 1:
-                rejected_batches.divide(connection, rejected)
-            else:
-                rejected_batches.give_up(connection, rejected)
-                _fail_culprits(connection, rejected)
-        if rejected.alike:
-            log.error("lane held: its batches are rejected alike", batch_id=rejected.batch_id, why=rejected.reason)
-            continue
-        divided += 1
-        log.warning("rejected", batch_id=rejected.batch_id, items=rejected.items, why=rejected.reason)
-
-
-def _fail_culprits(connection: Connection, rejected: rejected_batches.RejectedBatch) -> None:
-    culprits = [
-        Arrival(item_id, Fate.FAIL_OWN, problem=Problem.REJECTED, detail=rejected.reason)
-        for item_id in rejected_batches.members(connection, rejected.batch_id)
-    ]
-    source = Source(submission_id=None, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)
-    recorded = outcomes.record(connection, source, culprits, max_attempts=1)
-    log.warning("rejected alone: failed", batch_id=rejected.batch_id, items=recorded.failed)
