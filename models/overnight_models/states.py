@@ -96,8 +96,11 @@ class ItemLife(Life):
         "succeeded": "answered, and the answer is of use",
         "failed": "ended without a useful answer; the outcome says why",
         "canceled": "taken back before it was sent",
+        "following": "asks what another item asks already; it ends with that one, and with its outcome",
+        "redone": "failed or canceled, and tried again: another item has its receipt and its key",
     }
-    final = frozenset({"succeeded", "failed", "canceled"})
+    final = frozenset({"succeeded", "failed", "canceled", "redone"})
+    also_begins = ("following",)
 
     pack = Move(("waiting",), "batched", "a batch took it")
     urge = Move(("waiting",), "direct", "its deadline leaves no time for a batch")
@@ -106,16 +109,18 @@ class ItemLife(Life):
     race = Move(("batched",), "racing", "its deadline is at risk while its batch runs")
     retry = Move(("batched", "direct"), "waiting", "this try failed in a way that another may not")
     succeed = Move(
-        ("waiting", "held", "batched", "direct", "racing"),
+        ("waiting", "held", "batched", "direct", "racing", "following"),
         "succeeded",
         "an answer came; the first is kept, wherever the item is by then",
     )
     fail = Move(
-        ("waiting", "held", "batched", "direct", "racing"), "failed", "a final problem, or an answer that is of no use"
+        ("waiting", "held", "batched", "direct", "racing", "following"),
+        "failed",
+        "a final problem, or an answer that is of no use",
     )
-    cancel = Move(("waiting", "held"), "canceled", "its owner took it back")
+    cancel = Move(("waiting", "held", "following"), "canceled", "its owner took it back")
     unpack = Move(("batched",), "canceled", "its owner took it back before the batch was sent")
-    redo = Move(("failed", "canceled"), "waiting", "an operator wants another try")
+    redo = Move(("failed", "canceled"), "redone", "somebody wants another try: a new item takes its place")
 
 
 class BatchLife(Life):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import orjson
@@ -17,6 +17,8 @@ from overnight_models.request.prefix import SMALLEST, Cutter
 from overnight_models.wire.message import CallbackLine, ItemLine, Line, write_line
 from overnight_producers.callbacks import callback_line
 from overnight_producers.structured import for_the_api, json_schema
+
+IfKnown = Literal["conflict", "deliver", "redo"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,10 @@ class Item:
     """A Celery signature, or `task(...)`; None: the outcome is read later by its key."""
     trace_id: str | None = None
     """Passed through to the outcome."""
+    if_known: IfKnown = "conflict"
+    """What becomes of it when its key has an item already that asks the same for another callback, run, tenant or
+    trace id: "conflict" turns it down; "deliver" has that outcome come to this one's callback too, at once when it is
+    there, paid once. "redo": where that one failed or was canceled, this one takes its place, whatever it asks."""
     cuttable: str | None = None
     """The place of the text that may be cut from its end, such as "messages.0.content" or "messages.0.content.1.text",
     where the lane cuts prompts that are too long for it (`when_longer`); None: such an item is refused."""
@@ -59,6 +65,8 @@ def line_of(item: Item, *, redis_url: str, item_id: str | None = None) -> tuple[
         line["tenant"] = item.tenant
     if item.trace_id is not None:
         line["trace_id"] = item.trace_id
+    if item.if_known != "conflict":
+        line["if_known"] = item.if_known
     if item.cuttable is not None:
         line["cuttable"] = item.cuttable
         if is_place(item.cuttable) and text_at(item.params, item.cuttable) is None:

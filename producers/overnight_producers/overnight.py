@@ -17,7 +17,7 @@ from overnight_models.wire import message
 from overnight_models.wire.message import CallbackLine, ItemLine, Line
 from overnight_models.wire.outcome import Outcome
 from overnight_producers import confirming
-from overnight_producers.item import Item, cut, line_of
+from overnight_producers.item import IfKnown, Item, cut, line_of
 from overnight_producers.questions import About, Questions, wait_for
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
 from overnight_producers.settings import ProducerSettings
@@ -61,15 +61,21 @@ class Overnight:
         callback: Signature[Any] | CallbackLine | None = None,
         trace_id: str | None = None,
         cuttable: str | None = None,
+        if_known: IfKnown = "conflict",
     ) -> Receipt:
         """Hand over one request; returns when Redis has it, which is before Postgres has it: see `confirm`.
 
         params: exactly what `client.messages.create(**params)` takes. What many requests begin with (tools, system, all
         messages but the last) is sent and stored once.
-        key: your name for it, unique in the lane. The same key and content again is the same item, paid once.
+        key: your name for it, unique in the lane. The same key again, with the same content, callback, run, tenant and
+        trace id, is the same item, paid once.
         output: a pydantic model or JSON schema; the answer is asked for in that form and validated when it is back.
         callback: a Celery signature, or `task(...)`; it gets the `Outcome` first. None: read it with `outcome`.
         cuttable: the place of the text that may be cut where the lane cuts what is too long, as "messages.0.content".
+        if_known: what becomes of it when its key has an item already that asks the same for another callback, run,
+        tenant or trace id. "conflict": it is turned down, as `confirm` says. "deliver": that outcome comes to this
+        one's callback too, now or when it is there, and is paid once. "redo": where that one failed or was canceled,
+        this one takes its place, whatever it asks.
 
         The receipt's `warnings` say what is likely to come back as an error or cut off.
 
@@ -85,6 +91,7 @@ class Overnight:
             callback=callback,
             trace_id=trace_id,
             cuttable=cuttable,
+            if_known=if_known,
         )
         line, sent, warnings = self._checked(item, lane, index=None)
         message_id = str(uuid4())

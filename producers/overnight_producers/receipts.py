@@ -116,10 +116,14 @@ class Confirmation:
     accepted: int = 0
     """New, and in Postgres."""
     known: int = 0
-    """In Postgres already, with the same content: the same items."""
+    """In Postgres already, with the same content: the same items, or those whose outcome comes to these too."""
     rejected: tuple[Rejection, ...] = ()
     warnings: Counter[str] = field(default_factory=Counter)
     """What is likely to go wrong, and with how many of the items: of `enqueue_confirmed`, which sent them too."""
+    delivered: int = 0
+    """Of the known: with `if_known="deliver"`, their outcomes come to these items' callbacks too."""
+    redone: int = 0
+    """Of the accepted: with `if_known="redo"`, they have taken the place of items that failed or were canceled."""
     sent: Sent | None = field(default=None, compare=False, repr=False)
     """What `enqueue_confirmed` sent: the receipts of its items without a key of their own."""
 
@@ -129,6 +133,8 @@ class Confirmation:
             self.known + other.known,
             self.rejected + other.rejected,
             self.warnings + other.warnings,
+            self.delivered + other.delivered,
+            self.redone + other.redone,
             self.sent or other.sent,
         )
 
@@ -141,4 +147,11 @@ def read_verdict(verdict: Mapping[str, Any], what: Receipt | Sent, message_id: s
         Rejection(fault["key"], positions[fault["index"]] if positions else first + fault["index"], fault["why"])
         for fault in verdict["rejected"]
     )
-    return Confirmation(verdict["accepted"], verdict["known"], rejected)
+    return Confirmation(
+        verdict["accepted"],
+        verdict["known"],
+        rejected,
+        # which workers of an older version don't say
+        delivered=verdict.get("delivered", 0),
+        redone=verdict.get("redone", 0),
+    )

@@ -17,6 +17,7 @@ from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.database import Database, fetch_all
 from overnight_models.ledger.deliver import acknowledge, deliver, obstacles
 from overnight_models.ledger.money import budgets, costs, history, plans
+from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.operators import overview, troubles
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack
@@ -102,14 +103,14 @@ def _accept(connection: Connection, headers_id: int) -> object:
     receipt = uuid4()
     accepting.begin(connection, [receipt])
     new = [_new_item(number, headers_id) for number in range(500)]
-    fates = accepting.insert_items(connection, 2, 1, new)
-    assert fates == ["new"] * 500
+    fates = accepting.insert_items(connection, (2, "lane 2"), 1, new)
+    assert [fate.word for fate in fates] == ["new"] * 500
     accepting.classify_create_reply(connection, {receipt: accepting.Verdict(500, 0, ())})
     return fates
 
 
-def _new_item(number: int, headers_id: int) -> accepting.NewItem:
-    return accepting.NewItem(
+def _new_item(number: int, headers_id: int) -> NewItem:
+    return NewItem(
         position=number,
         receipt=str(uuid4()),
         key=f"new {number}",

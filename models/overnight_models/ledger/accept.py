@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection
 
-from overnight_models.ledger import measure
+from overnight_models.ledger import following, measure, recall
+from overnight_models.ledger.answer import Asked, locate
+from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.database import copy_lines, copy_number, copy_text, execute, fetch_all, fetch_one
-from overnight_models.ledger.prefixes import StoredPrefix, whole_request
-
-
-class NewItem(NamedTuple):
-    """One checked item, ready to be a row."""
-
-    position: int
-    """In its message, counted from 0."""
-    receipt: str
-    """A UUID."""
-    key: str
-    key_hash: bytes
-    """16 bytes."""
-    content_hash: bytes
-    """16 bytes, of all that makes it the same item; in another order of fields the same content may differ in it."""
-    headers_id: int
-    tenant_id: int | None
-    model_id: int
-    schema_id: int | None
-    shape_id: int | None
-    target_id: int | None
-    prefix: StoredPrefix | None
-    params: bytes
-    """JSON; what goes on from the prefix."""
-    size: int
-    """Bytes of the whole request."""
-    max_tokens: int
-    tenant: str | None
-    trace_id: str | None
-    callback: bytes | None
-    """JSON."""
-    may_be_too_long: bool = False
-    """It is to be counted before it is packed."""
-    cuttable: str | None = None
-    """The place of the text that may be cut then."""
+from overnight_models.ledger.known import Fate, Row, judge
+from overnight_models.ledger.new_item import NewItem
 
 
 @dataclass(frozen=True)
@@ -55,13 +24,21 @@ class Verdict:
 
     accepted: int
     known: int
-    """Already there, with the same content: the same items."""
+    """Already there, with the same content: the same items, or those that follow them."""
     rejected: tuple[dict[str, Any], ...]
-    """One `{"index", "key", "why"}` each."""
+    """One `{"index", "key", "why", "id"}` each; without an id where the line had none."""
+    delivered: int = 0
+    """Of the known: their outcomes are delivered to these items' callbacks too, or again."""
+    redone: int = 0
+    """Of the accepted: they have taken the place of items that failed or were canceled."""
+    stand_for: Mapping[str, str] = field(default_factory=dict)
+    """Of the known: by receipt, the receipt of the follower that it is."""
 
     def dump(self) -> str:
-        """As kept in the inbox and told to producers."""
-        return orjson.dumps({"accepted": self.accepted, "known": self.known, "rejected": self.rejected}).decode()
+        """As kept in the inbox and told to producers; what says nothing is left out."""
+        document = {"accepted": self.accepted, "known": self.known, "rejected": self.rejected}
+        more = {"delivered": self.delivered, "redone": self.redone, "stand_for": dict(self.stand_for)}
+        return orjson.dumps(document | {name: value for name, value in more.items() if value}).decode()
 
 
 class Begun(NamedTuple):
@@ -90,12 +67,14 @@ def begin(connection: Connection, message_ids: Collection[UUID]) -> dict[UUID, B
     return {row["message_id"]: Begun(row["tries"], row["verdict"]) for row in counted}
 
 
-Fate = Literal["new", "known", "conflicting"]
-"""What an item is: its key is new, is there with the same content, or is there with another."""
+def insert_items(
+    connection: Connection, lane: tuple[int, str], run_id: int | None, items: Sequence[NewItem]
+) -> list[Fate]:
+    """Write the items whose keys are new. Returns what each of them is, in their order.
 
-
-def insert_items(connection: Connection, lane_id: int, run_id: int | None, items: Sequence[NewItem]) -> list[Fate]:
-    """Write the items whose keys are new. Returns what each of them is, in their order."""
+    lane: its id and its name.
+    """
+    lane_id, _ = lane
     if not items:
         return []
     drawn = fetch_one(
@@ -122,46 +101,88 @@ def insert_items(connection: Connection, lane_id: int, run_id: int | None, items
         ids=[item_id for _, item_id in ordered],
         contents=b"".join(item.content_hash for item, _ in ordered),
     )
-    written = list(zip(items, ids, strict=True))
     known_new = {row["item_id"] for row in new}
+    rows = [Row(item, item_id, run_id) for item, item_id in zip(items, ids, strict=True) if item_id in known_new]
+    _write(connection, lane_id, rows)  # first: a message may have the same key twice
+    fates = [Fate()] * len(items)
     if len(new) < len(items):
-        written = [(item, item_id) for item, item_id in written if item_id in known_new]
-    _write(connection, lane_id, run_id, written)
-    measure.want(connection, [(item_id, item.cuttable) for item, item_id in written if item.may_be_too_long])
-    if len(new) == len(items):
-        return ["new"] * len(items)
-    others = [item for item, item_id in zip(items, ids, strict=True) if item_id not in known_new]
-    compared = iter(_compared(connection, lane_id, others))
-    return ["new" if item_id in known_new else next(compared) for item_id in ids]
+        fates = _known(connection, lane, run_id, list(zip(items, ids, strict=True)), known_new)
+    _cancel_recalled(connection, lane, items, fates)
+    return fates
 
 
-def _write(connection: Connection, lane_id: int, run_id: int | None, written: list[tuple[NewItem, int]]) -> None:
+def _known(
+    connection: Connection,
+    lane: tuple[int, str],
+    run_id: int | None,
+    numbered: Sequence[tuple[NewItem, int]],
+    new: Collection[int],
+) -> list[Fate]:
+    """What items are of which some keys are there already; what follows or takes the place of others is written."""
+    others = [(item, item_id) for item, item_id in numbered if item_id not in new]
+    judged = judge(connection, lane, run_id, [item for item, _ in others], [item_id for _, item_id in others])
+    _write(connection, lane[0], judged.rows)
+    followers = [row for row in judged.rows if row.state == "following"]
+    if followers:
+        execute(
+            connection,
+            """
+            INSERT INTO follower (item_id, of_item_id, receipt)
+            SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:leaders AS bigint[]), CAST(:receipts AS uuid[]))
+            """,
+            ids=[row.id for row in followers],
+            leaders=judged.leaders,
+            receipts=[row.item.receipt for row in followers],
+        )
+        following.answer(connection, judged.leaders)
+    fates = iter(judged.fates)
+    return [Fate() if item_id in new else next(fates) for _, item_id in numbered]
+
+
+def _cancel_recalled(
+    connection: Connection, lane: tuple[int, str], items: Sequence[NewItem], fates: Sequence[Fate]
+) -> None:
+    """What its owner took back before it came is canceled."""
+    recalled = recall.take(connection, [item.receipt for item in items])
+    for item, fate in zip(items, fates, strict=True) if recalled else ():
+        if UUID(item.receipt) in recalled and fate.word != "conflicting":
+            own = locate(connection, Asked(lane[1], item.key, UUID(fate.stands_for or item.receipt)))
+            item_id = own.item_id or locate(connection, Asked(lane[1], item.key)).item_id
+            if item_id is not None:
+                cancel(connection, item_id)
+
+
+def _write(connection: Connection, lane_id: int, rows: Sequence[Row]) -> None:
+    if not rows:
+        return
     now = fetch_one(connection, "SELECT now()::text AS now")
     assert now is not None
-    since, run_text = now["now"].encode(), copy_number(run_id)
+    since = now["now"].encode()
     copy_lines(
         connection,
         "item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id, target_id, state,"
         " waiting_since, size, callback_size, max_tokens)",
         b"".join(
-            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\twaiting\t%b\t%d\t%d\t%d\n"
+            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d\t%d\n"
             % (
-                item_id,
+                row.id,
                 lane_id,
                 item.headers_id,
-                run_text,
+                copy_number(row.run_id),
                 copy_number(item.tenant_id),
                 item.model_id,
                 copy_number(item.schema_id),
                 copy_number(item.shape_id),
                 copy_number(None if item.prefix is None else item.prefix.id),
                 copy_number(item.target_id),
-                since,
+                row.state.encode(),
+                since if row.state == "waiting" else b"\\N",
                 item.size,
                 len(item.callback or b""),
                 item.max_tokens,
             )
-            for item, item_id in written
+            for row in rows
+            for item in (row.item,)
         ),
     )
     copy_lines(
@@ -170,7 +191,7 @@ def _write(connection: Connection, lane_id: int, run_id: int | None, written: li
         b"".join(
             b"%d\t%b\t%b\t%b\t%b\t%b\t%b\n"
             % (
-                item_id,
+                row.id,
                 item.receipt.encode(),
                 copy_text(item.key),
                 copy_text(item.tenant),
@@ -178,41 +199,14 @@ def _write(connection: Connection, lane_id: int, run_id: int | None, written: li
                 copy_text(item.callback),
                 copy_text(item.params),
             )
-            for item, item_id in written
+            for row in rows
+            for item in (row.item,)
         ),
     )
-
-
-def _compared(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> list[Fate]:
-    """What items are whose keys are there already."""
-    found = fetch_all(
+    measure.want(
         connection,
-        """
-        SELECT item_key.key_hash, content_hash, item.headers_id, item.schema_id, request.params,
-               prefix.document AS prefix
-        FROM item_key
-        LEFT JOIN item ON item.id = item_key.item_id LEFT JOIN request ON request.item_id = item_key.item_id
-        LEFT JOIN prefix ON prefix.id = item.prefix_id
-        WHERE item_key.lane_id = :lane_id AND item_key.key_hash = ANY(:hashes)
-        """,
-        lane_id=lane_id,
-        hashes=[item.key_hash for item in items],
+        [(row.id, row.item.cuttable) for row in rows if row.item.may_be_too_long and row.state == "waiting"],
     )
-    there = {bytes(row["key_hash"]): row for row in found}
-
-    def is_same(item: NewItem) -> bool:
-        row = there[item.key_hash]
-        if bytes(row["content_hash"]) == item.content_hash:
-            return True
-        # the same fields in another order are the same content
-        return (
-            row["params"] is not None
-            and (row["headers_id"], row["schema_id"]) == (item.headers_id, item.schema_id)
-            and whole_request(row["prefix"], row["params"])
-            == whole_request(None if item.prefix is None else item.prefix.document.decode(), item.params.decode())
-        )
-
-    return ["known" if is_same(item) else "conflicting" for item in items]
 
 
 def classify_create_reply(connection: Connection, verdicts: Mapping[UUID, Verdict]) -> None:

@@ -87,16 +87,29 @@ def locate(connection: Connection, asked: Asked) -> Standing:
     )
     if asked.receipt is None or (row is not None and row["receipt"] == asked.receipt):
         return Standing(None if row is None else int(row["item_id"]))
+    follower = _follower(connection, asked.receipt)
+    if follower is not None:
+        return Standing(follower)
     known = {} if asked.message_id is None else verdicts(connection, [asked.message_id])
     if not known:
         return Standing(not_yet=_UNSEEN)
     verdict = known[str(asked.message_id)]
     if verdict is None:
         return Standing(not_yet="its message is being accepted")
-    why = _turned_down(orjson.loads(verdict), asked)
+    document = orjson.loads(verdict)
+    why = _turned_down(document, asked)
     if why is not None:
         return Standing(rejected=why)
+    stands_for = document.get("stand_for", {}).get(str(asked.receipt))
+    if stands_for is not None:
+        return Standing(_follower(connection, UUID(stands_for)))
     return Standing(None if row is None else int(row["item_id"]))
+
+
+def _follower(connection: Connection, receipt: UUID) -> int | None:
+    """The item of that receipt, where it follows another."""
+    row = fetch_one(connection, "SELECT item_id FROM follower WHERE receipt = :receipt", receipt=receipt)
+    return None if row is None else int(row["item_id"])
 
 
 def _turned_down(verdict: dict[str, Any], asked: Asked) -> str | None:

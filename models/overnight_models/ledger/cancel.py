@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import following
 from overnight_models.ledger.database import execute, fetch_column, fetch_one, fetch_only_value
 from overnight_models.ledger.money import settle
 from overnight_models.states import ITEM
@@ -56,6 +57,7 @@ def cancel(connection: Connection, item_id: int) -> Canceled:
     )
     canceled += unpack(connection, batch_id=item.batch_id, item_id=item_id)
     if canceled:
+        following.answer(connection, [item_id])
         return Canceled.CANCELED
     state = fetch_only_value(connection, str, "SELECT state FROM item WHERE id = :id", id=item_id)
     return Canceled.CANCELED if state == "canceled" else Canceled.TOO_LATE
@@ -84,4 +86,6 @@ def unpack(connection: Connection, *, batch_id: int | None, item_id: int | None 
     )
     if unpacked and budgeted:
         settle.free(connection, batch_id, unpacked)
+    if unpacked:
+        following.answer(connection, unpacked)
     return len(unpacked)

@@ -12,12 +12,19 @@ from sqlalchemy import RowMapping
 
 from overnight_models.wire.outcome import VERSION, dollars
 
-COLUMNS: Final = """
+REDONE: Final = """
+    coalesce(redo.number, 0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before,
+    CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano
+"""
+"""What a document says of the tries before an item that has taken another's place: LEFT JOIN redo."""
+
+COLUMNS: Final = f"""
     item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens,
     outcome.ok, outcome.problem, outcome.detail, outcome.retryable,
     outcome.message, outcome.model, outcome.cost_nano, outcome.realtime_nano,
-    coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at
+    coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at,
+    {REDONE}
 """
 """What a document is made of."""
 
@@ -26,12 +33,17 @@ JOINS: Final = """
     LEFT JOIN outcome ON outcome.item_id = item.id
     JOIN lane ON lane.id = item.lane_id
     LEFT JOIN run ON run.id = item.run_id
+    LEFT JOIN redo ON redo.item_id = item.id
 """
 
 
-def delivery_id(receipt: UUID) -> str:
-    """The same for every delivery of an item's outcome, on whichever road and however often."""
-    digest = blake2b(receipt.bytes, digest_size=16, person=b"overnight").hexdigest()
+def delivery_id(receipt: UUID, redos: int = 0) -> str:
+    """The same for every delivery of an item's outcome, on whichever road and however often.
+
+    redos: how often it was tried again by somebody's word; what came of each is another outcome.
+    """
+    salt = b"" if redos == 0 else b"%d" % redos
+    digest = blake2b(receipt.bytes + salt, digest_size=16, person=b"overnight").hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
 
 
@@ -49,7 +61,7 @@ def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
         "lane": row["lane"],
         "tenant": row["tenant"],
         "run": row["run"],
-        "delivery_id": delivery_id(row["receipt"]),
+        "delivery_id": delivery_id(row["receipt"], row["redos"]),
         "ok": row["ok"],
         "problem": row["problem"],
         "detail": row["detail"],
@@ -59,8 +71,9 @@ def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
         "usage": usage,
         "cost_usd": None if row["cost_nano"] is None else dollars(row["cost_nano"]),
         "realtime_cost_usd": None if row["realtime_nano"] is None else dollars(row["realtime_nano"]),
+        "earlier_cost_usd": None if row["cost_before_nano"] is None else dollars(row["cost_before_nano"]),
         "cut": _cut(row),
-        "attempts": row["attempts"],
+        "attempts": row["attempts"] + row["attempts_before"],
         "via": row["via"],
         "batch_id": row["api_batch_id"],
         "enqueued_at": row["enqueued_at"],
@@ -85,7 +98,7 @@ def pending(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
         "lane": row["lane"],
         "tenant": row["tenant"],
         "run": row["run"],
-        "attempts": row["attempts"],
+        "attempts": row["attempts"] + row["attempts_before"],
         "enqueued_at": row["enqueued_at"],
         "trace_id": row["trace_id"],
     }

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from overnight_models.request import request
 from overnight_models.request.cuttable import is_place
-from overnight_models.wire.message import ItemLine
+from overnight_models.wire.message import IF_KNOWN, ItemLine
 from overnight_models.wire.policy import LanePolicy, Policy
 
 _BETA: Final = re.compile(r"[A-Za-z0-9._-]+")
@@ -55,6 +55,8 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
         found.append(
             "`cuttable` must say where a text stands: `system`, `messages.0.content`, `messages.0.content.1.text`"
         )
+    if item.get("if_known") not in (None, *IF_KNOWN):
+        found.append(f"`if_known` must be one of {', '.join(IF_KNOWN)}, not {item.get('if_known')!r}")
     callback: Any = item.get("callback")
     if callback is not None:
         found += _callback_faults(callback, lane, rules, policy)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from overnight_models.tables.batches import Batch, Caching, Primer, Sighting, Submission
 from overnight_models.tables.columns import Table
 from overnight_models.tables.deployment import Deployment, Lane, Obstacle, Pulse, Workspace
-from overnight_models.tables.items import Inbox, Item, ItemKey, Request, Tally, Unmeasured
+from overnight_models.tables.items import Follower, Inbox, Item, ItemKey, Recall, Redo, Request, Tally, Unmeasured
 from overnight_models.tables.money import Booking, Budget, Plan, Spending
 from overnight_models.tables.names import Headers, Model, OutputSchema, Prefix, Run, Shape, Target, Tenant
 from overnight_models.tables.outcomes import Delivery, Double, Outcome
@@ -27,6 +27,7 @@ __all__ = [
     "Delivery",
     "Deployment",
     "Double",
+    "Follower",
     "Headers",
     "Inbox",
     "Item",
@@ -40,6 +41,8 @@ __all__ = [
     "Prefix",
     "Primer",
     "Pulse",
+    "Recall",
+    "Redo",
     "Request",
     "Run",
     "Shape",

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, Index, SmallInteger, text
 from sqlmodel import Field
 
 from overnight_models.states import ITEM
-from overnight_models.tables.columns import Table, big, by_item, known_state, long_text, new_id, now
+from overnight_models.tables.columns import Table, big, by_item, known_state, long_text, new_id, now, zero
 
 
 class Inbox(Table, table=True):
@@ -23,7 +23,7 @@ class Inbox(Table, table=True):
     received_at: datetime = now()
     done_at: datetime | None = None
     verdict: str | None = long_text(default=None)
-    """JSON: {"accepted": n, "known": n, "rejected": [{"index", "key", "why"}]}; null while it isn't done."""
+    """JSON, as `ledger.accept.Verdict` has it; null while it isn't done."""
 
 
 class ItemKey(Table, table=True):
@@ -116,6 +116,42 @@ class Request(Table, table=True):
     cut_from_tokens: int | None = None
     """Its prompt was too long, so a text of `params` was cut: its tokens before and after, as the API counts them."""
     cut_to_tokens: int | None = None
+
+
+class Redo(Table, table=True):
+    """An item that has taken the place of one that failed or was canceled: the same receipt and key, tried again."""
+
+    __tablename__ = "redo"
+    item_id: int = by_item()
+    of_item_id: int = big(unique=True)
+    """The item before it, whose outcome and bill stay where they are."""
+    number: int
+    """How often this has happened to the receipt."""
+    asked_again: int = zero()
+    """How many of the last ones were `retry_invalid`'s, one after the other."""
+    attempts_before: int
+    """Tries that had an outcome, before it."""
+    cost_before_nano: int | None = big(default=None)
+    """What was billed for those; null when that isn't known."""
+    at: datetime = now()
+
+
+class Follower(Table, table=True):
+    """An item that asked what another asks already, with other wishes, and gets that one's outcome."""
+
+    __tablename__ = "follower"
+    item_id: int = by_item()
+    of_item_id: int = big(index=True)
+    receipt: UUID = Field(unique=True)
+    """Its own."""
+
+
+class Recall(Table, table=True):
+    """An item that was taken back before its message was accepted: when it comes it is canceled at once."""
+
+    __tablename__ = "recall"
+    receipt: UUID = Field(primary_key=True)
+    at: datetime = now()
 
 
 class Unmeasured(Table, table=True):

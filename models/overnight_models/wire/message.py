@@ -19,6 +19,11 @@ A Celery task message for `overnight.accept` with these keyword arguments, so th
         trace_id  passed through to the outcome, or absent
         cuttable  the place of a text of params that may be cut where its lane cuts what is too long (cuttable.py), or
                   absent
+        if_known  what becomes of it when its key has an item already: "conflict" (also where it is absent): known when
+                  that asks the same for the same callback, run, tenant and trace_id, else turned down. "deliver": where
+                  only those differ, the outcome of the item that is there comes to this one's too, and is paid once.
+                  "redo": it takes the place of one that failed or was canceled; of callback, tenant, trace_id and run,
+                  what isn't told stays as it was
         prefix    the SHA-256, in hex, of the JSON that its params go on from: an object of `tools`, `system` and
                   `messages`, which lies in Redis as `overnight:prefix:<hash>`; or absent. Where the prefix has
                   messages, those of params follow them. Who sends whole requests loses nothing by it but bytes
@@ -48,6 +53,7 @@ VERSION: Final = 1
 MAX_ITEMS: Final = 500
 MAX_BYTES: Final = 1_000_000
 ZSTD: Final = "zstd"
+IF_KNOWN: Final = ("conflict", "deliver", "redo")
 _COMPRESS_ABOVE_BYTES: Final = 2_000
 
 
@@ -74,6 +80,7 @@ class ItemLine(TypedDict, total=False):
     tenant: str
     trace_id: str
     cuttable: str
+    if_known: str
     prefix: str
 
 

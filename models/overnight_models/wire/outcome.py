@@ -72,6 +72,8 @@ class Outcome:
     only a lane with `unknown_price = "accept"` takes."""
     realtime_cost_usd: Decimal | None = Decimal(0)
     """What the same tokens would have cost in real time."""
+    earlier_cost_usd: Decimal | None = Decimal(0)
+    """What earlier tries were billed beside that: of a `redo`, or of `retry_invalid`. None when that isn't known."""
     cut: dict[str, int] | None = None
     """Its prompt was too long for its lane, so this is no answer about the whole text: `{"from_tokens": …, "to_tokens":
     …}`, as the API counted them before and after the cut. None when all of it was sent."""
@@ -98,7 +100,7 @@ class Outcome:
         extra: dict[str, Any] = {}
         for name, value in document.items():
             (known if name in _FIELDS else extra)[name] = value
-        for name in ("cost_usd", "realtime_cost_usd"):
+        for name in ("cost_usd", "realtime_cost_usd", "earlier_cost_usd"):
             value = known.get(name, 0)
             known[name] = None if value is None else Decimal(str(value))
         for name in ("enqueued_at", "finished_at"):

@@ -30,7 +30,6 @@ INSERT: Final = {
 BESIDE: Final = {
     ("item", "pack"): ", batch_id = 1",
     ("item", "retry"): ", batch_id = NULL",
-    ("item", "redo"): ", batch_id = NULL",
 }
 
 

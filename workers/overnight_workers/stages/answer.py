@@ -12,7 +12,7 @@ import redis
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.ledger import answer as ledger
-from overnight_models.ledger import documents
+from overnight_models.ledger import documents, recall
 from overnight_models.ledger.answer import Asked, Standing
 from overnight_models.ledger.cancel import Canceled
 from overnight_models.ledger.cancel import cancel as cancel_item
@@ -79,12 +79,26 @@ def _outcome(about: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _cancel(about: dict[str, Any]) -> str | dict[str, Any] | None:
-    """A word of `Canceled`, `{"rejected": why}` or `{"not_yet": why}`."""
+    """A word of `Canceled`, `{"rejected": why}` or `{"not_yet": why}`.
+
+    What is on its way is canceled when it comes, and nobody who is accepting just now overlooks that.
+    """
+    asked = _asked(about)
     with process.database().transaction() as connection:
-        standing = ledger.locate(connection, _asked(about))
+        standing = ledger.locate(connection, asked)
         if standing.item_id is not None:
             return cancel_item(connection, standing.item_id)
-    return _without_item(standing) or Canceled.UNKNOWN
+    if standing.not_yet is None or asked.receipt is None:
+        return _without_item(standing) or Canceled.UNKNOWN
+    with process.database().transaction() as connection:
+        recall.exclusively(connection)
+        standing = ledger.locate(connection, asked)
+        if standing.not_yet is not None:
+            recall.note(connection, asked.receipt)
+            # with a key that is taken it may be the item that is there, which may have been sent
+            taken = ledger.locate(connection, asked._replace(receipt=None)).item_id is not None
+            return _without_item(standing) if taken else Canceled.CANCELED
+    return _cancel(about)
 
 
 def _without_item(standing: Standing) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ import redis
 
 from overnight_models import routes
 from overnight_models.crash_points import reach
-from overnight_models.ledger import measure, partitions, prefixes, rescue
+from overnight_models.ledger import following, measure, partitions, prefixes, recall, rescue
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, settle
@@ -121,6 +121,8 @@ def _keep_house() -> None:
         rescue.fold_tally(connection)
         settle.fold(connection)
         rescue.forget_messages(connection)
+        recall.forget(connection)
+        following.answer(connection)
         caching.forget(connection)
         measure.forget(connection)
         prefixes.delete_unused(connection)

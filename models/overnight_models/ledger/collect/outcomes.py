@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import following
 from overnight_models.ledger.collect import caching, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.spending import COUNTED, counted
@@ -107,6 +108,7 @@ def record(
     claimed = tuple(item.id for item in wanted if item.target_id in claim)
     sizes = {arrival.item_id: len(arrival.message or b"") for arrival in arrivals}
     _write_deliveries(connection, wanted, sizes, claim, lease_s)
+    followed = following.answer(connection, settled) if settled else 0
     doubles = spending.bill(connection, source, arrivals, settled)
     if source.has_prefixes and source.submission_id is not None:
         new = [arrival for arrival in arrivals if arrival.billed and arrival.item_id in settled]
@@ -125,7 +127,7 @@ def record(
         settle.charge(connection, source.batch_id, {double.item_id: double.cost_nano for double in doubles})
         settle.free(connection, source.batch_id, again)
     paid_twice = len(doubles)
-    return Recorded(len(succeeded), len(failed), len(again), paid_twice, len(wanted) - len(claimed), claimed)
+    return Recorded(len(succeeded), len(failed), len(again), paid_twice, len(wanted) - len(claimed) + followed, claimed)
 
 
 def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: int | None = None) -> list[_Finalized]:

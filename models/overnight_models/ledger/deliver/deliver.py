@@ -19,7 +19,7 @@ from overnight_models.ledger.collect.arrivals import Arrival, Source
 from overnight_models.ledger.collect.outcomes import Recorded
 from overnight_models.ledger.database import execute, fetch_all, fetch_dicts, fetch_only, fitting
 from overnight_models.ledger.deliver import obstacles
-from overnight_models.ledger.documents import COLUMNS, JOINS
+from overnight_models.ledger.documents import COLUMNS, JOINS, REDONE
 from overnight_models.states import DELIVERY
 from overnight_models.wire.acknowledgement import Acknowledgement
 
@@ -170,14 +170,16 @@ def claimed(
         row["id"]: row
         for row in fetch_dicts(
             connection,
-            """
+            f"""
             SELECT item.id, item.target_id, item.attempts, lane.name AS lane, run.name AS run,
                    request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
-                   request.cut_from_tokens, request.cut_to_tokens, request.callback, now() AS finished_at
+                   request.cut_from_tokens, request.cut_to_tokens, request.callback, now() AS finished_at,
+                   {REDONE}
             FROM item
             JOIN request ON request.item_id = item.id
             JOIN lane ON lane.id = item.lane_id
             LEFT JOIN run ON run.id = item.run_id
+            LEFT JOIN redo ON redo.item_id = item.id
             WHERE item.id = ANY(:ids)
             """,
             ids=list(recorded.claimed),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,8 +18,10 @@ from overnight_models import routes
 from overnight_models.errors import TransientError
 from overnight_models.ledger import accept as ledger
 from overnight_models.ledger import prefixes
-from overnight_models.ledger.accept import Fate, NewItem, Verdict
+from overnight_models.ledger.accept import Verdict
 from overnight_models.ledger.answer import content_hash, key_hash
+from overnight_models.ledger.known import CONFLICT, Fate
+from overnight_models.ledger.new_item import NewItem
 from overnight_models.request.countable import divide, may_hold_uncountable
 from overnight_models.request.item_check import item_faults, lane_faults
 from overnight_models.request.prefix import MARK_BYTES, Prefix
@@ -97,6 +100,8 @@ def _take(messages: Sequence[Message]) -> str:
             log.warning("items rejected", lane=reading.lane, rejected=len(verdict.rejected), first=verdict.rejected[0])
     accepted, known = sum(one.accepted for one in verdicts), sum(one.known for one in verdicts)
     lanes = {one.lane: one.lane_id for one, verdict in zip(readings, verdicts, strict=True) if verdict.accepted}
+    if any(one.delivered for one in verdicts):
+        doorbell.ring(routes.DELIVER)
     if any(pack.worth_a_look(lane, lane_id) for lane, lane_id in lanes.items()):
         doorbell.ring(routes.PACK)
     if any(settings().lanes[lane].max_input_tokens is not None for lane in lanes):
@@ -172,26 +177,26 @@ def _write(readings: Sequence[_Reading]) -> list[Verdict]:
             raise prefixes.PrefixForgotten("a prefix was deleted just now: it is stored again")
         for (lane_id, run_id), group in together.items():
             items = [item for reading in group for item in reading.items]
-            fates = iter(ledger.insert_items(connection, lane_id, run_id, items))
+            fates = iter(ledger.insert_items(connection, (lane_id, group[0].lane), run_id, items))
             verdicts |= {reading.id: _verdict(reading, list(islice(fates, len(reading.items)))) for reading in group}
         ledger.classify_create_reply(connection, verdicts)
     return [verdicts[reading.id] for reading in readings]
 
 
 def _verdict(reading: _Reading, fates: list[Fate]) -> Verdict:
-    taken = (
-        _fault(
-            item.position,
-            item.key,
-            f"key {item.key!r} is taken in lane {reading.lane!r} by an item with other content:"
-            " give this one another key",
-            item.receipt,
-        )
-        for item, fate in zip(reading.items, fates, strict=True)
-        if fate == "conflicting"
+    fated = list(zip(reading.items, fates, strict=True))
+    taken = [
+        _fault(item.position, item.key, fate.why, item.receipt) for item, fate in fated if fate.word == "conflicting"
+    ]
+    words = Counter(fate.word for fate in fates)
+    return Verdict(
+        words["new"],
+        words["known"],
+        tuple(sorted([*reading.rejected, *taken], key=lambda fault: fault["index"])),
+        delivered=sum(fate.delivers for fate in fates),
+        redone=sum(fate.redoes for fate in fates),
+        stand_for={item.receipt.lower(): fate.stands_for for item, fate in fated if fate.stands_for is not None},
     )
-    rejected = sorted([*reading.rejected, *taken], key=lambda fault: fault["index"])
-    return Verdict(fates.count("new"), fates.count("known"), tuple(rejected))
 
 
 class _Reader:
@@ -263,6 +268,7 @@ class _Reader:
             may_be_too_long=most is not None
             and may_have_more(most, size, written, b"" if prefix is None else prefix.document),
             cuttable=item.get("cuttable"),
+            if_known=item.get("if_known") or CONFLICT,
         )
 
     def _headers_id(self, betas: tuple[str, ...]) -> int:

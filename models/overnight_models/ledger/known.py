@@ -1,0 +1,223 @@
+"""Known keys: an item whose key is there already is the same item, a conflict, a follower, or another try.
+
+The same content with the same wishes (callback, run, tenant, trace id) is the same item. With other wishes it is a
+conflict, unless it was enqueued with `if_known = "deliver"`: then it follows the item that is there. With `if_known =
+"redo"` it takes the place of one that failed or was canceled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, RowMapping
+
+from overnight_models.ledger import following, redo
+from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.ledger.new_item import NewItem
+from overnight_models.ledger.prefixes import whole_request
+from overnight_models.wire.message import IF_KNOWN
+
+CONFLICT, DELIVER, REDO = IF_KNOWN
+
+
+class Fate(NamedTuple):
+    """What an item is."""
+
+    word: Literal["new", "known", "conflicting"] = "new"
+    why: str = ""
+    """What conflicts, and what to do."""
+    delivers: bool = False
+    """Known, and the outcome goes to this one's callback too."""
+    redoes: bool = False
+    """New, in the place of one that failed or was canceled."""
+    stands_for: str | None = None
+    """The receipt of the follower that it is, where it isn't the item of its key."""
+
+
+class Row(NamedTuple):
+    """An item that is to be written."""
+
+    item: NewItem
+    id: int
+    run_id: int | None
+    state: Literal["waiting", "following"] = "waiting"
+
+
+class Judged(NamedTuple):
+    """What items are whose keys are there already, and the rows that come of it."""
+
+    fates: list[Fate]
+    rows: list[Row]
+    leaders: list[int]
+    """Items that rows follow."""
+    redone: dict[int, int]
+    """Items whose places rows have taken: by old id, the new."""
+
+
+def judge(
+    connection: Connection, lane: tuple[int, str], run_id: int | None, items: Sequence[NewItem], ids: Sequence[int]
+) -> Judged:
+    """What each of the items is. lane: its id and name. ids: what each may have as a row of its own."""
+    lane_id, name = lane
+    if any(item.if_known != CONFLICT for item in items):
+        _lock(connection, lane_id, items)
+    there = _there(connection, lane_id, items)
+    followers = _followers(connection, [row["item_id"] for row in there.values()]) if there else {}
+    judged = Judged([], [], [], {})
+    successors: dict[int, NewItem] = {}
+    for item, item_id in zip(items, ids, strict=True):
+        row = there[item.key_hash]
+        ended = row["state"] in ("failed", "canceled") and row["item_id"] not in successors
+        if item.if_known == REDO and ended:
+            successors[row["item_id"]] = item
+            judged.rows.append(Row(_successor(item, row), item_id, row["run_id"] if run_id is None else run_id))
+            judged.redone[row["item_id"]] = item_id
+            judged.fates.append(Fate(redoes=True))
+        elif not _is_same(row, item):
+            judged.fates.append(Fate("conflicting", _other_content(item, name, row)))
+        elif not (others := _other_wishes(row, item, run_id)):
+            if item.if_known == DELIVER:
+                following.send_again(connection, [row["item_id"]])
+            judged.fates.append(Fate("known", delivers=item.if_known == DELIVER))
+        elif (known := _same_follower(followers.get(row["item_id"], []), item, run_id)) is not None:
+            if item.if_known == DELIVER:
+                following.send_again(connection, [known["item_id"]])
+            judged.fates.append(Fate("known", delivers=item.if_known == DELIVER, stands_for=str(known["receipt"])))
+        elif item.if_known == DELIVER:
+            judged.rows.append(Row(item, item_id, run_id, "following"))
+            judged.leaders.append(row["item_id"])
+            judged.fates.append(Fate("known", delivers=True))
+        else:
+            judged.fates.append(Fate("conflicting", _with_other_wishes(item, name, others)))
+    if successors:
+        redo.replace(connection, judged.redone)
+        _point_to(connection, lane_id, list(successors.values()))
+    return judged
+
+
+def _lock(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> None:
+    """What is there stays what it is until the transaction ends: it neither ends unseen nor is redone by others."""
+    keys = fetch_all(
+        connection,
+        """
+        SELECT item_id FROM item_key WHERE lane_id = :lane_id AND key_hash = ANY(:hashes)
+        ORDER BY key_hash FOR UPDATE
+        """,
+        lane_id=lane_id,
+        hashes=[item.key_hash for item in items],
+    )
+    fetch_all(
+        connection,
+        "SELECT id FROM item WHERE id = ANY(:ids) ORDER BY id FOR UPDATE",
+        ids=[row["item_id"] for row in keys],
+    )
+
+
+def _there(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> dict[bytes, RowMapping]:
+    rows = fetch_all(
+        connection,
+        """
+        SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.headers_id, item.schema_id,
+               item.run_id, item.tenant_id, item.target_id, request.receipt, request.params, request.tenant,
+               request.trace_id, request.callback, prefix.document AS prefix, outcome.problem
+        FROM item_key
+        LEFT JOIN item ON item.id = item_key.item_id LEFT JOIN request ON request.item_id = item_key.item_id
+        LEFT JOIN prefix ON prefix.id = item.prefix_id LEFT JOIN outcome ON outcome.item_id = item_key.item_id
+        WHERE item_key.lane_id = :lane_id AND item_key.key_hash = ANY(:hashes)
+        """,
+        lane_id=lane_id,
+        hashes=[item.key_hash for item in items],
+    )
+    return {bytes(row["key_hash"]): row for row in rows}
+
+
+def _followers(connection: Connection, leaders: Sequence[int]) -> dict[int, list[RowMapping]]:
+    """Those that follow these items already."""
+    found: dict[int, list[RowMapping]] = {}
+    for row in fetch_all(
+        connection,
+        """
+        SELECT follower.of_item_id, follower.item_id, follower.receipt, item.run_id, request.tenant, request.trace_id,
+               request.callback, request.params
+        FROM follower JOIN item ON item.id = follower.item_id JOIN request ON request.item_id = follower.item_id
+        WHERE of_item_id = ANY(:leaders)
+        """,
+        leaders=list(leaders),
+    ):
+        found.setdefault(row["of_item_id"], []).append(row)
+    return found
+
+
+def _is_same(row: RowMapping, item: NewItem) -> bool:
+    if bytes(row["content_hash"]) == item.content_hash:
+        return True
+    # the same fields in another order are the same content
+    return (
+        row["params"] is not None
+        and (row["headers_id"], row["schema_id"]) == (item.headers_id, item.schema_id)
+        and whole_request(row["prefix"], row["params"])
+        == whole_request(None if item.prefix is None else item.prefix.document.decode(), item.params.decode())
+    )
+
+
+def _other_wishes(row: RowMapping, item: NewItem, run_id: int | None) -> list[str]:
+    """What an item wishes otherwise than the one that is there. One that retention has dropped wishes nothing."""
+    if row["params"] is None:
+        return []
+    there, own = row["callback"], None if item.callback is None else item.callback.decode()
+    same = {
+        "callback": there == own or (there and own and orjson.loads(there) == orjson.loads(own)),
+        "run": row["run_id"] == run_id,
+        "tenant": row["tenant"] == item.tenant,
+        "trace_id": row["trace_id"] == item.trace_id,
+    }
+    return [name for name, is_same in same.items() if not is_same]
+
+
+def _same_follower(followers: Sequence[RowMapping], item: NewItem, run_id: int | None) -> RowMapping | None:
+    return next((one for one in followers if not _other_wishes(one, item, run_id)), None)
+
+
+def _successor(item: NewItem, row: RowMapping) -> NewItem:
+    """An item in the place of another: with its receipt, and with the wishes that aren't told anew."""
+    given = item._replace(receipt=str(row["receipt"]))
+    if item.callback is None and row["callback"] is not None:
+        given = given._replace(callback=row["callback"].encode(), target_id=row["target_id"])
+    if item.tenant is None:
+        given = given._replace(tenant=row["tenant"], tenant_id=row["tenant_id"])
+    return given if item.trace_id is not None else given._replace(trace_id=row["trace_id"])
+
+
+def _point_to(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> None:
+    """Keys stand for these contents from now on."""
+    execute(
+        connection,
+        """
+        UPDATE item_key SET content_hash = told.content
+        FROM unnest(CAST(:hashes AS bytea[]), CAST(:contents AS bytea[])) AS told (key_hash, content)
+        WHERE item_key.lane_id = :lane_id AND item_key.key_hash = told.key_hash
+        """,
+        lane_id=lane_id,
+        hashes=[item.key_hash for item in items],
+        contents=[item.content_hash for item in items],
+    )
+
+
+def _other_content(item: NewItem, lane: str, row: RowMapping) -> str:
+    taken = f"key {item.key!r} is taken in lane {lane!r} by an item with other content"
+    if row["state"] in ("failed", "canceled"):
+        return (
+            f"{taken} that ended without a useful answer ({row['problem']}): redo(key={item.key!r}, params=...) or"
+            ' if_known="redo" tries it again with this content; or give this one another key'
+        )
+    return f"{taken}: give this one another key"
+
+
+def _with_other_wishes(item: NewItem, lane: str, others: Sequence[str]) -> str:
+    return (
+        f"key {item.key!r} is taken in lane {lane!r} by the same request with another {', '.join(others)}: enqueue it"
+        ' with the same, or say if_known="deliver" to have its outcome here too (it is paid once), or give this one'
+        " another key"
+    )

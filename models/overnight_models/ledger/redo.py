@@ -1,0 +1,148 @@
+"""Redoing: what failed or was canceled is tried again, as a new item that has the receipt and the key of the old one.
+
+The old item's outcome, bill and delivery stay as they are, and what may still come of it can't be taken for an answer
+of the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.states import ITEM
+
+
+class Content(NamedTuple):
+    """What a new item asks in place of what the old one asked."""
+
+    params: str
+    """JSON; what goes on from the same prefix."""
+    size: int
+    """Bytes of the whole request."""
+
+
+def lock(connection: Connection, item_ids: Sequence[int]) -> list[int]:
+    """Those of the items that can be tried again: nobody else redoes them until the transaction ends."""
+    rows = fetch_all(
+        connection,
+        f"SELECT id FROM item WHERE id = ANY(:ids) AND {ITEM.redo.where} ORDER BY id FOR UPDATE",
+        ids=list(item_ids),
+    )
+    return [row["id"] for row in rows]
+
+
+def replace(connection: Connection, successors: Mapping[int, int], *, by_itself: bool = False) -> None:
+    """New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
+
+    by_itself: nobody asked for it; it is counted, for `retry_invalid`.
+    """
+    old, new = list(successors), list(successors.values())
+    execute(connection, f"UPDATE item SET {ITEM.redo.set} WHERE id = ANY(:ids) AND {ITEM.redo.where}", ids=old)
+    execute(
+        connection,
+        """
+        INSERT INTO redo (item_id, of_item_id, number, asked_again, attempts_before, cost_before_nano)
+        SELECT successor.new, successor.old, coalesce(redo.number, 0) + 1,
+               CASE WHEN :by_itself THEN coalesce(redo.asked_again, 0) + 1 ELSE 0 END,
+               coalesce(redo.attempts_before, 0) + item.attempts,
+               CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END
+               + CASE WHEN outcome.item_id IS NULL THEN 0 ELSE outcome.cost_nano END
+        FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[])) AS successor (old, new)
+        JOIN item ON item.id = successor.old
+        LEFT JOIN redo ON redo.item_id = successor.old LEFT JOIN outcome ON outcome.item_id = successor.old
+        """,
+        old=old,
+        new=new,
+        by_itself=by_itself,
+    )
+    keys = fetch_all(
+        connection,
+        "SELECT item.lane_id, item.id, request.key FROM item JOIN request ON request.item_id = item.id"
+        " WHERE item.id = ANY(:old)",
+        old=old,
+    )
+    execute(
+        connection,
+        """
+        UPDATE item_key SET item_id = successor.new
+        FROM unnest(CAST(:lanes AS integer[]), CAST(:hashes AS bytea[]), CAST(:new AS bigint[]))
+             AS successor (lane_id, key_hash, new)
+        WHERE item_key.lane_id = successor.lane_id AND item_key.key_hash = successor.key_hash
+        """,
+        lanes=[row["lane_id"] for row in keys],
+        hashes=[key_hash(row["key"]) for row in keys],
+        new=[successors[row["id"]] for row in keys],
+    )
+    execute(
+        connection,
+        """
+        UPDATE follower SET of_item_id = successor.new
+        FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[])) AS successor (old, new)
+        WHERE of_item_id = successor.old
+          AND EXISTS (SELECT FROM item WHERE item.id = follower.item_id AND item.state = 'following')
+        """,
+        old=old,
+        new=new,
+    )
+
+
+def redo(
+    connection: Connection,
+    item_ids: Sequence[int],
+    *,
+    contents: Mapping[int, Content] | None = None,
+    by_itself: bool = False,
+) -> dict[int, int]:
+    """Try items again, with the content that they have or with another. Those that can't be are passed over.
+
+    contents: by item, what to ask instead; their prefixes stay.
+
+    Returns by old id the new.
+    """
+    old = lock(connection, item_ids)
+    if not old:
+        return {}
+    drawn = fetch_all(connection, "SELECT nextval('item_id') AS id FROM generate_series(1, :n)", n=len(old))
+    successors = dict(zip(old, (row["id"] for row in drawn), strict=True))
+    replace(connection, successors, by_itself=by_itself)
+    _copy(connection, successors, contents or {})
+    return successors
+
+
+def _copy(connection: Connection, successors: Mapping[int, int], contents: Mapping[int, Content]) -> None:
+    """Write the rows of new items after those of the old ones: they wait, as if they had just been accepted."""
+    told = {
+        "old": list(successors),
+        "new": list(successors.values()),
+        "params": [contents[old].params if old in contents else None for old in successors],
+        "sizes": [contents[old].size if old in contents else None for old in successors],
+    }
+    successor = """
+        unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]), CAST(:sizes AS integer[]))
+        AS successor (old, new, params, size)
+    """
+    execute(
+        connection,
+        f"""
+        INSERT INTO item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
+                          target_id, state, waiting_since, size, callback_size, max_tokens)
+        SELECT successor.new, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
+               target_id, 'waiting', now(), coalesce(successor.size, item.size), callback_size, max_tokens
+        FROM {successor} JOIN item ON item.id = successor.old
+        """,
+        **told,
+    )
+    execute(
+        connection,
+        f"""
+        INSERT INTO request (item_id, receipt, key, tenant, trace_id, callback, params, cut_from_tokens, cut_to_tokens)
+        SELECT successor.new, receipt, key, tenant, trace_id, callback, coalesce(successor.params, request.params),
+               cut_from_tokens, cut_to_tokens
+        FROM {successor} JOIN request ON request.item_id = successor.old
+        """,
+        **told,
+    )
