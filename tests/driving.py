@@ -366,6 +366,8 @@ class Service:
             "billed": sum(row["requests"] for row in bill),
             "nano": sum(row["nanodollars"] for row in bill),
             "realtime_nano": sum(row["realtime_nanodollars"] for row in bill),
+            "tokens_in": sum(row["input_tokens"] for row in bill),
+            "tokens_out": sum(row["output_tokens"] for row in bill),
         }
 
     def calls(self, endpoint: str) -> dict[str, int]:

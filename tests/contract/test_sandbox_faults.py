@@ -371,6 +371,11 @@ def outcome(line: Any) -> str:
         return str(result["error"]["error"]["type"])
     if result["type"] == "succeeded" and result["message"]["stop_reason"] != "end_turn":
         return str(result["message"]["stop_reason"])
+    if result["type"] == "succeeded":
+        kinds = [block["type"] for block in result["message"]["content"]]
+        if len(kinds) > 1:
+            kinds = [kind for kind in kinds if kind != "thinking"]
+        return "succeeded" if kinds == ["text"] else f"succeeded with {', '.join(kinds) or 'nothing'}"
     return str(result["type"])
 
 
@@ -386,6 +391,15 @@ ITEM_DEEDS = [
     ("cut_off", "max_tokens"),
     ("unknown_type", "made_up_by_the_sandbox"),
     ("unknown_stop", "made_up_by_the_sandbox"),
+    ("tool_call", "tool_use"),
+    ("preamble", "succeeded with text, server_tool_use, web_search_tool_result, text"),
+    ("thought_only", "succeeded with thinking"),
+    ("empty", "succeeded with nothing"),
+    ("paused", "pause_turn"),
+    ("compaction", "compaction"),
+    ("window_full", "model_context_window_exceeded"),
+    ("compacted", "succeeded with compaction, text"),
+    ("advised", "succeeded with server_tool_use, advisor_tool_result, text"),
 ]
 
 

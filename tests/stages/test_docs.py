@@ -16,6 +16,7 @@ from overnight_workers import settings as told
 from overnight_workers.cli import app
 from overnight_workers.cli.plan_page import QUESTIONS, WIDTH
 from overnight_workers.operators.alarms import KINDS
+from overnight_workers.stages.collect.results import ANY_OTHER, PROBLEMS, Content
 from overnight_workers.stages.protocol import Rule
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,17 @@ def test_every_alarm_is_documented_for_whoever_is_on_call() -> None:
         assert f"| **{name}**{mark} | {kind.means} | {kind.does} | {kind.do} |" in text
     shown = re.findall(r"^\| \*\*(.+?)\*\*", text, re.MULTILINE)
     assert shown == list(KINDS)
+
+
+def test_what_is_decided_about_answers_is_what_products_are_shown() -> None:
+    header = f"| `stop_reason` | {' | '.join(Content)} |\n|---|---|---|---|---|\n"
+    rows = [
+        f"| {stop if stop == ANY_OTHER else f'`{stop}`'} | "
+        + " | ".join("ok" if (problem := row[content]) is None else f"`{problem}`" for content in Content)
+        + " |\n"
+        for stop, row in PROBLEMS.items()
+    ]
+    assert header + "".join(rows) in (ROOT / "producers" / "README.md").read_text()
 
 
 def test_the_plan_that_is_shown_is_of_the_page() -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
+from anthropic.types import StopReason
+from anthropic.types.beta import BetaStopReason
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
+from overnight_models.errors import BadOutput
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
 from overnight_models.money.prices import load
-from overnight_workers.stages.collect.results import read_result
-from overnight_workers.stages.output_schema import Check
+from overnight_models.wire.outcome import Outcome
+from overnight_workers.stages.collect.results import ANY_OTHER, PROBLEMS, Content, read_result
+from overnight_workers.stages.output_schema import Check, check
 
 PRICES = load()
 MODEL = "claude-haiku-4-5"
@@ -23,6 +28,28 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
+
+
+SCHEMA = '{"type":"object","properties":{"title":{"type":"string"}},"required":["title"]}'
+THOUGHT = {"type": "thinking", "thinking": "", "signature": "x"}
+SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+
+
+class Title(BaseModel):
+    title: str
+
+
+def text(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
+
+
+CONTENTS = {
+    Content.FITS: [text("I look."), SEARCH, FOUND, text('{"title":"T"}')],
+    Content.MISFIT: [text('{"name":"T"}')],
+    Content.CALL: [text("I look."), {"type": "tool_use", "id": "toolu_1", "name": "lookup", "input": {}}],
+    Content.NOTHING: [THOUGHT],
+}
 
 
 def message(text: str = "Hello", stop: str = "end_turn", **more: Any) -> dict[str, Any]:
@@ -36,8 +63,10 @@ def succeeded(check: Check | None = None, **more: Any) -> Arrival:
     return read_result(7, {"type": "succeeded", "message": message(**more)}, PRICES, check)
 
 
-def errored(kind: str, *, nested: int = 2, words: str = "Oh") -> Arrival:
+def errored(kind: str, *, nested: int = 2, words: str = "Oh", code: str | None = None) -> Arrival:
     error: dict[str, Any] = {"type": kind, "message": words}
+    if code is not None:
+        error["details"] = {"error_code": code}
     for _ in range(nested - 1):
         error = {"type": "error", "error": error}
     return read_result(7, {"type": "errored", "error": error}, PRICES, None)
@@ -77,6 +106,11 @@ def test_money_and_permission_are_not_the_items_fault(kind: str) -> None:
     assert errored(kind).fate == Fate.WAIT_OWN
 
 
+def test_a_code_about_the_account_is_not_the_items_fault_though_the_request_is_called_invalid() -> None:
+    assert errored("invalid_request_error", code="workspace_human_review_disabled").fate == Fate.WAIT_OWN
+    assert errored("invalid_request_error", code="image_dimensions_too_large").fate == Fate.FAIL_OWN
+
+
 @pytest.mark.parametrize("nested", [1, 2, 3])
 def test_an_error_is_found_however_deep_it_is_nested(nested: int) -> None:
     assert errored("not_found_error", nested=nested) == errored("not_found_error")
@@ -108,6 +142,55 @@ def test_a_refusal_in_the_middle_is_billed() -> None:
     assert (arrival.problem, arrival.billed, arrival.cost_nano) == ("refused", True, NANO)
 
 
+@pytest.mark.parametrize("stop", [*PROBLEMS, "a_reason_of_tomorrow", None])
+@pytest.mark.parametrize("content", CONTENTS)
+def test_each_stop_reason_and_content_is_decided_by_the_table_and_parsed_alike(content: Content, stop: Any) -> None:
+    arrival = succeeded(check(SCHEMA), stop=stop, content=CONTENTS[content])
+    problem = PROBLEMS.get(stop, PROBLEMS[ANY_OTHER])[content]
+    assert (arrival.problem, arrival.fate) == (problem, Fate.FAIL if problem else Fate.SUCCEED)
+    assert (arrival.detail is None) == (problem is None)
+    assert arrival.cost_nano == NANO
+    outcome = Outcome("i", "k", "l", ok=problem is None, problem=problem, message=orjson.loads(arrival.message or ""))
+    if problem is None and content is not Content.CALL:
+        assert outcome.parse(Title).title == "T"
+    else:
+        with pytest.raises(BadOutput, match="a call of lookup" if problem is None else str(problem)):
+            outcome.parse(Title)
+
+
+@pytest.mark.parametrize("stop", sorted({*get_args(StopReason), *get_args(BetaStopReason)}))
+def test_every_stop_reason_of_the_sdk_stands_in_the_table(stop: str) -> None:
+    assert stop in PROBLEMS
+
+
+FITTING = {
+    "one": [text('{"title":"T"}')],
+    "after thinking": [THOUGHT, text('{"title":"T"}')],
+    "in two blocks": [text('{"title":'), text('"T"}')],
+    "in two blocks with a thought between": [text('{"title":'), THOUGHT, text('"T"}')],
+    "after words and a search": [text("I look."), SEARCH, FOUND, text('{"title":'), text('"T"}')],
+    "after words": [text("Here it is:"), text('{"title":"T"}')],
+    "after two searches": [SEARCH, FOUND, text("Once more."), SEARCH, FOUND, text('{"title":"T"}'), text(" ")],
+    "after a compaction": [{"type": "compaction", "content": "Summary"}, text('{"title":"T"}')],
+}
+
+
+@pytest.mark.parametrize("where", FITTING)
+def test_the_text_that_fits_is_the_answer_wherever_it_stands(where: str) -> None:
+    arrival = succeeded(check(SCHEMA), content=FITTING[where])
+    assert arrival.fate == Fate.SUCCEED
+    outcome = Outcome("i", "k", "l", ok=True, message=orjson.loads(arrival.message or ""))
+    assert outcome.parse(Title).title == "T"
+
+
+@pytest.mark.parametrize("content", [[], None, [text(""), text(" \n")], [THOUGHT], [SEARCH, FOUND], "x", [7]])
+def test_an_answer_without_any_content_is_not_ok_with_and_without_a_schema(content: Any) -> None:
+    for asked in (None, check(SCHEMA)):
+        arrival = succeeded(asked, content=content)
+        assert (arrival.problem, arrival.retryable) == ("invalid_output", True)
+        assert "empty" in (arrival.detail or "")
+
+
 @pytest.mark.parametrize("stop", ["max_tokens", "model_context_window_exceeded", "pause_turn"])
 def test_an_answer_that_was_cut_off_is_paid_and_of_no_use(stop: str) -> None:
     arrival = succeeded(stop=stop)
@@ -129,7 +212,8 @@ def test_an_answer_that_does_not_fit_is_paid_and_of_no_use() -> None:
 
 def test_text_blocks_are_joined_before_they_are_checked() -> None:
     blocks = [{"type": "thinking", "thinking": "x"}, {"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    assert succeeded(lambda text: text, content=blocks).detail == "ab"
+    assert succeeded(lambda text: None if text == "ab" else text, content=blocks).problem is None
+    assert succeeded(lambda text: text, content=blocks).detail == "b", "what is wrong with the last text"
 
 
 @given(ANYTHING, st.sampled_from(["succeeded", "errored", "x", None]))
@@ -151,8 +235,9 @@ def test_what_has_no_price_costs_nobody_knows_what_and_not_nothing() -> None:
     assert (arrival.billed, arrival.cost_nano, arrival.realtime_nano) == (True, None, None)
 
 
-def test_a_message_without_anything_is_still_an_answer() -> None:
-    assert read_result(7, {"type": "succeeded", "message": {}}, PRICES, lambda _: None).fate == Fate.SUCCEED
+def test_a_message_without_anything_is_an_answer_of_no_use() -> None:
+    arrival = read_result(7, {"type": "succeeded", "message": {}}, PRICES, lambda _: None)
+    assert (arrival.fate, arrival.problem, arrival.billed) == (Fate.FAIL, "invalid_output", True)
 
 
 def _as_orjson_reads(value: Any) -> Any:

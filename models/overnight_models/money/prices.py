@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -157,6 +157,24 @@ def cost(model: Model, usage: Usage, *, batch: bool) -> int:
 
 def both_costs(model: Model, usage: Usage) -> tuple[int, int]:
     """Nano-dollars for one answer with this usage: as a batch request, and in real time."""
+    tokens = _tokens_nano(model, usage)
+    searches = model.web_search * usage.web_search_requests
+    return _rounded(tokens, model.batch_factor) + searches, _rounded(tokens, _ONE) + searches
+
+
+def costs_of(parts: Sequence[tuple[Model, Usage]]) -> tuple[int, int]:
+    """Nano-dollars for one answer on which several calls worked, rounded once: as a batch request, and in real time."""
+    if len(parts) == 1:
+        return both_costs(*parts[0])
+    exact = [(_tokens_nano(model, usage), model.batch_factor) for model, usage in parts]
+    searches = sum(model.web_search * usage.web_search_requests for model, usage in parts)
+    batched = sum((tokens * factor for tokens, factor in exact), Fraction(0))
+    realtime = sum((Fraction(tokens) for tokens, _ in exact), Fraction(0))
+    return _rounded(batched, _ONE) + searches, _rounded(realtime, _ONE) + searches
+
+
+def _tokens_nano(model: Model, usage: Usage) -> int | Fraction:
+    """What the tokens cost in real time, unrounded."""
     rates = model.rates_for(usage.prompt_tokens)
     tokens = (
         rates.input * usage.input_tokens
@@ -167,8 +185,7 @@ def both_costs(model: Model, usage: Usage) -> tuple[int, int]:
     )
     if usage.inference_geo is not None:
         tokens *= model.geography.get(usage.inference_geo, 1)
-    searches = model.web_search * usage.web_search_requests
-    return _rounded(tokens, model.batch_factor) + searches, _rounded(tokens, _ONE) + searches
+    return tokens
 
 
 def thinking_cost(model: Model, usage: Usage) -> int:

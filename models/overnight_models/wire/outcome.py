@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from overnight_models.errors import BadOutput
+from overnight_models.wire.answer import readings, tool_calls, whole_text
 
 VERSION: Final = 1
 
@@ -24,9 +25,9 @@ class Problem(StrEnum):
     REFUSED = "refused"
     """The model refused to answer (paid or not, as the API decides)."""
     CUT_OFF = "cut_off"
-    """The answer hit `max_tokens` or the context window; it is paid."""
+    """The answer isn't whole: it hit `max_tokens` or the context window, was paused or compacted; it is paid."""
     INVALID_OUTPUT = "invalid_output"
-    """The answer isn't of the schema that was asked for, or can't be read at all; it is paid."""
+    """The answer isn't of the schema that was asked for, is empty, or can't be read at all; it is paid."""
     ERRORED = "errored"
     """The API couldn't process the request; `detail` has its own words."""
     EXPIRED = "expired"
@@ -123,20 +124,30 @@ class Outcome:
     @property
     def text(self) -> str:
         """The answer's text blocks, joined; empty if there is none."""
-        blocks = (self.message or {}).get("content") or []
-        return "".join(block.get("text", "") for block in blocks if block.get("type") == "text")
+        return whole_text((self.message or {}).get("content"))
+
+    @property
+    def tool_calls(self) -> list[dict[str, Any]]:
+        """The answer's `tool_use` blocks, each with its `id`, `name` and `input`; empty if it calls no tool."""
+        return tool_calls((self.message or {}).get("content"))
 
     def parse(self, model: type[M]) -> M:
-        """The answer's text as that pydantic model.
+        """The answer's text as that pydantic model. Of several texts it is the one that fits, as when it was collected.
 
-        Raises BadOutput when the outcome isn't `ok` or the text doesn't fit.
+        Raises BadOutput when the outcome isn't `ok`, when no text fits, and when the answer calls a tool instead.
         """
         if not self.ok:
             raise BadOutput(f"item {self.key!r} has no answer to parse: {self.problem} ({self.detail})")
-        try:
-            return model.model_validate_json(self.text)
-        except ValidationError as error:
-            raise BadOutput(f"item {self.key!r}: its text is no {model.__name__}: {error}") from error
+        wrong: ValidationError | None = None
+        for text in readings((self.message or {}).get("content")):
+            try:
+                return model.model_validate_json(text)
+            except ValidationError as error:
+                wrong = error
+        if self.tool_calls:
+            names = ", ".join(str(call.get("name")) for call in self.tool_calls)
+            raise BadOutput(f"item {self.key!r}: its answer is a call of {names}: read `tool_calls`") from wrong
+        raise BadOutput(f"item {self.key!r}: its text is no {model.__name__}: {wrong or 'it is empty'}") from wrong
 
 
 _FIELDS: Final = tuple(f.name for f in fields(Outcome) if f.name != "extra")

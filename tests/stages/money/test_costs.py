@@ -70,6 +70,41 @@ def test_they_are_the_apis_meter_to_the_nano_dollar_after_much_trouble(service: 
     assert nano(told["total"]["paid_twice_usd"]) == service.one("SELECT cost_nano FROM double")["cost_nano"]
 
 
+SCHEMA: Json = {"type": "object", "properties": {"t": {"type": "string"}}, "required": ["t"]}
+SHAPES = (
+    "compacted",
+    "advised",
+    "preamble",
+    "compaction",
+    "tool_call",
+    "empty",
+    "thought_only",
+    "paused",
+    "window_full",
+)
+
+
+def test_compactions_an_advisor_and_searches_are_billed_as_the_apis_meter_has_them(service: Service) -> None:
+    asked: Json = {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}
+    service.accept(
+        item("plain"),
+        *(item(shape, params=params(shape, fault=shape, **asked), output=SCHEMA) for shape in SHAPES),
+        *(item(f"{shape} us", params=params(shape, fault=shape, inference_geo="us")) for shape in SHAPES),
+    )
+    service.finish()
+    meter = service.meter()
+    told = costs()["total"]
+    assert (nano(told["cost_usd"]), nano(told["realtime_cost_usd"])) == (meter["nano"], meter["realtime_nano"])
+    assert [told[name] for name in ("input_tokens", "output_tokens")] == [meter["tokens_in"], meter["tokens_out"]]
+    assert service.item("compacted")["cost_nano"] > 350 * 250, "350 tokens of a summary, by Haiku"
+    assert service.item("advised")["cost_nano"] > 500 * 10_000, "500 tokens of advice, by Opus"
+    assert service.item("preamble")["cost_nano"] > 10_000_000, "a search"
+    problems = {shape: service.item(shape)["problem"] for shape in SHAPES}
+    ok = dict.fromkeys(("compacted", "advised", "preamble", "tool_call"))
+    cut = dict.fromkeys(("compaction", "paused", "window_full"), "cut_off")
+    assert problems == ok | cut | dict.fromkeys(("empty", "thought_only"), "invalid_output")
+
+
 @pytest.mark.parametrize("by", ["lane", "tenant", "model", "run", "day"])
 def test_by_whatever_they_add_up_to_the_bill(service: Service, by: str) -> None:
     after_much_trouble(service)

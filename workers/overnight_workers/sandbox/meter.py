@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from overnight_models.money.prices import cost
-from overnight_workers.sandbox.answers.work import Done, usage_of
+from overnight_models.money.prices import Model, Prices, Usage, cost, costs_of
+from overnight_workers.sandbox.answers.shapes import Beside
+from overnight_workers.sandbox.answers.work import Done, beside_of, usage_of
 from overnight_workers.sandbox.store import Store
 
 _BILL = """
@@ -45,7 +46,8 @@ _TOKENS = ("input_tokens", "write_5m_tokens", "write_1h_tokens", "cache_read_tok
 class Tally:
     """The bill of one batch or message while it is being added up."""
 
-    def __init__(self) -> None:
+    def __init__(self, prices: Prices) -> None:
+        self._prices = prices
         self._by_model: dict[str, list[int]] = {}
         self._priced: dict[tuple[object, ...], tuple[int, int]] = {}
 
@@ -55,25 +57,34 @@ class Tally:
         model = done.plan.model
         assert model is not None, "only what succeeded is billed"
         usage = usage_of(done)
-        sums = self._by_model.get(model.name)
-        if sums is None:
-            sums = self._by_model[model.name] = [0] * 8
         # Requests of a batch are alike: most have been priced before.
-        known = (model.name, done.split, usage.output_tokens, usage.inference_geo)
+        known = (model.name, done.split, usage.output_tokens, usage.inference_geo, usage.web_search_requests)
         priced = self._priced.get(known)
         if priced is None:
             if len(self._priced) >= _PRICED_KEPT:
                 self._priced.clear()
             realtime = cost(model, usage, batch=False)
             priced = self._priced[known] = (cost(model, usage, batch=True) if batch else realtime, realtime)
-        sums[0] += 1
-        sums[1] += usage.input_tokens
-        sums[2] += usage.write_5m_tokens
-        sums[3] += usage.write_1h_tokens
-        sums[4] += usage.cache_read_tokens
-        sums[5] += usage.output_tokens
-        sums[6] += priced[0]
-        sums[7] += priced[1]
+        beside = beside_of(done)
+        if beside is not None:
+            priced = self._add_beside(beside, (model, usage), batch=batch)
+        self._sum(model.name, 1, usage, priced)
+
+    def _add_beside(self, beside: Beside, own: tuple[Model, Usage], *, batch: bool) -> tuple[int, int]:
+        """Bill what was done beside an answer; they are rounded together. Returns what the answer itself costs."""
+        model = self._prices.model(beside.model)
+        assert model is not None, "the sandbox asks models of the price list"
+        batched, realtime = costs_of([own, (model, beside.usage)])
+        whole = (batched if batch else realtime, realtime)
+        alone = cost(model, beside.usage, batch=batch), cost(model, beside.usage, batch=False)
+        self._sum(model.name, 0, beside.usage, alone)
+        return whole[0] - alone[0], whole[1] - alone[1]
+
+    def _sum(self, name: str, requests: int, usage: Usage, priced: tuple[int, int]) -> None:
+        sums = self._by_model.setdefault(name, [0] * 8)
+        counters = usage[:5]
+        for at, number in enumerate((requests, *counters, *priced)):
+            sums[at] += number
 
     def save(self, db: sqlite3.Connection, workspace: str, road: str) -> None:
         """Add it to the bill, inside the caller's transaction."""

@@ -166,12 +166,17 @@ class Unclear:
 CreateVerdict = Created | NotCreated | SlowDown | Reject | HoldWorkspace | Unclear
 
 _ABOUT_THE_CALLER: Final = re.compile(r"(parent_|linked_)?organization_|workspace_|cmek_|claude_code_|.*_spend_limit_")
-"""Codes of this kind, also those of tomorrow, are about the account, the workspace or the key, and about no request."""
+"""Codes of this kind, also those of tomorrow."""
 _UNTIL_RESUMED: Final = frozenset(
     {"workspace_human_review_disabled", "organization_type_not_supported", "parent_organization_required"}
 )
 _LONGEST_PAUSE_S: Final = 3600.0
 _SAYS_NOT_CREATED: Final = frozenset({400, 401, 402, 403, 404, 413, 422, 429})
+
+
+def is_about_the_caller(error_code: object) -> bool:
+    """Whether an error's code is about the account, the workspace or the key, and about no request."""
+    return isinstance(error_code, str) and _ABOUT_THE_CALLER.match(error_code) is not None
 
 
 def classify_create_reply(reply: Reply, *, releases: int) -> CreateVerdict:
@@ -186,7 +191,7 @@ def classify_create_reply(reply: Reply, *, releases: int) -> CreateVerdict:
         return Created(reply.api_id) if reply.api_id else Unclear(f"an answer without an id: {why}")
     if reply.status is None:
         return Unclear(why) if reply.last_byte_let_go else NotCreated(why, pause_s)
-    if reply.status in _SAYS_NOT_CREATED and _ABOUT_THE_CALLER.match(reply.error_code or ""):
+    if reply.status in _SAYS_NOT_CREATED and is_about_the_caller(reply.error_code):
         # the words alone may speak of a rate limit
         return HoldWorkspace(f"{why} ({reply.error_code})", until_resumed=reply.error_code in _UNTIL_RESUMED)
     if reply.status in (401, 402, 403, 404):

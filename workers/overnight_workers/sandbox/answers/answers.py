@@ -44,6 +44,10 @@ class Answer(NamedTuple):
     stop_details: bytes
     output_tokens: int
     thinking_tokens: int
+    #: Searches of the API's own tool, billed by the piece.
+    searches: int = 0
+    #: What is billed beside it: "compacted", "advised", or nothing.
+    beside: str = ""
 
 
 def answer(task: Task, text: str, seed: int, twist: str = "") -> Answer:

@@ -17,14 +17,15 @@ from overnight_workers.sandbox.answers.caching import Breakpoint, Split
 from overnight_workers.sandbox.answers.checks import Problem, Terms, problem_of_messages
 from overnight_workers.sandbox.answers.odd_contents import ODD_CONTENTS
 from overnight_workers.sandbox.answers.profiles import Plan, Plans
+from overnight_workers.sandbox.answers.shapes import Beside, beside, shaped, told_in_usage
 from overnight_workers.sandbox.answers.weights import BYTES_PER_TOKEN, MESSAGE_TOKENS, messages_tokens, text_bytes
 from overnight_workers.sandbox.batch import Batch
 from overnight_workers.sandbox.draws import draw
 from overnight_workers.sandbox.errors import MESSAGE_BY_TYPE
-from overnight_workers.sandbox.faults.marks import Mark
+from overnight_workers.sandbox.faults.marks import SHAPES, Mark
 
 #: Told to go wrong: what the model did. The request has succeeded, and is billed.
-TWISTS = frozenset({"refused", "cut_off", "invalid_output", "unknown_stop"})
+TWISTS = frozenset({"refused", "cut_off", "invalid_output", "unknown_stop"}) | SHAPES
 #: Told to go wrong: what becomes of the line in the results.
 LINE_DEEDS = frozenset({"missing", "duplicate_line", "unknown_type", "cut_line"}) | ODD_CONTENTS.keys()
 _CACHE_CONTROL = b'"cache_control"'
@@ -132,7 +133,8 @@ def problem_of(plan: Plan, rest: Mapping[str, Any], messages: Any, terms: Terms,
 def answered(plan: Plan, text: str, seed: int, do: str) -> Answer:
     """The answer to the `text` of a request that is right."""
     assert plan.task is not None, "the request is right"
-    return answer(plan.task, text, seed, do if do in TWISTS else "")
+    said = answer(plan.task, text, seed, do if do in TWISTS else "")
+    return shaped(said, do) if do in SHAPES else said
 
 
 def told_problem(type_: str) -> Problem:
@@ -152,16 +154,23 @@ def usage_of(done: Done) -> Usage:
         split.read,
         said.output_tokens,
         said.thinking_tokens,
-        0,
+        said.searches,
         plan.geo,
     )
+
+
+def beside_of(done: Done) -> Beside | None:
+    """What the API did beside the answer of a request that succeeded, and bills by itself."""
+    plan, said = done.plan, done.answer
+    assert plan is not None and said is not None and plan.model is not None, "only what succeeded is billed"  # noqa: PT018
+    return beside(said.beside, plan.model.name, usage_of(done)) if said.beside else None
 
 
 def message_of(done: Done, message_id: bytes) -> bytes:
     """The API's Message for a request that succeeded, as JSON."""
     plan, said, split = done.plan, done.answer, done.split
     assert plan is not None and said is not None and split is not None, "only what succeeded has one"  # noqa: PT018
-    return _MESSAGE % (
+    message = _MESSAGE % (
         plan.head,
         message_id,
         said.content,
@@ -176,6 +185,9 @@ def message_of(done: Done, message_id: bytes) -> bytes:
         said.thinking_tokens,
         plan.tail,
     )
+    if not said.searches and not said.beside:
+        return message
+    return told_in_usage(message, said.searches, beside_of(done))
 
 
 def last_text(messages: list[Mapping[str, Any]]) -> str:

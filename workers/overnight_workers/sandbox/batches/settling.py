@@ -76,7 +76,7 @@ class Settler:
                 DepthReader(batch, cache, depths, self._options),
             )
             counts: Counter[str] = Counter()
-            tally, billed = Tally(), array("q")
+            tally, billed = Tally(self._prices), array("q")
             with Bodies(path) as bodies:
                 for position, raw in enumerate(bodies.in_order()):
                     done = work.done(position, raw)

@@ -39,8 +39,9 @@ At `results`: status, delay, close_before_body, missing (with `seconds`: since t
     short               only `lines` lines (half of them when absent) until `seconds` after the batch ended
 At `item`, for the requests of batches created from now on (and, as far as it makes sense, for messages):
     errored (`type`), expired, canceled, refused, cut_off, invalid_output, missing (no line), duplicate_line,
-    unknown_type, unknown_stop, and what only some readers of JSON take: lone_surrogate, not_a_number, huge_number,
-    big_integer, deep, garbled, cut_line. `rate` is a share of the items; `count` takes the first items that come.
+    unknown_type, unknown_stop, the shapes of answers that marks.py names, and what only some readers of JSON take:
+    lone_surrogate, not_a_number, huge_number, big_integer, deep, garbled, cut_line. `rate` is a share of the items;
+    `count` takes the first items that come.
 """
 
 from __future__ import annotations

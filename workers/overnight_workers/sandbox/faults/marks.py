@@ -5,7 +5,11 @@ only the first TIMES times that this request (the same params) is seen, then it 
 
 DO is one of: errored, expired, canceled, refused, cut_off, invalid_output, missing (no line at all),
 duplicate_line, unknown_type (a result type nobody knows), unknown_stop (an answer that ended for a reason nobody
-knows), reject (a create that contains it is answered with 400), answer_bytes:N (no fault: an answer of N bytes).
+knows), tool_call (words and a call of a tool, whatever was asked for), preamble (words, a web search and then the
+answer), thought_only and empty (an answer without text, with and without thinking), paused (pause_turn), compaction
+(stopped with nothing but a compaction), window_full (model_context_window_exceeded), compacted and advised (an answer
+after a compaction, or after an advisor was asked: billed in usage.iterations), reject (a create that contains it is
+answered with 400), answer_bytes:N (no fault: an answer of N bytes).
 And lines that not every reader of JSON takes, of answers that are billed as usual: lone_surrogate, not_a_number (NaN),
 huge_number (1e400), big_integer (of 30 digits), deep (2,000 lists), garbled (a quote that isn't escaped),
 cut_line (its first two thirds).
@@ -17,6 +21,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+#: Answers that stand out by what stands in them, why they stopped, or what is billed beside them.
+SHAPES = frozenset(
+    {
+        "tool_call",
+        "preamble",
+        "thought_only",
+        "empty",
+        "paused",
+        "compaction",
+        "window_full",
+        "compacted",
+        "advised",
+    }
+)
 DEEDS = frozenset(
     {
         "errored",
@@ -36,6 +54,7 @@ DEEDS = frozenset(
         "deep",
         "garbled",
         "cut_line",
+        *SHAPES,
         "reject",
         "answer_bytes",
     }

@@ -81,7 +81,7 @@ class MessageCalls:
             depth = cache.depth_read(points, self._clock.now(), warm, warm, number)
             split = caching.split(split.uncached, points, depth)
         done = Done("", "succeeded", "", None, plan, said, split)
-        tally = Tally()
+        tally = Tally(self._prices)
         tally.add(done, batch=False)
         with self._store.writing() as db:
             if points:

@@ -5,19 +5,54 @@ Reading is lenient: an error that isn't nested twice, a missing counter, a stop 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Final
 
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
-from overnight_models.money.prices import Model, Prices, Usage, both_costs, thinking_cost
+from overnight_models.money.bill import bill_of
+from overnight_models.money.prices import Prices
 from overnight_models.wire import exact_json
+from overnight_models.wire.answer import readings, tool_calls
 from overnight_models.wire.outcome import Problem
 from overnight_workers.stages.output_schema import Check
+from overnight_workers.stages.protocol import is_about_the_caller
 
 _FINAL_ERRORS: Final = frozenset({"invalid_request_error", "not_found_error", "request_too_large"})
 MONEY_ERRORS: Final = frozenset({"authentication_error", "billing_error", "permission_error"})
 """Nothing is counted against the item; its workspace is held."""
 
-_CUT_OFF: Final = frozenset({"max_tokens", "model_context_window_exceeded", "pause_turn"})
+
+class Content(StrEnum):
+    """What stands in an answer."""
+
+    FITS = "text that fits, or any text where no schema was asked for"
+    MISFIT = "text that doesn't fit the schema"
+    CALL = "a call of one of your tools"
+    NOTHING = "neither text nor a call"
+
+
+_BY_CONTENT: Final = {
+    Content.FITS: None,
+    Content.MISFIT: Problem.INVALID_OUTPUT,
+    Content.CALL: None,
+    Content.NOTHING: Problem.INVALID_OUTPUT,
+}
+_CUT_OFF: Final = dict.fromkeys(Content, Problem.CUT_OFF)
+ANY_OTHER: Final = "any other, also of tomorrow"
+PROBLEMS: Final[Mapping[str, Mapping[Content, Problem | None]]] = {
+    "end_turn": _BY_CONTENT,
+    "stop_sequence": _BY_CONTENT,
+    "tool_use": _BY_CONTENT,
+    "max_tokens": _CUT_OFF,
+    "model_context_window_exceeded": _CUT_OFF,
+    "pause_turn": _CUT_OFF,
+    "compaction": _CUT_OFF,
+    "refusal": dict.fromkeys(Content, Problem.REFUSED),
+    ANY_OTHER: _BY_CONTENT,
+}
+"""What is wrong with an answer, by why it stopped and what stands in it; None is ok. producers/README.md shows it."""
+
 _BILLED_REFUSALS: Final = frozenset({"bio", "frontier_llm", "reasoning_extraction"})
 
 
@@ -38,10 +73,10 @@ def read_result(item_id: int, result: dict[str, Any], prices: Prices, check: Che
         return _again(item_id, Problem.CANCELED, "canceled at the API before it was processed")
     error = _innermost(result.get("error"))
     name, detail = str(error.get("type", kind)), f"{error.get('type', kind)}: {error.get('message', '')}".rstrip(": ")
+    if name in MONEY_ERRORS or is_about_the_caller(_object(error.get("details")).get("error_code")):
+        return Arrival(item_id, Fate.WAIT_OWN, problem=Problem.ERRORED, detail=detail, retryable=True)
     if name in _FINAL_ERRORS:
         return Arrival(item_id, Fate.FAIL_OWN, problem=Problem.ERRORED, detail=detail)
-    if name in MONEY_ERRORS:
-        return Arrival(item_id, Fate.WAIT_OWN, problem=Problem.ERRORED, detail=detail, retryable=True)
     return _again(item_id, Problem.ERRORED, detail)
 
 
@@ -59,12 +94,9 @@ def _innermost(error: object) -> dict[str, Any]:
 
 def _answered(item_id: int, message: dict[str, Any], prices: Prices, check: Check | None) -> Arrival:
     problem, detail = _problem(message, check)
-    told = message.get("usage")
-    usage = Usage.of(told)
-    name = str(message.get("model", ""))
-    model = prices.model(name)
     billed = _is_billed(message)
-    cost_nano, realtime_nano = _costs(model, usage) if billed else (0, 0)
+    bill = bill_of(message, prices)
+    usage = bill.usage
     return Arrival(
         item_id,
         Fate.SUCCEED if problem is None else Fate.FAIL,
@@ -72,8 +104,8 @@ def _answered(item_id: int, message: dict[str, Any], prices: Prices, check: Chec
         detail=detail,
         retryable=problem in (Problem.CUT_OFF, Problem.INVALID_OUTPUT),
         message=exact_json.dumps(message),
-        usage=told,
-        model=name,
+        usage=message.get("usage"),
+        model=str(message.get("model", "")),
         billed=billed,
         input_tokens=usage.input_tokens,
         cache_write_5m_tokens=usage.write_5m_tokens,
@@ -81,29 +113,41 @@ def _answered(item_id: int, message: dict[str, Any], prices: Prices, check: Chec
         cache_read_tokens=usage.cache_read_tokens,
         output_tokens=usage.output_tokens,
         thinking_tokens=usage.thinking_tokens,
-        cost_nano=cost_nano,
-        realtime_nano=realtime_nano,
-        thinking_nano=thinking_cost(model, usage) if usage.thinking_tokens and model and billed else 0,
+        cost_nano=bill.cost_nano if billed else 0,
+        realtime_nano=bill.realtime_nano if billed else 0,
+        thinking_nano=bill.thinking_nano if billed else 0,
     )
-
-
-def _costs(model: Model | None, usage: Usage) -> tuple[int, int] | tuple[None, None]:
-    return (None, None) if model is None else both_costs(model, usage)
 
 
 def _problem(message: dict[str, Any], check: Check | None) -> tuple[Problem | None, str | None]:
     stop = str(message.get("stop_reason"))
-    if stop == "refusal":
+    content, wrong = _content(message.get("content"), check)
+    problem = PROBLEMS.get(stop, PROBLEMS[ANY_OTHER])[content]
+    if problem is Problem.REFUSED:
         details = _object(message.get("stop_details"))
         words = [str(details[name]) for name in ("category", "explanation") if details.get(name)]
-        return Problem.REFUSED, ": ".join(words) or "the model refused to answer"
-    if stop in _CUT_OFF:
-        return Problem.CUT_OFF, f"the answer is incomplete: {stop}"
-    if check is not None:
-        wrong = check(_text(message.get("content")))
-        if wrong is not None:
-            return Problem.INVALID_OUTPUT, wrong
-    return None, None
+        return problem, ": ".join(words) or "the model refused to answer"
+    if problem is Problem.CUT_OFF:
+        return problem, f"the answer is incomplete: {stop}"
+    return problem, None if problem is None else wrong
+
+
+def _content(content: object, check: Check | None) -> tuple[Content, str | None]:
+    """What stands in an answer, and what is wrong with it if anything."""
+    if tool_calls(content):
+        return Content.CALL, None
+    texts = readings(content)
+    if not texts:
+        return Content.NOTHING, "the answer is empty: it has neither text nor a tool call"
+    if check is None:
+        return Content.FITS, None
+    wrong = None
+    for text in texts:
+        fault = check(text)
+        if fault is None:
+            return Content.FITS, None
+        wrong = fault  # of the last text: what stands before it may be no part of the answer
+    return Content.MISFIT, wrong
 
 
 def _is_billed(message: dict[str, Any]) -> bool:
@@ -111,12 +155,6 @@ def _is_billed(message: dict[str, Any]) -> bool:
     if message.get("stop_reason") != "refusal" or _object(message.get("usage")).get("output_tokens"):
         return True
     return str(_object(message.get("stop_details")).get("category")) in _BILLED_REFUSALS
-
-
-def _text(content: object) -> str:
-    """The text blocks, joined."""
-    blocks = map(_object, content) if isinstance(content, list) else ()
-    return "".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text")
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -1,0 +1,86 @@
+"""What one answer is billed for: the request itself, and what the API did beside it, each by its own model.
+
+Compaction and the advisor are calls of their own. The API counts them in `usage.iterations` and leaves them out of the
+counters at the top, which hold the request's own turns. Each of them is priced by its own model; where an entry names
+none, that is the model that answered.
+
+Size tiers go by the request, as the price list says ("prompts over 100,000 tokens"). The pages of the API don't say how
+the turns of one request count, as a loop of server tools makes them. Here they count together, as they do in the
+counters at the top. A compaction and an advisor's call are prompts of their own, and so they are sized by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from overnight_models.money.prices import Prices, Usage, costs_of, thinking_cost
+
+_OWN_TURNS: Final = frozenset({"message", "fallback_message"})
+
+
+class Bill(NamedTuple):
+    """What one answer costs, in nano-dollars. The costs are None when a model that worked on it has no price."""
+
+    usage: Usage
+    """Everything that is billed, whichever model it was."""
+    cost_nano: int | None
+    """As a request of a batch."""
+    realtime_nano: int | None
+    thinking_nano: int
+    """What the thinking cost in a batch: a part of `cost_nano`."""
+
+
+def bill_of(message: Mapping[str, Any], prices: Prices) -> Bill:
+    """The bill of the API's Message. Reading is lenient: what is absent or no number counts as 0."""
+    told = message.get("usage")
+    served = str(message.get("model", ""))
+    parts = _parts(told, served, prices)
+    priced = [(model, usage) for name, usage in parts if (model := prices.model(name)) is not None]
+    total = parts[0][1] if len(parts) == 1 else _summed(usage for _, usage in parts)
+    if len(priced) < len(parts):
+        return Bill(total, None, None, 0)
+    model, own = priced[0]
+    return Bill(total, *costs_of(priced), thinking_cost(model, own) if own.thinking_tokens else 0)
+
+
+def _parts(told: object, served: str, prices: Prices) -> list[tuple[str, Usage]]:
+    """Each call that is priced by itself: its model and its counters. The request's own comes first."""
+    whole = Usage.of(told if isinstance(told, dict) else None)
+    iterations = told.get("iterations") if isinstance(told, dict) else None
+    if not isinstance(iterations, list):
+        return [(served, whole)]
+    own: dict[str, Usage] = {}
+    beside = []
+    for entry in iterations:
+        if not isinstance(entry, dict):
+            continue
+        name = _name(entry.get("model") or served, prices)
+        usage = Usage.of(entry)._replace(inference_geo=whole.inference_geo)
+        if entry.get("type") in _OWN_TURNS:
+            own[name] = _summed((own[name], usage)) if name in own else usage
+        elif usage.prompt_tokens or usage.output_tokens:
+            beside.append((name, usage))
+    first = _name(served, prices)
+    if first not in own:
+        # the list doesn't hold the turns of the model that answered: the counters at the top do
+        own = {first: whole, **own}
+    else:
+        # these are told at the top alone
+        own[first] = own[first]._replace(
+            thinking_tokens=whole.thinking_tokens, web_search_requests=whole.web_search_requests
+        )
+    others = [(name, usage) for name, usage in own.items() if name != first]
+    return [(first, own[first]), *others, *beside]
+
+
+def _name(name: object, prices: Prices) -> str:
+    model = prices.model(str(name))
+    return str(name) if model is None else model.name
+
+
+def _summed(usages: Iterable[Usage]) -> Usage:
+    """Counters added up; the geography is that of the first."""
+    rows = list(usages)
+    counters = [sum(column) for column in zip(*(row[:-1] for row in rows), strict=True)]
+    return Usage._make([*counters, rows[0].inference_geo])

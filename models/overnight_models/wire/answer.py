@@ -1,0 +1,40 @@
+"""What stands in an answer: its text, and the tools that it calls. Collect and the product read it in the same way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def whole_text(content: object) -> str:
+    """The text blocks, joined; empty if there is none."""
+    return "".join(map(_text, _blocks(content)))
+
+
+def readings(content: object) -> list[str]:
+    """What may be meant as the answer's text, the likeliest first, each once; empty when there is no text.
+
+    All text; what follows the last block that is no text, as after a search; the last text block. A model that uses
+    tools of the API says what it will do before it does it, and that is no part of the JSON that was asked for.
+    """
+    blocks = _blocks(content)
+    texts = [_text(block) for block in blocks]
+    if len(texts) > 1:
+        after = next((at for at in reversed(range(len(blocks))) if blocks[at].get("type") != "text"), -1) + 1
+        found = ["".join(texts), "".join(texts[after:]), next((text for text in reversed(texts) if text.strip()), "")]
+    else:
+        found = texts
+    return [text for text in dict.fromkeys(found) if text.strip()]
+
+
+def tool_calls(content: object) -> list[dict[str, Any]]:
+    """The calls of the caller's own tools: `tool_use` blocks. What the API's own tools did is not among them."""
+    return [block for block in _blocks(content) if block.get("type") == "tool_use"]
+
+
+def _blocks(content: object) -> list[dict[str, Any]]:
+    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+
+
+def _text(block: dict[str, Any]) -> str:
+    text = block.get("text") if block.get("type") == "text" else None
+    return text if isinstance(text, str) else ""
