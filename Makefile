@@ -24,6 +24,7 @@ format: .venv  ## put the code in its form
 	.venv/bin/ruff check --fix .
 
 test: .venv  ## every test, on real servers it starts itself on free ports
+	.venv/bin/uv sync --quiet --frozen --inexact --all-extras --group pyright
 	.venv/bin/pytest -n 2 --dist loadfile -m 'not whole and not long'
 	.venv/bin/pytest -m 'whole and not long'
 

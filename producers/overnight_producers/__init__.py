@@ -9,23 +9,33 @@ Everything here works with a Redis URL and the base install. Importing it connec
 
 from overnight_models.errors import (
     BadItem,
+    BadOutput,
+    BadSettings,
     NotConfirmed,
     NotFinished,
     NotYet,
     OvernightError,
+    PermanentError,
     Rejected,
+    TransientError,
     UnknownItem,
     UnknownRun,
     Unreachable,
 )
+from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.outcome import Outcome
+from overnight_models.wire.outcome import ProblemName as Problem
 from overnight_producers.callbacks import callback, task
 from overnight_producers.item import Item
 from overnight_producers.overnight import Overnight
-from overnight_producers.receipts import Receipt
+from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
 
 __all__ = [
     "BadItem",
+    "BadOutput",
+    "BadSettings",
+    "CallbackLine",
+    "Confirmation",
     "Item",
     "NotConfirmed",
     "NotFinished",
@@ -33,8 +43,13 @@ __all__ = [
     "Outcome",
     "Overnight",
     "OvernightError",
+    "PermanentError",
+    "Problem",
     "Receipt",
     "Rejected",
+    "Rejection",
+    "Sent",
+    "TransientError",
     "UnknownItem",
     "UnknownRun",
     "Unreachable",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, ParamSpec, TypeVar, overload
 from urllib.parse import urlsplit
 
+from celery.app.task import Task
 from celery.canvas import Signature
+from celery.local import Proxy
 
 from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.outcome import Outcome
 from overnight_producers import acknowledging
 
+P = ParamSpec("P")
 R = TypeVar("R")
 
 _ASKS: Final = "overnight_asks_for_ack"
@@ -48,14 +51,14 @@ def task(
 
 
 @overload
-def callback(function: Callable[..., R], /) -> Callable[..., R]: ...
+def callback(function: Callable[P, R], /) -> Callable[P, R]: ...
 
 
 @overload
-def callback(*, ack: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]: ...
+def callback(*, ack: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
 
-def callback(function: Callable[..., R] | None = None, /, *, ack: bool = False) -> Any:
+def callback(function: Callable[P, R] | None = None, /, *, ack: bool = False) -> Any:
     """Let a Celery task take its outcome as an `Outcome`: put it under `@app.task(...)`.
 
     The message may come more than once, always with the same `outcome.delivery_id`.
@@ -64,9 +67,14 @@ def callback(function: Callable[..., R] | None = None, /, *, ack: bool = False) 
     one, in Overnight's Redis (OVERNIGHT_REDIS_URL), when the function returned. An exception acknowledges nothing, and
     neither does a `retry()`. It protects from a broker that loses what it took, and from a worker that drops a task it
     doesn't know.
+
+    Raises TypeError when what it decorates is a task already.
     """
 
-    def decorated(function: Callable[..., R]) -> Callable[..., R]:
+    def decorated(function: Callable[P, R]) -> Callable[P, R]:
+        if issubclass(type(function), (Task, Proxy)):
+            raise TypeError("the other way round: @callback stands under @app.task(...), next to the function")
+
         @functools.wraps(function)
         def take(*args: Any, **kwargs: Any) -> R:
             asked = acknowledging.asked()
@@ -95,6 +103,11 @@ def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str) -> Ca
     if given.get("subtask_type") or given.get("immutable"):
         raise ValueError("a callback is one plain signature, such as `save.s(sku='A1')`: no canvas, no `.si()`")
     name = str(given.task)
+    if lost := sorted(set(given.options) - {"queue"}):
+        raise ValueError(
+            f"{', '.join(lost)} of {name!r} can't be kept: an outcome is a plain message in a queue, so only `queue` is"
+            " taken; let the task do the rest when the outcome comes"
+        )
     app = given.app
     their_broker = str(app.conf.broker_url or app.conf.broker_write_url or "")
     if _place(their_broker) != _place(redis_url):

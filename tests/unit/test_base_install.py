@@ -50,6 +50,16 @@ def test_nor_would_it_if_it_could() -> None:
     assert done.stdout.split() == []
 
 
+def test_the_command_of_a_base_install_says_what_to_install() -> None:
+    paths = ":".join(str(ROOT / part) for part in ("models", "producers", "workers"))
+    code = BLOCKING.partition("import overnight_producers")[0] + "from overnight_workers.command import main\nmain()"
+    words = [sys.executable, "-c", code, paths, "overnight_workers", ",".join(HEAVY)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Install 'overnight[workers]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_what_is_named_heavy_is_installed_and_not_in_the_base() -> None:
     assert set(packages_distributions()) >= HEAVY - {"overnight_workers"}
     base = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]

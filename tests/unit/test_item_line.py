@@ -159,6 +159,27 @@ def test_the_same_redis_may_be_written_in_other_ways(same: str) -> None:
     app.close()
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"countdown": 5}, "countdown"),
+        ({"expires": 60, "headers": {"a": "b"}}, "expires, headers"),
+        ({"priority": 3, "queue": "shop.urgent"}, "priority"),
+    ],
+)
+def test_options_of_a_signature_that_cannot_be_kept_are_refused_by_name(
+    shop: Celery, options: dict[str, Any], named: str
+) -> None:
+    assert f"{named} of 'shop.save' can't be kept" in fault(callback=save(shop).s().set(**options))
+
+
+def test_a_callback_above_its_task_says_that_it_is_the_other_way_round(shop: Celery) -> None:
+    with pytest.raises(TypeError, match=r"@callback stands under @app.task"):
+        callback(save(shop))
+    with pytest.raises(TypeError, match=r"@callback stands under @app.task"):
+        callback(shop.task(lambda outcome: None, name="shop.lazy"))
+
+
 def test_canvas_is_refused(shop: Celery) -> None:
     one = save(shop)
     for canvas in (one.s() | one.s(), group(one.s(), one.s()), chord([one.s()], one.s()), one.map([1]), one.si()):

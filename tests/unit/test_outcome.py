@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -42,7 +43,7 @@ def test_an_outcome_survives_its_document() -> None:
 @given(NANO, st.sampled_from([None, "refused", "a problem of tomorrow"]), st.none() | st.text(), st.booleans())
 def test_any_outcome_survives_its_document(nano: int, problem: str | None, detail: str | None, more: bool) -> None:
     outcome = Outcome(
-        "i", "k", "l", ok=problem is None, problem=problem, detail=detail, retryable=more,
+        "i", "k", "l", ok=problem is None, problem=cast("Any", problem), detail=detail, retryable=more,
         cost_usd=Decimal(nano).scaleb(-9),
     )  # fmt: skip
     assert Outcome.read(outcome.document()) == outcome

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -42,6 +42,20 @@ class Problem(StrEnum):
     """Its results could not be had any more."""
 
 
+ProblemName = Literal[
+    "refused",
+    "cut_off",
+    "invalid_output",
+    "errored",
+    "expired",
+    "canceled",
+    "rejected",
+    "too_long",
+    "given_up",
+]
+"""The values of `Problem`, as a product's type checker knows them."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What came back for an item.
@@ -55,8 +69,8 @@ class Outcome:
     lane: str
     ok: bool
     """There is an answer and it is of use."""
-    problem: str | None = None
-    """A `Problem`, or None when `ok`."""
+    problem: ProblemName | None = None
+    """What is wrong with it, or None when `ok`. A later version may say another word: it passes through."""
     detail: str | None = None
     """More about the problem, in the API's own words where there are any."""
     retryable: bool = False

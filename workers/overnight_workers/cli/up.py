@@ -6,7 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -54,7 +54,7 @@ def up(
         sandbox=plays,
         sandbox_options=["--turnaround", turnaround],
         flower=flower,
-        environment=pace,
+        environment={f"OVERNIGHT_{part.upper()}": json.dumps(value) for part, value in pace.items()},
         say=say,
     )
     began = time.monotonic()
@@ -63,7 +63,7 @@ def up(
         say(f"data and logs: {home}; where everything answers: {home / 'urls.json'}")
         if "sandbox_url" in installation.urls:
             say(f"the API is played by the sandbox at {installation.urls['sandbox_url']}: answers are made up")
-            if "OVERNIGHT_LANES" in pace:
+            if "lanes" in pace:
                 say(f"lane default is packed after {_SANDBOX_MAX_WAIT} here, with the real API after 5m")
         else:
             say("the API is Anthropic's own: what you enqueue is billed")
@@ -75,13 +75,13 @@ def up(
     say("stopped")
 
 
-def _sandbox_pace() -> dict[str, str]:
+def _sandbox_pace() -> dict[str, Any]:
     """Against the sandbox nobody wants to wait for minutes: quick settings, where none are given."""
     from overnight_workers.settings import given_in_file
 
     given = {name for name in ("lanes", "timing") if f"OVERNIGHT_{name.upper()}" in os.environ} | set(given_in_file())
     quick = {"lanes": {"default": {"max_wait": _SANDBOX_MAX_WAIT}}, "timing": {"poll_every": "1s"}}
-    return {f"OVERNIGHT_{name.upper()}": json.dumps(value) for name, value in quick.items() if name not in given}
+    return {part: value for part, value in quick.items() if part not in given}
 
 
 def migrate(

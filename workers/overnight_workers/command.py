@@ -1,0 +1,19 @@
+"""The `overnight` command's first step: in a base install, which has no command line, it says what is missing."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line, where its packages are installed."""
+    try:
+        from overnight_workers.cli import main as run
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] in ("overnight_models", "overnight_producers", "overnight_workers"):
+            raise
+        sys.exit(
+            f"This install is a product's: it has what enqueues work, and no command line (no module {error.name!r})."
+            " Install 'overnight[workers]' to run Overnight's services, or 'overnight[all]' for everything."
+        )
+    run()
