@@ -281,6 +281,7 @@ class Service:
         """Whatever waits for its time has it now."""
         self.run("UPDATE batch SET not_before = now() WHERE not_before > now()")
         self.run("UPDATE workspace SET not_before = now() WHERE not_before > now()")
+        self.run("UPDATE workspace SET look_after = now() WHERE look_after > now()")
         self.run("UPDATE submission SET next_read_at = now() WHERE next_read_at > now()")
         self.run("UPDATE unmeasured SET not_before = now() WHERE not_before > now()")
         self.run("UPDATE delivery SET due_at = now() WHERE state = 'due' AND due_at > now()")

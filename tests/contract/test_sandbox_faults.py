@@ -252,6 +252,35 @@ def test_a_batch_is_missing_for_a_while(client: httpx2.Client) -> None:
     eventually(lambda: client.get(f"{BATCHES}/{young}/results").status_code == 200)
 
 
+def test_a_list_with_odd_rows(client: httpx2.Client) -> None:
+    create(client)
+    told(client, {"at": "list", "do": "null_row"}, {"at": "list", "do": "no_has_more"})
+    page = client.get(BATCHES).json()
+    assert None in page["data"]
+    assert "has_more" not in page
+    told(client, {"at": "list", "do": "no_created_at"}, {"at": "list", "do": "nested_counts"})
+    (row,) = client.get(BATCHES).json()["data"]
+    assert "created_at" not in row
+    assert row["request_counts"]["by_state"]["succeeded"] == 1
+
+
+def test_a_list_that_repeats_its_page(client: httpx2.Client) -> None:
+    for _ in range(3):
+        create(client)
+    told(client, {"at": "list", "do": "repeat_page"})
+    first = client.get(BATCHES, params={"limit": 1}).json()
+    assert client.get(BATCHES, params={"limit": 1, "after_id": first["last_id"]}).json() == first
+
+
+def test_a_date_of_another_form_or_none(client: httpx2.Client) -> None:
+    batch_id = create(client)
+    for at, path in (("list", BATCHES), ("retrieve", f"{BATCHES}/{batch_id}")):
+        told(client, {"at": at, "do": "odd_date", "message": "tomorrow"})
+        assert client.get(path).headers["date"] == "tomorrow"
+        told(client, {"at": at, "do": "odd_date"})
+        assert "date" not in client.get(path).headers
+
+
 def test_results_may_seem_to_be_elsewhere(client: httpx2.Client) -> None:
     batch_id = create(client)
     told(client, {"at": "retrieve", "do": "foreign_host"}, {"at": "list", "do": "foreign_host"})

@@ -74,6 +74,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"troubles": replace(CALM, deployment=MOVED)},
     ),
     "workspace held": ({"workspace": replace(WORKSPACE, held_for_s=5.0, held_reason="402")}, {}),
+    "list unread": (
+        {"workspace": replace(WORKSPACE, unread_for_s=121.0, unread_why="list of batches: it repeats its page")},
+        {"workspace": replace(WORKSPACE, unread_for_s=119.0, unread_why="list of batches: 503")},
+    ),
     "batch unclear": (
         {"troubles": replace(CALM, unclear=(replace(UNCLEAR, quiet_s=-26 * 3600.0),))},
         {"troubles": replace(CALM, unclear=(replace(UNCLEAR, quiet_s=-24 * 3600.0),))},

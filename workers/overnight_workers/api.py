@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
+from overnight_models.wire import exact_json
 from overnight_workers.settings import settings
 
 if TYPE_CHECKING:
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 
 _BATCHES: Final = "/v1/messages/batches"
 _PAGE: Final = 1000
+_API_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+_MOST_ITEMS: Final = 2**31 - 1
+_ANSWER_S: Final = 20.0
+"""For a whole answer to a question: nobody else's work waits longer for a workspace whose API doesn't answer."""
+_SLOWEST_BYTES_S: Final = 1000
+"""Of results: slower, they are read again, later."""
 _CHUNK: Final = 1 << 18
 _STALL_S: Final = 60.0
 """Without a byte of the results: then they are read again, later."""
@@ -127,7 +135,7 @@ def create(
             error_code=error.error_code,
             retry_after_s=_retry_after_s(error.response.headers),
         )
-    except (anthropic.APIError, httpx2.HTTPError, ValueError) as error:
+    except (anthropic.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
         cause = error.__cause__ or error
         return Reply(None, chunks.let_go, f"{type(cause).__name__}: {cause}")
     finally:
@@ -174,20 +182,29 @@ class Listed:
     """JSON: request_counts."""
     archived: bool = False
     """Its results can't be had any more."""
+    is_odd: bool = False
+    """It doesn't say when it was created: `created_at` is when it was seen."""
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Listed:
-        """From the API's JSON, leniently."""
-        counts = document.get("request_counts") or {}
-        ended = document.get("processing_status") == "ended"
+    def read(cls, document: object, seen_at: datetime) -> Listed:
+        """From the API's JSON, leniently. Raises ValueError when it names no batch."""
+        row = document if isinstance(document, Mapping) else {}
+        api_id = row.get("id")
+        if not isinstance(api_id, str) or not _API_ID.fullmatch(api_id):
+            raise ValueError(f"a batch without a usable id: {api_id!r}"[:200])
+        told = row.get("request_counts")
+        counts = {name: n for name, n in told.items() if type(n) is int} if isinstance(told, Mapping) else {}
+        ended = row.get("processing_status") == "ended"
+        created_at = _maybe_time(row.get("created_at"))
         return cls(
-            str(document["id"]),
-            sum(int(n) for n in counts.values()),
-            _time(document["created_at"]),
-            _maybe_time(document.get("expires_at")),
-            (_maybe_time(document.get("ended_at")) or datetime.now(UTC)) if ended else None,
-            json.dumps(counts),
-            document.get("archived_at") is not None,
+            api_id,
+            max(0, min(sum(counts.values()), _MOST_ITEMS)),
+            created_at or seen_at,
+            _maybe_time(row.get("expires_at")),
+            (_maybe_time(row.get("ended_at")) or seen_at) if ended else None,
+            json.dumps(counts).replace("\\u0000", ""),
+            row.get("archived_at") is not None,
+            created_at is None,
         )
 
 
@@ -198,31 +215,72 @@ class Page:
     batches: tuple[Listed, ...]
     more: bool
     api_workspace_id: str
-    date: datetime
+    date: datetime | None
+    """By the API's clock; None when it can't be read."""
+    odd: str | None = None
+    """Why it proves nothing about a batch that isn't on it."""
 
 
 def list_batches(workspace: str, *, after_id: str | None = None, limit: int = _PAGE) -> Page:
-    """One page of the workspace's batches. Raises ApiUnavailable."""
-    import anthropic
-
+    """One page of the workspace's batches. Raises ApiUnavailable. A row that can't be read spoils no other."""
+    query: dict[str, object] = {"limit": limit}
+    if after_id is not None:
+        query["after_id"] = after_id
     with _reading("list of batches"):
-        response = client(workspace).messages.batches.with_raw_response.list(
-            limit=limit, after_id=after_id or anthropic.omit
-        )
-        document = json.loads(response.http_response.content)
-        return Page(
-            tuple(Listed.read(batch) for batch in document["data"]),
-            bool(document.get("has_more")),
-            response.headers.get("anthropic-workspace-id") or "",
-            _date(response.headers),
-        )
+        document, headers = _get(workspace, _BATCHES, query)
+        rows = _mapping(document)["data"]
+        if not isinstance(rows, list):
+            raise TypeError(f"its `data` is no list, but {type(rows).__name__}")
+        date, more = _date(headers), document.get("has_more")
+        batches, unread = [], 0
+        for row in rows:
+            try:
+                batches.append(Listed.read(row, date or datetime.now(UTC)))
+            except ValueError:
+                unread += 1
+        unread += sum(one.is_odd for one in batches)
+        odd = None
+        if unread:
+            odd = f"{unread} of its rows can't be read, or don't say when they were created"
+        elif not isinstance(more, bool):
+            odd = "it doesn't say whether there are more"
+        elif date is None:
+            odd = f"its Date can't be read: {headers.get('date')!r}"[:200]
+        return Page(tuple(batches), bool(more), headers.get("anthropic-workspace-id") or "", date, odd)
 
 
 def retrieve(workspace: str, api_id: str) -> Listed:
     """One batch. Raises ApiUnavailable; its status is 404 for some seconds on a batch that exists."""
     with _reading(f"batch {api_id}"):
-        response = client(workspace).messages.batches.with_raw_response.retrieve(api_id)
-        return Listed.read(json.loads(response.http_response.content))
+        document, headers = _get(workspace, f"{_BATCHES}/{api_id}", {})
+        return Listed.read(document, _date(headers) or datetime.now(UTC))
+
+
+def _get(workspace: str, path: str, query: dict[str, object]) -> tuple[Any, Mapping[str, str]]:
+    """An answer's JSON and headers. However slowly it comes, it is waited for a few seconds only."""
+    import anthropic
+    import httpx2
+    from anthropic._constants import RAW_RESPONSE_HEADER
+
+    stop_at = time.monotonic() + _ANSWER_S
+    response = client(workspace).get(
+        path,
+        cast_to=anthropic.APIResponse[bytes],
+        options={
+            "params": query,
+            "headers": {RAW_RESPONSE_HEADER: "stream"},
+            "timeout": httpx2.Timeout(_ANSWER_S, connect=5.0),
+        },
+    )
+    body = bytearray()
+    try:
+        for chunk in response.iter_bytes():
+            body += chunk
+            if time.monotonic() > stop_at:
+                raise TimeoutError(f"not all of it came within {_ANSWER_S:g} s")
+    finally:
+        response.close()
+    return exact_json.mended(bytes(body)), response.headers
 
 
 def cancel(workspace: str, api_id: str) -> None:
@@ -270,9 +328,22 @@ def results(workspace: str, api_id: str) -> Iterator[Iterator[bytes]]:
             },
         )
         try:
-            yield _lines(response.iter_bytes(1 << 18))
+            yield _lines(_steady(response.iter_bytes()))
         finally:
             response.close()
+
+
+def _steady(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same, as long as they don't come so slowly that others' results would wait for hours."""
+    since, size = time.monotonic(), 0
+    for chunk in chunks:
+        yield chunk
+        size += len(chunk)
+        took_s = time.monotonic() - since
+        if took_s > _STALL_S:
+            if size < took_s * _SLOWEST_BYTES_S:
+                raise TimeoutError(f"{size:,} bytes in {took_s:.0f} s")
+            since, size = time.monotonic(), 0
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -300,7 +371,9 @@ def _reading(what: str) -> Iterator[None]:
         ) from error
     except (anthropic.APIError, httpx2.HTTPError) as error:
         raise ApiUnavailable(f"{what}: {type(error.__cause__ or error).__name__}: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except TimeoutError as error:
+        raise ApiUnavailable(f"{what}: too slow: {error}") from error
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         raise ApiUnavailable(f"{what}: an answer that can't be read: {error!r}") from error
     finally:
         reach("after calling the API")
@@ -334,30 +407,44 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
         if math.isfinite(asked) and asked >= 0:
             return asked
     until = _http_date(headers.get("retry-after"))
-    return None if until is None else max(0.0, (until - _date(headers)).total_seconds())
+    return None if until is None else max(0.0, (until - (_date(headers) or datetime.now(UTC))).total_seconds())
 
 
 def _time(text: Any) -> datetime:
-    return datetime.fromisoformat(str(text))
+    """A moment. Raises ValueError when it is none, or none that a batch can have."""
+    found = datetime.fromisoformat(str(text))
+    return _plausible(found)
 
 
 def _maybe_time(text: Any) -> datetime | None:
-    return None if text is None else _time(text)
+    try:
+        return None if text is None else _time(text)
+    except ValueError:
+        return None
 
 
-def _date(headers: Mapping[str, str]) -> datetime:
-    return _http_date(headers.get("date")) or datetime.now(UTC)
+def _plausible(moment: datetime) -> datetime:
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if not 2000 < aware.year < 2200:
+        raise ValueError(f"no time of a batch: {moment}")
+    return aware
+
+
+def _date(headers: Mapping[str, str]) -> datetime | None:
+    """The response's Date; None when there is none that can be read."""
+    return _http_date(headers.get("date"))
 
 
 def _http_date(text: str | None) -> datetime | None:
-    """A date as a header has it; in UTC when it names no zone. None when there is none, or it can't be read."""
-    try:
-        read = parsedate_to_datetime(text or "")
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return read if read.tzinfo is not None else read.replace(tzinfo=UTC)
+    """A date as a header has it, or in ISO 8601; in UTC when it names no zone. None when it can't be read."""
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            return _plausible(read(text or ""))
+        except (ValueError, TypeError, ArithmeticError, LookupError):
+            continue
+    return None
 
 
 def ahead(page: Page, database_now: datetime) -> timedelta:
-    """How far the API's clock is ahead of the database's."""
-    return page.date - database_now
+    """How far the API's clock is ahead of the database's; none where its clock isn't known."""
+    return timedelta() if page.date is None else page.date - database_now

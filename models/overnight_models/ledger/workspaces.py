@@ -36,6 +36,11 @@ class WorkspaceState:
     """How often in a row it was held."""
     until_resumed: bool = False
     """It isn't tried again before somebody says so."""
+    unread_for_s: float | None = None
+    """For how long its list of batches can't be read, or not all of it."""
+    unread_why: str | None = None
+    look_in_s: float = 0.0
+    """Its list isn't asked for again before."""
     queued: int = 0
     """Requests that are in the API's queue, or may be."""
     smallest_packed: int | None = None
@@ -49,7 +54,10 @@ def workspaces(connection: Connection) -> list[WorkspaceState]:
         WorkspaceState,
         f"""
         SELECT name, api_workspace_id, held_reason, extract(epoch FROM now() - held_at)::float AS held_for_s, holds,
-               held_until_resumed AS until_resumed, coalesce(queued.n, 0) AS queued, (
+               held_until_resumed AS until_resumed,
+               extract(epoch FROM now() - unread_since)::float AS unread_for_s, unread_why,
+               coalesce(extract(epoch FROM look_after - now()), 0)::float AS look_in_s,
+               coalesce(queued.n, 0) AS queued, (
                    SELECT min(batch.items)
                    FROM batch JOIN headers ON headers.id = batch.headers_id JOIN lane ON lane.id = batch.lane_id
                    WHERE headers.workspace = workspace.name AND batch.{BATCH.claim.where} AND lane.paused_at IS NULL
@@ -119,5 +127,25 @@ def slow_down(connection: Connection, name: str, pause_s: float) -> None:
         WHERE name = :name
         """,
         name=name,
+        pause_s=pause_s,
+    )
+
+
+def note_look(connection: Connection, name: str, unread: str | None, *, pause_s: float) -> None:
+    """What a look at a workspace's batches found.
+
+    unread: what of its list can't be read; None when all of it was.
+    pause_s: nobody looks again before.
+    """
+    execute(
+        connection,
+        """
+        UPDATE workspace
+        SET unread_since = CASE WHEN CAST(:unread AS text) IS NOT NULL THEN coalesce(unread_since, now()) END,
+            unread_why = :unread, look_after = now() + make_interval(secs => :pause_s)
+        WHERE name = :name
+        """,
+        name=name,
+        unread=None if unread is None else unread.replace("\x00", "")[:1000],
         pause_s=pause_s,
     )

@@ -44,6 +44,11 @@ class Workspace(Table, table=True):
     """How often in a row it was held: it is tried again less and less often."""
     not_before: datetime | None = None
     """Rate limited until then."""
+    unread_since: datetime | None = None
+    """Since when its list of batches can't be read, or not all of it; null when it can."""
+    unread_why: str | None = long_text(default=None)
+    look_after: datetime | None = None
+    """Its list isn't asked for again before: one that takes long takes no time from the others."""
     looked_at: datetime | None = None
     """When everything that the API lists had been looked at; after the deployment moved, it is sent to again."""
 

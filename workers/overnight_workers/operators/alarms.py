@@ -74,6 +74,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "what only a setting at Anthropic ends is not tried before `overnight resume --all`",
         "mend it at Anthropic; `overnight resume --all` tries at once",
     ),
+    "list unread": Kind(
+        "the API's list of batches can't be read, or not all of it: no answer, odd rows, no Date, a repeated page",
+        "goes on looking, after the other workspaces; takes what can be read, and believes nothing lost by such a list",
+        "see what it says: mend `base_url` or the gateway between, or ask Anthropic",
+    ),
     "batch unclear": Kind(
         "a create had no usable answer, and for more than a day no list has settled it",
         "looks at every poll; sends nothing of it again",
@@ -243,6 +248,11 @@ def _workspaces(workspaces: Sequence[WorkspaceState], settings: Settings) -> Ite
             text = f"Workspace {one.name} is held for {spoken(one.held_for_s)}: {reason}"
             waits = ". It isn't tried again before `overnight resume --all`" if one.until_resumed else ""
             yield Alarm("workspace held", text + waits)
+        if (one.unread_for_s or 0.0) > _LATE_S:
+            yield Alarm(
+                "list unread",
+                f"Workspace {one.name} isn't read for {spoken(one.unread_for_s or 0.0)}: {one.unread_why}",
+            )
         known = settings.workspaces.get(one.name)
         if known is not None and one.queued and one.queued + (one.smallest_packed or 0) > known.queue_limit:
             yield Alarm(

@@ -219,6 +219,8 @@ class Listing:
     api_workspace_id: str
     back_to: datetime | None
     """The oldest created_at on it, by the API's clock; None when it goes back to the very first."""
+    odd: str | None = None
+    """Why it proves nothing about what isn't on it: it can't all be read, or lies about its pages."""
 
 
 @dataclass(frozen=True)
@@ -265,6 +267,8 @@ def why_not_lost(sent: Sent, listing: Listing, candidates: Sequence[Candidate]) 
         return "it may still be listed: the quiet time isn't over"
     if listing.api_workspace_id != sent.api_workspace_id:
         return "the list is from another workspace than the one it was sent to"
+    if listing.odd is not None:
+        return f"the list proves nothing: {listing.odd}"
     earliest, _ = window(sent, listing)
     if listing.back_to is not None and listing.back_to > earliest:
         return "the list doesn't go back far enough"
@@ -291,6 +295,8 @@ def why_still_looking(
         return "what was being sent when the ledger moved may still be listed"
     if api_workspace_id is not None and listing.api_workspace_id != api_workspace_id:
         return "the list is from another workspace"
+    if listing.odd is not None:
+        return f"the list proves nothing: {listing.odd}"
     if listing.back_to is not None and listing.back_to > since:
         return "the list doesn't go back far enough"
     if undecided:

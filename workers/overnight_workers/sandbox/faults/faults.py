@@ -31,6 +31,9 @@ At `list`: status, delay, close_before_body, empty, foreign_host (in results_url
 At `retrieve`: status, delay, close_before_body, foreign_host,
     missing (404; with `seconds`: while the batch is younger than that)
 At `list` and `retrieve`: extra_counts (`request_counts` has a new integer key, `total`), counts_lag (it is one short)
+At `list` and `retrieve`: odd_date (the header Date is `message`, or absent)
+At `list`: repeat_page (`after_id` gets lost on the way), null_row (one more, that is null), no_created_at,
+    nested_counts (`request_counts` of every row), no_has_more
 At `results`: status, delay, close_before_body, missing (with `seconds`: since the batch ended), and in the stream:
     cut_mid_line, cut_at_line    ends like a whole one after `lines` lines (half of them when absent)
     reset, stall                 after `lines`: the connection breaks; nothing comes for `seconds`
@@ -57,14 +60,15 @@ from overnight_workers.sandbox.faults.marks import Mark
 from overnight_workers.sandbox.store import Store
 
 _CALL = frozenset({"status", "redirect", "lose_answer", "delay", "close_before_body"})
+_ROWS = frozenset({"null_row", "no_created_at", "nested_counts", "no_has_more"})
 _COUNTS = frozenset({"extra_counts", "counts_lag"})
 SHAPES = frozenset({"once_nested", "bare_usage", "extra_keys", "expired_first", "no_message"})
 _RETRY_AFTER_FORMS = ("seconds", "ms", "date")
 _STREAM = frozenset({"cut_mid_line", "cut_at_line", "reset", "stall"})
 DEEDS: dict[str, frozenset[str]] = {
     "create": _CALL | {"close_during_body", "close_after_body", "twice", "null_id", "other_id"},
-    "list": _CALL | _COUNTS | {"empty", "late", "foreign_host"},
-    "retrieve": _CALL | _COUNTS | {"missing", "foreign_host"},
+    "list": _CALL | _COUNTS | _ROWS | {"empty", "late", "foreign_host", "odd_date", "repeat_page"},
+    "retrieve": _CALL | _COUNTS | {"missing", "foreign_host", "odd_date"},
     "results": _CALL | {"missing", "short"} | SHAPES | _STREAM,
     "cancel": _CALL,
     "delete": _CALL,

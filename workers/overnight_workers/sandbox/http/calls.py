@@ -167,7 +167,10 @@ class Door:
         except Exception:  # noqa: BLE001 - a bug here must not look like the API closing a connection
             _LOG.exception("the sandbox failed at %s %s", request.method, request.url.path)
             response = _refused(Refusal(500, "The sandbox itself failed; its log says why."), request_id, 0)
-        response.headers.update(headers)
+        odd_date = None if call is None else call.told("odd_date")
+        if odd_date is not None:
+            headers["date"] = odd_date.message or ""
+        response.headers.update({name: value for name, value in headers.items() if value or name != "date"})
         return response, str(response.status_code)
 
 

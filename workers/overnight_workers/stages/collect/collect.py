@@ -30,9 +30,10 @@ from overnight_workers import api, logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, output_schema, protocol, pulse
-from overnight_workers.stages.collect.lines import Line, arrival, read_line
+from overnight_workers.stages.collect.lines import arrival
 from overnight_workers.stages.deliver import deliver
 from overnight_workers.stages.output_schema import Check
+from overnight_workers.stages.result_lines import Line, read_line
 
 _CHUNK_LINES: Final = 2500
 _CHUNK_BYTES: Final = 8_000_000

@@ -6,6 +6,7 @@ A list costs one request for 1,000 batches, and shows the ones that nobody told 
 from __future__ import annotations
 
 import random
+import time
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,25 +14,32 @@ from overnight_models import routes
 from overnight_models.errors import BadSettings
 from overnight_models.ledger import deployment, rescue, workspaces
 from overnight_models.ledger import poll as ledger
+from overnight_models.ledger.database import DatabaseUnavailable
 from overnight_models.ledger.poll import UnknownBatch, Watched
 from overnight_models.ledger.submit import submit as submissions
 from overnight_workers import api, logs, process
 from overnight_workers.celery_app import app
-from overnight_workers.stages import doorbell, protocol
+from overnight_workers.stages import doorbell, protocol, pulse
 from overnight_workers.stages.poll import restored, unknown_batches
-from overnight_workers.stages.poll.listing import read_list
+from overnight_workers.stages.poll.listing import LOOK_S, read_list
 from overnight_workers.stages.protocol import Candidate, Listing, Sent
 
 _PROBE_AFTER_S: Final = 60.0
 _LONGEST_PROBE_PAUSE_S: Final = 3600.0
 _LOOKED_UP: Final = 5
+_PAUSE_FACTOR: Final = 10.0
+"""A workspace that can't be read takes no more than a tenth of the time."""
+_LONGEST_PAUSE_S: Final = 300.0
 
 log = logs.get(__name__)
 
 
 @app.task(name=routes.POLL, send_events=False)  # ticks would hide the work in Flower
 def poll(**_later: Any) -> str:
-    """Look at every workspace in which something is open or unclear. One that can't be read stalls no other."""
+    """Look at every workspace in which something is open or unclear. One that can't be read stalls no other.
+
+    Those whose list could be read come first; one whose API takes long waits ten times as long for its next look.
+    """
     doorbell.heard(routes.POLL)
     with process.database().transaction() as connection:
         rescue.doubt_abandoned(connection)
@@ -41,18 +49,45 @@ def poll(**_later: Any) -> str:
         again = moved_at is not None and ledger.now(connection) < moved_at + restored.LONGEST_BATCH
         unlooked = [one.name for one in known] if again else deployment.unlooked(connection)
     ended = 0
-    for workspace in known:
-        try:
-            ended += _poll(workspace.name)
-            if moved_at is not None and workspace.name in unlooked:
-                restored.look(workspace.name, moved_at)
-            if workspace.held_reason is not None:
-                _probe_held(workspace)
-        except (api.ApiUnavailable, BadSettings) as error:
-            log.warning("workspace not polled", workspace=workspace.name, error=str(error))
+    for workspace in sorted(known, key=lambda one: one.unread_for_s is not None):
+        if workspace.look_in_s <= 0:
+            ended += _look(workspace, moved_at if workspace.name in unlooked else None)
+            pulse.at_work(routes.POLL)
     if ended or unlooked:
         doorbell.ring(routes.COLLECT)
     return f"{ended} ended"
+
+
+def _look(workspace: workspaces.WorkspaceState, moved_at: datetime | None) -> int:
+    """One look at one workspace, whatever its API answers. Returns how many of our batches have ended.
+
+    moved_at: when the ledger moved, if this workspace is still to be looked at for that.
+    """
+    ended, unread, is_read = 0, None, False
+    began_at = time.monotonic()
+    try:
+        api.client(workspace.name)
+        began_at = time.monotonic()  # the SDK's own start isn't the workspace's fault
+        ended, unread = _poll(workspace.name)
+        if moved_at is not None:
+            unread = restored.look(workspace.name, moved_at) or unread
+        if workspace.held_reason is not None:
+            _probe_held(workspace)
+        is_read = True
+    except DatabaseUnavailable:
+        raise
+    except (api.ApiUnavailable, BadSettings) as error:
+        unread = str(error)
+        log.warning("workspace not polled", workspace=workspace.name, error=unread)
+    except Exception as error:
+        # nothing that one workspace's API says may keep the others from being looked at
+        unread = f"{type(error).__name__}: {error}"
+        log.exception("workspace not polled", workspace=workspace.name)
+    pause_s = 0.0 if is_read else min(_PAUSE_FACTOR * (time.monotonic() - began_at), _LONGEST_PAUSE_S)
+    if unread or workspace.unread_for_s is not None:
+        with process.database().transaction() as connection:
+            workspaces.note_look(connection, workspace.name, unread, pause_s=pause_s)
+    return ended
 
 
 def _probe_held(workspace: workspaces.WorkspaceState) -> None:
@@ -72,23 +107,27 @@ def _probe_held(workspace: workspaces.WorkspaceState) -> None:
     doorbell.ring(routes.SUBMIT)
 
 
-def _poll(workspace: str) -> int:
-    """One look at one workspace. Returns how many of our batches have ended."""
+def _poll(workspace: str) -> tuple[int, str | None]:
+    """One look at one workspace. Returns how many of our batches have ended, and what of its list can't be read.
+
+    Raises ApiUnavailable.
+    """
+    give_up_at = time.monotonic() + LOOK_S
     with process.database().transaction() as connection:
         watched = ledger.watched(connection, workspace)
         started_at = ledger.now(connection)
         unproven = ledger.running_sightings(connection, workspace) if watched else []
     if not watched:
-        return 0
+        return 0, None
     listing, listed = read_list(workspace, started_at, lambda ahead: _oldest(watched, ahead))
     expected = {*unproven, *(one.api_id for one in watched if one.api_id is not None)}
-    listed += _look_up(workspace, expected - {one.api_id for one in listed})
+    listed += _look_up(workspace, expected - {one.api_id for one in listed}, give_up_at)
     ended = _note(workspace, watched, unproven, listing, listed)
     since = min(one.claimed_at for one in watched) + listing.api_clock_ahead - protocol.CLOCK_SKEW
-    unknown_batches.judge(workspace, since)
+    unknown_batches.judge(workspace, since, give_up_at)
     _decide(workspace, watched, listing)
-    _stop_doubles(workspace)
-    return ended
+    _stop_doubles(workspace, give_up_at)
+    return ended, listing.odd and f"list of batches: {listing.odd}"
 
 
 def _oldest(watched: list[Watched], ahead: timedelta) -> datetime:
@@ -97,7 +136,7 @@ def _oldest(watched: list[Watched], ahead: timedelta) -> datetime:
     return created - protocol.CLOCK_SKEW - timedelta(minutes=1)
 
 
-def _look_up(workspace: str, missing: set[str]) -> list[api.Listed]:
+def _look_up(workspace: str, missing: set[str], give_up_at: float) -> list[api.Listed]:
     """Some of the batches that should be on the list and aren't (it may lag, they may be deleted), one by one."""
     found = []
     for api_id in random.sample(sorted(missing), min(_LOOKED_UP, len(missing))):
@@ -106,6 +145,8 @@ def _look_up(workspace: str, missing: set[str]) -> list[api.Listed]:
         except api.ApiUnavailable as error:
             # 404 on a batch that exists heals by itself; it is never a reason to send it again
             log.warning("a batch isn't listed and can't be looked up", api_id=api_id, error=str(error))
+            if time.monotonic() > give_up_at:
+                break
     return found
 
 
@@ -146,11 +187,13 @@ def _sent(one: Watched) -> Sent | None:
     return Sent(one.items, one.claimed_at, one.quiet_after, one.api_workspace_id)
 
 
-def _stop_doubles(workspace: str) -> None:
+def _stop_doubles(workspace: str, give_up_at: float) -> None:
     """A create that turned out to be one too many is canceled, as its id is known (R9); what was done is billed."""
     with process.database().transaction() as connection:
         doubles = ledger.doubles(connection, workspace)
     for submission_id, api_id in doubles.items():
+        if time.monotonic() > give_up_at:
+            break  # the next look goes on
         try:
             api.cancel(workspace, api_id)
         except api.ApiUnavailable as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,7 +18,7 @@ from overnight_workers import logs, process
 from overnight_workers.settings import settings
 from overnight_workers.stages import protocol
 from overnight_workers.stages.poll import unknown_batches
-from overnight_workers.stages.poll.listing import read_list
+from overnight_workers.stages.poll.listing import LOOK_S, read_list
 
 LONGEST_BATCH: Final = timedelta(hours=26)
 """What is older has ended: results that the ledger may have forgotten lie no further back, unless items still wait."""
@@ -66,8 +67,10 @@ def _note_furthest(home: str, position: int) -> None:
     reach("after position")
 
 
-def look(workspace: str, moved_at: datetime) -> None:
+def look(workspace: str, moved_at: datetime) -> str | None:
     """One look at a workspace's batches. What is ours is collected; when nothing is left, it is sent to again.
+
+    Returns what of its list can't be read.
 
     Raises ApiUnavailable.
     """
@@ -87,7 +90,7 @@ def look(workspace: str, moved_at: datetime) -> None:
             if one.api_id not in ours and since <= one.created_at <= latest
         ]
         ledger.note_unknown_batches(connection, workspace, unknown)
-    unknown_batches.judge(workspace, since)
+    unknown_batches.judge(workspace, since, time.monotonic() + LOOK_S)
     with process.database().transaction() as connection:
         known = {one.name: one.api_workspace_id for one in workspaces.workspaces(connection)}
         why = protocol.why_still_looking(
@@ -102,3 +105,4 @@ def look(workspace: str, moved_at: datetime) -> None:
         log.warning("everything at the API was looked at: the workspace is sent to again", workspace=workspace)
     elif why is not None:
         log.info("the API is still looked at after a restore", workspace=workspace, why=why)
+    return listing.odd and f"list of batches: {listing.odd}"

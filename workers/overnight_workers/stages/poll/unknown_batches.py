@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 from datetime import datetime
 from itertools import islice
 from typing import Final
-
-import orjson
 
 from overnight_models import routes
 from overnight_models.ledger import deployment
@@ -15,6 +15,7 @@ from overnight_models.ledger.deployment import Forgotten
 from overnight_models.ledger.poll import UnknownBatch
 from overnight_workers import api, logs, process
 from overnight_workers.stages import doorbell, protocol
+from overnight_workers.stages.result_lines import read_line
 from overnight_workers.stages.submit.submit import created
 
 _MEMBERS_READ: Final = 1000
@@ -22,14 +23,18 @@ _MEMBERS_READ: Final = 1000
 log = logs.get(__name__)
 
 
-def judge(workspace: str, since: datetime) -> None:
+def judge(workspace: str, since: datetime, give_up_at: float = math.inf) -> None:
     """Read the token of what is unknown, was created since then (by the API's clock), and has ended.
+
+    give_up_at: by the monotonic clock; no more is read after that, the next look goes on.
 
     Its content is dropped. What can't be read yet is looked at again; nothing is ever canceled on a likeness.
     """
     with process.database().transaction() as connection:
         unknown = ledger.unknown_batches(connection, workspace, since)
     for seen in unknown:
+        if time.monotonic() > give_up_at:
+            break
         if seen.ended_at is None or seen.ours is not None:
             continue
         try:
@@ -49,17 +54,18 @@ def read_token(workspace: str, api_id: str) -> str | None:
     """
     with api.results(workspace, api_id) as lines:
         first = next(lines, b"")
-    try:
-        read = _read(first)
-    except ValueError as error:
-        raise api.ApiUnavailable(f"results of {api_id} without a whole line, which prove nothing") from error
+    line = read_line(first)
+    if line is None or not line.whole:
+        raise api.ApiUnavailable(f"results of {api_id} without a whole line, which prove nothing")
+    read = protocol.read_custom_id(line.custom_id)
     return None if read is None else read[0]
 
 
-def _read(line: bytes) -> tuple[str, int] | None:
-    """Token and item of a line; None when it isn't one of Overnight's. Raises ValueError when it is no JSON."""
-    document = orjson.loads(line)
-    return protocol.read_custom_id(str(document.get("custom_id", ""))) if isinstance(document, dict) else None
+def _member(raw: bytes) -> int | None:
+    """The item that a line is of; None when it can't be read or isn't one of Overnight's."""
+    line = read_line(raw)
+    read = None if line is None else protocol.read_custom_id(line.custom_id)
+    return None if read is None else read[1]
 
 
 def _is_ours(workspace: str, seen: UnknownBatch, token: str | None) -> bool:
@@ -83,7 +89,7 @@ def _remember(workspace: str, seen: UnknownBatch, token: str) -> None:
     """A batch of this deployment that its ledger has forgotten: it was restored to an earlier state (R11)."""
     assert seen.ended_at is not None, "a token is read of what has ended"
     with api.results(workspace, seen.api_id) as lines:
-        members = tuple(read[1] for line in islice(lines, _MEMBERS_READ) if (read := _read(line)) is not None)
+        members = tuple(item_id for raw in islice(lines, _MEMBERS_READ) if (item_id := _member(raw)) is not None)
     forgotten = Forgotten(seen.api_id, token, seen.items, seen.created_at, seen.ended_at, members)
     with process.database().transaction() as connection:
         submission_id = deployment.remember(connection, workspace, forgotten)
