@@ -176,8 +176,6 @@ def test_options_of_a_signature_that_cannot_be_kept_are_refused_by_name(
 def test_a_callback_above_its_task_says_that_it_is_the_other_way_round(shop: Celery) -> None:
     with pytest.raises(TypeError, match=r"@callback stands under @app.task"):
         callback(save(shop))
-    with pytest.raises(TypeError, match=r"@callback stands under @app.task"):
-        callback(shop.task(lambda outcome: None, name="shop.lazy"))
 
 
 def test_canvas_is_refused(shop: Celery) -> None:
