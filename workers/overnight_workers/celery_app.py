@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from celery import Celery
 
 from overnight_models import routes
@@ -12,6 +14,32 @@ transport.install()
 
 app = Celery("overnight")
 
+_STAGES: Final = (
+    *(f"overnight_workers.stages.{stage}" for stage in ("answer", "rescue")),
+    *(
+        f"overnight_workers.stages.{stage}.{stage}"
+        for stage in ("accept", "measure", "pack", "submit", "poll", "collect", "deliver")
+    ),
+)
+"""Modules with a task."""
+
+_TRANSPORT: Final = {
+    # longer than any task's time limit plus its wait in the prefetch
+    "visibility_timeout": 900,
+    # and then a killed worker's messages come back in about 10 s, not 100 s
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 2,
+    # services that share a Redis would otherwise share the shortest visibility timeout
+    "unacked_key": "overnight:unacked",
+    "unacked_index_key": "overnight:unacked_index",
+    "unacked_mutex_key": "overnight:unacked_mutex",
+    "socket_timeout": 10,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 20,
+    "client_name": "overnight",
+}
+
 
 def configure() -> None:
     """Everything Celery is told, and beside it what would go wrong otherwise."""
@@ -20,22 +48,7 @@ def configure() -> None:
     timing = current.timing
     app.conf.update(
         broker_url=current.redis_url,
-        broker_transport_options={
-            # longer than any task's time limit plus its wait in the prefetch
-            "visibility_timeout": 900,
-            # and then a killed worker's messages come back in about 10 s, not 100 s
-            "unacked_restore_interval": 5,
-            "unacked_restore_throttle": 2,
-            # services that share a Redis would otherwise share the shortest visibility timeout
-            "unacked_key": "overnight:unacked",
-            "unacked_index_key": "overnight:unacked_index",
-            "unacked_mutex_key": "overnight:unacked_mutex",
-            "socket_timeout": 10,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "health_check_interval": 20,
-            "client_name": "overnight",
-        },
+        broker_transport_options=dict(_TRANSPORT),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         result_backend=None,
@@ -62,29 +75,19 @@ def configure() -> None:
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         beat_schedule={
-            # expires: an outage leaves no great pile of old ticks
-            "rescue": {
-                "task": routes.RESCUE,
-                "schedule": timing.sweep_every,
-                "options": {"queue": routes.RESCUE, "expires": routes.STALE_S},
-            },
-            "poll": {
-                "task": routes.POLL,
-                "schedule": timing.poll_every,
-                "options": {"queue": routes.POLL, "expires": routes.STALE_S},
-            },
+            "rescue": _ticks(routes.RESCUE, timing.sweep_every),
+            "poll": _ticks(routes.POLL, timing.poll_every),
         },
         beat_max_loop_interval=min(5.0, timing.sweep_every),
         enable_utc=True,
         timezone="UTC",
-        imports=[
-            *(f"overnight_workers.stages.{stage}" for stage in ("answer", "rescue")),
-            *(
-                f"overnight_workers.stages.{stage}.{stage}"
-                for stage in ("accept", "measure", "pack", "submit", "poll", "collect", "deliver")
-            ),
-        ],
+        imports=list(_STAGES),
     )
+
+
+def _ticks(task: str, every_s: float) -> dict[str, Any]:
+    """A task of the beat. It expires, so that an outage leaves no great pile of old ticks."""
+    return {"task": task, "schedule": every_s, "options": {"queue": task, "expires": routes.STALE_S}}
 
 
 configure()

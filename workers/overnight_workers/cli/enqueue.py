@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -17,6 +17,10 @@ from overnight_workers.cli import console
 if TYPE_CHECKING:
     from overnight_models.request.traps import Trap
     from overnight_producers.item import Item
+    from overnight_producers.receipts import Confirmation
+
+_SHOWN: Final = 20
+"""Bad lines and rejected items that are printed."""
 
 
 @dataclass
@@ -28,6 +32,22 @@ class _Checked:
     """Line numbers, and what is wrong with those lines."""
     traps: Counter[Trap] = field(default_factory=Counter)
     """How many of the good lines walk into each."""
+
+    def tell(self) -> None:
+        """Print what a person should know."""
+        for trap, items in self.traps.most_common():
+            console.say(f"! {items:,} items: {trap.text}")
+        for line, why in self.bad[:_SHOWN]:
+            console.fail(f"line {line}: {why}")
+        if len(self.bad) > _SHOWN:
+            console.fail(f"… and {len(self.bad) - _SHOWN} more bad lines")
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON."""
+        return {
+            "bad": [{"line": line, "why": why} for line, why in self.bad],
+            "traps": [{"items": n, "trap": trap.name, "text": trap.text} for trap, n in self.traps.most_common()],
+        }
 
 
 def enqueue(
@@ -56,41 +76,22 @@ def enqueue(
 
 
 def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad: bool, as_json: bool) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from overnight_models.request.item_check import lane_faults
-    from overnight_producers import Overnight
     from overnight_workers.settings import settings
 
     wrong_lane = lane_faults(lane, settings().policy)
     if wrong_lane:
         raise PermanentError(wrong_lane[0])
-    overnight = Overnight(settings().redis_url or None)
     checked = _check(source, lane)
-    good, bad = checked.good, checked.bad
-    traps = [{"items": n, "trap": trap.name, "text": trap.text} for trap, n in checked.traps.most_common()]
-    for trap in traps:
-        console.say(f"! {trap['items']:,} items: {trap['text']}")
-    for line, why in bad[:20]:
-        console.fail(f"line {line}: {why}")
-    if len(bad) > 20:
-        console.fail(f"… and {len(bad) - 20} more bad lines")
-    if bad and not skip_bad:
+    checked.tell()
+    if checked.bad and not skip_bad:
         if as_json:
-            console.as_json({"enqueued": 0, "bad": [{"line": line, "why": why} for line, why in bad], "traps": traps})
-        raise PermanentError(
-            f"nothing was enqueued: {len(bad)} of {good + len(bad)} lines are bad. Mend them, or use --skip-bad"
-        )
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console.ERR, transient=True) as progress:
-        bar = progress.add_task("confirmed in Postgres", total=good)
-        confirmation = overnight.enqueue_confirmed(
-            _items(source, {line for line, _ in bad}),
-            lane=lane,
-            run=run,
-            progress=lambda sum_: progress.update(bar, completed=sum_.accepted + sum_.known + len(sum_.rejected)),
-        )
-    for rejection in confirmation.rejected[:20]:
+            console.as_json({"enqueued": 0, **checked.document()})
+        n, all_ = len(checked.bad), checked.good + len(checked.bad)
+        raise PermanentError(f"nothing was enqueued: {n} of {all_} lines are bad. Mend them, or use --skip-bad")
+    passed_over = {line for line, _ in checked.bad}
+    confirmation = _send(source, passed_over, checked.good, lane, run)
+    for rejection in confirmation.rejected[:_SHOWN]:
         console.fail(f"item {rejection.key!r}: {rejection.why}")
     result: dict[str, Any] = {
         "lane": lane,
@@ -98,22 +99,39 @@ def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad
         "accepted": confirmation.accepted,
         "known": confirmation.known,
         "rejected": [{"key": one.key, "index": one.index, "why": one.why} for one in confirmation.rejected],
-        "bad": [{"line": line, "why": why} for line, why in bad],
-        "traps": traps,
+        **checked.document(),
     }
     if not as_json:
         console.OUT.print(
             f"{confirmation.accepted:,} accepted, {confirmation.known:,} known already,"
-            f" {len(confirmation.rejected):,} rejected, {len(bad):,} bad lines"
+            f" {len(confirmation.rejected):,} rejected, {len(checked.bad):,} bad lines"
         )
     if wait:
-        result["items"] = _wait(source, lane, {line for line, _ in bad})
+        result["items"] = _wait(source, lane, passed_over)
         if not as_json:
             console.OUT.print(", ".join(f"{n:,} {state}" for state, n in sorted(result["items"].items())))
     if as_json:
         console.as_json(result)
     if confirmation.rejected:
         raise typer.Exit(1)
+
+
+def _send(source: IO[bytes], passed_over: set[int], items: int, lane: str, run: str | None) -> Confirmation:
+    """Enqueue the file, and watch until Postgres has it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from overnight_producers import Overnight
+    from overnight_workers.settings import settings
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console.ERR, transient=True) as progress:
+        bar = progress.add_task("confirmed in Postgres", total=items)
+        return Overnight(settings().redis_url or None).enqueue_confirmed(
+            _items(source, passed_over),
+            lane=lane,
+            run=run,
+            progress=lambda sum_: progress.update(bar, completed=sum_.accepted + sum_.known + len(sum_.rejected)),
+        )
 
 
 def _check(source: IO[bytes], lane: str) -> _Checked:

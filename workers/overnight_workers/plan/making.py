@@ -16,19 +16,19 @@ from overnight_models.request.item_check import lane_faults
 from overnight_workers import process
 from overnight_workers.item_file import Checker, open_file
 from overnight_workers.plan import tokens
-from overnight_workers.plan.advice import advise, assumptions
+from overnight_workers.plan.advice import Advice, advise, assumptions
 from overnight_workers.plan.answers import Asked, TokensOut, tokens_out
-from overnight_workers.plan.costs import Sharing, costs
+from overnight_workers.plan.costs import Costs, Sharing, costs
 from overnight_workers.plan.counting import Counter
 from overnight_workers.plan.figure import weakest
-from overnight_workers.plan.hints import counted_first, hints, slow_to_enqueue
+from overnight_workers.plan.hints import Hint, counted_first, hints, slow_to_enqueue
 from overnight_workers.plan.looking import Looker
 from overnight_workers.plan.memory import Memory, known, remember
 from overnight_workers.plan.packing import Packer, waves
 from overnight_workers.plan.pilot import Pilot, run_pilot
 from overnight_workers.plan.plan import Plan, Queue, Wish
 from overnight_workers.plan.sampling import Stratum
-from overnight_workers.plan.schedule import DirectLoad, Work, options
+from overnight_workers.plan.schedule import DirectLoad, Option, Work, options
 from overnight_workers.plan.sharing import DOCUMENTED, PRIMING, Hits, learned_hits, marked, segments, unshared_marks
 from overnight_workers.plan.strata import groups
 from overnight_workers.plan.sums import Of
@@ -66,50 +66,21 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
     wrong_lane = lane_faults(wish.lane, settings().policy)
     if wrong_lane:
         raise PermanentError(wrong_lane[0])
-    prices, lane = process.prices(), settings().lanes[wish.lane]
-    workspace = settings().workspaces[lane.workspace]
+    prices = process.prices()
     memory = remember(wish.lane, prices)
     if memory.told and (wish.run is not None or wish.pilot):
         raise PermanentError(f"{'--pilot' if wish.pilot else '--run'} needs the ledger, but {memory.told}")
-    with open_file(wish.file) as source:
-        found = _survey(source, wish, lane, prices, memory, news)
-        pilot = _pilot(source, found, wish, news) if wish.pilot and found.items else None
-        began = time.monotonic()
-        with Counter(lane.workspace, lane.api_version, workspace.counting_rate, news.counting) as counter:
-            looker = Looker(source, counter, settings().redis_url)
-            tokens_in = tokens.at_least(_tokens_in(looker, found, wish, lane, memory, news), found.unknown)
-            beginnings = [] if wish.offline else looker.beginnings(found.prefixes[:_BEGINNINGS])
-        took_s = time.monotonic() - began
+    seen = _look(wish, news, memory, prices)
+    lane, found, tokens_in = settings().lanes[wish.lane], seen.survey, seen.tokens_in
+    workspace = settings().workspaces[lane.workspace]
     asked = _asked(found, tokens_in)
-    out = tokens_out(
-        asked,
-        memory.answers,
-        {} if pilot is None else pilot.measured,
-        Fraction(wish.output_share).limit_denominator(1000),
-    )
-    sharing = _sharing(found, tokens_in, beginnings, memory, prices, PRIMING if lane.prime else DOCUMENTED)
+    measured = {} if seen.pilot is None else seen.pilot.measured
+    out = tokens_out(asked, memory.answers, measured, Fraction(wish.output_share).limit_denominator(1000))
+    sharing = _sharing(found, tokens_in, seen.beginnings, memory, prices, PRIMING if lane.prime else DOCUMENTED)
     most = {of: one.max_tokens for of, one in asked.items()}
     caches = lane.caching != "off"
     money = costs(tokens_in.by_model, out.by_model, most, sharing, prices, lane_caches=caches)
-    loads = _loads(tokens_in, out)
-    work = Work(
-        items=found.items,
-        size=sum(batch.size for batch in found.batches),
-        batches=found.batches,
-        loads=loads,
-        loads_how=weakest(tokens_in.total.how, out.total.how),
-        max_wait_s=lane.max_wait,
-        queue_limit=workspace.queue_limit,
-        tier=workspace.tier,
-        batched=money.expected.total,
-        realtime=money.realtime.total,
-    )
-    ways = options(work, memory.turnarounds, now)
-    largest = max((batch.items for batch in found.batches), default=1)
-    turnaround = Turnarounds(memory.turnarounds, largest)
-    unknown = assumptions(tokens_in.total.how, out.total.how, turnaround.how)
-    done_by = now + timedelta(seconds=max(ways[0].done.sure_s, EXPIRES_S))
-    deadline_s = None if wish.by is None else (wish.by - now).total_seconds()
+    times = _times(wish, seen, out, money, memory, now)
     return Plan(
         wish=wish,
         made_at=now,
@@ -120,23 +91,97 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
         queue=Queue(workspace.queue_limit, memory.queued),
         tokens_in=tokens_in,
         tokens_out=out,
-        calls=counter.calls,
-        took_s=took_s,
+        calls=seen.calls,
+        took_s=seen.took_s,
         counts_per_minute=workspace.counting_rate,
-        options=ways,
-        turnaround_told=turnaround.told,
+        options=times.options,
+        turnaround_told=times.told,
         costs=money,
         shared=sharing.segments,
-        advice=advise(ways, deadline_s, loads, workspace.tier, unknown) if found.items else None,
-        pilot=pilot,
+        advice=times.advice,
+        pilot=seen.pilot,
         past=memory.past,
-        hints=[
-            *slow_to_enqueue(found.items, lane.max_wait),
-            *counted_first(found.unmeasured, lane, workspace.counting_rate),
-            *hints(found, tokens_in, prices, now, done_by),
-        ],
+        hints=_hints(wish, seen, prices, now, times.done_by),
         ledger_told=memory.told,
     )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the file and the API's counting said."""
+
+    survey: Survey
+    pilot: Pilot | None
+    tokens_in: TokensIn
+    beginnings: list[int | None]
+    """Tokens of the first shared beginnings."""
+    calls: int
+    """Prompts that were counted."""
+    took_s: float
+
+
+def _look(wish: Wish, news: News, memory: Memory, prices: Prices) -> _Seen:
+    """Read the file, pay for the pilot if one is wished, count."""
+    lane = settings().lanes[wish.lane]
+    rate = settings().workspaces[lane.workspace].counting_rate
+    with open_file(wish.file) as source:
+        found = _survey(source, wish, lane, prices, memory, news)
+        pilot = _pilot(source, found, wish, news) if wish.pilot and found.items else None
+        began = time.monotonic()
+        with Counter(lane.workspace, lane.api_version, rate, news.counting) as counter:
+            looker = Looker(source, counter, settings().redis_url)
+            tokens_in = tokens.at_least(_tokens_in(looker, found, wish, lane, memory, news), found.unknown)
+            beginnings = [] if wish.offline else looker.beginnings(found.prefixes[:_BEGINNINGS])
+        return _Seen(found, pilot, tokens_in, beginnings, counter.calls, time.monotonic() - began)
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """When it may be done, and what is best."""
+
+    options: Sequence[Option]
+    advice: Advice | None
+    done_by: datetime
+    """When all is done as the lane packs it, at the latest that is likely."""
+    told: str
+    """How the times are known."""
+
+
+def _times(wish: Wish, seen: _Seen, out: TokensOut, money: Costs, memory: Memory, now: datetime) -> _Timed:
+    lane, found = settings().lanes[wish.lane], seen.survey
+    workspace = settings().workspaces[lane.workspace]
+    loads = _loads(seen.tokens_in, out)
+    work = Work(
+        items=found.items,
+        size=sum(batch.size for batch in found.batches),
+        batches=found.batches,
+        loads=loads,
+        loads_how=weakest(seen.tokens_in.total.how, out.total.how),
+        max_wait_s=lane.max_wait,
+        queue_limit=workspace.queue_limit,
+        tier=workspace.tier,
+        batched=money.expected.total,
+        realtime=money.realtime.total,
+    )
+    ways = options(work, memory.turnarounds, now)
+    turnaround = Turnarounds(memory.turnarounds, max((batch.items for batch in found.batches), default=1))
+    unknown = assumptions(seen.tokens_in.total.how, out.total.how, turnaround.how)
+    deadline_s = None if wish.by is None else (wish.by - now).total_seconds()
+    return _Timed(
+        options=ways,
+        advice=advise(ways, deadline_s, loads, workspace.tier, unknown) if found.items else None,
+        done_by=now + timedelta(seconds=max(ways[0].done.sure_s, EXPIRES_S)),
+        told=turnaround.told,
+    )
+
+
+def _hints(wish: Wish, seen: _Seen, prices: Prices, now: datetime, done_by: datetime) -> list[Hint]:
+    lane = settings().lanes[wish.lane]
+    return [
+        *slow_to_enqueue(seen.survey.items, lane.max_wait),
+        *counted_first(seen.survey.unmeasured, lane, settings().workspaces[lane.workspace].counting_rate),
+        *hints(seen.survey, seen.tokens_in, prices, now, done_by),
+    ]
 
 
 def _survey(source: IO[bytes], wish: Wish, lane: Lane, prices: Prices, memory: Memory, news: News) -> Survey:

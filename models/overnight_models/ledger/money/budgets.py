@@ -171,34 +171,9 @@ def set_budget(
         strict=strict,
     )
     if changed is not None:
-        execute(
-            connection,
-            """
-            UPDATE item SET held_reason = :alone
-            WHERE held_by = :id AND held_reason = :over AND reserved_nano > :cap_nano
-            """,
-            id=changed,
-            cap_nano=cap_nano,
-            alone=ALONE,
-            over=OVER,
-        )
+        _hold_alone(connection, changed, cap_nano)
         return
-    # whoever packs or records has looked for budgets before it changed anything, and holds this lock in share until it
-    # commits: what they did is seen now, and those who come later see this budget
-    execute(connection, "SET LOCAL lock_timeout = '30s'")
-    execute(connection, "LOCK TABLE budget IN ACCESS EXCLUSIVE MODE")
-    new = fetch_only_value(
-        connection,
-        int,
-        f"""
-        INSERT INTO budget ({of}_id, period, cap_nano, strict)
-        VALUES (:number, :period, :cap_nano, coalesce(CAST(:strict AS boolean), true)) RETURNING id
-        """,
-        number=number,
-        period=period,
-        cap_nano=cap_nano,
-        strict=strict,
-    )
+    new = _add(connection, of, number, period, cap_nano, strict=strict)
     reserve_under_way(connection, new, prices)
     execute(
         connection,
@@ -210,6 +185,43 @@ def set_budget(
         """,
         id=new,
         number=number,
+    )
+
+
+def _hold_alone(connection: Connection, budget_id: int, cap_nano: int) -> None:
+    """Items that are held and don't fit under the new cap by themselves say so."""
+    execute(
+        connection,
+        """
+        UPDATE item SET held_reason = :alone
+        WHERE held_by = :id AND held_reason = :over AND reserved_nano > :cap_nano
+        """,
+        id=budget_id,
+        cap_nano=cap_nano,
+        alone=ALONE,
+        over=OVER,
+    )
+
+
+def _add(connection: Connection, of: Of, number: int, period: Period, cap_nano: int, *, strict: bool | None) -> int:
+    """A new budget's id. Waits until nobody packs or records.
+
+    Whoever packs or records has looked for budgets before it changed anything, and holds this lock in share until it
+    commits: what they did is seen now, and those who come later see this budget.
+    """
+    execute(connection, "SET LOCAL lock_timeout = '30s'")
+    execute(connection, "LOCK TABLE budget IN ACCESS EXCLUSIVE MODE")
+    return fetch_only_value(
+        connection,
+        int,
+        f"""
+        INSERT INTO budget ({of}_id, period, cap_nano, strict)
+        VALUES (:number, :period, :cap_nano, coalesce(CAST(:strict AS boolean), true)) RETURNING id
+        """,
+        number=number,
+        period=period,
+        cap_nano=cap_nano,
+        strict=strict,
     )
 
 

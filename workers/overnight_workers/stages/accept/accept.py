@@ -22,11 +22,13 @@ from overnight_models.ledger.accept import Verdict
 from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_models.ledger.known import CONFLICT, Fate
 from overnight_models.ledger.new_item import NewItem
+from overnight_models.ledger.prefixes import StoredPrefix
 from overnight_models.request.countable import divide, may_hold_uncountable
 from overnight_models.request.item_check import item_faults, lane_faults
 from overnight_models.request.prefix import MARK_BYTES, Prefix
 from overnight_models.request.worst_case import may_have_more
 from overnight_models.wire import message
+from overnight_models.wire.message import ItemLine
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
@@ -199,6 +201,10 @@ def _verdict(reading: _Reading, fates: list[Fate]) -> Verdict:
     )
 
 
+class _TurnedDown(Exception):
+    """Why an item can't be written; it alone, the others of its message are."""
+
+
 class _Reader:
     """Reads the lines of one message; what they have in common is looked up once."""
 
@@ -217,33 +223,23 @@ class _Reader:
     def read(self, position: int, line: str) -> NewItem | dict[str, Any]:
         """A line as an item ready to be written, or why it can't be."""
         try:
-            item = orjson.loads(line)
+            item: ItemLine = orjson.loads(line)
             receipt, key = str(item["id"]), item["key"]
             if not _UUID.fullmatch(receipt):
                 raise ValueError(f"{receipt!r} is no UUID")
         except (ValueError, TypeError, KeyError) as error:
             return _fault(position, None, f"not an item with `id`, `key` and `params`: {error!r}")
-        params, betas, asked = item.get("params"), item.get("betas"), item.get("output")
         try:
-            prefix = None if item.get("prefix") is None else process.prefixes().find(item["prefix"])
-        except (ValueError, TypeError) as error:
+            return self._new_item(position, receipt, item, may_hold_nul="\\u0000" in line)
+        except _TurnedDown as error:
             return _fault(position, str(key)[:512], str(error), receipt)
-        if prefix is None and item.get("prefix") is not None:
-            return _fault(position, str(key)[:512], "its prefix isn't in Redis any more: enqueue it again", receipt)
-        written = orjson.dumps(params)
-        size = len(written) + (0 if prefix is None else len(prefix.head) + MARK_BYTES)
-        faults = item_faults(item, lane=self._lane, size=size, policy=self._policy, may_hold_nul="\\u0000" in line)
-        if prefix is not None and not faults:
-            faults = prefix.faults(params)
-        if faults:
-            return _fault(position, str(key)[:512], "; ".join(faults), receipt)
-        if prefix is not None:
-            written = prefix.own(params)
-        schema = asked or _asked_schema(params)
-        output = None if schema is None else orjson.dumps(schema).decode()
-        unusable = None if output is None else output_schema.fault(output)
-        if unusable is not None:
-            return _fault(position, key, unusable, receipt)
+
+    def _new_item(self, position: int, receipt: str, item: ItemLine, *, may_hold_nul: bool) -> NewItem:
+        """An item whose parts were checked. Raises _TurnedDown."""
+        prefix = _prefix_of(item)
+        written, size = self._checked(item, prefix, may_hold_nul=may_hold_nul)
+        output = _output_schema(item)
+        key, params, betas = item["key"], item["params"], item.get("betas")
         callback, tenant, most = item.get("callback"), item.get("tenant"), self._rules.max_input_tokens
         headers_id = self._headers_id(tuple(betas or ()))
         return NewItem(
@@ -251,7 +247,7 @@ class _Reader:
             receipt=receipt,
             key=key,
             key_hash=key_hash(key),
-            content_hash=content_hash(written, betas, asked, prefix),
+            content_hash=content_hash(written, betas, item.get("output"), prefix),
             headers_id=headers_id,
             tenant_id=self._names.tenant(tenant),
             model_id=self._model(params["model"]),
@@ -270,6 +266,18 @@ class _Reader:
             cuttable=item.get("cuttable"),
             if_known=item.get("if_known") or CONFLICT,
         )
+
+    def _checked(self, item: ItemLine, prefix: Prefix | None, *, may_hold_nul: bool) -> tuple[bytes, int]:
+        """Its own part of the request, and the bytes of all of it. Raises _TurnedDown."""
+        params: Any = item.get("params")
+        written = orjson.dumps(params)
+        size = len(written) + (0 if prefix is None else len(prefix.head) + MARK_BYTES)
+        faults = item_faults(item, lane=self._lane, size=size, policy=self._policy, may_hold_nul=may_hold_nul)
+        if prefix is not None and not faults:
+            faults = prefix.faults(params)
+        if faults:
+            raise _TurnedDown("; ".join(faults))
+        return (written if prefix is None else prefix.own(params)), size
 
     def _headers_id(self, betas: tuple[str, ...]) -> int:
         found = self._headers.get(betas)
@@ -306,6 +314,31 @@ class _Reader:
         if found is None:
             found = self._targets[broker, queue] = self._names.target(broker, queue)
         return found
+
+
+def _prefix_of(item: ItemLine) -> StoredPrefix | None:
+    """What its request begins with; None when it is whole. Raises _TurnedDown."""
+    if item.get("prefix") is None:
+        return None
+    try:
+        prefix = process.prefixes().find(item["prefix"])
+    except (ValueError, TypeError) as error:
+        raise _TurnedDown(str(error)) from error
+    if prefix is None:
+        raise _TurnedDown("its prefix isn't in Redis any more: enqueue it again")
+    return prefix
+
+
+def _output_schema(item: ItemLine) -> str | None:
+    """The schema that its answer must fit, as JSON. Raises _TurnedDown."""
+    schema = item.get("output") or _asked_schema(item["params"])
+    if schema is None:
+        return None
+    output = orjson.dumps(schema).decode()
+    unusable = output_schema.fault(output)
+    if unusable is not None:
+        raise _TurnedDown(unusable)
+    return output
 
 
 def _is_uncountable(written: bytes, params: Mapping[str, Any]) -> bool:

@@ -18,20 +18,24 @@ def divide_rejected() -> int:
     """Rejected batches become two smaller ones, down to the culprit (rejected creates are free). Returns how many."""
     divided = 0
     while True:
+        paused_now = False
         with process.database().transaction() as connection:
             rejected = ledger.take_rejected(connection)
             if rejected is None:
                 return divided
             if rejected.alike:
                 # two generations of halves were turned down in the same words: it would go on to single items
-                lanes.pause(connection, rejected.lane_id, f"everything is rejected alike: {rejected.reason}")
+                paused_now = lanes.pause(
+                    connection, rejected.lane_id, f"everything is rejected alike: {rejected.reason}"
+                )
             elif rejected.items > 1:
                 ledger.divide(connection, rejected)
             else:
                 ledger.give_up(connection, rejected)
                 _fail_culprits(connection, rejected)
         if rejected.alike:
-            log.error("lane held: its batches are rejected alike", batch_id=rejected.batch_id, why=rejected.reason)
+            if paused_now:
+                log.error("lane held: its batches are rejected alike", batch_id=rejected.batch_id, why=rejected.reason)
             continue
         divided += 1
         log.warning("rejected", batch_id=rejected.batch_id, items=rejected.items, why=rejected.reason)
