@@ -267,7 +267,7 @@ class Service:
             self.pauses_are_over()
             self.round()
             deliver()
-            if not self.rows("SELECT 1 FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled')"):
+            if not self.rows("SELECT 1 FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone')"):
                 return
         raise AssertionError(f"items don't come home: {self.states('item')} {self.states('batch')}")
 

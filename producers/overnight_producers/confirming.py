@@ -15,7 +15,7 @@ def confirm(wire: Callable[[], Wire], what: Receipt | Sent, *, timeout: float) -
 
     Raises NotConfirmed after `timeout` seconds, and Rejected when a receipt's item was turned down.
     """
-    waiting = list(what.messages) if isinstance(what, Sent) else [what.message_id]
+    waiting = list(what.messages) if isinstance(what, Sent) else [what.message_id] if what.message_id else []
     cause: Exception | None = None
     stop_at = time.monotonic() + timeout
     total = Confirmation()

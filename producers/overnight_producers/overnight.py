@@ -10,7 +10,7 @@ from uuid import uuid4
 from celery.canvas import Signature
 from pydantic import BaseModel
 
-from overnight_models.errors import BadItem, NotConfirmed, NotYet, UnknownRun, Unreachable
+from overnight_models.errors import BadItem, NotConfirmed, NotYet, Rejected, UnknownRun, Unreachable
 from overnight_models.request.item_check import item_faults, lane_faults
 from overnight_models.states import ITEM
 from overnight_models.wire import message
@@ -236,6 +236,37 @@ class Overnight:
         answer: Literal["canceled", "too_late", "unknown"] = about.read(self._questions.ask("cancel", about.document()))
         return answer
 
+    def redo(
+        self,
+        receipt: Receipt | None = None,
+        *,
+        key: str | None = None,
+        lane: str = "default",
+        params: Mapping[str, Any] | None = None,
+        betas: Sequence[str] = (),
+        output: type[BaseModel] | Mapping[str, Any] | None = None,
+    ) -> Receipt:
+        """Have an item tried again that failed or was canceled; returns when Postgres has it.
+
+        It is sent and paid for again; its callback, run, tenant and trace id stay, its earlier bill too. Its receipt
+        and its key stand for the new try, whose outcome comes with a new delivery id.
+
+        params: what to ask instead, with its `betas` and `output`; None: the same again.
+
+        Raises Rejected when it has an answer or isn't final, UnknownItem when no item has the key, NotYet when no
+        worker has taken the receipt's item in yet; BadItem; NotConfirmed or Unreachable: then call it again.
+        """
+        about = About.of(receipt, key, lane)
+        if params is None:
+            answer = about.read(self._questions.ask("redo", about.document()))
+            if answer is None:
+                raise about.unknown()
+            item_id = str(answer["receipt"])
+        else:
+            item_id = self._redo_with(about, params, betas, output)
+        message_id = "" if receipt is None else receipt.message_id
+        return Receipt(item_id=item_id, key=about.key, lane=about.lane, message_id=message_id)
+
     def run(self, name: str) -> dict[str, int]:
         """A run's items by state; `succeeded`, `failed` and `canceled` are final. Empty when nothing of it arrived."""
         return self._questions.run(name)
@@ -258,6 +289,23 @@ class Overnight:
         wire = self._wires.pop(os.getpid(), None)
         if wire is not None:
             wire.close()
+
+    def _redo_with(
+        self,
+        about: About,
+        params: Mapping[str, Any],
+        betas: Sequence[str],
+        output: type[BaseModel] | Mapping[str, Any] | None,
+    ) -> str:
+        """Have an item tried again with other content. Returns its receipt's id."""
+        outcome = self._questions.outcome(about)
+        if outcome is None or outcome.ok:
+            why = "it isn't final yet" if outcome is None else "it has its answer"
+            raise Rejected(f"item {about.key!r}: {why}: only what failed or was canceled is tried again")
+        sent = self.enqueue(params, lane=about.lane, key=about.key, betas=betas, output=output, if_known="redo")
+        if not self.confirm(sent, timeout=10.0).redone:
+            raise Rejected(f"item {about.key!r}: somebody else has had it tried again meanwhile")
+        return outcome.item_id
 
     def _confirmed(self, items: Iterable[Item], sent: Sent, window: Window) -> Confirmation:
         """Send all of them through the window, and wait for the rest."""

@@ -55,6 +55,8 @@ class About:
             raise Rejected(f"item {self.key!r}: {answer['rejected']}")
         if isinstance(answer, dict) and answer.get("not_yet") is not None:
             raise NotYet(f"item {self.key!r}: {answer['not_yet']}")
+        if isinstance(answer, dict) and answer.get("refused") is not None:
+            raise Rejected(f"item {self.key!r}: {answer['refused']}")
         return answer
 
 

@@ -23,7 +23,7 @@ class Receipt:
     """The item's key in its lane; made up when none was given."""
     lane: str
     message_id: str
-    """The message it travels in."""
+    """The message it travels in; "" when it is known to be in Postgres."""
     warnings: tuple[str, ...] = ()
     """What is likely to go wrong with it: known traps of its model, a sentence each."""
 

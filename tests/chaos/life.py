@@ -237,7 +237,7 @@ def _unfinished(service: Service) -> list[Json]:
     return service.rows(
         """
         SELECT 'item' AS what, state, count(*) AS n FROM item
-        WHERE state NOT IN ('succeeded', 'failed', 'canceled') GROUP BY state
+        WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone') GROUP BY state
         UNION ALL SELECT 'submission', state, count(*) FROM submission
         WHERE state NOT IN ('void', 'lost', 'done') GROUP BY state
         UNION ALL SELECT 'batch', state, count(*) FROM batch

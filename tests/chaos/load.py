@@ -111,7 +111,7 @@ class Load:
     def _at_rest(self, overnight: Installed) -> bool:
         return not overnight.rows(
             """
-            SELECT 1 FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled')
+            SELECT 1 FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone')
             UNION ALL SELECT 1 FROM delivery WHERE state NOT IN ('delivered', 'dead')
             UNION ALL SELECT 1 FROM submission WHERE state NOT IN ('void', 'lost', 'done') LIMIT 1
             """

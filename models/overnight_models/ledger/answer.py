@@ -146,6 +146,7 @@ def outcomes_page(
         SELECT item.id, coalesce(octet_length(outcome.message), 0)
         FROM item JOIN outcome ON outcome.item_id = item.id
         WHERE item.run_id = (SELECT id FROM run WHERE name = :run) AND item.id > :after
+          AND item.state <> 'redone'
           AND (CAST(:lane AS text) IS NULL OR item.lane_id = (SELECT id FROM lane WHERE name = :lane))
           AND (CAST(:problem AS text) IS NULL OR outcome.problem = :problem
                OR :problem = 'any' AND outcome.problem IS NOT NULL)
@@ -166,7 +167,7 @@ def outcomes_page(
 
 
 def run_counts(connection: Connection, name: str) -> dict[str, int] | None:
-    """Items of a run by state; None when there is no such run."""
+    """Items of a run by state; None when there is no such run. One that was tried again counts once."""
     found = fetch_one(connection, "SELECT id FROM run WHERE name = :name", name=name)
     if found is None:
         return None
@@ -174,7 +175,7 @@ def run_counts(connection: Connection, name: str) -> dict[str, int] | None:
         connection,
         """
         SELECT state, sum(n)::bigint AS n FROM tally
-        WHERE noun = 'item' AND run_id = :run_id GROUP BY state HAVING sum(n) > 0
+        WHERE noun = 'item' AND run_id = :run_id AND state <> 'redone' GROUP BY state HAVING sum(n) > 0
         """,
         run_id=found["id"],
     )

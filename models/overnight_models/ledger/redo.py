@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.ledger.database import execute, fetch_all, fetch_column, fetch_one
 from overnight_models.states import ITEM
 
 
@@ -26,13 +26,18 @@ class Content(NamedTuple):
 
 
 def lock(connection: Connection, item_ids: Sequence[int]) -> list[int]:
-    """Those of the items that can be tried again: nobody else redoes them until the transaction ends."""
-    rows = fetch_all(
+    """Those of the items that can be tried again: nobody else redoes them until the transaction ends.
+
+    One that got another item's outcome isn't tried again by itself: that other one is.
+    """
+    ids = fetch_column(
         connection,
+        int,
         f"SELECT id FROM item WHERE id = ANY(:ids) AND {ITEM.redo.where} ORDER BY id FOR UPDATE",
         ids=list(item_ids),
     )
-    return [row["id"] for row in rows]
+    following = fetch_column(connection, int, "SELECT item_id FROM follower WHERE item_id = ANY(:ids)", ids=ids)
+    return [item_id for item_id in ids if item_id not in following]
 
 
 def replace(connection: Connection, successors: Mapping[int, int], *, by_itself: bool = False) -> None:
@@ -106,11 +111,31 @@ def redo(
     old = lock(connection, item_ids)
     if not old:
         return {}
-    drawn = fetch_all(connection, "SELECT nextval('item_id') AS id FROM generate_series(1, :n)", n=len(old))
-    successors = dict(zip(old, (row["id"] for row in drawn), strict=True))
+    drawn = fetch_column(connection, int, "SELECT nextval('item_id') FROM generate_series(1, :n)", n=len(old))
+    successors = dict(zip(old, drawn, strict=True))
     replace(connection, successors, by_itself=by_itself)
     _copy(connection, successors, contents or {})
     return successors
+
+
+def why_not(connection: Connection, item_id: int) -> str | None:
+    """Why an item isn't tried again when somebody asks; None when that is happening already."""
+    item = fetch_one(
+        connection,
+        """
+        SELECT item.state, redo.number, follower.of_item_id FROM item
+        LEFT JOIN redo ON redo.item_id = item.id LEFT JOIN follower ON follower.item_id = item.id
+        WHERE item.id = :id
+        """,
+        id=item_id,
+    )
+    if item is None:
+        return "there is no such item"
+    if item["of_item_id"] is not None:
+        return "it got the outcome of another item: redo that one, by its key"
+    if item["state"] == "succeeded":
+        return "it has its answer: only what failed or was canceled is tried again"
+    return None if item["number"] is not None else f"it isn't final yet ({item['state']})"
 
 
 def _copy(connection: Connection, successors: Mapping[int, int], contents: Mapping[int, Content]) -> None:

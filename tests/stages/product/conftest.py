@@ -62,3 +62,21 @@ def take_in(service: Service) -> list[Json]:
         accept(**arguments)
         verdicts.append(service.verdict(arguments["message_id"]))
     return verdicts
+
+
+@contextmanager
+def taking_in(service: Service) -> Iterator[None]:
+    """What comes into the queue is accepted, in a thread of this process, for as long as the block lasts."""
+    over = threading.Event()
+
+    def serve() -> None:
+        while not over.wait(0.02):
+            take_in(service)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -12,6 +12,7 @@ from overnight_workers.cli import demo as demo_command
 from overnight_workers.cli import doctor as doctor_command
 from overnight_workers.cli import enqueue as enqueue_command
 from overnight_workers.cli import plan as plan_command
+from overnight_workers.cli import redo as redo_command
 from overnight_workers.cli import replay as replay_command
 from overnight_workers.cli import up as up_command
 
@@ -28,7 +29,7 @@ for panel, commands in {
     "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox, doctor_command.doctor),
     "Work": (plan_command.plan, enqueue_command.enqueue, outcomes.outcomes),
     "Look": (look.status, look.batches, look.items, costs.costs),
-    "Steer": (steer.pause, steer.resume, budget.budget, decide.decide, replay_command.replay),
+    "Steer": (steer.pause, steer.resume, budget.budget, decide.decide, redo_command.redo, replay_command.replay),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)

@@ -12,13 +12,13 @@ import redis
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.ledger import answer as ledger
-from overnight_models.ledger import documents, recall
+from overnight_models.ledger import documents, recall, redo
 from overnight_models.ledger.answer import Asked, Standing
 from overnight_models.ledger.cancel import Canceled
 from overnight_models.ledger.cancel import cancel as cancel_item
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
-from overnight_workers.stages import pulse
+from overnight_workers.stages import doorbell, pulse
 
 _KEPT_S: Final = 60
 
@@ -101,6 +101,22 @@ def _cancel(about: dict[str, Any]) -> str | dict[str, Any] | None:
     return _cancel(about)
 
 
+def _redo(about: dict[str, Any]) -> dict[str, Any] | None:
+    """`{"receipt"}` of what is tried again; `{"refused": why}`, `{"rejected": why}`, `{"not_yet": why}`; null for none.
+
+    Asked again, it says the same.
+    """
+    with process.database().transaction() as connection:
+        standing = ledger.locate(connection, _asked(about))
+        if standing.item_id is None:
+            return _without_item(standing)
+        item_id = redo.redo(connection, [standing.item_id]).get(standing.item_id, standing.item_id)
+        why_not = redo.why_not(connection, item_id)
+        row = ledger.read_item(connection, item_id)
+    doorbell.ring(routes.PACK)
+    return {"receipt": None if row is None else row["receipt"]} if why_not is None else {"refused": why_not}
+
+
 def _without_item(standing: Standing) -> dict[str, Any] | None:
     """What is said of an item that isn't in Postgres."""
     if standing.rejected is not None:
@@ -132,5 +148,6 @@ _QUESTIONS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "outcome": _outcome,
     "outcomes": _outcomes,
     "cancel": _cancel,
+    "redo": _redo,
     "run": _run,
 }

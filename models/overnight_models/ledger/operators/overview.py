@@ -286,7 +286,7 @@ def items(connection: Connection, wanted: Wanted, limit: int | None = None) -> I
         "outcome.problem = %(problem)s": None if wanted.problem == "any" else wanted.problem,
         "outcome.problem IS NOT NULL": wanted.problem,
         "outcome.finished_at >= %(since)s": wanted.since,
-        "outcome.ok IS NOT NULL": wanted.final or None,
+        "outcome.ok IS NOT NULL AND item.state <> 'redone'": wanted.final or None,
         # by the keys' own index; a key may stand in several lanes
         "item.id IN (SELECT item_id FROM item_key WHERE key_hash = %(key_hash)s)": wanted.key,
     }
