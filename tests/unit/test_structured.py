@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime
 from enum import Enum
 from typing import Annotated, Any, Literal
@@ -75,6 +76,8 @@ def shape(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     kept = {name: value for name, value in schema.items() if name not in ("title", "description", "default")}
+    if len(kept.get("anyOf", ())) == 1:
+        return shape(kept["anyOf"][0])  # a reference with a description around it
     if "enum" in kept or "const" in kept:
         kept.pop("type", None)  # the values say it
     named = {
@@ -150,6 +153,141 @@ JUNK = st.recursive(
 )  # fmt: skip
 
 
-@given(st.dictionaries(st.sampled_from(["type", "properties", "items", "anyOf", "allOf", "$defs", "not"]), JUNK))
+@given(
+    st.dictionaries(st.sampled_from(["type", "properties", "items", "anyOf", "allOf", "$defs", "$ref", "not"]), JUNK)
+)
 def test_no_schema_however_odd_breaks_it(schema: dict[str, Any]) -> None:
-    assert isinstance(for_the_api(schema), dict)
+    with suppress(ValueError):
+        assert isinstance(for_the_api(schema), dict)
+
+
+def faults_of(schema: dict[str, Any]) -> str:
+    with pytest.raises(ValueError, match="can't be asked for") as caught:
+        for_the_api(schema)
+    return str(caught.value)
+
+
+def an_object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+class Labelled(BaseModel):
+    labels: dict[str, str]
+
+
+class Loose(BaseModel):
+    extra: Any
+    items: list[Any]
+
+
+class Pair(BaseModel):
+    pair: tuple[int, str]
+
+
+@pytest.mark.parametrize(
+    ("schema", "at", "instead"),
+    [
+        (json_schema(Labelled), "at labels:", "a list of objects with a `key` and a `value`"),
+        (an_object(a={"type": "object"}), "at a:", "name its fields"),
+        (an_object(a={"type": "object", "patternProperties": {"^x": {}}}), "at a:", "name its fields"),
+        (json_schema(Loose), "at extra:", "say what it may be, such as `str | int | None`"),
+        (json_schema(Loose), "at items[]:", "say what it may be"),
+        (an_object(a={"type": "array"}), "at a[]:", "say what it may be"),
+        (an_object(a={"type": "array", "items": {"anyOf": [{}, {"type": "null"}]}}), "at a[]:", "say what it may be"),
+        (json_schema(Pair), "at pair:", "an object with a field for each place"),
+        (an_object(a={"type": "array", "items": [{"type": "string"}]}), "at a:", "a field for each place"),
+        (an_object(a={"enum": [{"b": 1}]}), "at a:", "texts, numbers, true, false and null only"),
+        (an_object(a={"$ref": "other.json#/x"}), "at a:", "points to nothing inside the schema"),
+        (an_object(a={"$ref": "#/$defs/gone"}), "at a:", "points to nothing inside the schema"),
+        (an_object(a={"type": "text"}), "at a:", "`type` must be of array, boolean"),
+        (
+            {"type": "object", "properties": {}, "required": ["a"], "additionalProperties": False},
+            "at the top:",
+            "names",
+        ),
+        (an_object(a={"allOf": [{"type": "string"}, {"type": "integer"}]}), "at a:", "disagree about `type`"),
+    ],
+)
+def test_what_can_not_be_said_to_the_api_is_refused_with_what_to_write_instead(
+    schema: dict[str, Any], at: str, instead: str
+) -> None:
+    assert at in faults_of(schema)
+    assert instead in faults_of(schema)
+
+
+def test_schemas_that_merge_each_other_in_circles_are_refused_at_once() -> None:
+    both = [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]
+    circle = {"$ref": "#/$defs/A", "$defs": {"A": {"allOf": both}, "B": {"allOf": both[::-1]}}}
+    assert "levels" in faults_of(circle)
+    inner = an_object(x={"allOf": both}, y={"allOf": both})
+    deep = {"$ref": "#/$defs/A", "$defs": {"A": {"allOf": [{"$ref": "#/$defs/B"}]}, "B": inner}}
+    assert "levels" in faults_of(deep)
+
+
+def test_every_fault_of_a_schema_is_told_at_once() -> None:
+    assert faults_of(json_schema(Loose)).count("; at ") == 1
+
+
+def test_a_type_list_becomes_one_option_for_each_type() -> None:
+    nested = {"type": ["object", "null"], "description": "Maybe", **an_object(a={"type": "string"})} | {
+        "type": ["object", "null"]
+    }
+    closed = an_object(a={"type": "string"}) | {"additionalProperties": False}
+    assert for_the_api(an_object(n=nested))["properties"]["n"] == {
+        "anyOf": [closed, {"type": "null"}],
+        "description": "Maybe",
+    }
+    text = {"type": ["string", "integer"], "maxLength": 5, "maximum": 9}
+    assert for_the_api(an_object(n=text))["properties"]["n"] == {
+        "anyOf": [
+            {"type": "string", "description": "{maxLength: 5}"},
+            {"type": "integer", "description": "{maximum: 9}"},
+        ]
+    }
+
+
+def test_an_enum_says_its_types_by_itself() -> None:
+    schema = an_object(c={"type": ["string", "null"], "enum": ["low", "high", None]})
+    assert for_the_api(schema)["properties"]["c"] == {"enum": ["low", "high", None]}
+
+
+def test_definitions_of_older_drafts_and_of_inner_schemas_are_found() -> None:
+    person = an_object(name={"type": "string"})
+    closed = person | {"additionalProperties": False}
+    older = {"$schema": "draft-07", "$ref": "#/definitions/P", "definitions": {"P": person}}
+    assert for_the_api(older) == {"$ref": "#/$defs/P", "$defs": {"P": closed}}
+    inner = an_object(
+        a={"$ref": "#/properties/b/$defs/P"}, b={"$defs": {"P": person}, "$ref": "#/properties/b/$defs/P"}
+    )
+    assert for_the_api(inner)["$defs"] == {"P": closed}
+    root = an_object(name={"type": "string"}, child={"anyOf": [{"$ref": "#"}, {"type": "null"}]})
+    assert for_the_api(root)["$defs"]["root"]["properties"]["child"]["anyOf"][0] == {"$ref": "#/$defs/root"}
+
+
+def test_two_definitions_of_one_name_stay_two() -> None:
+    both = an_object(a={"$ref": "#/$defs/P"}, b={"$ref": "#/definitions/P"})
+    found = for_the_api(both | {"$defs": {"P": {"type": "string"}}, "definitions": {"P": {"type": "integer"}}})
+    assert found["$defs"] == {"P": {"type": "string"}, "P_2": {"type": "integer"}}
+
+
+def test_a_description_beside_a_reference_is_told() -> None:
+    assert for_the_api(json_schema(Whole))["properties"]["part"] == {
+        "anyOf": [{"$ref": "#/$defs/Part"}],
+        "description": "The part",
+    }
+
+
+def test_all_of_becomes_one_object() -> None:
+    whole = {
+        "allOf": [an_object(a={"type": "string"}), {"$ref": "#/$defs/B"}],
+        "$defs": {"B": an_object(b={"type": "null"})},
+    }
+    assert for_the_api(whole) == an_object(a={"type": "string"}, b={"type": "null"}) | {"additionalProperties": False}
+
+
+def test_what_stands_beside_options_holds_for_each() -> None:
+    schema = {"type": "string", "maxLength": 9, "anyOf": [{"format": "date"}, {"minLength": 2}]}
+    assert for_the_api(an_object(a=schema))["properties"]["a"]["anyOf"] == [
+        {"type": "string", "format": "date", "description": "{maxLength: 9}"},
+        {"type": "string", "description": "{maxLength: 9, minLength: 2}"},
+    ]

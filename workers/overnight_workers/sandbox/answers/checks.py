@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from overnight_models.money.prices import Model, Prices
+from overnight_workers.sandbox.answers import schemas
 from overnight_workers.sandbox.clock import SECOND
 
 LONG_OUTPUT_BETA = "output-300k-2026-03-24"
@@ -278,7 +279,7 @@ def _output_config(params: Mapping[str, Any], _model: Model, _terms: Terms) -> s
         return "output_config.format.type: Input should be 'json_schema'"
     if not isinstance(format_.get("schema"), dict):
         return "output_config.format.schema: Field required"
-    return None
+    return schemas.problem_of(format_["schema"])
 
 
 def _metadata(params: Mapping[str, Any], _model: Model, _terms: Terms) -> str | None:

@@ -7,6 +7,7 @@ the same value. Not read: not, if/then/else, contains, patternProperties, depend
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from overnight_workers.sandbox.draws import draw
 #: How deep a schema that refers to itself is followed before only what is required is filled in.
 _DEEP = 4
 _BOTTOMLESS = 40
+#: Of a number that stands for a text too: the patterns of that text. No keyword of JSON schema.
+_WRITTEN = "x-written"
 _TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 
 Words = tuple[int, str]
@@ -106,6 +109,8 @@ class _Compiler:
 
     def _one_of_schemas(self, shared: Mapping[str, Any], options: list[Any]) -> Maker:
         makers: list[Maker] = []
+        options = _as_numbers(options)
+        self._merged += options
         for option in options:
             if shared.keys() - _ANNOTATIONS:
                 makers.append(self._kept(_merged(shared, self._followed(option))))
@@ -258,6 +263,8 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> Maker:
     step = schema.get("multipleOf")
     low, high = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if _WRITTEN in schema:
+        return _written_as(schema, whole=whole)
     grid = step if step is not None else 1 if whole else None
     if grid is not None and whole and float(grid) != int(grid):
         grid = 1 if step is None else math.lcm(*(int(1000 * grid), 1000)) / 1000
@@ -290,6 +297,38 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> Maker:
         return int(value) if whole else value
 
     return make_stepped
+
+
+def _as_numbers(options: list[Any]) -> list[Any]:
+    """Options without a text beside a number: it may be the number written (a decimal is declared so), and no words."""
+    texts = [one for one in options if isinstance(one, Mapping) and one.get("type") == "string"]
+    texts = [one for one in texts if not one.keys() & {"format", "enum", "const"}]
+    if not texts or not any(map(_is_number, options)):
+        return options
+    patterns = [str(one["pattern"]) for one in texts if "pattern" in one]
+    return [{**one, _WRITTEN: patterns} if _is_number(one) else one for one in options if one not in texts]
+
+
+def _is_number(schema: Any) -> bool:
+    return isinstance(schema, Mapping) and schema.get("type") in ("integer", "number")
+
+
+def _written_as(schema: Mapping[str, Any], *, whole: bool) -> Maker:
+    """Numbers in the shortest form that fits: how many digits a decimal may have, no schema says."""
+    patterns = schema[_WRITTEN]
+    make = _number(_without(schema, _WRITTEN), whole=whole)
+
+    def fits(value: float) -> bool:
+        low, high = schema.get("minimum", value), schema.get("maximum", value)
+        above, below = schema.get("exclusiveMinimum", -math.inf), schema.get("exclusiveMaximum", math.inf)
+        inside = low <= value <= high and above < value < below and "multipleOf" not in schema
+        return inside and all(re.search(each, str(value)) for each in patterns)
+
+    def make_written(words: Words, salt: int, depth: int) -> Any:
+        value = make(words, salt, depth)
+        return next((one for one in (round(value), round(value, 1)) if fits(one)), value)
+
+    return make_written
 
 
 def _implied(schema: Mapping[str, Any]) -> str:

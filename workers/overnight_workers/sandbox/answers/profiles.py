@@ -16,6 +16,7 @@ from overnight_models.money.prices import Model
 from overnight_workers.sandbox.answers.answers import Task
 from overnight_workers.sandbox.answers.checks import Problem, Terms, problem_of_rest
 from overnight_workers.sandbox.answers.fitting import Unfittable, compile_schema
+from overnight_workers.sandbox.answers.told import with_told
 from overnight_workers.sandbox.answers.weights import rest_tokens
 from overnight_workers.sandbox.faults.marks import Mark, mark_of
 
@@ -104,7 +105,7 @@ class Plans:
         if maker is None:
             if len(self._makers) >= _SCHEMAS_KEPT:
                 self._makers.clear()
-            maker = self._makers[key] = compile_schema(schema)
+            maker = self._makers[key] = compile_schema(with_told(schema))
         return maker
 
 
