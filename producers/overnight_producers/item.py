@@ -16,7 +16,8 @@ from overnight_models.request.cuttable import is_place, text_at
 from overnight_models.request.prefix import SMALLEST, Cutter
 from overnight_models.wire.message import CallbackLine, ItemLine, Line, write_line
 from overnight_producers.callbacks import callback_line
-from overnight_producers.structured import for_the_api, json_schema
+from overnight_producers.params import as_sent
+from overnight_producers.structured import asked_and_strict
 
 IfKnown = Literal["conflict", "deliver", "redo"]
 
@@ -26,13 +27,13 @@ class Item:
     """One Messages API request, and where its outcome goes."""
 
     params: Mapping[str, Any]
-    """Exactly what `client.messages.create(**params)` takes."""
+    """Exactly what `client.messages.create(**params)` takes, its objects included: blocks of an answer, `NOT_GIVEN`."""
     key: str | None = None
     """Your name for it, unique in the lane; None: one is made up, which its receipt has."""
     tenant: str | None = None
     """On whose behalf: for fairness, budgets and bills."""
     betas: Sequence[str] = ()
-    """Names for the anthropic-beta header."""
+    """Names for the anthropic-beta header; a text is one name."""
     output: type[BaseModel] | Mapping[str, Any] | None = None
     """A pydantic model or JSON schema that the answer must be of."""
     callback: Signature[Any] | CallbackLine | None = None
@@ -57,10 +58,14 @@ def line_of(item: Item, *, redis_url: str, item_id: str | None = None) -> tuple[
     key = item.key if item.key is not None else item_id
     if not isinstance(item.params, Mapping):
         raise BadItem([f"`params` must be a dict, not {type(item.params).__name__}"], key=item.key)
-    line: ItemLine = {"id": item_id, "key": key, "params": dict(item.params)}
     faults = []
+    try:
+        params = as_sent(item.params)
+    except ValueError as error:
+        raise BadItem([str(error)], key=item.key) from error
+    line: ItemLine = {"id": item_id, "key": key, "params": params}
     if item.betas:
-        line["betas"] = list(item.betas)
+        line["betas"] = [item.betas] if isinstance(item.betas, str) else list(item.betas)
     if item.tenant is not None:
         line["tenant"] = item.tenant
     if item.trace_id is not None:
@@ -69,13 +74,13 @@ def line_of(item: Item, *, redis_url: str, item_id: str | None = None) -> tuple[
         line["if_known"] = item.if_known
     if item.cuttable is not None:
         line["cuttable"] = item.cuttable
-        if is_place(item.cuttable) and text_at(item.params, item.cuttable) is None:
+        if is_place(item.cuttable) and text_at(params, item.cuttable) is None:
             faults.append(f"`cuttable` says {item.cuttable}, and there is no text in `params`")
     try:
         if item.output is not None:
-            schema = json_schema(item.output)
-            line["output"] = schema
-            line["params"] = _asking_for(schema, line["params"])
+            asked, strict = asked_and_strict(item.output)
+            line["output"] = asked
+            line["params"] = _asking_for(strict, params)
         if item.callback is not None:
             line["callback"] = callback_line(item.callback, redis_url=redis_url)
         if not faults:
@@ -96,8 +101,8 @@ def cut(line: ItemLine, written: bytes, cutter: Cutter, *, index: int) -> Line:
     return Line(index, write_line(short), prefix)
 
 
-def _asking_for(schema: Mapping[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+def _asking_for(strict: Mapping[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     config = dict(params.get("output_config") or {})
     if "format" in config:
         raise ValueError("`output` and `params['output_config']['format']` both name a schema: keep one")
-    return params | {"output_config": config | {"format": {"type": "json_schema", "schema": for_the_api(schema)}}}
+    return params | {"output_config": config | {"format": {"type": "json_schema", "schema": strict}}}

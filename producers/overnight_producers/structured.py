@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -52,6 +53,20 @@ def json_schema(output: type[BaseModel] | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(output, Mapping):
         return dict(output)
     raise TypeError(f"`output` must be a pydantic model or a JSON schema, not {output!r}")
+
+
+def asked_and_strict(output: type[BaseModel] | Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`json_schema` and `for_the_api` of what is asked for; not to be changed. A model is looked at once."""
+    if isinstance(output, type):
+        return _of_model(output)
+    schema = json_schema(output)
+    return schema, for_the_api(schema)
+
+
+@lru_cache(maxsize=256)
+def _of_model(output: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
+    schema = json_schema(output)
+    return schema, for_the_api(schema)
 
 
 def for_the_api(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -497,7 +497,8 @@ def test_a_line_is_missing_and_another_comes_twice(client: httpx2.Client) -> Non
 
 
 def test_an_answer_does_not_fit_its_schema(client: httpx2.Client) -> None:
-    schema = {"type": "object", "properties": {"colour": {"enum": ["red"]}}, "required": ["colour"]}
+    colour = {"properties": {"colour": {"enum": ["red"]}}, "required": ["colour"]}
+    schema = {"type": "object", **colour, "additionalProperties": False}
     marked = requests(1, user_id="sandbox:invalid_output")
     marked[0]["params"]["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     batch_id = client.post(BATCHES, json={"requests": marked}).json()["id"]

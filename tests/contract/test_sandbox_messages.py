@@ -213,7 +213,12 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("role", {"messages": [{"role": "robot", "content": "x"}]}, "messages.0.role"),
     ("assistant first", {"messages": [{"role": "assistant", "content": "x"}]}, 'must use the "user" role'),
     ("empty", {"messages": [{"role": "user", "content": ""}]}, "non-empty content"),
-    ("empty block", {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}]}, "must be non-empty"),
+    ("blank", {"messages": [{"role": "user", "content": " \n"}]}, "non-empty content"),
+    (
+        "empty block",
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}]},
+        "must contain non-whitespace",
+    ),
     (
         "prefill",
         {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]},

@@ -116,3 +116,23 @@ def test_memory_does_not_grow_with_the_lines(tmp_path: Path) -> None:
         return peak
 
     assert grown(20_000) < grown(2_000) + 100_000
+
+
+def test_a_file_may_begin_with_the_mark_that_some_editors_write(tmp_path: Path) -> None:
+    file = tmp_path / "work.jsonl"
+    one = orjson.dumps({"key": "a", "params": {"messages": []}, "betas": "b-1"})
+    file.write_bytes(b"\xef\xbb\xbf" + one + b"\n" + one + b"\n")
+    with open_file(file) as source:
+        first, second = lines(source)
+        assert isinstance(first, Line)
+        assert isinstance(second, Line)
+        assert first.item == second.item == line_at(source, first.offset)
+
+
+def test_a_file_in_utf_16_is_told_as_such(tmp_path: Path) -> None:
+    file = tmp_path / "work.jsonl"
+    file.write_bytes('{"key": "a"}'.encode("utf-16"))
+    with open_file(file) as source:
+        (first,) = lines(source)
+    assert isinstance(first, Bad)
+    assert "UTF-8" in first.why

@@ -100,3 +100,55 @@ def test_a_bad_message_is_told_by_its_position() -> None:
 
 def test_every_fault_is_told_at_once() -> None:
     assert len(told(model=None, stream=True, temperature=1, max_tokens=0, messages=[])) == 5
+
+
+@pytest.mark.parametrize(
+    ("slip", "near"),
+    [
+        ("max_token", "max_tokens"), ("mesages", "messages"), ("stop_sequence", "stop_sequences"), ("tool", "tools"),
+        ("temprature", "temperature"), ("output_confg", "output_config"),
+    ],
+)  # fmt: skip
+def test_an_unknown_parameter_that_is_nearly_a_known_one_is_refused(slip: str, near: str) -> None:
+    assert told(**{slip: 1}) == [f"unknown parameter `{slip}`: did you mean `{near}`?"]
+
+
+@pytest.mark.parametrize("new", ["memory", "verbosity", "top_logprobs", "safety_settings"])
+def test_other_unknown_parameters_are_sent_since_the_api_may_take_them_tomorrow(new: str) -> None:
+    assert told(**{new: 1}) == []
+
+
+def test_an_unknown_role_is_told_with_the_nearest() -> None:
+    assert told(messages=[{"role": "asistant", "content": "a"}]) == [
+        "`messages[0]` has the unknown role 'asistant': did you mean 'assistant'?"
+    ]
+    assert told(messages=[{"role": "tool", "content": "a"}])[0].endswith("known are user, assistant, system")
+    assert told(messages=[{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "is empty"), (" \n", "is empty"), ([], "has no content"),
+        ([{"type": "text", "text": "a"}, {"type": "text", "text": " "}], "has an empty text in `content[1]`"),
+    ],
+)  # fmt: skip
+def test_empty_content_is_told_by_its_place(content: object, why: str) -> None:
+    (fault,) = told(messages=[{"role": "user", "content": content}])
+    assert fault.startswith(f"`messages[0]` {why}")
+
+
+def test_an_answer_that_is_begun_may_be_empty_only_at_the_end() -> None:
+    begun = {"role": "assistant", "content": ""}
+    assert told(messages=[{"role": "user", "content": "a"}, begun]) == []
+    assert len(told(messages=[{"role": "user", "content": "a"}, begun, {"role": "user", "content": "b"}])) == 1
+
+
+def test_thinking_has_fewer_tokens_than_the_answer_unless_interleaved() -> None:
+    asked = {"thinking": {"type": "enabled", "budget_tokens": 2048}, "max_tokens": 2048}
+    assert told(**asked) == [
+        "`thinking.budget_tokens` (2,048) must be below `max_tokens` (2,048), which it is a part of"
+    ]
+    assert told(**asked | {"max_tokens": 2049}) == []
+    betas = ["interleaved-thinking-2025-05-14"]
+    assert faults(GOOD | asked, models=MODELS, api_version="2026-10-21", betas=betas) == []

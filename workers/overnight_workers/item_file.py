@@ -7,6 +7,7 @@ is made from its content, so that the same line is the same item. Memory is flat
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import shutil
 import sqlite3
@@ -30,6 +31,7 @@ from overnight_producers import Item
 from overnight_producers.item import line_of
 
 _FIELDS: Final = {"key", "custom_id", "params", "callback", "tenant", "betas", "output", "trace_id", "cuttable"}
+_BOM: Final = codecs.BOM_UTF8
 _MADE_KEY_BYTES: Final = 16
 
 
@@ -95,7 +97,7 @@ def lines(source: IO[bytes], *, passed_over: Collection[int] = ()) -> Iterator[L
     offset = 0
     for number, text in enumerate(source, start=1):
         here, offset = offset, offset + len(text)
-        if number in passed_over or not text.strip():
+        if number in passed_over or not text.removeprefix(_BOM).strip():
             continue
         try:
             yield Line(number, here, read_line(text))
@@ -110,9 +112,11 @@ def line_at(source: IO[bytes], offset: int) -> Item:
 
 
 def read_line(text: bytes) -> Item:
-    """One line as an item. Raises BadLine."""
+    """One line as an item; the mark that some editors put before the first one is passed over. Raises BadLine."""
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise BadLine("this is UTF-16: save the file as UTF-8")
     try:
-        line = orjson.loads(text)
+        line = orjson.loads(text.removeprefix(_BOM))
     except ValueError as error:
         raise BadLine(f"not JSON: {error}") from error
     if not isinstance(line, Mapping):

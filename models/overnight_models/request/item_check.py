@@ -35,7 +35,10 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
         return wrong_lane
     rules = policy.lanes[lane]
     models = None if rules.unknown_price == "accept" else policy.models
-    found = request.faults(item.get("params"), models=models, api_version=rules.api_version)
+    betas: Any = item.get("betas")
+    are_betas = isinstance(betas, (list, tuple)) and all(map(_is_beta, betas))
+    params = item.get("params")
+    found = request.faults(params, models=models, api_version=rules.api_version, betas=betas if are_betas else ())
     if size > rules.max_bytes:
         found.append(f"the request has {size:,} bytes; lane {lane!r} takes {rules.max_bytes:,} at most")
     key: Any = item.get("key")
@@ -44,8 +47,7 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
     for name in ("tenant", "trace_id"):
         if item.get(name) is not None and not _is_text(item.get(name)):
             found.append(f"`{name}` must be a text without NUL")
-    betas: Any = item.get("betas")
-    if betas is not None and not (isinstance(betas, (list, tuple)) and all(map(_is_beta, betas))):
+    if betas is not None and not are_betas:
         found.append(
             "`betas` must be a list of names for the anthropic-beta header, such as ['output-300k-2026-03-24']"
         )

@@ -30,12 +30,29 @@ _NOT_IN_A_BATCH: Final = {
     "extra_body": "`extra_body` belongs to the SDK's call: put its fields into `params` itself",
     "timeout": "`timeout` belongs to the SDK's call, not to the request: leave it out",
 }
+PARAMETERS: Final = frozenset(
+    {
+        *("billing_policy", "cache_control", "compaction", "container", "context_management", "diagnostics"),
+        *("fallback_credit_token", "inference_geo", "max_tokens", "mcp_servers", "messages", "metadata", "model"),
+        *("output_config", "service_tier", "stop_sequences", "system", "temperature", "thinking", "thread"),
+        *("tool_choice", "tools", "top_k", "top_p", "user_profile_id"),
+        *_NOT_IN_A_BATCH,
+    }
+)
+"""What the API takes, and what is refused here by its own words."""
+_NEAR: Final = 0.85
+"""How alike a name has to be to a known one to be taken for a slip of the pen: `max_token`, `messsages`."""
+ROLES: Final = ("user", "assistant", "system")
+_INTERLEAVED: Final = "interleaved-thinking"
+"""With this beta thinking may have more tokens than an answer."""
 _MOST_TOKENS: Final = 1_000_000
 """More than any model answers."""
 _SAMPLING: Final = ("temperature", "top_p", "top_k")
 
 
-def faults(params: object, *, models: Collection[str] | None, api_version: str) -> list[str]:
+def faults(
+    params: object, *, models: Collection[str] | None, api_version: str, betas: Collection[str] = ()
+) -> list[str]:
     """Everything that is known to be wrong with a request, one sentence each, saying what to do.
 
     models: the model names that have a price; None when they aren't known here.
@@ -54,7 +71,34 @@ def faults(params: object, *, models: Collection[str] | None, api_version: str) 
             for name in _SAMPLING
             if name in params
         ]
+    found += _slips(params)
+    found += _thinking_faults(params, betas)
     return [*found, *_model_faults(params, models), *_max_tokens_faults(params), *_messages_faults(params)]
+
+
+def unknown_parameters(params: Mapping[str, Any]) -> set[str]:
+    """Names that the API wasn't known to take when this version was made."""
+    return set(params.keys() - PARAMETERS)
+
+
+def _slips(params: Mapping[str, Any]) -> list[str]:
+    """Unknown parameters that are nearly the name of a known one. Others are sent: the API may take them by now."""
+    found = []
+    for name in sorted(map(str, unknown_parameters(params))):
+        near = difflib.get_close_matches(name, PARAMETERS, n=1, cutoff=_NEAR)
+        if near:
+            found.append(f"unknown parameter `{name}`: did you mean `{near[0]}`?")
+    return found
+
+
+def _thinking_faults(params: Mapping[str, Any], betas: Collection[str]) -> list[str]:
+    thinking, most = params.get("thinking"), params.get("max_tokens")
+    budget = thinking.get("budget_tokens") if isinstance(thinking, Mapping) else None
+    if not isinstance(budget, int) or not isinstance(most, int) or budget < most:
+        return []
+    if any(str(beta).startswith(_INTERLEAVED) for beta in betas):
+        return []
+    return [f"`thinking.budget_tokens` ({budget:,}) must be below `max_tokens` ({most:,}), which it is a part of"]
 
 
 def _model_faults(params: Mapping[str, Any], models: Collection[str] | None) -> list[str]:
@@ -90,4 +134,29 @@ def _messages_faults(params: Mapping[str, Any]) -> list[str]:
     for position, message in enumerate(messages):
         if not isinstance(message, Mapping) or "role" not in message or "content" not in message:
             return [f"`messages[{position}]` must be a dict with `role` and `content`"]
+        role = message["role"]
+        if role not in ROLES:
+            near = difflib.get_close_matches(str(role), ROLES, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(ROLES)}"
+            return [f"`messages[{position}]` has the unknown role {role!r}: {hint}"]
+        # an answer that is begun for the model may be empty
+        is_begun = role == "assistant" and position == len(messages) - 1
+        empty = None if is_begun else _empty(message["content"])
+        if empty is not None:
+            return [f"`messages[{position}]` {empty}: leave it out, or say something"]
     return []
+
+
+def _empty(content: object) -> str | None:
+    """What the API finds empty in a message's content; None when nothing is."""
+    if isinstance(content, str):
+        return "is empty" if not content or content.isspace() else None
+    if not isinstance(content, (list, tuple)):
+        return None
+    if not content:
+        return "has no content"
+    for number, block in enumerate(content):
+        text = block.get("text") if isinstance(block, Mapping) and block.get("type") == "text" else None
+        if isinstance(text, str) and (not text or text.isspace()):
+            return f"has an empty text in `content[{number}]`"
+    return None

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from overnight_models.money.prices import Model
+from overnight_models.request.request import unknown_parameters
 
 LONG_OUTPUT_BETA: Final = "output-300k-2026-03-24"
 LONG_OUTPUT_TOKENS: Final = 300_000
@@ -44,6 +45,12 @@ def traps(params: Mapping[str, Any], model: Model, *, betas: Collection[str] = (
     if _searches(params):
         text = f"web searches cost {model.web_search * 1000 / 1e9:g} dollars per 1,000, batched too: not in the sums"
         found.append(Trap("web_search", text))
+    found += [
+        Trap(
+            "unknown_parameter", f"`{name}` isn't known here: where the API doesn't know it either, answers are errors"
+        )
+        for name in sorted(map(str, unknown_parameters(params)))
+    ]
     return found
 
 
@@ -60,7 +67,8 @@ def kind(params: Mapping[str, Any], betas: Collection[str] = ()) -> tuple[object
     if not _TELLING.isdisjoint(params):
         types = _type(params.get("thinking")), _type(params.get("tool_choice"))
         telling = "thinking" in params, *types, _searches(params), params.get("inference_geo")
-    return params.get("model"), params.get("max_tokens"), _prefills(params), LONG_OUTPUT_BETA in betas, telling
+    asked = params.get("model"), params.get("max_tokens"), _prefills(params), LONG_OUTPUT_BETA in betas
+    return *asked, telling, frozenset(unknown_parameters(params))
 
 
 def retirement(model: Model, now: date, until: date) -> Trap | None:

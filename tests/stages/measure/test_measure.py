@@ -192,7 +192,10 @@ def test_a_text_after_a_shared_prefix_leaves_it_shared(cutting: Service) -> None
 
 
 def test_what_the_api_refuses_to_count_fails_with_its_words(refusing: Service) -> None:
-    refusing.accept(item("bad", params=params() | {"messages": [{"role": "robot", "content": LONG}]}), item("ok", FITS))
+    refusing.accept(
+        item("bad", params=params() | {"messages": [{"role": "user", "content": [{"type": "text"}, LONG]}]}),
+        item("ok", FITS),
+    )
     refusing.round()
     bad = refusing.item("bad")
     assert (bad["problem"], "invalid_request_error" in bad["detail"]) == ("rejected", True)

@@ -43,7 +43,7 @@ def test_the_others_of_its_batch_go_without_it(service: Service) -> None:
 
 
 def test_one_bad_text_does_not_fail_its_shape(service: Service) -> None:
-    bad = params("text") | {"messages": [{"role": "robot", "content": "text"}]}
+    bad = params("text") | {"messages": [{"role": "user", "content": [{"type": "text"}]}]}
     sent(service, item("a", params=bad), item("b"), item("c"))
     assert service.item("a")["state"] == "failed"
     assert {service.item(key)["state"] for key in "bc"} == {"batched"}

@@ -126,8 +126,8 @@ def problem_of_messages(messages: Any, model: Model, *, strict: bool) -> str | N
             return f"messages.{number}: Input should be a valid dictionary or object"
         role = message.get("role")
         if role != "user":
-            if role != "assistant":
-                return f"messages.{number}.role: Input should be 'user' or 'assistant'"
+            if role not in ("assistant", "system"):
+                return f"messages.{number}.role: Input should be 'user', 'assistant' or 'system'"
             if number == 0:
                 return 'messages: first message must use the "user" role'
         content = message.get("content")
@@ -135,8 +135,8 @@ def problem_of_messages(messages: Any, model: Model, *, strict: bool) -> str | N
             problem = _blocks(content, f"messages.{number}.content", role, strict=strict)
             if problem is not None:
                 return problem
-        elif not content:
-            return f"messages.{number}: messages must have non-empty content"
+        elif not content.strip() and (role != "assistant" or number < len(messages) - 1):
+            return f"messages.{number}: all messages must have non-empty content"
     if messages[-1]["role"] == "assistant" and "prefill" in model.rejects:
         return "This model does not support assistant message prefill. The conversation must end with a user message."
     return None
@@ -155,8 +155,8 @@ def _blocks(content: Any, where: str, role: str, *, strict: bool) -> str | None:
             text = block.get("text")
             if not isinstance(text, str):
                 return f"{where}.{number}.text.text: Field required"
-            if not text:
-                return f"{where}.{number}: text content blocks must be non-empty"
+            if not text.strip():
+                return f"{where}.{number}: text content blocks must contain non-whitespace text"
             if strict and role == "user" and block.get("citations"):
                 return f"{where}.{number}.text.citations: Extra inputs are not permitted"
         elif strict and type_ == "document" and role == "assistant":
@@ -210,7 +210,7 @@ def _geography(params: Mapping[str, Any], model: Model, _terms: Terms) -> str | 
     return None if geo in model.geography else f"inference_geo: '{geo}' is not a known geography"
 
 
-def _thinking(params: Mapping[str, Any], model: Model, _terms: Terms) -> str | None:
+def _thinking(params: Mapping[str, Any], model: Model, terms: Terms) -> str | None:
     thinking = params["thinking"]
     type_ = thinking.get("type") if isinstance(thinking, dict) else None
     if type_ not in ("enabled", "disabled", "adaptive"):
@@ -221,7 +221,8 @@ def _thinking(params: Mapping[str, Any], model: Model, _terms: Terms) -> str | N
         budget = thinking.get("budget_tokens")
         if not isinstance(budget, int) or budget < 1024:
             return "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024"
-        if budget >= params["max_tokens"]:
+        interleaved = any(beta.startswith("interleaved-thinking") for beta in terms.betas)
+        if budget >= params["max_tokens"] and not interleaved:
             return "max_tokens: must be greater than thinking.budget_tokens"
     return None
 
