@@ -1,4 +1,4 @@
-"""Params as the SDK would send them: its objects become JSON, what is not given is left out, the rest is refused by name.
+"""Params as the SDK would send them: its objects become JSON, what is not given is left out, the rest is named.
 
 A product passes what it has: `response.content` in a message, `NOT_GIVEN` for a parameter. The SDK isn't imported: it
 isn't part of the base install.

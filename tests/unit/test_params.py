@@ -25,7 +25,8 @@ from tests.driving import params
 
 URL = "redis://127.0.0.1:1/0"
 ANSWER = {
-    "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "tool_use", "stop_sequence": None,
+    "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+    "stop_reason": "tool_use", "stop_sequence": None,
     "usage": {"input_tokens": 1, "output_tokens": 1},
     "content": [
         {"type": "thinking", "thinking": "Hm.", "signature": "s"},

@@ -204,6 +204,6 @@ def _plain_text(messages: Any) -> str | None:
         message = messages[0]
         if type(message) is dict and message.get("role") == "user":
             content = message.get("content")
-            if type(content) is str and content:
+            if type(content) is str and content and not content.isspace():
                 return content
     return None
