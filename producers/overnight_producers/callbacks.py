@@ -115,6 +115,12 @@ def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str) -> Ca
             f"{name!r} belongs to an app on another broker than Overnight's Redis: name the broker in Overnight's"
             f" configuration and use task({name!r}, queue=..., broker='its name')"
         )
+    if prefix := (app.conf.broker_transport_options or {}).get("global_keyprefix"):
+        raise ValueError(
+            f"the app of {name!r} puts {prefix!r} before its queues (global_keyprefix), so its workers would never see"
+            f' the outcome: name its Redis in Overnight\'s configuration, with key_prefix = "{prefix}", and use'
+            f" task({name!r}, queue=..., broker='its name')"
+        )
     # None when the task's code isn't here: then the routes know it by its name
     kind = app.tasks.get(name)
     options = {**dict(getattr(kind, "options", None) or {}), **dict(given.options)}

@@ -178,6 +178,12 @@ def test_a_callback_above_its_task_says_that_it_is_the_other_way_round(shop: Cel
         callback(save(shop))
 
 
+def test_a_signature_whose_workers_read_other_keys_is_refused_with_what_to_write(shop: Celery) -> None:
+    signature = save(shop).s()
+    shop.conf.broker_transport_options = {"global_keyprefix": "shop:"}
+    assert "key_prefix = \"shop:\", and use task('shop.save', queue=..., broker=" in fault(callback=signature)
+
+
 def test_canvas_is_refused(shop: Celery) -> None:
     one = save(shop)
     for canvas in (one.s() | one.s(), group(one.s(), one.s()), chord([one.s()], one.s()), one.map([1]), one.si()):

@@ -68,6 +68,8 @@ class Broker(BrokerLimits):
     """`[brokers.NAME]`: a Redis (or other Celery broker) that callbacks go through."""
 
     url: SecretStr
+    key_prefix: str = ""
+    """What the product's Celery puts before every key of its Redis (`global_keyprefix`)."""
 
     @property
     def is_redis(self) -> bool:
@@ -197,6 +199,11 @@ class Settings(BaseSettings):
             f"[brokers.{name}] max_memory: only a Redis (redis:// or rediss://) says how much it uses"
             for name, broker in self.brokers.items()
             if broker.max_memory is not None and not broker.is_redis
+        ]
+        faults += [
+            f"[brokers.{name}] key_prefix: only a Redis (redis:// or rediss://) has keys to put it before"
+            for name, broker in self.brokers.items()
+            if broker.key_prefix and not broker.is_redis
         ]
         timing = self.timing
         if timing.lease <= timing.create_timeout:

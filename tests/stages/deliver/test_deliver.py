@@ -33,6 +33,7 @@ from overnight_producers import Outcome, callback
 url = sys.argv[1]
 app = Celery("shop", broker=url)
 app.conf.update(task_default_queue="shop", broker_connection_retry_on_startup=True)
+app.conf.broker_transport_options = {"global_keyprefix": sys.argv[2]} if len(sys.argv) > 2 else {}
 @app.task(name="shop.save", bind=True)
 @callback
 def save(task, outcome: Outcome, number, *, sku):
@@ -61,6 +62,21 @@ def test_a_products_own_worker_takes_an_outcome(service: Service) -> None:
     assert outcome.cost_usd is not None
     assert outcome.cost_usd > 0
     assert outcome.message == orjson.loads(service.item("a")["message"])
+
+
+def test_a_worker_whose_keys_have_a_prefix_takes_an_outcome(service: Service) -> None:
+    service.configure(brokers={"shop": {"url": service.redis_url, "key_prefix": "shop:"}})
+    service.accept(item("a", callback=callback(broker="shop", args=[7], kwargs={"sku": "A1"})))
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", PRODUCT, service.redis_url, "shop:"], stderr=subprocess.DEVNULL
+        ) as worker,
+        redis.Redis.from_url(service.redis_url) as client,
+    ):
+        service.finish()
+        wait_until(lambda: client.llen("came"), 30)
+        worker.terminate()
+        assert client.llen("shop") == 0
 
 
 def test_the_message_shows_whose_outcome_it_is_and_not_what_it_says(service: Service) -> None:

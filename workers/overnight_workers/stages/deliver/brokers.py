@@ -92,7 +92,9 @@ def broker(name: str) -> Broker:
     if told is None:
         raise BrokerUnavailable(f"broker {name!r}: the configuration has no [brokers.{name}]")
     try:
-        return (RedisBroker if told.is_redis else KombuBroker)(name, told.url.get_secret_value(), told)
+        if told.is_redis:
+            return RedisBroker(name, told.url.get_secret_value(), told, key_prefix=told.key_prefix)
+        return KombuBroker(name, told.url.get_secret_value(), told)
     except Exception as error:  # a URL that makes no sense: each client says so in its own way
         raise BrokerUnavailable(f"broker {name!r}: its url can't be used: {type(error).__name__}: {error}") from error
 
@@ -100,8 +102,8 @@ def broker(name: str) -> Broker:
 class RedisBroker:
     """A Redis: messages are written here and pushed by the hundred, some ten times faster than by kombu."""
 
-    def __init__(self, name: str, url: str, limits: BrokerLimits) -> None:
-        self._name, self._limits = name, limits
+    def __init__(self, name: str, url: str, limits: BrokerLimits, *, key_prefix: str = "") -> None:
+        self._name, self._limits, self._key_prefix = name, limits, key_prefix
         self._asking, self._pushing = (
             redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
             for timeout_s in (_ASKED_TIMEOUT_S, _TIMEOUT_S)
@@ -111,7 +113,7 @@ class RedisBroker:
         """How much more a queue may get, by its length and by the memory of the Redis."""
         try:
             with self._asking.pipeline(transaction=False) as asked:
-                asked.llen(queue)
+                asked.llen(self._key(queue))
                 asked.info("memory")
                 answers: Any = asked.execute(raise_on_error=False)
         except redis.RedisError as error:
@@ -140,7 +142,7 @@ class RedisBroker:
     def _push(self, queue: str, group: list[Due], messages: list[bytes], handed: Handed) -> None:
         reach("before publish")
         try:
-            self._pushing.lpush(queue, *messages)
+            self._pushing.lpush(self._key(queue), *messages)
         except redis.OutOfMemoryError as error:
             handed.full = self._said(error)
             handed.left += group
@@ -156,6 +158,10 @@ class RedisBroker:
         else:
             handed.taken += group
         reach("after publish")
+
+    def _key(self, queue: str) -> str:
+        """The list that is this queue. A message names its queue without the prefix: whoever puts it back adds it."""
+        return f"{self._key_prefix}{queue}"
 
     def _is_its_own(self, error: redis.RedisError) -> bool:
         """Whether it is the broker that is in trouble, and not what was asked of it."""
