@@ -283,6 +283,8 @@ class Service:
         self.run("UPDATE workspace SET not_before = now() WHERE not_before > now()")
         self.run("UPDATE workspace SET look_after = now() WHERE look_after > now()")
         self.run("UPDATE submission SET next_read_at = now() WHERE next_read_at > now()")
+        self.run("UPDATE sighting SET next_read_at = now() WHERE next_read_at > now()")
+        self.run("UPDATE workspace SET swept_at = NULL")
         self.run("UPDATE unmeasured SET not_before = now() WHERE not_before > now()")
         self.run("UPDATE delivery SET due_at = now() WHERE state = 'due' AND due_at > now()")
         self.run("UPDATE obstacle SET not_before = now() WHERE not_before > now()")

@@ -156,6 +156,9 @@ class BatchLife(Life):
     empty = Move(("packed",), "canceled", "its last item was taken back")
     stop = Move(("open",), "canceling", "told to stop at Anthropic")
     end = Move(("open", "canceling"), "ended", "the API says it ended")
+    disown = Move(
+        ("open", "canceling", "ended", "incomplete"), "unclear", "the API id that it was given is another batch's"
+    )
     collect = Move(("ended", "incomplete"), "collected", "every line is recorded and the counts agree")
     miss = Move(("ended",), "incomplete", "the results had fewer lines than the counts say")
     lose = Move(("open", "canceling", "ended", "incomplete"), "gone", "its results can't be had any more")
@@ -170,18 +173,20 @@ class SubmissionLife(Life):
         "sending": "bytes may be on the wire until send_by; unclear after that",
         "unclear": "may have been created; only a list that counts can tell",
         "open": "created: its API id is known",
-        "void": "known not created",
+        "void": "not created, by all that was said; a late id still proves otherwise",
         "lost": "believed not created; a late id still proves otherwise",
         "done": "its results are recorded, or can't be had any more",
     }
     final = frozenset({"void", "lost", "done"})
+    also_begins = ("open",)  # of a batch at the API whose token is known: a twin, or one that a restored ledger forgot
 
     send = Move(("claimed",), "sending", "the body is built and frozen")
     void = Move(("claimed", "sending"), "void", "it was not created")
     doubt = Move(("claimed", "sending"), "unclear", "it may have been created; a claimed one after a restore only")
-    open = Move(("claimed", "sending", "unclear", "lost"), "open", "its API id is known")
+    open = Move(("claimed", "sending", "unclear", "lost", "void"), "open", "its API id is known")
+    disown = Move(("open",), "unclear", "its results bear another token: the API id that it was given isn't its own")
     lose = Move(("unclear",), "lost", "a list that counts doesn't show it, or a person says so")
-    finish = Move(("open", "lost"), "done", "its results are recorded, or can't be had any more")
+    finish = Move(("open", "lost", "void"), "done", "its results are recorded, or can't be had any more")
 
 
 class DeliveryLife(Life):

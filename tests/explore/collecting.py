@@ -17,7 +17,7 @@ def collector(world: World, bounds: Bounds) -> Steps:
     reader = world.reader
     if reader.at == "idle":
         for n, row in enumerate(world.submissions):
-            if row.state in ("open", "lost") and row.api_id != NONE and row.ended:
+            if row.state in ("open", "lost", "void") and row.api_id != NONE and row.ended:
                 only = settling.only_live(world, n, bounds)
                 claimed = world.submission(n, row._replace(reads=min(row.reads + 1, 2)))
                 claimed = claimed._replace(reader=Reader("claimed", n, only))
@@ -35,7 +35,7 @@ def _results(world: World, n: int) -> str:
 
 def _records(world: World, reader: Reader, bounds: Bounds) -> Step:
     n = reader.submission
-    if world.submissions[n].api_id != n and Part.R1_TOKEN not in bounds.without:
+    if world.token(world.submissions[n].api_id) != world.token(n) and Part.R1_TOKEN not in bounds.without:
         put_back = settling.put_back(world, n)
         return Step(
             f"collect sees that submission {n} has somebody else's answers", None, put_back._replace(reader=IDLE)
@@ -66,7 +66,7 @@ def others(world: World, bounds: Bounds) -> Steps:
     for batch in range(len(world.batches)):
         if world.batches[batch] == "rejected" and (divided := settling.divide(world, batch, bounds)) is not None:
             yield Step(f"submit divides batch {batch}", None, divided)
-    if len(world.submissions) < bounds.submissions and world.now != END:
+    if world.attempts < bounds.submissions and world.now != END:
         packed = settling.pack(world)
         if packed is not None:
             yield Step(f"pack makes batch {len(world.batches)}", None, packed)

@@ -18,12 +18,18 @@ UNDER_WAY: Final = ("claimed", "sending", "unclear")
 def lives(row: Submission, bounds: Bounds) -> bool:
     """The guard that claiming and recording share: a submission that may still run, as far as the ledger knows."""
     return row.state in (*UNDER_WAY, "open") or (
-        row.state == "lost" and row.api_id != NONE and Part.R7_KNOWN not in bounds.without
+        row.state in ("lost", "void") and row.api_id != NONE and Part.R7_KNOWN not in bounds.without
     )
 
 
+def sent_before(world: World, batch: int, bounds: Bounds) -> bool:
+    """facts.sent_before."""
+    whole = {batch} if Part.R7_WHOLE in bounds.without else set(world.whole(batch))
+    return any(lives(row, bounds) for row in world.submissions if row.batch in whole)
+
+
 def follow(world: World, batch: int, bounds: Bounds) -> World:
-    """submit.follow: a batch of which a submission is open and none is under way is open, or ended, like that one."""
+    """facts.follow: a batch of which a submission is open and none is under way is open, or ended, like that one."""
     if Part.R7_FOLLOW in bounds.without:
         return world
     rows = [row for row in world.submissions if row.batch == batch]
@@ -48,9 +54,7 @@ def claim(world: World, batch: int, owner: int, bounds: Bounds) -> World | None:
     """submit.claim."""
     if moved(BATCH, "claim", world.batches[batch]) is None or world.now == END or not may_send(world, bounds):
         return None
-    if Part.R7_CLAIM not in bounds.without and any(
-        lives(row, bounds) for row in world.submissions if row.batch == batch
-    ):
+    if Part.R7_CLAIM not in bounds.without and sent_before(world, batch, bounds):
         return None
     if any(row.batch == batch and row.state in UNDER_WAY for row in world.submissions):
         return None  # one_submission_under_way_per_batch
@@ -61,7 +65,7 @@ def claim(world: World, batch: int, owner: int, bounds: Bounds) -> World | None:
             world = world.move_item("unpack", number) or world
     if not members(world, batch):
         return world.move_batch("empty", batch)
-    if len(world.submissions) == bounds.submissions:
+    if world.attempts == bounds.submissions:
         return None
     claimed = world.move_batch("claim", batch)
     assert claimed is not None
@@ -89,7 +93,7 @@ def send(world: World, number: int, bounds: Bounds) -> World | None:
 
 
 def let_go(world: World, number: int, bounds: Bounds) -> World | None:
-    """submit.let_go."""
+    """submit.authorize_last_bytes."""
     row = world.submissions[number]
     if not at_home(world, bounds):
         return None
@@ -97,25 +101,37 @@ def let_go(world: World, number: int, bounds: Bounds) -> World | None:
         return None
     if Part.R2_GATE_TIME not in bounds.without and not world.now < row.send_by:
         return None
-    if Part.R7_VOID not in bounds.without and any(other.known for other in world.others(number)):
+    before = world.others(number) if Part.R7_WHOLE in bounds.without else world.relatives(number)
+    if Part.R7_VOID not in bounds.without and any(other.known for other in before):
         return None
     return world.submission(number, row._replace(let_go=True))
 
 
 def note_api_id(world: World, number: int, api_id: int, bounds: Bounds) -> World:
-    """submit.note_api_id: anyone, in any state."""
+    """facts.note_api_id: anyone, in any state; on a twin when the submission has another id already."""
     row = world.submissions[number]
-    if row.api_id != NONE or row.state == FORGOTTEN or any(other.api_id == api_id for other in world.submissions):
+    if row.state == FORGOTTEN or world.bearer(api_id) != NONE:
+        return world
+    if row.state == "void" and Part.R6_VOID in bounds.without:
         return world
     if Part.R6_FACTS in bounds.without and row.state != "sending":
         return world
-    return world.submission(number, row._replace(api_id=api_id))
+    if row.api_id == NONE:
+        return world.submission(number, row._replace(api_id=api_id))
+    for other, twin in enumerate(world.submissions):
+        if twin.twin_of == number and Part.R9_TWIN not in bounds.without:
+            if number in world.remembered:
+                world = world._replace(remembered=world.remembered | {other})
+            return world.submission(other, twin._replace(batch=row.batch, state="open", api_id=api_id))
+    return world
 
 
 def open_submission(world: World, number: int, bounds: Bounds) -> World:
-    """submit.open_submission."""
+    """facts.open_submission; a twin is open from the start."""
     row = world.submissions[number]
-    opened = world.move_submission("open", number) if row.api_id != NONE else None
+    if row.api_id == NONE:
+        return world
+    opened = world if row.state == "open" else world.move_submission("open", number)
     if opened is None:
         return world
     for other, one in enumerate(opened.submissions):
@@ -220,7 +236,8 @@ def submission_of(world: World, api_id: int, bounds: Bounds) -> int | None:
     """poll.submission_of: whose token the results bear."""
     if api_id == STRANGER:
         return None
+    token = world.token(api_id)
     if Part.R1_TOKEN_PER_CREATE in bounds.without:
-        batch = world.submissions[api_id].batch
-        return max(number for number, row in enumerate(world.submissions) if row.batch == batch)
-    return None if world.submissions[api_id].state == FORGOTTEN else api_id
+        batch = world.submissions[token].batch
+        return max(number for number, row in enumerate(world.submissions) if row.batch == batch and row.twin_of == NONE)
+    return None if world.submissions[token].state == FORGOTTEN else token

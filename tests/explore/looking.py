@@ -10,10 +10,22 @@ from overnight_workers.stages import protocol
 from overnight_workers.stages.protocol import Candidate, Listing, Sent
 from tests.explore import ledger, restoring
 from tests.explore.rules import Bounds, Fault, Part
-from tests.explore.world import FORGOTTEN, ITEMS, NONE, STRANGER, Look, Step, Steps, World, bits, fails, time_of
+from tests.explore.world import (
+    FORGOTTEN,
+    ITEMS,
+    NONE,
+    STRANGER,
+    Look,
+    Step,
+    Steps,
+    Submission,
+    World,
+    bits,
+    fails,
+    time_of,
+)
 
 IDLE: Final = Look()
-_WATCHED: Final = ("sending", "unclear", "lost")
 
 
 def pollers(world: World, bounds: Bounds) -> Steps:
@@ -41,7 +53,8 @@ def pollers(world: World, bounds: Bounds) -> Steps:
                     opened.look(number, look._replace(at="opened", frozen=False)),
                 )
             case "opened":
-                judged = _judged(world, look.judging, "ours")
+                ended = ledger.end(world, look.owner) if world.submissions[look.owner].api_id == look.judging else world
+                judged = _judged(ended, look.judging, "ours")
                 back = look._replace(at="noted", judging=NONE, owner=NONE, frozen=False)
                 yield Step(f"poll {number} calls batch {look.judging} ours", None, judged.look(number, back))
         if look.at != "noted" and (failed := fails(world, bounds, Fault.CRASH)) is not None:
@@ -78,30 +91,50 @@ def _is_news(world: World, api_id: int, over: bool, bounds: Bounds) -> bool:
 
 
 def _may_be_any(world: World, api_id: int, bounds: Bounds) -> bool:
+    if api_id != STRANGER and not _is_sought(world, world.submissions[world.token(api_id)], api_id, bounds):
+        return False
     return any(_may_be_ours(world, n, api_id, bounds) for n in range(len(world.submissions)))
 
 
+def _is_sought(world: World, owner: Submission, api_id: int, bounds: Bounds) -> bool:
+    """Without these parts nobody looks for what the owner of a token may have at the API.
+
+    What was claimed later isn't looked for so far back; when its claim was is forgotten here.
+    """
+    if (owner.state == "void" and Part.R9_VOID in bounds.without) or (
+        owner.state == "lost" and Part.R9_LOST in bounds.without
+    ):
+        return False
+    if Part.R9_LATE not in bounds.without or owner.quiet_after == NONE:
+        return True
+    return _worth_a_look(owner.claimed_at, owner.quiet_after, world.at_api(api_id).at, late_too=False)
+
+
 def _may_be_ours(world: World, n: int, api_id: int, bounds: Bounds) -> bool:
+    """poll.sought_since: whatever was let go."""
     row = world.submissions[n]
-    if row.state not in _WATCHED or row.api_id != NONE or Part.R9_SIGHT in bounds.without:
+    if row.state in ("claimed", FORGOTTEN) or Part.R9_SIGHT in bounds.without:
         return False
-    if row.state == "lost" and Part.R9_LOST in bounds.without:
+    if row.state == "void" and not row.let_go:
         return False
-    create = world.at_api(api_id)
-    sent = _sent(row.body.bit_count(), row.claimed_at, row.quiet_after, row.workspace_known)
-    candidate = Candidate(_size(world, api_id), time_of(create.at))
-    return _worth_a_look(sent, candidate, Part.R9_LATE not in bounds.without)
+    if row.api_id != NONE and Part.R9_KNOWN in bounds.without:
+        return False
+    if Part.R1_COUNTS in bounds.without and _size(world, api_id) != row.body.bit_count():
+        return False
+    return _worth_a_look(row.claimed_at, row.quiet_after, world.at_api(api_id).at, late_too=True)
 
 
 @cache
-def _worth_a_look(sent: Sent, candidate: Candidate, late_too: bool) -> bool:
-    look = protocol.worth_a_look if late_too else protocol.may_be
-    return look(sent, candidate, _listing(0, "ours"))
+def _worth_a_look(claimed_at: int, quiet_after: int, created_at: int, late_too: bool) -> bool:
+    candidate, listing = Candidate(time_of(created_at)), _listing(0, "ours")
+    if late_too:
+        return protocol.worth_a_look(time_of(claimed_at), candidate, listing)
+    return protocol.may_be(_sent(claimed_at, quiet_after, workspace_known=True), candidate, listing)
 
 
 @cache
-def _sent(items: int, claimed_at: int, quiet_after: int, workspace_known: bool) -> Sent:
-    return Sent(items, time_of(claimed_at), time_of(quiet_after), "ours" if workspace_known else None)
+def _sent(claimed_at: int, quiet_after: int, workspace_known: bool) -> Sent:
+    return Sent(time_of(claimed_at), time_of(quiet_after), "ours" if workspace_known else None)
 
 
 @cache
@@ -114,7 +147,10 @@ def _listing(started_at: int, space: str) -> Listing:
 
 
 def _size(world: World, api_id: int) -> int:
-    return ITEMS if api_id == STRANGER else world.submissions[api_id].body.bit_count()
+    """What the API's counts say; no rule of the protocol asks."""
+    if api_id == STRANGER:
+        return ITEMS
+    return world.submissions[api_id].body.bit_count() + world.creates[api_id].miscounted
 
 
 def _note(world: World, number: int, look: Look, bounds: Bounds) -> World:
@@ -159,7 +195,7 @@ def _judges(world: World, number: int, look: Look, bounds: Bounds) -> Steps:
         if seen != "ended":
             continue
         owner = ledger.submission_of(world, api_id, bounds)
-        forgotten = api_id != STRANGER and world.submissions[api_id].state == FORGOTTEN
+        forgotten = api_id != STRANGER and world.submissions[world.token(api_id)].state == FORGOTTEN
         if forgotten and Part.R11_MARK not in bounds.without:
             remembered = _judged(restoring.remember(world, api_id), api_id, "ours")
             yield Step(f"poll {number} reads the mark of the forgotten batch {api_id}", None, remembered)
@@ -168,15 +204,17 @@ def _judges(world: World, number: int, look: Look, bounds: Bounds) -> Steps:
             yield Step(f"poll {number} reads a stranger's token", None, _judged(world, api_id, "stranger"))
             continue
         noted = ledger.note_api_id(world, owner, api_id, bounds)
-        after = look._replace(at="saved", judging=api_id, owner=owner, frozen=False)
-        what = f"poll {number} reads the token of batch {api_id} and notes its id on submission {owner}"
+        bearer = noted.bearer(api_id)
+        if bearer == NONE:
+            continue  # without R9-twin: nothing comes of it, however often it is read
+        after = look._replace(at="saved", judging=api_id, owner=bearer, frozen=False)
+        what = f"poll {number} reads the token of batch {api_id} and notes its id on submission {bearer}"
         yield Step(what, None, noted.look(number, after))
 
 
 def _decides(world: World, number: int, look: Look, bounds: Bounds) -> Steps:
     """poll._decide."""
-    unproven = [(api_id, Candidate(_size(world, api_id), time_of(world.at_api(api_id).at)))
-                for api_id, _ in _unproven(world)]  # fmt: skip
+    unproven = [(api_id, Candidate(time_of(world.at_api(api_id).at))) for api_id, _ in _unproven(world)]
     started_at = world.now if Part.R4_STARTED in bounds.without else look.started_at
     space = look.space
     if (space == "other" and Part.R5_WORKSPACE in bounds.without) or (
@@ -186,14 +224,16 @@ def _decides(world: World, number: int, look: Look, bounds: Bounds) -> Steps:
     listing = _listing(started_at, space)
     for n in bits(look.unclear):
         row = world.submissions[n]
-        sent = _sent(row.body.bit_count(), row.claimed_at, row.quiet_after, row.workspace_known)
+        sent = _sent(row.claimed_at, row.quiet_after, row.workspace_known)
+        same_size = [(api_id, one) for api_id, one in unproven if _size(world, api_id) == row.body.bit_count()]
+        asked = same_size if Part.R1_COUNTS in bounds.without else unproven
         if Part.R1_TOKEN in bounds.without:
-            alike = [api_id for api_id, candidate in unproven if protocol.may_be(sent, candidate, listing)]
+            alike = [api_id for api_id, candidate in same_size if protocol.may_be(sent, candidate, listing)]
             if len(alike) == 1:
                 adopted = ledger.note_api_id(world, n, alike[0], bounds)
                 what = f"poll {number} adopts batch {alike[0]} for submission {n}, by count and time"
                 yield Step(what, None, adopted.look(number, IDLE))
-        if _still_unclear(sent, listing, tuple(candidate for _, candidate in unproven)) is None:
+        if _still_unclear(sent, listing, tuple(candidate for _, candidate in asked)) is None:
             lost = ledger.lose(world, n, bounds)
             if lost is not None:
                 yield Step(f"poll {number} believes submission {n} lost", None, lost.look(number, IDLE))
@@ -230,5 +270,5 @@ def rescuer(world: World, bounds: Bounds) -> Steps:
             yield Step(f"rescue voids submission {n}", None, voided)
         if (doubted := ledger.doubt_abandoned(world, n, bounds)) is not None:
             yield Step(f"rescue says that submission {n} is unclear", None, doubted)
-        if row.api_id != NONE and row.state in ("sending", "unclear", "lost"):
+        if row.api_id != NONE and row.state in ("sending", "unclear", "lost", "void"):
             yield Step(f"rescue opens submission {n}", None, ledger.open_submission(world, n, bounds))

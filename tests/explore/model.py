@@ -43,16 +43,17 @@ def _tidy_row(row: Submission) -> Submission:
         lease_until=NONE,
         workspace_known=True,
         body=row.body,
+        let_go=row.let_go and row.state == "void",
         api_id=row.api_id,
-        ended=row.ended or row.state in ("void", "done"),
+        ended=row.ended or row.state == "done",
         reads=0 if over else row.reads,
+        twin_of=row.twin_of,
     )
 
 
 def _tidy_create(create: Create, world: World, n: int) -> Create:
     if create.place != "there":
         return create
-    row = world.submissions[n]
     if create.listed_from != NONE and create.listed_from <= world.now:
         create = create._replace(listed_from=NONE)
-    return create._replace(at=0) if row.api_id == n and create.at else create
+    return create._replace(at=0) if create.at and world.bearer(n) != NONE else create

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from overnight_models.states import BATCH, ITEM
 from tests.explore.ledger import UNDER_WAY
 from tests.explore.rules import Bounds
-from tests.explore.world import END, FORGOTTEN, NONE, Create, Look, Reader, Slot, World, bits
+from tests.explore.world import END, FORGOTTEN, NONE, Look, Reader, Slot, World, bits
 
 
 def broken(before: World, after: World) -> Iterator[str]:
@@ -42,17 +42,17 @@ def _living(world: World, batch: int, without: int = NONE) -> Iterator[int]:
 def _broken_submissions(before: World, after: World) -> Iterator[str]:
     if len(after.submissions) > len(before.submissions):
         new = len(before.submissions)
-        for other in after.others(new):
-            if other.state in (*UNDER_WAY, "open") or (other.state == "lost" and other.api_id != NONE):
+        for other in after.relatives(new):
+            if other.state in (*UNDER_WAY, "open") or (other.state in ("lost", "void") and other.api_id != NONE):
                 yield f"a batch is claimed while a submission of it is {other.state}"
     for n, (was, now) in enumerate(zip(before.submissions, after.submissions, strict=False)):
         create = after.creates[n]
         if was is not now:
-            if now.api_id not in (NONE, n):
+            if now.api_id != NONE and after.token(now.api_id) != after.token(n):
                 yield f"submission {n} has the id of batch {now.api_id}, which isn't its own"
-            if now.let_go and not was.let_go and any(other.known for other in before.others(n)):
+            if now.let_go and not was.let_go and any(other.known for other in before.relatives(n)):
                 yield f"submission {n} is let go although an earlier one of its batch is known to live"
-        if now.state == "void" and create.place in ("wire", "there"):
+        if now.state == "void" and create.place in ("wire", "there") and not create.denied:
             yield f"submission {n} is void, and was created or may be"
         if create.place == "wire" and before.creates[n].place != "wire":
             yield from _sent_again(after, n)
@@ -83,23 +83,26 @@ def at_rest(world: World, bounds: Bounds) -> bool:
         and all(look == Look() for look in world.looks)
         and world.reader == Reader()
         and (not world.moved and world.looking == NONE)
-        and all(_is_over(row.state, world.creates[n]) for n, row in enumerate(world.submissions))
+        and all(_is_over(world, n) for n in range(len(world.submissions)))
         and all(_rests(world, batch, bounds) for batch in range(len(world.batches)))
         and all(_is_home(world, number, bounds) for number in range(len(world.items)))
-        and {(by, item) for by, item, _ in world.bill} == _billed_by_the_api(world)
+        and {(world.submissions[by].api_id, item) for by, item, _ in world.bill} == _billed_by_the_api(world)
         and all(_kept_once(world, number) for number in range(len(world.items)))
     )
 
 
-def _is_over(state: str, create: Create) -> bool:
+def _is_over(world: World, n: int) -> bool:
+    """What is at the API is recorded, on whatever row bears its id; a row is over."""
+    create, state = world.creates[n], world.submissions[n].state
     if create.place == "there":
-        return bool(create.results) and state == "done"
-    return create.place != "wire" and state in ("void", "lost", FORGOTTEN)
+        bearer = world.bearer(n)
+        return bool(create.results) and bearer != NONE and world.submissions[bearer].state == "done"
+    return create.place != "wire" and state in ("void", "lost", "done", FORGOTTEN)
 
 
 def _no_more_claims(world: World, bounds: Bounds) -> bool:
     """The model's end, not the product's."""
-    return len(world.submissions) == bounds.submissions or world.now == END
+    return world.attempts == bounds.submissions or world.now == END
 
 
 def _rests(world: World, batch: int, bounds: Bounds) -> bool:

@@ -15,7 +15,7 @@ def restores(world: World, bounds: Bounds) -> Steps:
         return
     yield Step("the ledger is restored from before the first claim", Fault.RESTORED, _set_back(failed, 0, ()))
     for n, row in enumerate(world.submissions):
-        if row.batch != 0 or row.state == FORGOTTEN:
+        if row.batch != 0 or row.state == FORGOTTEN or row.twin_of != NONE:
             continue
         for state, what in (("claimed", "claimed"), ("sending", "being sent"), ("let go", "let go")):
             if (state != "claimed" and row.send_by == NONE) or (state == "let go" and not row.let_go):
@@ -39,7 +39,7 @@ def _set_back(world: World, kept: int, newest: tuple[Submission, ...]) -> World:
     """The ledger as it was with so many submissions, the newest of them under way."""
     rows: list[Submission] = []
     for n, row in enumerate(world.submissions):
-        if n < kept - len(newest) and row.batch == 0 and row.state != FORGOTTEN:
+        if n < kept - len(newest) and row.batch == 0 and row.state != FORGOTTEN and row.twin_of == NONE:
             # whatever it became since, a successor was claimed only because it was over
             rows.append(row if row.state == "void" else row._replace(state="lost", api_id=NONE, ended=False))
         elif newest and n == kept - 1:
@@ -49,6 +49,7 @@ def _set_back(world: World, kept: int, newest: tuple[Submission, ...]) -> World:
     return world._replace(
         submissions=tuple(rows),
         batches=("submitting" if newest else "packed",),
+        parents=(NONE,),
         items=tuple(
             # what was taken back before the newest claim was so then
             item if newest and item.state == "canceled" and not newest[0].body >> number & 1 else Item("batched", 0)
@@ -99,10 +100,12 @@ def notices(world: World, bounds: Bounds) -> Steps:
 
 def remember(world: World, api_id: int) -> World:
     """deployment.remember: a row again, in a batch of its own that has ended."""
-    row = world.submissions[api_id]
+    owner = world.token(api_id)
+    row = world.submissions[owner]
     back = row._replace(batch=len(world.batches), state="open", api_id=api_id, ended=True)
-    found = world.submission(api_id, back)
-    return found._replace(batches=(*world.batches, "ended"), remembered=world.remembered | {api_id})
+    return world.submission(owner, back)._replace(
+        batches=(*world.batches, "ended"), parents=(*world.parents, NONE), remembered=world.remembered | {owner}
+    )
 
 
 def undecided(world: World, unproven: int, bounds: Bounds) -> int:

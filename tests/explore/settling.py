@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.explore.ledger import lives, members
+from tests.explore.ledger import lives, members, sent_before
 from tests.explore.rules import Bounds, Part
 from tests.explore.world import NONE, World, bits
 
@@ -76,9 +76,7 @@ def finish(world: World, number: int, bounds: Bounds) -> World:
 
 def divide(world: World, batch: int, bounds: Bounds) -> World | None:
     """rejected.take_rejected, then divide; or give_up when one item is left, or none."""
-    if Part.R7_DIVIDE not in bounds.without and any(
-        lives(row, bounds) for row in world.submissions if row.batch == batch
-    ):
+    if Part.R7_DIVIDE not in bounds.without and sent_before(world, batch, bounds):
         return None
     inside = bits(members(world, batch))
     if len(inside) <= 1:
@@ -88,7 +86,7 @@ def divide(world: World, batch: int, bounds: Bounds) -> World | None:
     if divided is None:
         return None
     parts = len(world.batches)
-    divided = divided._replace(batches=(*divided.batches, "packed", "packed"))
+    divided = divided._replace(batches=(*divided.batches, "packed", "packed"), parents=(*divided.parents, batch, batch))
     for number, item in enumerate(inside):
         divided = divided.item(item, divided.items[item]._replace(batch=parts + number))
     return divided
@@ -99,7 +97,7 @@ def pack(world: World) -> World | None:
     waiting = [number for number, item in enumerate(world.items) if item.state == "waiting"]
     if not waiting:
         return None
-    packed = world._replace(batches=(*world.batches, "packed"))
+    packed = world._replace(batches=(*world.batches, "packed"), parents=(*world.parents, NONE))
     for number in waiting:
         packed = packed.move_item("pack", number, batch=len(world.batches)) or packed
     return packed

@@ -9,7 +9,21 @@ from overnight_workers.api import Reply
 from overnight_workers.stages import protocol
 from tests.explore import ledger
 from tests.explore.rules import Bounds, Fault, Part
-from tests.explore.world import END, GONE, NONE, STRANGER, Create, Slot, Step, Steps, World, bits, fails
+from tests.explore.world import (
+    END,
+    FORGOTTEN,
+    GONE,
+    NONE,
+    STRANGER,
+    Create,
+    Slot,
+    Step,
+    Steps,
+    Submission,
+    World,
+    bits,
+    fails,
+)
 
 IDLE: Final = Slot()
 _BEYOND: Final = 5
@@ -112,7 +126,8 @@ def _goes_on(world: World, number: int, slot: Slot, name: str, bounds: Bounds) -
             noted = ledger.note_api_id(world, n, n, bounds)
             yield Step(f"{name} notes the API id of submission {n}", None, noted.slot(number, Slot("noted", n)))
         case "noted":
-            opened = ledger.open_submission(world, n, bounds)
+            bearer = world.bearer(n)
+            opened = world if bearer == NONE else ledger.open_submission(world, bearer, bounds)
             yield from _commits(f"{name} opens submission {n}", opened, number, IDLE, world, bounds)
         case "doubtful":
             doubted = ledger.doubt(world, n) or world
@@ -163,14 +178,34 @@ def _arrives(world: World, n: int, create: Create, bounds: Bounds) -> Steps:
     if (failed := fails(world, bounds, Fault.LATE_LIST)) is not None:
         there = Create("there", world.now, min(world.now + bounds.quiet + _BEYOND, END), late=True)
         yield Step(f"the API creates submission {n}, listed much later", Fault.LATE_LIST, failed.create(n, there))
-    never = world.create(n, Create("never"))
-    waiting = next((number for number, slot in enumerate(world.slots) if slot.submission == n), None)
-    for fault, what, status in (
-        (Fault.DROPPED, "the bytes of submission {} never arrive", None),
-        (Fault.REFUSED, "the API turns submission {} down: 400", 400),
-        (Fault.BUSY, "the API turns submission {} down: 429", 429),
+    if (failed := fails(world, bounds, Fault.COUNTS)) is not None:
+        there = Create("there", world.now, world.now, create.late, miscounted=True)
+        yield Step(f"the API creates submission {n}, and counts it wrongly", Fault.COUNTS, failed.create(n, there))
+    if all(row.twin_of == NONE for row in world.submissions) and (
+        (failed := fails(world, bounds, Fault.TWICE)) is not None
     ):
-        if (failed := fails(never, bounds, fault)) is not None:
+        there = Create("there", world.now, world.now, create.late)
+        twin = Submission(NONE, FORGOTTEN, GONE, 0, NONE, True, body=world.submissions[n].body, twin_of=n)
+        twice = failed.create(n, there)._replace(
+            submissions=(*failed.submissions, twin), creates=(*failed.creates, there._replace(at=0, late=True))
+        )
+        yield Step(f"the API creates submission {n} twice: batch {len(world.creates)}", Fault.TWICE, twice)
+    waiting = next((number for number, slot in enumerate(world.slots) if slot.submission == n), None)
+    yield from _is_turned_down(world, n, waiting, bounds)
+
+
+def _is_turned_down(world: World, n: int, waiting: int | None, bounds: Bounds) -> Steps:
+    """A create is answered with an error, having been executed or not; or its bytes never arrive."""
+    never = world.create(n, Create("never"))
+    denied = world.create(n, Create("there", world.now, world.now, late=True, denied=True))
+    for after, fault, what, status in (
+        (never, Fault.DROPPED, "the bytes of submission {} never arrive", None),
+        (never, Fault.REFUSED, "the API turns submission {} down: 400", 400),
+        (never, Fault.BUSY, "the API turns submission {} down: 429", 429),
+        (denied, Fault.DENIED, "the API creates submission {}, and answers 400", 400),
+        (denied, Fault.DENIED, "the API creates submission {}, and answers 429", 429),
+    ):
+        if (failed := fails(after, bounds, fault)) is not None:
             if waiting is not None and failed.slots[waiting].at == "written":
                 failed = failed.slot(waiting, Slot(concluded(status, True), n))
             yield Step(what.format(n), fault, failed)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger import poll, rescue
 from overnight_models.ledger.collect import collect
 from overnight_models.ledger.database import fetch_all
-from overnight_models.ledger.submit import rejected
+from overnight_models.ledger.submit import facts, rejected
 from overnight_models.ledger.submit import submit as ledger
 from overnight_workers import process
 from overnight_workers.stages import protocol
@@ -41,8 +41,8 @@ def lost(connection: Connection) -> ledger.Claim:
 
 
 def come_back(connection: Connection, lost: ledger.Claim) -> bool:
-    ledger.note_api_id(connection, lost.submission_id, "msgbatch_late", NOW, None)
-    return ledger.open_submission(connection, lost.submission_id)
+    facts.note_api_id(connection, lost.submission_id, "msgbatch_late", NOW, None)
+    return facts.open_submission(connection, lost.submission_id)
 
 
 def test_a_successor_not_yet_let_go_is_void_and_may_not_be(service: Service) -> None:
@@ -60,7 +60,7 @@ def test_an_id_that_is_only_noted_keeps_the_batch_and_its_successor_back(service
     pack()
     with process.database().transaction() as connection:
         first, second = lost(connection), sending(connection)
-        ledger.note_api_id(connection, first.submission_id, "msgbatch_late", NOW, None)
+        facts.note_api_id(connection, first.submission_id, "msgbatch_late", NOW, None)
         assert not ledger.authorize_last_bytes(connection, second.submission_id, margin_s=1)
         assert ledger.release(connection, second.submission_id, second.batch_id, "", pause_s=0)
         assert ledger.claim(connection, token="t", owner=1, lease_s=60) is None
@@ -95,8 +95,8 @@ def test_a_batch_of_two_open_submissions_is_open(service: Service) -> None:
         first, second = lost(connection), sending(connection)
         assert ledger.authorize_last_bytes(connection, second.submission_id, margin_s=1)
         assert not come_back(connection, first)
-        ledger.note_api_id(connection, second.submission_id, "msgbatch_second", NOW, None)
-        assert not ledger.open_submission(connection, second.submission_id)
+        facts.note_api_id(connection, second.submission_id, "msgbatch_second", NOW, None)
+        assert not facts.open_submission(connection, second.submission_id)
     assert (service.states("batch"), service.states("submission")) == (["open"], ["open", "open"])
 
 
@@ -119,7 +119,7 @@ def test_what_is_known_to_exist_is_not_lost(service: Service) -> None:
         found = sending(connection)
         assert ledger.authorize_last_bytes(connection, found.submission_id, margin_s=1)
         assert ledger.doubt(connection, found.submission_id, found.batch_id, "")
-        ledger.note_api_id(connection, found.submission_id, "msgbatch_late", NOW, None)
+        facts.note_api_id(connection, found.submission_id, "msgbatch_late", NOW, None)
         assert not ledger.lose(connection, found.submission_id, found.batch_id)
 
 
@@ -160,8 +160,8 @@ def test_what_was_claimed_in_the_backup_and_is_open_now_has_as_many_items_as_its
     pack()
     with process.database().transaction() as connection:
         found = claim(connection)
-        ledger.note_api_id(connection, found.submission_id, "msgbatch_late", NOW, None)
-        ledger.open_submission(connection, found.submission_id)
+        facts.note_api_id(connection, found.submission_id, "msgbatch_late", NOW, None)
+        facts.open_submission(connection, found.submission_id)
         poll.end(connection, found.submission_id, NOW, "{}")
         fetch_all(connection, "UPDATE submission SET lease_until = NULL")  # over by then
         reading = collect.claim(connection, owner=1, lease_s=60)

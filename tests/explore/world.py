@@ -57,6 +57,8 @@ class Submission(NamedTuple):
     api_id: int = NONE
     ended: bool = False
     reads: int = 0
+    twin_of: int = NONE
+    """The submission whose create was executed a second time, of which this row is; forgotten until a token tells."""
 
     @property
     def known(self) -> bool:
@@ -73,7 +75,10 @@ class Create(NamedTuple):
     """When its bytes were written, then when it was created."""
     listed_from: int = NONE
     late: bool = False
-    """Created or listed beyond every allowance: the one case in which a double is nobody's fault."""
+    """Created or listed beyond every allowance, or beside what was answered: then a double is nobody's fault."""
+    denied: bool = False
+    """Executed, and turned down by its answer."""
+    miscounted: bool = False
     results: str = ""
     """When it has ended: S, E (retryable) or F (final) for each item; `-` for those not in it."""
 
@@ -143,6 +148,8 @@ class World(NamedTuple):
     creates: tuple[Create, ...]
     batches: tuple[str, ...]
     items: tuple[Item, ...]
+    parents: tuple[int, ...] = (NONE,)
+    """Of each batch the rejected one that it is a part of."""
     bill: frozenset[tuple[int, int, bool]] = frozenset()
     """(submission, item, kept)."""
     sightings: tuple[tuple[int, str], ...] = ()
@@ -183,6 +190,34 @@ class World(NamedTuple):
     def at_api(self, api_id: int) -> Create:
         """A batch at the API."""
         return self.stranger if api_id == STRANGER else self.creates[api_id]
+
+    @property
+    def attempts(self) -> int:
+        """How often something was claimed to be sent."""
+        return sum(row.twin_of == NONE for row in self.submissions)
+
+    def token(self, api_id: int) -> int:
+        """The submission whose token is in the results of a batch at the API, or on a row."""
+        if api_id == STRANGER or self.submissions[api_id].twin_of == NONE:
+            return api_id
+        return self.submissions[api_id].twin_of
+
+    def bearer(self, api_id: int) -> int:
+        """The row that has this API id; NONE when no row has it."""
+        return next((number for number, row in enumerate(self.submissions) if row.api_id == api_id), NONE)
+
+    def whole(self, batch: int) -> Iterator[int]:
+        """A batch, the one that it is a part of, and so on."""
+        while batch != NONE:
+            yield batch
+            batch = self.parents[batch]
+
+    def relatives(self, number: int) -> Iterator[Submission]:
+        """The other submissions of the same batch, and those of the batches that it is a part of."""
+        whole = set(self.whole(self.submissions[number].batch))
+        for other, row in enumerate(self.submissions):
+            if other != number and row.batch in whole:
+                yield row
 
     def others(self, number: int) -> Iterator[Submission]:
         """The other submissions of the same batch."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger.cancel import Canceled, cancel
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.rescue import void_abandoned
+from overnight_models.ledger.submit import facts
 from overnight_models.ledger.submit import submit as ledger
 from overnight_models.ledger.submit.submit import Claim
 from overnight_workers import process
@@ -159,9 +160,9 @@ def lost_with_a_successor(one: Database) -> tuple[int, Claim]:
 
 def late_fact(database: Database, submission_id: int) -> bool:
     with database.transaction() as connection:
-        ledger.note_api_id(connection, submission_id, "msgbatch_late", LATE, None)
+        facts.note_api_id(connection, submission_id, "msgbatch_late", LATE, None)
     with database.transaction() as connection:
-        return ledger.open_submission(connection, submission_id)
+        return facts.open_submission(connection, submission_id)
 
 
 def test_a_late_id_while_the_successor_is_claimed_voids_it(packed: Service, one: Database, two: Database) -> None:
@@ -206,8 +207,8 @@ def test_a_late_id_while_the_successor_is_open_is_a_double_that_is_collected(
     lost, successor = lost_with_a_successor(one)
     with one.transaction() as connection:
         assert send(connection, successor)
-        ledger.note_api_id(connection, successor.submission_id, "msgbatch_second", LATE, None)
-        assert ledger.open_submission(connection, successor.submission_id)
+        facts.note_api_id(connection, successor.submission_id, "msgbatch_second", LATE, None)
+        assert facts.open_submission(connection, successor.submission_id)
     assert not late_fact(two, lost)
     assert (packed.states("submission"), packed.states("batch")) == (["open", "open"], ["open"])
 

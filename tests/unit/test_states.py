@@ -14,7 +14,7 @@ BY_NOUN = [pytest.param(life, id=life.noun) for life in LIVES]
 OUT_OF_FINAL = {
     "item": {"redo": {"failed", "canceled"}},
     "batch": {},
-    "submission": {"open": {"lost"}, "finish": {"lost"}},
+    "submission": {"open": {"lost", "void"}, "finish": {"lost", "void"}},
     "delivery": {"replay": {"dead", "delivered"}, "acknowledge": {"dead"}},
 }
 

@@ -33,6 +33,7 @@ _ANSWER_S: Final = 20.0
 """For a whole answer to a question: nobody else's work waits longer for a workspace whose API doesn't answer."""
 _SLOWEST_BYTES_S: Final = 1000
 """Of results: slower, they are read again, later."""
+_COUNTS: Final = ("processing", "succeeded", "errored", "canceled", "expired")
 _CHUNK: Final = 1 << 18
 _STALL_S: Final = 60.0
 """Without a byte of the results: then they are read again, later."""
@@ -61,7 +62,10 @@ class ApiUnavailable(TransientError):
 
 @cache
 def client(workspace: str) -> anthropic.Anthropic:
-    """The client of a workspace. The SDK's retries are off: it would repeat a create that may have worked."""
+    """The client of a workspace. The SDK's retries are off: it would repeat a create that may have worked.
+
+    So are redirects: followed, a create would be sent twice, and the key would go to whatever host an answer names.
+    """
     import anthropic
     import httpx2
 
@@ -75,6 +79,7 @@ def client(workspace: str) -> anthropic.Anthropic:
         base_url=known.base_url,
         max_retries=0,
         timeout=httpx2.Timeout(60.0, connect=5.0),
+        http_client=anthropic.DefaultHttpxClient(follow_redirects=False),
     )
 
 
@@ -140,11 +145,20 @@ def create(
         return Reply(None, chunks.let_go, f"{type(cause).__name__}: {cause}")
     finally:
         reach("after create")
+    return _new_batch(answer) or Reply(200, chunks.let_go, f"an answer without an id: {answer!r}"[:500])
+
+
+def _new_batch(answer: object) -> NewBatch | None:
+    """The batch that an answer names; None when it names none. Only its id matters: its times are in the list, too."""
+    if not isinstance(answer, Mapping):
+        return None
+    api_id = answer.get("id")
+    if not isinstance(api_id, str) or not api_id.strip():
+        return None
     try:
-        document = _mapping(answer)
-        return NewBatch(str(document["id"]), _time(document["created_at"]), _maybe_time(document.get("expires_at")))
-    except (KeyError, TypeError, ValueError) as error:
-        return Reply(200, chunks.let_go, f"an answer that can't be read: {error!r}")
+        return NewBatch(api_id, _time(answer["created_at"]), _maybe_time(answer.get("expires_at")))
+    except (KeyError, TypeError, ValueError):
+        return NewBatch(api_id, datetime.now(UTC), None)
 
 
 class _Chunks:
@@ -175,6 +189,7 @@ class Listed:
 
     api_id: str
     items: int
+    """By its counts: good for a guess which batch to ask first, and for nothing else."""
     created_at: datetime
     expires_at: datetime | None
     ended_at: datetime | None
@@ -198,7 +213,7 @@ class Listed:
         created_at = _maybe_time(row.get("created_at"))
         return cls(
             api_id,
-            max(0, min(sum(counts.values()), _MOST_ITEMS)),
+            max(0, min(_items(counts), _MOST_ITEMS)),
             created_at or seen_at,
             _maybe_time(row.get("expires_at")),
             (_maybe_time(row.get("ended_at")) or seen_at) if ended else None,
@@ -206,6 +221,12 @@ class Listed:
             row.get("archived_at") is not None,
             created_at is None,
         )
+
+
+def _items(counts: object) -> int:
+    """The requests of a batch, as far as the documented counts say."""
+    numbers = [counts.get(name) for name in _COUNTS] if isinstance(counts, Mapping) else []
+    return sum(n for n in numbers if type(n) is int)
 
 
 @dataclass(frozen=True)
@@ -381,6 +402,9 @@ def _reading(what: str) -> Iterator[None]:
 
 def _said(error: anthropic.APIStatusError) -> str:
     """The API's own words, whatever form they have (a proxy's 413 is HTML)."""
+    location = error.response.headers.get("location")
+    if error.status_code < 400 and location is not None:
+        return f"a redirect to {location[:200]}, which isn't followed: base_url must be the API's own address"
     body = error.body
     if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping):
         inner = body["error"]

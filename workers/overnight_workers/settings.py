@@ -182,6 +182,14 @@ class Settings(BaseSettings):
             filled[part] = {"default": fallback} | dict(filled.get(part) or {})
         return filled
 
+    def lane(self, name: str) -> Lane:
+        """The policy of a lane. One that the configuration has lost keeps to that of a new lane.
+
+        So what is on its way in it is collected, tried again and delivered as anywhere; only pack leaves its items
+        where they are, since it doesn't know where they were to be sent, and an alarm says so.
+        """
+        return self.lanes.get(name) or Lane()
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         faults = [

@@ -233,7 +233,8 @@ def remember(connection: Connection, workspace: str, forgotten: Forgotten) -> in
     """A submission that the ledger had forgotten: a row again, to be collected and billed. Returns its number."""
     # in turns: two that look at once would remember it twice
     execute(connection, "SELECT FROM sighting WHERE api_id = :api_id FOR UPDATE", api_id=forgotten.api_id)
-    known = fetch_value(connection, int, "SELECT id FROM submission WHERE token = :token", token=forgotten.token)
+    by_token = "SELECT id FROM submission WHERE token = :token AND twin_of IS NULL"
+    known = fetch_value(connection, int, by_token, token=forgotten.token)
     if known is not None:
         return known
     batch_id = fetch_only_value(

@@ -7,12 +7,13 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models import routes
+from overnight_models.ledger.collect.collect import READABLE
 from overnight_models.ledger.database import execute, fetch_column, fetch_only
 from overnight_models.ledger.deliver.deliver import LOOKED_AT, PLACES
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.measure import IS_DUE, NOBODY_MEASURES
 from overnight_models.ledger.presence import is_gone
-from overnight_models.ledger.submit.submit import follow
+from overnight_models.ledger.submit.facts import follow
 from overnight_models.states import BATCH, SUBMISSION
 
 
@@ -73,7 +74,12 @@ def doubt_abandoned(connection: Connection) -> int:
 
 def noted_but_not_open(connection: Connection) -> list[int]:
     """Submissions whose API id was saved by somebody who died before saying that they are open."""
-    noted = f"SELECT id FROM submission WHERE {SUBMISSION.open.where} AND api_id IS NOT NULL"
+    noted = f"""
+        SELECT id FROM submission
+        -- two halves: each has an index of its own
+        WHERE state NOT IN ('void', 'done') AND {SUBMISSION.open.where} AND api_id IS NOT NULL
+           OR state = 'void' AND api_id IS NOT NULL
+    """
     return fetch_column(connection, int, noted)
 
 
@@ -87,6 +93,17 @@ def fold_tally(connection: Connection) -> int:
         SELECT noun, lane_id, run_id, headers_id, state, sum(n), sum(bytes) FROM folded
         GROUP BY noun, lane_id, run_id, headers_id, state HAVING sum(n) <> 0 OR sum(bytes) <> 0
         """,
+    )
+
+
+def forget_sightings(connection: Connection, older_than_days: int = 30) -> int:
+    """Batches at the API that were proven to be a stranger's, or are on a submission, long ago."""
+    return execute(
+        connection,
+        """
+        DELETE FROM sighting WHERE seen_at < now() - make_interval(days => :days) AND ours IS NOT NULL
+        """,
+        days=older_than_days,
     )
 
 
@@ -135,7 +152,7 @@ def stages_with_work(connection: Connection) -> list[str]:
                ) AS submit,
                EXISTS (
                    SELECT FROM submission
-                   WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
+                   WHERE {READABLE}
                      AND (next_read_at IS NULL OR next_read_at <= now())
                      AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
                ) AS collect,

@@ -59,13 +59,20 @@ class Submission(Table, table=True):
         ),
         Index("submission_by_batch", "batch_id"),
         Index("submission_unfinished", "state", postgresql_where=text("state NOT IN ('void', 'done')")),
+        # few are: an answer said that it wasn't created, and the API lists it all the same
+        Index("submission_void_and_known", "id", postgresql_where=text("state = 'void' AND api_id IS NOT NULL")),
+        Index("submission_by_time", "claimed_at"),
+        # what is executed twice has one token at two batches, each of which is a row
+        Index("a_token_is_of_one_create", "token", unique=True, postgresql_where=text("twin_of IS NULL")),
         CheckConstraint("(state = 'open') <= (api_id IS NOT NULL)", name="open_submissions_have_an_api_id"),
         CheckConstraint("(state = 'sending') <= (send_by IS NOT NULL)", name="sending_ends_at_a_time"),
     )
     id: int | None = new_id()
     batch_id: int = big(foreign_key="batch.id")
-    token: str = long_text(unique=True)
+    token: str = long_text()
     """Random, the start of every custom_id: proof that a batch at the API is ours."""
+    twin_of: int | None = big(default=None)
+    """The submission whose create the API executed once more: this row is for that second batch, of the same token."""
     state: str = long_text()
     items: int | None = None
     """Requests in the body, frozen before the first byte is sent."""
@@ -75,7 +82,7 @@ class Submission(Table, table=True):
     lease_until: datetime | None = None
     """While claimed, or while its results are read: the owner is taken for dead after this at the latest."""
     let_go_at: datetime | None = None
-    """When its last bytes were let go. Without that it can't have been created."""
+    """When its last bytes were let go. Without that it can't have been created, whatever was answered."""
     send_by: datetime | None = None
     """No byte of it is written after this, by the database's clock."""
     quiet_after: datetime | None = None
@@ -105,6 +112,10 @@ class Sighting(Table, table=True):
     """A batch that the API lists and the ledger doesn't know: a stranger's, or one of ours that got lost."""
 
     __tablename__ = "sighting"
+    __table_args__ = (
+        Index("sighting_unproven", "workspace", "api_created_at", postgresql_where=text("ours IS NULL")),
+        Index("sighting_by_time", "seen_at"),
+    )
     api_id: str = long_text(primary_key=True)
     workspace: str = long_text()
     items: int
@@ -115,6 +126,9 @@ class Sighting(Table, table=True):
     """Null until a token proves it either way, which takes until it has ended."""
     believed_of: int | None = big(default=None)
     """The submission that a person believes it to be; its token still has to prove it."""
+    tries: int = zero()
+    """How often its token couldn't be read; grows the pause before the next time."""
+    next_read_at: datetime | None = None
 
 
 class Caching(Table, table=True):

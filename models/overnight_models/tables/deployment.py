@@ -49,6 +49,8 @@ class Workspace(Table, table=True):
     unread_why: str | None = long_text(default=None)
     look_after: datetime | None = None
     """Its list isn't asked for again before: one that takes long takes no time from the others."""
+    swept_at: datetime | None = None
+    """When a list last went back far enough to show every batch that may be ours and isn't known."""
     looked_at: datetime | None = None
     """When everything that the API lists had been looked at; after the deployment moved, it is sent to again."""
 

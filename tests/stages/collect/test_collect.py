@@ -321,3 +321,31 @@ def two_batched(service: Service) -> list[int]:
     service.accept(item("a"), item("b"))
     pack()
     return [service.item(key)["id"] for key in "ab"]
+
+
+def test_a_lane_that_the_configuration_lost_has_the_attempts_of_a_new_one(service: Service) -> None:
+    service.configure(lanes={"old": {"max_wait": "0s"}})
+    service.accept(item("a", fault="errored:api_error:1"), lane="old")
+    pack()
+    submit()
+    poll()
+    service.configure()
+    collect()
+    assert service.states("item") == ["waiting"], "it isn't failed for what a configuration says of its lane"
+
+
+def test_an_answer_counts_that_comes_after_a_line_that_says_expired(service: Service) -> None:
+    ended(service, *(item(f"k{n}") for n in range(3)))
+    service.fault("results", "expired_first")
+    collect()
+    assert service.states("item") == ["succeeded"] * 3
+    assert service.states("batch") == ["collected"]
+    meter = service.meter()
+    own = service.one("SELECT count(*) AS n, sum(cost_nano)::bigint AS nano FROM bill WHERE kept")
+    assert (own["n"], own["nano"]) == (meter["billed"], meter["nano"]) == (3, meter["nano"])
+
+
+def test_items_that_expired_wait_again_when_the_results_have_no_answer_of_them(service: Service) -> None:
+    ended(service, item("a"), item("b", fault="expired:1"))
+    collect()
+    assert service.states("item") == ["succeeded", "waiting"]

@@ -29,7 +29,7 @@ def unclear(service: Service, *, created: bool, items: int = 1) -> str | None:
 def test_an_adopted_id_that_has_ended_is_proven_at_once(service: Service) -> None:
     api_id = unclear(service, created=True)
     assert "bears the token" in operator_overrides.adopt(1, str(api_id))
-    assert service.states("batch") == ["open"]
+    assert service.states("batch") == ["ended"]
     service.finish()
     assert service.meter()["creates"] == 1
 
@@ -60,10 +60,22 @@ def test_a_strangers_id_is_found_out_at_once_and_nothing_of_it_is_believed(servi
     assert service.meter()["creates"] == 1
 
 
-def test_an_id_of_another_size_is_turned_down(service: Service) -> None:
+def test_an_id_of_another_size_is_turned_down_by_its_token_alone(service: Service) -> None:
     unclear(service, created=False)
-    with pytest.raises(CantDecide, match="has 2 requests and batch 1 1"):
+    with pytest.raises(CantDecide, match="bears another token"):
         operator_overrides.adopt(1, service.stranger(2))
+
+
+def test_an_id_whose_counts_differ_is_adopted_all_the_same(service: Service) -> None:
+    api_id = unclear(service, created=True)
+    service.fault("retrieve", "extra_counts")
+    service.fault("retrieve", "counts_lag")
+    assert "bears the token" in operator_overrides.adopt(1, str(api_id))
+
+
+def test_an_id_of_another_size_is_waited_for_and_its_size_said(unhurried: Service) -> None:
+    unclear(unhurried, created=False)
+    assert "2 requests by its counts, 1 in the batch" in operator_overrides.adopt(1, unhurried.stranger(2))
 
 
 def test_an_id_that_is_ours_already_is_turned_down(service: Service) -> None:

@@ -39,7 +39,7 @@ def test_what_ended_is_noted_with_its_counts(service: Service) -> None:
 def test_an_unclear_create_that_worked_is_adopted_by_its_token(service: Service) -> None:
     unclear(service, created=True, items=3)
     poll()
-    assert (service.states("batch"), service.states("submission")) == (["open"], ["open"])
+    assert (service.states("batch"), service.states("submission")) == (["ended"], ["open"])
     service.finish()
     assert service.states("item") == ["succeeded"] * 3
     assert service.meter()["creates"] == 1
@@ -80,7 +80,8 @@ def test_ours_is_found_among_strangers_of_the_same_size(service: Service) -> Non
     service.stranger(3)
     poll()
     assert service.states("submission") == ["open"]
-    assert len(service.rows("SELECT 1 FROM sighting")) == 3, "another size can't be it"
+    assert service.one("SELECT count(*) AS n FROM sighting WHERE ours")["n"] == 1
+    assert service.one("SELECT count(*) AS n FROM sighting WHERE NOT ours")["n"] == 3, "of any size"
     service.finish()
     assert service.meter()["creates"] == 1
 
@@ -199,7 +200,7 @@ def test_a_late_one_whose_successor_was_not_sent_is_not_paid_twice(service: Serv
     poll()
     assert (service.states("batch"), service.states("submission")) == (["packed"], ["lost"])
     poll()
-    assert (service.states("batch"), service.states("submission")) == (["open"], ["open"])
+    assert (service.states("batch"), service.states("submission")) == (["ended"], ["open"])
     service.finish()
     assert service.meter()["creates"] == 1
 

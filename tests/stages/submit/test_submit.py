@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from overnight_models.ledger.cancel import Canceled, cancel
 from overnight_models.ledger.submit import submit as ledger
 from overnight_workers import process
 from overnight_workers.cli.steer import resume
@@ -334,3 +335,22 @@ def test_a_workspace_that_is_held_again_and_again_is_tried_less_and_less_often(s
     service.finish()
     assert service.one("SELECT holds FROM workspace")["holds"] == 0
     assert service.item("a")["attempts"] == 1, "no attempt is counted"
+
+
+def test_batches_that_were_emptied_in_a_held_workspace_keep_no_other_from_being_sent(service: Service) -> None:
+    service.configure(lanes={"other": {"workspace": "two", "max_wait": "0s"}}, workspaces={"two": {}})
+    packed(service)
+    service.run(
+        """
+        INSERT INTO batch (lane_id, headers_id, state, items, size)
+        SELECT lane_id, headers_id, 'packed', 1, size FROM batch, generate_series(1, 1099)
+        """
+    )
+    service.run("UPDATE workspace SET held_at = now(), held_reason = 'no money'")
+    with process.database().transaction() as connection:
+        assert cancel(connection, service.item("a")["id"]) == Canceled.CANCELED
+    service.accept(item("b"), lane="other")
+    pack()
+    service.run("UPDATE workspace SET held_at = NULL, held_reason = NULL")
+    assert submit() == "1 batches submitted"
+    assert service.states("batch") == ["canceled"] * 1100 + ["open"]

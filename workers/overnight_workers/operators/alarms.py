@@ -160,7 +160,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "paid twice": Kind(
         "an answer came for an item that had one: see *the honest bound*",
         "bills it, shows it, drops the second answer",
-        "nothing; if it repeats, raise `quiet`",
+        "nothing; if it repeats, raise `quiet`, and ask whether something on the way to the API repeats calls",
         urgent=False,
     ),
 }

@@ -30,23 +30,25 @@ def adopt(batch_id: int, api_id: str) -> str:
     """
     unclear = _unclear(batch_id)
     listed = api.retrieve(unclear.workspace, api_id)
-    if listed.items != unclear.items:
-        raise CantDecide(f"{api_id} has {listed.items:,} requests and batch {batch_id} {unclear.items:,}: it isn't it")
     seen = UnknownBatch(api_id, listed.items, listed.created_at, listed.ended_at, believed_of=unclear.submission_id)
     with process.database().transaction() as connection:
         if ledger.known_api_ids(connection, [api_id]):
             raise CantDecide(f"{api_id} is another batch of ours already (`overnight batches` shows which)")
         ledger.believe(connection, unclear.workspace, seen)
     since = listed.created_at - protocol.CLOCK_SKEW
-    unknown_batches.judge(unclear.workspace, since)
+    unknown_batches.judge(unclear.workspace)
     with process.database().transaction() as connection:
         unproven = ledger.unknown_batches(connection, unclear.workspace, since)
         proven = not troubles.unclear(connection, batch_id)
     if proven:
-        doorbell.ring(routes.POLL)
+        doorbell.ring(routes.COLLECT)
         return f"{api_id} bears the token of batch {batch_id}: its results are collected now"
     if any(one.api_id == api_id for one in unproven):
-        return f"batch {batch_id} waits for {api_id}: its token proves that it is it, or isn't, when it can be read"
+        sizes = f"{listed.items:,} requests by its counts, {unclear.items:,} in the batch"
+        differs = "" if listed.items == unclear.items else f" ({sizes}: that proves nothing)"
+        return (
+            f"batch {batch_id} waits for {api_id}: its token proves it, or disproves it, when it can be read{differs}"
+        )
     raise CantDecide(f"{api_id} bears another token: it isn't batch {batch_id}, whatever it looks like")
 
 

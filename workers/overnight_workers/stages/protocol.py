@@ -4,8 +4,9 @@ The API has no idempotency key, a reply can get lost, a list can lag, strangers 
 freeze. So each create is a submission of its own, with a random token at the start of every custom_id, and these
 functions say what may be concluded from what was seen. They do no I/O; submit, poll and rescue do.
 
-What can't be known: a create that was accepted but is listed later than `quiet` after its last possible byte. It is
-believed lost and sent again; the double is found when it is listed, collected, billed and shown as paid twice.
+What can't be known: a create that was accepted but is listed later than `quiet` after its last possible byte, one that
+was executed although its answer says that it wasn't, and one that something on the way executed twice. The double is
+found when it is listed, collected, billed and shown as paid twice.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class Rule(Enum):
     """
 
     R1 = (
-        "Each create is a submission of its own, a row with a random token. Every custom_id begins with the token, and"
-        " only a token proves whose a batch is."
+        "Each create is a submission of its own, a row with a random token. Every custom_id begins with the token,"
+        " and only a token proves whose a batch is, or rules one out. One token may stand on several batches."
     )
     R2 = (
         "A create goes in this order: claim; build the body and freeze its items; say durably `sending` and until when"
@@ -52,20 +53,22 @@ class Rule(Enum):
         " API's own clock."
     )
     R6 = (
-        "A fact counts whoever brings it and however late: the API's id is saved on its submission, first of all, in a"
-        " transaction of its own, whatever state the submission is in."
+        "A fact counts whoever brings it and however late: the API's id is saved on its submission, first of all,"
+        " in a transaction of its own, whatever state the submission is in and whatever was answered."
     )
     R7 = (
-        "No batch is claimed, divided or given up while a submission of it may still run. An id that comes late reopens"
-        " its submission, and voids a later one whose last bytes were not sent."
+        "No batch is claimed, divided or given up while a submission of it, or of a batch that it is a part of,"
+        " may still run. An id that comes late reopens its submission, and voids a later one whose last bytes were"
+        " not sent."
     )
     R8 = (
         "An answer goes to any item that isn't final, and the first one is kept. Errors, expiries and cancels count"
         " only while no other submission of the batch may still run. The bill has a row for each submission and item."
     )
     R9 = (
-        "Every list is compared with the ledger. A batch that is unknown is noted; when it has ended, its token is"
-        " read and says whose it is. Nothing is canceled because it looks alike: only a batch whose id is known."
+        "Every list is compared with the ledger, and goes back now and then as far as anything was sent that may"
+        " be there. A batch that is unknown is noted; when it has ended, its token is read and says whose it is."
+        " Nothing is canceled because it looks alike: only a batch whose id is known."
     )
     R10 = (
         "What no list settles within a day is an alarm, and a person may decide it: a batch that is adopted must still"
@@ -172,6 +175,8 @@ _UNTIL_RESUMED: Final = frozenset(
 )
 _LONGEST_PAUSE_S: Final = 3600.0
 _SAYS_NOT_CREATED: Final = frozenset({400, 401, 402, 403, 404, 413, 422, 429})
+_MOVED: Final = frozenset({301, 307, 308})
+"""Redirects that say "send it there instead": nothing was executed here. 302 and 303 may follow what was."""
 
 
 def is_about_the_caller(error_code: object) -> bool:
@@ -194,7 +199,7 @@ def classify_create_reply(reply: Reply, *, releases: int) -> CreateVerdict:
     if reply.status in _SAYS_NOT_CREATED and is_about_the_caller(reply.error_code):
         # the words alone may speak of a rate limit
         return HoldWorkspace(f"{why} ({reply.error_code})", until_resumed=reply.error_code in _UNTIL_RESUMED)
-    if reply.status in (401, 402, 403, 404):
+    if reply.status in (401, 402, 403, 404) or reply.status in _MOVED:
         return HoldWorkspace(why)
     if reply.status == 400 and SPEND_LIMIT.search(reply.text):
         return HoldWorkspace(why)
@@ -227,7 +232,6 @@ class Listing:
 class Sent:
     """A submission of which it isn't known whether it was created."""
 
-    items: int
     claimed_at: datetime
     quiet_after: datetime
     api_workspace_id: str | None
@@ -235,9 +239,8 @@ class Sent:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A batch at the API that nobody has been able to rule out."""
+    """A batch at the API that no token has ruled out. How many requests it has, by its counts, proves nothing."""
 
-    items: int
     created_at: datetime
     believed: bool = False
     """A person says that it is this submission."""
@@ -252,13 +255,20 @@ def window(sent: Sent, listing: Listing) -> tuple[datetime, datetime]:
 def may_be(sent: Sent, candidate: Candidate, listing: Listing) -> bool:
     """Whether a batch at the API may be this submission. Only its token can prove it."""
     earliest, latest = window(sent, listing)
-    return candidate.believed or (candidate.items == sent.items and earliest <= candidate.created_at <= latest)
+    return candidate.believed or earliest <= candidate.created_at <= latest
 
 
-def worth_a_look(sent: Sent, candidate: Candidate, listing: Listing) -> bool:
-    """Whether an unknown batch's token should be read: it may be this submission, however late it was created."""
-    earliest, _ = window(sent, listing)
-    return candidate.items == sent.items and candidate.created_at >= earliest
+def worth_a_look(claimed_at: datetime, candidate: Candidate, listing: Listing) -> bool:
+    """Whether an unknown batch's token should be read: a submission that was claimed then may be it, however late.
+
+    Also one that is known to be at the API, which may be there twice, and one whose create was said not to have worked.
+    """
+    return candidate.created_at >= claimed_at + listing.api_clock_ahead - CLOCK_SKEW
+
+
+def goes_back_to(claimed_at: datetime, listing: Listing) -> bool:
+    """Whether a list shows everything that was created since then (R5)."""
+    return listing.back_to is None or listing.back_to <= claimed_at + listing.api_clock_ahead - CLOCK_SKEW
 
 
 def why_not_lost(sent: Sent, listing: Listing, candidates: Sequence[Candidate]) -> str | None:
@@ -269,13 +279,12 @@ def why_not_lost(sent: Sent, listing: Listing, candidates: Sequence[Candidate]) 
         return "the list is from another workspace than the one it was sent to"
     if listing.odd is not None:
         return f"the list proves nothing: {listing.odd}"
-    earliest, _ = window(sent, listing)
-    if listing.back_to is not None and listing.back_to > earliest:
+    if not goes_back_to(sent.claimed_at, listing):
         return "the list doesn't go back far enough"
     if any(candidate.believed for candidate in candidates):
         return "a person says which batch it is: its token is read when that one has ended"
     if any(may_be(sent, candidate, listing) for candidate in candidates):
-        return "a batch of the same size may be it: its token is read when that one has ended"
+        return "a batch of the same time may be it: its token is read when that one has ended"
     return None
 
 

@@ -17,15 +17,17 @@ from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, settle
 from overnight_models.ledger.operators import pulse
-from overnight_models.ledger.submit import submit
+from overnight_models.ledger.submit import facts
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
-from overnight_workers.settings import settings
+from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell
 from overnight_workers.stages.deliver import acknowledge
 from overnight_workers.stages.poll import restored
 
 _WOKEN_BY_PRODUCTS: Final = (routes.ACCEPT, routes.ANSWER)
+_NEW: Final = Lane()
+"""What lanes that the configuration has lost keep to, as in `Settings.lane`."""
 _HOUSEKEEPING_EVERY_S: Final = 60.0
 _FREED_AT_ONCE: Final = 2000
 _GROUPS: Final = 50
@@ -44,7 +46,7 @@ def sweep(**_later: Any) -> str:
         voided = rescue.void_abandoned(connection)
         doubted = rescue.doubt_abandoned(connection)
         for submission_id in rescue.noted_but_not_open(connection):
-            if not submit.open_submission(connection, submission_id):
+            if not facts.open_submission(connection, submission_id):
                 log.error("paid twice: its batch went on without it", submission_id=submission_id)
         released = budgets.release_held(connection, process.policy().models)
         stages = rescue.stages_with_work(connection)
@@ -75,7 +77,7 @@ def _free_deliveries() -> None:
     due = dead = 0
     for _ in range(_GROUPS):
         with process.database().transaction() as connection:
-            freed, buried = deliver.free_lapsed(connection, most, limit=_FREED_AT_ONCE)
+            freed, buried = deliver.free_lapsed(connection, most, _NEW.max_deliveries, limit=_FREED_AT_ONCE)
         due, dead = due + freed, dead + buried
         if freed + buried < _FREED_AT_ONCE:
             break
@@ -123,6 +125,7 @@ def _keep_house() -> None:
         rescue.forget_messages(connection)
         recall.forget(connection)
         following.answer(connection)
+        rescue.forget_sightings(connection)
         caching.forget(connection)
         measure.forget(connection)
         prefixes.delete_unused(connection)
@@ -134,7 +137,7 @@ def _give_up_deliveries() -> None:
     patience = {name: lane.deliver_for for name, lane in settings().lanes.items()}
     for _ in range(_GROUPS):
         with process.database().transaction() as connection:
-            buried = obstacles.give_up(connection, patience, limit=_FREED_AT_ONCE)
+            buried = obstacles.give_up(connection, patience, _NEW.deliver_for, limit=_FREED_AT_ONCE)
         if buried:
             log.error("deliveries are dead", items=buried, why="their broker was away or full for too long")
         if buried < _FREED_AT_ONCE:

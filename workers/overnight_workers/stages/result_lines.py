@@ -38,6 +38,11 @@ class Line(NamedTuple):
     why: str = ""
     """Why it can't be read."""
 
+    @property
+    def is_answer(self) -> bool:
+        """It has an answer, which is paid; another line of the same item may have it when this one hasn't."""
+        return self.result is not None and self.result.get("type") == "succeeded"
+
 
 def read_line(raw: bytes) -> Line | None:
     """Read one line. None when it doesn't even say whose it is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -10,7 +11,8 @@ from overnight_models.ledger.database import execute, fetch_all, fetch_one
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_batch, move_submission
 from overnight_models.ledger.presence import is_gone
-from overnight_models.ledger.submit.submit import lives
+from overnight_models.ledger.submit import facts
+from overnight_models.ledger.submit.facts import lives
 from overnight_models.states import BATCH, SUBMISSION
 
 _OTHER_LIVES = f"""
@@ -19,6 +21,13 @@ _OTHER_LIVES = f"""
         WHERE other.batch_id = submission.batch_id AND other.id <> submission.id AND {lives("other")}
     )
 """
+
+
+READABLE: Final = """
+    (state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
+     OR state = 'void' AND api_id IS NOT NULL AND ended_at IS NOT NULL)
+"""
+"""The guard: it has ended and isn't recorded; two halves, since each has an index of its own."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
         connection,
         f"""
         SELECT id FROM submission
-        WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
+        WHERE {READABLE}
           AND (next_read_at IS NULL OR next_read_at <= now())
           AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
         ORDER BY ended_at LIMIT 1
@@ -166,6 +175,30 @@ def finish(connection: Connection, reading: Reading, *, passed_over: bool) -> bo
     )
     if only_live(connection, reading):
         settle.close(connection, reading.batch_id)
+    return True
+
+
+def disown(connection: Connection, reading: Reading, why: str) -> bool:
+    """The results bear another token, again and again: the API id that the submission was given isn't its own.
+
+    It is unclear again, so that a list finds its own. Once a batch of its token is known, that is its own, and it is
+    done. False when it can't be so yet.
+    """
+    own = fetch_one(
+        connection,
+        "SELECT FROM submission WHERE token = :token AND id <> :id AND api_id IS NOT NULL LIMIT 1",
+        token=reading.token,
+        id=reading.submission_id,
+    )
+    if own is None:
+        return facts.disown(connection, reading.submission_id, why)
+    finish(connection, reading, passed_over=False)
+    execute(
+        connection,
+        "UPDATE submission SET api_id = NULL, ended_at = NULL, error = :why WHERE id = :id AND state = 'done'",
+        id=reading.submission_id,
+        why=why,
+    )
     return True
 
 

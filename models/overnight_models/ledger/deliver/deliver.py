@@ -300,10 +300,12 @@ class _Lapsed(NamedTuple):
     """It may be tried once more."""
 
 
-def free_lapsed(connection: Connection, max_tries: Mapping[str, int], *, limit: int) -> tuple[int, int]:
+def free_lapsed(
+    connection: Connection, max_tries: Mapping[str, int], max_tries_of_others: int, *, limit: int
+) -> tuple[int, int]:
     """Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
 
-    max_tries: by lane; a delivery in a lane that the configuration lost has had its only one.
+    max_tries: by lane; max_tries_of_others: of lanes that the configuration has lost.
 
     Returns how many are due and how many are dead; call it again while those are `limit` together.
     """
@@ -312,7 +314,7 @@ def free_lapsed(connection: Connection, max_tries: Mapping[str, int], *, limit: 
         connection,
         _Lapsed,
         """
-        SELECT delivery.item_id, delivery.tries < coalesce(rule.max_tries, 1) AS again
+        SELECT delivery.item_id, delivery.tries < coalesce(rule.max_tries, :max_tries_of_others) AS again
         FROM delivery JOIN lane ON lane.id = delivery.lane_id
         LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:max_tries AS integer[])) AS rule (lane, max_tries)
             ON rule.lane = lane.name
@@ -321,6 +323,7 @@ def free_lapsed(connection: Connection, max_tries: Mapping[str, int], *, limit: 
         """,
         lanes=list(max_tries),
         max_tries=list(max_tries.values()),
+        max_tries_of_others=max_tries_of_others,
         limit=limit,
     )
     why = """

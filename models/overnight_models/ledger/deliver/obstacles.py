@@ -124,11 +124,11 @@ class _Old(NamedTuple):
     why: str
 
 
-def give_up(connection: Connection, patience_s: Mapping[str, float], *, limit: int) -> int:
+def give_up(connection: Connection, patience_s: Mapping[str, float], of_others_s: float, *, limit: int) -> int:
     """Give up what has been due, behind an obstacle that has lasted, for longer than its lane is patient.
 
     Both are asked for: what is due since yesterday may have waited for deliverers that were down and not for its
-    broker. patience_s: by lane; a delivery in a lane that the configuration lost waits as long as the most patient.
+    broker. patience_s: by lane; of_others_s: of lanes that the configuration has lost.
 
     Returns how many; call it again while that is `limit`.
     """
@@ -147,13 +147,13 @@ def give_up(connection: Connection, patience_s: Mapping[str, float], *, limit: i
           AND obstacle.since < now() - make_interval(secs => :shortest)
           AND delivery.due_at < now() - make_interval(secs => :shortest)
           AND greatest(obstacle.since, delivery.due_at)
-              < now() - make_interval(secs => coalesce(rule.patience_s, :longest))
+              < now() - make_interval(secs => coalesce(rule.patience_s, :of_others_s))
         LIMIT :limit FOR UPDATE OF delivery SKIP LOCKED
         """,
         lanes=list(patience_s),
         patience=list(patience_s.values()),
-        shortest=min(patience_s.values()),
-        longest=max(patience_s.values()),
+        shortest=min(of_others_s, *patience_s.values()),
+        of_others_s=of_others_s,
         fresh=_FRESH_S,
         limit=limit,
     )

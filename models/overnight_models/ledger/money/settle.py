@@ -15,14 +15,29 @@ from overnight_models.ledger.database import execute, fetch_value
 from overnight_models.states import BATCH
 
 _BOOKED_BY_BATCH: Final = "(SELECT DISTINCT budget_id, begins FROM booking WHERE batch_id = :batch_id)"
+_OVER: Final = ", ".join(f"'{state}'" for state in sorted(BATCH.final))
+_BOOKED_OR_OVER: Final = f"""
+    (SELECT DISTINCT budget_id, begins FROM booking WHERE batch_id = :batch_id
+     -- its bookings are folded by now: a submission that nobody knew of turned up
+     UNION ALL
+     SELECT budget.id, CASE budget.period WHEN 'all' THEN date 'epoch'
+                       ELSE date_trunc(budget.period, batch.packed_at AT TIME ZONE 'UTC')::date END
+     FROM batch, budget
+     WHERE batch.id = :batch_id AND batch.state IN ({_OVER})
+       AND NOT EXISTS (SELECT FROM booking WHERE booking.batch_id = batch.id AND booking.budget_id = budget.id))
+"""
 
 
 def is_budgeted(connection: Connection, batch_id: int) -> bool:
-    """Whether budgets have reserved anything for a batch; most often nobody set any.
+    """Whether budgets have reserved anything for a batch, or had until it was over; most often nobody set any.
 
     Asked before anything is changed: whoever sets a new one waits for this transaction, and this one for that.
     """
-    booked = "SELECT true FROM budget JOIN booking ON booking.budget_id = budget.id WHERE batch_id = :id LIMIT 1"
+    booked = f"""
+        SELECT true FROM budget JOIN booking ON booking.budget_id = budget.id WHERE batch_id = :id
+        UNION ALL SELECT true FROM budget, batch WHERE batch.id = :id AND batch.state IN ({_OVER})
+        LIMIT 1
+    """
     return fetch_value(connection, bool, booked, id=batch_id) is not None
 
 
@@ -60,7 +75,7 @@ def _book(connection: Connection, batch_id: int, costs: Mapping[int, int | None]
             GROUP BY lane_id, tenant_id, run_id
         ) part
         JOIN budget ON budget.lane_id = part.lane_id OR budget.tenant_id = part.tenant_id OR budget.run_id = part.run_id
-        JOIN {_BOOKED_BY_BATCH} own ON own.budget_id = budget.id
+        JOIN {_BOOKED_OR_OVER} own ON own.budget_id = budget.id
         GROUP BY own.budget_id, own.begins
         """,
         batch_id=batch_id,

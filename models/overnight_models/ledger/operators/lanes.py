@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import execute
-from overnight_models.ledger.submit.submit import lives
+from overnight_models.ledger.submit.facts import sent_before
 from overnight_models.states import BATCH
 
 
@@ -39,7 +39,7 @@ def resume(connection: Connection, lane_id: int) -> int | None:
         f"""
         UPDATE batch SET {BATCH.repack.set}, changed_at = now(), not_before = NULL
         WHERE lane_id = :id AND {BATCH.repack.where}
-          AND NOT EXISTS (SELECT FROM submission WHERE submission.batch_id = batch.id AND {lives("submission")})
+          AND NOT {sent_before("batch")}
         """,
         id=lane_id,
     )

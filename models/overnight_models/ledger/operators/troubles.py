@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import deployment
 from overnight_models.ledger.collect.caching import GivenUp, given_up
+from overnight_models.ledger.collect.collect import READABLE
 from overnight_models.ledger.database import fetch_all
 from overnight_models.ledger.deliver.obstacles import Obstacle, full_queues, unreachable_brokers
 from overnight_models.ledger.deployment import Deployment
@@ -38,7 +39,7 @@ class UnclearView:
     quiet_s: float
     """Until the allowances for being listed late are over; negative since when they are."""
     candidates: tuple[str, ...]
-    """API ids of unproven batches that may be it."""
+    """API ids of unproven batches that may be it, those of as many requests first: counts prove nothing."""
 
 
 class _Unclear(NamedTuple):
@@ -66,10 +67,15 @@ def unclear(connection: Connection, batch_id: int | None = None) -> list[Unclear
                submission.error AS why, batch.reason AS so_far, claimed_at, let_go_at,
                extract(epoch FROM coalesce(quiet_after, claimed_at) - now())::float AS quiet_s,
                coalesce((
-                   SELECT array_agg(sighting.api_id ORDER BY sighting.api_created_at) FROM sighting
+                   SELECT array_agg(
+                       sighting.api_id ORDER BY sighting.believed_of IS DISTINCT FROM submission.id,
+                       sighting.items IS DISTINCT FROM submission.items, sighting.api_created_at
+                   )
+                   FROM sighting
                    WHERE sighting.workspace = headers.workspace AND sighting.ours IS NULL
-                     AND (sighting.believed_of = submission.id OR sighting.items = submission.items)
-                     AND sighting.api_created_at > submission.claimed_at - interval '1 day'
+                     AND (sighting.believed_of = submission.id OR sighting.api_created_at BETWEEN
+                          submission.claimed_at - interval '1 hour'
+                          AND coalesce(submission.quiet_after, submission.claimed_at) + interval '1 hour')
                      AND NOT EXISTS (SELECT FROM submission known WHERE known.api_id = sighting.api_id)
                ), '{}') AS candidates
         FROM submission JOIN batch ON batch.id = submission.batch_id JOIN headers ON headers.id = batch.headers_id
@@ -141,11 +147,11 @@ def troubles(connection: Connection) -> Troubles:
     unread = fetch_all(
         connection,
         Unread,
-        """
+        f"""
         SELECT batch_id, api_id, extract(epoch FROM now() - ended_at)::float AS ended_s,
                :kept_s - extract(epoch FROM now() - api_created_at)::float AS kept_s, reads, error AS why
         FROM submission
-        WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
+        WHERE {READABLE}
         ORDER BY api_created_at LIMIT 100
         """,
         kept_s=RESULTS_KEPT_S,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger.database import execute, fetch_column, fetch_one
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_locked_batch
-from overnight_models.ledger.submit.submit import lives
+from overnight_models.ledger.submit.facts import sent_before
 from overnight_models.states import BATCH
 
 
@@ -44,7 +44,7 @@ _ALIKE: Final = f"""
 
 
 def take_rejected(connection: Connection) -> RejectedBatch | None:
-    """The next rejected batch of which no submission lives, locked: an earlier one may have come back (R7).
+    """The next rejected batch of which no submission lives, nor of one that it is a part of, locked (R7).
 
     Those of a paused lane wait, to be tried whole when it goes on.
     """
@@ -56,7 +56,7 @@ def take_rejected(connection: Connection) -> RejectedBatch | None:
                (SELECT count(*) FROM item WHERE batch_id = batch.id AND state = 'batched') AS items
         FROM batch JOIN lane ON lane.id = batch.lane_id
         WHERE batch.{BATCH.divide.where} AND lane.paused_at IS NULL
-          AND NOT EXISTS (SELECT FROM submission WHERE submission.batch_id = batch.id AND {lives("submission")})
+          AND NOT {sent_before("batch")}
         ORDER BY batch.id LIMIT 1 FOR UPDATE OF batch SKIP LOCKED
         """,
     )

@@ -7,25 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, LiteralString
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from overnight_models.ledger.cancel import unpack
 from overnight_models.ledger.database import driver_connection, execute, fetch_one
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.money import settle
-from overnight_models.ledger.moves import move_batch, move_submission
+from overnight_models.ledger.moves import move_batch, move_locked_batch, move_submission
+from overnight_models.ledger.submit.facts import follow, sent_before, whole
 from overnight_models.ledger.workspaces import QUEUED, SENDABLE
 from overnight_models.states import BATCH, SUBMISSION
-
-
-def lives(row: str) -> str:
-    """The guard: a submission that may still run; a lost one as soon as its id is noted, before it is open (R7)."""
-    return f"""
-        ({row}.state IN ('claimed', 'sending', 'unclear', 'open') OR {row}.state = 'lost' AND {row}.api_id IS NOT NULL)
-    """
 
 
 @dataclass(frozen=True)
@@ -56,44 +49,23 @@ def claim(
     queue_limits: by workspace, how many requests may be in the API's queue; None: that isn't asked. Two that claim at
     the same moment may go over it by a batch: then the API says so, and that batch waits.
     """
-    batch = fetch_one(
-        connection,
-        f"""
-        WITH queued AS ({QUEUED})
-        SELECT batch.id, batch.items, batch.releases, batch.has_prefixes, headers.workspace,
-               headers.betas, headers.api_version, workspace.api_workspace_id
-        FROM batch
-        JOIN headers ON headers.id = batch.headers_id
-        JOIN workspace ON workspace.name = headers.workspace
-        JOIN lane ON lane.id = batch.lane_id
-        WHERE batch.{BATCH.claim.where}
-          AND (batch.not_before IS NULL OR batch.not_before <= now())
-          AND lane.paused_at IS NULL AND {SENDABLE}
-          AND (CAST(:names AS text[]) IS NULL OR batch.items <= (
-              SELECT most - coalesce((SELECT n FROM queued WHERE queued.workspace = headers.workspace), 0)
-              FROM unnest(CAST(:names AS text[]), CAST(:limits AS bigint[])) AS allowed (name, most)
-              WHERE name = headers.workspace
-          ))
-          AND NOT EXISTS (SELECT FROM submission WHERE submission.batch_id = batch.id AND {lives("submission")})
-        ORDER BY batch.id LIMIT 1
-        FOR UPDATE OF batch SKIP LOCKED
-        """,
-        names=None if queue_limits is None else list(queue_limits),
-        limits=None if queue_limits is None else list(queue_limits.values()),
-    )
-    if batch is None:
-        return None
-    unpack(connection, batch_id=batch["id"])
-    left = fetch_one(
-        connection,
-        "SELECT count(*) AS n, max(size) AS longest FROM item WHERE batch_id = :id AND state = 'batched'",
-        id=batch["id"],
-    )
-    assert left is not None
-    if left["n"] == 0:
-        move_batch(connection, BATCH.empty, batch["id"], "its last item was taken back")
-        return claim(connection, token=token, owner=owner, lease_s=lease_s, queue_limits=queue_limits)
-    move_batch(connection, BATCH.claim, batch["id"], None)
+    while True:
+        batch = _sendable_batch(connection, queue_limits)
+        if batch is None:
+            return None
+        unpack(connection, batch_id=batch["id"])
+        left = fetch_one(
+            connection,
+            "SELECT count(*) AS n, max(size) AS longest FROM item WHERE batch_id = :id AND state = 'batched'",
+            id=batch["id"],
+        )
+        assert left is not None
+        if left["n"]:
+            break
+        # each turn ends a batch, so there are as many turns as batches
+        move_locked_batch(connection, BATCH.empty, batch["id"], "its last item was taken back or answered")
+        settle.close(connection, batch["id"])
+    move_locked_batch(connection, BATCH.claim, batch["id"], None)
     submission = fetch_one(
         connection,
         """
@@ -119,6 +91,35 @@ def claim(
         left["longest"],
         batch["releases"],
         batch["has_prefixes"],
+    )
+
+
+def _sendable_batch(connection: Connection, queue_limits: Mapping[str, int] | None) -> RowMapping | None:
+    """The oldest batch that may be sent, locked."""
+    return fetch_one(
+        connection,
+        f"""
+        WITH queued AS ({QUEUED})
+        SELECT batch.id, batch.items, batch.releases, batch.has_prefixes, headers.workspace,
+               headers.betas, headers.api_version, workspace.api_workspace_id
+        FROM batch
+        JOIN headers ON headers.id = batch.headers_id
+        JOIN workspace ON workspace.name = headers.workspace
+        JOIN lane ON lane.id = batch.lane_id
+        WHERE batch.{BATCH.claim.where}
+          AND (batch.not_before IS NULL OR batch.not_before <= now())
+          AND lane.paused_at IS NULL AND {SENDABLE}
+          AND (CAST(:names AS text[]) IS NULL OR batch.items <= (
+              SELECT most - coalesce((SELECT n FROM queued WHERE queued.workspace = headers.workspace), 0)
+              FROM unnest(CAST(:names AS text[]), CAST(:limits AS bigint[])) AS allowed (name, most)
+              WHERE name = headers.workspace
+          ))
+          AND NOT {sent_before("batch")}
+        ORDER BY batch.id LIMIT 1
+        FOR UPDATE OF batch SKIP LOCKED
+        """,
+        names=None if queue_limits is None else list(queue_limits),
+        limits=None if queue_limits is None else list(queue_limits.values()),
     )
 
 
@@ -204,9 +205,9 @@ def authorize_last_bytes(connection: Connection, submission_id: int, *, margin_s
             WHERE id = :id AND state = 'sending' AND let_go_at IS NULL AND {AT_HOME}
               AND clock_timestamp() < send_by - make_interval(secs => :margin_s)
               AND NOT EXISTS (
-                  SELECT FROM submission other
-                  WHERE other.batch_id = submission.batch_id AND other.id <> submission.id
-                    AND other.api_id IS NOT NULL AND other.state <> 'done'
+                  {whole("submission.batch_id")}
+                  SELECT FROM whole JOIN submission other ON other.batch_id = whole.id
+                  WHERE other.id <> submission.id AND other.api_id IS NOT NULL AND other.state <> 'done'
               )
             """,
             id=submission_id,
@@ -214,95 +215,6 @@ def authorize_last_bytes(connection: Connection, submission_id: int, *, margin_s
         )
         == 1
     )
-
-
-def note_api_id(
-    connection: Connection, submission_id: int, api_id: str, created_at: datetime, expires_at: datetime | None
-) -> None:
-    """A fact, whoever brings it and whatever state the submission is in: the API created this batch (R6)."""
-    execute(
-        connection,
-        """
-        UPDATE submission SET api_id = :api_id, api_created_at = :created_at, api_expires_at = :expires_at
-        WHERE id = :id AND api_id IS NULL
-        """,
-        id=submission_id,
-        api_id=api_id,
-        created_at=created_at,
-        expires_at=expires_at,
-    )
-
-
-def open_submission(connection: Connection, submission_id: int) -> bool:
-    """The submission's API id is known: it is open, and so is its batch. A successor not yet let go is void (R7).
-
-    False when the batch already went on with another submission: this one is a double, to be collected and billed.
-    """
-    batch = fetch_one(
-        connection,
-        """
-        SELECT batch.id FROM batch JOIN submission ON submission.batch_id = batch.id
-        WHERE submission.id = :id FOR UPDATE OF batch
-        """,
-        id=submission_id,
-    )
-    assert batch is not None
-    if not move_submission(connection, SUBMISSION.open, submission_id):
-        return True
-    execute(
-        connection,
-        f"""
-        UPDATE submission SET {SUBMISSION.void.set}, error = 'an earlier submission of this batch turned out to live'
-        WHERE batch_id = :batch_id AND id <> :id AND (state = 'claimed' OR state = 'sending' AND let_go_at IS NULL)
-          AND {AT_HOME}
-        """,
-        batch_id=batch["id"],
-        id=submission_id,
-    )
-    other = fetch_one(
-        connection,
-        """
-        SELECT id FROM submission
-        WHERE batch_id = :batch_id AND id <> :id AND state IN ('sending', 'unclear', 'open')
-        """,
-        batch_id=batch["id"],
-        id=submission_id,
-    )
-    follow(connection, batch["id"])
-    return other is None
-
-
-def follow(connection: Connection, batch_id: int) -> bool:
-    """A batch of which a submission is open and none is under way is open, or ended, as that one is (R7).
-
-    Whatever ends another submission of a batch asks this: the batch must not be sent, divided or emptied meanwhile.
-    """
-    opened = execute(
-        connection,
-        f"""
-        UPDATE batch SET {BATCH.open.set}, changed_at = now(), reason = NULL
-        WHERE id = :id AND {BATCH.open.where}
-          AND EXISTS (SELECT FROM submission WHERE batch_id = batch.id AND submission.state = 'open')
-          AND NOT EXISTS (
-              SELECT FROM submission
-              WHERE batch_id = batch.id AND submission.state IN ('claimed', 'sending', 'unclear')
-          )
-        """,
-        id=batch_id,
-    )
-    if opened:
-        execute(
-            connection,
-            f"""
-            UPDATE batch SET {BATCH.end.set}, changed_at = now()
-            WHERE id = :id AND {BATCH.end.where} AND EXISTS (
-                SELECT FROM submission
-                WHERE batch_id = batch.id AND submission.state = 'open' AND submission.ended_at IS NOT NULL
-            )
-            """,
-            id=batch_id,
-        )
-    return opened == 1
 
 
 def doubt(connection: Connection, submission_id: int, batch_id: int, why: str) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from tempfile import SpooledTemporaryFile
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -38,6 +39,8 @@ from overnight_workers.stages.result_lines import Line, read_line
 _CHUNK_LINES: Final = 2500
 _CHUNK_BYTES: Final = 8_000_000
 _HIGHEST_ID: Final = 2**63 - 1
+_READS_BEFORE_DISOWNING: Final = 3
+"""Reads of an API id that show another token; one may be a mix-up on the way."""
 _READS_BEFORE_GIVING_UP: Final = 10
 """Whole reads that miss the same lines, and `missing_for`, before their items are given up, visibly."""
 _LONGEST_PAUSE_S: Final = 300.0
@@ -82,6 +85,10 @@ class _Progress:
     """What one read of a batch's results has shown so far."""
 
     seen: set[int] = field(default_factory=set)
+    settled: set[int] = field(default_factory=set)
+    """Items of which a line was taken for what came back; of the others one may be put off."""
+    put_off: SpooledTemporaryFile[bytes] | None = None
+    """Lines without an answer: they count when the end of the results has come without one. None: they count now."""
     recorded: Recorded = field(default_factory=Recorded)
     strange: int = 0
     """Lines that aren't of this submission."""
@@ -97,16 +104,21 @@ def _collect(reading: Reading) -> Recorded:
     bound = log.bind(batch_id=reading.batch_id, submission_id=reading.submission_id, api_id=reading.api_id)
     progress = _Progress(is_last=_is_last(reading))
     try:
-        with api.results(reading.workspace, reading.api_id) as lines:
-            for chunk in _chunks(lines):
-                pulse.at_work(routes.COLLECT)
-                _record(reading, chunk, progress)
+        with SpooledTemporaryFile(max_size=_CHUNK_BYTES, prefix="overnight-") as put_off:
+            progress.put_off = put_off
+            with api.results(reading.workspace, reading.api_id) as lines:
+                _record_all(reading, lines, progress)
+            put_off.seek(0)
+            progress.put_off = None
+            _record_all(reading, (line.rstrip(b"\n") for line in put_off), progress)
         wrong = None
     except (TransientError, NotOurs, BadSettings) as error:
         if isinstance(error, api.ApiUnavailable) and error.status == 404 and _archived(reading):
             progress.recorded += give_up(reading.submission_id, reading.batch_id, "its results were kept for 29 days")
             return progress.recorded
         wrong = f"{type(error).__name__}: {error}"
+        if isinstance(error, NotOurs) and reading.reads >= _READS_BEFORE_DISOWNING and _disown(reading, wrong):
+            return progress.recorded
     missing = reading.items - len(progress.seen)
     if wrong is None and missing and progress.is_last:
         _give_up_missing(reading, progress)
@@ -143,6 +155,15 @@ def _left_s(reading: Reading) -> float:
     return max(settings().timing.missing_for - reading.ended_for_s, 0.0)
 
 
+def _disown(reading: Reading, why: str) -> bool:
+    """The API id that the answer to a create named is another batch's: the submission's own is looked for again."""
+    with process.database().transaction() as connection:
+        disowned = ledger.disown(connection, reading, why)
+    if disowned:
+        log.error("its API id isn't its own", submission_id=reading.submission_id, api_id=reading.api_id, why=why)
+    return disowned
+
+
 def _archived(reading: Reading) -> bool:
     """Whether the API has let go of the results; a 404 alone says nothing, it heals."""
     try:
@@ -169,6 +190,12 @@ def give_up(submission_id: int, batch_id: int, why: str) -> Recorded:
     return recorded
 
 
+def _record_all(reading: Reading, lines: Iterator[bytes], progress: _Progress) -> None:
+    for chunk in _chunks(lines):
+        pulse.at_work(routes.COLLECT)
+        _record(reading, chunk, progress)
+
+
 def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
     chunk: list[bytes] = []
     size = 0
@@ -184,8 +211,7 @@ def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
     arrivals = _arrivals(reading, chunk, progress)
-    lane = settings().lanes.get(reading.lane)
-    max_attempts = lane.max_attempts if lane else 1
+    max_attempts = settings().lane(reading.lane).max_attempts
     with process.database().transaction() as connection:
         if not ledger.extend(connection, reading, lease_s=settings().timing.lease):
             raise Forgotten(f"submission {reading.submission_id} isn't in the ledger any more: it was restored")
@@ -215,7 +241,10 @@ def _source(connection: Connection, reading: Reading, progress: _Progress) -> So
 
 
 def _own_lines(reading: Reading, chunk: list[bytes], progress: _Progress) -> Iterator[tuple[int, Line]]:
-    """The lines of a chunk, one at a time: each item once, and only what bears this submission's token."""
+    """The lines of a chunk, one at a time: each item once, and only what bears this submission's token.
+
+    The first answer of an item counts, since it is paid, whatever lines without an answer stand before it.
+    """
     begins, seen = f"{reading.token}_", progress.seen
     for raw in chunk:
         line = read_line(raw)
@@ -230,8 +259,12 @@ def _own_lines(reading: Reading, chunk: list[bytes], progress: _Progress) -> Ite
             if not seen:
                 raise NotOurs(f"{reading.api_id} has answers of somebody else")
             log.error("a line that isn't ours", api_id=reading.api_id, custom_id=line.custom_id)
-        elif read[1] not in seen:
+        elif read[1] not in progress.settled:
             seen.add(read[1])
+            if progress.put_off is not None and not line.is_answer:
+                progress.put_off.write(raw + b"\n")
+                continue
+            progress.settled.add(read[1])
             yield read[1], line
 
 

@@ -15,7 +15,7 @@ from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.deliver.deliver import Due, Target
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
-from overnight_workers.settings import Lane, settings
+from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, pulse
 from overnight_workers.stages.deliver import brokers
 from overnight_workers.stages.deliver.brokers import Broker, BrokerUnavailable, Handed, QueueRefused
@@ -157,17 +157,12 @@ def _taken(connection: Connection, due: list[Due]) -> None:
     by_patience: dict[float, list[int]] = {}
     for one in due:
         if one.wants_ack:
-            by_patience.setdefault(_rules(one.lane).ack_within, []).append(one.item_id)
+            by_patience.setdefault(settings().lane(one.lane).ack_within, []).append(one.item_id)
     for within_s, item_ids in by_patience.items():
         ledger.taken_to_be_acknowledged(connection, item_ids, within_s=within_s)
     simple = [one.item_id for one in due if not one.wants_ack]
     if simple:
         ledger.taken(connection, simple)
-
-
-def _rules(lane: str) -> Lane:
-    """What the configuration says of a lane; one that it lost has the default's."""
-    return settings().lanes.get(lane) or Lane()
 
 
 def _refuse(target: Target, why: str) -> None:
@@ -182,8 +177,7 @@ def _put_back(connection: Connection, due: Sequence[Due], why: str) -> None:
     """By tries: due again after a pause that grows, or dead."""
     by_pause: dict[float | None, list[int]] = {}
     for one in due:
-        lane = settings().lanes.get(one.lane)
-        most = lane.max_deliveries if lane else 1
+        most = settings().lane(one.lane).max_deliveries
         pause_s = None if one.tries >= most else min(2.0 ** min(one.tries, 10), 600.0)
         by_pause.setdefault(pause_s, []).append(one.item_id)
     for pause_s, item_ids in by_pause.items():

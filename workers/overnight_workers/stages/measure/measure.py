@@ -155,8 +155,8 @@ class _Asker:
 
     def look(self, item: Unmeasured) -> _Fits | _Fails | _Unanswered | None:
         """What becomes of one item; None when the API wasn't asked."""
-        lane = settings().lanes.get(item.lane)
-        if lane is None or lane.max_input_tokens is None:
+        lane = settings().lane(item.lane)
+        if lane.max_input_tokens is None:
             return _Fits()  # it has no limit any more
         try:
             api.client(item.workspace)

@@ -26,8 +26,8 @@ An hour's write costs more and pays only from 53% on, so it is for prefixes that
 
 def choose(group: Group, measured: Measured) -> Choice:
     """Whether and for how long a group's prefix is cached."""
-    lane, model = settings().lanes.get(group.lane), process.prices().model(group.model)
-    if lane is not None and lane.caching == "off":
+    lane, model = settings().lane(group.lane), process.prices().model(group.model)
+    if lane.caching == "off":
         return Choice(group, None, "the lane's caching is off")
     if group.has_marks:
         return Choice(group, None, "its caller has set breakpoints")
@@ -39,7 +39,7 @@ def choose(group: Group, measured: Measured) -> Choice:
     decision = decide(model, _load(group), [Caching(one, _expected(group, one, measured)) for one in lifetimes])
     lifetime = None if decision.caching is None else decision.caching.lifetime
     choice = Choice(group, lifetime, decision.text, loses=decision.why == Why.TOO_FEW_HITS)
-    if lane is None or not lane.prime or not _gives_priming_up(group, model, measured):
+    if not lane.prime or not _gives_priming_up(group, model, measured):
         return choice
     read = f"{float(_expected(group, '1h', measured)):.0%} of those after one that goes ahead read it"
     return replace(choice, why=f"{choice.why}; {read}, which doesn't repay its write", priming="given up")

@@ -19,6 +19,7 @@ from overnight_models.ledger.poll import UnknownBatch, Watched
 from overnight_models.ledger.submit import submit as submissions
 from overnight_workers import api, logs, process
 from overnight_workers.celery_app import app
+from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, protocol, pulse
 from overnight_workers.stages.poll import restored, unknown_batches
 from overnight_workers.stages.poll.listing import LOOK_S, read_list
@@ -115,25 +116,32 @@ def _poll(workspace: str) -> tuple[int, str | None]:
     give_up_at = time.monotonic() + LOOK_S
     with process.database().transaction() as connection:
         watched = ledger.watched(connection, workspace)
+        sought_since, sweep = ledger.sought_since(connection, workspace, sweep_every_s=settings().timing.quiet)
         started_at = ledger.now(connection)
-        unproven = ledger.running_sightings(connection, workspace) if watched else []
-    if not watched:
+        unproven = ledger.running_sightings(connection, workspace) if watched or sought_since else []
+    claimed = [one.claimed_at for one in watched]
+    if sought_since is not None:
+        claimed.append(sought_since)
+    if not claimed:
         return 0, None
-    listing, listed = read_list(workspace, started_at, lambda ahead: _oldest(watched, ahead))
+    since = min(claimed)
+    listing, listed = read_list(workspace, started_at, lambda ahead: _oldest(watched, since, ahead))
     expected = {*unproven, *(one.api_id for one in watched if one.api_id is not None)}
     listed += _look_up(workspace, expected - {one.api_id for one in listed}, give_up_at)
-    ended = _note(workspace, watched, unproven, listing, listed)
-    since = min(one.claimed_at for one in watched) + listing.api_clock_ahead - protocol.CLOCK_SKEW
-    unknown_batches.judge(workspace, since, give_up_at)
+    ended = _note(workspace, watched, unproven, since, listing, listed)
+    ended += unknown_batches.judge(workspace, give_up_at)
     _decide(workspace, watched, listing)
     _stop_doubles(workspace, give_up_at)
+    if sweep and listing.odd is None and protocol.goes_back_to(since, listing):
+        with process.database().transaction() as connection:
+            ledger.swept(connection, workspace, started_at)
     return ended, listing.odd and f"list of batches: {listing.odd}"
 
 
-def _oldest(watched: list[Watched], ahead: timedelta) -> datetime:
+def _oldest(watched: list[Watched], since: datetime, ahead: timedelta) -> datetime:
     """By the API's clock: what was created before says nothing about any of these."""
-    created = min(one.api_created_at or one.claimed_at + ahead for one in watched)
-    return created - protocol.CLOCK_SKEW - timedelta(minutes=1)
+    created = min((one.api_created_at or one.claimed_at + ahead for one in watched), default=since + ahead)
+    return min(created, since + ahead) - protocol.CLOCK_SKEW - timedelta(minutes=1)
 
 
 def _look_up(workspace: str, missing: set[str], give_up_at: float) -> list[api.Listed]:
@@ -151,11 +159,15 @@ def _look_up(workspace: str, missing: set[str], give_up_at: float) -> list[api.L
 
 
 def _note(
-    workspace: str, watched: list[Watched], unproven: list[str], listing: Listing, listed: list[api.Listed]
+    workspace: str,
+    watched: list[Watched],
+    unproven: list[str],
+    since: datetime,
+    listing: Listing,
+    listed: list[api.Listed],
 ) -> int:
     """What the list says: which of ours ended, and which batches we don't know that might be ours (R9)."""
     by_id = {one.api_id: one for one in watched if one.api_id is not None}
-    doubtful = [sent for one in watched if one.api_id is None and (sent := _sent(one)) is not None]
     ended = 0
     with process.database().transaction() as connection:
         strangers = [one for one in listed if one.api_id not in by_id]
@@ -166,7 +178,8 @@ def _note(
             [
                 UnknownBatch(one.api_id, one.items, one.created_at, one.ended_at)
                 for one in strangers
-                if one.api_id not in ours and (one.api_id in unproven or _worth_a_look(one, doubtful, listing))
+                if one.api_id not in ours
+                and (one.api_id in unproven or protocol.worth_a_look(since, Candidate(one.created_at), listing))
             ],
         )
         for one in listed:
@@ -176,15 +189,8 @@ def _note(
     return ended
 
 
-def _worth_a_look(one: api.Listed, doubtful: list[Sent], listing: Listing) -> bool:
-    candidate = Candidate(one.items, one.created_at)
-    return any(protocol.worth_a_look(sent, candidate, listing) for sent in doubtful)
-
-
 def _sent(one: Watched) -> Sent | None:
-    if one.items is None or one.quiet_after is None:
-        return None
-    return Sent(one.items, one.claimed_at, one.quiet_after, one.api_workspace_id)
+    return None if one.quiet_after is None else Sent(one.claimed_at, one.quiet_after, one.api_workspace_id)
 
 
 def _stop_doubles(workspace: str, give_up_at: float) -> None:
@@ -216,11 +222,7 @@ def _decide(workspace: str, watched: list[Watched], listing: Listing) -> None:
         unproven = ledger.unknown_batches(connection, workspace, oldest)
     for one in unclear:
         sent = _sent(one)
-        candidates = [
-            Candidate(seen.items, seen.created_at, believed=seen.believed_of == one.submission_id)
-            for seen in unproven
-            if seen.ours is None
-        ]
+        candidates = [Candidate(seen.created_at, believed=seen.believed_of == one.submission_id) for seen in unproven]
         why = "it isn't known what was sent" if sent is None else protocol.why_not_lost(sent, listing, candidates)
         bound = log.bind(batch_id=one.batch_id, submission_id=one.submission_id)
         if why is not None:

@@ -90,7 +90,7 @@ def look(workspace: str, moved_at: datetime) -> str | None:
             if one.api_id not in ours and since <= one.created_at <= latest
         ]
         ledger.note_unknown_batches(connection, workspace, unknown)
-    unknown_batches.judge(workspace, since, time.monotonic() + LOOK_S)
+    unknown_batches.judge(workspace, time.monotonic() + LOOK_S)
     with process.database().transaction() as connection:
         known = {one.name: one.api_workspace_id for one in workspaces.workspaces(connection)}
         why = protocol.why_still_looking(

@@ -21,6 +21,7 @@ from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import workspaces
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.submit import facts
 from overnight_models.ledger.submit import submit as ledger
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
@@ -113,8 +114,9 @@ def _submit(claim: ledger.Claim) -> None:
                 # the answer is waited for a little less long than the process may live
                 timeout_s=max(timing.create_timeout - 2 * _MARGIN_S, timing.create_timeout / 2),
             )
+    if isinstance(answer, api.NewBatch) and created(claim.submission_id, answer) is None:
+        answer = Reply(200, True, f"the answer names {answer.api_id}, which is another batch")
     if isinstance(answer, api.NewBatch):
-        created(claim.submission_id, answer)
         with process.database().transaction() as connection:
             workspaces.is_well(connection, claim.workspace)
         bound.info("submitted", api_id=answer.api_id, items=items, bytes=size)
@@ -185,21 +187,37 @@ def _dead_by(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, *timer)
 
 
-def created(submission_id: int, batch: api.NewBatch) -> None:
-    """The API created it: the fact first, in a transaction of its own, tried until it commits (R6); then the moves."""
+def created(submission_id: int, batch: api.NewBatch) -> int | None:
+    """The API created it: the fact first, in a transaction of its own, tried until it commits (R6); then the moves.
+
+    Returns the submission that bears the batch's id: this one, or its twin when the API executed its create twice. None
+    when the id is another submission's.
+    """
+    noted: int | None = None
     for pause_s in (0.1, 0.5, 2.0, 5.0, 10.0, None):
         try:
             with process.database().transaction() as connection:
-                ledger.note_api_id(connection, submission_id, batch.api_id, batch.created_at, batch.expires_at)
+                noted = facts.note_api_id(connection, submission_id, batch.api_id, batch.created_at, batch.expires_at)
             break
         except TransientError:
             log.exception("the API's id couldn't be saved yet", submission_id=submission_id, api_id=batch.api_id)
             if pause_s is None:
                 raise
             time.sleep(pause_s)  # the database is away: there is no condition to wait for but time
+    if noted is None:
+        log.error("an API id is another submission's", submission_id=submission_id, api_id=batch.api_id)
+        return None
     with process.database().transaction() as connection:
-        if not ledger.open_submission(connection, submission_id):
-            log.error("paid twice: its batch went on without it", submission_id=submission_id, api_id=batch.api_id)
+        alone = facts.open_submission(connection, noted)
+    if noted != submission_id:
+        log.error(
+            "its token stands on two batches: its create was executed twice",
+            submission_id=submission_id,
+            api_id=batch.api_id,
+        )
+    elif not alone:
+        log.error("paid twice: its batch went on without it", submission_id=submission_id, api_id=batch.api_id)
+    return noted
 
 
 def _not_answered(claim: ledger.Claim, reply: Reply) -> None:
