@@ -89,6 +89,8 @@ class Lane(_Part):
     """… or when the oldest has waited so long."""
     max_attempts: int = Field(default=3, ge=1, le=100)
     """Outcomes of one item that say "try again" before it fails."""
+    retry_invalid: int = Field(default=0, ge=0, le=10)
+    """How often an answer that isn't of its schema is asked for again, with the error in the prompt. Each is paid."""
     caching: Literal["auto", "off"] = "auto"
     """Whether prefixes are cached where that pays, by the hit rates that were measured."""
     prime: bool = False

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger import following
-from overnight_models.ledger.collect import caching, spending
+from overnight_models.ledger.collect import asking_again, caching, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.spending import COUNTED, counted
 from overnight_models.ledger.database import (
@@ -81,11 +81,13 @@ def record(
     arrivals: Sequence[Arrival],
     *,
     max_attempts: int,
+    again_if_invalid: asking_again.Rule = asking_again.NEVER,
     claim: Collection[int] = (),
     lease_s: float = 0,
 ) -> Recorded:
     """Record what came back.
 
+    again_if_invalid: when an answer that isn't of its schema is asked for again.
     claim: targets whose deliveries the caller hands over right after its commit: nobody else does within the lease.
     """
     budgeted = settle.is_budgeted(connection, source.batch_id)
@@ -104,7 +106,9 @@ def record(
         failed += _finalize(connection, ITEM.fail, [item_id for item_id in over if item_id not in again], own=own)
     settled = {item.id: item for item in (*succeeded, *failed)}
     _write_outcomes(connection, source, arrivals, settled)
-    wanted = [item for item in settled.values() if item.target_id is not None and not item.cancel_wanted]
+    asked = asking_again.ask_again(connection, arrivals, {item.id for item in failed}, again_if_invalid)
+    ended = [item for item in settled.values() if item.id not in asked]
+    wanted = [item for item in ended if item.target_id is not None and not item.cancel_wanted]
     claimed = tuple(item.id for item in wanted if item.target_id in claim)
     sizes = {arrival.item_id: len(arrival.message or b"") for arrival in arrivals}
     _write_deliveries(connection, wanted, sizes, claim, lease_s)
@@ -127,7 +131,14 @@ def record(
         settle.charge(connection, source.batch_id, {double.item_id: double.cost_nano for double in doubles})
         settle.free(connection, source.batch_id, again)
     paid_twice = len(doubles)
-    return Recorded(len(succeeded), len(failed), len(again), paid_twice, len(wanted) - len(claimed) + followed, claimed)
+    return Recorded(
+        len(succeeded),
+        len(failed) - len(asked),
+        len(again) + len(asked),
+        paid_twice,
+        len(wanted) - len(claimed) + followed,
+        claimed,
+    )
 
 
 def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: int | None = None) -> list[_Finalized]:

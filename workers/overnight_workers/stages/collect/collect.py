@@ -21,6 +21,7 @@ from overnight_models.ledger import workspaces
 from overnight_models.ledger.collect import collect as ledger
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.collect.asking_again import NEVER, Rule
 from overnight_models.ledger.collect.collect import Reading
 from overnight_models.ledger.collect.outcomes import Recorded
 from overnight_models.ledger.deliver import deliver as deliveries
@@ -218,7 +219,13 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
         source = _source(connection, reading, progress)
         targets = deliveries.targets_in_the_clear(connection)
         recorded = outcomes.record(
-            connection, source, arrivals, max_attempts=max_attempts, claim=targets.keys(), lease_s=deliver.LEASE_S
+            connection,
+            source,
+            arrivals,
+            max_attempts=max_attempts,
+            again_if_invalid=Rule(lane.retry_invalid, lane.max_bytes, lane.max_input_tokens) if lane else NEVER,
+            claim=targets.keys(),
+            lease_s=deliver.LEASE_S,
         )
         claimed = deliveries.claimed(connection, source, arrivals, recorded)
         stopped_by = next((one.detail for one in arrivals if one.fate == Fate.WAIT_OWN), None)
