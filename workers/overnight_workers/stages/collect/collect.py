@@ -21,7 +21,7 @@ from overnight_models.ledger import workspaces
 from overnight_models.ledger.collect import collect as ledger
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
-from overnight_models.ledger.collect.asking_again import NEVER, Rule
+from overnight_models.ledger.collect.asking_again import Rule
 from overnight_models.ledger.collect.collect import Reading
 from overnight_models.ledger.collect.outcomes import Recorded
 from overnight_models.ledger.deliver import deliver as deliveries
@@ -212,7 +212,7 @@ def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
     arrivals = _arrivals(reading, chunk, progress)
-    max_attempts = settings().lane(reading.lane).max_attempts
+    lane = settings().lane(reading.lane)
     with process.database().transaction() as connection:
         if not ledger.extend(connection, reading, lease_s=settings().timing.lease):
             raise Forgotten(f"submission {reading.submission_id} isn't in the ledger any more: it was restored")
@@ -222,8 +222,8 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
             connection,
             source,
             arrivals,
-            max_attempts=max_attempts,
-            again_if_invalid=Rule(lane.retry_invalid, lane.max_bytes, lane.max_input_tokens) if lane else NEVER,
+            max_attempts=lane.max_attempts,
+            again_if_invalid=Rule(lane.retry_invalid, lane.max_bytes, lane.max_input_tokens),
             claim=targets.keys(),
             lease_s=deliver.LEASE_S,
         )
