@@ -37,6 +37,13 @@ hypothesis_settings.register_profile("busy", deadline=None)
 hypothesis_settings.load_profile("busy")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What writes files of the tests anew."""
+    parser.addoption(
+        "--write-golden", action="store_true", help="write tests/golden anew from what the ledger executes"
+    )
+
+
 def pytest_collection_finish() -> None:
     """Tests of others don't inherit what only the imports needed."""
     for name in _put:

@@ -1,0 +1,86 @@
+-- What ledger/answer.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- locate: The item of a receipt, and no other; or the item of a key, where that is all that was asked for.
+-- key_hash = '\x00', lane = 'text'
+SELECT item_key.item_id, request.receipt
+FROM item_key
+JOIN lane ON lane.id = item_key.lane_id
+LEFT JOIN request ON request.item_id = item_key.item_id
+WHERE lane.name = :lane AND key_hash = :key_hash;
+
+-- outcomes_page, 1 of 2: The next outcomes of a run, as `documents.document` takes them, and where the page after it begins.
+-- after = 1, lane = null, most = 1, problem = null, run = 'text'
+SELECT item.id, coalesce(octet_length(outcome.message), 0)
+FROM item
+JOIN outcome ON outcome.item_id = item.id
+WHERE item.run_id = (
+    SELECT id
+    FROM run
+    WHERE name = :run
+) AND item.id > :after AND (CAST(:lane AS text) IS NULL OR item.lane_id = (
+    SELECT id
+    FROM lane
+    WHERE name = :lane
+)) AND (CAST(:problem AS text) IS NULL OR outcome.problem = :problem OR :problem = 'any'
+    AND outcome.problem IS NOT NULL)
+ORDER BY item.id
+LIMIT :most;
+
+-- outcomes_page, 2 of 2: The next outcomes of a run, as `documents.document` takes them, and where the page after it begins.
+-- ids = '{1}'
+SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
+    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
+    outcome.problem, outcome.detail, outcome.retryable, outcome.message, outcome.model, outcome.cost_nano,
+    outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
+    outcome.api_batch_id, outcome.finished_at
+FROM item
+JOIN request ON request.item_id = item.id
+LEFT JOIN outcome ON outcome.item_id = item.id
+JOIN lane ON lane.id = item.lane_id
+LEFT JOIN run ON run.id = item.run_id
+WHERE item.id = ANY(:ids)
+ORDER BY item.id;
+
+-- read_item: An item with its outcome, as `documents.document` takes it; `ok` is null when it has none.
+-- id = 1
+SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
+    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
+    outcome.problem, outcome.detail, outcome.retryable, outcome.message, outcome.model, outcome.cost_nano,
+    outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
+    outcome.api_batch_id, outcome.finished_at
+FROM item
+JOIN request ON request.item_id = item.id
+LEFT JOIN outcome ON outcome.item_id = item.id
+JOIN lane ON lane.id = item.lane_id
+LEFT JOIN run ON run.id = item.run_id
+WHERE item.id = :id;
+
+-- run_counts, 1 of 2: Items of a run by state; None when there is no such run.
+-- name = 'text'
+SELECT id
+FROM run
+WHERE name = :name;
+
+-- run_counts, 2 of 2: Items of a run by state; None when there is no such run.
+-- run_id = 1
+SELECT state, sum(n) ::bigint AS n
+FROM tally
+WHERE noun = 'item' AND run_id = :run_id
+GROUP BY state
+HAVING sum(n) > 0;
+
+-- states: How many of these keys' items are in which state; unknown keys are left out.
+-- hashes = '{'\x00'}', lane = 'text'
+SELECT item.state, count(*) AS n
+FROM item_key
+JOIN lane ON lane.id = item_key.lane_id
+JOIN item ON item.id = item_key.item_id
+WHERE lane.name = :lane AND key_hash = ANY(:hashes)
+GROUP BY item.state;
+
+-- verdicts: The verdicts of messages; None while one isn't done, absent when it never arrived.
+-- ids = '{'00000000-0000-0000-0000-000000000000'}'
+SELECT message_id, verdict
+FROM inbox
+WHERE message_id = ANY(:ids);
+

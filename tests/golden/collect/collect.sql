@@ -1,0 +1,128 @@
+-- What ledger/collect/collect.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- claim, 1 of 2: Take the batch that ended first and isn't being read. None when there is none.
+SELECT id
+FROM submission
+WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
+    AND (next_read_at IS NULL OR next_read_at <= now())
+    AND (lease_until IS NULL OR lease_until <= now() OR (owner IS NOT NULL AND NOT EXISTS (
+    SELECT
+    FROM pg_locks
+    WHERE locktype = 'advisory' AND classid = 20041 AND objid = owner::bigint::oid AND objsubid = 2
+        AND database = (
+        SELECT oid
+        FROM pg_database
+        WHERE datname = current_database()
+    )
+)))
+ORDER BY ended_at
+LIMIT 1
+FOR UPDATE SKIP LOCKED;
+
+-- claim, 2 of 2: Take the batch that ended first and isn't being read. None when there is none.
+-- id = 1, lease_s = 1.0, owner = 1
+UPDATE submission
+SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s), reads = reads + 1
+FROM batch, headers, lane
+WHERE submission.id = :id AND batch.id = submission.batch_id AND headers.id = batch.headers_id
+    AND lane.id = batch.lane_id
+RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
+    coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes, reads, misses,
+    extract(epoch FROM now() - ended_at) ::float AS ended_for_s;
+
+-- extend: A sign of life from the reader; until the transaction ends no other one records the same results.
+-- id = 1, lease_s = 1.0, token = 'text'
+UPDATE submission
+SET lease_until = now() + make_interval(secs => :lease_s)
+WHERE id = :id AND token = :token;
+
+-- finish, 1 of 3: Every line is recorded and the counts agree: the submission is done, its batch collected.
+-- id = 1
+SELECT
+FROM batch
+WHERE id = :id
+FOR UPDATE;
+
+-- finish, 2 of 3: Every line is recorded and the counts agree: the submission is done, its batch collected.
+-- id = 1
+UPDATE batch
+SET state = 'collected', changed_at = now(), reason = NULL
+FROM submission
+WHERE submission.id = :id AND batch.id = submission.batch_id AND batch.state IN ('ended', 'incomplete')
+    AND NOT EXISTS (
+    SELECT
+    FROM submission other
+    WHERE other.batch_id = submission.batch_id AND other.id <> submission.id AND (other.state IN ('claimed',
+        'sending', 'unclear', 'open') OR other.state = 'lost' AND other.api_id IS NOT NULL)
+);
+
+-- finish, 3 of 3: Every line is recorded and the counts agree: the submission is done, its batch collected.
+-- id = 1
+UPDATE submission
+SET state = 'done', lease_until = NULL
+WHERE id = :id AND state IN ('open', 'lost');
+
+-- lose: Its results can't be had any more: the submission is done, its batch gone.
+-- id = 1
+SELECT batch.id, EXISTS (
+    SELECT
+    FROM submission other
+    WHERE other.batch_id = submission.batch_id AND other.id <> submission.id AND (other.state IN ('claimed',
+        'sending', 'unclear', 'open') OR other.state = 'lost' AND other.api_id IS NOT NULL)
+) AS other_lives
+FROM submission
+JOIN batch ON batch.id = submission.batch_id
+WHERE submission.id = :id
+FOR UPDATE OF batch;
+
+-- missing_items: Items of a batch for which nothing came back.
+-- batch_id = 1
+SELECT id
+FROM item
+WHERE batch_id = :batch_id AND state = 'batched'
+ORDER BY id;
+
+-- only_live, 1 of 2: No other submission of the batch may still run, and none comes to life before this transaction is over (R8).
+-- id = 1
+SELECT
+FROM batch
+WHERE id = :id
+FOR SHARE;
+
+-- only_live, 2 of 2: No other submission of the batch may still run, and none comes to life before this transaction is over (R8).
+-- id = 1
+SELECT EXISTS (
+    SELECT
+    FROM submission other
+    WHERE other.batch_id = submission.batch_id AND other.id <> submission.id AND (other.state IN ('claimed',
+        'sending', 'unclear', 'open') OR other.state = 'lost' AND other.api_id IS NOT NULL)
+) AS live
+FROM submission
+WHERE id = :id;
+
+-- output_schema: A JSON schema's text.
+-- id = 1
+SELECT document
+FROM output_schema
+WHERE id = :id;
+
+-- output_schemas: Which of the items asked for a schema: item id to schema id.
+-- ids = '{1}'
+SELECT id, schema_id
+FROM item
+WHERE id = ANY(:ids) AND schema_id IS NOT NULL;
+
+-- schedule_retry, 1 of 2: The results aren't complete: again after a pause. What was recorded stays.
+-- id = 1, why = 'text'
+UPDATE batch
+SET state = 'incomplete', changed_at = now(), reason = :why
+FROM submission
+WHERE submission.id = :id AND batch.id = submission.batch_id AND batch.state IN ('ended');
+
+-- schedule_retry, 2 of 2: The results aren't complete: again after a pause. What was recorded stays.
+-- id = 1, missed = true, pause_s = 1, why = 'text'
+UPDATE submission
+SET lease_until = NULL, error = :why, misses = misses + CAST(:missed AS integer),
+    next_read_at = now() + make_interval(secs => :pause_s)
+WHERE id = :id;
+

@@ -1,0 +1,40 @@
+-- What ledger/collect/outcomes.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- _finalize, 1 of 2: Items become final; those that are already, or aren't in that batch any more, are passed over.
+-- ids = '{1}', own = 1
+UPDATE item
+SET state = 'failed', attempts = attempts + 1, waiting_since = NULL, held_by = NULL
+WHERE id = ANY(:ids) AND state IN ('waiting', 'held', 'batched', 'direct', 'racing')
+    AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
+RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted;
+
+-- _finalize, 2 of 2: Items become final; those that are already, or aren't in that batch any more, are passed over.
+-- ids = '{1}', own = null
+UPDATE item
+SET state = 'succeeded', attempts = attempts + 1, waiting_since = NULL, held_by = NULL
+WHERE id = ANY(:ids) AND state IN ('waiting', 'held', 'batched', 'direct', 'racing')
+    AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
+RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted;
+
+-- _wait_again: Items that may be tried again wait again, from now on. counts: what this try adds to their attempts.
+-- batch_id = 1, counts = 1, ids = '{1}', max_attempts = 1
+UPDATE item
+SET state = 'waiting', attempts = attempts + :counts, batch_id = NULL, waiting_since = now()
+WHERE id = ANY(:ids) AND batch_id = :batch_id AND attempts + 1 < :max_attempts AND NOT cancel_wanted
+    AND state IN ('batched', 'direct')
+RETURNING id;
+
+-- _write_deliveries, 1 of 2: A delivery each: due now, or being sent already.
+COPY delivery(item_id, lane_id, target_id, size, state, due_at, tries)
+FROM STDIN;
+
+-- _write_deliveries, 2 of 2: A delivery each: due now, or being sent already.
+-- lease_s = 1.0
+SELECT now() ::text AS now, (now() + make_interval(secs => :lease_s)) ::text AS lapses;
+
+-- _write_outcomes: The outcomes of what has become final.
+COPY outcome(item_id, submission_id, cost_nano, realtime_nano, input_tokens, cache_write_5m_tokens,
+    cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens, attempts, ok, retryable,
+    billed, via, problem, detail, model, api_batch_id, message)
+FROM STDIN;
+

@@ -1,0 +1,136 @@
+-- What ledger/deliver/deliver.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- claim, 1 of 2: Take due deliveries for one queue, oldest first. They are due again if this process dies.
+-- limit = 1, target_id = 1
+SELECT item_id, due_at, size
+FROM delivery
+WHERE state IN ('due') AND due_at <= now() AND target_id = :target_id
+ORDER BY due_at
+LIMIT :limit
+FOR UPDATE SKIP LOCKED;
+
+-- claim, 2 of 2: Take due deliveries for one queue, oldest first. They are due again if this process dies.
+-- ids = '{1}', lease_s = 1
+WITH claimed AS (
+    UPDATE delivery
+    SET state = 'sending', tries = tries + 1, due_at = now() + make_interval(secs => :lease_s)
+    WHERE item_id = ANY(:ids)
+    RETURNING item_id, tries, generation
+)
+SELECT claimed.tries, claimed.generation, request.callback, item.id, item.state, lane.name AS lane,
+    run.name AS run, request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
+    request.cut_from_tokens, request.cut_to_tokens, outcome.ok, outcome.problem, outcome.detail,
+    outcome.retryable, outcome.message, outcome.model, outcome.cost_nano, outcome.realtime_nano,
+    coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, outcome.api_batch_id,
+    outcome.finished_at
+FROM claimed
+JOIN item ON item.id = claimed.item_id
+JOIN request ON request.item_id = item.id
+LEFT JOIN outcome ON outcome.item_id = item.id
+JOIN lane ON lane.id = item.lane_id
+LEFT JOIN run ON run.id = item.run_id;
+
+-- claimed: What this transaction has recorded and claimed, by target; its answers are at hand and not read again.
+-- ids = '{1}'
+SELECT item.id, item.target_id, item.attempts, lane.name AS lane, run.name AS run, request.receipt,
+    request.key, request.tenant, request.trace_id, request.enqueued_at, request.cut_from_tokens,
+    request.cut_to_tokens, request.callback, now() AS finished_at
+FROM item
+JOIN request ON request.item_id = item.id
+JOIN lane ON lane.id = item.lane_id
+LEFT JOIN run ON run.id = item.run_id
+WHERE item.id = ANY(:ids);
+
+-- dead_letter: They never got through: dead, visible, and can be replayed.
+-- ids = '{1}', why = 'text'
+UPDATE delivery
+SET state = 'dead', error = :why
+WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
+
+-- free_lapsed, 1 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
+-- lanes = '{'text'}', limit = 1, max_tries = '{1}'
+SELECT delivery.item_id, delivery.tries < coalesce(rule.max_tries, 1) AS again
+FROM delivery
+JOIN lane ON lane.id = delivery.lane_id
+LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:max_tries AS integer[])) AS rule(lane,
+    max_tries) ON rule.lane = lane.name
+WHERE (state = 'sending' AND due_at <= now()) OR (state = 'awaiting_ack' AND due_at <= now())
+ORDER BY delivery.due_at
+LIMIT :limit
+FOR UPDATE OF delivery SKIP LOCKED;
+
+-- free_lapsed, 2 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
+-- ids = '{}'
+UPDATE delivery
+SET state = 'dead', error = CASE state
+    WHEN 'sending' THEN 'its deliverer died before it knew whether the broker took it'
+    ELSE 'its broker took it, and its callback never acknowledged it' END
+WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
+
+-- free_lapsed, 3 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
+-- ids = '{}'
+UPDATE delivery
+SET state = 'due', error = CASE state
+    WHEN 'sending' THEN 'its deliverer died before it knew whether the broker took it'
+    ELSE 'its broker took it, and its callback never acknowledged it' END, due_at = now()
+WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
+
+-- release: They were not tried after all: due as before, and nothing is counted.
+-- due_ats = '{'2026-11-29'}', ids = '{1}'
+UPDATE delivery
+SET state = 'due', tries = tries - 1, due_at = before.due_at
+FROM unnest(CAST(:ids AS bigint[]), CAST(:due_ats AS timestamptz[])) AS before(item_id, due_at)
+WHERE delivery.item_id = before.item_id AND delivery.state IN ('sending');
+
+-- schedule_retry: They may not have got through: due again after a pause.
+-- ids = '{1}', pause_s = 1, why = 'text'
+UPDATE delivery
+SET state = 'due', error = :why, due_at = now() + make_interval(secs => :pause_s)
+WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
+
+-- sent_by_others: Messages that other processes may be putting into that queue now, and bytes into that broker.
+-- broker = 'text', mine = '{1}', queue = 'text'
+SELECT count(*) FILTER (WHERE queue = :queue) AS messages, coalesce(sum(size), 0) ::bigint AS bytes
+FROM delivery
+JOIN target ON target.id = delivery.target_id
+WHERE state = 'sending' AND due_at > '-infinity' AND broker = :broker AND NOT item_id = ANY(:mine);
+
+-- taken: The broker took them, and nobody has to answer.
+-- ids = '{1}'
+UPDATE delivery
+SET state = 'delivered', error = NULL
+WHERE item_id = ANY(:ids) AND state IN ('sending');
+
+-- taken_to_be_acknowledged: The broker took them; their callbacks have so long to answer. One that has answered already is delivered.
+-- ids = '{1}', within_s = 1.0
+UPDATE delivery
+SET state = 'awaiting_ack', error = NULL, due_at = now() + make_interval(secs => :within_s)
+WHERE item_id = ANY(:ids) AND state IN ('sending');
+
+-- targets: Brokers and queues for which something is due now; of a broker that doesn't answer one process looks, if any.
+-- mine = '{}'
+SELECT target.id, target.broker, target.queue, obstacle.broker IS NOT NULL AS obstructed
+FROM target
+LEFT JOIN LATERAL (
+    SELECT broker, max(not_before) FILTER (WHERE queue = '') AS not_before
+    FROM obstacle
+    WHERE obstacle.broker = target.broker AND obstacle.queue IN ('', target.queue)
+    GROUP BY broker
+) obstacle ON true
+WHERE EXISTS (
+    SELECT
+    FROM delivery
+    WHERE state IN ('due') AND due_at <= now() AND delivery.target_id = target.id
+) AND (
+    (obstacle.not_before IS NULL OR obstacle.not_before <= now()) OR target.broker = ANY(:mine)
+);
+
+-- targets_in_the_clear: Queues in whose way nothing stands, by the ids of their targets.
+SELECT id, broker, queue
+FROM target
+WHERE NOT EXISTS (
+    SELECT
+    FROM obstacle
+    WHERE obstacle.broker = target.broker AND obstacle.queue IN ('', target.queue)
+);
+

@@ -1,0 +1,40 @@
+-- What ledger/deliver/replay.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- replay, 1 of 3: One group of them is due again: the same delivery id, the next generation, its tries counted anew.
+-- after = 1, key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29'
+SELECT delivery.item_id
+FROM delivery
+JOIN item ON item.id = delivery.item_id
+JOIN outcome ON outcome.item_id = delivery.item_id
+WHERE delivery.state = 'delivered' AND delivery.item_id > :after AND delivery.lane_id = (
+    SELECT id
+    FROM lane
+    WHERE name = :lane
+) AND item.run_id = (
+    SELECT id
+    FROM run
+    WHERE name = :run
+) AND delivery.item_id IN (
+    SELECT item_id
+    FROM item_key
+    WHERE key_hash = :key_hash
+) AND outcome.finished_at >= :since
+ORDER BY delivery.item_id
+LIMIT :limit
+FOR UPDATE OF delivery;
+
+-- replay, 2 of 3: One group of them is due again: the same delivery id, the next generation, its tries counted anew.
+-- after = 1, limit = 1
+SELECT delivery.item_id
+FROM delivery
+WHERE delivery.state = 'dead' AND delivery.item_id > :after
+ORDER BY delivery.item_id
+LIMIT :limit
+FOR UPDATE OF delivery;
+
+-- replay, 3 of 3: One group of them is due again: the same delivery id, the next generation, its tries counted anew.
+-- ids = '{}'
+UPDATE delivery
+SET state = 'due', generation = generation + 1, tries = 0, error = NULL, due_at = now()
+WHERE item_id = ANY(:ids) AND state IN ('dead', 'delivered');
+

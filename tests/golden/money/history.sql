@@ -1,0 +1,64 @@
+-- What ledger/money/history.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- _reordered: Those whose fields only stand in another order: to accept they are the same item.
+-- ids = '{1}'
+SELECT item_id, params, document
+FROM request
+JOIN item ON item.id = item_id
+LEFT JOIN prefix ON prefix.id = prefix_id
+WHERE item_id = ANY(:ids);
+
+-- answers: The answers of a lane's latest batches, up to about so many items, added up by batch and model.
+-- lane = 'text', max_items = 1
+SELECT item.batch_id, bill.model, count(*) AS answers, sum(bill.input_tokens) ::bigint AS input_tokens,
+    sum(bill.output_tokens) ::bigint AS output_tokens,
+    sum(bill.output_tokens::float * bill.output_tokens) AS output_squares,
+    sum(bill.cache_write_5m_tokens) ::bigint AS cache_write_5m_tokens,
+    sum(bill.cache_write_1h_tokens) ::bigint AS cache_write_1h_tokens,
+    sum(bill.cache_read_tokens) ::bigint AS cache_read_tokens, coalesce(sum(bill.cost_nano),
+    0) ::bigint AS cost_nano
+FROM (
+    SELECT id, sum(items) OVER (ORDER BY id DESC) - items AS newer
+    FROM batch
+    WHERE lane_id = (
+        SELECT id
+        FROM lane
+        WHERE name = :lane
+    ) AND state = 'collected'
+) latest
+-- not the view: of that the planner would read all, and then look which are wanted
+JOIN item ON item.batch_id = latest.id
+JOIN outcome AS bill ON bill.item_id = item.id AND bill.billed
+WHERE latest.newer < :max_items
+GROUP BY item.batch_id, bill.model
+ORDER BY item.batch_id;
+
+-- answers_of: What each of these keys' items was billed; those without a billed answer are left out.
+-- hashes = '{'\x00'}', lane = 'text'
+SELECT request.key, sum(output_tokens) ::bigint AS tokens_out, coalesce(sum(cost_nano),
+    0) ::bigint AS cost_nano,
+    sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens) ::bigint AS tokens_in
+FROM item_key
+JOIN lane ON lane.id = item_key.lane_id
+JOIN bill ON bill.item_id = item_key.item_id
+JOIN request ON request.item_id = item_key.item_id
+WHERE lane.name = :lane AND key_hash = ANY(:hashes)
+GROUP BY request.key;
+
+-- known: Which of these items' keys are in the lane, and whether with the same content: then it is the same item.
+-- hashes = '{'\x00'}', lane = 'text'
+SELECT key_hash, item_id, content_hash
+FROM item_key
+JOIN lane ON lane.id = item_key.lane_id
+WHERE lane.name = :lane AND key_hash = ANY(:hashes);
+
+-- turnarounds: How long the latest batches took, of all lanes; those that were canceled are left out.
+-- limit = 1
+SELECT coalesce(submission.items, batch.items) AS items, submission.api_created_at AS created_at,
+    greatest(extract(epoch FROM submission.ended_at - submission.api_created_at) ::float, 1) AS took_s
+FROM submission
+JOIN batch ON batch.id = submission.batch_id
+WHERE submission.ended_at >= submission.api_created_at AND submission.cancel_asked_at IS NULL
+ORDER BY submission.id DESC
+LIMIT :limit;
+

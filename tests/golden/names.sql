@@ -1,0 +1,109 @@
+-- What ledger/names.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- _insert, 1 of 8: The new row's number; None when it is there already.
+-- api_version = 'text', betas = 'text', workspace = 'text'
+INSERT INTO headers(workspace, betas, api_version) VALUES (:workspace, :betas, :api_version)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- _insert, 2 of 8: The new row's number; None when it is there already.
+-- name = 'text'
+INSERT INTO lane(name) VALUES (:name)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- _insert, 3 of 8: The new row's number; None when it is there already.
+-- name = 'text'
+INSERT INTO model(name) VALUES (:name)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- _insert, 4 of 8: The new row's number; None when it is there already.
+-- document = 'text', hash = '\x00'
+INSERT INTO output_schema(hash, document) VALUES (:hash, :document)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- _insert, 5 of 8: The new row's number; None when it is there already.
+-- name = 'text'
+INSERT INTO run(name) VALUES (:name)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- _insert, 6 of 8: The new row's number; None when it is there already.
+-- hash = '\x00'
+INSERT INTO shape(hash) VALUES (:hash)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- _insert, 7 of 8: The new row's number; None when it is there already.
+-- broker = 'text', queue = 'text'
+INSERT INTO target(broker, queue) VALUES (:broker, :queue)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- _insert, 8 of 8: The new row's number; None when it is there already.
+-- name = 'text'
+INSERT INTO tenant(name) VALUES (:name)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- _look_up, 1 of 8
+-- api_version = 'text', betas = 'text', workspace = 'text'
+SELECT id
+FROM headers
+WHERE workspace = :workspace AND betas = :betas AND api_version = :api_version;
+
+-- _look_up, 2 of 8
+-- name = 'text'
+SELECT id
+FROM lane
+WHERE name = :name;
+
+-- _look_up, 3 of 8
+-- name = 'text'
+SELECT id
+FROM model
+WHERE name = :name;
+
+-- _look_up, 4 of 8
+-- hash = '\x00'
+SELECT id
+FROM output_schema
+WHERE hash = :hash;
+
+-- _look_up, 5 of 8
+-- name = 'text'
+SELECT id
+FROM run
+WHERE name = :name;
+
+-- _look_up, 6 of 8
+-- hash = '\x00'
+SELECT id
+FROM shape
+WHERE hash = :hash;
+
+-- _look_up, 7 of 8
+-- broker = 'text', queue = 'text'
+SELECT id
+FROM target
+WHERE broker = :broker AND queue = :queue;
+
+-- _look_up, 8 of 8
+-- name = 'text'
+SELECT id
+FROM tenant
+WHERE name = :name;
+
+-- _note_workspace, 1 of 2: A workspace has no number: its name is its key.
+;;
+
+-- _note_workspace, 2 of 2: A workspace has no number: its name is its key.
+-- name = 'text'
+INSERT INTO workspace(name) VALUES (:name)
+ON CONFLICT DO NOTHING;
+
+-- _number
+;;
+

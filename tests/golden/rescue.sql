@@ -1,0 +1,140 @@
+-- What ledger/rescue.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- doubt_abandoned: Submissions that were let go and whose submitter is dead or out of time: they may have been created.
+WITH doubted AS (
+    UPDATE submission
+    SET state = 'unclear', error = 'its submitter died before it knew the answer'
+    WHERE state IN ('claimed', 'sending') AND let_go_at IS NOT NULL
+        AND (send_by + interval '1 second' < clock_timestamp() OR (owner IS NOT NULL AND NOT EXISTS (
+        SELECT
+        FROM pg_locks
+        WHERE locktype = 'advisory' AND classid = 20041 AND objid = owner::bigint::oid AND objsubid = 2
+            AND database = (
+            SELECT oid
+            FROM pg_database
+            WHERE datname = current_database()
+        )
+    )))
+    RETURNING batch_id
+)
+UPDATE batch
+SET state = 'unclear', changed_at = now(), reason = 'its submitter died before it knew the answer'
+FROM doubted
+WHERE batch.id = doubted.batch_id AND batch.state IN ('submitting');
+
+-- fold_tally: Add up the tally's changes. Returns how many rows it had.
+WITH folded AS (
+    DELETE FROM tally
+    RETURNING noun, lane_id, run_id, headers_id, state, n, bytes
+)
+INSERT INTO tally(noun, lane_id, run_id, headers_id, state, n, bytes)
+SELECT noun, lane_id, run_id, headers_id, state, sum(n), sum(bytes)
+FROM folded
+GROUP BY noun, lane_id, run_id, headers_id, state
+HAVING sum(n) <> 0 OR sum(bytes) <> 0;
+
+-- forget_messages: Accept messages that were answered long ago.
+-- days = 1
+DELETE FROM inbox
+WHERE done_at < now() - make_interval(days => :days) AND received_at < now() - make_interval(days => :days);
+
+-- noted_but_not_open: Submissions whose API id was saved by somebody who died before saying that they are open.
+SELECT id
+FROM submission
+WHERE state IN ('claimed', 'sending', 'unclear', 'lost') AND api_id IS NOT NULL;
+
+-- stages_with_work: The stages that have something to do now, whoever forgot to ring for them.
+SELECT EXISTS (
+    SELECT
+    FROM unmeasured
+    WHERE (unmeasured.not_before IS NULL OR unmeasured.not_before <= now()) AND NOT EXISTS (
+        SELECT
+        FROM unmeasured taken
+        WHERE taken.lease_until > now() AND NOT (taken.owner IS NOT NULL AND NOT EXISTS (
+            SELECT
+            FROM pg_locks
+            WHERE locktype = 'advisory' AND classid = 20041 AND objid = taken.owner::bigint::oid
+                AND objsubid = 2 AND database = (
+                SELECT oid
+                FROM pg_database
+                WHERE datname = current_database()
+            )
+        ))
+    )
+) AS measure, EXISTS (
+    SELECT
+    FROM tally
+    WHERE noun = 'item' AND state = 'waiting'
+    GROUP BY lane_id
+    HAVING sum(n) > 0
+) AS pack, EXISTS (
+    SELECT
+    FROM batch
+    JOIN lane ON lane.id = batch.lane_id
+    WHERE lane.paused_at IS NULL AND (batch.state IN ('rejected') OR batch.state IN ('packed')
+        AND (not_before IS NULL OR not_before <= now()))
+) AS submit, EXISTS (
+    SELECT
+    FROM submission
+    WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
+        AND (next_read_at IS NULL OR next_read_at <= now())
+        AND (lease_until IS NULL OR lease_until <= now() OR (owner IS NOT NULL AND NOT EXISTS (
+        SELECT
+        FROM pg_locks
+        WHERE locktype = 'advisory' AND classid = 20041 AND objid = owner::bigint::oid AND objsubid = 2
+            AND database = (
+            SELECT oid
+            FROM pg_database
+            WHERE datname = current_database()
+        )
+    )))
+) AS collect, EXISTS (
+    SELECT target.id, target.broker, target.queue, obstacle.broker IS NOT NULL AS obstructed
+    FROM target
+    LEFT JOIN LATERAL (
+        SELECT broker, max(not_before) FILTER (WHERE queue = '') AS not_before
+        FROM obstacle
+        WHERE obstacle.broker = target.broker AND obstacle.queue IN ('', target.queue)
+        GROUP BY broker
+    ) obstacle ON true
+    WHERE EXISTS (
+        SELECT
+        FROM delivery
+        WHERE state IN ('due') AND due_at <= now() AND delivery.target_id = target.id
+    ) AND (obstacle.not_before IS NULL OR obstacle.not_before <= now())
+) AS deliver;
+
+-- void_abandoned: Submissions that were never let go and whose submitter is dead or out of time: nothing was created.
+WITH voided AS (
+    UPDATE submission
+    SET state = 'void', error = 'its submitter died before its last bytes'
+    WHERE state IN ('claimed', 'sending') AND let_go_at IS NULL AND api_id IS NULL AND (coalesce(send_by,
+        lease_until) < clock_timestamp() OR (owner IS NOT NULL AND NOT EXISTS (
+        SELECT
+        FROM pg_locks
+        WHERE locktype = 'advisory' AND classid = 20041 AND objid = owner::bigint::oid AND objsubid = 2
+            AND database = (
+            SELECT oid
+            FROM pg_database
+            WHERE datname = current_database()
+        )
+    ))) AND EXISTS (
+        SELECT
+        FROM deployment
+        WHERE home = (
+            SELECT system_identifier
+            FROM pg_control_system()
+        ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+            SELECT oid
+            FROM pg_database
+            WHERE datname = current_database()
+        )
+    )
+    RETURNING batch_id
+)
+UPDATE batch
+SET state = 'packed', changed_at = now(), reason = 'its submitter died before its last bytes'
+FROM voided
+WHERE batch.id = voided.batch_id AND batch.state IN ('submitting')
+RETURNING batch.id;
+
