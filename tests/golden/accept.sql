@@ -1,7 +1,7 @@
 -- What ledger/accept.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- _compared: What items are whose keys are there already.
--- hashes = '{'\x00'}', lane_id = 1
+-- hashes = '{\x00}', lane_id = 1
 SELECT item_key.key_hash, content_hash, item.headers_id, item.schema_id, request.params,
     prefix.document AS prefix
 FROM item_key
@@ -20,21 +20,22 @@ COPY request(item_id, receipt, key, tenant, trace_id, callback, params)
 FROM STDIN;
 
 -- _write, 3 of 3
-SELECT now() ::text AS now;
+SELECT now()::text AS now;
 
 -- begin, 1 of 2: Count a try of messages before they are parsed.
--- message_ids = '{'00000000-0000-0000-0000-000000000000'}'
+-- message_ids = '{00000000-0000-0000-0000-000000000000}'
 INSERT INTO inbox(message_id, tries)
 SELECT message_id, 1
 FROM unnest(CAST(:message_ids AS uuid[])) AS message_id
-ORDER BY message_id ON CONFLICT (message_id) DO UPDATE SET tries = inbox.tries + 1
+ORDER BY message_id
+ON CONFLICT (message_id) DO UPDATE SET tries = inbox.tries + 1
 RETURNING message_id, tries, verdict;
 
 -- begin, 2 of 2: Count a try of messages before they are parsed.
 SET LOCAL synchronous_commit = off;
 
 -- classify_create_reply: Write the verdicts of messages, in the transaction that wrote their items.
--- message_ids = '{'00000000-0000-0000-0000-000000000000'}', verdicts = '{'text'}'
+-- message_ids = '{00000000-0000-0000-0000-000000000000}', verdicts = '{text}'
 UPDATE inbox
 SET verdict = reached.verdict, done_at = now()
 FROM unnest(CAST(:message_ids AS uuid[]), CAST(:verdicts AS text[])) AS reached(message_id, verdict)
@@ -46,7 +47,8 @@ INSERT INTO item_key(lane_id, key_hash, item_id, content_hash)
 SELECT :lane_id, substring(CAST(:hashes AS bytea) FROM n * 16 - 15 FOR 16), (CAST(:ids AS bigint[])) [n],
     substring(CAST(:contents AS bytea) FROM n * 16 - 15 FOR 16)
 FROM generate_series(1, :n) AS n
-ORDER BY n ON CONFLICT (lane_id, key_hash) DO NOTHING
+ORDER BY n
+ON CONFLICT (lane_id, key_hash) DO NOTHING
 RETURNING item_id;
 
 -- insert_items, 2 of 2: Write the items whose keys are new. Returns what each of them is, in their order.

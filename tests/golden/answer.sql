@@ -63,14 +63,14 @@ WHERE name = :name;
 
 -- run_counts, 2 of 2: Items of a run by state; None when there is no such run.
 -- run_id = 1
-SELECT state, sum(n) ::bigint AS n
+SELECT state, sum(n)::bigint AS n
 FROM tally
 WHERE noun = 'item' AND run_id = :run_id
 GROUP BY state
 HAVING sum(n) > 0;
 
 -- states: How many of these keys' items are in which state; unknown keys are left out.
--- hashes = '{'\x00'}', lane = 'text'
+-- hashes = '{\x00}', lane = 'text'
 SELECT item.state, count(*) AS n
 FROM item_key
 JOIN lane ON lane.id = item_key.lane_id
@@ -79,7 +79,7 @@ WHERE lane.name = :lane AND key_hash = ANY(:hashes)
 GROUP BY item.state;
 
 -- verdicts: The verdicts of messages; None while one isn't done, absent when it never arrived.
--- ids = '{'00000000-0000-0000-0000-000000000000'}'
+-- ids = '{00000000-0000-0000-0000-000000000000}'
 SELECT message_id, verdict
 FROM inbox
 WHERE message_id = ANY(:ids);

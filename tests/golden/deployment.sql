@@ -9,11 +9,11 @@ WHERE word_wanted;
 SELECT (
     SELECT system_identifier
     FROM pg_control_system()
-) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
     SELECT oid
     FROM pg_database
     WHERE datname = current_database()
-) AS home, (pg_current_wal_flush_lsn() - '0/0') ::bigint AS position;
+) AS home, (pg_current_wal_flush_lsn() - '0/0')::bigint AS position;
 
 -- looked: Everything that the API lists in a workspace has been looked at, and what was ours is recorded.
 -- moved_at = '2026-11-29', name = 'text'
@@ -40,7 +40,7 @@ UPDATE deployment
 SET home = (
     SELECT system_identifier
     FROM pg_control_system()
-) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
     SELECT oid
     FROM pg_database
     WHERE datname = current_database()
@@ -49,7 +49,7 @@ SET home = (
     (
         SELECT system_identifier
         FROM pg_control_system()
-    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()
@@ -58,7 +58,7 @@ SET home = (
     (
         SELECT system_identifier
         FROM pg_control_system()
-    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()
@@ -68,7 +68,7 @@ SET home = (
     (
         SELECT system_identifier
         FROM pg_control_system()
-    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()
@@ -77,7 +77,7 @@ SET home = (
     (
         SELECT system_identifier
         FROM pg_control_system()
-    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()
@@ -86,7 +86,7 @@ SET home = (
 WHERE home <> (
     SELECT system_identifier
     FROM pg_control_system()
-) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
     SELECT oid
     FROM pg_database
     WHERE datname = current_database()
@@ -171,12 +171,13 @@ INSERT INTO deployment(home) VALUES (
     (
         SELECT system_identifier
         FROM pg_control_system()
-    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()
     )
-) ON CONFLICT DO NOTHING;
+)
+ON CONFLICT DO NOTHING;
 
 -- undecided: How many batches keep a workspace from being looked at: unknown ones, and what of ours isn't known or recorded.
 -- until = '2026-11-29', workspace = 'text'

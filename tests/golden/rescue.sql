@@ -124,7 +124,7 @@ WITH voided AS (
         WHERE home = (
             SELECT system_identifier
             FROM pg_control_system()
-        ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+        ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
             SELECT oid
             FROM pg_database
             WHERE datname = current_database()

@@ -22,5 +22,5 @@ WHERE pg_catalog.pg_class.relname IN (:table_names_1::VARCHAR)
     AND pg_catalog.pg_namespace.nspname != :nspname_1::VARCHAR;
 
 -- server_version: The version of PostgreSQL that the ledger lives in, as "18.1".
-SELECT current_setting('server_version_num') ::integer;
+SELECT current_setting('server_version_num')::integer;
 

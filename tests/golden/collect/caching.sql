@@ -46,8 +46,7 @@ ORDER BY prefix_id, model_id;
 
 -- hit_rates: How much of what was cached in this lane was read and not written, in the last week, in tokens.
 -- enough = 1, lane = 'text'
-SELECT prefix_id, model_id, lifetime, sum(read_tokens) ::bigint AS read,
-    sum(written_tokens) ::bigint AS written
+SELECT prefix_id, model_id, lifetime, sum(read_tokens)::bigint AS read, sum(written_tokens)::bigint AS written
 FROM caching
 JOIN lane ON lane.id = lane_id
 WHERE lane.name = :lane AND lifetime IS NOT NULL AND at > now() - interval '7 days'
@@ -73,7 +72,7 @@ FROM (
 WHERE submission_id = :submission_id AND caching.prefix_id = new.prefix_id AND caching.model_id = new.model_id;
 
 -- note: Keep what was chosen, and why.
--- lifetimes = '{'text'}', loses = '{true}', models = '{1}', prefixes = '{1}', primings = '{null}', requests = '{1}', submission_id = 1, whys = '{'text'}'
+-- lifetimes = '{text}', loses = '{true}', models = '{1}', prefixes = '{1}', primings = '{null}', requests = '{1}', submission_id = 1, whys = '{text}'
 INSERT INTO caching(submission_id, prefix_id, model_id, lane_id, lifetime, why, loses, priming, requests)
 SELECT :submission_id, prefix_id, model_id, lane_id, lifetime, why, loses, priming, requests
 FROM submission
@@ -81,5 +80,6 @@ JOIN batch ON batch.id = submission.batch_id, unnest(CAST(:prefixes AS integer[]
     CAST(:models AS integer[]), CAST(:lifetimes AS text[]), CAST(:whys AS text[]), CAST(:loses AS boolean[]),
     CAST(:primings AS text[]), CAST(:requests AS integer[])) AS chosen(prefix_id, model_id, lifetime, why,
     loses, priming, requests)
-WHERE submission.id = :submission_id ON CONFLICT DO NOTHING;
+WHERE submission.id = :submission_id
+ON CONFLICT DO NOTHING;
 

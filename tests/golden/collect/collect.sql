@@ -28,7 +28,7 @@ WHERE submission.id = :id AND batch.id = submission.batch_id AND headers.id = ba
     AND lane.id = batch.lane_id
 RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
     coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes, reads, misses,
-    extract(epoch FROM now() - ended_at) ::float AS ended_for_s;
+    extract(epoch FROM now() - ended_at)::float AS ended_for_s;
 
 -- extend: A sign of life from the reader; until the transaction ends no other one records the same results.
 -- id = 1, lease_s = 1.0, token = 'text'

@@ -30,7 +30,7 @@ FROM STDIN;
 
 -- _write_deliveries, 2 of 2: A delivery each: due now, or being sent already.
 -- lease_s = 1.0
-SELECT now() ::text AS now, (now() + make_interval(secs => :lease_s)) ::text AS lapses;
+SELECT now()::text AS now, (now() + make_interval(secs => :lease_s))::text AS lapses;
 
 -- _write_outcomes: The outcomes of what has become final.
 COPY outcome(item_id, submission_id, cost_nano, realtime_nano, input_tokens, cache_write_5m_tokens,

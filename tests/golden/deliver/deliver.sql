@@ -48,7 +48,7 @@ SET state = 'dead', error = :why
 WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
 
 -- free_lapsed, 1 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
--- lanes = '{'text'}', limit = 1, max_tries = '{1}'
+-- lanes = '{text}', limit = 1, max_tries = '{1}'
 SELECT delivery.item_id, delivery.tries < coalesce(rule.max_tries, 1) AS again
 FROM delivery
 JOIN lane ON lane.id = delivery.lane_id
@@ -76,7 +76,7 @@ SET state = 'due', error = CASE state
 WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
 
 -- release: They were not tried after all: due as before, and nothing is counted.
--- due_ats = '{'2026-11-29'}', ids = '{1}'
+-- due_ats = '{2026-11-29}', ids = '{1}'
 UPDATE delivery
 SET state = 'due', tries = tries - 1, due_at = before.due_at
 FROM unnest(CAST(:ids AS bigint[]), CAST(:due_ats AS timestamptz[])) AS before(item_id, due_at)
@@ -90,7 +90,7 @@ WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
 
 -- sent_by_others: Messages that other processes may be putting into that queue now, and bytes into that broker.
 -- broker = 'text', mine = '{1}', queue = 'text'
-SELECT count(*) FILTER (WHERE queue = :queue) AS messages, coalesce(sum(size), 0) ::bigint AS bytes
+SELECT count(*) FILTER (WHERE queue = :queue) AS messages, coalesce(sum(size), 0)::bigint AS bytes
 FROM delivery
 JOIN target ON target.id = delivery.target_id
 WHERE state = 'sending' AND due_at > '-infinity' AND broker = :broker AND NOT item_id = ANY(:mine);

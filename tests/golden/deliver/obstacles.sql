@@ -1,13 +1,13 @@
 -- What ledger/deliver/obstacles.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- _obstacles, 1 of 2
-SELECT broker, queue, since, extract(epoch FROM now() - since) ::float AS lasted_s, failures, why
+SELECT broker, queue, since, extract(epoch FROM now() - since)::float AS lasted_s, failures, why
 FROM obstacle
 WHERE queue <> ''
 ORDER BY since, broker, queue;
 
 -- _obstacles, 2 of 2
-SELECT broker, queue, since, extract(epoch FROM now() - since) ::float AS lasted_s, failures, why
+SELECT broker, queue, since, extract(epoch FROM now() - since)::float AS lasted_s, failures, why
 FROM obstacle
 WHERE queue = ''
 ORDER BY since, broker, queue;
@@ -41,7 +41,7 @@ ON CONFLICT (broker, queue) DO UPDATE SET why = excluded.why, seen_at = now(), n
 RETURNING failures;
 
 -- give_up, 1 of 2: Give up what has been due, behind an obstacle that has lasted, for longer than its lane is patient.
--- fresh = 1, lanes = '{'text'}', limit = 1, longest = 1.0, patience = '{1.0}', shortest = 1.0
+-- fresh = 1, lanes = '{text}', limit = 1, longest = 1.0, patience = '{1.0}', shortest = 1.0
 SELECT delivery.item_id, obstacle.why
 FROM obstacle
 JOIN target ON target.broker = obstacle.broker AND obstacle.queue IN ('', target.queue)

@@ -1,7 +1,7 @@
 -- What ledger/money/budgets.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- _release, 1 of 3: Items that a budget holds wait again.
--- alone = 'text', budget_id = 1, cap_nano = 1, no_bound = 'text', no_price = 'text', priced = '{'text'}', strict = true
+-- alone = 'text', budget_id = 1, cap_nano = 1, no_bound = 'text', no_price = 'text', priced = '{text}', strict = true
 UPDATE item
 SET state = 'waiting', waiting_since = held_since, held_by = NULL, held_since = NULL, held_reason = NULL
 WHERE state IN ('held') AND held_by = :budget_id AND (held_reason = :no_bound
@@ -46,10 +46,10 @@ SELECT budget.id, coalesce(lane.name, tenant.name, run.name) AS name, coalesce('
     FROM item
     WHERE held_by = budget.id AND held_reason = :alone AND reserved_nano > cap_nano
 ) AS alone_nano, CASE WHEN lane_id IS NOT NULL THEN 'lane' WHEN tenant_id IS NOT NULL THEN 'tenant'
-    ELSE 'run' END AS of, coalesce(booked.spent, 0) ::bigint AS spent_nano, coalesce(booked.reserved,
-    0) ::bigint AS reserved_nano, CASE WHEN period <> 'all' THEN extract(epoch FROM CASE budget.period
+    ELSE 'run' END AS of, coalesce(booked.spent, 0)::bigint AS spent_nano, coalesce(booked.reserved,
+    0)::bigint AS reserved_nano, CASE WHEN period <> 'all' THEN extract(epoch FROM CASE budget.period
     WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
-    now() AT TIME ZONE 'UTC') ::date END + ('1 ' || period) ::interval - now() AT TIME ZONE 'UTC') ::float END AS ends_s
+    now() AT TIME ZONE 'UTC')::date END + ('1 ' || period)::interval - now() AT TIME ZONE 'UTC')::float END AS ends_s
 FROM budget
 LEFT JOIN lane ON lane.id = budget.lane_id
 LEFT JOIN tenant ON tenant.id = budget.tenant_id
@@ -58,7 +58,7 @@ LEFT JOIN LATERAL (
     SELECT sum(spent_nano) AS spent, sum(reserved_nano) AS reserved
     FROM booking
     WHERE budget_id = budget.id AND begins = CASE budget.period WHEN 'all' THEN date 'epoch'
-        ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC') ::date END
+        ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC')::date END
 ) booked ON true
 ORDER BY lane.name, tenant.name, run.name, period;
 
@@ -74,9 +74,9 @@ SELECT budget.id, (budget.cap_nano - coalesce(
         SELECT sum(reserved_nano + spent_nano)
         FROM booking
         WHERE budget_id = budget.id AND begins = CASE budget.period WHEN 'all' THEN date 'epoch'
-            ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC') ::date END
+            ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC')::date END
     ), 0
-)) ::bigint AS nano, cap_nano, strict
+))::bigint AS nano, cap_nano, strict
 FROM budget
 WHERE EXISTS (
     SELECT
@@ -94,10 +94,10 @@ RETURNING id;
 -- id = 1, number = 1
 INSERT INTO booking(budget_id, begins, spent_nano)
 SELECT budget.id, CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
-    now() AT TIME ZONE 'UTC') ::date END, sum(spending.cost_nano)
+    now() AT TIME ZONE 'UTC')::date END, sum(spending.cost_nano)
 FROM budget
 JOIN spending ON spending.at >= CASE budget.period WHEN 'all' THEN date 'epoch'
-    ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC') ::date END AND spending.lane_id = :number
+    ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC')::date END AND spending.lane_id = :number
 WHERE budget.id = :id
 GROUP BY budget.id;
 
@@ -105,10 +105,10 @@ GROUP BY budget.id;
 -- id = 1, number = 1
 INSERT INTO booking(budget_id, begins, spent_nano)
 SELECT budget.id, CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
-    now() AT TIME ZONE 'UTC') ::date END, sum(spending.cost_nano)
+    now() AT TIME ZONE 'UTC')::date END, sum(spending.cost_nano)
 FROM budget
 JOIN spending ON spending.at >= CASE budget.period WHEN 'all' THEN date 'epoch'
-    ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC') ::date END AND spending.run_id = :number
+    ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC')::date END AND spending.run_id = :number
 WHERE budget.id = :id
 GROUP BY budget.id;
 

@@ -10,14 +10,14 @@ SELECT (
     cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens,
     thinking_nano
 FROM (
-    SELECT lane_id AS key, sum(answers) ::bigint AS answers, sum(cost_nano) ::bigint AS cost_nano,
-        sum(realtime_nano) ::bigint AS realtime_nano, sum(paid_twice) ::bigint AS paid_twice,
-        sum(unpriced) ::bigint AS unpriced, coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0),
-        0) ::bigint AS paid_twice_nano, sum(input_tokens) ::bigint AS input_tokens,
-        sum(cache_write_5m_tokens) ::bigint AS cache_write_5m_tokens,
-        sum(cache_write_1h_tokens) ::bigint AS cache_write_1h_tokens,
-        sum(cache_read_tokens) ::bigint AS cache_read_tokens, sum(output_tokens) ::bigint AS output_tokens,
-        sum(thinking_tokens) ::bigint AS thinking_tokens, sum(thinking_nano) ::bigint AS thinking_nano
+    SELECT lane_id AS key, sum(answers)::bigint AS answers, sum(cost_nano)::bigint AS cost_nano,
+        sum(realtime_nano)::bigint AS realtime_nano, sum(paid_twice)::bigint AS paid_twice,
+        sum(unpriced)::bigint AS unpriced, coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0),
+        0)::bigint AS paid_twice_nano, sum(input_tokens)::bigint AS input_tokens,
+        sum(cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
+        sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
+        sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(output_tokens)::bigint AS output_tokens,
+        sum(thinking_tokens)::bigint AS thinking_tokens, sum(thinking_nano)::bigint AS thinking_nano
     FROM spending
     WHERE (CAST(:since AS timestamptz) IS NULL OR at >= :since)
         AND (CAST(:run_name AS text) IS NULL OR run_id = (
@@ -41,14 +41,14 @@ SELECT coalesce(
     cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens,
     thinking_nano
 FROM (
-    SELECT run_id AS key, sum(answers) ::bigint AS answers, sum(cost_nano) ::bigint AS cost_nano,
-        sum(realtime_nano) ::bigint AS realtime_nano, sum(paid_twice) ::bigint AS paid_twice,
-        sum(unpriced) ::bigint AS unpriced, coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0),
-        0) ::bigint AS paid_twice_nano, sum(input_tokens) ::bigint AS input_tokens,
-        sum(cache_write_5m_tokens) ::bigint AS cache_write_5m_tokens,
-        sum(cache_write_1h_tokens) ::bigint AS cache_write_1h_tokens,
-        sum(cache_read_tokens) ::bigint AS cache_read_tokens, sum(output_tokens) ::bigint AS output_tokens,
-        sum(thinking_tokens) ::bigint AS thinking_tokens, sum(thinking_nano) ::bigint AS thinking_nano
+    SELECT run_id AS key, sum(answers)::bigint AS answers, sum(cost_nano)::bigint AS cost_nano,
+        sum(realtime_nano)::bigint AS realtime_nano, sum(paid_twice)::bigint AS paid_twice,
+        sum(unpriced)::bigint AS unpriced, coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0),
+        0)::bigint AS paid_twice_nano, sum(input_tokens)::bigint AS input_tokens,
+        sum(cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
+        sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
+        sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(output_tokens)::bigint AS output_tokens,
+        sum(thinking_tokens)::bigint AS thinking_tokens, sum(thinking_nano)::bigint AS thinking_nano
     FROM spending
     WHERE (CAST(:since AS timestamptz) IS NULL OR at >= :since)
         AND (CAST(:run_name AS text) IS NULL OR run_id = (
@@ -72,14 +72,14 @@ SELECT coalesce(
     cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens,
     thinking_nano
 FROM (
-    SELECT tenant_id AS key, sum(answers) ::bigint AS answers, sum(cost_nano) ::bigint AS cost_nano,
-        sum(realtime_nano) ::bigint AS realtime_nano, sum(paid_twice) ::bigint AS paid_twice,
-        sum(unpriced) ::bigint AS unpriced, coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0),
-        0) ::bigint AS paid_twice_nano, sum(input_tokens) ::bigint AS input_tokens,
-        sum(cache_write_5m_tokens) ::bigint AS cache_write_5m_tokens,
-        sum(cache_write_1h_tokens) ::bigint AS cache_write_1h_tokens,
-        sum(cache_read_tokens) ::bigint AS cache_read_tokens, sum(output_tokens) ::bigint AS output_tokens,
-        sum(thinking_tokens) ::bigint AS thinking_tokens, sum(thinking_nano) ::bigint AS thinking_nano
+    SELECT tenant_id AS key, sum(answers)::bigint AS answers, sum(cost_nano)::bigint AS cost_nano,
+        sum(realtime_nano)::bigint AS realtime_nano, sum(paid_twice)::bigint AS paid_twice,
+        sum(unpriced)::bigint AS unpriced, coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0),
+        0)::bigint AS paid_twice_nano, sum(input_tokens)::bigint AS input_tokens,
+        sum(cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
+        sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
+        sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(output_tokens)::bigint AS output_tokens,
+        sum(thinking_tokens)::bigint AS thinking_tokens, sum(thinking_nano)::bigint AS thinking_nano
     FROM spending
     WHERE (CAST(:since AS timestamptz) IS NULL OR at >= :since)
         AND (CAST(:run_name AS text) IS NULL OR run_id = (
@@ -97,14 +97,14 @@ SELECT key AS name, answers, cost_nano, realtime_nano, unpriced, paid_twice, pai
     cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens,
     thinking_nano
 FROM (
-    SELECT model AS key, sum(answers) ::bigint AS answers, sum(cost_nano) ::bigint AS cost_nano,
-        sum(realtime_nano) ::bigint AS realtime_nano, sum(paid_twice) ::bigint AS paid_twice,
-        sum(unpriced) ::bigint AS unpriced, coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0),
-        0) ::bigint AS paid_twice_nano, sum(input_tokens) ::bigint AS input_tokens,
-        sum(cache_write_5m_tokens) ::bigint AS cache_write_5m_tokens,
-        sum(cache_write_1h_tokens) ::bigint AS cache_write_1h_tokens,
-        sum(cache_read_tokens) ::bigint AS cache_read_tokens, sum(output_tokens) ::bigint AS output_tokens,
-        sum(thinking_tokens) ::bigint AS thinking_tokens, sum(thinking_nano) ::bigint AS thinking_nano
+    SELECT model AS key, sum(answers)::bigint AS answers, sum(cost_nano)::bigint AS cost_nano,
+        sum(realtime_nano)::bigint AS realtime_nano, sum(paid_twice)::bigint AS paid_twice,
+        sum(unpriced)::bigint AS unpriced, coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0),
+        0)::bigint AS paid_twice_nano, sum(input_tokens)::bigint AS input_tokens,
+        sum(cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
+        sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
+        sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(output_tokens)::bigint AS output_tokens,
+        sum(thinking_tokens)::bigint AS thinking_tokens, sum(thinking_nano)::bigint AS thinking_nano
     FROM spending
     WHERE (CAST(:since AS timestamptz) IS NULL OR at >= :since)
         AND (CAST(:run_name AS text) IS NULL OR run_id = (
@@ -122,15 +122,15 @@ SELECT key::text AS name, answers, cost_nano, realtime_nano, unpriced, paid_twic
     input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens,
     thinking_tokens, thinking_nano
 FROM (
-    SELECT (at AT TIME ZONE 'UTC') ::date AS key, sum(answers) ::bigint AS answers,
-        sum(cost_nano) ::bigint AS cost_nano, sum(realtime_nano) ::bigint AS realtime_nano,
-        sum(paid_twice) ::bigint AS paid_twice, sum(unpriced) ::bigint AS unpriced,
-        coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0), 0) ::bigint AS paid_twice_nano,
-        sum(input_tokens) ::bigint AS input_tokens,
-        sum(cache_write_5m_tokens) ::bigint AS cache_write_5m_tokens,
-        sum(cache_write_1h_tokens) ::bigint AS cache_write_1h_tokens,
-        sum(cache_read_tokens) ::bigint AS cache_read_tokens, sum(output_tokens) ::bigint AS output_tokens,
-        sum(thinking_tokens) ::bigint AS thinking_tokens, sum(thinking_nano) ::bigint AS thinking_nano
+    SELECT (at AT TIME ZONE 'UTC')::date AS key, sum(answers)::bigint AS answers,
+        sum(cost_nano)::bigint AS cost_nano, sum(realtime_nano)::bigint AS realtime_nano,
+        sum(paid_twice)::bigint AS paid_twice, sum(unpriced)::bigint AS unpriced,
+        coalesce(sum(cost_nano) FILTER (WHERE paid_twice > 0), 0)::bigint AS paid_twice_nano,
+        sum(input_tokens)::bigint AS input_tokens,
+        sum(cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
+        sum(cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
+        sum(cache_read_tokens)::bigint AS cache_read_tokens, sum(output_tokens)::bigint AS output_tokens,
+        sum(thinking_tokens)::bigint AS thinking_tokens, sum(thinking_nano)::bigint AS thinking_nano
     FROM spending
     WHERE (CAST(:since AS timestamptz) IS NULL OR at >= :since)
         AND (CAST(:run_name AS text) IS NULL OR run_id = (

@@ -10,13 +10,13 @@ WHERE item_id = ANY(:ids);
 
 -- answers: The answers of a lane's latest batches, up to about so many items, added up by batch and model.
 -- lane = 'text', max_items = 1
-SELECT item.batch_id, bill.model, count(*) AS answers, sum(bill.input_tokens) ::bigint AS input_tokens,
-    sum(bill.output_tokens) ::bigint AS output_tokens,
+SELECT item.batch_id, bill.model, count(*) AS answers, sum(bill.input_tokens)::bigint AS input_tokens,
+    sum(bill.output_tokens)::bigint AS output_tokens,
     sum(bill.output_tokens::float * bill.output_tokens) AS output_squares,
-    sum(bill.cache_write_5m_tokens) ::bigint AS cache_write_5m_tokens,
-    sum(bill.cache_write_1h_tokens) ::bigint AS cache_write_1h_tokens,
-    sum(bill.cache_read_tokens) ::bigint AS cache_read_tokens, coalesce(sum(bill.cost_nano),
-    0) ::bigint AS cost_nano
+    sum(bill.cache_write_5m_tokens)::bigint AS cache_write_5m_tokens,
+    sum(bill.cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
+    sum(bill.cache_read_tokens)::bigint AS cache_read_tokens, coalesce(sum(bill.cost_nano),
+    0)::bigint AS cost_nano
 FROM (
     SELECT id, sum(items) OVER (ORDER BY id DESC) - items AS newer
     FROM batch
@@ -34,10 +34,10 @@ GROUP BY item.batch_id, bill.model
 ORDER BY item.batch_id;
 
 -- answers_of: What each of these keys' items was billed; those without a billed answer are left out.
--- hashes = '{'\x00'}', lane = 'text'
-SELECT request.key, sum(output_tokens) ::bigint AS tokens_out, coalesce(sum(cost_nano),
-    0) ::bigint AS cost_nano,
-    sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens) ::bigint AS tokens_in
+-- hashes = '{\x00}', lane = 'text'
+SELECT request.key, sum(output_tokens)::bigint AS tokens_out, coalesce(sum(cost_nano),
+    0)::bigint AS cost_nano,
+    sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens)::bigint AS tokens_in
 FROM item_key
 JOIN lane ON lane.id = item_key.lane_id
 JOIN bill ON bill.item_id = item_key.item_id
@@ -46,7 +46,7 @@ WHERE lane.name = :lane AND key_hash = ANY(:hashes)
 GROUP BY request.key;
 
 -- known: Which of these items' keys are in the lane, and whether with the same content: then it is the same item.
--- hashes = '{'\x00'}', lane = 'text'
+-- hashes = '{\x00}', lane = 'text'
 SELECT key_hash, item_id, content_hash
 FROM item_key
 JOIN lane ON lane.id = item_key.lane_id
@@ -55,7 +55,7 @@ WHERE lane.name = :lane AND key_hash = ANY(:hashes);
 -- turnarounds: How long the latest batches took, of all lanes; those that were canceled are left out.
 -- limit = 1
 SELECT coalesce(submission.items, batch.items) AS items, submission.api_created_at AS created_at,
-    greatest(extract(epoch FROM submission.ended_at - submission.api_created_at) ::float, 1) AS took_s
+    greatest(extract(epoch FROM submission.ended_at - submission.api_created_at)::float, 1) AS took_s
 FROM submission
 JOIN batch ON batch.id = submission.batch_id
 WHERE submission.ended_at >= submission.api_created_at AND submission.cancel_asked_at IS NULL

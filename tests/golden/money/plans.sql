@@ -9,19 +9,19 @@ INSERT INTO plan(run_id, lane_id, items, tokens_in, tokens_in_low, tokens_in_hig
 RETURNING id;
 
 -- kept: The newest plan of a run, with its bill so far.
--- final = '{'text'}', run = 'text'
+-- final = '{text}', run = 'text'
 SELECT run.name AS run, lane.name AS lane, made_at, plan.items, plan.tokens_in, tokens_in_low,
     tokens_in_high, plan.tokens_out, tokens_out_low, tokens_out_high, plan.cost_nano, cost_nano_low,
     cost_nano_high, coalesce(billed_items, so_far.items, 0) AS billed_items, coalesce(billed_tokens_in,
     so_far.tokens_in, 0) AS billed_tokens_in, coalesce(billed_tokens_out, so_far.tokens_out,
     0) AS billed_tokens_out, coalesce(billed_cost_nano, so_far.cost_nano, 0) AS billed_cost_nano,
-    coalesce(there.items, 0) ::bigint AS there, coalesce(there.unfinished, 0) ::bigint AS unfinished
+    coalesce(there.items, 0)::bigint AS there, coalesce(there.unfinished, 0)::bigint AS unfinished
 FROM plan
 JOIN run ON run.id = plan.run_id
 JOIN lane ON lane.id = plan.lane_id
 LEFT JOIN LATERAL (
-    SELECT run_id, sum(answers) ::bigint AS items,
-        sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens) ::bigint AS tokens_in, sum(output_tokens) ::bigint AS tokens_out, coalesce(sum(cost_nano), 0) ::bigint AS cost_nano
+    SELECT run_id, sum(answers)::bigint AS items,
+        sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens)::bigint AS tokens_in, sum(output_tokens)::bigint AS tokens_out, coalesce(sum(cost_nano), 0)::bigint AS cost_nano
     FROM spending
     WHERE spending.run_id = plan.run_id AND plan.billed_at IS NULL
     GROUP BY spending.run_id
@@ -57,7 +57,7 @@ ORDER BY plan.billed_at DESC, plan.id DESC
 LIMIT :limit;
 
 -- settle: Put the bill beside each plan whose run is done: all of it is there and final. Returns how many.
--- final = '{'text'}'
+-- final = '{text}'
 WITH run_of AS (
     SELECT run_id, sum(n) AS items, sum(n) FILTER (WHERE NOT state = ANY(:final)) AS unfinished
     FROM tally
@@ -74,8 +74,8 @@ WITH run_of AS (
     WHERE billed_at IS NULL AND coalesce(run_of.unfinished, 0) = 0
         AND (run_of.items >= plan.items OR plan.made_at < now() - interval '1 day')
 ), bills AS (
-    SELECT run_id, sum(answers) ::bigint AS items,
-        sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens) ::bigint AS tokens_in, sum(output_tokens) ::bigint AS tokens_out, coalesce(sum(cost_nano), 0) ::bigint AS cost_nano
+    SELECT run_id, sum(answers)::bigint AS items,
+        sum(input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens)::bigint AS tokens_in, sum(output_tokens)::bigint AS tokens_out, coalesce(sum(cost_nano), 0)::bigint AS cost_nano
     FROM spending
     WHERE run_id IN (
         SELECT run_id

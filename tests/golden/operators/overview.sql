@@ -1,19 +1,19 @@
 -- What ledger/operators/overview.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- batches: Batches, the unfinished first, then the newest.
--- lane = null, limit = 1, states = '{'text'}', unfinished = '{'text'}'
+-- lane = null, limit = 1, states = '{text}', unfinished = '{text}'
 SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
-    batch.packed_at, extract(epoch FROM now() - batch.packed_at) ::float AS age_s,
-    extract(epoch FROM now() - batch.changed_at) ::float AS changed_s, CASE
-    WHEN batch.not_before > now() THEN extract(epoch FROM batch.not_before - now()) ::float END AS resumes_s,
-    extract(epoch FROM now() - newest.api_created_at) ::float AS open_s,
-    extract(epoch FROM newest.ended_at - newest.api_created_at) ::float AS took_s,
-    extract(epoch FROM newest.api_expires_at - now()) ::float AS expires_s, newest.api_id, (
+    batch.packed_at, extract(epoch FROM now() - batch.packed_at)::float AS age_s,
+    extract(epoch FROM now() - batch.changed_at)::float AS changed_s, CASE
+    WHEN batch.not_before > now() THEN extract(epoch FROM batch.not_before - now())::float END AS resumes_s,
+    extract(epoch FROM now() - newest.api_created_at)::float AS open_s,
+    extract(epoch FROM newest.ended_at - newest.api_created_at)::float AS took_s,
+    extract(epoch FROM newest.api_expires_at - now())::float AS expires_s, newest.api_id, (
     SELECT count(*)
     FROM submission
     WHERE submission.batch_id = batch.id
-) AS submissions, coalesce(spent.cost_nano, 0) ::bigint AS cost_nano, coalesce(spent.realtime_nano,
-    0) ::bigint AS realtime_nano, coalesce(spent.unpriced, 0) ::bigint AS unpriced
+) AS submissions, coalesce(spent.cost_nano, 0)::bigint AS cost_nano, coalesce(spent.realtime_nano,
+    0)::bigint AS realtime_nano, coalesce(spent.unpriced, 0)::bigint AS unpriced
 FROM (
     -- the few that are shown, before anything is looked up for them; each half by its own index
     (
@@ -204,11 +204,11 @@ SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, (
                 )
             ) head
         )
-    )) ::float
+    ))::float
     FROM headers
-) AS oldest_waiting_s, coalesce(spent.cost_nano, 0) ::bigint AS cost_nano, coalesce(spent.realtime_nano,
-    0) ::bigint AS realtime_nano, coalesce(spent.paid_twice, 0) ::bigint AS paid_twice,
-    coalesce(spent.unpriced, 0) ::bigint AS unpriced, coalesce(uncounted.n, 0) ::bigint AS unmeasured
+) AS oldest_waiting_s, coalesce(spent.cost_nano, 0)::bigint AS cost_nano, coalesce(spent.realtime_nano,
+    0)::bigint AS realtime_nano, coalesce(spent.paid_twice, 0)::bigint AS paid_twice,
+    coalesce(spent.unpriced, 0)::bigint AS unpriced, coalesce(uncounted.n, 0)::bigint AS unmeasured
 FROM lane
 LEFT JOIN (
     SELECT lane_id, sum(cost_nano) AS cost_nano, sum(realtime_nano) AS realtime_nano,
@@ -225,7 +225,7 @@ LEFT JOIN (
 ORDER BY lane.name;
 
 -- lanes, 2 of 2: Every lane that ever had an item.
-SELECT noun, lane_id, state, sum(n) ::bigint AS n
+SELECT noun, lane_id, state, sum(n)::bigint AS n
 FROM tally
 GROUP BY noun, lane_id, state
 HAVING sum(n) <> 0
@@ -239,7 +239,7 @@ SELECT lane.name AS lane, count(*) AS batches, percentile_cont(0.5) WITHIN
 GROUP (ORDER BY latest.took_s) AS median_s, percentile_cont(0.9) WITHIN
 GROUP (ORDER BY latest.took_s) AS slow_s
 FROM (
-    SELECT batch_id, extract(epoch FROM ended_at - api_created_at) ::float AS took_s
+    SELECT batch_id, extract(epoch FROM ended_at - api_created_at)::float AS took_s
     FROM submission
     WHERE ended_at IS NOT NULL AND api_created_at IS NOT NULL
     ORDER BY id DESC

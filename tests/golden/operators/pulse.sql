@@ -6,7 +6,7 @@ INSERT INTO pulse(stage, ran_at) VALUES (:stage, now())
 ON CONFLICT (stage) DO UPDATE SET ran_at = now();
 
 -- note_work, 1 of 2: There is work for these stages, and for no others; said by the sweep.
--- stages = '{'text'}'
+-- stages = '{text}'
 INSERT INTO pulse(stage, work_since)
 SELECT stage, now()
 FROM unnest(CAST(:stages AS text[])) AS busy(stage)
@@ -14,10 +14,11 @@ WHERE stage <> 'overnight.submit' OR NOT EXISTS (
     SELECT
     FROM submission
     WHERE state = 'sending' AND send_by > now()
-) ON CONFLICT (stage) DO UPDATE SET work_since = coalesce(pulse.work_since, now());
+)
+ON CONFLICT (stage) DO UPDATE SET work_since = coalesce(pulse.work_since, now());
 
 -- note_work, 2 of 2: There is work for these stages, and for no others; said by the sweep.
--- stages = '{'text'}'
+-- stages = '{text}'
 UPDATE pulse
 SET work_since = NULL
 WHERE work_since IS NOT NULL AND (stage <> ALL (CAST(:stages AS text[])) OR stage = 'overnight.submit'
@@ -28,8 +29,8 @@ WHERE work_since IS NOT NULL AND (stage <> ALL (CAST(:stages AS text[])) OR stag
 ));
 
 -- pulses: Every stage that ever ran or had work.
-SELECT stage, extract(epoch FROM now() - ran_at) ::float AS silent_s,
-    extract(epoch FROM now() - work_since) ::float AS work_s
+SELECT stage, extract(epoch FROM now() - ran_at)::float AS silent_s,
+    extract(epoch FROM now() - work_since)::float AS work_s
 FROM pulse
 ORDER BY stage;
 

@@ -1,7 +1,7 @@
 -- What ledger/operators/troubles.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- troubles, 1 of 2: What there is; none of it costs more when the tables are large.
-SELECT batch_id, api_id, extract(epoch FROM now() - api_created_at) ::float AS open_s
+SELECT batch_id, api_id, extract(epoch FROM now() - api_created_at)::float AS open_s
 FROM submission
 WHERE state = 'open' AND ended_at IS NULL AND now() > coalesce(api_expires_at,
     api_created_at + interval '24 hours') + interval '1 hour'
@@ -10,8 +10,8 @@ LIMIT 100;
 
 -- troubles, 2 of 2: What there is; none of it costs more when the tables are large.
 -- kept_s = 1.0
-SELECT batch_id, api_id, extract(epoch FROM now() - ended_at) ::float AS ended_s,
-    :kept_s - extract(epoch FROM now() - api_created_at) ::float AS kept_s, reads, error AS why
+SELECT batch_id, api_id, extract(epoch FROM now() - ended_at)::float AS ended_s,
+    :kept_s - extract(epoch FROM now() - api_created_at)::float AS kept_s, reads, error AS why
 FROM submission
 WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
 ORDER BY api_created_at
@@ -21,7 +21,7 @@ LIMIT 100;
 -- batch_id = 1
 SELECT batch.id AS batch_id, submission.id AS submission_id, headers.workspace, submission.items,
     submission.error AS why, batch.reason AS so_far, claimed_at, let_go_at,
-    extract(epoch FROM coalesce(quiet_after, claimed_at) - now()) ::float AS quiet_s, coalesce(
+    extract(epoch FROM coalesce(quiet_after, claimed_at) - now())::float AS quiet_s, coalesce(
     (
         SELECT array_agg(sighting.api_id ORDER BY sighting.api_created_at)
         FROM sighting

@@ -2,7 +2,7 @@
 
 -- amounts: How many items, and bytes of requests, wait in a lane: for each of its headers.
 -- lane_id = 1
-SELECT sum(n) ::bigint AS items, sum(bytes) ::bigint AS bytes
+SELECT sum(n)::bigint AS items, sum(bytes)::bigint AS bytes
 FROM tally
 WHERE noun = 'item' AND state = 'waiting' AND lane_id = :lane_id
 GROUP BY headers_id
@@ -197,7 +197,7 @@ WHERE id = :batch_id
 RETURNING batch.items, 0 AS held;
 
 -- pack, 7 of 8: Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
--- batch_id = 1, each = 1, headers_id = 1, lane_id = 1, max_bytes = 1, max_items = 1, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}', room_begins = '{'text'}', room_budgets = '{1}', room_caps = '{1}', room_lanes = '{1}', room_nanos = '{1}', room_runs = '{null}', room_stricts = '{true}', room_tenants = '{null}', tenants = '{1}', unbounded = 'text'
+-- batch_id = 1, each = 1, headers_id = 1, lane_id = 1, max_bytes = 1, max_items = 1, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}', room_begins = '{text}', room_budgets = '{1}', room_caps = '{1}', room_lanes = '{1}', room_nanos = '{1}', room_runs = '{null}', room_stricts = '{true}', room_tenants = '{null}', tenants = '{1}', unbounded = 'text'
 WITH candidate AS (
     SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
         row_number() OVER (ORDER BY turn, waiting_since, id) AS position
@@ -304,7 +304,7 @@ WITH candidate AS (
         (
             (bounded.size + 2000) * rate.input_nano + bounded.max_tokens::bigint * rate.output_nano
         ) * CASE WHEN strict THEN 1 ELSE rate.share END
-    ) ::bigint END AS reserve
+    )::bigint END AS reserve
     FROM bounded
     LEFT JOIN rate ON rate.model_id = bounded.model_id AND bounded.size + 2000 > rate.above
         AND bounded.size + 2000 <= rate.up_to
@@ -459,9 +459,9 @@ SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes, coalesce(ex
             LIMIT 1
         )
     ) head
-)), 0) ::float AS oldest_age_s
+)), 0)::float AS oldest_age_s
 FROM (
-    SELECT lane_id, headers_id, sum(n) ::bigint AS items, sum(bytes) ::bigint AS bytes
+    SELECT lane_id, headers_id, sum(n)::bigint AS items, sum(bytes)::bigint AS bytes
     FROM tally
     WHERE noun = 'item' AND state = 'waiting'
     GROUP BY lane_id, headers_id

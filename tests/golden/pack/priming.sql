@@ -1,7 +1,7 @@
 -- What ledger/pack/priming.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- being_written: The prefixes that a batch writes into the cache right now.
--- goes_ahead = '{'text'}', headers_id = 1
+-- goes_ahead = '{text}', headers_id = 1
 SELECT prefix_id, model_id
 FROM primer
 JOIN batch ON batch.id = primer.batch_id
@@ -75,6 +75,6 @@ ORDER BY item_id;
 INSERT INTO primer(headers_id, prefix_id, model_id, batch_id)
 SELECT :headers_id, :prefix_id, :model_id, batch_id
 FROM item
-WHERE id = :item_id ON CONFLICT (headers_id, prefix_id, model_id) DO UPDATE SET batch_id = excluded.batch_id,
-    at = now();
+WHERE id = :item_id
+ON CONFLICT (headers_id, prefix_id, model_id) DO UPDATE SET batch_id = excluded.batch_id, at = now();
 

@@ -28,7 +28,7 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
 ), answer AS (
     SELECT latest.model_id, latest.cost_nano::float AS cost, (
         (latest.size + 2000) * rate.input_nano + latest.max_tokens::bigint * rate.output_nano
-    ) ::float AS worst
+    )::float AS worst
     FROM latest
     JOIN rate ON rate.model_id = latest.model_id AND latest.size + 2000 > rate.above
         AND latest.size + 2000 <= rate.up_to

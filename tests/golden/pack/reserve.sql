@@ -11,14 +11,14 @@ LIMIT 1;
 -- ids = '{1}'
 SELECT id AS budget_id, lane_id, tenant_id, run_id, strict, (CASE budget.period
     WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
-    now() AT TIME ZONE 'UTC') ::date END) ::text AS begins, cap_nano, (budget.cap_nano - coalesce(
+    now() AT TIME ZONE 'UTC')::date END)::text AS begins, cap_nano, (budget.cap_nano - coalesce(
     (
         SELECT sum(reserved_nano + spent_nano)
         FROM booking
         WHERE budget_id = budget.id AND begins = CASE budget.period WHEN 'all' THEN date 'epoch'
-            ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC') ::date END
+            ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC')::date END
     ), 0
-)) ::bigint AS nano
+))::bigint AS nano
 FROM budget
 WHERE id = ANY(:ids);
 
@@ -72,7 +72,7 @@ ORDER BY budget.id
 FOR NO KEY UPDATE OF budget;
 
 -- reserve_under_way, 1 of 2: A budget is new: what is on its way already is reserved in its present period, the most that it may cost.
--- budget_id = 1, unfinished = '{'text'}'
+-- budget_id = 1, unfinished = '{text}'
 WITH may_be_billed AS (
     SELECT id AS batch_id, NULL AS submission_id
     FROM batch
@@ -84,7 +84,7 @@ WITH may_be_billed AS (
 )
 INSERT INTO booking(budget_id, begins, batch_id, submission_id, reserved_nano)
 SELECT budget.id, CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
-    now() AT TIME ZONE 'UTC') ::date END, batch.id, submission_id, coalesce(sum(item.reserved_nano), 0)
+    now() AT TIME ZONE 'UTC')::date END, batch.id, submission_id, coalesce(sum(item.reserved_nano), 0)
 FROM budget, batch
 JOIN may_be_billed ON may_be_billed.batch_id = batch.id, item
 WHERE budget.id = :budget_id AND batch.state = ANY(:unfinished) AND item.batch_id = batch.id
@@ -93,7 +93,7 @@ WHERE budget.id = :budget_id AND batch.state = ANY(:unfinished) AND item.batch_i
 GROUP BY budget.id, batch.id, submission_id;
 
 -- reserve_under_way, 2 of 2: A budget is new: what is on its way already is reserved in its present period, the most that it may cost.
--- budget_id = 1, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}', unfinished = '{'text'}'
+-- budget_id = 1, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}', unfinished = '{text}'
 WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
     SELECT *
     FROM unnest(CAST(:rate_models AS integer[]), CAST(:rate_aboves AS bigint[]),

@@ -33,7 +33,7 @@ WHERE id = :id AND state = 'sending' AND let_go_at IS NULL AND EXISTS (
     WHERE home = (
         SELECT system_identifier
         FROM pg_control_system()
-    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()
@@ -58,9 +58,9 @@ FROM item
 WHERE batch_id = :id AND state = 'batched';
 
 -- claim, 3 of 3: Take the oldest batch that may be sent, with a submission and a token of its own (R1). None when there is none.
--- limits = '{1}', names = '{'text'}'
+-- limits = '{1}', names = '{text}'
 WITH queued AS (
-    SELECT headers.workspace, sum(coalesce(submission.items, batch.items)) ::bigint AS n
+    SELECT headers.workspace, sum(coalesce(submission.items, batch.items))::bigint AS n
     FROM submission
     JOIN batch ON batch.id = submission.batch_id
     JOIN headers ON headers.id = batch.headers_id
@@ -81,7 +81,7 @@ WHERE batch.state IN ('packed') AND (batch.not_before IS NULL OR batch.not_befor
     WHERE home = (
         SELECT system_identifier
         FROM pg_control_system()
-    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()
@@ -167,7 +167,7 @@ WHERE batch_id = :batch_id AND id <> :id AND (state = 'claimed' OR state = 'send
     WHERE home = (
         SELECT system_identifier
         FROM pg_control_system()
-    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)) ::bit(32) ::int || '/' || (
+    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()

@@ -7,8 +7,19 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import answer, deployment, measure, partitions, poll, prefixes, rescue, schema
-from overnight_models.ledger.collect import caching, collect, outcomes, settle, spending
+from overnight_models.ledger import (
+    answer,
+    cancel,
+    deployment,
+    measure,
+    partitions,
+    poll,
+    prefixes,
+    rescue,
+    schema,
+    workspaces,
+)
+from overnight_models.ledger.collect import caching, collect, outcomes, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.caching import Choice
 from overnight_models.ledger.database import Database, execute
@@ -17,9 +28,9 @@ from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.deliver.replay import Replayed
 from overnight_models.ledger.deployment import Forgotten
 from overnight_models.ledger.measure import Shortened
-from overnight_models.ledger.money import budgets, costs, history, plans, runs
+from overnight_models.ledger.money import budgets, costs, history, plans, runs, settle
 from overnight_models.ledger.money.plans import Estimates, Range
-from overnight_models.ledger.operators import cancel, lanes, overview, pulse, troubles, workspaces
+from overnight_models.ledger.operators import lanes, overview, pulse, troubles
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack, priming, rates
 from overnight_models.ledger.pack.turns import StayBehind

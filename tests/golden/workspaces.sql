@@ -1,4 +1,4 @@
--- What ledger/operators/workspaces.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+-- What ledger/workspaces.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- hold: Stop sending to a workspace. Returns False when it was held already.
 -- name = 'text', reason = 'text', until_resumed = true
@@ -31,7 +31,7 @@ SET not_before = greatest(not_before, now() + make_interval(secs => :pause_s))
 WHERE name = :name;
 
 -- workspaces: Every workspace that ever had an item.
-SELECT name, api_workspace_id, held_reason, extract(epoch FROM now() - held_at) ::float AS held_for_s, holds,
+SELECT name, api_workspace_id, held_reason, extract(epoch FROM now() - held_at)::float AS held_for_s, holds,
     held_until_resumed AS until_resumed, coalesce(queued.n, 0) AS queued, (
     SELECT min(batch.items)
     FROM batch
@@ -41,7 +41,7 @@ SELECT name, api_workspace_id, held_reason, extract(epoch FROM now() - held_at) 
 ) AS smallest_packed
 FROM workspace
 LEFT JOIN (
-    SELECT headers.workspace, sum(coalesce(submission.items, batch.items)) ::bigint AS n
+    SELECT headers.workspace, sum(coalesce(submission.items, batch.items))::bigint AS n
     FROM submission
     JOIN batch ON batch.id = submission.batch_id
     JOIN headers ON headers.id = batch.headers_id

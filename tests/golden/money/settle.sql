@@ -1,4 +1,4 @@
--- What ledger/collect/settle.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+-- What ledger/money/settle.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- _book, 1 of 3
 -- batch_id = 1, costs = '{null}', ids = '{1}'
@@ -86,7 +86,7 @@ GROUP BY budget_id, begins, booking.batch_id, submission_id
 HAVING sum(reserved_nano) <> 0;
 
 -- fold: Add up what is booked for batches that are over, to one row for each budget and period. Returns how many it had.
--- final = '{'text'}'
+-- final = '{text}'
 WITH over AS (
     SELECT batch.id
     FROM batch
@@ -112,7 +112,8 @@ WITH over AS (
     INSERT INTO booking(budget_id, begins, reserved_nano, spent_nano)
     SELECT budget_id, begins, sum(reserved_nano), sum(spent_nano)
     FROM folded
-    GROUP BY budget_id, begins ON CONFLICT (budget_id, begins)
+    GROUP BY budget_id, begins
+    ON CONFLICT (budget_id, begins)
     WHERE batch_id IS NULL DO UPDATE SET reserved_nano = booking.reserved_nano + excluded.reserved_nano,
         spent_nano = booking.spent_nano + excluded.spent_nano
 )

@@ -1,4 +1,4 @@
--- What ledger/operators/cancel.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+-- What ledger/cancel.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- cancel, 1 of 5: Take one item back. Repeating it changes nothing.
 -- id = 1
