@@ -1,7 +1,7 @@
 """Names of tasks and queues: what is said on the wire, never derived from a module's path.
 
-Every task has a queue of its own name, on Redis's default exchange (a topic exchange drops messages silently
-after a flush), so which worker does what is decided by `-Q` alone.
+Every task has a queue of its own name, on Redis's default exchange (named exchanges drop messages silently after
+a flush: findings/kombu-redis-drops-messages-after-a-flush.sh), so which worker does what is decided by `-Q` alone.
 """
 
 from __future__ import annotations

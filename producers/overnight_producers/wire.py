@@ -1,7 +1,7 @@
 """The wire to the workers: Celery messages into Overnight's Redis, answers out of it, and never a hang.
 
-Messages are pushed with redis-py, because its timeouts hold whatever Redis does: kombu's publish has waited for ever on
-a Redis that is frozen.
+Messages are pushed with redis-py, because its timeouts hold whatever Redis does: kombu's publish waits for ever on
+a Redis that is frozen (findings/kombu-redis-has-no-socket-timeout.sh).
 """
 
 from __future__ import annotations

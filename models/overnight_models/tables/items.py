@@ -47,6 +47,7 @@ class Item(Table, table=True):
         CheckConstraint("(state = 'waiting') = (waiting_since IS NOT NULL)", name="only_waiting_items_wait"),
         CheckConstraint("(state = 'held') = (held_by IS NOT NULL)", name="only_held_items_are_held"),
         # no index mentions the state: when an answer comes, nothing that is indexed changes, and the update is HOT
+        # (findings/postgres-a-state-in-an-index-predicate-ends-hot-updates.sh)
         Index(
             "item_waiting",
             "lane_id",
