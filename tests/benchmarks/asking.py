@@ -105,7 +105,7 @@ def _accept(connection: Connection, headers_id: int) -> object:
     new = [_new_item(number, headers_id) for number in range(500)]
     fates = accepting.insert_items(connection, (2, "lane 2"), 1, new)
     assert [fate.word for fate in fates] == ["new"] * 500
-    accepting.classify_create_reply(connection, {receipt: accepting.Verdict(500, 0, ())})
+    accepting.record_verdicts(connection, {receipt: accepting.Verdict(500, 0, ())})
     return fates
 
 

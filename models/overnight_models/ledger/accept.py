@@ -155,6 +155,15 @@ def _cancel_recalled(
 def _write(connection: Connection, lane_id: int, rows: Sequence[Row]) -> None:
     if not rows:
         return
+    _write_items(connection, lane_id, rows)
+    _write_requests(connection, rows)
+    measure.want(
+        connection,
+        [(row.id, row.item.cuttable) for row in rows if row.item.may_be_too_long and row.state == "waiting"],
+    )
+
+
+def _write_items(connection: Connection, lane_id: int, rows: Sequence[Row]) -> None:
     now = fetch_one(connection, "SELECT now()::text AS now")
     assert now is not None
     since = now["now"].encode()
@@ -185,6 +194,9 @@ def _write(connection: Connection, lane_id: int, rows: Sequence[Row]) -> None:
             for item in (row.item,)
         ),
     )
+
+
+def _write_requests(connection: Connection, rows: Sequence[Row]) -> None:
     copy_lines(
         connection,
         "request (item_id, receipt, key, tenant, trace_id, callback, params)",
@@ -203,13 +215,9 @@ def _write(connection: Connection, lane_id: int, rows: Sequence[Row]) -> None:
             for item in (row.item,)
         ),
     )
-    measure.want(
-        connection,
-        [(row.id, row.item.cuttable) for row in rows if row.item.may_be_too_long and row.state == "waiting"],
-    )
 
 
-def classify_create_reply(connection: Connection, verdicts: Mapping[UUID, Verdict]) -> None:
+def record_verdicts(connection: Connection, verdicts: Mapping[UUID, Verdict]) -> None:
     """Write the verdicts of messages, in the transaction that wrote their items."""
     execute(
         connection,

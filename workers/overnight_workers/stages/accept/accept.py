@@ -181,7 +181,7 @@ def _write(readings: Sequence[_Reading]) -> list[Verdict]:
             items = [item for reading in group for item in reading.items]
             fates = iter(ledger.insert_items(connection, (lane_id, group[0].lane), run_id, items))
             verdicts |= {reading.id: _verdict(reading, list(islice(fates, len(reading.items)))) for reading in group}
-        ledger.classify_create_reply(connection, verdicts)
+        ledger.record_verdicts(connection, verdicts)
     return [verdicts[reading.id] for reading in readings]
 
 
