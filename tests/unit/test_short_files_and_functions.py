@@ -29,7 +29,6 @@ LONGER_FILES = {
 MOST_LINES_OF_A_FUNCTION = 50
 """Without its signature and docstring."""
 LONGER_FUNCTIONS = {
-    "models/overnight_models/ledger/submit/submit.py: claim": "one claim: its statements, in their order",
     "tests/chaos/load_books.py: close_the_books": "every book, one after the other",
     "tests/explore/submitting.py: _goes_on": "every step of a submitter, in the order of the protocol",
     "tests/stages/plan/test_plan.py: test_the_json_is_complete_and_stable": "the whole document",
