@@ -62,9 +62,11 @@ class ApiUnavailable(TransientError):
 
 @cache
 def client(workspace: str) -> anthropic.Anthropic:
-    """The client of a workspace. The SDK's retries are off: it would repeat a create that may have worked.
+    """The client of a workspace. The SDK's retries are off, and so are redirects.
 
-    So are redirects: followed, a create would be sent twice, and the key would go to whatever host an answer names.
+    It would repeat a create that may have worked (findings/sdk-create-is-repeated-without-a-key.sh), and sleep for as
+    long as it is told (findings/sdk-sleeps-as-long-as-the-server-says.sh). A redirect that is followed sends a create
+    twice, and the key to whatever host an answer names.
     """
     import anthropic
     import httpx2
