@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import uuid4
 
-import orjson
 from celery.canvas import Signature
 from pydantic import BaseModel
 
 from overnight_models.errors import BadItem
 from overnight_models.request.cuttable import is_place, text_at
 from overnight_models.request.prefix import SMALLEST, Cutter
+from overnight_models.wire import exact_json
 from overnight_models.wire.message import CallbackLine, ItemLine, Line, write_line
 from overnight_producers.callbacks import callback_line
 from overnight_producers.params import as_sent
@@ -86,8 +86,17 @@ def line_of(item: Item, *, redis_url: str, item_id: str | None = None) -> tuple[
         if not faults:
             return line, write_line(line)
     except (TypeError, ValueError) as error:
-        faults.append(str(error))
+        faults.append(_unwritable(line) or str(error))
     raise BadItem(faults, key=item.key)
+
+
+def _unwritable(line: ItemLine) -> str | None:
+    """What of an item can't be written as JSON, by its place; None when it is another fault."""
+    for name in ("params", "output", "callback"):
+        found = exact_json.fault_in(line.get(name), name, most_levels=exact_json.MOST_LEVELS - 1)
+        if found is not None:
+            return found
+    return None
 
 
 def cut(line: ItemLine, written: bytes, cutter: Cutter, *, index: int) -> Line:
@@ -96,9 +105,9 @@ def cut(line: ItemLine, written: bytes, cutter: Cutter, *, index: int) -> Line:
     if found is None:
         return Line(index, written, None)
     prefix, own = found
-    params: Any = orjson.Fragment(own)
-    short: ItemLine = {**line, "params": params, "prefix": prefix.hash}
-    return Line(index, write_line(short), prefix)
+    rest: ItemLine = {**line, "prefix": prefix.hash}
+    del rest["params"]
+    return Line(index, b'%b,"params":%b}' % (write_line(rest)[:-1], own), prefix)
 
 
 def _asking_for(strict: Mapping[str, Any], params: dict[str, Any]) -> dict[str, Any]:

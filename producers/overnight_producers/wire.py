@@ -19,7 +19,7 @@ from redis.retry import Retry
 from overnight_models import routes
 from overnight_models.errors import Unreachable
 from overnight_models.request.prefix import KEPT_S, Cutter, Prefix
-from overnight_models.wire import message
+from overnight_models.wire import exact_json, message
 from overnight_models.wire.envelope import NO_CANVAS, write_envelope
 from overnight_models.wire.message import Line
 from overnight_models.wire.policy import Policy
@@ -83,7 +83,7 @@ class Wire:
             except redis.RedisError as error:
                 raise self._unreachable(error) from error
             if popped is not None:
-                reply = orjson.loads(popped[1])
+                reply = exact_json.loads(popped[1])
                 if "error" in reply:
                     raise TimeoutError(reply["error"])
                 return reply["answer"]

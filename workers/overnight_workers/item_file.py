@@ -19,12 +19,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-import orjson
-
 from overnight_models.errors import BadItem, PermanentError
 from overnight_models.request.countable import divide, may_hold_uncountable
 from overnight_models.request.item_check import item_faults
 from overnight_models.request.worst_case import may_have_more
+from overnight_models.wire import exact_json
 from overnight_models.wire.message import ItemLine
 from overnight_models.wire.policy import Policy
 from overnight_producers import Item
@@ -116,7 +115,7 @@ def read_line(text: bytes) -> Item:
     if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise BadLine("this is UTF-16: save the file as UTF-8")
     try:
-        line = orjson.loads(text.removeprefix(_BOM))
+        line = exact_json.loads(text.removeprefix(_BOM))
     except ValueError as error:
         raise BadLine(f"not JSON: {error}") from error
     if not isinstance(line, Mapping):
@@ -146,7 +145,7 @@ def read_line(text: bytes) -> Item:
 
 
 def _made_key(params: Mapping[str, Any]) -> str:
-    content = orjson.dumps(params, option=orjson.OPT_SORT_KEYS)
+    content = exact_json.dumps(params, sort_keys=True)
     return hashlib.blake2b(content, digest_size=_MADE_KEY_BYTES).hexdigest()
 
 
@@ -183,7 +182,7 @@ class Checker:
         except BadItem as error:
             return Checked(None, 0, (*error.faults, *self._repeated(line)))
         faults = item_faults(written, lane=self._lane, size=len(body), policy=self.policy)
-        params = orjson.dumps(written["params"])
+        params = exact_json.dumps(written["params"])
         long = self._most is not None and may_have_more(self._most, len(params), params)
         left_out = divide(written["params"]).left_out if may_hold_uncountable(params) else ()
         return Checked(written, len(params), (*faults, *self._repeated(line)), left_out, long)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, RowMapping
 from overnight_models.ledger.database import fetch_all, fetch_one, fetch_rows, fitting
 from overnight_models.ledger.documents import COLUMNS, JOINS
 from overnight_models.request.prefix import Prefix
+from overnight_models.wire import exact_json
 
 
 def key_hash(key: str) -> bytes:
@@ -27,7 +28,7 @@ def content_hash(params: bytes, betas: Sequence[str] | None, output: object, pre
     """
     hasher = hashlib.blake2b(params, digest_size=16) if prefix is None else prefix.content_hasher(params)
     if betas or output:
-        hasher.update(b"\0%b\0%b" % (",".join(sorted(betas or ())).encode(), orjson.dumps(output)))
+        hasher.update(b"\0%b\0%b" % (",".join(sorted(betas or ())).encode(), exact_json.dumps(output)))
     return hasher.digest()
 
 

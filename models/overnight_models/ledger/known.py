@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import orjson
 from sqlalchemy import Connection, RowMapping
 
 from overnight_models.ledger import following, redo
 from overnight_models.ledger.database import execute, fetch_all
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import whole_request
+from overnight_models.wire import exact_json
 from overnight_models.wire.message import IF_KNOWN
 
 CONFLICT, DELIVER, REDO = IF_KNOWN
@@ -168,7 +168,7 @@ def _other_wishes(row: RowMapping, item: NewItem, run_id: int | None) -> list[st
         return []
     there, own = row["callback"], None if item.callback is None else item.callback.decode()
     same = {
-        "callback": there == own or (there and own and orjson.loads(there) == orjson.loads(own)),
+        "callback": there == own or (there and own and exact_json.loads(there) == exact_json.loads(own)),
         "run": row["run_id"] == run_id,
         "tenant": row["tenant"] == item.tenant,
         "trace_id": row["trace_id"] == item.trace_id,

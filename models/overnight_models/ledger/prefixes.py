@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import orjson
 from sqlalchemy import Connection
 
 from overnight_models.errors import TransientError
 from overnight_models.ledger.database import Database, execute, fetch_column, fetch_one, fetch_value
 from overnight_models.request.prefix import Prefix, hash_of
+from overnight_models.wire import exact_json
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_BYTES = 64_000_000
@@ -84,7 +84,7 @@ class Prefixes:
                 connection,
                 "INSERT INTO prefix (hash, document) VALUES (decode(:name, 'hex'), :document) ON CONFLICT DO NOTHING",
                 name=name,
-                document=Prefix.of(orjson.loads(document)).document.decode(),
+                document=Prefix.of(exact_json.loads(document)).document.decode(),
             )
         return self._read(name)
 
@@ -98,7 +98,7 @@ def read(connection: Connection, prefix_id: int) -> StoredPrefix:
 
 def whole_request(document: str | None, own: str) -> object:
     """A request, parsed, from its prefix's document and its own part."""
-    return orjson.loads(own if document is None else Prefix(document.encode()).splice(own.encode()))
+    return exact_json.loads(own if document is None else Prefix(document.encode()).splice(own.encode()))
 
 
 def use(connection: Connection, prefix_ids: Collection[int]) -> bool:

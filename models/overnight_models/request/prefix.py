@@ -14,9 +14,8 @@ from functools import cached_property
 from threading import Lock
 from typing import Any, Final, Literal
 
-import orjson
-
 from overnight_models.request.breakpoint import mark_last
+from overnight_models.wire import exact_json
 
 SMALLEST: Final = 1_000
 """Bytes of a prefix below which none is cut off: they save less than they cost."""
@@ -46,7 +45,7 @@ class Prefix:
             raise ValueError("a prefix is an object of `tools`, `system` and `messages`, and of nothing else")
         if "messages" in fields and not (isinstance(fields["messages"], list) and fields["messages"]):
             raise ValueError("a prefix's `messages` must be a list that isn't empty")
-        return cls(orjson.dumps({name: fields[name] for name in _FIELDS if name in fields}))
+        return cls(exact_json.dumps({name: fields[name] for name in _FIELDS if name in fields}))
 
     @cached_property
     def hash(self) -> str:
@@ -64,16 +63,16 @@ class Prefix:
 
     @cached_property
     def _fields(self) -> frozenset[str]:
-        return frozenset(orjson.loads(self.document))
+        return frozenset(exact_json.loads(self.document))
 
     @cached_property
     def tools(self) -> Mapping[str, Any]:
         """Its `tools`, as a part of a request's params; empty when it has none."""
-        return {name: value for name, value in orjson.loads(self.document).items() if name == "tools"}
+        return {name: value for name, value in exact_json.loads(self.document).items() if name == "tools"}
 
     def own(self, params: Mapping[str, Any]) -> bytes:
         """An item's own params as JSON, its messages first: the prefix's go on there."""
-        return orjson.dumps({"messages": params["messages"]} | dict(params) if self._ends_in_messages else params)
+        return exact_json.dumps({"messages": params["messages"]} | dict(params) if self._ends_in_messages else params)
 
     def after_head(self, own: bytes) -> bytes:
         """What follows the head: an item's own part without its opening."""
@@ -110,8 +109,8 @@ class Prefix:
         """
         if _BREAKPOINT in self.document:
             return None
-        fields = orjson.loads(self.document)
-        return Prefix(orjson.dumps(fields)).head if mark_last(fields, lifetime) else None
+        fields = exact_json.loads(self.document)
+        return Prefix(exact_json.dumps(fields)).head if mark_last(fields, lifetime) else None
 
 
 def hash_of(document: bytes) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from overnight_models.money.forecast import Lifetime
+from overnight_models.wire import exact_json
 
 _CLOSING: Final = {"role": "user", "content": "."}
 """What a prompt is ended with that was cut off before its end."""
@@ -96,12 +95,12 @@ def _piece(place: bytes, block: Any) -> Piece:
     control = block.get("cache_control") if isinstance(block, Mapping) else None
     if isinstance(control, Mapping):
         mark = "1h" if control.get("ttl") == "1h" else "5m"
-    return Piece(place + orjson.dumps(block), size, media, mark)
+    return Piece(place + exact_json.dumps(block), size, media, mark)
 
 
 def _weight(block: Any) -> tuple[int, bool]:
     if not isinstance(block, Mapping):
-        return len(orjson.dumps(block)), False
+        return len(exact_json.dumps(block)), False
     kind, source = block.get("type"), block.get("source")
     if kind == "text" and isinstance(block.get("text"), str):
         text = block["text"]
@@ -111,7 +110,7 @@ def _weight(block: Any) -> tuple[int, bool]:
     if isinstance(block.get("content"), list):
         inner = [_weight(one) for one in block["content"]]
         return sum(size for size, _ in inner), any(media for _, media in inner)
-    return len(orjson.dumps(block)), False
+    return len(exact_json.dumps(block)), False
 
 
 def _list(value: object) -> list[Any]:

@@ -46,6 +46,10 @@ def dumps(value: Any, *, sort_keys: bool = False) -> bytes:
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
     except TypeError as error:
+        if "Recursion" in str(error):
+            raise ValueError(f"nested deeper than {MOST_LEVELS} levels") from error
+        if "64-bit" not in str(error):
+            raise
         try:
             written = json.dumps(
                 value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=sort_keys

@@ -40,9 +40,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypedDict
 
-import orjson
-
 from overnight_models.request.prefix import Prefix
+from overnight_models.wire import exact_json
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -96,7 +95,7 @@ class Line(NamedTuple):
 
 def write_line(item: ItemLine) -> bytes:
     """One item as a line, without its newline. Raises TypeError or ValueError when it isn't JSON."""
-    return orjson.dumps(item)
+    return exact_json.dumps(item)
 
 
 def write_items(lines: Sequence[Line]) -> dict[str, str]:

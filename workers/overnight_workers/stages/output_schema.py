@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
-import orjson
+
+from overnight_models.wire import exact_json
 
 Check = Callable[[str], str | None]
 """What is wrong with an answer's text, by the schema that was asked for; None when nothing is."""
@@ -30,7 +31,7 @@ def check(document: str) -> Check:
 
     def wrong(text: str) -> str | None:
         try:
-            answer = orjson.loads(text)
+            answer = exact_json.loads(text)
         except ValueError as error:
             return f"the answer isn't JSON: {error}"
         first = next(iter(validator.iter_errors(answer)), None)
@@ -42,7 +43,7 @@ def check(document: str) -> Check:
 @lru_cache(maxsize=256)
 def _validator(document: str) -> Any:
     try:
-        return jsonschema_rs.validator_for(orjson.loads(document), retriever=_refuse)
+        return jsonschema_rs.validator_for(exact_json.loads(document), retriever=_refuse)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
         raise ValueError(str(error).partition("\n")[0]) from error
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-import orjson
 from sqlalchemy import Connection
 
 from overnight_models.ledger.collect.arrivals import Arrival, Source
@@ -21,6 +20,7 @@ from overnight_models.ledger.database import execute, fetch_all, fetch_dicts, fe
 from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.documents import COLUMNS, JOINS, REDONE
 from overnight_models.states import DELIVERY
+from overnight_models.wire import exact_json
 from overnight_models.wire.acknowledgement import Acknowledgement
 
 PLACES: Final = f"""
@@ -134,7 +134,7 @@ def claim(
             generation=row["generation"],
             due_at=due_at[row["id"]],
             lane=row["lane"],
-            callback=orjson.loads(row["callback"]),
+            callback=exact_json.loads(row["callback"]),
             outcome=row,
         )
         for row in claimed
@@ -191,7 +191,7 @@ def claimed(
         row = asked.pop(arrival.item_id, None)
         if row is not None:
             row.update(zip(_ANSWERED, _answered(arrival), strict=True), ok=arrival.problem is None, **origin)
-            due = Due(arrival.item_id, 1, 0, row["finished_at"], row["lane"], orjson.loads(row["callback"]), row)
+            due = Due(arrival.item_id, 1, 0, row["finished_at"], row["lane"], exact_json.loads(row["callback"]), row)
             by_target.setdefault(row["target_id"], []).append(due)
     return by_target
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-import orjson
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_models.ledger.database import fetch_all
 from overnight_models.ledger.prefixes import whole_request
+from overnight_models.wire import exact_json
 from overnight_models.wire.message import ItemLine
 
 
@@ -152,7 +152,7 @@ def known(connection: Connection, lane: str, items: Iterable[ItemLine]) -> dict[
 
 
 def _content_hash(item: ItemLine) -> bytes:
-    return content_hash(orjson.dumps(item.get("params")), item.get("betas"), item.get("output"))
+    return content_hash(exact_json.dumps(item.get("params")), item.get("betas"), item.get("output"))
 
 
 def _reordered(connection: Connection, items: Mapping[int, ItemLine]) -> set[int]:

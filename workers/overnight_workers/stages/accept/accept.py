@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections import Counter
@@ -11,7 +12,6 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
 from celery.exceptions import Reject
 
 from overnight_models import routes
@@ -27,7 +27,7 @@ from overnight_models.request.countable import divide, may_hold_uncountable
 from overnight_models.request.item_check import item_faults, lane_faults
 from overnight_models.request.prefix import MARK_BYTES, Prefix
 from overnight_models.request.worst_case import may_have_more
-from overnight_models.wire import message
+from overnight_models.wire import exact_json, message
 from overnight_models.wire.message import ItemLine
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
@@ -223,12 +223,14 @@ class _Reader:
     def read(self, position: int, line: str) -> NewItem | dict[str, Any]:
         """A line as an item ready to be written, or why it can't be."""
         try:
-            item: ItemLine = orjson.loads(line)
+            item: ItemLine = exact_json.loads(line)
             receipt, key = str(item["id"]), item["key"]
             if not _UUID.fullmatch(receipt):
                 raise ValueError(f"{receipt!r} is no UUID")
         except (ValueError, TypeError, KeyError) as error:
-            return _fault(position, None, f"not an item with `id`, `key` and `params`: {error!r}")
+            return _unreadable(position, line) or _fault(
+                position, None, f"not an item with `id`, `key` and `params`: {error!r}"
+            )
         try:
             return self._new_item(position, receipt, item, may_hold_nul="\\u0000" in line)
         except _TurnedDown as error:
@@ -260,7 +262,7 @@ class _Reader:
             max_tokens=params["max_tokens"],
             tenant=tenant,
             trace_id=item.get("trace_id"),
-            callback=None if callback is None else orjson.dumps(callback),
+            callback=None if callback is None else exact_json.dumps(callback),
             may_be_too_long=most is not None
             and may_have_more(most, size, written, b"" if prefix is None else prefix.document),
             cuttable=item.get("cuttable"),
@@ -270,7 +272,11 @@ class _Reader:
     def _checked(self, item: ItemLine, prefix: Prefix | None, *, may_hold_nul: bool) -> tuple[bytes, int]:
         """Its own part of the request, and the bytes of all of it. Raises _TurnedDown."""
         params: Any = item.get("params")
-        written = orjson.dumps(params)
+        try:
+            written = exact_json.dumps(params)
+        except (ValueError, TypeError) as error:
+            where = exact_json.fault_in(params, "params", most_levels=exact_json.MOST_LEVELS)
+            raise _TurnedDown(where or str(error)) from error
         size = len(written) + (0 if prefix is None else len(prefix.head) + MARK_BYTES)
         faults = item_faults(item, lane=self._lane, size=size, policy=self._policy, may_hold_nul=may_hold_nul)
         if prefix is not None and not faults:
@@ -305,7 +311,7 @@ class _Reader:
     def _is_uncountable(self, prefix: Prefix) -> bool:
         known = self._uncountable.get(prefix.hash)
         if known is None:
-            fields = orjson.loads(prefix.document)
+            fields = exact_json.loads(prefix.document)
             known = self._uncountable[prefix.hash] = _is_uncountable(prefix.document, fields)
         return known
 
@@ -334,7 +340,7 @@ def _output_schema(item: ItemLine) -> str | None:
     schema = item.get("output") or _asked_schema(item["params"])
     if schema is None:
         return None
-    output = orjson.dumps(schema).decode()
+    output = exact_json.dumps(schema).decode()
     unusable = output_schema.fault(output)
     if unusable is not None:
         raise _TurnedDown(unusable)
@@ -344,6 +350,17 @@ def _output_schema(item: ItemLine) -> str | None:
 def _is_uncountable(written: bytes, params: Mapping[str, Any]) -> bool:
     """Whether count_tokens refuses it though batches take it. written: the same as JSON."""
     return may_hold_uncountable(written) and bool(divide(params).left_out)
+
+
+def _unreadable(position: int, line: str) -> dict[str, Any] | None:
+    """What is wrong with a line that only other readers of JSON take, by its place; None when none does."""
+    try:
+        item = json.loads(line)
+        why = exact_json.fault_in(item["params"], "params", most_levels=exact_json.MOST_LEVELS)
+        key = str(item["key"]).encode(errors="replace").decode()[:512]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return None if why is None else _fault(position, key, why)
 
 
 def _fault(position: int, key: str | None, why: str, receipt: str | None = None) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def arrival(item_id: int, line: Line, prices: Prices, check: Check | None) -> Ar
             read = read_result(item_id, line.result or {}, prices, check)
         # beside the message, `usage` is written by orjson
         return read._replace(usage=orjson.loads(read.message or b"{}").get("usage")) if line.exact else read
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         return _unreadable(item_id, line, prices, str(error))
 
 

@@ -20,6 +20,7 @@ from redis.retry import Retry
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
 from overnight_models.ledger.deliver.deliver import Due
+from overnight_models.wire import exact_json
 from overnight_workers.settings import BrokerLimits, settings
 from overnight_workers.stages.deliver.callbacks import call, enveloped, shown
 from overnight_workers.stages.deliver.room import BYTES_IN_FLIGHT, Room, cost_of, room_in
@@ -257,7 +258,7 @@ class KombuBroker:
         args, kwargs, task, headers = call(due)
         self._app.send_task(
             task,
-            orjson.loads(orjson.dumps(args)),
+            [exact_json.loads(orjson.dumps(args[0])), *args[1:]],
             kwargs,
             queue=queue,
             producer=producer,

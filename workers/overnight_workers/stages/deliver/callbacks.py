@@ -8,7 +8,7 @@ import orjson
 
 from overnight_models.ledger import documents
 from overnight_models.ledger.deliver.deliver import Due
-from overnight_models.wire import acknowledgement
+from overnight_models.wire import acknowledgement, exact_json
 from overnight_models.wire.envelope import NO_CANVAS, write_envelope
 
 
@@ -29,7 +29,10 @@ def shown(outcome: dict[str, Any]) -> str:
 def enveloped(queue: str, due: Due) -> bytes:
     """One callback as a message for a Redis. Raises KeyError, TypeError or ValueError when none can be made of it."""
     args, kwargs, task, headers = call(due)
-    body = orjson.dumps([args, kwargs, NO_CANVAS])
+    outcome, *others = args
+    # the outcome holds a message as it is; what its product asked to be told may have integers of any length
+    rest = b"".join(b",%b" % exact_json.dumps(one) for one in others)
+    body = b"[[%b%b],%b,%b]" % (orjson.dumps(outcome), rest, exact_json.dumps(kwargs), orjson.dumps(NO_CANVAS))
     return write_envelope(
         task, body, queue=queue, task_id=args[0]["delivery_id"], shown=shown(args[0]), headers=headers
     )

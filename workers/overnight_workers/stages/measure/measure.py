@@ -14,8 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from overnight_models import routes
 from overnight_models.errors import BadSettings
 from overnight_models.ledger import measure as ledger
@@ -27,6 +25,7 @@ from overnight_models.request.countable import divide
 from overnight_models.request.cuttable import text_at
 from overnight_models.request.prefix import MARK_BYTES
 from overnight_models.request.prompt import counted
+from overnight_models.wire import exact_json
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
 from overnight_workers.api import Reply
@@ -172,13 +171,13 @@ class _Asker:
     def _refused(self, item: Unmeasured, error: api.ApiUnavailable) -> _Fits | _Fails:
         """It fails where the API's words prove it invalid, whole; else it is sent as it is, uncounted."""
         words = verdict(error)
-        if words is not None and not divide(orjson.loads(item.whole)).left_out:
+        if words is not None and not divide(exact_json.loads(item.whole)).left_out:
             return _Fails(Problem.REJECTED, words)
         log.warning("sent although it can't be counted", item_id=item.item_id, why=words_of(error))
         return _Fits()
 
     def _judged(self, item: Unmeasured, lane: Lane, most: int) -> _Fits | _Fails:
-        params = orjson.loads(item.whole)
+        params = exact_json.loads(item.whole)
         tokens = self._count(item, params)
         if tokens <= most:
             return _Fits()
@@ -237,7 +236,7 @@ def _count_tokens(item: Unmeasured, params: Mapping[str, Any]) -> int:
 
 def _shortened(item: Unmeasured, shorter: cutting.Cut, tokens: int) -> Shortened:
     """As it is kept: without its prefix still, unless that was what was cut."""
-    whole = orjson.dumps(shorter.params)
+    whole = exact_json.dumps(shorter.params)
     own = None if item.prefix is None else item.prefix.own_part(whole)
     size = len(whole) + (0 if own is None else MARK_BYTES)
     return Shortened(item.item_id, own or whole, own is not None, size, tokens, shorter.tokens)

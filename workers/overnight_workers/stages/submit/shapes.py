@@ -11,11 +11,10 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
-
 from overnight_models.ledger.submit import shapes as ledger
 from overnight_models.request.countable import divide
 from overnight_models.request.prompt import counted
+from overnight_models.wire import exact_json
 from overnight_workers import api, logs, process
 from overnight_workers.count_refusals import is_refusal, verdict, words_of
 
@@ -30,7 +29,9 @@ log = logs.get(__name__)
 
 def shape_of(params: Mapping[str, Any]) -> bytes:
     """What is checked of a request beside its text: equal for requests that the API takes or refuses alike."""
-    return orjson.dumps({name: value for name, value in counted(params).items() if name not in ("messages", "system")})
+    return exact_json.dumps(
+        {name: value for name, value in counted(params).items() if name not in ("messages", "system")}
+    )
 
 
 class Unchecked(Exception):
@@ -80,7 +81,7 @@ def _ask(
         if time.monotonic() > give_up_at:
             raise api.ApiUnavailable("count of tokens: no time left")
         try:
-            why = _refusal(workspace, orjson.loads(written), headers)
+            why = _refusal(workspace, exact_json.loads(written), headers)
         except Unchecked as error:
             log.info("a request goes unchecked", item_id=item_id, why=str(error))
             continue
