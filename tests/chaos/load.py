@@ -113,7 +113,15 @@ class Load:
             """
             SELECT 1 FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone')
             UNION ALL SELECT 1 FROM delivery WHERE state NOT IN ('delivered', 'dead')
-            UNION ALL SELECT 1 FROM submission WHERE state NOT IN ('void', 'lost', 'done') LIMIT 1
+            UNION ALL SELECT 1 FROM submission WHERE state NOT IN ('void', 'lost', 'done')
+            -- and whatever was executed twice, or beside what was answered, has been looked for since
+            UNION ALL SELECT 1 FROM sighting
+            WHERE ours IS NULL AND NOT EXISTS (SELECT FROM submission WHERE submission.api_id = sighting.api_id)
+            UNION ALL SELECT 1 FROM submission
+            JOIN batch ON batch.id = submission.batch_id JOIN headers ON headers.id = batch.headers_id
+            JOIN workspace ON workspace.name = headers.workspace
+            WHERE submission.let_go_at IS NOT NULL AND submission.quiet_after > coalesce(swept_at, '-infinity')
+            LIMIT 1
             """
         )
 
