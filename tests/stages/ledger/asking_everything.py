@@ -35,7 +35,7 @@ from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack, priming, rates
 from overnight_models.ledger.pack.turns import StayBehind
 from overnight_models.ledger.poll import UnknownBatch
-from overnight_models.ledger.submit import rejected, shapes, submit
+from overnight_models.ledger.submit import facts, rejected, shapes, submit
 from overnight_models.request.prefix import Prefix
 from overnight_models.wire.acknowledgement import Acknowledgement
 from overnight_models.wire.message import ItemLine
@@ -113,8 +113,8 @@ def _opened(connection: Connection, claim: submit.Claim, api_id: str = "msgbatch
     submit.set_workspace(connection, claim.submission_id, "wrkspc_a")
     assert submit.send(connection, claim.submission_id, items=claim.items, create_timeout_s=60, allowance_s=60)
     assert submit.authorize_last_bytes(connection, claim.submission_id, margin_s=1)
-    submit.note_api_id(connection, claim.submission_id, api_id, NOW, None)
-    assert submit.open_submission(connection, claim.submission_id)
+    facts.note_api_id(connection, claim.submission_id, api_id, NOW, None)
+    assert facts.open_submission(connection, claim.submission_id)
 
 
 def _intake(connection: Connection) -> None:
@@ -308,7 +308,7 @@ def _delivering(connection: Connection) -> None:
     deliveries.taken_to_be_acknowledged(connection, ids, within_s=60)
     deliveries.taken(connection, ids)
     deliveries.dead_letter(connection, ids, "never")
-    deliveries.free_lapsed(connection, {"default": 3}, limit=10)
+    deliveries.free_lapsed(connection, {"default": 3}, 3, limit=10)
     acknowledge.acknowledge(connection, [Acknowledgement(ids[0], 0, uuid4())])
     replay.replay(connection, Replayed("dead"), after=0, limit=10)
     replay.replay(connection, Replayed("delivered", "default", "r", "first plain", NOW), after=0, limit=10)
@@ -321,7 +321,7 @@ def _obstacles(connection: Connection) -> None:
     obstacles.take_turns(connection)
     obstacles.unreachable_brokers(connection)
     obstacles.full_queues(connection)
-    obstacles.give_up(connection, {"default": 60.0}, limit=10)
+    obstacles.give_up(connection, {"default": 60.0}, 60.0, limit=10)
     obstacles.forget(connection)
 
 
