@@ -12,14 +12,13 @@ import overnight_workers
 
 PACKAGES = [Path(package.__file__ or "").parent for package in (overnight_models, overnight_workers)]
 LEDGER = Path(overnight_models.ledger.__file__).parent
-LATER = {
-    "overnight_models.ledger.poll",
-    "overnight_models.ledger.submit.submit",
-    "overnight_models.ledger.collect.collect",
-    "overnight_workers.stages.poll.poll",
-    "overnight_workers.stages.submit.submit",
-    "overnight_workers.stages.collect.collect",
+BOTH_ARE_RIGHT = {
+    "overnight_models.ledger.submit.submit.open_submission: follow": "it followed before, or goes on with another",
+    "overnight_models.ledger.submit.submit.follow: execute": "it is open, and has ended only when its submission has",
+    "overnight_models.ledger.collect.collect.schedule_retry: execute": "it was incomplete before, or is another's",
+    "overnight_models.ledger.collect.collect.finish: execute": "another reader was faster, or the batch is another's",
 }
+"""Where nothing follows from the answer, and why."""
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -65,16 +64,18 @@ def is_thrown_away(node: ast.AST) -> bool:
 
 
 def thrown_away(source: Path, answering: set[str]) -> Iterator[str]:
-    """Where a file ignores the answer of one of these functions, or how many rows a move of many changed."""
+    """Where a file ignores the answer of one of these functions, or how many rows a move changed."""
     tree = ast.parse(source.read_text())
     names, module = imported_names(tree), module_of(source)
-    for node in ast.walk(tree):
-        if is_thrown_away(node):
-            call = node.value  # type: ignore[attr-defined]
-            function = called_function(call, module, names)
-            makes_a_move = any(isinstance(part, ast.Attribute) and part.attr == "where" for part in ast.walk(call))
-            if function in answering or makes_a_move:
-                yield f"{module}:{call.lineno} {function.rpartition('.')[2]}"
+    for function in ast.walk(tree):
+        if isinstance(function, FUNCTION):
+            for node in ast.walk(function):
+                if is_thrown_away(node):
+                    call = node.value  # type: ignore[attr-defined]
+                    called = called_function(call, module, names)
+                    is_a_move = any(isinstance(part, ast.Attribute) and part.attr == "where" for part in ast.walk(call))
+                    if called in answering or is_a_move:
+                        yield f"{module}.{function.name}: {called.rpartition('.')[2]}"
 
 
 def test_the_functions_that_answer_are_found() -> None:
@@ -87,6 +88,5 @@ def test_the_functions_that_answer_are_found() -> None:
 def test_no_answer_of_a_move_is_ignored() -> None:
     answering = answering_functions()
     sources = [source for package in PACKAGES for source in package.rglob("*.py")]
-    assert [
-        fault for source in sources if module_of(source) not in LATER for fault in thrown_away(source, answering)
-    ] == []
+    ignored = {fault for source in sources for fault in thrown_away(source, answering)}
+    assert ignored == set(BOTH_ARE_RIGHT)

@@ -113,7 +113,7 @@ def end(connection: Connection, submission_id: int, ended_at: datetime, counts: 
         ended_at=ended_at,
         counts=counts,
     )
-    execute(
+    moved = execute(
         connection,
         f"""
         UPDATE batch SET {BATCH.end.set}, changed_at = now()
@@ -123,7 +123,7 @@ def end(connection: Connection, submission_id: int, ended_at: datetime, counts: 
         """,
         id=submission_id,
     )
-    return ended == 1
+    return ended == 1 or moved == 1
 
 
 def doubles(connection: Connection, workspace: str) -> dict[int, str]:

@@ -46,7 +46,8 @@ def replace(connection: Connection, successors: Mapping[int, int], *, by_itself:
     by_itself: nobody asked for it; it is counted, for `retry_invalid`.
     """
     old, new = list(successors), list(successors.values())
-    execute(connection, f"UPDATE item SET {ITEM.redo.set} WHERE id = ANY(:ids) AND {ITEM.redo.where}", ids=old)
+    moved = execute(connection, f"UPDATE item SET {ITEM.redo.set} WHERE id = ANY(:ids) AND {ITEM.redo.where}", ids=old)
+    assert moved == len(old), "they are locked"
     execute(
         connection,
         """

@@ -11,10 +11,13 @@ from overnight_models.ledger import (
     answer,
     cancel,
     deployment,
+    following,
     measure,
     partitions,
     poll,
     prefixes,
+    recall,
+    redo,
     rescue,
     schema,
     workspaces,
@@ -55,7 +58,7 @@ def ask_everything(service: Service) -> None:
     service.round()
     _enqueue(service, "again")
     _prefixes(database)
-    groups = (_intake, _packing, _within_budgets, _sent, _unclear, _rejected, _restored, _polling)
+    groups = (_intake, _packing, _within_budgets, _sent, _unclear, _rejected, _restored, _again, _polling)
     for ask in (*groups, _collecting, _money, _delivering, _obstacles, _operators, _keeping_house):
         with database.engine.connect() as connection, connection.begin() as transaction:
             ask(connection)
@@ -75,6 +78,9 @@ def _enqueue(service: Service, name: str = "first") -> None:
         run="r",
     )
     service.accept(plain, run="r")
+    # the same content with other wishes
+    service.accept(item(f"{name} plain", callback=callback("other")), run="r")
+    service.accept(item(f"{name} structured", "another text"), run="r")
 
 
 def _prefixes(database: Database) -> None:
@@ -253,6 +259,20 @@ def _restored(connection: Connection) -> None:
     deployment.undecided(connection, "default", NOW)
     deployment.looked(connection, "default", NOW)
     deployment.remember(connection, "default", Forgotten("msgbatch_b", "b token", 1, NOW, NOW, (1,)))
+
+
+def _again(connection: Connection) -> None:
+    """What is recalled before it came, tried again, or sent again."""
+    recall.exclusively(connection)
+    receipt = uuid4()
+    recall.note(connection, receipt)
+    recall.take(connection, [str(receipt)])
+    recall.forget(connection)
+    item_id = _final(connection)
+    following.send_again(connection, [item_id])
+    following.answer(connection)
+    execute(connection, "UPDATE item SET state = 'failed' WHERE id = :id", id=item_id)
+    assert redo.redo(connection, [item_id])
 
 
 def _polling(connection: Connection) -> None:

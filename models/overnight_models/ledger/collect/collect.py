@@ -205,7 +205,7 @@ def disown(connection: Connection, reading: Reading, why: str) -> bool:
 def lose(connection: Connection, submission_id: int, why: str) -> bool:
     """Its results can't be had any more: the submission is done, its batch gone.
 
-    False when another submission of the batch lives: then the batch is that one's.
+    False when another submission of the batch lives, which the batch belongs to then, or when it is done already.
     """
     row = fetch_one(
         connection,
@@ -216,7 +216,8 @@ def lose(connection: Connection, submission_id: int, why: str) -> bool:
         id=submission_id,
     )
     assert row is not None
-    move_submission(connection, SUBMISSION.finish, submission_id, why)
+    if not move_submission(connection, SUBMISSION.finish, submission_id, why):
+        return False
     return not row["other_lives"] and move_batch(connection, BATCH.lose, row["id"], why)
 
 

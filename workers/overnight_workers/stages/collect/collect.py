@@ -228,9 +228,12 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
             lease_s=deliver.LEASE_S,
         )
         claimed = deliveries.claimed(connection, source, arrivals, recorded)
-        stopped_by = next((one.detail for one in arrivals if one.fate == Fate.WAIT_OWN), None)
+        stopped_by = next((arrival.detail for arrival in arrivals if arrival.fate == Fate.WAIT_OWN), None)
+        held = False
         if stopped_by is not None:
-            workspaces.hold(connection, reading.workspace, stopped_by)
+            held = workspaces.hold(connection, reading.workspace, stopped_by)
+    if held:
+        log.error("workspace held", workspace=reading.workspace, why=stopped_by)
     # what nothing stands in the way of is handed over at once: here it needn't be read again
     taken = sum(deliver.hand_over(targets[target_id], due) for target_id, due in claimed.items())
     if recorded.due or taken < len(recorded.claimed):

@@ -103,7 +103,9 @@ def _probe_held(workspace: workspaces.WorkspaceState) -> None:
         return
     api.list_batches(workspace.name, limit=1)
     with process.database().transaction() as connection:
-        workspaces.release(connection, workspace.name)
+        released = workspaces.release(connection, workspace.name)
+    if not released:
+        return  # a person was faster
     log.info("workspace tried again", workspace=workspace.name, was_held_for=workspace.held_reason)
     doorbell.ring(routes.SUBMIT)
 

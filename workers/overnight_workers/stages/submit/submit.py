@@ -83,8 +83,9 @@ def _submit(claim: ledger.Claim) -> None:
     except BadSettings as error:
         # its key is gone: the others' batches must not wait behind it
         with process.database().transaction() as connection:
-            ledger.release(connection, claim.submission_id, claim.batch_id, str(error), pause_s=0)
-            workspaces.hold(connection, claim.workspace, str(error))
+            released = ledger.release(connection, claim.submission_id, claim.batch_id, str(error), pause_s=0)
+            held = workspaces.hold(connection, claim.workspace, str(error))
+        bound.error("not sent: its workspace can't be used", why=str(error), released=released, newly_held=held)
         return
     if not _workspace_is_known(claim) or _refused(claim):
         return
@@ -231,22 +232,28 @@ def _not_answered(claim: ledger.Claim, reply: Reply) -> None:
         status=reply.status,
     )
     ids = (claim.submission_id, claim.batch_id)
+    held = moved = False
     with process.database().transaction() as connection:
         match conclusion:
             case protocol.Unclear(why):
-                ledger.doubt(connection, *ids, why)
+                moved = ledger.doubt(connection, *ids, why)
             case protocol.Reject(why):
-                ledger.reject(connection, *ids, why)
+                moved = ledger.reject(connection, *ids, why)
             case protocol.NotCreated(why, pause_s):
-                ledger.release(connection, *ids, why, pause_s=pause_s)
+                moved = ledger.release(connection, *ids, why, pause_s=pause_s)
             case protocol.SlowDown(why, pause_s):
-                ledger.release(connection, *ids, why, pause_s=pause_s)
+                moved = ledger.release(connection, *ids, why, pause_s=pause_s)
                 workspaces.slow_down(connection, claim.workspace, pause_s)
             case protocol.HoldWorkspace(why, until_resumed):
-                ledger.release(connection, *ids, why, pause_s=0)
-                workspaces.hold(connection, claim.workspace, why, until_resumed=until_resumed)
+                moved = ledger.release(connection, *ids, why, pause_s=0)
+                held = workspaces.hold(connection, claim.workspace, why, until_resumed=until_resumed)
             case protocol.Created():
                 raise AssertionError("a reply that names a batch is handled before")
+    if held:
+        log.error("workspace held", workspace=claim.workspace, why=reply.text)
+    if not moved:
+        # a sweep took its submitter for dead, or an earlier submission of its batch turned out to live
+        log.warning("its submission had moved on meanwhile", batch_id=claim.batch_id, submission_id=claim.submission_id)
 
 
 def _workspace_is_known(claim: ledger.Claim) -> bool:
