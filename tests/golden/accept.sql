@@ -1,15 +1,5 @@
 -- What ledger/accept.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- _compared: What items are whose keys are there already.
--- hashes = '{\x00}', lane_id = 1
-SELECT item_key.key_hash, content_hash, item.headers_id, item.schema_id, request.params,
-    prefix.document AS prefix
-FROM item_key
-LEFT JOIN item ON item.id = item_key.item_id
-LEFT JOIN request ON request.item_id = item_key.item_id
-LEFT JOIN prefix ON prefix.id = item.prefix_id
-WHERE item_key.lane_id = :lane_id AND item_key.key_hash = ANY(:hashes);
-
 -- _write, 1 of 3
 COPY item(id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id, target_id,
     state, waiting_since, size, callback_size, max_tokens)

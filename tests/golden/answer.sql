@@ -32,12 +32,15 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
     outcome.problem, outcome.detail, outcome.retryable, outcome.message, outcome.model, outcome.cost_nano,
     outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
-    outcome.api_batch_id, outcome.finished_at
+    outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
+    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano
 FROM item
 JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
+LEFT JOIN redo ON redo.item_id = item.id
 WHERE item.id = ANY(:ids)
 ORDER BY item.id;
 
@@ -47,12 +50,15 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
     outcome.problem, outcome.detail, outcome.retryable, outcome.message, outcome.model, outcome.cost_nano,
     outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
-    outcome.api_batch_id, outcome.finished_at
+    outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
+    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano
 FROM item
 JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
+LEFT JOIN redo ON redo.item_id = item.id
 WHERE item.id = :id;
 
 -- run_counts, 1 of 2: Items of a run by state; None when there is no such run.

@@ -30,7 +30,7 @@ WHERE id = :id AND NOT cancel_wanted;
 WITH moved AS (
     UPDATE item
     SET state = 'canceled', waiting_since = NULL, held_by = NULL
-    WHERE id = :id AND state IN ('waiting', 'held')
+    WHERE id = :id AND state IN ('waiting', 'held', 'following')
     RETURNING id, attempts
 )
 INSERT INTO outcome(item_id, ok, problem, detail, retryable, cost_nano, realtime_nano, attempts, via)

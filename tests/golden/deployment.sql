@@ -121,7 +121,8 @@ WHERE item_id = (
     SELECT min(item.id)
     FROM item
     JOIN headers ON headers.id = item.headers_id
-    WHERE headers.workspace = :workspace AND item.state IN ('waiting', 'held', 'batched', 'direct', 'racing')
+    WHERE headers.workspace = :workspace AND item.state IN ('waiting', 'held', 'batched', 'direct', 'racing',
+        'following')
 );
 
 -- read: The deployment that this ledger is of.

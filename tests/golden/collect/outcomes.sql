@@ -4,7 +4,7 @@
 -- ids = '{1}', own = 1
 UPDATE item
 SET state = 'failed', attempts = attempts + 1, waiting_since = NULL, held_by = NULL
-WHERE id = ANY(:ids) AND state IN ('waiting', 'held', 'batched', 'direct', 'racing')
+WHERE id = ANY(:ids) AND state IN ('waiting', 'held', 'batched', 'direct', 'racing', 'following')
     AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
 RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted;
 
@@ -12,7 +12,7 @@ RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, ca
 -- ids = '{1}', own = null
 UPDATE item
 SET state = 'succeeded', attempts = attempts + 1, waiting_since = NULL, held_by = NULL
-WHERE id = ANY(:ids) AND state IN ('waiting', 'held', 'batched', 'direct', 'racing')
+WHERE id = ANY(:ids) AND state IN ('waiting', 'held', 'batched', 'direct', 'racing', 'following')
     AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
 RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted;
 

@@ -78,7 +78,9 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
     outcome.problem, outcome.detail, outcome.retryable, outcome.message, outcome.model, outcome.cost_nano,
     outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
-    outcome.api_batch_id, outcome.finished_at, CASE WHEN item.held_by IS NOT NULL THEN (
+    outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
+    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano, CASE WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
         'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
@@ -94,6 +96,7 @@ JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
+LEFT JOIN redo ON redo.item_id = item.id
 WHERE item.state = :state
 ORDER BY item.id
 LIMIT :limit;
@@ -104,7 +107,9 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
     outcome.problem, outcome.detail, outcome.retryable, outcome.message, outcome.model, outcome.cost_nano,
     outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
-    outcome.api_batch_id, outcome.finished_at, CASE WHEN item.held_by IS NOT NULL THEN (
+    outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
+    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano, CASE WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
         'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
@@ -120,6 +125,7 @@ JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
+LEFT JOIN redo ON redo.item_id = item.id
 WHERE item.state = :state AND item.id <= (
     SELECT max(item_id)
     FROM outcome
@@ -133,7 +139,9 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
     outcome.problem, outcome.detail, outcome.retryable, outcome.message, outcome.model, outcome.cost_nano,
     outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
-    outcome.api_batch_id, outcome.finished_at, CASE WHEN item.held_by IS NOT NULL THEN (
+    outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
+    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano, CASE WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
         'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
@@ -149,6 +157,7 @@ JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
+LEFT JOIN redo ON redo.item_id = item.id
 WHERE lane.name = :lane AND item.run_id = (
     SELECT id
     FROM run

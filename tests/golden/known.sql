@@ -1,0 +1,23 @@
+-- What ledger/known.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- _followers: Those that follow these items already.
+-- leaders = '{1}'
+SELECT follower.of_item_id, follower.item_id, follower.receipt, item.run_id, request.tenant,
+    request.trace_id, request.callback, request.params
+FROM follower
+JOIN item ON item.id = follower.item_id
+JOIN request ON request.item_id = follower.item_id
+WHERE of_item_id = ANY(:leaders);
+
+-- _there
+-- hashes = '{\x00}', lane_id = 1
+SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.headers_id, item.schema_id,
+    item.run_id, item.tenant_id, item.target_id, request.receipt, request.params, request.tenant,
+    request.trace_id, request.callback, prefix.document AS prefix, outcome.problem
+FROM item_key
+LEFT JOIN item ON item.id = item_key.item_id
+LEFT JOIN request ON request.item_id = item_key.item_id
+LEFT JOIN prefix ON prefix.id = item.prefix_id
+LEFT JOIN outcome ON outcome.item_id = item_key.item_id
+WHERE item_key.lane_id = :lane_id AND item_key.key_hash = ANY(:hashes);
+
