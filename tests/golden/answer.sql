@@ -17,7 +17,7 @@ WHERE item.run_id = (
     SELECT id
     FROM run
     WHERE name = :run
-) AND item.id > :after AND (CAST(:lane AS text) IS NULL OR item.lane_id = (
+) AND item.id > :after AND item.state <> 'redone' AND (CAST(:lane AS text) IS NULL OR item.lane_id = (
     SELECT id
     FROM lane
     WHERE name = :lane
@@ -61,17 +61,17 @@ LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id
 WHERE item.id = :id;
 
--- run_counts, 1 of 2: Items of a run by state; None when there is no such run.
+-- run_counts, 1 of 2: Items of a run by state; None when there is no such run. One that was tried again counts once.
 -- name = 'text'
 SELECT id
 FROM run
 WHERE name = :name;
 
--- run_counts, 2 of 2: Items of a run by state; None when there is no such run.
+-- run_counts, 2 of 2: Items of a run by state; None when there is no such run. One that was tried again counts once.
 -- run_id = 1
 SELECT state, sum(n)::bigint AS n
 FROM tally
-WHERE noun = 'item' AND run_id = :run_id
+WHERE noun = 'item' AND run_id = :run_id AND state <> 'redone'
 GROUP BY state
 HAVING sum(n) > 0;
 

@@ -32,7 +32,9 @@ WHERE name = :name;
 
 -- workspaces: Every workspace that ever had an item.
 SELECT name, api_workspace_id, held_reason, extract(epoch FROM now() - held_at)::float AS held_for_s, holds,
-    held_until_resumed AS until_resumed, coalesce(queued.n, 0) AS queued, (
+    held_until_resumed AS until_resumed, extract(epoch FROM now() - unread_since)::float AS unread_for_s,
+    unread_why, coalesce(extract(epoch FROM look_after - now()), 0)::float AS look_in_s, coalesce(queued.n,
+    0) AS queued, (
     SELECT min(batch.items)
     FROM batch
     JOIN headers ON headers.id = batch.headers_id

@@ -1,5 +1,29 @@
 -- What ledger/money/budgets.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _add, 1 of 4: A new budget's id. Waits until nobody packs or records.
+-- cap_nano = 1, number = 1, period = 'text', strict = true
+INSERT INTO budget(lane_id, period, cap_nano, strict) VALUES (:number, :period, :cap_nano,
+    coalesce(CAST(:strict AS boolean), true))
+RETURNING id;
+
+-- _add, 2 of 4: A new budget's id. Waits until nobody packs or records.
+-- cap_nano = 1, number = 1, period = 'text', strict = true
+INSERT INTO budget(run_id, period, cap_nano, strict) VALUES (:number, :period, :cap_nano,
+    coalesce(CAST(:strict AS boolean), true))
+RETURNING id;
+
+-- _add, 3 of 4: A new budget's id. Waits until nobody packs or records.
+LOCK TABLE budget IN ACCESS EXCLUSIVE MODE;
+
+-- _add, 4 of 4: A new budget's id. Waits until nobody packs or records.
+SET LOCAL lock_timeout = '30s';
+
+-- _hold_alone: Items that are held and don't fit under the new cap by themselves say so.
+-- alone = 'text', cap_nano = 1, id = 1, over = 'text'
+UPDATE item
+SET held_reason = :alone
+WHERE held_by = :id AND held_reason = :over AND reserved_nano > :cap_nano;
+
 -- _release, 1 of 3: Items that a budget holds wait again.
 -- alone = 'text', budget_id = 1, cap_nano = 1, no_bound = 'text', no_price = 'text', priced = '{text}', strict = true
 UPDATE item
@@ -90,7 +114,7 @@ DELETE FROM budget
 WHERE lane_id = :number AND period = :period
 RETURNING id;
 
--- set_budget, 1 of 9: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
+-- set_budget, 1 of 4: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
 -- id = 1, number = 1
 INSERT INTO booking(budget_id, begins, spent_nano)
 SELECT budget.id, CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
@@ -101,7 +125,7 @@ JOIN spending ON spending.at >= CASE budget.period WHEN 'all' THEN date 'epoch'
 WHERE budget.id = :id
 GROUP BY budget.id;
 
--- set_budget, 2 of 9: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
+-- set_budget, 2 of 4: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
 -- id = 1, number = 1
 INSERT INTO booking(budget_id, begins, spent_nano)
 SELECT budget.id, CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
@@ -112,41 +136,17 @@ JOIN spending ON spending.at >= CASE budget.period WHEN 'all' THEN date 'epoch'
 WHERE budget.id = :id
 GROUP BY budget.id;
 
--- set_budget, 3 of 9: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
--- cap_nano = 1, number = 1, period = 'text', strict = true
-INSERT INTO budget(lane_id, period, cap_nano, strict) VALUES (:number, :period, :cap_nano,
-    coalesce(CAST(:strict AS boolean), true))
-RETURNING id;
-
--- set_budget, 4 of 9: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
--- cap_nano = 1, number = 1, period = 'text', strict = true
-INSERT INTO budget(run_id, period, cap_nano, strict) VALUES (:number, :period, :cap_nano,
-    coalesce(CAST(:strict AS boolean), true))
-RETURNING id;
-
--- set_budget, 5 of 9: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
-LOCK TABLE budget IN ACCESS EXCLUSIVE MODE;
-
--- set_budget, 6 of 9: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
-SET LOCAL lock_timeout = '30s';
-
--- set_budget, 7 of 9: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
+-- set_budget, 3 of 4: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
 -- cap_nano = 1, number = 1, period = 'text', strict = true
 UPDATE budget
 SET cap_nano = :cap_nano, strict = coalesce(CAST(:strict AS boolean), strict)
 WHERE lane_id = :number AND period = :period
 RETURNING id;
 
--- set_budget, 8 of 9: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
+-- set_budget, 4 of 4: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
 -- cap_nano = 1, number = 1, period = 'text', strict = true
 UPDATE budget
 SET cap_nano = :cap_nano, strict = coalesce(CAST(:strict AS boolean), strict)
 WHERE run_id = :number AND period = :period
 RETURNING id;
-
--- set_budget, 9 of 9: Set a budget, or change it. strict: None leaves what is there; a new one is strict.
--- alone = 'text', cap_nano = 1, id = 1, over = 'text'
-UPDATE item
-SET held_reason = :alone
-WHERE held_by = :id AND held_reason = :over AND reserved_nano > :cap_nano;
 

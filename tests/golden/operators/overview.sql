@@ -166,7 +166,7 @@ WHERE lane.name = :lane AND item.run_id = (
     SELECT max(item_id)
     FROM outcome
 ) AND outcome.problem IS NOT NULL AND outcome.finished_at >= :since AND outcome.ok IS NOT NULL
-    AND item.id IN (
+    AND item.state <> 'redone' AND item.id IN (
     SELECT item_id
     FROM item_key
     WHERE key_hash = :key_hash

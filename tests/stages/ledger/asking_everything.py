@@ -58,7 +58,7 @@ def ask_everything(service: Service) -> None:
     service.round()
     _enqueue(service, "again")
     _prefixes(database)
-    groups = (_intake, _packing, _within_budgets, _sent, _unclear, _rejected, _restored, _again, _polling)
+    groups = (_intake, _packing, _within_budgets, _sent, _unclear, _rejected, _again, _restored, _polling)
     for ask in (*groups, _collecting, _money, _delivering, _obstacles, _operators, _keeping_house):
         with database.engine.connect() as connection, connection.begin() as transaction:
             ask(connection)

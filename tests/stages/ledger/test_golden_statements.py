@@ -16,7 +16,19 @@ from tests.stages.ledger.recording import Recorded, asking_functions, recording
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 WRITE = "pytest tests/stages/ledger/test_golden_statements.py --write-golden"
-ASKED_ONCE = {("schema.py", "_adopt_version"): "only in a ledger of 0.1"}
+ASKED_ONCE = {
+    ("operators/redoing.py", "prospect"): "only with a state that the small ledger doesn't have yet",
+    ("operators/redoing.py", "redo_group"): "only with a state that the small ledger doesn't have yet",
+    ("operators/redoing.py", "newest"): "only with a state that the small ledger doesn't have yet",
+    ("redo.py", "why_not"): "only with a state that the small ledger doesn't have yet",
+    ("workspaces.py", "note_look"): "only with a state that the small ledger doesn't have yet",
+    ("schema.py", "_adopt_version"): "only in a ledger of 0.1",
+    ("answer.py", "_follower"): "only of an item that follows another",
+    ("following.py", "_end"): "only of an item that follows another",
+    ("known.py", "_lock"): "only of a key that comes again with other wishes",
+    ("known.py", "_point_to"): "only of a key that comes again with other wishes",
+    ("accept.py", "_known"): "only of a key that comes again",
+}
 """What isn't asked of a small new ledger, and when it is."""
 
 

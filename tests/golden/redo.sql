@@ -1,0 +1,84 @@
+-- What ledger/redo.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- _copy, 1 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
+-- new = '{1}', old = '{1}', params = '{null}', sizes = '{null}'
+INSERT INTO item(id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
+    target_id, state, waiting_since, size, callback_size, max_tokens)
+SELECT successor.new, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
+    target_id, 'waiting', now(), coalesce(successor.size, item.size), callback_size, max_tokens
+FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
+    CAST(:sizes AS integer[])) AS successor(old, new, params, size)
+JOIN item ON item.id = successor.old;
+
+-- _copy, 2 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
+-- new = '{1}', old = '{1}', params = '{null}', sizes = '{null}'
+INSERT INTO request(item_id, receipt, key, tenant, trace_id, callback, params, cut_from_tokens, cut_to_tokens)
+SELECT successor.new, receipt, key, tenant, trace_id, callback, coalesce(successor.params, request.params),
+    cut_from_tokens, cut_to_tokens
+FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
+    CAST(:sizes AS integer[])) AS successor(old, new, params, size)
+JOIN request ON request.item_id = successor.old;
+
+-- lock, 1 of 2: Those of the items that can be tried again: nobody else redoes them until the transaction ends.
+-- ids = '{1}'
+SELECT id
+FROM item
+WHERE id = ANY(:ids) AND state IN ('failed', 'canceled')
+ORDER BY id
+FOR UPDATE;
+
+-- lock, 2 of 2: Those of the items that can be tried again: nobody else redoes them until the transaction ends.
+-- ids = '{1}'
+SELECT item_id
+FROM follower
+WHERE item_id = ANY(:ids);
+
+-- redo: Try items again, with the content that they have or with another. Those that can't be are passed over.
+-- n = 1
+SELECT nextval('item_id')
+FROM generate_series(1, :n);
+
+-- replace, 1 of 5: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
+-- by_itself = true, new = '{1}', old = '{1}'
+INSERT INTO redo(item_id, of_item_id, number, asked_again, attempts_before, cost_before_nano)
+SELECT successor.new, successor.old, coalesce(redo.number, 0) + 1, CASE
+    WHEN :by_itself THEN coalesce(redo.asked_again, 0) + 1 ELSE 0 END, coalesce(redo.attempts_before,
+    0) + item.attempts, CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END + CASE
+    WHEN outcome.item_id IS NULL THEN 0 ELSE outcome.cost_nano END
+FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[])) AS successor(old, new)
+JOIN item ON item.id = successor.old
+LEFT JOIN redo ON redo.item_id = successor.old
+LEFT JOIN outcome ON outcome.item_id = successor.old;
+
+-- replace, 2 of 5: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
+-- old = '{1}'
+SELECT item.lane_id, item.id, request.key
+FROM item
+JOIN request ON request.item_id = item.id
+WHERE item.id = ANY(:old);
+
+-- replace, 3 of 5: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
+-- new = '{1}', old = '{1}'
+UPDATE follower
+SET of_item_id = successor.new
+FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[])) AS successor(old, new)
+WHERE of_item_id = successor.old AND EXISTS (
+    SELECT
+    FROM item
+    WHERE item.id = follower.item_id AND item.state = 'following'
+);
+
+-- replace, 4 of 5: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
+-- ids = '{1}'
+UPDATE item
+SET state = 'redone'
+WHERE id = ANY(:ids) AND state IN ('failed', 'canceled');
+
+-- replace, 5 of 5: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
+-- hashes = '{\x00}', lanes = '{1}', new = '{1}'
+UPDATE item_key
+SET item_id = successor.new
+FROM unnest(CAST(:lanes AS integer[]), CAST(:hashes AS bytea[]),
+    CAST(:new AS bigint[])) AS successor(lane_id, key_hash, new)
+WHERE item_key.lane_id = successor.lane_id AND item_key.key_hash = successor.key_hash;
+
