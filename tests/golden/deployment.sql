@@ -165,7 +165,7 @@ FOR UPDATE;
 -- token = 'text'
 SELECT id
 FROM submission
-WHERE token = :token;
+WHERE token = :token AND twin_of IS NULL;
 
 -- settle: A new ledger lives here. Changes nothing for one that lives somewhere already.
 INSERT INTO deployment(home) VALUES (

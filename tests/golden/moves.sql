@@ -40,13 +40,13 @@ WHERE id = :id AND state IN ('submitting');
 -- error = 'text', id = 1
 UPDATE submission
 SET state = 'done', error = coalesce(:error, error)
-WHERE id = :id AND state IN ('open', 'lost');
+WHERE id = :id AND state IN ('open', 'lost', 'void');
 
 -- move_submission, 2 of 4: Move a submission. False when it is no longer where the move begins.
 -- error = null, id = 1
 UPDATE submission
 SET state = 'open', error = coalesce(:error, error)
-WHERE id = :id AND state IN ('claimed', 'sending', 'unclear', 'lost');
+WHERE id = :id AND state IN ('claimed', 'sending', 'unclear', 'lost', 'void');
 
 -- move_submission, 3 of 4: Move a submission. False when it is no longer where the move begins.
 -- error = 'text', id = 1

@@ -41,7 +41,9 @@ WHERE done_at < now() - make_interval(days => :days) AND received_at < now() - m
 -- noted_but_not_open: Submissions whose API id was saved by somebody who died before saying that they are open.
 SELECT id
 FROM submission
-WHERE state IN ('claimed', 'sending', 'unclear', 'lost') AND api_id IS NOT NULL;
+-- two halves: each has an index of its own
+WHERE state NOT IN ('void', 'done') AND state IN ('claimed', 'sending', 'unclear', 'lost', 'void')
+    AND api_id IS NOT NULL OR state = 'void' AND api_id IS NOT NULL;
 
 -- stages_with_work: The stages that have something to do now, whoever forgot to ring for them.
 SELECT EXISTS (
@@ -76,7 +78,8 @@ SELECT EXISTS (
 ) AS submit, EXISTS (
     SELECT
     FROM submission
-    WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
+    WHERE (state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL OR state = 'void'
+        AND api_id IS NOT NULL AND ended_at IS NOT NULL)
         AND (next_read_at IS NULL OR next_read_at <= now())
         AND (lease_until IS NULL OR lease_until <= now() OR (owner IS NOT NULL AND NOT EXISTS (
         SELECT

@@ -13,8 +13,6 @@ import overnight_workers
 PACKAGES = [Path(package.__file__ or "").parent for package in (overnight_models, overnight_workers)]
 LEDGER = Path(overnight_models.ledger.__file__).parent
 BOTH_ARE_RIGHT = {
-    "overnight_models.ledger.submit.submit.open_submission: follow": "it followed before, or goes on with another",
-    "overnight_models.ledger.submit.submit.follow: execute": "it is open, and has ended only when its submission has",
     "overnight_models.ledger.collect.collect.schedule_retry: execute": "it was incomplete before, or is another's",
     "overnight_models.ledger.collect.collect.finish: execute": "another reader was faster, or the batch is another's",
 }

@@ -3,8 +3,8 @@
 -- claim, 1 of 2: Take the batch that ended first and isn't being read. None when there is none.
 SELECT id
 FROM submission
-WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
-    AND (next_read_at IS NULL OR next_read_at <= now())
+WHERE (state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL OR state = 'void'
+    AND api_id IS NOT NULL AND ended_at IS NOT NULL) AND (next_read_at IS NULL OR next_read_at <= now())
     AND (lease_until IS NULL OR lease_until <= now() OR (owner IS NOT NULL AND NOT EXISTS (
     SELECT
     FROM pg_locks
@@ -53,14 +53,14 @@ WHERE submission.id = :id AND batch.id = submission.batch_id AND batch.state IN 
     SELECT
     FROM submission other
     WHERE other.batch_id = submission.batch_id AND other.id <> submission.id AND (other.state IN ('claimed',
-        'sending', 'unclear', 'open') OR other.state = 'lost' AND other.api_id IS NOT NULL)
+        'sending', 'unclear', 'open') OR other.state IN ('lost', 'void') AND other.api_id IS NOT NULL)
 );
 
 -- finish, 3 of 3: Every line is recorded and the counts agree: the submission is done, its batch collected.
 -- id = 1
 UPDATE submission
 SET state = 'done', lease_until = NULL
-WHERE id = :id AND state IN ('open', 'lost');
+WHERE id = :id AND state IN ('open', 'lost', 'void');
 
 -- lose: Its results can't be had any more: the submission is done, its batch gone.
 -- id = 1
@@ -68,7 +68,7 @@ SELECT batch.id, EXISTS (
     SELECT
     FROM submission other
     WHERE other.batch_id = submission.batch_id AND other.id <> submission.id AND (other.state IN ('claimed',
-        'sending', 'unclear', 'open') OR other.state = 'lost' AND other.api_id IS NOT NULL)
+        'sending', 'unclear', 'open') OR other.state IN ('lost', 'void') AND other.api_id IS NOT NULL)
 ) AS other_lives
 FROM submission
 JOIN batch ON batch.id = submission.batch_id
@@ -95,7 +95,7 @@ SELECT EXISTS (
     SELECT
     FROM submission other
     WHERE other.batch_id = submission.batch_id AND other.id <> submission.id AND (other.state IN ('claimed',
-        'sending', 'unclear', 'open') OR other.state = 'lost' AND other.api_id IS NOT NULL)
+        'sending', 'unclear', 'open') OR other.state IN ('lost', 'void') AND other.api_id IS NOT NULL)
 ) AS live
 FROM submission
 WHERE id = :id;

@@ -54,8 +54,8 @@ SET state = 'dead', error = :why
 WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
 
 -- free_lapsed, 1 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
--- lanes = '{text}', limit = 1, max_tries = '{1}'
-SELECT delivery.item_id, delivery.tries < coalesce(rule.max_tries, 1) AS again
+-- lanes = '{text}', limit = 1, max_tries = '{1}', max_tries_of_others = 1
+SELECT delivery.item_id, delivery.tries < coalesce(rule.max_tries, :max_tries_of_others) AS again
 FROM delivery
 JOIN lane ON lane.id = delivery.lane_id
 LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:max_tries AS integer[])) AS rule(lane,

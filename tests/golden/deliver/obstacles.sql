@@ -41,7 +41,7 @@ ON CONFLICT (broker, queue) DO UPDATE SET why = excluded.why, seen_at = now(), n
 RETURNING failures;
 
 -- give_up, 1 of 2: Give up what has been due, behind an obstacle that has lasted, for longer than its lane is patient.
--- fresh = 1, lanes = '{text}', limit = 1, longest = 1.0, patience = '{1.0}', shortest = 1.0
+-- fresh = 1, lanes = '{text}', limit = 1, of_others_s = 1.0, patience = '{1.0}', shortest = 1.0
 SELECT delivery.item_id, obstacle.why
 FROM obstacle
 JOIN target ON target.broker = obstacle.broker AND obstacle.queue IN ('', target.queue)
@@ -52,7 +52,7 @@ LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:patience AS float[])) AS rule(lan
 WHERE delivery.state IN ('due') AND obstacle.seen_at > now() - make_interval(secs => :fresh)
     AND obstacle.since < now() - make_interval(secs => :shortest)
     AND delivery.due_at < now() - make_interval(secs => :shortest) AND greatest(obstacle.since,
-    delivery.due_at) < now() - make_interval(secs => coalesce(rule.patience_s, :longest))
+    delivery.due_at) < now() - make_interval(secs => coalesce(rule.patience_s, :of_others_s))
 LIMIT :limit
 FOR UPDATE OF delivery SKIP LOCKED;
 

@@ -16,6 +16,17 @@ JOIN (
     SELECT DISTINCT budget_id, begins
     FROM booking
     WHERE batch_id = :batch_id
+    -- its bookings are folded by now: a submission that nobody knew of turned up
+    UNION ALL
+    SELECT budget.id, CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
+        batch.packed_at AT TIME ZONE 'UTC')::date END
+    FROM batch, budget
+    WHERE batch.id = :batch_id AND batch.state IN ('canceled', 'collected', 'failed', 'gone', 'split')
+        AND NOT EXISTS (
+        SELECT
+        FROM booking
+        WHERE booking.batch_id = batch.id AND booking.budget_id = budget.id
+    )
 ) own ON own.budget_id = budget.id
 GROUP BY own.budget_id, own.begins;
 
@@ -35,6 +46,17 @@ JOIN (
     SELECT DISTINCT budget_id, begins
     FROM booking
     WHERE batch_id = :batch_id
+    -- its bookings are folded by now: a submission that nobody knew of turned up
+    UNION ALL
+    SELECT budget.id, CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
+        batch.packed_at AT TIME ZONE 'UTC')::date END
+    FROM batch, budget
+    WHERE batch.id = :batch_id AND batch.state IN ('canceled', 'collected', 'failed', 'gone', 'split')
+        AND NOT EXISTS (
+        SELECT
+        FROM booking
+        WHERE booking.batch_id = batch.id AND booking.budget_id = budget.id
+    )
 ) own ON own.budget_id = budget.id
 GROUP BY own.budget_id, own.begins;
 
@@ -54,6 +76,17 @@ JOIN (
     SELECT DISTINCT budget_id, begins
     FROM booking
     WHERE batch_id = :batch_id
+    -- its bookings are folded by now: a submission that nobody knew of turned up
+    UNION ALL
+    SELECT budget.id, CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
+        batch.packed_at AT TIME ZONE 'UTC')::date END
+    FROM batch, budget
+    WHERE batch.id = :batch_id AND batch.state IN ('canceled', 'collected', 'failed', 'gone', 'split')
+        AND NOT EXISTS (
+        SELECT
+        FROM booking
+        WHERE booking.batch_id = batch.id AND booking.budget_id = budget.id
+    )
 ) own ON own.budget_id = budget.id
 GROUP BY own.budget_id, own.begins;
 
@@ -120,11 +153,15 @@ WITH over AS (
 SELECT
 FROM folded;
 
--- is_budgeted: Whether budgets have reserved anything for a batch; most often nobody set any.
+-- is_budgeted: Whether budgets have reserved anything for a batch, or had until it was over; most often nobody set any.
 -- id = 1
 SELECT true
 FROM budget
 JOIN booking ON booking.budget_id = budget.id
 WHERE batch_id = :id
+UNION ALL
+SELECT true
+FROM budget, batch
+WHERE batch.id = :id AND batch.state IN ('canceled', 'collected', 'failed', 'gone', 'split')
 LIMIT 1;
 

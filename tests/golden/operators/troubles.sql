@@ -13,7 +13,8 @@ LIMIT 100;
 SELECT batch_id, api_id, extract(epoch FROM now() - ended_at)::float AS ended_s,
     :kept_s - extract(epoch FROM now() - api_created_at)::float AS kept_s, reads, error AS why
 FROM submission
-WHERE state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL
+WHERE (state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL OR state = 'void'
+    AND api_id IS NOT NULL AND ended_at IS NOT NULL)
 ORDER BY api_created_at
 LIMIT 100;
 
@@ -23,11 +24,11 @@ SELECT batch.id AS batch_id, submission.id AS submission_id, headers.workspace, 
     submission.error AS why, batch.reason AS so_far, claimed_at, let_go_at,
     extract(epoch FROM coalesce(quiet_after, claimed_at) - now())::float AS quiet_s, coalesce(
     (
-        SELECT array_agg(sighting.api_id ORDER BY sighting.api_created_at)
+        SELECT array_agg(sighting.api_id ORDER BY sighting.believed_of IS DISTINCT FROM submission.id,
+            sighting.items IS DISTINCT FROM submission.items, sighting.api_created_at)
         FROM sighting
         WHERE sighting.workspace = headers.workspace AND sighting.ours IS NULL
-            AND (sighting.believed_of = submission.id OR sighting.items = submission.items)
-            AND sighting.api_created_at > submission.claimed_at - interval '1 day' AND NOT EXISTS (
+            AND (sighting.believed_of = submission.id OR sighting.api_created_at BETWEEN submission.claimed_at - interval '1 hour' AND coalesce(submission.quiet_after, submission.claimed_at) + interval '1 hour') AND NOT EXISTS (
             SELECT
             FROM submission known
             WHERE known.api_id = sighting.api_id

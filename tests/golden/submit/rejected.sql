@@ -39,7 +39,7 @@ FROM item
 WHERE batch_id = :id AND state = 'batched'
 ORDER BY id;
 
--- take_rejected: The next rejected batch of which no submission lives, locked: an earlier one may have come back (R7).
+-- take_rejected: The next rejected batch of which no submission lives, nor of one that it is a part of, locked (R7).
 SELECT batch.id AS batch_id, lane_id, headers_id, reason,
 -- too large is no fault of the request: smaller halves pass
 batch.reason NOT LIKE '413%' AND EXISTS (
@@ -56,12 +56,28 @@ batch.reason NOT LIKE '413%' AND EXISTS (
 ) AS items
 FROM batch
 JOIN lane ON lane.id = batch.lane_id
-WHERE batch.state IN ('rejected') AND lane.paused_at IS NULL AND NOT EXISTS (
+WHERE batch.state IN ('rejected') AND lane.paused_at IS NULL AND NOT (EXISTS (
     SELECT
     FROM submission
     WHERE submission.batch_id = batch.id AND (submission.state IN ('claimed', 'sending', 'unclear',
-        'open') OR submission.state = 'lost' AND submission.api_id IS NOT NULL)
+        'open') OR submission.state IN ('lost', 'void') AND submission.api_id IS NOT NULL)
 )
+-- few are parts, and only for these the larger ones are looked for
+OR batch.parent_id IS NOT NULL AND EXISTS (
+    WITH RECURSIVE whole(id) AS (
+        SELECT batch.parent_id
+        UNION ALL
+        SELECT part.parent_id
+        FROM whole
+        JOIN batch part ON part.id = whole.id
+        WHERE part.parent_id IS NOT NULL
+    )
+    SELECT
+    FROM whole
+    JOIN submission ON submission.batch_id = whole.id
+    WHERE (submission.state IN ('claimed', 'sending', 'unclear', 'open') OR submission.state IN ('lost',
+        'void') AND submission.api_id IS NOT NULL)
+))
 ORDER BY batch.id
 LIMIT 1
 FOR UPDATE OF batch SKIP LOCKED;

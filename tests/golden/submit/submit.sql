@@ -23,41 +23,7 @@ CROSS JOIN LATERAL (
     WHERE item_id = narrow.id OFFSET 0
 ) request;
 
--- authorize_last_bytes: Say durably that the last bytes are about to be written, if they still may (R2).
--- id = 1, margin_s = 1.0
-UPDATE submission
-SET let_go_at = clock_timestamp()
-WHERE id = :id AND state = 'sending' AND let_go_at IS NULL AND EXISTS (
-    SELECT
-    FROM deployment
-    WHERE home = (
-        SELECT system_identifier
-        FROM pg_control_system()
-    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
-        SELECT oid
-        FROM pg_database
-        WHERE datname = current_database()
-    )
-) AND clock_timestamp() < send_by - make_interval(secs => :margin_s) AND NOT EXISTS (
-    SELECT
-    FROM submission other
-    WHERE other.batch_id = submission.batch_id AND other.id <> submission.id AND other.api_id IS NOT NULL
-        AND other.state <> 'done'
-);
-
--- claim, 1 of 3: Take the oldest batch that may be sent, with a submission and a token of its own (R1). None when there is none.
--- api_workspace_id = null, batch_id = 1, lease_s = 1.0, owner = 1, token = 'text'
-INSERT INTO submission(batch_id, token, state, owner, lease_until, api_workspace_id) VALUES (:batch_id,
-    :token, 'claimed', :owner, now() + make_interval(secs => :lease_s), :api_workspace_id)
-RETURNING id;
-
--- claim, 2 of 3: Take the oldest batch that may be sent, with a submission and a token of its own (R1). None when there is none.
--- id = 1
-SELECT count(*) AS n, max(size) AS longest
-FROM item
-WHERE batch_id = :id AND state = 'batched';
-
--- claim, 3 of 3: Take the oldest batch that may be sent, with a submission and a token of its own (R1). None when there is none.
+-- _sendable_batch: The oldest batch that may be sent, locked.
 -- limits = '{1}', names = '{text}'
 WITH queued AS (
     SELECT headers.workspace, sum(coalesce(submission.items, batch.items))::bigint AS n
@@ -96,72 +62,37 @@ WHERE batch.state IN ('packed') AND (batch.not_before IS NULL OR batch.not_befor
     )
     FROM unnest(CAST(:names AS text[]), CAST(:limits AS bigint[])) AS allowed(name, most)
     WHERE name = headers.workspace
-)) AND NOT EXISTS (
+)) AND NOT (EXISTS (
     SELECT
     FROM submission
     WHERE submission.batch_id = batch.id AND (submission.state IN ('claimed', 'sending', 'unclear',
-        'open') OR submission.state = 'lost' AND submission.api_id IS NOT NULL)
+        'open') OR submission.state IN ('lost', 'void') AND submission.api_id IS NOT NULL)
 )
+-- few are parts, and only for these the larger ones are looked for
+OR batch.parent_id IS NOT NULL AND EXISTS (
+    WITH RECURSIVE whole(id) AS (
+        SELECT batch.parent_id
+        UNION ALL
+        SELECT part.parent_id
+        FROM whole
+        JOIN batch part ON part.id = whole.id
+        WHERE part.parent_id IS NOT NULL
+    )
+    SELECT
+    FROM whole
+    JOIN submission ON submission.batch_id = whole.id
+    WHERE (submission.state IN ('claimed', 'sending', 'unclear', 'open') OR submission.state IN ('lost',
+        'void') AND submission.api_id IS NOT NULL)
+))
 ORDER BY batch.id
 LIMIT 1
 FOR UPDATE OF batch SKIP LOCKED;
 
--- follow, 1 of 2: A batch of which a submission is open and none is under way is open, or ended, as that one is (R7).
--- id = 1
-UPDATE batch
-SET state = 'ended', changed_at = now()
-WHERE id = :id AND state IN ('open', 'canceling') AND EXISTS (
-    SELECT
-    FROM submission
-    WHERE batch_id = batch.id AND submission.state = 'open' AND submission.ended_at IS NOT NULL
-);
-
--- follow, 2 of 2: A batch of which a submission is open and none is under way is open, or ended, as that one is (R7).
--- id = 1
-UPDATE batch
-SET state = 'open', changed_at = now(), reason = NULL
-WHERE id = :id AND state IN ('packed', 'submitting', 'unclear', 'rejected') AND EXISTS (
-    SELECT
-    FROM submission
-    WHERE batch_id = batch.id AND submission.state = 'open'
-) AND NOT EXISTS (
-    SELECT
-    FROM submission
-    WHERE batch_id = batch.id AND submission.state IN ('claimed', 'sending', 'unclear')
-);
-
--- lose: A list that counts doesn't show it, or a person says so: believed never created, and sent again (R4, R5, R10).
--- id = 1, why = 'text'
+-- authorize_last_bytes: Say durably that the last bytes are about to be written, if they still may (R2).
+-- id = 1, margin_s = 1.0
 UPDATE submission
-SET state = 'lost', error = :why
-WHERE id = :id AND state IN ('unclear') AND api_id IS NULL;
-
--- note_api_id: A fact, whoever brings it and whatever state the submission is in: the API created this batch (R6).
--- api_id = 'text', created_at = '2026-11-29', expires_at = '2026-11-29', id = 1
-UPDATE submission
-SET api_id = :api_id, api_created_at = :created_at, api_expires_at = :expires_at
-WHERE id = :id AND api_id IS NULL;
-
--- open_submission, 1 of 3: The submission's API id is known: it is open, and so is its batch. A successor not yet let go is void (R7).
--- id = 1
-SELECT batch.id
-FROM batch
-JOIN submission ON submission.batch_id = batch.id
-WHERE submission.id = :id
-FOR UPDATE OF batch;
-
--- open_submission, 2 of 3: The submission's API id is known: it is open, and so is its batch. A successor not yet let go is void (R7).
--- batch_id = 1, id = 1
-SELECT id
-FROM submission
-WHERE batch_id = :batch_id AND id <> :id AND state IN ('sending', 'unclear', 'open');
-
--- open_submission, 3 of 3: The submission's API id is known: it is open, and so is its batch. A successor not yet let go is void (R7).
--- batch_id = 1, id = 1
-UPDATE submission
-SET state = 'void', error = 'an earlier submission of this batch turned out to live'
-WHERE batch_id = :batch_id AND id <> :id AND (state = 'claimed' OR state = 'sending'
-    AND let_go_at IS NULL) AND EXISTS (
+SET let_go_at = clock_timestamp()
+WHERE id = :id AND state = 'sending' AND let_go_at IS NULL AND EXISTS (
     SELECT
     FROM deployment
     WHERE home = (
@@ -172,7 +103,38 @@ WHERE batch_id = :batch_id AND id <> :id AND (state = 'claimed' OR state = 'send
         FROM pg_database
         WHERE datname = current_database()
     )
+) AND clock_timestamp() < send_by - make_interval(secs => :margin_s) AND NOT EXISTS (
+    WITH RECURSIVE whole(id) AS (
+        SELECT submission.batch_id
+        UNION ALL
+        SELECT part.parent_id
+        FROM whole
+        JOIN batch part ON part.id = whole.id
+        WHERE part.parent_id IS NOT NULL
+    )
+    SELECT
+    FROM whole
+    JOIN submission other ON other.batch_id = whole.id
+    WHERE other.id <> submission.id AND other.api_id IS NOT NULL AND other.state <> 'done'
 );
+
+-- claim, 1 of 2: Take the oldest batch that may be sent, with a submission and a token of its own (R1). None when there is none.
+-- api_workspace_id = null, batch_id = 1, lease_s = 1.0, owner = 1, token = 'text'
+INSERT INTO submission(batch_id, token, state, owner, lease_until, api_workspace_id) VALUES (:batch_id,
+    :token, 'claimed', :owner, now() + make_interval(secs => :lease_s), :api_workspace_id)
+RETURNING id;
+
+-- claim, 2 of 2: Take the oldest batch that may be sent, with a submission and a token of its own (R1). None when there is none.
+-- id = 1
+SELECT count(*) AS n, max(size) AS longest
+FROM item
+WHERE batch_id = :id AND state = 'batched';
+
+-- lose: A list that counts doesn't show it, or a person says so: believed never created, and sent again (R4, R5, R10).
+-- id = 1, why = 'text'
+UPDATE submission
+SET state = 'lost', error = :why
+WHERE id = :id AND state IN ('unclear') AND api_id IS NULL;
 
 -- open_submission_of: The submission of a batch that is at the API and not recorded.
 -- id = 1

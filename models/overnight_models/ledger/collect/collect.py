@@ -192,7 +192,8 @@ def disown(connection: Connection, reading: Reading, why: str) -> bool:
     )
     if own is None:
         return facts.disown(connection, reading.submission_id, why)
-    finish(connection, reading, passed_over=False)
+    if not finish(connection, reading, passed_over=False):
+        return False
     execute(
         connection,
         "UPDATE submission SET api_id = NULL, ended_at = NULL, error = :why WHERE id = :id AND state = 'done'",
