@@ -1,16 +1,16 @@
 -- What ledger/accept.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- _write, 1 of 3
+-- _write_items, 1 of 2
 COPY item(id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id, target_id,
     state, waiting_since, size, callback_size, max_tokens)
 FROM STDIN;
 
--- _write, 2 of 3
+-- _write_items, 2 of 2
+SELECT now()::text AS now;
+
+-- _write_requests
 COPY request(item_id, receipt, key, tenant, trace_id, callback, params)
 FROM STDIN;
-
--- _write, 3 of 3
-SELECT now()::text AS now;
 
 -- begin, 1 of 2: Count a try of messages before they are parsed.
 -- message_ids = '{00000000-0000-0000-0000-000000000000}'
@@ -23,13 +23,6 @@ RETURNING message_id, tries, verdict;
 
 -- begin, 2 of 2: Count a try of messages before they are parsed.
 SET LOCAL synchronous_commit = off;
-
--- classify_create_reply: Write the verdicts of messages, in the transaction that wrote their items.
--- message_ids = '{00000000-0000-0000-0000-000000000000}', verdicts = '{text}'
-UPDATE inbox
-SET verdict = reached.verdict, done_at = now()
-FROM unnest(CAST(:message_ids AS uuid[]), CAST(:verdicts AS text[])) AS reached(message_id, verdict)
-WHERE inbox.message_id = reached.message_id;
 
 -- insert_items, 1 of 2: Write the items whose keys are new. Returns what each of them is, in their order.
 -- contents = '\x00', hashes = '\x00', ids = '{1}', lane_id = 1, n = 1
@@ -45,4 +38,11 @@ RETURNING item_id;
 -- n = 1
 SELECT array_agg(nextval('item_id')) AS ids
 FROM generate_series(1, :n);
+
+-- record_verdicts: Write the verdicts of messages, in the transaction that wrote their items.
+-- message_ids = '{00000000-0000-0000-0000-000000000000}', verdicts = '{text}'
+UPDATE inbox
+SET verdict = reached.verdict, done_at = now()
+FROM unnest(CAST(:message_ids AS uuid[]), CAST(:verdicts AS text[])) AS reached(message_id, verdict)
+WHERE inbox.message_id = reached.message_id;
 
