@@ -11,7 +11,7 @@ import pytest
 
 from overnight_models.embedded_urls import write_urls
 from overnight_models.errors import BadSettings
-from overnight_workers.settings import Settings, settings
+from overnight_workers.settings import Settings, settings, without_password
 
 Given = Callable[..., Settings]
 
@@ -157,3 +157,25 @@ def test_products_are_told_every_name_that_a_model_goes_by(given: Given) -> None
 
 def test_a_brokers_url_is_not_shown(given: Given) -> None:
     assert "secret" not in repr(given('[brokers.crm]\nurl = "redis://:secret@x"'))
+
+
+def test_a_key_in_the_place_of_its_variable_is_refused_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERNIGHT_WORKSPACES", '{"default": {"api_key_env": "sk-ant-api03-planted"}}')
+    settings.cache_clear()
+    with pytest.raises(BadSettings) as caught:
+        settings()
+    settings.cache_clear()
+    assert "isn't the key itself" in str(caught.value)
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+        ("redis://:pl@nted@host/0", "redis://:***@host/0"),
+        ("postgresql://me:pl:an/ted@host:5432/db?sslmode=require", "postgresql://me:***@host:5432/db?sslmode=require"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert without_password(url) == shown

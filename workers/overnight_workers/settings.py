@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -44,6 +45,13 @@ class Workspace(_Part):
     """The account's tier: what it may do in a minute in real time, and how many tokens it may have counted."""
     counts_per_minute: int | None = Field(default=None, ge=1)
     """Calls of count_tokens, where they are other than the tier's 2,000, 4,000 or 8,000."""
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _is_a_name(cls, given: str) -> str:
+        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", given) is None:
+            raise ValueError("it names the environment variable that holds the key, and isn't the key itself")
+        return given
 
     def api_key(self) -> str | None:
         """The key, or None when its variable isn't set."""
@@ -245,6 +253,11 @@ class Settings(BaseSettings):
         ]
         if faults:
             raise BadSettings(faults)
+
+
+def without_password(url: str) -> str:
+    """A server's URL as it may be shown."""
+    return re.sub(r"(://[^:/?#]*:)(.*)(@[^@]*)$", r"\1***\3", url)
 
 
 def given_in_file() -> dict[str, Any]:

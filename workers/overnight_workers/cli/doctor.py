@@ -27,7 +27,7 @@ class Finding:
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Check database, schema, Redis, key, clock, alarms and workers; exits with 1 when something is wrong."""
-    from overnight_workers.settings import settings
+    from overnight_workers.settings import settings, without_password
 
     try:
         current = settings()
@@ -40,7 +40,11 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     findings = [Finding("configuration", True, f"lanes: {', '.join(current.lanes)}")]
     for check in (_database, _schema, _deployment, _redis, _keys, _clock, _alarms, _workers):
         findings += _looked(check)
-    _report(findings, {"database_url": current.database_url, "redis_url": current.redis_url}, as_json)
+    _report(
+        findings,
+        {"database_url": without_password(current.database_url), "redis_url": without_password(current.redis_url)},
+        as_json,
+    )
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 

@@ -69,7 +69,10 @@ def up(
             say("the API is Anthropic's own: what you enqueue is billed")
         if "flower_url" in installation.urls:
             say(f"Flower: {installation.urls['flower_url']}")
-        typer.echo(f"for your product: export OVERNIGHT_REDIS_URL={installation.urls['redis_url']}")
+        if not os.environ.get(
+            "OVERNIGHT_REDIS_URL"
+        ):  # a URL that was given may have a password that isn't ours to show
+            typer.echo(f"for your product: export OVERNIGHT_REDIS_URL={installation.urls['redis_url']}")
         typer.echo(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C stops everything")
         supervisor.run_forever()
     say("stopped")
