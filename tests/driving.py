@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID, uuid4
@@ -38,14 +37,6 @@ from overnight_workers.stages.submit.submit import submit
 MODEL = "claude-haiku-5-5"
 Json = dict[str, Any]
 _salt = ""
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
-    """Look until it is so."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not so within {timeout_s:g} s"
-        time.sleep(0.005)
 
 
 def params(text: str = "Describe a kettle", *, fault: str | None = None, **more: Any) -> Json:

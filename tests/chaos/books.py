@@ -13,8 +13,9 @@ from overnight_models.ledger.documents import delivery_id
 from overnight_workers.cli import app
 from tests.chaos.life import World
 from tests.chaos.scenarios import Scenario
-from tests.driving import Json, Service, read_command, wait_until
+from tests.driving import Json, Service, read_command
 from tests.sums import Printed, assert_sums_are_right, printed
+from tests.waiting import wait_until
 
 
 def assert_books_are_right(service: Service, world: World, scenario: Scenario) -> Json:

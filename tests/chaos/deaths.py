@@ -15,8 +15,9 @@ from overnight_workers.stages.accept.accept import MAX_TRIES
 from tests.chaos.books import assert_books_are_right, other_connections
 from tests.chaos.life import Doom, World, live
 from tests.chaos.scenarios import SCENARIOS
-from tests.driving import Api, Service, wait_until
+from tests.driving import Api, Service
 from tests.servers import empty_database
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from tests.chaos.attacks import ATTACKS, LANES, trouble
 from tests.chaos.load_books import Books, close_the_books
 from tests.chaos.products import Products
 from tests.faults.installed import Installed
-from tests.faults.waiting import wait_until
+from tests.waiting import wait_until
 
 _TOML: Final = """
 [lanes.default]

@@ -1,8 +1,7 @@
 """The Message Batches API as the sandbox plays it, seen through the SDK and as bare HTTP."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -14,6 +13,7 @@ import jsonschema_rs
 import pytest
 
 from overnight_workers.sandbox.process import Running, running
+from tests.waiting import wait_until
 
 OPENAPI = Path(__file__).resolve().parents[2].parent / "shared" / "anthropic-openapi.json"
 BATCH_KEYS = {
@@ -74,12 +74,6 @@ def params(text: str = "Describe a chair", **more: Any) -> Any:
 
 def requests(amount: int, **more: Any) -> Any:
     return [{"custom_id": f"item-{n}", "params": params(f"Describe chair number {n}", **more)} for n in range(amount)]
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true within 10 s"
 
 
 def advance(sandbox: Running, seconds: float) -> None:
@@ -391,7 +385,7 @@ def test_results_are_gone_after_29_days_and_the_batch_is_not(sandbox: Running, k
         assert archived["archived_at"] is not None
         assert archived["results_url"] is None
         assert client.get(f"{path}/results").status_code == 404
-        eventually(lambda: not (sandbox.data_dir / "bodies" / f"{batch['id']}.json").exists())
+        wait_until(lambda: not (sandbox.data_dir / "bodies" / f"{batch['id']}.json").exists())
 
 
 def test_the_queue_has_a_limit(tmp_path: Path, key: str) -> None:
@@ -406,7 +400,7 @@ def test_the_queue_has_a_limit(tmp_path: Path, key: str) -> None:
 def test_turnaround_spreads_and_speed_runs_the_clock(tmp_path: Path, key: str) -> None:
     with running(tmp_path, "--turnaround", "20m", "--speed", "3600") as fast, sdk(fast, key) as client:
         ids = [client.messages.batches.create(requests=requests(1)).id for _ in range(5)]
-        eventually(lambda: all(client.messages.batches.retrieve(one).ended_at for one in ids))
+        wait_until(lambda: all(client.messages.batches.retrieve(one).ended_at for one in ids))
         batches = [client.messages.batches.retrieve(one) for one in ids]
         took = {(batch.ended_at - batch.created_at).total_seconds() for batch in batches if batch.ended_at}
     assert len(took) == 5

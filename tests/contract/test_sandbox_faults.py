@@ -1,8 +1,7 @@
 """Every fault the sandbox can be told, seen from a client."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
@@ -14,6 +13,7 @@ import pytest
 
 from overnight_workers.sandbox.faults.faults import DEEDS
 from overnight_workers.sandbox.process import Running, running
+from tests.waiting import wait_until
 
 _names = count()
 _tried: set[tuple[str, str]] = set()
@@ -77,12 +77,6 @@ def listed(client: httpx2.Client) -> list[str]:
 def lines(client: httpx2.Client, batch_id: str) -> list[Any]:
     text = client.get(f"{BATCHES}/{batch_id}/results").text
     return [json.loads(line) for line in text.split("\n")] if text else []
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true within 10 s"
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529])
@@ -226,7 +220,7 @@ def test_a_batch_is_listed_late(client: httpx2.Client) -> None:
     batch_id = create(client)
     assert listed(client) == []
     assert client.get(f"{BATCHES}/{batch_id}").status_code == 200
-    eventually(lambda: listed(client) == [batch_id])
+    wait_until(lambda: listed(client) == [batch_id])
 
 
 def test_a_list_fails_or_is_empty(client: httpx2.Client) -> None:
@@ -244,12 +238,12 @@ def test_a_batch_is_missing_for_a_while(client: httpx2.Client) -> None:
     told(client, {"at": "retrieve", "do": "missing", "seconds": 0.5})
     young = create(client)
     assert client.get(f"{BATCHES}/{young}").status_code == 404
-    eventually(lambda: client.get(f"{BATCHES}/{young}").status_code == 200)
+    wait_until(lambda: client.get(f"{BATCHES}/{young}").status_code == 200)
     told(client, {"at": "results", "do": "missing", "seconds": 0.5})
     young = create(client)
     client.get(f"{BATCHES}/{young}")
     assert client.get(f"{BATCHES}/{young}/results").status_code == 404
-    eventually(lambda: client.get(f"{BATCHES}/{young}/results").status_code == 200)
+    wait_until(lambda: client.get(f"{BATCHES}/{young}/results").status_code == 200)
 
 
 def test_a_list_with_odd_rows(client: httpx2.Client) -> None:
@@ -487,7 +481,7 @@ def test_results_are_short_for_a_while(client: httpx2.Client) -> None:
     told(client, {"at": "results", "do": "short", "lines": 3, "seconds": 1.5})
     client.get(f"{BATCHES}/{batch_id}")
     assert len(lines(client, batch_id)) == 3
-    eventually(lambda: len(lines(client, batch_id)) == 10)
+    wait_until(lambda: len(lines(client, batch_id)) == 10)
 
 
 def test_a_line_is_missing_and_another_comes_twice(client: httpx2.Client) -> None:

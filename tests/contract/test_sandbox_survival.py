@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from overnight_workers.sandbox.process import Running, running
+from tests.waiting import wait_until
 
 BATCHES = "/v1/messages/batches"
 HEADERS = {"x-api-key": "sk-sandbox-survivor", "anthropic-version": "2026-10-21"}
@@ -37,12 +38,6 @@ def body(amount: int, text: str = "Describe") -> dict[str, Any]:
 
 def client_of(sandbox: Running) -> httpx2.Client:
     return httpx2.Client(verify=False, base_url=sandbox.url, headers=HEADERS, timeout=20)
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true within 10 s"
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +123,7 @@ def test_a_body_that_never_was_whole_creates_nothing(instant: Running) -> None:
         closed = closed_calls()
         for sent in (0, 1, len(whole) // 2, len(whole) - 1):
             send_raw(instant, len(whole), whole[:sent]).close()
-        eventually(lambda: closed_calls() == closed + 4)
+        wait_until(lambda: closed_calls() == closed + 4)
         assert client.get(BATCHES).json()["data"] == []
         assert client.get("/sandbox/meter").json()["creates_accepted"] == before["creates_accepted"]
         assert list((instant.data_dir / "bodies").iterdir()) == []
@@ -139,7 +134,7 @@ def test_a_caller_that_leaves_after_the_last_byte_has_created_a_batch(instant: R
     with client_of(instant) as client:
         before = client.get("/sandbox/meter").json()["creates_accepted"]
         send_raw(instant, len(whole), whole).close()
-        eventually(lambda: client.get("/sandbox/meter").json()["creates_accepted"] == before + 1)
+        wait_until(lambda: client.get("/sandbox/meter").json()["creates_accepted"] == before + 1)
         assert len(client.get(BATCHES).json()["data"]) == 1
 
 

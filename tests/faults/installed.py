@@ -26,8 +26,8 @@ from overnight_producers.receipts import Confirmation
 from overnight_workers.one_machine.supervision.process_table import Entry
 from tests.faults.orders import Json, Meter, Order, delivery_of, items_of, paced
 from tests.faults.processes import OVERNIGHT, Processes
-from tests.faults.waiting import wait_until
 from tests.sums import assert_sums_are_right
+from tests.waiting import wait_until
 
 UNDER_WAY: Final = "state IN ('claimed', 'sending', 'unclear', 'open')"
 

@@ -17,8 +17,8 @@ import orjson
 from overnight_workers.one_machine.supervision import process_table
 from overnight_workers.one_machine.supervision.process_table import Entry
 from tests.faults.orders import Json
-from tests.faults.waiting import wait_until
 from tests.servers import assert_never_crashed
+from tests.waiting import wait_until
 
 OVERNIGHT: Final = [sys.executable, "-c", "from overnight_workers.cli import main; main()"]
 SERVERS: Final = frozenset({"postgres", "redis", "sandbox"})

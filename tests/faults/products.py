@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 import orjson
 import redis
 
-from tests.driving import wait_until
+from tests.waiting import wait_until
 
 Json = dict[str, Any]
 

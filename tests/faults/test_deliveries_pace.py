@@ -16,7 +16,7 @@ from tests.faults.brokers import TheirRedis
 from tests.faults.installed import Installed
 from tests.faults.orders import MODEL
 from tests.faults.products import Taker
-from tests.faults.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.whole, pytest.mark.usefixtures("apart")]
 

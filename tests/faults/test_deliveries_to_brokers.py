@@ -19,8 +19,9 @@ from overnight_models.wire.acknowledgement import Acknowledgement
 from overnight_workers import process
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.rescue import sweep
-from tests.driving import Service, callback, item, wait_until
+from tests.driving import Service, callback, item
 from tests.faults.brokers import TheirRedis, Wire, deliverer, silent_server
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("apart")
 

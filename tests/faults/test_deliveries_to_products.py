@@ -10,9 +10,10 @@ import redis
 from overnight_models.routes import ACKS_KEY
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.rescue import sweep
-from tests.driving import Service, callback, item, wait_until
+from tests.driving import Service, callback, item
 from tests.faults.products import FAILS_ONCE, OTHER, RETRIES_ONCE, SAVE, product
 from tests.servers import running_redis
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("apart")
 

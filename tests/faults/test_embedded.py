@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from overnight_workers.one_machine.embedded.redis import server_program
 from overnight_workers.one_machine.supervision import process_table
 from overnight_workers.one_machine.supervision.leash import Account, leashed
 from overnight_workers.one_machine.supervisor import Supervisor
+from tests.waiting import wait_until
 
 UP = """
 import sys
@@ -37,13 +37,6 @@ with Supervisor(data_dir) as supervisor:
     print(postgres.url, redis.url, flush=True)
     supervisor.run_forever()
 """
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition didn't come true in time"
-        time.sleep(0.01)
 
 
 def execute(url: str, statement: str) -> list[tuple[object, ...]]:

@@ -12,7 +12,7 @@ import pytest
 
 from overnight_models.embedded_urls import read_urls
 from tests.faults.installed import Installed
-from tests.faults.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
 

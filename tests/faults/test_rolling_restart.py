@@ -17,8 +17,9 @@ import pytest
 import redis
 
 from overnight_models import routes
-from tests.driving import Json, Service, wait_until
+from tests.driving import Json, Service
 from tests.faults.test_shutdown import worker
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
 

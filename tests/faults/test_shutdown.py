@@ -30,7 +30,7 @@ from tests.chaos.life import World
 from tests.chaos.scenarios import Scenario
 from tests.driving import Service, callback, item, params
 from tests.faults import held
-from tests.faults.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.whole, pytest.mark.usefixtures("apart")]
 

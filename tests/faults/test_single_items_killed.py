@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.benchmarks.service import Service, running
-from tests.driving import wait_until
+from tests.waiting import wait_until
 
 PRODUCTS, EACH = 20, 500
 COMES_BACK_WITHIN_S = 120.0

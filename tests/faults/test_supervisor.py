@@ -17,6 +17,7 @@ import pytest
 from overnight_workers.one_machine.supervision import process_table
 from overnight_workers.one_machine.supervision.process_table import Entry
 from overnight_workers.one_machine.supervisor import AlreadyRunning, NotReady, Process, Supervisor, SupervisorStopped
+from tests.waiting import wait_until
 
 SLEEP = ["sleep", "1000"]
 # A child in the same session, one in a session of its own (as Postgres backends are), and a stubborn leader.
@@ -42,13 +43,6 @@ try:
 except KeyboardInterrupt:
     sys.exit(130)
 """
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition didn't come true in time"
-        time.sleep(0.01)
 
 
 class Script:

@@ -19,7 +19,7 @@ from overnight_workers.one_machine.supervision.leash import leashed
 from tests.faults.installed import Installed
 from tests.faults.orders import Order
 from tests.faults.shared import CLOCKS, TROUBLES, shared
-from tests.faults.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
 

@@ -10,7 +10,7 @@ import pytest
 from overnight_workers.one_machine.supervision import process_table
 from tests.faults.installed import Installed
 from tests.faults.shared import shared
-from tests.faults.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
 

@@ -13,7 +13,7 @@ import pytest
 from overnight_workers.one_machine.supervision import process_table
 from tests.faults.installed import Installed
 from tests.faults.orders import items_of, write_file
-from tests.faults.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 

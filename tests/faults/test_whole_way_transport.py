@@ -16,7 +16,7 @@ from celery import Celery
 
 from overnight_workers.one_machine.embedded import EmbeddedRedis
 from overnight_workers.one_machine.supervision.leash import leashed
-from tests.driving import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
 

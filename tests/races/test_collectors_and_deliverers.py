@@ -17,7 +17,8 @@ from overnight_workers.stages.deliver.deliver import deliver as deliver_all
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.submit.submit import submit
-from tests.driving import Service, blocked, callback, item, wait_until
+from tests.driving import Service, blocked, callback, item
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("apart")
 

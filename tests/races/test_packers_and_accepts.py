@@ -12,7 +12,8 @@ from overnight_models.ledger.database import Database, fetch_all
 from overnight_models.ledger.pack.pack import Waiting, pack, take_turn, waiting
 from overnight_workers import process
 from overnight_workers.stages.pack import pack as stage
-from tests.driving import Service, blocked, item, wait_until
+from tests.driving import Service, blocked, item
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from overnight_workers.stages.pack import pack as stage
 from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.submit.submit import submit
 from tests.budgeting import budget, seen, worst
-from tests.driving import Service, blocked, item, wait_until
+from tests.driving import Service, blocked, item
+from tests.waiting import wait_until
 
 PACKERS = 20
 ITEMS = 12

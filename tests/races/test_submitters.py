@@ -17,7 +17,8 @@ from overnight_models.ledger.submit.submit import Claim
 from overnight_workers import process
 from overnight_workers.stages import protocol
 from overnight_workers.stages.pack.pack import pack
-from tests.driving import Service, blocked, item, wait_until
+from tests.driving import Service, blocked, item
+from tests.waiting import wait_until
 
 LATE = datetime(2026, 11, 1, tzinfo=UTC)
 

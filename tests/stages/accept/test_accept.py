@@ -14,7 +14,8 @@ from overnight_models.ledger.accept import begin
 from overnight_models.ledger.database import copy_in, driver_connection, fetch_all
 from overnight_workers import process
 from overnight_workers.stages.accept.accept import MAX_TRIES, accept
-from tests.driving import Service, callback, item, params, text_of, wait_until
+from tests.driving import Service, callback, item, params, text_of
+from tests.waiting import wait_until
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
 NO_ITEMS = {line: line for line in ("not JSON", "[]", "5", "null", "{}", '"x"', '{"id": null, "key": null}')}

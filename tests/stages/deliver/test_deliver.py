@@ -20,8 +20,9 @@ from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.settings import settings
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.rescue import sweep
-from tests.driving import Service, callback, item, wait_until
+from tests.driving import Service, callback, item
 from tests.servers import running_redis
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("apart")
 

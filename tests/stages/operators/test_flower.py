@@ -9,8 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -29,6 +28,7 @@ from overnight_models.states import BATCH
 from overnight_workers.one_machine.embedded import EmbeddedPostgres, EmbeddedRedis
 from overnight_workers.one_machine.supervisor import Supervisor
 from overnight_workers.operators import words
+from tests.waiting import wait_until
 
 USER = ("operator", "secret")
 OURS = "overnight_workers.app"
@@ -114,13 +114,6 @@ class Servers:
     database_url: str
     empty_url: str
     redis_url: str
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition didn't come true in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import pytest
 from overnight_models.ledger import recall
 from overnight_producers import Item, NotYet, Overnight
 from overnight_workers import process
-from tests.driving import Service, blocked, item, params, wait_until
+from tests.driving import Service, blocked, item, params
 from tests.stages.product.conftest import take_in
+from tests.waiting import wait_until
 
 
 def test_right_after_enqueue_it_sticks(service: Service, product: Overnight) -> None:

@@ -23,9 +23,10 @@ from overnight_producers import (
     Unreachable,
 )
 from overnight_workers.stages.rescue import publish_policy
-from tests.driving import Service, item, params, wait_until
+from tests.driving import Service, item, params
 from tests.servers import running_redis
 from tests.stages.product.conftest import answering, take_in
+from tests.waiting import wait_until
 
 
 def test_the_receipt_of_a_rejected_duplicate_raises_rejected_and_cancels_nothing(
