@@ -92,7 +92,7 @@ class _Reader:
         self.faults.append(f"`{at or 'params'}`: {why}")
 
 
-def _is_left_out(value: Any) -> bool:
+def _is_left_out(value: object) -> bool:
     """Whether it is the SDK's word for a parameter that isn't given."""
     kind = type(value)
     return kind.__name__ in ("NotGiven", "Omit") and kind.__module__.partition(".")[0] == "anthropic"

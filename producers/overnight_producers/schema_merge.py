@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
-_STRICTER: Final[dict[str, Callable[..., Any]]] = {
+_STRICTER: Final[dict[str, Callable[..., object]]] = {
     **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), max),
     **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"), min),
 }
@@ -16,7 +16,7 @@ class Unmergeable(ValueError):
     """Both say something about the same, and it can't be said as one. The message names it."""
 
 
-def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def merged(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
     """One schema for what fits both. Raises Unmergeable."""
     both = {**one, **other}
     for name in one.keys() & other.keys():
@@ -24,7 +24,7 @@ def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return both
 
 
-def _of_both(name: str, first: Any, second: Any) -> Any:
+def _of_both(name: str, first: object, second: object) -> object:
     if first == second or name in _OF_THE_FIRST:
         return first
     if name == "properties" and isinstance(first, Mapping) and isinstance(second, Mapping):

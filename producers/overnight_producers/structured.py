@@ -1,7 +1,7 @@
 """Structured output: the schema that is asked for, and the stricter one that the API takes.
 
 The API takes closed objects, lists of one kind, and no constraint beyond types. What can be said in its words is
-translated; what the API would take for something else (an object with any keys, a tuple, `Any`) is refused.
+translated; what the API would take for something else (an object with any keys, a tuple, `object`) is refused.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def json_schema(output: type[BaseModel] | Mapping[str, Any]) -> dict[str, Any]:
     raise TypeError(f"`output` must be a pydantic model or a JSON schema, not {output!r}")
 
 
-def asked_and_strict(output: type[BaseModel] | Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def asked_and_strict(output: type[BaseModel] | Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
     """`json_schema` and `for_the_api` of what is asked for; not to be changed. A model is looked at once."""
     if isinstance(output, type):
         return _of_model(output)
@@ -64,7 +64,7 @@ def asked_and_strict(output: type[BaseModel] | Mapping[str, Any]) -> tuple[dict[
 
 
 @lru_cache(maxsize=256)
-def _of_model(output: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _of_model(output: type[BaseModel]) -> tuple[dict[str, object], dict[str, object]]:
     schema = json_schema(output)
     return schema, for_the_api(schema)
 
@@ -85,15 +85,15 @@ def for_the_api(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Translator:
-    def __init__(self, root: Mapping[str, Any]) -> None:
+    def __init__(self, root: Mapping[str, object]) -> None:
         self._root = root
-        self.definitions: dict[str, dict[str, Any]] = {}
+        self.definitions: dict[str, dict[str, object]] = {}
         self._names: dict[str, str] = {}
         """Of definitions, by the pointers to them."""
         self.faults: list[str] = []
         self._steps = 0
 
-    def translate(self, schema: Any, at: str, depth: int) -> dict[str, Any]:
+    def translate(self, schema: object, at: str, depth: int) -> dict[str, object]:
         """A schema at a place, in the API's words; {} where it is faulty."""
         self._steps += 1
         if depth > _DEEPEST or self._steps > _MOST_STEPS:
@@ -129,7 +129,7 @@ class _Translator:
         # a reference stands alone: what is said about it stands around it
         return {"anyOf": [reference], "description": description} if description else reference
 
-    def _target(self, pointer: Any, at: str) -> Any:
+    def _target(self, pointer: object, at: str) -> object:
         """What a reference points to; None where it points nowhere, and then that is a fault."""
         found: Any = self._root if isinstance(pointer, str) and re.match(r"#(/|$)", pointer) else None
         for written in str(pointer)[1:].split("/")[1:]:
@@ -150,7 +150,7 @@ class _Translator:
             name = f"{plain}_{number}"
         return name
 
-    def _all_of(self, schema: Mapping[str, Any], at: str, depth: int) -> dict[str, Any]:
+    def _all_of(self, schema: Mapping[str, object], at: str, depth: int) -> dict[str, object]:
         parts = schema["allOf"]
         whole: Mapping[str, Any] = {name: value for name, value in schema.items() if name not in ("allOf", "$defs")}
         for part in parts if isinstance(parts, list) else [None]:
@@ -166,7 +166,7 @@ class _Translator:
                 return self._fault(at, f"{error}: write what `allOf` says as one schema")
         return self.translate(whole, at, depth + 1)
 
-    def _followed(self, part: Any, at: str) -> Mapping[str, Any] | None:
+    def _followed(self, part: object, at: str) -> Mapping[str, object] | None:
         """A schema, or what it refers to."""
         if isinstance(part, Mapping) and "$ref" in part:
             target = self._target(part["$ref"], at)
@@ -174,7 +174,7 @@ class _Translator:
             return {**target, **own} if isinstance(target, Mapping) else None
         return part if isinstance(part, Mapping) else None
 
-    def _literals(self, schema: Mapping[str, Any], at: str) -> dict[str, Any]:
+    def _literals(self, schema: Mapping[str, object], at: str) -> dict[str, object]:
         values = schema["enum"] if "enum" in schema else [schema["const"]]
         if not isinstance(values, list) or not values or any(isinstance(one, (dict, list)) for one in values):
             return self._fault(at, "`enum` and `const` may have texts, numbers, true, false and null only")
@@ -198,7 +198,7 @@ class _Translator:
         strict = [self.translate(part, at, depth + 1) for part in own.values()]
         return {"anyOf": strict} | _words(schema, schema.keys() - _SILENT - _ALL_OF_TYPES)
 
-    def _one_type(self, schema: Mapping[str, Any], type_: Any, at: str, depth: int) -> dict[str, Any]:
+    def _one_type(self, schema: Mapping[str, object], type_: object, at: str, depth: int) -> dict[str, object]:
         if type_ is None:
             return self._fault(at, _ANY)
         if not isinstance(type_, str) or type_ not in _TYPES:
@@ -231,7 +231,7 @@ class _Translator:
         }
         return strict | ({"required": required} if "required" in schema else {})
 
-    def _array(self, schema: Mapping[str, Any], at: str, depth: int) -> dict[str, Any]:
+    def _array(self, schema: Mapping[str, object], at: str, depth: int) -> dict[str, object]:
         if "prefixItems" in schema or isinstance(schema.get("items"), list):
             return self._fault(at, _TUPLE)
         strict = {"items": self.translate(schema.get("items", True), f"{at}[]", depth + 1)}
@@ -244,7 +244,7 @@ class _Translator:
 
 
 _ALL_OF_TYPES: Final = frozenset().union(*_OF_TYPE.values())
-_ANY: Final = "anything would fit (`Any`, a list without a type): say what it may be, such as `str | int | None`"
+_ANY: Final = "anything would fit (`object`, a list without a type): say what it may be, such as `str | int | None`"
 _OPEN: Final = (
     "an object whose keys aren't named (`dict[str, ...]`) would come back empty, since the API closes objects: name its"
     " fields, or ask for a list of objects with a `key` and a `value`"
@@ -252,7 +252,7 @@ _OPEN: Final = (
 _TUPLE: Final = "the API has no tuples: ask for an object with a field for each place, or for a list of one kind"
 
 
-def _implied(schema: Mapping[str, Any]) -> str | None:
+def _implied(schema: Mapping[str, object]) -> str | None:
     """The type of a schema that has none, where its keywords say it."""
     for type_ in ("object", "array"):
         if schema.keys() & _OF_TYPE[type_]:
@@ -264,7 +264,7 @@ def _keywords_of(type_: str) -> frozenset[str]:
     return _OF_TYPE.get("number" if type_ == "integer" else type_, frozenset())
 
 
-def _words(schema: Mapping[str, Any], told: Any) -> dict[str, Any]:
+def _words(schema: Mapping[str, object], told: object) -> dict[str, object]:
     """Title, default and description; told: keywords that go into the description."""
     kept = {name: schema[name] for name in ("title", "default") if name in schema}
     description = _described(schema, told)
@@ -278,5 +278,5 @@ def _described(schema: Mapping[str, Any], told: Any) -> str:
     return "\n\n".join(filter(None, [own if isinstance(own, str) else "", f"{{{words}}}" if words else ""]))
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from overnight_models.money.prices import Prices, load
 from overnight_models.request.traps import kind, traps_now
@@ -27,7 +27,7 @@ class Warner:
         self._known: dict[Hashable, tuple[str, ...]] = {}
         self._until = 0.0
 
-    def warnings(self, params: Mapping[str, Any], betas: Sequence[str] = ()) -> tuple[str, ...]:
+    def warnings(self, params: Mapping[str, object], betas: Sequence[str] = ()) -> tuple[str, ...]:
         """What is likely to go wrong with a request, a sentence each."""
         of = kind(params, betas)
         if time.monotonic() > self._until or len(self._known) > _KINDS:
@@ -41,7 +41,7 @@ class Warner:
         return found
 
 
-def _thought_about(params: Mapping[str, Any], betas: Sequence[str]) -> tuple[str, ...]:
+def _thought_about(params: Mapping[str, object], betas: Sequence[str]) -> tuple[str, ...]:
     model = _prices().model(str(params.get("model")))
     if model is None:
         return ()

@@ -134,7 +134,7 @@ def ask_verdicts(wire: Wire, message_ids: Iterable[str], *, timeout_s: float) ->
     return {message_id: verdict for message_id, verdict in answer.items() if verdict is not None}
 
 
-def envelope(task: str, arguments: dict[str, Any], *, shown: str) -> bytes:
+def envelope(task: str, arguments: dict[str, object], *, shown: str) -> bytes:
     """A message for one of Overnight's own tasks, with these keyword arguments."""
     body = orjson.dumps([[], arguments, NO_CANVAS])
     return write_envelope(task, body, queue=task, task_id=str(uuid4()), shown=f"({shown})")

@@ -436,13 +436,13 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     return None if until is None else max(0.0, (until - (_date(headers) or datetime.now(UTC))).total_seconds())
 
 
-def _time(text: Any) -> datetime:
+def _time(text: object) -> datetime:
     """A moment. Raises ValueError when it is none, or none that a batch can have."""
     found = datetime.fromisoformat(str(text))
     return _plausible(found)
 
 
-def _maybe_time(text: Any) -> datetime | None:
+def _maybe_time(text: object) -> datetime | None:
     try:
         return None if text is None else _time(text)
     except ValueError:

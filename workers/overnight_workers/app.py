@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
 
 from celery.signals import celeryd_init, setup_logging, worker_init, worker_process_init
 
@@ -20,17 +19,17 @@ command.install(app)  # Flower's Batches tab; does nothing outside Celery's comm
 
 
 @setup_logging.connect
-def _log(**_: Any) -> None:
+def _log(**_: object) -> None:
     logs.configure()
 
 
 @worker_init.connect
-def _wait(**_: Any) -> None:
+def _wait(**_: object) -> None:
     waiting.wait_for_schema()
 
 
 @celeryd_init.connect
-def _before_the_fork(options: Mapping[str, Any], **_: Any) -> None:
+def _before_the_fork(options: Mapping[str, object], **_: object) -> None:
     """The API's SDK takes seconds to import: once, in the parent of those that call it, and not in every new child."""
     queues = str(options.get("queues") or routes.QUEUES)
     if any(queue in queues for queue in (routes.SUBMIT, routes.POLL, routes.COLLECT)):
@@ -38,7 +37,7 @@ def _before_the_fork(options: Mapping[str, Any], **_: Any) -> None:
 
 
 @worker_process_init.connect
-def _fresh(**_: Any) -> None:
+def _fresh(**_: object) -> None:
     process.forget()
     # what is there by now stays, and rows by the thousand are no cycles: looking through all of it again and again took
     # a third of collect's time

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from celery import Celery
 
@@ -85,7 +85,7 @@ def configure() -> None:
     )
 
 
-def _ticks(task: str, every_s: float) -> dict[str, Any]:
+def _ticks(task: str, every_s: float) -> dict[str, object]:
     """A task of the beat. It expires, so that an outage leaves no great pile of old ticks."""
     return {"task": task, "schedule": every_s, "options": {"queue": task, "expires": routes.STALE_S}}
 

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Final, Self
 
 from overnight_models.errors import BadItem, PermanentError
 from overnight_models.request.countable import divide, may_hold_uncountable
@@ -144,7 +144,7 @@ def read_line(text: bytes) -> Item:
     )
 
 
-def _made_key(params: Mapping[str, Any]) -> str:
+def _made_key(params: Mapping[str, object]) -> str:
     content = exact_json.dumps(params, sort_keys=True)
     return hashlib.blake2b(content, digest_size=_MADE_KEY_BYTES).hexdigest()
 

@@ -260,7 +260,7 @@ def without_password(url: str) -> str:
     return re.sub(r"(://[^:/?#]*:)(.*)(@[^@]*)$", r"\1***\3", url)
 
 
-def given_in_file() -> dict[str, Any]:
+def given_in_file() -> dict[str, object]:
     """What overnight.toml says, unchecked; empty where there is none. Raises BadSettings when it can't be read."""
     path = Path(os.environ.get("OVERNIGHT_CONFIG") or "overnight.toml")
     if not path.exists():

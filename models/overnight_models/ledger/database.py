@@ -26,7 +26,7 @@ class DatabaseUnavailable(TransientError):
     """Postgres can't be reached, or it cut the connection. Nothing was half-done."""
 
 
-_LINK: Final[dict[str, Any]] = {
+_LINK: Final[dict[str, object]] = {
     "connect_timeout": 5,
     "client_encoding": "utf8",
     # a router that drops idle connections says nothing: without these, a statement would wait for many minutes
@@ -165,7 +165,7 @@ def _for_psycopg(url: str) -> URL:
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
-def _defaults(url: URL) -> dict[str, Any]:
+def _defaults(url: URL) -> dict[str, object]:
     """What libpq is told beside the URL. Of several hosts the one that takes writes is meant."""
     several = {"target_session_attrs": "read-write"} if isinstance(url.query.get("host"), tuple) else {}
     return {name: value for name, value in {**_LINK, **several}.items() if name not in url.query}
@@ -327,7 +327,7 @@ def copy_number(value: int | None) -> bytes:
     return b"\\N" if value is None else b"%d" % value
 
 
-def copy_in(connection: Connection, table_and_columns: str, rows: Iterator[Sequence[Any]]) -> None:
+def copy_in(connection: Connection, table_and_columns: str, rows: Iterator[Sequence[object]]) -> None:
     """Write rows by COPY."""
     with driver_connection(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
         for row in rows:

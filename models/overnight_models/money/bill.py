@@ -12,7 +12,7 @@ counters at the top. A compaction and an advisor's call are prompts of their own
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from overnight_models.money.prices import Prices, Usage, costs_of, thinking_cost
 
@@ -31,7 +31,7 @@ class Bill(NamedTuple):
     """What the thinking cost in a batch: a part of `cost_nano`."""
 
 
-def bill_of(message: Mapping[str, Any], prices: Prices) -> Bill:
+def bill_of(message: Mapping[str, object], prices: Prices) -> Bill:
     """The bill of the API's Message. Reading is lenient: what is absent or no number counts as 0."""
     told = message.get("usage")
     served = str(message.get("model", ""))

@@ -275,7 +275,7 @@ def _rates(row: Mapping[str, Any]) -> Rates:
     )
 
 
-def _day(row: Mapping[str, Any], key: str) -> date | None:
+def _day(row: Mapping[str, object], key: str) -> date | None:
     day = row.get(key)
     # a datetime is a date too, but no day
     if day is not None and type(day) is not date:

@@ -53,7 +53,7 @@ def mark_last(fields: Mapping[str, Any], lifetime: Literal["5m", "1h"]) -> bool:
     return False
 
 
-def may_bear(block: Mapping[str, Any]) -> bool:
+def may_bear(block: Mapping[str, object]) -> bool:
     """Whether a block of a message or of `system` may bear a breakpoint: it is of a known kind, and no blank text."""
     kind, text = block.get("type"), block.get("text")
     return (
@@ -63,7 +63,7 @@ def may_bear(block: Mapping[str, Any]) -> bool:
     )
 
 
-def may_load(tool: Mapping[str, Any]) -> bool:
+def may_load(tool: Mapping[str, object]) -> bool:
     """Whether a tool may bear a breakpoint: it is in the prompt from the start.
 
     A deferred tool isn't. A toolset expands into several tools, and the breakpoint goes to the last of them, which may
@@ -77,7 +77,7 @@ def may_load(tool: Mapping[str, Any]) -> bool:
     )
 
 
-def _backwards(fields: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:
+def _backwards(fields: Mapping[str, object]) -> Iterator[tuple[dict[str, object], str, object]]:
     """The blocks of a request from its end, each with what holds it and under which name; a text is one block."""
     messages = fields.get("messages")
     holders = [(one, "content") for one in reversed(messages)] if isinstance(messages, list) else []

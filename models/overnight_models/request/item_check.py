@@ -67,7 +67,7 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
     return found
 
 
-def _callback_faults(callback: Any, lane: str, rules: LanePolicy, policy: Policy) -> list[str]:
+def _callback_faults(callback: object, lane: str, rules: LanePolicy, policy: Policy) -> list[str]:
     if not isinstance(callback, dict):
         return ["`callback` must be an object with a `task` and a `queue`"]
     found = []

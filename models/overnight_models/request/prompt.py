@@ -89,7 +89,7 @@ def _pieces_of(place: bytes, content: object) -> Iterator[Piece]:
         yield _piece(place, block)
 
 
-def _piece(place: bytes, block: Any) -> Piece:
+def _piece(place: bytes, block: object) -> Piece:
     size, media = _weight(block)
     mark: Lifetime | None = None
     control = block.get("cache_control") if isinstance(block, Mapping) else None
@@ -98,7 +98,7 @@ def _piece(place: bytes, block: Any) -> Piece:
     return Piece(place + exact_json.dumps(block), size, media, mark)
 
 
-def _weight(block: Any) -> tuple[int, bool]:
+def _weight(block: object) -> tuple[int, bool]:
     if not isinstance(block, Mapping):
         return len(exact_json.dumps(block)), False
     kind, source = block.get("type"), block.get("source")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Final
 
 LATEST_API_VERSION: Final = "2026-10-21"
 API_VERSIONS: Final = ("2023-06-01", LATEST_API_VERSION)
@@ -76,12 +76,12 @@ def faults(
     return [*found, *_model_faults(params, models), *_max_tokens_faults(params), *_messages_faults(params)]
 
 
-def unknown_parameters(params: Mapping[str, Any]) -> set[str]:
+def unknown_parameters(params: Mapping[str, object]) -> set[str]:
     """Names that the API wasn't known to take when this version was made."""
     return set(params.keys() - PARAMETERS)
 
 
-def _slips(params: Mapping[str, Any]) -> list[str]:
+def _slips(params: Mapping[str, object]) -> list[str]:
     """Unknown parameters that are nearly the name of a known one. Others are sent: the API may take them by now."""
     found = []
     for name in sorted(map(str, unknown_parameters(params))):
@@ -91,7 +91,7 @@ def _slips(params: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _thinking_faults(params: Mapping[str, Any], betas: Collection[str]) -> list[str]:
+def _thinking_faults(params: Mapping[str, object], betas: Collection[str]) -> list[str]:
     thinking, most = params.get("thinking"), params.get("max_tokens")
     budget = thinking.get("budget_tokens") if isinstance(thinking, Mapping) else None
     if not isinstance(budget, int) or not isinstance(most, int) or budget < most:
@@ -101,14 +101,14 @@ def _thinking_faults(params: Mapping[str, Any], betas: Collection[str]) -> list[
     return [f"`thinking.budget_tokens` ({budget:,}) must be below `max_tokens` ({most:,}), which it is a part of"]
 
 
-def _model_faults(params: Mapping[str, Any], models: Collection[str] | None) -> list[str]:
+def _model_faults(params: Mapping[str, object], models: Collection[str] | None) -> list[str]:
     model = params.get("model")
     if not isinstance(model, str) or not model:
         return ["`model` is missing: name one, such as claude-haiku-5-5"]
     return unknown_model(params, models)
 
 
-def unknown_model(params: Mapping[str, Any], models: Collection[str] | None) -> list[str]:
+def unknown_model(params: Mapping[str, object], models: Collection[str] | None) -> list[str]:
     """The fault of naming a model that isn't among these; none if they aren't known, or no model is named."""
     model = params.get("model")
     if models is None or not isinstance(model, str) or not model or model in models:
@@ -118,7 +118,7 @@ def unknown_model(params: Mapping[str, Any], models: Collection[str] | None) -> 
     return [f"unknown model {model!r}: {hint}"]
 
 
-def _max_tokens_faults(params: Mapping[str, Any]) -> list[str]:
+def _max_tokens_faults(params: Mapping[str, object]) -> list[str]:
     if "max_tokens" not in params:
         return ["`max_tokens` is missing: say how long an answer may get, such as 1024"]
     limit = params["max_tokens"]
@@ -127,7 +127,7 @@ def _max_tokens_faults(params: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _messages_faults(params: Mapping[str, Any]) -> list[str]:
+def _messages_faults(params: Mapping[str, object]) -> list[str]:
     messages = params.get("messages")
     if not isinstance(messages, (list, tuple)) or not messages:
         return ["`messages` is missing or empty: it needs at least one user message"]

@@ -35,7 +35,7 @@ class Trap:
     """What happens and what to do, as a sentence without a full stop; the same for every request it concerns."""
 
 
-def traps(params: Mapping[str, Any], model: Model, *, betas: Collection[str] = ()) -> list[Trap]:
+def traps(params: Mapping[str, object], model: Model, *, betas: Collection[str] = ()) -> list[Trap]:
     """The traps that a request walks into. It may be anything JSON: what can't be read is no trap."""
     found = [Trap(name, text) for name, text in _rejected(params, model)]
     found += [Trap(name, text) for name, text in _limits(params, model, betas)]
@@ -54,7 +54,7 @@ def traps(params: Mapping[str, Any], model: Model, *, betas: Collection[str] = (
     return found
 
 
-def traps_now(params: Mapping[str, Any], model: Model, today: date, *, betas: Collection[str] = ()) -> list[Trap]:
+def traps_now(params: Mapping[str, object], model: Model, today: date, *, betas: Collection[str] = ()) -> list[Trap]:
     """The traps of a request that is enqueued now, and whether its model or the price of its model is about to end."""
     until = today + _TAKES
     ends = retirement(model, today, until), price_ending(model, until)
@@ -97,7 +97,7 @@ def price_ending(model: Model, until: date) -> Trap | None:
     return Trap("price_ends", f"the price of {model.name} is known until {end}: what later answers cost may be wrong")
 
 
-def _rejected(params: Mapping[str, Any], model: Model) -> list[tuple[str, str]]:
+def _rejected(params: Mapping[str, object], model: Model) -> list[tuple[str, str]]:
     thinking, choice = _type(params.get("thinking")), _type(params.get("tool_choice"))
     shapes = {
         "forced_tools": (choice in ("any", "tool"), f'tool_choice "{choice}" is an error on {model.name}: use "auto"'),
@@ -121,18 +121,18 @@ def _limits(params: Mapping[str, Any], model: Model, betas: Collection[str]) -> 
     return found
 
 
-def _at_most(params: Mapping[str, Any], tokens: int) -> bool:
+def _at_most(params: Mapping[str, object], tokens: int) -> bool:
     limit = params.get("max_tokens")
     return not isinstance(limit, int) or limit <= tokens
 
 
-def _prefills(params: Mapping[str, Any]) -> bool:
+def _prefills(params: Mapping[str, object]) -> bool:
     messages = params.get("messages")
     last = messages[-1] if isinstance(messages, list) and messages else None
     return isinstance(last, Mapping) and last.get("role") == "assistant"
 
 
-def _searches(params: Mapping[str, Any]) -> bool:
+def _searches(params: Mapping[str, object]) -> bool:
     tools = params.get("tools")
     return isinstance(tools, list) and any(_type(tool).startswith("web_search") for tool in tools)
 

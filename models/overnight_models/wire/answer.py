@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 
 def whole_text(content: object) -> str:
     """The text blocks, joined; empty if there is none."""
@@ -26,15 +24,15 @@ def readings(content: object) -> list[str]:
     return [text for text in dict.fromkeys(found) if text.strip()]
 
 
-def tool_calls(content: object) -> list[dict[str, Any]]:
+def tool_calls(content: object) -> list[dict[str, object]]:
     """The calls of the caller's own tools: `tool_use` blocks. What the API's own tools did is not among them."""
     return [block for block in _blocks(content) if block.get("type") == "tool_use"]
 
 
-def _blocks(content: object) -> list[dict[str, Any]]:
+def _blocks(content: object) -> list[dict[str, object]]:
     return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
 
 
-def _text(block: dict[str, Any]) -> str:
+def _text(block: dict[str, object]) -> str:
     text = block.get("text") if block.get("type") == "text" else None
     return text if isinstance(text, str) else ""

@@ -94,12 +94,12 @@ def levels(text: bytes) -> int:
     return deepest
 
 
-def fault_in(value: Any, name: str, *, most_levels: int) -> str | None:
+def fault_in(value: object, name: str, *, most_levels: int) -> str | None:
     """What of a value can't be written as JSON that every reader takes, by its place; None when all of it can.
 
     name: what the value is called, such as `params`.
     """
-    ways: list[tuple[Any, str, int]] = [(value, name, 1)]
+    ways: list[tuple[object, str, int]] = [(value, name, 1)]
     while ways:
         part, place, level = ways.pop()
         if isinstance(part, str) and not _is_whole(part):

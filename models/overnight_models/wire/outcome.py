@@ -141,7 +141,7 @@ class Outcome:
         return whole_text((self.message or {}).get("content"))
 
     @property
-    def tool_calls(self) -> list[dict[str, Any]]:
+    def tool_calls(self) -> list[dict[str, object]]:
         """The answer's `tool_use` blocks, each with its `id`, `name` and `input`; empty if it calls no tool."""
         return tool_calls((self.message or {}).get("content"))
 

@@ -131,7 +131,7 @@ def show(chosen: dict[str, str]) -> None:
             console.OUT.print(Text(f"{one.title}: {one.too_small}", style="yellow"))
 
 
-def _document(one: BudgetView) -> dict[str, Any]:
+def _document(one: BudgetView) -> dict[str, object]:
     """A budget as JSON; money in dollars, as decimal strings."""
     from overnight_models.wire.outcome import dollars
 

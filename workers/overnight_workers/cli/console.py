@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import typer
@@ -46,7 +46,7 @@ def billed(nano: int, unpriced: int) -> str:
     return f"{money(nano)} + {unpriced:,} unknown" if nano else "unknown"
 
 
-def as_json(document: Any) -> None:
+def as_json(document: object) -> None:
     """A document for a script."""
     sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str))
     sys.stdout.flush()

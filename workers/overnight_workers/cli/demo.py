@@ -8,7 +8,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.panel import Panel
@@ -75,7 +75,7 @@ def demo(
     say("everything is stopped")
 
 
-def _wants_to_pay(airports: list[dict[str, Any]]) -> bool:
+def _wants_to_pay(airports: list[dict[str, object]]) -> bool:
     """Whether the real API is to be used: only with a key, at a terminal, after the price was shown."""
     from overnight_models.money import prices
     from overnight_workers.demo import catalog
@@ -120,7 +120,7 @@ def _product(environment: dict[str, str]) -> Process:
     )
 
 
-def _run(airports: list[dict[str, Any]], paid: bool) -> None:
+def _run(airports: list[dict[str, object]], paid: bool) -> None:
     from overnight_models.ledger.money import runs
     from overnight_models.ledger.money.costs import costs, total
     from overnight_producers import Overnight

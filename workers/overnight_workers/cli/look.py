@@ -40,7 +40,7 @@ def status(
             live.update(_page(_status()))
 
 
-def _status() -> dict[str, Any]:
+def _status() -> dict[str, object]:
     from overnight_workers.operators.snapshot import take_snapshot
     from overnight_workers.process import database, redis_client
     from overnight_workers.settings import settings

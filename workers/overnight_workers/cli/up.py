@@ -6,7 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -78,7 +78,7 @@ def up(
     say("stopped")
 
 
-def _sandbox_pace() -> dict[str, Any]:
+def _sandbox_pace() -> dict[str, object]:
     """Against the sandbox nobody wants to wait for minutes: quick settings, where none are given."""
     from overnight_workers.settings import given_in_file
 

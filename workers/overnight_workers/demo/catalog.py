@@ -17,7 +17,7 @@ class Enriched(BaseModel):
     category: Literal["hub", "regional", "island", "mountain", "bush", "business"]
 
 
-def airports(rows: int) -> list[dict[str, Any]]:
+def airports(rows: int) -> list[dict[str, object]]:
     """So many airports, spread evenly over the alphabet of IATA codes; the same ones every time."""
     import airportsdata
 

@@ -29,7 +29,7 @@ def install(app: Celery) -> None:
         return
     stock = loaded.flower.callback
 
-    def flower(*arguments: Any, **options: Any) -> Any:
+    def flower(*arguments: object, **options: object) -> object:
         if click.get_current_context().obj.app is app:
             _prepare(loaded)
         return stock(*arguments, **options)

@@ -44,7 +44,7 @@ def _money(cost_nano: int, realtime_nano: int) -> dict[str, str]:
     }
 
 
-def _lane(lane: LaneView) -> dict[str, Any]:
+def _lane(lane: LaneView) -> dict[str, object]:
     return {
         "lane": lane.lane,
         "paused_reason": lane.paused_reason,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import prometheus_client
 from flower.app import Flower, rewrite_handler
 from tornado.ioloop import PeriodicCallback
@@ -22,7 +20,7 @@ _STATEMENT_TIMEOUT_S = 10.0
 class BatchesFlower(Flower):  # type: ignore[misc]
     """Flower, and what it needs to show the ledger: a reader, three routes, the gauges."""
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **given: object) -> None:
         super().__init__(**given)
         database = Database(settings().database_url, name="overnight flower", statement_timeout_s=_STATEMENT_TIMEOUT_S)
         self.reader = Reader(database, process.redis_client())

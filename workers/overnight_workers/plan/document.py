@@ -60,7 +60,7 @@ def document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _half_price(plan: Plan) -> dict[str, Any]:
+def _half_price(plan: Plan) -> dict[str, object]:
     found = plan.survey
     return {
         "ruled_out": [{"why": why, "lines": lines} for why, lines in found.reasons.items()],
@@ -76,7 +76,7 @@ def _half_price(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _counting(plan: Plan) -> dict[str, Any]:
+def _counting(plan: Plan) -> dict[str, object]:
     into, out, costs = plan.tokens_in, plan.tokens_out, plan.costs
     return {
         "tokens_in": _figure(into.total),
@@ -115,11 +115,11 @@ def _counting(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _time(plan: Plan) -> dict[str, Any]:
+def _time(plan: Plan) -> dict[str, object]:
     return {"turnaround": plan.turnaround_told, "options": [_option(plan, one) for one in plan.options]}
 
 
-def _option(plan: Plan, one: Option) -> dict[str, Any]:
+def _option(plan: Plan, one: Option) -> dict[str, object]:
     likely, sure = (
         (plan.made_at + timedelta(seconds=seconds)).isoformat() for seconds in (one.done.half_s, one.done.sure_s)
     )
@@ -139,7 +139,7 @@ def _option(plan: Plan, one: Option) -> dict[str, Any]:
     }
 
 
-def _caching(plan: Plan) -> dict[str, Any]:
+def _caching(plan: Plan) -> dict[str, object]:
     costs = plan.costs
     return {
         "realtime": _column(costs.realtime),
@@ -171,7 +171,7 @@ def _caching(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _prefix(one: Segment) -> dict[str, Any]:
+def _prefix(one: Segment) -> dict[str, object]:
     primed = one.decide(PRIMED)
     return {
         "model": one.model.name,
@@ -183,7 +183,7 @@ def _prefix(one: Segment) -> dict[str, Any]:
     }
 
 
-def _road(plan: Plan) -> dict[str, Any] | None:
+def _road(plan: Plan) -> dict[str, object] | None:
     if plan.advice is None:
         return None
     return {
@@ -194,12 +194,12 @@ def _road(plan: Plan) -> dict[str, Any] | None:
     }
 
 
-def _figure(figure: Figure) -> dict[str, Any]:
+def _figure(figure: Figure) -> dict[str, object]:
     high = None if figure.how is How.UNKNOWN else figure.high
     return {"value": figure.value, "low": figure.low, "high": high, "how": figure.how.value}
 
 
-def _money(figure: Figure) -> dict[str, Any]:
+def _money(figure: Figure) -> dict[str, object]:
     return {
         "usd": dollars(figure.value),
         "low_usd": dollars(figure.low),
@@ -208,11 +208,11 @@ def _money(figure: Figure) -> dict[str, Any]:
     }
 
 
-def _column(column: Column) -> dict[str, Any]:
+def _column(column: Column) -> dict[str, object]:
     return {"input": _money(column.input), "output": _money(column.output), "total": _money(column.total)}
 
 
-def _way(caching: Caching) -> dict[str, Any]:
+def _way(caching: Caching) -> dict[str, object]:
     return {"lifetime": caching.lifetime, "hit_rate": _share(caching.hit_rate), "primed": caching.primed}
 
 

@@ -244,7 +244,7 @@ class _Surveyor:
         else:
             heapq.heappushpop(self._longest, kept)
 
-    def _mark(self, model: str, geo: str | None, params: Mapping[str, Any], prompt: list[Piece], size: int) -> None:
+    def _mark(self, model: str, geo: str | None, params: Mapping[str, object], prompt: list[Piece], size: int) -> None:
         marked, so_far = 0, 0
         for piece in prompt:
             so_far += piece.size

@@ -6,7 +6,7 @@ import json
 import re
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -108,7 +108,7 @@ def seconds(text: str) -> float:
     return float(found.group(1)) * _SECONDS[found.group(2) or "s"]
 
 
-def _faults(text: str | None) -> list[dict[str, Any]] | None:
+def _faults(text: str | None) -> list[dict[str, object]] | None:
     if text is None:
         return None
     from overnight_workers.sandbox.faults.faults import FaultsInvalid, read_rules

@@ -93,7 +93,7 @@ class Refusal(Exception):
         )
 
 
-def envelope(type_: str, message: str, request_id: str | None, error_code: str | None = None) -> dict[str, Any]:
+def envelope(type_: str, message: str, request_id: str | None, error_code: str | None = None) -> dict[str, object]:
     """The standard error body. In a result line it sits inside `result.error`: nested twice."""
     error: dict[str, Any] = {"type": type_, "message": message}
     if error_code is not None:

@@ -43,7 +43,7 @@ def answer(question: str, reply_to: str, about: dict[str, Any], **_later: Any) -
     return question
 
 
-def _document(question: str, about: dict[str, Any]) -> dict[str, Any]:
+def _document(question: str, about: dict[str, object]) -> dict[str, object]:
     """`{"answer": …}`, or `{"error": why}` for what nobody here understands."""
     ask = _QUESTIONS.get(question)
     if ask is None:
@@ -68,7 +68,7 @@ def _asked(about: dict[str, Any]) -> Asked:
     return Asked(about["lane"], about["key"], receipt, message_id)
 
 
-def _outcome(about: dict[str, Any]) -> dict[str, Any] | None:
+def _outcome(about: dict[str, object]) -> dict[str, object] | None:
     """`{"state", "outcome"}`, `{"rejected": why}` or `{"not_yet": why}`; null when there is no such item."""
     with process.database().transaction() as connection:
         standing = ledger.locate(connection, _asked(about))
@@ -78,7 +78,7 @@ def _outcome(about: dict[str, Any]) -> dict[str, Any] | None:
     return {"state": row["state"], "outcome": None if row["ok"] is None else documents.document(row)}
 
 
-def _cancel(about: dict[str, Any]) -> str | dict[str, Any] | None:
+def _cancel(about: dict[str, object]) -> str | dict[str, object] | None:
     """A word of `Canceled`, `{"rejected": why}` or `{"not_yet": why}`.
 
     What is on its way is canceled when it comes, and nobody who is accepting just now overlooks that.
@@ -101,7 +101,7 @@ def _cancel(about: dict[str, Any]) -> str | dict[str, Any] | None:
     return _cancel(about)
 
 
-def _redo(about: dict[str, Any]) -> dict[str, Any] | None:
+def _redo(about: dict[str, object]) -> dict[str, object] | None:
     """`{"receipt"}` of what is tried again; `{"refused": why}`, `{"rejected": why}`, `{"not_yet": why}`; null for none.
 
     Asked again, it says the same.
@@ -117,7 +117,7 @@ def _redo(about: dict[str, Any]) -> dict[str, Any] | None:
     return {"receipt": None if row is None else row["receipt"]} if why_not is None else {"refused": why_not}
 
 
-def _without_item(standing: Standing) -> dict[str, Any] | None:
+def _without_item(standing: Standing) -> dict[str, object] | None:
     """What is said of an item that isn't in Postgres."""
     if standing.rejected is not None:
         return {"rejected": standing.rejected}
@@ -143,7 +143,7 @@ def _outcomes(about: dict[str, Any]) -> dict[str, Any]:
     return {"outcomes": [documents.document(row) for row in rows], "next": after}
 
 
-_QUESTIONS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
+_QUESTIONS: Final[dict[str, Callable[[dict[str, object]], object]]] = {
     "confirm": _confirm,
     "outcome": _outcome,
     "outcomes": _outcomes,

@@ -6,7 +6,7 @@ Everything that was rung for and not heard, or begun and not ended, is found her
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import Final
 
 import redis
 
@@ -38,7 +38,7 @@ _housekept_at = 0.0
 
 
 @app.task(name=routes.RESCUE, send_events=False)  # ticks would hide the work in Flower
-def sweep(**_later: Any) -> str:
+def sweep(**_later: object) -> str:
     """One sweep. Any number at once does no harm."""
     restored.notice()
     waited_for = _queues_with_messages()

@@ -70,7 +70,7 @@ def _line(raw: bytes, document: Any, *, exact: bool) -> Line | None:
     return Line(raw, custom_id, result, exact)
 
 
-def outline(raw: bytes) -> tuple[dict[str, Any], bool]:
+def outline(raw: bytes) -> tuple[dict[str, object], bool]:
     """The values that are wanted of a line, where they can be read, and whether it is whole: all that opens closes.
 
     Only texts and brackets are looked at, so neither depth nor odd numbers matter.
@@ -103,7 +103,7 @@ def outline(raw: bytes) -> tuple[dict[str, Any], bool]:
     return found, not opened and raw[:1] == b"{" and not raw[end:].strip()
 
 
-def _note(found: dict[str, Any], place: tuple[bytes, ...], text: bytes) -> None:
+def _note(found: dict[str, object], place: tuple[bytes, ...], text: bytes) -> None:
     """Keep a value that stands where one is wanted; the first name of a place is the line's own, and empty."""
     wanted = _WANTED.get(place[1:])
     if wanted is None or wanted in found:

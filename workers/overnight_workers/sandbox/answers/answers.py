@@ -92,7 +92,7 @@ def _said(task: Task, number: int, words: str, *, invalid: bool) -> str:
     return orjson.dumps(task.make(number, words)).decode()
 
 
-def _tool_call(name: str, given: Any, number: int, thinking: int) -> Answer:
+def _tool_call(name: str, given: object, number: int, thinking: int) -> Answer:
     block = {
         "type": "tool_use",
         "id": f"toolu_sandbox{number:08x}",
@@ -130,7 +130,7 @@ def _refusal(number: int) -> Answer:
     return Answer(b"[]", b"refusal", orjson.dumps(details), 1, 0)
 
 
-def _thought(tokens: int, number: int) -> list[dict[str, Any]]:
+def _thought(tokens: int, number: int) -> list[dict[str, object]]:
     if not tokens:
         return []
     return [{"type": "thinking", "thinking": "", "signature": f"bWFkZSB1cCBieSB0aGUgc2FuZGJveA{number:08x}"}]

@@ -48,7 +48,7 @@ class Split(NamedTuple):
     read: int
 
 
-def breakpoints_of(params: Mapping[str, Any], model: Model) -> list[Breakpoint]:
+def breakpoints_of(params: Mapping[str, object], model: Model) -> list[Breakpoint]:
     """The prefixes of a prompt that end at a breakpoint and are large enough, shortest first."""
     hasher = blake2b(model.name.encode(), digest_size=16)
     size = extra = 0
@@ -192,5 +192,5 @@ def _blocks(params: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], tupl
             yield block, block_weight(block), MESSAGE_TOKENS if number == 0 else 0
 
 
-def _lifetime(control: Any) -> str:
+def _lifetime(control: object) -> str:
     return str(control.get("ttl") or "5m") if isinstance(control, dict) else "5m"

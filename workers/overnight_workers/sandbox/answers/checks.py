@@ -70,7 +70,7 @@ class Terms(NamedTuple):
     now_us: int
 
 
-def problem_of_rest(rest: Mapping[str, Any], terms: Terms) -> Problem | None:
+def problem_of_rest(rest: Mapping[str, object], terms: Terms) -> Problem | None:
     """The first thing that is wrong with a request, its messages apart, as the API would put it."""
     unknown = rest.keys() - _KNOWN
     if unknown:
@@ -113,7 +113,7 @@ def _limits(params: Mapping[str, Any], model: Model, terms: Terms) -> str | None
     return None
 
 
-def problem_of_messages(messages: Any, model: Model, *, strict: bool) -> str | None:
+def problem_of_messages(messages: object, model: Model, *, strict: bool) -> str | None:
     """The first thing that is wrong with the messages."""
     if not isinstance(messages, list):
         return "messages: Field required" if messages is None else "messages: Input should be a valid list"
@@ -142,7 +142,7 @@ def problem_of_messages(messages: Any, model: Model, *, strict: bool) -> str | N
     return None
 
 
-def _blocks(content: Any, where: str, role: str, *, strict: bool) -> str | None:
+def _blocks(content: object, where: str, role: str, *, strict: bool) -> str | None:
     if not isinstance(content, list):
         return f"{where}: Field required" if content is None else f"{where}: Input should be a valid list"
     if not content:
@@ -164,7 +164,7 @@ def _blocks(content: Any, where: str, role: str, *, strict: bool) -> str | None:
     return None
 
 
-def _sampling(params: Mapping[str, Any], _model: Model, terms: Terms) -> str | None:
+def _sampling(params: Mapping[str, object], _model: Model, terms: Terms) -> str | None:
     key = next(key for key in _SAMPLING if key in params)
     value = params[key]
     if terms.strict:
@@ -176,7 +176,7 @@ def _sampling(params: Mapping[str, Any], _model: Model, terms: Terms) -> str | N
     return None
 
 
-def _stream(params: Mapping[str, Any], _model: Model, terms: Terms) -> str | None:
+def _stream(params: Mapping[str, object], _model: Model, terms: Terms) -> str | None:
     if not params["stream"]:
         return None
     if terms.batch:
@@ -184,24 +184,24 @@ def _stream(params: Mapping[str, Any], _model: Model, terms: Terms) -> str | Non
     return "stream: the sandbox answers /v1/messages whole; it does not stream"
 
 
-def _speed(params: Mapping[str, Any], _model: Model, terms: Terms) -> str | None:
+def _speed(params: Mapping[str, object], _model: Model, terms: Terms) -> str | None:
     if terms.batch:
         return "speed: fast mode is not supported in batch requests"
     return None if params["speed"] in ("standard", "fast") else "speed: Input should be 'standard' or 'fast'"
 
 
-def _fallbacks(_params: Mapping[str, Any], _model: Model, terms: Terms) -> str | None:
+def _fallbacks(_params: Mapping[str, object], _model: Model, terms: Terms) -> str | None:
     return "fallbacks: not supported in batch requests" if terms.batch else None
 
 
-def _billing_policy(params: Mapping[str, Any], _model: Model, terms: Terms) -> str | None:
+def _billing_policy(params: Mapping[str, object], _model: Model, terms: Terms) -> str | None:
     policy = params["billing_policy"]
     if terms.batch and isinstance(policy, dict) and policy.get("bill_to") == "user_profile":
         return "billing_policy.bill_to: user_profile is not supported in batch requests"
     return None
 
 
-def _geography(params: Mapping[str, Any], model: Model, _terms: Terms) -> str | None:
+def _geography(params: Mapping[str, object], model: Model, _terms: Terms) -> str | None:
     geo = params["inference_geo"]
     if geo is None or geo == "global":
         return None
@@ -227,7 +227,7 @@ def _thinking(params: Mapping[str, Any], model: Model, terms: Terms) -> str | No
     return None
 
 
-def _tools(params: Mapping[str, Any], _model: Model, _terms: Terms) -> str | None:
+def _tools(params: Mapping[str, object], _model: Model, _terms: Terms) -> str | None:
     tools = params["tools"]
     if not isinstance(tools, list):
         return "tools: Input should be a valid list"
@@ -245,7 +245,7 @@ def _tools(params: Mapping[str, Any], _model: Model, _terms: Terms) -> str | Non
     return None
 
 
-def _name_of(tool: Mapping[str, Any]) -> Any:
+def _name_of(tool: Mapping[str, object]) -> object:
     """A tool's name; a set of tools goes by its server's, or by its own type."""
     if "toolset" not in str(tool.get("type")):
         return tool.get("name")
@@ -269,7 +269,7 @@ def _tool_choice(params: Mapping[str, Any], model: Model, terms: Terms) -> str |
     return None
 
 
-def _output_config(params: Mapping[str, Any], _model: Model, _terms: Terms) -> str | None:
+def _output_config(params: Mapping[str, object], _model: Model, _terms: Terms) -> str | None:
     config = params["output_config"]
     if not isinstance(config, dict):
         return "output_config: Input should be a valid dictionary or object"
@@ -283,7 +283,7 @@ def _output_config(params: Mapping[str, Any], _model: Model, _terms: Terms) -> s
     return schemas.problem_of(format_["schema"])
 
 
-def _metadata(params: Mapping[str, Any], _model: Model, _terms: Terms) -> str | None:
+def _metadata(params: Mapping[str, object], _model: Model, _terms: Terms) -> str | None:
     metadata = params["metadata"]
     if not isinstance(metadata, dict):
         return "metadata: Input should be a valid dictionary or object"
@@ -295,12 +295,12 @@ def _metadata(params: Mapping[str, Any], _model: Model, _terms: Terms) -> str | 
     return None
 
 
-def _system(params: Mapping[str, Any], _model: Model, terms: Terms) -> str | None:
+def _system(params: Mapping[str, object], _model: Model, terms: Terms) -> str | None:
     system = params["system"]
     return None if isinstance(system, str) else _blocks(system, "system", "system", strict=terms.strict)
 
 
-def _stop_sequences(params: Mapping[str, Any], _model: Model, _terms: Terms) -> str | None:
+def _stop_sequences(params: Mapping[str, object], _model: Model, _terms: Terms) -> str | None:
     stops = params["stop_sequences"]
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
         return "stop_sequences: Input should be a valid list of strings"
@@ -309,12 +309,12 @@ def _stop_sequences(params: Mapping[str, Any], _model: Model, _terms: Terms) -> 
     return None
 
 
-def _service_tier(params: Mapping[str, Any], _model: Model, _terms: Terms) -> str | None:
+def _service_tier(params: Mapping[str, object], _model: Model, _terms: Terms) -> str | None:
     known = params["service_tier"] in ("auto", "standard_only")
     return None if known else "service_tier: Input should be 'auto' or 'standard_only'"
 
 
-_CHECKS: dict[str, Callable[[Mapping[str, Any], Model, Terms], str | None]] = {
+_CHECKS: dict[str, Callable[[Mapping[str, object], Model, Terms], str | None]] = {
     **dict.fromkeys(_SAMPLING, _sampling),
     "stream": _stream,
     "speed": _speed,

@@ -27,7 +27,7 @@ def refusal(params: Mapping[str, Any]) -> str | None:
     return _of_sources(params.get("messages"))
 
 
-def _of_sources(part: Any) -> str | None:
+def _of_sources(part: object) -> str | None:
     """The first source inside that is only named."""
     if isinstance(part, list):
         return next((words for one in part if (words := _of_sources(one)) is not None), None)

@@ -47,7 +47,7 @@ class Plans:
         self._answer_bytes = answer_bytes
         self._tier = tier
         self._plans: dict[bytes, Plan] = {}
-        self._makers: dict[bytes, Callable[[int, str], Any]] = {}
+        self._makers: dict[bytes, Callable[[int, str], object]] = {}
 
     def of(self, rest: Mapping[str, Any]) -> Plan:
         """The plan of `rest`: the params without `messages`."""

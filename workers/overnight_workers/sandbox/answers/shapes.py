@@ -15,7 +15,7 @@ _SEARCH: list[dict[str, Any]] = [
     {"type": "server_tool_use", "id": "srvtoolu_sandbox", "name": "web_search", "input": {"query": "made up"}},
     {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_sandbox", "content": []},
 ]
-_ADVICE: list[dict[str, Any]] = [
+_ADVICE: list[dict[str, object]] = [
     {"type": "server_tool_use", "id": "srvtoolu_sandbox", "name": "advisor", "input": {}},
     {
         "type": "advisor_tool_result",

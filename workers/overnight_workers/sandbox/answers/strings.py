@@ -93,7 +93,7 @@ def matching(pattern: str, low: int | None, high: int | None, number: int) -> st
     return text
 
 
-def _written(parsed: Any, number: int, attempt: int, low: int) -> str:
+def _written(parsed: object, number: int, attempt: int, low: int) -> str:
     written: list[str] = []
     groups: dict[int, str] = {}
 

@@ -23,7 +23,7 @@ def _flag(text: str) -> bool:
     return text.lower() == "true"
 
 
-_READ: dict[str, Callable[[str], Any]] = {
+_READ: dict[str, Callable[[str], object]] = {
     **dict.fromkeys(("pattern", "format"), str),
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), int),
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"), orjson.loads),
@@ -48,7 +48,7 @@ def with_told(schema: Any) -> Any:
     return found
 
 
-def _told(description: Any) -> dict[str, Any]:
+def _told(description: object) -> dict[str, object]:
     words = _TOLD.search(description) if isinstance(description, str) else None
     if words is None:
         return {}

@@ -198,7 +198,7 @@ def last_text(messages: list[Mapping[str, Any]]) -> str:
     return next((str(block["text"]) for block in reversed(content) if block["type"] == "text"), "")
 
 
-def _plain_text(messages: Any) -> str | None:
+def _plain_text(messages: object) -> str | None:
     """The text of messages that are what most are, one from the user; others take the long way."""
     if type(messages) is list and len(messages) == 1:
         message = messages[0]

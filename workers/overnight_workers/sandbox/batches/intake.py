@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -79,13 +78,13 @@ def take_in(path: Path) -> Intake:
     return intake
 
 
-def params_hash(params: dict[str, Any]) -> int:
+def params_hash(params: dict[str, object]) -> int:
     """64 bits that are equal for equal params, however their keys are ordered."""
     canonical = orjson.dumps(params, option=orjson.OPT_SORT_KEYS)
     return int.from_bytes(blake2b(canonical, digest_size=8).digest(), "little", signed=True)
 
 
-def _frame(position: int, request: Any) -> tuple[str, dict[str, Any]]:
+def _frame(position: int, request: object) -> tuple[str, dict[str, object]]:
     if not isinstance(request, dict):
         raise Refusal(400, f"requests.{position}: Input should be a valid dictionary or object")
     custom_id, params = request.get("custom_id"), request.get("params")
@@ -107,7 +106,7 @@ def _frame(position: int, request: Any) -> tuple[str, dict[str, Any]]:
     return custom_id, params
 
 
-def _requests(path: Path) -> Iterator[tuple[int, int, Any]]:
+def _requests(path: Path) -> Iterator[tuple[int, int, object]]:
     """Start, end and value of each element of `requests`, by offset in the file."""
     with path.open("rb") as file:
         window = file.read(_WINDOW)
@@ -142,7 +141,7 @@ def _requests(path: Path) -> Iterator[tuple[int, int, Any]]:
             at = between.end()
 
 
-def _element(window: bytes, at: int, *, whole: bool) -> tuple[int, Any] | None:
+def _element(window: bytes, at: int, *, whole: bool) -> tuple[int, object] | None:
     """The end and value of the JSON value at `at`; None if more of the file is needed.
 
     A slice that parses *is* the value: a JSON object that starts here can end in one place only. So we
@@ -163,7 +162,7 @@ def _element(window: bytes, at: int, *, whole: bool) -> tuple[int, Any] | None:
     return _element_slowly(window, at, whole=True) if whole else None
 
 
-def _element_slowly(window: bytes, at: int, *, whole: bool) -> tuple[int, Any] | None:
+def _element_slowly(window: bytes, at: int, *, whole: bool) -> tuple[int, object] | None:
     text = window[at:].decode("utf-8", "surrogateescape")
     try:
         _, end = JSONDecoder().raw_decode(text)
@@ -175,7 +174,7 @@ def _element_slowly(window: bytes, at: int, *, whole: bool) -> tuple[int, Any] |
         raise Refusal(400, f"The request body is not valid JSON: {error}") from error
 
 
-def _reframed(path: Path) -> Iterator[tuple[int, int, Any]]:
+def _reframed(path: Path) -> Iterator[tuple[int, int, object]]:
     """A body whose first key isn't `requests`: parsed whole, and put into the usual frame."""
     try:
         body = orjson.loads(path.read_bytes())

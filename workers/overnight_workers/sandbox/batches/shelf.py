@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from overnight_workers.sandbox.batch import Batch
 from overnight_workers.sandbox.batches.bodies import forget
@@ -119,7 +118,7 @@ class Shelf:
         """For how long a batch has been seen as ended, in real time."""
         return time.time() - (batch.settled_real_s or time.time())
 
-    def everything(self, base_url: str, limit: int) -> list[dict[str, Any]]:
+    def everything(self, base_url: str, limit: int) -> list[dict[str, object]]:
         """All batches of all workspaces, newest first, deleted ones included: for tests, not in the API."""
         self._settler.settle_due(within_s=_LIST_WAITS_S)
         now = self._clock.now()

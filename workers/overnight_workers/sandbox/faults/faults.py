@@ -128,7 +128,7 @@ class Rule:
 class Faults:
     """The rules in force. Rules and their counts are kept, so that a restart goes on where it was."""
 
-    def __init__(self, store: Store, seed: int, given: list[dict[str, Any]] | None) -> None:
+    def __init__(self, store: Store, seed: int, given: list[dict[str, object]] | None) -> None:
         self._store = store
         self._seed = seed
         self._lock = threading.Lock()
@@ -139,7 +139,7 @@ class Faults:
         elif kept is not None:
             self._rules = [Rule(**rule) for rule in json.loads(kept)]
 
-    def replace(self, rules: list[dict[str, Any]], *, add: bool = False) -> None:
+    def replace(self, rules: list[dict[str, object]], *, add: bool = False) -> None:
         """Put rules in force; all others go, unless they are to be added."""
         new = [_rule(number, rule, self._seed) for number, rule in enumerate(rules)]
         with self._lock:
@@ -209,7 +209,7 @@ class Faults:
         self._store.put("faults", json.dumps([asdict(rule) for rule in self._rules]))
 
 
-def read_rules(value: Any) -> list[dict[str, Any]]:
+def read_rules(value: object) -> list[dict[str, object]]:
     """The list of rules in a JSON value of either form."""
     rules = value.get("rules") if isinstance(value, dict) else value
     if not isinstance(rules, list):
@@ -217,7 +217,7 @@ def read_rules(value: Any) -> list[dict[str, Any]]:
     return rules
 
 
-def _rule(number: int, given: Any, seed: int) -> Rule:
+def _rule(number: int, given: object, seed: int) -> Rule:
     known = {one.name for one in fields(Rule)} - {"came_up", "fired"}
     if not isinstance(given, dict):
         raise FaultsInvalid(f"rule {number}: not an object")

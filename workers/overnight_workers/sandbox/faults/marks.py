@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 #: Answers that stand out by what stands in them, why they stopped, or what is billed beside them.
 SHAPES = frozenset(
@@ -70,7 +69,7 @@ class Mark:
     times: int | None = None
 
 
-def mark_of(params: Mapping[str, Any]) -> Mark | None:
+def mark_of(params: Mapping[str, object]) -> Mark | None:
     """The mark of a request, if it carries one."""
     metadata = params.get("metadata")
     if not isinstance(metadata, dict):

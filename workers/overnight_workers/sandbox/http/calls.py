@@ -92,7 +92,7 @@ class JSON(Response):
 
     media_type = "application/json"
 
-    def render(self, content: Any) -> bytes:
+    def render(self, content: object) -> bytes:
         """As bytes."""
         return orjson.dumps(content)
 

@@ -70,7 +70,7 @@ class Control:
         """Read the meter; what is due is billed first."""
         return JSON(await run_in_threadpool(self._read_meter))
 
-    def _read_meter(self) -> dict[str, Any]:
+    def _read_meter(self) -> dict[str, object]:
         self._settler.settle_due()
         return self._meter.read()
 
@@ -115,7 +115,7 @@ class Control:
         return batch.shown(base_url, self._clock.now())
 
 
-async def _json(request: Request) -> Any:
+async def _json(request: Request) -> object:
     try:
         return orjson.loads(await request.body())
     except orjson.JSONDecodeError:

@@ -168,7 +168,7 @@ def _refusal(problem: Problem) -> Refusal:
     return Refusal(STATUS_BY_TYPE.get(problem.type, 400), problem.message, type_=problem.type)
 
 
-def _model_info(model: Model) -> dict[str, Any]:
+def _model_info(model: Model) -> dict[str, object]:
     released = model.released
     created = (
         datetime(released.year, released.month, released.day, tzinfo=UTC)

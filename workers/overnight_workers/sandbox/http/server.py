@@ -25,7 +25,7 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app_state: dict[str, Any] = {**self.app_state, "transport": transport}
+        self.app_state: dict[str, object] = {**self.app_state, "transport": transport}
 
 
 class _Server(uvicorn.Server):

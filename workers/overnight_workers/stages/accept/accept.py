@@ -57,7 +57,7 @@ def accept(
     items: str,
     run: str | None = None,
     encoding: str | None = None,
-    **_later: Any,
+    **_later: object,
 ) -> str:
     """Accept one message (`overnight_models.wire.message`), and some that wait behind it. Again, it changes nothing.
 
@@ -298,7 +298,7 @@ class _Reader:
             found = self._models[name] = self._names.model(name)
         return found
 
-    def _shape(self, headers_id: int, params: dict[str, Any], written: bytes, prefix: Prefix | None) -> int | None:
+    def _shape(self, headers_id: int, params: dict[str, object], written: bytes, prefix: Prefix | None) -> int | None:
         """Its shape; None for what count_tokens doesn't take, so that it is never asked about."""
         if _is_uncountable(written, params) or (prefix is not None and self._is_uncountable(prefix)):
             return None
@@ -352,7 +352,7 @@ def _is_uncountable(written: bytes, params: Mapping[str, Any]) -> bool:
     return may_hold_uncountable(written) and bool(divide(params).left_out)
 
 
-def _unreadable(position: int, line: str) -> dict[str, Any] | None:
+def _unreadable(position: int, line: str) -> dict[str, object] | None:
     """What is wrong with a line that only other readers of JSON take, by its place; None when none does."""
     try:
         item = json.loads(line)
@@ -368,7 +368,7 @@ def _fault(position: int, key: str | None, why: str, receipt: str | None = None)
     return fault if receipt is None else fault | {"id": receipt.lower()}
 
 
-def _asked_schema(params: dict[str, Any]) -> dict[str, Any] | None:
+def _asked_schema(params: dict[str, object]) -> dict[str, object] | None:
     """The schema that the request itself asks its answer to fit."""
     output_config = params.get("output_config")
     asked = output_config.get("format") if isinstance(output_config, dict) else None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from tempfile import SpooledTemporaryFile
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -60,7 +60,7 @@ class NotOurs(Exception):
 
 
 @app.task(name=routes.COLLECT)
-def collect(**_later: Any) -> str:
+def collect(**_later: object) -> str:
     """Collect what has ended, one batch after the other, for a while; the rest is rung for again."""
     doorbell.heard(routes.COLLECT)
     stop_at = time.monotonic() + 240

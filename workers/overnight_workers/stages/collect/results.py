@@ -119,7 +119,7 @@ def _answered(item_id: int, message: dict[str, Any], prices: Prices, check: Chec
     )
 
 
-def _problem(message: dict[str, Any], check: Check | None) -> tuple[Problem | None, str | None]:
+def _problem(message: dict[str, object], check: Check | None) -> tuple[Problem | None, str | None]:
     stop = str(message.get("stop_reason"))
     content, wrong = _content(message.get("content"), check)
     problem = PROBLEMS.get(stop, PROBLEMS[ANY_OTHER])[content]
@@ -150,7 +150,7 @@ def _content(content: object, check: Check | None) -> tuple[Content, str | None]
     return Content.MISFIT, wrong
 
 
-def _is_billed(message: dict[str, Any]) -> bool:
+def _is_billed(message: dict[str, object]) -> bool:
     """A refusal before any output is billed in some categories only (release notes of 2026-09-24)."""
     if message.get("stop_reason") != "refusal" or _object(message.get("usage")).get("output_tokens"):
         return True

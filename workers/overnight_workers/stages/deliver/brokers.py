@@ -241,7 +241,7 @@ class KombuBroker:
         handed.left += rest
         return handed
 
-    def _send(self, producer: Any, queue: str, due: Due, handed: Handed) -> None:
+    def _send(self, producer: object, queue: str, due: Due, handed: Handed) -> None:
         reach("before publish")
         try:
             self._publish(producer, queue, due)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -33,7 +33,7 @@ log = logs.get(__name__)
 
 
 @app.task(name=routes.DELIVER)
-def deliver(**_later: Any) -> str:
+def deliver(**_later: object) -> str:
     """Hand over what is due, queue by queue, for a while. A broker that is down stalls no other."""
     doorbell.heard(routes.DELIVER)
     stop_at = time.monotonic() + 240

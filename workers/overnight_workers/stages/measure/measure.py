@@ -227,7 +227,7 @@ class _Asker:
         return _Unanswered(error.retry_after_s or pause_s)
 
 
-def _count_tokens(item: Unmeasured, params: Mapping[str, Any]) -> int:
+def _count_tokens(item: Unmeasured, params: Mapping[str, object]) -> int:
     headers = {"anthropic-version": item.api_version}
     if item.betas:
         headers["anthropic-beta"] = item.betas

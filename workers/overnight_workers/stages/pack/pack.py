@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Connection
 
 from overnight_models import routes
@@ -22,7 +20,7 @@ log = logs.get(__name__)
 
 
 @app.task(name=routes.PACK)
-def pack(**_later: Any) -> str:
+def pack(**_later: object) -> str:
     """Pack everything that is due. Running it twice at once packs nothing twice."""
     doorbell.heard(routes.PACK)
     batches, items = 0, 0

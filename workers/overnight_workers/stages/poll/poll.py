@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from overnight_models import routes
 from overnight_models.errors import BadSettings
@@ -36,7 +36,7 @@ log = logs.get(__name__)
 
 
 @app.task(name=routes.POLL, send_events=False)  # ticks would hide the work in Flower
-def poll(**_later: Any) -> str:
+def poll(**_later: object) -> str:
     """Look at every workspace in which something is open or unclear. One that can't be read stalls no other.
 
     Those whose list could be read come first; one whose API takes long waits ten times as long for its next look.

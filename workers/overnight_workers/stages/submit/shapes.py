@@ -27,7 +27,7 @@ _CALL_S: Final = 5.0
 log = logs.get(__name__)
 
 
-def shape_of(params: Mapping[str, Any]) -> bytes:
+def shape_of(params: Mapping[str, object]) -> bytes:
     """What is checked of a request beside its text: equal for requests that the API takes or refuses alike."""
     return exact_json.dumps(
         {name: value for name, value in counted(params).items() if name not in ("messages", "system")}

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from overnight_models import routes
 from overnight_models.crash_points import reach
@@ -44,7 +44,7 @@ class TooLate(TransientError):
 
 
 @app.task(name=routes.SUBMIT)
-def submit(**_later: Any) -> str:
+def submit(**_later: object) -> str:
     """Submit what is packed, one batch after the other, for a while; the rest is rung for again."""
     doorbell.heard(routes.SUBMIT)
     stop_at = time.monotonic() + 240
