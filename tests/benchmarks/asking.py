@@ -103,10 +103,10 @@ def _accept(connection: Connection, headers_id: int) -> object:
     receipt = uuid4()
     accepting.begin(connection, [receipt])
     new = [_new_item(number, headers_id) for number in range(500)]
-    fates = accepting.insert_items(connection, (2, "lane 2"), 1, new)
-    assert [fate.word for fate in fates] == ["new"] * 500
+    admissions = accepting.insert_items(connection, (2, "lane 2"), 1, new)
+    assert [admission.word for admission in admissions] == ["new"] * 500
     accepting.record_verdicts(connection, {receipt: accepting.Verdict(500, 0, ())})
-    return fates
+    return admissions
 
 
 def _new_item(number: int, headers_id: int) -> NewItem:

@@ -1,5 +1,11 @@
 -- What ledger/accept.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _known: What items are of which some keys are there already; what follows or takes the place of others is written.
+-- ids = '{1}', leaders = '{1}', receipts = '{text}'
+INSERT INTO follower(item_id, of_item_id, receipt)
+SELECT *
+FROM unnest(CAST(:ids AS bigint[]), CAST(:leaders AS bigint[]), CAST(:receipts AS uuid[]));
+
 -- _write_items, 1 of 2
 COPY item(id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id, target_id,
     state, waiting_since, size, callback_size, max_tokens)

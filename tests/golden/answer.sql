@@ -1,5 +1,11 @@
 -- What ledger/answer.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _follower: The item of that receipt, where it follows another.
+-- receipt = '00000000-0000-0000-0000-000000000000'
+SELECT item_id
+FROM follower
+WHERE receipt = :receipt;
+
 -- locate: The item of a receipt, and no other; or the item of a key, where that is all that was asked for.
 -- key_hash = '\x00', lane = 'text'
 SELECT item_key.item_id, request.receipt

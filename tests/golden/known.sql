@@ -9,6 +9,29 @@ JOIN item ON item.id = follower.item_id
 JOIN request ON request.item_id = follower.item_id
 WHERE of_item_id = ANY(:leaders);
 
+-- _lock, 1 of 2: What is there stays what it is until the transaction ends: it neither ends unseen nor is redone by others.
+-- ids = '{1}'
+SELECT id
+FROM item
+WHERE id = ANY(:ids)
+ORDER BY id
+FOR UPDATE;
+
+-- _lock, 2 of 2: What is there stays what it is until the transaction ends: it neither ends unseen nor is redone by others.
+-- hashes = '{\x00}', lane_id = 1
+SELECT item_id
+FROM item_key
+WHERE lane_id = :lane_id AND key_hash = ANY(:hashes)
+ORDER BY key_hash
+FOR UPDATE;
+
+-- _point_to: Keys stand for these contents from now on.
+-- contents = '{\x00}', hashes = '{\x00}', lane_id = 1
+UPDATE item_key
+SET content_hash = told.content
+FROM unnest(CAST(:hashes AS bytea[]), CAST(:contents AS bytea[])) AS told(key_hash, content)
+WHERE item_key.lane_id = :lane_id AND item_key.key_hash = told.key_hash;
+
 -- _there
 -- hashes = '{\x00}', lane_id = 1
 SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.headers_id, item.schema_id,

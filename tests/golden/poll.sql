@@ -84,6 +84,13 @@ WHERE sighting.ended_at IS NULL AND excluded.ended_at IS NOT NULL;
 -- now: The database's clock.
 SELECT clock_timestamp() AS now;
 
+-- postpone_reading: Its token couldn't be read: at once again at first, then after longer and longer pauses, up to an hour.
+-- api_id = 'text'
+UPDATE sighting
+SET tries = tries + 1, next_read_at = now() + make_interval(secs => CASE WHEN tries < 3 THEN 0
+    ELSE 2.0 ^ least(tries, 12) END)
+WHERE api_id = :api_id;
+
 -- readable_sightings: Some of the batches that the ledger doesn't know, have ended, and whose token is to be read now.
 -- most = 1, workspace = 'text'
 SELECT api_id, items, api_created_at AS created_at, ended_at, ours, believed_of

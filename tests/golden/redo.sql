@@ -82,3 +82,11 @@ FROM unnest(CAST(:lanes AS integer[]), CAST(:hashes AS bytea[]),
     CAST(:new AS bigint[])) AS successor(lane_id, key_hash, new)
 WHERE item_key.lane_id = successor.lane_id AND item_key.key_hash = successor.key_hash;
 
+-- why_not: Why an item isn't tried again when somebody asks; None when that is happening already.
+-- id = 1
+SELECT item.state, redo.number, follower.of_item_id
+FROM item
+LEFT JOIN redo ON redo.item_id = item.id
+LEFT JOIN follower ON follower.item_id = item.id
+WHERE item.id = :id;
+

@@ -38,6 +38,11 @@ HAVING sum(n) <> 0 OR sum(bytes) <> 0;
 DELETE FROM inbox
 WHERE done_at < now() - make_interval(days => :days) AND received_at < now() - make_interval(days => :days);
 
+-- forget_sightings: Batches at the API that were proven to be a stranger's, or are on a submission, long ago.
+-- days = 1
+DELETE FROM sighting
+WHERE seen_at < now() - make_interval(days => :days) AND ours IS NOT NULL;
+
 -- noted_but_not_open: Submissions whose API id was saved by somebody who died before saying that they are open.
 SELECT id
 FROM submission

@@ -1,5 +1,13 @@
 -- What ledger/schema.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _adopt_version, 1 of 2: The version moves to a table of ours. The old one stays, for workers of the version before.
+CREATE TABLE overnight_version(LIKE alembic_version INCLUDING ALL);
+
+-- _adopt_version, 2 of 2: The version moves to a table of ours. The old one stays, for workers of the version before.
+INSERT INTO overnight_version
+SELECT version_num
+FROM alembic_version;
+
 -- _has
 -- table = 'text'
 SELECT to_regclass(:table) IS NOT NULL;

@@ -18,6 +18,13 @@ UPDATE workspace
 SET api_workspace_id = :id
 WHERE name = :name AND api_workspace_id IS DISTINCT FROM :id;
 
+-- note_look: What a look at a workspace's batches found.
+-- name = 'text', pause_s = 1, unread = 'text'
+UPDATE workspace
+SET unread_since = CASE WHEN CAST(:unread AS text) IS NOT NULL THEN coalesce(unread_since, now()) END,
+    unread_why = :unread, look_after = now() + make_interval(secs => :pause_s)
+WHERE name = :name;
+
 -- release: Send to a held workspace again. Returns False when it wasn't held.
 -- name = 'text'
 UPDATE workspace

@@ -14,7 +14,7 @@ from overnight_models.ledger import following, measure, recall
 from overnight_models.ledger.answer import Asked, locate
 from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.database import copy_lines, copy_number, copy_text, execute, fetch_all, fetch_one
-from overnight_models.ledger.known import Fate, Row, judge
+from overnight_models.ledger.known import Admission, Row, judge
 from overnight_models.ledger.new_item import NewItem
 
 
@@ -69,7 +69,7 @@ def begin(connection: Connection, message_ids: Collection[UUID]) -> dict[UUID, B
 
 def insert_items(
     connection: Connection, lane: tuple[int, str], run_id: int | None, items: Sequence[NewItem]
-) -> list[Fate]:
+) -> list[Admission]:
     """Write the items whose keys are new. Returns what each of them is, in their order.
 
     lane: its id and its name.
@@ -104,11 +104,11 @@ def insert_items(
     known_new = {row["item_id"] for row in new}
     rows = [Row(item, item_id, run_id) for item, item_id in zip(items, ids, strict=True) if item_id in known_new]
     _write(connection, lane_id, rows)  # first: a message may have the same key twice
-    fates = [Fate()] * len(items)
+    admissions = [Admission()] * len(items)
     if len(new) < len(items):
-        fates = _known(connection, lane, run_id, list(zip(items, ids, strict=True)), known_new)
-    _cancel_recalled(connection, lane, items, fates)
-    return fates
+        admissions = _known(connection, lane, run_id, list(zip(items, ids, strict=True)), known_new)
+    _cancel_recalled(connection, lane, items, admissions)
+    return admissions
 
 
 def _known(
@@ -117,7 +117,7 @@ def _known(
     run_id: int | None,
     numbered: Sequence[tuple[NewItem, int]],
     new: Collection[int],
-) -> list[Fate]:
+) -> list[Admission]:
     """What items are of which some keys are there already; what follows or takes the place of others is written."""
     others = [(item, item_id) for item, item_id in numbered if item_id not in new]
     judged = judge(connection, lane, run_id, [item for item, _ in others], [item_id for _, item_id in others])
@@ -135,18 +135,18 @@ def _known(
             receipts=[row.item.receipt for row in followers],
         )
         following.answer(connection, judged.leaders)
-    fates = iter(judged.fates)
-    return [Fate() if item_id in new else next(fates) for _, item_id in numbered]
+    admissions = iter(judged.admissions)
+    return [Admission() if item_id in new else next(admissions) for _, item_id in numbered]
 
 
 def _cancel_recalled(
-    connection: Connection, lane: tuple[int, str], items: Sequence[NewItem], fates: Sequence[Fate]
+    connection: Connection, lane: tuple[int, str], items: Sequence[NewItem], admissions: Sequence[Admission]
 ) -> None:
     """What its owner took back before it came is canceled."""
     recalled = recall.take(connection, [item.receipt for item in items])
-    for item, fate in zip(items, fates, strict=True) if recalled else ():
-        if UUID(item.receipt) in recalled and fate.word != "conflicting":
-            own = locate(connection, Asked(lane[1], item.key, UUID(fate.stands_for or item.receipt)))
+    for item, admission in zip(items, admissions, strict=True) if recalled else ():
+        if UUID(item.receipt) in recalled and admission.word != "conflicting":
+            own = locate(connection, Asked(lane[1], item.key, UUID(admission.stands_for or item.receipt)))
             item_id = own.item_id or locate(connection, Asked(lane[1], item.key)).item_id
             if item_id is not None:
                 cancel(connection, item_id)

@@ -22,7 +22,7 @@ from overnight_models.wire.message import IF_KNOWN
 CONFLICT, DELIVER, REDO = IF_KNOWN
 
 
-class Fate(NamedTuple):
+class Admission(NamedTuple):
     """What an item is."""
 
     word: Literal["new", "known", "conflicting"] = "new"
@@ -48,7 +48,7 @@ class Row(NamedTuple):
 class Judged(NamedTuple):
     """What items are whose keys are there already, and the rows that come of it."""
 
-    fates: list[Fate]
+    admissions: list[Admission]
     rows: list[Row]
     leaders: list[int]
     """Items that rows follow."""
@@ -74,23 +74,25 @@ def judge(
             successors[row["item_id"]] = item
             judged.rows.append(Row(_successor(item, row), item_id, row["run_id"] if run_id is None else run_id))
             judged.redone[row["item_id"]] = item_id
-            judged.fates.append(Fate(redoes=True))
+            judged.admissions.append(Admission(redoes=True))
         elif not _is_same(row, item):
-            judged.fates.append(Fate("conflicting", _other_content(item, name, row)))
+            judged.admissions.append(Admission("conflicting", _other_content(item, name, row)))
         elif not (others := _other_wishes(row, item, run_id)):
             if item.if_known == DELIVER:
                 following.send_again(connection, [row["item_id"]])
-            judged.fates.append(Fate("known", delivers=item.if_known == DELIVER))
+            judged.admissions.append(Admission("known", delivers=item.if_known == DELIVER))
         elif (known := _same_follower(followers.get(row["item_id"], []), item, run_id)) is not None:
             if item.if_known == DELIVER:
                 following.send_again(connection, [known["item_id"]])
-            judged.fates.append(Fate("known", delivers=item.if_known == DELIVER, stands_for=str(known["receipt"])))
+            judged.admissions.append(
+                Admission("known", delivers=item.if_known == DELIVER, stands_for=str(known["receipt"]))
+            )
         elif item.if_known == DELIVER:
             judged.rows.append(Row(item, item_id, run_id, "following"))
             judged.leaders.append(row["item_id"])
-            judged.fates.append(Fate("known", delivers=True))
+            judged.admissions.append(Admission("known", delivers=True))
         else:
-            judged.fates.append(Fate("conflicting", _with_other_wishes(item, name, others)))
+            judged.admissions.append(Admission("conflicting", _with_other_wishes(item, name, others)))
     if successors:
         redo.replace(connection, judged.redone)
         _point_to(connection, lane_id, list(successors.values()))

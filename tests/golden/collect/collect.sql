@@ -30,6 +30,19 @@ RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, la
     coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes, reads, misses,
     extract(epoch FROM now() - ended_at)::float AS ended_for_s;
 
+-- disown, 1 of 2: The results bear another token, again and again: the API id that the submission was given isn't its own.
+-- id = 1, token = 'text'
+SELECT
+FROM submission
+WHERE token = :token AND id <> :id AND api_id IS NOT NULL
+LIMIT 1;
+
+-- disown, 2 of 2: The results bear another token, again and again: the API id that the submission was given isn't its own.
+-- id = 1, why = 'text'
+UPDATE submission
+SET api_id = NULL, ended_at = NULL, error = :why
+WHERE id = :id AND state = 'done';
+
 -- extend: A sign of life from the reader; until the transaction ends no other one records the same results.
 -- id = 1, lease_s = 1.0, token = 'text'
 UPDATE submission

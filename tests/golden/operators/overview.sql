@@ -102,7 +102,7 @@ ORDER BY item.id
 LIMIT :limit;
 
 -- items, 2 of 3: Items with their outcomes, by id, from a cursor on the server: flat for any number. limit: the newest so many.
--- limit = 1, state = 'text'
+-- key_hash = '\x00', limit = 1, state = 'text'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
     outcome.problem, outcome.detail, outcome.retryable, outcome.message, outcome.model, outcome.cost_nano,
@@ -129,6 +129,10 @@ LEFT JOIN redo ON redo.item_id = item.id
 WHERE item.state = :state AND item.id <= (
     SELECT max(item_id)
     FROM outcome
+) AND item.id IN (
+    SELECT item_id
+    FROM item_key
+    WHERE key_hash = :key_hash
 )
 ORDER BY item.id DESC
 LIMIT :limit;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import Connection
 
@@ -22,7 +22,7 @@ from overnight_models.ledger import (
     schema,
     workspaces,
 )
-from overnight_models.ledger.collect import caching, collect, outcomes, spending
+from overnight_models.ledger.collect import asking_again, caching, collect, outcomes, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.caching import Choice
 from overnight_models.ledger.database import Database, execute
@@ -33,7 +33,7 @@ from overnight_models.ledger.deployment import Forgotten
 from overnight_models.ledger.measure import Shortened
 from overnight_models.ledger.money import budgets, costs, history, plans, runs, settle
 from overnight_models.ledger.money.plans import Estimates, Range
-from overnight_models.ledger.operators import lanes, overview, pulse, troubles
+from overnight_models.ledger.operators import lanes, overview, pulse, redoing, troubles
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack, priming, rates
 from overnight_models.ledger.pack.turns import StayBehind
@@ -42,6 +42,7 @@ from overnight_models.ledger.submit import facts, rejected, shapes, submit
 from overnight_models.request.prefix import Prefix
 from overnight_models.wire.acknowledgement import Acknowledgement
 from overnight_models.wire.message import ItemLine
+from overnight_models.wire.outcome import Problem
 from overnight_workers import process
 from tests.driving import MODEL, Json, Service, callback, item, params, put_prefix
 
@@ -58,7 +59,20 @@ def ask_everything(service: Service) -> None:
     service.round()
     _enqueue(service, "again")
     _prefixes(database)
-    groups = (_intake, _packing, _within_budgets, _sent, _unclear, _rejected, _again, _restored, _polling)
+    _known_keys(service, database)
+    groups = (
+        _intake,
+        _packing,
+        _within_budgets,
+        _sent,
+        _unclear,
+        _rejected,
+        _disowned,
+        _again,
+        _redoing,
+        _restored,
+        _polling,
+    )
     for ask in (*groups, _collecting, _money, _delivering, _obstacles, _operators, _keeping_house):
         with database.engine.connect() as connection, connection.begin() as transaction:
             ask(connection)
@@ -92,9 +106,24 @@ def _prefixes(database: Database) -> None:
     assert prefixes.Prefixes(database, lambda _: other.document).find(other.hash) is not None
 
 
-def _final(connection: Connection) -> int:
+def _known_keys(service: Service, database: Database) -> None:
+    """Followers, of an item that is final and of one that waits, and another try of an item that failed."""
+    follower = item("first plain", callback=callback("crm"), if_known="deliver")
+    service.accept(follower, run="r")
+    service.accept(follower | {"id": str(uuid4())}, run="r")
+    service.accept(item("again plain", callback=callback("crm"), if_known="deliver"), run="r")
+    with database.transaction() as connection:
+        answer.locate(connection, answer.Asked("default", "first plain", UUID(follower["id"])))
+        following.answer(connection)
+        execute(
+            connection, "UPDATE item SET state = 'failed' WHERE id = :id", id=_final(connection, "first structured")
+        )
+    service.accept(item("first structured", "with another text", if_known="redo"))
+
+
+def _final(connection: Connection, key: str = "first contract 0") -> int:
     """An item that has its outcome."""
-    (newest,) = overview.items(connection, Wanted(state="succeeded"), limit=1)
+    (newest,) = overview.items(connection, Wanted(key=key, state="succeeded"), limit=1)
     return int(newest["id"])
 
 
@@ -248,6 +277,37 @@ def _rejected(connection: Connection) -> None:
     assert lanes.resume(connection, turned_down.lane_id) is not None
 
 
+def _disowned(connection: Connection) -> None:
+    """Batches whose results bear another token: its own is not known, or is known as a twin."""
+    _packed(connection)
+    claim = _claimed(connection)
+    _opened(connection, claim)
+    assert facts.disown(connection, claim.submission_id, "another token")
+    facts.note_api_id(connection, claim.submission_id, "msgbatch_d", NOW, None)
+    assert facts.open_submission(connection, claim.submission_id)
+    facts.note_api_id(connection, claim.submission_id, "msgbatch_e", NOW, None)
+    assert poll.end(connection, claim.submission_id, NOW, "{}")
+    reading = collect.claim(connection, owner=1, lease_s=60)
+    assert reading is not None
+    assert collect.disown(connection, reading, "another token")
+
+
+def _redoing(connection: Connection) -> None:
+    """What failed is tried again: as a group, and by itself with what was wrong in its prompt."""
+    item_id = _final(connection)
+    assert redo.why_not(connection, item_id) is not None
+    execute(connection, "UPDATE item SET state = 'failed' WHERE id = :id", id=item_id)
+    wrong = Arrival(item_id, Fate.FAIL, problem=Problem.INVALID_OUTPUT, message=b"{}", detail="a is missing")
+    rule = asking_again.Rule(times=1, max_bytes=1_000_000)
+    assert asking_again.ask_again(connection, [wrong], {item_id}, rule) == {item_id}
+    other = _final(connection, "first contract 1")
+    execute(connection, "UPDATE item SET state = 'failed' WHERE id = :id", id=other)
+    wish = redoing.Wish(lane="default", run="r")
+    assert redoing.prospect(connection, wish, process.prices()).items == 1
+    until = redoing.newest(connection)
+    assert redoing.redo_group(connection, wish, after=0, until=until, limit=10) == (1, other)
+
+
 def _restored(connection: Connection) -> None:
     deployment.settle(connection)
     deployment.log_position(connection)
@@ -284,6 +344,7 @@ def _polling(connection: Connection) -> None:
     poll.believe(connection, "default", UnknownBatch("msgbatch_c", 1, NOW, None, believed_of=1))
     poll.unknown_batches(connection, "default", NOW)
     poll.running_sightings(connection, "default")
+    poll.postpone_reading(connection, "msgbatch_c")
     poll.judge(connection, "msgbatch_c", ours=False)
     poll.submission_of(connection, "a token")
 
@@ -318,7 +379,7 @@ def _money(connection: Connection) -> None:
 
 def _delivering(connection: Connection) -> None:
     execute(connection, "UPDATE delivery SET state = 'due', due_at = now() - interval '1 minute'")
-    (target,) = deliveries.targets(connection)
+    target, *_ = deliveries.targets(connection)
     due = deliveries.claim(connection, target, limit=10, lease_s=60)
     assert due
     ids = [delivery.item_id for delivery in due]
@@ -357,6 +418,7 @@ def _operators(connection: Connection) -> None:
     troubles.troubles(connection)
     workspaces.workspaces(connection)
     workspaces.learn(connection, "default", "wrkspc_a")
+    workspaces.note_look(connection, "default", "a page of the list", pause_s=1)
     workspaces.hold(connection, "default", "402")
     workspaces.release(connection, "default")
     workspaces.is_well(connection, "default")
@@ -374,6 +436,7 @@ def _keeping_house(connection: Connection) -> None:
     rescue.stages_with_work(connection)
     rescue.fold_tally(connection)
     rescue.forget_messages(connection)
+    rescue.forget_sightings(connection)
     caching.forget(connection)
     measure.forget(connection)
     prefixes.delete_unused(connection)
@@ -381,3 +444,6 @@ def _keeping_house(connection: Connection) -> None:
     assert partitions.make_partitions(connection)
     schema.server_version(connection)
     schema.revisions(connection)
+    # as a ledger of 0.1 is
+    execute(connection, f"ALTER TABLE {schema.VERSION_TABLE} RENAME TO alembic_version")
+    schema._adopt_version(connection)

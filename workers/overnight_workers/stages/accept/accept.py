@@ -20,7 +20,7 @@ from overnight_models.ledger import accept as ledger
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.accept import Verdict
 from overnight_models.ledger.answer import content_hash, key_hash
-from overnight_models.ledger.known import CONFLICT, Fate
+from overnight_models.ledger.known import CONFLICT, Admission
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import StoredPrefix
 from overnight_models.request.countable import divide, may_hold_uncountable
@@ -179,25 +179,33 @@ def _write(readings: Sequence[_Reading]) -> list[Verdict]:
             raise prefixes.PrefixForgotten("a prefix was deleted just now: it is stored again")
         for (lane_id, run_id), group in together.items():
             items = [item for reading in group for item in reading.items]
-            fates = iter(ledger.insert_items(connection, (lane_id, group[0].lane), run_id, items))
-            verdicts |= {reading.id: _verdict(reading, list(islice(fates, len(reading.items)))) for reading in group}
+            admissions = iter(ledger.insert_items(connection, (lane_id, group[0].lane), run_id, items))
+            verdicts |= {
+                reading.id: _verdict(reading, list(islice(admissions, len(reading.items)))) for reading in group
+            }
         ledger.record_verdicts(connection, verdicts)
     return [verdicts[reading.id] for reading in readings]
 
 
-def _verdict(reading: _Reading, fates: list[Fate]) -> Verdict:
-    fated = list(zip(reading.items, fates, strict=True))
+def _verdict(reading: _Reading, admissions: list[Admission]) -> Verdict:
+    admitted = list(zip(reading.items, admissions, strict=True))
     taken = [
-        _fault(item.position, item.key, fate.why, item.receipt) for item, fate in fated if fate.word == "conflicting"
+        _fault(item.position, item.key, admission.why, item.receipt)
+        for item, admission in admitted
+        if admission.word == "conflicting"
     ]
-    words = Counter(fate.word for fate in fates)
+    words = Counter(admission.word for admission in admissions)
     return Verdict(
         words["new"],
         words["known"],
         tuple(sorted([*reading.rejected, *taken], key=lambda fault: fault["index"])),
-        delivered=sum(fate.delivers for fate in fates),
-        redone=sum(fate.redoes for fate in fates),
-        stand_for={item.receipt.lower(): fate.stands_for for item, fate in fated if fate.stands_for is not None},
+        delivered=sum(admission.delivers for admission in admissions),
+        redone=sum(admission.redoes for admission in admissions),
+        stand_for={
+            item.receipt.lower(): admission.stands_for
+            for item, admission in admitted
+            if admission.stands_for is not None
+        },
     )
 
 
