@@ -7,16 +7,17 @@ import os
 import time
 from collections import deque
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import redis
 from celery import current_task
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from overnight_models.errors import BadSettings
 from overnight_models.routes import ACKS_KEY
 from overnight_models.wire.acknowledgement import HEADER
+from overnight_models.wire.redis_client import redis_client
+from overnight_models.wire.redis_place import read_redis_url
 from overnight_producers.settings import ProducerSettings
 
 _TIMEOUT_S: Final = 1.5
@@ -42,16 +43,16 @@ def acknowledge(word: str) -> None:
 
 
 class Teller:
-    """What one process has to say.
+    """What one process has to say. Raises BadSettings on a wrong URL.
 
+    ca_file, master_name: as in `overnight_models.wire.redis_place.read_redis_url`.
     pause_s: after a Redis that didn't answer; not every task shall wait for it.
     """
 
-    def __init__(self, url: str, *, pause_s: float = 5.0) -> None:
+    def __init__(self, url: str, *, ca_file: Path | None = None, master_name: str = "", pause_s: float = 5.0) -> None:
         self._pause_s = pause_s
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
-        )
+        place = read_redis_url(url, ca_file=ca_file, master_name=master_name)
+        self._redis = redis_client(place, timeout_s=_TIMEOUT_S, connect_timeout_s=_TIMEOUT_S)
         self._unsaid: deque[str] = deque(maxlen=_KEPT)
         self._not_before = 0.0
 
@@ -82,4 +83,5 @@ class Teller:
 @cache
 def _teller(pid: int) -> Teller:
     """One a process: a fork doesn't say what its parent had to say."""
-    return Teller(ProducerSettings().url())
+    told = ProducerSettings()
+    return Teller(told.url(), ca_file=told.redis_ca, master_name=told.redis_master)

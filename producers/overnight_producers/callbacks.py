@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final, ParamSpec, TypeVar, overload
-from urllib.parse import urlsplit
 
 from celery.app.task import Task
 from celery.canvas import Signature
 from celery.local import Proxy
 
+from overnight_models.errors import BadSettings
 from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.outcome import Outcome
+from overnight_models.wire.redis_place import is_redis, read_redis_url
 from overnight_producers import acknowledging
 
 P = ParamSpec("P")
@@ -133,9 +135,13 @@ def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str) -> Ca
     return task(name, queue=str(name_of_queue), args=tuple(given.args or ()), kwargs=given.kwargs, ack=ack)
 
 
-def _place(url: str) -> tuple[str, str | None, int, str]:
-    """Which broker a URL means: kind, host, port and database."""
-    parts = urlsplit(url)
-    host = {"localhost": "127.0.0.1"}.get(parts.hostname or "", parts.hostname)
-    kind = "redis" if parts.scheme in ("redis", "rediss", "valkey", "valkeys") else parts.scheme
-    return kind, host, parts.port or 6379, parts.path.strip("/") or "0"
+@cache
+def _place(url: str) -> tuple[Any, ...]:
+    """Which broker a URL means, whatever user it names and whether it is encrypted."""
+    plain, _, _ = url.partition("?")  # an app of theirs may have options that mean nothing here
+    if not is_redis(url):
+        return (plain,)
+    try:
+        return read_redis_url(url if url.startswith(("unix", "redis+")) else plain, master_name="any").identity
+    except BadSettings:
+        return (plain,)

@@ -45,7 +45,9 @@ class Overnight:
         pid = os.getpid()
         wire = self._wires.get(pid)
         if wire is None:
-            wire = self._wires[pid] = Wire(self._given_url or ProducerSettings().url())
+            told = ProducerSettings()
+            url = self._given_url or told.url()
+            wire = self._wires[pid] = Wire(url, ca_file=told.redis_ca, master_name=told.redis_master)
         return wire
 
     def enqueue(

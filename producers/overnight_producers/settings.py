@@ -18,6 +18,10 @@ class ProducerSettings(BaseSettings):
 
     redis_url: str = ""
     """Overnight's Redis; default: the embedded one of the data directory."""
+    redis_ca: Path | None = None
+    """Certificates (PEM) that it is verified by over TLS; default: those that the machine trusts."""
+    redis_master: str = ""
+    """What the Sentinels of a `sentinel://` call the primary."""
     data_dir: Path = Field(default_factory=default_data_dir)
 
     def url(self) -> str:

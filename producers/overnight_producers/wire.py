@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
 import orjson
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from overnight_models import routes
 from overnight_models.errors import Unreachable
@@ -23,6 +22,8 @@ from overnight_models.wire import exact_json, message
 from overnight_models.wire.envelope import NO_CANVAS, write_envelope
 from overnight_models.wire.message import Line
 from overnight_models.wire.policy import Policy
+from overnight_models.wire.redis_client import redis_client
+from overnight_models.wire.redis_place import read_redis_url
 
 _TIMEOUT_S: Final = 1.5
 """For connecting and for each command, so that a dead Redis is known within two seconds."""
@@ -32,13 +33,15 @@ _ASKED_AT_ONCE: Final = 100
 
 
 class Wire:
-    """A connection to Overnight's Redis; safe in threads, and after a fork."""
+    """A connection to Overnight's Redis; safe in threads, and after a fork. Raises BadSettings on a wrong URL.
 
-    def __init__(self, url: str) -> None:
+    ca_file, master_name: as in `overnight_models.wire.redis_place.read_redis_url`.
+    """
+
+    def __init__(self, url: str, *, ca_file: Path | None = None, master_name: str = "") -> None:
         self.url = url
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
-        )
+        self._place = read_redis_url(url, ca_file=ca_file, master_name=master_name)
+        self._redis = redis_client(self._place, timeout_s=_TIMEOUT_S, connect_timeout_s=_TIMEOUT_S)
         self._policy: tuple[float, Policy | None] | None = None
         """Until when it is good, and what it is."""
         self.cutter = Cutter()
@@ -107,9 +110,8 @@ class Wire:
         self._redis.close()
 
     def _unreachable(self, error: Exception) -> Unreachable:
-        where = self._redis.connection_pool.connection_kwargs
         return Unreachable(
-            f"Overnight's Redis at {where.get('host')}:{where.get('port')} can't be reached"
+            f"Overnight's Redis at {self._place.shown} can't be reached"
             f" ({type(error).__name__}: {error}). Nothing is lost: enqueue the same again"
         )
 

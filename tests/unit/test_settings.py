@@ -179,3 +179,32 @@ def test_a_key_in_the_place_of_its_variable_is_refused_and_never_shown(monkeypat
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+def test_every_fault_of_a_redis_url_is_told_with_the_others(given: Given) -> None:
+    told = faults(
+        given,
+        '[brokers.crm]\nurl = "redis+cluster://:secret@h"\n[brokers.shop]\nurl = "redis://h?protocol=3"\n'
+        '[brokers.rabbit]\nurl = "amqp://h"\nca_file = "ca.pem"',
+        redis_url="sentinel://:secret@h",
+    )
+    for part in (
+        "OVERNIGHT_REDIS_URL: which primary?",
+        "[brokers.crm] url: a Redis Cluster can't be",
+        "[brokers.shop] url: option 'protocol'",
+        "[brokers.rabbit] ca_file: only for a Redis",
+    ):
+        assert any(part in fault for fault in told), part
+    assert "secret" not in "".join(told)
+
+
+def test_a_private_ca_is_a_setting_of_its_own(given: Given, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    read = given(
+        f'[brokers.crm]\nurl = "valkeys://h"\nca_file = "{tmp_path}/ca.pem"',
+        redis_url="rediss://h",
+        redis_ca=str(tmp_path / "ca.pem"),
+    )
+    for place in (read.redis_place, read.brokers["crm"].redis_place):
+        assert place.tls is not None
+        assert place.tls["ssl_ca_certs"] == str(tmp_path / "ca.pem")

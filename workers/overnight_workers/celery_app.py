@@ -47,8 +47,7 @@ def configure() -> None:
     current.require_urls()
     timing = current.timing
     app.conf.update(
-        broker_url=current.redis_url,
-        broker_transport_options=dict(_TRANSPORT),
+        **current.redis_place.celery(_TRANSPORT),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         result_backend=None,

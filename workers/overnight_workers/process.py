@@ -6,8 +6,6 @@ from functools import cache
 from uuid import UUID
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from overnight_models import routes
 from overnight_models.errors import TransientError
@@ -16,6 +14,7 @@ from overnight_models.ledger.database import Database
 from overnight_models.ledger.names import Names
 from overnight_models.ledger.prefixes import Prefixes
 from overnight_models.money import prices as price_list
+from overnight_models.wire import redis_client as redis_clients
 from overnight_models.wire.policy import Policy
 from overnight_workers.settings import settings
 
@@ -68,9 +67,7 @@ def policy() -> Policy:
 @cache
 def redis_client() -> redis.Redis:
     """Overnight's own Redis, beside the broker's connection: replies, doorbells, the policy. Never blocks for long."""
-    return redis.Redis.from_url(
-        settings().redis_url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
-    )
+    return redis_clients.redis_client(settings().redis_place, timeout_s=2, connect_timeout_s=2)
 
 
 @cache

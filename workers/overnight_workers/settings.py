@@ -24,6 +24,7 @@ from overnight_models.money.rate_limits import COUNTS_PER_MINUTE, Tier
 from overnight_models.quantities import Duration, Size
 from overnight_models.request.request import LATEST_API_VERSION, MAX_BATCH_BYTES, MAX_BATCH_ITEMS
 from overnight_models.wire.policy import LanePolicy, Policy
+from overnight_models.wire.redis_place import RedisPlace, is_redis, read_redis_url
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 
@@ -78,11 +79,20 @@ class Broker(BrokerLimits):
     url: SecretStr
     key_prefix: str = ""
     """What the product's Celery puts before every key of its Redis (`global_keyprefix`)."""
+    ca_file: Path | None = None
+    """Certificates (PEM) that a Redis over TLS is verified by; default: those that the machine trusts."""
+    master_name: str = ""
+    """What the Sentinels of a `sentinel://` call the primary."""
 
     @property
     def is_redis(self) -> bool:
         """Whether it is a Redis at that URL."""
-        return self.url.get_secret_value().startswith(("redis://", "rediss://"))
+        return is_redis(self.url.get_secret_value())
+
+    @property
+    def redis_place(self) -> RedisPlace:
+        """Where that Redis is. Raises BadSettings."""
+        return read_redis_url(self.url.get_secret_value(), ca_file=self.ca_file, master_name=self.master_name)
 
 
 class Lane(_Part):
@@ -153,6 +163,10 @@ class Settings(BaseSettings):
     """Postgres past the pooler, where processes show that they live; default: database_url."""
     redis_url: str = ""
     """Overnight's own Redis; default: the embedded one of the data directory."""
+    redis_ca: Path | None = None
+    """Certificates (PEM) that it is verified by over TLS; default: those that the machine trusts."""
+    redis_master: str = ""
+    """What the Sentinels of a `sentinel://` call the primary."""
     data_dir: Path = Field(default_factory=default_data_dir)
     """Where the embedded servers live."""
     deployment: UUID | None = None
@@ -214,21 +228,45 @@ class Settings(BaseSettings):
             if lane.workspace in self.workspaces and lane.max_items > self.workspaces[lane.workspace].queue_limit
         ]
         faults += [
-            f"[brokers.{name}] max_memory: only a Redis (redis:// or rediss://) says how much it uses"
+            f"[brokers.{name}] max_memory: only a Redis (redis://, rediss://, …) says how much it uses"
             for name, broker in self.brokers.items()
             if broker.max_memory is not None and not broker.is_redis
         ]
         faults += [
-            f"[brokers.{name}] key_prefix: only a Redis (redis:// or rediss://) has keys to put it before"
+            f"[brokers.{name}] key_prefix: only a Redis (redis://, rediss://, …) has keys to put it before"
             for name, broker in self.brokers.items()
             if broker.key_prefix and not broker.is_redis
         ]
+        faults += [
+            f"[brokers.{name}] {option}: only for a Redis (redis://, rediss://, …)"
+            for name, broker in self.brokers.items()
+            for option in ("ca_file", "master_name")
+            if getattr(broker, option) and not broker.is_redis
+        ]
+        faults += self._faults_of_places()
         timing = self.timing
         if timing.lease <= timing.create_timeout:
             faults.append("[timing] lease must be longer than create_timeout: a submitter would be taken for dead")
         if faults:
             raise ValueError("\n".join(faults))
         return self
+
+    def _faults_of_places(self) -> list[str]:
+        """What is wrong with the URLs of Redis servers."""
+        faults = []
+        places: list[tuple[str, Settings | Broker]] = [("OVERNIGHT_REDIS_URL", self)] if self.redis_url else []
+        places += [(f"[brokers.{name}] url", broker) for name, broker in self.brokers.items() if broker.is_redis]
+        for told_in, whose in places:
+            try:
+                _ = whose.redis_place
+            except BadSettings as error:
+                faults += [f"{told_in}: {fault}" for fault in error.faults]
+        return faults
+
+    @property
+    def redis_place(self) -> RedisPlace:
+        """Where Overnight's own Redis is. Raises BadSettings."""
+        return read_redis_url(self.redis_url, ca_file=self.redis_ca, master_name=self.redis_master)
 
     @property
     def policy(self) -> Policy:

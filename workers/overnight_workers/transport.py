@@ -1,28 +1,47 @@
-"""The Redis transport of kombu 5.7.0, without its crash.
+"""The Redis transports of kombu 5.7.0, without their crash, and with connections that dial again after a failover.
 
 When Redis goes away under a worker that holds an unacknowledged message, Celery 5.7.0 closes the connection twice; the
 second close asks a channel for its server, which is None by then, and the worker exits with an AttributeError that
 nothing catches. Raising the connection error that it is lets the worker go on. To be deleted when kombu is mended.
+
+A Redis that becomes a replica keeps its connections: waiting workers end by its "UNBLOCKED", which Celery takes for no
+lost connection, and publishers meet "READONLY" for ever. Our connections end there (`wire.redis_client`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import kombu.transport
 import redis
 from kombu.transport import redis as kombu_redis
 
+from overnight_models.wire import redis_client
 
-class Channel(kombu_redis.Channel):
+
+class _KnowsItsEnd:
     """A channel that knows when it has outlived its connection."""
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        connection: Any = self.connection
+        connection: Any = self.connection  # type: ignore[attr-defined]
         if connection is None or connection.client is None:
             raise redis.exceptions.ConnectionError("the channel outlived its connection")
         params: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]
         return params
+
+
+class Channel(_KnowsItsEnd, kombu_redis.Channel):
+    """Of one server."""
+
+    connection_class = redis_client.PlainConnection
+    connection_class_ssl = redis_client.TlsConnection
+
+
+class SentinelChannel(_KnowsItsEnd, kombu_redis.SentinelChannel):
+    """Of the primary that Sentinels name."""
+
+    connection_class = redis_client.SentinelConnection
+    connection_class_ssl = redis_client.SentinelTlsConnection
 
 
 class Transport(kombu_redis.Transport):
@@ -31,6 +50,17 @@ class Transport(kombu_redis.Transport):
     Channel = Channel
 
 
+class SentinelTransport(kombu_redis.SentinelTransport):
+    """kombu's Sentinel transport with that channel."""
+
+    Channel = SentinelChannel
+
+
+_ALIASES: Final = {"redis": Transport, "rediss": Transport, "sentinel": SentinelTransport}
+"""All that `RedisPlace.celery` writes, and what kombu knows of Redis; valkey:// and the others are written as these."""
+
+
 def install() -> None:
-    """Make `redis://` mean this transport; the URL stays what it is, and Flower's Broker page works."""
-    kombu.transport.TRANSPORT_ALIASES["redis"] = f"{__name__}:Transport"
+    """Make every URL of a Redis mean these transports; the URL stays what it is, and Flower's Broker page works."""
+    for alias, transport in _ALIASES.items():
+        kombu.transport.TRANSPORT_ALIASES[alias] = f"{__name__}:{transport.__name__}"

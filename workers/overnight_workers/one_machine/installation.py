@@ -17,13 +17,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from celery import Celery
-from redis import Redis, RedisError
+from redis import RedisError
 
 from overnight_models import routes
 from overnight_models.embedded_urls import write_urls
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import schema
 from overnight_models.ledger.database import Database, DatabaseUnavailable
+from overnight_models.wire.redis_client import redis_client
+from overnight_models.wire.redis_place import RedisPlace, read_redis_url
 from overnight_workers.one_machine.embedded.postgres import EmbeddedPostgres
 from overnight_workers.one_machine.embedded.redis import EmbeddedRedis
 from overnight_workers.one_machine.embedded.remembered import remembered_port
@@ -101,6 +103,15 @@ class Installation:
             told |= {"ANTHROPIC_BASE_URL": self.urls["sandbox_url"], "ANTHROPIC_API_KEY": "sk-sandbox-default"}
         return told | self._more
 
+    @property
+    def _redis_place(self) -> RedisPlace:
+        """Where Redis is; how it is verified is told by the same variables as to the workers."""
+        return read_redis_url(
+            self.urls["redis_url"],
+            ca_file=os.environ.get("OVERNIGHT_REDIS_CA"),
+            master_name=os.environ.get("OVERNIGHT_REDIS_MASTER", ""),
+        )
+
     def start(self, supervisor: Supervisor) -> None:
         """Start everything, servers first; returns when everything answers."""
         self.start_servers(supervisor)
@@ -138,19 +149,21 @@ class Installation:
 
     def _require_given_servers(self) -> None:
         """Servers that the environment names must be there. Raises NotThere before anything is started."""
-        if url := self.urls["redis_url"]:
-            with Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
+        if self.urls["redis_url"]:
+            with redis_client(self._redis_place, timeout_s=5, connect_timeout_s=5) as client:
                 try:
                     client.ping()
                 except RedisError as error:
-                    raise NotThere(_nobody_at("OVERNIGHT_REDIS_URL", url, error)) from error
+                    raise NotThere(_nobody_at("OVERNIGHT_REDIS_URL", self._redis_place.shown, error)) from error
         if url := self.urls["database_url"]:
             database = Database(url)
             try:
                 with database.transaction():
                     pass
             except DatabaseUnavailable as error:
-                raise NotThere(_nobody_at("OVERNIGHT_DATABASE_URL", url, error)) from error
+                place = urlsplit(url)
+                where = f"{place.hostname}:{place.port}"
+                raise NotThere(_nobody_at("OVERNIGHT_DATABASE_URL", where, error)) from error
             finally:
                 database.close()
 
@@ -200,17 +213,17 @@ class Installation:
     def _workers_that_answer(self) -> frozenset[str]:
         asked_at, names = self._answering
         if time.monotonic() - asked_at > 0.5:
-            app = Celery(broker=self.urls["redis_url"], set_as_current=False)
+            app = Celery(set_as_current=False)
+            app.conf.update(self._redis_place.celery())
             replies = app.control.ping(timeout=0.5, limit=len(WORKERS) * len(self._copies)) or []
             names = frozenset(node.split("@")[0] for reply in replies for node in reply)
             self._answering = (time.monotonic(), names)
         return names
 
 
-def _nobody_at(variable: str, url: str, error: Exception) -> str:
-    place = urlsplit(url)
+def _nobody_at(variable: str, where: str, error: Exception) -> str:
     return (
-        f"{variable} names a server at {place.hostname}:{place.port}, and it can't be used ({error})."
+        f"{variable} names a server at {where}, and it can't be used ({error})."
         f" Start it, correct {variable}, or unset it: then `up` starts a server of its own"
     )
 

@@ -66,4 +66,6 @@ def _why(error: redis.RedisError) -> str:
         return f"it is full and takes no writes; raise maxmemory, or let products take their callbacks ({said})"
     if isinstance(error, (redis.AuthenticationError, redis.exceptions.NoPermissionError)):
         return f"it doesn't let us in; correct user and password in OVERNIGHT_REDIS_URL ({said})"
+    if "certificate" in said.lower():
+        return f"its certificate isn't trusted; set OVERNIGHT_REDIS_CA to the file of those who signed it ({said})"
     return f"it doesn't answer; start it, or correct OVERNIGHT_REDIS_URL ({said})"

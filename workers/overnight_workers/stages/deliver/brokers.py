@@ -14,13 +14,13 @@ import redis
 import redis.exceptions
 from celery import Celery
 from kombu.exceptions import KombuError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
 from overnight_models.ledger.deliver.deliver import Due
 from overnight_models.wire import exact_json
+from overnight_models.wire.redis_client import redis_client
+from overnight_models.wire.redis_place import RedisPlace
 from overnight_workers.settings import BrokerLimits, settings
 from overnight_workers.stages.deliver.callbacks import call, enveloped, shown
 from overnight_workers.stages.deliver.room import BYTES_IN_FLIGHT, Room, cost_of, room_in
@@ -88,13 +88,13 @@ def broker(name: str) -> Broker:
     Raises BrokerUnavailable when it isn't configured, or not in a way that can be used.
     """
     if not name:
-        return RedisBroker("own", settings().redis_url, settings().own_broker)
+        return RedisBroker("own", settings().redis_place, settings().own_broker)
     told = settings().brokers.get(name)
     if told is None:
         raise BrokerUnavailable(f"broker {name!r}: the configuration has no [brokers.{name}]")
     try:
         if told.is_redis:
-            return RedisBroker(name, told.url.get_secret_value(), told, key_prefix=told.key_prefix)
+            return RedisBroker(name, told.redis_place, told, key_prefix=told.key_prefix)
         return KombuBroker(name, told.url.get_secret_value(), told)
     except Exception as error:  # a URL that makes no sense: each client says so in its own way
         raise BrokerUnavailable(f"broker {name!r}: its url can't be used: {type(error).__name__}: {error}") from error
@@ -103,10 +103,10 @@ def broker(name: str) -> Broker:
 class RedisBroker:
     """A Redis: messages are written here and pushed by the hundred, some ten times faster than by kombu."""
 
-    def __init__(self, name: str, url: str, limits: BrokerLimits, *, key_prefix: str = "") -> None:
+    def __init__(self, name: str, place: RedisPlace, limits: BrokerLimits, *, key_prefix: str = "") -> None:
         self._name, self._limits, self._key_prefix = name, limits, key_prefix
         self._asking, self._pushing = (
-            redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
+            redis_client(place, timeout_s=timeout_s, connect_timeout_s=2)
             for timeout_s in (_ASKED_TIMEOUT_S, _TIMEOUT_S)
         )
 

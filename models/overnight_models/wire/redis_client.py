@@ -1,0 +1,92 @@
+"""A redis-py client of a place, and the connections under it, which dial again when their Redis becomes a replica."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from redis.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
+
+from overnight_models.wire.redis_place import RedisPlace
+
+_UNBLOCKED: Final = "UNBLOCKED"
+"""What a Redis that becomes a replica says to those who wait in a BRPOP."""
+
+
+class Demoted(redis.ReadOnlyError, redis.ConnectionError):
+    """The Redis is a replica and takes no writes; nothing was written. The connection is closed: the next is dialled.
+
+    An answer of the server, and for whoever tries lost connections again a lost connection.
+    """
+
+
+class _DialsAgain:
+    """A connection that ends when its server is a replica: a name or an address may lead to the new primary."""
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        """The next answer. Raises Demoted."""
+        try:
+            return super().read_response(*args, **options)  # type: ignore[misc]
+        except redis.ResponseError as error:
+            if not isinstance(error, redis.ReadOnlyError) and not str(error).startswith(_UNBLOCKED):
+                raise
+            self.disconnect()  # type: ignore[attr-defined]
+            raise Demoted(str(error)) from error
+
+
+class PlainConnection(_DialsAgain, redis.Connection):
+    """Over TCP."""
+
+
+class TlsConnection(_DialsAgain, redis.SSLConnection):
+    """Over TLS."""
+
+
+class SocketConnection(_DialsAgain, redis.UnixDomainSocketConnection):
+    """Through a socket of this machine."""
+
+
+class SentinelConnection(_DialsAgain, SentinelManagedConnection):
+    """To the primary that Sentinels name, asked at each dialling."""
+
+
+class SentinelTlsConnection(_DialsAgain, SentinelManagedSSLConnection):
+    """The same, over TLS."""
+
+
+def redis_client(place: RedisPlace, *, timeout_s: float, connect_timeout_s: float) -> redis.Redis:
+    """A client that never tries again by itself, and never waits for longer than it is told."""
+    waits: dict[str, Any] = {
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": connect_timeout_s,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    options: dict[str, Any] = {
+        **waits,
+        **(place.tls or {}),
+        "db": place.database,
+        "username": place.username,
+        "password": place.password,
+    }
+    pool: redis.ConnectionPool
+    if place.master_name:
+        tls: dict[str, Any] = {"ssl": True, **place.tls} if place.tls else {}
+        kind = SentinelTlsConnection if place.tls else SentinelConnection
+        sentinels = Sentinel(list(place.nodes), sentinel_kwargs=waits | tls)  # type: ignore[no-untyped-call]
+        pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]
+            place.master_name, sentinels, connection_class=kind, **options
+        )
+    elif place.socket:
+        pool = redis.ConnectionPool(connection_class=SocketConnection, path=place.socket, **options)
+    else:
+        host, port = place.nodes[0]
+        tcp = TlsConnection if place.tls else PlainConnection
+        pool = redis.ConnectionPool(connection_class=tcp, host=host, port=port, **options)
+    return redis.Redis.from_pool(pool)
