@@ -7,7 +7,6 @@ import os
 import time
 from collections import deque
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import redis
@@ -49,7 +48,7 @@ class Teller:
     pause_s: after a Redis that didn't answer; not every task shall wait for it.
     """
 
-    def __init__(self, url: str, *, ca_file: Path | None = None, master_name: str = "", pause_s: float = 5.0) -> None:
+    def __init__(self, url: str, *, ca_file: str = "", master_name: str = "", pause_s: float = 5.0) -> None:
         self._pause_s = pause_s
         place = read_redis_url(url, ca_file=ca_file, master_name=master_name)
         self._redis = redis_client(place, timeout_s=_TIMEOUT_S, connect_timeout_s=_TIMEOUT_S)

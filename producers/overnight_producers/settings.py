@@ -18,7 +18,7 @@ class ProducerSettings(BaseSettings):
 
     redis_url: str = ""
     """Overnight's Redis; default: the embedded one of the data directory."""
-    redis_ca: Path | None = None
+    redis_ca: str = ""
     """Certificates (PEM) that it is verified by over TLS; default: those that the machine trusts."""
     redis_master: str = ""
     """What the Sentinels of a `sentinel://` call the primary."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -38,7 +37,7 @@ class Wire:
     ca_file, master_name: as in `overnight_models.wire.redis_place.read_redis_url`.
     """
 
-    def __init__(self, url: str, *, ca_file: Path | None = None, master_name: str = "") -> None:
+    def __init__(self, url: str, *, ca_file: str = "", master_name: str = "") -> None:
         self.url = url
         self._place = read_redis_url(url, ca_file=ca_file, master_name=master_name)
         self._redis = redis_client(self._place, timeout_s=_TIMEOUT_S, connect_timeout_s=_TIMEOUT_S)

@@ -174,6 +174,7 @@ def test_a_key_in_the_place_of_its_variable_is_refused_and_never_shown(monkeypat
     [
         ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
         ("redis://:pl@nted@host/0", "redis://:***@host/0"),
+        ("sentinel://:planted@a:1;sentinel://:planted@b:2/0", "sentinel://:***@a:1;sentinel://:***@b:2/0"),
         ("postgresql://me:pl:an/ted@host:5432/db?sslmode=require", "postgresql://me:***@host:5432/db?sslmode=require"),
     ],
 )

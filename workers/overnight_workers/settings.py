@@ -79,7 +79,7 @@ class Broker(BrokerLimits):
     url: SecretStr
     key_prefix: str = ""
     """What the product's Celery puts before every key of its Redis (`global_keyprefix`)."""
-    ca_file: Path | None = None
+    ca_file: str = ""
     """Certificates (PEM) that a Redis over TLS is verified by; default: those that the machine trusts."""
     master_name: str = ""
     """What the Sentinels of a `sentinel://` call the primary."""
@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     """Postgres past the pooler, where processes show that they live; default: database_url."""
     redis_url: str = ""
     """Overnight's own Redis; default: the embedded one of the data directory."""
-    redis_ca: Path | None = None
+    redis_ca: str = ""
     """Certificates (PEM) that it is verified by over TLS; default: those that the machine trusts."""
     redis_master: str = ""
     """What the Sentinels of a `sentinel://` call the primary."""
@@ -295,7 +295,7 @@ class Settings(BaseSettings):
 
 def without_password(url: str) -> str:
     """A server's URL as it may be shown."""
-    return re.sub(r"(://[^:/?#]*:)(.*)(@[^@]*)$", r"\1***\3", url)
+    return ";".join(re.sub(r"(://[^:/?#]*:)(.*)(@[^@]*)$", r"\1***\3", one) for one in re.split(r";(?=\w+://)", url))
 
 
 def given_in_file() -> dict[str, object]:

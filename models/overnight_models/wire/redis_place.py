@@ -89,14 +89,14 @@ def is_redis(url: str) -> bool:
     return url.partition("://")[0].lower() in (*_SCHEMES, *_CLUSTER)
 
 
-def read_redis_url(url: str, *, ca_file: str | os.PathLike[str] | None = None, master_name: str = "") -> RedisPlace:
+def read_redis_url(url: str, *, ca_file: str = "", master_name: str = "") -> RedisPlace:
     """Read a URL. Raises BadSettings with every fault, none of which shows a password.
 
     ca_file: PEM certificates that the server's has to be signed by; default: those that the machine trusts.
     master_name: what Sentinels call the primary.
     """
     faults: list[str] = []
-    place = _read(url.strip(), str(ca_file) if ca_file else "", master_name, faults)
+    place = _read(url.strip(), ca_file, master_name, faults)
     if faults or place is None:
         raise BadSettings(faults)
     return place

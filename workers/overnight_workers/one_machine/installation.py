@@ -108,7 +108,7 @@ class Installation:
         """Where Redis is; how it is verified is told by the same variables as to the workers."""
         return read_redis_url(
             self.urls["redis_url"],
-            ca_file=os.environ.get("OVERNIGHT_REDIS_CA"),
+            ca_file=os.environ.get("OVERNIGHT_REDIS_CA", ""),
             master_name=os.environ.get("OVERNIGHT_REDIS_MASTER", ""),
         )
 
