@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from overnight_workers.sandbox.answers.fitting import Unfittable, compile_schema
+from overnight_workers.sandbox.answers.fitting import compile_schema
+from overnight_workers.sandbox.answers.keywords import Unfittable
 
 WORDS = "Oak dining chair with a woven seat"
 PRODUCT = {

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from overnight_workers.sandbox.answers.keywords import Schema, Unfittable, figure, listed, named, size
 from overnight_workers.sandbox.answers.strings import formatted, matching, sized
 from overnight_workers.sandbox.draws import draw
 
@@ -22,31 +22,27 @@ _WRITTEN = "x-written"
 _TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 
 Words = tuple[int, str]
-Maker = Callable[[Words, int, int], Any]
+Maker = Callable[[Words, int, int], object]
 
 
-class Unfittable(ValueError):
-    """No value can be made for this schema. The message says where it failed."""
-
-
-def compile_schema(schema: Mapping[str, Any] | bool) -> Callable[[int, str], Any]:
+def compile_schema(schema: Schema | bool) -> Callable[[int, str], object]:
     """A function of a number and a few words that returns a value fitting `schema`."""
     maker = _Compiler(schema).maker(schema)
 
-    def make(number: int, words: str) -> Any:
+    def make(number: int, words: str) -> object:
         return maker((number, words), 0, 0)
 
     return make
 
 
 class _Compiler:
-    def __init__(self, root: Mapping[str, Any] | bool) -> None:
+    def __init__(self, root: Schema | bool) -> None:
         self._root = root
         self._makers: dict[int, Maker] = {}
         # Held on to: makers are known by their schema's identity, which a freed object would give away.
-        self._merged: list[Mapping[str, Any]] = []
+        self._merged: list[Schema] = []
 
-    def maker(self, schema: Any) -> Maker:
+    def maker(self, schema: object) -> Maker:
         """The maker of a schema; the same object is compiled once, so that recursion ends."""
         if schema is True or schema == {}:
             return lambda words, salt, depth: sized(words[1], None, None)
@@ -57,7 +53,7 @@ class _Compiler:
             return known
         made: list[Maker] = []
 
-        def later(words: Words, salt: int, depth: int) -> Any:
+        def later(words: Words, salt: int, depth: int) -> object:
             return made[0](words, salt, depth)
 
         # Known before it is compiled: a schema may refer to itself.
@@ -66,7 +62,7 @@ class _Compiler:
         self._makers[id(schema)] = made[0]
         return made[0]
 
-    def _compile(self, schema: Mapping[str, Any]) -> Maker:
+    def _compile(self, schema: Schema) -> Maker:
         if "$ref" in schema:
             target = self._resolve(schema["$ref"])
             rest = {key: value for key, value in schema.items() if key not in _ANNOTATIONS}
@@ -75,42 +71,44 @@ class _Compiler:
             constant = schema["const"]
             return lambda words, salt, depth: constant
         if "enum" in schema:
-            return _one_of_values(list(schema["enum"]))
+            return _one_of_values(listed(schema, "enum"))
         if "allOf" in schema:
-            merged: Mapping[str, Any] = _without(schema, "allOf")
-            for part in schema["allOf"]:
+            merged: Schema = _without(schema, "allOf")
+            for part in listed(schema, "allOf"):
                 merged = _merged(merged, self._followed(part))
             return self._kept(merged)
         for key in ("anyOf", "oneOf"):
             if key in schema:
-                return self._one_of_schemas(_without(schema, key), schema[key])
+                return self._one_of_schemas(_without(schema, key), listed(schema, key))
         return self._of_type(schema)
 
-    def _kept(self, schema: Mapping[str, Any]) -> Maker:
+    def _kept(self, schema: Schema) -> Maker:
         self._merged.append(schema)
         return self.maker(schema)
 
-    def _followed(self, schema: Any) -> Any:
+    def _followed(self, schema: object) -> object:
         """The schema itself, or with what it refers to put in its place."""
         if isinstance(schema, Mapping) and "$ref" in schema:
             return _merged(self._resolve(schema["$ref"]), _without(schema, "$ref"))
         return schema
 
-    def _resolve(self, ref: Any) -> Mapping[str, Any]:
+    def _resolve(self, ref: object) -> Schema:
         if not isinstance(ref, str) or not ref.startswith("#"):
             raise Unfittable(f"$ref {ref!r}: only references inside the schema are followed")
-        found: Any = self._root
+        found: object = self._root
         for written in ref[1:].split("/")[1:]:
             step = written.replace("~1", "/").replace("~0", "~")
-            found = found[int(step)] if isinstance(found, list) else found.get(step)
+            found = (
+                found[int(step)] if isinstance(found, list) else found.get(step) if isinstance(found, Mapping) else None
+            )
             if found is None:
                 raise Unfittable(f"$ref {ref!r}: points nowhere")
         return found if isinstance(found, Mapping) else {}
 
-    def _one_of_schemas(self, shared: Mapping[str, Any], options: list[Any]) -> Maker:
+    def _one_of_schemas(self, shared: Schema, options: list[object]) -> Maker:
         makers: list[Maker] = []
         options = _as_numbers(options)
-        self._merged += options
+        self._merged += [option for option in options if isinstance(option, Mapping)]
         for option in options:
             if shared.keys() - _ANNOTATIONS:
                 makers.append(self._kept(_merged(shared, self._followed(option))))
@@ -118,13 +116,13 @@ class _Compiler:
                 makers.append(self.maker(option))
         shallow = [maker for maker, option in zip(makers, options, strict=True) if _is_leaf(option)] or makers
 
-        def make(words: Words, salt: int, depth: int) -> Any:
+        def make(words: Words, salt: int, depth: int) -> object:
             choice = shallow if depth >= _DEEP else makers
             return choice[int(draw(words[0], salt, depth, 11) * len(choice))](words, salt, depth + 1)
 
         return make
 
-    def _of_type(self, schema: Mapping[str, Any]) -> Maker:
+    def _of_type(self, schema: Schema) -> Maker:
         declared = schema.get("type", _implied(schema))
         if isinstance(declared, list):
             makers = [self._of_type({**schema, "type": one}) for one in declared]
@@ -148,19 +146,19 @@ class _Compiler:
                 return _string(schema)
         raise Unfittable(f"type {declared!r}: not one of {', '.join(_TYPES)}")
 
-    def _object(self, schema: Mapping[str, Any]) -> Maker:
-        properties: Mapping[str, Any] = schema.get("properties", {})
-        required = list(schema.get("required", ()))
+    def _object(self, schema: Schema) -> Maker:
+        properties = named(schema, "properties")
+        required = [str(name) for name in listed(schema, "required")]
         more = schema.get("additionalProperties", True)
         fields = [(name, name in required, self.maker(sub)) for name, sub in properties.items() if sub is not False]
         fields += [(name, True, self.maker(more)) for name in required if name not in properties]
-        at_least = int(schema.get("minProperties", 0))
+        at_least = size(schema, "minProperties") or 0
         extra = at_least - len(fields) if more is not False else 0
         fields += [(f"extra_{number}", True, self.maker(more)) for number in range(max(0, extra))]
         needed = at_least > sum(must for _, must, _ in fields)
-        at_most = schema.get("maxProperties")
+        at_most = size(schema, "maxProperties")
 
-        def make(words: Words, salt: int, depth: int) -> dict[str, Any]:
+        def make(words: Words, salt: int, depth: int) -> dict[str, object]:
             if depth > _BOTTOMLESS:
                 raise Unfittable("a required property contains itself without end")
             lean = depth >= _DEEP and not needed
@@ -173,17 +171,17 @@ class _Compiler:
 
         return make
 
-    def _array(self, schema: Mapping[str, Any]) -> Maker:
-        first = [self.maker(sub) for sub in schema.get("prefixItems", ())]
+    def _array(self, schema: Schema) -> Maker:
+        first = [self.maker(sub) for sub in listed(schema, "prefixItems")]
         rest = schema.get("items", True)
-        at_least = int(schema.get("minItems", 0))
-        at_most = schema.get("maxItems")
-        most = max(at_least, 3 if at_most is None else min(int(at_most), at_least + 3))
+        at_least = size(schema, "minItems") or 0
+        at_most = size(schema, "maxItems")
+        most = max(at_least, 3 if at_most is None else min(at_most, at_least + 3))
         maker = self.maker(rest) if rest is not False else None
         unique = bool(schema.get("uniqueItems", False))
         free_text = isinstance(rest, Mapping) and rest.get("type") == "string" and not rest.keys() & _NOT_FREE
 
-        def make(words: Words, salt: int, depth: int) -> list[Any]:
+        def make(words: Words, salt: int, depth: int) -> list[object]:
             if depth > _BOTTOMLESS:
                 raise Unfittable("a required array contains itself without end")
             low = at_least if depth >= _DEEP else max(at_least, min(1, most))
@@ -196,7 +194,7 @@ class _Compiler:
                 tries += 1
                 if unique and value in found:
                     if free_text:
-                        value = _renumbered(value, tries)
+                        value = _renumbered(str(value), tries)
                     if value in found:
                         continue
                 found.append(value)
@@ -222,14 +220,14 @@ _ANNOTATIONS = frozenset(
 )
 
 
-def _one_of_values(values: list[Any]) -> Maker:
+def _one_of_values(values: list[object]) -> Maker:
     if not values:
         raise Unfittable("enum: [] leaves nothing to choose")
     return lambda words, salt, depth: values[int(draw(words[0], salt, 15) * len(values))]
 
 
-def _string(schema: Mapping[str, Any]) -> Maker:
-    low, high = schema.get("minLength"), schema.get("maxLength")
+def _string(schema: Schema) -> Maker:
+    low, high = size(schema, "minLength"), size(schema, "maxLength")
     if "pattern" in schema:
         pattern = str(schema["pattern"])
         return lambda words, salt, depth: matching(pattern, low, high, words[0] + salt)
@@ -259,10 +257,10 @@ _FORMATS = frozenset(
 )
 
 
-def _number(schema: Mapping[str, Any], *, whole: bool) -> Maker:
-    step = schema.get("multipleOf")
-    low, high = schema.get("minimum"), schema.get("maximum")
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+def _number(schema: Schema, *, whole: bool) -> Callable[[Words, int, int], float]:
+    step = figure(schema, "multipleOf")
+    low, high = figure(schema, "minimum"), figure(schema, "maximum")
+    above, below = figure(schema, "exclusiveMinimum"), figure(schema, "exclusiveMaximum")
     if _WRITTEN in schema:
         return _written_as(schema, whole=whole)
     grid = step if step is not None else 1 if whole else None
@@ -299,39 +297,43 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> Maker:
     return make_stepped
 
 
-def _as_numbers(options: list[Any]) -> list[Any]:
+def _as_numbers(options: list[object]) -> list[object]:
     """Options without a text beside a number: it may be the number written (a decimal is declared so), and no words."""
     texts = [one for one in options if isinstance(one, Mapping) and one.get("type") == "string"]
     texts = [one for one in texts if not one.keys() & {"format", "enum", "const"}]
     if not texts or not any(map(_is_number, options)):
         return options
     patterns = [str(one["pattern"]) for one in texts if "pattern" in one]
-    return [{**one, _WRITTEN: patterns} if _is_number(one) else one for one in options if one not in texts]
+    return [
+        {**one, _WRITTEN: patterns} if isinstance(one, Mapping) and _is_number(one) else one
+        for one in options
+        if one not in texts
+    ]
 
 
-def _is_number(schema: Any) -> bool:
+def _is_number(schema: object) -> bool:
     return isinstance(schema, Mapping) and schema.get("type") in ("integer", "number")
 
 
-def _written_as(schema: Mapping[str, Any], *, whole: bool) -> Maker:
+def _written_as(schema: Schema, *, whole: bool) -> Callable[[Words, int, int], float]:
     """Numbers in the shortest form that fits: how many digits a decimal may have, no schema says."""
-    patterns = schema[_WRITTEN]
+    patterns = [str(pattern) for pattern in listed(schema, _WRITTEN)]
     make = _number(_without(schema, _WRITTEN), whole=whole)
 
     def fits(value: float) -> bool:
-        low, high = schema.get("minimum", value), schema.get("maximum", value)
-        above, below = schema.get("exclusiveMinimum", -math.inf), schema.get("exclusiveMaximum", math.inf)
+        low, high = figure(schema, "minimum", -math.inf), figure(schema, "maximum", math.inf)
+        above, below = figure(schema, "exclusiveMinimum", -math.inf), figure(schema, "exclusiveMaximum", math.inf)
         inside = low <= value <= high and above < value < below and "multipleOf" not in schema
         return inside and all(re.search(each, str(value)) for each in patterns)
 
-    def make_written(words: Words, salt: int, depth: int) -> Any:
+    def make_written(words: Words, salt: int, depth: int) -> float:
         value = make(words, salt, depth)
         return next((one for one in (round(value), round(value, 1)) if fits(one)), value)
 
     return make_written
 
 
-def _implied(schema: Mapping[str, Any]) -> str:
+def _implied(schema: Schema) -> str:
     if schema.keys() & {"properties", "required", "additionalProperties", "minProperties"}:
         return "object"
     if schema.keys() & {"items", "prefixItems", "minItems", "maxItems"}:
@@ -341,29 +343,28 @@ def _implied(schema: Mapping[str, Any]) -> str:
     return "string"
 
 
-def _merged(one: Mapping[str, Any], other: Any) -> Mapping[str, Any]:
+def _merged(one: Schema, other: object) -> Schema:
     if not isinstance(other, Mapping):
         return one
     both = {**one, **other}
     for key in ("properties", "$defs"):
         if key in one and key in other:
-            both[key] = {**one[key], **other[key]}
+            both[key] = {**named(one, key), **named(other, key)}
     if "required" in one and "required" in other:
-        both["required"] = [
-            *one["required"],
-            *(name for name in other["required"] if name not in one["required"]),
-        ]
-    for key, stricter in (("minimum", max), ("maximum", min), ("minLength", max), ("maxLength", min)):
-        if key in one and key in other:
-            both[key] = stricter(one[key], other[key])
+        names = listed(one, "required")
+        both["required"] = [*names, *(name for name in listed(other, "required") if name not in names)]
+    for key, is_lowest in (("minimum", True), ("maximum", False), ("minLength", True), ("maxLength", False)):
+        limits = [limit for limit in (figure(one, key), figure(other, key)) if limit is not None]
+        if len(limits) == 2:
+            both[key] = max(limits) if is_lowest else min(limits)
     return both
 
 
-def _without(schema: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _without(schema: Schema, key: str) -> dict[str, object]:
     return {name: value for name, value in schema.items() if name != key}
 
 
-def _is_leaf(schema: Any) -> bool:
+def _is_leaf(schema: object) -> bool:
     if not isinstance(schema, Mapping):
         return True
     return "$ref" not in schema and schema.get("type") not in ("object", "array") and "properties" not in schema

@@ -15,7 +15,8 @@ import orjson
 from overnight_models.money.prices import Model
 from overnight_workers.sandbox.answers.answers import Task
 from overnight_workers.sandbox.answers.checks import Problem, Terms, problem_of_rest
-from overnight_workers.sandbox.answers.fitting import Unfittable, compile_schema
+from overnight_workers.sandbox.answers.fitting import compile_schema
+from overnight_workers.sandbox.answers.keywords import Unfittable
 from overnight_workers.sandbox.answers.told import with_told
 from overnight_workers.sandbox.answers.weights import rest_tokens
 from overnight_workers.sandbox.faults.marks import Mark, mark_of
