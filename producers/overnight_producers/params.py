@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import orjson
@@ -24,7 +24,7 @@ _TOO_LONG_INT: Final = 10**4300
 _LEFT_OUT: Final = object()
 
 
-def as_sent(params: Mapping[str, Any]) -> dict[str, Any]:
+def as_sent(params: Mapping[str, object]) -> dict[str, object]:
     """The params as JSON has them. Raises ValueError, with the place of everything that isn't JSON."""
     try:
         written = orjson.dumps(params, option=_PLAIN)
@@ -33,9 +33,10 @@ def as_sent(params: Mapping[str, Any]) -> dict[str, Any]:
     if b"null" not in written:
         return dict(params)  # plain JSON, as nearly all of them; a NaN would have been written as null
     reader = _Reader()
-    found: dict[str, Any] = reader.read(params, "", 0)
+    found = reader.read(params, "", 0)
     if reader.faults:
         raise ValueError("; ".join(reader.faults))
+    assert isinstance(found, dict), "a mapping is read as one"
     return found
 
 
@@ -43,7 +44,7 @@ class _Reader:
     def __init__(self) -> None:
         self.faults: list[str] = []
 
-    def read(self, value: Any, at: str, depth: int) -> Any:
+    def read(self, value: object, at: str, depth: int) -> object:
         """A value as JSON has it; what can't be is a fault."""
         if depth > _DEEPEST:
             return self._fault(at, f"`params` may be nested {_DEEPEST} deep at most")
@@ -61,7 +62,7 @@ class _Reader:
             return [one for one in parts if one is not _LEFT_OUT]
         return self._fault(at, f"a {type(value).__name__} isn't JSON: {_instead_of(value)}")
 
-    def _scalar(self, value: bool | float | str | None, at: str) -> Any:
+    def _scalar(self, value: bool | float | str | None, at: str) -> object:
         if isinstance(value, Enum):
             return self.read(value.value, at, 0)
         if isinstance(value, float) and not math.isfinite(value):
@@ -77,8 +78,8 @@ class _Reader:
                 )
         return value
 
-    def _mapping(self, value: Mapping[Any, Any], at: str, depth: int) -> dict[str, Any]:
-        found = {}
+    def _mapping(self, value: Mapping[object, object], at: str, depth: int) -> dict[str, object]:
+        found: dict[str, object] = {}
         for name, inner in value.items():
             if not isinstance(name, str):
                 self._fault(at, f"the name {name!r} must be a text")
@@ -88,8 +89,10 @@ class _Reader:
                 found[name] = read
         return found
 
-    def _fault(self, at: str, why: str) -> None:
+    def _fault(self, at: str, why: str) -> object:
+        """Note what is wrong. What is read in its place doesn't matter: nothing is sent."""
         self.faults.append(f"`{at or 'params'}`: {why}")
+        return None
 
 
 def _is_left_out(value: object) -> bool:
@@ -98,13 +101,13 @@ def _is_left_out(value: object) -> bool:
     return kind.__name__ in ("NotGiven", "Omit") and kind.__module__.partition(".")[0] == "anthropic"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """An object as the dict or text that stands for it; the value itself where there is none."""
-    if callable(getattr(value, "model_dump", None)):
+    if callable(dump := getattr(value, "model_dump", None)):
         # as the SDK does it: what the API didn't say isn't said to it
-        return value.model_dump(mode="json", exclude_unset=True, exclude=getattr(value, "__api_exclude__", None))
-    if callable(getattr(value, "to_dict", None)):
-        return value.to_dict()
+        return dump(mode="json", exclude_unset=True, exclude=getattr(value, "__api_exclude__", None))
+    if callable(as_dict := getattr(value, "to_dict", None)):
+        return as_dict()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Enum):
@@ -112,7 +115,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value
 
 
-def _instead_of(value: Any) -> str:
+def _instead_of(value: object) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return "write it as a text (base64.b64encode(…).decode() for an image or a document)"
     if isinstance(value, (date, time)):

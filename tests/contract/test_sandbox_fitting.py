@@ -142,7 +142,7 @@ def test_values_fit(name: str) -> None:
 
 def test_items_differ_and_say_what_they_are_about() -> None:
     make = compile_schema(PRODUCT)
-    values = [make(number * 7919, WORDS) for number in range(100)]
+    values: list[Any] = [make(number * 7919, WORDS) for number in range(100)]
     assert {value["category"] for value in values} == {"chair", "table", "lamp", "sofa"}
     assert values[0]["description"] == f"Made-up sandbox answer about: {WORDS}"
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 SHIPPED = Path(__file__).with_name("prices.toml")
 NANO_PER_DOLLAR = 1_000_000_000
@@ -99,7 +99,7 @@ class Usage(NamedTuple):
         return self.input_tokens + self.write_5m_tokens + self.write_1h_tokens + self.cache_read_tokens
 
     @classmethod
-    def of(cls, usage: Mapping[str, Any] | None) -> Usage:
+    def of(cls, usage: Mapping[str, object] | None) -> Usage:
         """Read the API's usage object. What is absent, null or not a number counts as 0.
 
         Cache writes without the split by lifetime count as 5-minute writes.
@@ -225,24 +225,28 @@ def load(path: Path | None = None) -> Prices:
         raise PricesInvalid(f"{path or SHIPPED}: {error!r} is missing or not of the right kind") from error
 
 
-def _prices(table: Mapping[str, Any]) -> Prices:
-    batch_factor = Fraction(table["batch_factor"])
-    geography = {name: Fraction(factor) for name, factor in table["geography"].items()}
-    search = Fraction(table["web_search_per_1000"]) * NANO_PER_DOLLAR / 1000
+def _prices(table: Mapping[str, object]) -> Prices:
+    batch_factor = _fraction(table["batch_factor"])
+    geography = {name: _fraction(factor) for name, factor in _table(table["geography"]).items()}
+    search = _fraction(table["web_search_per_1000"]) * NANO_PER_DOLLAR / 1000
     models: dict[str, Model] = {}
-    for name, row in table["models"].items():
+    for name, row in _table(table["models"]).items():
         try:
-            models[name] = _model(name, row, batch_factor, geography, round(search))
+            models[name] = _model(name, _table(row), batch_factor, geography, round(search))
         except (KeyError, TypeError, ValueError, ArithmeticError) as error:
             raise PricesInvalid(f"models.{name}: {error!r} is missing or not of the right kind") from error
     by_alias = {alias: model for model in models.values() for alias in model.aliases}
-    return Prices(table["as_of"], models, table["sources"], by_alias)
+    as_of = _day(table, "as_of")
+    if as_of is None:
+        raise KeyError("as_of")
+    sources = {name: str(source) for name, source in _table(table["sources"]).items()}
+    return Prices(as_of, models, sources, by_alias)
 
 
 def _model(
-    name: str, row: Mapping[str, Any], batch_factor: Fraction, geography: Mapping[str, Fraction], search: int
+    name: str, row: Mapping[str, object], batch_factor: Fraction, geography: Mapping[str, Fraction], search: int
 ) -> Model:
-    tiers = [Tier(int(tier["above_prompt_tokens"]), _rates(tier)) for tier in row.get("tiers", [])]
+    tiers = [Tier(_whole(tier["above_prompt_tokens"]), _rates(tier)) for tier in map(_table, _list(row, "tiers"))]
     return Model(
         name=name,
         display_name=str(row.get("display_name", name)),
@@ -251,21 +255,21 @@ def _model(
         batch_factor=batch_factor,
         geography=geography if row.get("geography", False) else {},
         web_search=search,
-        context_tokens=int(row["context_tokens"]),
-        max_output_tokens=int(row["max_output_tokens"]),
-        min_cacheable_tokens=int(row["min_cacheable_tokens"]),
+        context_tokens=_whole(row["context_tokens"]),
+        max_output_tokens=_whole(row["max_output_tokens"]),
+        min_cacheable_tokens=_whole(row["min_cacheable_tokens"]),
         long_output=bool(row.get("long_output", False)),
-        rejects=frozenset(_strings(row.get("rejects", []))),
-        aliases=tuple(_strings(row.get("aliases", []))),
+        rejects=frozenset(_strings(row, "rejects")),
+        aliases=tuple(_strings(row, "aliases")),
         released=_day(row, "released"),
         end_of_life=_day(row, "end_of_life"),
         price_ends=_day(row, "price_ends"),
-        sources=tuple(_strings(row.get("sources", []))),
+        sources=tuple(_strings(row, "sources")),
         note=str(row.get("note", "")),
     )
 
 
-def _rates(row: Mapping[str, Any]) -> Rates:
+def _rates(row: Mapping[str, object]) -> Rates:
     return Rates(
         input=_nano_per_token(row["input"]),
         write_5m=_nano_per_token(row["write_5m"]),
@@ -283,14 +287,14 @@ def _day(row: Mapping[str, object], key: str) -> date | None:
     return day
 
 
-def _nano_per_token(dollars_per_million: Decimal | int) -> int | Fraction:
-    rate = Fraction(dollars_per_million) * NANO_PER_TOKEN
+def _nano_per_token(dollars_per_million: object) -> int | Fraction:
+    rate = _fraction(dollars_per_million) * NANO_PER_TOKEN
     if rate < 0:
         raise PricesInvalid(f"{dollars_per_million} is below zero; a price is dollars per million tokens")
     return rate.numerator if rate.denominator == 1 else rate
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, object]:
     try:
         # Decimal keeps 0.1 what the file says: no binary fraction gets near money.
         return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
@@ -298,22 +302,43 @@ def _read(path: Path) -> dict[str, Any]:
         raise PricesInvalid(f"{path}: {error}") from error
 
 
-def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def _overlaid(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
         both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = _overlaid(_mapping(old), value) if both else value
+        merged[key] = _overlaid(_table(old), _table(value)) if both else value
     return merged
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _table(value: object) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{value!r}, where a table belongs,")
+    return value
 
 
-def _strings(values: Iterable[Any]) -> list[str]:
-    return [str(value) for value in values]
+def _list(row: Mapping[str, object], key: str) -> list[object]:
+    value = row.get(key, [])
+    if not isinstance(value, list):
+        raise TypeError(f"{key} = {value!r}, where a list belongs,")
+    return value
 
 
-def _count(value: Any) -> int:
+def _strings(row: Mapping[str, object], key: str) -> list[str]:
+    return [str(value) for value in _list(row, key)]
+
+
+def _fraction(value: object) -> Fraction:
+    if not isinstance(value, (int, float, str, Decimal)):
+        raise TypeError(f"{value!r}, where a number belongs,")
+    return Fraction(value)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, (int, float, str, Decimal)):
+        raise TypeError(f"{value!r}, where a number belongs,")
+    return int(value)
+
+
+def _count(value: object) -> int:
     return min(value, _MOST_COUNTED) if type(value) is int and value > 0 else 0

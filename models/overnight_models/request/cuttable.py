@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 _PLACE: Final = re.compile(r"system(\.\d+\.text)?|messages\.\d+\.content(\.\d+\.(text|content|source\.data))*")
 
@@ -18,33 +18,36 @@ def is_place(value: object) -> bool:
     return isinstance(value, str) and _PLACE.fullmatch(value) is not None
 
 
-def text_at(params: Mapping[str, Any], place: str) -> str | None:
+def text_at(params: Mapping[str, object], place: str) -> str | None:
     """The text that stands there; None when there is none. The data of an image or a PDF is no text."""
-    holder: Any = None
-    found: Any = params
+    holder: object = None
+    found: object = params
     for step in _steps(place):
         holder = found
         if isinstance(step, int):
             found = found[step] if isinstance(found, (list, tuple)) and step < len(found) else None
         else:
             found = found.get(step) if isinstance(found, Mapping) else None
-    if place.endswith("data") and holder is not None and holder.get("type") != "text":
+    if place.endswith("data") and isinstance(holder, Mapping) and holder.get("type") != "text":
         return None
     return found if isinstance(found, str) else None
 
 
-def with_text(params: Mapping[str, Any], place: str, text: str) -> dict[str, Any]:
+def with_text(params: Mapping[str, object], place: str, text: str) -> dict[str, object]:
     """The request with another text there; the given one is left as it is."""
-    changed: dict[str, Any] = _changed(params, _steps(place), text)
-    return changed
+    first, *steps = _steps(place)
+    return {**params, str(first): _changed(params[str(first)], steps, text)}
 
 
-def _changed(part: Any, steps: Sequence[str | int], text: str) -> Any:
+def _changed(part: object, steps: Sequence[str | int], text: str) -> object:
     if not steps:
         return text
-    copy: Any = list(part) if isinstance(steps[0], int) else dict(part)
-    copy[steps[0]] = _changed(part[steps[0]], steps[1:], text)
-    return copy
+    first, *rest = steps
+    if isinstance(first, int):
+        assert isinstance(part, (list, tuple)), "the place was looked at"
+        return [_changed(inner, rest, text) if number == first else inner for number, inner in enumerate(part)]
+    assert isinstance(part, Mapping), "the place was looked at"
+    return {**part, first: _changed(part[first], rest, text)}
 
 
 def _steps(place: str) -> list[str | int]:

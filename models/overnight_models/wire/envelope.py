@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import socket
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import count
 from typing import Any, Final
@@ -33,7 +34,7 @@ def write_envelope(
     queue: str,
     task_id: str,
     shown: str,
-    headers: dict[str, Any] | None = None,
+    headers: Mapping[str, object] | None = None,
 ) -> bytes:
     """One message, ready to be pushed onto the queue's list.
 
@@ -60,7 +61,7 @@ def _form(task: str, queue: str, headers: bytes) -> bytes:
 
     To be filled in, in this order: the body, the id, the id as root, what is shown, the id as correlation, the tag.
     """
-    told: dict[str, Any] = {
+    told: dict[str, object] = {
         "lang": "py",
         "task": task,
         "id": _FILLED_IN,
@@ -76,7 +77,7 @@ def _form(task: str, queue: str, headers: bytes) -> bytes:
         "origin": _ORIGIN,
         "ignore_result": True,
     }
-    properties: dict[str, Any] = {
+    properties: dict[str, object] = {
         "correlation_id": _FILLED_IN,
         "reply_to": "",
         "delivery_mode": 2,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -41,7 +41,7 @@ def loads(text: bytes | str) -> Any:
         raise ValueError("nested too deep") from error
 
 
-def dumps(value: Any, *, sort_keys: bool = False) -> bytes:
+def dumps(value: object, *, sort_keys: bool = False) -> bytes:
     """Write JSON, integers of any length included. Raises TypeError or ValueError."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
@@ -116,7 +116,7 @@ def fault_in(value: object, name: str, *, most_levels: int) -> str | None:
     return None
 
 
-def _parts(value: Any) -> Iterator[tuple[Any, Any]]:
+def _parts(value: Mapping[object, object] | Sequence[object]) -> Iterator[tuple[object, object]]:
     return iter(value.items()) if isinstance(value, Mapping) else enumerate(value)
 
 
