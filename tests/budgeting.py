@@ -32,5 +32,5 @@ def worst(service: Service, *keys: str) -> int:
     model = process.prices().model(MODEL)
     assert model is not None
     rate = worst_rates(model, batch=True)[0]
-    rows = [service.item(key) for key in keys]
+    rows = [service.ledger.item(key) for key in keys]
     return sum((one["size"] + ADDED_TOKENS) * rate.input_nano + one["max_tokens"] * rate.output_nano for one in rows)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import uuid4
 
-import httpx2
 import orjson
 import psycopg
 import pytest
 import redis
 import typer
 from psycopg import sql
-from psycopg.rows import dict_row
 from typer.testing import CliRunner
 
 from overnight_models import routes
@@ -33,9 +31,11 @@ from overnight_workers.stages.measure.measure import measure
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.submit.submit import submit
+from tests.service.api import Account, Api
+from tests.service.clock import Clock
+from tests.service.ledger import Json, Ledger
 
 MODEL = "claude-haiku-5-5"
-Json = dict[str, Any]
 _salt = ""
 
 
@@ -80,16 +80,7 @@ def blocked(service: Service) -> int:
     waiting = (
         "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    return int(service.one(waiting)["n"])
-
-
-class Api(Protocol):
-    """A sandbox that runs: where it answers, and where it keeps things."""
-
-    @property
-    def url(self) -> str: ...
-    @property
-    def data_dir(self) -> Path: ...
+    return int(service.ledger.fetch_one(waiting)["n"])
 
 
 class Service:
@@ -110,17 +101,11 @@ class Service:
         global _salt
         name = name or f"t{uuid4().hex[:12]}"
         _salt = name
-        self.key = f"sk-sandbox-{name}"
-        self.api_workspace = f"wrkspc_sandbox_{name}"
         self.database_url, self.redis_url, self.sandbox = database_url, redis_url, sandbox
-        self.http = httpx2.Client(
-            base_url=sandbox.url,
-            headers={"x-api-key": self.key, "anthropic-version": "2026-10-21"},
-            verify=False,  # it would load the world's certificates for a server on this machine
-        )
+        self.api = Account(sandbox, name)
         self._env = monkeypatch
         self._others: list[Database] = []
-        self._connection = psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
+        self._open(database_url)
         empty = tmp_path / "overnight.toml"
         empty.touch()
         for variable, value in {
@@ -128,7 +113,7 @@ class Service:
             "OVERNIGHT_DATA_DIR": tmp_path,
             "OVERNIGHT_DATABASE_URL": database_url,
             "OVERNIGHT_REDIS_URL": redis_url,
-            "ANTHROPIC_API_KEY": self.key,
+            "ANTHROPIC_API_KEY": self.api.key,
         }.items():
             monkeypatch.setenv(variable, str(value))
         self.configure()
@@ -185,23 +170,26 @@ class Service:
 
     def _leave(self) -> None:
         self._forget()
-        self._connection.close()
+        self.ledger.close()
 
     def _enter(self, database_url: str) -> None:
         self.database_url = database_url
         self._env.setenv("OVERNIGHT_DATABASE_URL", database_url)
-        self._connection = psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
+        self._open(database_url)
         self.restart()
+
+    def _open(self, database_url: str) -> None:
+        self.ledger = Ledger(database_url)
+        self.clock = Clock(self.ledger)
 
     def close(self) -> None:
         """End it."""
-        self.http.delete("/sandbox/faults")
         self._forget()
         settings.cache_clear()
         for other in self._others:
             other.close()
-        self._connection.close()
-        self.http.close()
+        self.ledger.close()
+        self.api.close()
 
     def _forget(self) -> None:
         if process.database.cache_info().currsize:
@@ -228,7 +216,7 @@ class Service:
         lines = [one if isinstance(one, str) else orjson.dumps(one).decode() for one in items]
         message_id = message_id or str(uuid4())
         accept(v=1, message_id=message_id, lane=lane, run=run, items="\n".join(lines))
-        return self.verdict(message_id)
+        return self.ledger.verdict(message_id)
 
     def accept_elsewhere(self, items: Sequence[Json]) -> tuple[int, int]:
         """Accept in another thread: how many were new, how many known."""
@@ -237,12 +225,6 @@ class Service:
         told = accept(v=1, message_id=message_id, lane="default", items=lines)
         counts = [int(word) for word in told.replace(",", "").split() if word.isdecimal()]
         return counts[0], counts[1]
-
-    def verdict(self, message_id: str) -> Json:
-        """What became of a message."""
-        row = self.one("SELECT verdict FROM inbox WHERE message_id = %s", UUID(message_id))
-        found: Json = orjson.loads(row["verdict"])
-        return found
 
     def round(self) -> None:
         """Everything once, from waiting to recorded."""
@@ -255,121 +237,22 @@ class Service:
     def finish(self) -> None:
         """Rounds until nothing moves, with every pause over."""
         for _ in range(40):
-            self.pauses_are_over()
+            self.clock.pauses_are_over()
             self.round()
             deliver()
-            if not self.rows("SELECT 1 FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone')"):
+            if not self.ledger.fetch_all(
+                "SELECT 1 FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone')"
+            ):
                 return
-        raise AssertionError(f"items don't come home: {self.states('item')} {self.states('batch')}")
-
-    # --- what time does --------------------------------------------------------------------------------------------
-
-    def pauses_last(self) -> None:
-        """The pause of a broker that is away isn't over before a test has looked, however slow the machine is."""
-        self.run("UPDATE obstacle SET not_before = now() + interval '1 minute'")
-
-    def pauses_are_over(self) -> None:
-        """Whatever waits for its time has it now."""
-        self.run("UPDATE batch SET not_before = now() WHERE not_before > now()")
-        self.run("UPDATE workspace SET not_before = now() WHERE not_before > now()")
-        self.run("UPDATE workspace SET look_after = now() WHERE look_after > now()")
-        self.run("UPDATE submission SET next_read_at = now() WHERE next_read_at > now()")
-        self.run("UPDATE sighting SET next_read_at = now() WHERE next_read_at > now()")
-        self.run("UPDATE workspace SET swept_at = NULL")
-        self.run("UPDATE unmeasured SET not_before = now() WHERE not_before > now()")
-        self.run("UPDATE delivery SET due_at = now() WHERE state = 'due' AND due_at > now()")
-        self.run("UPDATE obstacle SET not_before = now() WHERE not_before > now()")
-
-    def leases_lapse(self) -> None:
-        """Whoever holds something is taken for dead."""
-        self.run("UPDATE submission SET lease_until = now() - interval '1 s' WHERE lease_until IS NOT NULL")
-        self.run("UPDATE submission SET send_by = now() - interval '5 s' WHERE state = 'sending'")
-        self.run("UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'sending'")
-
-    def patience_is_over(self) -> None:
-        """Callbacks that haven't acknowledged yet are late."""
-        self.run("UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'awaiting_ack'")
-
-    def quiet_is_over(self) -> None:
-        """What was created is listed by now."""
-        self.run("UPDATE submission SET send_by = now(), quiet_after = now() WHERE state IN ('sending', 'unclear')")
+        raise AssertionError(f"items don't come home: {self.ledger.states('item')} {self.ledger.states('batch')}")
 
     def answered(self, *items: Json) -> None:
         """These have their outcome, and nobody was told."""
         self.accept(*items)
         self.round()
-        assert set(self.states("delivery")) == {"due"}
-
-    # --- what is there ---------------------------------------------------------------------------------------------
-
-    def run(self, statement: str, *values: object) -> None:
-        """Run one statement."""
-        self._connection.execute(statement.encode(), values)
-
-    def rows(self, statement: str, *values: object) -> list[Json]:
-        """The rows of one statement."""
-        return self._connection.execute(statement.encode(), values).fetchall()
-
-    def one(self, statement: str, *values: object) -> Json:
-        """The only row of one statement."""
-        (row,) = self.rows(statement, *values)
-        return row
-
-    def states(self, table: str) -> list[str]:
-        """The states of all rows, in order."""
-        order = "item_id" if table == "delivery" else "id"
-        return [row["state"] for row in self.rows(f"SELECT state FROM {table} ORDER BY {order}")]
+        assert set(self.ledger.states("delivery")) == {"due"}
 
     def queue(self, name: str = "shop", url: str | None = None) -> list[Json]:
         """The messages that wait in a product's queue, the newest first."""
         with redis.Redis.from_url(url or self.redis_url) as client:
             return [orjson.loads(raw) for raw in client.lrange(name, 0, -1)]
-
-    def item(self, key: str) -> Json:
-        """An item with its outcome, if it has one."""
-        return self.one(
-            """SELECT item.*, request.key, outcome.ok, problem, detail, message, cost_nano, api_batch_id
-               FROM item JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
-               WHERE key = %s""",
-            key,
-        )
-
-    # --- the API ---------------------------------------------------------------------------------------------------
-
-    def fault(self, at: str, do: str, **more: Any) -> None:
-        """One more thing that goes wrong in this workspace."""
-        answer = self.http.post("/sandbox/faults", json=[{"at": at, "do": do, "workspace": self.api_workspace, **more}])
-        assert answer.status_code == 200, answer.text
-
-    def faults_are_over(self) -> None:
-        """Nothing goes wrong any more."""
-        self.http.delete("/sandbox/faults")
-
-    def stranger(self, requests: int = 1, **more: Any) -> str:
-        """Somebody else's batch in the same workspace."""
-        wish = {"workspace": self.api_workspace, "requests": requests, **more}
-        return str(self.http.post("/sandbox/strangers", json=wish).json()["id"])
-
-    def meter(self) -> Json:
-        """What the API accepted and billed in this workspace."""
-        found = self.http.get("/sandbox/meter").json()["workspaces"].get(self.api_workspace, {})
-        bill: Sequence[Json] = found.get("bill", [])
-        return {
-            "creates": found.get("creates_accepted", 0),
-            "requests": found.get("requests_accepted", 0),
-            "billed": sum(row["requests"] for row in bill),
-            "nano": sum(row["nanodollars"] for row in bill),
-            "realtime_nano": sum(row["realtime_nanodollars"] for row in bill),
-            "tokens_in": sum(row["input_tokens"] for row in bill),
-            "tokens_out": sum(row["output_tokens"] for row in bill),
-        }
-
-    def calls(self, endpoint: str) -> dict[str, int]:
-        """How often the sandbox was called there, by status; of all workspaces."""
-        found: dict[str, int] = self.http.get("/sandbox/meter").json()["calls"].get(endpoint, {})
-        return found
-
-    def body_at_the_api(self, api_id: str) -> Json:
-        """What the API got for a batch."""
-        found: Json = orjson.loads((self.sandbox.data_dir / "bodies" / f"{api_id}.json").read_bytes())
-        return found

@@ -11,7 +11,8 @@ import orjson
 from typer.testing import CliRunner
 
 from overnight_workers.cli import app
-from tests.driving import Json, Service, params
+from tests.driving import Service, params
+from tests.service.ledger import Json
 
 RULES = "Answer in one word, without thinking about it for long. " * 60
 
@@ -38,7 +39,7 @@ def planned(*words: object) -> Json:
 
 
 def calls(service: Service) -> int:
-    return service.calls("count_tokens").get("200", 0)
+    return service.api.calls("count_tokens").get("200", 0)
 
 
 def accept_file(service: Service, file: Path, run: str | None = None) -> None:

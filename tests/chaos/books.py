@@ -13,7 +13,8 @@ from overnight_models.ledger.documents import delivery_id
 from overnight_workers.cli import app
 from tests.chaos.life import World
 from tests.chaos.scenarios import Scenario
-from tests.driving import Json, Service, read_command
+from tests.driving import Service, read_command
+from tests.service.ledger import Json
 from tests.sums import Printed, assert_sums_are_right, printed
 from tests.waiting import wait_until
 
@@ -24,17 +25,17 @@ def assert_books_are_right(service: Service, world: World, scenario: Scenario) -
     _money_is_right(service, scenario)
     _budgets_are_right(service)
     _everybody_was_told(service, world, scenario)
-    assert_sums_are_right(service.rows)
+    assert_sums_are_right(service.ledger.fetch_all)
     _nothing_is_stuck(service)
     return {
         "items": len(scenario.ends),
-        "billed": service.meter()["billed"],
+        "billed": service.api.meter()["billed"],
     }
 
 
 def other_connections(service: Service) -> list[Json]:
     """Who is connected beside the one who looks."""
-    return service.rows(
+    return service.ledger.fetch_all(
         """
         SELECT * FROM pg_stat_activity
         WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
@@ -45,22 +46,22 @@ def other_connections(service: Service) -> list[Json]:
 def _items_are_final(service: Service, scenario: Scenario) -> None:
     states = {
         row["key"]: row["state"]
-        for row in service.rows("SELECT key, state FROM item JOIN request ON request.item_id = item.id")
+        for row in service.ledger.fetch_all("SELECT key, state FROM item JOIN request ON request.item_id = item.id")
     }
     assert states.keys() == scenario.ends.keys(), "accepted, and once per key"
-    assert len(states) == service.one("SELECT count(*) AS n FROM item")["n"]
+    assert len(states) == service.ledger.fetch_one("SELECT count(*) AS n FROM item")["n"]
     wrong = {key: state for key, state in states.items() if state not in scenario.ends[key]}
     assert wrong == {}, f"they should have ended as {scenario.ends}"
-    verdicts = service.rows("SELECT verdict FROM inbox")
+    verdicts = service.ledger.fetch_all("SELECT verdict FROM inbox")
     said = sum(orjson.loads(row["verdict"])["accepted"] for row in verdicts if row["verdict"] is not None)
     assert said == len(states), "products were told what was accepted"
-    told = service.one("SELECT count(*) AS n, count(DISTINCT item_id) AS items FROM outcome")
+    told = service.ledger.fetch_one("SELECT count(*) AS n, count(DISTINCT item_id) AS items FROM outcome")
     assert told["n"] == told["items"] == len(states), "one outcome an item"
 
 
 def _money_is_right(service: Service, scenario: Scenario) -> None:
-    meter = service.meter()
-    own = service.one(
+    meter = service.api.meter()
+    own = service.ledger.fetch_one(
         """
         SELECT count(*) AS bills, count(DISTINCT item_id) AS items, count(*) FILTER (WHERE NOT kept) AS doubles,
                coalesce(sum(cost_nano), 0)::bigint AS nano, coalesce(sum(realtime_nano), 0)::bigint AS realtime_nano
@@ -75,11 +76,13 @@ def _money_is_right(service: Service, scenario: Scenario) -> None:
         assert (told.nano, told.realtime_nano) == (meter["nano"], meter["realtime_nano"]), "to the nano-dollar"
     assert own["doubles"] <= scenario.doubles, "paid twice"
     assert own["bills"] - own["doubles"] == own["items"], "and a double is shown as one"
-    kept = service.one("SELECT count(*) AS n FROM outcome WHERE message IS NOT NULL")["n"]
+    kept = service.ledger.fetch_one("SELECT count(*) AS n FROM outcome WHERE message IS NOT NULL")["n"]
     assert kept == own["items"], "what was paid is there"
-    sent = service.one("SELECT coalesce(sum(items), 0)::int AS n FROM submission WHERE api_id IS NOT NULL")["n"]
+    sent = service.ledger.fetch_one(
+        "SELECT coalesce(sum(items), 0)::int AS n FROM submission WHERE api_id IS NOT NULL"
+    )["n"]
     assert meter["requests"] == sent, "every create that the API accepted is known"
-    tried = service.one(
+    tried = service.ledger.fetch_one(
         """
         SELECT coalesce(sum(item.attempts), 0)::int AS n FROM item JOIN outcome ON outcome.item_id = item.id
         WHERE coalesce(outcome.problem, '') NOT IN ('rejected', 'too_long')
@@ -90,8 +93,8 @@ def _money_is_right(service: Service, scenario: Scenario) -> None:
 
 def _budgets_are_right(service: Service) -> None:
     """What was set before anything was packed has spent what was billed, and reserves only for what may turn up."""
-    billed = service.one("SELECT coalesce(sum(cost_nano), 0)::bigint AS nano FROM bill")["nano"]
-    booked = service.rows(
+    billed = service.ledger.fetch_one("SELECT coalesce(sum(cost_nano), 0)::bigint AS nano FROM bill")["nano"]
+    booked = service.ledger.fetch_all(
         """
         SELECT sum(spent_nano)::bigint AS spent, sum(reserved_nano) FILTER (WHERE submission_id IS NULL) AS reserved,
                coalesce(sum(reserved_nano) FILTER (WHERE submission.state = 'done'), 0) AS turned_up
@@ -104,12 +107,12 @@ def _budgets_are_right(service: Service) -> None:
 def _everybody_was_told(service: Service, world: World, scenario: Scenario) -> None:
     due = {
         delivery_id(row["receipt"])
-        for row in service.rows("SELECT key, receipt FROM request WHERE callback IS NOT NULL")
+        for row in service.ledger.fetch_all("SELECT key, receipt FROM request WHERE callback IS NOT NULL")
         if row["key"] not in scenario.canceled
     }
     told = [_delivered(message) for message in _messages(service, world)]
     assert set(told) == due
-    assert service.rows("SELECT item_id, state FROM delivery WHERE state <> 'delivered'") == []
+    assert service.ledger.fetch_all("SELECT item_id, state FROM delivery WHERE state <> 'delivered'") == []
 
 
 def _messages(service: Service, world: World) -> list[bytes]:
@@ -135,11 +138,11 @@ def _delivered(message: bytes) -> str:
 
 
 def _nothing_is_stuck(service: Service) -> None:
-    assert service.rows("SELECT * FROM submission WHERE lease_until IS NOT NULL AND state <> 'void'") == []
-    assert service.rows("SELECT * FROM inbox WHERE verdict IS NULL") == [], "a message without a word"
+    assert service.ledger.fetch_all("SELECT * FROM submission WHERE lease_until IS NOT NULL AND state <> 'void'") == []
+    assert service.ledger.fetch_all("SELECT * FROM inbox WHERE verdict IS NULL") == [], "a message without a word"
     # a busy Postgres takes a moment to see that a process is gone
     wait_until(lambda: not other_connections(service))
-    assert service.rows("SELECT * FROM pg_locks WHERE locktype = 'advisory'") == []
+    assert service.ledger.fetch_all("SELECT * FROM pg_locks WHERE locktype = 'advisory'") == []
     with redis.Redis.from_url(service.redis_url) as client:
         bells: Any = client.keys("overnight:ringing:*")
         assert [bell for bell in bells if client.pttl(bell) == -1] == [], "a bell that rings for ever"

@@ -15,8 +15,9 @@ from overnight_workers.stages.accept.accept import MAX_TRIES
 from tests.chaos.books import assert_books_are_right, other_connections
 from tests.chaos.life import Doom, World, live
 from tests.chaos.scenarios import SCENARIOS
-from tests.driving import Api, Service
+from tests.driving import Service
 from tests.servers import empty_database
+from tests.service.api import Api
 from tests.waiting import wait_until
 
 
@@ -45,7 +46,7 @@ class Stage:
         with self.watched() as (world, service):
             lived = live(world, name, marks=marks)
             _wait_for_the_last_connection(service)
-            assert service.rows(scenario.shows), f"{name}: this isn't what happened"
+            assert service.ledger.fetch_all(scenario.shows), f"{name}: this isn't what happened"
             assert_books_are_right(service, world, scenario)
         return [Death(name, number, point) for number, point in enumerate(lived.points, 1)]
 

@@ -29,7 +29,9 @@ from overnight_workers.stages.submit.submit import submit
 from tests.chaos import points
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.steps import a_minute_later, held_long_enough, products_acknowledge, the_key_is_there
-from tests.driving import Api, Json, Service
+from tests.driving import Service
+from tests.service.api import Api
+from tests.service.ledger import Json
 
 _PRELOADED: Final = ["pytest", "tests.chaos.life", "anthropic.resources.messages.batches", "tests.chaos.warm"]
 _processes = get_context("forkserver")
@@ -197,7 +199,7 @@ def _live(world: World, course: _Course, said: Connection) -> None:
 
 
 def _mark(service: Service, point: str) -> None:
-    service.rows(f"SELECT 'point {point}'")
+    service.ledger.fetch_all(f"SELECT 'point {point}'")
     with redis.Redis.from_url(service.redis_url) as client:
         client.echo(f"point {point}")
 
@@ -211,10 +213,10 @@ def _settings(world: World, told: Mapping[str, Any]) -> Json:
 def come_home(service: Service) -> None:
     """Everything goes on undisturbed until nothing moves any more; what time would end has ended."""
     the_key_is_there(service)
-    service.faults_are_over()
+    service.api.faults_are_over()
     for _ in range(30):
         sweep()
-        under_way = service.rows("SELECT * FROM submission WHERE state IN ('claimed', 'sending')")
+        under_way = service.ledger.fetch_all("SELECT * FROM submission WHERE state IN ('claimed', 'sending')")
         assert under_way == [], "whose process is dead is known at once, without waiting for its lease"
         _time_passes(service)
         for stage in (measure, pack, submit, poll, collect, deliver):
@@ -225,16 +227,16 @@ def come_home(service: Service) -> None:
 
 
 def _time_passes(service: Service) -> None:
-    service.pauses_are_over()
-    service.quiet_is_over()
+    service.clock.pauses_are_over()
+    service.clock.quiet_is_over()
     held_long_enough(service)
     a_minute_later(service)
-    service.run("UPDATE delivery SET due_at = now() WHERE state IN ('sending', 'awaiting_ack')")
+    service.ledger.execute("UPDATE delivery SET due_at = now() WHERE state IN ('sending', 'awaiting_ack')")
     products_acknowledge(service)
 
 
 def _unfinished(service: Service) -> list[Json]:
-    return service.rows(
+    return service.ledger.fetch_all(
         """
         SELECT 'item' AS what, state, count(*) AS n FROM item
         WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone') GROUP BY state

@@ -18,7 +18,8 @@ from overnight_producers.wire import envelope
 from overnight_workers.stages.accept.accept import accept
 from overnight_workers.stages.answer import answer
 from tests.budgeting import DOLLAR, budget
-from tests.driving import Json, Service, callback, item
+from tests.driving import Service, callback, item
+from tests.service.ledger import Json
 
 Step = Callable[[Service], object]
 
@@ -49,7 +50,7 @@ def message(number: int, *items: Callable[[], Json], v: int = VERSION, run: str 
 
     def take(service: Service) -> str:
         lines = [orjson.dumps(one()).decode() for one in items]
-        message_id = str(uuid5(NAMESPACE_URL, f"{service.key} {number}"))
+        message_id = str(uuid5(NAMESPACE_URL, f"{service.api.key} {number}"))
         return str(accept(v=v, message_id=message_id, lane="default", run=run, items="\n".join(lines)))
 
     return take
@@ -60,7 +61,7 @@ def queued(number: int, *items: Callable[[], Json]) -> Step:
 
     def put(service: Service) -> None:
         lines = [orjson.dumps(one()).decode() for one in items]
-        message_id = str(uuid5(NAMESPACE_URL, f"{service.key} {number}"))
+        message_id = str(uuid5(NAMESPACE_URL, f"{service.api.key} {number}"))
         told = {"v": VERSION, "message_id": message_id, "lane": "default", "run": None, "items": "\n".join(lines)}
         with redis.Redis.from_url(service.redis_url) as client:
             client.lpush(ACCEPT, envelope(ACCEPT, told, shown=""))
@@ -131,24 +132,24 @@ def long(key: str, **more: Any) -> Callable[[], Json]:
 
 def ask(question: str, **about: Any) -> Step:
     """A product's question."""
-    return lambda service: answer(question, str(uuid5(NAMESPACE_URL, service.key + question)), about)
+    return lambda service: answer(question, str(uuid5(NAMESPACE_URL, service.api.key + question)), about)
 
 
 def ask_verdict(number: int) -> Step:
     """Whether a message has arrived."""
     return lambda service: answer(
-        "confirm", "verdict", {"message_ids": [str(uuid5(NAMESPACE_URL, f"{service.key} {number}"))]}
+        "confirm", "verdict", {"message_ids": [str(uuid5(NAMESPACE_URL, f"{service.api.key} {number}"))]}
     )
 
 
 def fault(at: str, do: str, **more: Any) -> Step:
     """The API does this from now on."""
-    return lambda service: service.fault(at, do, **more)
+    return lambda service: service.api.fault(at, do, **more)
 
 
 def stranger(requests: int) -> Step:
     """Somebody else creates a batch of that size now."""
-    return lambda service: service.stranger(requests)
+    return lambda service: service.api.stranger(requests)
 
 
 def tasks(*these: Callable[[], object]) -> tuple[Step, ...]:
@@ -162,35 +163,35 @@ def _task(task: Callable[[], object]) -> Step:
 
 def pauses_are_over(service: Service) -> None:
     """Time passes."""
-    service.pauses_are_over()
+    service.clock.pauses_are_over()
 
 
 def quiet_is_over(service: Service) -> None:
     """What was created is listed by now."""
-    service.quiet_is_over()
+    service.clock.quiet_is_over()
 
 
 def faults_are_over(service: Service) -> None:
     """The API is well again."""
-    service.faults_are_over()
+    service.api.faults_are_over()
 
 
 def held_long_enough(service: Service) -> None:
     """A held workspace is tried again."""
-    service.run("UPDATE workspace SET held_at = now() - interval '61 s' WHERE held_at IS NOT NULL")
+    service.ledger.execute("UPDATE workspace SET held_at = now() - interval '61 s' WHERE held_at IS NOT NULL")
 
 
 def restored_to_before_it_was_packed(service: Service) -> None:
     """The ledger forgets what it has packed and sent, and lives on another timeline from now on."""
-    service.run("UPDATE item SET state = 'waiting', batch_id = NULL, waiting_since = now()")
-    service.run("DELETE FROM submission")
-    service.run("DELETE FROM batch")
-    service.run("UPDATE deployment SET home = regexp_replace(home, '/[0-9]+/', '/0/')")
+    service.ledger.execute("UPDATE item SET state = 'waiting', batch_id = NULL, waiting_since = now()")
+    service.ledger.execute("DELETE FROM submission")
+    service.ledger.execute("DELETE FROM batch")
+    service.ledger.execute("UPDATE deployment SET home = regexp_replace(home, '/[0-9]+/', '/0/')")
 
 
 def a_minute_later(service: Service) -> None:
     """After a restore everything that was being sent is listed by now."""
-    service.run("UPDATE deployment SET moved_at = moved_at - interval '1 min' WHERE moved_at IS NOT NULL")
+    service.ledger.execute("UPDATE deployment SET moved_at = moved_at - interval '1 min' WHERE moved_at IS NOT NULL")
 
 
 def queues_are_in_trouble(service: Service) -> None:
@@ -209,7 +210,7 @@ def queues_are_well(service: Service) -> None:
 
 def acknowledgements_are_late(service: Service) -> None:
     """Callbacks had time enough, and said nothing."""
-    service.run("UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'awaiting_ack'")
+    service.ledger.execute("UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'awaiting_ack'")
 
 
 def products_acknowledge(service: Service) -> None:
@@ -222,4 +223,4 @@ def products_acknowledge(service: Service) -> None:
 
 def the_key_is_there(service: Service) -> None:
     """The operator sets the variable that was forgotten."""
-    os.environ[KEY_OF_TWO] = service.key
+    os.environ[KEY_OF_TWO] = service.api.key

@@ -52,7 +52,7 @@ def test_a_successor_not_yet_let_go_is_void_and_may_not_be(service: Service) -> 
         first, second = lost(connection), sending(connection)
         assert come_back(connection, first)
         assert not ledger.authorize_last_bytes(connection, second.submission_id, margin_s=1)
-    assert (service.states("batch"), service.states("submission")) == (["open"], ["open", "void"])
+    assert (service.ledger.states("batch"), service.ledger.states("submission")) == (["open"], ["open", "void"])
 
 
 def test_an_id_that_is_only_noted_keeps_the_batch_and_its_successor_back(service: Service) -> None:
@@ -74,7 +74,7 @@ def test_a_batch_is_not_divided_while_an_earlier_submission_of_it_is_open(servic
         assert ledger.authorize_last_bytes(connection, second.submission_id, margin_s=1)
         assert not come_back(connection, first)
         assert ledger.reject(connection, second.submission_id, second.batch_id, "400")
-    assert (service.states("batch"), service.states("submission")) == (["open"], ["open", "void"])
+    assert (service.ledger.states("batch"), service.ledger.states("submission")) == (["open"], ["open", "void"])
 
 
 def test_a_rejected_batch_is_not_divided_when_an_earlier_submission_of_it_comes_back(service: Service) -> None:
@@ -97,7 +97,7 @@ def test_a_batch_of_two_open_submissions_is_open(service: Service) -> None:
         assert not come_back(connection, first)
         facts.note_api_id(connection, second.submission_id, "msgbatch_second", NOW, None)
         assert not facts.open_submission(connection, second.submission_id)
-    assert (service.states("batch"), service.states("submission")) == (["open"], ["open", "open"])
+    assert (service.ledger.states("batch"), service.ledger.states("submission")) == (["open"], ["open", "open"])
 
 
 def test_that_a_lock_is_gone_does_not_make_the_quiet_time_shorter(service: Service) -> None:
@@ -105,11 +105,11 @@ def test_that_a_lock_is_gone_does_not_make_the_quiet_time_shorter(service: Servi
     pack()
     with process.database().transaction() as connection:
         assert ledger.authorize_last_bytes(connection, sending(connection).submission_id, margin_s=1)
-    before = service.one("SELECT quiet_after FROM submission")
+    before = service.ledger.fetch_one("SELECT quiet_after FROM submission")
     process.database().close()
     with process.database().transaction() as connection:
         assert rescue.doubt_abandoned(connection) == 1
-    assert service.one("SELECT quiet_after FROM submission") == before
+    assert service.ledger.fetch_one("SELECT quiet_after FROM submission") == before
 
 
 def test_what_is_known_to_exist_is_not_lost(service: Service) -> None:
@@ -145,14 +145,14 @@ def test_a_late_fact_voids_nobody_between_a_restore_and_its_notice(service: Serv
         claim(connection)
         restored(connection)
         come_back(connection, first)
-    assert service.states("submission") == ["open", "claimed"], "its row may have forgotten that it was let go"
+    assert service.ledger.states("submission") == ["open", "claimed"], "its row may have forgotten that it was let go"
 
 
 def test_a_sighting_is_ours_only_once_its_id_is_saved_in_this_very_ledger(service: Service) -> None:
     with process.database().transaction() as connection:
         poll.note_unknown_batches(connection, "default", [poll.UnknownBatch("msgbatch_forgotten", 1, NOW, NOW)])
         poll.judge(connection, "msgbatch_forgotten", ours=True)
-    assert service.one("SELECT ours FROM sighting")["ours"] is None
+    assert service.ledger.fetch_one("SELECT ours FROM sighting")["ours"] is None
 
 
 def test_what_was_claimed_in_the_backup_and_is_open_now_has_as_many_items_as_its_batch(service: Service) -> None:

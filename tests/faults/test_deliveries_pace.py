@@ -54,7 +54,7 @@ def test_a_few_thousand(service: Service, shop: TheirRedis, limit: dict[str, Any
     service.answered(*(item(f"k{n}", callback=where) for n in range(FEW)))
     deliver()  # to the limit, since nobody takes anything yet
     with Taker(shop.url, "shop", a_second=1500) as taker:
-        while "due" in service.states("delivery"):
+        while "due" in service.ledger.states("delivery"):
             deliver()
         wait_until(lambda: len(taker.taken) == FEW)
     assert len(set(taker.taken)) == FEW
@@ -62,7 +62,7 @@ def test_a_few_thousand(service: Service, shop: TheirRedis, limit: dict[str, Any
         assert 180 < taker.longest <= 200
     else:
         assert LIMIT * 0.7 < taker.most_memory <= LIMIT
-    assert service.rows("SELECT 1 FROM delivery WHERE tries <> 1") == [], "waiting is no try"
+    assert service.ledger.fetch_all("SELECT 1 FROM delivery WHERE tries <> 1") == [], "waiting is no try"
 
 
 @pytest.mark.long

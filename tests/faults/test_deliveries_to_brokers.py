@@ -47,7 +47,7 @@ def due(service: Service, number: int = 1, *, also: bool = True, **more: Any) ->
 
 def rows(service: Service) -> list[Json]:
     """What a delivery's row would show had anybody touched it."""
-    return service.rows(
+    return service.ledger.fetch_all(
         f"SELECT item_id, xmin::text, tries, state FROM delivery WHERE target_id = {CRM} ORDER BY item_id"
     )
 
@@ -73,7 +73,7 @@ def test_down_and_up_again_touches_no_row_and_stalls_no_other(service: Service, 
     for _ in range(5):
         deliver()
         sweep()
-        service.pauses_are_over()
+        service.clock.pauses_are_over()
     assert rows(service) == before
     assert len(service.queue()) == 1
     (found,) = away()
@@ -94,11 +94,11 @@ def test_frozen_and_thawed_costs_the_others_seconds_and_no_delivery_a_try(servic
     assert time.monotonic() - began < 4
     assert rows(service) == before
     assert "Timeout" in away()[0].why
-    service.pauses_last()
+    service.clock.pauses_last()
     assert deliver() == "0 delivered"
     assert [one.failures for one in away()] == [1], "in its pause nobody waits for it"
     crm.thaw()
-    service.pauses_are_over()
+    service.clock.pauses_are_over()
     assert deliver() == "50 delivered"
     assert len(ids(service, crm)) == 50
 
@@ -111,10 +111,10 @@ def test_frozen_in_the_middle_of_a_push_it_takes_what_was_believed_lost_when_it_
     service.configure(brokers={"crm": {"url": wire.url}})
     assert deliver() == "0 delivered"
     assert set(counted(service)) == {("due", 1)}
-    assert "Timeout" in service.rows("SELECT error FROM delivery")[0]["error"]
+    assert "Timeout" in service.ledger.fetch_all("SELECT error FROM delivery")[0]["error"]
     crm.thaw()
     wait_until(lambda: len(ids(service, crm)) == 50)
-    service.pauses_are_over()
+    service.clock.pauses_are_over()
     assert deliver() == "50 delivered"
     assert len(ids(service, crm)) == 100
     assert len(set(ids(service, crm))) == 50, "sent twice, with the same delivery ids"
@@ -138,7 +138,7 @@ def test_a_push_that_raised_and_was_taken_all_the_same_is_repeated_with_the_same
         for state, number in {("delivered", 1): taken, ("due", 1): unsure, ("due", 0): left}.items()
         if number
     }
-    service.pauses_are_over()
+    service.clock.pauses_are_over()
     assert deliver() == f"{unsure + left} delivered"
     assert len(ids(service, crm)) == 1200 + unsure
     assert len(set(ids(service, crm))) == 1200
@@ -147,7 +147,7 @@ def test_a_push_that_raised_and_was_taken_all_the_same_is_repeated_with_the_same
 
 def counted(service: Service) -> dict[tuple[str, int], int]:
     """How many are in which state after how many tries."""
-    found = service.rows(
+    found = service.ledger.fetch_all(
         f"SELECT state, tries, count(*) AS n FROM delivery WHERE target_id = {CRM} GROUP BY state, tries"
     )
     return {(row["state"], row["tries"]): row["n"] for row in found}
@@ -169,7 +169,7 @@ def test_slower_than_anybody_can_wait_it_counts_as_away_for_a_moment(service: Se
     assert rows(service) == before
     with crm.client() as client:
         client.ping()  # answered when the pause is over
-    service.pauses_are_over()
+    service.clock.pauses_are_over()
     assert deliver() == "50 delivered"
 
 
@@ -182,11 +182,11 @@ def test_one_that_takes_no_writes_is_away_and_its_deliveries_are_not_to_blame(
     assert set(counted(service)) == {("due", 0)}
     assert "NOREPLICAS" in away()[0].why
     for _ in range(3):
-        service.pauses_are_over()
+        service.clock.pauses_are_over()
         deliver()
     assert away()[0].failures == 4, "it answers each look, and that is no reason to try it more often"
     crm.set(min_replicas_to_write=0)
-    service.pauses_are_over()
+    service.clock.pauses_are_over()
     assert deliver() == "50 delivered"
 
 
@@ -243,7 +243,7 @@ def test_its_queue_missing_at_a_broker_that_kombu_speaks_to_it_is_declared(servi
     service.configure(brokers={"crm": {"url": "memory://", "max_queue": 3}})
     due(service, 5, queue="never-declared", ack=True)
     assert deliver() == "4 delivered"
-    assert service.states("delivery").count("awaiting_ack") == 3
+    assert service.ledger.states("delivery").count("awaiting_ack") == 3
     with KombuConnection("memory://") as theirs:
         declared: Any = theirs.default_channel.queue_declare("never-declared", passive=True)  # type: ignore[attr-defined]
         assert declared.message_count == 3
@@ -278,16 +278,18 @@ def test_a_broker_that_stays_away_ends_in_visible_dead_letters(service: Service,
     due(service, 30)
     crm.kill()
     deliver()
-    service.run("UPDATE delivery SET due_at = now() - interval '3 days 1 minute' WHERE state = 'due'")
+    service.ledger.execute("UPDATE delivery SET due_at = now() - interval '3 days 1 minute' WHERE state = 'due'")
     sweep()
-    assert "dead" not in service.states("delivery"), "its deliverers may have been down until now"
-    service.run("UPDATE obstacle SET since = now() - interval '3 days 1 minute', seen_at = now() - interval '1 hour'")
+    assert "dead" not in service.ledger.states("delivery"), "its deliverers may have been down until now"
+    service.ledger.execute(
+        "UPDATE obstacle SET since = now() - interval '3 days 1 minute', seen_at = now() - interval '1 hour'"
+    )
     housekeeping(service)
-    assert "dead" not in service.states("delivery"), "nobody has looked for an hour"
-    service.run("UPDATE obstacle SET seen_at = now()")
+    assert "dead" not in service.ledger.states("delivery"), "nobody has looked for an hour"
+    service.ledger.execute("UPDATE obstacle SET seen_at = now()")
     housekeeping(service)
-    assert service.states("delivery").count("dead") == 30
-    told = service.one("SELECT DISTINCT error, tries FROM delivery WHERE state = 'dead'")
+    assert service.ledger.states("delivery").count("dead") == 30
+    told = service.ledger.fetch_one("SELECT DISTINCT error, tries FROM delivery WHERE state = 'dead'")
     assert told["error"].startswith("given up after waiting for too long: broker 'crm': ConnectionError")
     assert told["tries"] == 0
     housekeeping(service)
@@ -301,10 +303,10 @@ def test_lanes_differ_in_patience(service: Service, crm: TheirRedis) -> None:
     service.accept(item("b", callback=callback(broker="crm")), lane="quick")
     service.round()
     deliver()
-    service.run("UPDATE delivery SET due_at = now() - interval '2 hours'")
-    service.run("UPDATE obstacle SET since = now() - interval '2 hours'")
+    service.ledger.execute("UPDATE delivery SET due_at = now() - interval '2 hours'")
+    service.ledger.execute("UPDATE obstacle SET since = now() - interval '2 hours'")
     housekeeping(service)
-    assert service.states("delivery") == ["due", "dead"]
+    assert service.ledger.states("delivery") == ["due", "dead"]
 
 
 def housekeeping(service: Service) -> None:
@@ -332,12 +334,14 @@ def test_a_deliverer_killed_between_sending_and_recording_sends_again_with_the_s
     assert set(counted(service)) == {("sending", 1)}
     sweep()
     assert {row["state"] for row in rows(service)} == {"sending"}, "its claim has not run out"
-    service.leases_lapse()
+    service.clock.leases_lapse()
     sweep()
-    assert "deliverer died" in service.rows(f"SELECT error FROM delivery WHERE target_id = {CRM}")[0]["error"]
+    assert (
+        "deliverer died" in service.ledger.fetch_all(f"SELECT error FROM delivery WHERE target_id = {CRM}")[0]["error"]
+    )
     deliver()
     assert (len(ids(service, crm)), len(set(ids(service, crm)))) == (600, 300)
-    assert set(service.states("delivery")) == {"delivered"}
+    assert set(service.ledger.states("delivery")) == {"delivered"}
     wire.close()
 
 

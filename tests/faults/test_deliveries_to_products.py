@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("apart")
 
 def is_delivered(service: Service) -> bool:
     sweep()
-    return set(service.states("delivery")) == {"delivered"}
+    return set(service.ledger.states("delivery")) == {"delivered"}
 
 
 def test_a_task_that_is_done_has_said_so(service: Service, tmp_path: Path) -> None:
@@ -38,8 +38,8 @@ def test_a_task_that_failed_has_said_nothing_and_gets_it_again(service: Service,
         shop.wait_for(1)
         wait_until(lambda: b"its database is away" in shop.log.read_bytes())
         sweep()
-        assert service.states("delivery") == ["awaiting_ack"]
-        service.patience_is_over()
+        assert service.ledger.states("delivery") == ["awaiting_ack"]
+        service.clock.patience_is_over()
         sweep()
         deliver()
         wait_until(lambda: is_delivered(service), 30)
@@ -53,7 +53,7 @@ def test_a_task_that_put_itself_back_says_so_when_it_is_done(service: Service, t
         deliver()
         wait_until(lambda: is_delivered(service), 30)
         assert len(shop.came()) == 2
-    assert service.one("SELECT tries FROM delivery")["tries"] == 1
+    assert service.ledger.fetch_one("SELECT tries FROM delivery")["tries"] == 1
 
 
 @pytest.mark.parametrize("ack", [True, False])
@@ -66,8 +66,8 @@ def test_a_worker_that_does_not_know_the_task_drops_it_and_only_an_acknowledgeme
         wait_until(lambda: b"Received unregistered task" in older.log.read_bytes(), 30)
         wait_until(lambda: service.queue() == [])
     sweep()
-    assert service.states("delivery") == ["awaiting_ack" if ack else "delivered"]
-    service.patience_is_over()
+    assert service.ledger.states("delivery") == ["awaiting_ack" if ack else "delivered"]
+    service.clock.patience_is_over()
     sweep()
     with product(tmp_path, SAVE, broker=service.redis_url, overnight=service.redis_url) as newer:
         assert deliver() == ("1 delivered" if ack else "0 delivered")
@@ -88,7 +88,7 @@ def test_where_overnights_redis_is_away_the_task_succeeds_and_comes_again(servic
         assert b"Traceback" not in cut_off.log.read_bytes()
         with redis.Redis.from_url(service.redis_url) as client:
             assert client.llen(ACKS_KEY) == 0
-        service.patience_is_over()
+        service.clock.patience_is_over()
         sweep()
         with product(tmp_path, SAVE, broker=theirs, overnight=service.redis_url) as back:
             deliver()

@@ -17,8 +17,9 @@ import pytest
 import redis
 
 from overnight_models import routes
-from tests.driving import Json, Service
+from tests.driving import Service
 from tests.faults.test_shutdown import worker
+from tests.service.ledger import Json
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
@@ -57,7 +58,7 @@ def of_another_version(raw: bytes, **more: Any) -> bytes:
 
 
 def verdict(service: Service, message_id: str) -> Json | None:
-    rows = service.rows("SELECT verdict FROM inbox WHERE message_id = %s", UUID(message_id))
+    rows = service.ledger.fetch_all("SELECT verdict FROM inbox WHERE message_id = %s", UUID(message_id))
     return orjson.loads(rows[0]["verdict"]) if rows and rows[0]["verdict"] else None
 
 
@@ -74,14 +75,16 @@ def test_old_messages_are_understood(
     queues.lpush(routes.ACCEPT, changed(message(routes.ACCEPT)), message(f"{routes.ACCEPT}.compressed"))
     accepted = arguments(message(routes.ACCEPT))["message_id"]
     with worker(tmp_path / "new", APP, *routes.QUEUES):
-        wait_until(lambda: service.one("SELECT count(*) AS n FROM inbox WHERE verdict IS NOT NULL")["n"] == 2, 60)
+        wait_until(
+            lambda: service.ledger.fetch_one("SELECT count(*) AS n FROM inbox WHERE verdict IS NOT NULL")["n"] == 2, 60
+        )
         wait_until(lambda: not any(queues.exists(f"overnight:ringing:{bell}") for bell in BELLS), 30)
         wait_until(lambda: queues.exists(routes.POLICY_KEY))
         for name in asked:
             queues.lpush(routes.ANSWER, changed(message(f"{routes.ANSWER}.{name}")))
         wait_until(lambda: all(queues.exists(routes.REPLY_KEY.format(key)) for key in asked.values()))
     assert verdict(service, accepted) == {"accepted": 3, "known": 0, "rejected": []}
-    assert len(service.states("item")) == 13
+    assert len(service.ledger.states("item")) == 13
     answers = {name: orjson.loads(queues.lrange(routes.REPLY_KEY.format(key), 0, 0)[0]) for name, key in asked.items()}
     assert answers["confirm"] == {"answer": {accepted: {"accepted": 3, "known": 0, "rejected": []}}}
     assert answers["cancel"] == {"answer": "unknown"}
@@ -102,4 +105,4 @@ def test_an_accept_message_of_a_later_version_is_turned_down_and_says_so(
     assert [one["why"] for one in told["rejected"]] == [
         "accept messages of version 2 aren't known here: update the workers"
     ] * 3
-    assert service.states("item") == []
+    assert service.ledger.states("item") == []

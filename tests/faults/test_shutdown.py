@@ -141,10 +141,10 @@ def go_on(service: Service, place: Path) -> None:
     """
 
     def done() -> bool:
-        service.run("UPDATE delivery SET due_at = now() WHERE state = 'sending' AND tries = 1")
+        service.ledger.execute("UPDATE delivery SET due_at = now() WHERE state = 'sending' AND tries = 1")
         sweep()
         doorbell.ring(routes.POLL)
-        return not service.rows(unfinished, len(KEYS))
+        return not service.ledger.fetch_all(unfinished, len(KEYS))
 
     with worker(place / "next", "overnight_workers.app", *routes.QUEUES):
         wait_until(done, 60)

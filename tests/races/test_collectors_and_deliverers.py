@@ -55,7 +55,7 @@ def test_a_collector_whose_lease_lapsed_records_nothing_twice(service: Service, 
     """Both read the same results; the second really waits for the first, and everything is there already."""
     ended(service)
     source = Source(1, 1, "msgbatch_x", only_live=True)
-    ids = [service.item(key)["id"] for key in "ab"]
+    ids = [service.ledger.item(key)["id"] for key in "ab"]
     answers = [Arrival(n, Fate.SUCCEED, message=b"{}", model="m", billed=True, cost_nano=5) for n in ids]
 
     def record(database: Database, arrivals: list[Arrival]) -> Recorded:
@@ -68,9 +68,13 @@ def test_a_collector_whose_lease_lapsed_records_nothing_twice(service: Service, 
         wait_until(lambda: blocked(service))
         first.commit()
         assert second.result(10) == Recorded()
-    assert len(service.rows("SELECT 1 FROM outcome")) == len(service.rows("SELECT 1 FROM bill")) == 2
-    assert len(service.states("delivery")) == 2
-    assert service.one("SELECT sum(cost_nano)::int AS n FROM spending")["n"] == 10
+    assert (
+        len(service.ledger.fetch_all("SELECT 1 FROM outcome"))
+        == len(service.ledger.fetch_all("SELECT 1 FROM bill"))
+        == 2
+    )
+    assert len(service.ledger.states("delivery")) == 2
+    assert service.ledger.fetch_one("SELECT sum(cost_nano)::int AS n FROM spending")["n"] == 10
 
 
 @pytest.mark.parametrize("fate", [Fate.RETRY_OWN, Fate.WAIT_OWN, Fate.FAIL_OWN])
@@ -78,15 +82,15 @@ def test_what_one_of_two_live_submissions_reports_against_an_item_waits_for_the_
     service: Service, one: Database, fate: Fate
 ) -> None:
     ended(service)
-    against = [Arrival(service.item("a")["id"], fate, problem="expired", detail="too late")]
+    against = [Arrival(service.ledger.item("a")["id"], fate, problem="expired", detail="too late")]
     with one.transaction() as connection:
         both_live = Source(1, 1, "msgbatch_x", only_live=False)
         assert outcomes.record(connection, both_live, against, max_attempts=3) == Recorded()
-    assert (service.item("a")["state"], service.item("a")["batch_id"]) == ("batched", 1)
+    assert (service.ledger.item("a")["state"], service.ledger.item("a")["batch_id"]) == ("batched", 1)
     with one.transaction() as connection:
         of_another_batch = Source(1, 99, "msgbatch_x", only_live=True)
         assert outcomes.record(connection, of_another_batch, against, max_attempts=3) == Recorded()
-    assert service.item("a")["state"] == "batched"
+    assert service.ledger.item("a")["state"] == "batched"
 
 
 def test_two_deliverers_of_one_queue_share_and_neither_gets_the_others(
@@ -122,7 +126,7 @@ def test_two_that_record_the_same_acknowledgements_the_second_waits_and_records_
         wait_until(lambda: blocked(service))
         first.commit()
         assert second.result(10) == 1
-    assert service.states("delivery") == ["delivered"] * 3
+    assert service.ledger.states("delivery") == ["delivered"] * 3
 
 
 def test_a_callback_that_answers_before_its_deliverer_has_recorded_that_it_was_sent(
@@ -136,7 +140,7 @@ def test_a_callback_that_answers_before_its_deliverer_has_recorded_that_it_was_s
         assert acknowledge(second, [due.acknowledgement for due in sent]) == 1
     with one.transaction() as first:
         assert deliver.taken_to_be_acknowledged(first, [due.item_id for due in sent], within_s=60) == 0
-    assert service.states("delivery") == ["delivered"]
+    assert service.ledger.states("delivery") == ["delivered"]
 
 
 def test_a_deliverer_whose_lease_lapsed_does_not_undo_the_others_work(
@@ -147,14 +151,14 @@ def test_a_deliverer_whose_lease_lapsed_does_not_undo_the_others_work(
     with one.transaction() as first:
         (target,) = deliver.targets(first)
         slow = deliver.claim(first, target, limit=9, lease_s=60)
-    service.leases_lapse()
+    service.clock.leases_lapse()
     with two.transaction() as second:
         assert deliver.free_lapsed(second, {"default": 12}, 12, limit=9) == (2, 0)
     deliver_all()
-    assert service.states("delivery") == ["delivered"] * 2
+    assert service.ledger.states("delivery") == ["delivered"] * 2
     with one.transaction() as first:
         ids = [due.item_id for due in slow]
         assert deliver.schedule_retry(first, ids, "late", pause_s=1) == 0
         assert deliver.dead_letter(first, ids, "late") == 0
         assert deliver.taken(first, ids) == 0
-    assert service.states("delivery") == ["delivered"] * 2
+    assert service.ledger.states("delivery") == ["delivered"] * 2

@@ -46,7 +46,7 @@ def test_two_packers_of_one_lane_take_turns_and_the_second_packs_what_is_due_the
         assert packed(first, source, 4) == 4
         first.commit()
         assert second.result(20) == "0 batches, 0 items"
-    assert service.states("item").count("waiting") == 1
+    assert service.ledger.states("item").count("waiting") == 1
 
 
 def test_two_packers_of_two_lanes_both_get_theirs(service: Service, other: Database) -> None:
@@ -71,7 +71,7 @@ def test_a_packer_that_looked_before_another_committed_packs_nothing_twice(servi
             assert packed(first, turn(first)) == 2
         assert take_turn(second, stale) is None
         assert packed(second, stale) == 0
-    assert len(service.states("batch")) == 1
+    assert len(service.ledger.states("batch")) == 1
 
 
 def test_two_accepts_of_the_same_keys_in_opposite_orders_take_turns(service: Service) -> None:
@@ -88,7 +88,7 @@ def test_two_accepts_of_the_same_keys_in_opposite_orders_take_turns(service: Ser
             first.commit()
             assert first_done.result(20) == (50, 0)
             assert second_done.result(20) == (0, 50)
-    assert len(service.states("item")) == 50
+    assert len(service.ledger.states("item")) == 50
 
 
 def test_two_accepts_that_both_wait_in_the_middle_of_their_keys_do_not_deadlock(service: Service) -> None:
@@ -105,4 +105,4 @@ def test_two_accepts_that_both_wait_in_the_middle_of_their_keys_do_not_deadlock(
         wait_until(lambda: blocked(service) == 2)
         holder.rollback()
         assert sorted(one.result(20) for one in both) == [(0, 51), (51, 0)]
-    assert len(service.states("item")) == 52
+    assert len(service.ledger.states("item")) == 52

@@ -53,7 +53,7 @@ def test_twenty_packers_within_strict_budgets_never_overspend_and_never_deadlock
         holder.rollback()
         for packer in packers:
             packer.result(60)
-    rows = service.rows(
+    rows = service.ledger.fetch_all(
         """
         SELECT tenant.name, sum(reserved_nano)::bigint AS reserved, max(cap_nano) AS cap
         FROM booking JOIN budget ON budget.id = budget_id JOIN tenant ON tenant.id = tenant_id GROUP BY tenant.name
@@ -61,8 +61,8 @@ def test_twenty_packers_within_strict_budgets_never_overspend_and_never_deadlock
     )
     assert {row["name"]: row["cap"] for row in rows} == caps
     assert {row["name"]: row["reserved"] for row in rows} == {"a": 50 * one, "b": 30 * one}
-    assert service.states("item").count("batched") == 80
-    assert service.states("item").count("held") == PACKERS * ITEMS - 80
+    assert service.ledger.states("item").count("batched") == 80
+    assert service.ledger.states("item").count("held") == PACKERS * ITEMS - 80
 
 
 def test_what_comes_after_a_packers_look_is_not_packed_without_its_budget(service: Service) -> None:
@@ -76,7 +76,7 @@ def test_what_comes_after_a_packers_look_is_not_packed_without_its_budget(servic
         service.accept(item("b", tenant="b"))
         holder.rollback()
         packer.result(20)
-    assert (service.item("a")["state"], service.item("b")["state"]) == ("batched", "held")
+    assert (service.ledger.item("a")["state"], service.ledger.item("b")["state"]) == ("batched", "held")
 
 
 def test_a_budget_that_is_set_while_a_batch_is_packed_reserves_for_it(service: Service) -> None:
@@ -95,9 +95,11 @@ def test_a_budget_that_is_set_while_answers_are_recorded_counts_them_once(servic
     service.accept(item("a"), item("b"))
     stage.pack()
     submit()
-    batch_id = service.one("SELECT id FROM batch")["id"]
-    answer = Arrival(service.item("a")["id"], Fate.SUCCEED, message=b"{}", billed=True, cost_nano=5, realtime_nano=10)
-    source = Source(service.one("SELECT id FROM submission")["id"], batch_id, None, only_live=True)
+    batch_id = service.ledger.fetch_one("SELECT id FROM batch")["id"]
+    answer = Arrival(
+        service.ledger.item("a")["id"], Fate.SUCCEED, message=b"{}", billed=True, cost_nano=5, realtime_nano=10
+    )
+    source = Source(service.ledger.fetch_one("SELECT id FROM submission")["id"], batch_id, None, only_live=True)
     with ThreadPoolExecutor(1) as pool:
         with service.other_process().transaction() as recorder:
             outcomes.record(recorder, source, [answer], max_attempts=1)
@@ -116,5 +118,7 @@ def test_whoever_settles_waits_for_no_packer(service: Service) -> None:
     with service.other_process().transaction() as packer:
         fetch_all(packer, "SELECT FROM budget FOR NO KEY UPDATE")
         collect()
-    assert service.item("a")["state"] == "succeeded"
-    assert service.one("SELECT sum(spent_nano)::bigint AS n FROM booking")["n"] == service.meter()["nano"]
+    assert service.ledger.item("a")["state"] == "succeeded"
+    assert (
+        service.ledger.fetch_one("SELECT sum(spent_nano)::bigint AS n FROM booking")["n"] == service.api.meter()["nano"]
+    )

@@ -54,7 +54,7 @@ def test_two_submitters_of_one_batch_the_second_gets_nothing(packed: Service, on
         assert claim(second, two) is None
     with two.transaction() as second:
         assert claim(second, two) is None
-    assert packed.states("submission") == ["claimed"]
+    assert packed.ledger.states("submission") == ["claimed"]
 
 
 def test_two_submitters_of_two_batches_get_one_each(packed: Service, one: Database, two: Database) -> None:
@@ -72,7 +72,7 @@ def test_a_submitter_whose_lease_lapsed_while_building_sends_nothing(
 ) -> None:
     with one.transaction() as connection:
         first = claim(connection, one)
-    packed.leases_lapse()
+    packed.clock.leases_lapse()
     with two.transaction() as connection:
         assert void_abandoned(connection) == (1, 0)
     with two.transaction() as connection:
@@ -83,7 +83,7 @@ def test_a_submitter_whose_lease_lapsed_while_building_sends_nothing(
         assert first is not None
         assert not send(connection, first)
         assert not ledger.authorize_last_bytes(connection, first.submission_id, margin_s=1)
-    assert packed.states("submission") == ["void", "sending"]
+    assert packed.ledger.states("submission") == ["void", "sending"]
 
 
 def test_letting_go_and_the_rescue_exclude_each_other(packed: Service, one: Database, two: Database) -> None:
@@ -105,13 +105,13 @@ def test_letting_go_and_the_rescue_exclude_each_other(packed: Service, one: Data
         wait_until(lambda: blocked(packed))
         sending.commit()
         assert rescued.result(10) == 0
-    assert packed.states("submission") == ["sending"]
+    assert packed.ledger.states("submission") == ["sending"]
 
 
 def test_a_cancel_that_comes_while_a_submitter_claims_is_too_late(
     packed: Service, one: Database, two: Database
 ) -> None:
-    wanted = packed.item("a")["id"]
+    wanted = packed.ledger.item("a")["id"]
     with ThreadPoolExecutor(1) as pool, one.transaction() as claiming:
         assert claim(claiming, one) is not None
 
@@ -123,14 +123,14 @@ def test_a_cancel_that_comes_while_a_submitter_claims_is_too_late(
         wait_until(lambda: blocked(packed))
         claiming.commit()
         assert canceled.result(10) == Canceled.TOO_LATE
-    assert packed.item("a")["state"] == "batched"
+    assert packed.ledger.item("a")["state"] == "batched"
 
 
 def test_a_submitter_that_comes_while_an_item_is_taken_back_passes_its_batch_over(
     packed: Service, one: Database, two: Database
 ) -> None:
     with one.transaction() as canceling:
-        assert cancel(canceling, packed.item("a")["id"]) == Canceled.CANCELED
+        assert cancel(canceling, packed.ledger.item("a")["id"]) == Canceled.CANCELED
         with two.transaction() as claiming:
             assert claim(claiming, two) is None
     with two.transaction() as claiming:
@@ -169,7 +169,7 @@ def late_fact(database: Database, submission_id: int) -> bool:
 def test_a_late_id_while_the_successor_is_claimed_voids_it(packed: Service, one: Database, two: Database) -> None:
     lost, successor = lost_with_a_successor(one)
     assert late_fact(two, lost)
-    assert (packed.states("submission"), packed.states("batch")) == (["open", "void"], ["open"])
+    assert (packed.ledger.states("submission"), packed.ledger.states("batch")) == (["open", "void"], ["open"])
     with one.transaction() as connection:
         assert not send(connection, successor)
 
@@ -181,7 +181,7 @@ def test_a_late_id_while_the_successor_still_holds_its_last_bytes_voids_it(
     with one.transaction() as connection:
         assert send(connection, successor)
     assert late_fact(two, lost)
-    assert (packed.states("submission"), packed.states("batch")) == (["open", "void"], ["open"])
+    assert (packed.ledger.states("submission"), packed.ledger.states("batch")) == (["open", "void"], ["open"])
     with one.transaction() as connection:
         assert not ledger.authorize_last_bytes(connection, successor.submission_id, margin_s=1)
 
@@ -194,12 +194,12 @@ def test_a_late_id_after_the_successor_was_let_go_is_a_double_that_is_collected(
         assert send(connection, successor)
         assert ledger.authorize_last_bytes(connection, successor.submission_id, margin_s=1)
     assert not late_fact(two, lost)
-    assert (packed.states("submission"), packed.states("batch")) == (["open", "sending"], ["submitting"])
+    assert (packed.ledger.states("submission"), packed.ledger.states("batch")) == (["open", "sending"], ["submitting"])
     with one.transaction() as connection:
         ledger.release(connection, successor.submission_id, successor.batch_id, "known not created", pause_s=0)
     with one.transaction() as connection:
         assert claim(connection, one) is None, "an earlier submission of it is open"
-    assert packed.states("batch") == ["open"], "and so is its batch"
+    assert packed.ledger.states("batch") == ["open"], "and so is its batch"
 
 
 def test_a_late_id_while_the_successor_is_open_is_a_double_that_is_collected(
@@ -211,7 +211,7 @@ def test_a_late_id_while_the_successor_is_open_is_a_double_that_is_collected(
         facts.note_api_id(connection, successor.submission_id, "msgbatch_second", LATE, None)
         assert facts.open_submission(connection, successor.submission_id)
     assert not late_fact(two, lost)
-    assert (packed.states("submission"), packed.states("batch")) == (["open", "open"], ["open"])
+    assert (packed.ledger.states("submission"), packed.ledger.states("batch")) == (["open", "open"], ["open"])
 
 
 def test_a_late_id_that_comes_while_a_successor_is_being_claimed_really_waits(
@@ -224,4 +224,4 @@ def test_a_late_id_that_comes_while_a_successor_is_being_claimed_really_waits(
         wait_until(lambda: blocked(packed))
         claiming.commit()
         assert opened.result(10)
-    assert (packed.states("submission"), packed.states("batch")) == (["open", "void"], ["open"])
+    assert (packed.ledger.states("submission"), packed.ledger.states("batch")) == (["open", "void"], ["open"])

@@ -28,7 +28,7 @@ def ask(service: Service, question: str, **about: Any) -> Any:
 def test_confirm_tells_done_under_way_and_never_seen_apart(service: Service) -> None:
     done, under_way, unseen = (str(uuid4()) for _ in range(3))
     service.accept(item("a"), message_id=done)
-    service.run("INSERT INTO inbox (message_id, tries) VALUES (%s, 1)", under_way)
+    service.ledger.execute("INSERT INTO inbox (message_id, tries) VALUES (%s, 1)", under_way)
     told = ask(service, "confirm", message_ids=[done, under_way, unseen])["answer"]
     assert told == {done: {"accepted": 1, "known": 0, "rejected": []}, under_way: None}
 
@@ -42,7 +42,7 @@ def test_outcome_is_one_that_can_be_read(service: Service) -> None:
     outcome = Outcome.read(told["outcome"])
     assert (outcome.ok, outcome.key, outcome.run, outcome.extra) == (True, "a", "r", {})
     assert outcome.document() == told["outcome"]
-    assert outcome.batch_id == service.one("SELECT api_id FROM submission")["api_id"]
+    assert outcome.batch_id == service.ledger.fetch_one("SELECT api_id FROM submission")["api_id"]
 
 
 def test_an_unknown_item_has_no_outcome(service: Service) -> None:

@@ -43,7 +43,7 @@ def die(service: Service) -> None:
 
 
 def states(service: Service) -> tuple[str, str]:
-    return service.states("batch")[0], service.states("submission")[0]
+    return service.ledger.states("batch")[0], service.ledger.states("submission")[0]
 
 
 def test_a_live_submitter_is_left_alone(service: Service) -> None:
@@ -64,7 +64,7 @@ def test_a_submitter_that_died_while_building_created_nothing(service: Service) 
 
 def test_a_submitter_that_is_frozen_while_building_loses_it_with_its_lease(service: Service) -> None:
     claim(service)
-    service.leases_lapse()
+    service.clock.leases_lapse()
     sweep()
     assert states(service) == ("packed", "void")
 
@@ -84,11 +84,11 @@ def test_a_submitter_that_died_after_its_last_bytes_leaves_it_unclear(service: S
     die(service)
     sweep()
     assert states(service) == ("unclear", "unclear")
-    service.quiet_is_over()
-    service.run("UPDATE submission SET api_workspace_id = %s", service.api_workspace)
+    service.clock.quiet_is_over()
+    service.ledger.execute("UPDATE submission SET api_workspace_id = %s", service.api.workspace)
     service.finish()
-    assert service.item("a")["state"] == "succeeded"
-    assert service.meter()["creates"] == 1
+    assert service.ledger.item("a")["state"] == "succeeded"
+    assert service.api.meter()["creates"] == 1
 
 
 def test_letting_go_after_the_rescue_is_refused(service: Service) -> None:
@@ -154,18 +154,18 @@ def test_redis_may_be_empty_at_any_time(service: Service) -> None:
             client.flushall()
             sweep()
             service.round()
-    assert service.item("a")["state"] == "succeeded"
+    assert service.ledger.item("a")["state"] == "succeeded"
 
 
 def test_messages_are_forgotten_a_week_after_they_were_answered(service: Service) -> None:
     service.accept(item("a"))
     service.accept(item("b"))
-    service.run(
+    service.ledger.execute(
         """
         UPDATE inbox SET received_at = now() - interval '9 days', done_at = now() - interval '8 days'
         WHERE message_id = (SELECT message_id FROM inbox LIMIT 1)
         """
     )
-    service.run("UPDATE inbox SET received_at = now() - interval '9 days'")
+    service.ledger.execute("UPDATE inbox SET received_at = now() - interval '9 days'")
     sweep()
-    assert len(service.rows("SELECT 1 FROM inbox")) == 1
+    assert len(service.ledger.fetch_all("SELECT 1 FROM inbox")) == 1

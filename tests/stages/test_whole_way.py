@@ -16,26 +16,26 @@ pytestmark = pytest.mark.usefixtures("apart")
 
 def test_an_item_goes_the_whole_way(service: Service) -> None:
     assert service.accept(item("a", callback=callback())) == {"accepted": 1, "known": 0, "rejected": []}
-    assert service.item("a")["state"] == "waiting"
+    assert service.ledger.item("a")["state"] == "waiting"
     pack()
-    assert (service.item("a")["state"], service.states("batch")) == ("batched", ["packed"])
+    assert (service.ledger.item("a")["state"], service.ledger.states("batch")) == ("batched", ["packed"])
     submit()
-    assert (service.states("batch"), service.states("submission")) == (["open"], ["open"])
+    assert (service.ledger.states("batch"), service.ledger.states("submission")) == (["open"], ["open"])
     poll()
-    assert service.states("batch") == ["ended"]
+    assert service.ledger.states("batch") == ["ended"]
     collect()
-    assert (service.states("batch"), service.states("submission")) == (["collected"], ["done"])
-    assert service.item("a")["state"] == "succeeded"
-    assert service.states("delivery") == ["due"]
+    assert (service.ledger.states("batch"), service.ledger.states("submission")) == (["collected"], ["done"])
+    assert service.ledger.item("a")["state"] == "succeeded"
+    assert service.ledger.states("delivery") == ["due"]
     deliver()
-    assert service.states("delivery") == ["delivered"]
-    assert service.meter()["creates"] == 1
+    assert service.ledger.states("delivery") == ["delivered"]
+    assert service.api.meter()["creates"] == 1
 
 
 def test_every_answer_goes_to_its_own_item(service: Service) -> None:
     service.accept(*(item(f"k{n}", callback=callback()) for n in range(50)))
     service.finish()
-    assert service.states("item") == ["succeeded"] * 50
-    assert service.meter()["requests"] == 50
-    told = service.rows("SELECT item_id, count(*) AS n FROM outcome GROUP BY item_id HAVING count(*) <> 1")
+    assert service.ledger.states("item") == ["succeeded"] * 50
+    assert service.api.meter()["requests"] == 50
+    told = service.ledger.fetch_all("SELECT item_id, count(*) AS n FROM outcome GROUP BY item_id HAVING count(*) <> 1")
     assert told == []

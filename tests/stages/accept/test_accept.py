@@ -51,7 +51,7 @@ def test_a_message_twice_is_accepted_once(service: Service) -> None:
     message_id = str(uuid4())
     first = service.accept(item("a"), item("b"), message_id=message_id)
     assert service.accept(item("c"), message_id=message_id) == first == {"accepted": 2, "known": 0, "rejected": []}
-    assert service.states("item") == ["waiting", "waiting"]
+    assert service.ledger.states("item") == ["waiting", "waiting"]
 
 
 def test_the_same_key_and_content_is_the_same_item(service: Service) -> None:
@@ -59,7 +59,7 @@ def test_the_same_key_and_content_is_the_same_item(service: Service) -> None:
     again = item("a", params=dict(reversed(params(text_of("a")).items())))
     assert service.accept(again, item("b")) == {"accepted": 1, "known": 1, "rejected": []}
     assert service.accept(item("c"), item("c")) == {"accepted": 1, "known": 1, "rejected": []}
-    assert len(service.states("item")) == 3
+    assert len(service.ledger.states("item")) == 3
 
 
 @pytest.mark.parametrize("more", [{"text": "other"}, {"betas": ["b"]}, {"output": SCHEMA}])
@@ -108,8 +108,8 @@ def test_a_run_with_a_name_that_can_not_be_kept_is_answered(service: Service) ->
 def test_a_message_of_tomorrow_is_answered(service: Service) -> None:
     message_id = str(uuid4())
     accept(v=2, message_id=message_id, lane="default", items="a\nb", something="new")
-    assert [one["index"] for one in service.verdict(message_id)["rejected"]] == [0, 1]
-    assert "update the workers" in service.verdict(message_id)["rejected"][0]["why"]
+    assert [one["index"] for one in service.ledger.verdict(message_id)["rejected"]] == [0, 1]
+    assert "update the workers" in service.ledger.verdict(message_id)["rejected"][0]["why"]
 
 
 def test_each_lane_speaks_its_own_api_version(service: Service) -> None:
@@ -118,7 +118,7 @@ def test_each_lane_speaks_its_own_api_version(service: Service) -> None:
     assert "no `temperature`" in service.accept(item("a", params=warm))["rejected"][0]["why"]
     assert service.accept(item("a", params=warm), lane="old")["accepted"] == 1
     service.finish()
-    assert service.item("a")["state"] == "succeeded"
+    assert service.ledger.item("a")["state"] == "succeeded"
 
 
 def test_a_message_that_kills_its_worker_is_counted_and_finally_rejected(service: Service) -> None:
@@ -136,7 +136,7 @@ def test_a_message_is_counted_even_when_it_can_not_be_parsed(service: Service) -
     with pytest.raises(Reject) as caught:  # back into the queue, until it has been tried often enough
         accept(v=1, message_id=message_id, lane="default", items=None)
     assert vars(caught.value)["requeue"] is True
-    assert service.one("SELECT tries FROM inbox WHERE message_id = %s", UUID(message_id))["tries"] == 1
+    assert service.ledger.fetch_one("SELECT tries FROM inbox WHERE message_id = %s", UUID(message_id))["tries"] == 1
 
 
 def test_a_database_that_is_away_puts_the_message_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,8 +153,8 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_copy_is_a_transient_error(s
     def cut_off() -> None:
         with process.database().transaction() as connection:
             pid = driver_connection(connection).info.backend_pid
-            service.run("SELECT pg_terminate_backend(%s)", pid)
-            wait_until(lambda: not service.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid))
+            service.ledger.execute("SELECT pg_terminate_backend(%s)", pid)
+            wait_until(lambda: not service.ledger.fetch_all("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid))
             copy_in(connection, "run (name)", iter([("a",)]))
 
     with pytest.raises(TransientError):

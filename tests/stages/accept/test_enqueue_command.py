@@ -29,4 +29,4 @@ def test_traps_are_told_once_each_with_a_count(service: Service, tmp_path: Path)
     document = orjson.loads(told.stdout)
     assert [(trap["trap"], trap["items"]) for trap in document["traps"]] == [("thinks_unasked", 3), ("max_tokens", 2)]
     assert f"! 3 items: {MODEL} thinks unless told not to" in " ".join(told.stderr.split())
-    assert service.one("SELECT count(*) AS n FROM item")["n"] == 0
+    assert service.ledger.fetch_one("SELECT count(*) AS n FROM item")["n"] == 0

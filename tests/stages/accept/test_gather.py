@@ -66,11 +66,13 @@ def test_small_messages_are_taken_along(service: Service, client: redis.Redis) -
     ids = [put(client, item(key)) for key in "bc"] + [put(client, item("d"), item("a", "other"), lane="default")]
     other_lane, of_a_run = put(client, item("e"), lane="night"), put(client, item("f"), run="r")
     assert service.accept(item("a")) == {"accepted": 1, "known": 0, "rejected": []}
-    assert [service.verdict(one)["accepted"] for one in (*ids, other_lane, of_a_run)] == [1, 1, 1, 0, 1]
-    assert service.verdict(ids[2])["rejected"][0]["index"] == 1
-    assert "there is no lane 'night'" in service.verdict(other_lane)["rejected"][0]["why"]
-    assert len(service.states("item")) == 5
-    assert service.rows("SELECT key FROM item JOIN request ON item_id = id WHERE run_id IS NOT NULL") == [{"key": "f"}]
+    assert [service.ledger.verdict(one)["accepted"] for one in (*ids, other_lane, of_a_run)] == [1, 1, 1, 0, 1]
+    assert service.ledger.verdict(ids[2])["rejected"][0]["index"] == 1
+    assert "there is no lane 'night'" in service.ledger.verdict(other_lane)["rejected"][0]["why"]
+    assert len(service.ledger.states("item")) == 5
+    assert service.ledger.fetch_all("SELECT key FROM item JOIN request ON item_id = id WHERE run_id IS NOT NULL") == [
+        {"key": "f"}
+    ]
     assert (waiting(client), unacknowledged(client)) == ([], 0)
 
 
@@ -78,8 +80,8 @@ def test_the_same_message_twice_is_accepted_once(service: Service, client: redis
     again = put(client, item("a"))
     put(client, item("a"), message_id=again)
     service.accept(item("b"))
-    assert service.verdict(again)["accepted"] == 1
-    assert len(service.states("item")) == 2
+    assert service.ledger.verdict(again)["accepted"] == 1
+    assert len(service.ledger.states("item")) == 2
 
 
 def test_the_killed_lose_nothing(service: Service, client: redis.Redis) -> None:
@@ -103,7 +105,7 @@ def test_one_that_came_back_goes_alone(service: Service, client: redis.Redis) ->
     put(client, item("b"))
     service.accept(item("c"))
     assert len(waiting(client)) == 2
-    assert service.states("item") == ["waiting"]
+    assert service.ledger.states("item") == ["waiting"]
 
 
 @pytest.mark.parametrize("poison", [{"items": 5}, {"items": None, "message_id": 5}, {"message_id": "no UUID"}])
@@ -118,7 +120,7 @@ def test_what_nobody_can_read_hurts_nobody_else(service: Service, client: redis.
         assert all(one["headers"]["redelivered"] for one in waiting(client))
     else:
         assert len(waiting(client)) == 1
-        assert len(service.states("item")) == 3
+        assert len(service.ledger.states("item")) == 3
     assert unacknowledged(client) == 0
 
 
@@ -138,10 +140,10 @@ def test_of_large_messages_a_few_are_taken_along(
         put(client, **packed(many(200)))
     put(client, item("behind them"))
     service.accept(item("a"))
-    assert len(service.states("item")) == 1 + 4 * 200
+    assert len(service.ledger.states("item")) == 1 + 4 * 200
     assert (len(waiting(client)), unacknowledged(client)) == (3, 0)
     service.accept(*(item(f"{uuid4()} {uuid4()} {n}") for n in range(200)))
-    assert len(service.states("item")) == 1 + 4 * 200 + 200 + 2 * 200 + 1
+    assert len(service.ledger.states("item")) == 1 + 4 * 200 + 200 + 2 * 200 + 1
     assert waiting(client) == []
 
 
@@ -150,7 +152,7 @@ def test_the_largest_goes_alone(service: Service, client: redis.Redis, much: str
     small = compressed(orjson.dumps(item("large", much)).decode())
     put(client, **(small if len(small["items"]) < 100_000 else {"items": orjson.dumps(item("large", much)).decode()}))
     service.accept(item("a"))
-    assert service.states("item") == ["waiting"]
+    assert service.ledger.states("item") == ["waiting"]
     assert (len(waiting(client)), unacknowledged(client)) == (1, 0)
 
 
@@ -161,7 +163,7 @@ def test_compressed_by_another_that_does_not_say_how_much_it_is_it_goes_alone(
     packed = streamed.compress(many(2).encode()) + streamed.flush()
     put(client, items=base64.b64encode(packed).decode(), encoding="zstd")
     service.accept(item("a"))
-    assert service.states("item") == ["waiting"]
+    assert service.ledger.states("item") == ["waiting"]
     assert len(waiting(client)) == 1
 
 

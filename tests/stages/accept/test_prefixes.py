@@ -19,7 +19,8 @@ from overnight_workers import process
 from overnight_workers.stages.accept.accept import accept
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
-from tests.driving import Json, Service, item, params
+from tests.driving import Service, item, params
+from tests.service.ledger import Json
 
 CONTRACT = "Every clause of it. " * 400
 OTHER = "Another contract. " * 400
@@ -41,7 +42,7 @@ def deliver_to_accept(service: Service) -> list[Json]:
     verdicts = []
     for arguments in sent(service):
         accept(**arguments)
-        verdicts.append(service.verdict(arguments["message_id"]))
+        verdicts.append(service.ledger.verdict(arguments["message_id"]))
     return verdicts
 
 
@@ -59,8 +60,8 @@ def at_the_api(service: Service) -> list[Json]:
     pack()
     submit()
     bodies = [
-        service.body_at_the_api(row["api_id"])["requests"]
-        for row in service.rows("SELECT api_id FROM submission ORDER BY id")
+        service.api.body_at_the_api(row["api_id"])["requests"]
+        for row in service.ledger.fetch_all("SELECT api_id FROM submission ORDER BY id")
     ]
     return [one["params"] for requests in bodies for one in requests]
 
@@ -77,7 +78,7 @@ def test_what_is_spliced_is_what_was_enqueued(service: Service) -> None:
     ]
     enqueue(service, *asked)
     assert [verdict["accepted"] for verdict in deliver_to_accept(service)] == [len(asked)]
-    assert service.one("SELECT count(*) AS n FROM prefix")["n"] == 3
+    assert service.ledger.fetch_one("SELECT count(*) AS n FROM prefix")["n"] == 3
 
     def in_order(requests: list[Json]) -> list[bytes]:
         return sorted(orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in requests)
@@ -90,7 +91,7 @@ def test_equal_prefixes_stand_together(service: Service) -> None:
     deliver_to_accept(service)
     systems = [one["system"][0]["text"] for one in at_the_api(service)]
     # the first of each is sent whole: nobody knows yet that others will share it
-    shared = [row["prefix_id"] for row in service.rows("SELECT prefix_id FROM item ORDER BY prefix_id, id")]
+    shared = [row["prefix_id"] for row in service.ledger.fetch_all("SELECT prefix_id FROM item ORDER BY prefix_id, id")]
     assert shared.count(None) == 2
     assert systems[:4] == [CONTRACT] * 4
     assert systems[4:8] == [OTHER] * 4
@@ -106,9 +107,11 @@ def test_a_prefix_is_sent_once_and_stored_once(service: Service) -> None:
         assert len(client.keys("overnight:prefix:*")) == 1
     for one in messages:
         accept(**one)
-    assert service.one("SELECT count(*) AS n FROM prefix")["n"] == 1
-    assert service.one("SELECT count(*) AS n FROM request WHERE params LIKE %s", "%Every clause%")["n"] == 3
-    sizes = service.one("SELECT min(size) AS least, max(size) AS most FROM item")
+    assert service.ledger.fetch_one("SELECT count(*) AS n FROM prefix")["n"] == 1
+    assert (
+        service.ledger.fetch_one("SELECT count(*) AS n FROM request WHERE params LIKE %s", "%Every clause%")["n"] == 3
+    )
+    sizes = service.ledger.fetch_one("SELECT min(size) AS least, max(size) AS most FROM item")
     assert sizes["least"] > len(CONTRACT), "its size is the whole request's: the batch's limit counts that"
     assert sizes["most"] - sizes["least"] < 200
 
@@ -130,7 +133,9 @@ def test_a_plan_knows_what_goes_on_from_a_prefix_in_whatever_order_its_fields_st
     asked += [{**params(""), "messages": [*talk, {"role": "user", "content": f"Question {n}"}]} for n in range(3, 6)]
     enqueue(service, *asked)
     deliver_to_accept(service)
-    assert [row["n"] for row in service.rows("SELECT count(*) AS n FROM item WHERE prefix_id IS NOT NULL")] == [4]
+    assert [
+        row["n"] for row in service.ledger.fetch_all("SELECT count(*) AS n FROM item WHERE prefix_id IS NOT NULL")
+    ] == [4]
     backwards = [dict(reversed(one.items())) for one in asked]
     for number in (2, 5):
         backwards[number]["messages"] = [*backwards[number]["messages"][:-1], {"role": "user", "content": "Another"}]
@@ -149,7 +154,7 @@ def test_lost_with_redis_before_the_workers_had_it_it_is_said_and_sent_again(ser
     with redis.Redis.from_url(service.redis_url) as client:
         client.flushall()
     accept(**messages[0])
-    verdict = service.verdict(messages[0]["message_id"])
+    verdict = service.ledger.verdict(messages[0]["message_id"])
     assert verdict["accepted"] == 1
     assert {one["why"] for one in verdict["rejected"]} == {"its prefix isn't in Redis any more: enqueue it again"}
     enqueue(service, *asked)
@@ -170,7 +175,7 @@ def test_once_the_workers_have_it_redis_may_lose_it(service: Service) -> None:
         client.flushall()
     service.restart()
     accept(**message)
-    assert service.verdict(message["message_id"])["accepted"] == 1
+    assert service.ledger.verdict(message["message_id"])["accepted"] == 1
     overnight.close()
 
 
@@ -204,16 +209,16 @@ def test_a_prefix_is_deleted_when_no_item_goes_on_from_it_and_stored_again_when_
         with process.database().transaction() as connection:
             return prefixes.delete_unused(connection)
 
-    service.run("UPDATE prefix SET used_at = now() - interval '5 days'")
-    service.run("UPDATE request SET enqueued_at = now() - interval '6 days'")
+    service.ledger.execute("UPDATE prefix SET used_at = now() - interval '5 days'")
+    service.ledger.execute("UPDATE request SET enqueued_at = now() - interval '6 days'")
     assert delete_unused() == 0
     # retention drops the partitions of what is older
-    service.run("UPDATE request SET enqueued_at = now() - interval '1 day'")
+    service.ledger.execute("UPDATE request SET enqueued_at = now() - interval '1 day'")
     assert delete_unused() == 1
     enqueue(service, *(request(f"Question {n}") for n in range(3)), keys="later ")
     (message,) = sent(service)
     with pytest.raises(Reject, match="deleted just now"):
         accept(**message)
     accept(**message)
-    assert service.verdict(message["message_id"])["accepted"] == 3
-    assert service.one("SELECT count(*) AS n FROM prefix")["n"] == 1
+    assert service.ledger.verdict(message["message_id"])["accepted"] == 3
+    assert service.ledger.fetch_one("SELECT count(*) AS n FROM prefix")["n"] == 1

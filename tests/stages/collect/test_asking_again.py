@@ -10,7 +10,8 @@ from overnight_producers import Outcome
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
-from tests.driving import Json, Service, callback, item, params
+from tests.driving import Service, callback, item, params
+from tests.service.ledger import Json
 
 SCHEMA: Json = {
     "type": "object",
@@ -27,7 +28,7 @@ def asked(key: str, *, fault: str | None = "invalid_output") -> Json:
 
 def mended(service: Service) -> None:
     """The next answers are of the schema."""
-    service.run("UPDATE request SET params = replace(params, 'sandbox:invalid_output', 'nobody')")
+    service.ledger.execute("UPDATE request SET params = replace(params, 'sandbox:invalid_output', 'nobody')")
 
 
 def outcomes_in(service: Service) -> list[Outcome]:
@@ -38,23 +39,26 @@ def test_the_error_is_in_the_prompt_and_only_the_last_outcome_is_delivered(servi
     service.configure(lane={"retry_invalid": 2})
     service.accept(asked("a"), run="r")
     service.round()
-    assert service.states("item") == ["redone", "waiting"]
+    assert service.ledger.states("item") == ["redone", "waiting"]
     deliver()
     assert outcomes_in(service) == []
     mended(service)
     service.finish()
-    assert service.states("item") == ["redone", "succeeded"]
+    assert service.ledger.states("item") == ["redone", "succeeded"]
     (outcome,) = outcomes_in(service)
     assert (outcome.ok, outcome.key, outcome.attempts) == (True, "a", 2)
-    api_id = service.one("SELECT max(api_batch_id) AS id FROM outcome WHERE ok")["id"]
-    (request,) = service.body_at_the_api(api_id)["requests"]
+    api_id = service.ledger.fetch_one("SELECT max(api_batch_id) AS id FROM outcome WHERE ok")["id"]
+    (request,) = service.api.body_at_the_api(api_id)["requests"]
     first, answer, correction = request["params"]["messages"]
     assert (first["role"], answer["role"], correction["role"]) == ("user", "assistant", "user")
-    before = service.one("SELECT detail, cost_nano FROM outcome WHERE NOT ok")
+    before = service.ledger.fetch_one("SELECT detail, cost_nano FROM outcome WHERE NOT ok")
     assert before["detail"] in correction["content"]
     assert outcome.earlier_cost_usd is not None
     assert int(outcome.earlier_cost_usd.scaleb(9)) == before["cost_nano"] > 0
-    assert sum(row["cost_nano"] for row in service.rows("SELECT cost_nano FROM bill")) == service.meter()["nano"]
+    assert (
+        sum(row["cost_nano"] for row in service.ledger.fetch_all("SELECT cost_nano FROM bill"))
+        == service.api.meter()["nano"]
+    )
 
 
 @pytest.mark.parametrize(("times", "tries"), [(0, 1), (1, 2), (3, 4)])
@@ -62,10 +66,10 @@ def test_so_often_and_then_it_fails_as_it_is(service: Service, times: int, tries
     service.configure(lane={"retry_invalid": times})
     service.accept(asked("a"))
     service.finish()
-    assert service.states("item") == ["redone"] * (tries - 1) + ["failed"]
+    assert service.ledger.states("item") == ["redone"] * (tries - 1) + ["failed"]
     (outcome,) = outcomes_in(service)
     assert (outcome.problem, outcome.attempts) == ("invalid_output", tries)
-    assert service.meter()["billed"] == tries
+    assert service.api.meter()["billed"] == tries
 
 
 def test_what_its_owner_took_back_is_not_asked_again(service: Service) -> None:
@@ -73,16 +77,16 @@ def test_what_its_owner_took_back_is_not_asked_again(service: Service) -> None:
     service.accept(asked("a"))
     pack()
     submit()
-    service.run("UPDATE item SET cancel_wanted = true")
+    service.ledger.execute("UPDATE item SET cancel_wanted = true")
     service.finish()
-    assert service.states("item") == ["failed"]
+    assert service.ledger.states("item") == ["failed"]
 
 
 def test_with_a_prompt_that_may_get_longer_than_the_lane_takes_it_is_not_asked_again(service: Service) -> None:
     service.configure(lane={"retry_invalid": 1, "max_input_tokens": 2_400})
     service.accept(asked("a"))
     service.finish()
-    assert service.states("item") == ["failed"]
+    assert service.ledger.states("item") == ["failed"]
 
 
 def test_its_key_stays_the_same_item(service: Service) -> None:
@@ -99,7 +103,7 @@ def test_those_that_follow_get_the_last_outcome(service: Service) -> None:
     service.round()
     mended(service)
     service.finish()
-    assert sorted(service.states("item")) == ["redone", "succeeded", "succeeded"]
+    assert sorted(service.ledger.states("item")) == ["redone", "succeeded", "succeeded"]
     assert [len(service.queue(queue)) for queue in ("shop", "crm")] == [1, 1]
 
 

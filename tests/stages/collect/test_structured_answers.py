@@ -11,7 +11,8 @@ import orjson
 from pydantic import BaseModel, Field
 
 from overnight_producers.item import Item, line_of
-from tests.driving import Json, Service, params
+from tests.driving import Service, params
+from tests.service.ledger import Json
 
 
 class Grade(Enum):
@@ -57,9 +58,9 @@ def test_of_2000_answers_to_a_model_with_constraints_none_is_invalid(service: Se
     for start in range(0, 2_000, 500):
         service.accept(*(line(service, n) for n in range(start, start + 500)))
     service.finish()
-    invalid = service.rows("SELECT problem, detail FROM outcome WHERE NOT ok LIMIT 5")
+    invalid = service.ledger.fetch_all("SELECT problem, detail FROM outcome WHERE NOT ok LIMIT 5")
     assert invalid == []
-    answers = service.rows("SELECT message FROM outcome")
+    answers = service.ledger.fetch_all("SELECT message FROM outcome")
     assert len(answers) == 2_000
     for row in answers:
         message = row["message"] if isinstance(row["message"], dict) else orjson.loads(row["message"])

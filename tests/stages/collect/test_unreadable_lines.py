@@ -15,7 +15,8 @@ from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.submit.submit import submit
-from tests.driving import Json, Service, callback, item, read_command
+from tests.driving import Service, callback, item, read_command
+from tests.service.ledger import Json
 
 BIG = 123456789012345678901234567890
 
@@ -24,10 +25,10 @@ def collected(service: Service, fault: str) -> Json:
     """The item with that fault, after one read of its batch, which has an ordinary one too."""
     service.accept(item("odd", fault=fault, callback=callback()), item("plain"))
     service.round()
-    assert service.states("batch") == ["collected"]
-    assert service.item("plain")["state"] == "succeeded"
+    assert service.ledger.states("batch") == ["collected"]
+    assert service.ledger.item("plain")["state"] == "succeeded"
     deliver()
-    return service.item("odd")
+    return service.ledger.item("odd")
 
 
 def delivered(service: Service) -> Outcome:
@@ -37,8 +38,8 @@ def delivered(service: Service) -> Outcome:
 
 
 def billed_as_metered(service: Service) -> bool:
-    row = service.one("SELECT count(*) AS n, sum(cost_nano)::bigint AS nano FROM bill")
-    meter = service.meter()
+    row = service.ledger.fetch_one("SELECT count(*) AS n, sum(cost_nano)::bigint AS nano FROM bill")
+    meter = service.api.meter()
     return bool(row == {"n": meter["billed"], "nano": meter["nano"]})
 
 
@@ -82,14 +83,17 @@ def test_a_line_without_its_end_is_read_again_for_days_and_then_kept(service: Se
     submit()
     poll()
     collect()
-    assert service.states("item") == ["batched", "succeeded"]
-    assert "1 of 2 results are missing, 1 lines can't be read" in service.one("SELECT error FROM submission")["error"]
-    service.run("UPDATE submission SET misses = 20, ended_at = now() - interval '8 days'")
-    service.pauses_are_over()
+    assert service.ledger.states("item") == ["batched", "succeeded"]
+    assert (
+        "1 of 2 results are missing, 1 lines can't be read"
+        in service.ledger.fetch_one("SELECT error FROM submission")["error"]
+    )
+    service.ledger.execute("UPDATE submission SET misses = 20, ended_at = now() - interval '8 days'")
+    service.clock.pauses_are_over()
     collect()
     deliver()
     got = delivered(service)
-    assert (got.problem, service.states("batch")) == ("invalid_output", ["collected"])
+    assert (got.problem, service.ledger.states("batch")) == ("invalid_output", ["collected"])
     assert base64.b64decode((got.message or {})["line_base64"]).startswith(b'{"custom_id":"')
     assert got.cost_usd is None, "how much was billed stood in what is missing"
 
@@ -100,9 +104,9 @@ def test_a_line_without_a_message_is_not_sent_again(service: Service) -> None:
     pack()
     submit()
     poll()
-    service.fault("results", "no_message", count=1)
+    service.api.fault("results", "no_message", count=1)
     collect()
-    assert service.states("batch") == ["collected"]
-    assert service.states("item") == ["failed", "failed"]
-    assert service.item("odd")["problem"] == "invalid_output"
-    assert service.meter()["creates"] == 1
+    assert service.ledger.states("batch") == ["collected"]
+    assert service.ledger.states("item") == ["failed", "failed"]
+    assert service.ledger.item("odd")["problem"] == "invalid_output"
+    assert service.api.meter()["creates"] == 1

@@ -45,27 +45,27 @@ def test_it_is_delivered_when_its_callback_says_so_and_not_when_its_broker_took_
 ) -> None:
     (word,) = sent(service, "a")
     sweep()
-    assert service.states("delivery") == ["awaiting_ack"]
+    assert service.ledger.states("delivery") == ["awaiting_ack"]
     client.lpush(ACKS_KEY, word)
     sweep()
-    assert service.states("delivery") == ["delivered"]
+    assert service.ledger.states("delivery") == ["delivered"]
     assert client.llen(ACKS_KEY) == 0
 
 
 def test_one_that_asks_for_nothing_is_not_asked(service: Service) -> None:
     service.answered(item("a", callback=callback()), item("b", callback=callback(ack=False)))
     deliver()
-    assert service.states("delivery") == ["delivered"] * 2
+    assert service.ledger.states("delivery") == ["delivered"] * 2
     assert not any("overnight_ack" in message["headers"] for message in service.queue())
 
 
 def test_both_kinds_go_in_one_group(service: Service, client: redis.Redis) -> None:
     service.answered(*(item(f"k{n}", callback=callback(ack=n % 2 == 0)) for n in range(6)))
     assert deliver() == "6 delivered"
-    assert service.states("delivery") == ["awaiting_ack", "delivered"] * 3
+    assert service.ledger.states("delivery") == ["awaiting_ack", "delivered"] * 3
     client.lpush(ACKS_KEY, *(m["headers"]["overnight_ack"] for m in service.queue() if "overnight_ack" in m["headers"]))
     sweep()
-    assert service.states("delivery") == ["delivered"] * 6
+    assert service.ledger.states("delivery") == ["delivered"] * 6
 
 
 def test_each_lane_has_its_own_patience(service: Service) -> None:
@@ -73,33 +73,35 @@ def test_each_lane_has_its_own_patience(service: Service) -> None:
     service.accept(item("a", callback=callback(ack=True)))
     service.accept(item("b", callback=callback(ack=True)), lane="quick")
     service.finish()
-    patience = service.rows("SELECT extract(epoch FROM due_at - now())::float AS s FROM delivery ORDER BY item_id")
+    patience = service.ledger.fetch_all(
+        "SELECT extract(epoch FROM due_at - now())::float AS s FROM delivery ORDER BY item_id"
+    )
     assert [round(row["s"], -1) for row in patience] == [3600, 30]
 
 
 def test_silence_brings_it_again_with_the_same_delivery_id(service: Service, client: redis.Redis) -> None:
     sent(service, "a")
-    service.patience_is_over()
+    service.clock.patience_is_over()
     sweep()
-    row = service.one("SELECT state, tries, error FROM delivery")
+    row = service.ledger.fetch_one("SELECT state, tries, error FROM delivery")
     assert (row["state"], row["tries"]) == ("due", 1)
     assert "never acknowledged" in row["error"]
     deliver()
     assert (len(service.queue()), len(ids(service))) == (2, 1)
-    assert service.one("SELECT state, tries FROM delivery") == {"state": "awaiting_ack", "tries": 2}
+    assert service.ledger.fetch_one("SELECT state, tries FROM delivery") == {"state": "awaiting_ack", "tries": 2}
     client.lpush(ACKS_KEY, words(service)[0])
     sweep()
-    assert service.one("SELECT state, error FROM delivery") == {"state": "delivered", "error": None}
+    assert service.ledger.fetch_one("SELECT state, error FROM delivery") == {"state": "delivered", "error": None}
 
 
 def test_silence_for_ever_ends_dead_and_visible(service: Service) -> None:
     service.configure(lane={"max_deliveries": 3})
     sent(service, "a")
     for _ in range(3):
-        service.patience_is_over()
+        service.clock.patience_is_over()
         sweep()
         deliver()
-    row = service.one("SELECT state, tries, error FROM delivery")
+    row = service.ledger.fetch_one("SELECT state, tries, error FROM delivery")
     assert (row["state"], row["tries"]) == ("dead", 3)
     assert "never acknowledged" in row["error"]
     assert len(service.queue()) == 3
@@ -107,40 +109,40 @@ def test_silence_for_ever_ends_dead_and_visible(service: Service) -> None:
 
 def test_late_when_it_is_due_again(service: Service, client: redis.Redis) -> None:
     (word,) = sent(service, "a")
-    service.patience_is_over()
+    service.clock.patience_is_over()
     sweep()
-    assert service.states("delivery") == ["due"]
+    assert service.ledger.states("delivery") == ["due"]
     client.lpush(ACKS_KEY, word)
     sweep()
-    assert service.states("delivery") == ["delivered"]
+    assert service.ledger.states("delivery") == ["delivered"]
     assert deliver() == "0 delivered"
 
 
 def test_late_when_it_is_being_sent_again(service: Service, client: redis.Redis) -> None:
     (word,) = sent(service, "a")
-    service.run("UPDATE delivery SET state = 'sending', due_at = now() + interval '1 min'")
+    service.ledger.execute("UPDATE delivery SET state = 'sending', due_at = now() + interval '1 min'")
     client.lpush(ACKS_KEY, word)
     sweep()
-    assert service.states("delivery") == ["delivered"]
+    assert service.ledger.states("delivery") == ["delivered"]
 
 
 def test_late_when_it_was_given_up(service: Service, client: redis.Redis) -> None:
     service.configure(lane={"max_deliveries": 1})
     (word,) = sent(service, "a")
-    service.patience_is_over()
+    service.clock.patience_is_over()
     sweep()
-    assert service.states("delivery") == ["dead"]
+    assert service.ledger.states("delivery") == ["dead"]
     client.lpush(ACKS_KEY, word)
     sweep()
-    assert service.one("SELECT state, error FROM delivery") == {"state": "delivered", "error": None}
+    assert service.ledger.fetch_one("SELECT state, error FROM delivery") == {"state": "delivered", "error": None}
 
 
 def test_in_time_but_read_only_when_the_time_is_over(service: Service, client: redis.Redis) -> None:
     (word,) = sent(service, "a")
     client.lpush(ACKS_KEY, word)
-    service.patience_is_over()
+    service.clock.patience_is_over()
     sweep()
-    assert service.states("delivery") == ["delivered"]
+    assert service.ledger.states("delivery") == ["delivered"]
     assert len(service.queue()) == 1
 
 
@@ -150,18 +152,18 @@ def test_twice_is_as_once(service: Service, client: redis.Redis) -> None:
     assert drain() == 2
     client.lpush(ACKS_KEY, a)
     assert drain() == 0
-    assert service.states("delivery") == ["delivered"] * 2
+    assert service.ledger.states("delivery") == ["delivered"] * 2
 
 
 def test_of_an_older_generation_it_does_not_count_for_the_newer(service: Service, client: redis.Redis) -> None:
     (old,) = sent(service, "a")
-    service.run("UPDATE delivery SET state = 'due', due_at = now(), generation = generation + 1")
+    service.ledger.execute("UPDATE delivery SET state = 'due', due_at = now(), generation = generation + 1")
     client.lpush(ACKS_KEY, old)
     assert drain() == 0
     deliver()
     client.lpush(ACKS_KEY, old)
     assert drain() == 0
-    assert service.states("delivery") == ["awaiting_ack"]
+    assert service.ledger.states("delivery") == ["awaiting_ack"]
     client.lpush(ACKS_KEY, words(service)[0])
     assert drain() == 1
     assert len(ids(service)) == 1
@@ -171,10 +173,10 @@ def test_of_an_item_that_a_restored_database_gave_its_number_anew_it_does_not_co
     service: Service, client: redis.Redis
 ) -> None:
     (word,) = sent(service, "a")
-    service.run("UPDATE request SET receipt = gen_random_uuid()")
+    service.ledger.execute("UPDATE request SET receipt = gen_random_uuid()")
     client.lpush(ACKS_KEY, word)
     assert drain() == 0
-    assert service.states("delivery") == ["awaiting_ack"]
+    assert service.ledger.states("delivery") == ["awaiting_ack"]
 
 
 def test_lost_with_all_of_redis_it_is_sent_again(service: Service, client: redis.Redis) -> None:
@@ -182,8 +184,8 @@ def test_lost_with_all_of_redis_it_is_sent_again(service: Service, client: redis
     client.lpush(ACKS_KEY, word)
     client.flushall()
     sweep()
-    assert service.states("delivery") == ["awaiting_ack"]
-    service.patience_is_over()
+    assert service.ledger.states("delivery") == ["awaiting_ack"]
+    service.clock.patience_is_over()
     sweep()
     deliver()
     assert words(service) == [word]
@@ -225,11 +227,11 @@ def test_while_postgres_is_away_they_stay_where_they_are(
 def test_what_kills_its_deliverer_each_time_ends_dead(service: Service) -> None:
     service.configure(lane={"max_deliveries": 2})
     service.answered(item("a", callback=callback()))
-    service.run("UPDATE delivery SET state = 'sending', tries = 1, due_at = now()")
+    service.ledger.execute("UPDATE delivery SET state = 'sending', tries = 1, due_at = now()")
     sweep()
-    assert service.states("delivery") == ["due"]
-    service.run("UPDATE delivery SET state = 'sending', tries = 2, due_at = now()")
+    assert service.ledger.states("delivery") == ["due"]
+    service.ledger.execute("UPDATE delivery SET state = 'sending', tries = 2, due_at = now()")
     sweep()
-    row = service.one("SELECT state, error FROM delivery")
+    row = service.ledger.fetch_one("SELECT state, error FROM delivery")
     assert row["state"] == "dead"
     assert "deliverer died" in row["error"]

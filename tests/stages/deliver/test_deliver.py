@@ -62,7 +62,7 @@ def test_a_products_own_worker_takes_an_outcome(service: Service) -> None:
     assert outcome.text == text != ""
     assert outcome.cost_usd is not None
     assert outcome.cost_usd > 0
-    assert outcome.message == orjson.loads(service.item("a")["message"])
+    assert outcome.message == orjson.loads(service.ledger.item("a")["message"])
 
 
 def test_a_worker_whose_keys_have_a_prefix_takes_an_outcome(service: Service) -> None:
@@ -91,7 +91,7 @@ def test_the_message_shows_whose_outcome_it_is_and_not_what_it_says(service: Ser
 def test_a_delivery_is_the_same_however_often_it_comes(service: Service) -> None:
     service.answered(item("a", callback=callback()))
     deliver()
-    service.run("UPDATE delivery SET state = 'due', due_at = now(), generation = generation + 1")
+    service.ledger.execute("UPDATE delivery SET state = 'due', due_at = now(), generation = generation + 1")
     deliver()
     first, second = service.queue()
     assert first["headers"]["id"] == second["headers"]["id"]
@@ -111,7 +111,7 @@ def test_each_goes_to_its_own_queue(service: Service) -> None:
 def test_an_item_without_a_callback_is_told_to_nobody(service: Service) -> None:
     service.accept(item("a"))
     service.finish()
-    assert service.states("delivery") == []
+    assert service.ledger.states("delivery") == []
 
 
 def test_a_full_queue_is_not_filled_further(service: Service) -> None:
@@ -120,8 +120,10 @@ def test_a_full_queue_is_not_filled_further(service: Service) -> None:
     deliver()
     deliver()
     assert len(service.queue()) == 5
-    assert service.states("delivery").count("due") == 3
-    assert service.one("SELECT max(tries) AS n FROM delivery WHERE state = 'due'")["n"] == 0, "waiting is no try"
+    assert service.ledger.states("delivery").count("due") == 3
+    assert service.ledger.fetch_one("SELECT max(tries) AS n FROM delivery WHERE state = 'due'")["n"] == 0, (
+        "waiting is no try"
+    )
     with redis.Redis.from_url(service.redis_url) as client:
         client.delete("shop")
     deliver()
@@ -133,24 +135,24 @@ def test_a_broker_that_is_down_is_tried_again_and_stalls_no_other(service: Servi
         service.configure(brokers={"crm": {"url": theirs}})
         service.answered(item("a", callback=callback(broker="crm")), item("b", callback=callback()))
     assert deliver() == "1 delivered"
-    assert service.one(
+    assert service.ledger.fetch_one(
         "SELECT state, tries FROM delivery WHERE target_id = (SELECT id FROM target WHERE broker = 'crm')"
     ) == {"state": "due", "tries": 0}
     with process.database().transaction() as connection:
         (crm,) = obstacles.unreachable_brokers(connection)
         assert (crm.broker, crm.queue, crm.failures) == ("crm", "", 1)
         assert "broker 'crm': ConnectionError" in crm.why
-    service.pauses_last()
+    service.clock.pauses_last()
     assert deliver() == "0 delivered"
     sweep()
-    assert service.one("SELECT failures FROM obstacle") == {"failures": 1}, "not before its pause is over"
+    assert service.ledger.fetch_one("SELECT failures FROM obstacle") == {"failures": 1}, "not before its pause is over"
     with running_redis(tmp_path / "crm") as again:
         assert again == theirs
-        service.pauses_are_over()
+        service.clock.pauses_are_over()
         assert deliver() == "1 delivered"
         assert len(service.queue(url=theirs)) == 1
-    assert service.rows("SELECT 1 FROM obstacle") == []
-    assert service.states("delivery") == ["delivered"] * 2
+    assert service.ledger.fetch_all("SELECT 1 FROM obstacle") == []
+    assert service.ledger.states("delivery") == ["delivered"] * 2
 
 
 def not_a_list(service: Service, name: str) -> None:
@@ -165,15 +167,15 @@ def test_a_callback_whose_queue_is_refused_ends_dead_and_visible_and_stalls_no_o
     not_a_list(service, "odd")
     assert deliver() == "1 delivered"
     for _ in range(2):
-        assert service.states("delivery") == ["due", "delivered"]
-        service.pauses_are_over()
+        assert service.ledger.states("delivery") == ["due", "delivered"]
+        service.clock.pauses_are_over()
         deliver()
-    row = service.one(
+    row = service.ledger.fetch_one(
         "SELECT state, tries, error FROM delivery WHERE target_id = (SELECT id FROM target WHERE queue = 'odd')"
     )
     assert (row["state"], row["tries"]) == ("dead", 3)
     assert "WRONGTYPE" in row["error"]
-    assert service.rows("SELECT 1 FROM obstacle") == [], "it isn't the broker's trouble"
+    assert service.ledger.fetch_all("SELECT 1 FROM obstacle") == [], "it isn't the broker's trouble"
 
 
 def test_pauses_grow_and_have_an_end(service: Service) -> None:
@@ -182,9 +184,11 @@ def test_pauses_grow_and_have_an_end(service: Service) -> None:
     not_a_list(service, "odd")
     pauses = []
     for tries in (0, 1, 5, 4000):
-        service.run("UPDATE delivery SET tries = %s, due_at = now()", tries)
+        service.ledger.execute("UPDATE delivery SET tries = %s, due_at = now()", tries)
         deliver()
-        pauses.append(service.one("SELECT extract(epoch FROM due_at - now())::float AS s FROM delivery")["s"])
+        pauses.append(
+            service.ledger.fetch_one("SELECT extract(epoch FROM due_at - now())::float AS s FROM delivery")["s"]
+        )
     assert pauses == sorted(pauses)
     assert pauses[-1] <= 600
 
@@ -194,11 +198,13 @@ def test_pauses_of_a_broker_grow_and_have_an_end(service: Service) -> None:
     service.answered(item("a", callback=callback(broker="crm")))
     pauses = []
     for failures in (0, 1, 5, 1000):
-        service.run("UPDATE obstacle SET failures = %s, not_before = now()", failures)
+        service.ledger.execute("UPDATE obstacle SET failures = %s, not_before = now()", failures)
         deliver()
-        pauses.append(service.one("SELECT extract(epoch FROM not_before - seen_at)::float AS s FROM obstacle")["s"])
+        pauses.append(
+            service.ledger.fetch_one("SELECT extract(epoch FROM not_before - seen_at)::float AS s FROM obstacle")["s"]
+        )
     assert pauses == [1, 2, 32, 60]
-    assert service.one("SELECT tries FROM delivery")["tries"] == 0
+    assert service.ledger.fetch_one("SELECT tries FROM delivery")["tries"] == 0
 
 
 def test_a_broker_that_the_configuration_lost_is_named(service: Service) -> None:
@@ -224,7 +230,7 @@ def test_an_answer_of_tomorrow_is_delivered(service: Service, fault: str, ok: bo
         assert outcome.message is not None
         assert outcome.message["stop_reason"] == "made_up_by_the_sandbox"
         assert outcome.text
-    assert service.states("delivery") == ["delivered"]
+    assert service.ledger.states("delivery") == ["delivered"]
 
 
 def test_overnights_own_redis_has_limits_too(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,33 +251,38 @@ def test_a_message_larger_than_its_broker_ever_takes_is_turned_down_alone(servic
     )
     deliver()
     deliver()
-    assert service.states("delivery") == ["dead", "delivered"]
-    assert "more than the broker ever takes" in service.one("SELECT error FROM delivery WHERE state = 'dead'")["error"]
+    assert service.ledger.states("delivery") == ["dead", "delivered"]
+    assert (
+        "more than the broker ever takes"
+        in service.ledger.fetch_one("SELECT error FROM delivery WHERE state = 'dead'")["error"]
+    )
 
 
 def test_one_of_which_no_message_can_be_made_is_turned_down_alone(service: Service) -> None:
     service.configure(lane={"max_deliveries": 1})
     service.answered(item("a", callback=callback()), item("b", callback=callback()))
-    service.run("UPDATE outcome SET message = 'no json' WHERE item_id = %s", service.item("a")["id"])
+    service.ledger.execute("UPDATE outcome SET message = 'no json' WHERE item_id = %s", service.ledger.item("a")["id"])
     deliver()
-    assert service.states("delivery") == ["dead", "delivered"]
-    assert "no message can be made" in service.one("SELECT error FROM delivery WHERE state = 'dead'")["error"]
+    assert service.ledger.states("delivery") == ["dead", "delivered"]
+    assert (
+        "no message can be made" in service.ledger.fetch_one("SELECT error FROM delivery WHERE state = 'dead'")["error"]
+    )
 
 
 def test_large_ones_are_claimed_by_their_bytes(service: Service) -> None:
     service.answered(*(item(f"k{n}", callback=callback(kwargs={"much": "x" * 30_000})) for n in range(10)))
-    sizes = [row["size"] for row in service.rows("SELECT size FROM delivery")]
+    sizes = [row["size"] for row in service.ledger.fetch_all("SELECT size FROM delivery")]
     deliver()
     real = [len(orjson.dumps(message)) for message in service.queue()]
     assert all(0.9 < size / more < 1.1 for size, more in zip(sizes, real, strict=True)), "they are known beforehand"
     for max_bytes, expected in ((10, 1), (max(sizes) * 3 + 1, 3), (10**9, 10)):
-        service.run("UPDATE delivery SET state = 'due', due_at = now()")
+        service.ledger.execute("UPDATE delivery SET state = 'due', due_at = now()")
         with process.database().transaction() as connection:
             due = ledger.claim(connection, Target(1, "", "shop"), limit=100, max_bytes=max_bytes, lease_s=60)
             assert len(due) == expected
-            before = service.rows("SELECT item_id, tries, due_at FROM delivery ORDER BY item_id")
+            before = service.ledger.fetch_all("SELECT item_id, tries, due_at FROM delivery ORDER BY item_id")
             assert ledger.release(connection, due) == expected
-        after = service.rows("SELECT item_id, tries, due_at FROM delivery ORDER BY item_id")
+        after = service.ledger.fetch_all("SELECT item_id, tries, due_at FROM delivery ORDER BY item_id")
         assert after == before, "given back as it was"
 
 
@@ -281,7 +292,7 @@ def test_an_obstacle_in_nobodys_way_is_forgotten(service: Service) -> None:
     deliver()
     with process.database().transaction() as connection:
         assert obstacles.forget(connection) == 0
-    service.run("UPDATE delivery SET state = 'delivered'")
+    service.ledger.execute("UPDATE delivery SET state = 'delivered'")
     with process.database().transaction() as connection:
         assert obstacles.forget(connection) == 1
 
@@ -294,7 +305,7 @@ def test_what_stays_in_the_way_is_an_alarm(service: Service) -> None:
     service.answered(*(item(f"k{n}", callback=one) for n, one in enumerate(where)))
     deliver()
     assert take_snapshot(process.database()).alarms(settings()) == []
-    service.run("UPDATE obstacle SET since = now() - interval '1 hour'")
+    service.ledger.execute("UPDATE obstacle SET since = now() - interval '1 hour'")
     on = {alarm.kind: alarm.text for alarm in take_snapshot(process.database()).alarms(settings())}
     assert on["broker away"].startswith("Broker crm is away for 1 h: broker 'crm': ConnectionError")
     assert on["product full"] == "Nothing was taken for 1 h: queue 'shop' has 1 messages; max_queue is 1"
@@ -304,9 +315,9 @@ def test_a_broker_that_is_away_is_looked_after_by_one_deliverer(service: Service
     service.configure(brokers={"crm": {"url": "redis://127.0.0.1:1/0"}})
     service.answered(item("a", callback=callback(broker="crm")))
     deliver()
-    service.pauses_last()
+    service.clock.pauses_last()
     assert "nothing to ring for" in sweep(), "nobody is woken in its pause"
-    service.pauses_are_over()
+    service.clock.pauses_are_over()
     assert routes.DELIVER in sweep()
     with process.database().transaction() as first, service.other_process().transaction() as second:
         assert ledger.targets(first) == [Target(1, "crm", "shop", obstructed=True)]
@@ -324,8 +335,8 @@ def test_queues_are_found_however_many_wait_in_each(service: Service) -> None:
             for n in range(3)
         )
     )
-    three = service.one("SELECT id FROM target WHERE queue = 'three'")["id"]
-    service.run("UPDATE delivery SET due_at = now() + interval '1 h' WHERE target_id = %s", three)
+    three = service.ledger.fetch_one("SELECT id FROM target WHERE queue = 'three'")["id"]
+    service.ledger.execute("UPDATE delivery SET due_at = now() + interval '1 h' WHERE target_id = %s", three)
     with process.database().transaction() as connection:
         found = sorted((target.broker, target.queue) for target in ledger.targets(connection))
     assert found == sorted(places - {("b", "three")})
@@ -333,11 +344,11 @@ def test_queues_are_found_however_many_wait_in_each(service: Service) -> None:
 
 def test_what_a_dead_deliverer_held_is_due_again(service: Service) -> None:
     service.answered(item("a", callback=callback()))
-    service.run("UPDATE delivery SET state = 'sending', due_at = now() + interval '1 min'")
+    service.ledger.execute("UPDATE delivery SET state = 'sending', due_at = now() + interval '1 min'")
     sweep()
-    assert service.states("delivery") == ["sending"]
-    service.leases_lapse()
+    assert service.ledger.states("delivery") == ["sending"]
+    service.clock.leases_lapse()
     sweep()
-    assert service.states("delivery") == ["due"]
+    assert service.ledger.states("delivery") == ["due"]
     deliver()
-    assert service.states("delivery") == ["delivered"]
+    assert service.ledger.states("delivery") == ["delivered"]

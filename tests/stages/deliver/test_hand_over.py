@@ -30,9 +30,9 @@ def messages(service: Service) -> dict[str, Any]:
 def test_collect_hands_over_what_it_has_just_recorded(service: Service) -> None:
     service.accept(*(item(f"k{n}", callback=callback()) for n in range(3)))
     service.round()
-    assert service.states("delivery") == ["delivered"] * 3
+    assert service.ledger.states("delivery") == ["delivered"] * 3
     assert len(messages(service)) == 3
-    assert service.rows("SELECT DISTINCT tries, error FROM delivery") == [{"tries": 1, "error": None}]
+    assert service.ledger.fetch_all("SELECT DISTINCT tries, error FROM delivery") == [{"tries": 1, "error": None}]
     assert deliver() == "0 delivered"
 
 
@@ -45,13 +45,13 @@ def test_its_messages_are_those_that_deliver_would_send(service: Service) -> Non
         run="nightly",
     )
     for _ in range(3):
-        service.pauses_are_over()
+        service.clock.pauses_are_over()
         service.round()
     at_once = messages(service)
     assert len(at_once) == 4
     with redis.Redis.from_url(service.redis_url) as client:
         client.delete("shop")
-    service.run("UPDATE delivery SET state = 'due', due_at = now()")
+    service.ledger.execute("UPDATE delivery SET state = 'due', due_at = now()")
     deliver()
     later = messages(service)
     for delivery_id, message in at_once.items():
@@ -69,14 +69,14 @@ def test_one_killed_after_the_commit_is_followed_by_deliver(service: Service, mo
         patched.setattr(stage, "hand_over", _die)
         with pytest.raises(KeyboardInterrupt):
             collect()
-    assert service.states("delivery") == ["sending"] * 2
+    assert service.ledger.states("delivery") == ["sending"] * 2
     assert deliver() == "0 delivered", "its time isn't over"
-    service.leases_lapse()
+    service.clock.leases_lapse()
     sweep()
     assert deliver() == "2 delivered"
     assert len(messages(service)) == 2
     service.finish()
-    assert service.meter()["billed"] == 2
+    assert service.api.meter()["billed"] == 2
 
 
 def _die(*_: object) -> int:
@@ -87,12 +87,14 @@ def test_what_has_no_room_waits_and_nothing_more_is_handed_over_at_once(service:
     service.configure(brokers={"crm": {"url": service.redis_url, "max_queue": 2}})
     service.accept(*(item(f"k{n}", callback=callback(broker="crm")) for n in range(5)))
     service.round()
-    assert service.states("delivery").count("due") == 3
-    assert service.one("SELECT max(tries) AS n FROM delivery WHERE state = 'due'")["n"] == 0, "waiting is no try"
+    assert service.ledger.states("delivery").count("due") == 3
+    assert service.ledger.fetch_one("SELECT max(tries) AS n FROM delivery WHERE state = 'due'")["n"] == 0, (
+        "waiting is no try"
+    )
     service.accept(item("one more", callback=callback(broker="crm")))
     service.round()
-    assert service.states("delivery").count("due") == 4
-    assert service.one("SELECT count(*) AS n FROM obstacle")["n"] == 1
+    assert service.ledger.states("delivery").count("due") == 4
+    assert service.ledger.fetch_one("SELECT count(*) AS n FROM obstacle")["n"] == 1
 
 
 def test_a_broker_that_is_away_or_refuses_costs_nothing_but_time(service: Service) -> None:
@@ -105,7 +107,7 @@ def test_a_broker_that_is_away_or_refuses_costs_nothing_but_time(service: Servic
         item("fine", callback=callback()),
     )
     service.round()
-    found = service.rows(
+    found = service.ledger.fetch_all(
         "SELECT request.key, state, tries FROM delivery JOIN request USING (item_id) ORDER BY request.key"
     )
     assert [tuple(row.values()) for row in found] == [
@@ -113,16 +115,18 @@ def test_a_broker_that_is_away_or_refuses_costs_nothing_but_time(service: Servic
         ("fine", "delivered", 1),
         ("refused", "due", 1),
     ]
-    assert service.states("item") == ["succeeded"] * 3
+    assert service.ledger.states("item") == ["succeeded"] * 3
 
 
 def test_one_of_which_no_message_can_be_made_is_turned_down_alone(service: Service) -> None:
     service.configure(lane={"max_deliveries": 1})
     service.accept(item("a", callback=callback()), item("b", callback=callback()))
-    service.run("UPDATE request SET callback = '[]' WHERE item_id = %s", service.item("a")["id"])
+    service.ledger.execute("UPDATE request SET callback = '[]' WHERE item_id = %s", service.ledger.item("a")["id"])
     service.round()
-    assert service.states("delivery") == ["dead", "delivered"]
-    assert "no message can be made" in service.one("SELECT error FROM delivery WHERE state = 'dead'")["error"]
+    assert service.ledger.states("delivery") == ["dead", "delivered"]
+    assert (
+        "no message can be made" in service.ledger.fetch_one("SELECT error FROM delivery WHERE state = 'dead'")["error"]
+    )
     (message,) = messages(service).values()
     (document, *_), _, _ = orjson.loads(message["body"])
     assert Outcome.read(document).key == "b"

@@ -40,7 +40,7 @@ def dead(service: Service, *keys: str, lane: str = "default", run: str | None = 
     """These were given up."""
     service.accept(*(item(key, callback=callback(**more)) for key in keys), lane=lane, run=run)
     service.round()
-    service.run("UPDATE delivery SET state = 'dead', tries = 12, error = 'given up' WHERE state = 'due'")
+    service.ledger.execute("UPDATE delivery SET state = 'dead', tries = 12, error = 'given up' WHERE state = 'due'")
 
 
 def delivered(service: Service, *keys: str) -> None:
@@ -56,7 +56,7 @@ def sent(service: Service) -> list[tuple[str, int]]:
 def test_the_dead_come_again_with_their_tries_counted_anew(service: Service, replay: Replay) -> None:
     dead(service, "a", "b")
     assert replay() == 2
-    found = service.rows("SELECT state, tries, error, generation FROM delivery")
+    found = service.ledger.fetch_all("SELECT state, tries, error, generation FROM delivery")
     assert found == [{"state": "due", "tries": 0, "error": None, "generation": 1}] * 2
     assert deliver() == "2 delivered"
     assert replay() == 0
@@ -70,34 +70,36 @@ def test_the_delivered_come_again_with_the_same_id_in_the_next_generation(servic
     (first, again) = sent(service)
     assert first[0] == again[0]
     assert (first[1], again[1]) == (0, 1)
-    assert service.states("delivery") == ["delivered", "dead"]
+    assert service.ledger.states("delivery") == ["delivered", "dead"]
 
 
 def test_what_is_under_way_is_left_alone(service: Service, replay: Replay) -> None:
     service.answered(*(item(key, callback=callback(ack=True)) for key in "abc"))
     for key, state in (("a", "due"), ("b", "sending"), ("c", "awaiting_ack")):
-        service.run("UPDATE delivery SET state = %s WHERE item_id = %s", state, service.item(key)["id"])
+        service.ledger.execute(
+            "UPDATE delivery SET state = %s WHERE item_id = %s", state, service.ledger.item(key)["id"]
+        )
     assert replay() == replay("--delivered", "--all") == 0
-    assert service.states("delivery") == ["due", "sending", "awaiting_ack"]
+    assert service.ledger.states("delivery") == ["due", "sending", "awaiting_ack"]
 
 
 def test_an_acknowledgement_from_before_the_replay_is_none_for_what_was_sent_after_it(
     service: Service, replay: Replay
 ) -> None:
     dead(service, "a", ack=True)
-    service.run("UPDATE delivery SET state = 'due', tries = 0")
+    service.ledger.execute("UPDATE delivery SET state = 'due', tries = 0")
     deliver()
     with redis.Redis.from_url(service.redis_url) as client:
         old = service.queue()[0]["headers"]["overnight_ack"]
-        service.run("UPDATE delivery SET state = 'dead'")
+        service.ledger.execute("UPDATE delivery SET state = 'dead'")
         assert replay() == 1
         deliver()
         client.lpush(ACKS_KEY, old)
         sweep()
-        assert service.states("delivery") == ["awaiting_ack"]
+        assert service.ledger.states("delivery") == ["awaiting_ack"]
         client.lpush(ACKS_KEY, service.queue()[0]["headers"]["overnight_ack"])
         sweep()
-    assert service.states("delivery") == ["delivered"]
+    assert service.ledger.states("delivery") == ["delivered"]
 
 
 @pytest.mark.parametrize(
@@ -121,12 +123,12 @@ def test_only_what_was_asked_for(service: Service, replay: Replay, words: tuple[
     dead(service, "a")
     dead(service, "b", run="r")
     dead(service, "c", lane="other")
-    service.run(
-        "UPDATE outcome SET finished_at = now() - interval '2 hours' WHERE item_id = %s", service.item("a")["id"]
+    service.ledger.execute(
+        "UPDATE outcome SET finished_at = now() - interval '2 hours' WHERE item_id = %s", service.ledger.item("a")["id"]
     )
     assert replay(*words) == len(keys)
-    found = service.rows("SELECT item_id FROM delivery WHERE state = 'due'")
-    assert {row["item_id"] for row in found} == {service.item(key)["id"] for key in keys}
+    found = service.ledger.fetch_all("SELECT item_id FROM delivery WHERE state = 'due'")
+    assert {row["item_id"] for row in found} == {service.ledger.item(key)["id"] for key in keys}
 
 
 def test_group_by_group_each_is_met_once_even_if_it_is_delivered_again_meanwhile(service: Service) -> None:
@@ -140,7 +142,7 @@ def test_group_by_group_each_is_met_once_even_if_it_is_delivered_again_meanwhile
         if number < 3:
             break
     assert replayed == 10
-    assert service.one("SELECT min(generation), max(generation) FROM delivery") == {"min": 1, "max": 1}
+    assert service.ledger.fetch_one("SELECT min(generation), max(generation) FROM delivery") == {"min": 1, "max": 1}
 
 
 def test_all_that_was_ever_delivered_is_sent_again_only_when_that_is_said(service: Service) -> None:
@@ -148,7 +150,7 @@ def test_all_that_was_ever_delivered_is_sent_again_only_when_that_is_said(servic
     refused = CliRunner().invoke(app, ["replay", "--delivered"])
     assert isinstance(refused.exception, PermanentError)
     assert "--all" in str(refused.exception)
-    assert service.states("delivery") == ["delivered"]
+    assert service.ledger.states("delivery") == ["delivered"]
 
 
 def test_a_moment_that_is_none_is_refused(service: Service) -> None:

@@ -44,7 +44,8 @@ from overnight_models.wire.acknowledgement import Acknowledgement
 from overnight_models.wire.message import ItemLine
 from overnight_models.wire.outcome import Problem
 from overnight_workers import process
-from tests.driving import MODEL, Json, Service, callback, item, params, put_prefix
+from tests.driving import MODEL, Service, callback, item, params, put_prefix
+from tests.service.ledger import Json
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 CONTRACT = "Every clause of it. " * 1200

@@ -26,7 +26,8 @@ from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.rescue import sweep
 from overnight_workers.stages.submit.submit import submit
-from tests.driving import Json, Service, callback, item, params, put_prefix, text_of
+from tests.driving import Service, callback, item, params, put_prefix, text_of
+from tests.service.ledger import Json
 
 MOST = 3_000
 """Tokens; the sandbox has one for every four bytes."""
@@ -47,12 +48,12 @@ def cutting(service: Service) -> Service:
 
 
 def counts(service: Service) -> int:
-    return sum(service.calls("count_tokens").values())
+    return sum(service.api.calls("count_tokens").values())
 
 
 def outcome(service: Service, key: str) -> Outcome:
     with process.database().transaction() as connection:
-        found = answer.read_item(connection, service.item(key)["id"])
+        found = answer.read_item(connection, service.ledger.item(key)["id"])
     assert found is not None
     return Outcome.read(orjson.loads(orjson.dumps(document(found))))
 
@@ -60,23 +61,23 @@ def outcome(service: Service, key: str) -> Outcome:
 def test_too_long_it_is_refused_unpaid_with_the_count_the_limit_and_what_to_do(refusing: Service) -> None:
     refusing.accept(item("long", text_of("long") + LONG), item("short", SHORT))
     refusing.round()
-    long = refusing.item("long")
+    long = refusing.ledger.item("long")
     assert (long["state"], long["problem"], long["cost_nano"]) == ("failed", "too_long", 0)
     assert f"lane default takes {MOST:,} at most" in long["detail"]
     assert "7,0" in long["detail"], "as the API counts it"
     assert "raise the lane's max_input_tokens" in long["detail"]
-    assert refusing.item("short")["state"] == "succeeded"
-    assert refusing.meter()["requests"] == 1
+    assert refusing.ledger.item("short")["state"] == "succeeded"
+    assert refusing.api.meter()["requests"] == 1
 
 
 def test_what_fits_goes_as_it_is(refusing: Service) -> None:
     refusing.accept(item("fits", FITS))
     pack()
-    assert refusing.states("item") == ["waiting"], "nobody has counted it yet"
+    assert refusing.ledger.states("item") == ["waiting"], "nobody has counted it yet"
     refusing.round()
-    assert refusing.states("item") == ["succeeded"]
+    assert refusing.ledger.states("item") == ["succeeded"]
     assert outcome(refusing, "fits").cut is None
-    assert refusing.rows("SELECT 1 FROM unmeasured") == []
+    assert refusing.ledger.fetch_all("SELECT 1 FROM unmeasured") == []
 
 
 def test_nothing_is_counted_whose_bytes_say_that_it_fits(refusing: Service) -> None:
@@ -84,14 +85,14 @@ def test_nothing_is_counted_whose_bytes_say_that_it_fits(refusing: Service) -> N
     refusing.configure(lane={"max_input_tokens": MOST, "check_first": False})
     refusing.accept(*(item(f"i{n}", SHORT) for n in range(20)))
     refusing.round()
-    assert refusing.states("item") == ["succeeded"] * 20
+    assert refusing.ledger.states("item") == ["succeeded"] * 20
     assert counts(refusing) == before
 
 
 def test_an_image_is_counted_since_its_bytes_say_nothing(refusing: Service) -> None:
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
     refusing.accept(item("image", params=params() | {"messages": [{"role": "user", "content": [image]}]}))
-    assert len(refusing.rows("SELECT 1 FROM unmeasured")) == 1
+    assert len(refusing.ledger.fetch_all("SELECT 1 FROM unmeasured")) == 1
 
 
 def test_the_lane_says_how_many_are_to_be_counted(refusing: Service) -> None:
@@ -103,9 +104,9 @@ def test_the_lane_says_how_many_are_to_be_counted(refusing: Service) -> None:
 
 def test_a_lane_without_a_limit_has_nothing_counted(service: Service) -> None:
     service.accept(item("long", LONG, cuttable=PLACE))
-    assert service.rows("SELECT 1 FROM unmeasured") == []
+    assert service.ledger.fetch_all("SELECT 1 FROM unmeasured") == []
     pack()
-    assert service.states("item") == ["batched"]
+    assert service.ledger.states("item") == ["batched"]
 
 
 def test_cut_it_fits_as_the_api_counts_and_its_outcome_says_so(cutting: Service) -> None:
@@ -126,11 +127,11 @@ def test_cut_it_fits_as_the_api_counts_and_its_outcome_says_so(cutting: Service)
     (message,) = cutting.queue()
     (delivered, *_), _, _ = orjson.loads(message["body"])
     assert delivered["cut"] == told.cut
-    stored = json.loads(cutting.one("SELECT params FROM request")["params"])["messages"][0]["content"]
+    stored = json.loads(cutting.ledger.fetch_one("SELECT params FROM request")["params"])["messages"][0]["content"]
     assert stored.startswith(text_of("long"))
     assert stored in text_of("long") + LONG
-    api_id = cutting.one("SELECT api_id FROM submission")["api_id"]
-    (request,) = cutting.body_at_the_api(api_id)["requests"]
+    api_id = cutting.ledger.fetch_one("SELECT api_id FROM submission")["api_id"]
+    (request,) = cutting.api.body_at_the_api(api_id)["requests"]
     assert request["params"]["messages"][0]["content"] == stored, "what is stored is what was sent"
 
 
@@ -139,10 +140,10 @@ def test_only_what_is_named_is_cut(cutting: Service) -> None:
     asked = params() | {"system": "Be brief.", "messages": [{"role": "user", "content": blocks}]}
     cutting.accept(item("a", params=asked, cuttable="messages.0.content.1.text"))
     cutting.round()
-    stored = json.loads(cutting.one("SELECT params FROM request")["params"])
+    stored = json.loads(cutting.ledger.fetch_one("SELECT params FROM request")["params"])
     assert (stored["system"], stored["messages"][0]["content"][0]) == ("Be brief.", blocks[0])
     assert len(stored["messages"][0]["content"][1]["text"]) < len(LONG)
-    assert cutting.states("item") == ["succeeded"]
+    assert cutting.ledger.states("item") == ["succeeded"]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_what_can_not_be_cut_enough_is_refused(cutting: Service, more: Json, why
     messages.append({"role": "user", "content": "Go on."})
     cutting.accept(item("long", params=params() | {"messages": messages}, **more))
     cutting.round()
-    long = cutting.item("long")
+    long = cutting.ledger.item("long")
     assert (long["state"], long["problem"]) == ("failed", "too_long")
     assert why in long["detail"]
 
@@ -174,15 +175,15 @@ def test_a_text_that_stands_in_a_shared_prefix_is_cut_for_this_item_alone(cuttin
     )
     cutting.round()
     assert outcome(cutting, "first").cut is not None
-    assert cutting.item("first")["prefix_id"] is None
-    assert cutting.item("last")["problem"] == "too_long", "its own question isn't what is long"
+    assert cutting.ledger.item("first")["prefix_id"] is None
+    assert cutting.ledger.item("last")["problem"] == "too_long", "its own question isn't what is long"
 
 
 def test_a_text_after_a_shared_prefix_leaves_it_shared(cutting: Service) -> None:
     prefix = Prefix.of({"system": "You know kettles. " * 100})
     cutting.accept(item("a", params=params(LONG), cuttable=PLACE, prefix=put_prefix(cutting, prefix)))
     cutting.round()
-    row = cutting.item("a")
+    row = cutting.ledger.item("a")
     assert row["prefix_id"] is not None
     assert row["state"] == "succeeded"
     told = outcome(cutting, "a")
@@ -197,9 +198,9 @@ def test_what_the_api_refuses_to_count_fails_with_its_words(refusing: Service) -
         item("ok", FITS),
     )
     refusing.round()
-    bad = refusing.item("bad")
+    bad = refusing.ledger.item("bad")
     assert (bad["problem"], "invalid_request_error" in bad["detail"]) == ("rejected", True)
-    assert refusing.item("ok")["state"] == "succeeded"
+    assert refusing.ledger.item("ok")["state"] == "succeeded"
 
 
 SEARCH = {"type": "web_search_20260318", "name": "web_search"}
@@ -214,15 +215,15 @@ def pictured(text: str, **more: Any) -> Json:
 @pytest.mark.parametrize("asked", [pictured("What?"), params(FITS, tools=[SEARCH]), pictured(FITS, tools=[SEARCH])])
 def test_what_can_not_be_counted_is_left_out_of_the_count_and_sent(refusing: Service, asked: Json) -> None:
     refusing.accept(item("a", params=asked))
-    assert len(refusing.rows("SELECT 1 FROM unmeasured")) == 1
+    assert len(refusing.ledger.fetch_all("SELECT 1 FROM unmeasured")) == 1
     refusing.round()
-    assert refusing.item("a")["state"] == "succeeded"
+    assert refusing.ledger.item("a")["state"] == "succeeded"
 
 
 def test_what_is_too_long_without_what_can_not_be_counted_is_refused_and_says_so(refusing: Service) -> None:
     refusing.accept(item("a", params=pictured(LONG, tools=[SEARCH])))
     refusing.round()
-    found = refusing.item("a")
+    found = refusing.ledger.item("a")
     assert (found["state"], found["problem"]) == ("failed", "too_long")
     assert "without what it doesn't count (the tool web_search_20260318, image blocks by url)" in found["detail"]
 
@@ -230,52 +231,52 @@ def test_what_is_too_long_without_what_can_not_be_counted_is_refused_and_says_so
 def test_a_text_beside_an_image_by_url_is_cut_until_the_rest_fits(cutting: Service) -> None:
     cutting.accept(item("a", params=pictured(LONG), cuttable="messages.0.content.1.text"))
     cutting.round()
-    stored = json.loads(cutting.one("SELECT params FROM request")["params"])["messages"][0]["content"]
+    stored = json.loads(cutting.ledger.fetch_one("SELECT params FROM request")["params"])["messages"][0]["content"]
     assert stored[0] == BY_URL
     assert 0 < len(stored[1]["text"]) < len(LONG)
-    assert cutting.item("a")["state"] == "succeeded"
+    assert cutting.ledger.item("a")["state"] == "succeeded"
 
 
 @pytest.mark.parametrize("said", [{"message": "a_tool_of_tomorrow isn't counted by this endpoint"}, {"status": 413}])
 def test_a_refusal_to_count_that_is_no_verdict_sends_it_as_it_is(refusing: Service, said: Json) -> None:
     refusing.configure(lane={"max_input_tokens": MOST, "check_first": False})
-    refusing.fault("count_tokens", "status", **{"status": 400, **said})
+    refusing.api.fault("count_tokens", "status", **{"status": 400, **said})
     refusing.accept(item("a", params=params(FITS)))
     refusing.round()
-    assert refusing.item("a")["state"] == "succeeded"
+    assert refusing.ledger.item("a")["state"] == "succeeded"
 
 
 @pytest.mark.parametrize("status", [429, 500, 529])
 def test_an_api_that_does_not_answer_is_asked_again_later_and_nothing_is_sent_meanwhile(
     refusing: Service, status: int
 ) -> None:
-    refusing.fault("count_tokens", "status", status=status)
+    refusing.api.fault("count_tokens", "status", status=status)
     refusing.accept(*(item(f"long{n}", LONG) for n in range(3)), item("fits", FITS))
     refusing.round()
-    assert refusing.states("item") == ["waiting"] * 4
-    assert refusing.rows("SELECT 1 FROM unmeasured WHERE not_before > now()")
+    assert refusing.ledger.states("item") == ["waiting"] * 4
+    assert refusing.ledger.fetch_all("SELECT 1 FROM unmeasured WHERE not_before > now()")
     assert measure() == "0 measured"
-    refusing.faults_are_over()
-    refusing.run("UPDATE unmeasured SET not_before = now()")
+    refusing.api.faults_are_over()
+    refusing.ledger.execute("UPDATE unmeasured SET not_before = now()")
     refusing.round()
-    assert refusing.states("item") == ["failed"] * 3 + ["succeeded"]
+    assert refusing.ledger.states("item") == ["failed"] * 3 + ["succeeded"]
 
 
 def test_money_holds_the_workspace(refusing: Service) -> None:
-    refusing.fault("count_tokens", "status", status=402)
+    refusing.api.fault("count_tokens", "status", status=402)
     refusing.accept(item("fits", FITS))
     refusing.round()
-    assert refusing.one("SELECT held_reason FROM workspace")["held_reason"].startswith("402")
-    assert refusing.states("item") == ["waiting"]
+    assert refusing.ledger.fetch_one("SELECT held_reason FROM workspace")["held_reason"].startswith("402")
+    assert refusing.ledger.states("item") == ["waiting"]
 
 
 def test_the_sweep_rings_for_what_nobody_measures(refusing: Service) -> None:
     refusing.accept(item("fits", FITS))
     owner = refusing.other_process().owner()
-    refusing.run("UPDATE unmeasured SET owner = %s, lease_until = now() + interval '1 min'", owner)
+    refusing.ledger.execute("UPDATE unmeasured SET owner = %s, lease_until = now() + interval '1 min'", owner)
     assert "overnight.measure" not in sweep()
     assert measure() == "0 measured", "another process is at it"
-    refusing.run("UPDATE unmeasured SET lease_until = now() - interval '1 s'")
+    refusing.ledger.execute("UPDATE unmeasured SET lease_until = now() - interval '1 s'")
     assert "overnight.measure" in sweep()
     assert measure() == "1 measured"
 
@@ -283,11 +284,11 @@ def test_the_sweep_rings_for_what_nobody_measures(refusing: Service) -> None:
 def test_taken_back_it_is_not_counted(refusing: Service) -> None:
     refusing.accept(item("a", LONG))
     with process.database().transaction() as connection:
-        cancel(connection, refusing.item("a")["id"])
+        cancel(connection, refusing.ledger.item("a")["id"])
     assert measure() == "0 measured"
     rescue._housekept_at = 0.0
     sweep()
-    assert refusing.rows("SELECT 1 FROM unmeasured") == []
+    assert refusing.ledger.fetch_all("SELECT 1 FROM unmeasured") == []
 
 
 def test_packed_by_somebody_who_knows_no_limit_while_it_was_counted_it_stays_as_it_is(
@@ -303,8 +304,10 @@ def test_packed_by_somebody_who_knows_no_limit_while_it_was_counted_it_stays_as_
     cut: Any = measuring._shortened
     monkeypatch.setattr(measuring, "_shortened", packed_meanwhile)
     measure()
-    assert len(json.loads(cutting.one("SELECT params FROM request")["params"])["messages"][0]["content"]) == len(LONG)
-    assert cutting.rows("SELECT 1 FROM unmeasured") == []
+    assert len(
+        json.loads(cutting.ledger.fetch_one("SELECT params FROM request")["params"])["messages"][0]["content"]
+    ) == len(LONG)
+    assert cutting.ledger.fetch_all("SELECT 1 FROM unmeasured") == []
 
 
 def packed(database: Database) -> None:
@@ -317,12 +320,12 @@ def test_a_limit_that_was_taken_away_keeps_nobody(refusing: Service) -> None:
     refusing.accept(item("long", LONG))
     refusing.configure()
     pack()
-    assert refusing.states("item") == ["batched"]
+    assert refusing.ledger.states("item") == ["batched"]
     assert measure() == "0 measured"
     submit()
     poll()
     collect()
-    assert refusing.states("item") == ["succeeded"]
+    assert refusing.ledger.states("item") == ["succeeded"]
 
 
 def test_with_priming_nobody_unmeasured_goes_ahead(service: Service) -> None:
@@ -334,16 +337,18 @@ def test_with_priming_nobody_unmeasured_goes_ahead(service: Service) -> None:
         *(item(f"i{n}", params=params(SHORT + str(n)), **named) for n in range(5)),
     )
     pack()
-    assert service.states("batch") == []
+    assert service.ledger.states("batch") == []
     service.finish()
-    assert service.states("item") == ["failed"] + ["succeeded"] * 5
+    assert service.ledger.states("item") == ["failed"] + ["succeeded"] * 5
 
 
 def test_the_tally_keeps_count_of_the_bytes(cutting: Service) -> None:
     cutting.accept(item("a", LONG, cuttable=PLACE))
     measure()
-    tally = cutting.one("SELECT sum(n)::int AS n, sum(bytes)::int AS bytes FROM tally WHERE state = 'waiting'")
-    assert (tally["n"], tally["bytes"]) == (1, cutting.item("a")["size"])
+    tally = cutting.ledger.fetch_one(
+        "SELECT sum(n)::int AS n, sum(bytes)::int AS bytes FROM tally WHERE state = 'waiting'"
+    )
+    assert (tally["n"], tally["bytes"]) == (1, cutting.ledger.item("a")["size"])
 
 
 def test_the_same_item_again_is_known_though_it_was_cut(cutting: Service) -> None:

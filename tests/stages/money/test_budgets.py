@@ -29,7 +29,7 @@ from tests.driving import MODEL, Service, item, read_command
 
 
 def states(service: Service, *keys: str) -> list[str]:
-    return [service.item(key)["state"] for key in keys]
+    return [service.ledger.item(key)["state"] for key in keys]
 
 
 def spent_and_reserved() -> tuple[int, int]:
@@ -45,7 +45,7 @@ def test_reserved_when_packed_and_spent_when_recorded(service: Service) -> None:
     poll()
     collect()
     assert states(service, "a", "b") == ["succeeded"] * 2
-    assert spent_and_reserved() == (service.meter()["nano"], 0)
+    assert spent_and_reserved() == (service.api.meter()["nano"], 0)
     assert seen().spent_nano > 0
 
 
@@ -67,14 +67,14 @@ def test_what_does_not_fit_is_held_says_why_and_goes_when_the_budget_is_raised(s
 
 def test_a_held_item_keeps_its_place(service: Service) -> None:
     service.accept(item("a"))
-    service.run("UPDATE item SET waiting_since = waiting_since - interval '1 h'")
-    since = service.item("a")["waiting_since"]
+    service.ledger.execute("UPDATE item SET waiting_since = waiting_since - interval '1 h'")
+    since = service.ledger.item("a")["waiting_since"]
     budget(nano=0)
     pack()
-    assert service.item("a")["held_since"] == since
+    assert service.ledger.item("a")["held_since"] == since
     budget()
     sweep()
-    assert service.item("a")["waiting_since"] == since
+    assert service.ledger.item("a")["waiting_since"] == since
 
 
 def test_what_is_left_after_settling_lets_the_held_go(service: Service) -> None:
@@ -86,7 +86,7 @@ def test_what_is_left_after_settling_lets_the_held_go(service: Service) -> None:
         sweep()
     service.round()
     assert states(service, "a", "b") == ["succeeded"] * 2
-    assert spent_and_reserved() == (service.meter()["nano"], 0)
+    assert spent_and_reserved() == (service.api.meter()["nano"], 0)
 
 
 @pytest.mark.parametrize(("period", "back"), [("day", "1 day"), ("month", "1 month")])
@@ -95,7 +95,7 @@ def test_the_next_period_has_a_budget_of_its_own(service: Service, period: Perio
     budget(nano=worst(service, "a"), period=period)
     pack()
     assert states(service, "a", "b") == ["batched", "held"]
-    service.run(f"UPDATE booking SET begins = begins - interval '{back}'")
+    service.ledger.execute(f"UPDATE booking SET begins = begins - interval '{back}'")
     assert seen().reserved_nano == 0
     sweep()
     pack()
@@ -107,13 +107,15 @@ def test_answers_are_booked_in_the_period_in_which_they_were_packed(service: Ser
     budget()
     service.accept(item("a"))
     pack()
-    service.run("UPDATE booking SET begins = begins - 1")
+    service.ledger.execute("UPDATE booking SET begins = begins - 1")
     submit()
     poll()
     collect()
     assert spent_and_reserved() == (0, 0)
-    total = service.one("SELECT sum(reserved_nano)::bigint AS reserved, sum(spent_nano)::bigint AS spent FROM booking")
-    assert total == {"reserved": 0, "spent": service.meter()["nano"]}
+    total = service.ledger.fetch_one(
+        "SELECT sum(reserved_nano)::bigint AS reserved, sum(spent_nano)::bigint AS spent FROM booking"
+    )
+    assert total == {"reserved": 0, "spent": service.api.meter()["nano"]}
 
 
 def test_of_a_run_in_all(service: Service) -> None:
@@ -145,10 +147,10 @@ def test_tenants_take_turns(service: Service) -> None:
     service.configure(lane={"max_items": 4})
     service.accept(*(item(f"big{n}", tenant="big") for n in range(6)))
     service.accept(item("small0", tenant="small"), item("small1", tenant="small"))
-    service.run("UPDATE item SET waiting_since = now() - id * interval '1 ms'")
+    service.ledger.execute("UPDATE item SET waiting_since = now() - id * interval '1 ms'")
     pack()
-    first = service.one("SELECT min(id) AS id FROM batch")["id"]
-    rows = service.rows("SELECT key FROM item JOIN request ON item_id = id WHERE batch_id = %s", first)
+    first = service.ledger.fetch_one("SELECT min(id) AS id FROM batch")["id"]
+    rows = service.ledger.fetch_all("SELECT key FROM item JOIN request ON item_id = id WHERE batch_id = %s", first)
     assert sum(row["key"].startswith("small") for row in rows) == 2
 
 
@@ -177,7 +179,7 @@ def test_what_is_taken_back_before_it_was_sent_is_free_again(service: Service) -
     service.accept(item("a"), item("b"))
     pack()
     with process.database().transaction() as connection:
-        cancel(connection, service.item("a")["id"])
+        cancel(connection, service.ledger.item("a")["id"])
     assert spent_and_reserved() == (0, worst(service, "b"))
 
 
@@ -186,7 +188,7 @@ def test_a_held_item_can_be_taken_back(service: Service) -> None:
     service.accept(item("a"))
     pack()
     with process.database().transaction() as connection:
-        cancel(connection, service.item("a")["id"])
+        cancel(connection, service.ledger.item("a")["id"])
     assert states(service, "a") == ["canceled"]
     assert seen().held == {}
 
@@ -198,7 +200,7 @@ def only_the_culprits_is_freed(service: Service) -> None:
     assert states(service, "culprit") == ["failed"]
     assert spent_and_reserved() == (0, reserved - worst(service, "culprit"))
     service.finish()
-    assert spent_and_reserved() == (service.meter()["nano"], 0)
+    assert spent_and_reserved() == (service.api.meter()["nano"], 0)
 
 
 def test_a_rejected_batch_passes_its_reservation_on_and_the_culprit_frees_its_own(service: Service) -> None:
@@ -210,12 +212,12 @@ def test_a_rejected_batch_passes_its_reservation_on_and_the_culprit_frees_its_ow
 
 def unclear(service: Service) -> int:
     """A batch that was created, and whose answer got lost; its id."""
-    service.fault("create", "lose_answer")
+    service.api.fault("create", "lose_answer")
     service.accept(item("a"))
     pack()
     submit()
-    assert service.states("batch") == ["unclear"]
-    return int(service.one("SELECT id FROM batch")["id"])
+    assert service.ledger.states("batch") == ["unclear"]
+    return int(service.ledger.fetch_one("SELECT id FROM batch")["id"])
 
 
 def test_an_unclear_batch_keeps_its_reservation(service: Service) -> None:
@@ -232,15 +234,15 @@ def test_a_lost_submission_keeps_its_reservation_beside_the_next_until_it_turns_
 
 
 def both_turn_up(service: Service) -> None:
-    service.faults_are_over()
+    service.api.faults_are_over()
     submit()
-    service.quiet_is_over()
+    service.clock.quiet_is_over()
     for _ in range(6):
-        service.pauses_are_over()
+        service.clock.pauses_are_over()
         poll()
         collect()
-    assert service.one("SELECT count(*) AS n FROM double")["n"] == 1
-    assert spent_and_reserved() == (service.meter()["nano"], 0)
+    assert service.ledger.fetch_one("SELECT count(*) AS n FROM double")["n"] == 1
+    assert spent_and_reserved() == (service.api.meter()["nano"], 0)
 
 
 def test_what_may_have_been_billed_without_an_answer_counts_as_spent(unhurried: Service) -> None:
@@ -248,7 +250,7 @@ def test_what_may_have_been_billed_without_an_answer_counts_as_spent(unhurried: 
     unhurried.accept(item("a"))
     pack()
     submit()
-    batch_id = unhurried.one("SELECT id FROM batch")["id"]
+    batch_id = unhurried.ledger.fetch_one("SELECT id FROM batch")["id"]
     operator_overrides.gone(batch_id, "a test")
     assert spent_and_reserved() == (worst(unhurried, "a"), 0)
 
@@ -256,12 +258,12 @@ def test_what_may_have_been_billed_without_an_answer_counts_as_spent(unhurried: 
 def test_without_a_price_it_is_held_until_there_is_one(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     budget()
     service.accept(item("a"))
-    service.run("UPDATE model SET name = 'claude-tomorrow'")
+    service.ledger.execute("UPDATE model SET name = 'claude-tomorrow'")
     pack()
     assert seen().held == {"no price": 1}
     sweep()
     assert states(service, "a") == ["held"]
-    service.run("UPDATE model SET name = %s", MODEL)
+    service.ledger.execute("UPDATE model SET name = %s", MODEL)
     sweep()
     pack()
     assert states(service, "a") == ["batched"]
@@ -302,7 +304,7 @@ def test_a_new_budget_counts_what_was_billed_in_its_period_before(service: Servi
     service.accept(item("a", tenant="acme"))
     service.finish()
     budget("acme", of="tenant")
-    assert spent_and_reserved() == (service.meter()["nano"], 0)
+    assert spent_and_reserved() == (service.api.meter()["nano"], 0)
 
 
 def test_a_new_budget_reserves_for_what_is_on_its_way(service: Service) -> None:
@@ -313,7 +315,7 @@ def test_a_new_budget_reserves_for_what_is_on_its_way(service: Service) -> None:
     budget("acme", of="tenant", period="month")
     assert spent_and_reserved() == (0, worst(service, "c"))
     service.finish()
-    own = service.one("SELECT cost_nano FROM outcome JOIN request USING (item_id) WHERE key = 'c'")
+    own = service.ledger.fetch_one("SELECT cost_nano FROM outcome JOIN request USING (item_id) WHERE key = 'c'")
     assert spent_and_reserved() == (own["cost_nano"], 0)
 
 
@@ -375,7 +377,7 @@ def test_what_waits_behind_one_that_is_over_the_cap_goes_in_the_next_period(serv
     budget(nano=worst(service, "a"))
     pack()
     assert states(service, "long", "a", "b") == ["held", "batched", "held"]
-    service.run("UPDATE booking SET begins = begins - 1")
+    service.ledger.execute("UPDATE booking SET begins = begins - 1")
     sweep()
     pack()
     assert states(service, "long", "b") == ["held", "batched"]
@@ -396,40 +398,42 @@ def test_bookings_of_batches_that_are_over_are_one_row(service: Service) -> None
         service.finish()
     service.accept(item("on its way"))
     pack()
-    before, booked = spent_and_reserved(), service.rows("SELECT FROM booking")
+    before, booked = spent_and_reserved(), service.ledger.fetch_all("SELECT FROM booking")
     sweep()
     assert spent_and_reserved() == before
-    rows = service.rows("SELECT batch_id, reserved_nano, spent_nano FROM booking ORDER BY batch_id NULLS FIRST")
+    rows = service.ledger.fetch_all(
+        "SELECT batch_id, reserved_nano, spent_nano FROM booking ORDER BY batch_id NULLS FIRST"
+    )
     assert len(booked) > len(rows) == 2
-    assert rows[0] == {"batch_id": None, "reserved_nano": 0, "spent_nano": service.meter()["nano"]}
+    assert rows[0] == {"batch_id": None, "reserved_nano": 0, "spent_nano": service.api.meter()["nano"]}
     service.finish()
     service.restart()
     sweep()
-    assert len(service.rows("SELECT FROM booking")) == 1
-    assert spent_and_reserved() == (service.meter()["nano"], 0)
+    assert len(service.ledger.fetch_all("SELECT FROM booking")) == 1
+    assert spent_and_reserved() == (service.api.meter()["nano"], 0)
 
 
 def test_bookings_are_kept_for_a_submission_that_may_turn_up(service: Service) -> None:
     budget()
     batch_id = unclear(service)
     operator_overrides.never_created(batch_id, "a test")
-    service.faults_are_over()
+    service.api.faults_are_over()
     submit()
     for _ in range(2):
         poll()
         collect()
     sweep()
-    if service.states("submission")[0] == "lost":
+    if service.ledger.states("submission")[0] == "lost":
         assert seen().reserved_nano == worst(service, "a")
-    service.quiet_is_over()
+    service.clock.quiet_is_over()
     for _ in range(6):
-        service.pauses_are_over()
+        service.clock.pauses_are_over()
         poll()
         collect()
     service.restart()
     sweep()
-    assert spent_and_reserved() == (service.meter()["nano"], 0)
-    assert len(service.rows("SELECT FROM booking")) == 1
+    assert spent_and_reserved() == (service.api.meter()["nano"], 0)
+    assert len(service.ledger.fetch_all("SELECT FROM booking")) == 1
 
 
 def test_what_a_removed_budget_held_goes_on(service: Service) -> None:
@@ -446,8 +450,8 @@ def test_what_a_removed_budget_held_goes_on(service: Service) -> None:
 def test_without_a_budget_nothing_is_booked(service: Service) -> None:
     service.accept(item("a"))
     service.finish()
-    assert service.rows("SELECT FROM booking") == []
-    assert service.item("a")["reserved_nano"] is None
+    assert service.ledger.fetch_all("SELECT FROM booking") == []
+    assert service.ledger.item("a")["reserved_nano"] is None
 
 
 def test_the_command_sets_raises_shows_and_takes_away(service: Service) -> None:
@@ -494,4 +498,4 @@ def test_the_command_sets_raises_shows_and_takes_away(service: Service) -> None:
 def test_the_command_says_what_makes_no_sense(service: Service, words: tuple[str, ...]) -> None:
     done = CliRunner().invoke(app, ["budget", *words])
     assert isinstance(done.exception, PermanentError), done.output
-    assert service.rows("SELECT FROM budget") == []
+    assert service.ledger.fetch_all("SELECT FROM budget") == []

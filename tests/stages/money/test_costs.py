@@ -39,35 +39,37 @@ def costs(*words: str) -> Json:
 def after_much_trouble(service: Service) -> None:
     """Retries, expiries, cancels, refusals, answers that are cut off, and a batch that is paid twice."""
     service.configure(lane={"max_attempts": 2}, lanes={"night": {"max_wait": "0s"}})
-    service.fault("create", "lose_answer", count=1)
+    service.api.fault("create", "lose_answer", count=1)
     service.accept(item("twice", tenant="acme"))
     pack()
     submit()
-    operator_overrides.never_created(int(service.one("SELECT id FROM batch")["id"]), "a test")
-    service.faults_are_over()
+    operator_overrides.never_created(int(service.ledger.fetch_one("SELECT id FROM batch")["id"]), "a test")
+    service.api.faults_are_over()
     troubles = ("errored:overloaded_error:1", "expired:1", "expired", "canceled:1", "refused", "cut_off", "reject")
     service.accept(*(item(trouble, fault=trouble, tenant="acme") for trouble in troubles), run="r1")
     service.accept(item("plain"), item("taken back"), lane="night", run="r1")
     with process.database().transaction() as connection:
-        cancel(connection, service.item("taken back")["id"])
+        cancel(connection, service.ledger.item("taken back")["id"])
     service.finish()
-    service.quiet_is_over()
+    service.clock.quiet_is_over()
     for _ in range(4):
-        service.pauses_are_over()
+        service.clock.pauses_are_over()
         poll()
         collect()
 
 
 def test_they_are_the_apis_meter_to_the_nano_dollar_after_much_trouble(service: Service) -> None:
     after_much_trouble(service)
-    meter = service.meter()
+    meter = service.api.meter()
     told = costs()
     assert nano(told["total"]["cost_usd"]) == meter["nano"] > 0
     assert nano(told["total"]["realtime_cost_usd"]) == meter["realtime_nano"]
     assert nano(told["total"]["saved_usd"]) == meter["realtime_nano"] - meter["nano"]
     assert told["total"]["answers"] == meter["billed"]
     assert told["total"]["paid_twice"] == 1
-    assert nano(told["total"]["paid_twice_usd"]) == service.one("SELECT cost_nano FROM double")["cost_nano"]
+    assert (
+        nano(told["total"]["paid_twice_usd"]) == service.ledger.fetch_one("SELECT cost_nano FROM double")["cost_nano"]
+    )
 
 
 SCHEMA: Json = {"type": "object", "properties": {"t": {"type": "string"}}, "required": ["t"]}
@@ -92,14 +94,14 @@ def test_compactions_an_advisor_and_searches_are_billed_as_the_apis_meter_has_th
         *(item(f"{shape} us", params=params(shape, fault=shape, inference_geo="us")) for shape in SHAPES),
     )
     service.finish()
-    meter = service.meter()
+    meter = service.api.meter()
     told = costs()["total"]
     assert (nano(told["cost_usd"]), nano(told["realtime_cost_usd"])) == (meter["nano"], meter["realtime_nano"])
     assert [told[name] for name in ("input_tokens", "output_tokens")] == [meter["tokens_in"], meter["tokens_out"]]
-    assert service.item("compacted")["cost_nano"] > 350 * 250, "350 tokens of a summary, by Haiku"
-    assert service.item("advised")["cost_nano"] > 500 * 10_000, "500 tokens of advice, by Opus"
-    assert service.item("preamble")["cost_nano"] > 10_000_000, "a search"
-    problems = {shape: service.item(shape)["problem"] for shape in SHAPES}
+    assert service.ledger.item("compacted")["cost_nano"] > 350 * 250, "350 tokens of a summary, by Haiku"
+    assert service.ledger.item("advised")["cost_nano"] > 500 * 10_000, "500 tokens of advice, by Opus"
+    assert service.ledger.item("preamble")["cost_nano"] > 10_000_000, "a search"
+    problems = {shape: service.ledger.item(shape)["problem"] for shape in SHAPES}
     ok = dict.fromkeys(("compacted", "advised", "preamble", "tool_call"))
     cut = dict.fromkeys(("compaction", "paused", "window_full"), "cut_off")
     assert problems == ok | cut | dict.fromkeys(("empty", "thought_only"), "invalid_output")
@@ -117,7 +119,7 @@ def test_by_whatever_they_add_up_to_the_bill(service: Service, by: str) -> None:
         "day": "to_char(bill.finished_at, 'YYYY-MM-DD')",
     }[by]
     counters = ", ".join(f"sum(bill.{name})::bigint AS {name}" for name in (*COUNTERS, "thinking_tokens"))
-    bill = service.rows(
+    bill = service.ledger.fetch_all(
         f"""
         SELECT {whose} AS name, count(*) AS answers, sum(bill.cost_nano)::bigint AS nano, {counters}
         FROM bill JOIN item ON item.id = bill.item_id JOIN lane ON lane.id = lane_id
@@ -146,7 +148,7 @@ def test_what_was_thought_is_priced_answer_by_answer(service: Service) -> None:
     model = process.prices().model(MODEL)
     assert model is not None
     worth = 0
-    for row in service.rows("SELECT message FROM outcome"):
+    for row in service.ledger.fetch_all("SELECT message FROM outcome"):
         usage = Usage.of(json.loads(row["message"])["usage"])
         output = Fraction(model.rates.output) * usage.thinking_tokens
         exact = output * model.batch_factor * model.geography.get(usage.inference_geo or "", 1)
@@ -154,7 +156,7 @@ def test_what_was_thought_is_priced_answer_by_answer(service: Service) -> None:
     told = costs()["total"]
     assert nano(told["thinking_usd"]) == worth > 0
     assert nano(told["thinking_usd"]) < nano(told["cost_usd"])
-    assert told["thinking_tokens"] == service.one("SELECT sum(thinking_tokens)::int AS n FROM bill")["n"]
+    assert told["thinking_tokens"] == service.ledger.fetch_one("SELECT sum(thinking_tokens)::int AS n FROM bill")["n"]
     assert f"{told['thinking_tokens']:,} (${Decimal(worth).scaleb(-9):.6f})" in read_command(app, "costs")
     (row,) = csv.DictReader(read_command(app, "costs", "--csv").splitlines())
     assert nano(row["thinking_usd"]) == worth
@@ -172,7 +174,7 @@ def test_of_one_run(service: Service) -> None:
 def test_since(service: Service) -> None:
     service.accept(item("a"))
     service.finish()
-    service.run("UPDATE spending SET at = at - interval '2 d'")
+    service.ledger.execute("UPDATE spending SET at = at - interval '2 d'")
     service.accept(item("b"))
     service.finish()
     assert costs()["total"]["answers"] == 2
@@ -198,7 +200,7 @@ def test_as_csv(service: Service) -> None:
     service.accept(item("a", tenant="acme"))
     service.finish()
     (row,) = csv.DictReader(read_command(app, "costs", "--by", "tenant", "--csv").splitlines())
-    assert (row["tenant"], nano(row["cost_usd"])) == ("acme", service.meter()["nano"])
+    assert (row["tenant"], nano(row["cost_usd"])) == ("acme", service.api.meter()["nano"])
 
 
 def test_nothing_billed(service: Service) -> None:

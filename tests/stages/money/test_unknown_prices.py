@@ -21,7 +21,8 @@ from overnight_workers.settings import settings
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
 from tests.budgeting import budget, seen
-from tests.driving import Json, Service, callback, item, params, read_command
+from tests.driving import Service, callback, item, params, read_command
+from tests.service.ledger import Json
 
 MODEL = "claude-tomorrow"
 PRICES = f"""
@@ -67,7 +68,7 @@ def test_by_default_it_is_refused_with_the_nearest_names(service: Service) -> No
 def test_accepted_its_cost_is_unknown_in_its_outcome(service: Service) -> None:
     service.accept(of_tomorrow("a", callback=callback()))
     service.finish()
-    assert service.item("a")["cost_nano"] is None
+    assert service.ledger.item("a")["cost_nano"] is None
     (message,) = service.queue()
     (document, *_), _, _ = json.loads(message["body"])
     assert (document["ok"], document["cost_usd"], document["realtime_cost_usd"]) == (True, None, None)
@@ -78,7 +79,7 @@ def test_accepted_its_cost_is_unknown_in_its_outcome(service: Service) -> None:
 def test_sums_say_how_many_they_leave_out(service: Service) -> None:
     service.accept(of_tomorrow("a"), of_tomorrow("b"), item("c"))
     service.finish()
-    priced = service.item("c")["cost_nano"]
+    priced = service.ledger.item("c")["cost_nano"]
     total = costs()["total"]
     assert (total["answers"], total["unpriced"], Decimal(total["cost_usd"]).scaleb(9)) == (3, 2, priced)
     page = read_command(app, "costs", "--by", "model")
@@ -90,24 +91,24 @@ def test_sums_say_how_many_they_leave_out(service: Service) -> None:
     seen = take_snapshot(process.database())
     assert words.billed(seen.lanes[0]).endswith("+ 2 answers without a price")
     assert document(Look(seen, None), settings())["money"]["unpriced"] == 2
-    assert service.meter()["billed"] == 3
+    assert service.api.meter()["billed"] == 3
 
 
 def test_a_double_of_it_is_unpriced_too(service: Service) -> None:
-    service.fault("create", "lose_answer", count=1)
+    service.api.fault("create", "lose_answer", count=1)
     service.accept(of_tomorrow("a"))
     pack()
     submit()
-    operator_overrides.never_created(int(service.one("SELECT id FROM batch")["id"]), "a test")
-    service.faults_are_over()
+    operator_overrides.never_created(int(service.ledger.fetch_one("SELECT id FROM batch")["id"]), "a test")
+    service.api.faults_are_over()
     service.finish()
-    service.quiet_is_over()
+    service.clock.quiet_is_over()
     for _ in range(4):
-        service.pauses_are_over()
+        service.clock.pauses_are_over()
         service.round()
     total = costs()["total"]
     assert (total["answers"], total["paid_twice"], total["unpriced"]) == (2, 1, 2)
-    assert service.one("SELECT cost_nano FROM double")["cost_nano"] is None
+    assert service.ledger.fetch_one("SELECT cost_nano FROM double")["cost_nano"] is None
 
 
 @pytest.mark.parametrize("strict", [True, False])
@@ -115,7 +116,7 @@ def test_a_budget_holds_it_since_nothing_can_be_reserved(service: Service, stric
     budget(strict=strict)
     service.accept(of_tomorrow("a"), item("b"))
     pack()
-    assert (service.item("a")["state"], service.item("b")["state"]) == ("held", "batched")
+    assert (service.ledger.item("a")["state"], service.ledger.item("b")["state"]) == ("held", "batched")
     assert seen().held == {"no price": 1}
     assert "no price: lane default, a day" in read_command(app, "items", "--state", "held")
 
@@ -128,7 +129,7 @@ def test_with_prices_of_its_own_it_is_priced_from_then_on(
     process.prices.cache_clear()
     service.accept(of_tomorrow("a"))
     service.finish()
-    assert service.item("a")["cost_nano"] == service.meter()["nano"] > 0
+    assert service.ledger.item("a")["cost_nano"] == service.api.meter()["nano"] > 0
     process.prices.cache_clear()
 
 

@@ -19,72 +19,72 @@ def unclear(service: Service, *, created: bool, items: int = 1) -> str | None:
     """A batch whose create had no answer; the id that it has at the API."""
     service.accept(*(item(f"k{n}", callback=callback()) for n in range(items)))
     pack()
-    service.fault("create", "lose_answer" if created else "close_after_body", count=1)
+    service.api.fault("create", "lose_answer" if created else "close_after_body", count=1)
     submit()
-    assert service.states("batch") == ["unclear"]
-    listed = service.http.get("/v1/messages/batches").json()["data"]
+    assert service.ledger.states("batch") == ["unclear"]
+    listed = service.api.http.get("/v1/messages/batches").json()["data"]
     return str(listed[0]["id"]) if created else None
 
 
 def test_an_adopted_id_that_has_ended_is_proven_at_once(service: Service) -> None:
     api_id = unclear(service, created=True)
     assert "bears the token" in operator_overrides.adopt(1, str(api_id))
-    assert service.states("batch") == ["ended"]
+    assert service.ledger.states("batch") == ["ended"]
     service.finish()
-    assert service.meter()["creates"] == 1
+    assert service.api.meter()["creates"] == 1
 
 
 def test_an_adopted_id_that_can_not_be_read_yet_keeps_the_batch_until_its_token_proves_it(service: Service) -> None:
     api_id = unclear(service, created=True)
-    service.fault("list", "empty")
-    service.fault("results", "missing")
+    service.api.fault("list", "empty")
+    service.api.fault("results", "missing")
     operator_overrides.adopt(1, str(api_id))
-    service.quiet_is_over()
+    service.clock.quiet_is_over()
     for _ in range(3):
         poll()
         submit()
-    assert service.states("batch") == ["unclear"], "no list shows it, and a person knows better"
-    service.faults_are_over()
+    assert service.ledger.states("batch") == ["unclear"], "no list shows it, and a person knows better"
+    service.api.faults_are_over()
     service.finish()
-    assert service.meter()["creates"] == 1
+    assert service.api.meter()["creates"] == 1
 
 
 def test_a_strangers_id_is_found_out_at_once_and_nothing_of_it_is_believed(service: Service) -> None:
     unclear(service, created=False)
-    stranger = service.stranger(1)
+    stranger = service.api.stranger(1)
     with pytest.raises(CantDecide, match="bears another token"):
         operator_overrides.adopt(1, stranger)
-    assert service.states("batch") == ["unclear"]
-    service.quiet_is_over()
+    assert service.ledger.states("batch") == ["unclear"]
+    service.clock.quiet_is_over()
     service.finish()
-    assert service.meter()["creates"] == 1
+    assert service.api.meter()["creates"] == 1
 
 
 def test_an_id_of_another_size_is_turned_down_by_its_token_alone(service: Service) -> None:
     unclear(service, created=False)
     with pytest.raises(CantDecide, match="bears another token"):
-        operator_overrides.adopt(1, service.stranger(2))
+        operator_overrides.adopt(1, service.api.stranger(2))
 
 
 def test_an_id_whose_counts_differ_is_adopted_all_the_same(service: Service) -> None:
     api_id = unclear(service, created=True)
-    service.fault("retrieve", "extra_counts")
-    service.fault("retrieve", "counts_lag")
+    service.api.fault("retrieve", "extra_counts")
+    service.api.fault("retrieve", "counts_lag")
     assert "bears the token" in operator_overrides.adopt(1, str(api_id))
 
 
 def test_an_id_of_another_size_is_waited_for_and_its_size_said(unhurried: Service) -> None:
     unclear(unhurried, created=False)
-    assert "2 requests by its counts, 1 in the batch" in operator_overrides.adopt(1, unhurried.stranger(2))
+    assert "2 requests by its counts, 1 in the batch" in operator_overrides.adopt(1, unhurried.api.stranger(2))
 
 
 def test_an_id_that_is_ours_already_is_turned_down(service: Service) -> None:
     service.accept(item("a"))
     service.finish()
-    known = service.one("SELECT api_id FROM submission")["api_id"]
+    known = service.ledger.fetch_one("SELECT api_id FROM submission")["api_id"]
     service.accept(item("b"))
     pack()
-    service.fault("create", "close_after_body", count=1)
+    service.api.fault("create", "close_after_body", count=1)
     submit()
     with pytest.raises(CantDecide, match="another batch of ours"):
         operator_overrides.adopt(2, known)
@@ -99,9 +99,9 @@ def test_an_id_that_does_not_exist_says_so(service: Service) -> None:
 def test_what_never_was_is_sent_again_at_once(service: Service) -> None:
     unclear(service, created=False)
     operator_overrides.never_created(1, "ann")
-    assert service.one("SELECT error FROM submission")["error"] == "never created, says ann"
+    assert service.ledger.fetch_one("SELECT error FROM submission")["error"] == "never created, says ann"
     service.finish()
-    assert service.meter()["creates"] == 1
+    assert service.api.meter()["creates"] == 1
 
 
 def test_what_was_created_though_a_person_said_never_is_found_billed_and_shown(service: Service) -> None:
@@ -112,10 +112,10 @@ def test_what_was_created_though_a_person_said_never_is_found_billed_and_shown(s
     for _ in range(2):
         poll()
         collect()
-    assert service.meter()["creates"] == 2
-    bills = service.rows("SELECT kept, cost_nano FROM bill ORDER BY kept")
+    assert service.api.meter()["creates"] == 2
+    bills = service.ledger.fetch_all("SELECT kept, cost_nano FROM bill ORDER BY kept")
     assert [row["kept"] for row in bills] == [False, True]
-    assert sum(row["cost_nano"] for row in bills) == service.meter()["nano"]
+    assert sum(row["cost_nano"] for row in bills) == service.api.meter()["nano"]
 
 
 def test_what_is_not_unclear_can_not_be_decided(service: Service) -> None:
@@ -131,14 +131,14 @@ def test_results_that_are_gone_fail_their_items_visibly_and_are_delivered(servic
     service.accept(item("a", callback=callback()))
     pack()
     submit()
-    service.fault("retrieve", "missing")
-    service.fault("list", "empty")
+    service.api.fault("retrieve", "missing")
+    service.api.fault("list", "empty")
     assert "1 items failed" in operator_overrides.gone(1, "ann")
-    assert (service.states("batch"), service.states("submission")) == (["gone"], ["done"])
-    assert service.item("a")["problem"] == "given_up"
+    assert (service.ledger.states("batch"), service.ledger.states("submission")) == (["gone"], ["done"])
+    assert service.ledger.item("a")["problem"] == "given_up"
     service.finish()
-    assert service.states("delivery") == ["delivered"]
-    assert service.meter()["creates"] == 1, "it may be billed, so it isn't sent again"
+    assert service.ledger.states("delivery") == ["delivered"]
+    assert service.api.meter()["creates"] == 1, "it may be billed, so it isn't sent again"
 
 
 def test_what_is_not_at_the_api_can_not_be_gone(service: Service) -> None:
@@ -150,8 +150,8 @@ def test_what_is_not_at_the_api_can_not_be_gone(service: Service) -> None:
 
 def test_the_command_says_what_is_unclear_why_and_what_happens_next(service: Service) -> None:
     unclear(service, created=False)
-    stranger = service.stranger(1)
-    service.fault("results", "missing")
+    stranger = service.api.stranger(1)
+    service.api.fault("results", "missing")
     poll()
     shown = read_command(app, "batches", "--unclear")
     assert "batch 1" in shown

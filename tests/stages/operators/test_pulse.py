@@ -32,7 +32,7 @@ def test_an_installation_that_never_ran_has_no_alarm(service: Service) -> None:
 def test_a_sweep_that_stopped_is_an_alarm_and_the_next_sweep_ends_it(service: Service) -> None:
     sweep()
     assert alarms() == {}
-    service.run(f"UPDATE pulse SET ran_at = {TWO_MINUTES_AGO} WHERE stage = '{routes.RESCUE}'")
+    service.ledger.execute(f"UPDATE pulse SET ran_at = {TWO_MINUTES_AGO} WHERE stage = '{routes.RESCUE}'")
     assert alarms() == {"sweep missing": "Nobody has swept for 2 min (overnight.rescue)."}
     sweep()
     assert alarms() == {}
@@ -40,14 +40,14 @@ def test_a_sweep_that_stopped_is_an_alarm_and_the_next_sweep_ends_it(service: Se
 
 def test_lists_that_stopped_are_an_alarm(service: Service) -> None:
     poll()
-    service.run(f"UPDATE pulse SET ran_at = {TWO_MINUTES_AGO} WHERE stage = '{routes.POLL}'")
+    service.ledger.execute(f"UPDATE pulse SET ran_at = {TWO_MINUTES_AGO} WHERE stage = '{routes.POLL}'")
     assert alarms() == {"sweep missing": "Nobody has looked for batches for 2 min (overnight.poll)."}
 
 
 def test_work_without_a_worker_is_an_alarm_until_a_worker_runs(service: Service) -> None:
     service.accept(item("a"))
     sweep()
-    service.run(f"UPDATE pulse SET work_since = {TWO_MINUTES_AGO} WHERE stage = '{routes.PACK}'")
+    service.ledger.execute(f"UPDATE pulse SET work_since = {TWO_MINUTES_AGO} WHERE stage = '{routes.PACK}'")
     sweep()  # it doesn't say that the work is new
     assert alarms() == {"stage silent": "overnight.pack has had work for 2 min and has never run."}
     pack()
@@ -57,7 +57,7 @@ def test_work_without_a_worker_is_an_alarm_until_a_worker_runs(service: Service)
 def test_messages_of_products_that_nobody_accepts_are_work(service: Service) -> None:
     process.redis_client().lpush(routes.ACCEPT, b"{}")
     sweep()
-    service.run(f"UPDATE pulse SET work_since = {TWO_MINUTES_AGO}")
+    service.ledger.execute(f"UPDATE pulse SET work_since = {TWO_MINUTES_AGO}")
     assert set(alarms()) == {"stage silent"}
     process.redis_client().delete(routes.ACCEPT)
     sweep()

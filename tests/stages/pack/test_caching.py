@@ -19,7 +19,8 @@ from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.submit.submit import submit
 from tests.budgeting import budget, seen
-from tests.driving import Json, Service, item, params, put_prefix
+from tests.driving import Service, item, params, put_prefix
+from tests.service.ledger import Json
 
 CONTRACT = "Every clause of it. " * 1200
 At = Callable[..., AbstractContextManager[Service]]
@@ -51,13 +52,13 @@ def enqueue(service: Service, name: str, n: int = 40, contract: str = CONTRACT, 
 def sent(service: Service) -> list[Json]:
     pack()
     submit()
-    api_id = service.one("SELECT api_id FROM submission ORDER BY id DESC LIMIT 1")["api_id"]
-    return [one["params"] for one in service.body_at_the_api(api_id)["requests"]]
+    api_id = service.ledger.fetch_one("SELECT api_id FROM submission ORDER BY id DESC LIMIT 1")["api_id"]
+    return [one["params"] for one in service.api.body_at_the_api(api_id)["requests"]]
 
 
 def chosen(service: Service) -> Json:
     """What was done with the prefix of the latest submission."""
-    return service.one("SELECT * FROM caching ORDER BY submission_id DESC LIMIT 1")
+    return service.ledger.fetch_one("SELECT * FROM caching ORDER BY submission_id DESC LIMIT 1")
 
 
 def test_a_shared_prefix_that_is_long_enough_is_marked_at_its_end(service: Service) -> None:
@@ -72,10 +73,10 @@ def test_a_shared_prefix_that_is_long_enough_is_marked_at_its_end(service: Servi
 
 def test_how_much_was_read_is_measured_once_however_often_results_are_read(service: Service) -> None:
     enqueue(service, "a")
-    service.fault("results", "cut_at_line", lines=10, count=1)
+    service.api.fault("results", "cut_at_line", lines=10, count=1)
     service.finish()
     row = chosen(service)
-    told = service.one(
+    told = service.ledger.fetch_one(
         """SELECT count(*) AS answers, sum(cache_read_tokens) AS read_tokens,
                   sum(cache_write_5m_tokens + cache_write_1h_tokens) AS written_tokens FROM outcome"""
     )
@@ -137,7 +138,7 @@ def test_caching_that_loses_money_switches_itself_off_and_says_so(at_hit_rate: A
         assert "1 prefix is not cached any more" in alarm.text
         service.finish()
         # the evidence grows old: it is tried again
-        service.run("UPDATE caching SET at = now() - interval '8 days'")
+        service.ledger.execute("UPDATE caching SET at = now() - interval '8 days'")
         enqueue(service, "c", n=100)
         assert "cache_control" in str(sent(service))
 
@@ -157,25 +158,25 @@ def test_one_goes_ahead_in_a_batch_of_its_own_and_the_rest_when_it_has_ended(ser
     enqueue(service, "a")
     service.accept(item("of no prefix"))
     pack()
-    assert service.states("item").count("waiting") == 39
-    assert [row["items"] for row in service.rows("SELECT items FROM batch ORDER BY id")] == [1, 1]
+    assert service.ledger.states("item").count("waiting") == 39
+    assert [row["items"] for row in service.ledger.fetch_all("SELECT items FROM batch ORDER BY id")] == [1, 1]
     submit()
     pack()
-    assert service.states("item").count("waiting") == 39, "it hasn't ended"
+    assert service.ledger.states("item").count("waiting") == 39, "it hasn't ended"
     service.round()
     pack()
     submit()
-    assert "waiting" not in service.states("item")
+    assert "waiting" not in service.ledger.states("item")
     poll()
     collect()
-    rows = service.rows("SELECT * FROM caching ORDER BY submission_id")
+    rows = service.ledger.fetch_all("SELECT * FROM caching ORDER BY submission_id")
     assert [(row["lifetime"], row["requests"]) for row in rows] == [("1h", 1), ("1h", 39)]
     assert rows[0]["written_tokens"] > 0
     assert rows[1]["read_tokens"] > 0.8 * (rows[1]["read_tokens"] + rows[1]["written_tokens"])
     # within the hour nobody need go ahead
     enqueue(service, "b")
     pack()
-    assert "waiting" not in service.states("item")
+    assert "waiting" not in service.ledger.states("item")
 
 
 def test_priming_that_loses_money_switches_itself_off_and_says_so(at_hit_rate: At) -> None:
@@ -184,14 +185,16 @@ def test_priming_that_loses_money_switches_itself_off_and_says_so(at_hit_rate: A
         enqueue(service, "a", n=40)
         for _ in range(2):
             service.round()
-        assert service.states("item") == ["succeeded"] * 40
-        assert [row["priming"] for row in service.rows("SELECT priming FROM caching ORDER BY submission_id")] == [
+        assert service.ledger.states("item") == ["succeeded"] * 40
+        assert [
+            row["priming"] for row in service.ledger.fetch_all("SELECT priming FROM caching ORDER BY submission_id")
+        ] == [
             "ahead",
             None,
         ]
         enqueue(service, "b", n=40, contract="Another one. " * 2000)
         pack()
-        assert [row["items"] for row in service.rows("SELECT items FROM batch ORDER BY id")] == [1, 39, 40]
+        assert [row["items"] for row in service.ledger.fetch_all("SELECT items FROM batch ORDER BY id")] == [1, 39, 40]
         submit()
         row = chosen(service)
         assert (row["lifetime"], row["priming"]) == ("5m", "given up")
@@ -199,10 +202,12 @@ def test_priming_that_loses_money_switches_itself_off_and_says_so(at_hit_rate: A
         (alarm,) = take_snapshot(process.database()).alarms(settings())
         assert (alarm.kind, "1 prefix is not primed any more" in alarm.text) == ("caching given up", True)
         service.finish()
-        service.run("UPDATE caching SET at = now() - interval '8 days'")
+        service.ledger.execute("UPDATE caching SET at = now() - interval '8 days'")
         enqueue(service, "c", n=40, contract="A third one. " * 2000)
         pack()
-        assert service.one("SELECT items FROM batch ORDER BY id DESC LIMIT 1")["items"] == 1, "it is tried again"
+        assert service.ledger.fetch_one("SELECT items FROM batch ORDER BY id DESC LIMIT 1")["items"] == 1, (
+            "it is tried again"
+        )
 
 
 def test_priming_that_pays_goes_on(at_hit_rate: At) -> None:
@@ -212,14 +217,19 @@ def test_priming_that_pays_goes_on(at_hit_rate: At) -> None:
             enqueue(service, f"k{n}", n=40, contract=contract)
             for _ in range(2):
                 service.round()
-        assert [row["items"] for row in service.rows("SELECT items FROM batch ORDER BY id")] == [1, 39, 1, 39]
+        assert [row["items"] for row in service.ledger.fetch_all("SELECT items FROM batch ORDER BY id")] == [
+            1,
+            39,
+            1,
+            39,
+        ]
 
 
 def test_nobody_goes_ahead_in_a_lane_whose_caching_is_off(service: Service) -> None:
     service.configure(lane={"prime": True, "caching": "off"})
     enqueue(service, "a")
     pack()
-    assert [row["items"] for row in service.rows("SELECT items FROM batch")] == [40]
+    assert [row["items"] for row in service.ledger.fetch_all("SELECT items FROM batch")] == [40]
 
 
 def test_a_prefix_that_ends_in_deferred_tools_is_marked_before_them_and_the_api_takes_it(service: Service) -> None:
@@ -232,7 +242,7 @@ def test_a_prefix_that_ends_in_deferred_tools_is_marked_before_them_and_the_api_
     assert all([bool(one.get("cache_control")) for one in each["tools"]] == [True] + [False] * 3 for each in requests)
     poll()
     collect()
-    assert service.states("item") == ["succeeded"] * 40
+    assert service.ledger.states("item") == ["succeeded"] * 40
 
 
 def test_nobody_goes_ahead_for_too_few_or_for_too_little(service: Service) -> None:
@@ -240,7 +250,7 @@ def test_nobody_goes_ahead_for_too_few_or_for_too_little(service: Service) -> No
     enqueue(service, "a", n=2)
     enqueue(service, "b", contract=CONTRACT[:1200])
     pack()
-    assert [row["items"] for row in service.rows("SELECT items FROM batch")] == [42]
+    assert [row["items"] for row in service.ledger.fetch_all("SELECT items FROM batch")] == [42]
 
 
 def test_one_that_went_ahead_and_failed_keeps_nobody_waiting(service: Service) -> None:
@@ -248,7 +258,7 @@ def test_one_that_went_ahead_and_failed_keeps_nobody_waiting(service: Service) -
     prefix = put_prefix(service, Prefix.of({"system": CONTRACT}))
     service.accept(*(item(f"k{n}", prefix=prefix, fault="errored") for n in range(10)))
     service.finish()
-    assert service.states("item") == ["failed"] * 10
+    assert service.ledger.states("item") == ["failed"] * 10
 
 
 def test_a_prefix_whose_price_has_no_bound_is_held_by_a_strict_budget(service: Service) -> None:

@@ -10,7 +10,7 @@ from tests.driving import Service, item
 
 
 def sizes(service: Service) -> list[int]:
-    return [row["items"] for row in service.rows("SELECT items FROM batch ORDER BY id")]
+    return [row["items"] for row in service.ledger.fetch_all("SELECT items FROM batch ORDER BY id")]
 
 
 def test_at_a_number_of_items(service: Service) -> None:
@@ -21,7 +21,7 @@ def test_at_a_number_of_items(service: Service) -> None:
     service.accept(*(item(f"m{n}") for n in range(16)))
     pack()
     assert sizes(service) == [10, 10]
-    assert service.states("item").count("waiting") == 5
+    assert service.ledger.states("item").count("waiting") == 5
 
 
 def test_at_a_number_of_bytes_which_no_batch_exceeds(service: Service) -> None:
@@ -32,17 +32,17 @@ def test_at_a_number_of_bytes_which_no_batch_exceeds(service: Service) -> None:
     service.accept(*(item(f"m{n}", "x" * 3000) for n in range(4)))
     pack()
     assert sizes(service) == [3, 3]
-    for row in service.rows("SELECT items, size FROM batch"):
+    for row in service.ledger.fetch_all("SELECT items, size FROM batch"):
         assert row["size"] + row["items"] * FRAME_BYTES <= 10_000
 
 
 def test_at_an_age(service: Service) -> None:
     service.configure(lane={"max_items": 2, "max_wait": "60s"})
     service.accept(item("a"), item("b"), item("c"))
-    service.run("UPDATE item SET waiting_since = now() - interval '59 s'")
+    service.ledger.execute("UPDATE item SET waiting_since = now() - interval '59 s'")
     pack()
     assert sizes(service) == [2]
-    service.run("UPDATE item SET waiting_since = now() - interval '60 s' WHERE state = 'waiting'")
+    service.ledger.execute("UPDATE item SET waiting_since = now() - interval '60 s' WHERE state = 'waiting'")
     pack()
     assert sizes(service) == [2, 1]
 
@@ -50,11 +50,11 @@ def test_at_an_age(service: Service) -> None:
 def test_the_oldest_go_first(service: Service) -> None:
     service.configure(lane={"max_items": 2, "max_wait": "1h"})
     service.accept(*(item(key) for key in "abc"))
-    service.run(
+    service.ledger.execute(
         "UPDATE item SET waiting_since = now() - interval '1 min' WHERE size > 0 AND id = (SELECT max(id) FROM item)"
     )
     pack()
-    assert [service.item(key)["state"] for key in "abc"] == ["batched", "waiting", "batched"]
+    assert [service.ledger.item(key)["state"] for key in "abc"] == ["batched", "waiting", "batched"]
 
 
 def test_an_item_as_large_as_a_batch_goes_alone_and_blocks_nothing(service: Service) -> None:
@@ -63,7 +63,7 @@ def test_an_item_as_large_as_a_batch_goes_alone_and_blocks_nothing(service: Serv
     for _ in range(3):
         pack()
     assert sorted(sizes(service)) == [1, 1, 1]
-    assert service.states("item") == ["batched"] * 3
+    assert service.ledger.states("item") == ["batched"] * 3
 
 
 def test_items_of_other_headers_never_share_a_batch(service: Service) -> None:
@@ -78,7 +78,7 @@ def test_items_of_other_headers_never_share_a_batch(service: Service) -> None:
     service.accept(item("f"), lane="other")
     pack()
     assert sorted(sizes(service)) == [1, 1, 1, 1, 2]
-    assert service.item("b")["batch_id"] == service.item("c")["batch_id"]
+    assert service.ledger.item("b")["batch_id"] == service.ledger.item("c")["batch_id"]
 
 
 def test_a_paused_lane_waits_and_stalls_no_other(service: Service) -> None:
@@ -90,11 +90,11 @@ def test_a_paused_lane_waits_and_stalls_no_other(service: Service) -> None:
         assert pause(connection, lane_id, "prompt under review")
         assert not pause(connection, lane_id, "again")
     pack()
-    assert (service.item("a")["state"], service.item("b")["state"]) == ("waiting", "batched")
+    assert (service.ledger.item("a")["state"], service.ledger.item("b")["state"]) == ("waiting", "batched")
     with process.database().transaction() as connection:
         assert resume(connection, lane_id) is not None
     pack()
-    assert service.item("a")["state"] == "batched"
+    assert service.ledger.item("a")["state"] == "batched"
 
 
 def test_a_lane_that_the_configuration_lost_stalls_no_other(service: Service) -> None:
@@ -103,12 +103,12 @@ def test_a_lane_that_the_configuration_lost_stalls_no_other(service: Service) ->
     service.accept(item("b"))
     service.configure()
     pack()
-    assert (service.item("a")["state"], service.item("b")["state"]) == ("waiting", "batched")
+    assert (service.ledger.item("a")["state"], service.ledger.item("b")["state"]) == ("waiting", "batched")
 
 
 def test_packing_nothing_leaves_nothing(service: Service) -> None:
     assert pack() == "0 batches, 0 items"
-    assert service.states("batch") == []
+    assert service.ledger.states("batch") == []
 
 
 def test_tenants_take_turns_with_those_without_one_however_few_some_have(service: Service) -> None:
@@ -117,17 +117,18 @@ def test_tenants_take_turns_with_those_without_one_however_few_some_have(service
     service.accept(*(item(f"none{n}") for n in range(3)))
     pack()
     batched = {
-        row["key"] for row in service.rows("SELECT key FROM item JOIN request ON item_id = id WHERE batch_id = 1")
+        row["key"]
+        for row in service.ledger.fetch_all("SELECT key FROM item JOIN request ON item_id = id WHERE batch_id = 1")
     }
     assert batched == {"one", "none0", "none1", "none2", "big0", "big1", "big2", "big3"}
-    assert service.states("item").count("waiting") == 5
+    assert service.ledger.states("item").count("waiting") == 5
 
 
 def test_who_waits_longest_is_found_whosever_it_is(service: Service) -> None:
     service.configure(lane={"max_wait": "60s"})
     for tenant in ("a", "b", None):
         service.accept(item(f"of {tenant}", tenant=tenant))
-        service.run("UPDATE item SET waiting_since = now() - interval '61 s' WHERE state = 'waiting'")
+        service.ledger.execute("UPDATE item SET waiting_since = now() - interval '61 s' WHERE state = 'waiting'")
         service.accept(item(f"later of {tenant}", tenant=tenant))
         pack()
-        assert "waiting" not in service.states("item")
+        assert "waiting" not in service.ledger.states("item")

@@ -17,8 +17,9 @@ from overnight_workers import api, process
 from overnight_workers.cli import app
 from overnight_workers.sandbox.process import running
 from overnight_workers.settings import settings
-from tests.driving import MODEL, Json, Service, params, read_command
+from tests.driving import MODEL, Service, params, read_command
 from tests.planning import RULES, accept_file, calls, planned, texts, written
+from tests.service.ledger import Json
 
 
 def refused(*words: str) -> BaseException:
@@ -36,8 +37,8 @@ def test_a_plan_asks_a_sample_and_spends_nothing(hasty: Service, tmp_path: Path)
     assert 20 <= found["counting"]["looked_at"] < 400
     assert (found["counting"]["by"], found["expected"]["tokens_in"]["how"]) == ("ratio", "sampled")
     assert (found["items"], found["bad"], found["known"]) == (2_000, 0, 0)
-    assert hasty.meter()["creates"] == hasty.meter()["billed"] == 0
-    assert hasty.rows("SELECT 1 FROM item") == hasty.rows("SELECT 1 FROM plan") == []
+    assert hasty.api.meter()["creates"] == hasty.api.meter()["billed"] == 0
+    assert hasty.ledger.fetch_all("SELECT 1 FROM item") == hasty.ledger.fetch_all("SELECT 1 FROM plan") == []
 
 
 def test_the_interval_of_the_sample_holds_what_counting_all_says(hasty: Service, tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_images_are_counted_as_they_are_billed(hasty: Service, tmp_path: Path) -
     assert some["expected"]["tokens_in"]["value"] == pytest.approx(exact["expected"]["tokens_in"]["value"], rel=0.02)
     accept_file(hasty, file, run="pictures")
     hasty.finish()
-    billed = hasty.one("SELECT sum(input_tokens) AS tokens FROM bill")
+    billed = hasty.ledger.fetch_one("SELECT sum(input_tokens) AS tokens FROM bill")
     assert billed["tokens"] == exact["expected"]["tokens_in"]["value"]
 
 
@@ -88,7 +89,7 @@ def test_turnarounds_are_learned_from_the_ledger(hasty: Service, tmp_path: Path)
     for n in range(9):
         hasty.accept({"id": str(uuid4()), "key": f"t{n}", "params": params(f"t{n}")})
         hasty.finish()
-    hasty.run("UPDATE submission SET ended_at = api_created_at + interval '40 s'")
+    hasty.ledger.execute("UPDATE submission SET ended_at = api_created_at + interval '40 s'")
     found = planned(file)
     assert found["time"]["options"][0]["how"] == "learned"
     assert "9 earlier batches" in found["time"]["turnaround"]
@@ -101,7 +102,7 @@ def test_the_account_is_asked_no_faster_than_it_may_be(service: Service, tmp_pat
         began = time.monotonic()
         found = planned(file, "--sample", "40")
         took_s = time.monotonic() - began
-        other = service.http.get(f"{slow.url}/sandbox/meter").json()["calls"]["count_tokens"]
+        other = service.api.http.get(f"{slow.url}/sandbox/meter").json()["calls"]["count_tokens"]
     assert found["counting"]["counts_per_minute"] == 600
     # ten at once, then ten a second
     assert took_s >= (found["counting"]["calls"] - 10) / 10
@@ -116,7 +117,7 @@ def test_an_account_that_may_less_than_was_said_is_waited_for(service: Service, 
         for _ in range(10):
             api.count_tokens("default", {"model": MODEL, "messages": [{"role": "user", "content": "x"}]}, headers={})
         found = planned(file, "--sample", "22")
-        other = service.http.get(f"{slow.url}/sandbox/meter").json()["calls"]["count_tokens"]
+        other = service.api.http.get(f"{slow.url}/sandbox/meter").json()["calls"]["count_tokens"]
     assert found["counting"]["counts_per_minute"] == 8_000
     assert other["200"] == 10 + found["counting"]["calls"]
     assert other["429"] >= 1
@@ -124,18 +125,18 @@ def test_an_account_that_may_less_than_was_said_is_waited_for(service: Service, 
 
 def test_a_call_that_fails_is_made_again(hasty: Service, tmp_path: Path) -> None:
     file = written(tmp_path / "work.jsonl", texts(100))
-    hasty.fault("count_tokens", "status", status=529, count=3)
-    hasty.fault("count_tokens", "close_before_body", count=2)
+    hasty.api.fault("count_tokens", "status", status=529, count=3)
+    hasty.api.fault("count_tokens", "close_before_body", count=2)
     whole = planned(file, "--exact")
-    hasty.faults_are_over()
+    hasty.api.faults_are_over()
     assert whole["expected"]["tokens_in"] == planned(file, "--exact")["expected"]["tokens_in"]
-    hasty.fault("count_tokens", "status", status=500)
+    hasty.api.fault("count_tokens", "status", status=500)
     assert isinstance(refused(str(file)), api.ApiUnavailable)
-    hasty.faults_are_over()
-    hasty.fault("count_tokens", "status", status=401)
-    before = hasty.calls("count_tokens").get("401", 0)
+    hasty.api.faults_are_over()
+    hasty.api.fault("count_tokens", "status", status=401)
+    before = hasty.api.calls("count_tokens").get("401", 0)
     assert "401" in str(refused(str(file)))
-    assert hasty.calls("count_tokens")["401"] - before < 40
+    assert hasty.api.calls("count_tokens")["401"] - before < 40
 
 
 def test_what_the_api_refuses_is_told_before_it_is_paid_for(hasty: Service, tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ def test_one_file_among_thousands_makes_its_models_sums_the_least_though_no_samp
 
 
 def test_a_refusal_to_count_that_says_nothing_about_the_request_is_unknown_too(hasty: Service, tmp_path: Path) -> None:
-    hasty.fault("count_tokens", "status", status=400, message="not counted by this endpoint: a_tool_of_tomorrow")
+    hasty.api.fault("count_tokens", "status", status=400, message="not counted by this endpoint: a_tool_of_tomorrow")
     found = planned(written(tmp_path / "work.jsonl", texts(3)))
     assert found["expected"]["tokens_in"]["how"] == "unknown"
     (told,) = [hint for hint in found["hints"] if hint["hint"] == "uncounted"]
@@ -242,9 +243,9 @@ def test_batches_and_waves_are_the_lanes(service: Service, tmp_path: Path) -> No
     assert "6  batches of 40 items" in shown
     assert "3 waves, one after the other: the API's queue takes 100 requests" in shown
     accept_file(service, file)
-    service.run("UPDATE item SET waiting_since = waiting_since - interval '3 minutes'")
+    service.ledger.execute("UPDATE item SET waiting_since = waiting_since - interval '3 minutes'")
     service.finish()
-    assert sorted(row["items"] for row in service.rows("SELECT items FROM batch")) == [10] + [40] * 6
+    assert sorted(row["items"] for row in service.ledger.fetch_all("SELECT items FROM batch")) == [10] + [40] * 6
 
 
 def test_shared_beginnings_are_found_counted_and_priced(hasty: Service, tmp_path: Path) -> None:
@@ -315,9 +316,9 @@ def test_offline_nobody_is_asked_and_no_key_is_needed(
 ) -> None:
     file = written(tmp_path / "work.jsonl", texts(50))
     monkeypatch.delenv("ANTHROPIC_API_KEY")
-    before = service.calls("count_tokens")
+    before = service.api.calls("count_tokens")
     found = planned(file, "--offline")
-    assert service.calls("count_tokens") == before
+    assert service.api.calls("count_tokens") == before
     assert (found["expected"]["tokens_in"]["how"], found["counting"]["by"]) == ("assumed", "bytes")
     error = refused(str(file))
     assert isinstance(error, BadSettings)
@@ -414,4 +415,4 @@ def test_the_json_is_complete_and_stable(hasty: Service, tmp_path: Path) -> None
     }
     # a plan that was kept is the plan that was printed
     kept = planned(file, "--run", "r")
-    assert orjson.loads(hasty.one("SELECT document FROM plan")["document"]) == kept
+    assert orjson.loads(hasty.ledger.fetch_one("SELECT document FROM plan")["document"]) == kept

@@ -28,7 +28,7 @@ def test_the_bill_is_what_counting_said_and_the_answers_are_learned(hasty: Servi
         <= kept["billed"]["tokens_out"]
         <= kept["estimates"]["tokens_out"]["high"]
     )
-    assert kept["billed"]["cost_nano"] == hasty.meter()["nano"]
+    assert kept["billed"]["cost_nano"] == hasty.api.meter()["nano"]
 
     later = planned(second, "--run", "two", "--exact")
     assert later["expected"]["tokens_out"]["how"] == "learned"
@@ -67,7 +67,7 @@ def test_what_the_lane_caches_is_billed_as_the_plan_says(hasty: Service, tmp_pat
     kept = planned("--compare", "cached")
     estimate, billed = kept["estimates"]["cost_nano"], kept["billed"]["cost_nano"]
     assert estimate["low"] <= billed <= estimate["high"]
-    assert billed == hasty.meter()["nano"]
+    assert billed == hasty.api.meter()["nano"]
     assert Decimal(found["expected"]["cost"]["usd"]) < Decimal(found["caching"]["batched"]["total"]["usd"])
 
     hasty.configure(lane={"caching": "off"})
@@ -91,7 +91,7 @@ def test_a_file_that_caches_by_itself_is_billed_as_the_plan_says(hasty: Service,
     assert estimate["low"] <= kept["billed"]["cost_nano"] <= estimate["high"]
     # the next plan has learned how often the prefix is found
     more = [{"key": f"n{n}", "params": params(f"Other {n}?", system=rules, max_tokens=300)} for n in range(200)]
-    hasty.run(
+    hasty.ledger.execute(
         "UPDATE outcome SET cache_read_tokens = cache_read_tokens * 10,"
         " cache_write_1h_tokens = cache_write_1h_tokens * 10"
     )

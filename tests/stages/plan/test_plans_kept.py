@@ -43,7 +43,7 @@ def test_a_plan_is_compared_with_the_bill_of_its_run(service: Service) -> None:
     service.finish()
     found = kept()
     assert (found.unfinished, found.billed.items) == (0, 3)
-    (bill,) = service.http.get("/sandbox/meter").json()["workspaces"][service.api_workspace]["bill"]
+    (bill,) = service.api.http.get("/sandbox/meter").json()["workspaces"][service.api.workspace]["bill"]
     told = (bill["input_tokens"], bill["output_tokens"], bill["nanodollars"])
     assert (found.billed.tokens_in, found.billed.tokens_out, found.billed.cost_nano) == told
     assert settle() == 1
@@ -56,7 +56,7 @@ def test_a_run_of_which_items_are_missing_is_not_done(service: Service) -> None:
     service.accept(item("a"), run="r")
     service.finish()
     assert (settle(), kept().missing) == (0, 2)
-    service.run("UPDATE plan SET made_at = now() - interval '2 days'")
+    service.ledger.execute("UPDATE plan SET made_at = now() - interval '2 days'")
     assert settle() == 1
 
 

@@ -27,7 +27,7 @@ ODD: dict[str, dict[str, Any]] = {
 
 def unread(service: Service) -> str | None:
     """What the ledger says of the list that can't be read."""
-    why: str | None = service.one("SELECT unread_why FROM workspace WHERE name = 'default'")["unread_why"]
+    why: str | None = service.ledger.fetch_one("SELECT unread_why FROM workspace WHERE name = 'default'")["unread_why"]
     return why
 
 
@@ -36,55 +36,55 @@ def test_what_an_odd_list_shows_counts(service: Service, odd: str) -> None:
     service.accept(item("a"))
     pack()
     submit()
-    service.fault("list", odd.partition(":")[0], **ODD[odd])
+    service.api.fault("list", odd.partition(":")[0], **ODD[odd])
     assert poll() == "1 ended"
     assert unread(service) is not None
-    service.faults_are_over()
+    service.api.faults_are_over()
     service.accept(item("b"))
     service.finish()
-    assert service.states("item") == ["succeeded"] * 2
+    assert service.ledger.states("item") == ["succeeded"] * 2
     assert unread(service) is None
 
 
 @pytest.mark.parametrize("odd", ODD)
 def test_nothing_is_lost_by_an_odd_list(service: Service, odd: str) -> None:
     unclear(service, created=False)
-    service.quiet_is_over()
-    service.stranger(2)
-    service.fault("list", odd.partition(":")[0], **ODD[odd])
+    service.clock.quiet_is_over()
+    service.api.stranger(2)
+    service.api.fault("list", odd.partition(":")[0], **ODD[odd])
     for _ in range(2):
         poll()
-    assert service.states("submission") == ["unclear"]
-    reason = service.one("SELECT reason FROM batch")["reason"]
+    assert service.ledger.states("submission") == ["unclear"]
+    reason = service.ledger.fetch_one("SELECT reason FROM batch")["reason"]
     assert reason.startswith("the list proves nothing: ")
-    service.faults_are_over()
+    service.api.faults_are_over()
     poll()
-    assert service.states("submission") == ["lost"]
+    assert service.ledger.states("submission") == ["lost"]
 
 
 def test_a_date_with_another_form_is_read(service: Service) -> None:
     unclear(service, created=False)
-    service.quiet_is_over()
-    service.fault("list", "odd_date", message="2099-01-01T00:00:00")
+    service.clock.quiet_is_over()
+    service.api.fault("list", "odd_date", message="2099-01-01T00:00:00")
     poll()
     assert "Date" not in (unread(service) or "")
 
 
 def test_nested_counts_keep_no_batch_from_being_collected(service: Service) -> None:
-    service.fault("list", "nested_counts")
+    service.api.fault("list", "nested_counts")
     service.accept(item("a"))
     service.finish()
-    assert service.item("a")["state"] == "succeeded"
+    assert service.ledger.item("a")["state"] == "succeeded"
 
 
 def test_one_whose_row_does_not_say_when_it_was_created_is_found_by_its_token(service: Service) -> None:
     unclear(service, created=True)
-    service.fault("list", "no_created_at")
-    service.quiet_is_over()
+    service.api.fault("list", "no_created_at")
+    service.clock.quiet_is_over()
     poll()
-    assert service.states("submission") == ["open"]
+    assert service.ledger.states("submission") == ["open"]
     service.finish()
-    assert service.meter()["creates"] == 1
+    assert service.api.meter()["creates"] == 1
 
 
 def test_a_list_that_repeats_its_page_is_left_and_proves_nothing(service: Service, monkeypatch: Any) -> None:
@@ -92,13 +92,13 @@ def test_a_list_that_repeats_its_page_is_left_and_proves_nothing(service: Servic
     monkeypatch.setattr(api.list_batches, "__kwdefaults__", {"after_id": None, "limit": 2})
     unclear(service, created=False)
     for _ in range(4):
-        service.stranger(2)
-    service.quiet_is_over()
-    service.fault("list", "repeat_page")
-    before = sum(service.calls("batches.list").values())
+        service.api.stranger(2)
+    service.clock.quiet_is_over()
+    service.api.fault("list", "repeat_page")
+    before = sum(service.api.calls("batches.list").values())
     poll()
-    assert sum(service.calls("batches.list").values()) - before == 2
-    assert service.states("submission") == ["unclear"]
+    assert sum(service.api.calls("batches.list").values()) - before == 2
+    assert service.ledger.states("submission") == ["unclear"]
     assert "repeats its page" in (unread(service) or "")
 
 
@@ -148,13 +148,13 @@ def test_a_workspace_whose_api_hangs_costs_the_others_one_short_look(
 
 def test_it_is_an_alarm_after_two_minutes(service: Service) -> None:
     unclear(service, created=False)
-    service.fault("list", "null_row")
+    service.api.fault("list", "null_row")
     poll()
     assert "list unread" not in kinds()
-    service.run("UPDATE workspace SET unread_since = now() - interval '121 s'")
+    service.ledger.execute("UPDATE workspace SET unread_since = now() - interval '121 s'")
     poll()
     assert "list unread" in kinds()
-    service.faults_are_over()
+    service.api.faults_are_over()
     poll()
     assert "list unread" not in kinds()
 

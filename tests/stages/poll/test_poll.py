@@ -20,9 +20,9 @@ def unclear(service: Service, *, created: bool, items: int = 1) -> None:
     """A batch whose create had no answer."""
     service.accept(*(item(f"k{n}") for n in range(items)))
     pack()
-    service.fault("create", "lose_answer" if created else "close_after_body", count=1)
+    service.api.fault("create", "lose_answer" if created else "close_after_body", count=1)
     submit()
-    assert service.states("batch") == ["unclear"]
+    assert service.ledger.states("batch") == ["unclear"]
 
 
 def test_what_ended_is_noted_with_its_counts(service: Service) -> None:
@@ -30,8 +30,8 @@ def test_what_ended_is_noted_with_its_counts(service: Service) -> None:
     pack()
     submit()
     assert poll() == "1 ended"
-    assert service.states("batch") == ["ended"]
-    row = service.one("SELECT counts::jsonb ->> 'errored' AS errored, ended_at FROM submission")
+    assert service.ledger.states("batch") == ["ended"]
+    row = service.ledger.fetch_one("SELECT counts::jsonb ->> 'errored' AS errored, ended_at FROM submission")
     assert row["errored"] == "1"
     assert poll() == "0 ended"
 
@@ -39,10 +39,10 @@ def test_what_ended_is_noted_with_its_counts(service: Service) -> None:
 def test_an_unclear_create_that_worked_is_adopted_by_its_token(service: Service) -> None:
     unclear(service, created=True, items=3)
     poll()
-    assert (service.states("batch"), service.states("submission")) == (["ended"], ["open"])
+    assert (service.ledger.states("batch"), service.ledger.states("submission")) == (["ended"], ["open"])
     service.finish()
-    assert service.states("item") == ["succeeded"] * 3
-    assert service.meter()["creates"] == 1
+    assert service.ledger.states("item") == ["succeeded"] * 3
+    assert service.api.meter()["creates"] == 1
 
 
 def test_an_unclear_create_that_did_not_work_is_lost_only_after_the_quiet_time(service: Service) -> None:
@@ -50,172 +50,172 @@ def test_an_unclear_create_that_did_not_work_is_lost_only_after_the_quiet_time(s
     for _ in range(3):
         poll()
         submit()
-    assert service.states("batch") == ["unclear"]
-    service.quiet_is_over()
+    assert service.ledger.states("batch") == ["unclear"]
+    service.clock.quiet_is_over()
     poll()
-    assert (service.states("batch"), service.states("submission")) == (["packed"], ["lost"])
+    assert (service.ledger.states("batch"), service.ledger.states("submission")) == (["packed"], ["lost"])
     service.finish()
-    assert service.item("k0")["state"] == "succeeded"
-    assert service.meter()["creates"] == 1
-    assert service.item("k0")["attempts"] == 1, "a lost submission is no attempt"
+    assert service.ledger.item("k0")["state"] == "succeeded"
+    assert service.api.meter()["creates"] == 1
+    assert service.ledger.item("k0")["attempts"] == 1, "a lost submission is no attempt"
 
 
 def test_a_stranger_of_the_same_size_is_never_adopted(service: Service) -> None:
     unclear(service, created=False, items=2)
-    service.stranger(2)
-    service.quiet_is_over()
+    service.api.stranger(2)
+    service.clock.quiet_is_over()
     poll()
-    assert service.one("SELECT ours FROM sighting")["ours"] is False
+    assert service.ledger.fetch_one("SELECT ours FROM sighting")["ours"] is False
     poll()
-    assert service.states("submission") == ["lost"]
+    assert service.ledger.states("submission") == ["lost"]
     service.finish()
-    assert service.states("item") == ["succeeded"] * 2
-    assert service.meter()["creates"] == 1
+    assert service.ledger.states("item") == ["succeeded"] * 2
+    assert service.api.meter()["creates"] == 1
 
 
 def test_ours_is_found_among_strangers_of_the_same_size(service: Service) -> None:
-    service.stranger(2)
+    service.api.stranger(2)
     unclear(service, created=True, items=2)
-    service.stranger(2)
-    service.stranger(3)
+    service.api.stranger(2)
+    service.api.stranger(3)
     poll()
-    assert service.states("submission") == ["open"]
-    assert service.one("SELECT count(*) AS n FROM sighting WHERE ours")["n"] == 1
-    assert service.one("SELECT count(*) AS n FROM sighting WHERE NOT ours")["n"] == 3, "of any size"
+    assert service.ledger.states("submission") == ["open"]
+    assert service.ledger.fetch_one("SELECT count(*) AS n FROM sighting WHERE ours")["n"] == 1
+    assert service.ledger.fetch_one("SELECT count(*) AS n FROM sighting WHERE NOT ours")["n"] == 3, "of any size"
     service.finish()
-    assert service.meter()["creates"] == 1
+    assert service.api.meter()["creates"] == 1
 
 
 def test_a_candidate_that_can_not_be_read_keeps_it_unclear(service: Service) -> None:
     unclear(service, created=True)
-    service.fault("results", "missing")
-    service.quiet_is_over()
+    service.api.fault("results", "missing")
+    service.clock.quiet_is_over()
     for _ in range(3):
         poll()
         submit()
-    assert service.states("batch") == ["unclear"]
-    service.faults_are_over()
+    assert service.ledger.states("batch") == ["unclear"]
+    service.api.faults_are_over()
     service.finish()
-    assert service.meter()["creates"] == 1
+    assert service.api.meter()["creates"] == 1
 
 
 @pytest.mark.parametrize("do", ["cut_at_line", "cut_mid_line"])
 def test_results_without_a_whole_line_prove_nothing(service: Service, do: str) -> None:
     unclear(service, created=True)
-    service.fault("results", do, lines=0)
-    service.quiet_is_over()
+    service.api.fault("results", do, lines=0)
+    service.clock.quiet_is_over()
     for _ in range(3):
         poll()
         submit()
-    assert service.states("batch") == ["unclear"]
-    service.faults_are_over()
+    assert service.ledger.states("batch") == ["unclear"]
+    service.api.faults_are_over()
     service.finish()
-    assert service.meter()["creates"] == 1
+    assert service.api.meter()["creates"] == 1
 
 
 def test_a_list_that_fails_says_nothing(service: Service) -> None:
     unclear(service, created=False)
-    service.quiet_is_over()
-    service.fault("list", "status", status=500, count=1)
+    service.clock.quiet_is_over()
+    service.api.fault("list", "status", status=500, count=1)
     poll()
-    assert service.states("batch") == ["unclear"]
+    assert service.ledger.states("batch") == ["unclear"]
 
 
 def test_a_list_of_another_workspace_says_nothing(service: Service) -> None:
     unclear(service, created=True)
-    service.quiet_is_over()
-    service.run("UPDATE submission SET api_workspace_id = 'wrkspc_another'")
-    service.fault("list", "empty")
+    service.clock.quiet_is_over()
+    service.ledger.execute("UPDATE submission SET api_workspace_id = 'wrkspc_another'")
+    service.api.fault("list", "empty")
     poll()
-    assert service.states("batch") == ["unclear"]
+    assert service.ledger.states("batch") == ["unclear"]
 
 
 def test_an_ended_batch_that_the_list_does_not_show_is_looked_up(service: Service) -> None:
     service.accept(item("a"))
     pack()
     submit()
-    service.fault("list", "late", seconds=3600)
+    service.api.fault("list", "late", seconds=3600)
     poll()
-    assert service.states("batch") == ["ended"]
+    assert service.ledger.states("batch") == ["ended"]
 
 
 def test_an_open_batch_that_can_not_be_found_for_a_while_is_waited_for(service: Service) -> None:
     service.accept(item("a"))
     pack()
     submit()
-    service.fault("list", "late", seconds=3600)
-    service.fault("retrieve", "missing", count=2)
+    service.api.fault("list", "late", seconds=3600)
+    service.api.fault("retrieve", "missing", count=2)
     poll()
     poll()
     submit()
-    assert (service.states("batch"), service.states("submission")) == (["open"], ["open"])
+    assert (service.ledger.states("batch"), service.ledger.states("submission")) == (["open"], ["open"])
     poll()
-    assert service.states("batch") == ["ended"]
+    assert service.ledger.states("batch") == ["ended"]
 
 
 def test_one_that_is_listed_later_than_every_allowance_is_found_priced_and_shown(service: Service) -> None:
     unclear(service, created=True)
-    service.fault("list", "empty", count=1)
-    service.quiet_is_over()
+    service.api.fault("list", "empty", count=1)
+    service.clock.quiet_is_over()
     poll()
-    assert service.states("submission") == ["lost"], "nobody could know better"
-    service.pauses_are_over()
+    assert service.ledger.states("submission") == ["lost"], "nobody could know better"
+    service.clock.pauses_are_over()
     submit()
     poll()
     for _ in range(3):
         collect()
         poll()
-    assert service.states("submission") == ["done", "done"]
-    assert service.states("batch") == ["collected"]
-    bill = service.rows("SELECT kept FROM bill ORDER BY submission_id")
+    assert service.ledger.states("submission") == ["done", "done"]
+    assert service.ledger.states("batch") == ["collected"]
+    bill = service.ledger.fetch_all("SELECT kept FROM bill ORDER BY submission_id")
     assert sorted(row["kept"] for row in bill) == [False, True]
-    assert service.one("SELECT sum(paid_twice)::int AS n FROM spending")["n"] == 1
-    meter = service.meter()
+    assert service.ledger.fetch_one("SELECT sum(paid_twice)::int AS n FROM spending")["n"] == 1
+    meter = service.api.meter()
     assert meter["creates"] == 2
-    assert service.one("SELECT sum(cost_nano)::bigint AS n FROM bill")["n"] == meter["nano"]
+    assert service.ledger.fetch_one("SELECT sum(cost_nano)::bigint AS n FROM bill")["n"] == meter["nano"]
 
 
 def test_a_double_that_still_runs_is_canceled_as_soon_as_a_late_answer_gave_its_id(unhurried: Service) -> None:
     unclear(unhurried, created=True)
-    (first,) = unhurried.http.get("/v1/messages/batches").json()["data"]
-    unhurried.fault("list", "empty", count=1)
-    unhurried.quiet_is_over()
+    (first,) = unhurried.api.http.get("/v1/messages/batches").json()["data"]
+    unhurried.api.fault("list", "empty", count=1)
+    unhurried.clock.quiet_is_over()
     poll()
     submit()
-    assert unhurried.states("submission") == ["lost", "open"], "listed later than every allowance"
+    assert unhurried.ledger.states("submission") == ["lost", "open"], "listed later than every allowance"
     created(1, api.NewBatch(first["id"], datetime.fromisoformat(first["created_at"]), None))
-    assert unhurried.states("submission") == ["open", "open"]
+    assert unhurried.ledger.states("submission") == ["open", "open"]
     poll()
     poll()
-    second, again = unhurried.http.get("/v1/messages/batches").json()["data"]
+    second, again = unhurried.api.http.get("/v1/messages/batches").json()["data"]
     assert (second["processing_status"], again["processing_status"]) == ("canceling", "in_progress")
     assert again["id"] == first["id"], "the one that has run longer goes on"
-    assert unhurried.one("SELECT count(cancel_asked_at) AS n FROM submission")["n"] == 1
+    assert unhurried.ledger.fetch_one("SELECT count(cancel_asked_at) AS n FROM submission")["n"] == 1
 
 
 def test_a_late_one_whose_successor_was_not_sent_is_not_paid_twice(service: Service) -> None:
     unclear(service, created=True)
-    service.fault("list", "empty", count=1)
-    service.quiet_is_over()
+    service.api.fault("list", "empty", count=1)
+    service.clock.quiet_is_over()
     poll()
-    assert (service.states("batch"), service.states("submission")) == (["packed"], ["lost"])
+    assert (service.ledger.states("batch"), service.ledger.states("submission")) == (["packed"], ["lost"])
     poll()
-    assert (service.states("batch"), service.states("submission")) == (["ended"], ["open"])
+    assert (service.ledger.states("batch"), service.ledger.states("submission")) == (["ended"], ["open"])
     service.finish()
-    assert service.meter()["creates"] == 1
+    assert service.api.meter()["creates"] == 1
 
 
 def test_an_id_that_was_saved_by_somebody_who_died_right_then_is_not_forgotten(service: Service) -> None:
     service.accept(item("a"))
     pack()
     submit()
-    service.run("UPDATE submission SET state = 'sending'")
-    service.run("UPDATE batch SET state = 'submitting'")
-    service.leases_lapse()
+    service.ledger.execute("UPDATE submission SET state = 'sending'")
+    service.ledger.execute("UPDATE batch SET state = 'submitting'")
+    service.clock.leases_lapse()
     sweep()
     service.finish()
-    assert service.item("a")["state"] == "succeeded"
-    assert service.meter()["creates"] == 1
+    assert service.ledger.item("a")["state"] == "succeeded"
+    assert service.api.meter()["creates"] == 1
 
 
 def test_a_workspace_that_is_gone_from_the_configuration_stalls_no_other(service: Service) -> None:
@@ -227,9 +227,9 @@ def test_a_workspace_that_is_gone_from_the_configuration_stalls_no_other(service
     submit()
     service.configure()
     poll()
-    assert sorted(service.states("batch")) == ["ended", "open"]
+    assert sorted(service.ledger.states("batch")) == ["ended", "open"]
     collect()
-    assert service.item("b")["state"] == "succeeded"
+    assert service.ledger.item("b")["state"] == "succeeded"
 
 
 def test_many_open_batches_take_one_call_and_their_creates_one_bell(unhurried: Service) -> None:
@@ -237,12 +237,12 @@ def test_many_open_batches_take_one_call_and_their_creates_one_bell(unhurried: S
     unhurried.accept(*(item(f"k{number}") for number in range(20)))
     pack()
     submit()
-    assert unhurried.states("batch") == ["open"] * 20
+    assert unhurried.ledger.states("batch") == ["open"] * 20
     assert process.redis_client().llen(routes.POLL) == 1
-    before = unhurried.calls("batches.list")["200"]
+    before = unhurried.api.calls("batches.list")["200"]
     assert poll() == "0 ended"
-    assert unhurried.calls("batches.list")["200"] - before == 1
-    assert unhurried.calls("batches.retrieve") == {}
+    assert unhurried.api.calls("batches.list")["200"] - before == 1
+    assert unhurried.api.calls("batches.retrieve") == {}
 
 
 def test_a_long_list_is_paged_back_as_far_as_needed(service: Service) -> None:
@@ -250,6 +250,6 @@ def test_a_long_list_is_paged_back_as_far_as_needed(service: Service) -> None:
     pack()
     submit()
     for _ in range(3):
-        service.stranger(1)
-    service.run("UPDATE submission SET api_created_at = api_created_at - interval '1 h'")
+        service.api.stranger(1)
+    service.ledger.execute("UPDATE submission SET api_created_at = api_created_at - interval '1 h'")
     assert poll() == "1 ended"

@@ -25,8 +25,10 @@ from tests.driving import Service, callback, item
 
 def allowances_are_over(service: Service) -> None:
     """What was being sent when the ledger moved is listed by now."""
-    service.run("UPDATE deployment SET moved_at = moved_at - interval '32 s'")  # create_timeout, wire and quiet
-    service.quiet_is_over()
+    service.ledger.execute(
+        "UPDATE deployment SET moved_at = moved_at - interval '32 s'"
+    )  # create_timeout, wire and quiet
+    service.clock.quiet_is_over()
 
 
 def give_word() -> None:
@@ -36,12 +38,12 @@ def give_word() -> None:
 
 def another_timeline(service: Service) -> None:
     """As if the backup had been restored to a point in time, or a standby had taken over: the same place otherwise."""
-    home = service.one("SELECT home FROM deployment")["home"]
+    home = service.ledger.fetch_one("SELECT home FROM deployment")["home"]
     with psycopg.connect(service.database_url) as connection:
         row = connection.execute("SELECT oid::text FROM pg_database WHERE datname = current_database()").fetchone()
     assert row is not None
     system, timeline, _ = home.split("/")
-    service.run("UPDATE deployment SET home = %s", f"{system}/{int(timeline) + 1}/{row[0]}")
+    service.ledger.execute("UPDATE deployment SET home = %s", f"{system}/{int(timeline) + 1}/{row[0]}")
 
 
 def test_what_was_sent_after_the_backup_is_not_sent_again(service: Service) -> None:
@@ -49,23 +51,23 @@ def test_what_was_sent_after_the_backup_is_not_sent_again(service: Service) -> N
     pack()
     backup = service.backup()
     submit()
-    assert service.meter()["requests"] == 2
+    assert service.api.meter()["requests"] == 2
     service.restore(backup)
     another_timeline(service)
     for _ in range(3):
         sweep()
         service.round()
-    assert service.meter()["requests"] == 2, "it holds, and looks"
-    assert service.states("batch") == ["packed", "collected"], "the forgotten one was found by its token's mark"
-    assert service.states("item") == ["succeeded", "succeeded"]
+    assert service.api.meter()["requests"] == 2, "it holds, and looks"
+    assert service.ledger.states("batch") == ["packed", "collected"], "the forgotten one was found by its token's mark"
+    assert service.ledger.states("item") == ["succeeded", "succeeded"]
     allowances_are_over(service)
     service.finish()
     service.round()
     deliver()
-    assert service.meter()["requests"] == 2
-    assert service.states("batch") == ["canceled", "collected"], "nothing was left of the one that it remembered"
-    assert service.states("delivery") == ["delivered"]
-    assert service.one("SELECT sum(cost_nano) AS nano FROM bill")["nano"] == service.meter()["nano"]
+    assert service.api.meter()["requests"] == 2
+    assert service.ledger.states("batch") == ["canceled", "collected"], "nothing was left of the one that it remembered"
+    assert service.ledger.states("delivery") == ["delivered"]
+    assert service.ledger.fetch_one("SELECT sum(cost_nano) AS nano FROM bill")["nano"] == service.api.meter()["nano"]
 
 
 def test_what_was_not_sent_is_sent_once_the_look_is_over(service: Service) -> None:
@@ -76,10 +78,10 @@ def test_what_was_not_sent_is_sent_once_the_look_is_over(service: Service) -> No
     sweep()
     poll()
     submit()
-    assert service.meter()["creates"] == 0, "what was being sent may still be listed"
+    assert service.api.meter()["creates"] == 0, "what was being sent may still be listed"
     allowances_are_over(service)
     service.finish()
-    assert service.meter()["creates"] == 1
+    assert service.api.meter()["creates"] == 1
 
 
 @pytest.mark.parametrize("stage", ["claimed", "sending", "let go"])
@@ -99,20 +101,20 @@ def test_a_backup_from_the_middle_of_a_create_knows_that_it_knows_nothing(servic
     service.restore(backup)
     another_timeline(service)
     sweep()
-    assert service.states("submission") == ["unclear"], "whatever its row said, it may have been created since"
+    assert service.ledger.states("submission") == ["unclear"], "whatever its row said, it may have been created since"
     poll()
-    assert service.one("SELECT api_id FROM submission")["api_id"] == created
+    assert service.ledger.fetch_one("SELECT api_id FROM submission")["api_id"] == created
     allowances_are_over(service)
     service.finish()
-    assert service.meter()["requests"] == 1
+    assert service.api.meter()["requests"] == 1
 
 
 def create_at_the_api(service: Service, token: str) -> str:
     """What the process that was copied did in its other life."""
-    row = service.one("SELECT item_id, params FROM request")
+    row = service.ledger.fetch_one("SELECT item_id, params FROM request")
     request = f'{{"requests":[{{"custom_id":"{token}_{row["item_id"]}","params":{row["params"]}}}]}}'
     headers = {"content-type": "application/json"}
-    return str(service.http.post("/v1/messages/batches", content=request, headers=headers).json()["id"])
+    return str(service.api.http.post("/v1/messages/batches", content=request, headers=headers).json()["id"])
 
 
 def test_a_batch_that_still_runs_is_waited_for(service: Service) -> None:
@@ -124,17 +126,17 @@ def test_a_batch_that_still_runs_is_waited_for(service: Service) -> None:
     another_timeline(service)
     sweep()
     allowances_are_over(service)
-    service.fault("results", "missing")  # unreadable, as if it hadn't ended
+    service.api.fault("results", "missing")  # unreadable, as if it hadn't ended
     for _ in range(3):
         service.round()
-    assert (service.meter()["creates"], service.states("item")) == (1, ["batched"])
-    service.faults_are_over()
+    assert (service.api.meter()["creates"], service.ledger.states("item")) == (1, ["batched"])
+    service.api.faults_are_over()
     service.finish()
-    assert service.meter()["creates"] == 1
+    assert service.api.meter()["creates"] == 1
 
 
 def test_a_strangers_batch_keeps_nothing_back(service: Service) -> None:
-    service.stranger(2)
+    service.api.stranger(2)
     service.accept(item("a"), item("b"))
     pack()
     service.restore(service.backup())
@@ -142,7 +144,7 @@ def test_a_strangers_batch_keeps_nothing_back(service: Service) -> None:
     sweep()
     allowances_are_over(service)
     service.finish()
-    assert service.meter()["requests"] == 2
+    assert service.api.meter()["requests"] == 2
 
 
 def test_a_copy_in_another_database_waits_for_a_word_however_clear_the_list(service: Service) -> None:
@@ -153,10 +155,10 @@ def test_a_copy_in_another_database_waits_for_a_word_however_clear_the_list(serv
     allowances_are_over(service)
     for _ in range(3):
         service.round()
-    assert service.meter()["creates"] == 0, "its original may still run"
+    assert service.api.meter()["creates"] == 0, "its original may still run"
     give_word()
     service.finish()
-    assert service.meter()["creates"] == 1
+    assert service.api.meter()["creates"] == 1
 
 
 def test_a_copy_sends_nothing_even_before_anybody_noticed(service: Service) -> None:
@@ -164,7 +166,7 @@ def test_a_copy_sends_nothing_even_before_anybody_noticed(service: Service) -> N
     pack()
     service.restore(service.backup())
     submit()
-    assert service.meter()["creates"] == 0
+    assert service.api.meter()["creates"] == 0
 
 
 def test_a_ledger_that_was_set_back_in_place_is_noticed_by_its_log(service: Service) -> None:
@@ -175,11 +177,11 @@ def test_a_ledger_that_was_set_back_in_place_is_noticed_by_its_log(service: Serv
     before["position"] += 1 << 40
     process.redis_client().set(routes.LEDGER_POSITION_KEY, orjson.dumps(before))
     sweep()
-    row = service.one("SELECT moved_why, word_wanted FROM deployment")
+    row = service.ledger.fetch_one("SELECT moved_why, word_wanted FROM deployment")
     assert row == {"moved_why": "it was set back to an earlier state", "word_wanted": False}
-    service.run("UPDATE deployment SET moved_at = NULL")
+    service.ledger.execute("UPDATE deployment SET moved_at = NULL")
     sweep()
-    assert service.one("SELECT moved_at FROM deployment")["moved_at"] is None, "once"
+    assert service.ledger.fetch_one("SELECT moved_at FROM deployment")["moved_at"] is None, "once"
 
 
 def test_items_accepted_after_a_restore_get_ids_that_no_forgotten_one_had(service: Service) -> None:
@@ -193,10 +195,10 @@ def test_items_accepted_after_a_restore_get_ids_that_no_forgotten_one_had(servic
     service.accept(item("new"))
     allowances_are_over(service)
     service.finish()
-    assert [service.item(key)["state"] for key in ("a", "new")] == ["succeeded", "succeeded"]
-    answer = orjson.loads(service.item("new")["message"])["content"]
+    assert [service.ledger.item(key)["state"] for key in ("a", "new")] == ["succeeded", "succeeded"]
+    answer = orjson.loads(service.ledger.item("new")["message"])["content"]
     assert "forgotten" not in str(answer)
-    assert service.one("SELECT sum(cost_nano) AS nano FROM bill")["nano"] == service.meter()["nano"], (
+    assert service.ledger.fetch_one("SELECT sum(cost_nano) AS nano FROM bill")["nano"] == service.api.meter()["nano"], (
         "what is forgotten was paid, and is billed"
     )
 
@@ -221,11 +223,11 @@ def test_without_the_mark_a_forgotten_batch_is_nobodys(service: Service) -> None
     backup = service.backup()
     submit()
     service.restore(backup)
-    service.run("UPDATE deployment SET id = gen_random_uuid()")
+    service.ledger.execute("UPDATE deployment SET id = gen_random_uuid()")
     another_timeline(service)
     service.restart()
     sweep()
     poll()
     collect()
-    assert service.one("SELECT ours FROM sighting")["ours"] is False
-    assert service.states("batch") == ["packed"]
+    assert service.ledger.fetch_one("SELECT ours FROM sighting")["ours"] is False
+    assert service.ledger.states("batch") == ["packed"]

@@ -14,7 +14,8 @@ from overnight_models import routes
 from overnight_producers import Overnight
 from overnight_workers.stages.accept.accept import accept
 from overnight_workers.stages.answer import answer
-from tests.driving import Json, Service
+from tests.driving import Service
+from tests.service.ledger import Json
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def take_in(service: Service) -> list[Json]:
     verdicts = []
     for arguments in messages(service):
         accept(**arguments)
-        verdicts.append(service.verdict(arguments["message_id"]))
+        verdicts.append(service.ledger.verdict(arguments["message_id"]))
     return verdicts
 
 

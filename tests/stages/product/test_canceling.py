@@ -21,9 +21,9 @@ def test_right_after_enqueue_it_sticks(service: Service, product: Overnight) -> 
     assert product.cancel(receipt) == "canceled", "twice is as once"
     take_in(service)
     service.finish()
-    assert (service.item("a")["state"], service.item("a")["problem"]) == ("canceled", "canceled")
-    assert service.meter()["requests"] == 1
-    assert service.rows("SELECT * FROM recall") == []
+    assert (service.ledger.item("a")["state"], service.ledger.item("a")["problem"]) == ("canceled", "canceled")
+    assert service.api.meter()["requests"] == 1
+    assert service.ledger.fetch_all("SELECT * FROM recall") == []
     assert product.wait(receipt, timeout=10).problem == "canceled"
 
 
@@ -32,7 +32,7 @@ def test_of_many_one_is_taken_back(service: Service, product: Overnight) -> None
     second = list(sent.receipts())[1]
     assert product.cancel(second) == "canceled"
     take_in(service)
-    assert service.states("item") == ["waiting", "canceled", "waiting"]
+    assert service.ledger.states("item") == ["waiting", "canceled", "waiting"]
 
 
 def test_one_whose_key_is_taken_is_not_said_to_be_canceled_before_it_is_known_what_it_is(
@@ -44,7 +44,7 @@ def test_one_whose_key_is_taken_is_not_said_to_be_canceled_before_it_is_known_wh
     with pytest.raises(NotYet):
         product.cancel(other)
     take_in(service)
-    assert service.states("item") == ["waiting"], "it was turned down: nothing of others is canceled"
+    assert service.ledger.states("item") == ["waiting"], "it was turned down: nothing of others is canceled"
 
 
 def test_one_that_is_the_same_item_again_cancels_it(service: Service, product: Overnight) -> None:
@@ -54,7 +54,7 @@ def test_one_that_is_the_same_item_again_cancels_it(service: Service, product: O
     with pytest.raises(NotYet):
         product.cancel(again)
     take_in(service)
-    assert service.states("item") == ["canceled"]
+    assert service.ledger.states("item") == ["canceled"]
     assert product.cancel(again) == "canceled"
 
 
@@ -72,7 +72,7 @@ def test_a_wish_that_comes_while_its_item_is_being_accepted_is_not_overlooked(
     canceling.join(30)
     assert canceled == ["canceled"]
     take_in(service)
-    assert service.states("item") == ["canceled"]
+    assert service.ledger.states("item") == ["canceled"]
 
 
 def test_by_its_key_alone_one_on_its_way_is_unknown(service: Service, product: Overnight) -> None:
@@ -82,8 +82,8 @@ def test_by_its_key_alone_one_on_its_way_is_unknown(service: Service, product: O
 
 def test_a_wish_whose_item_never_comes_is_forgotten(service: Service, product: Overnight) -> None:
     product.cancel(product.enqueue(params("Lost with Redis"), key="a"))
-    service.run("UPDATE recall SET at = now() - interval '8 days'")
+    service.ledger.execute("UPDATE recall SET at = now() - interval '8 days'")
     with process.database().transaction() as connection:
         assert recall.forget(connection) == 1
     service.accept(item("a", "Lost with Redis"))
-    assert service.states("item") == ["waiting"]
+    assert service.ledger.states("item") == ["waiting"]

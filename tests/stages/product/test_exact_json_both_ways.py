@@ -17,7 +17,8 @@ from overnight_workers.item_file import read_line
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
-from tests.driving import Json, Service, callback, item, params, put_prefix, read_command
+from tests.driving import Service, callback, item, params, put_prefix, read_command
+from tests.service.ledger import Json
 
 ACCOUNT = 123456789012345678901
 MAXIMUM = 10**23
@@ -43,7 +44,7 @@ def sent(service: Service) -> Json:
     """The params that the API got."""
     pack()
     submit()
-    api_id = service.one("SELECT api_id FROM submission")["api_id"]
+    api_id = service.ledger.fetch_one("SELECT api_id FROM submission")["api_id"]
     body = json.loads((service.sandbox.data_dir / "bodies" / f"{api_id}.json").read_bytes())
     found: Json = body["requests"][0]["params"]
     return found

@@ -11,7 +11,8 @@ from overnight_producers import Overnight, Rejected, task
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.rescue import sweep
-from tests.driving import Json, Service, callback, item, params
+from tests.driving import Service, callback, item, params
+from tests.service.ledger import Json
 from tests.stages.product.conftest import take_in
 
 OTHERS: list[tuple[str, dict[str, Any]]] = [
@@ -46,7 +47,7 @@ def test_another_run_is_a_conflict_and_the_same_of_everything_is_free(service: S
     assert "with another run:" in service.accept(first(), run="s")["rejected"][0]["why"]
     again = first(callback=dict(reversed(callback().items())))
     assert service.accept(again, run="r") == {"accepted": 0, "known": 1, "rejected": []}
-    assert service.states("item") == ["waiting"]
+    assert service.ledger.states("item") == ["waiting"]
 
 
 def test_a_known_outcome_is_delivered_to_the_new_callback_at_once(service: Service, product: Overnight) -> None:
@@ -65,7 +66,7 @@ def test_a_known_outcome_is_delivered_to_the_new_callback_at_once(service: Servi
     assert (got["run"], got["tenant"], got["key"], got["ok"]) == ("s", None, "a", True)
     assert got["message"] == before["message"]
     assert got["delivery_id"] != before["delivery_id"]
-    assert (got["cost_usd"], service.meter()["billed"]) == ("0", 1), "it is paid once"
+    assert (got["cost_usd"], service.api.meter()["billed"]) == ("0", 1), "it is paid once"
     assert product.run("s") == {"succeeded": 1}
     own = product.outcome(receipt)
     assert own is not None
@@ -77,11 +78,11 @@ def test_one_that_is_not_finished_is_delivered_to_both_when_it_is(service: Servi
     pack()
     verdict = service.accept(first(callback=callback("crm"), if_known="deliver"), run="r")
     assert (verdict["known"], verdict["delivered"]) == (1, 1)
-    assert service.states("item") == ["batched", "following"]
+    assert service.ledger.states("item") == ["batched", "following"]
     service.finish()
-    assert service.states("item") == ["succeeded", "succeeded"]
+    assert service.ledger.states("item") == ["succeeded", "succeeded"]
     assert [len(service.queue(queue)) for queue in ("shop", "crm")] == [1, 1]
-    assert service.meter()["requests"] == 1
+    assert service.api.meter()["requests"] == 1
 
 
 @pytest.mark.parametrize("fault", ["refused", "errored:invalid_request_error"])
@@ -91,7 +92,7 @@ def test_whatever_the_outcome_is_both_get_it(service: Service, fault: str) -> No
     service.finish()
     problems = [outcomes_in(service, queue)[0]["problem"] for queue in ("shop", "crm")]
     assert problems[0] == problems[1] is not None
-    assert service.states("item") == ["failed", "failed"]
+    assert service.ledger.states("item") == ["failed", "failed"]
 
 
 def test_a_retry_of_the_same_wish_is_free_and_comes_with_the_same_delivery_id(service: Service) -> None:
@@ -102,10 +103,10 @@ def test_a_retry_of_the_same_wish_is_free_and_comes_with_the_same_delivery_id(se
     deliver()
     again = first(**wish)
     assert service.accept(again)["stand_for"] == {
-        again["id"]: str(service.one("SELECT receipt FROM follower")["receipt"])
+        again["id"]: str(service.ledger.fetch_one("SELECT receipt FROM follower")["receipt"])
     }
     deliver()
-    assert len(service.states("item")) == 2
+    assert len(service.ledger.states("item")) == 2
     assert len({one["delivery_id"] for one in outcomes_in(service, "crm")}) == 1
     assert len(service.queue("crm")) == 2
 
@@ -131,7 +132,7 @@ def test_canceling_the_second_wish_cancels_nothing_of_the_first(service: Service
     take_in(service)
     assert product.cancel(second) == "canceled"
     service.finish()
-    assert service.states("item") == ["succeeded", "canceled"]
+    assert service.ledger.states("item") == ["succeeded", "canceled"]
     assert [len(service.queue(queue)) for queue in ("shop", "crm")] == [1, 0]
 
 
@@ -147,9 +148,9 @@ def test_when_the_first_is_taken_back_the_second_is_told(service: Service, produ
 def test_one_that_was_overlooked_is_answered_by_the_sweep(service: Service) -> None:
     service.accept(first())
     service.accept(first(callback=callback("crm"), if_known="deliver"))
-    service.run("UPDATE follower SET of_item_id = 0")
+    service.ledger.execute("UPDATE follower SET of_item_id = 0")
     service.round()
-    service.run("UPDATE follower SET of_item_id = (SELECT min(id) FROM item)")
+    service.ledger.execute("UPDATE follower SET of_item_id = (SELECT min(id) FROM item)")
     sweep()
     deliver()
     assert len(service.queue("crm")) == 1

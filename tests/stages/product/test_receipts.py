@@ -37,7 +37,7 @@ def test_the_receipt_of_a_rejected_duplicate_raises_rejected_and_cancels_nothing
     take_in(service)
     with pytest.raises(Rejected, match="other content"):
         product.cancel(other)
-    assert service.states("item") == ["waiting"], "the first one's item goes on"
+    assert service.ledger.states("item") == ["waiting"], "the first one's item goes on"
     service.finish()
     began = time.monotonic()
     for ask in (product.outcome, product.wait):

@@ -12,7 +12,8 @@ from overnight_workers.cli import app
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
-from tests.driving import Json, Service, callback, item, params, read_command
+from tests.driving import Service, callback, item, params, read_command
+from tests.service.ledger import Json
 from tests.stages.product.conftest import take_in, taking_in
 
 SAVE = task("shop.save", queue="shop")
@@ -43,11 +44,11 @@ def test_the_same_again_has_the_same_receipt_and_another_delivery_id(service: Se
     told = outcomes_in(service)
     assert [one["ok"] for one in told] == [False, True]
     assert told[0]["delivery_id"] != told[1]["delivery_id"]
-    assert service.states("item") == ["redone", "succeeded"]
+    assert service.ledger.states("item") == ["redone", "succeeded"]
     assert product.run("r") == {"succeeded": 1}
     assert [one.ok for one in product.outcomes(run="r")] == [True]
-    meter = service.meter()
-    assert sum(row["cost_nano"] for row in service.rows("SELECT cost_nano FROM bill")) == meter["nano"]
+    meter = service.api.meter()
+    assert sum(row["cost_nano"] for row in service.ledger.fetch_all("SELECT cost_nano FROM bill")) == meter["nano"]
 
 
 def test_corrected_content_takes_the_place_and_the_wishes_stay(service: Service, product: Overnight) -> None:
@@ -72,7 +73,7 @@ def test_only_what_failed_or_was_canceled_is_tried_again(
     service: Service, product: Overnight, corrected: Json | None
 ) -> None:
     service.accept(item("good"), item("waits"))
-    service.run("UPDATE lane SET paused_at = NULL")
+    service.ledger.execute("UPDATE lane SET paused_at = NULL")
     with pytest.raises(Rejected, match="isn't final"):
         product.redo(key="waits", params=corrected)
     service.finish()
@@ -80,7 +81,7 @@ def test_only_what_failed_or_was_canceled_is_tried_again(
         product.redo(key="good", params=corrected)
     with pytest.raises(UnknownItem):
         product.redo(key="nobody's", params=corrected)
-    assert service.states("item") == ["succeeded", "succeeded"]
+    assert service.ledger.states("item") == ["succeeded", "succeeded"]
 
 
 def test_what_was_taken_back_can_be_tried_again(service: Service, product: Overnight) -> None:
@@ -95,20 +96,20 @@ def test_what_was_taken_back_can_be_tried_again(service: Service, product: Overn
 def test_a_late_answer_of_the_old_try_is_billed_and_not_taken_for_the_new_one(service: Service) -> None:
     service.accept(item("a"))
     pack()
-    service.fault("create", "lose_answer", count=1)
+    service.api.fault("create", "lose_answer", count=1)
     submit()
-    service.run("UPDATE item SET state = 'failed'")
-    service.run(
+    service.ledger.execute("UPDATE item SET state = 'failed'")
+    service.ledger.execute(
         "INSERT INTO outcome (item_id, ok, problem, retryable, cost_nano, realtime_nano, attempts, via)"
         " SELECT id, false, 'given_up', true, 0, 0, 1, 'batch' FROM item"
     )
     read_command(app, "redo", "--key", "a", "--yes")
     service.finish()
     for _ in range(3):
-        service.pauses_are_over()
+        service.clock.pauses_are_over()
         service.round()
-    assert service.states("item") == ["redone", "succeeded"]
-    assert len(service.rows("SELECT 1 FROM bill")) == service.meter()["billed"] == 2
+    assert service.ledger.states("item") == ["redone", "succeeded"]
+    assert len(service.ledger.fetch_all("SELECT 1 FROM bill")) == service.api.meter()["billed"] == 2
 
 
 def test_a_conflict_with_what_failed_says_how_to_try_it_again(service: Service) -> None:
@@ -119,7 +120,7 @@ def test_a_conflict_with_what_failed_says_how_to_try_it_again(service: Service) 
     verdict = service.accept(item("a", "Corrected", if_known="redo"), item("b", if_known="redo"))
     assert (verdict["accepted"], verdict["redone"]) == (2, 1)
     service.finish()
-    assert sorted(service.states("item")) == ["redone", "succeeded", "succeeded"]
+    assert sorted(service.ledger.states("item")) == ["redone", "succeeded", "succeeded"]
 
 
 def test_the_command_says_how_many_and_what_it_may_cost_and_does_it(service: Service) -> None:
@@ -131,10 +132,10 @@ def test_the_command_says_how_many_and_what_it_may_cost_and_does_it(service: Ser
     assert told["most_nano"] > told["billed_nano"] > 0
     assert "3 items" in read_command(app, "redo", "--run", "r", "--yes")
     service.finish()
-    assert sorted(service.states("item")) == ["failed", *["redone"] * 3, *["succeeded"] * 3]
+    assert sorted(service.ledger.states("item")) == ["failed", *["redone"] * 3, *["succeeded"] * 3]
     assert orjson.loads(read_command(app, "redo", "--problem", "errored", "--json"))["items"] == 1
     assert "nothing failed" in read_command(app, "redo", "--run", "r")
-    earlier = service.one("SELECT sum(cost_before_nano) AS nano FROM redo")["nano"]
+    earlier = service.ledger.fetch_one("SELECT sum(cost_before_nano) AS nano FROM redo")["nano"]
     assert Decimal(told["billed_nano"]) == earlier
 
 
@@ -144,4 +145,4 @@ def test_what_fails_again_is_tried_once_by_one_command(service: Service) -> None
     read_command(app, "redo", "--all", "--yes")
     deliver()
     service.finish()
-    assert service.states("item") == ["redone", "failed"]
+    assert service.ledger.states("item") == ["redone", "failed"]

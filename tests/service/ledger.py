@@ -1,0 +1,56 @@
+"""What a service's ledger holds, read over a connection that no stage uses."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg.rows import dict_row
+
+Json = dict[str, Any]
+
+
+class Ledger:
+    """The ledger of one service. The fetches are named as those of `overnight_models.ledger.database`."""
+
+    def __init__(self, database_url: str) -> None:
+        self._connection = psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
+
+    def close(self) -> None:
+        """End its connection."""
+        self._connection.close()
+
+    def execute(self, statement: str, *values: object) -> None:
+        """Execute one statement and commit it."""
+        self._connection.execute(statement.encode(), values)
+
+    def fetch_all(self, statement: str, *values: object) -> list[Json]:
+        """The rows of one statement."""
+        return self._connection.execute(statement.encode(), values).fetchall()
+
+    def fetch_one(self, statement: str, *values: object) -> Json:
+        """The only row of one statement; a ValueError when there is none, or more than one."""
+        (row,) = self.fetch_all(statement, *values)
+        return row
+
+    def states(self, table: str) -> list[str]:
+        """The states of all rows, in order."""
+        order = "item_id" if table == "delivery" else "id"
+        return [row["state"] for row in self.fetch_all(f"SELECT state FROM {table} ORDER BY {order}")]
+
+    def item(self, key: str) -> Json:
+        """An item with its outcome, if it has one."""
+        return self.fetch_one(
+            """SELECT item.*, request.key, outcome.ok, problem, detail, message, cost_nano, api_batch_id
+               FROM item JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
+               WHERE key = %s""",
+            key,
+        )
+
+    def verdict(self, message_id: str) -> Json:
+        """What became of a message."""
+        row = self.fetch_one("SELECT verdict FROM inbox WHERE message_id = %s", UUID(message_id))
+        verdict: Json = orjson.loads(row["verdict"])
+        return verdict
