@@ -28,8 +28,8 @@ def task(
     name: str,
     *,
     queue: str,
-    args: tuple[Any, ...] = (),
-    kwargs: Mapping[str, Any] | None = None,
+    args: tuple[object, ...] = (),
+    kwargs: Mapping[str, object] | None = None,
     broker: str | None = None,
     ack: bool = False,
 ) -> CallbackLine:
@@ -60,7 +60,7 @@ def callback(function: Callable[P, R], /) -> Callable[P, R]: ...
 def callback(*, ack: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
 
-def callback(function: Callable[P, R] | None = None, /, *, ack: bool = False) -> Any:
+def callback(function: Callable[P, R] | None = None, /, *, ack: bool = False) -> object:
     """Let a Celery task take its outcome as an `Outcome`: put it under `@app.task(...)`.
 
     The message may come more than once, always with the same `outcome.delivery_id`.

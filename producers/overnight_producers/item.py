@@ -26,7 +26,7 @@ IfKnown = Literal["conflict", "deliver", "redo"]
 class Item:
     """One Messages API request, and where its outcome goes."""
 
-    params: Mapping[str, Any]
+    params: Mapping[str, object]
     """Exactly what `client.messages.create(**params)` takes, its objects included: blocks of an answer, `NOT_GIVEN`."""
     key: str | None = None
     """Your name for it, unique in the lane; None: one is made up, which its receipt has."""
@@ -34,7 +34,7 @@ class Item:
     """On whose behalf: for fairness, budgets and bills."""
     betas: Sequence[str] = ()
     """Names for the anthropic-beta header; a text is one name."""
-    output: type[BaseModel] | Mapping[str, Any] | None = None
+    output: type[BaseModel] | Mapping[str, object] | None = None
     """A pydantic model or JSON schema that the answer must be of."""
     callback: Signature[Any] | CallbackLine | None = None
     """A Celery signature, or `task(...)`; None: the outcome is read later by its key."""
@@ -110,7 +110,7 @@ def cut(line: ItemLine, written: bytes, cutter: Cutter, *, index: int) -> Line:
     return Line(index, b'%b,"params":%b}' % (write_line(rest)[:-1], own), prefix)
 
 
-def _asking_for(strict: Mapping[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+def _asking_for(strict: Mapping[str, Any], params: dict[str, Any]) -> dict[str, object]:
     config = dict(params.get("output_config") or {})
     if "format" in config:
         raise ValueError("`output` and `params['output_config']['format']` both name a schema: keep one")

@@ -52,14 +52,14 @@ class Overnight:
 
     def enqueue(
         self,
-        params: Mapping[str, Any],
+        params: Mapping[str, object],
         *,
         lane: str = "default",
         key: str | None = None,
         tenant: str | None = None,
         run: str | None = None,
         betas: Sequence[str] = (),
-        output: type[BaseModel] | Mapping[str, Any] | None = None,
+        output: type[BaseModel] | Mapping[str, object] | None = None,
         callback: Signature[Any] | CallbackLine | None = None,
         trace_id: str | None = None,
         cuttable: str | None = None,
@@ -244,9 +244,9 @@ class Overnight:
         *,
         key: str | None = None,
         lane: str = "default",
-        params: Mapping[str, Any] | None = None,
+        params: Mapping[str, object] | None = None,
         betas: Sequence[str] = (),
-        output: type[BaseModel] | Mapping[str, Any] | None = None,
+        output: type[BaseModel] | Mapping[str, object] | None = None,
     ) -> Receipt:
         """Have an item tried again that failed or was canceled; returns when Postgres has it.
 
@@ -295,9 +295,9 @@ class Overnight:
     def _redo_with(
         self,
         about: About,
-        params: Mapping[str, Any],
+        params: Mapping[str, object],
         betas: Sequence[str],
-        output: type[BaseModel] | Mapping[str, Any] | None,
+        output: type[BaseModel] | Mapping[str, object] | None,
     ) -> str:
         """Have an item tried again with other content. Returns its receipt's id."""
         outcome = self._questions.outcome(about)

@@ -49,7 +49,7 @@ class About:
             return NotYet(f"item {self.key!r}: no worker has taken it in yet")
         return UnknownItem(f"lane {self.lane!r} has no item {self.key!r}")
 
-    def read(self, answer: Any) -> Any:
+    def read(self, answer: object) -> Any:
         """An answer about it. Raises Rejected or NotYet where that is the answer."""
         if isinstance(answer, dict) and answer.get("rejected") is not None:
             raise Rejected(f"item {self.key!r}: {answer['rejected']}")
@@ -69,7 +69,7 @@ class Questions:
     def __init__(self, wire: Callable[[], Wire]) -> None:
         self._wire = wire
 
-    def ask(self, question: str, about: dict[str, Any], *, within_s: float | None = None) -> Any:
+    def ask(self, question: str, about: dict[str, object], *, within_s: float | None = None) -> Any:
         """Ask until there is an answer. Raises Unreachable.
 
         within_s: ask once, for so long; by default three times, since a question can get lost.
@@ -89,7 +89,7 @@ class Questions:
             raise about.unknown()
         return None if found["outcome"] is None else Outcome.read(found["outcome"])
 
-    def outcomes(self, wanted: dict[str, Any]) -> Iterator[Outcome]:
+    def outcomes(self, wanted: dict[str, object]) -> Iterator[Outcome]:
         """Outcomes page by page, in the order in which their items were accepted."""
         after = 0
         while True:

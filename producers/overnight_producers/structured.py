@@ -46,7 +46,7 @@ _MOST_STEPS: Final = 20_000
 """Parts that are looked at: those that refer to each other in circles through `allOf` would never end."""
 
 
-def json_schema(output: type[BaseModel] | Mapping[str, Any]) -> dict[str, Any]:
+def json_schema(output: type[BaseModel] | Mapping[str, object]) -> dict[str, Any]:
     """The schema of what is asked for; answers are validated against this one."""
     if isinstance(output, type) and issubclass(output, BaseModel):
         return output.model_json_schema()
@@ -69,7 +69,7 @@ def _of_model(output: type[BaseModel]) -> tuple[dict[str, object], dict[str, obj
     return schema, for_the_api(schema)
 
 
-def for_the_api(schema: Mapping[str, Any]) -> dict[str, Any]:
+def for_the_api(schema: Mapping[str, object]) -> dict[str, Any]:
     """The same schema in the form that `output_config.format` takes.
 
     Objects are closed; what the API doesn't enforce (lengths, ranges, patterns) moves into the description, where the
@@ -131,7 +131,7 @@ class _Translator:
 
     def _target(self, pointer: object, at: str) -> object:
         """What a reference points to; None where it points nowhere, and then that is a fault."""
-        found: Any = self._root if isinstance(pointer, str) and re.match(r"#(/|$)", pointer) else None
+        found: object = self._root if isinstance(pointer, str) and re.match(r"#(/|$)", pointer) else None
         for written in str(pointer)[1:].split("/")[1:]:
             step = written.replace("~1", "/").replace("~0", "~")
             if isinstance(found, list):
@@ -152,7 +152,7 @@ class _Translator:
 
     def _all_of(self, schema: Mapping[str, object], at: str, depth: int) -> dict[str, object]:
         parts = schema["allOf"]
-        whole: Mapping[str, Any] = {name: value for name, value in schema.items() if name not in ("allOf", "$defs")}
+        whole: Mapping[str, object] = {name: value for name, value in schema.items() if name not in ("allOf", "$defs")}
         for part in parts if isinstance(parts, list) else [None]:
             self._steps += 1
             if self._steps > _MOST_STEPS:
@@ -181,7 +181,7 @@ class _Translator:
         strict = {name: schema[name] for name in ("enum", "const") if name in schema}
         return strict | _words(schema, schema.keys() - _SILENT - strict.keys())
 
-    def _options(self, schema: Mapping[str, Any], keyword: str, at: str, depth: int) -> dict[str, Any]:
+    def _options(self, schema: Mapping[str, object], keyword: str, at: str, depth: int) -> dict[str, object]:
         options = schema[keyword]
         if not isinstance(options, list) or not options:
             return self._fault(at, f"`{keyword}` must be a list of schemas")
@@ -191,7 +191,7 @@ class _Translator:
         strict = [self.translate(option, at, depth + 1) for option in options]
         return {"anyOf": strict} | _words(schema, schema.keys() - _SILENT - shared.keys())
 
-    def _each_type(self, schema: Mapping[str, Any], types: list[Any], at: str, depth: int) -> dict[str, Any]:
+    def _each_type(self, schema: Mapping[str, Any], types: list[Any], at: str, depth: int) -> dict[str, object]:
         if not types or not all(isinstance(one, str) and one in _TYPES for one in types):
             return self._fault(at, f"`type` must be of {', '.join(sorted(_TYPES))}, not {types!r}")
         own = {one: {"type": one} | {n: schema[n] for n in schema if n in _keywords_of(one)} for one in types}
@@ -203,7 +203,7 @@ class _Translator:
             return self._fault(at, _ANY)
         if not isinstance(type_, str) or type_ not in _TYPES:
             return self._fault(at, f"`type` must be of {', '.join(sorted(_TYPES))}, not {type_!r}")
-        strict: dict[str, Any] = {"type": type_}
+        strict: dict[str, object] = {"type": type_}
         if type_ == "object":
             strict |= self._object(schema, at, depth)
         elif type_ == "array":
@@ -213,7 +213,7 @@ class _Translator:
         said = strict.keys() | {"items", "prefixItems", "additionalProperties"}
         return strict | _words(schema, schema.keys() - _SILENT - said)
 
-    def _object(self, schema: Mapping[str, Any], at: str, depth: int) -> dict[str, Any]:
+    def _object(self, schema: Mapping[str, object], at: str, depth: int) -> dict[str, object]:
         properties, more = schema.get("properties", {}), schema.get("additionalProperties", True)
         if not isinstance(properties, Mapping) or not all(isinstance(name, str) for name in properties):
             return self._fault(at, "`properties` must be an object of schemas")
@@ -223,7 +223,7 @@ class _Translator:
         required = schema.get("required", [])
         if not isinstance(required, list) or any(name not in properties for name in required):
             return self._fault(at, "`required` must be a list of names that stand in `properties`")
-        strict: dict[str, Any] = {
+        strict: dict[str, object] = {
             "properties": {
                 name: self.translate(part, f"{at}.{name}".lstrip("."), depth + 1) for name, part in properties.items()
             },
@@ -238,7 +238,7 @@ class _Translator:
         fewest = schema.get("minItems")
         return strict | ({"minItems": fewest} if fewest in (0, 1) else {})
 
-    def _fault(self, at: str, why: str) -> dict[str, Any]:
+    def _fault(self, at: str, why: str) -> dict[str, object]:
         self.faults.append(f"at {at or 'the top'}: {why}")
         return {}
 

@@ -7,7 +7,7 @@ a Redis that is frozen (findings/kombu-redis-has-no-socket-timeout.sh).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -73,7 +73,7 @@ class Wire:
         except redis.RedisError as error:
             raise self._unreachable(error) from error
 
-    def ask(self, question: str, about: dict[str, Any], *, timeout_s: float) -> Any:
+    def ask(self, question: str, about: Mapping[str, object], *, timeout_s: float) -> Any:
         """Ask the workers. Raises Unreachable, or TimeoutError when none answers in time."""
         reply_to = str(uuid4())
         self.send(routes.ANSWER, {"question": question, "reply_to": reply_to, "about": about}, shown=question)
@@ -128,7 +128,7 @@ def send_lines(wire: Wire, message_id: str, lane: str, run: str | None, lines: S
     wire.send(routes.ACCEPT, arguments, shown=f"{lane}: {len(lines)} items, message {message_id[:8]}")
 
 
-def ask_verdicts(wire: Wire, message_ids: Iterable[str], *, timeout_s: float) -> dict[str, dict[str, Any]]:
+def ask_verdicts(wire: Wire, message_ids: Iterable[str], *, timeout_s: float) -> dict[str, dict[str, object]]:
     """What became of messages, those without a verdict yet left out; asks after a hundred at most."""
     asked = list(message_ids)[:_ASKED_AT_ONCE]
     answer = wire.ask("confirm", {"message_ids": asked}, timeout_s=timeout_s)

@@ -7,7 +7,7 @@ bears none. Source of the kinds: the API's description, and its pages on caching
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 _BEARING: Final = frozenset(
     {
@@ -36,7 +36,7 @@ _BEARING: Final = frozenset(
 """Kinds of blocks in messages and in `system` that may bear one: thoughts, for instance, may not."""
 
 
-def mark_last(fields: Mapping[str, Any], lifetime: Literal["5m", "1h"]) -> bool:
+def mark_last(fields: Mapping[str, object], lifetime: Literal["5m", "1h"]) -> bool:
     """Mark the last block that may bear a breakpoint; False where none may, and then nothing is changed.
 
     fields: `tools`, `system` and `messages` of a request, or some of them; changed in place. A text that is marked

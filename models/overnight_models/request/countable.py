@@ -24,7 +24,7 @@ _NOTHING: Final = {"type": "text", "text": "."}
 class Countable(NamedTuple):
     """A request, divided."""
 
-    rest: dict[str, Any]
+    rest: dict[str, object]
     """What can be counted: the request itself where that is all of it."""
     left_out: tuple[str, ...]
     """What can't be counted, each kind once; empty for most requests."""
@@ -80,7 +80,7 @@ def _is_left_out(kind: str | None, left_out: dict[str, None]) -> bool:
     return kind is not None
 
 
-def _without(part: Any, left_out: dict[str, None], *, whole: bool) -> Any:
+def _without(part: object, left_out: dict[str, None], *, whole: bool) -> object:
     """A message or a block without the blocks inside that can't be counted. whole: it may not be left empty."""
     if not isinstance(part, Mapping):
         return part

@@ -59,7 +59,7 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
         )
     if item.get("if_known") not in (None, *IF_KNOWN):
         found.append(f"`if_known` must be one of {', '.join(IF_KNOWN)}, not {item.get('if_known')!r}")
-    callback: Any = item.get("callback")
+    callback: object = item.get("callback")
     if callback is not None:
         found += _callback_faults(callback, lane, rules, policy)
         if may_hold_nul and _holds_nul(callback):

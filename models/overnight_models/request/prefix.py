@@ -66,11 +66,11 @@ class Prefix:
         return frozenset(exact_json.loads(self.document))
 
     @cached_property
-    def tools(self) -> Mapping[str, Any]:
+    def tools(self) -> Mapping[str, object]:
         """Its `tools`, as a part of a request's params; empty when it has none."""
         return {name: value for name, value in exact_json.loads(self.document).items() if name == "tools"}
 
-    def own(self, params: Mapping[str, Any]) -> bytes:
+    def own(self, params: Mapping[str, object]) -> bytes:
         """An item's own params as JSON, its messages first: the prefix's go on there."""
         return exact_json.dumps({"messages": params["messages"]} | dict(params) if self._ends_in_messages else params)
 
@@ -97,7 +97,7 @@ class Prefix:
     def _hashed_head(self) -> hashlib.blake2b:
         return hashlib.blake2b(self.head, digest_size=16)
 
-    def faults(self, params: Mapping[str, Any]) -> list[str]:
+    def faults(self, params: Mapping[str, object]) -> list[str]:
         """What keeps an item's own params from going on where this ends."""
         twice = sorted((self._fields - {"messages"}) & params.keys())
         return [f"`{name}` stands in the prefix and in `params`: leave it out of one of them" for name in twice]
@@ -165,7 +165,7 @@ class Cutter:
             return None
 
 
-def _beginnings(params: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _beginnings(params: Mapping[str, object]) -> list[dict[str, Any]]:
     """The beginnings of a request that others may share, the longest first."""
     rules = {name: params[name] for name in ("tools", "system") if params.get(name)}
     messages = params.get("messages")

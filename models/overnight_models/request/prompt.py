@@ -39,7 +39,7 @@ class Piece(NamedTuple):
     """The caller's own cache_control."""
 
 
-def pieces(params: Mapping[str, Any]) -> Iterator[Piece]:
+def pieces(params: Mapping[str, object]) -> Iterator[Piece]:
     """The pieces of a prompt, tools first. What isn't as the API wants it counts as text."""
     for tool in _list(params.get("tools")):
         yield _piece(b"tool", tool)
@@ -49,12 +49,12 @@ def pieces(params: Mapping[str, Any]) -> Iterator[Piece]:
             yield from _pieces_of(str(message.get("role")).encode(), message.get("content"))
 
 
-def counted(params: Mapping[str, Any]) -> dict[str, Any]:
+def counted(params: Mapping[str, object]) -> dict[str, object]:
     """The part of a request that count_tokens takes."""
     return {name: params[name] for name in _COUNTED if name in params}
 
 
-def head(params: Mapping[str, Any], length: int) -> dict[str, Any]:
+def head(params: Mapping[str, object], length: int) -> dict[str, Any]:
     """The first so many pieces of a prompt, as a request whose tokens can be counted; compare it with `nothing`."""
     tools, system = _list(params.get("tools")), params.get("system")
     blocks = system if isinstance(system, list) else [system] if system is not None else []
@@ -75,7 +75,7 @@ def head(params: Mapping[str, Any], length: int) -> dict[str, Any]:
     return cut | {"messages": [*messages, _CLOSING]}
 
 
-def nothing(params: Mapping[str, Any]) -> dict[str, Any]:
+def nothing(params: Mapping[str, object]) -> dict[str, Any]:
     """A request to the same model that says nothing."""
     return {"model": params["model"], "messages": [_CLOSING]}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 from overnight_models.money.prices import Model
 from overnight_models.request.request import unknown_parameters
@@ -61,7 +61,7 @@ def traps_now(params: Mapping[str, object], model: Model, today: date, *, betas:
     return traps(params, model, betas=betas) + [trap for trap in ends if trap is not None]
 
 
-def kind(params: Mapping[str, Any], betas: Collection[str] = ()) -> tuple[object, ...]:
+def kind(params: Mapping[str, object], betas: Collection[str] = ()) -> tuple[object, ...]:
     """What the traps of a request depend on: requests of one kind walk into the same. Cheap; may be unhashable."""
     telling: tuple[object, ...] = ()
     if not _TELLING.isdisjoint(params):
@@ -108,7 +108,7 @@ def _rejected(params: Mapping[str, object], model: Model) -> list[tuple[str, str
     return [(name, text) for name, (so, text) in shapes.items() if so and name in model.rejects]
 
 
-def _limits(params: Mapping[str, Any], model: Model, betas: Collection[str]) -> list[tuple[str, str]]:
+def _limits(params: Mapping[str, object], model: Model, betas: Collection[str]) -> list[tuple[str, str]]:
     found = []
     most = LONG_OUTPUT_TOKENS if model.long_output and LONG_OUTPUT_BETA in betas else model.max_output_tokens
     if not _at_most(params, most):

@@ -106,13 +106,13 @@ class Outcome:
     finished_at: datetime | None = None
     trace_id: str | None = None
     v: int = VERSION
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, object] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Outcome:
+    def read(cls, document: Mapping[str, object]) -> Outcome:
         """An outcome from its JSON document; what it doesn't know goes to `extra`."""
         known: dict[str, Any] = {}
-        extra: dict[str, Any] = {}
+        extra: dict[str, object] = {}
         for name, value in document.items():
             (known if name in _FIELDS else extra)[name] = value
         for name in ("cost_usd", "realtime_cost_usd", "earlier_cost_usd"):
@@ -123,9 +123,9 @@ class Outcome:
                 known[name] = datetime.fromisoformat(known[name])
         return cls(**known, extra=extra)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """The JSON document of this outcome: money as decimal strings, times in ISO 8601."""
-        document: dict[str, Any] = {"v": self.v}
+        document: dict[str, object] = {"v": self.v}
         for name in _FIELDS:
             value = getattr(self, name)
             if isinstance(value, Decimal):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 
 class Fate(StrEnum):
@@ -32,7 +32,7 @@ class Arrival(NamedTuple):
     retryable: bool = False
     message: bytes | None = None
     """JSON."""
-    usage: Any = None
+    usage: object = None
     """The message's, as the API has it."""
     model: str | None = None
     billed: bool = False
