@@ -22,6 +22,7 @@ LONGER_FILES = {
     "tests/contract/test_sandbox_messages.py": "a page of the API",
     "tests/stages/money/test_budgets.py": "everything that a budget does",
     "tests/stages/operators/test_flower.py": "one server, started once",
+    "tests/stages/ledger/asking_everything.py": "all that the ledger can be asked, group by group",
     "tests/stages/plan/test_plan.py": "one plan, from the command to its page",
 }
 """Files that are longer, and why."""
