@@ -7,13 +7,47 @@ import os
 from pathlib import Path
 from typing import Final
 
+from overnight_models.errors import BadSettings
+
 _FILE: Final = "urls.json"
+_WITHOUT_HOME: Final = Path("/var/lib")
+"""Not /tmp: there anybody may say where the servers are."""
 
 
 def default_data_dir() -> Path:
-    """The data directory when `OVERNIGHT_DATA_DIR` isn't set: the user's own, by the XDG rules."""
-    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(home).expanduser() / "overnight"
+    """The data directory when `OVERNIGHT_DATA_DIR` isn't set: the user's own, by the XDG rules.
+
+    A user without a home (a container's number without a name) has `/var/lib/overnight`.
+    """
+    home = os.environ.get("XDG_DATA_HOME")
+    if home:
+        return expanded(home) / "overnight"
+    try:
+        return Path("~/.local/share").expanduser() / "overnight"
+    except RuntimeError:
+        return _WITHOUT_HOME / "overnight"
+
+
+def expanded(path: str | Path) -> Path:
+    """A path that may begin with `~`. Raises BadSettings when the user has no home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise BadSettings(
+            [f"{path}: this user has no home directory: set HOME, or name the directory without `~`"]
+        ) from error
+
+
+def made(path: str | Path) -> Path:
+    """A data directory that is there, as an absolute path. Raises BadSettings when it can't be made."""
+    directory = expanded(path).absolute()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadSettings(
+            [f"the data directory {directory} can't be made ({error.strerror}): name another with --data-dir"]
+        ) from error
+    return directory
 
 
 def write_urls(data_dir: Path, urls: dict[str, str]) -> None:

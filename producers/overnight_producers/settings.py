@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from overnight_models.embedded_urls import default_data_dir, read_urls
+from overnight_models.embedded_urls import default_data_dir, expanded, read_urls
 from overnight_models.errors import BadSettings
 
 
@@ -26,7 +26,7 @@ class ProducerSettings(BaseSettings):
 
     def url(self) -> str:
         """Where Redis is. Raises BadSettings when that isn't known."""
-        url = self.redis_url or read_urls(self.data_dir.expanduser()).get("redis_url", "")
+        url = self.redis_url or read_urls(expanded(self.data_dir)).get("redis_url", "")
         if not url:
             raise BadSettings(
                 [f"where is Overnight's Redis? Set OVERNIGHT_REDIS_URL, or start `overnight up` (no {self.data_dir})"]

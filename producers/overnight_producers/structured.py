@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-import orjson
 from pydantic import BaseModel
 
+from overnight_models.wire import exact_json
 from overnight_producers.schema_merge import Unmergeable, merged
 
 _TYPES: Final = frozenset({"object", "array", "string", "integer", "number", "boolean", "null"})
@@ -279,4 +279,4 @@ def _described(schema: Mapping[str, Any], told: Any) -> str:
 
 
 def _written(value: object) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else exact_json.dumps(value).decode()

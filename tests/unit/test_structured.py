@@ -291,3 +291,8 @@ def test_what_stands_beside_options_holds_for_each() -> None:
         {"type": "string", "format": "date", "description": "{maxLength: 9}"},
         {"type": "string", "description": "{maxLength: 9, minLength: 2}"},
     ]
+
+
+def test_bounds_of_more_than_64_bits_are_told_exactly() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 10**23}}, "required": ["n"]}
+    assert "maximum: 100000000000000000000000" in for_the_api(schema)["properties"]["n"]["description"]

@@ -18,7 +18,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from overnight_models.embedded_urls import default_data_dir, read_urls
+from overnight_models.embedded_urls import default_data_dir, expanded, read_urls
 from overnight_models.errors import BadSettings
 from overnight_models.money.rate_limits import COUNTS_PER_MINUTE, Tier
 from overnight_models.quantities import Duration, Size
@@ -197,7 +197,7 @@ class Settings(BaseSettings):
     @classmethod
     def _fill_in(cls, given: dict[str, Any]) -> dict[str, Any]:
         filled = dict(given)
-        data_dir = Path(filled.get("data_dir") or default_data_dir()).expanduser()
+        data_dir = expanded(filled.get("data_dir") or default_data_dir())
         urls = read_urls(data_dir)
         for url in ("database_url", "redis_url"):
             filled[url] = filled.get(url) or urls.get(url, "")

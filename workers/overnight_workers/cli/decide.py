@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from typing import Annotated
 
 import typer
@@ -38,7 +39,13 @@ def decide(
     if adopt is not None:
         told = operator_overrides.adopt(batch, adopt)
     else:
-        told = (operator_overrides.never_created if never_created else operator_overrides.gone)(
-            batch, getpass.getuser()
-        )
+        told = (operator_overrides.never_created if never_created else operator_overrides.gone)(batch, _user())
     OUT.print(told, markup=False)
+
+
+def _user() -> str:
+    """Who decides: a name, or the number of a user that has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from overnight_models.embedded_urls import default_data_dir
+from overnight_models.embedded_urls import default_data_dir, made
 from overnight_models.quantities import spoken
 from overnight_workers.cli.console import ERR, OUT, interruptible, money, say
 
@@ -55,8 +55,7 @@ def demo(
 
     airports = catalog.airports(rows)
     paid = _wants_to_pay(airports)
-    home = (data_dir or default_data_dir() / ("demo-paid" if paid else "demo")).expanduser().absolute()
-    home.mkdir(parents=True, exist_ok=True)
+    home = made(data_dir or default_data_dir() / ("demo-paid" if paid else "demo"))
     with interruptible(), Supervisor(home, say=say) as supervisor:
         if not paid:
             _clear(home)

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from overnight_models.embedded_urls import default_data_dir
+from overnight_models.embedded_urls import default_data_dir, made
 from overnight_models.errors import TransientError
 from overnight_workers.cli.console import interruptible, say
 
@@ -43,8 +43,7 @@ def up(
     from overnight_workers.one_machine.installation import Installation
     from overnight_workers.one_machine.supervisor import Supervisor
 
-    home = (data_dir or Path(os.environ.get("OVERNIGHT_DATA_DIR") or default_data_dir())).expanduser().absolute()
-    home.mkdir(parents=True, exist_ok=True)
+    home = made(data_dir or os.environ.get("OVERNIGHT_DATA_DIR") or default_data_dir())
     plays = not os.environ.get("ANTHROPIC_API_KEY") if sandbox is None else sandbox
     pace = _sandbox_pace() if plays else {}
     installation = Installation(
