@@ -66,7 +66,9 @@ def ids(service: Service, crm: TheirRedis) -> list[str]:
     return [message["headers"]["id"] for message in service.queue(url=crm.url)]
 
 
-def test_down_and_up_again_touches_no_row_and_stalls_no_other(service: Service, crm: TheirRedis) -> None:
+def test_a_broker_that_is_down_and_up_again_touches_no_row_and_delays_no_other_broker(
+    service: Service, crm: TheirRedis
+) -> None:
     due(service, 400)
     before = rows(service)
     crm.kill()
@@ -85,7 +87,9 @@ def test_down_and_up_again_touches_no_row_and_stalls_no_other(service: Service, 
     assert away() == []
 
 
-def test_frozen_and_thawed_costs_the_others_seconds_and_no_delivery_a_try(service: Service, crm: TheirRedis) -> None:
+def test_a_frozen_broker_delays_the_others_by_seconds_and_costs_no_delivery_a_try(
+    service: Service, crm: TheirRedis
+) -> None:
     due(service, 50)
     before = rows(service)
     crm.freeze()
@@ -103,7 +107,7 @@ def test_frozen_and_thawed_costs_the_others_seconds_and_no_delivery_a_try(servic
     assert len(ids(service, crm)) == 50
 
 
-def test_frozen_in_the_middle_of_a_push_it_takes_what_was_believed_lost_when_it_thaws(
+def test_a_broker_frozen_in_a_push_takes_what_was_believed_lost_when_it_thaws(
     service: Service, crm: TheirRedis
 ) -> None:
     due(service, 50, also=False)
@@ -153,14 +157,14 @@ def counted(service: Service) -> dict[tuple[str, int], int]:
     return {(row["state"], row["tries"]): row["n"] for row in found}
 
 
-def test_slow_it_is_waited_for(service: Service, crm: TheirRedis) -> None:
+def test_a_slow_broker_gets_every_delivery(service: Service, crm: TheirRedis) -> None:
     due(service, 50, also=False)
     with crm.client() as client:
         client.client_pause(1000)
     assert deliver() == "50 delivered"
 
 
-def test_slower_than_anybody_can_wait_it_counts_as_away_for_a_moment(service: Service, crm: TheirRedis) -> None:
+def test_a_broker_slower_than_the_timeout_counts_as_away_for_a_moment(service: Service, crm: TheirRedis) -> None:
     due(service, 50)
     before = rows(service)
     with crm.client() as client:
@@ -173,7 +177,7 @@ def test_slower_than_anybody_can_wait_it_counts_as_away_for_a_moment(service: Se
     assert deliver() == "50 delivered"
 
 
-def test_one_that_takes_no_writes_is_away_and_its_deliveries_are_not_to_blame(
+def test_a_broker_that_takes_no_writes_is_away_and_its_deliveries_lose_no_try(
     service: Service, crm: TheirRedis
 ) -> None:
     due(service, 50)
@@ -190,7 +194,7 @@ def test_one_that_takes_no_writes_is_away_and_its_deliveries_are_not_to_blame(
     assert deliver() == "50 delivered"
 
 
-def test_one_that_wants_a_password_is_away(service: Service, crm: TheirRedis) -> None:
+def test_a_broker_that_wants_a_password_is_away(service: Service, crm: TheirRedis) -> None:
     service.configure(brokers={"crm": {"url": crm.url.replace("redis://:", "redis://:wrong")}})
     due(service, 5)
     before = rows(service)
@@ -227,7 +231,7 @@ def test_a_redis_that_refuses_for_want_of_memory_costs_no_try(service: Service, 
     assert deliver() == "400 delivered"
 
 
-def test_its_queue_missing_it_is_made(service: Service, crm: TheirRedis) -> None:
+def test_a_missing_queue_of_a_broker_is_created(service: Service, crm: TheirRedis) -> None:
     """On a Redis a queue is a list: one that nobody reads fills up to `max_queue`, and then deliveries wait."""
     service.configure(brokers={"crm": {"url": crm.url, "max_queue": 20}})
     due(service, 50, queue="typo")
@@ -239,7 +243,7 @@ def test_its_queue_missing_it_is_made(service: Service, crm: TheirRedis) -> None
     assert "20 messages; max_queue is 20" in found.why
 
 
-def test_its_queue_missing_at_a_broker_that_kombu_speaks_to_it_is_declared(service: Service) -> None:
+def test_a_missing_queue_of_a_kombu_broker_is_declared(service: Service) -> None:
     service.configure(brokers={"crm": {"url": "memory://", "max_queue": 3}})
     due(service, 5, queue="never-declared", ack=True)
     assert deliver() == "4 delivered"
