@@ -1,0 +1,209 @@
+"""A primary becomes a replica and its connections stay open: everybody dials again, by its address or Sentinels."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from celery import Celery
+
+from overnight_models.wire.redis_client import Demoted, redis_client
+from overnight_models.wire.redis_place import RedisPlace, read_redis_url
+from tests.faults.redis_servers import Address, Server, demote
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.whole
+
+APP = """
+import sys
+from pathlib import Path
+
+from celery import Celery
+from overnight_models.wire.redis_place import read_redis_url
+from overnight_workers import transport
+
+if sys.argv[1] == "ours":
+    transport.install()
+app = Celery(set_as_current=True)
+app.conf.update(
+    **read_redis_url(sys.argv[2], master_name="mine").celery({"socket_timeout": 5}),
+    task_ignore_result=True,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    task_publish_retry=False,
+    beat_schedule={"tick": {"task": "touch", "schedule": 0.5, "args": [sys.argv[4]], "options": {"queue": "ticks"}}},
+    beat_max_loop_interval=0.5,
+)
+
+@app.task(name="touch")
+def touch(path):
+    Path(path).touch()
+
+if sys.argv[3] == "worker":
+    app.worker_main(["worker", "-P", "prefork", "-c", "1", "--without-gossip", "--without-mingle", "-l", "WARNING"])
+else:
+    app.start(["beat", "-s", sys.argv[4] + ".schedule", "-l", "WARNING"])
+"""
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
+    primary = Server(tmp_path / "primary").start().wait()
+    replica = Server(tmp_path / "replica", {"replicaof": f"127.0.0.1 {primary.port}"}).start().wait()
+    with replica.client() as client:
+        wait_until(lambda: client.info("replication")["master_link_status"] == "up", 20)
+    yield primary, replica
+    primary.stop()
+    replica.stop()
+
+
+@pytest.fixture
+def sentinel(tmp_path: Path, pair: tuple[Server, Server]) -> Iterator[Server]:
+    watched = {
+        "sentinel monitor mine": f"127.0.0.1 {pair[0].port} 1",
+        "sentinel down-after-milliseconds mine": 1000,
+        "sentinel failover-timeout mine": 5000,
+    }
+    server = Server(tmp_path / "sentinel", watched, sentinel=True).start().wait()
+    with server.client() as client:
+        wait_until(lambda: client.execute_command("SENTINEL", "replicas", "mine"), 30)  # type: ignore[no-untyped-call]
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a worker or a beat; its log is in a file of that name."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def run(what: str, url: str, *, transport: str = "ours") -> subprocess.Popen[bytes]:
+        with (tmp_path / f"{what}.log").open("wb") as log:
+            argv = [sys.executable, "-c", APP, transport, url, what, str(tmp_path / what)]
+            running.append(subprocess.Popen(argv, stdout=log, stderr=log, cwd=tmp_path))
+        return running[-1]
+
+    yield run
+    for process in running:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def ask(place: RedisPlace, path: Path) -> None:
+    """Have the worker do something, and wait until it is done."""
+    with Celery(set_as_current=False) as product:
+        product.conf.update(place.celery())
+        product.send_task("touch", (str(path),))
+    wait_until(path.exists, 60)
+
+
+def ticks(server: Server) -> int:
+    with server.client() as client:
+        return int(client.llen("ticks"))
+
+
+def test_a_worker_and_a_beat_dial_again_at_the_address_that_has_moved(
+    pair: tuple[Server, Server], start: Start, tmp_path: Path
+) -> None:
+    primary, replica = pair
+    address = Address(primary.port)
+    place = read_redis_url(address.url)
+    worker, beat = start("worker", address.url), start("beat", address.url)
+    ask(place, tmp_path / "before")
+    wait_until(lambda: ticks(primary) > 0, 30)
+    address.leads_to = replica.port
+    demote(primary, replica)
+    before = ticks(replica)
+    wait_until(lambda: ticks(replica) > before + 2, 30)
+    ask(place, tmp_path / "after")
+    assert (worker.poll(), beat.poll()) == (None, None)
+    address.close()
+
+
+def test_while_the_address_leads_to_the_replica_they_wait_for_the_primary(
+    pair: tuple[Server, Server], start: Start, tmp_path: Path
+) -> None:
+    primary, replica = pair
+    address = Address(primary.port)
+    place = read_redis_url(address.url)
+    worker, beat = start("worker", address.url), start("beat", address.url)
+    ask(place, tmp_path / "before")
+    wait_until(lambda: ticks(primary) > 0, 30)
+    demote(primary, replica)
+    wait_until(lambda: b"read only replica" in (tmp_path / "beat.log").read_bytes(), 30)
+    wait_until(lambda: b"Connection to broker lost" in (tmp_path / "worker.log").read_bytes(), 30)
+    time.sleep(2)
+    address.leads_to = replica.port
+    before = ticks(replica)
+    wait_until(lambda: ticks(replica) > before + 2, 60)
+    ask(place, tmp_path / "after")
+    assert (worker.poll(), beat.poll()) == (None, None)
+    address.close()
+
+
+def test_with_stock_kombu_the_worker_ends(pair: tuple[Server, Server], start: Start, tmp_path: Path) -> None:
+    primary, replica = pair
+    worker = start("worker", primary.url, transport="stock")
+    ask(read_redis_url(primary.url), tmp_path / "before")
+    demote(primary, replica)
+    worker.wait(60)
+    assert b"UNBLOCKED" in (tmp_path / "worker.log").read_bytes()
+
+
+def test_a_worker_and_a_beat_follow_the_sentinels(
+    pair: tuple[Server, Server], sentinel: Server, start: Start, tmp_path: Path
+) -> None:
+    primary, replica = pair
+    url = f"sentinel://127.0.0.1:{sentinel.port};sentinel://localhost:{sentinel.port}/0"
+    place = read_redis_url(url, master_name="mine")
+    worker, beat = start("worker", url), start("beat", url)
+    ask(place, tmp_path / "before")
+    with sentinel.client() as client:
+        client.execute_command("SENTINEL", "failover", "mine")  # type: ignore[no-untyped-call]
+    with replica.client() as client:
+        wait_until(lambda: client.info("replication")["role"] == "master", 30)
+    with primary.client() as client:
+        wait_until(lambda: client.info("replication")["role"] == "slave", 30)
+    before = ticks(replica)
+    wait_until(lambda: ticks(replica) > before + 2, 60)
+    ask(place, tmp_path / "after")
+    assert (worker.poll(), beat.poll()) == (None, None)
+    with redis_client(place, timeout_s=5, connect_timeout_s=5) as client:
+        assert client.set("written", 1)
+    with replica.client() as client:
+        assert client.exists("written")
+
+
+def test_a_client_says_that_nothing_was_written_and_dials_again(pair: tuple[Server, Server]) -> None:
+    primary, replica = pair
+    address = Address(primary.port)
+    with redis_client(read_redis_url(address.url), timeout_s=5, connect_timeout_s=5) as client:
+        client.set("first", 1)
+        demote(primary, replica)
+        address.leads_to = replica.port
+        with pytest.raises(Demoted) as caught:
+            client.set("second", 1)
+        assert isinstance(caught.value, redis.ConnectionError)
+        assert isinstance(caught.value, redis.ReadOnlyError)
+        assert client.set("second", 1)
+    with replica.client() as reading:
+        assert reading.exists("first", "second") == 2
+    address.close()
+
+
+def test_through_a_socket_it_is_the_same_redis(tmp_path: Path, start: Start) -> None:
+    server = Server(tmp_path / "redis", {"unixsocket": tmp_path / "redis.sock"}).start().wait()
+    url = f"unix://{tmp_path}/redis.sock?db=1"
+    place = read_redis_url(url)
+    worker = start("worker", url)
+    ask(place, tmp_path / "done")
+    with redis_client(place, timeout_s=5, connect_timeout_s=5) as client:
+        assert client.exists("_kombu.binding.celery")
+    assert worker.poll() is None
+    server.stop()
