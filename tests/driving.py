@@ -19,13 +19,10 @@ from typer.testing import CliRunner
 from overnight_models import routes
 from overnight_models.ledger.database import Database
 from overnight_models.request.prefix import Prefix
-from overnight_workers import api, celery_app, process
+from overnight_workers import celery_app, held
 from overnight_workers.settings import settings
-from overnight_workers.stages import rescue
 from overnight_workers.stages.accept.accept import accept
-from overnight_workers.stages.collect import collect as collecting
 from overnight_workers.stages.collect.collect import collect
-from overnight_workers.stages.deliver import brokers
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.measure.measure import measure
 from overnight_workers.stages.pack.pack import pack
@@ -192,20 +189,7 @@ class Service:
         self.api.close()
 
     def _forget(self) -> None:
-        if process.database.cache_info().currsize:
-            process.database().close()
-        if process.redis_client.cache_info().currsize:
-            process.redis_client().close()
-        if api.client.cache_info().currsize:
-            for workspace in settings().workspaces:
-                if settings().workspaces[workspace].api_key():
-                    api.client(workspace).close()
-        process.forget()
-        process.policy.cache_clear()
-        api.client.cache_clear()
-        brokers.broker.cache_clear()
-        collecting._check.cache_clear()
-        rescue._housekept_at = 0.0
+        held.close()
 
     # --- what a product and the beat do ----------------------------------------------------------------------------
 

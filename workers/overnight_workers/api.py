@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
 from overnight_models.wire import exact_json
+from overnight_workers.held import held
 from overnight_workers.settings import settings
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class ApiUnavailable(TransientError):
         super().__init__(message)
 
 
-@cache
+@held
 def client(workspace: str) -> anthropic.Anthropic:
     """The client of a workspace. The SDK's retries are off, and so are redirects.
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from celery.signals import celeryd_init, setup_logging, worker_init, worker_process_init
 
 from overnight_models import routes
-from overnight_workers import logs, process, waiting
+from overnight_workers import held, logs, waiting
 from overnight_workers.celery_app import app
 from overnight_workers.flower_tab import command
 
@@ -38,7 +38,7 @@ def _before_the_fork(options: Mapping[str, object], **_: object) -> None:
 
 @worker_process_init.connect
 def _fresh(**_: object) -> None:
-    process.forget()
+    held.forget()
     # what is there by now stays, and rows by the thousand are no cycles: looking through all of it again and again took
     # a third of collect's time
     gc.collect()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from uuid import UUID
 
 import redis
@@ -16,29 +15,30 @@ from overnight_models.ledger.prefixes import Prefixes
 from overnight_models.money import prices as price_list
 from overnight_models.wire import redis_client as redis_clients
 from overnight_models.wire.policy import Policy
+from overnight_workers.held import held
 from overnight_workers.settings import settings
 
 
-@cache
+@held
 def database() -> Database:
     """The ledger's database."""
     return Database(settings().database_url, presence_url=settings().presence_url)
 
 
-@cache
+@held
 def deployment() -> UUID:
     """The deployment that the ledger is of: what every token is marked with."""
     with database().transaction() as connection:
         return ledger.read(connection).id
 
 
-@cache
+@held
 def names() -> Names:
     """Lanes, runs, headers and schemas by name."""
     return Names(database())
 
 
-@cache
+@held
 def prefixes() -> Prefixes:
     """Prefixes by hash; new ones come from Redis, where their producer left them."""
 
@@ -52,33 +52,25 @@ def prefixes() -> Prefixes:
     return Prefixes(database(), fetch)
 
 
-@cache
+@held
 def prices() -> price_list.Prices:
     """What tokens cost."""
     return price_list.load(settings().prices)
 
 
-@cache
+@held
 def policy() -> Policy:
     """What products may enqueue."""
     return settings().policy
 
 
-@cache
+@held
 def redis_client() -> redis.Redis:
     """Overnight's own Redis, beside the broker's connection: replies, doorbells, the policy. Never blocks for long."""
     return redis_clients.redis_client(settings().redis_place, timeout_s=2, connect_timeout_s=2)
 
 
-@cache
+@held
 def pulse_said_at() -> dict[str, float]:
     """When this process last said of a stage that it runs, by the monotonic clock."""
     return {}
-
-
-def forget() -> None:
-    """After a fork: nothing that the parent connected may be used."""
-    if database.cache_info().currsize:
-        database().forget()
-    for held in (database, deployment, names, prefixes, redis_client, pulse_said_at):
-        held.cache_clear()

@@ -15,9 +15,8 @@ from overnight_models.ledger.documents import document
 from overnight_models.ledger.pack import pack as packing
 from overnight_models.request.prefix import Prefix
 from overnight_models.wire.outcome import Outcome
-from overnight_workers import process
+from overnight_workers import held, process
 from overnight_workers.operators.snapshot import take_snapshot
-from overnight_workers.stages import rescue
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.measure import measure as measuring
@@ -286,7 +285,7 @@ def test_taken_back_it_is_not_counted(refusing: Service) -> None:
     with process.database().transaction() as connection:
         cancel(connection, refusing.ledger.item("a")["id"])
     assert measure() == "0 measured"
-    rescue._housekept_at = 0.0
+    held.close()
     sweep()
     assert refusing.ledger.fetch_all("SELECT 1 FROM unmeasured") == []
 

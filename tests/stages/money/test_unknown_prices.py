@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from overnight_models.wire.policy import Policy
-from overnight_workers import process
+from overnight_workers import held, process
 from overnight_workers.cli import app
 from overnight_workers.flower_tab.document import document
 from overnight_workers.operators import operator_overrides, words
@@ -126,11 +126,11 @@ def test_with_prices_of_its_own_it_is_priced_from_then_on(
 ) -> None:
     monkeypatch.setenv("OVERNIGHT_PRICES", str(tmp_path / "prices.toml"))
     service.restart()
-    process.prices.cache_clear()
+    held.close()
     service.accept(of_tomorrow("a"))
     service.finish()
-    assert service.ledger.item("a")["cost_nano"] == service.api.meter()["nano"] > 0
-    process.prices.cache_clear()
+    assert service.item("a")["cost_nano"] == service.meter()["nano"] > 0
+    held.close()
 
 
 def test_a_plan_leaves_it_out_and_says_so(service: Service, tmp_path: Path) -> None:

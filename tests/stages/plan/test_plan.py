@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from overnight_models.errors import BadSettings, PermanentError
-from overnight_workers import api, process
+from overnight_workers import api, held
 from overnight_workers.cli import app
 from overnight_workers.sandbox.process import running
 from overnight_workers.settings import settings
@@ -285,10 +285,10 @@ def test_a_model_that_retires_is_told(hasty: Service, tmp_path: Path, monkeypatc
     )
     monkeypatch.setenv("OVERNIGHT_PRICES", str(own))
     hasty.restart()
-    process.prices.cache_clear()
+    held.close()
     file = written(tmp_path / "work.jsonl", texts(10, model="claude-sonnet-4-5") + texts(10))
     hints = {hint["hint"]: hint for hint in planned(file, "--offline")["hints"]}
-    process.prices.cache_clear()
+    held.close()
     assert "in 1 day: what waits then fails" in hints["retires"]["text"]
     assert hints["retires_soon"]["model"] == MODEL
     assert hints["price_ends"]["model"] == MODEL
@@ -307,7 +307,7 @@ def test_without_services_it_works_and_says_what_it_cannot_know(
     assert isinstance(refused(str(file), "--run", "x"), PermanentError)
     monkeypatch.setenv("OVERNIGHT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
     settings.cache_clear()
-    process.database.cache_clear()
+    held.close()
     assert "the ledger can't be read" in planned(file)["ledger"]
 
 

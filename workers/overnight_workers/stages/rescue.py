@@ -6,6 +6,7 @@ Everything that was rung for and not heard, or begun and not ended, is found her
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Final
 
 import redis
@@ -20,6 +21,7 @@ from overnight_models.ledger.operators import pulse
 from overnight_models.ledger.submit import facts
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
+from overnight_workers.held import held
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell
 from overnight_workers.stages.deliver import acknowledge
@@ -34,7 +36,6 @@ _GROUPS: Final = 50
 """The rest is for the next sweep."""
 
 log = logs.get(__name__)
-_housekept_at = 0.0
 
 
 @app.task(name=routes.RESCUE, send_events=False)  # ticks would hide the work in Flower
@@ -112,11 +113,22 @@ def publish_policy() -> None:
         log.warning("policy not published", error=str(error))
 
 
+@dataclass
+class _Housekeeping:
+    at: float | None = None
+    """When this process last kept house, by the monotonic clock."""
+
+
+@held
+def _last_housekeeping() -> _Housekeeping:
+    return _Housekeeping()
+
+
 def _keep_house() -> None:
-    global _housekept_at
-    if time.monotonic() - _housekept_at < _HOUSEKEEPING_EVERY_S and _housekept_at:
+    last = _last_housekeeping()
+    if last.at is not None and time.monotonic() - last.at < _HOUSEKEEPING_EVERY_S:
         return
-    _housekept_at = time.monotonic()
+    last.at = time.monotonic()
     _give_up_deliveries()
     with process.database().transaction() as connection:
         obstacles.forget(connection)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from tempfile import SpooledTemporaryFile
 from typing import Final
 
@@ -30,6 +29,7 @@ from overnight_models.quantities import spoken
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
 from overnight_workers.celery_app import app
+from overnight_workers.held import held
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, output_schema, protocol, pulse
 from overnight_workers.stages.collect.lines import arrival
@@ -292,7 +292,7 @@ def _arrivals(reading: Reading, chunk: list[bytes], progress: _Progress) -> list
     ]
 
 
-@cache
+@held
 def _check(schema_id: int) -> Check:
     """What says whether a text fits a schema."""
     with process.database().transaction() as connection:

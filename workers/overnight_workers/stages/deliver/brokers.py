@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Final, Protocol
 
 import orjson
@@ -21,6 +20,7 @@ from overnight_models.ledger.deliver.deliver import Due
 from overnight_models.wire import exact_json
 from overnight_models.wire.redis_client import redis_client
 from overnight_models.wire.redis_place import RedisPlace
+from overnight_workers.held import held
 from overnight_workers.settings import BrokerLimits, settings
 from overnight_workers.stages.deliver.callbacks import call, enveloped, shown
 from overnight_workers.stages.deliver.room import BYTES_IN_FLIGHT, Room, cost_of, room_in
@@ -81,7 +81,7 @@ class Broker(Protocol):
         """Put one message for each outcome into a queue, in their order, as long as there is room."""
 
 
-@cache
+@held
 def broker(name: str) -> Broker:
     """The broker of that name; "" is Overnight's own Redis.
 
