@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import wraps
+from threading import RLock
 from typing import Any, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _values: dict[tuple[Callable[..., Any], tuple[Hashable, ...]], Any] = {}
+_making = RLock()
+"""Of several threads that need the same thing first, one makes it."""
 
 
 def held(make: Callable[P, R]) -> Callable[P, R]:
@@ -23,7 +26,9 @@ def held(make: Callable[P, R]) -> Callable[P, R]:
     def get(*args: P.args, **kwargs: P.kwargs) -> R:
         key = (make, cast("tuple[Hashable, ...]", args))
         if key not in _values:
-            _values[key] = make(*args, **kwargs)
+            with _making:
+                if key not in _values:
+                    _values[key] = make(*args, **kwargs)
         return cast("R", _values[key])
 
     return get
