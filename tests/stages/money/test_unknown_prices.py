@@ -129,7 +129,7 @@ def test_with_prices_of_its_own_it_is_priced_from_then_on(
     held.close()
     service.accept(of_tomorrow("a"))
     service.finish()
-    assert service.item("a")["cost_nano"] == service.meter()["nano"] > 0
+    assert service.ledger.item("a")["cost_nano"] == service.api.meter()["nano"] > 0
     held.close()
 
 
