@@ -44,19 +44,27 @@ def other_connections(service: Service) -> list[Json]:
 
 
 def _items_are_final(service: Service, scenario: Scenario) -> None:
-    states = {
-        row["key"]: row["state"]
-        for row in service.ledger.fetch_all("SELECT key, state FROM item JOIN request ON request.item_id = item.id")
-    }
-    assert states.keys() == scenario.ends.keys(), "accepted, and once per key"
-    assert len(states) == service.ledger.fetch_one("SELECT count(*) AS n FROM item")["n"]
-    wrong = {key: state for key, state in states.items() if state not in scenario.ends[key]}
+    rows = service.ledger.fetch_all(
+        """
+        SELECT request.key, item.state, EXISTS (SELECT FROM follower WHERE follower.item_id = item.id) AS follows
+        FROM item JOIN request ON request.item_id = item.id
+        """
+    )
+    assert len(rows) == service.ledger.fetch_one("SELECT count(*) AS n FROM item")["n"]
+    redone = sum(row["state"] == "redone" for row in rows)
+    assert redone == scenario.redone, "each is tried again once by each word"
+    last = [row for row in rows if row["state"] != "redone"]
+    own = {row["key"]: row["state"] for row in last if not row["follows"]}
+    assert own.keys() == scenario.ends.keys(), "accepted, and once per key"
+    assert len(last) == len(own) + scenario.followers, "and once per wish of somebody else"
+    wrong = {row["key"]: row["state"] for row in last if row["state"] not in scenario.ends[row["key"]]}
     assert wrong == {}, f"they should have ended as {scenario.ends}"
+    assert [row for row in last if row["state"] != own[row["key"]]] == [], "who follows ends as the other does"
     verdicts = service.ledger.fetch_all("SELECT verdict FROM inbox")
     said = sum(orjson.loads(row["verdict"])["accepted"] for row in verdicts if row["verdict"] is not None)
-    assert said == len(states), "products were told what was accepted"
+    assert said == len(own) + scenario.redone_by_message, "products were told what was accepted"
     told = service.ledger.fetch_one("SELECT count(*) AS n, count(DISTINCT item_id) AS items FROM outcome")
-    assert told["n"] == told["items"] == len(states), "one outcome an item"
+    assert told["n"] == told["items"] == len(rows), "one outcome an item"
 
 
 def _money_is_right(service: Service, scenario: Scenario) -> None:
@@ -76,7 +84,9 @@ def _money_is_right(service: Service, scenario: Scenario) -> None:
         assert (told.nano, told.realtime_nano) == (meter["nano"], meter["realtime_nano"]), "to the nano-dollar"
     assert own["doubles"] <= scenario.doubles, "paid twice"
     assert own["bills"] - own["doubles"] == own["items"], "and a double is shown as one"
-    kept = service.ledger.fetch_one("SELECT count(*) AS n FROM outcome WHERE message IS NOT NULL")["n"]
+    kept = service.ledger.fetch_one(
+        "SELECT count(*) AS n FROM outcome WHERE message IS NOT NULL AND item_id NOT IN (SELECT item_id FROM follower)"
+    )["n"]
     assert kept == own["items"], "what was paid is there"
     sent = service.ledger.fetch_one(
         "SELECT coalesce(sum(items), 0)::int AS n FROM submission WHERE api_id IS NOT NULL"
@@ -105,10 +115,18 @@ def _budgets_are_right(service: Service) -> None:
 
 
 def _everybody_was_told(service: Service, world: World, scenario: Scenario) -> None:
+    wishes = service.ledger.fetch_all(
+        """
+        SELECT request.key, request.receipt, coalesce(redo.number, 0) AS redos, follower.item_id AS follows
+        FROM request LEFT JOIN redo USING (item_id) LEFT JOIN follower USING (item_id)
+        WHERE callback IS NOT NULL
+          AND NOT EXISTS (SELECT FROM redo later WHERE later.of_item_id = request.item_id AND later.asked_again > 0)
+        """
+    )
     due = {
-        delivery_id(row["receipt"])
-        for row in service.ledger.fetch_all("SELECT key, receipt FROM request WHERE callback IS NOT NULL")
-        if row["key"] not in scenario.canceled
+        delivery_id(row["receipt"], row["redos"])
+        for row in wishes
+        if row["key"] not in scenario.canceled or row["follows"] is not None
     }
     told = [_delivered(message) for message in _messages(service, world)]
     assert set(told) == due

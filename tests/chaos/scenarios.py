@@ -41,6 +41,7 @@ from tests.chaos.steps import (
     quiet_is_over,
     restored_to_before_it_was_packed,
     stranger,
+    taken_back,
     tasks,
     the_key_is_there,
     what_is_queued,
@@ -68,6 +69,12 @@ class Scenario:
     unseen: int = 0
     canceled: tuple[str, ...] = ()
     """Keys that their owner takes back: nobody is told of them."""
+    followers: int = 0
+    """Items that ask what another asks, for somebody else: they end as that one does, and are told of it."""
+    redone: int = 0
+    """Items in whose place another was tried; `ends` is about the last of each key."""
+    redone_by_message: int = 0
+    """Of them: by a message with `if_known = "redo"`, whose verdict counts what it brought as accepted."""
 
 
 ROUND: Final = tasks(pack, submit, poll, collect, deliver, sweep)
@@ -304,6 +311,63 @@ SCENARIOS: Final[dict[str, Scenario]] = {
             },
             shows="SELECT 1 FROM batch WHERE state = 'canceled'",
             canceled=("a", "b", "c", "e"),
+        ),
+        Scenario(
+            "taken back before it came, and while another follows",
+            (
+                taken_back(1, one("a")),
+                message(1, one("a"), one("b")),
+                message(2, one("b", told=callback("crm"), wish=" for crm", if_known="deliver")),
+                taken_back(1, one("b")),
+                *tasks(sweep, pack, submit, deliver),
+            ),
+            {"a": ("canceled",), "b": ("canceled",)},
+            canceled=("a", "b"),
+            followers=1,
+            shows="SELECT 1 FROM item HAVING count(*) FILTER (WHERE cancel_wanted) = 2",
+        ),
+        Scenario(
+            "asked for others too",
+            (
+                message(1, one("a"), run="chaos"),
+                message(2, one("a", told=callback("crm"), wish=" for crm", if_known="deliver")),
+                *ROUND,
+                message(3, one("a", told=callback("full"), wish=" for a third", if_known="deliver")),
+                message(4, one("a", told=callback("full"), wish=" again", if_known="deliver")),
+                *tasks(deliver, sweep),
+                ask("outcomes", run="chaos"),
+            ),
+            {"a": DONE},
+            followers=2,
+            shows="SELECT 1 FROM delivery WHERE state = 'delivered' HAVING count(*) = 3",
+        ),
+        Scenario(
+            "tried again by somebody's word",
+            (
+                a_budget,
+                message(1, one("a", fault="refused:1"), one("b", fault="errored:invalid_request_error")),
+                *ROUND,
+                ask("redo", lane="default", key="a"),
+                message(2, one("b", text="Corrected", if_known="redo")),
+                *ROUND,
+            ),
+            {"a": DONE, "b": DONE},
+            redone=2,
+            redone_by_message=1,
+            shows="SELECT 1 FROM redo HAVING count(*) = 2 AND bool_and(asked_again = 0)",
+        ),
+        Scenario(
+            "not of its schema, and asked again",
+            (
+                a_budget,
+                message(1, one("a", asks=FITTING, fault="invalid_output"), one("b", asks=FITTING)),
+                *tasks(pack, submit, poll, collect, deliver, sweep),
+                *ROUND,
+            ),
+            {"a": ("failed",), "b": DONE},
+            settings={"lane": {"retry_invalid": 1}},
+            redone=1,
+            shows="SELECT 1 FROM redo WHERE asked_again = 1",
         ),
         Scenario(
             "large bodies and answers",

@@ -45,12 +45,16 @@ FITTING: Final[Json] = {
 }
 
 
+def _message_id(service: Service, number: int) -> str:
+    return str(uuid5(NAMESPACE_URL, f"{service.api.key} {number}"))
+
+
 def message(number: int, *items: Callable[[], Json], v: int = VERSION, run: str | None = None) -> Step:
     """A product's message; the same each time it is taken, as the broker's redelivery is."""
 
     def take(service: Service) -> str:
         lines = [orjson.dumps(one()).decode() for one in items]
-        message_id = str(uuid5(NAMESPACE_URL, f"{service.api.key} {number}"))
+        message_id = _message_id(service, number)
         return str(accept(v=v, message_id=message_id, lane="default", run=run, items="\n".join(lines)))
 
     return take
@@ -61,7 +65,7 @@ def queued(number: int, *items: Callable[[], Json]) -> Step:
 
     def put(service: Service) -> None:
         lines = [orjson.dumps(one()).decode() for one in items]
-        message_id = str(uuid5(NAMESPACE_URL, f"{service.api.key} {number}"))
+        message_id = _message_id(service, number)
         told = {"v": VERSION, "message_id": message_id, "lane": "default", "run": None, "items": "\n".join(lines)}
         with redis.Redis.from_url(service.redis_url) as client:
             client.lpush(ACCEPT, envelope(ACCEPT, told, shown=""))
@@ -94,14 +98,20 @@ def a_budget(service: Service) -> None:
     budget(nano=DOLLAR)
 
 
-def one(key: str, *, told: Json | None = SHOP, asks: Json | None = None, **more: Any) -> Callable[[], Json]:
-    """An item of a message: made when the message is, with a receipt that stays. asks: more of its params."""
+def one(
+    key: str, *, told: Json | None = SHOP, asks: Json | None = None, wish: str = "", **more: Any
+) -> Callable[[], Json]:
+    """An item of a message: made when the message is, with a receipt that stays.
+
+    asks: more of its params.
+    wish: what makes its receipt another than that of the same request.
+    """
 
     def make() -> Json:
         made = item(key, callback=told, **more)
         made["params"] |= asks or {}
         text = made["params"]["messages"][0]["content"]
-        return made | {"id": str(uuid5(NAMESPACE_URL, f"{key} {text}"))}
+        return made | {"id": str(uuid5(NAMESPACE_URL, f"{key} {text}{wish}"))}
 
     return make
 
@@ -137,9 +147,18 @@ def ask(question: str, **about: Any) -> Step:
 
 def ask_verdict(number: int) -> Step:
     """Whether a message has arrived."""
-    return lambda service: answer(
-        "confirm", "verdict", {"message_ids": [str(uuid5(NAMESPACE_URL, f"{service.api.key} {number}"))]}
-    )
+    return lambda service: answer("confirm", "verdict", {"message_ids": [_message_id(service, number)]})
+
+
+def taken_back(number: int, made: Callable[[], Json]) -> Step:
+    """The owner of an item cancels it by its receipt, whether its message has been accepted or not."""
+
+    def cancel(service: Service) -> None:
+        its = made()
+        about = {"lane": "default", "key": its["key"], "id": its["id"], "message_id": _message_id(service, number)}
+        answer("cancel", str(uuid5(NAMESPACE_URL, f"{service.api.key} {number} taken back")), about)
+
+    return cancel
 
 
 def fault(at: str, do: str, **more: Any) -> Step:
