@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.database import execute, fetch_column, fetch_only_value, fetch_pairs
 from overnight_models.states import DELIVERY, ITEM, Move
 
 _MOVES: Final[dict[str, Move]] = {"succeeded": ITEM.succeed, "failed": ITEM.fail, "canceled": ITEM.cancel}
@@ -21,11 +21,12 @@ def answer(connection: Connection, leaders: Collection[int] | None = None) -> in
 
     leaders: only those that follow one of these; None for whoever was overlooked.
     """
-    any_follower = fetch_one(connection, "SELECT EXISTS (SELECT FROM follower) AS found")
-    if any_follower is None or not any_follower["found"]:
+    if not fetch_only_value(connection, bool, "SELECT EXISTS (SELECT FROM follower)"):
         return 0
-    rows = fetch_all(
+    ends = fetch_pairs(
         connection,
+        int,
+        str,
         """
         SELECT follower.item_id, leader.state
         FROM follower JOIN item leader ON leader.id = follower.of_item_id JOIN item ON item.id = follower.item_id
@@ -37,7 +38,7 @@ def answer(connection: Connection, leaders: Collection[int] | None = None) -> in
     )
     due = 0
     for state, move in _MOVES.items():
-        ids = [row["item_id"] for row in rows if row["state"] == state]
+        ids = [item_id for item_id, its_leaders in ends.items() if its_leaders == state]
         if ids:
             due += _end(connection, move, ids)
     return due
@@ -45,12 +46,12 @@ def answer(connection: Connection, leaders: Collection[int] | None = None) -> in
 
 def _end(connection: Connection, move: Move, item_ids: list[int]) -> int:
     """Followers end by this move. Returns how many deliveries are due now."""
-    moved = fetch_all(
+    ids = fetch_column(
         connection,
+        int,
         f"UPDATE item SET {move.set} WHERE id = ANY(:ids) AND state = 'following' AND {move.where} RETURNING id",
         ids=item_ids,
     )
-    ids = [row["id"] for row in moved]
     execute(
         connection,
         """

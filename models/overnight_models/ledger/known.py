@@ -8,18 +8,32 @@ conflict, unless it was enqueued with `if_known = "deliver"`: then it follows th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
+from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
+from overnight_models.errors import TransientError
 from overnight_models.ledger import following, redo
-from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.ledger.database import execute, fetch_all, fetch_column
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import whole_request
 from overnight_models.wire import exact_json
 from overnight_models.wire.message import IF_KNOWN
 
 CONFLICT, DELIVER, REDO = IF_KNOWN
+
+WITH_ANOTHER: Final = "by the same request with another"
+"""In what a conflict says where only the wishes differ."""
+ENDED_WITHOUT_ANSWER: Final = "that ended without a useful answer"
+"""In what it says where the content differs, and that of before failed or was canceled."""
+
+_LOOKS: Final = 10
+"""At keys whose items are replaced meanwhile, before it is left for the next try of the message."""
+
+
+class KeysChange(TransientError):
+    """Items are redone as fast as they are looked at. Nothing was done: try again."""
 
 
 class Admission(NamedTuple):
@@ -45,6 +59,62 @@ class Row(NamedTuple):
     state: Literal["waiting", "following"] = "waiting"
 
 
+class _Wishes(NamedTuple):
+    """What somebody wishes beside the content."""
+
+    callback: str | None
+    run_id: int | None
+    tenant: str | None
+    trace_id: str | None
+
+
+class _There(NamedTuple):
+    """A key that is there, and its item; of one that retention has dropped, all but the first three is None."""
+
+    key_hash: bytes
+    item_id: int
+    content_hash: bytes
+    state: str | None
+    headers_id: int | None
+    schema_id: int | None
+    run_id: int | None
+    tenant_id: int | None
+    target_id: int | None
+    receipt: UUID | None
+    params: str | None
+    tenant: str | None
+    trace_id: str | None
+    callback: str | None
+    prefix: str | None
+    problem: str | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Without a useful answer."""
+        return self.state in ("failed", "canceled")
+
+    @property
+    def wishes(self) -> _Wishes | None:
+        """None of one that was dropped."""
+        return None if self.params is None else _Wishes(self.callback, self.run_id, self.tenant, self.trace_id)
+
+
+class _Follower(NamedTuple):
+    """An item that follows another."""
+
+    of_item_id: int
+    item_id: int
+    receipt: UUID
+    callback: str | None
+    run_id: int | None
+    tenant: str | None
+    trace_id: str | None
+
+    @property
+    def wishes(self) -> _Wishes:
+        return _Wishes(self.callback, self.run_id, self.tenant, self.trace_id)
+
+
 class Judged(NamedTuple):
     """What items are whose keys are there already, and the rows that come of it."""
 
@@ -64,33 +134,34 @@ def judge(
     if any(item.if_known != CONFLICT for item in items):
         _lock(connection, lane_id, items)
     there = _there(connection, lane_id, items)
-    followers = _followers(connection, [row["item_id"] for row in there.values()]) if there else {}
+    followers = _followers(connection, [row.item_id for row in there.values()]) if there else {}
     judged = Judged([], [], [], {})
     successors: dict[int, NewItem] = {}
     for item, item_id in zip(items, ids, strict=True):
-        row = there[item.key_hash]
-        ended = row["state"] in ("failed", "canceled") and row["item_id"] not in successors
-        if item.if_known == REDO and ended:
-            successors[row["item_id"]] = item
-            judged.rows.append(Row(_successor(item, row), item_id, row["run_id"] if run_id is None else run_id))
-            judged.redone[row["item_id"]] = item_id
+        row, wishes = there[item.key_hash], _wishes(item, run_id)
+        if item.if_known == REDO and row.has_ended and row.item_id not in successors:
+            successors[row.item_id] = item
+            judged.rows.append(Row(_successor(item, row), item_id, row.run_id if run_id is None else run_id))
+            judged.redone[row.item_id] = item_id
             judged.admissions.append(Admission(redoes=True))
         elif not _is_same(row, item):
             judged.admissions.append(Admission("conflicting", _other_content(item, name, row)))
-        elif not (others := _other_wishes(row, item, run_id)):
+        elif not (others := _others(row.wishes, wishes)):
             if item.if_known == DELIVER:
-                following.send_again(connection, [row["item_id"]])
+                following.send_again(connection, [row.item_id])
             judged.admissions.append(Admission("known", delivers=item.if_known == DELIVER))
-        elif (known := _same_follower(followers.get(row["item_id"], []), item, run_id)) is not None:
+        elif (known := _same_follower(followers.get(row.item_id, []), wishes)) is not None:
             if item.if_known == DELIVER:
-                following.send_again(connection, [known["item_id"]])
+                following.send_again(connection, [known.item_id])
             judged.admissions.append(
-                Admission("known", delivers=item.if_known == DELIVER, stands_for=str(known["receipt"]))
+                Admission("known", delivers=item.if_known == DELIVER, stands_for=str(known.receipt))
             )
         elif item.if_known == DELIVER:
             judged.rows.append(Row(item, item_id, run_id, "following"))
-            judged.leaders.append(row["item_id"])
+            judged.leaders.append(row.item_id)
             judged.admissions.append(Admission("known", delivers=True))
+            # the next one may be the same wish again: messages are taken in groups
+            followers.setdefault(row.item_id, []).append(_Follower(row.item_id, item_id, UUID(item.receipt), *wishes))
         else:
             judged.admissions.append(Admission("conflicting", _with_other_wishes(item, name, others)))
     if successors:
@@ -100,26 +171,34 @@ def judge(
 
 
 def _lock(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> None:
-    """What is there stays what it is until the transaction ends: it neither ends unseen nor is redone by others."""
-    keys = fetch_all(
-        connection,
-        """
-        SELECT item_id FROM item_key WHERE lane_id = :lane_id AND key_hash = ANY(:hashes)
-        ORDER BY key_hash FOR UPDATE
-        """,
-        lane_id=lane_id,
-        hashes=[item.key_hash for item in items],
-    )
-    fetch_all(
-        connection,
-        "SELECT id FROM item WHERE id = ANY(:ids) ORDER BY id FOR UPDATE",
-        ids=[row["item_id"] for row in keys],
-    )
+    """What is there stays what it is until the transaction ends: it neither ends unseen nor is redone by others.
+
+    Items are locked, and not their keys: whoever redoes an item locks it first, and then moves its key.
+    """
+    hashes = [item.key_hash for item in items]
+    locked: set[int] = set()
+    for _ in range(_LOOKS):
+        there = fetch_column(
+            connection,
+            int,
+            "SELECT item_id FROM item_key WHERE lane_id = :lane_id AND key_hash = ANY(:hashes)",
+            lane_id=lane_id,
+            hashes=hashes,
+        )
+        if locked.issuperset(there):
+            return
+        new = set(there) - locked
+        fetch_column(
+            connection, int, "SELECT id FROM item WHERE id = ANY(:ids) ORDER BY id FOR UPDATE", ids=sorted(new)
+        )
+        locked |= new
+    raise KeysChange("the items of these keys are redone again and again meanwhile")
 
 
-def _there(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> dict[bytes, RowMapping]:
+def _there(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> dict[bytes, _There]:
     rows = fetch_all(
         connection,
+        _There,
         """
         SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.headers_id, item.schema_id,
                item.run_id, item.tenant_id, item.target_id, request.receipt, request.params, request.tenant,
@@ -132,64 +211,73 @@ def _there(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> di
         lane_id=lane_id,
         hashes=[item.key_hash for item in items],
     )
-    return {bytes(row["key_hash"]): row for row in rows}
+    return {bytes(row.key_hash): row for row in rows}
 
 
-def _followers(connection: Connection, leaders: Sequence[int]) -> dict[int, list[RowMapping]]:
+def _followers(connection: Connection, leaders: Sequence[int]) -> dict[int, list[_Follower]]:
     """Those that follow these items already."""
-    found: dict[int, list[RowMapping]] = {}
+    found: dict[int, list[_Follower]] = {}
     for row in fetch_all(
         connection,
+        _Follower,
         """
-        SELECT follower.of_item_id, follower.item_id, follower.receipt, item.run_id, request.tenant, request.trace_id,
-               request.callback, request.params
+        SELECT follower.of_item_id, follower.item_id, follower.receipt, request.callback, item.run_id, request.tenant,
+               request.trace_id
         FROM follower JOIN item ON item.id = follower.item_id JOIN request ON request.item_id = follower.item_id
         WHERE of_item_id = ANY(:leaders)
         """,
         leaders=list(leaders),
     ):
-        found.setdefault(row["of_item_id"], []).append(row)
+        found.setdefault(row.of_item_id, []).append(row)
     return found
 
 
-def _is_same(row: RowMapping, item: NewItem) -> bool:
-    if bytes(row["content_hash"]) == item.content_hash:
+def _is_same(row: _There, item: NewItem) -> bool:
+    if bytes(row.content_hash) == item.content_hash:
         return True
     # the same fields in another order are the same content
     return (
-        row["params"] is not None
-        and (row["headers_id"], row["schema_id"]) == (item.headers_id, item.schema_id)
-        and whole_request(row["prefix"], row["params"])
+        row.params is not None
+        and (row.headers_id, row.schema_id) == (item.headers_id, item.schema_id)
+        and whole_request(row.prefix, row.params)
         == whole_request(None if item.prefix is None else item.prefix.document.decode(), item.params.decode())
     )
 
 
-def _other_wishes(row: RowMapping, item: NewItem, run_id: int | None) -> list[str]:
-    """What an item wishes otherwise than the one that is there. One that retention has dropped wishes nothing."""
-    if row["params"] is None:
+def _wishes(item: NewItem, run_id: int | None) -> _Wishes:
+    return _Wishes(None if item.callback is None else item.callback.decode(), run_id, item.tenant, item.trace_id)
+
+
+def _others(there: _Wishes | None, own: _Wishes) -> list[str]:
+    """What is wished otherwise than by what is there. One that retention has dropped wishes nothing."""
+    if there is None:
         return []
-    there, own = row["callback"], None if item.callback is None else item.callback.decode()
     same = {
-        "callback": there == own or (there and own and exact_json.loads(there) == exact_json.loads(own)),
-        "run": row["run_id"] == run_id,
-        "tenant": row["tenant"] == item.tenant,
-        "trace_id": row["trace_id"] == item.trace_id,
+        "callback": there.callback == own.callback
+        or (
+            there.callback is not None
+            and own.callback is not None
+            and exact_json.loads(there.callback) == exact_json.loads(own.callback)
+        ),
+        "run": there.run_id == own.run_id,
+        "tenant": there.tenant == own.tenant,
+        "trace_id": there.trace_id == own.trace_id,
     }
     return [name for name, is_same in same.items() if not is_same]
 
 
-def _same_follower(followers: Sequence[RowMapping], item: NewItem, run_id: int | None) -> RowMapping | None:
-    return next((one for one in followers if not _other_wishes(one, item, run_id)), None)
+def _same_follower(followers: Sequence[_Follower], wishes: _Wishes) -> _Follower | None:
+    return next((one for one in followers if not _others(one.wishes, wishes)), None)
 
 
-def _successor(item: NewItem, row: RowMapping) -> NewItem:
+def _successor(item: NewItem, row: _There) -> NewItem:
     """An item in the place of another: with its receipt, and with the wishes that aren't told anew."""
-    given = item._replace(receipt=str(row["receipt"]))
-    if item.callback is None and row["callback"] is not None:
-        given = given._replace(callback=row["callback"].encode(), target_id=row["target_id"])
+    given = item._replace(receipt=str(row.receipt))
+    if item.callback is None and row.callback is not None:
+        given = given._replace(callback=row.callback.encode(), target_id=row.target_id)
     if item.tenant is None:
-        given = given._replace(tenant=row["tenant"], tenant_id=row["tenant_id"])
-    return given if item.trace_id is not None else given._replace(trace_id=row["trace_id"])
+        given = given._replace(tenant=row.tenant, tenant_id=row.tenant_id)
+    return given if item.trace_id is not None else given._replace(trace_id=row.trace_id)
 
 
 def _point_to(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> None:
@@ -207,11 +295,11 @@ def _point_to(connection: Connection, lane_id: int, items: Sequence[NewItem]) ->
     )
 
 
-def _other_content(item: NewItem, lane: str, row: RowMapping) -> str:
+def _other_content(item: NewItem, lane: str, row: _There) -> str:
     taken = f"key {item.key!r} is taken in lane {lane!r} by an item with other content"
-    if row["state"] in ("failed", "canceled"):
+    if row.has_ended:
         return (
-            f"{taken} that ended without a useful answer ({row['problem']}): redo(key={item.key!r}, params=...) or"
+            f"{taken} {ENDED_WITHOUT_ANSWER} ({row.problem}): redo(key={item.key!r}, params=...) or"
             ' if_known="redo" tries it again with this content; or give this one another key'
         )
     return f"{taken}: give this one another key"
@@ -219,7 +307,7 @@ def _other_content(item: NewItem, lane: str, row: RowMapping) -> str:
 
 def _with_other_wishes(item: NewItem, lane: str, others: Sequence[str]) -> str:
     return (
-        f"key {item.key!r} is taken in lane {lane!r} by the same request with another {', '.join(others)}: enqueue it"
+        f"key {item.key!r} is taken in lane {lane!r} {WITH_ANOTHER} {', '.join(others)}: enqueue it"
         ' with the same, or say if_known="deliver" to have its outcome here too (it is paid once), or give this one'
         " another key"
     )

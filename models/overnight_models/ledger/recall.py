@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.database import execute, fetch_column, fetch_only_value
 
 
 def exclusively(connection: Connection) -> None:
@@ -25,15 +25,15 @@ def note(connection: Connection, receipt: UUID) -> None:
 
 def take(connection: Connection, receipts: Collection[str]) -> set[UUID]:
     """Those of the receipts that were recalled; each is told once."""
-    any_recall = fetch_one(connection, "SELECT EXISTS (SELECT FROM recall) AS found")
-    if any_recall is None or not any_recall["found"]:
+    if not fetch_only_value(connection, bool, "SELECT EXISTS (SELECT FROM recall)"):
         return set()
-    rows = fetch_all(
+    recalled = fetch_column(
         connection,
+        UUID,
         "DELETE FROM recall WHERE receipt = ANY(CAST(:receipts AS uuid[])) RETURNING receipt",
         receipts=list(receipts),
     )
-    return {row["receipt"] for row in rows}
+    return set(recalled)
 
 
 def forget(connection: Connection, older_than_days: int = 7) -> int:

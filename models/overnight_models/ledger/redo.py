@@ -16,6 +16,24 @@ from overnight_models.ledger.database import execute, fetch_all, fetch_column, f
 from overnight_models.states import ITEM
 
 
+class _Key(NamedTuple):
+    """An item's key."""
+
+    lane_id: int
+    id: int
+    key: str
+
+
+class _Standing(NamedTuple):
+    """Where an item stands."""
+
+    state: str
+    number: int | None
+    """How often its receipt was tried again; None: never."""
+    of_item_id: int | None
+    """The item that it follows."""
+
+
 class Content(NamedTuple):
     """What a new item asks in place of what the old one asked."""
 
@@ -67,6 +85,7 @@ def replace(connection: Connection, successors: Mapping[int, int], *, by_itself:
     )
     keys = fetch_all(
         connection,
+        _Key,
         "SELECT item.lane_id, item.id, request.key FROM item JOIN request ON request.item_id = item.id"
         " WHERE item.id = ANY(:old)",
         old=old,
@@ -79,9 +98,9 @@ def replace(connection: Connection, successors: Mapping[int, int], *, by_itself:
              AS successor (lane_id, key_hash, new)
         WHERE item_key.lane_id = successor.lane_id AND item_key.key_hash = successor.key_hash
         """,
-        lanes=[row["lane_id"] for row in keys],
-        hashes=[key_hash(row["key"]) for row in keys],
-        new=[successors[row["id"]] for row in keys],
+        lanes=[row.lane_id for row in keys],
+        hashes=[key_hash(row.key) for row in keys],
+        new=[successors[row.id] for row in keys],
     )
     execute(
         connection,
@@ -123,6 +142,7 @@ def why_not(connection: Connection, item_id: int) -> str | None:
     """Why an item isn't tried again when somebody asks; None when that is happening already."""
     item = fetch_one(
         connection,
+        _Standing,
         """
         SELECT item.state, redo.number, follower.of_item_id FROM item
         LEFT JOIN redo ON redo.item_id = item.id LEFT JOIN follower ON follower.item_id = item.id
@@ -132,11 +152,11 @@ def why_not(connection: Connection, item_id: int) -> str | None:
     )
     if item is None:
         return "there is no such item"
-    if item["of_item_id"] is not None:
+    if item.of_item_id is not None:
         return "it got the outcome of another item: redo that one, by its key"
-    if item["state"] == "succeeded":
+    if item.state == "succeeded":
         return "it has its answer: only what failed or was canceled is tried again"
-    return None if item["number"] is not None else f"it isn't final yet ({item['state']})"
+    return None if item.number is not None else f"it isn't final yet ({item.state})"
 
 
 def _copy(connection: Connection, successors: Mapping[int, int], contents: Mapping[int, Content]) -> None:

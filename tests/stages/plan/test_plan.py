@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from overnight_models.errors import BadSettings, PermanentError
 from overnight_workers import api, held
 from overnight_workers.cli import app
+from overnight_workers.plan.hints import asked_again
 from overnight_workers.sandbox.process import running
 from overnight_workers.settings import settings
 from tests.driving import MODEL, Service, params, read_command
@@ -205,6 +206,17 @@ def test_what_has_to_be_counted_before_it_is_packed_is_told(hasty: Service, tmp_
     assert told["items"] == 3
     assert "more than max_input_tokens (3,000)" in told["text"]
     assert "those that are longer are cut" in told["text"]
+
+
+def test_what_asking_again_may_cost_is_told(hasty: Service, tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {}, "additionalProperties": False}
+    asked = [{**one, "output_config": {"format": {"type": "json_schema", "schema": schema}}} for one in texts(3)]
+    file = written(tmp_path / "work.jsonl", [*asked, *(params("y" + str(n)) for n in range(4))])
+    hasty.configure(lane={"retry_invalid": 2})
+    (told,) = [hint for hint in planned(file)["hints"] if hint["hint"] == "retry_invalid"]
+    assert told["items"] == 3
+    assert "would cost 3 times as much" in told["text"]
+    assert asked_again(3, 0) == asked_again(0, 2) == []
 
 
 def test_what_is_ruled_out_is_listed_by_line_and_by_reason(hasty: Service, tmp_path: Path) -> None:

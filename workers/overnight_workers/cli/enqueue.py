@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Final
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final, get_args
 
 import typer
 
@@ -16,11 +16,23 @@ from overnight_workers.cli import console
 
 if TYPE_CHECKING:
     from overnight_models.request.traps import Trap
-    from overnight_producers.item import Item
-    from overnight_producers.receipts import Confirmation
+    from overnight_producers import Confirmation, IfKnown, Item
 
 _SHOWN: Final = 20
 """Bad lines and rejected items that are printed."""
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What a file is enqueued with."""
+
+    lane: str
+    run: str | None
+    if_known: IfKnown
+
+    def of(self, item: Item) -> Item:
+        """An item of the file, as it is enqueued."""
+        return item if self.if_known == "conflict" else replace(item, if_known=self.if_known)
 
 
 @dataclass
@@ -54,6 +66,14 @@ def enqueue(
     file: Annotated[Path, typer.Argument(help="JSON Lines: {'key': …, 'params': {…}} a line; - for standard input.")],
     lane: Annotated[str, typer.Option(help="The lane they go into.")] = "default",
     run: Annotated[str | None, typer.Option(help="A name for all of them: one progress, one bill.")] = None,
+    if_known: Annotated[
+        str,
+        typer.Option(
+            metavar="conflict|deliver|redo",
+            help="Keys that are known with another run, callback, tenant or trace id are turned down, or their outcomes"
+            " are delivered here too. redo: what failed or was canceled is tried again.",
+        ),
+    ] = "conflict",
     wait: Annotated[bool, typer.Option("--wait", help="Stay until every item is final.")] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Enqueue the good lines although others are bad.")
@@ -65,24 +85,34 @@ def enqueue(
     A line has `key` and `params`, and optionally `callback` ({"task", "queue", "args", "kwargs", "broker"}), `tenant`,
     `betas`, `output` (a JSON schema), `trace_id` and `cuttable` (the place of a text). A line of Anthropic's own batch
     format (`custom_id` in place of `key`) works too, and so do plain params, whose key is made from them. The file is
-    read twice: first every line is checked, and while one is bad nothing is enqueued. Enqueuing the same file again is
-    free: the same key and content is the same item. What is likely to come back as an error or cut off is warned of,
-    once with a count.
+    read twice: first every line is checked, and while one is bad nothing is enqueued. Enqueuing the same file again in
+    the same run is free: the same key and content is the same item. In another run it is a conflict, unless --if-known
+    says otherwise. What is likely to come back as an error or cut off is warned of, once with a count.
     """
     from overnight_workers.item_file import open_file
 
     with open_file(file) as source:
-        _enqueue(source, lane, run, wait, skip_bad, as_json)
+        _enqueue(source, _Wish(lane, run, _read_if_known(if_known)), wait, skip_bad, as_json)
 
 
-def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad: bool, as_json: bool) -> None:
+def _read_if_known(word: str) -> IfKnown:
+    from overnight_producers import IfKnown
+
+    words: tuple[IfKnown, ...] = get_args(IfKnown)
+    for known in words:
+        if word == known:
+            return known
+    raise PermanentError(f"--if-known must be one of {', '.join(words)}, not {word!r}")
+
+
+def _enqueue(source: IO[bytes], wish: _Wish, wait: bool, skip_bad: bool, as_json: bool) -> None:
     from overnight_models.request.item_check import lane_faults
     from overnight_workers.settings import settings
 
-    wrong_lane = lane_faults(lane, settings().policy)
+    wrong_lane = lane_faults(wish.lane, settings().policy)
     if wrong_lane:
         raise PermanentError(wrong_lane[0])
-    checked = _check(source, lane)
+    checked = _check(source, wish.lane)
     checked.tell()
     if checked.bad and not skip_bad:
         if as_json:
@@ -90,24 +120,13 @@ def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad
         n, all_ = len(checked.bad), checked.good + len(checked.bad)
         raise PermanentError(f"nothing was enqueued: {n} of {all_} lines are bad. Mend them, or use --skip-bad")
     passed_over = {line for line, _ in checked.bad}
-    confirmation = _send(source, passed_over, checked.good, lane, run)
-    for rejection in confirmation.rejected[:_SHOWN]:
-        console.fail(f"item {rejection.key!r}: {rejection.why}")
-    result: dict[str, Any] = {
-        "lane": lane,
-        "run": run,
-        "accepted": confirmation.accepted,
-        "known": confirmation.known,
-        "rejected": [{"key": one.key, "index": one.index, "why": one.why} for one in confirmation.rejected],
-        **checked.document(),
-    }
+    confirmation = _send(source, passed_over, checked.good, wish)
+    _tell_rejected(confirmation)
+    result = {"lane": wish.lane, "run": wish.run, **_document(confirmation), **checked.document()}
     if not as_json:
-        console.OUT.print(
-            f"{confirmation.accepted:,} accepted, {confirmation.known:,} known already,"
-            f" {len(confirmation.rejected):,} rejected, {len(checked.bad):,} bad lines"
-        )
+        console.OUT.print(_in_words(confirmation, len(checked.bad)))
     if wait:
-        result["items"] = _wait(source, lane, passed_over)
+        result["items"] = _wait(source, wish.lane, passed_over)
         if not as_json:
             console.OUT.print(", ".join(f"{n:,} {state}" for state, n in sorted(result["items"].items())))
     if as_json:
@@ -116,7 +135,48 @@ def _enqueue(source: IO[bytes], lane: str, run: str | None, wait: bool, skip_bad
         raise typer.Exit(1)
 
 
-def _send(source: IO[bytes], passed_over: set[int], items: int, lane: str, run: str | None) -> Confirmation:
+def _document(confirmation: Confirmation) -> dict[str, Any]:
+    """What the workers said, as JSON."""
+    return {
+        "accepted": confirmation.accepted,
+        "redone": confirmation.redone,
+        "known": confirmation.known,
+        "delivered": confirmation.delivered,
+        "rejected": [{"key": one.key, "index": one.index, "why": one.why} for one in confirmation.rejected],
+    }
+
+
+def _in_words(confirmation: Confirmation, bad: int) -> str:
+    """The same in a line."""
+    redone = f" ({confirmation.redone:,} tried again)" if confirmation.redone else ""
+    delivered = f" ({confirmation.delivered:,} delivered here too)" if confirmation.delivered else ""
+    return (
+        f"{confirmation.accepted:,} accepted{redone}, {confirmation.known:,} known already{delivered},"
+        f" {len(confirmation.rejected):,} rejected, {bad:,} bad lines"
+    )
+
+
+def _tell_rejected(confirmation: Confirmation) -> None:
+    """Print what was turned down, and what to do with keys that are taken."""
+    from overnight_models.ledger.known import ENDED_WITHOUT_ANSWER, WITH_ANOTHER
+
+    for rejection in confirmation.rejected[:_SHOWN]:
+        console.fail(f"item {rejection.key!r}: {rejection.why}")
+    if len(confirmation.rejected) > _SHOWN:
+        console.fail(f"… and {len(confirmation.rejected) - _SHOWN} more rejected items")
+    for_others = sum(WITH_ANOTHER in rejection.why for rejection in confirmation.rejected)
+    if for_others:
+        console.fail(
+            f"{for_others:,} items are known with another run, callback, tenant or trace id: enqueue the file with the"
+            " same --run, which is free, or use --if-known deliver: their outcomes belong to this run too, and are paid"
+            " once"
+        )
+    ended = sum(ENDED_WITHOUT_ANSWER in rejection.why for rejection in confirmation.rejected)
+    if ended:
+        console.fail(f"{ended:,} keys failed or were canceled with other content: --if-known redo tries them with this")
+
+
+def _send(source: IO[bytes], passed_over: set[int], items: int, wish: _Wish) -> Confirmation:
     """Enqueue the file, and watch until Postgres has it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -127,9 +187,9 @@ def _send(source: IO[bytes], passed_over: set[int], items: int, lane: str, run: 
     with Progress(*columns, console=console.ERR, transient=True) as progress:
         bar = progress.add_task("confirmed in Postgres", total=items)
         return Overnight(settings().redis_url or None).enqueue_confirmed(
-            _items(source, passed_over),
-            lane=lane,
-            run=run,
+            (wish.of(item) for item in _items(source, passed_over)),
+            lane=wish.lane,
+            run=wish.run,
             progress=lambda sum_: progress.update(bar, completed=sum_.accepted + sum_.known + len(sum_.rejected)),
         )
 

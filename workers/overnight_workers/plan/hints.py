@@ -68,6 +68,18 @@ def counted_first(items: int, lane: Lane, per_minute: int) -> list[Hint]:
     return [Hint("max_input_tokens", text, "", items)]
 
 
+def asked_again(items: int, times: int) -> list[Hint]:
+    """What `retry_invalid` of a lane may add. items: those whose answers must be of a schema."""
+    if not items or not times:
+        return []
+    text = (
+        f"the lane asks up to {times} more times (retry_invalid) where an answer isn't of its schema; each try is paid,"
+        f" and is in no sum here: if every answer were wrong, these items would cost {times + 1} times as much, and"
+        " something for the longer prompts"
+    )
+    return [Hint("retry_invalid", text, "", items)]
+
+
 def _retiring(found: Survey, prices: Prices, now: datetime, done_by: datetime) -> Sequence[Hint]:
     hints = []
     for name in found.models:

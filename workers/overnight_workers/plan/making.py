@@ -21,7 +21,7 @@ from overnight_workers.plan.answers import Asked, TokensOut, tokens_out
 from overnight_workers.plan.costs import Costs, Sharing, costs
 from overnight_workers.plan.counting import Counter
 from overnight_workers.plan.figure import weakest
-from overnight_workers.plan.hints import Hint, counted_first, hints, slow_to_enqueue
+from overnight_workers.plan.hints import Hint, asked_again, counted_first, hints, slow_to_enqueue
 from overnight_workers.plan.looking import Looker
 from overnight_workers.plan.memory import Memory, known, remember
 from overnight_workers.plan.packing import Packer, waves
@@ -180,6 +180,7 @@ def _hints(wish: Wish, seen: _Seen, prices: Prices, now: datetime, done_by: date
     return [
         *slow_to_enqueue(seen.survey.items, lane.max_wait),
         *counted_first(seen.survey.unmeasured, lane, settings().workspaces[lane.workspace].counting_rate),
+        *asked_again(seen.survey.of_schema, lane.retry_invalid),
         *hints(seen.survey, seen.tokens_in, prices, now, done_by),
     ]
 

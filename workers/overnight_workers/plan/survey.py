@@ -127,6 +127,8 @@ class Survey:
     """Models and geographies that have such items."""
     unmeasured: int
     """Items that may have more tokens than the lane takes: they are counted before they are packed."""
+    of_schema: int
+    """Items whose answers must be of a schema."""
 
     @property
     def models(self) -> list[str]:
@@ -186,7 +188,7 @@ class _Surveyor:
     def __init__(self, prices: Prices, packer: Packer, rng: random.Random, most_chosen: int) -> None:
         self.known = 0
         self._prices, self._packer, self._rng, self._most_chosen = prices, packer, rng, most_chosen
-        self._items = self._size = self._bad = self._unmeasured = 0
+        self._items = self._size = self._bad = self._unmeasured = self._of_schema = 0
         self._bad_lines: list[Bad] = []
         self._reasons: Counter[str] = Counter()
         self._unpriced: Counter[str] = Counter()
@@ -227,6 +229,8 @@ class _Surveyor:
         self._items += 1
         self._size += checked.size
         self._unmeasured += checked.may_be_too_long
+        config = params.get("output_config")
+        self._of_schema += isinstance(config, Mapping) and config.get("format") is not None
         if checked.left_out:
             self._uncounted[checked.left_out] += 1
             self._unknown.add((model.name, geo))
@@ -274,6 +278,7 @@ class _Surveyor:
             uncounted=dict(self._uncounted.most_common()),
             unknown=frozenset(self._unknown),
             unmeasured=self._unmeasured,
+            of_schema=self._of_schema,
         )
 
 
