@@ -38,7 +38,7 @@ RETURNING id;
 SELECT EXISTS (
     SELECT
     FROM follower
-) AS found;
+);
 
 -- answer, 2 of 2: Items whose leaders are final end as those did. Returns how many deliveries are due now.
 -- leaders = '{1}'

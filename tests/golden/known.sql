@@ -2,8 +2,8 @@
 
 -- _followers: Those that follow these items already.
 -- leaders = '{1}'
-SELECT follower.of_item_id, follower.item_id, follower.receipt, item.run_id, request.tenant,
-    request.trace_id, request.callback, request.params
+SELECT follower.of_item_id, follower.item_id, follower.receipt, request.callback, item.run_id,
+    request.tenant, request.trace_id
 FROM follower
 JOIN item ON item.id = follower.item_id
 JOIN request ON request.item_id = follower.item_id
@@ -21,9 +21,7 @@ FOR UPDATE;
 -- hashes = '{\x00}', lane_id = 1
 SELECT item_id
 FROM item_key
-WHERE lane_id = :lane_id AND key_hash = ANY(:hashes)
-ORDER BY key_hash
-FOR UPDATE;
+WHERE lane_id = :lane_id AND key_hash = ANY(:hashes);
 
 -- _point_to: Keys stand for these contents from now on.
 -- contents = '{\x00}', hashes = '{\x00}', lane_id = 1

@@ -23,5 +23,5 @@ RETURNING receipt;
 SELECT EXISTS (
     SELECT
     FROM recall
-) AS found;
+);
 
