@@ -13,7 +13,8 @@ from overnight_models.ledger import redo
 from overnight_models.ledger.cancel import cancel
 from overnight_workers import process
 from overnight_workers.stages.accept.accept import accept
-from tests.driving import Json, Service, blocked, callback, item
+from tests.driving import Service, blocked, callback, item
+from tests.service.ledger import Json
 from tests.waiting import wait_until
 
 
@@ -48,7 +49,7 @@ def both_at_once(service: Service, first: Callable[[], str], second: Callable[[]
 
 def followers(service: Service, key: str) -> int:
     return int(
-        service.one(
+        service.ledger.fetch_one(
             "SELECT count(*) AS n FROM follower JOIN request ON request.item_id = follower.of_item_id WHERE key = %s",
             key,
         )["n"]
@@ -84,7 +85,7 @@ def test_the_same_wish_twice_in_one_message_is_one_follower(service: Service) ->
 def test_whoever_asks_while_the_item_is_redone_follows_the_new_try_and_nobody_deadlocks(service: Service) -> None:
     service.accept(item("a", fault="refused:1"))
     service.finish()
-    old = int(service.item("a")["id"])
+    old = int(service.ledger.item("a")["id"])
     asks = message_of(item("a", fault="refused:1", callback=callback("crm"), if_known="deliver"))
     with ThreadPoolExecutor(1) as pool:
         with service.other_process().transaction() as redoing:
@@ -93,21 +94,25 @@ def test_whoever_asks_while_the_item_is_redone_follows_the_new_try_and_nobody_de
             wait_until(lambda: blocked(service) == 1)
             (new,) = redo.redo(redoing, [old]).values()
         asking.result(20)
-    assert service.one("SELECT of_item_id FROM follower ORDER BY item_id DESC LIMIT 1")["of_item_id"] == new
+    assert (
+        service.ledger.fetch_one("SELECT of_item_id FROM follower ORDER BY item_id DESC LIMIT 1")["of_item_id"] == new
+    )
     service.finish()
     assert len([one for one in service.queue("crm") if '"a"' in one["body"]]) == 1
 
 
 def test_a_cancel_while_its_outcome_is_asked_for_by_another_is_told_to_both(service: Service) -> None:
     service.accept(item("a"))
-    leader = int(service.item("a")["id"])
+    leader = int(service.ledger.item("a")["id"])
     with ThreadPoolExecutor(1) as pool:
         with service.other_process().transaction() as canceling:
             assert cancel(canceling, leader) == "canceled"
             asking = pool.submit(message_of(wish("a", "crm")))
             wait_until(lambda: blocked(service) == 1)
         asking.result(20)
-    rows = service.rows("SELECT item.state FROM item JOIN request ON request.item_id = item.id WHERE key = 'a'")
+    rows = service.ledger.fetch_all(
+        "SELECT item.state FROM item JOIN request ON request.item_id = item.id WHERE key = 'a'"
+    )
     assert [row["state"] for row in rows] == ["canceled", "canceled"]
     service.finish()
     told = [orjson.loads(one["body"])[0][0] for one in service.queue("crm")]
