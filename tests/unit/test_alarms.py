@@ -15,7 +15,7 @@ from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView
 from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
 from overnight_models.ledger.operators.pulse import Pulse
-from overnight_models.ledger.operators.troubles import Overdue, Troubles, UnclearView, Unread
+from overnight_models.ledger.operators.troubles import Overdue, Troubles, UnclearView, Unread, Unsent
 from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_workers.operators.alarms import KINDS, Alarm, alarms
 from overnight_workers.settings import Lane, Settings
@@ -83,6 +83,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"troubles": replace(CALM, unclear=(replace(UNCLEAR, quiet_s=-24 * 3600.0),))},
     ),
     "batch overdue": ({"troubles": replace(CALM, overdue=(Overdue(7, "msgbatch_1", 26 * 3600.0),))}, {}),
+    "submit failing": (
+        {"troubles": replace(CALM, unsent=(Unsent(7, "failed here: OSError: no room"),))},
+        {"troubles": CALM},
+    ),
     "results unread": (
         {"troubles": replace(CALM, unread=(replace(UNREAD, ended_s=1000.0),))},
         {"troubles": replace(CALM, unread=(UNREAD,))},

@@ -148,6 +148,13 @@ UPDATE batch
 SET releases = releases + 1, not_before = now() + make_interval(secs => :pause_s)
 WHERE id = :id;
 
+-- release_unsent: Its own submitter failed before the last bytes: given back with the reason, for an alarm. False when they went.
+-- id = 1
+SELECT id
+FROM submission
+WHERE id = :id AND state IN ('claimed', 'sending') AND let_go_at IS NULL
+FOR UPDATE;
+
 -- say_why_unclear: What keeps it unclear, for whoever looks.
 -- id = 1, why = 'text'
 UPDATE batch

@@ -217,7 +217,7 @@ def _sent(connection: Connection) -> None:
     shapes.to_be_asked(connection, claim.batch_id, limit=10)
     shapes.members(connection, claim.batch_id, 1)
     shapes.passed(connection, [1])
-    assert submit.release(connection, claim.submission_id, claim.batch_id, "the key is gone", pause_s=0)
+    assert submit.release_unsent(connection, claim.submission_id, claim.batch_id, "no room", pause_s=0)
     claim = _claimed(connection, "another token")
     list(submit.requests(connection, claim))
     list(submit.requests_by_prefix(connection, claim))

@@ -79,6 +79,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "goes on looking, after the other workspaces; takes what can be read, and believes nothing lost by such a list",
         "see what it says: mend `base_url` or the gateway between, or ask Anthropic",
     ),
+    "submit failing": Kind(
+        "batches can't be sent for a failure of our own: no room in the temporary directory, a full disk",
+        "gives them back with the reason, and tries again after 10 seconds, then less often, up to every 5 minutes",
+        "see what it says: free or enlarge the directory that TMPDIR names (a body has up to 256 MB), or correct it",
+    ),
     "batch unclear": Kind(
         "a create had no usable answer, and for more than a day no list has settled it",
         "looks at every poll; sends nothing of it again",
@@ -262,6 +267,10 @@ def _workspaces(workspaces: Sequence[WorkspaceState], settings: Settings) -> Ite
 
 
 def _batches(troubles: Troubles) -> Iterator[Alarm]:
+    if troubles.unsent:
+        number, first = len(troubles.unsent), troubles.unsent[0]
+        batches = f"Batch {first.batch_id}" if number == 1 else f"{number} batches, the first batch {first.batch_id},"
+        yield Alarm("submit failing", f"{batches} can't be sent: {first.why}")
     for one in troubles.unclear:
         if one.quiet_s < -_UNCLEAR_LONG_S:
             yield Alarm("batch unclear", f"Batch {one.batch_id} is unclear since {one.claimed_at:%F %R}: {one.so_far}")

@@ -20,6 +20,9 @@ from overnight_models.ledger.submit.facts import follow, sent_before, whole
 from overnight_models.ledger.workspaces import QUEUED, SENDABLE
 from overnight_models.states import BATCH, SUBMISSION
 
+OWN_FAILURE: Final = "failed here: "
+"""What the reason of a batch begins with that was given back for a failure of our own."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -240,6 +243,21 @@ def release(connection: Connection, submission_id: int, batch_id: int, why: str,
             pause_s=pause_s,
         )
     return True
+
+
+def release_unsent(connection: Connection, submission_id: int, batch_id: int, why: str, *, pause_s: float) -> bool:
+    """Its own submitter failed before the last bytes: given back with the reason, for an alarm. False when they went.
+
+    Only the submitter itself may say so, and only when it writes nothing any more.
+    """
+    unsent = fetch_one(
+        connection,
+        """
+        SELECT id FROM submission WHERE id = :id AND state IN ('claimed', 'sending') AND let_go_at IS NULL FOR UPDATE
+        """,
+        id=submission_id,
+    )
+    return unsent is not None and release(connection, submission_id, batch_id, OWN_FAILURE + why, pause_s=pause_s)
 
 
 def reject(connection: Connection, submission_id: int, batch_id: int, why: str) -> bool:

@@ -113,7 +113,7 @@ def _collect(reading: Reading) -> Recorded:
             progress.put_off = None
             _record_all(reading, (line.rstrip(b"\n") for line in put_off), progress)
         wrong = None
-    except (TransientError, NotOurs, BadSettings) as error:
+    except (TransientError, NotOurs, BadSettings, OSError) as error:  # OSError: a full disk under what is put off
         if isinstance(error, api.ApiUnavailable) and error.status == 404 and _archived(reading):
             progress.recorded += give_up(reading.submission_id, reading.batch_id, "its results were kept for 29 days")
             return progress.recorded

@@ -36,6 +36,9 @@ _WRITE_BYTES: Final = 1 << 20
 _MARGIN_S: Final = 1.0
 """The last bytes are let go only while so much time is left."""
 
+_LONGEST_PAUSE_S: Final = 300.0
+"""After a failure of our own: it may be mended at any moment."""
+
 log = logs.get(__name__)
 
 
@@ -64,8 +67,7 @@ def submit(**_later: object) -> str:
             )
         if claim is None:
             break
-        _submit(claim)
-        sent += 1
+        sent += _submit_or_release(claim)
         divided += divide_rejected()
     else:
         doorbell.ring(routes.SUBMIT)
@@ -73,6 +75,25 @@ def submit(**_later: object) -> str:
         # once for all of them: a list for each of 1,000 creates is 1,000 calls, and most batches run for minutes
         doorbell.ring(routes.POLL)
     return f"{sent} batches submitted" + (f", {divided} divided" if divided else "")
+
+
+def _submit_or_release(claim: ledger.Claim) -> bool:
+    """Submit it. A failure of our own (no room for the body, a pool that can't work) gives it back with the reason.
+
+    So it isn't begun again at each lease, the other batches aren't delayed, and an alarm says what is to be mended.
+    """
+    try:
+        _submit(claim)
+    except TransientError:
+        raise  # the database is away: the sweep takes it back
+    except Exception as error:
+        log.exception("a batch can't be sent from here", batch_id=claim.batch_id, submission_id=claim.submission_id)
+        pause_s = min(10.0 * 2 ** min(claim.releases, 10), _LONGEST_PAUSE_S)
+        with process.database().transaction() as connection:
+            why = f"{type(error).__name__}: {error}"
+            ledger.release_unsent(connection, claim.submission_id, claim.batch_id, why, pause_s=pause_s)
+        return False
+    return True
 
 
 def _submit(claim: ledger.Claim) -> None:
