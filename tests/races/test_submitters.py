@@ -67,6 +67,54 @@ def test_two_submitters_of_two_batches_get_one_each(packed: Service, one: Databa
     assert mine.batch_id != theirs.batch_id
 
 
+def test_a_workspace_that_a_submitter_sends_to_is_left_to_it_and_another_workspace_is_not_delayed(
+    service: Service, one: Database, two: Database
+) -> None:
+    service.configure(lanes={"other": {"workspace": "two", "max_wait": "0s"}}, workspaces={"two": {}})
+    for key in "ab":
+        service.accept(item(key))
+        pack()
+    with one.transaction() as connection:
+        hanging = claim(connection, one)
+        assert hanging is not None
+        assert send(connection, hanging)
+    with two.transaction() as connection:
+        assert claim(connection, two) is None, "it would hang there too"
+    service.accept(item("c"), lane="other")
+    pack()
+    with two.transaction() as connection:
+        other = claim(connection, two)
+        assert other is not None
+        assert other.workspace == "two"
+
+
+@pytest.mark.parametrize("over", ["its process is gone", "its time is over"])
+def test_a_submitter_that_died_keeps_no_other_from_its_workspace(
+    service: Service, one: Database, two: Database, over: str
+) -> None:
+    for key in "ab":
+        service.accept(item(key))
+        pack()
+    with one.transaction() as connection:
+        first = claim(connection, one)
+        assert first is not None
+        assert send(connection, first)
+    if over == "its process is gone":
+        one.close()
+    else:
+        service.ledger.execute("UPDATE submission SET send_by = now() - interval '1 s'")
+    seconds: list[Claim] = []
+
+    def is_claimed() -> bool:
+        with two.transaction() as connection:
+            second = claim(connection, two)
+        seconds.extend([] if second is None else [second])
+        return bool(seconds)
+
+    wait_until(is_claimed)
+    assert seconds[0].batch_id != first.batch_id
+
+
 def test_a_submitter_whose_lease_lapsed_while_building_sends_nothing(
     packed: Service, one: Database, two: Database
 ) -> None:

@@ -32,6 +32,23 @@ WITH queued AS (
     JOIN headers ON headers.id = batch.headers_id
     WHERE submission.state IN ('claimed', 'sending', 'unclear', 'open') AND submission.ended_at IS NULL
     GROUP BY headers.workspace
+), busy AS (
+    SELECT headers.workspace
+    FROM submission
+    JOIN batch ON batch.id = submission.batch_id
+    JOIN headers ON headers.id = batch.headers_id
+    WHERE (submission.state = 'claimed'
+        AND submission.lease_until > now() OR submission.state = 'sending'
+        AND submission.send_by > now()) AND NOT (submission.owner IS NOT NULL AND NOT EXISTS (
+        SELECT
+        FROM pg_locks
+        WHERE locktype = 'advisory' AND classid = 20041 AND objid = submission.owner::bigint::oid
+            AND objsubid = 2 AND database = (
+            SELECT oid
+            FROM pg_database
+            WHERE datname = current_database()
+        )
+    ))
 )
 SELECT batch.id, batch.items, batch.releases, batch.has_prefixes, headers.workspace, headers.betas,
     headers.api_version, workspace.api_workspace_id
@@ -52,6 +69,9 @@ WHERE batch.state IN ('packed') AND (batch.not_before IS NULL OR batch.not_befor
         FROM pg_database
         WHERE datname = current_database()
     ) AND (moved_at IS NULL OR workspace.looked_at >= moved_at AND NOT word_wanted)
+) AND headers.workspace NOT IN (
+    SELECT workspace
+    FROM busy
 ) AND (CAST(:names AS text[]) IS NULL OR batch.items <= (
     SELECT most - coalesce(
         (

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, item, params, text_of
+from tests.waiting import wait_until
 
 HOLD = {"message": "Your credit balance is too low to access the Anthropic API."}
 
@@ -169,6 +171,25 @@ def test_a_held_workspace_stalls_no_other(service: Service) -> None:
     service.api.fault("create", "status", status=402, count=1)
     submit()
     assert service.ledger.states("batch") == ["packed", "open"]
+
+
+def test_a_create_that_hangs_delays_no_other_workspace(service: Service) -> None:
+    service.configure(lanes={"other": {"workspace": "two", "max_wait": "0s"}}, workspaces={"two": {}})
+    packed(service, "a")
+    packed(service, "b")
+    service.api.fault("create", "delay", seconds=17, count=1)
+    submitter = [sys.executable, "-c", "from overnight_workers.stages.submit.submit import submit; submit()"]
+    with ExitStack() as stack:
+        hanging = stack.enter_context(subprocess.Popen(submitter))
+        stack.callback(hanging.kill)
+        wait_until(lambda: service.ledger.states("submission") == ["sending"])
+        submit()
+        assert service.ledger.states("submission") == ["sending"], "a second one would hang there too"
+        service.accept(item("c"), lane="other")
+        pack()
+        submit()
+        assert service.ledger.states("submission") == ["sending", "open"], "created while the first create still hangs"
+        assert service.ledger.item("c")["state"] == "batched"
 
 
 def test_a_workspace_without_a_key_is_held_and_stalls_no_other(service: Service) -> None:

@@ -47,7 +47,7 @@ class Worker:
 WORKERS: Final[Mapping[str, Worker]] = {
     "intake": Worker((routes.ACCEPT, routes.ANSWER), 2),
     "batches": Worker((routes.MEASURE, routes.PACK, routes.POLL, routes.RESCUE), 2),
-    "submit": Worker((routes.SUBMIT,), 1),
+    "submit": Worker((routes.SUBMIT,), 2),
     "results": Worker((routes.COLLECT,), 2),
     "deliver": Worker((routes.DELIVER,), 1),
 }

@@ -16,6 +16,7 @@ from overnight_models.ledger.database import driver_connection, execute, fetch_o
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_batch, move_locked_batch, move_submission
+from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.submit.facts import follow, sent_before, whole
 from overnight_models.ledger.workspaces import QUEUED, SENDABLE
 from overnight_models.states import BATCH, SUBMISSION
@@ -42,15 +43,27 @@ class Claim:
     """Some of its items have a prefix."""
 
 
+_BUSY: Final = f"""
+    SELECT headers.workspace
+    FROM submission JOIN batch ON batch.id = submission.batch_id JOIN headers ON headers.id = batch.headers_id
+    WHERE (submission.state = 'claimed' AND submission.lease_until > now()
+           OR submission.state = 'sending' AND submission.send_by > now())
+      AND NOT {is_gone("submission.owner")}
+"""
+"""Workspaces that a submitter is sending to: another submitter is left for the other workspaces."""
+
+
 def claim(
     connection: Connection, *, token: str, owner: int, lease_s: float, queue_limits: Mapping[str, int] | None = None
 ) -> Claim | None:
     """Take the oldest batch that may be sent, with a submission and a token of its own (R1). None when there is none.
 
-    Never one of which a submission may still run: a claim asks again, whatever freed the batch (R7).
+    Never one of which a submission may still run: a claim asks again, whatever freed the batch (R7). Never one of a
+    workspace that another submitter is sending to: a create that hangs holds one submitter, and the others' batches go.
 
     queue_limits: by workspace, how many requests may be in the API's queue; None: that isn't asked. Two that claim at
-    the same moment may go over it by a batch: then the API says so, and that batch waits.
+    the same moment may go over it by a batch: then the API says so, and that batch waits. They may also both send to
+    one workspace.
     """
     while True:
         batch = _sendable_batch(connection, queue_limits)
@@ -102,7 +115,7 @@ def _sendable_batch(connection: Connection, queue_limits: Mapping[str, int] | No
     return fetch_one(
         connection,
         f"""
-        WITH queued AS ({QUEUED})
+        WITH queued AS ({QUEUED}), busy AS ({_BUSY})
         SELECT batch.id, batch.items, batch.releases, batch.has_prefixes, headers.workspace,
                headers.betas, headers.api_version, workspace.api_workspace_id
         FROM batch
@@ -112,6 +125,7 @@ def _sendable_batch(connection: Connection, queue_limits: Mapping[str, int] | No
         WHERE batch.{BATCH.claim.where}
           AND (batch.not_before IS NULL OR batch.not_before <= now())
           AND lane.paused_at IS NULL AND {SENDABLE}
+          AND headers.workspace NOT IN (SELECT workspace FROM busy)
           AND (CAST(:names AS text[]) IS NULL OR batch.items <= (
               SELECT most - coalesce((SELECT n FROM queued WHERE queued.workspace = headers.workspace), 0)
               FROM unnest(CAST(:names AS text[]), CAST(:limits AS bigint[])) AS allowed (name, most)
