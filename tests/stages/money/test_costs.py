@@ -72,7 +72,12 @@ def test_they_are_the_apis_meter_to_the_nano_dollar_after_much_trouble(service: 
     )
 
 
-SCHEMA: Json = {"type": "object", "properties": {"t": {"type": "string"}}, "required": ["t"]}
+SCHEMA: Json = {
+    "type": "object",
+    "properties": {"t": {"type": "string"}},
+    "required": ["t"],
+    "additionalProperties": False,
+}
 SHAPES = (
     "compacted",
     "advised",
