@@ -20,6 +20,7 @@ LONGER_FILES = {
     "tests/contract/test_sandbox_batches.py": "a page of the API",
     "tests/contract/test_sandbox_faults.py": "a page of the API",
     "tests/contract/test_sandbox_messages.py": "a page of the API",
+    "tests/chaos/scenarios.py": "every scenario that is killed at each of its points",
     "tests/stages/money/test_budgets.py": "everything that a budget does",
     "tests/stages/operators/test_flower.py": "one server, started once",
     "tests/stages/ledger/asking_everything.py": "all that the ledger can be asked, group by group",

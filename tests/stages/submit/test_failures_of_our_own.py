@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from overnight_models.ledger.operators.troubles import Unsent, troubles
 from overnight_workers import process
+from overnight_workers.cli import app
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, item, params
@@ -54,3 +56,12 @@ def test_a_batch_whose_body_has_no_room_is_given_back_and_sent_when_there_is_roo
     submit()
     assert unsent() == ()
     assert service.api.meter()["creates"] == 1
+
+
+def test_doctor_of_a_database_without_the_ledger_says_what_to_run(service: Service) -> None:
+    service.ledger.execute("ALTER TABLE deployment RENAME TO somewhere_else")
+    try:
+        done = CliRunner().invoke(app, ["doctor"])
+    finally:
+        service.ledger.execute("ALTER TABLE somewhere_else RENAME TO deployment")
+    assert "mend what stands above first" in done.output

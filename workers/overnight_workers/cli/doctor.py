@@ -51,10 +51,14 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def _looked(check: Callable[[], list[Finding]]) -> list[Finding]:
     """A check's findings; one that breaks is a finding too."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
         return check()
-    except OvernightError as error:
-        return [Finding(check.__name__.strip("_"), False, str(error), "mend what stands above first")]
+    except (OvernightError, SQLAlchemyError) as error:
+        # a database without the ledger's tables, too
+        why = str(error).partition("\n")[0]
+        return [Finding(check.__name__.strip("_"), False, why, "mend what stands above first")]
 
 
 def _report(findings: list[Finding], urls: dict[str, str], as_json: bool) -> None:

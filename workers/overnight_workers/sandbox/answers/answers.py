@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from overnight_models.wire import exact_json
 from overnight_workers.sandbox.answers.strings import filled
 from overnight_workers.sandbox.answers.weights import BYTES_PER_TOKEN
 
@@ -89,7 +90,7 @@ def _said(task: Task, number: int, words: str, *, invalid: bool) -> str:
         return filled(words, size if task.exact else size * 3 // 4 + (number >> 7) % (size // 2 + 1))
     if invalid:
         return orjson.dumps({"made_up_by_the_sandbox": "does not fit the schema", "about": words}).decode()
-    return orjson.dumps(task.make(number, words)).decode()
+    return exact_json.dumps(task.make(number, words)).decode()
 
 
 def _tool_call(name: str, given: object, number: int, thinking: int) -> Answer:
@@ -100,8 +101,8 @@ def _tool_call(name: str, given: object, number: int, thinking: int) -> Answer:
         "name": name,
         "input": given,
     }
-    tokens = _tokens_of(len(orjson.dumps(given))) + thinking
-    return Answer(orjson.dumps([*_thought(thinking, number), block]), b"tool_use", b"null", tokens, thinking)
+    tokens = _tokens_of(len(exact_json.dumps(given))) + thinking
+    return Answer(exact_json.dumps([*_thought(thinking, number), block]), b"tool_use", b"null", tokens, thinking)
 
 
 def _spoken(said: str, max_tokens: int, thinking: int, number: int, *, cut: bool) -> Answer:
