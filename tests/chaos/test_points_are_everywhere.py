@@ -53,6 +53,7 @@ CLIENTS_IN_STAGES: Final = {
 
 NOT_REACHED: Final = {
     "submit.submit: doorbell.ring": "after four minutes of submitting",
+    "submit._submit_or_release: process.database().transaction": "after a failure of our own: no room for the body",
     "measure.measure: doorbell.ring": "after a minute of measuring",
     "collect.collect: doorbell.ring": "after four minutes of collecting",
     "collect.give_up: process.database().transaction": "29 days after its end, or on a person's word",

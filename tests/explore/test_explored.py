@@ -26,7 +26,8 @@ BEYOND = {
     # stopping at Anthropic, and results past their 29 days; two rejections
     "batch": {"canceling", "gone", *BEYOND_ONE},
     "submission": set[str](),
-    "item": {"held", "direct", "racing"},  # budgets, and the direct road
+    # budgets, the direct road, and what products ask for of an item that is final or on its way
+    "item": {"held", "direct", "racing", "redone", "following"},
 }
 
 

@@ -238,7 +238,7 @@ def test_lanes_show_items_by_state_deliveries_and_money(flowers: Flowers) -> Non
     page = flowers.seeded.page("/batches")
     default = row(page, "ldefault")
     assert "packed at 100,000 items, 200.0 MB or 5 min" in default
-    assert re.search(r"1,017 1 min \d+ s - 60 - - 2,345 - - - 18 3 \$61.25 \$122.50 \$61.25", default), default
+    assert re.search(r"1,017 1 min \d+ s - 60 - - 2,345 - - - - 18 3 \$61.25 \$122.50 \$61.25", default), default
     assert "paused: prompt <i>under</i> review" in row(page, "lnightly")
     assert "not in the configuration" in row(page, "lretired")
 

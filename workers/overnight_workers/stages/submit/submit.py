@@ -87,11 +87,12 @@ def _submit_or_release(claim: ledger.Claim) -> bool:
     except TransientError:
         raise  # the database is away: the sweep takes it back
     except Exception as error:
-        log.exception("a batch can't be sent from here", batch_id=claim.batch_id, submission_id=claim.submission_id)
         pause_s = min(10.0 * 2 ** min(claim.releases, 10), _LONGEST_PAUSE_S)
         with process.database().transaction() as connection:
             why = f"{type(error).__name__}: {error}"
-            ledger.release_unsent(connection, claim.submission_id, claim.batch_id, why, pause_s=pause_s)
+            given_back = ledger.release_unsent(connection, claim.submission_id, claim.batch_id, why, pause_s=pause_s)
+        # not given back: its last bytes had gone, so the sweep finds out what became of it
+        log.exception("a batch can't be sent from here", batch_id=claim.batch_id, given_back=given_back)
         return False
     return True
 
