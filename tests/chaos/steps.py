@@ -196,8 +196,8 @@ def faults_are_over(service: Service) -> None:
 
 
 def held_long_enough(service: Service) -> None:
-    """A held workspace is tried again."""
-    service.ledger.execute("UPDATE workspace SET held_at = now() - interval '61 s' WHERE held_at IS NOT NULL")
+    """A held workspace is tried again, however often it was held before."""
+    service.ledger.execute("UPDATE workspace SET held_at = now() - interval '61 minutes' WHERE held_at IS NOT NULL")
 
 
 def restored_to_before_it_was_packed(service: Service) -> None:
