@@ -160,7 +160,7 @@ def test_a_brokers_url_is_not_shown(given: Given) -> None:
 
 
 def test_a_key_in_the_place_of_its_variable_is_refused_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OVERNIGHT_WORKSPACES", '{"default": {"api_key_env": "sk-ant-api03-planted"}}')
+    monkeypatch.setenv("OVERNIGHT_WORKSPACES", '{"default": {"api_key_env": "the-key-itself-planted"}}')
     settings.cache_clear()
     with pytest.raises(BadSettings) as caught:
         settings()
