@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from overnight_models.embedded_urls import default_data_dir, expanded, read_urls
 from overnight_models.errors import BadSettings
+from overnight_models.ledger.database_url import read_database_url
 from overnight_models.money.rate_limits import COUNTS_PER_MINUTE, Tier
 from overnight_models.quantities import Duration, Size
 from overnight_models.request.request import LATEST_API_VERSION, MAX_BATCH_BYTES, MAX_BATCH_ITEMS
@@ -252,8 +253,14 @@ class Settings(BaseSettings):
         return self
 
     def _faults_of_places(self) -> list[str]:
-        """What is wrong with the URLs of Redis servers."""
+        """What is wrong with the URLs of servers."""
         faults = []
+        databases = {"OVERNIGHT_DATABASE_URL": self.database_url, "OVERNIGHT_PRESENCE_URL": self.presence_url}
+        for told_in, url in databases.items():
+            try:
+                _ = read_database_url(url) if url else None
+            except BadSettings as error:
+                faults += [f"{told_in}: {fault}" for fault in error.faults]
         places: list[tuple[str, Settings | Broker]] = [("OVERNIGHT_REDIS_URL", self)] if self.redis_url else []
         places += [(f"[brokers.{name}] url", broker) for name, broker in self.brokers.items() if broker.is_redis]
         for told_in, whose in places:

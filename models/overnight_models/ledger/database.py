@@ -9,12 +9,13 @@ from itertools import accumulate, starmap
 from typing import Any, Final, TypeVar, cast, overload
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, RowMapping, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, RowMapping, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import InternalError, OperationalError
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
+from overnight_models.ledger.database_url import read_database_url, shown
 from overnight_models.ledger.presence import Presence, is_gone
 
 R = TypeVar("R")
@@ -41,7 +42,7 @@ _LINK: Final[dict[str, object]] = {
 class Database:
     """A Postgres database, connected on first use.
 
-    url: `postgresql://user:password@host:port/name`. Its `options` go over ours, and its other parameters are libpq's.
+    url: as `database_url` reads it. Its `options` go over ours, and its other parameters are libpq's.
     presence_url: where this process shows that it lives; default: the same. Behind a pooler it must lead past it.
     """
 
@@ -53,7 +54,7 @@ class Database:
         statement_timeout_s: float = 120,
         presence_url: str | None = None,
     ) -> None:
-        self.url = _for_psycopg(url)
+        self.url = read_database_url(url)
         self._options = (
             f"-c statement_timeout={int(statement_timeout_s * 1000)} -c lock_timeout=10000"
             " -c idle_in_transaction_session_timeout=120000 -c timezone=UTC"
@@ -68,7 +69,7 @@ class Database:
             self._options += f" {theirs}"
         self._name = name
         self._engine: Engine | None = None
-        self._presence = Presence(_connect_args(_for_psycopg(presence_url or url)))
+        self._presence = Presence(_connect_args(read_database_url(presence_url or url)))
 
     @property
     def engine(self) -> Engine:
@@ -148,7 +149,7 @@ class Database:
             yield connection
 
     def _unavailable(self, error: object) -> DatabaseUnavailable:
-        return DatabaseUnavailable(f"Postgres at {self.url.host}:{self.url.port}: {error}")
+        return DatabaseUnavailable(f"Postgres at {shown(self.url)}: {error}")
 
 
 def is_ready(url: str) -> bool:
@@ -161,14 +162,9 @@ def is_ready(url: str) -> bool:
     return True
 
 
-def _for_psycopg(url: str) -> URL:
-    return make_url(url).set(drivername="postgresql+psycopg")
-
-
 def _defaults(url: URL) -> dict[str, object]:
-    """What libpq is told beside the URL. Of several hosts the one that takes writes is meant."""
-    several = {"target_session_attrs": "read-write"} if isinstance(url.query.get("host"), tuple) else {}
-    return {name: value for name, value in {**_LINK, **several}.items() if name not in url.query}
+    """What libpq is told beside the URL."""
+    return {name: value for name, value in _LINK.items() if name not in url.query}
 
 
 def _connect_args(url: URL) -> dict[str, Any]:

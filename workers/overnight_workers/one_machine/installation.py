@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from celery import Celery
 from redis import RedisError
@@ -24,6 +23,7 @@ from overnight_models.embedded_urls import write_urls
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import schema
 from overnight_models.ledger.database import Database, DatabaseUnavailable
+from overnight_models.ledger.database_url import shown
 from overnight_models.wire.redis_client import redis_client
 from overnight_models.wire.redis_place import RedisPlace, read_redis_url
 from overnight_workers.one_machine.embedded.postgres import EmbeddedPostgres
@@ -161,8 +161,7 @@ class Installation:
                 with database.transaction():
                     pass
             except DatabaseUnavailable as error:
-                place = urlsplit(url)
-                where = f"{place.hostname}:{place.port}"
+                where = shown(database.url)
                 raise NotThere(_nobody_at("OVERNIGHT_DATABASE_URL", where, error)) from error
             finally:
                 database.close()
