@@ -6,6 +6,7 @@ per second. What batches, messages and token counts may do is counted apart.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -40,13 +41,14 @@ _OTHERS: Final[Mapping[Tier, MessageLimits]] = {
     "build": MessageLimits(5_000, 5_000_000, 1_000_000),
     "scale": MessageLimits(10_000, 10_000_000, 2_000_000),
 }
+_DATED: Final = re.compile(r"-\d{8}$")
 _POOLS: Final = ("claude-fable-5", "claude-mythos-5", "claude-opus-4", "claude-sonnet-4")
 """Models whose names begin so share one pool; every other model has its own."""
 
 
 def pool(model: str) -> str:
-    """The pool of limits that a model draws from."""
-    return next((shared for shared in _POOLS if model.startswith(shared)), model)
+    """The pool of limits that a model draws from, whether its id is dated or not."""
+    return next((shared for shared in _POOLS if model.startswith(shared)), _DATED.sub("", model))
 
 
 def message_limits(model: str, tier: Tier) -> MessageLimits:

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from overnight_models.money.rate_limits import Tier
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -50,13 +52,28 @@ def sandbox(
     queue_limit: Annotated[int, typer.Option(help="Requests in processing before a create is answered with 429.")] = (
         500_000
     ),
+    tier: Annotated[
+        Tier | None,
+        typer.Option(
+            help="Keep to this tier's limits of /v1/messages: requests, input and output tokens a minute, by workspace"
+            " and pool of models, shown in headers and at /sandbox/limits. Without: 10,000 requests, any tokens.",
+        ),
+    ] = None,
     messages_per_minute: Annotated[
-        int, typer.Option(min=1, help="Calls of /v1/messages a minute before one is answered with 429.")
-    ] = 10_000,
+        int | None, typer.Option(min=1, help="Calls of /v1/messages a minute before one is answered with 429.")
+    ] = None,
+    input_tokens_per_minute: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of prompts a minute, those read from the cache not counted.")
+    ] = None,
+    output_tokens_per_minute: Annotated[int | None, typer.Option(min=1, help="Tokens of answers a minute.")] = None,
     counts_per_minute: Annotated[
         int, typer.Option(min=1, help="Calls of count_tokens a minute before one is answered with 429.")
     ] = 8_000,
     latency: Annotated[str, typer.Option(help="How long a call of /v1/messages takes, in real time.")] = "0s",
+    latency_spread: Annotated[
+        float,
+        typer.Option(min=0, help="How much that differs: half of the calls take less; the sigma of a log-normal."),
+    ] = 0.0,
     prices: Annotated[Path | None, typer.Option(help="A price file that overlays the shipped one.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log every call.")] = False,
 ) -> None:
@@ -88,9 +105,13 @@ def sandbox(
         warm_hit_rate=warm_hit_rate,
         answer_bytes=answer_bytes,
         queue_limit=queue_limit,
+        tier=tier,
         messages_per_minute=messages_per_minute,
+        input_tokens_per_minute=input_tokens_per_minute,
+        output_tokens_per_minute=output_tokens_per_minute,
         counts_per_minute=counts_per_minute,
         latency_s=seconds(latency),
+        latency_spread=latency_spread,
         prices=prices,
         verbose=verbose,
     )

@@ -12,7 +12,8 @@ takes the same JSON. For example:
     {"at": "item", "do": "errored", "type": "overloaded_error", "rate": 0.05}
 
 How often: `rate` (a chance, 1 when absent, the same each time for the same `seed`), `count` (this many times,
-then never), `after` (not the first so many). `workspace` limits a rule to one. The first rule that
+then never), `after` (not the first so many), `every` (again for each so many: `"after": 90, "count": 10, "every": 100`
+are bursts of ten). `workspace` limits a rule to one. The first rule that
 contradicts a later one wins. Seconds are real time, whatever the sandbox's clock does.
 
 At `create`:
@@ -26,6 +27,17 @@ At `create`:
     null_id, other_id   accepted; the answer's id is null, or that of another batch (`message` says which)
 At every call: redirect, with `status` (307 when absent), `location` (another host when absent) and `accepted`.
 At `cancel`, `delete`, `messages`, `count_tokens`, `models`: status, lose_answer, delay, close_before_body.
+At `messages` moreover:
+    close_during_body, close_after_body    not accepted, not billed; the connection closes
+    no_retry_after      a 429 of the limits comes without the header
+    and in the answer, which is billed whatever becomes of it, after `lines` events of a stream (half of them when
+    absent; a whole answer: after half of its bytes):
+    cut_body            it ends there, and looks whole to HTTP
+    break_body, reset   the connection closes; is reset
+    stall               nothing comes for `seconds`, then the rest
+    slow                a stream is spread over `seconds`, with a ping before each event
+    error_event         a stream goes on with an event `error` of `type` (overloaded_error when absent) and ends
+    status with 200 is an error envelope under 200, and with `html` a page; `accepted` says whether it is billed.
 At `list`: status, delay, close_before_body, empty, foreign_host (in results_url),
     late (a batch shows up only `seconds` after it was created; `rate` is the share of batches)
 At `retrieve`: status, delay, close_before_body, foreign_host,
@@ -64,6 +76,8 @@ _ROWS = frozenset({"null_row", "no_created_at", "nested_counts", "no_has_more"})
 _COUNTS = frozenset({"extra_counts", "counts_lag"})
 SHAPES = frozenset({"once_nested", "bare_usage", "extra_keys", "expired_first", "no_message"})
 _RETRY_AFTER_FORMS = ("seconds", "ms", "date")
+#: What becomes of a message's answer on its way.
+ANSWER_DEEDS = frozenset({"cut_body", "break_body", "reset", "stall", "slow", "error_event"})
 _STREAM = frozenset({"cut_mid_line", "cut_at_line", "reset", "stall"})
 DEEDS: dict[str, frozenset[str]] = {
     "create": _CALL | {"close_during_body", "close_after_body", "twice", "null_id", "other_id"},
@@ -72,7 +86,7 @@ DEEDS: dict[str, frozenset[str]] = {
     "results": _CALL | {"missing", "short"} | SHAPES | _STREAM,
     "cancel": _CALL,
     "delete": _CALL,
-    "messages": _CALL,
+    "messages": _CALL | {"close_during_body", "close_after_body", "no_retry_after"} | ANSWER_DEEDS,
     "count_tokens": _CALL,
     "models": _CALL,
     "item": MARK_DEEDS - {"reject", "answer_bytes"},
@@ -95,6 +109,7 @@ class Rule:
     rate: float = 1.0
     count: int | None = None
     after: int = 0
+    every: int | None = None
     workspace: str | None = None
     seed: int = 0
     status: int = 500
@@ -198,7 +213,11 @@ class Faults:
         if rule.standing:
             return True
         rule.came_up += 1
-        if rule.came_up <= rule.after or (rule.count is not None and rule.fired >= rule.count):
+        if rule.every:
+            place = (rule.came_up - 1) % rule.every
+            if not rule.after <= place < rule.after + (rule.count or rule.every):
+                return False
+        elif rule.came_up <= rule.after or (rule.count is not None and rule.fired >= rule.count):
             return False
         if rule.rate < 1.0 and draw(rule.seed, rule.came_up, 52) >= rule.rate:
             return False
@@ -234,11 +253,13 @@ def _rule(number: int, given: object, seed: int) -> Rule:
     rule = Rule(**{"seed": seed * 1000 + number, **usual, **given})
     if not 0 <= rule.rate <= 1:
         raise FaultsInvalid(f"rule {number}: rate {rule.rate} is not between 0 and 1")
-    if do in ("delay", "late", "stall", "short") and rule.seconds is None:
+    if do in ("delay", "late", "stall", "slow", "short") and rule.seconds is None:
         raise FaultsInvalid(f"rule {number}: {do} needs seconds")
     if rule.retry_after_as not in _RETRY_AFTER_FORMS:
         known_forms = ", ".join(_RETRY_AFTER_FORMS)
         raise FaultsInvalid(f"rule {number}: retry_after_as {rule.retry_after_as!r} is not one of {known_forms}")
+    if rule.every is not None and not (at != "item" and rule.every >= 1):
+        raise FaultsInvalid(f"rule {number}: every is a number of calls, 1 or more, and not for items")
     if rule.standing and rule.count is not None:
         raise FaultsInvalid(f"rule {number}: {do} with seconds looks at a batch's age and can't be counted")
     return rule

@@ -21,6 +21,7 @@ from overnight_workers.sandbox.faults.faults import Faults
 from overnight_workers.sandbox.http.batch_calls import BatchCalls
 from overnight_workers.sandbox.http.calls import JSON, Door
 from overnight_workers.sandbox.http.control import Control
+from overnight_workers.sandbox.http.limits import MessageRates
 from overnight_workers.sandbox.http.message_calls import MessageCalls
 from overnight_workers.sandbox.meter import Meter
 from overnight_workers.sandbox.options import Options
@@ -41,8 +42,9 @@ def build(options: Options) -> Starlette:
     shelf = Shelf(store, clock, settler)
     desk = Desk(store, clock, faults, options)
     batches = BatchCalls(desk, shelf, store, prices, clock, options)
-    messages = MessageCalls(desk, store, prices, clock, faults, options)
-    control = Control(clock, faults, meter, settler, shelf, desk)
+    rates = MessageRates(clock, options)
+    messages = MessageCalls(desk, store, prices, clock, faults, rates, options)
+    control = Control(clock, faults, meter, rates, settler, shelf, desk)
     endpoint = Door(clock, faults, meter, verbose=options.verbose).endpoint
     batch = "/v1/messages/batches/{batch_id}"
 
@@ -71,6 +73,7 @@ def build(options: Options) -> Starlette:
         Route("/sandbox", control.about),
         Route("/sandbox/faults", control.faults, methods=["GET", "PUT", "POST", "DELETE"]),
         Route("/sandbox/clock", control.clock, methods=["GET", "POST"]),
+        Route("/sandbox/limits", control.limits, methods=["GET", "DELETE"]),
         Route("/sandbox/meter", control.meter),
         Route("/sandbox/meter/reset", control.reset_meter, methods=["POST"]),
         Route("/sandbox/batches", control.batches),

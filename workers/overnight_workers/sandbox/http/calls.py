@@ -67,11 +67,16 @@ class Call:
         """The body, parsed and raw."""
         chunks: list[bytes] = []
         size = 0
+        closing = self.told("close_during_body") is not None
         async for chunk in self.request.stream():
             size += len(chunk)
+            if closing and size:
+                raise HungUp
             if size <= most_bytes:
                 chunks.append(chunk)
         self.body_read = True
+        if self.told("close_after_body") is not None:
+            raise HungUp
         if size > most_bytes:
             raise Refusal(413)
         raw = b"".join(chunks)

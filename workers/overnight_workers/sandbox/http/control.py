@@ -3,6 +3,7 @@
 GET                /sandbox          what this is
 GET, PUT, POST, DELETE /sandbox/faults   see `faults.py`
 GET, POST          /sandbox/clock    {"advance_s": 90000, "speed": 60}
+GET, DELETE        /sandbox/limits   what /v1/messages let through, by workspace and pool; from nothing again
 GET                /sandbox/meter    what was accepted and billed
 POST               /sandbox/meter/reset
 GET                /sandbox/batches  all batches of all workspaces (?limit=)
@@ -24,16 +25,27 @@ from overnight_workers.sandbox.batches.shelf import Shelf
 from overnight_workers.sandbox.clock import Clock, rfc3339
 from overnight_workers.sandbox.faults.faults import Faults, FaultsInvalid, read_rules
 from overnight_workers.sandbox.http.calls import JSON
+from overnight_workers.sandbox.http.limits import MessageRates
 from overnight_workers.sandbox.meter import Meter
 
 
 class Control:
     """One method for each path."""
 
-    def __init__(self, clock: Clock, faults: Faults, meter: Meter, settler: Settler, shelf: Shelf, desk: Desk) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        faults: Faults,
+        meter: Meter,
+        rates: MessageRates,
+        settler: Settler,
+        shelf: Shelf,
+        desk: Desk,
+    ) -> None:
         self._clock = clock
         self._faults = faults
         self._meter = meter
+        self._rates = rates
         self._settler = settler
         self._shelf = shelf
         self._desk = desk
@@ -65,6 +77,12 @@ class Control:
             )
             await run_in_threadpool(self._settler.archive)
         return JSON({"now": rfc3339(self._clock.now()), "speed": self._clock.speed})
+
+    async def limits(self, request: Request) -> Response:
+        """Show the limits of messages, or begin again with full buckets."""
+        if request.method == "DELETE":
+            self._rates.reset()
+        return JSON({"data": self._rates.shown()})
 
     async def meter(self, _request: Request) -> Response:
         """Read the meter; what is due is billed first."""

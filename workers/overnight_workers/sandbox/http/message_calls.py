@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import math
 import secrets
 from datetime import UTC, datetime
 from typing import Any
@@ -20,11 +22,13 @@ from overnight_workers.sandbox.answers.work import Done, answered, last_text, me
 from overnight_workers.sandbox.batches.accepting import Desk
 from overnight_workers.sandbox.batches.intake import params_hash
 from overnight_workers.sandbox.clock import Clock
+from overnight_workers.sandbox.draws import log_normal
 from overnight_workers.sandbox.errors import STATUS_BY_TYPE, Refusal
 from overnight_workers.sandbox.faults.faults import Faults
 from overnight_workers.sandbox.faults.marks import Mark
 from overnight_workers.sandbox.http.calls import JSON, Call
-from overnight_workers.sandbox.http.limits import Bucket
+from overnight_workers.sandbox.http.limits import Bucket, MessageRates
+from overnight_workers.sandbox.http.message_stream import MessageStream, WholeMessage
 from overnight_workers.sandbox.meter import Tally, save_billed
 from overnight_workers.sandbox.options import Options
 from overnight_workers.sandbox.store import Store
@@ -36,7 +40,14 @@ class MessageCalls:
     """One method for each call."""
 
     def __init__(
-        self, desk: Desk, store: Store, prices: Prices, clock: Clock, faults: Faults, options: Options
+        self,
+        desk: Desk,
+        store: Store,
+        prices: Prices,
+        clock: Clock,
+        faults: Faults,
+        rates: MessageRates,
+        options: Options,
     ) -> None:
         self._desk = desk
         self._store = store
@@ -44,28 +55,49 @@ class MessageCalls:
         self._clock = clock
         self._faults = faults
         self._options = options
-        self._bucket = Bucket(clock, options.messages_per_minute)
-        self._count_bucket = Bucket(clock, options.counts_per_minute)
+        self._rates = rates
+        self._count_bucket = Bucket(clock.now(), options.counts_per_minute)
+        self._calls = itertools.count()
 
     async def create(self, call: Call) -> Response:
-        """`POST /v1/messages`: checked at once, billed at once at the ordinary price."""
+        """`POST /v1/messages`: checked at once, billed at once at the ordinary price, and only then waited for.
+
+        Whoever goes away while it is answered has paid for it.
+        """
         params, raw = await call.json(MAX_BODY_BYTES)
-        wait_s = self._bucket.take()
-        call.headers |= self._bucket.headers()
-        if wait_s > 0:
-            raise Refusal(429, retry_after=max(1, round(wait_s)))
+        workspace, model = call.caller.workspace, str(params.get("model"))
+        try:
+            self._rates.take_request(workspace, model)
+            message, tokens = await self._answer(call, params, raw)
+        except Refusal as refusal:
+            if refusal.status == 429 and call.told("no_retry_after") is not None:
+                refusal.retry_after = None
+            raise
+        finally:
+            call.headers |= self._rates.headers(workspace, model)
+        await asyncio.sleep(self._latency_s())
+        self._rates.give_output(workspace, model, tokens)
+        call.headers |= self._rates.headers(workspace, model)
+        return MessageStream(message, call.rules) if params.get("stream") else WholeMessage(message, call.rules)
+
+    async def _answer(self, call: Call, params: dict[str, Any], raw: bytes) -> tuple[bytes, int]:
+        """The answer to a request, billed, and its tokens. Raises Refusal."""
         terms = self._terms(call)
         messages = params.pop("messages", None)
         plan = Plans(terms, self._options.answer_bytes, tier="standard").of(params)
         problem = plan.problem or problem_of(plan, params, messages, terms, cached=b'"cache_control"' in raw)
         if problem is not None:
             raise _refusal(problem)
-        await asyncio.sleep(self._options.latency_s)
         params["messages"] = messages
-        message = await run_in_threadpool(self._answered, call.caller.workspace, params, plan)
-        return Response(message, media_type="application/json")
+        return await run_in_threadpool(self._answered, call.caller.workspace, params, plan)
 
-    def _answered(self, workspace: str, params: dict[str, Any], plan: Plan) -> bytes:
+    def _latency_s(self) -> float:
+        options = self._options
+        if not options.latency_spread:
+            return options.latency_s
+        return log_normal(options.latency_s, options.latency_spread, options.seed, next(self._calls))
+
+    def _answered(self, workspace: str, params: dict[str, Any], plan: Plan) -> tuple[bytes, int]:
         assert plan.model is not None, "checked before"
         number = params_hash(params)
         mark = self._told(workspace, plan, number)
@@ -80,6 +112,7 @@ class MessageCalls:
             warm = self._options.warm_hit_rate
             depth = cache.depth_read(points, self._clock.now(), warm, warm, number)
             split = caching.split(split.uncached, points, depth)
+        self._rates.take_input(workspace, plan.model.name, split.uncached + split.write_5m + split.write_1h)
         done = Done("", "succeeded", "", None, plan, said, split)
         tally = Tally(self._prices)
         tally.add(done, batch=False)
@@ -88,7 +121,7 @@ class MessageCalls:
                 cache.save(db, self._clock.now())
             tally.save(db, workspace, "direct")
             save_billed(db, [number])
-        return message_of(done, b"msg_01" + secrets.token_hex(11).encode())
+        return message_of(done, b"msg_01" + secrets.token_hex(11).encode()), said.output_tokens
 
     def _told(self, workspace: str, plan: Plan, number: int) -> Mark | None:
         mark = plan.mark
@@ -108,9 +141,11 @@ class MessageCalls:
     async def count_tokens(self, call: Call) -> Response:
         """`POST /v1/messages/count_tokens`: free, limited by itself, and not for all that messages take."""
         params, raw = await call.json(MAX_BODY_BYTES)
-        wait_s = self._count_bucket.take()
+        now = self._clock.now()
+        wait_s = self._count_bucket.wait_s(1, now)
         if wait_s > 0:
-            raise Refusal(429, retry_after=max(1, round(wait_s)))
+            raise Refusal(429, retry_after=math.ceil(wait_s))
+        self._count_bucket.take(1, now)
         for key in ("max_tokens", "stream"):
             if key in params:
                 raise Refusal(400, f"{key}: Extra inputs are not permitted")
