@@ -107,6 +107,8 @@ class ItemLife(Life):
     hold = Move(("waiting",), "held", "over budget, or its lane was stopped")
     release = Move(("held",), "waiting", "what held it is over")
     race = Move(("batched",), "racing", "its deadline is at risk while its batch runs")
+    fall_back = Move(("racing",), "batched", "its direct call brought no answer; its batch goes on")
+    outlast = Move(("racing",), "direct", "its batch brought no answer; its direct call goes on")
     retry = Move(("batched", "direct"), "waiting", "this try failed in a way that another may not")
     succeed = Move(
         ("waiting", "held", "batched", "direct", "racing", "following"),

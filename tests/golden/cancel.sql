@@ -22,14 +22,14 @@ WHERE id = :id;
 -- cancel, 4 of 5: Take one item back. Repeating it changes nothing.
 -- id = 1
 UPDATE item
-SET cancel_wanted = true
+SET cancel_wanted = true, direct_at = NULL
 WHERE id = :id AND NOT cancel_wanted;
 
 -- cancel, 5 of 5: Take one item back. Repeating it changes nothing.
 -- id = 1
 WITH moved AS (
     UPDATE item
-    SET state = 'canceled', waiting_since = NULL, held_by = NULL
+    SET state = 'canceled', waiting_since = NULL, held_by = NULL, direct_at = NULL
     WHERE id = :id AND state IN ('waiting', 'held', 'following')
     RETURNING id, attempts
 )
@@ -41,7 +41,7 @@ FROM moved;
 -- batch_id = 1, item_id = null
 WITH moved AS (
     UPDATE item
-    SET state = 'canceled'
+    SET state = 'canceled', direct_at = NULL
     FROM batch
     WHERE item.batch_id = :batch_id AND batch.id = :batch_id AND batch.state = 'packed'
         AND item.cancel_wanted AND (CAST(:item_id AS bigint) IS NULL OR item.id = :item_id)

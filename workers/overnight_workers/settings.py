@@ -100,6 +100,10 @@ class Lane(_Part):
     """`[lanes.NAME]`: a named stream of items under one policy."""
 
     workspace: str = "default"
+    road: Literal["batch", "direct", "by_deadline"] = "batch"
+    """In batches at half price, each item in real time at the full price, or as each item's deadline asks for."""
+    max_maybe_billed: int = Field(default=1, ge=0, le=100)
+    """How often an item is sent again in real time after a call that may have been billed and brought no answer."""
     max_items: int = Field(default=MAX_BATCH_ITEMS, ge=1, le=MAX_BATCH_ITEMS)
     """A batch is packed when so many items wait."""
     max_bytes: Size = Field(default=200_000_000, ge=1, le=MAX_BATCH_BYTES, validate_default=False)  # type: ignore[assignment]

@@ -44,12 +44,16 @@ def cancel(connection: Connection, item_id: int) -> Canceled:
     if item.batch_id is not None:
         # its batch first, then the item: the order in which everybody locks
         execute(connection, "SELECT FROM batch WHERE id = :id FOR SHARE", id=item.batch_id)
-    execute(connection, "UPDATE item SET cancel_wanted = true WHERE id = :id AND NOT cancel_wanted", id=item_id)
+    execute(
+        connection,
+        "UPDATE item SET cancel_wanted = true, direct_at = NULL WHERE id = :id AND NOT cancel_wanted",
+        id=item_id,
+    )
     canceled = execute(
         connection,
         f"""
         WITH moved AS (
-            UPDATE item SET {ITEM.cancel.set}, waiting_since = NULL, held_by = NULL
+            UPDATE item SET {ITEM.cancel.set}, waiting_since = NULL, held_by = NULL, direct_at = NULL
             WHERE id = :id AND {ITEM.cancel.where} RETURNING id, attempts
         ) {_OUTCOMES}
         """,
@@ -73,7 +77,7 @@ def unpack(connection: Connection, *, batch_id: int | None, item_id: int | None 
         int,
         f"""
         WITH moved AS (
-            UPDATE item SET {ITEM.unpack.set}
+            UPDATE item SET {ITEM.unpack.set}, direct_at = NULL
             FROM batch
             WHERE item.batch_id = :batch_id AND batch.id = :batch_id AND batch.state = 'packed'
               AND item.cancel_wanted AND (CAST(:item_id AS bigint) IS NULL OR item.id = :item_id)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from overnight_models.tables.batches import Batch, Caching, Primer, Sighting, Submission
 from overnight_models.tables.columns import Table
 from overnight_models.tables.deployment import Deployment, Lane, Obstacle, Pulse, Workspace
+from overnight_models.tables.direct import DirectCall, DirectClaim, DirectPause, MaybeBilled
 from overnight_models.tables.items import Follower, Inbox, Item, ItemKey, Recall, Redo, Request, Tally, Unmeasured
 from overnight_models.tables.money import Booking, Budget, Plan, Spending
 from overnight_models.tables.names import Headers, Model, OutputSchema, Prefix, Run, Shape, Target, Tenant
@@ -26,6 +27,9 @@ __all__ = [
     "Caching",
     "Delivery",
     "Deployment",
+    "DirectCall",
+    "DirectClaim",
+    "DirectPause",
     "Double",
     "Follower",
     "Headers",
@@ -33,6 +37,7 @@ __all__ = [
     "Item",
     "ItemKey",
     "Lane",
+    "MaybeBilled",
     "Model",
     "Obstacle",
     "Outcome",

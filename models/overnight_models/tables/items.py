@@ -46,6 +46,10 @@ class Item(Table, table=True):
         CheckConstraint("(state = 'batched') <= (batch_id IS NOT NULL)", name="batched_items_are_in_a_batch"),
         CheckConstraint("(state = 'waiting') = (waiting_since IS NOT NULL)", name="only_waiting_items_wait"),
         CheckConstraint("(state = 'held') = (held_by IS NOT NULL)", name="only_held_items_are_held"),
+        CheckConstraint(
+            "direct_at IS NULL OR state IN ('waiting', 'held', 'batched')",
+            name="what_is_being_sent_or_is_over_is_not_to_be_sent",
+        ),
         # no index mentions the state: when an answer comes, nothing that is indexed changes, and the update is HOT
         # (findings/postgres-a-state-in-an-index-predicate-ends-hot-updates.sh)
         Index(
@@ -56,6 +60,16 @@ class Item(Table, table=True):
             "waiting_since",
             "id",
             postgresql_where=text("waiting_since IS NOT NULL"),
+        ),
+        # those in batches too: they are to be sent beside their batch
+        Index(
+            "item_to_be_sent",
+            "lane_id",
+            "headers_id",
+            "model_id",
+            "direct_at",
+            "id",
+            postgresql_where=text("direct_at IS NOT NULL AND held_by IS NULL"),
         ),
         Index("item_in_batch", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("item_in_run", "run_id", "id", postgresql_where=text("run_id IS NOT NULL")),
@@ -96,6 +110,13 @@ class Item(Table, table=True):
     held_reason: str | None = long_text(default=None)
     reserved_nano: int | None = big(default=None)
     """What its batch has reserved for it in budgets, or what it needs while it is held; null where there is none."""
+    deadline: datetime | None = None
+    """When its answer is wanted at the latest; null when nobody said so."""
+    give_up_at: datetime | None = None
+    """An answer after that is of no use: it isn't bought."""
+    direct_at: datetime | None = None
+    """From then on it is to be sent in real time, the earliest first; null when never, while it is being sent, and when
+    it is over."""
 
 
 class Request(Table, table=True):

@@ -19,7 +19,8 @@ class Spending(Table, table=True):
     __tablename__ = "spending"
     __table_args__ = (Index("spending_by_time", "at"),)
     id: int | None = new_id()
-    submission_id: int = big(foreign_key="submission.id", index=True)
+    submission_id: int = big(index=True)
+    """The submission that was answered, or the direct claim: their numbers are of one sequence."""
     lane_id: int
     tenant_id: int | None = None
     run_id: int | None = None
@@ -90,7 +91,8 @@ class Booking(Table, table=True):
     begins: date
     """The first day of the period in which the batch was packed, whenever its answers come."""
     batch_id: int | None = big(default=None)
-    """Null for batches that are over, and for what was billed before the budget was set."""
+    """The batch, or the `batch_number` of a direct claim. Null for those that are over, and for what was billed before
+    the budget was set."""
     submission_id: int | None = big(default=None)
     """Of the batch, believed lost: the reservation that is kept should it turn up after all."""
     reserved_nano: int = big(sa_column_kwargs={"server_default": "0"})

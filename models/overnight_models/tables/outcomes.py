@@ -23,7 +23,7 @@ class Outcome(Table, table=True):
     )
     item_id: int = by_item()
     submission_id: int | None = big(default=None)
-    """The submission that answered; null when nothing was sent."""
+    """The submission or the direct claim that answered; null when nothing was sent."""
     finished_at: datetime = now()
     cost_nano: int | None = big(default=None)
     """Null when the model that served it has no price: it is billed, and nobody here knows at what."""

@@ -3,7 +3,7 @@
 -- _finalize, 1 of 2: Items become final; those that are already, or aren't in that batch any more, are passed over.
 -- ids = '{1}', own = 1
 UPDATE item
-SET state = 'failed', attempts = attempts + 1, waiting_since = NULL, held_by = NULL
+SET state = 'failed', attempts = attempts + 1, waiting_since = NULL, held_by = NULL, direct_at = NULL
 WHERE id = ANY(:ids) AND state IN ('waiting', 'held', 'batched', 'direct', 'racing', 'following')
     AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
 RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted;
@@ -11,7 +11,7 @@ RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, ca
 -- _finalize, 2 of 2: Items become final; those that are already, or aren't in that batch any more, are passed over.
 -- ids = '{1}', own = null
 UPDATE item
-SET state = 'succeeded', attempts = attempts + 1, waiting_since = NULL, held_by = NULL
+SET state = 'succeeded', attempts = attempts + 1, waiting_since = NULL, held_by = NULL, direct_at = NULL
 WHERE id = ANY(:ids) AND state IN ('waiting', 'held', 'batched', 'direct', 'racing', 'following')
     AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
 RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted;

@@ -189,7 +189,7 @@ SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, (
                         SELECT tenant_id, waiting_since
                         FROM item
                         WHERE item.waiting_since IS NOT NULL AND item.lane_id = lane.id
-                            AND item.headers_id = headers.id AND tenant_id IS NOT NULL
+                            AND item.headers_id = headers.id AND true AND tenant_id IS NOT NULL
                         ORDER BY tenant_id, waiting_since
                         LIMIT 1
                     )
@@ -200,7 +200,7 @@ SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, (
                         SELECT tenant_id, waiting_since
                         FROM item
                         WHERE item.waiting_since IS NOT NULL AND item.lane_id = lane.id
-                            AND item.headers_id = headers.id AND item.tenant_id > head.tenant_id
+                            AND item.headers_id = headers.id AND true AND item.tenant_id > head.tenant_id
                         ORDER BY tenant_id, waiting_since
                         LIMIT 1
                     ) next
@@ -211,7 +211,7 @@ SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, (
                     SELECT tenant_id, waiting_since
                     FROM item
                     WHERE item.waiting_since IS NOT NULL AND item.lane_id = lane.id
-                        AND item.headers_id = headers.id AND tenant_id IS NULL
+                        AND item.headers_id = headers.id AND true AND tenant_id IS NULL
                     ORDER BY tenant_id, waiting_since
                     LIMIT 1
                 )

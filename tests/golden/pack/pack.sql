@@ -28,7 +28,7 @@ WITH candidate AS (
         row_number() OVER (ORDER BY tenant_id, waiting_since, id) AS position
     FROM item
     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id AND item.headers_id = :headers_id
-        AND NOT (EXISTS (
+        AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (EXISTS (
         SELECT
         FROM unmeasured
         WHERE unmeasured.item_id = item.id
@@ -80,7 +80,8 @@ WITH candidate AS (
                 SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-                    AND item.headers_id = :headers_id AND NOT (EXISTS (
+                    AND item.headers_id = :headers_id
+                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (EXISTS (
                     SELECT
                     FROM unmeasured
                     WHERE unmeasured.item_id = item.id
@@ -95,7 +96,8 @@ WITH candidate AS (
                 SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-                    AND item.headers_id = :headers_id AND NOT (EXISTS (
+                    AND item.headers_id = :headers_id
+                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (EXISTS (
                     SELECT
                     FROM unmeasured
                     WHERE unmeasured.item_id = item.id
@@ -152,7 +154,9 @@ WITH candidate AS (
                 SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-                    AND item.headers_id = :headers_id AND NOT (false) AND item.tenant_id = head.tenant_id
+                    AND item.headers_id = :headers_id
+                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (false)
+                    AND item.tenant_id = head.tenant_id
                 ORDER BY tenant_id, waiting_since, id
                 LIMIT :each
             ) next
@@ -160,7 +164,9 @@ WITH candidate AS (
                 SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-                    AND item.headers_id = :headers_id AND NOT (false) AND tenant_id IS NULL
+                    AND item.headers_id = :headers_id
+                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (false)
+                    AND tenant_id IS NULL
                 ORDER BY tenant_id, waiting_since, id
                 LIMIT :each
             )
@@ -210,7 +216,9 @@ WITH candidate AS (
                 SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-                    AND item.headers_id = :headers_id AND NOT (false) AND item.tenant_id = head.tenant_id
+                    AND item.headers_id = :headers_id
+                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (false)
+                    AND item.tenant_id = head.tenant_id
                 ORDER BY tenant_id, waiting_since, id
                 LIMIT :each
             ) next
@@ -218,7 +226,9 @@ WITH candidate AS (
                 SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-                    AND item.headers_id = :headers_id AND NOT (false) AND tenant_id IS NULL
+                    AND item.headers_id = :headers_id
+                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (false)
+                    AND tenant_id IS NULL
                 ORDER BY tenant_id, waiting_since, id
                 LIMIT :each
             )
@@ -432,7 +442,8 @@ SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes, coalesce(ex
                 SELECT tenant_id, waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = t.lane_id
-                    AND item.headers_id = t.headers_id AND tenant_id IS NOT NULL
+                    AND item.headers_id = t.headers_id
+                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND tenant_id IS NOT NULL
                 ORDER BY tenant_id, waiting_since
                 LIMIT 1
             )
@@ -443,7 +454,8 @@ SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes, coalesce(ex
                 SELECT tenant_id, waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = t.lane_id
-                    AND item.headers_id = t.headers_id AND item.tenant_id > head.tenant_id
+                    AND item.headers_id = t.headers_id
+                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND item.tenant_id > head.tenant_id
                 ORDER BY tenant_id, waiting_since
                 LIMIT 1
             ) next
@@ -454,7 +466,8 @@ SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes, coalesce(ex
             SELECT tenant_id, waiting_since
             FROM item
             WHERE item.waiting_since IS NOT NULL AND item.lane_id = t.lane_id
-                AND item.headers_id = t.headers_id AND tenant_id IS NULL
+                AND item.headers_id = t.headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
+                AND tenant_id IS NULL
             ORDER BY tenant_id, waiting_since
             LIMIT 1
         )

@@ -25,7 +25,8 @@ FROM (
                         waiting_since
                     FROM item
                     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-                        AND item.headers_id = :headers_id AND NOT (EXISTS (
+                        AND item.headers_id = :headers_id
+                        AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (EXISTS (
                         SELECT
                         FROM unmeasured
                         WHERE unmeasured.item_id = item.id
@@ -41,7 +42,8 @@ FROM (
                         waiting_since
                     FROM item
                     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-                        AND item.headers_id = :headers_id AND NOT (EXISTS (
+                        AND item.headers_id = :headers_id
+                        AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (EXISTS (
                         SELECT
                         FROM unmeasured
                         WHERE unmeasured.item_id = item.id

@@ -39,7 +39,9 @@ WITH candidate AS (
                 SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-                    AND item.headers_id = :headers_id AND NOT (false) AND item.tenant_id = head.tenant_id
+                    AND item.headers_id = :headers_id
+                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (false)
+                    AND item.tenant_id = head.tenant_id
                 ORDER BY tenant_id, waiting_since, id
                 LIMIT :each
             ) next
@@ -47,7 +49,9 @@ WITH candidate AS (
                 SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-                    AND item.headers_id = :headers_id AND NOT (false) AND tenant_id IS NULL
+                    AND item.headers_id = :headers_id
+                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (false)
+                    AND tenant_id IS NULL
                 ORDER BY tenant_id, waiting_since, id
                 LIMIT :each
             )

@@ -10,7 +10,8 @@ FROM (
         SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-            AND item.headers_id = :headers_id AND NOT (EXISTS (
+            AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
+            AND NOT (EXISTS (
             SELECT
             FROM unmeasured
             WHERE unmeasured.item_id = item.id
@@ -25,7 +26,8 @@ FROM (
         SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-            AND item.headers_id = :headers_id AND NOT (EXISTS (
+            AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
+            AND NOT (EXISTS (
             SELECT
             FROM unmeasured
             WHERE unmeasured.item_id = item.id
@@ -48,7 +50,8 @@ FROM (
         SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-            AND item.headers_id = :headers_id AND NOT (false) AND item.tenant_id = head.tenant_id
+            AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
+            AND NOT (false) AND item.tenant_id = head.tenant_id
         ORDER BY tenant_id, waiting_since, id
         LIMIT :each
     ) next
@@ -56,7 +59,8 @@ FROM (
         SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-            AND item.headers_id = :headers_id AND NOT (false) AND tenant_id IS NULL
+            AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
+            AND NOT (false) AND tenant_id IS NULL
         ORDER BY tenant_id, waiting_since, id
         LIMIT :each
     )
@@ -69,7 +73,8 @@ WITH RECURSIVE head(tenant_id, waiting_since) AS (
         SELECT tenant_id, waiting_since
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-            AND item.headers_id = :headers_id AND tenant_id IS NOT NULL
+            AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
+            AND tenant_id IS NOT NULL
         ORDER BY tenant_id, waiting_since
         LIMIT 1
     )
@@ -80,7 +85,8 @@ WITH RECURSIVE head(tenant_id, waiting_since) AS (
         SELECT tenant_id, waiting_since
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
-            AND item.headers_id = :headers_id AND item.tenant_id > head.tenant_id
+            AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
+            AND item.tenant_id > head.tenant_id
         ORDER BY tenant_id, waiting_since
         LIMIT 1
     ) next
@@ -91,7 +97,7 @@ UNION ALL (
     SELECT tenant_id, waiting_since
     FROM item
     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id AND item.headers_id = :headers_id
-        AND tenant_id IS NULL
+        AND (item.direct_at IS NULL OR item.direct_at > now()) AND tenant_id IS NULL
     ORDER BY tenant_id, waiting_since
     LIMIT 1
 );

@@ -30,6 +30,8 @@ INSERT: Final = {
 BESIDE: Final = {
     ("item", "pack"): ", batch_id = 1",
     ("item", "retry"): ", batch_id = NULL",
+    ("item", "fall_back"): ", batch_id = 1",
+    ("item", "outlast"): ", batch_id = NULL",
 }
 
 

@@ -151,7 +151,8 @@ def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: 
         connection,
         _Finalized,
         f"""
-        UPDATE item SET {move.set}, attempts = attempts + 1, waiting_since = NULL, held_by = NULL
+        UPDATE item SET {move.set}, attempts = attempts + 1, waiting_since = NULL, held_by = NULL,
+               direct_at = NULL
         WHERE id = ANY(:ids) AND {move.where} AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
         RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted
         """,

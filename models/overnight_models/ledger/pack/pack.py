@@ -36,12 +36,13 @@ def waiting(connection: Connection, *, lane_id: int | None = None, headers_id: i
 
     From the tally, and one look at each tenant, so it costs the same for any number.
     """
+    since = oldest("t.lane_id", "t.headers_id", for_batch=True)
     return fetch_all(
         connection,
         Waiting,
         f"""
         SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes,
-               coalesce(extract(epoch FROM now() - {oldest("t.lane_id", "t.headers_id")}), 0)::float AS oldest_age_s
+               coalesce(extract(epoch FROM now() - {since}), 0)::float AS oldest_age_s
         FROM (
             SELECT lane_id, headers_id, sum(n)::bigint AS items, sum(bytes)::bigint AS bytes
             FROM tally WHERE noun = 'item' AND state = 'waiting'

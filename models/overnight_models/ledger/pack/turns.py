@@ -15,14 +15,17 @@ from sqlalchemy import Connection
 from overnight_models.ledger.database import fetch_all, fetch_only_value
 from overnight_models.ledger.measure import UNMEASURED
 
+_NOT_URGENT: Final = "(item.direct_at IS NULL OR item.direct_at > now())"
+"""The guard: it isn't to be sent in real time by now."""
+
 
 def _waits(lane: str, headers: str) -> str:
     return f"item.waiting_since IS NOT NULL AND item.lane_id = {lane} AND item.headers_id = {headers}"
 
 
-def _heads(lane: str, headers: str) -> str:
+def _heads(lane: str, headers: str, unless_urgent: str) -> str:
     """A query: the tenants of whom something waits, and since when; each found by one look into the index."""
-    waits = _waits(lane, headers)
+    waits = f"{_waits(lane, headers)} AND {unless_urgent}"
     return f"""
         WITH RECURSIVE head (tenant_id, waiting_since) AS (
             (SELECT tenant_id, waiting_since FROM item WHERE {waits} AND tenant_id IS NOT NULL
@@ -40,9 +43,13 @@ def _heads(lane: str, headers: str) -> str:
     """
 
 
-def oldest(lane: str, headers: str) -> str:
-    """An expression: since when the item waits that waits longest; null when none waits."""
-    return f"(SELECT min(waiting_since) FROM ({_heads(lane, headers)}) head)"
+def oldest(lane: str, headers: str, *, for_batch: bool = False) -> str:
+    """An expression: since when the item waits that waits longest; null when none waits.
+
+    for_batch: of those that a batch may take, which leaves what is to be sent in real time by now.
+    """
+    heads = _heads(lane, headers, _NOT_URGENT if for_batch else "true")
+    return f"(SELECT min(waiting_since) FROM ({heads}) head)"
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ def candidates(
 ) -> Candidates:
     """Whose turn it is. waiting: how many wait there. stay: those that stay behind."""
     values: dict[str, object] = {"lane_id": lane_id, "headers_id": headers_id, "max_items": max_items, **stay.values}
-    heads = fetch_all(connection, _Head, _heads(":lane_id", ":headers_id"), **values)
+    heads = fetch_all(connection, _Head, _heads(":lane_id", ":headers_id", _NOT_URGENT), **values)
     tenants = [head.tenant_id for head in heads if head.tenant_id is not None]
     if not tenants:
         return Candidates(_OLDEST.format(unless=stay.condition), lane_id, values)
@@ -134,7 +141,7 @@ def _count(connection: Connection, stay: StayBehind, values: dict[str, object]) 
 _COLUMNS: Final = "id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id"
 
 # ordered by the tenant too, though there is but one: the planner wouldn't see that the index has that order
-_WAIT: Final = f"{_waits(':lane_id', ':headers_id')} AND NOT ({{unless}})"
+_WAIT: Final = f"{_waits(':lane_id', ':headers_id')} AND {_NOT_URGENT} AND NOT ({{unless}})"
 
 _OLDEST: Final = f"""
     SELECT {_COLUMNS}, row_number() OVER (ORDER BY tenant_id, waiting_since, id) AS position
