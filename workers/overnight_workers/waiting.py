@@ -25,7 +25,7 @@ def wait_for_schema() -> None:
     where waiting can't help.
     """
     logs.configure()  # Celery does it later
-    database = Database(settings().database_url, name="overnight start")
+    database = Database(settings().database_url, name="overnight start", presence_url=settings().presence_url)
     said = ""
     try:
         while (why := _not_ready(database)) is not None:
@@ -45,6 +45,7 @@ def _not_ready(database: Database) -> str | None:
     try:
         with database.transaction() as connection:
             current, newest = schema.revisions(connection)
+        database.owner()  # raises SharedSession: behind a pooler in transaction mode no lock is a process's own
     except (TransientError, SQLAlchemyError) as error:
         return " ".join(str(error).split())
     # revisions are numbered, so a newer one sorts behind: a worker may be older than the schema while it is replaced

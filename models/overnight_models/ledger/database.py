@@ -10,12 +10,12 @@ from typing import Any, Final, TypeVar, cast, overload
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, RowMapping, create_engine, text
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import InternalError, OperationalError
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
-from overnight_models.ledger.database_url import read_database_url, shown
+from overnight_models.ledger.connecting import Connector, defaults
+from overnight_models.ledger.database_url import shown
 from overnight_models.ledger.presence import Presence, is_gone
 
 R = TypeVar("R")
@@ -27,23 +27,26 @@ class DatabaseUnavailable(TransientError):
     """Postgres can't be reached, or it cut the connection. Nothing was half-done."""
 
 
-_LINK: Final[dict[str, object]] = {
-    "connect_timeout": 5,
-    "client_encoding": "utf8",
-    # a router that drops idle connections says nothing: without these, a statement would wait for many minutes
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
+_SETTINGS: Final = {
+    "lock_timeout": "10000",
+    "idle_in_transaction_session_timeout": "120000",
+    "timezone": "UTC",
+    # how many rows wait or are due changes by the minute: a plan made for few would be quadratic for many
+    "plan_cache_mode": "force_custom_plan",
+    "jit": "off",
+    # the processors are for other processes' work: starting a second one for a query of milliseconds is dearer
+    "max_parallel_workers_per_gather": "0",
+    # rows are looked up by the thousand in tables of millions: by index, which on today's disks costs about 1
+    "random_page_cost": "1.1",
 }
-"""What libpq is told, unless the URL says something else."""
+"""What Postgres is told in every session of ours; times in milliseconds."""
 
 
 class Database:
     """A Postgres database, connected on first use.
 
     url: as `database_url` reads it. Its `options` go over ours, and its other parameters are libpq's.
-    presence_url: where this process shows that it lives; default: the same. Behind a pooler it must lead past it.
+    presence_url: where this process shows that it lives, past a pooler in transaction mode; default: the same.
     """
 
     def __init__(
@@ -54,22 +57,20 @@ class Database:
         statement_timeout_s: float = 120,
         presence_url: str | None = None,
     ) -> None:
-        self.url = read_database_url(url)
-        self._options = (
-            f"-c statement_timeout={int(statement_timeout_s * 1000)} -c lock_timeout=10000"
-            " -c idle_in_transaction_session_timeout=120000 -c timezone=UTC"
-            # how many rows wait or are due changes by the minute: a plan made for few would be quadratic for many
-            " -c plan_cache_mode=force_custom_plan -c jit=off"
-            # the processors are for other processes' work: starting a second one for a query of milliseconds is dearer
-            " -c max_parallel_workers_per_gather=0"
-            # rows are looked up by the thousand in tables of millions: by index, which on today's disks costs about 1
-            " -c random_page_cost=1.1"
-        )
-        if isinstance(theirs := self.url.query.get("options"), str):
-            self._options += f" {theirs}"
+        self._connector = Connector(url, {"statement_timeout": str(int(statement_timeout_s * 1000)), **_SETTINGS})
         self._name = name
         self._engine: Engine | None = None
-        self._presence = Presence(_connect_args(read_database_url(presence_url or url)))
+        self._presence = Presence(self._connector if presence_url is None else Connector(presence_url))
+
+    @property
+    def url(self) -> URL:
+        """Where it is."""
+        return self._connector.url
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether a pooler stands between; known after the first transaction."""
+        return self._connector.is_pooled
 
     @property
     def engine(self) -> Engine:
@@ -81,8 +82,9 @@ class Database:
                 max_overflow=3,
                 pool_pre_ping=True,
                 pool_recycle=1800,
-                connect_args={**_defaults(self.url), "application_name": self._name, "options": self._options},
+                connect_args={**defaults(self.url), "application_name": self._name},
             )
+            self._connector.serve(self._engine)
         return self._engine
 
     def forget(self) -> None:
@@ -92,7 +94,9 @@ class Database:
             self._engine = None
 
     def owner(self) -> int:
-        """The number under which this process holds rows; see `ledger.presence`. Raises DatabaseUnavailable.
+        """The number under which this process holds rows; see `ledger.presence`.
+
+        Raises DatabaseUnavailable, and SharedSession for a pooler that can't keep its lock.
 
         Its lock is seen by the connections that write rows: after a failover the old server may still hold it, where
         nobody looks any more.
@@ -124,8 +128,20 @@ class Database:
         Raises DatabaseUnavailable when Postgres is away. An exception at the end doesn't prove that nothing was
         committed: whoever must know reads the row again.
         """
+        with self._transaction(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """One transaction that only reads, and sees everything as it was at one moment. Raises as `transaction`."""
+        engine = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with self._transaction(engine) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
-            with self.engine.begin() as connection:
+            with engine.begin() as connection:
                 yield connection
                 reach("before commit")
             reach("after commit")
@@ -141,13 +157,6 @@ class Database:
             self.close()
             raise self._unavailable(f"it is read-only, so another server may be the primary now: {cause}") from error
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
-        """One transaction that only reads, and sees everything as it was at one moment. Raises as `transaction`."""
-        with self.transaction() as connection:
-            execute(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            yield connection
-
     def _unavailable(self, error: object) -> DatabaseUnavailable:
         return DatabaseUnavailable(f"Postgres at {shown(self.url)}: {error}")
 
@@ -160,17 +169,6 @@ def is_ready(url: str) -> bool:
     except psycopg.Error:
         return False
     return True
-
-
-def _defaults(url: URL) -> dict[str, object]:
-    """What libpq is told beside the URL."""
-    return {name: value for name, value in _LINK.items() if name not in url.query}
-
-
-def _connect_args(url: URL) -> dict[str, Any]:
-    """A URL as psycopg's parameters: as text, a password with a space would be read wrongly, and shown in the error."""
-    _, from_url = PGDialect_psycopg().create_connect_args(url)  # type: ignore[no-untyped-call]
-    return {**_defaults(url), **from_url}
 
 
 @overload

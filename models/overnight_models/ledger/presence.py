@@ -14,9 +14,15 @@ from typing import Any, Final
 import psycopg
 
 from overnight_models.crash_points import reach
+from overnight_models.errors import PermanentError
+from overnight_models.ledger.connecting import Connector
+from overnight_models.ledger.database_url import shown
 
 _SPACE: Final = 0x4E49
 """The first half of each lock, so that these can't be mistaken for others."""
+
+_LOOKS: Final = 5
+"""At sessions of a pool, which another process may have taken at that moment."""
 
 
 def is_gone(column: str) -> str:
@@ -30,21 +36,22 @@ def is_gone(column: str) -> str:
     """
 
 
+class SharedSession(PermanentError):
+    """A pooler in transaction mode gives each transaction a session of its choice: a lock there is nobody's."""
+
+
 class Presence:
-    """The lock of one process; taken on first use, and again when its connection was lost.
+    """The lock of one process; taken on first use, and again when its connection was lost."""
 
-    link: what psycopg.connect takes.
-    """
-
-    def __init__(self, link: dict[str, Any]) -> None:
-        self._link = link
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
         self._connection: psycopg.Connection[tuple[bool]] | None = None
         self._number = 0
 
     def number(self) -> int:
         """The owner's number, to write into rows; its lock is held when this returns.
 
-        Raises psycopg.OperationalError.
+        Raises psycopg.OperationalError, and SharedSession.
         """
         if self._connection is not None:
             try:
@@ -52,7 +59,9 @@ class Presence:
             except psycopg.Error:
                 self.close()
         if self._connection is None:
-            connection = psycopg.connect(**{**self._link, "application_name": "overnight-owner"}, autocommit=True)
+            connection = self._connect()
+            if self._connector.is_pooled:
+                self._require_own_session(connection)
             # it is idle nearly always
             connection.execute("SELECT set_config('idle_session_timeout', '0', false)")
             self._number = secrets.randbits(31)
@@ -67,3 +76,28 @@ class Presence:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        told = {**self._connector.arguments, "application_name": "overnight-owner"}
+        return self._connector.connect(**told, autocommit=True)
+
+    def _require_own_session(self, connection: psycopg.Connection[Any]) -> None:
+        """Raise SharedSession when another connection gets this one's session, or this one gets another session."""
+        own = _session(connection)
+        with self._connect() as other:
+            other.autocommit = False
+            for _ in range(_LOOKS):
+                if _session(other) == own or _session(connection) != own:
+                    connection.close()
+                    raise SharedSession(
+                        f"a pooler in transaction mode stands before Postgres at {shown(self._connector.url)},"
+                        " where no process can show that it lives: set OVERNIGHT_PRESENCE_URL"
+                        " to Postgres itself, or to a pool in session mode"
+                    )
+                other.rollback()
+
+
+def _session(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    assert row is not None
+    return int(row[0])

@@ -38,7 +38,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         _report(findings, {}, as_json)
         raise typer.Exit(1) from error
     findings = [Finding("configuration", True, f"lanes: {', '.join(current.lanes)}")]
-    for check in (_database, _schema, _deployment, _redis, _keys, _clock, _alarms, _workers):
+    for check in (_database, _presence, _schema, _deployment, _redis, _keys, _clock, _alarms, _workers):
         findings += _looked(check)
     _report(
         findings,
@@ -86,7 +86,19 @@ def _database() -> list[Finding]:
             version = schema.server_version(connection)
     except OvernightError as error:
         return [Finding("database", False, str(error), "start Postgres (`overnight up`), or correct the URL")]
-    return [Finding("database", True, f"PostgreSQL {version}")]
+    through = ", through a pooler" if database().is_pooled else ""
+    return [Finding("database", True, f"PostgreSQL {version}{through}")]
+
+
+def _presence() -> list[Finding]:
+    from overnight_models.ledger.presence import SharedSession
+    from overnight_workers.process import database
+
+    try:
+        database().owner()
+    except SharedSession as error:
+        return [Finding("presence", False, str(error), "see *Behind a pooler* in workers/docs/running.md")]
+    return [Finding("presence", True, "processes can show that they live")]
 
 
 def _schema() -> list[Finding]:

@@ -148,7 +148,10 @@ class Installation:
         self.urls["redis_url"] = self.urls["redis_url"] or redis.url
 
     def _require_given_servers(self) -> None:
-        """Servers that the environment names must be there. Raises NotThere before anything is started."""
+        """Servers that the environment names must be there, and fit.
+
+        Raises NotThere or SharedSession before anything is started.
+        """
         if self.urls["redis_url"]:
             with redis_client(self._redis_place, timeout_s=5, connect_timeout_s=5) as client:
                 try:
@@ -156,10 +159,9 @@ class Installation:
                 except RedisError as error:
                     raise NotThere(_nobody_at("OVERNIGHT_REDIS_URL", self._redis_place.shown, error)) from error
         if url := self.urls["database_url"]:
-            database = Database(url)
+            database = Database(url, presence_url=os.environ.get("OVERNIGHT_PRESENCE_URL"))
             try:
-                with database.transaction():
-                    pass
+                database.owner()
             except DatabaseUnavailable as error:
                 where = shown(database.url)
                 raise NotThere(_nobody_at("OVERNIGHT_DATABASE_URL", where, error)) from error
