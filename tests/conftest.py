@@ -30,7 +30,9 @@ os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_TEMPORARY))
 _put = [name for name in _NOWHERE if name not in os.environ]
 os.environ.update({name: _NOWHERE[name] for name in _put})
 
-from tests.driving import Service  # noqa: E402 - needs them
+from overnight_workers.settings import Settings, settings  # noqa: E402 - needs them
+from tests.configured import Given  # noqa: E402
+from tests.driving import Service  # noqa: E402
 from tests.servers import copy_database, empty_database, running_postgres, running_redis  # noqa: E402
 
 hypothesis_settings.register_profile("busy", deadline=None)
@@ -144,3 +146,22 @@ def hasty(service: Service) -> Service:
     """A service whose account may count tokens as fast as it likes."""
     service.configure(workspaces={"default": {"counts_per_minute": 1_000_000}})
     return service
+
+
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Given]:
+    """Settings from a file's text and from the environment."""
+    for name in [name for name in os.environ if name.startswith(("OVERNIGHT_", "ANTHROPIC_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OVERNIGHT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+    def read(file: str = "", **environment: str) -> Settings:
+        (tmp_path / "overnight.toml").write_text(file)
+        for name, value in environment.items():
+            monkeypatch.setenv(f"OVERNIGHT_{name.upper()}", value)
+        settings.cache_clear()
+        return settings()
+
+    yield read
+    settings.cache_clear()

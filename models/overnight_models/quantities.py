@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated, Final
-
-from pydantic import BeforeValidator, ByteSize
+from typing import Final
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
@@ -24,17 +22,23 @@ def seconds(text: object) -> float:
     raise ValueError(f"{text!r} is not a duration: write a number and its unit, such as '90s', '5m' or '1h30m'")
 
 
-def _sized(text: object) -> object:
-    if isinstance(text, str) and re.search(r"[a-zA-Z]", text):
-        return text
-    raise ValueError(f"{text!r} is not a size: write a number and its unit, such as '200MB'")
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(b|kb|mb|gb|tb|kib|mib|gib|tib)", re.ASCII)
+_UNIT_BYTES: Final = {
+    "b": 1,
+    **{f"{prefix}b": 1000**power for power, prefix in enumerate("kmgt", 1)},
+    **{f"{prefix}ib": 1024**power for power, prefix in enumerate("kmgt", 1)},
+}
 
 
-Duration = Annotated[float, BeforeValidator(seconds)]
-"""Seconds, written with a unit."""
+def bytes_in(text: object) -> int:
+    """Bytes in a size such as "200MB" (MB is 1,000,000; MiB is 1,048,576).
 
-Size = Annotated[ByteSize, BeforeValidator(_sized)]
-"""Bytes, written with a unit (MB is 1,000,000)."""
+    Raises ValueError when there is no unit or the text isn't a size.
+    """
+    parts = _SIZE.fullmatch(text.strip().lower()) if isinstance(text, str) else None
+    if parts is None:
+        raise ValueError(f"{text!r} is not a size: write a number and its unit, such as '200MB'")
+    return int(Decimal(parts[1]) * _UNIT_BYTES[parts[2]])
 
 
 def spoken(duration_s: float) -> str:

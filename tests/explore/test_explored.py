@@ -18,7 +18,7 @@ from tests.explore.rules import Bounds, Fault, Part
 from tests.explore.search import search
 from tests.explore.world import first
 
-FAULTS = int(os.environ.get("OVERNIGHT_EXPLORE_FAULTS", "1"))
+FAULTS = int(os.environ.get("EXPLORE_FAULTS", "1"))
 """2 takes many minutes."""
 
 BEYOND_ONE = ("failed",)

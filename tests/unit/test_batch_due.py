@@ -8,7 +8,7 @@ from overnight_models.ledger.pack.pack import FRAME_BYTES, Waiting
 from overnight_workers.settings import Lane
 from overnight_workers.stages.pack.pack import is_due
 
-LANE = Lane.model_validate({"max_items": 100, "max_bytes": "1MB", "max_wait": "60s"})
+LANE = Lane(max_items=100, max_bytes=1_000_000, max_wait=60.0)
 
 
 def due(items: int, size: int = 0, age_s: float = 0.0) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from overnight_models.errors import BadSettings
-from overnight_models.ledger.database_url import read_database_url, shown
+from overnight_models.ledger.connecting import Connector
+from overnight_models.ledger.database_url import read_database_url, read_link, shown
 
 
 @pytest.mark.parametrize(
@@ -49,5 +50,30 @@ def test_one_host_is_as_it_was(url: str, where: str) -> None:
 def test_what_is_no_postgres_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(BadSettings, match="isn't the URL of a Postgres") as caught:
         read_database_url(url)
-    assert "s3cret" not in str(caught.value)
+    with pytest.raises(BadSettings, match="isn't the URL of a Postgres") as again:
+        read_link(url)
+    assert "s3cret" not in str(caught.value) + str(again.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p%2C%20@one/db",
+        "postgresql://u:pl:an/ted@one:7/db?sslmode=require&application_name=x",
+        "postgres://u:p@one:1,two:2/db",
+        "postgresql+psycopg://u:p@one,two:2/db?connect_timeout=9",
+        "postgresql://u:p@[::1]:1,two/db",
+        "postgresql://u:p@[::1]:7/db",
+        "postgres://u:p@/db?host=one,two&port=1,2",
+        "postgresql:///db?host=/run/postgresql",
+        "postgresql:///db",
+    ],
+)
+def test_read_without_sqlalchemy_it_is_the_same(url: str) -> None:
+    ours = read_link(url)
+    with_sqlalchemy = {name: str(value) for name, value in Connector(url).arguments.items() if value != ""}
+    assert with_sqlalchemy == {**with_sqlalchemy, **ours}
+    assert {"host", "port", "user", "password", "dbname"} & set(with_sqlalchemy) == {
+        "host", "port", "user", "password", "dbname",
+    } & set(ours)  # fmt: skip

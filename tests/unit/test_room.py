@@ -15,8 +15,7 @@ MB = 1_000_000
 
 
 def limits(max_queue: int = 100, max_memory: int | None = None) -> BrokerLimits:
-    told = {} if max_memory is None else {"max_memory": f"{max_memory}B"}
-    return BrokerLimits.model_validate({"max_queue": max_queue, **told})
+    return BrokerLimits(max_queue=max_queue, max_memory=max_memory)
 
 
 def memory(used: int, maxmemory: int = 0, policy: str = "noeviction") -> dict[str, Any]:

@@ -3,42 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from overnight_models.embedded_urls import write_urls
 from overnight_models.errors import BadSettings
-from overnight_workers.settings import Settings, settings, without_password
-
-Given = Callable[..., Settings]
-
-
-@pytest.fixture
-def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Given]:
-    """Settings from a file's text and from the environment."""
-    for name in [name for name in os.environ if name.startswith(("OVERNIGHT_", "ANTHROPIC_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("OVERNIGHT_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.chdir(tmp_path)
-
-    def read(file: str = "", **environment: str) -> Settings:
-        (tmp_path / "overnight.toml").write_text(file)
-        for name, value in environment.items():
-            monkeypatch.setenv(f"OVERNIGHT_{name.upper()}", value)
-        settings.cache_clear()
-        return settings()
-
-    yield read
-    settings.cache_clear()
-
-
-def faults(given: Given, file: str = "", **environment: str) -> list[str]:
-    with pytest.raises(BadSettings) as caught:
-        given(file, **environment)
-    return caught.value.faults
+from overnight_workers.settings import settings, without_password
+from tests.configured import Given, faults
 
 
 def test_without_anything_there_is_a_lane_and_a_workspace(given: Given) -> None:
@@ -80,20 +52,24 @@ def test_a_file_that_is_no_toml_is_named(given: Given) -> None:
     assert fault.startswith("overnight.toml: ")
 
 
-def test_every_fault_is_told_at_once(given: Given) -> None:
-    told = faults(
-        given,
-        '[lanes.a]\nmax_items = 0\nmax_wait = 5\ncolour = "red"\n'
-        '[lanes."Bad Name"]\n[brokers.b]\nmax_queue = 1\n[timing]\nlease = "1x"',
-    )
-    assert len(told) == 6
-    for part in ("lanes.a.max_items", "lanes.a.max_wait", "lanes.a.colour", "lanes.Bad Name", "brokers.b.url", "lease"):
-        assert any(part in fault for fault in told), part
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OVERNIGHT_SERVICE_HOST",
+        "OVERNIGHT_REDIS_PORT",
+        "OVERNIGHT_REDIS_PORT_6379_TCP_ADDR",
+        "OVERNIGHT_SERVICE_PORT_HTTP",
+    ],
+)
+def test_what_kubernetes_sets_for_a_service_of_that_name_is_no_fault(
+    given: Given, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "tcp://10.0.0.1:6379")
+    assert list(given().lanes) == ["default"]
 
 
-def test_an_unknown_part_of_the_file_is_a_fault(given: Given) -> None:
-    (fault,) = faults(given, "[lane.default]")
-    assert fault.startswith("lane: ")
+def test_an_empty_variable_says_nothing(given: Given) -> None:
+    assert given('redis_url = "redis://file"', redis_url="", lanes="", deployment="").redis_url == "redis://file"
 
 
 @pytest.mark.parametrize("version", ["2023-06-01", "2026-10-21"])
@@ -115,7 +91,7 @@ def test_a_lease_is_longer_than_a_create_may_take(given: Given, lease: str, good
     if good:
         assert given(file).timing.lease == 301
     else:
-        assert "lease must be longer than create_timeout" in faults(given, file)[0]
+        assert "[timing] lease: it must be longer than create_timeout" in faults(given, file)[0]
 
 
 def test_the_embedded_servers_are_found(given: Given, tmp_path: Path) -> None:
@@ -155,8 +131,14 @@ def test_products_are_told_every_name_that_a_model_goes_by(given: Given) -> None
     assert {"claude-haiku-4-5", "claude-haiku-4-5-20251001"} <= set(policy.models)
 
 
-def test_a_brokers_url_is_not_shown(given: Given) -> None:
-    assert "secret" not in repr(given('[brokers.crm]\nurl = "redis://:secret@x"'))
+def test_no_url_is_shown(given: Given) -> None:
+    found = given(
+        '[brokers.crm]\nurl = "redis://:secret@x"',
+        redis_url="redis://:secret@x",
+        database_url="postgresql://u:secret@h/d",
+        presence_url="postgresql://u:secret@h/d",
+    )
+    assert "secret" not in repr(found)
 
 
 def test_a_key_in_the_place_of_its_variable_is_refused_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

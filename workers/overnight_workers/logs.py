@@ -8,10 +8,14 @@ import sys
 
 import structlog
 
+from overnight_workers.configuration.sources import LOG_LEVEL, LOG_LEVELS
+
 
 def configure(level: str | None = None) -> None:
     """Send structlog and the standard library's loggers through one renderer on stderr."""
-    chosen = (level or os.environ.get("OVERNIGHT_LOG_LEVEL") or "INFO").upper()
+    asked = (level or os.environ.get(LOG_LEVEL) or "").upper()
+    # another word is a fault of the settings, which say so with the others
+    chosen = asked if asked in LOG_LEVELS else "INFO"
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

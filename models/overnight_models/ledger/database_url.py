@@ -8,16 +8,22 @@ postgresql://USER:PASSWORD@HOST[:5432],HOST[:5432]/DATABASE     of several hosts
 from __future__ import annotations
 
 import re
-from typing import Final
-
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, unquote
 
 from overnight_models.errors import BadSettings
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 _SCHEMES: Final = ("postgresql", "postgres", "postgresql+psycopg")
 _PARTS: Final = re.compile(r"(?P<before>[^:/?#]+://(?:[^/?#]*@)?)(?P<hosts>[^/?#@]*)(?P<after>.*)", re.DOTALL)
 _HOST: Final = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*)(?::(?P<port>\d*))?")
+_WHOLE: Final = re.compile(
+    r"(?P<scheme>[\w+]+)://(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?(?P<hosts>[^/?]*)"
+    r"(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?",
+    re.DOTALL,
+)
 _FORM: Final = "write postgresql://USER:PASSWORD@HOST:5432/DATABASE, the password percent-encoded"
 
 
@@ -26,6 +32,9 @@ def read_database_url(url: str) -> URL:
 
     Of several hosts the one that takes writes is meant, unless the URL has a `target_session_attrs` of its own.
     """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         read = make_url(_hosts_in_query(url))
     except (ArgumentError, ValueError):
@@ -37,6 +46,35 @@ def read_database_url(url: str) -> URL:
     if len(_places(read)) > 1 and "target_session_attrs" not in read.query:
         read = read.update_query_dict({"target_session_attrs": "read-write"})
     return read
+
+
+def read_link(url: str) -> dict[str, str]:
+    """The same as psycopg's parameters, without SQLAlchemy, whose import alone takes longer than most questions.
+
+    Raises BadSettings, which never shows the URL itself.
+    """
+    parts = _WHOLE.fullmatch(url)
+    if parts is None or parts["scheme"] not in _SCHEMES:
+        raise BadSettings([f"it isn't the URL of a Postgres: {_FORM}"])
+    nodes = [_HOST.fullmatch(node) for node in (parts["hosts"] or "").split(",") if node]
+    if any(node is None for node in nodes):
+        raise BadSettings([f"it isn't the URL of a Postgres: {_FORM}"])
+    link = {"user": unquote(parts["user"] or ""), "password": unquote(parts["password"] or "")}
+    link["dbname"] = unquote(parts["database"] or "")
+    link["host"] = ",".join(node["host"].strip("[]") for node in nodes if node)
+    if any(node and node["port"] for node in nodes):
+        link["port"] = ",".join(node["port"] or "5432" for node in nodes if node)
+    asked = parse_qsl(parts["query"] or "", keep_blank_values=True)
+    if hosts := [value for name, value in asked if name == "host"]:
+        places = [place for host in hosts for place in host.split(",")]
+        split = [place.rsplit(":", 1) if place.count(":") == 1 else [place] for place in places]
+        link["host"] = ",".join(place[0] for place in split)
+        if any(len(place) == 2 for place in split):
+            link["port"] = ",".join(place[1] if len(place) == 2 else "5432" for place in split)
+    link |= {name: value for name, value in asked if name != "host"}
+    if "," in link["host"]:
+        link.setdefault("target_session_attrs", "read-write")
+    return {name: value for name, value in link.items() if value}
 
 
 def shown(url: URL) -> str:

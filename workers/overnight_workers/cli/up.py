@@ -79,7 +79,7 @@ def up(
 
 def _sandbox_pace() -> dict[str, object]:
     """Against the sandbox nobody wants to wait for minutes: quick settings, where none are given."""
-    from overnight_workers.settings import given_in_file
+    from overnight_workers.configuration.sources import given_in_file
 
     given = {name for name in ("lanes", "timing") if f"OVERNIGHT_{name.upper()}" in os.environ} | set(given_in_file())
     quick = {"lanes": {"default": {"max_wait": _SANDBOX_MAX_WAIT}}, "timing": {"poll_every": "1s"}}

@@ -95,7 +95,7 @@ def broker(name: str) -> Broker:
     try:
         if told.is_redis:
             return RedisBroker(name, told.redis_place, told, key_prefix=told.key_prefix)
-        return KombuBroker(name, told.url.get_secret_value(), told)
+        return KombuBroker(name, told.url, told)
     except Exception as error:  # a URL that makes no sense: each client says so in its own way
         raise BrokerUnavailable(f"broker {name!r}: its url can't be used: {type(error).__name__}: {error}") from error
 

@@ -1,0 +1,1 @@
+"""Reading the configuration, with every fault at once."""

@@ -1,0 +1,141 @@
+"""Kinds of values: what each reads, and what it says of anything else. None shows a value that may be a secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from overnight_models.embedded_urls import expanded
+from overnight_models.errors import BadSettings
+from overnight_models.quantities import bytes_in, seconds, spoken
+
+T = TypeVar("T")
+
+_SHOWN: Final = 40
+"""Characters of a wrong value that a fault shows."""
+
+Read = Callable[[object], T]
+"""What makes a value of what was written. Raises ValueError."""
+
+
+def shown(given: object) -> str:
+    """A value that isn't secret, as a fault shows it."""
+    if given is None or given == "":
+        return "nothing"
+    if isinstance(given, bool):
+        return str(given).lower()
+    kind = "a table" if isinstance(given, Mapping) else "a list" if isinstance(given, list | tuple) else ""
+    text = repr(given)
+    return kind or (text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+
+
+def whole(at_least: int = 0, at_most: int | None = None) -> Read[int]:
+    """A whole number."""
+
+    def read(given: object) -> int:
+        text = given.strip() if isinstance(given, str) else given
+        if isinstance(text, str) and re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
+            text = int(text)
+        if isinstance(text, bool) or not isinstance(text, int):
+            raise ValueError(f"it is a whole number, such as {max(at_least, 1)}, and not {shown(given)}")
+        _within(text, at_least, at_most, f"{text:,}", "{:,}".format)
+        return text
+
+    return read
+
+
+def size(at_least: int = 1, at_most: int | None = None) -> Read[int]:
+    """Bytes, with a unit."""
+
+    def read(given: object) -> int:
+        _within(found := bytes_in(given), at_least, at_most, shown(given), lambda bound: f"{bound:,} bytes")
+        return found
+
+    return read
+
+
+def duration(at_least: float = 0.0, at_most: float | None = None) -> Read[float]:
+    """Seconds, written with a unit."""
+
+    def read(given: object) -> float:
+        _within(found := seconds(given), at_least, at_most, shown(given), spoken)
+        return found
+
+    return read
+
+
+def _within(found: float, at_least: float, at_most: float | None, given: str, said: Callable[[Any], str] = str) -> None:
+    if found < at_least:
+        raise ValueError(f"{given} is too little: at least {said(at_least)}")
+    if at_most is not None and found > at_most:
+        raise ValueError(f"{given} is too much: at most {said(at_most)}")
+
+
+def one_of(*choices: str) -> Read[Any]:
+    """One of some words."""
+
+    def read(given: object) -> str:
+        if given not in choices:
+            raise ValueError(f"it is {_or(choices)}, and not {shown(given)}")
+        return str(given)
+
+    return read
+
+
+def _or(choices: tuple[str, ...]) -> str:
+    return " or ".join(filter(None, (", ".join(map(repr, choices[:-1])), repr(choices[-1]))))
+
+
+def yes_or_no(given: object) -> bool:
+    """True or false."""
+    words = {"true": True, "false": False}
+    found = words.get(given.strip().lower()) if isinstance(given, str) else given
+    if not isinstance(found, bool):
+        raise ValueError(f"it is true or false, and not {shown(given)}")
+    return found
+
+
+def text(given: object) -> str:
+    """A text. What was given instead isn't shown: it may be a secret."""
+    if not isinstance(given, str):
+        raise ValueError("it is a text, in quotation marks")
+    return given
+
+
+def texts(given: object) -> tuple[str, ...]:
+    """A list of texts."""
+    if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
+        raise ValueError('it is a list of texts, such as ["shop.*"]')
+    return tuple(given)
+
+
+def optional(read: Read[T]) -> Read[T | None]:
+    """The same, or nothing."""
+    return lambda given: None if given is None else read(given)
+
+
+def uuid(given: object) -> UUID:
+    """A UUID."""
+    try:
+        return UUID(str(given))
+    except ValueError:
+        raise ValueError(f"it is a UUID, as `overnight doctor` shows it, and not {shown(given)}") from None
+
+
+def path_of(given: object) -> Path:
+    """A path, which may begin with `~`."""
+    try:
+        return expanded(text(given))
+    except BadSettings as error:
+        raise ValueError(error.faults[0]) from None
+
+
+def existing_file(given: object) -> Path:
+    """A file that is there."""
+    path = path_of(given)
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
