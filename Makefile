@@ -34,6 +34,9 @@ long: .venv  ## the attacks of tests/faults at size and in rounds; some 15 minut
 chaos: .venv  ## kill everything at every point and at random for 10 minutes; CHAOS_SECONDS, CHAOS_SEED
 	.venv/bin/python -m tests.chaos
 
+drill: .venv  ## what fails at night, one thing at a time, under load: how soon an alarm comes, what is lost; DRILL_SEED
+	.venv/bin/python -m tests.drill
+
 bench: .venv  ## the whole way against the bare script, 100,000 items
 	.venv/bin/python -m tests.benchmarks.pipeline --items 100000
 
@@ -68,4 +71,4 @@ bench.bars: .venv  ## memory for a batch of 256 MB; calls and lateness with many
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos bench bench.profile bench.floor bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.bars clean
+.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.bars clean

@@ -16,7 +16,7 @@ import psycopg
 import redis
 
 from tests.chaos.armed import HOME, RATE, SEED, calm, deaths
-from tests.chaos.attacks import ATTACKS, LANES, trouble
+from tests.chaos.attacks import ATTACKS, LANES, queue_of, trouble
 from tests.chaos.load_books import Books, close_the_books
 from tests.chaos.products import Products
 from tests.faults.installed import Installed
@@ -82,9 +82,10 @@ class Load:
             self.deaths = self._written_deaths()
             overnight.faults_are_over()
             confirmed = products.finish(150)
-            wait_until(lambda: self._at_rest(overnight), 240, what=lambda: self._picture(overnight))
+            wait_until(lambda: is_at_rest(overnight), 240, what=lambda: picture(overnight))
             overnight.assert_nothing_is_stuck()
-            books = close_the_books(overnight, confirmed)
+            got = [one for lane in LANES for one in overnight.messages(queue_of(lane))]
+            books = close_the_books(overnight, confirmed, LANES, got)
             overnight.stop()
         return books
 
@@ -108,29 +109,33 @@ class Load:
         written = deaths(self.home)
         return Counter(written.read_text().splitlines() if written.exists() else ())
 
-    def _at_rest(self, overnight: Installed) -> bool:
-        return not overnight.rows(
-            """
-            SELECT 1 FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone')
-            UNION ALL SELECT 1 FROM delivery WHERE state NOT IN ('delivered', 'dead')
-            UNION ALL SELECT 1 FROM submission WHERE state NOT IN ('void', 'lost', 'done')
-            -- and whatever was executed twice, or beside what was answered, has been looked for since
-            UNION ALL SELECT 1 FROM sighting
-            WHERE ours IS NULL AND NOT EXISTS (SELECT FROM submission WHERE submission.api_id = sighting.api_id)
-            UNION ALL SELECT 1 FROM submission
-            JOIN batch ON batch.id = submission.batch_id JOIN headers ON headers.id = batch.headers_id
-            JOIN workspace ON workspace.name = headers.workspace
-            WHERE submission.let_go_at IS NOT NULL AND submission.quiet_after > coalesce(swept_at, '-infinity')
-            LIMIT 1
-            """
-        )
 
-    def _picture(self, overnight: Installed) -> object:
-        return overnight.rows(
-            """
-            SELECT 'item' AS what, state, count(*) AS n FROM item GROUP BY state
-            UNION ALL SELECT 'delivery', state, count(*) FROM delivery GROUP BY state
-            UNION ALL SELECT 'submission', state, count(*) FROM submission GROUP BY state
-            UNION ALL SELECT 'batch', state, count(*) FROM batch GROUP BY state
-            """
-        )
+def is_at_rest(overnight: Installed) -> bool:
+    """Whether nothing is under way any more."""
+    return not overnight.rows(
+        """
+        SELECT 1 FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone')
+        UNION ALL SELECT 1 FROM delivery WHERE state NOT IN ('delivered', 'dead')
+        UNION ALL SELECT 1 FROM submission WHERE state NOT IN ('void', 'lost', 'done')
+        -- and whatever was executed twice, or beside what was answered, has been looked for since
+        UNION ALL SELECT 1 FROM sighting
+        WHERE ours IS NULL AND NOT EXISTS (SELECT FROM submission WHERE submission.api_id = sighting.api_id)
+        UNION ALL SELECT 1 FROM submission
+        JOIN batch ON batch.id = submission.batch_id JOIN headers ON headers.id = batch.headers_id
+        JOIN workspace ON workspace.name = headers.workspace
+        WHERE submission.let_go_at IS NOT NULL AND submission.quiet_after > coalesce(swept_at, '-infinity')
+        LIMIT 1
+        """
+    )
+
+
+def picture(overnight: Installed) -> object:
+    """How many of each are in which state: for the message of a run that doesn't come to rest."""
+    return overnight.rows(
+        """
+        SELECT 'item' AS what, state, count(*) AS n FROM item GROUP BY state
+        UNION ALL SELECT 'delivery', state, count(*) FROM delivery GROUP BY state
+        UNION ALL SELECT 'submission', state, count(*) FROM submission GROUP BY state
+        UNION ALL SELECT 'batch', state, count(*) FROM batch GROUP BY state
+        """
+    )

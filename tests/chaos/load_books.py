@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from overnight_models.ledger.documents import delivery_id
-from tests.chaos.attacks import LANES, queue_of
 from tests.chaos.products import Confirmed
 from tests.faults.installed import Installed
 from tests.sums import Printed, assert_sums_are_right, printed
@@ -33,8 +32,14 @@ class Books:
     """Every sentence that should be true and isn't."""
 
 
-def close_the_books(overnight: Installed, confirmed: Sequence[Confirmed]) -> Books:
-    """Everything that products were told is in, against the ledger, the API's meter and the products' queues."""
+def close_the_books(
+    overnight: Installed, confirmed: Sequence[Confirmed], lanes: Sequence[str], got: Sequence[str]
+) -> Books:
+    """Everything that products were told is in, against the ledger, the API's meter and what came to the products.
+
+    lanes: all of them, each with a workspace of its own.
+    got: the delivery ids that came, repeats included.
+    """
     wrong: list[str] = []
     (own,) = overnight.rows(
         """
@@ -57,7 +62,7 @@ def close_the_books(overnight: Installed, confirmed: Sequence[Confirmed]) -> Boo
     _note(wrong, own["succeeded"] == own["outcomes"] == own["answers"] == asked, f"not all answered: {own}")
     bills, doubles, creates, nanodollars = 0, 0, 0, 0
     costs = printed(overnight.command("costs", "--json"))
-    for lane in LANES:
+    for lane in lanes:
         told = costs.get(lane, Printed(0, 0, 0, 0))
         (sent,) = overnight.rows(
             """
@@ -94,7 +99,6 @@ def close_the_books(overnight: Installed, confirmed: Sequence[Confirmed]) -> Boo
         f"paid twice: {twice} by the API's meter, {doubles} by the ledger, which knows of {excused} second batches",
     )
     due = {delivery_id(row["receipt"]) for row in overnight.rows("SELECT receipt FROM request")}
-    got = [one for lane in LANES for one in overnight.messages(queue_of(lane))]
     _note(wrong, set(got) == due, f"{len(due - set(got))} not delivered, {len(set(got) - due)} nobody's")
     _note(wrong, not overnight.rows("SELECT 1 FROM delivery WHERE state <> 'delivered'"), "deliveries are dead")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
@@ -30,11 +31,27 @@ class Confirmed:
 
 
 class Products:
-    """Some threads, each a product: it enqueues a run, sees it confirmed, and enqueues the next."""
+    """Some threads, each a product: it enqueues a run, sees it confirmed, and enqueues the next.
 
-    def __init__(self, overnight: Installed, seed: int) -> None:
+    lanes, queue_of: where they enqueue, and the queue that callbacks of a lane go to.
+    largest: how many items a run has at the most.
+    ack: callbacks are sent again until they acknowledge.
+    """
+
+    def __init__(
+        self,
+        overnight: Installed,
+        seed: int,
+        *,
+        lanes: Sequence[str] = LANES,
+        queue_of: Callable[[str], str] = queue_of,
+        largest: int = _LARGEST,
+        ack: bool = False,
+    ) -> None:
         self._overnight, self._seed = overnight, seed
+        self._lanes, self._queue_of, self._largest, self._ack = lanes, queue_of, largest, ack
         self._enough = threading.Event()
+        self._abandoned = False
         self._pool = ThreadPoolExecutor(PRODUCTS)
         self._working: list[Future[list[Confirmed]]] = []
         self._turn = threading.Lock()
@@ -52,22 +69,29 @@ class Products:
         self._pool.shutdown()
         return confirmed
 
+    def stop(self) -> None:
+        """Begin nothing more, and see nothing in any more."""
+        self._abandoned = True
+        self._enough.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     def _work(self, number: int) -> list[Confirmed]:
         draw = Random(f"{self._seed} product {number}")
         confirmed: list[Confirmed] = []
         while not self._enough.wait(draw.uniform(0, 1.5)):
-            name, lane = f"chaos-{number}-{len(confirmed)}", draw.choice(LANES)
-            items = draw.randint(1, _LARGEST)
+            name, lane = f"chaos-{number}-{len(confirmed)}", draw.choice(self._lanes)
+            items = draw.randint(1, self._largest)
             self._see_in(name, lane, items)
             confirmed.append(Confirmed(name, lane, items))
         return confirmed
 
     def _see_in(self, run: str, lane: str, items: int) -> None:
         """The same again until all of it is in: that is all that a product has to do."""
-        while True:
+        while not self._abandoned:
             overnight = Overnight(read_urls(self._overnight.data_dir)["redis_url"])
             try:
-                told = overnight.enqueue_confirmed(items_of(run, items, queue_of(lane)), lane=lane, run=run, timeout=30)
+                asked = items_of(run, items, self._queue_of(lane), ack=self._ack)
+                told = overnight.enqueue_confirmed(asked, lane=lane, run=run, timeout=30)
             except (NotConfirmed, Unreachable) as error:
                 why = type(error).__name__
                 self._enough.wait(0.5)

@@ -50,8 +50,8 @@ class Order:
         return time.monotonic() - self.began
 
 
-def items_of(run: str, items: int, queue: str, bytes_each: int = 0) -> Iterator[Item]:
-    """So many different requests."""
+def items_of(run: str, items: int, queue: str, bytes_each: int = 0, *, ack: bool = False) -> Iterator[Item]:
+    """So many different requests. ack: their callback acknowledges."""
     more = "x" * bytes_each
     for number in range(items):
         yield Item(
@@ -61,7 +61,7 @@ def items_of(run: str, items: int, queue: str, bytes_each: int = 0) -> Iterator[
                 "max_tokens": 256,
                 "messages": [{"role": "user", "content": f"Describe article {number} of {run}{more}"}],
             },
-            callback=task("shop.save", queue=queue),
+            callback=task("shop.save", queue=queue, ack=ack),
         )
 
 

@@ -17,6 +17,8 @@ from tests.waiting import wait_until
 
 _SMALL: Final = {"shared_buffers": "64MB", "max_wal_size": "128MB", "min_wal_size": "32MB", "wal_keep_size": "64MB"}
 
+_STREAMS: Final = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
+
 
 class Node:
     """One server in a directory of its own, on a port that stays its own."""
@@ -122,6 +124,11 @@ class Pair:
         self.standby.promote()
         self.primary, self.standby = self.standby, self.primary
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the standby has everything that the primary confirms."""
+        return bool(self.primary.rows(_STREAMS))
+
     def mend(self) -> None:
         """The old primary is a standby again."""
         self._follow()
@@ -130,8 +137,7 @@ class Pair:
         self.standby.copy(self.primary)
         self.primary.rows("ALTER SYSTEM SET synchronous_standby_names = '*'")
         self.primary.rows("SELECT pg_reload_conf()")
-        streaming = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
-        wait_until(lambda: self.primary.rows(streaming), 60)
+        wait_until(lambda: self.is_whole, 60)
 
     def stop(self) -> None:
         """End both."""

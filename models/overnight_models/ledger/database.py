@@ -158,7 +158,7 @@ class Database:
             raise self._unavailable(f"it is read-only, so another server may be the primary now: {cause}") from error
 
     def _unavailable(self, error: object) -> DatabaseUnavailable:
-        return DatabaseUnavailable(f"Postgres at {shown(self.url)}: {error}")
+        return DatabaseUnavailable(f"Postgres at {shown(self.url)}: {' '.join(str(error).split())}")
 
 
 def is_ready(url: str) -> bool:

@@ -1,0 +1,176 @@
+"""`make drill`: what fails at night, one thing at a time, under load; how soon somebody is woken, and what is lost.
+
+python -m tests.drill --seed 7
+python -m tests.drill --only 'beat frozen' --only 401
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Final
+
+os.environ.setdefault("OVERNIGHT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+os.environ.setdefault("OVERNIGHT_REDIS_URL", "redis://127.0.0.1:1/0")
+
+from tests.chaos.load_books import Books
+from tests.drill.company import Company, may_mount
+from tests.drill.troubles import NEEDS_DISKS, TROUBLES
+from tests.drill.watch import Finding, wait_for
+
+WOKEN_WITHIN_S: Final = 120.0
+_LONGEST_WAIT_S: Final = 240.0
+_CALM_S: Final = 300.0
+_LONGEST_SENTENCE: Final = 200
+
+
+@dataclass
+class Night:
+    """What was seen of one trouble."""
+
+    name: str
+    done: str
+    mended: str
+    under_way: int
+    alarm_s: float | None
+    said: tuple[Finding, ...]
+    later: tuple[Finding, ...]
+    """What was said between the first alarm and the end."""
+    cleared_s: float | None
+    """Since it was mended."""
+
+
+@dataclass
+class Drill:
+    """Every trouble, in an order and at moments that the seed decides."""
+
+    seed: int
+    home: Path
+    only: list[str]
+    nights: list[Night] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def run(self) -> Books:
+        """Everything. Raises AssertionError when something is stuck at the end."""
+        draw = Random(self.seed)
+        disks = may_mount(self.home)
+        names = draw.sample(list(TROUBLES), len(TROUBLES))
+        self.skipped = [name for name in names if name in NEEDS_DISKS and not disks]
+        with Company(self.home, self.seed, disks=disks) as company:
+            for name in names:
+                if name not in self.skipped and (not self.only or name in self.only):
+                    self.nights.append(self._night(company, name, draw))
+            say("products enqueue no more: everything comes to rest")
+            _, books = company.come_to_rest()
+            company.overnight.assert_nothing_is_stuck()
+        return books
+
+    def _night(self, company: Company, name: str, draw: Random) -> Night:
+        calm = wait_for(company.overnight, lambda found: not found, _CALM_S)
+        assert calm.in_time, f"before {name!r}: {calm.found}"
+        company.restore()
+        time.sleep(draw.uniform(3, 25))  # the moment is the trouble's own
+        trouble, mended = TROUBLES[name]
+        under_way = company.under_way()
+        with trouble(company, draw) as done:
+            say(f"{name}: {done}; {under_way:,} items under way")
+            alarm = wait_for(company.overnight, bool, _LONGEST_WAIT_S)
+            say(f"  after {alarm.seconds:.0f} s: {_words(alarm.found)}")
+        say(f"  {mended}")
+        later: dict[str, Finding] = {}
+
+        def is_clear(found: list[Finding]) -> bool:
+            later.update({one.check: one for one in found})
+            return not found
+
+        cleared = wait_for(company.overnight, is_clear, _CALM_S)
+        say(f"  all clear after {cleared.seconds:.0f} s, {_words(cleared.found)}")
+        return Night(
+            name,
+            done,
+            mended,
+            under_way,
+            alarm.seconds if alarm.in_time else None,
+            alarm.found,
+            tuple(one for one in later.values() if one.check not in {first.check for first in alarm.found}),
+            cleared.seconds if cleared.in_time else None,
+        )
+
+
+def main() -> int:
+    """Run what the command line asks for. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.drill", description=__doc__.partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("DRILL_SEED") or secrets.randbelow(10**6)))
+    parser.add_argument("--only", action="append", choices=list(TROUBLES), default=[], help="only these")
+    told = parser.parse_args()
+    say(f"seed {told.seed}; the same again: python -m tests.drill --seed {told.seed}")
+    # not below a private directory: Postgres has a user of its own when this is root's
+    drill = Drill(told.seed, Path(tempfile.mkdtemp(prefix="overnight-drill-")), told.only)
+    wrong: list[str] = []
+    books = None
+    try:
+        books = drill.run()
+        wrong += books.wrong
+    except AssertionError as error:
+        wrong.append(f"in {drill.home}: {error}")
+    for night in drill.nights:
+        if night.alarm_s is None or night.alarm_s > WOKEN_WITHIN_S:
+            wrong.append(f"{night.name}: nobody was woken within {WOKEN_WITHIN_S:g} s")
+        if night.cleared_s is None:
+            wrong.append(f"{night.name}: not over {_CALM_S:g} s after it was mended")
+    report(drill, books, wrong)
+    if not wrong:
+        shutil.rmtree(drill.home, ignore_errors=True)
+    return 1 if wrong else 0
+
+
+def report(drill: Drill, books: Books | None, wrong: list[str]) -> None:
+    """Print the table, as Markdown, and what is wrong."""
+    say(f"\ndrill of {datetime.now(UTC):%F}, `make drill DRILL_SEED={drill.seed}`\n")
+    say("| what was done | under way | alarm after | it said | mended by | clear after |")
+    say("|---|---:|---:|---|---|---:|")
+    for night in drill.nights:
+        said = _words(night.said) + (f". Later: {_words(night.later)}" if night.later else "")
+        alarm = "never" if night.alarm_s is None else f"{night.alarm_s:.0f} s"
+        cleared = "never" if night.cleared_s is None else f"{night.cleared_s:.0f} s"
+        say(f"| **{night.name}**: {night.done} | {night.under_way:,} | {alarm} | {said} | {night.mended} | {cleared} |")
+    for name in drill.skipped:
+        say(f"\nleft out, since only root may mount a small disk: {name}")
+    if books:
+        say(
+            f"\n{books.accepted:,} items accepted, {books.batches:,} batches, {books.billed:,} requests billed"
+            f" (${books.nanodollars / 1e9:.9f} by the meter and by the ledger), {books.delivered:,} outcomes delivered"
+            f" ({books.repeats:,} repeats); lost {books.lost}, paid twice {books.duplicates}"
+        )
+    for sentence in wrong:
+        say(f"wrong: {sentence}")
+
+
+def _words(findings: Sequence[Finding]) -> str:
+    """What was said, each only once and in a table's cell."""
+    words = {_shortened(one.found): one.check for one in reversed(findings)}
+    return "; ".join(f"*{check}*: {found}" for found, check in reversed(words.items()))
+
+
+def _shortened(text: str) -> str:
+    line = text.partition("\n")[0].replace("|", "/")
+    return line if len(line) <= _LONGEST_SENTENCE else f"{line[:_LONGEST_SENTENCE]} …"
+
+
+def say(news: str) -> None:
+    """To the console."""
+    print(news, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
