@@ -26,7 +26,8 @@ os.environ.setdefault("OVERNIGHT_REDIS_URL", "redis://127.0.0.1:1/0")
 from tests.chaos.load_books import Books
 from tests.drill.company import Company, may_mount
 from tests.drill.troubles import NEEDS_DISKS, TROUBLES
-from tests.drill.watch import Finding, wait_for
+from tests.drill.watch import Finding, Page, wait_for
+from tests.waiting import wait_until
 
 WOKEN_WITHIN_S: Final = 120.0
 _LONGEST_WAIT_S: Final = 240.0
@@ -43,6 +44,8 @@ class Night:
     mended: str
     under_way: int
     alarm_s: float | None
+    """Until doctor's exit status said that something is wrong."""
+    page: Page | None
     said: tuple[Finding, ...]
     later: tuple[Finding, ...]
     """What was said between the first alarm and the end."""
@@ -79,13 +82,17 @@ class Drill:
         calm = wait_for(company.overnight, lambda found: not found, _CALM_S)
         assert calm.in_time, f"before {name!r}: {calm.found}"
         company.restore()
+        wait_until(lambda: not company.pager.on, 60)
         time.sleep(draw.uniform(3, 25))  # the moment is the trouble's own
         trouble, mended = TROUBLES[name]
         under_way = company.under_way()
         with trouble(company, draw) as done:
             say(f"{name}: {done}; {under_way:,} items under way")
+            company.pager.begin()
             alarm = wait_for(company.overnight, bool, _LONGEST_WAIT_S)
             say(f"  after {alarm.seconds:.0f} s: {_words(alarm.found)}")
+            page = company.pager.wait(_LONGEST_WAIT_S)
+            say(f"  the metrics: {page}")
         say(f"  {mended}")
         later: dict[str, Finding] = {}
 
@@ -101,6 +108,7 @@ class Drill:
             mended,
             under_way,
             alarm.seconds if alarm.in_time else None,
+            page,
             alarm.found,
             tuple(one for one in later.values() if one.check not in {first.check for first in alarm.found}),
             cleared.seconds if cleared.in_time else None,
@@ -124,7 +132,8 @@ def main() -> int:
     except AssertionError as error:
         wrong.append(f"in {drill.home}: {error}")
     for night in drill.nights:
-        if night.alarm_s is None or night.alarm_s > WOKEN_WITHIN_S:
+        seconds = [night.alarm_s, None if night.page is None else night.page.seconds]
+        if any(after_s is None or after_s > WOKEN_WITHIN_S for after_s in seconds):
             wrong.append(f"{night.name}: nobody was woken within {WOKEN_WITHIN_S:g} s")
         if night.cleared_s is None:
             wrong.append(f"{night.name}: not over {_CALM_S:g} s after it was mended")
@@ -137,13 +146,15 @@ def main() -> int:
 def report(drill: Drill, books: Books | None, wrong: list[str]) -> None:
     """Print the table, as Markdown, and what is wrong."""
     say(f"\ndrill of {datetime.now(UTC):%F}, `make drill DRILL_SEED={drill.seed}`\n")
-    say("| what was done | under way | alarm after | it said | mended by | clear after |")
-    say("|---|---:|---:|---|---|---:|")
+    say("| what was done | under way | `doctor` after | it said | the metrics after | mended by | clear after |")
+    say("|---|---:|---:|---|---|---|---:|")
     for night in drill.nights:
         said = _words(night.said) + (f". Later: {_words(night.later)}" if night.later else "")
         alarm = "never" if night.alarm_s is None else f"{night.alarm_s:.0f} s"
         cleared = "never" if night.cleared_s is None else f"{night.cleared_s:.0f} s"
-        say(f"| **{night.name}**: {night.done} | {night.under_way:,} | {alarm} | {said} | {night.mended} | {cleared} |")
+        paged = "never" if night.page is None else f"{night.page.seconds:.0f} s: {night.page.alarm}"
+        what = f"**{night.name}**: {night.done}"
+        say(f"| {what} | {night.under_way:,} | {alarm} | {said} | {paged} | {night.mended} | {cleared} |")
     for name in drill.skipped:
         say(f"\nleft out, since only root may mount a small disk: {name}")
     if books:

@@ -10,9 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from overnight_models.embedded_urls import read_urls
 from tests.chaos.load import is_at_rest, picture
 from tests.chaos.load_books import Books, close_the_books
 from tests.chaos.products import Confirmed, Products
+from tests.drill.watch import Pager
 from tests.faults.installed import Installed
 from tests.faults.postgres_servers import Pair
 from tests.faults.products import product
@@ -125,7 +127,7 @@ class Company:
             "OVERNIGHT_REDIS_URL": self.redis_address.url,
             "TMPDIR": str(self.temporary),
         }
-        self.overnight = Installed(self.home, _TOML, lanes=LANES[1:], environment=told)
+        self.overnight = Installed(self.home, _TOML, lanes=LANES[1:], environment=told, flower=True)
         stack.callback(self.overnight.close)
         self.overnight.start()
         self.shop = Shop(self.home, self.redis_address.url)
@@ -136,6 +138,9 @@ class Company:
         )
         stack.callback(self._products.stop)
         self._products.start()
+        self.pager = Pager(f"{read_urls(self.overnight.data_dir)['flower_url']}/metrics")
+        stack.callback(self.pager.stop)
+        self.pager.start()
 
     def under_way(self) -> int:
         """Items that are accepted and whose outcome isn't acknowledged yet."""

@@ -72,6 +72,7 @@ class Installed(Processes):
     up: the command that keeps it up.
     environment: more variables for its processes.
     apis: lanes whose workspace is at an API of its own, and where that answers.
+    flower: Flower too.
     """
 
     def __init__(
@@ -84,11 +85,12 @@ class Installed(Processes):
         up: Sequence[str] = (*OVERNIGHT, "up"),
         environment: Mapping[str, str] | None = None,
         apis: Mapping[str, str] | None = None,
+        flower: bool = False,
     ) -> None:
         config = home / "overnight.toml"
         keys = {f"KEY_OF_{lane}": f"sk-sandbox-{lane}" for lane in lanes}
         told = {"OVERNIGHT_CONFIG": str(config), **keys, **(environment or {})}
-        super().__init__(home, up=up, turnaround=turnaround, environment=told)
+        super().__init__(home, up=up, turnaround=turnaround, environment=told, flower=flower)
         self._lanes = tuple(lanes)
         self._apis = dict(apis or {})
         config.write_text(toml + "".join(self._lane(lane) for lane in lanes))

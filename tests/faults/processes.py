@@ -29,13 +29,16 @@ class Processes:
 
     up: the command that keeps it up.
     environment: more variables for its processes.
+    flower: Flower too.
     """
 
-    def __init__(self, home: Path, *, up: Sequence[str], turnaround: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, home: Path, *, up: Sequence[str], turnaround: str, environment: Mapping[str, str], flower: bool = False
+    ) -> None:
         self.data_dir = home / "data"
         self.told = home / "up.out"
         self._command = up
-        self._turnaround = turnaround
+        self._options = ["--turnaround", turnaround, "--flower" if flower else "--no-flower"]
         self._more = dict(environment)
         self._up: subprocess.Popen[bytes] | None = None
 
@@ -49,7 +52,7 @@ class Processes:
 
     def start(self) -> None:
         """`overnight up`, until it says that it is ready."""
-        up = [*self._command, "--data-dir", str(self.data_dir), "--turnaround", self._turnaround, "--no-flower"]
+        up = [*self._command, "--data-dir", str(self.data_dir), *self._options]
         with self.told.open("wb") as out:
             self._up = subprocess.Popen(up, env=self.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         wait_until(lambda: b"ready after" in self.told.read_bytes() or not self.is_up, 180, what=self.told.read_text)

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.whole
 
 APP = """
 import sys
+import time
 from pathlib import Path
 
 from celery import Celery
@@ -36,6 +37,8 @@ app.conf.update(
     task_ignore_result=True,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    task_acks_late=True,
+    worker_prefetch_multiplier=1,
     task_publish_retry=False,
     beat_schedule={"tick": {"task": "touch", "schedule": 0.5, "args": [sys.argv[4]], "options": {"queue": "ticks"}}},
     beat_max_loop_interval=0.5,
@@ -44,6 +47,12 @@ app.conf.update(
 @app.task(name="touch")
 def touch(path):
     Path(path).touch()
+
+@app.task(name="hold")
+def hold(path):
+    Path(path + ".held").touch()
+    while not Path(path).exists():
+        time.sleep(0.01)
 
 if sys.argv[3] == "worker":
     app.worker_main(["worker", "-P", "prefork", "-c", "1", "--without-gossip", "--without-mingle", "-l", "WARNING"])
@@ -144,6 +153,26 @@ def test_while_the_address_leads_to_the_replica_they_wait_for_the_primary(
     wait_until(lambda: ticks(replica) > before + 2, 60)
     ask(place, tmp_path / "after")
     assert (worker.poll(), beat.poll()) == (None, None)
+    address.close()
+
+
+def test_a_worker_whose_places_were_all_taken_goes_on(
+    pair: tuple[Server, Server], start: Start, tmp_path: Path
+) -> None:
+    primary, replica = pair
+    address = Address(primary.port)
+    place = read_redis_url(address.url)
+    worker, held = start("worker", address.url), tmp_path / "task"
+    with Celery(set_as_current=False) as product:
+        product.conf.update(place.celery())
+        product.send_task("hold", (str(held),))
+    wait_until((tmp_path / "task.held").exists, 60)
+    demote(primary, replica)
+    held.touch()
+    wait_until(lambda: b"Couldn't ack" in (tmp_path / "worker.log").read_bytes(), 30)
+    address.leads_to = replica.port
+    ask(place, tmp_path / "after")
+    assert worker.poll() is None
     address.close()
 
 

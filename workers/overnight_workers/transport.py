@@ -6,6 +6,9 @@ nothing catches. Raising the connection error that it is lets the worker go on. 
 
 A Redis that becomes a replica keeps its connections: waiting workers end by its "UNBLOCKED", which Celery takes for no
 lost connection, and publishers meet "READONLY" for ever. Our connections end there (`wire.redis_client`).
+
+An acknowledgement that fails is only logged, and kombu counts its message as taken for ever: a worker whose places are
+all taken so listens to nothing, dials nobody, and answers pings. Here the place is free; the message comes again later.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import Any, Final
 import kombu.transport
 import redis
 from kombu.transport import redis as kombu_redis
+from kombu.transport import virtual
 
 from overnight_models.wire import redis_client
 
@@ -30,9 +34,28 @@ class _KnowsItsEnd:
         return params
 
 
+class QoS(kombu_redis.QoS):
+    """What a worker has taken and not acknowledged: so many places, and no more messages when all are taken."""
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge. The place is free even when that fails."""
+        try:
+            super().ack(delivery_tag)
+        finally:
+            virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Drop or give back. The place is free even when that fails."""
+        try:
+            super().reject(delivery_tag, requeue)
+        finally:
+            virtual.QoS.ack(self, delivery_tag)
+
+
 class Channel(_KnowsItsEnd, kombu_redis.Channel):
     """Of one server."""
 
+    QoS = QoS
     connection_class = redis_client.PlainConnection
     connection_class_ssl = redis_client.TlsConnection
 
@@ -40,6 +63,7 @@ class Channel(_KnowsItsEnd, kombu_redis.Channel):
 class SentinelChannel(_KnowsItsEnd, kombu_redis.SentinelChannel):
     """Of the primary that Sentinels name."""
 
+    QoS = QoS
     connection_class = redis_client.SentinelConnection
     connection_class_ssl = redis_client.SentinelTlsConnection
 
