@@ -37,3 +37,9 @@ LEDGER_POSITION_KEY: Final = "overnight:ledger"
 
 ACKS_KEY: Final = "overnight:acks"
 """The list onto which callbacks push their acknowledgements (`acknowledgement.py`)."""
+
+LIMITER_KEY: Final = "overnight:limiter:{}:{}"
+"""Where the buckets of a workspace's pool of models are, which all workers share (`limiter/buckets.lua`)."""
+
+LIMITER_POOLS_KEY: Final = "overnight:limiter"
+"""The hash of all pools that were used: key to workspace and pool."""

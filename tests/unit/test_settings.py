@@ -191,3 +191,27 @@ def test_a_private_ca_is_a_setting_of_its_own(given: Given, tmp_path: Path) -> N
     for place in (read.redis_place, read.brokers["crm"].redis_place):
         assert place.tls is not None
         assert place.tls["ssl_ca_certs"] == str(tmp_path / "ca.pem")
+
+
+def test_limits_of_messages_are_said_by_model_and_count_for_its_pool(given: Given) -> None:
+    from overnight_workers.limiter.limits import limits_of
+
+    given(
+        '[workspaces.default]\ntier = "build"\n'
+        '[workspaces.default.limits]\n"claude-opus-4-8" = { requests = 70 }\n"*" = { output_tokens = 9000 }'
+    )
+    pooled, other = limits_of("default", "claude-opus-4-5"), limits_of("default", "claude-haiku-4-5-20251001")
+    assert pooled == ((70, 5_000_000, 1_000_000), (True, False, False))
+    assert other == ((5000, 5_000_000, 9000), (False, False, True))
+    assert limits_of("lost", "claude-fable-5-2").per_minute == (1000, 500_000, 100_000)
+
+
+def test_limits_that_can_not_be_kept_are_told_with_their_place(given: Given) -> None:
+    (twice,) = faults(
+        given, '[workspaces.default.limits]\n"claude-opus-4-8" = {}\n"claude-opus-4-7" = { requests = 0, tokens = 5 }'
+    )
+    assert "claude-opus-4, which are said already" in twice
+    assert "too little" in twice
+    assert "tokens" in twice
+    (wrong,) = faults(given, "[workspaces.default]\nlimits = 5")
+    assert "claude-sonnet-5" in wrong

@@ -140,7 +140,7 @@ def create(
             chunks.let_go,
             _said(error),
             error_code=error.error_code,
-            retry_after_s=_retry_after_s(error.response.headers),
+            retry_after_s=retry_after_s(error.response.headers),
         )
     except (anthropic.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
         cause = error.__cause__ or error
@@ -388,7 +388,7 @@ def _reading(what: str) -> Iterator[None]:
     try:
         yield
     except anthropic.APIStatusError as error:
-        pause_s = _retry_after_s(error.response.headers)
+        pause_s = retry_after_s(error.response.headers)
         raise ApiUnavailable(
             f"{what}: {error.status_code} {_said(error)}", error.status_code, pause_s, error.error_code
         ) from error
@@ -420,7 +420,7 @@ def _mapping(answer: object) -> Mapping[str, Any]:
     raise TypeError(f"an object was expected, not {type(answer).__name__}")
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """How long the API wants to be left alone, in seconds; None when it doesn't say, or not readably.
 
     `retry-after-ms` comes first; `retry-after` is seconds or a date, reckoned from the answer's own Date header.

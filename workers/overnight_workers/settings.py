@@ -13,7 +13,7 @@ from uuid import UUID
 
 from overnight_models.embedded_urls import default_data_dir, read_urls
 from overnight_models.errors import BadSettings
-from overnight_models.money.rate_limits import COUNTS_PER_MINUTE, Tier
+from overnight_models.money.rate_limits import COUNTS_PER_MINUTE, Tier, pool
 from overnight_models.request.request import LATEST_API_VERSION, MAX_BATCH_BYTES, MAX_BATCH_ITEMS
 from overnight_models.wire.policy import LanePolicy, Policy
 from overnight_models.wire.redis_place import RedisPlace, is_redis, read_redis_url
@@ -47,6 +47,34 @@ _TABLES: Final = ("workspaces", "brokers", "own_broker", "lanes", "timing")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """`limits` of a workspace: what a pool of models may do in a minute in real time. None: as its tier."""
+
+    requests: int | None = setting(optional(whole(1)), None)
+    """Requests a minute."""
+    input_tokens: int | None = setting(optional(whole(1)), None)
+    """Tokens of prompts a minute; those read from a cache aren't counted."""
+    output_tokens: int | None = setting(optional(whole(1)), None)
+    """Tokens of answers a minute."""
+
+
+def _by_pool(given: object) -> dict[str, Limits]:
+    """Limits by pool, from a table by model or pool of models; `*` stands for all others."""
+    if not isinstance(given, Mapping):
+        raise ValueError(
+            f"it holds limits by model, such as {{ claude-sonnet-5 = {{ requests = 500 }} }}, not {given!r}"
+        )
+    faults, found = Faults(), dict[str, Limits]()
+    for name, part in given.items():
+        if pool(name) in found:
+            faults.add((name,), f"it shares the limits of {pool(name)}, which are said already")
+        found[pool(name)] = read_part(Limits, part, ("limits", name), faults)
+    if faults.said:
+        raise ValueError("; ".join(faults.said))
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
 class Workspace:
     """`[workspaces.NAME]`: one API key and what hangs on it."""
 
@@ -60,6 +88,8 @@ class Workspace:
     """The account's tier: what it may do in a minute in real time, and how many tokens it may have counted."""
     counts_per_minute: int | None = setting(optional(whole(1)), None)
     """Calls of count_tokens, where they are other than the tier's 2,000, 4,000 or 8,000."""
+    limits: Mapping[str, Limits] = made_setting(_by_pool, dict)
+    """Limits of messages, by model or pool of models (`*`: all others), where they are other than the tier's."""
 
     def api_key(self) -> str | None:
         """The key, or None when its variable isn't set."""
