@@ -205,6 +205,7 @@ def alarms(
     """
     found = [
         *_redis(redis_fault),
+        *_never_swept(troubles.pulses, lanes),
         *_pulse(troubles.pulses, settings.timing),
         *_moved(troubles),
         *_workspaces(workspaces, settings),
@@ -221,6 +222,15 @@ def alarms(
 def _redis(fault: str | None) -> Iterator[Alarm]:
     if fault is not None:
         yield Alarm("redis away", f"Overnight's own Redis: {fault}")
+
+
+def _never_swept(pulses: Sequence[Pulse], lanes: Sequence[LaneView]) -> Iterator[Alarm]:
+    """A beat that was never started: what somebody accepted, and waits, is the only sign of it."""
+    oldest_s = max((lane.oldest_waiting_s or 0.0 for lane in lanes if lane.paused_reason is None), default=0.0)
+    if pulses and oldest_s > _SILENT_S and all(pulse.stage != routes.RESCUE for pulse in pulses):
+        yield Alarm(
+            "sweep missing", f"Nobody has ever swept, and an item waits for {spoken(oldest_s)} ({routes.RESCUE})."
+        )
 
 
 def _pulse(pulses: Sequence[Pulse], timing: Timing) -> Iterator[Alarm]:
