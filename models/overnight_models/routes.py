@@ -26,6 +26,15 @@ STALE_S: Final = 300
 POLICY_KEY: Final = "overnight:policy"
 """Where the workers publish lanes, their limits and the known models (a JSON string)."""
 
+WATCH_KEY: Final = "overnight:watch"
+"""Where the sweep leaves what it saw: the alarms that are on (a JSON object; gone when nobody looks)."""
+
+WORKERS_KEY: Final = "overnight:workers"
+"""The names of the workers (a set); each has shown that it lives, or is gone by now."""
+
+WORKER_KEY: Final = "overnight:worker:{}"
+"""Where a worker shows that it lives, and which queues it takes work from (a JSON object; gone when it stops)."""
+
 PREFIX_KEY: Final = "overnight:prefix:{}"
 """Where a prefix lies, by its hash, for the workers to read it once (`prefix.py`)."""
 

@@ -38,7 +38,8 @@ def test_every_queue_is_read_by_exactly_one_kind_of_worker() -> None:
 def test_workers_are_those_of_an_installation(name: str) -> None:
     assert tuple(queues(name)) == WORKERS[name].queues
     assert option(CELERY[name], "-n") == f"{name}@%h"
-    assert f"inspect ping -t 10 -d {name}@" in SERVICES[name]["healthcheck"]["test"][1]
+    asked = [word for queue in WORKERS[name].queues for word in ("--queue", queue)]
+    assert SERVICES[name]["healthcheck"]["test"] == ["CMD", "overnight", "health", *asked]
 
 
 @pytest.mark.parametrize("name", WORKERS)

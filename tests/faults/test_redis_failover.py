@@ -13,6 +13,7 @@ import pytest
 import redis
 from celery import Celery
 
+from overnight_models.wire.plain_redis import PlainRedis
 from overnight_models.wire.redis_client import Demoted, redis_client
 from overnight_models.wire.redis_place import RedisPlace, read_redis_url
 from tests.faults.redis_servers import Address, Server, demote
@@ -203,6 +204,8 @@ def test_a_worker_and_a_beat_follow_the_sentinels(
     wait_until(lambda: ticks(replica) > before + 2, 60)
     ask(place, tmp_path / "after")
     assert (worker.poll(), beat.poll()) == (None, None)
+    with PlainRedis(place) as plain:
+        assert plain.ask(("SET", "probed", 1)) == [b"OK"]
     with redis_client(place, timeout_s=5, connect_timeout_s=5) as client:
         assert client.set("written", 1)
     with replica.client() as client:
@@ -234,5 +237,7 @@ def test_through_a_socket_it_is_the_same_redis(tmp_path: Path, start: Start) -> 
     ask(place, tmp_path / "done")
     with redis_client(place, timeout_s=5, connect_timeout_s=5) as client:
         assert client.exists("_kombu.binding.celery")
+    with PlainRedis(place) as plain:
+        assert plain.ask(("EXISTS", "_kombu.binding.celery")) == [1]
     assert worker.poll() is None
     server.stop()

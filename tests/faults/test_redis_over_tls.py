@@ -10,6 +10,7 @@ from kombu import Connection
 
 from overnight_models import routes
 from overnight_models.errors import Unreachable
+from overnight_models.wire.plain_redis import PlainRedis
 from overnight_models.wire.redis_client import redis_client
 from overnight_models.wire.redis_place import RedisPlace, read_redis_url
 from overnight_producers.wire import Wire
@@ -54,6 +55,8 @@ def test_with_its_ca_everybody_is_let_in(server: Server, ca_file: str, scheme: s
         assert client.llen("rung") == 1
         assert redis_health.look(client).fault is None
         client.flushdb()
+    with PlainRedis(place) as plain:
+        assert plain.ask(("PING",), ("LLEN", "rung")) == [b"PONG", 0]
     wire = Wire(url, ca_file=ca_file)
     wire.send(routes.POLL, {}, shown="")
     wire.close()
@@ -77,6 +80,8 @@ def test_whoever_it_is_not_verified_for_sends_nothing(server: Server, ca_file: s
         client.ping()
     with redis_client(place, **_WAITS) as client:
         assert "set OVERNIGHT_REDIS_CA" in str(redis_health.look(client).fault)
+    with pytest.raises(OSError, match="certificate verify failed"):
+        PlainRedis(place)
     with pytest.raises(Unreachable, match="certificate verify failed"):
         Wire(url, ca_file=ca).send(routes.POLL, {}, shown="")
     with pytest.raises(BrokerUnavailable, match="certificate verify failed"):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from dataclasses import replace
+
 import pytest
 import redis
 
@@ -144,7 +148,11 @@ def test_the_policy_is_published_again_when_redis_forgot_it(service: Service) ->
             sweep()
             published = client.get(routes.POLICY_KEY)
             assert isinstance(published, bytes)
-            assert Policy.load(published) == process.policy()
+            policy = Policy.load(published)
+            assert replace(policy, published=None) == process.policy()
+            assert policy.published is not None
+            assert policy.published.host == socket.gethostname()
+            assert policy.published.file == os.environ["OVERNIGHT_CONFIG"]
 
 
 def test_redis_may_be_empty_at_any_time(service: Service) -> None:

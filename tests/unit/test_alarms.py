@@ -17,12 +17,14 @@ from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
 from overnight_models.ledger.operators.pulse import Pulse
 from overnight_models.ledger.operators.troubles import Overdue, Troubles, UnclearView, Unread, Unsent
 from overnight_models.ledger.workspaces import WorkspaceState
+from overnight_models.wire.policy import LanePolicy, Policy, Published
 from overnight_workers.operators.alarms import KINDS, Alarm, alarms
 from overnight_workers.settings import Lane, Settings
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DAY = 86400.0
 HOME = Deployment(UUID(int=1), None, None, False)
+IN_FORCE = Policy({"default": LanePolicy(), "copy": LanePolicy()}, (), (), Published("one", None, "2026-11-01"))
 CALM = Troubles(HOME, (), (), (), ())
 MOVED = replace(HOME, moved_at=NOON, moved_why="it was restored")
 LANE = LaneView("default", None, {}, {}, {}, None, 0, 0, 0)
@@ -40,10 +42,17 @@ def on(
     troubles: Troubles = CALM,
     dead: tuple[DeadDelivery, ...] = (),
     redis_fault: str | None = None,
+    policy: Policy | None = None,
 ) -> list[Alarm]:
     told = Settings(lanes={"default": Lane()})
     return alarms(
-        lanes=[lane], workspaces=[workspace], troubles=troubles, dead=dead, settings=told, redis_fault=redis_fault
+        lanes=[lane],
+        workspaces=[workspace],
+        troubles=troubles,
+        dead=dead,
+        settings=told,
+        redis_fault=redis_fault,
+        policy=policy,
     )
 
 
@@ -127,6 +136,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "lane unknown": (
         {"lane": replace(LANE, lane="retired", items={"waiting": 1})},
         {"lane": replace(LANE, lane="retired", items={"succeeded": 1})},
+    ),
+    "other policy": (
+        {"lane": replace(LANE, lane="copy", items={"waiting": 1}), "policy": IN_FORCE},
+        {"lane": replace(LANE, lane="copy", items={"succeeded": 1}), "policy": IN_FORCE},
     ),
     "waiting overdue": (
         {"lane": replace(LANE, oldest_waiting_s=421.0)},

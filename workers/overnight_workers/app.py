@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 
-from celery.signals import celeryd_init, setup_logging, worker_init, worker_process_init
+import redis
+from celery.signals import (
+    celeryd_init,
+    heartbeat_sent,
+    setup_logging,
+    task_postrun,
+    worker_init,
+    worker_process_init,
+    worker_shutdown,
+)
 
 from overnight_models import routes
-from overnight_workers import held, logs, waiting
+from overnight_workers import held, logs, process, waiting
 from overnight_workers.celery_app import app
 from overnight_workers.flower_tab import command
+from overnight_workers.operators import workers
+from overnight_workers.operators.watch import watch
 
 __all__ = ["app"]
 
@@ -23,9 +35,36 @@ def _log(**_: object) -> None:
     logs.configure()
 
 
+_shown: list[workers.Showing] = []
+"""This process, when it is a worker that takes messages."""
+
+
 @worker_init.connect
-def _wait(**_: object) -> None:
+def _wait(sender: object, **_: object) -> None:
     waiting.wait_for_schema()
+    _shown[:] = [workers.Showing(sender)]
+
+
+@heartbeat_sent.connect
+def _show_life(**_: object) -> None:
+    """In the loop that takes messages: where it stands still, or has lost its broker, nothing is shown."""
+    for worker in _shown:
+        with suppress(redis.RedisError):
+            worker.beat(process.redis_client())
+
+
+@worker_shutdown.connect
+def _stop(**_: object) -> None:
+    for worker in _shown:
+        with suppress(redis.RedisError):
+            workers.gone(process.redis_client(), str(worker.worker.hostname))
+    _shown.clear()
+
+
+@task_postrun.connect
+def _watch(task: object, **_: object) -> None:
+    if getattr(task, "name", "") == routes.RESCUE:
+        watch()
 
 
 @celeryd_init.connect

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import sys
 
+_PROBES = ("doctor", "health")
+
 
 def main() -> None:
-    """Run the command line, where its packages are installed."""
+    """Run the command line, where its packages are installed; probes without it, since they run every minute."""
     try:
+        if sys.argv[1:2] and sys.argv[1] in _PROBES:
+            from overnight_workers.operators.checkup_page import main as probe
+
+            code = probe(sys.argv[1], sys.argv[2:])
+            if code is not None:
+                sys.exit(code)
         from overnight_workers.cli import main as run
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] in ("overnight_models", "overnight_producers", "overnight_workers"):

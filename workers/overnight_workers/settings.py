@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
@@ -15,7 +17,7 @@ from overnight_models.embedded_urls import default_data_dir, read_urls
 from overnight_models.errors import BadSettings
 from overnight_models.money.rate_limits import COUNTS_PER_MINUTE, Tier, pool
 from overnight_models.request.request import LATEST_API_VERSION, MAX_BATCH_BYTES, MAX_BATCH_ITEMS
-from overnight_models.wire.policy import LanePolicy, Policy
+from overnight_models.wire.policy import LanePolicy, Policy, Published
 from overnight_models.wire.redis_place import RedisPlace, is_redis, read_redis_url
 from overnight_workers.configuration import sources
 from overnight_workers.configuration.kinds import (
@@ -250,6 +252,11 @@ class Settings:
         models = load(self.prices).models
         aliases = [alias for model in models.values() for alias in model.aliases]
         return Policy(lanes, tuple(self.brokers), (*models, *aliases))
+
+    def published(self, at: datetime) -> Published:
+        """Whose word the policy is: this host's, by its overnight.toml."""
+        path = sources.config_path()
+        return Published(socket.gethostname(), str(path.absolute()) if path.exists() else None, at.isoformat())
 
     def require_urls(self) -> None:
         """Raise BadSettings when it isn't known where Postgres and Redis are."""

@@ -36,6 +36,20 @@ def _allows(patterns: tuple[str, ...], task: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Published:
+    """Who published a policy: the workers of another directory may have another one."""
+
+    host: str
+    file: str | None
+    """The overnight.toml; None when there is none."""
+    at: str
+    """When, by that host's clock, in ISO 8601."""
+
+    def __str__(self) -> str:
+        return f"{self.host}, {self.file or 'no overnight.toml'}, {self.at[:19].replace('T', ' ')} UTC"
+
+
+@dataclass(frozen=True)
 class Policy:
     """Lanes, brokers and models as the workers know them."""
 
@@ -43,6 +57,8 @@ class Policy:
     brokers: tuple[str, ...]
     """Names of the brokers that callbacks may go through."""
     models: tuple[str, ...]
+    published: Published | None = None
+    """None before it is published, and of an older version."""
 
     def dump(self) -> bytes:
         """As published."""
@@ -62,4 +78,6 @@ class Policy:
             )
             for name, lane in document["lanes"].items()
         }
-        return cls(lanes, tuple(document["brokers"]), tuple(document["models"]))
+        told = document.get("published")
+        whose = None if told is None else Published(told["host"], told["file"], told["at"])
+        return cls(lanes, tuple(document["brokers"]), tuple(document["models"]), whose)

@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from overnight_models.ledger.database import Database, DatabaseUnavailable, execute, fetch_all, fetch_one
 from overnight_models.ledger.schema import WrongEncoding, migrate, revisions
 from overnight_workers import waiting
-from overnight_workers.cli import doctor
+from overnight_workers.operators import thorough
 from tests.driving import Service
 
 
@@ -49,8 +49,8 @@ def test_a_database_that_is_not_utf8_is_refused_before_anything_is_made(
     service.restart()
     with pytest.raises(SystemExit):
         waiting.wait_for_schema()
-    (finding,) = doctor._looked(doctor._schema)
-    assert not finding.ok
+    (finding,) = thorough.looked(thorough.revision)
+    assert finding.state == "fault"
     assert f"encoded in {encoding}" in finding.found
 
 

@@ -26,7 +26,8 @@ app = typer.Typer(
 )
 
 for panel, commands in {
-    "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox, doctor_command.doctor),
+    "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox),
+    "Check": (doctor_command.doctor, doctor_command.health),
     "Work": (plan_command.plan, enqueue_command.enqueue, outcomes.outcomes),
     "Look": (look.status, look.batches, look.items, costs.costs),
     "Steer": (steer.pause, steer.resume, budget.budget, decide.decide, redo_command.redo, replay_command.replay),

@@ -17,6 +17,8 @@ from overnight_models.ledger.operators.troubles import Troubles
 from overnight_models.ledger.pack.reserve import NO_BOUND, NO_PRICE, OVER
 from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_models.quantities import spoken
+from overnight_models.states import ITEM
+from overnight_models.wire.policy import Policy
 from overnight_workers.settings import Lane, Settings, Timing
 
 _LATE_S: Final = 120.0
@@ -122,9 +124,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         " need `overnight budget … --estimated`",
     ),
     "lane unknown": Kind(
-        "items wait in a lane that the configuration doesn't have",
+        "items wait in a lane that the policy in force doesn't have: the workers' overnight.toml",
         "keeps them",
-        "put the lane back into overnight.toml",
+        "put the lane back into the overnight.toml of that host, and start its workers again",
     ),
     "over budget": Kind(
         "a budget of a lane, a tenant or a run has no room for items that wait",
@@ -136,6 +138,12 @@ KINDS: Final[Mapping[str, Kind]] = {
         "items wait longer than their lane's `max_wait`",
         "rings for pack at every sweep; prompts that may be too long are counted first, at the account's rate",
         "is a beat running, and a worker for overnight.pack and overnight.measure? `overnight doctor`",
+        urgent=False,
+    ),
+    "other policy": Kind(
+        "whoever looks (a command, Flower) reads another overnight.toml than the workers, and lacks lanes of theirs",
+        "works by the policy in force; what is shown here of those lanes is by the defaults",
+        "run it in the directory of the workers' overnight.toml, or set OVERNIGHT_CONFIG to it",
         urgent=False,
     ),
     "queue full": Kind(
@@ -198,10 +206,12 @@ def alarms(
     dead: Sequence[DeadDelivery],
     settings: Settings,
     redis_fault: str | None = None,
+    policy: Policy | None = None,
 ) -> list[Alarm]:
     """Every alarm that is on, the urgent ones first.
 
     redis_fault: what is wrong with Overnight's own Redis, as `redis_health.fault` says it.
+    policy: the one in force, which the workers have published; None: judged by these settings alone.
     """
     found = [
         *_redis(redis_fault),
@@ -210,7 +220,7 @@ def alarms(
         *_moved(troubles),
         *_workspaces(workspaces, settings),
         *_batches(troubles),
-        *_lanes(lanes, settings.lanes),
+        *_lanes(lanes, settings.lanes, policy),
         *_dead(lanes, dead),
         *_obstacles(troubles),
         *_given_up(troubles),
@@ -298,13 +308,28 @@ def _batches(troubles: Troubles) -> Iterator[Alarm]:
             )
 
 
-def _lanes(lanes: Sequence[LaneView], policies: Mapping[str, Lane]) -> Iterator[Alarm]:
+def _unknown(lanes: Sequence[LaneView], policies: Mapping[str, Lane], in_force: Policy | None) -> Iterator[Alarm]:
+    """Lanes with unfinished items that a configuration lacks: the workers', or only the one that is read here."""
+    unfinished = [lane.lane for lane in lanes if any(lane.items.get(state) for state in ITEM.unfinished)]
+    known = policies if in_force is None else in_force.lanes
+    whose = "the configuration" if in_force is None else f"the policy in force ({in_force.published})"
+    for name in unfinished:
+        if name not in known:
+            yield Alarm("lane unknown", f"Lane {name} has unfinished items, and {whose} doesn't have it.")
+    elsewhere = [name for name in unfinished if name in known and name not in policies]
+    if elsewhere and in_force is not None:
+        verb = "isn't" if len(elsewhere) == 1 else "aren't"
+        yield Alarm(
+            "other policy",
+            f"Lane {', '.join(elsewhere)} {verb} in the configuration read here, and in the policy in force"
+            f" ({in_force.published}).",
+        )
+
+
+def _lanes(lanes: Sequence[LaneView], policies: Mapping[str, Lane], in_force: Policy | None) -> Iterator[Alarm]:
+    yield from _unknown(lanes, policies, in_force)
     for lane in lanes:
         policy = policies.get(lane.lane)
-        if policy is None and any(lane.items.get(state) for state in ("waiting", "batched", "held")):
-            yield Alarm(
-                "lane unknown", f"Lane {lane.lane} has unfinished items, and the configuration doesn't have it."
-            )
         if lane.paused_reason is not None:
             yield Alarm("lane paused", f"Lane {lane.lane} is paused: {lane.paused_reason}")
         elif policy is not None and (lane.oldest_waiting_s or 0.0) > policy.max_wait + _LATE_S:

@@ -6,13 +6,31 @@ less is known, and that is no fault.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import redis
+if TYPE_CHECKING:
+    import redis
 
-_PROBE_KEY: Final = "overnight:probe"
+PROBE: Final = ("SET", "overnight:probe", 1, "PX", 1000)
+"""The write that shows whether it takes any."""
 _NEARLY_FULL: Final = 0.9
+_CODES: Final = {
+    "READONLY": "replica",
+    "OOM": "full",
+    "NOAUTH": "denied",
+    "WRONGPASS": "denied",
+    "NOPERM": "denied",
+}
+"""Redis' own errors."""
+_WHY: Final = {
+    "replica": "it is a replica and takes no writes; point OVERNIGHT_REDIS_URL at the primary ({})",
+    "full": "it is full and takes no writes; raise maxmemory, or let products take their callbacks ({})",
+    "denied": "it doesn't let us in; correct user and password in OVERNIGHT_REDIS_URL ({})",
+    "untrusted": "its certificate isn't trusted; set OVERNIGHT_REDIS_CA to the file of those who signed it ({})",
+    "away": "it doesn't answer; start it, or correct OVERNIGHT_REDIS_URL ({})",
+}
 
 
 @dataclass(frozen=True)
@@ -23,49 +41,58 @@ class RedisHealth:
     """What is wrong and what to do, one sentence; None when it is well."""
     version: str = "redis"
     """Name and version, as far as it says them."""
+    is_away: bool = False
+    """It doesn't answer at all."""
 
 
 def look(client: redis.Redis) -> RedisHealth:
     """Ask a Redis how it is. Takes at most the client's own timeouts; never raises."""
+    import redis
+
     try:
-        client.set(_PROBE_KEY, 1, px=1000)
+        client.set(PROBE[1], 1, px=1000)
     except redis.RedisError as error:
-        return RedisHealth(_why(error))
-    about = _answered(client.info, "server") | _answered(client.info, "memory")
+        kinds: dict[str, type[Exception] | tuple[type[Exception], ...]] = {
+            "replica": redis.ReadOnlyError,
+            "full": redis.OutOfMemoryError,
+            "denied": (redis.AuthenticationError, redis.exceptions.NoPermissionError),
+        }
+        return failed(error, next((kind for kind, classes in kinds.items() if isinstance(error, classes)), None))
+    return judged(_answered(client.info, "server") | _answered(client.info, "memory"))
+
+
+def failed(error: Exception, kind: str | None = None) -> RedisHealth:
+    """The error of the write, or of the way there, and what to do about it.
+
+    kind: which of the faults it is; None: by its words.
+    """
+    said = f"{type(error).__name__}: {error}"
+    kind = kind or _CODES.get(str(error).partition(" ")[0])
+    kind = kind or ("untrusted" if "certificate" in said.lower() else "away")
+    return RedisHealth(_WHY[kind].format(said), is_away=kind == "away")
+
+
+def judged(about: Mapping[str, Any]) -> RedisHealth:
+    """What a Redis that takes writes says of itself: its INFO, as far as it may be asked for it."""
     version = f"{about.get('server_name', 'redis')} {about.get('valkey_version') or about.get('redis_version') or ''}"
     limit, used = int(about.get("maxmemory") or 0), int(about.get("used_memory") or 0)
     policy = about.get("maxmemory_policy") or "noeviction"
+    fault = None
     if policy != "noeviction":
-        return RedisHealth(
-            f"it evicts keys ({policy}), so it drops messages: set maxmemory-policy noeviction", version.strip()
+        fault = f"it evicts keys ({policy}), so it drops messages: set maxmemory-policy noeviction"
+    elif limit and used > _NEARLY_FULL * limit:
+        fault = (
+            f"it uses {used / 1e6:,.0f} of {limit / 1e6:,.0f} MB: raise maxmemory, or let products take their callbacks"
         )
-    if limit and used > _NEARLY_FULL * limit:
-        return RedisHealth(
-            f"it uses {used / 1e6:,.0f} of {limit / 1e6:,.0f} MB: raise maxmemory,"
-            " or let products take their callbacks",
-            version.strip(),
-        )
-    return RedisHealth(None, version.strip())
+    return RedisHealth(fault, version.strip())
 
 
 def _answered(ask: Any, section: str) -> dict[str, Any]:
     """A section of INFO; nothing where that may not be asked."""
+    import redis
+
     try:
         told: dict[str, Any] = ask(section)
     except redis.RedisError:
         return {}
     return told
-
-
-def _why(error: redis.RedisError) -> str:
-    """The error, and what to do about it."""
-    said = f"{type(error).__name__}: {error}"
-    if isinstance(error, redis.ReadOnlyError):
-        return f"it is a replica and takes no writes; point OVERNIGHT_REDIS_URL at the primary ({said})"
-    if isinstance(error, redis.OutOfMemoryError):
-        return f"it is full and takes no writes; raise maxmemory, or let products take their callbacks ({said})"
-    if isinstance(error, (redis.AuthenticationError, redis.exceptions.NoPermissionError)):
-        return f"it doesn't let us in; correct user and password in OVERNIGHT_REDIS_URL ({said})"
-    if "certificate" in said.lower():
-        return f"its certificate isn't trusted; set OVERNIGHT_REDIS_CA to the file of those who signed it ({said})"
-    return f"it doesn't answer; start it, or correct OVERNIGHT_REDIS_URL ({said})"

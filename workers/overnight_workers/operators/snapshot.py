@@ -8,12 +8,14 @@ from typing import Final
 
 import redis
 
+from overnight_models import routes
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.operators import overview
 from overnight_models.ledger.operators.overview import BatchView, DeadDelivery, LaneView, TurnaroundView
 from overnight_models.ledger.operators.troubles import Troubles, troubles
 from overnight_models.ledger.workspaces import WorkspaceState, workspaces
 from overnight_models.states import BATCH
+from overnight_models.wire.policy import Policy
 from overnight_workers.operators import redis_health
 from overnight_workers.operators.alarms import Alarm, alarms
 from overnight_workers.operators.redis_health import RedisHealth
@@ -38,6 +40,12 @@ class Snapshot:
     troubles: Troubles
     redis: RedisHealth | None = None
     """Overnight's own Redis; None when it wasn't asked."""
+    policy: Policy | None = None
+    """The policy in force, as the workers have published it; None when none is, or Redis wasn't asked."""
+
+    def lanes_in_force(self, settings: Settings) -> frozenset[str]:
+        """The lanes that the workers know; by these settings, where they haven't said so."""
+        return frozenset(settings.lanes if self.policy is None else self.policy.lanes)
 
     def alarms(self, settings: Settings) -> list[Alarm]:
         """Every alarm that is on, the urgent ones first."""
@@ -48,6 +56,7 @@ class Snapshot:
             dead=self.dead,
             settings=settings,
             redis_fault=None if self.redis is None else self.redis.fault,
+            policy=self.policy,
         )
 
 
@@ -64,9 +73,10 @@ class Look:
 def take_snapshot(database: Database, client: redis.Redis | None = None) -> Snapshot:
     """Read everything that the pages show. Raises DatabaseUnavailable; ProgrammingError without a schema.
 
-    client: Overnight's own Redis, which is asked how it is before the ledger is read.
+    client: Overnight's own Redis, which is asked how it is and for the policy in force before the ledger is read.
     """
     health = None if client is None else redis_health.look(client)
+    policy = None if client is None or health is None or health.is_away else _policy(client)
     unfinished = BATCH.unfinished
     # all of it at one moment: what moves meanwhile isn't seen in two places
     with database.snapshot() as connection:
@@ -80,4 +90,13 @@ def take_snapshot(database: Database, client: redis.Redis | None = None) -> Snap
             dead=tuple(overview.dead_deliveries(connection)),
             troubles=troubles(connection),
             redis=health,
+            policy=policy,
         )
+
+
+def _policy(client: redis.Redis) -> Policy | None:
+    try:
+        published = client.get(routes.POLICY_KEY)
+        return Policy.load(published) if isinstance(published, bytes) else None
+    except (redis.RedisError, ValueError, KeyError):
+        return None

@@ -130,10 +130,16 @@ def _at_anthropic(batch: BatchView, history: TurnaroundView | None) -> Word:
     return Word(usual)
 
 
-def waiting(lane: LaneView, policy: Lane | None) -> Word | None:
-    """What a lane's waiting items wait for."""
+def waiting(lane: LaneView, policy: Lane | None, *, is_in_force: bool = False) -> Word | None:
+    """What a lane's waiting items wait for.
+
+    policy: the lane in the configuration read here; None: it isn't in it.
+    is_in_force: the workers, whose configuration may be another, have the lane.
+    """
     if not lane.items.get("waiting"):
         return None
+    if policy is None and is_in_force:
+        return Word("in the workers' policy, and not in the configuration read here", NOTABLE)
     if policy is None:
         return Word("not in the configuration: its items wait until it is", ALARMING)
     if lane.paused_reason is not None:

@@ -6,7 +6,8 @@ Everything that was rung for and not heard, or begun and not ended, is found her
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
 import redis
@@ -104,10 +105,11 @@ def _queues_with_messages() -> list[str]:
 
 
 def publish_policy() -> None:
-    """Tell products what they may enqueue; again and again, since Redis forgets."""
+    """Tell products what they may enqueue, and operators whose word that is; again and again, since Redis forgets."""
     reach("before policy")
     try:
-        process.redis_client().set(routes.POLICY_KEY, process.policy().dump())
+        policy = replace(process.policy(), published=settings().published(datetime.now(UTC)))
+        process.redis_client().set(routes.POLICY_KEY, policy.dump())
         reach("after policy")
     except redis.RedisError as error:
         log.warning("policy not published", error=str(error))

@@ -1,0 +1,206 @@
+"""The check-up: what `overnight doctor` and `overnight health` look at, for a person and as a probe.
+
+A probe runs every minute, so the way on which all is well imports neither SQLAlchemy nor Celery nor redis-py nor the
+API's SDK: one connection to Redis, where the workers show themselves and leave what they saw, and one to Postgres.
+What isn't well there is looked at again, thoroughly.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from overnight_models.errors import BadSettings, PermanentError
+from overnight_models.quantities import spoken
+from overnight_models.routes import QUEUES, SUBMIT
+from overnight_workers.operators import workers
+from overnight_workers.operators.redis_look import Redis, look
+from overnight_workers.settings import Settings, settings
+
+OK: Final = "ok"
+NOTE: Final = "note"
+"""Worth knowing; nobody is needed."""
+FAULT: Final = "fault"
+"""Somebody is needed."""
+UNKNOWN: Final = "unknown"
+"""It can't be told from here, for instance because a server doesn't answer."""
+
+_CLOCKS_APART_S: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    state: str
+    """OK, NOTE, FAULT or UNKNOWN."""
+    found: str
+    do: str = ""
+    """What to do about it."""
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """0: nobody is needed; 1: somebody is; 2: it can't be told."""
+    states = {finding.state for finding in findings}
+    return 1 if FAULT in states else 2 if UNKNOWN in states else 0
+
+
+def doctor() -> list[Finding]:
+    """Everything there is to look at, from here."""
+    try:
+        current = settings()
+    except BadSettings as error:
+        return _bad_settings(error)
+    redis = look(current) if current.redis_url else None
+    return [
+        Finding("configuration", OK, f"lanes: {', '.join(current.lanes)}"),
+        *_ledger(current, redis),
+        *_redis(redis),
+        *_policy(current, redis),
+        *_workers(redis),
+        *_keys(current, redis),
+    ]
+
+
+def health(queues: Sequence[str]) -> list[Finding]:
+    """Whether this host has, for each of these queues, a worker that lives and takes work from it.
+
+    Raises PermanentError for a queue that isn't there.
+    """
+    unknown = [queue for queue in queues if queue not in QUEUES]
+    if unknown or not queues:
+        asked = f"there is no queue {', '.join(unknown)}" if unknown else "which queue? Say --queue"
+        raise PermanentError(f"{asked}: {', '.join(QUEUES)}")
+    try:
+        current = settings()
+    except BadSettings as error:
+        return _bad_settings(error)
+    if not current.redis_url:
+        return _redis(None)
+    redis = look(current)
+    if redis.health.is_away:
+        return [Finding("workers", UNKNOWN, f"Redis, where they show themselves: {redis.health.fault}")]
+    return [_of_queue(queue, redis) for queue in queues]
+
+
+def _of_queue(queue: str, redis: Redis) -> Finding:
+    host = socket.gethostname()
+    here = [sign for sign in redis.signs if sign.host == host and queue in sign.queues]
+    if not here:
+        why = f"no worker of this host ({host}) shows that it takes work: it ended, stands still, or has no Redis"
+        return Finding(queue, FAULT, why, f"start it anew, or a worker with -Q {queue}")
+    if not any(sign.takes_work for sign in here):
+        why = f"messages have waited for {spoken(here[0].stuck_s)} in {here[0].worker}, and its processes begin none"
+        return Finding(queue, FAULT, why, "start it anew: its processes are frozen")
+    return Finding(queue, OK, ", ".join(sign.worker for sign in here if sign.takes_work))
+
+
+def _bad_settings(error: BadSettings) -> list[Finding]:
+    return [Finding("configuration", FAULT, fault, "mend overnight.toml or the environment") for fault in error.faults]
+
+
+def _ledger(current: Settings, redis: Redis | None) -> list[Finding]:
+    """The ledger and its alarms: quickly where all is well and a worker has just looked, otherwise thoroughly."""
+    if not current.database_url:
+        return [Finding("database", FAULT, "no URL", "set OVERNIGHT_DATABASE_URL, or start `overnight up`")]
+    from overnight_models.ledger.probe import probe
+
+    began_s = time.time()
+    found = None if current.presence_url else probe(current.database_url)
+    watch = None if redis is None else redis.watch
+    if found is None or watch is None or current.deployment not in (None, found.deployment):
+        from overnight_workers.operators import thorough
+
+        return thorough.ledger(current, None if redis is None else redis.policy)
+    apart_s = abs(found.now_s - (began_s + time.time()) / 2)
+    alarms = [
+        Finding(one["alarm"], FAULT if one["urgent"] else NOTE, one["text"], one["do"]) for one in watch["alarms"]
+    ]
+    return [
+        Finding("database", OK, f"PostgreSQL {found.server_version}"),
+        Finding("presence", OK, "processes can show that they live"),
+        Finding("schema", OK, f"revision {found.revision}"),
+        deployment(str(found.deployment), watch["deployment"]),
+        clock(apart_s),
+        *(alarms or [Finding("alarms", OK, f"none is on, as {watch['host']} sees it")]),
+    ]
+
+
+def deployment(here: str, of_the_workers: str | None) -> Finding:
+    """Which deployment the ledger is of, and whether the workers' is the same."""
+    if of_the_workers in (None, here):
+        return Finding("deployment", OK, here)
+    return Finding(
+        "deployment",
+        FAULT,
+        f"the ledger here is of {here}, that of the workers at this Redis of {of_the_workers}",
+        "one of OVERNIGHT_DATABASE_URL and OVERNIGHT_REDIS_URL leads elsewhere, here or for the workers",
+    )
+
+
+def clock(apart_s: float) -> Finding:
+    """The clock of this host beside the database's."""
+    if apart_s < _CLOCKS_APART_S:
+        return Finding("clock", OK, f"{apart_s:.2f} s apart from the database's")
+    return Finding("clock", FAULT, f"{apart_s:.0f} s apart from the database's", "set the clocks by NTP")
+
+
+def _redis(redis: Redis | None) -> list[Finding]:
+    if redis is None:
+        return [Finding("redis", FAULT, "no URL", "set OVERNIGHT_REDIS_URL, or start `overnight up`")]
+    if redis.health.fault is None:
+        return [Finding("redis", OK, redis.health.version)]
+    state = UNKNOWN if redis.health.is_away else FAULT
+    return [Finding("redis", state, redis.health.fault, "see `redis away` in workers/docs/alarms.md")]
+
+
+def _policy(current: Settings, redis: Redis | None) -> list[Finding]:
+    """Whose word holds: the workers' settings, and not those of the directory that this is asked in."""
+    if redis is None or redis.health.is_away:
+        return []
+    policy = redis.policy
+    if policy is None:
+        return [Finding("policy", NOTE, "none is published", "a worker with -Q overnight.rescue does, and a beat")]
+    whose = f"in force: {', '.join(policy.lanes)} ({policy.published or 'of an older version'})"
+    if set(policy.lanes) == set(current.lanes):
+        return [Finding("policy", OK, whose)]
+    only = f"the configuration here has {', '.join(current.lanes)}"
+    return [Finding("policy", NOTE, f"{whose}; {only}", "what is asked here by lane is by another overnight.toml")]
+
+
+def _workers(redis: Redis | None) -> list[Finding]:
+    if redis is None or redis.health.is_away:
+        return [Finding("workers", UNKNOWN, "they show themselves in Redis", "start Redis first")]
+    if not redis.signs:
+        start = "start `overnight up`, or celery -A overnight_workers.app worker"
+        return [Finding("workers", FAULT, "none shows that it lives", start)]
+    stuck = [sign.worker for sign in redis.signs if not sign.takes_work]
+    found = [
+        Finding("workers", FAULT, f"{name} takes messages and begins none", "start it anew: its processes are frozen")
+        for name in stuck
+    ]
+    if silent := workers.without_worker(redis.signs):
+        found.append(
+            Finding("workers", FAULT, f"nobody works on {', '.join(silent)}", "start a worker with -Q for them")
+        )
+    names = sorted(sign.worker for sign in redis.signs)
+    return found or [Finding("workers", OK, f"{len(names)} show that they live: {', '.join(names)}")]
+
+
+def _keys(current: Settings, redis: Redis | None) -> list[Finding]:
+    """The keys, as far as they are known here: only the workers that speak to the API need them."""
+    elsewhere = redis is not None and any(SUBMIT in sign.queues for sign in redis.signs)
+    found = []
+    for name, workspace in current.workspaces.items():
+        check, variable = f"key of workspace {name}", workspace.api_key_env
+        if workspace.api_key():
+            found.append(Finding(check, OK, f"{variable} is set"))
+        elif elsewhere:
+            found.append(Finding(check, OK, f"{variable} isn't set here; the workers that submit have their own"))
+        else:
+            found.append(Finding(check, FAULT, f"{variable} isn't set here", f"set {variable} for the workers"))
+    return found

@@ -1,0 +1,98 @@
+"""The ledger, looked at thoroughly: what is the matter with it, and its alarms, read by this process itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from overnight_models.errors import OvernightError
+from overnight_models.ledger import deployment as ledger_deployment
+from overnight_models.ledger import poll, schema
+from overnight_models.ledger.database import DatabaseUnavailable
+from overnight_models.ledger.presence import SharedSession
+from overnight_models.wire.policy import Policy
+from overnight_workers.operators.checkup import FAULT, NOTE, OK, UNKNOWN, Finding, clock, deployment
+from overnight_workers.operators.snapshot import take_snapshot
+from overnight_workers.process import database
+from overnight_workers.settings import Settings, settings
+
+
+def ledger(current: Settings, policy: Policy | None) -> list[Finding]:
+    """Every check of the ledger. One that doesn't answer is asked for nothing more.
+
+    policy: the one in force.
+    """
+    try:
+        with database().transaction() as connection:
+            version = schema.server_version(connection)
+    except DatabaseUnavailable as error:
+        return [Finding("database", UNKNOWN, _line(error), "start Postgres (`overnight up`), or correct the URL")]
+    except OvernightError as error:
+        return [Finding("database", FAULT, _line(error), "correct OVERNIGHT_DATABASE_URL")]
+    through = ", through a pooler" if database().is_pooled else ""
+    found = [Finding("database", OK, f"PostgreSQL {version}{through}")]
+    for check in (presence, revision, which_deployment, clocks):
+        found += looked(check)
+    return found + looked(lambda: alarms(policy), "alarms")
+
+
+def looked(check: Callable[[], list[Finding]], name: str = "") -> list[Finding]:
+    """A check's findings; one that breaks is a finding too."""
+    try:
+        return check()
+    except (OvernightError, SQLAlchemyError) as error:
+        # a database without the ledger's tables, too
+        return [Finding(name or check.__name__, FAULT, _line(error), "mend what stands above first")]
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def presence() -> list[Finding]:
+    """Whether processes can show that they live."""
+    try:
+        database().owner()
+    except SharedSession as error:
+        return [Finding("presence", FAULT, str(error), "see *Behind a pooler* in workers/docs/running.md")]
+    return [Finding("presence", OK, "processes can show that they live")]
+
+
+def revision() -> list[Finding]:
+    """The schema's revision, and the newest one."""
+    with database().transaction() as connection:
+        current, newest = schema.revisions(connection)
+    if current == newest:
+        return [Finding("schema", OK, f"revision {current}")]
+    return [Finding("schema", FAULT, f"revision {current}, the newest is {newest}", "run `overnight migrate`")]
+
+
+def which_deployment() -> list[Finding]:
+    """The deployment of the ledger, beside the configured one."""
+    with database().transaction() as connection:
+        found = ledger_deployment.read(connection).id
+    wanted = settings().deployment
+    if wanted in (None, found):
+        return [deployment(str(found), None)]
+    return [
+        Finding("deployment", FAULT, f"the ledger is of {found}", f"OVERNIGHT_DEPLOYMENT is {wanted}: which?"),
+    ]
+
+
+def clocks() -> list[Finding]:
+    """The clock of this host beside the database's."""
+    began = time.time()
+    with database().transaction() as connection:
+        theirs = poll.now(connection).timestamp()
+    return [clock(abs(theirs - (began + time.time()) / 2))]
+
+
+def alarms(policy: Policy | None) -> list[Finding]:
+    """Every alarm that is on."""
+    on = replace(take_snapshot(database()), policy=policy).alarms(settings())
+    return [Finding(one.kind, FAULT if one.urgent else NOTE, one.text, one.do) for one in on] or [
+        Finding("alarms", OK, "none is on")
+    ]

@@ -1,0 +1,63 @@
+"""The watch: after a sweep a worker looks at the ledger as operators do, and leaves what it saw in Redis.
+
+So `overnight doctor` says within a moment which alarms are on, by the
+settings of the workers, whose policy is in force.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+import redis
+
+from overnight_models import routes
+from overnight_models.errors import OvernightError
+from overnight_workers import logs, process
+from overnight_workers.held import held
+from overnight_workers.operators import workers
+from overnight_workers.operators.snapshot import take_snapshot
+from overnight_workers.settings import settings
+
+_EVERY_S: Final = 10.0
+_KEPT_S: Final = 30
+
+log = logs.get(__name__)
+
+
+@dataclass
+class _Looked:
+    at: float = float("-inf")
+    """When this process last looked, by the monotonic clock."""
+
+
+@held
+def _last() -> _Looked:
+    return _Looked()
+
+
+def watch() -> None:
+    """Look, at most every 10 s, and leave what was seen. What fails is in the log, and the next look tries again."""
+    last = _last()
+    if time.monotonic() - last.at < _EVERY_S:
+        return
+    last.at = time.monotonic()
+    try:
+        client = process.redis_client()
+        client.set(routes.WATCH_KEY, orjson.dumps(_seen(client)), ex=_KEPT_S)
+        workers.forget_gone(client)
+    except (redis.RedisError, OvernightError) as error:
+        log.warning("nothing seen", why=str(error))
+
+
+def _seen(client: redis.Redis) -> Mapping[str, Any]:
+    alarms = take_snapshot(process.database(), client).alarms(settings())
+    return {
+        "host": socket.gethostname(),
+        "deployment": str(process.deployment()),
+        "alarms": [{"alarm": one.kind, "urgent": one.urgent, "text": one.text, "do": one.do} for one in alarms],
+    }
