@@ -12,6 +12,8 @@ from overnight_workers.limiter.needs import BUCKETS, Answer, Grant, Need, TooLar
 _USED: Final = 0.98
 """Of the limit, less a request of each worker: all of them may begin with one at the same moment."""
 _LEAST: Final = 0.1
+_LATE_S: Final = 0.3
+"""Nothing is lost when a worker asks so much later than it might have."""
 _UNKNOWN_S: Final = 5.0
 
 
@@ -48,7 +50,8 @@ class Share:
                 continue
             costs = (1, need.input_tokens, min(need.output_tokens, known.limits[2]))
             takes = [self._takes(known, place, cost) for place, cost in enumerate(costs)]
-            ready = [max(self.paid_until[n], now - takes[n]) + takes[n] + waited[n] for n in range(3)]
+            since = [max(self.paid_until[n], now - takes[n] - _LATE_S) for n in range(3)]
+            ready = [since[n] + takes[n] + waited[n] for n in range(3)]
             slowest = max(range(3), key=lambda n: ready[n])
             start_s = max(ready[slowest], known.paused_until) - now
             if start_s > ahead_s:
@@ -56,7 +59,7 @@ class Share:
                 answers.append(Wait(start_s, "pause" if known.paused_until > ready[slowest] else BUCKETS[slowest]))
                 continue
             start_s = max(0.0, start_s)
-            self.paid_until = [max(ready[n], now + start_s) if takes[n] else self.paid_until[n] for n in range(3)]
+            self.paid_until = [max(ready[n], now + start_s - _LATE_S) for n in range(3)]
             answers.append(Grant(workspace, pool, costs, (0, 0, 0), 0, start_s))
         return answers
 

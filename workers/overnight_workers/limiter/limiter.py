@@ -201,6 +201,11 @@ class Limiter:
         born, blocked, factor, *rest = known
         key, usual = _key(workspace, pool), self._limits_of(workspace, pool)
         tats, limits = rest[:3], rest[3:]
+        before = self._remembered.get(key)
+        if before is not None and before["born"] != born:
+            # an emptied Redis doesn't know yet how many there are
+            self._said_at.pop(key, None)
+            workers = max(workers, self._known[key].workers)
         self._remembered[key] = {
             "born": born, "blocked": blocked, "factor": factor / _MICRO, "tats": tats, "limits": limits,
         }  # fmt: skip
