@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
-from uuid import UUID, uuid4
+from typing import Any, Final
+from uuid import uuid4
 
 from overnight_models.errors import BadItem
+
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+"""The 17th digit of a UUID: its first two bits say by which rules it is made."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,9 @@ class Sent:
 
     def item_id(self, index: int) -> str:
         """The id of the item of this index: a UUID."""
-        return str(UUID(bytes=blake2b(index.to_bytes(8), key=self.seed, digest_size=16).digest(), version=4))
+        # of version 4, as `UUID(bytes=..., version=4)` would have it, and for as many as there are items
+        drawn = blake2b(index.to_bytes(8), key=self.seed, digest_size=16).hexdigest()
+        return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-{_VARIANT[drawn[16]]}{drawn[17:20]}-{drawn[20:]}"
 
     def receipt(self, index: int, key: str | None = None) -> Receipt:
         """The receipt of one item.

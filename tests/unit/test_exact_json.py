@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -43,6 +44,18 @@ def test_an_integer_of_any_length_is_exact(number: int) -> None:
     assert written == b'{"n":%b}' % str(number).encode()
     assert exact_json.loads(written) == {"n": number}
     assert exact_json.loads(written.decode()) == {"n": number}
+
+
+@given(
+    st.text(max_size=40),
+    st.sampled_from([17, 18, 19, 20, 40]),
+    st.text("aé\u0663 0.,", min_size=1, max_size=40),
+    st.booleans(),
+)
+def test_nineteen_digits_in_a_row_are_seen_wherever_they_stand(before: str, n: int, after: str, as_bytes: bool) -> None:
+    text = f"{before}x{'8' * n}x{after}"
+    written = text.encode() if as_bytes else text
+    assert exact_json.holds_long_number(written) == (re.search("[0-9]{19}", text, re.ASCII) is not None)
 
 
 def test_what_nests_deeper_than_orjson_writes_is_an_error_and_no_crash() -> None:

@@ -11,10 +11,10 @@ counters at the top. A compaction and an advisor's call are prompts of their own
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from overnight_models.money.prices import Prices, Usage, costs_of, thinking_cost
+from overnight_models.money.prices import Model, Prices, Usage, both_costs, costs_of, thinking_cost
 
 _OWN_TURNS: Final = frozenset({"message", "fallback_message"})
 
@@ -35,21 +35,29 @@ def bill_of(message: Mapping[str, object], prices: Prices) -> Bill:
     """The bill of the API's Message. Reading is lenient: what is absent or no number counts as 0."""
     told = message.get("usage")
     served = str(message.get("model", ""))
-    parts = _parts(told, served, prices)
+    if not isinstance(told, dict) or not isinstance(told.get("iterations"), list):
+        return _bill_of_one(prices.model(served), Usage.of(told if isinstance(told, dict) else None))
+    parts = _parts(told, told["iterations"], served, prices)
     priced = [(model, usage) for name, usage in parts if (model := prices.model(name)) is not None]
-    total = parts[0][1] if len(parts) == 1 else _summed(usage for _, usage in parts)
+    total = _summed(usage for _, usage in parts)
     if len(priced) < len(parts):
         return Bill(total, None, None, 0)
     model, own = priced[0]
     return Bill(total, *costs_of(priced), thinking_cost(model, own) if own.thinking_tokens else 0)
 
 
-def _parts(told: object, served: str, prices: Prices) -> list[tuple[str, Usage]]:
+def _bill_of_one(model: Model | None, usage: Usage) -> Bill:
+    """The bill of an answer on which nothing but its own model worked, as on nearly all."""
+    if model is None:
+        return Bill(usage, None, None, 0)
+    return Bill(usage, *both_costs(model, usage), thinking_cost(model, usage) if usage.thinking_tokens else 0)
+
+
+def _parts(
+    told: Mapping[str, object], iterations: Sequence[object], served: str, prices: Prices
+) -> list[tuple[str, Usage]]:
     """Each call that is priced by itself: its model and its counters. The request's own comes first."""
-    whole = Usage.of(told if isinstance(told, dict) else None)
-    iterations = told.get("iterations") if isinstance(told, dict) else None
-    if not isinstance(iterations, list):
-        return [(served, whole)]
+    whole = Usage.of(told)
     own: dict[str, Usage] = {}
     beside = []
     for entry in iterations:

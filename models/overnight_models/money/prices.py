@@ -159,7 +159,8 @@ def both_costs(model: Model, usage: Usage) -> tuple[int, int]:
     """Nano-dollars for one answer with this usage: as a batch request, and in real time."""
     tokens = _tokens_nano(model, usage)
     searches = model.web_search * usage.web_search_requests
-    return _rounded(tokens, model.batch_factor) + searches, _rounded(tokens, _ONE) + searches
+    realtime = tokens if isinstance(tokens, int) else _rounded(tokens, _ONE)
+    return _rounded(tokens, model.batch_factor) + searches, realtime + searches
 
 
 def costs_of(parts: Sequence[tuple[Model, Usage]]) -> tuple[int, int]:
@@ -205,8 +206,9 @@ def _rounded(nano: int | Fraction, by: Fraction) -> int:
 
 def factor(model: Model, *, batch: bool, inference_geo: str | None) -> Fraction:
     """What every token's price is multiplied by."""
-    geography = model.geography.get(inference_geo, Fraction(1)) if inference_geo is not None else Fraction(1)
-    return geography * model.batch_factor if batch else geography
+    of_batch = model.batch_factor if batch else _ONE
+    geography = None if inference_geo is None else model.geography.get(inference_geo)
+    return of_batch if geography is None else geography * of_batch
 
 
 def load(path: Path | None = None) -> Prices:

@@ -15,6 +15,7 @@ from overnight_models.wire.message import IF_KNOWN, ItemLine
 from overnight_models.wire.policy import LanePolicy, Policy
 
 _BETA: Final = re.compile(r"[A-Za-z0-9._-]+")
+_ARGUMENTS: Final = (("args", (list, tuple), "a list"), ("kwargs", dict, "an object"))
 
 
 def lane_faults(lane: str, policy: Policy) -> list[str]:
@@ -30,10 +31,9 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
     size: bytes of the item as it is sent.
     may_hold_nul: False when its JSON is known to be without an escaped one, which spares a look into every argument.
     """
-    wrong_lane = lane_faults(lane, policy)
-    if wrong_lane:
-        return wrong_lane
-    rules = policy.lanes[lane]
+    rules = policy.lanes.get(lane)
+    if rules is None:
+        return lane_faults(lane, policy)
     models = None if rules.unknown_price == "accept" else policy.models
     betas: Any = item.get("betas")
     are_betas = isinstance(betas, (list, tuple)) and all(map(_is_beta, betas))
@@ -44,8 +44,8 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
     key: Any = item.get("key")
     if not _is_text(key) or not 1 <= len(key) <= 512:
         found.append("`key` must be a text of 1 to 512 characters, without NUL")
-    for name in ("tenant", "trace_id"):
-        if item.get(name) is not None and not _is_text(item.get(name)):
+    for name, text in (("tenant", item.get("tenant")), ("trace_id", item.get("trace_id"))):
+        if text is not None and not _is_text(text):
             found.append(f"`{name}` must be a text without NUL")
     if betas is not None and not are_betas:
         found.append(
@@ -57,7 +57,7 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
         found.append(
             "`cuttable` must say where a text stands: `system`, `messages.0.content`, `messages.0.content.1.text`"
         )
-    if item.get("if_known") not in (None, *IF_KNOWN):
+    if item.get("if_known") is not None and item.get("if_known") not in IF_KNOWN:
         found.append(f"`if_known` must be one of {', '.join(IF_KNOWN)}, not {item.get('if_known')!r}")
     callback: object = item.get("callback")
     if callback is not None:
@@ -71,12 +71,12 @@ def _callback_faults(callback: object, lane: str, rules: LanePolicy, policy: Pol
     if not isinstance(callback, dict):
         return ["`callback` must be an object with a `task` and a `queue`"]
     found = []
-    task, queue, broker = (callback.get(name) for name in ("task", "queue", "broker"))
+    task, queue, broker = callback.get("task"), callback.get("queue"), callback.get("broker")
     if not (task and queue and _is_text(task) and _is_text(queue)):
         found.append("`callback` needs a `task` and the `queue` its workers listen on")
     elif not rules.allows(task):
         found.append(f"lane {lane!r} doesn't allow the callback {task!r}: it allows {', '.join(rules.callbacks)}")
-    for name, kind, what in (("args", (list, tuple), "a list"), ("kwargs", dict, "an object")):
+    for name, kind, what in _ARGUMENTS:
         if callback.get(name) is not None and not isinstance(callback[name], kind):
             found.append(f"`callback`'s `{name}` must be {what}")
     if not isinstance(callback.get("ack"), bool | None):

@@ -68,7 +68,7 @@ def kind(params: Mapping[str, object], betas: Collection[str] = ()) -> tuple[obj
         types = _type(params.get("thinking")), _type(params.get("tool_choice"))
         telling = "thinking" in params, *types, _searches(params), params.get("inference_geo")
     asked = params.get("model"), params.get("max_tokens"), _prefills(params), LONG_OUTPUT_BETA in betas
-    return *asked, telling, frozenset(unknown_parameters(params))
+    return *asked, telling, unknown_parameters(params)
 
 
 def retirement(model: Model, now: date, until: date) -> Trap | None:
@@ -129,7 +129,7 @@ def _at_most(params: Mapping[str, object], tokens: int) -> bool:
 def _prefills(params: Mapping[str, object]) -> bool:
     messages = params.get("messages")
     last = messages[-1] if isinstance(messages, list) and messages else None
-    return isinstance(last, Mapping) and last.get("role") == "assistant"
+    return isinstance(last, (dict, Mapping)) and last.get("role") == "assistant"
 
 
 def _searches(params: Mapping[str, object]) -> bool:

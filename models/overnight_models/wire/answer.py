@@ -24,9 +24,20 @@ def readings(content: object) -> list[str]:
     return [text for text in dict.fromkeys(found) if text.strip()]
 
 
+def has_text(content: object) -> bool:
+    """Whether there are any `readings`."""
+    for block in content if isinstance(content, list) else ():
+        text = _text(block) if isinstance(block, dict) else ""
+        if text and not text.isspace():
+            return True
+    return False
+
+
 def tool_calls(content: object) -> list[dict[str, object]]:
     """The calls of the caller's own tools: `tool_use` blocks. What the API's own tools did is not among them."""
-    return [block for block in _blocks(content) if block.get("type") == "tool_use"]
+    if not isinstance(content, list):
+        return []
+    return [block for block in content if isinstance(block, dict) and block.get("type") == "tool_use"]
 
 
 def _blocks(content: object) -> list[dict[str, object]]:

@@ -169,6 +169,8 @@ _FIELDS: Final = tuple(f.name for f in fields(Outcome) if f.name != "extra")
 
 def dollars(nano: int) -> str:
     """Nano-dollars as a decimal string of dollars: 1500 -> "0.0000015"."""
+    if not nano:
+        return "0"
     sign, nano = ("-", -nano) if nano < 0 else ("", nano)
     whole, rest = divmod(nano, 1_000_000_000)
-    return f"{sign}{whole}.{rest:09d}".rstrip("0").rstrip(".") if rest else f"{sign}{whole}"
+    return f"{sign}{whole}.{rest:09d}".rstrip("0") if rest else f"{sign}{whole}"

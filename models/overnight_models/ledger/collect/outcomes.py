@@ -198,12 +198,13 @@ def _write_outcomes(
         copy_text(source.api_batch_id),
     )
     outcomes = []
+    models = {name: copy_foreign(name) for name in {arrival.model for arrival in arrivals}}
     for arrival in arrivals:
         item = settled.get(arrival.item_id)
         if item is None:
             continue
         outcomes.append(
-            b"%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
+            b"%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
             % (
                 item.id,
                 submission,
@@ -213,8 +214,10 @@ def _write_outcomes(
                 b"t" if arrival.retryable else b"f",
                 b"t" if arrival.billed else b"f",
                 via,
-                b"%b\t%b\t%b"
-                % (copy_foreign(arrival.problem), copy_foreign(arrival.detail), copy_foreign(arrival.model)),
+                b"\\N\t\\N"
+                if arrival.problem is None and arrival.detail is None
+                else b"%b\t%b" % (copy_foreign(arrival.problem), copy_foreign(arrival.detail)),
+                models[arrival.model],
                 api_batch_id,
                 copy_text(arrival.message),
             )

@@ -186,12 +186,18 @@ def claimed(
         )
     }
     by_target: dict[int, list[Due]] = {}
+    callbacks: dict[str, dict[str, Any]] = {}
+    """By their text, which many of them have in common."""
     origin = {"via": source.via, "api_batch_id": source.api_batch_id}
     for arrival in arrivals:
         row = asked.pop(arrival.item_id, None)
         if row is not None:
             row.update(zip(_ANSWERED, _answered(arrival), strict=True), ok=arrival.problem is None, **origin)
-            due = Due(arrival.item_id, 1, 0, row["finished_at"], row["lane"], exact_json.loads(row["callback"]), row)
+            written = row["callback"]
+            callback = callbacks.get(written)
+            if callback is None:
+                callback = callbacks[written] = exact_json.loads(written)
+            due = Due(arrival.item_id, 1, 0, row["finished_at"], row["lane"], callback, row)
             by_target.setdefault(row["target_id"], []).append(due)
     return by_target
 

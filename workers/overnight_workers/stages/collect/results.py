@@ -13,7 +13,7 @@ from overnight_models.ledger.collect.arrivals import Arrival, Fate
 from overnight_models.money.bill import bill_of
 from overnight_models.money.prices import Prices
 from overnight_models.wire import exact_json
-from overnight_models.wire.answer import readings, tool_calls
+from overnight_models.wire.answer import has_text, readings, tool_calls
 from overnight_models.wire.outcome import Problem
 from overnight_workers.stages.output_schema import Check
 from overnight_workers.stages.protocol import is_about_the_caller
@@ -136,13 +136,12 @@ def _content(content: object, check: Check | None) -> tuple[Content, str | None]
     """What stands in an answer, and what is wrong with it if anything."""
     if tool_calls(content):
         return Content.CALL, None
-    texts = readings(content)
-    if not texts:
+    if not has_text(content):
         return Content.NOTHING, "the answer is empty: it has neither text nor a tool call"
     if check is None:
         return Content.FITS, None
     wrong = None
-    for text in texts:
+    for text in readings(content):
         fault = check(text)
         if fault is None:
             return Content.FITS, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -10,6 +10,8 @@ from overnight_models.ledger import documents
 from overnight_models.ledger.deliver.deliver import Due
 from overnight_models.wire import acknowledgement, exact_json
 from overnight_models.wire.envelope import NO_CANVAS, write_envelope
+
+_NO_CANVAS: Final = orjson.dumps(NO_CANVAS)
 
 
 def call(due: Due) -> tuple[list[Any], dict[str, Any], str, dict[str, Any]]:
@@ -32,7 +34,7 @@ def enveloped(queue: str, due: Due) -> bytes:
     outcome, *others = args
     # the outcome holds a message as it is; what its product asked to be told may have integers of any length
     rest = b"".join(b",%b" % exact_json.dumps(one) for one in others)
-    body = b"[[%b%b],%b,%b]" % (orjson.dumps(outcome), rest, exact_json.dumps(kwargs), orjson.dumps(NO_CANVAS))
+    body = b"[[%b%b],%b,%b]" % (orjson.dumps(outcome), rest, exact_json.dumps(kwargs) if kwargs else b"{}", _NO_CANVAS)
     return write_envelope(
         task, body, queue=queue, task_id=args[0]["delivery_id"], shown=shown(args[0]), headers=headers
     )
