@@ -26,7 +26,7 @@ from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.outcome import Outcome
 from overnight_models.wire.outcome import ProblemName as Problem
 from overnight_producers.callbacks import callback, task
-from overnight_producers.item import IfKnown, Item
+from overnight_producers.item import IfKnown, Item, Moment
 from overnight_producers.overnight import Overnight
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
 
@@ -38,6 +38,7 @@ __all__ = [
     "Confirmation",
     "IfKnown",
     "Item",
+    "Moment",
     "NotConfirmed",
     "NotFinished",
     "NotYet",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 
 from overnight_models.errors import BadItem
 from overnight_models.request.cuttable import is_place, text_at
+from overnight_models.request.moments import faults_of_now, moment_faults, moment_of
 from overnight_models.request.prefix import SMALLEST, Cutter
 from overnight_models.wire import exact_json
 from overnight_models.wire.message import CallbackLine, ItemLine, Line, write_line
@@ -20,6 +22,8 @@ from overnight_producers.params import as_sent
 from overnight_producers.structured import asked_and_strict
 
 IfKnown = Literal["conflict", "deliver", "redo"]
+Moment = datetime | timedelta | str
+"""A time: an aware datetime, a text with an offset from UTC; or how long from now: a timedelta, a text as "2h"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,10 @@ class Item:
     cuttable: str | None = None
     """The place of the text that may be cut from its end, such as "messages.0.content" or "messages.0.content.1.text",
     where the lane cuts prompts that are too long for it (`when_longer`); None: such an item is refused."""
+    deadline: Moment | None = None
+    """By when its answer is wanted; a duration counts from when it is enqueued. None: its lane's, if it has one."""
+    give_up_at: Moment | None = None
+    """From when on its answer is of no use: then it isn't bought any more, and fails as `too_late`. None: never."""
 
 
 def line_of(item: Item, *, redis_url: str, item_id: str | None = None) -> tuple[ItemLine, bytes]:
@@ -72,6 +80,7 @@ def line_of(item: Item, *, redis_url: str, item_id: str | None = None) -> tuple[
         line["trace_id"] = item.trace_id
     if item.if_known != "conflict":
         line["if_known"] = item.if_known
+    faults += _add_moments(line, item)
     if item.cuttable is not None:
         line["cuttable"] = item.cuttable
         if is_place(item.cuttable) and text_at(params, item.cuttable) is None:
@@ -88,6 +97,23 @@ def line_of(item: Item, *, redis_url: str, item_id: str | None = None) -> tuple[
     except (TypeError, ValueError) as error:
         faults.append(_unwritable(line) or str(error))
     raise BadItem(faults, key=item.key)
+
+
+def _add_moments(line: ItemLine, item: Item) -> list[str]:
+    """Write down when an item is wanted. Returns what is wrong with that."""
+    now = datetime.now(UTC)
+    faults, moments = [], {}
+    for name, given in (("deadline", item.deadline), ("give_up_at", item.give_up_at)):
+        if given is not None:
+            try:
+                moments[name] = moment_of(given, now=now)
+            except ValueError as error:
+                faults.append(f"`{name}`: {error}")
+    if "deadline" in moments:
+        line["deadline"] = moments["deadline"].isoformat()
+    if "give_up_at" in moments:
+        line["give_up_at"] = moments["give_up_at"].isoformat()
+    return faults + faults_of_now(moments, now=now) + moment_faults(line)
 
 
 def _unwritable(line: ItemLine) -> str | None:

@@ -17,7 +17,7 @@ from overnight_models.wire import message
 from overnight_models.wire.message import CallbackLine, ItemLine, Line
 from overnight_models.wire.outcome import Outcome
 from overnight_producers import confirming
-from overnight_producers.item import IfKnown, Item, cut, line_of
+from overnight_producers.item import IfKnown, Item, Moment, cut, line_of
 from overnight_producers.questions import About, Questions, wait_for
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
 from overnight_producers.settings import ProducerSettings
@@ -64,6 +64,8 @@ class Overnight:
         trace_id: str | None = None,
         cuttable: str | None = None,
         if_known: IfKnown = "conflict",
+        deadline: Moment | None = None,
+        give_up_at: Moment | None = None,
     ) -> Receipt:
         """Hand over one request; returns when Redis has it, which is before Postgres has it: see `confirm`.
 
@@ -78,6 +80,9 @@ class Overnight:
         tenant or trace id. "conflict": it is turned down, as `confirm` says. "deliver": that outcome comes to this
         one's callback too, now or when it is there, and is paid once. "redo": where that one failed or was canceled,
         this one takes its place, whatever it asks.
+        deadline: by when the answer is wanted: an aware datetime, or how long from now, as timedelta(hours=2) or "2h".
+        In a lane that goes by deadline it decides between a batch and real time. None: the lane's own, if it has one.
+        give_up_at: from when on the answer is of no use: then it isn't bought any more.
 
         The receipt's `warnings` say what is likely to come back as an error or cut off.
 
@@ -94,6 +99,8 @@ class Overnight:
             trace_id=trace_id,
             cuttable=cuttable,
             if_known=if_known,
+            deadline=deadline,
+            give_up_at=give_up_at,
         )
         line, sent, warnings = self._checked(item, lane, index=None)
         message_id = str(uuid4())

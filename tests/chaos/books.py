@@ -95,7 +95,7 @@ def _money_is_right(service: Service, scenario: Scenario) -> None:
     tried = service.ledger.fetch_one(
         """
         SELECT coalesce(sum(item.attempts), 0)::int AS n FROM item JOIN outcome ON outcome.item_id = item.id
-        WHERE coalesce(outcome.problem, '') NOT IN ('rejected', 'too_long')
+        WHERE coalesce(outcome.problem, '') NOT IN ('rejected', 'too_long', 'too_late')
         """
     )["n"]
     assert meter["requests"] == tried + own["doubles"], "and each request was sent as often as it was tried"

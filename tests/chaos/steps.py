@@ -213,6 +213,16 @@ def a_minute_later(service: Service) -> None:
     service.ledger.execute("UPDATE deployment SET moved_at = moved_at - interval '1 min' WHERE moved_at IS NOT NULL")
 
 
+def deadlines_are_near(service: Service) -> None:
+    """No batch is in time for them any more."""
+    service.ledger.execute("UPDATE item SET deadline = now() + interval '5 s' WHERE waiting_since IS NOT NULL")
+
+
+def nobody_needs_them(service: Service) -> None:
+    """What waits is of no use any more."""
+    service.ledger.execute("UPDATE item SET give_up_at = now() WHERE waiting_since IS NOT NULL")
+
+
 def queues_are_in_trouble(service: Service) -> None:
     """A product's queue is no list any more, and another's is full."""
     with redis.Redis.from_url(service.redis_url) as client, client.pipeline() as pipe:

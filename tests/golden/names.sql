@@ -107,3 +107,7 @@ ON CONFLICT DO NOTHING;
 -- _number
 ;;
 
+-- models: Every model by its number.
+SELECT id, name
+FROM model;
+

@@ -50,7 +50,8 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
     assert set(documented["timing"]) == names(told.Timing)
     assert read.timing == told.Timing()
     assert set(documented["lanes"]["copy"]) == names(told.Lane)
-    assert replace(read.lanes["copy"], callbacks=("*",), max_input_tokens=None) == told.Lane()
+    copy = replace(read.lanes["copy"], callbacks=("*",), max_input_tokens=None)
+    assert replace(copy, deadline=None, submit_window=None, target_batches=None) == told.Lane()
     assert set(documented["brokers"]["shop"]) == names(told.Broker)
     assert [field for field in sorted(names(told.Workspace)) if f"{field} = " not in block] == []
     assert set(documented["own_broker"]) == names(told.BrokerLimits)

@@ -11,7 +11,7 @@ import pytest
 from overnight_models.ledger.money.history import Answers
 from overnight_models.money.forecast import Caching, Lifetime
 from overnight_models.money.prices import load
-from overnight_workers.plan.answers import SHARE, Asked, Measured, learned, tokens_out
+from overnight_workers.plan.answers import Asked, Measured, learned, tokens_out
 from overnight_workers.plan.costs import Costs, Sharing, costs
 from overnight_workers.plan.figure import Figure, How, around, exactly
 from overnight_workers.plan.prefixes import Shared
@@ -28,6 +28,7 @@ from overnight_workers.plan.sharing import (
 )
 from overnight_workers.plan.sums import ModelTokens, Of, Row
 from overnight_workers.plan.survey import Marks
+from overnight_workers.roads.lengths import ANSWER_SHARE
 
 PRICES = load()
 SONNET: Of = ("claude-sonnet-4-5", None)
@@ -195,7 +196,7 @@ ASKED = Asked(1_000, 600_000, Stratum(1_000, 400_000))
 
 
 def test_answers_are_learned_from_the_lanes_own() -> None:
-    found = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(500, 200)]}, {}, SHARE)
+    found = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(500, 200)]}, {}, ANSWER_SHARE)
     assert (found.total.value, found.total.how) == (200_000, How.LEARNED)
     assert found.total.high - 200_000 == pytest.approx(1.96 * 1_000 * 20 * (1 / 500 + 1 / 1_000) ** 0.5, rel=0.01)
     assert found.told[SONNET] == "learned from 500 answers in 1 batch of this lane"
@@ -211,21 +212,21 @@ def test_batches_that_differ_make_the_next_less_sure() -> None:
 
 def test_answers_are_measured_by_a_pilot() -> None:
     pilot = Measured([400] * 50, [180, 220] * 25)
-    found = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(500, 900)]}, {SONNET: pilot}, SHARE)
+    found = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(500, 900)]}, {SONNET: pilot}, ANSWER_SHARE)
     assert (found.total.value, found.total.how) == (200_000, How.MEASURED)
     assert found.total.low == pytest.approx(200_000 - 2.01 * 1_000 * 20.2 / 50**0.5 * 0.975, rel=0.001)
     assert found.told[SONNET] == "measured by a pilot of 50 items"
 
 
 def test_answers_are_assumed_where_nothing_is_known() -> None:
-    found = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(19, 200)]}, {}, SHARE)
+    found = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(19, 200)]}, {}, ANSWER_SHARE)
     assert found.total == Figure(150_000, 1_000, 600_000, How.ASSUMED)
     assert "25% of max_tokens" in found.told[SONNET]
 
 
 def test_no_answer_is_longer_than_max_tokens() -> None:
     short = replace(ASKED, max_tokens=50_000)
-    found = tokens_out({SONNET: short}, {SONNET[0]: [batch(500, 200)]}, {}, SHARE)
+    found = tokens_out({SONNET: short}, {SONNET[0]: [batch(500, 200)]}, {}, ANSWER_SHARE)
     assert (found.total.value, found.total.high) == (50_000, 50_000)
 
 

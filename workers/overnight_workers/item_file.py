@@ -29,7 +29,10 @@ from overnight_models.wire.policy import Policy
 from overnight_producers import Item
 from overnight_producers.item import line_of
 
-_FIELDS: Final = {"key", "custom_id", "params", "callback", "tenant", "betas", "output", "trace_id", "cuttable"}
+_FIELDS: Final = frozenset(
+    {"key", "custom_id", "params", "callback", "tenant", "betas", "output", "trace_id", "cuttable"}
+    | {"deadline", "give_up_at"}
+)
 _BOM: Final = codecs.BOM_UTF8
 _MADE_KEY_BYTES: Final = 16
 
@@ -141,6 +144,8 @@ def read_line(text: bytes) -> Item:
         callback=line.get("callback"),
         trace_id=line.get("trace_id"),
         cuttable=line.get("cuttable"),
+        deadline=line.get("deadline"),
+        give_up_at=line.get("give_up_at"),
     )
 
 

@@ -43,6 +43,7 @@ from overnight_workers.configuration.reading import (
     setting,
 )
 from overnight_workers.configuration.urls import api_url, broker_url, postgres_url, variable_name
+from overnight_workers.lane_roads import LaneRoads
 
 _TABLES: Final = ("workspaces", "brokers", "own_broker", "lanes", "timing")
 """Settings that are tables of the file, and JSON in the environment."""
@@ -137,14 +138,10 @@ class Broker(BrokerLimits):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lane:
+class Lane(LaneRoads):
     """`[lanes.NAME]`: a named stream of items under one policy."""
 
     workspace: str = setting(text, "default")
-    road: Literal["batch", "direct", "by_deadline"] = setting(one_of("batch", "direct", "by_deadline"), "batch")
-    """In batches at half price, each item in real time at the full price, or as each item's deadline asks for."""
-    max_maybe_billed: int = setting(whole(0, 100), 1)
-    """How often an item is sent again in real time after a call that may have been billed and brought no answer."""
     max_items: int = setting(whole(1, MAX_BATCH_ITEMS), MAX_BATCH_ITEMS)
     """A batch is packed when so many items wait."""
     max_bytes: int = setting(size(1, MAX_BATCH_BYTES), 200_000_000)
@@ -323,6 +320,13 @@ def _lanes_fit(found: Settings, faults: Faults) -> None:
                 f"{lane.max_items:,} is more than queue_limit of [workspaces.{lane.workspace}]"
                 f" ({workspace.queue_limit:,}): such a batch could never be sent",
             )
+        if faults.is_right("lanes", name, "min_items") and lane.min_items > 1:
+            if lane.min_items > lane.max_items:
+                faults.add(
+                    ("lanes", name, "min_items"), f"{lane.min_items:,} is more than max_items ({lane.max_items:,})"
+                )
+            elif lane.deadline is None and faults.is_right("lanes", name, "deadline"):
+                faults.add(("lanes", name, "min_items"), "fewer would wait for ever: set a `deadline` of the lane too")
 
 
 _OF_REDIS: Final = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -13,7 +14,16 @@ from sqlalchemy import Connection
 from overnight_models.ledger import following, measure, recall
 from overnight_models.ledger.answer import Asked, locate
 from overnight_models.ledger.cancel import cancel
-from overnight_models.ledger.database import copy_lines, copy_number, copy_text, execute, fetch_all, fetch_one
+from overnight_models.ledger.database import (
+    copy_lines,
+    copy_moment,
+    copy_number,
+    copy_text,
+    execute,
+    fetch_all,
+    fetch_one,
+    fetch_only_value,
+)
 from overnight_models.ledger.known import Admission, Row, judge
 from overnight_models.ledger.new_item import NewItem
 
@@ -164,15 +174,14 @@ def _write(connection: Connection, lane_id: int, rows: Sequence[Row]) -> None:
 
 
 def _write_items(connection: Connection, lane_id: int, rows: Sequence[Row]) -> None:
-    now = fetch_one(connection, "SELECT now()::text AS now")
-    assert now is not None
-    since = now["now"].encode()
+    now = fetch_only_value(connection, datetime, "SELECT now()")
+    since = copy_moment(now)
     copy_lines(
         connection,
         "item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id, target_id, state,"
-        " waiting_since, size, callback_size, max_tokens)",
+        " waiting_since, size, callback_size, max_tokens, deadline, give_up_at, direct_at, batch_chance)",
         b"".join(
-            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d\t%d\n"
+            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d\t%d\t%b\t%b\t%b\t%b\n"
             % (
                 row.id,
                 lane_id,
@@ -189,6 +198,11 @@ def _write_items(connection: Connection, lane_id: int, rows: Sequence[Row]) -> N
                 item.size,
                 len(item.callback or b""),
                 item.max_tokens,
+                copy_moment(item.deadline),
+                copy_moment(item.give_up_at),
+                # by the database's clock, or a batch would take it while that is behind
+                copy_moment(None if item.direct_at is None or row.state != "waiting" else min(item.direct_at, now)),
+                copy_number(item.batch_chance),
             )
             for row in rows
             for item in (row.item,)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import Database, execute, fetch_value
+from overnight_models.ledger.database import Database, execute, fetch_pairs, fetch_value
 
 
 class Names:
@@ -73,6 +73,11 @@ class Names:
         # remembered only now that it is committed
         self._numbers[(table, *named.values())] = number
         return number
+
+
+def models(connection: Connection) -> dict[int, str]:
+    """Every model by its number."""
+    return fetch_pairs(connection, int, str, "SELECT id, name FROM model")
 
 
 def _look_up(connection: Connection, table: str, named: dict[str, object]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 from overnight_models.ledger.prefixes import StoredPrefix
@@ -39,5 +40,11 @@ class NewItem(NamedTuple):
     """It is to be counted before it is packed."""
     cuttable: str | None = None
     """The place of the text that may be cut then."""
+    deadline: datetime | None = None
+    give_up_at: datetime | None = None
+    direct_at: datetime | None = None
+    """Since when it is to be sent in real time; None: it waits for a batch."""
+    batch_chance: int | None = None
+    """In percent, how likely a batch is in time for its deadline; None where that decides nothing."""
     if_known: str = "conflict"
     """What becomes of it when its key is there already: one of `wire.message.IF_KNOWN`."""

@@ -175,9 +175,10 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
         connection,
         f"""
         INSERT INTO item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
-                          target_id, state, waiting_since, size, callback_size, max_tokens)
+                          target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at)
         SELECT successor.new, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
-               target_id, 'waiting', now(), coalesce(successor.size, item.size), callback_size, max_tokens
+               target_id, 'waiting', now(), coalesce(successor.size, item.size), callback_size, max_tokens,
+               CASE WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END
         FROM {successor} JOIN item ON item.id = successor.old
         """,
         **told,

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from overnight_models.request import request
 from overnight_models.request.cuttable import is_place
+from overnight_models.request.moments import moment_faults
 from overnight_models.wire.message import IF_KNOWN, ItemLine
 from overnight_models.wire.policy import LanePolicy, Policy
 
@@ -59,6 +60,7 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
         )
     if item.get("if_known") is not None and item.get("if_known") not in IF_KNOWN:
         found.append(f"`if_known` must be one of {', '.join(IF_KNOWN)}, not {item.get('if_known')!r}")
+    found += moment_faults(item)
     callback: object = item.get("callback")
     if callback is not None:
         found += _callback_faults(callback, lane, rules, policy)

@@ -18,6 +18,7 @@ class Batch(Table, table=True):
     __table_args__ = (
         known_state(BATCH),
         Index("batch_by_state", "state"),
+        Index("batch_to_look_at", "look_at", postgresql_where=text("look_at IS NOT NULL")),
     )
     id: int | None = new_id()
     lane_id: int = Field(foreign_key="lane.id")
@@ -42,6 +43,8 @@ class Batch(Table, table=True):
     """How often a create of it was known to have failed; grows the pause before the next."""
     reason: str | None = long_text(default=None)
     """Why it is in its state, where that needs saying."""
+    look_at: datetime | None = None
+    """When it is looked at next, whether it keeps its deadlines; null when none of its items has one."""
 
 
 class Submission(Table, table=True):

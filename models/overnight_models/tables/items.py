@@ -74,6 +74,25 @@ class Item(Table, table=True):
         Index("item_in_batch", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("item_in_run", "run_id", "id", postgresql_where=text("run_id IS NOT NULL")),
         Index("item_held", "held_by", "held_reason", "held_since", "id", postgresql_where=text("held_by IS NOT NULL")),
+        # none of them mentions what changes when an answer comes
+        Index(
+            "item_waiting_by_deadline",
+            "lane_id",
+            "headers_id",
+            "deadline",
+            postgresql_where=text("waiting_since IS NOT NULL AND deadline IS NOT NULL AND direct_at IS NULL"),
+        ),
+        Index(
+            "item_in_batch_by_deadline",
+            "batch_id",
+            "deadline",
+            postgresql_where=text("batch_id IS NOT NULL AND deadline IS NOT NULL"),
+        ),
+        Index(
+            "item_to_give_up",
+            "give_up_at",
+            postgresql_where=text("give_up_at IS NOT NULL AND (waiting_since IS NOT NULL OR held_by IS NOT NULL)"),
+        ),
         {"postgresql_partition_by": "RANGE (id)"},
     )
     id: int = by_item()
@@ -114,6 +133,8 @@ class Item(Table, table=True):
     """When its answer is wanted at the latest; null when nobody said so."""
     give_up_at: datetime | None = None
     """An answer after that is of no use: it isn't bought."""
+    batch_chance: int | None = Field(default=None, sa_type=SmallInteger)
+    """In percent, how likely a batch was in time when its road was decided; null where its deadline decides nothing."""
     direct_at: datetime | None = None
     """From then on it is to be sent in real time, the earliest first; null when never, while it is being sent, and when
     it is over."""

@@ -24,6 +24,9 @@ A Celery task message for `overnight.accept` with these keyword arguments, so th
                   only those differ, the outcome of the item that is there comes to this one's too, and is paid once.
                   "redo": it takes the place of one that failed or was canceled; of callback, tenant, trace_id and run,
                   what isn't told stays as it was
+        deadline  by when its answer is wanted: a date, a time and an offset from UTC, "2026-11-30T08:00:00+01:00"; or
+                  absent: its lane's, counted from when it is accepted, if the lane has one
+        give_up_at  from when on its answer is of no use: it isn't bought any more then; in the same form, or absent
         prefix    the SHA-256, in hex, of the JSON that its params go on from: an object of `tools`, `system` and
                   `messages`, which lies in Redis as `overnight:prefix:<hash>`; or absent. Where the prefix has
                   messages, those of params follow them. Who sends whole requests loses nothing by it but bytes
@@ -80,6 +83,8 @@ class ItemLine(TypedDict, total=False):
     trace_id: str
     cuttable: str
     if_known: str
+    deadline: str
+    give_up_at: str
     prefix: str
 
 

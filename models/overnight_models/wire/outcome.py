@@ -38,6 +38,8 @@ class Problem(StrEnum):
     """The API turned down even a batch with this item alone."""
     TOO_LONG = "too_long"
     """Its prompt has more tokens than its lane takes (`max_input_tokens`); it was not sent."""
+    TOO_LATE = "too_late"
+    """It wasn't sent before its `give_up_at`, from when on an answer is of no use: it was not bought."""
     GIVEN_UP = "given_up"
     """Its results could not be had any more."""
 
@@ -51,6 +53,7 @@ ProblemName = Literal[
     "canceled",
     "rejected",
     "too_long",
+    "too_late",
     "given_up",
 ]
 """The values of `Problem`, as a product's type checker knows them."""

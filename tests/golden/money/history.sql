@@ -52,6 +52,21 @@ FROM item_key
 JOIN lane ON lane.id = item_key.lane_id
 WHERE lane.name = :lane AND key_hash = ANY(:hashes);
 
+-- lengths: What the latest billed answers had, by model: from this is learned how long prompts and answers are.
+-- latest = 1
+SELECT item.model_id, count(*) AS answers, sum(item.size)::bigint AS bytes,
+    sum(told.input_tokens + told.cache_write_5m_tokens + told.cache_write_1h_tokens)::bigint AS input_tokens,
+    sum(told.output_tokens)::bigint AS output_tokens, sum(item.max_tokens)::bigint AS max_tokens
+FROM (
+    SELECT item_id, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens
+    FROM outcome
+    WHERE billed
+    ORDER BY item_id DESC
+    LIMIT :latest
+) told
+JOIN item ON item.id = told.item_id
+GROUP BY item.model_id;
+
 -- turnarounds: How long the latest batches took, of all lanes; those that were canceled are left out.
 -- limit = 1
 SELECT coalesce(submission.items, batch.items) AS items, submission.api_created_at AS created_at,

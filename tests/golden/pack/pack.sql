@@ -28,7 +28,8 @@ WITH candidate AS (
         row_number() OVER (ORDER BY tenant_id, waiting_since, id) AS position
     FROM item
     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id AND item.headers_id = :headers_id
-        AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (EXISTS (
+        AND (item.direct_at IS NULL OR item.direct_at > now())
+        AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (EXISTS (
         SELECT
         FROM unmeasured
         WHERE unmeasured.item_id = item.id
@@ -53,15 +54,15 @@ WITH candidate AS (
         SELECT id
         FROM chosen
     ))
-    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano
+    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano, deadline
 ), filled AS (
     SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
-        count(prefix_id) > 0 AS has_prefixes
+        count(prefix_id) > 0 AS has_prefixes, count(deadline) > 0 AS has_deadlines
     FROM moved
 )
 UPDATE batch
 SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas,
-    has_prefixes = filled.has_prefixes
+    has_prefixes = filled.has_prefixes, look_at = CASE WHEN filled.has_deadlines THEN now() END
 FROM filled
 WHERE id = :batch_id
 RETURNING batch.items, 0 AS held;
@@ -81,7 +82,8 @@ WITH candidate AS (
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
-                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (EXISTS (
+                    AND (item.direct_at IS NULL OR item.direct_at > now())
+                    AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (EXISTS (
                     SELECT
                     FROM unmeasured
                     WHERE unmeasured.item_id = item.id
@@ -97,7 +99,8 @@ WITH candidate AS (
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
-                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (EXISTS (
+                    AND (item.direct_at IS NULL OR item.direct_at > now())
+                    AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (EXISTS (
                     SELECT
                     FROM unmeasured
                     WHERE unmeasured.item_id = item.id
@@ -127,15 +130,15 @@ WITH candidate AS (
         SELECT id
         FROM chosen
     ))
-    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano
+    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano, deadline
 ), filled AS (
     SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
-        count(prefix_id) > 0 AS has_prefixes
+        count(prefix_id) > 0 AS has_prefixes, count(deadline) > 0 AS has_deadlines
     FROM moved
 )
 UPDATE batch
 SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas,
-    has_prefixes = filled.has_prefixes
+    has_prefixes = filled.has_prefixes, look_at = CASE WHEN filled.has_deadlines THEN now() END
 FROM filled
 WHERE id = :batch_id
 RETURNING batch.items, 0 AS held;
@@ -155,7 +158,8 @@ WITH candidate AS (
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
-                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (false)
+                    AND (item.direct_at IS NULL OR item.direct_at > now())
+                    AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (false)
                     AND item.tenant_id = head.tenant_id
                 ORDER BY tenant_id, waiting_since, id
                 LIMIT :each
@@ -165,7 +169,8 @@ WITH candidate AS (
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
-                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (false)
+                    AND (item.direct_at IS NULL OR item.direct_at > now())
+                    AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (false)
                     AND tenant_id IS NULL
                 ORDER BY tenant_id, waiting_since, id
                 LIMIT :each
@@ -189,15 +194,15 @@ WITH candidate AS (
         SELECT id
         FROM chosen
     ))
-    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano
+    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano, deadline
 ), filled AS (
     SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
-        count(prefix_id) > 0 AS has_prefixes
+        count(prefix_id) > 0 AS has_prefixes, count(deadline) > 0 AS has_deadlines
     FROM moved
 )
 UPDATE batch
 SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas,
-    has_prefixes = filled.has_prefixes
+    has_prefixes = filled.has_prefixes, look_at = CASE WHEN filled.has_deadlines THEN now() END
 FROM filled
 WHERE id = :batch_id
 RETURNING batch.items, 0 AS held;
@@ -217,7 +222,8 @@ WITH candidate AS (
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
-                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (false)
+                    AND (item.direct_at IS NULL OR item.direct_at > now())
+                    AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (false)
                     AND item.tenant_id = head.tenant_id
                 ORDER BY tenant_id, waiting_since, id
                 LIMIT :each
@@ -227,7 +233,8 @@ WITH candidate AS (
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
-                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (false)
+                    AND (item.direct_at IS NULL OR item.direct_at > now())
+                    AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (false)
                     AND tenant_id IS NULL
                 ORDER BY tenant_id, waiting_since, id
                 LIMIT :each
@@ -366,7 +373,7 @@ WITH candidate AS (
         SELECT id
         FROM chosen
     )) AND item.id = chosen.id
-    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano
+    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano, deadline
 ), booked AS (
     INSERT INTO booking(budget_id, begins, batch_id, reserved_nano)
     SELECT room.budget_id, room.begins, :batch_id, sum(part.nano)
@@ -380,12 +387,12 @@ WITH candidate AS (
     GROUP BY room.budget_id, room.begins
 ), filled AS (
     SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
-        count(prefix_id) > 0 AS has_prefixes
+        count(prefix_id) > 0 AS has_prefixes, count(deadline) > 0 AS has_deadlines
     FROM moved
 )
 UPDATE batch
 SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas,
-    has_prefixes = filled.has_prefixes
+    has_prefixes = filled.has_prefixes, look_at = CASE WHEN filled.has_deadlines THEN now() END
 FROM filled
 WHERE id = :batch_id
 RETURNING batch.items, (
@@ -415,15 +422,15 @@ WITH candidate AS (
         SELECT id
         FROM chosen
     ))
-    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano
+    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano, deadline
 ), filled AS (
     SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
-        count(prefix_id) > 0 AS has_prefixes
+        count(prefix_id) > 0 AS has_prefixes, count(deadline) > 0 AS has_deadlines
     FROM moved
 )
 UPDATE batch
 SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas,
-    has_prefixes = filled.has_prefixes
+    has_prefixes = filled.has_prefixes, look_at = CASE WHEN filled.has_deadlines THEN now() END
 FROM filled
 WHERE id = :batch_id
 RETURNING batch.items, 0 AS held;
@@ -443,7 +450,8 @@ SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes, coalesce(ex
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = t.lane_id
                     AND item.headers_id = t.headers_id
-                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND tenant_id IS NOT NULL
+                    AND (item.direct_at IS NULL OR item.direct_at > now())
+                    AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND tenant_id IS NOT NULL
                 ORDER BY tenant_id, waiting_since
                 LIMIT 1
             )
@@ -455,7 +463,9 @@ SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes, coalesce(ex
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = t.lane_id
                     AND item.headers_id = t.headers_id
-                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND item.tenant_id > head.tenant_id
+                    AND (item.direct_at IS NULL OR item.direct_at > now())
+                    AND (item.give_up_at IS NULL OR item.give_up_at > now())
+                    AND item.tenant_id > head.tenant_id
                 ORDER BY tenant_id, waiting_since
                 LIMIT 1
             ) next
@@ -467,7 +477,7 @@ SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes, coalesce(ex
             FROM item
             WHERE item.waiting_since IS NOT NULL AND item.lane_id = t.lane_id
                 AND item.headers_id = t.headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
-                AND tenant_id IS NULL
+                AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND tenant_id IS NULL
             ORDER BY tenant_id, waiting_since
             LIMIT 1
         )

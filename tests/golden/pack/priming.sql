@@ -26,7 +26,8 @@ FROM (
                     FROM item
                     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                         AND item.headers_id = :headers_id
-                        AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (EXISTS (
+                        AND (item.direct_at IS NULL OR item.direct_at > now())
+                        AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (EXISTS (
                         SELECT
                         FROM unmeasured
                         WHERE unmeasured.item_id = item.id
@@ -43,7 +44,8 @@ FROM (
                     FROM item
                     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                         AND item.headers_id = :headers_id
-                        AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (EXISTS (
+                        AND (item.direct_at IS NULL OR item.direct_at > now())
+                        AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (EXISTS (
                         SELECT
                         FROM unmeasured
                         WHERE unmeasured.item_id = item.id

@@ -40,7 +40,8 @@ WITH candidate AS (
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
-                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (false)
+                    AND (item.direct_at IS NULL OR item.direct_at > now())
+                    AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (false)
                     AND item.tenant_id = head.tenant_id
                 ORDER BY tenant_id, waiting_since, id
                 LIMIT :each
@@ -50,7 +51,8 @@ WITH candidate AS (
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
-                    AND (item.direct_at IS NULL OR item.direct_at > now()) AND NOT (false)
+                    AND (item.direct_at IS NULL OR item.direct_at > now())
+                    AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (false)
                     AND tenant_id IS NULL
                 ORDER BY tenant_id, waiting_since, id
                 LIMIT :each

@@ -11,7 +11,7 @@ FROM (
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
             AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
-            AND NOT (EXISTS (
+            AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (EXISTS (
             SELECT
             FROM unmeasured
             WHERE unmeasured.item_id = item.id
@@ -27,7 +27,7 @@ FROM (
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
             AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
-            AND NOT (EXISTS (
+            AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (EXISTS (
             SELECT
             FROM unmeasured
             WHERE unmeasured.item_id = item.id
@@ -51,7 +51,8 @@ FROM (
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
             AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
-            AND NOT (false) AND item.tenant_id = head.tenant_id
+            AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (false)
+            AND item.tenant_id = head.tenant_id
         ORDER BY tenant_id, waiting_since, id
         LIMIT :each
     ) next
@@ -60,7 +61,7 @@ FROM (
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
             AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
-            AND NOT (false) AND tenant_id IS NULL
+            AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (false) AND tenant_id IS NULL
         ORDER BY tenant_id, waiting_since, id
         LIMIT :each
     )
@@ -74,7 +75,7 @@ WITH RECURSIVE head(tenant_id, waiting_since) AS (
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
             AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
-            AND tenant_id IS NOT NULL
+            AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND tenant_id IS NOT NULL
         ORDER BY tenant_id, waiting_since
         LIMIT 1
     )
@@ -86,7 +87,7 @@ WITH RECURSIVE head(tenant_id, waiting_since) AS (
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
             AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
-            AND item.tenant_id > head.tenant_id
+            AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND item.tenant_id > head.tenant_id
         ORDER BY tenant_id, waiting_since
         LIMIT 1
     ) next
@@ -97,7 +98,8 @@ UNION ALL (
     SELECT tenant_id, waiting_since
     FROM item
     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id AND item.headers_id = :headers_id
-        AND (item.direct_at IS NULL OR item.direct_at > now()) AND tenant_id IS NULL
+        AND (item.direct_at IS NULL OR item.direct_at > now())
+        AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND tenant_id IS NULL
     ORDER BY tenant_id, waiting_since
     LIMIT 1
 );

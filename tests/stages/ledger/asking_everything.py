@@ -33,11 +33,14 @@ from overnight_models.ledger.deployment import Forgotten
 from overnight_models.ledger.measure import Shortened
 from overnight_models.ledger.money import budgets, costs, history, plans, runs, settle
 from overnight_models.ledger.money.plans import Estimates, Range
+from overnight_models.ledger.names import models
 from overnight_models.ledger.operators import lanes, overview, pulse, redoing, troubles
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack, priming, rates
 from overnight_models.ledger.pack.turns import StayBehind
 from overnight_models.ledger.poll import UnknownBatch
+from overnight_models.ledger.roads import running, waiting
+from overnight_models.ledger.roads.running import Cost, Risk
 from overnight_models.ledger.submit import facts, rejected, shapes, submit
 from overnight_models.request.prefix import Prefix
 from overnight_models.wire.acknowledgement import Acknowledgement
@@ -64,6 +67,7 @@ def ask_everything(service: Service) -> None:
     groups = (
         _intake,
         _packing,
+        _deadlines,
         _within_budgets,
         _sent,
         _unclear,
@@ -131,6 +135,22 @@ def _final(connection: Connection, key: str = "first contract 0") -> int:
 def _waiting(connection: Connection) -> pack.Waiting:
     (source,) = pack.waiting(connection)
     return source
+
+
+def _deadlines(connection: Connection) -> None:
+    """Of what waits, and of a batch that runs."""
+    waiting.earliest(connection, ["default"])
+    source = _waiting(connection)
+    waiting.leave(connection, source.lane_id, source.headers_id, needs_s=60, limit=10)
+    waiting.of_no_use(connection, limit=10)
+    running.to_look_at(connection)
+    risks, costs = [Risk(NOBODY, 60)], [Cost(1, "pool", 0.1, 0.0, 0.0)]
+    for race in (True, False):
+        running.at_risk(connection, risks, costs, answer_s=60, ahead_s=60, race=race)
+    running.look_again(connection, NOBODY, 60)
+    running.stop(connection, NOBODY, "deadlines are at risk")
+    history.lengths(connection)
+    models(connection)
 
 
 def _packed(connection: Connection) -> None:

@@ -29,10 +29,18 @@ class _Wish:
     lane: str
     run: str | None
     if_known: IfKnown
+    deadline: datetime | None = None
+    give_up_at: datetime | None = None
+    """Of items that have none of their own."""
 
     def of(self, item: Item) -> Item:
         """An item of the file, as it is enqueued."""
-        return item if self.if_known == "conflict" else replace(item, if_known=self.if_known)
+        return replace(
+            item,
+            if_known=self.if_known,
+            deadline=self.deadline if item.deadline is None else item.deadline,
+            give_up_at=self.give_up_at if item.give_up_at is None else item.give_up_at,
+        )
 
 
 @dataclass
@@ -74,6 +82,14 @@ def enqueue(
             " are delivered here too. redo: what failed or was canceled is tried again.",
         ),
     ] = "conflict",
+    deadline: Annotated[
+        str | None,
+        typer.Option(help="By when answers are wanted, of items that don't say: '8h', or 2026-11-30T08:00+01:00."),
+    ] = None,
+    give_up_at: Annotated[
+        str | None,
+        typer.Option(help="From when on answers are of no use and aren't bought; in the same forms."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until every item is final.")] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Enqueue the good lines although others are bad.")
@@ -83,7 +99,8 @@ def enqueue(
     """Enqueue a file of requests, one JSON object a line; returns when every item is in Postgres.
 
     A line has `key` and `params`, and optionally `callback` ({"task", "queue", "args", "kwargs", "broker"}), `tenant`,
-    `betas`, `output` (a JSON schema), `trace_id` and `cuttable` (the place of a text). A line of Anthropic's own batch
+    `betas`, `output` (a JSON schema), `trace_id`, `cuttable` (the place of a text), `deadline` and `give_up_at` (a
+    time with an offset from UTC, or a duration from now on). A line of Anthropic's own batch
     format (`custom_id` in place of `key`) works too, and so do plain params, whose key is made from them. The file is
     read twice: first every line is checked, and while one is bad nothing is enqueued. Enqueuing the same file again in
     the same run is free: the same key and content is the same item. In another run it is a conflict, unless --if-known
@@ -91,8 +108,18 @@ def enqueue(
     """
     from overnight_workers.item_file import open_file
 
+    moments = (_read_moment("--deadline", deadline), _read_moment("--give-up-at", give_up_at))
     with open_file(file) as source:
-        _enqueue(source, _Wish(lane, run, _read_if_known(if_known)), wait, skip_bad, as_json)
+        _enqueue(source, _Wish(lane, run, _read_if_known(if_known), *moments), wait, skip_bad, as_json)
+
+
+def _read_moment(option: str, text: str | None) -> datetime | None:
+    from overnight_models.request.moments import moment_of
+
+    try:
+        return None if text is None else moment_of(text, now=datetime.now(UTC))
+    except ValueError as error:
+        raise PermanentError(f"{option}: {error}") from error
 
 
 def _read_if_known(word: str) -> IfKnown:
@@ -112,7 +139,7 @@ def _enqueue(source: IO[bytes], wish: _Wish, wait: bool, skip_bad: bool, as_json
     wrong_lane = lane_faults(wish.lane, settings().policy)
     if wrong_lane:
         raise PermanentError(wrong_lane[0])
-    checked = _check(source, wish.lane)
+    checked = _check(source, wish)
     checked.tell()
     if checked.bad and not skip_bad:
         if as_json:
@@ -194,7 +221,7 @@ def _send(source: IO[bytes], passed_over: set[int], items: int, wish: _Wish) -> 
         )
 
 
-def _check(source: IO[bytes], lane: str) -> _Checked:
+def _check(source: IO[bytes], wish: _Wish) -> _Checked:
     """Look at every line of a file."""
     from overnight_models.money.prices import load
     from overnight_models.request.traps import traps_now
@@ -203,12 +230,12 @@ def _check(source: IO[bytes], lane: str) -> _Checked:
 
     found = _Checked()
     prices, today = load(settings().prices), datetime.now(UTC).date()
-    with Checker(lane, settings().policy, settings().redis_url) as checker:
+    with Checker(wish.lane, settings().policy, settings().redis_url) as checker:
         for line in lines(source):
             if isinstance(line, Bad):
                 found.bad.append((line.number, line.why))
                 continue
-            checked = checker.check(line)
+            checked = checker.check(replace(line, item=wish.of(line.item)))
             if checked.faults or checked.written is None:
                 found.bad.append((line.number, "; ".join(checked.faults)))
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -72,6 +73,21 @@ def _within(found: float, at_least: float, at_most: float | None, given: str, sa
         raise ValueError(f"{given} is too little: at least {said(at_least)}")
     if at_most is not None and found > at_most:
         raise ValueError(f"{given} is too much: at most {said(at_most)}")
+
+
+def share(at_least: float, at_most: float) -> Read[float]:
+    """A part of 1."""
+
+    def read(given: object) -> float:
+        try:
+            found = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            found = math.nan
+        if not at_least <= found <= at_most:
+            raise ValueError(f"it is a number from {at_least} to {at_most}, and not {shown(given)}")
+        return found
+
+    return read
 
 
 def one_of(*choices: str) -> Read[Any]:

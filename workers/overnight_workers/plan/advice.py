@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from overnight_models.money.rate_limits import Tier
 from overnight_models.quantities import cents
 from overnight_workers.plan.figure import How
-from overnight_workers.plan.schedule import DirectLoad, Option, direct_time
-from overnight_workers.plan.turnaround import SURE
+from overnight_workers.plan.schedule import Option
+from overnight_workers.roads.direct_rate import DirectLoad, direct_time
+from overnight_workers.roads.turnaround import SURE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
 
 from overnight_models.ledger.money.history import Answers
 from overnight_workers.plan.figure import Figure, How, added, around
 from overnight_workers.plan.sampling import Sample, Stratum, estimate, t_quantile
 from overnight_workers.plan.sums import Of
-
-FEWEST_ANSWERS: Final = 20
-"""From fewer earlier answers nothing is learned."""
-SHARE: Final = Fraction(1, 4)
-"""Of `max_tokens`, when nothing is known: most people allow a lot more than they get."""
+from overnight_workers.roads.lengths import FEWEST_ANSWERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,14 @@ from overnight_workers.plan.packing import Packer, waves
 from overnight_workers.plan.pilot import Pilot, run_pilot
 from overnight_workers.plan.plan import Plan, Queue, Wish
 from overnight_workers.plan.sampling import Stratum
-from overnight_workers.plan.schedule import DirectLoad, Option, Work, options
+from overnight_workers.plan.schedule import Option, Work, known_how, options
 from overnight_workers.plan.sharing import DOCUMENTED, PRIMING, Hits, learned_hits, marked, segments, unshared_marks
 from overnight_workers.plan.strata import groups
 from overnight_workers.plan.sums import Of
 from overnight_workers.plan.survey import Survey, survey
 from overnight_workers.plan.tokens import IMAGE_TOKENS, TokensIn
-from overnight_workers.plan.turnaround import EXPIRES_S, Turnarounds
+from overnight_workers.roads.direct_rate import DirectLoad
+from overnight_workers.roads.turnaround import EXPIRES_S, Turnarounds
 from overnight_workers.settings import Lane, settings
 
 MOST_COUNTED: Final = 2_000
@@ -165,7 +166,7 @@ def _times(wish: Wish, seen: _Seen, out: TokensOut, money: Costs, memory: Memory
     )
     ways = options(work, memory.turnarounds, now)
     turnaround = Turnarounds(memory.turnarounds, max((batch.items for batch in found.batches), default=1))
-    unknown = assumptions(seen.tokens_in.total.how, out.total.how, turnaround.how)
+    unknown = assumptions(seen.tokens_in.total.how, out.total.how, known_how(turnaround))
     deadline_s = None if wish.by is None else (wish.by - now).total_seconds()
     return _Timed(
         options=ways,

@@ -2,50 +2,26 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
 from overnight_models.ledger.money.history import Turnaround
-from overnight_models.money.rate_limits import Tier, message_limits, pool
+from overnight_models.money.rate_limits import Tier
 from overnight_models.quantities import about, spoken
 from overnight_models.request.request import MAX_BATCH_BYTES, MAX_BATCH_ITEMS
 from overnight_workers.plan.figure import Figure, How, added
 from overnight_workers.plan.packing import Full, PackedBatch, divided, waves
-from overnight_workers.plan.turnaround import Times, Turnarounds, best_hours, times
+from overnight_workers.roads.direct_rate import DirectLoad, direct_time
+from overnight_workers.roads.turnaround import Times, Turnarounds, best_hours, own_s, times
 
-OWN_ITEMS_PER_S: Final = 500
-"""What Overnight itself takes in, sends and records in a second: measured with 4 KB items on 2 busy cores."""
 _SMALLER: Final = 10
 """Into how many the file is divided to see whether smaller batches are faster."""
 _SMALLEST: Final = 1_000
 _QUIET_HOUR: Final = 1
 """Where no hours are known to be faster: the middle of the night in America, UTC."""
-
-
-@dataclass(frozen=True, slots=True)
-class DirectLoad:
-    """What goes to one model in real time."""
-
-    model: str
-    items: int
-    tokens_in: int
-    """Those read from a cache aren't limited."""
-    tokens_out: int
-
-
-@dataclass(frozen=True, slots=True)
-class DirectTime:
-    """How long it takes at least, and what keeps it."""
-
-    seconds: float
-    limit: str
-    """What is used up first: "requests", "input tokens" or "output tokens" a minute."""
-    pool: str
-    """The models whose limit it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,41 +71,28 @@ def options(work: Work, past: Sequence[Turnaround], now: datetime) -> list[Optio
     known = Turnarounds(past, largest)
     packed = [batch.items for batch in work.batches]
     rest_waits = any(batch.why is Full.WAIT for batch in work.batches)
-    own_s = work.items / OWN_ITEMS_PER_S + work.max_wait_s * rest_waits
+    before_s = own_s(work.items) + work.max_wait_s * rest_waits
     what = f"{len(packed):,} batches, as the lane packs them" if len(packed) > 1 else "one batch"
-    found = [_batched("as packed", what, packed, work, known, own_s)]
+    found = [_batched("as packed", what, packed, work, known, before_s)]
     if len(packed) > 1 and work.items <= MAX_BATCH_ITEMS and work.size <= MAX_BATCH_BYTES:
-        found.append(_batched("one batch", "all in one", [work.items], work, known, own_s))
+        found.append(_batched("one batch", "all in one", [work.items], work, known, before_s))
     smaller = divided(work.items, max(work.items // _SMALLER, _SMALLEST)) if work.items else []
     if len(smaller) > len(packed):
         what = f"{len(smaller):,} batches of {max(smaller):,}: set max_items of the lane"
-        found.append(_batched("smaller", what, smaller, work, Turnarounds(past, max(smaller)), own_s))
+        found.append(_batched("smaller", what, smaller, work, Turnarounds(past, max(smaller)), before_s))
     if work.items:
-        found += [_off_peak(found[0], past, now), _half(work, known, own_s, largest), _direct(work)]
+        found += [_off_peak(found[0], past, now), _half(work, known, before_s, largest), _direct(work)]
     return found
 
 
-def direct_time(loads: Iterable[DirectLoad], tier: Tier) -> DirectTime:
-    """At the account's full rate, with nothing else in its way. Pools of models go side by side."""
-    by_pool: defaultdict[str, list[DirectLoad]] = defaultdict(list)
-    for load in loads:
-        by_pool[pool(load.model)].append(load)
-    slowest = DirectTime(0.0, "requests", "")
-    for name, together in by_pool.items():
-        limits = message_limits(together[0].model, tier)
-        for needed, a_minute, what in (
-            (sum(load.items for load in together), limits.requests, "requests"),
-            (sum(load.tokens_in for load in together), limits.input_tokens, "input tokens"),
-            (sum(load.tokens_out for load in together), limits.output_tokens, "output tokens"),
-        ):
-            if needed / a_minute * 60 > slowest.seconds:
-                slowest = DirectTime(needed / a_minute * 60, what, name)
-    return slowest
+def known_how(known: Turnarounds) -> How:
+    """How turnarounds are known."""
+    return How.LEARNED if known.is_learned else How.ASSUMED
 
 
-def _batched(name: str, what: str, sizes: list[int], work: Work, known: Turnarounds, own_s: float) -> Option:
-    done = known.times(sizes, work.queue_limit, after_s=own_s)
-    return Option(name, what, len(sizes), len(waves(sizes, work.queue_limit)), 0, done, work.batched, known.how)
+def _batched(name: str, what: str, sizes: list[int], work: Work, known: Turnarounds, before_s: float) -> Option:
+    done = known.times(sizes, work.queue_limit, after_s=before_s)
+    return Option(name, what, len(sizes), len(waves(sizes, work.queue_limit)), 0, done, work.batched, known_how(known))
 
 
 def _off_peak(packed: Option, past: Sequence[Turnaround], now: datetime) -> Option:
@@ -144,13 +107,13 @@ def _off_peak(packed: Option, past: Sequence[Turnaround], now: datetime) -> Opti
     return replace(packed, name="off-peak", what=what, done=times(draws), how=how)
 
 
-def _half(work: Work, known: Turnarounds, own_s: float, largest: int) -> Option:
+def _half(work: Work, known: Turnarounds, before_s: float, largest: int) -> Option:
     half = Fraction(1, 2)
     direct_items = work.items // 2
     sizes = divided(work.items - direct_items, largest)
     loads = [DirectLoad(load.model, load.items // 2, load.tokens_in // 2, load.tokens_out // 2) for load in work.loads]
     at_least = direct_time(loads, work.tier)
-    batched = known.times(sizes, work.queue_limit, after_s=own_s)
+    batched = known.times(sizes, work.queue_limit, after_s=before_s)
     return Option(
         name="half direct",
         what=f"{direct_items:,} items in real time, the others batched",
@@ -159,7 +122,7 @@ def _half(work: Work, known: Turnarounds, own_s: float, largest: int) -> Option:
         direct_items=direct_items,
         done=times([max(draw, at_least.seconds) for draw in batched.draws]),
         total=added([work.batched.times(half), work.realtime.times(half)]),
-        how=known.how,
+        how=known_how(known),
     )
 
 

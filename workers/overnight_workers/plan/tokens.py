@@ -16,11 +16,10 @@ from overnight_workers.plan.sampling import FIRST, Estimate, Sample, combined, e
 from overnight_workers.plan.strata import Group
 from overnight_workers.plan.sums import Bin, ModelTokens, Of, Sums
 from overnight_workers.plan.survey import LONGEST, Unit
+from overnight_workers.roads.lengths import BYTES_PER_TOKEN
 
-BYTES_PER_TOKEN: Final = 4
-"""What a token is assumed to have when nobody is asked …"""
 FEWEST_BYTES, MOST_BYTES = Fraction(5, 2), Fraction(5)
-"""… and what it may have, by language and model."""
+"""What a token may have, by language and model."""
 IMAGE_TOKENS: Final = 1_500
 
 _ROUNDS: Final = 3

@@ -27,6 +27,7 @@ from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell
 from overnight_workers.stages.deliver import acknowledge
 from overnight_workers.stages.poll import restored
+from overnight_workers.stages.routing import looking
 
 _WOKEN_BY_PRODUCTS: Final = (routes.ACCEPT, routes.ANSWER)
 _NEW: Final = Lane()
@@ -68,6 +69,7 @@ def sweep(**_later: object) -> str:
     # what was acknowledged in time but not read yet is not sent again
     acknowledge.drain()
     _free_deliveries()
+    looking.look()
     publish_policy()
     _keep_house()
     return f"rang {', '.join(stages)}" if stages else "nothing to ring for"

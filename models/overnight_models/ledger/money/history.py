@@ -172,6 +172,37 @@ def _reordered(connection: Connection, items: Mapping[int, ItemLine]) -> set[int
     return {row.item_id for row in rows if whole_request(row.document, row.params) == items[row.item_id].get("params")}
 
 
+class LengthsOf(NamedTuple):
+    """What the latest answers of one model had, added up."""
+
+    model_id: int
+    answers: int
+    bytes: int
+    input_tokens: int
+    """Without those read from a cache."""
+    output_tokens: int
+    max_tokens: int
+
+
+def lengths(connection: Connection, *, latest: int = 5_000) -> list[LengthsOf]:
+    """What the latest billed answers had, by model: from this is learned how long prompts and answers are."""
+    return fetch_all(
+        connection,
+        LengthsOf,
+        """
+        SELECT item.model_id, count(*) AS answers, sum(item.size)::bigint AS bytes,
+               sum(told.input_tokens + told.cache_write_5m_tokens + told.cache_write_1h_tokens)::bigint AS input_tokens,
+               sum(told.output_tokens)::bigint AS output_tokens, sum(item.max_tokens)::bigint AS max_tokens
+        FROM (
+            SELECT item_id, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens
+            FROM outcome WHERE billed ORDER BY item_id DESC LIMIT :latest
+        ) told
+        JOIN item ON item.id = told.item_id GROUP BY item.model_id
+        """,
+        latest=latest,
+    )
+
+
 def turnarounds(connection: Connection, *, limit: int = 1_000) -> list[Turnaround]:
     """How long the latest batches took, of all lanes; those that were canceled are left out."""
     return fetch_all(

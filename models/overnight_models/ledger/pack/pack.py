@@ -180,16 +180,16 @@ def _statement(candidates: str, *, within: bool) -> str:
                 {", reserved_nano = chosen.reserve FROM chosen" if within else ""}
             WHERE {ITEM.pack.where} AND item.id = ANY(ARRAY(SELECT id FROM chosen))
                 {"AND item.id = chosen.id" if within else ""}
-            RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano
+            RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano, deadline
         ),
         {f"{BOOKED}," if within else ""}
         filled AS (
             SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
-                   count(prefix_id) > 0 AS has_prefixes
+                   count(prefix_id) > 0 AS has_prefixes, count(deadline) > 0 AS has_deadlines
             FROM moved
         )
         UPDATE batch SET items = filled.items, size = filled.size, has_schemas = filled.has_schemas,
-            has_prefixes = filled.has_prefixes
+            has_prefixes = filled.has_prefixes, look_at = CASE WHEN filled.has_deadlines THEN now() END
         FROM filled WHERE id = :batch_id
         RETURNING batch.items, {"(SELECT count(*) FROM held)" if within else "0"} AS held
     """

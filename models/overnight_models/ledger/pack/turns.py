@@ -15,8 +15,10 @@ from sqlalchemy import Connection
 from overnight_models.ledger.database import fetch_all, fetch_only_value
 from overnight_models.ledger.measure import UNMEASURED
 
-_NOT_URGENT: Final = "(item.direct_at IS NULL OR item.direct_at > now())"
-"""The guard: it isn't to be sent in real time by now."""
+_NOT_URGENT: Final = """
+    (item.direct_at IS NULL OR item.direct_at > now()) AND (item.give_up_at IS NULL OR item.give_up_at > now())
+"""
+"""The guard: it isn't to be sent in real time by now, and somebody still needs it."""
 
 
 def _waits(lane: str, headers: str) -> str:

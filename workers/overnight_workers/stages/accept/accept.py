@@ -36,6 +36,7 @@ from overnight_workers.stages import doorbell, output_schema, pulse
 from overnight_workers.stages.accept import gather
 from overnight_workers.stages.accept.gather import Gathered, Message
 from overnight_workers.stages.pack import pack
+from overnight_workers.stages.routing.accepting import Router
 from overnight_workers.stages.submit.shapes import shape_of
 
 MAX_TRIES: Final = 5
@@ -221,6 +222,7 @@ class _Reader:
         self._rules = settings().lanes[lane]
         self._policy = process.policy()
         self._names = process.names()
+        self._router = Router(lane, self._rules)
         self._models: dict[str, int] = {}
         self._targets: dict[tuple[str, str], int] = {}
         self._headers: dict[tuple[str, ...], int] = {}
@@ -252,6 +254,7 @@ class _Reader:
         key, params, betas = item["key"], item["params"], item.get("betas")
         callback, tenant, most = item.get("callback"), item.get("tenant"), self._rules.max_input_tokens
         headers_id = self._headers_id(tuple(betas or ()))
+        road = self._router.road(item)
         return NewItem(
             position=position,
             receipt=receipt,
@@ -274,6 +277,10 @@ class _Reader:
             may_be_too_long=most is not None
             and may_have_more(most, size, written, b"" if prefix is None else prefix.document),
             cuttable=item.get("cuttable"),
+            deadline=road.deadline,
+            give_up_at=road.give_up_at,
+            direct_at=road.direct_at,
+            batch_chance=road.batch_chance,
             if_known=item.get("if_known") or CONFLICT,
         )
 

@@ -1,0 +1,207 @@
+"""By deadline: a batch where earlier ones were in time, else real time; at accept, and again as time goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from overnight_workers import process
+from overnight_workers.roads import memory
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.rescue import sweep
+from overnight_workers.stages.submit.submit import submit
+from tests.driving import Service, callback, item
+from tests.service.ledger import Json
+
+HOUR = 3600.0
+ONE_TO_SIX_HOURS = [1 + n / 4 for n in range(21)]
+
+
+def by_deadline(service: Service, **more: Any) -> None:
+    service.configure(lane={"road": "by_deadline", "max_wait": "1h", **more})
+
+
+def batches_took(service: Service, hours: Sequence[float], *, items: int = 10) -> None:
+    """The ledger remembers earlier batches."""
+    names = process.names()
+    lane_id, headers_id = names.lane("default"), names.headers("default", (), "2026-10-21")
+    for n, each in enumerate(hours):
+        batch_id = service.ledger.fetch_one(
+            """INSERT INTO batch (lane_id, headers_id, state, items, size)
+               VALUES (%s, %s, 'collected', %s, 0) RETURNING id""",
+            lane_id,
+            headers_id,
+            items,
+        )["id"]
+        service.ledger.execute(
+            """INSERT INTO submission (batch_id, token, state, items, api_id, api_created_at, ended_at)
+               VALUES (%s, %s, 'done', %s, %s, now() - interval '2 days',
+                       now() - interval '2 days' + make_interval(secs => %s))""",
+            batch_id,
+            f"token{batch_id}",
+            items,
+            f"msgbatch_{n}_{batch_id}",
+            each * HOUR,
+        )
+    memory.forget()
+
+
+def within(hours: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+
+
+def on_the_road(service: Service, key: str) -> str:
+    found = service.ledger.item(key)
+    return "direct" if found["direct_at"] is not None else str(found["state"])
+
+
+def test_wanted_tomorrow_morning_it_goes_by_batch_and_wanted_in_two_hours_in_real_time(service: Service) -> None:
+    by_deadline(service)
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(item("tomorrow", deadline=within(14)), item("today", deadline=within(2)))
+    assert (on_the_road(service, "tomorrow"), on_the_road(service, "today")) == ("waiting", "direct")
+    assert service.ledger.item("tomorrow")["batch_chance"] == 100
+    # 4 of 21 earlier ones took less than two hours
+    assert 14 <= service.ledger.item("today")["batch_chance"] <= 24
+
+
+def test_without_a_deadline_it_waits_for_a_batch_and_the_lanes_own_counts_for_all(service: Service) -> None:
+    by_deadline(service)
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(item("any time"))
+    by_deadline(service, deadline="2h")
+    service.accept(item("like all"), item("later", deadline=within(20)))
+    assert on_the_road(service, "any time") == "waiting"
+    assert on_the_road(service, "like all") == "direct"
+    assert on_the_road(service, "later") == "waiting"
+
+
+def test_a_lane_of_batches_keeps_to_them_and_notes_the_deadline(service: Service) -> None:
+    service.configure(lane={"max_wait": "1h"})
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(item("a", deadline=within(0.5)))
+    found = service.ledger.item("a")
+    assert (found["direct_at"], found["batch_chance"]) == (None, None)
+    assert found["deadline"] is not None
+
+
+def test_while_it_waits_a_batch_is_packed_before_it_would_be_too_late_and_not_sooner(service: Service) -> None:
+    by_deadline(service, max_wait="24h")
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(item("a", deadline=within(8)), item("b"))
+    assert pack() == "0 batches, 0 items"
+    service.ledger.execute("UPDATE item SET deadline = now() + interval '5 h 45 min 22 s' WHERE deadline IS NOT NULL")
+    sweep()
+    assert on_the_road(service, "a") == "waiting"
+    # what waits goes along: the batch is sent anyway
+    assert pack() == "1 batches, 2 items"
+    assert service.ledger.fetch_one("SELECT look_at IS NOT NULL AS looks FROM batch WHERE state = 'packed'")["looks"]
+
+
+def test_what_no_batch_took_in_time_leaves_for_real_time_in_the_order_of_its_deadline(service: Service) -> None:
+    by_deadline(service, max_wait="24h")
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(*(item(f"k{hours}", deadline=within(hours)) for hours in (9, 8, 10)))
+    service.ledger.execute("UPDATE item SET deadline = deadline - interval '6 h'")
+    sweep()
+    assert [on_the_road(service, f"k{hours}") for hours in (9, 8, 10)] == ["direct"] * 3
+    order = service.ledger.fetch_all("SELECT key FROM item JOIN request ON item_id = id ORDER BY direct_at, id")
+    assert [row["key"] for row in order] == ["k8", "k9", "k10"]
+    assert pack() == "0 batches, 0 items"
+
+
+def test_a_paused_lane_sends_nothing_in_real_time_either(service: Service) -> None:
+    by_deadline(service, max_wait="24h")
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(item("a", deadline=within(8)))
+    service.ledger.execute("UPDATE item SET deadline = now() + interval '1 h'")
+    service.ledger.execute("UPDATE lane SET paused_at = now()")
+    sweep()
+    assert on_the_road(service, "a") == "waiting"
+
+
+def test_an_answer_that_nobody_needs_any_more_is_not_bought_and_says_so(service: Service) -> None:
+    service.configure(lane={"max_wait": "1h"})
+    service.accept(item("a", give_up_at=within(1), callback=callback()), item("b", give_up_at=within(2)))
+    service.ledger.execute("UPDATE item SET give_up_at = now() - interval '1 s' WHERE id = 1")
+    service.configure(lane={"max_wait": "0s"})
+    assert pack() == "1 batches, 1 items"
+    sweep()
+    found = service.ledger.item("a")
+    assert (found["state"], found["problem"], found["cost_nano"]) == ("failed", "too_late", 0)
+    assert "give_up_at" in found["detail"]
+    deliver()
+    assert len(service.queue()) == 1
+    assert service.ledger.item("b")["state"] == "batched"
+
+
+def test_where_only_a_moment_to_give_up_is_said_it_is_wanted_by_then(service: Service) -> None:
+    by_deadline(service)
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(item("a", give_up_at=within(2)))
+    assert on_the_road(service, "a") == "direct"
+
+
+@pytest.mark.parametrize(
+    ("wish", "says"),
+    [
+        ({"deadline": "2026-11-30T08:00:00"}, "has no offset from UTC"),
+        ({"deadline": "tomorrow"}, "is no time"),
+        ({"deadline": 17}, "is no time"),
+        ({"deadline": "2026-02-30T08:00:00Z"}, "is no time"),
+        ({"deadline": "2030-01-02T00:00:00Z", "give_up_at": "2030-01-01T00:00:00Z"}, "is before `deadline`"),
+    ],
+)
+def test_from_another_language_a_moment_that_is_none_is_turned_down_by_name(
+    service: Service, wish: Json, says: str
+) -> None:
+    (rejected,) = service.accept(item("bad", **wish), item("good"))["rejected"]
+    assert rejected["key"] == "bad"
+    assert says in rejected["why"]
+    assert service.ledger.item("good")["state"] == "waiting"
+
+
+def test_of_a_batch_that_runs_too_long_what_is_at_risk_is_sent_beside_it(service: Service) -> None:
+    by_deadline(service, max_wait="0s")
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(item("soon", deadline=within(7)), item("late", deadline=within(20)), item("never"))
+    pack()
+    submit()
+    batch_runs(service, hours=5.5)
+    service.ledger.execute("UPDATE item SET deadline = deadline - interval '5.5 h'")
+    sweep()
+    # 2 of 3 that ran as long are over in half an hour, and 3 of 3 in 1.5 hours: nothing needs to be done yet
+    assert on_the_road(service, "soon") == "batched"
+    batch_runs(service, hours=6.5)
+    service.ledger.execute("UPDATE item SET deadline = now() + interval '90 s' WHERE deadline < now() + interval '5 h'")
+    sweep()
+    assert [on_the_road(service, key) for key in ("soon", "late", "never")] == ["direct", "batched", "batched"]
+
+
+def test_with_rescue_off_a_batch_is_left_alone(service: Service) -> None:
+    by_deadline(service, max_wait="0s", rescue="off")
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(item("soon", deadline=within(7)))
+    pack()
+    submit()
+    batch_runs(service, hours=8)
+    service.ledger.execute("UPDATE item SET deadline = now() + interval '90 s'")
+    sweep()
+    assert on_the_road(service, "soon") == "batched"
+
+
+def batch_runs(service: Service, *, hours: float) -> None:
+    """The batch at the API hasn't ended, and was created so long ago."""
+    service.ledger.execute(
+        "UPDATE batch SET state = 'open', look_at = now() WHERE id = (SELECT max(batch_id) FROM item)"
+    )
+    service.ledger.execute(
+        """UPDATE submission SET state = 'open', ended_at = NULL, next_read_at = NULL,
+                  api_created_at = now() - make_interval(secs => %s)
+           WHERE batch_id = (SELECT max(batch_id) FROM item)""",
+        hours * HOUR,
+    )

@@ -1,0 +1,174 @@
+"""Deadlines, looked at again in every sweep: of what waits, and of what runs.
+
+What a sweep costs goes by the number of lanes and batches with deadlines, and by how many items are at risk; not by how
+many wait.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import Connection
+
+from overnight_models import routes
+from overnight_models.ledger.collect import outcomes
+from overnight_models.ledger.collect.arrivals import UNSENT, Arrival, Fate
+from overnight_models.ledger.names import models
+from overnight_models.ledger.pack import pack
+from overnight_models.ledger.roads import running, waiting
+from overnight_models.ledger.roads.running import AtRisk, Risk, Running
+from overnight_models.quantities import spoken
+from overnight_models.wire.outcome import Problem
+from overnight_workers import logs, process
+from overnight_workers.roads import memory
+from overnight_workers.roads.decision import ONE_ANSWER_S
+from overnight_workers.settings import Lane, settings
+from overnight_workers.stages import doorbell
+
+_AT_ONCE: Final = 2_000
+_GROUPS: Final = 20
+"""The rest is for the next sweep."""
+AHEAD_S: Final = 60.0
+"""Who must leave a batch within a minute is told so now: it needn't be looked at in every sweep."""
+CANCEL_S: Final = 900.0
+"""What is allowed for a canceled batch to end."""
+_SOONEST_S, _LATEST_S = 10.0, 300.0
+"""Between two looks at a batch."""
+
+log = logs.get(__name__)
+
+
+def look() -> None:
+    """Everything that deadlines ask for now."""
+    given_up = _give_up()
+    _leave()
+    _look_at_running()
+    if given_up:
+        doorbell.ring(routes.DELIVER)
+
+
+def _give_up() -> int:
+    """Items that nobody needs any more, and that nothing was paid for yet, fail."""
+    total = 0
+    for _ in range(_GROUPS):
+        with process.database().transaction() as connection:
+            late = waiting.of_no_use(connection, limit=_AT_ONCE)
+            arrivals = [
+                Arrival(item_id, Fate.FAIL, problem=Problem.TOO_LATE, detail="it wasn't sent before its `give_up_at`")
+                for item_id in late
+            ]
+            if arrivals:
+                outcomes.record(connection, UNSENT, arrivals, max_attempts=1)
+        total += len(late)
+        if len(late) < _AT_ONCE:
+            break
+    if total:
+        log.warning("too late to be bought", items=total)
+    return total
+
+
+def _leave() -> int:
+    """Waiting items that no batch brings home in time any more go in real time."""
+    lanes = by_deadline()
+    if not lanes:
+        return 0
+    total = 0
+    with process.database().transaction() as connection:
+        found = waiting.earliest(connection, list(lanes))
+        amounts = {(one.lane_id, one.headers_id): one.items for one in pack.waiting(connection)} if found else {}
+    for one in found:
+        rules = lanes[one.lane]
+        items = min(amounts.get((one.lane_id, one.headers_id), 1), rules.max_items)
+        needs_s = memory.pace(rules, items).needs_s(items)
+        for _ in range(_GROUPS if one.within_s < needs_s else 0):
+            with process.database().transaction() as connection:
+                left = waiting.leave(connection, one.lane_id, one.headers_id, needs_s=needs_s, limit=_AT_ONCE)
+            total += left
+            if left < _AT_ONCE:
+                break
+    if total:
+        log.info("no batch would be in time: real time", items=total)
+    return total
+
+
+def by_deadline() -> dict[str, Lane]:
+    """The lanes whose items choose their road by deadline."""
+    return {name: lane for name, lane in settings().lanes.items() if lane.road == "by_deadline"}
+
+
+def _look_at_running() -> int:
+    """Batches that run while deadlines come nearer. Returns how many items are told to be sent in real time."""
+    told = 0
+    with process.database().transaction() as connection:
+        found = running.to_look_at(connection)
+        for workspace, batches in _by_workspace(found).items():
+            told += _rescue(connection, workspace, batches)
+    if told:
+        log.warning("deadlines at risk: sent in real time beside their batches", items=told)
+    return told
+
+
+def _by_workspace(found: Sequence[Running]) -> Mapping[str, list[Running]]:
+    groups: defaultdict[str, list[Running]] = defaultdict(list)
+    for one in found:
+        groups[one.workspace].append(one)
+    return groups
+
+
+def _rescue(connection: Connection, workspace: str, batches: Sequence[Running]) -> int:
+    """What of a workspace's batches is at risk, and is to be sent in real time: they share its rate limit."""
+    lanes = settings().lanes
+    wanted = {one.batch_id: one for one in batches if _may_rescue(lanes.get(one.lane))}
+    for one in batches:
+        if one.batch_id not in wanted:
+            running.look_again(connection, one.batch_id, _LATEST_S)
+    if not wanted:
+        return 0
+    costs = memory.costs(models(connection), workspace)
+    told = 0
+    for rescue in ("race", "cancel_first"):
+        chosen = [one for one in wanted.values() if lanes[one.lane].rescue == rescue]
+        risks = [_risk(one, lanes[one.lane]) for one in chosen]
+        answer_s = ONE_ANSWER_S + (CANCEL_S if rescue == "cancel_first" else 0.0)
+        race = rescue == "race"
+        found = {
+            one.batch_id: one
+            for one in running.at_risk(connection, risks, costs, answer_s=answer_s, ahead_s=AHEAD_S, race=race)
+        }
+        for one in chosen:
+            risk = found.get(one.batch_id)
+            running.look_again(connection, one.batch_id, _next_look_s(one, risk))
+            if risk is None or not risk.due:
+                continue
+            if race:
+                told += risk.due
+            else:
+                _cancel(connection, one, risk)
+    return told
+
+
+def _may_rescue(lane: Lane | None) -> bool:
+    return lane is not None and lane.road == "by_deadline" and lane.rescue != "off"
+
+
+def _risk(one: Running, lane: Lane) -> Risk:
+    """For which deadlines a running batch isn't likely enough to be in time."""
+    return Risk(one.batch_id, memory.pace(lane, one.items).needs_s(one.items, running_s=one.running_s))
+
+
+def _next_look_s(one: Running, risk: AtRisk | None) -> float:
+    """When it is looked at next: the sooner the nearer the next thing is that may have to be done."""
+    until_s = one.within_s if risk is None else math.inf if risk.next_s is None else risk.next_s - AHEAD_S
+    return min(max(until_s / 4, _SOONEST_S), _LATEST_S)
+
+
+def _cancel(connection: Connection, one: Running, risk: AtRisk) -> None:
+    """The whole batch is canceled; what it hasn't answered goes in real time when it has ended."""
+    if one.state != "open":
+        return
+    why = f"{risk.items:,} deadlines are at risk after {spoken(one.running_s)}: canceled, to be sent in real time"
+    if running.stop(connection, one.batch_id, why):
+        log.warning("a batch is canceled for its deadlines", batch_id=one.batch_id, at_risk=risk.items)

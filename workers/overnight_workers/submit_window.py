@@ -1,0 +1,86 @@
+"""The submit window: the hours of a day, in a named zone, at which a lane's batches are submitted.
+
+Reckoned in local time by the rules of the tzdata wheel, and not by those of the machine, which may be older: on the
+night of a clock change a window is an hour shorter or longer, and is opened and closed once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import cache
+from importlib import resources
+from typing import Final
+from zoneinfo import ZoneInfo
+
+_WRITTEN: Final = re.compile(r"(\d\d):(\d\d)\s*-\s*(\d\d):(\d\d)\s+(\S+)")
+_EXAMPLE: Final = "'22:00-06:00 America/Los_Angeles'"
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitWindow:
+    """From one local time to another, over midnight where the second is earlier."""
+
+    opens: time
+    closes: time
+    zone: str
+
+    def opens_in_s(self, now: datetime) -> float:
+        """Seconds until it is open; 0 while it is."""
+        for days in (-1, 0, 1, 2):
+            begins, ends = self._of_day(now, days)
+            if now < ends:
+                return max((begins - now).total_seconds(), 0.0)
+        raise AssertionError("a window opens every day")
+
+    def _of_day(self, now: datetime, days: int) -> tuple[datetime, datetime]:
+        """When it opens on the day so many days from today, there, and when that one closes; in UTC."""
+        zone = _zone(self.zone)
+        day = now.astimezone(zone).date() + timedelta(days=days)
+        last = day if self.opens < self.closes else day + timedelta(days=1)
+        return _first(datetime.combine(day, self.opens), zone), _first(datetime.combine(last, self.closes), zone)
+
+
+def _first(local: datetime, zone: ZoneInfo) -> datetime:
+    """The instant of a local time: the first of two, and of one that is left out the instant of the change."""
+    instant = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == local:
+        return instant
+    # left out: with the offset of before the change it is as much after the change as it is after its gap's beginning
+    before = local.replace(tzinfo=zone, fold=0).utcoffset()
+    after = local.replace(tzinfo=zone, fold=1).utcoffset()
+    assert before is not None
+    assert after is not None
+    low, high = instant - abs(after - before), instant
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        low, high = (middle, high) if middle.astimezone(zone).utcoffset() == before else (low, middle)
+    return high.replace(microsecond=0)
+
+
+def read_window(text: object) -> SubmitWindow:
+    """A window as it is written in a lane. Raises ValueError, with what to write instead."""
+    found = _WRITTEN.fullmatch(text.strip()) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError(f"{text!r} is no window: write two times and a time zone, such as {_EXAMPLE}")
+    try:
+        opens, closes = (time(int(found[n]), int(found[n + 1])) for n in (1, 3))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no window: {error}") from error
+    if opens == closes:
+        raise ValueError(f"{text!r} is open all day or never: leave it out, or write two different times")
+    _ = _zone(found[5])
+    return SubmitWindow(opens, closes, found[5])
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    parts = name.split("/")
+    try:
+        if not all(re.fullmatch(r"[A-Za-z0-9_+-]+", part) for part in parts):
+            raise ValueError("its characters")
+        with resources.files("tzdata").joinpath("zoneinfo", *parts).open("rb") as file:
+            return ZoneInfo.from_file(file, key=name)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"there is no time zone {name!r}: write one as in {_EXAMPLE}, or UTC") from error
