@@ -9,9 +9,9 @@ WITH risk(batch_id, until_s) AS (
     SELECT *
     FROM unnest(CAST(:models AS integer[]), CAST(:pools AS text[]), CAST(:requests_s AS float[]),
         CAST(:bytes_s AS float[]), CAST(:max_tokens_s AS float[]))
-), lonely AS (
-    SELECT item.id, item.batch_id, item.deadline, item.direct_at, cost.pool, greatest(request_s,
-        item.size * byte_s, item.max_tokens * max_token_s) AS cost_s
+), late AS (
+    SELECT item.id, item.batch_id, item.deadline, cost.pool, greatest(request_s, item.size * byte_s,
+        item.max_tokens * max_token_s) AS cost_s
     FROM risk
     JOIN item ON item.batch_id = risk.batch_id
     JOIN cost ON cost.model_id = item.model_id
@@ -20,9 +20,9 @@ WITH risk(batch_id, until_s) AS (
         AND item.deadline < now() + make_interval(secs => risk.until_s)
 ), queued AS (
     SELECT *, sum(cost_s) OVER (PARTITION BY pool ORDER BY deadline, id) AS until_s
-    FROM lonely
+    FROM late
 ), started AS (
-    SELECT id, batch_id, deadline, direct_at,
+    SELECT id, batch_id, deadline,
         min(deadline - make_interval(secs => until_s)) OVER (PARTITION BY pool ORDER BY deadline DESC,
         id DESC) + make_interval(secs => until_s - cost_s - :answer_s) AS start_at
     FROM queued
@@ -46,9 +46,9 @@ WITH risk(batch_id, until_s) AS (
     SELECT *
     FROM unnest(CAST(:models AS integer[]), CAST(:pools AS text[]), CAST(:requests_s AS float[]),
         CAST(:bytes_s AS float[]), CAST(:max_tokens_s AS float[]))
-), lonely AS (
-    SELECT item.id, item.batch_id, item.deadline, item.direct_at, cost.pool, greatest(request_s,
-        item.size * byte_s, item.max_tokens * max_token_s) AS cost_s
+), late AS (
+    SELECT item.id, item.batch_id, item.deadline, cost.pool, greatest(request_s, item.size * byte_s,
+        item.max_tokens * max_token_s) AS cost_s
     FROM risk
     JOIN item ON item.batch_id = risk.batch_id
     JOIN cost ON cost.model_id = item.model_id
@@ -57,15 +57,15 @@ WITH risk(batch_id, until_s) AS (
         AND item.deadline < now() + make_interval(secs => risk.until_s)
 ), queued AS (
     SELECT *, sum(cost_s) OVER (PARTITION BY pool ORDER BY deadline, id) AS until_s
-    FROM lonely
+    FROM late
 ), started AS (
-    SELECT id, batch_id, deadline, direct_at,
+    SELECT id, batch_id, deadline,
         min(deadline - make_interval(secs => until_s)) OVER (PARTITION BY pool ORDER BY deadline DESC,
         id DESC) + make_interval(secs => until_s - cost_s - :answer_s) AS start_at
     FROM queued
 ), told AS (
     UPDATE item
-    SET direct_at = greatest(started.start_at, now())
+    SET direct_at = started.start_at
     FROM started
     WHERE started.start_at <= now() + make_interval(secs => :ahead_s) AND item.id = started.id
         AND item.state IN ('batched') AND item.direct_at IS NULL
