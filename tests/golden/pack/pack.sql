@@ -8,6 +8,20 @@ WHERE noun = 'item' AND state = 'waiting' AND lane_id = :lane_id
 GROUP BY headers_id
 HAVING sum(n) > 0;
 
+-- most: How many items wait in a lane for the set of headers that most of them have.
+-- lane = 'text'
+SELECT coalesce(max(items), 0)::bigint
+FROM (
+    SELECT sum(n) AS items
+    FROM tally
+    WHERE noun = 'item' AND state = 'waiting' AND lane_id = (
+        SELECT id
+        FROM lane
+        WHERE name = :lane
+    )
+    GROUP BY headers_id
+) waiting;
+
 -- pack, 1 of 8: Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
 -- id = 1
 DELETE FROM batch

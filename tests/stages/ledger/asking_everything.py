@@ -140,6 +140,7 @@ def _waiting(connection: Connection) -> pack.Waiting:
 def _deadlines(connection: Connection) -> None:
     """Of what waits, and of a batch that runs."""
     waiting.earliest(connection, ["default"])
+    pack.most(connection, "default")
     source = _waiting(connection)
     waiting.leave(connection, source.lane_id, source.headers_id, needs_s=60, limit=10)
     waiting.of_no_use(connection, limit=10)

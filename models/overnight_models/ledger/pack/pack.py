@@ -78,6 +78,22 @@ def amounts(connection: Connection, *, lane_id: int) -> list[Amount]:
     )
 
 
+def most(connection: Connection, lane: str) -> int:
+    """How many items wait in a lane for the set of headers that most of them have."""
+    return fetch_only_value(
+        connection,
+        int,
+        """
+        SELECT coalesce(max(items), 0)::bigint FROM (
+            SELECT sum(n) AS items FROM tally
+            WHERE noun = 'item' AND state = 'waiting' AND lane_id = (SELECT id FROM lane WHERE name = :lane)
+            GROUP BY headers_id
+        ) waiting
+        """,
+        lane=lane,
+    )
+
+
 def take_turn(connection: Connection, source: Waiting) -> Waiting | None:
     """Wait until no other packer is at this lane and headers; returns what waits there then, None for nothing.
 

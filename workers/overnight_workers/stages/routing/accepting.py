@@ -57,12 +57,14 @@ class Router:
         return Road(deadline, give_up_at, now - timedelta(seconds=min(needs_s - within_s, 86_400.0)), chance)
 
     def _pace(self) -> tuple[Pace, int, float]:
-        """What a batch takes of what waits in the lane now, how many those are, and how long before a deadline."""
         if self._found is None:
-            with process.database().transaction() as connection:
-                amounts = pack.amounts(connection, lane_id=process.names().lane(self._lane))
-            waiting = max((amount.items for amount in amounts), default=0)
-            items = min(max(waiting, 1), self._rules.max_items)
-            pace = memory.pace(self._rules, items)
-            self._found = (pace, items, pace.needs_s(items))
+            self._found = _pace_now(self._lane, self._rules)
         return self._found
+
+
+def _pace_now(lane: str, rules: Lane) -> tuple[Pace, int, float]:
+    """What a batch takes of what waits in a lane now, how many those are, and how long before a deadline."""
+    with process.database().transaction() as connection:
+        items = min(max(pack.most(connection, lane), 1), rules.max_items)
+    pace = memory.pace(rules, items)
+    return pace, items, pace.needs_s(items)
