@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -195,8 +195,11 @@ def may_mount(home: Path) -> bool:
 
 def fill(disk: Path) -> Path:
     """Write a file that takes all that is left of a disk. Returns it."""
-    ballast = disk / "ballast"
-    state = os.statvfs(disk)
+    ballast, size = disk / "ballast", 0
     with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, state.f_bavail * state.f_frsize)
+        while free := (state := os.statvfs(disk)).f_bavail * state.f_frsize:
+            # others write there meanwhile
+            with suppress(OSError):
+                os.posix_fallocate(file.fileno(), size, free)
+                size += free
     return ballast

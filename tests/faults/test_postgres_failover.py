@@ -11,6 +11,7 @@ import pytest
 
 from overnight_models.errors import TransientError
 from overnight_models.ledger.database import Database, execute, fetch_only_value
+from overnight_models.ledger.operators.troubles import why_read_only
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.schema import migrate
 from tests.faults.postgres_servers import Pair
@@ -60,6 +61,15 @@ def test_the_standby_is_never_taken_for_the_primary(pair: Pair, ledger: Database
     assert number_of(database, "deployment") == number_of(ledger, "deployment") == 1
     assert works(database, "turned")
     database.close()
+
+
+def test_a_standby_says_that_it_takes_no_writes(pair: Pair, ledger: Database) -> None:
+    standby = Database(pair.standby.server.url)
+    with standby.snapshot() as connection:
+        assert why_read_only(connection) == "it is a standby, and is not the primary"
+    with ledger.snapshot() as connection:
+        assert why_read_only(connection) is None
+    standby.close()
 
 
 @pytest.mark.parametrize("stays_up", [False, True], ids=["killed", "left up and read-only"])

@@ -67,6 +67,7 @@ def test_a_beat_that_was_never_started_is_an_alarm_as_soon_as_something_waits_fo
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "redis away": ({"redis_fault": "it is full"}, {}),
+    "ledger read-only": ({"troubles": replace(CALM, read_only="it is a standby")}, {}),
     "sweep missing": (
         {"troubles": replace(CALM, pulses=(Pulse("overnight.rescue", 91.0, None),))},
         {

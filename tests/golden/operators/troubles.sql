@@ -49,3 +49,11 @@ JOIN headers ON headers.id = batch.headers_id
 WHERE submission.state = 'unclear' AND (CAST(:batch_id AS bigint) IS NULL OR batch.id = :batch_id)
 ORDER BY claimed_at;
 
+-- why_read_only: Why this server takes no writes from anybody, as far as it says so; None when it takes them.
+SELECT CASE WHEN pg_is_in_recovery() THEN 'it is a standby, and is not the primary' WHEN EXISTS (
+    SELECT
+    FROM pg_settings
+    WHERE name = 'default_transaction_read_only' AND setting = 'on' AND source NOT IN ('user',
+        'database user', 'client', 'session', 'interactive', 'test')
+) THEN 'default_transaction_read_only is on, as on a primary that was replaced' END AS why;
+

@@ -11,6 +11,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from overnight_models.ledger.database import Database, DatabaseUnavailable, execute, fetch_all, fetch_one
+from overnight_models.ledger.operators.troubles import why_read_only
 from overnight_models.ledger.schema import WrongEncoding, migrate, revisions
 from overnight_workers import waiting
 from overnight_workers.operators import thorough
@@ -125,6 +126,24 @@ def test_a_primary_that_became_read_only_is_away_and_what_takes_its_place_is_use
     with fresh_database.transaction() as connection:
         assert execute(connection, "INSERT INTO lane (name) VALUES ('a')") == 1
     assert fresh_database.owner() != number
+
+
+def test_a_server_that_takes_no_writes_says_so_and_a_role_that_may_only_read_is_no_fault(
+    fresh_database: Database,
+) -> None:
+    def said(options: str = "") -> str | None:
+        database = Database(fresh_database.url.set(drivername="postgresql").render_as_string(hide_password=False))
+        with database.transaction() as connection:
+            execute(connection, options or "SELECT")
+            why = why_read_only(connection)
+        database.close()
+        return why
+
+    assert said() is None
+    assert said("SET default_transaction_read_only = on") is None, "that is this session's own"
+    with fresh_database.transaction() as connection:
+        execute(connection, f"ALTER DATABASE {fresh_database.url.database} SET default_transaction_read_only = on")
+    assert said() == "default_transaction_read_only is on, as on a primary that was replaced"
 
 
 def test_an_owner_whose_lock_is_gone_gets_another_number(fresh_database: Database, postgres: str) -> None:

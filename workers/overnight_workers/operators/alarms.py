@@ -50,6 +50,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "keeps everything in Postgres and dials again; products can't enqueue, nothing moves",
         "start Redis, free memory, or correct OVERNIGHT_REDIS_URL; `overnight doctor` says which of them",
     ),
+    "ledger read-only": Kind(
+        "Postgres answers and takes no writes: it is a standby, or a primary that was replaced and stayed up",
+        "nothing moves; whoever writes dials again each time, and goes on at the server that takes writes",
+        "promote a standby, or let OVERNIGHT_DATABASE_URL lead to the primary; name all hosts in it",
+    ),
     "sweep missing": Kind(
         "nothing has swept for too long: no beat, no worker for overnight.rescue, or no Redis between them",
         "nothing: without the sweep lost doorbells aren't rung again, and batches aren't listed",
@@ -215,6 +220,7 @@ def alarms(
     """
     found = [
         *_redis(redis_fault),
+        *_read_only(troubles.read_only),
         *_never_swept(troubles.pulses, lanes),
         *_pulse(troubles.pulses, settings.timing),
         *_moved(troubles),
@@ -232,6 +238,11 @@ def alarms(
 def _redis(fault: str | None) -> Iterator[Alarm]:
     if fault is not None:
         yield Alarm("redis away", f"Overnight's own Redis: {fault}")
+
+
+def _read_only(why: str | None) -> Iterator[Alarm]:
+    if why is not None:
+        yield Alarm("ledger read-only", f"Postgres takes no writes: {why}.")
 
 
 def _never_swept(pulses: Sequence[Pulse], lanes: Sequence[LaneView]) -> Iterator[Alarm]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger import deployment
 from overnight_models.ledger.collect.caching import GivenUp, given_up
 from overnight_models.ledger.collect.collect import READABLE
-from overnight_models.ledger.database import fetch_all
+from overnight_models.ledger.database import fetch_all, fetch_value
 from overnight_models.ledger.deliver.obstacles import Obstacle, full_queues, unreachable_brokers
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView, budgets
@@ -140,6 +140,29 @@ class Troubles:
     pulses: tuple[Pulse, ...] = ()
     """When each stage last ran, and since when it has work."""
     unsent: tuple[Unsent, ...] = ()
+    read_only: str | None = None
+    """Why Postgres takes no writes; None when it does."""
+
+
+def why_read_only(connection: Connection) -> str | None:
+    """Why this server takes no writes from anybody, as far as it says so; None when it takes them.
+
+    A role of its own that may only read is no fault.
+    """
+    return fetch_value(
+        connection,
+        str,
+        """
+        SELECT CASE
+            WHEN pg_is_in_recovery() THEN 'it is a standby, and is not the primary'
+            WHEN EXISTS (
+                SELECT FROM pg_settings
+                WHERE name = 'default_transaction_read_only' AND setting = 'on'
+                  AND source NOT IN ('user', 'database user', 'client', 'session', 'interactive', 'test')
+            ) THEN 'default_transaction_read_only is on, as on a primary that was replaced'
+        END AS why
+        """,
+    )
 
 
 def troubles(connection: Connection) -> Troubles:
@@ -184,6 +207,7 @@ def troubles(connection: Connection) -> Troubles:
         given_up=tuple(given_up(connection)),
         pulses=tuple(pulses(connection)),
         unsent=tuple(unsent),
+        read_only=why_read_only(connection),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
         holding=tuple(budget for budget in budgets(connection) if budget.held),
     )
