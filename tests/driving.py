@@ -24,6 +24,7 @@ from overnight_workers.settings import settings
 from overnight_workers.stages.accept.accept import accept
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.direct.direct import direct
 from overnight_workers.stages.measure.measure import measure
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
@@ -217,6 +218,7 @@ class Service:
         submit()
         poll()
         collect()
+        direct()
 
     def finish(self) -> None:
         """Rounds until nothing moves, with every pause over."""

@@ -16,9 +16,10 @@ SUBMIT: Final = "overnight.submit"
 POLL: Final = "overnight.poll"
 COLLECT: Final = "overnight.collect"
 DELIVER: Final = "overnight.deliver"
+DIRECT: Final = "overnight.direct"
 RESCUE: Final = "overnight.rescue"
 
-QUEUES: Final = (ACCEPT, ANSWER, MEASURE, PACK, SUBMIT, POLL, COLLECT, DELIVER, RESCUE)
+QUEUES: Final = (ACCEPT, ANSWER, MEASURE, PACK, SUBMIT, POLL, COLLECT, DELIVER, DIRECT, RESCUE)
 
 STALE_S: Final = 300
 """A doorbell or tick that waited longer says nothing new. By the clocks of two machines, which may disagree by that."""

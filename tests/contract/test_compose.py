@@ -44,9 +44,10 @@ def test_workers_are_those_of_an_installation(name: str) -> None:
 
 @pytest.mark.parametrize("name", WORKERS)
 def test_a_worker_told_to_stop_has_time_to_hand_its_work_back(name: str) -> None:
-    assert SERVICES[name]["environment"]["REMAP_SIGTERM"] == "SIGQUIT"
+    ends_first = WORKERS[name].ends_first
+    assert SERVICES[name]["environment"]["REMAP_SIGTERM"] == ("" if ends_first else "SIGQUIT")
     grace_s = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
-    assert grace_s >= app.conf.worker_soft_shutdown_timeout + 10
+    assert grace_s >= (300 if ends_first else app.conf.worker_soft_shutdown_timeout + 10)
 
 
 def test_only_flower_is_published_and_only_on_this_machine() -> None:
@@ -77,7 +78,7 @@ def test_every_secret_in_a_service_comes_from_outside() -> None:
 
 def test_only_the_stages_that_speak_to_the_api_have_its_key() -> None:
     having = {name for name, one in SERVICES.items() if "ANTHROPIC_API_KEY" in one.get("environment", {})}
-    assert having == {"batches", "submit", "results"}
+    assert having == {"batches", "submit", "results", "direct"}
 
 
 def test_everything_comes_back_by_itself_and_waits_for_nobody() -> None:

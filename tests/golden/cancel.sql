@@ -15,7 +15,7 @@ WHERE id = :id;
 
 -- cancel, 3 of 5: Take one item back. Repeating it changes nothing.
 -- id = 1
-SELECT state, batch_id
+SELECT state, batch_id, direct_at <= now() IS TRUE AS is_direct
 FROM item
 WHERE id = :id;
 

@@ -3,13 +3,15 @@
 -- _copy, 1 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
 -- new = '{1}', old = '{1}', params = '{null}', sizes = '{null}'
 INSERT INTO item(id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
-    target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at)
+    target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at, direct_at)
 SELECT successor.new, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
     target_id, 'waiting', now(), coalesce(successor.size, item.size), callback_size, max_tokens, CASE
-    WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END
+    WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END, CASE
+    WHEN outcome.via = 'direct' THEN now() END
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
     CAST(:sizes AS integer[])) AS successor(old, new, params, size)
-JOIN item ON item.id = successor.old;
+JOIN item ON item.id = successor.old
+LEFT JOIN outcome ON outcome.item_id = successor.old;
 
 -- _copy, 2 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
 -- new = '{1}', old = '{1}', params = '{null}', sizes = '{null}'

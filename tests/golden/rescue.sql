@@ -110,7 +110,61 @@ SELECT EXISTS (
         FROM delivery
         WHERE state IN ('due') AND due_at <= now() AND delivery.target_id = target.id
     ) AND (obstacle.not_before IS NULL OR obstacle.not_before <= now())
-) AS deliver;
+) AS deliver, EXISTS (
+    WITH RECURSIVE source(lane_id, headers_id, model_id) AS (
+        (
+            SELECT lane_id, headers_id, model_id
+            FROM item
+            WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL
+            ORDER BY lane_id, headers_id, model_id
+            LIMIT 1
+        )
+        UNION ALL
+        SELECT next.*
+        FROM source
+        CROSS JOIN LATERAL (
+            SELECT lane_id, headers_id, model_id
+            FROM item
+            WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND (item.lane_id, item.headers_id,
+                item.model_id) > (source.lane_id, source.headers_id, source.model_id)
+            ORDER BY lane_id, headers_id, model_id
+            LIMIT 1
+        ) next
+    )
+    SELECT source.lane_id, source.headers_id, source.model_id, lane.name AS lane, headers.workspace,
+        headers.betas, headers.api_version, model.name AS model
+    FROM source
+    JOIN lane ON lane.id = source.lane_id
+    JOIN headers ON headers.id = source.headers_id
+    JOIN model ON model.id = source.model_id
+    JOIN workspace ON workspace.name = headers.workspace
+    CROSS JOIN LATERAL (
+        SELECT direct_at
+        FROM item
+        WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.lane_id = source.lane_id
+            AND item.headers_id = source.headers_id AND item.model_id = source.model_id AND direct_at <= now()
+        ORDER BY direct_at
+        LIMIT 1
+    ) head
+    WHERE lane.paused_at IS NULL AND workspace.held_at IS NULL
+        AND (workspace.not_before IS NULL OR workspace.not_before <= now()) AND EXISTS (
+        SELECT
+        FROM deployment
+        WHERE home = (
+            SELECT system_identifier
+            FROM pg_control_system()
+        ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
+            SELECT oid
+            FROM pg_database
+            WHERE datname = current_database()
+        ) AND (moved_at IS NULL OR workspace.looked_at >= moved_at AND NOT word_wanted)
+    ) AND NOT EXISTS (
+        SELECT
+        FROM direct_pause
+        WHERE direct_pause.workspace = headers.workspace AND direct_pause.model_id = source.model_id
+            AND not_before > now()
+    )
+) AS direct;
 
 -- void_abandoned: Submissions that were never let go and whose submitter is dead or out of time: nothing was created.
 WITH voided AS (

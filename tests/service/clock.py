@@ -27,6 +27,8 @@ class Clock:
             "UPDATE unmeasured SET not_before = now() WHERE not_before > now()",
             "UPDATE delivery SET due_at = now() WHERE state = 'due' AND due_at > now()",
             "UPDATE obstacle SET not_before = now() WHERE not_before > now()",
+            "UPDATE direct_pause SET not_before = now() WHERE not_before > now()",
+            "UPDATE item SET direct_at = now() WHERE direct_at > now()",
         ):
             self._ledger.execute(statement)
 
@@ -35,6 +37,7 @@ class Clock:
         for statement in (
             "UPDATE submission SET lease_until = now() - interval '1 s' WHERE lease_until IS NOT NULL",
             "UPDATE submission SET send_by = now() - interval '5 s' WHERE state = 'sending'",
+            "UPDATE direct_claim SET lease_until = now() - interval '1 s' WHERE done_at IS NULL",
             "UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'sending'",
         ):
             self._ledger.execute(statement)

@@ -49,6 +49,7 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
     read = told.read_settings()
     assert set(documented["timing"]) == names(told.Timing)
     assert read.timing == told.Timing()
+    assert (documented["direct"], read.direct) == ({"calls": told.Direct().calls}, told.Direct())
     assert set(documented["lanes"]["copy"]) == names(told.Lane)
     copy = replace(read.lanes["copy"], callbacks=("*",), max_input_tokens=None)
     assert replace(copy, deadline=None, submit_window=None, target_batches=None) == told.Lane()

@@ -138,7 +138,7 @@ def create(
         return Reply(
             error.status_code,
             chunks.let_go,
-            _said(error),
+            said(error),
             error_code=error.error_code,
             retry_after_s=retry_after_s(error.response.headers),
         )
@@ -390,7 +390,7 @@ def _reading(what: str) -> Iterator[None]:
     except anthropic.APIStatusError as error:
         pause_s = retry_after_s(error.response.headers)
         raise ApiUnavailable(
-            f"{what}: {error.status_code} {_said(error)}", error.status_code, pause_s, error.error_code
+            f"{what}: {error.status_code} {said(error)}", error.status_code, pause_s, error.error_code
         ) from error
     except (anthropic.APIError, httpx2.HTTPError) as error:
         raise ApiUnavailable(f"{what}: {type(error.__cause__ or error).__name__}: {error}") from error
@@ -402,7 +402,7 @@ def _reading(what: str) -> Iterator[None]:
         reach("after calling the API")
 
 
-def _said(error: anthropic.APIStatusError) -> str:
+def said(error: anthropic.APIStatusError) -> str:
     """The API's own words, whatever form they have (a proxy's 413 is HTML)."""
     location = error.response.headers.get("location")
     if error.status_code < 400 and location is not None:

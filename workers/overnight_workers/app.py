@@ -16,10 +16,11 @@ from celery.signals import (
     worker_init,
     worker_process_init,
     worker_shutdown,
+    worker_shutting_down,
 )
 
 from overnight_models import routes
-from overnight_workers import held, logs, process, waiting
+from overnight_workers import held, logs, process, stopping, waiting
 from overnight_workers.celery_app import app
 from overnight_workers.flower_tab import command
 from overnight_workers.operators import workers
@@ -71,8 +72,13 @@ def _watch(task: object, **_: object) -> None:
 def _before_the_fork(options: Mapping[str, object], **_: object) -> None:
     """The API's SDK takes seconds to import: once, in the parent of those that call it, and not in every new child."""
     queues = str(options.get("queues") or routes.QUEUES)
-    if any(queue in queues for queue in (routes.SUBMIT, routes.POLL, routes.COLLECT)):
+    if any(queue in queues for queue in (routes.SUBMIT, routes.POLL, routes.COLLECT, routes.DIRECT)):
         import_module("anthropic.resources.messages.batches")
+
+
+@worker_shutting_down.connect
+def _tell_children(**_: object) -> None:
+    stopping.tell()
 
 
 @worker_process_init.connect

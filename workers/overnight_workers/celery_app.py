@@ -18,7 +18,7 @@ _STAGES: Final = (
     *(f"overnight_workers.stages.{stage}" for stage in ("answer", "rescue")),
     *(
         f"overnight_workers.stages.{stage}.{stage}"
-        for stage in ("accept", "measure", "pack", "submit", "poll", "collect", "deliver")
+        for stage in ("accept", "measure", "pack", "submit", "poll", "collect", "deliver", "direct")
     ),
 )
 """Modules with a task."""

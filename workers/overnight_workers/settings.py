@@ -45,7 +45,7 @@ from overnight_workers.configuration.reading import (
 from overnight_workers.configuration.urls import api_url, broker_url, postgres_url, variable_name
 from overnight_workers.lane_roads import LaneRoads
 
-_TABLES: Final = ("workspaces", "brokers", "own_broker", "lanes", "timing")
+_TABLES: Final = ("workspaces", "brokers", "own_broker", "lanes", "timing", "direct")
 """Settings that are tables of the file, and JSON in the environment."""
 
 
@@ -177,6 +177,14 @@ class Lane(LaneRoads):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Direct:
+    """`[direct]`: how each process of the direct worker sends in real time."""
+
+    calls: int = setting(whole(1, 1000), 100)
+    """Calls that one process has under way at once; it keeps as many connections."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Timing:
     """`[timing]`: how often, how long, how patient."""
 
@@ -223,6 +231,7 @@ class Settings:
     own_broker: BrokerLimits = BrokerLimits()
     lanes: Mapping[str, Lane] = field(default_factory=lambda: {"default": Lane()})
     timing: Timing = Timing()
+    direct: Direct = Direct()
 
     def lane(self, name: str) -> Lane:
         """The policy of a lane. One that the configuration has lost keeps to that of a new lane.
@@ -295,6 +304,7 @@ def read_settings() -> Settings:
         brokers=read_table(Broker, given.get("brokers", {}), "brokers", faults),
         own_broker=read_part(BrokerLimits, given.get("own_broker", {}), ("own_broker",), faults),
         timing=read_part(Timing, given.get("timing", {}), ("timing",), faults),
+        direct=read_part(Direct, given.get("direct", {}), ("direct",), faults),
     )
     for check in (_lanes_fit, _brokers_fit, _places_fit, _times_fit):
         check(found, faults)

@@ -14,7 +14,7 @@ from overnight_models.states import ITEM
 
 _OUTCOMES = """
     INSERT INTO outcome (item_id, ok, problem, detail, retryable, cost_nano, realtime_nano, attempts, via)
-    SELECT id, false, 'canceled', 'taken back before it was sent', true, 0, 0, attempts, 'batch' FROM moved
+    SELECT id, false, 'canceled', 'taken back before it was sent', true, 0, 0, attempts, '{via}' FROM moved
 """
 
 
@@ -34,11 +34,18 @@ class _Item(NamedTuple):
 
     state: str
     batch_id: int | None
+    is_direct: bool
+    """It waits to be sent in real time."""
 
 
 def cancel(connection: Connection, item_id: int) -> Canceled:
     """Take one item back. Repeating it changes nothing."""
-    item = fetch_one(connection, _Item, "SELECT state, batch_id FROM item WHERE id = :id", id=item_id)
+    item = fetch_one(
+        connection,
+        _Item,
+        "SELECT state, batch_id, direct_at <= now() IS TRUE AS is_direct FROM item WHERE id = :id",
+        id=item_id,
+    )
     if item is None:
         return Canceled.UNKNOWN
     if item.batch_id is not None:
@@ -55,7 +62,7 @@ def cancel(connection: Connection, item_id: int) -> Canceled:
         WITH moved AS (
             UPDATE item SET {ITEM.cancel.set}, waiting_since = NULL, held_by = NULL, direct_at = NULL
             WHERE id = :id AND {ITEM.cancel.where} RETURNING id, attempts
-        ) {_OUTCOMES}
+        ) {_OUTCOMES.format(via="direct" if item.is_direct else "batch")}
         """,
         id=item_id,
     )
@@ -83,7 +90,7 @@ def unpack(connection: Connection, *, batch_id: int | None, item_id: int | None 
               AND item.cancel_wanted AND (CAST(:item_id AS bigint) IS NULL OR item.id = :item_id)
               AND item.{ITEM.unpack.where}
             RETURNING item.id, item.attempts
-        ) {_OUTCOMES} RETURNING item_id
+        ) {_OUTCOMES.format(via="batch")} RETURNING item_id
         """,
         batch_id=batch_id,
         item_id=item_id,

@@ -160,7 +160,10 @@ def why_not(connection: Connection, item_id: int) -> str | None:
 
 
 def _copy(connection: Connection, successors: Mapping[int, int], contents: Mapping[int, Content]) -> None:
-    """Write the rows of new items after those of the old ones: they wait, as if they had just been accepted."""
+    """Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
+
+    Each takes the road that the old one took.
+    """
     told = {
         "old": list(successors),
         "new": list(successors.values()),
@@ -175,11 +178,13 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
         connection,
         f"""
         INSERT INTO item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
-                          target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at)
+                          target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at,
+                          direct_at)
         SELECT successor.new, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
                target_id, 'waiting', now(), coalesce(successor.size, item.size), callback_size, max_tokens,
-               CASE WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END
-        FROM {successor} JOIN item ON item.id = successor.old
+               CASE WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END,
+               CASE WHEN outcome.via = 'direct' THEN now() END
+        FROM {successor} JOIN item ON item.id = successor.old LEFT JOIN outcome ON outcome.item_id = successor.old
         """,
         **told,
     )

@@ -11,6 +11,7 @@ from overnight_models.ledger.collect.collect import READABLE
 from overnight_models.ledger.database import execute, fetch_column, fetch_only
 from overnight_models.ledger.deliver.deliver import LOOKED_AT, PLACES
 from overnight_models.ledger.deployment import AT_HOME
+from overnight_models.ledger.direct.claim import HAS_WORK
 from overnight_models.ledger.measure import IS_DUE, NOBODY_MEASURES
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.submit.facts import follow
@@ -128,9 +129,10 @@ class _Work(NamedTuple):
     submit: bool
     collect: bool
     deliver: bool
+    direct: bool
 
 
-_STAGES: Final = (routes.MEASURE, routes.PACK, routes.SUBMIT, routes.COLLECT, routes.DELIVER)
+_STAGES: Final = (routes.MEASURE, routes.PACK, routes.SUBMIT, routes.COLLECT, routes.DELIVER, routes.DIRECT)
 
 
 def stages_with_work(connection: Connection) -> list[str]:
@@ -156,7 +158,8 @@ def stages_with_work(connection: Connection) -> list[str]:
                      AND (next_read_at IS NULL OR next_read_at <= now())
                      AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
                ) AS collect,
-               EXISTS ({PLACES} AND {LOOKED_AT}) AS deliver
+               EXISTS ({PLACES} AND {LOOKED_AT}) AS deliver,
+               {HAS_WORK} AS direct
         """,
     )
     return [stage for stage, has_work in zip(_STAGES, work, strict=True) if has_work]

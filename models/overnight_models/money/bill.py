@@ -25,32 +25,39 @@ class Bill(NamedTuple):
     usage: Usage
     """Everything that is billed, whichever model it was."""
     cost_nano: int | None
-    """As a request of a batch."""
+    """On the road that it took."""
     realtime_nano: int | None
     thinking_nano: int
-    """What the thinking cost in a batch: a part of `cost_nano`."""
+    """What the thinking cost: a part of `cost_nano`."""
 
 
-def bill_of(message: Mapping[str, object], prices: Prices) -> Bill:
-    """The bill of the API's Message. Reading is lenient: what is absent or no number counts as 0."""
+def bill_of(message: Mapping[str, object], prices: Prices, *, batch: bool = True) -> Bill:
+    """The bill of the API's Message. Reading is lenient: what is absent or no number counts as 0.
+
+    batch: whether it was a request of a batch, or one in real time.
+    """
     told = message.get("usage")
     served = str(message.get("model", ""))
     if not isinstance(told, dict) or not isinstance(told.get("iterations"), list):
-        return _bill_of_one(prices.model(served), Usage.of(told if isinstance(told, dict) else None))
+        return _bill_of_one(prices.model(served), Usage.of(told if isinstance(told, dict) else None), batch=batch)
     parts = _parts(told, told["iterations"], served, prices)
     priced = [(model, usage) for name, usage in parts if (model := prices.model(name)) is not None]
     total = _summed(usage for _, usage in parts)
     if len(priced) < len(parts):
         return Bill(total, None, None, 0)
     model, own = priced[0]
-    return Bill(total, *costs_of(priced), thinking_cost(model, own) if own.thinking_tokens else 0)
+    batched, realtime = costs_of(priced)
+    thinking = thinking_cost(model, own, batch=batch) if own.thinking_tokens else 0
+    return Bill(total, batched if batch else realtime, realtime, thinking)
 
 
-def _bill_of_one(model: Model | None, usage: Usage) -> Bill:
+def _bill_of_one(model: Model | None, usage: Usage, *, batch: bool) -> Bill:
     """The bill of an answer on which nothing but its own model worked, as on nearly all."""
     if model is None:
         return Bill(usage, None, None, 0)
-    return Bill(usage, *both_costs(model, usage), thinking_cost(model, usage) if usage.thinking_tokens else 0)
+    batched, realtime = both_costs(model, usage)
+    thinking = thinking_cost(model, usage, batch=batch) if usage.thinking_tokens else 0
+    return Bill(usage, batched if batch else realtime, realtime, thinking)
 
 
 def _parts(

@@ -189,10 +189,10 @@ def _tokens_nano(model: Model, usage: Usage) -> int | Fraction:
     return tokens
 
 
-def thinking_cost(model: Model, usage: Usage) -> int:
-    """Nano-dollars for what an answer of a batch thought: a part of its cost, rounded for itself."""
+def thinking_cost(model: Model, usage: Usage, *, batch: bool = True) -> int:
+    """Nano-dollars for what an answer thought: a part of its cost, rounded for itself."""
     tokens = model.rates_for(usage.prompt_tokens).output * usage.thinking_tokens
-    return _rounded(tokens, factor(model, batch=True, inference_geo=usage.inference_geo))
+    return _rounded(tokens, factor(model, batch=batch, inference_geo=usage.inference_geo))
 
 
 _ONE: Final = Fraction(1)

@@ -11,10 +11,7 @@ from overnight_models.tables.columns import Table, big, by_item, long_text, new_
 
 
 class DirectClaim(Table, table=True):
-    """Some tens of items that one process sends in real time: no more than it can send at once.
-
-    Whatever of them has no answer when its process dies may have been billed, from `let_go_at` on.
-    """
+    """Items that one process sends in real time, one group after the other: never more at once than it can send."""
 
     __tablename__ = "direct_claim"
     __table_args__ = (
@@ -36,12 +33,9 @@ class DirectClaim(Table, table=True):
     claimed_at: datetime = now()
     lease_until: datetime
     """The owner is taken for dead after this at the latest."""
-    let_go_at: datetime | None = None
-    """When its first bytes were let go. Without that none of it can have been billed."""
     done_at: datetime | None = None
-    """When the last of its items had an answer, or was given back."""
-    items: int
-    """Items it was claimed with."""
+    """When its owner took no more and the last of its items had an answer or was given back; or when it was taken from
+    an owner who was dead."""
 
 
 class DirectCall(Table, table=True):
@@ -51,6 +45,10 @@ class DirectCall(Table, table=True):
     item_id: int = by_item()
     """No item is sent by two at once."""
     claim_id: int = big(foreign_key="direct_claim.id", index=True)
+    direct_at: datetime
+    """Its place among those that are to be sent: it goes back there when it wasn't."""
+    let_go_at: datetime | None = None
+    """When its bytes were let go: it may have been billed from then on, and can't have been before."""
     reserved_nano: int | None = big(default=None)
     """What is reserved for it in budgets, beside what its batch has reserved; null where there is none."""
 

@@ -44,6 +44,28 @@ JOIN model ON model.id = model_id
 JOIN lane ON lane.id = lane_id
 ORDER BY prefix_id, model_id;
 
+-- groups_of_items: What items share that are sent in real time; with those of the last five minutes, which may have written it.
+-- ids = '{1}'
+SELECT shared.prefix_id, shared.model_id, lane.name AS lane, model.name AS model, shared.requests + coalesce(
+    (
+        SELECT sum(caching.requests)
+        FROM caching
+        WHERE caching.lane_id = shared.lane_id AND at > now() - interval '5 minutes'
+            AND caching.prefix_id = shared.prefix_id AND caching.model_id = shared.model_id
+    ), 0
+)::bigint AS requests, octet_length(document) AS prefix_bytes,
+    position('"cache_control"' IN document) > 0 AS has_marks
+FROM (
+    SELECT prefix_id, model_id, lane_id, count(*) AS requests
+    FROM item
+    WHERE id = ANY(:ids) AND prefix_id IS NOT NULL
+    GROUP BY prefix_id, model_id, lane_id
+) shared
+JOIN prefix ON prefix.id = shared.prefix_id
+JOIN model ON model.id = shared.model_id
+JOIN lane ON lane.id = shared.lane_id
+ORDER BY shared.prefix_id, shared.model_id;
+
 -- hit_rates: How much of what was cached in this lane was read and not written, in the last week, in tokens.
 -- enough = 1, lane = 'text'
 SELECT prefix_id, model_id, lifetime, sum(read_tokens)::bigint AS read, sum(written_tokens)::bigint AS written
@@ -82,4 +104,14 @@ JOIN batch ON batch.id = submission.batch_id, unnest(CAST(:prefixes AS integer[]
     loses, priming, requests)
 WHERE submission.id = :submission_id
 ON CONFLICT DO NOTHING;
+
+-- note_calls: The same of a direct claim, which chooses anew for each group that it takes.
+-- claim_id = 1, lane_id = 1, lifetimes = '{text}', loses = '{true}', models = '{1}', prefixes = '{1}', requests = '{1}', whys = '{text}'
+INSERT INTO caching(submission_id, prefix_id, model_id, lane_id, lifetime, why, loses, requests)
+SELECT :claim_id, prefix_id, model_id, :lane_id, lifetime, why, loses, requests
+FROM unnest(CAST(:prefixes AS integer[]), CAST(:models AS integer[]), CAST(:lifetimes AS text[]),
+    CAST(:whys AS text[]), CAST(:loses AS boolean[]), CAST(:requests AS integer[])) AS chosen(prefix_id,
+    model_id, lifetime, why, loses, requests)
+ON CONFLICT (submission_id, prefix_id, model_id) DO UPDATE SET lifetime = excluded.lifetime,
+    why = excluded.why, loses = excluded.loses, at = now(), requests = caching.requests + excluded.requests;
 

@@ -16,6 +16,13 @@ WHERE id = ANY(:ids) AND state IN ('waiting', 'held', 'batched', 'direct', 'raci
     AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
 RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted;
 
+-- _outlast: Items for which their batch brought nothing, while they are being sent in real time: those calls go on.
+-- batch_id = 1, ids = '{1}'
+UPDATE item
+SET state = 'direct', batch_id = NULL
+WHERE id = ANY(:ids) AND batch_id = :batch_id AND state IN ('racing')
+RETURNING id;
+
 -- _wait_again: Items that may be tried again wait again, from now on. counts: what this try adds to their attempts.
 -- batch_id = 1, counts = 1, ids = '{1}', max_attempts = 1
 UPDATE item

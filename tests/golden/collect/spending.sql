@@ -25,6 +25,6 @@ WHERE item_id = ANY(:ids) AND submission_id = :submission_id;
 -- batch_id = 1, ids = '{1}'
 SELECT asked.id, coalesce(item.lane_id, batch.lane_id) AS lane_id, item.tenant_id, item.run_id
 FROM unnest(CAST(:ids AS bigint[])) AS asked(id)
-JOIN batch ON batch.id = :batch_id
+LEFT JOIN batch ON batch.id = :batch_id
 LEFT JOIN item ON item.id = asked.id;
 

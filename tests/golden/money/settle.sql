@@ -118,6 +118,26 @@ WHERE booking.batch_id = :batch_id AND (submission_id IS NULL OR submission.stat
 GROUP BY budget_id, begins, booking.batch_id, submission_id
 HAVING sum(reserved_nano) <> 0;
 
+-- end_calls: Direct calls have ended: by item, what was reserved for each, and what it cost.
+-- batch_id = 1, costs = '{1}', ids = '{1}', reserved = '{1}'
+INSERT INTO booking(budget_id, begins, batch_id, reserved_nano, spent_nano)
+SELECT own.budget_id, own.begins, :batch_id, -sum(part.ended), sum(part.spent)
+FROM (
+    SELECT lane_id, tenant_id, run_id, coalesce(sum(call.reserved), 0) AS ended, sum(coalesce(call.cost,
+        call.reserved, 0)) AS spent
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:reserved AS bigint[]), CAST(:costs AS bigint[])) AS call(id,
+        reserved, cost)
+    JOIN item ON item.id = call.id
+    GROUP BY lane_id, tenant_id, run_id
+) part
+JOIN budget ON budget.lane_id = part.lane_id OR budget.tenant_id = part.tenant_id OR budget.run_id = part.run_id
+JOIN (
+    SELECT DISTINCT budget_id, begins
+    FROM booking
+    WHERE batch_id = :batch_id
+) own ON own.budget_id = budget.id
+GROUP BY own.budget_id, own.begins;
+
 -- fold: Add up what is booked for batches that are over, to one row for each budget and period. Returns how many it had.
 -- final = '{text}'
 WITH over AS (
@@ -135,6 +155,19 @@ WITH over AS (
         FROM booking
         WHERE batch_id = batch.id
         GROUP BY budget_id, begins, submission_id
+        HAVING sum(reserved_nano) <> 0
+    )
+    UNION ALL
+    SELECT batch_number
+    FROM direct_claim
+    WHERE done_at IS NOT NULL AND batch_number IN (
+        SELECT batch_id
+        FROM booking
+    ) AND NOT EXISTS (
+        SELECT
+        FROM booking
+        WHERE batch_id = batch_number
+        GROUP BY budget_id, begins
         HAVING sum(reserved_nano) <> 0
     )
 ), folded AS (

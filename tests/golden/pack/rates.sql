@@ -1,9 +1,5 @@
 -- What ledger/pack/rates.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- batch_rates: The rates of all models that items have.
-SELECT id, name
-FROM model;
-
 -- expected: What a lane's latest answers cost as a share of the worst, plus twice that share's error; by model.
 -- fewest = 1, lane_id = 1, latest = 1, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}'
 WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
@@ -44,4 +40,8 @@ SELECT model_id, learned.share + 2 * sqrt(sum(
 FROM learned
 JOIN answer USING (model_id)
 GROUP BY model_id, learned.share, learned.n, learned.worst;
+
+-- road_rates: The rates of all models that items have, in a batch or in real time.
+SELECT id, name
+FROM model;
 

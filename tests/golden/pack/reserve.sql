@@ -1,13 +1,39 @@
 -- What ledger/pack/reserve.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- allowance, 1 of 4: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- _reserve_calls, 1 of 2: The same for what is being sent in real time.
+-- budget_id = 1
+INSERT INTO booking(budget_id, begins, batch_id, reserved_nano)
+SELECT budget.id, CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
+    now() AT TIME ZONE 'UTC')::date END, direct_claim.batch_number, coalesce(sum(direct_call.reserved_nano),
+    0)
+FROM budget, item, direct_call
+JOIN direct_claim ON direct_claim.id = direct_call.claim_id
+WHERE budget.id = :budget_id AND item.id = direct_call.item_id
+    AND (item.lane_id = budget.lane_id OR item.tenant_id = budget.tenant_id OR item.run_id = budget.run_id)
+GROUP BY budget.id, direct_claim.batch_number;
+
+-- _reserve_calls, 2 of 2: The same for what is being sent in real time.
+-- budget_id = 1, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}'
+WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
+    SELECT *
+    FROM unnest(CAST(:rate_models AS integer[]), CAST(:rate_aboves AS bigint[]),
+        CAST(:rate_up_tos AS bigint[]), CAST(:rate_inputs AS bigint[]), CAST(:rate_outputs AS bigint[]),
+        CAST(:rate_shares AS float[]))
+)
+UPDATE direct_call
+SET reserved_nano = (item.size + 2000) * rate.input_nano + item.max_tokens::bigint * rate.output_nano
+FROM item, budget, rate
+WHERE budget.id = :budget_id AND item.id = direct_call.item_id
+    AND (item.lane_id = budget.lane_id OR item.tenant_id = budget.tenant_id OR item.run_id = budget.run_id) AND direct_call.reserved_nano IS NULL AND rate.model_id = item.model_id AND item.size + 2000 > rate.above AND item.size + 2000 <= rate.up_to;
+
+-- allowance, 1 of 5: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 -- lane_id = 1
 SELECT id
 FROM budget
 WHERE lane_id IS NULL OR lane_id = :lane_id
 LIMIT 1;
 
--- allowance, 2 of 4: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- allowance, 2 of 5: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 -- ids = '{1}'
 SELECT id AS budget_id, lane_id, tenant_id, run_id, strict, (CASE budget.period
     WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
@@ -22,10 +48,36 @@ SELECT id AS budget_id, lane_id, tenant_id, run_id, strict, (CASE budget.period
 FROM budget
 WHERE id = ANY(:ids);
 
--- allowance, 3 of 4: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- allowance, 3 of 5: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 SET LOCAL lock_timeout = '90s';
 
--- allowance, 4 of 4: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- allowance, 4 of 5: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- headers_id = 1, lane_id = 1, model_id = 1, most = 1
+WITH candidate AS (
+    SELECT *
+    FROM item
+    WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.lane_id = :lane_id
+        AND item.headers_id = :headers_id AND item.model_id = :model_id AND item.direct_at <= now()
+        AND NOT (false)
+    ORDER BY direct_at, id
+    LIMIT :most
+)
+SELECT budget.id
+FROM budget
+WHERE budget.lane_id IN (
+    SELECT lane_id
+    FROM candidate
+) OR budget.tenant_id IN (
+    SELECT tenant_id
+    FROM candidate
+) OR budget.run_id IN (
+    SELECT run_id
+    FROM candidate
+)
+ORDER BY budget.id
+FOR NO KEY UPDATE OF budget;
+
+-- allowance, 5 of 5: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 -- each = 1, headers_id = 1, lane_id = 1, max_items = 1, tenants = '{1}'
 WITH candidate AS (
     SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,

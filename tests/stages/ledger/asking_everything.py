@@ -49,6 +49,7 @@ from overnight_models.wire.outcome import Problem
 from overnight_workers import process
 from tests.driving import MODEL, Service, callback, item, params, put_prefix
 from tests.service.ledger import Json
+from tests.stages.ledger.asking_direct import ask_direct, ask_racing
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 CONTRACT = "Every clause of it. " * 1200
@@ -77,6 +78,8 @@ def ask_everything(service: Service) -> None:
         _redoing,
         _restored,
         _polling,
+        ask_direct,
+        ask_racing,
     )
     for ask in (*groups, _collecting, _money, _delivering, _obstacles, _operators, _keeping_house):
         with database.engine.connect() as connection, connection.begin() as transaction:
@@ -374,7 +377,7 @@ def _polling(connection: Connection) -> None:
 def _collecting(connection: Connection) -> None:
     caching.given_up(connection)
     caching.measure(connection, 1, [1], [10], [10])
-    rates.expected(connection, rates.batch_rates(connection, process.prices()), 1)
+    rates.expected(connection, rates.road_rates(connection, process.prices(), batch=True), 1)
     spending.bill(
         connection,
         Source(1, 1, None, only_live=True),

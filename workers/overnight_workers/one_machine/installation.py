@@ -42,7 +42,13 @@ class Worker:
 
     queues: tuple[str, ...]
     processes: int
+    ends_first: bool = False
+    """Told to stop, it ends what it has begun: what it sends in real time is paid, whoever waits for it."""
 
+
+_HANDS_BACK_S: Final = 30.0
+_ENDS_FIRST_S: Final = 120.0
+"""For answers that are under way; what takes longer may have been billed, and is counted as that."""
 
 WORKERS: Final[Mapping[str, Worker]] = {
     "intake": Worker((routes.ACCEPT, routes.ANSWER), 2),
@@ -50,6 +56,7 @@ WORKERS: Final[Mapping[str, Worker]] = {
     "submit": Worker((routes.SUBMIT,), 2),
     "results": Worker((routes.COLLECT,), 2),
     "deliver": Worker((routes.DELIVER,), 1),
+    "direct": Worker((routes.DIRECT,), 2, ends_first=True),
 }
 """By kind of work, so that what waits for the API or a broker keeps nothing else waiting."""
 
@@ -197,18 +204,23 @@ class Installation:
                 *["--without-gossip", "--without-mingle", "--loglevel", "INFO"],
             ],
             ready=lambda: name in self._workers_that_answer(),
+            ends_first=worker.ends_first,
         )
 
     def _beat(self, copy: str) -> Process:
         return self._service(f"beat{copy}", ["beat", "-s", str(self.data_dir / f"beat-schedule{copy}")])
 
-    def _service(self, name: str, arguments: list[str], ready: Callable[[], bool] | None = None) -> Process:
+    def _service(
+        self, name: str, arguments: list[str], ready: Callable[[], bool] | None = None, *, ends_first: bool = False
+    ) -> Process:
+        # a worker that is told to stop hands its work back in seconds instead of finishing it first
+        told = {} if ends_first else {"REMAP_SIGTERM": "SIGQUIT"}
         return Process(
             name=name,
             argv=[sys.executable, "-m", "celery", "-A", self._app, *arguments],
-            # a worker that is told to stop hands its work back in seconds instead of finishing it first
-            env={**self.environment, "REMAP_SIGTERM": "SIGQUIT", "PYTHONUNBUFFERED": "1"},
+            env={**self.environment, **told, "PYTHONUNBUFFERED": "1"},
             ready=ready,
+            grace_seconds=_ENDS_FIRST_S if ends_first else _HANDS_BACK_S,
         )
 
     def _workers_that_answer(self) -> frozenset[str]:

@@ -170,7 +170,7 @@ CreateVerdict = Created | NotCreated | SlowDown | Reject | HoldWorkspace | Uncle
 
 _ABOUT_THE_CALLER: Final = re.compile(r"(parent_|linked_)?organization_|workspace_|cmek_|claude_code_|.*_spend_limit_")
 """Codes of this kind, also those of tomorrow."""
-_UNTIL_RESUMED: Final = frozenset(
+UNTIL_RESUMED: Final = frozenset(
     {"workspace_human_review_disabled", "organization_type_not_supported", "parent_organization_required"}
 )
 _LONGEST_PAUSE_S: Final = 3600.0
@@ -198,7 +198,7 @@ def classify_create_reply(reply: Reply, *, releases: int) -> CreateVerdict:
         return Unclear(why) if reply.last_byte_let_go else NotCreated(why, pause_s)
     if reply.status in _SAYS_NOT_CREATED and is_about_the_caller(reply.error_code):
         # the words alone may speak of a rate limit
-        return HoldWorkspace(f"{why} ({reply.error_code})", until_resumed=reply.error_code in _UNTIL_RESUMED)
+        return HoldWorkspace(f"{why} ({reply.error_code})", until_resumed=reply.error_code in UNTIL_RESUMED)
     if reply.status in (401, 402, 403, 404) or reply.status in _MOVED:
         return HoldWorkspace(why)
     if reply.status == 400 and SPEND_LIMIT.search(reply.text):

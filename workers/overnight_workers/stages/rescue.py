@@ -26,6 +26,7 @@ from overnight_workers.held import held
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell
 from overnight_workers.stages.deliver import acknowledge
+from overnight_workers.stages.direct import abandoned
 from overnight_workers.stages.poll import restored
 from overnight_workers.stages.routing import looking
 
@@ -68,6 +69,7 @@ def sweep(**_later: object) -> str:
         log.info("budgets have room again", items=released)
     # what was acknowledged in time but not read yet is not sent again
     acknowledge.drain()
+    abandoned.bring_home()
     _free_deliveries()
     looking.look()
     publish_policy()

@@ -36,6 +36,8 @@ class Arrival(NamedTuple):
     """The message's, as the API has it."""
     model: str | None = None
     billed: bool = False
+    may_be_billed: bool = False
+    """It got no answer, and nobody can know whether it was billed."""
     input_tokens: int = 0
     cache_write_5m_tokens: int = 0
     cache_write_1h_tokens: int = 0
@@ -54,12 +56,14 @@ class Source:
     """Where arrivals come from."""
 
     submission_id: int | None
+    """The submission, or the direct claim."""
     batch_id: int
-    """0 of those that stood in none."""
+    """The batch, or the number under which a direct claim is booked; 0 of those that stood in none."""
     api_batch_id: str | None
     only_live: bool
     """No other submission of the batch may still run: what it reports against an item counts."""
     via: str = "batch"
+    """The road."""
     has_prefixes: bool = False
     """What its answers read from the cache, and wrote to it, is measured."""
 

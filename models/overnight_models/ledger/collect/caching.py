@@ -80,6 +80,31 @@ def groups(connection: Connection, batch_id: int) -> list[Group]:
     )
 
 
+def groups_of_items(connection: Connection, item_ids: Sequence[int]) -> list[Group]:
+    """What items share that are sent in real time; with those of the last five minutes, which may have written it."""
+    return fetch_all(
+        connection,
+        Group,
+        """
+        SELECT shared.prefix_id, shared.model_id, lane.name AS lane, model.name AS model,
+               shared.requests + coalesce((
+                   SELECT sum(caching.requests) FROM caching
+                   WHERE caching.lane_id = shared.lane_id AND at > now() - interval '5 minutes'
+                     AND caching.prefix_id = shared.prefix_id AND caching.model_id = shared.model_id
+               ), 0)::bigint AS requests,
+               octet_length(document) AS prefix_bytes, position('"cache_control"' IN document) > 0 AS has_marks
+        FROM (
+            SELECT prefix_id, model_id, lane_id, count(*) AS requests FROM item
+            WHERE id = ANY(:ids) AND prefix_id IS NOT NULL GROUP BY prefix_id, model_id, lane_id
+        ) shared
+        JOIN prefix ON prefix.id = shared.prefix_id JOIN model ON model.id = shared.model_id
+        JOIN lane ON lane.id = shared.lane_id
+        ORDER BY shared.prefix_id, shared.model_id
+        """,
+        ids=list(item_ids),
+    )
+
+
 class _Measured(NamedTuple):
     """What was read from the cache and written to it, in tokens."""
 
@@ -138,6 +163,36 @@ def note(connection: Connection, submission_id: int, choices: Sequence[Choice]) 
         loses=[choice.loses for choice in choices],
         primings=[choice.priming for choice in choices],
         requests=[choice.group.requests for choice in choices],
+    )
+
+
+def note_calls(
+    connection: Connection, claim_id: int, lane_id: int, choices: Sequence[Choice], requests: Mapping[int, int]
+) -> None:
+    """The same of a direct claim, which chooses anew for each group that it takes.
+
+    requests: of this group, by prefix.
+    """
+    execute(
+        connection,
+        """
+        INSERT INTO caching (submission_id, prefix_id, model_id, lane_id, lifetime, why, loses, requests)
+        SELECT :claim_id, prefix_id, model_id, :lane_id, lifetime, why, loses, requests
+        FROM unnest(CAST(:prefixes AS integer[]), CAST(:models AS integer[]), CAST(:lifetimes AS text[]),
+                    CAST(:whys AS text[]), CAST(:loses AS boolean[]), CAST(:requests AS integer[]))
+             AS chosen (prefix_id, model_id, lifetime, why, loses, requests)
+        ON CONFLICT (submission_id, prefix_id, model_id) DO UPDATE
+        SET lifetime = excluded.lifetime, why = excluded.why, loses = excluded.loses, at = now(),
+            requests = caching.requests + excluded.requests
+        """,
+        claim_id=claim_id,
+        lane_id=lane_id,
+        prefixes=[choice.group.prefix_id for choice in choices],
+        models=[choice.group.model_id for choice in choices],
+        lifetimes=[choice.lifetime for choice in choices],
+        whys=[choice.why for choice in choices],
+        loses=[choice.loses for choice in choices],
+        requests=[requests[choice.group.prefix_id] for choice in choices],
     )
 
 

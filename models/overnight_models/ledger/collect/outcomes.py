@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import following
+from overnight_models.ledger import direct_calls, following
 from overnight_models.ledger.collect import asking_again, caching, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.spending import COUNTED, counted
@@ -28,6 +28,7 @@ from overnight_models.ledger.database import (
     fetch_column,
     fetch_only,
 )
+from overnight_models.ledger.direct_calls import Ended
 from overnight_models.ledger.money import settle
 from overnight_models.states import ITEM, Move
 from overnight_models.wire.outcome import Problem
@@ -68,6 +69,11 @@ class _Finalized(NamedTuple):
     cancel_wanted: bool
 
 
+_WITHOUT_ANSWER: Final = (Fate.FAIL_OWN, Fate.RETRY_OWN, Fate.WAIT_OWN)
+_FIRST_PAUSE_S: Final = 1.0
+"""Before an item's next direct call; with each try twice as long."""
+
+
 class _Times(NamedTuple):
     """When deliveries are due, as COPY takes it: those that wait, and those that somebody has claimed."""
 
@@ -84,10 +90,12 @@ def record(
     again_if_invalid: asking_again.Rule = asking_again.NEVER,
     claim: Collection[int] = (),
     lease_s: float = 0,
+    calls: Mapping[int, Ended] | None = None,
 ) -> Recorded:
     """Record what came back.
 
     again_if_invalid: when an answer that isn't of its schema is asked for again.
+    calls: on the direct road, the calls that this transaction has ended, by item: errors count for these alone.
     claim: targets whose deliveries the caller hands over right after its commit: nobody else does within the lease.
     """
     budgeted = settle.is_budgeted(connection, source.batch_id)
@@ -96,14 +104,11 @@ def record(
         by_fate[arrival.fate].append(arrival.item_id)
     succeeded = _finalize(connection, ITEM.succeed, by_fate[Fate.SUCCEED])
     failed = _finalize(connection, ITEM.fail, by_fate[Fate.FAIL])
-    again: set[int] = set()
-    if source.only_live:
-        own = source.batch_id
-        again = _wait_again(connection, own, by_fate[Fate.RETRY_OWN], counts=1, max_attempts=max_attempts)
-        again |= _wait_again(connection, own, by_fate[Fate.WAIT_OWN], counts=0, max_attempts=max_attempts + 1)
-        # also those that have been tried often enough, or that nobody wants any more: nobody else brings them home
-        over = (*by_fate[Fate.FAIL_OWN], *by_fate[Fate.RETRY_OWN], *by_fate[Fate.WAIT_OWN])
-        failed += _finalize(connection, ITEM.fail, [item_id for item_id in over if item_id not in again], own=own)
+    if calls is not None:
+        again, given_up = _end_calls(connection, by_fate, calls, max_attempts=max_attempts)
+    else:
+        again, given_up = _leave_batch(connection, source, by_fate, max_attempts=max_attempts)
+    failed += given_up
     settled = {item.id: item for item in (*succeeded, *failed)}
     _write_outcomes(connection, source, arrivals, settled)
     asked = asking_again.ask_again(connection, arrivals, {item.id for item in failed}, again_if_invalid)
@@ -124,12 +129,7 @@ def record(
             [arrival.cache_write_5m_tokens + arrival.cache_write_1h_tokens for arrival in new],
         )
     if budgeted:
-        known = {
-            arrival.item_id: None if arrival.problem == Problem.GIVEN_UP else arrival.cost_nano for arrival in arrivals
-        }
-        settle.settle(connection, source.batch_id, {item_id: known[item_id] for item_id in settled})
-        settle.charge(connection, source.batch_id, {double.item_id: double.cost_nano for double in doubles})
-        settle.free(connection, source.batch_id, again)
+        _settle(connection, source, arrivals, settled, doubles, again, calls)
     paid_twice = len(doubles)
     return Recorded(
         len(succeeded),
@@ -139,6 +139,60 @@ def record(
         len(wanted) - len(claimed) + followed,
         claimed,
     )
+
+
+def _cost(arrival: Arrival) -> int | None:
+    """What an arrival cost; None when it may have been billed, and nobody can know at what."""
+    return None if arrival.problem == Problem.GIVEN_UP or arrival.may_be_billed else arrival.cost_nano
+
+
+def _settle(
+    connection: Connection,
+    source: Source,
+    arrivals: Sequence[Arrival],
+    settled: Collection[int],
+    doubles: Sequence[Arrival],
+    again: Collection[int],
+    calls: Mapping[int, Ended] | None,
+) -> None:
+    """What budgets had reserved is spent, or free again."""
+    costs = {arrival.item_id: _cost(arrival) for arrival in arrivals}
+    if calls is not None:
+        ended = {item_id: (call.reserved_nano, costs[item_id]) for item_id, call in calls.items()}
+        settle.end_calls(connection, source.batch_id, ended)
+        return
+    settle.settle(connection, source.batch_id, {item_id: costs[item_id] for item_id in settled})
+    settle.charge(connection, source.batch_id, {double.item_id: double.cost_nano for double in doubles})
+    settle.free(connection, source.batch_id, again)
+
+
+def _leave_batch(
+    connection: Connection, source: Source, by_fate: Mapping[Fate, list[int]], *, max_attempts: int
+) -> tuple[set[int], list[_Finalized]]:
+    """What a batch brought no answer for. Returns what goes on without it, and what fails."""
+    if not source.only_live:
+        return set(), []
+    own = source.batch_id
+    again = _wait_again(connection, own, by_fate[Fate.RETRY_OWN], counts=1, max_attempts=max_attempts)
+    again |= _wait_again(connection, own, by_fate[Fate.WAIT_OWN], counts=0, max_attempts=max_attempts + 1)
+    # also those that have been tried often enough, or that nobody wants any more: nobody else brings them home
+    over = [item_id for fate in _WITHOUT_ANSWER for item_id in by_fate[fate] if item_id not in again]
+    again |= _outlast(connection, own, over)
+    left = [item_id for item_id in over if item_id not in again]
+    return again, _finalize(connection, ITEM.fail, left, own=own)
+
+
+def _end_calls(
+    connection: Connection, by_fate: Mapping[Fate, list[int]], calls: Mapping[int, Ended], *, max_attempts: int
+) -> tuple[set[int], list[_Finalized]]:
+    """What direct calls brought no answer for. Returns what is tried again or stands in its batch, and what fails."""
+    refused, retried, back = ({i: calls[i] for i in by_fate[fate] if i in calls} for fate in _WITHOUT_ANSWER)
+    again = direct_calls.fall_back(connection, refused, None)
+    again |= direct_calls.fall_back(connection, {**retried, **back}, _FIRST_PAUSE_S)
+    again |= direct_calls.try_again(connection, retried, max_attempts=max_attempts, pause_s=_FIRST_PAUSE_S)
+    again |= direct_calls.go_back(connection, back)
+    left = [item_id for item_id in (*refused, *retried, *back) if item_id not in again]
+    return again, _finalize(connection, ITEM.fail, left)
 
 
 def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: int | None = None) -> list[_Finalized]:
@@ -182,6 +236,24 @@ def _wait_again(
         batch_id=batch_id,
         counts=counts,
         max_attempts=max_attempts,
+    )
+    return set(moved)
+
+
+def _outlast(connection: Connection, batch_id: int, item_ids: Iterable[int]) -> set[int]:
+    """Items for which their batch brought nothing, while they are being sent in real time: those calls go on."""
+    ordered = sorted(item_ids)
+    if not ordered:
+        return set()
+    moved = fetch_column(
+        connection,
+        int,
+        f"""
+        UPDATE item SET {ITEM.outlast.set}, batch_id = NULL
+        WHERE id = ANY(:ids) AND batch_id = :batch_id AND {ITEM.outlast.where} RETURNING id
+        """,
+        ids=ordered,
+        batch_id=batch_id,
     )
     return set(moved)
 

@@ -92,7 +92,7 @@ def _owners(connection: Connection, source: Source, item_ids: list[int]) -> dict
         """
         SELECT asked.id, coalesce(item.lane_id, batch.lane_id) AS lane_id, item.tenant_id, item.run_id
         FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
-        JOIN batch ON batch.id = :batch_id LEFT JOIN item ON item.id = asked.id
+        LEFT JOIN batch ON batch.id = :batch_id LEFT JOIN item ON item.id = asked.id
         """,
         ids=item_ids,
         batch_id=source.batch_id,

@@ -59,6 +59,38 @@ def free(connection: Connection, batch_id: int, item_ids: Collection[int]) -> No
     _book(connection, batch_id, dict.fromkeys(item_ids, 0), ended="true")
 
 
+def end_calls(connection: Connection, number: int, calls: Mapping[int, tuple[int | None, int | None]]) -> None:
+    """Direct calls have ended: by item, what was reserved for each, and what it cost.
+
+    number: of their claim, under which they are booked. A cost of None: it may have been billed, and nobody can know at
+    what, so all that was reserved counts as spent.
+    """
+    if not calls:
+        return
+    execute(
+        connection,
+        f"""
+        INSERT INTO booking (budget_id, begins, batch_id, reserved_nano, spent_nano)
+        SELECT own.budget_id, own.begins, :batch_id, -sum(part.ended), sum(part.spent)
+        FROM (
+            SELECT lane_id, tenant_id, run_id, coalesce(sum(call.reserved), 0) AS ended,
+                   sum(coalesce(call.cost, call.reserved, 0)) AS spent
+            FROM unnest(CAST(:ids AS bigint[]), CAST(:reserved AS bigint[]), CAST(:costs AS bigint[]))
+                 AS call (id, reserved, cost)
+            JOIN item ON item.id = call.id
+            GROUP BY lane_id, tenant_id, run_id
+        ) part
+        JOIN budget ON budget.lane_id = part.lane_id OR budget.tenant_id = part.tenant_id OR budget.run_id = part.run_id
+        JOIN {_BOOKED_BY_BATCH} own ON own.budget_id = budget.id
+        GROUP BY own.budget_id, own.begins
+        """,
+        batch_id=number,
+        ids=list(calls),
+        reserved=[reserved for reserved, _ in calls.values()],
+        costs=[cost for _, cost in calls.values()],
+    )
+
+
 def _book(connection: Connection, batch_id: int, costs: Mapping[int, int | None], *, ended: str) -> None:
     if not costs:
         return
@@ -152,6 +184,13 @@ def fold(connection: Connection) -> int:
               AND NOT EXISTS (
                   SELECT FROM booking WHERE batch_id = batch.id
                   GROUP BY budget_id, begins, submission_id HAVING sum(reserved_nano) <> 0
+              )
+            UNION ALL
+            SELECT batch_number FROM direct_claim
+            WHERE done_at IS NOT NULL AND batch_number IN (SELECT batch_id FROM booking)
+              AND NOT EXISTS (
+                  SELECT FROM booking WHERE batch_id = batch_number
+                  GROUP BY budget_id, begins HAVING sum(reserved_nano) <> 0
               )
         ), folded AS (
             DELETE FROM booking USING over WHERE booking.batch_id = over.id

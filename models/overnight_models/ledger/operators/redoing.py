@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger import redo
 from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.database import fetch_column, fetch_only
-from overnight_models.ledger.pack.rates import RATE, batch_rates, rate_values, rated, worst
+from overnight_models.ledger.pack.rates import RATE, rate_values, rated, road_rates, worst
 from overnight_models.money.prices import Prices
 from overnight_models.states import ITEM
 
@@ -75,7 +75,7 @@ def prospect(connection: Connection, wish: Wish, prices: Prices) -> Prospect:
         FROM chosen LEFT JOIN rate ON {rated("chosen")}
         """,
         **wish.values,
-        **rate_values(batch_rates(connection, prices), {}),
+        **rate_values(road_rates(connection, prices, batch=True), {}),
     )
 
 

@@ -12,7 +12,7 @@ from overnight_models.money.prices import Prices
 from overnight_models.request.worst_case import ADDED_TOKENS, WorstRate, worst_rates
 
 Rates = Mapping[int, Sequence[WorstRate]]
-"""By model, those of a batch; models without a price aren't in it."""
+"""By model, those of one road; models without a price aren't in it."""
 
 _LEARNED_FROM: Final = 2000
 """Of so many of the latest answers, what is expected is learned."""
@@ -56,11 +56,11 @@ def rated(item: str) -> str:
     """
 
 
-def batch_rates(connection: Connection, prices: Prices) -> Rates:
-    """The rates of all models that items have."""
+def road_rates(connection: Connection, prices: Prices, *, batch: bool) -> Rates:
+    """The rates of all models that items have, in a batch or in real time."""
     names = fetch_pairs(connection, int, str, "SELECT id, name FROM model")
     named = {model_id: prices.model(name) for model_id, name in names.items()}
-    return {model_id: worst_rates(model, batch=True) for model_id, model in named.items() if model is not None}
+    return {model_id: worst_rates(model, batch=batch) for model_id, model in named.items() if model is not None}
 
 
 def expected(connection: Connection, rates: Rates, lane_id: int) -> dict[int, float]:

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from overnight_models.ledger.database import execute, fetch_all, fetch_column, fetch_value
-from overnight_models.ledger.pack.rates import RATE, Rates, batch_rates, expected, rate_values, rated, worst
+from overnight_models.ledger.pack.rates import RATE, Rates, expected, rate_values, rated, road_rates, worst
 from overnight_models.ledger.pack.turns import Candidates
 from overnight_models.money.prices import Prices
 from overnight_models.request.worst_case import UNBOUNDED
@@ -186,8 +186,13 @@ BOOKED: Final = """
 """
 
 
-def allowance(connection: Connection, candidates: Candidates, prices: Prices) -> Allowance | None:
-    """Lock the budgets that the candidates have, and look how much room there is. None when no item can have any."""
+def allowance(
+    connection: Connection, candidates: Candidates, prices: Prices, *, batch: bool = True
+) -> Allowance | None:
+    """Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+
+    batch: whether they are to be sent in a batch, or in real time.
+    """
     lane_id = candidates.lane_id
     may_have = "SELECT id FROM budget WHERE lane_id IS NULL OR lane_id = :lane_id LIMIT 1"
     if fetch_value(connection, int, may_have, lane_id=lane_id) is None:
@@ -217,7 +222,7 @@ def allowance(connection: Connection, candidates: Candidates, prices: Prices) ->
         """,
         ids=budget_ids,
     )
-    rates = batch_rates(connection, prices)
+    rates = road_rates(connection, prices, batch=batch)
     strict = all(room.strict for room in rooms)
     shares = {} if strict else expected(connection, rates, lane_id)
     return Allowance(rooms, rates, shares)
@@ -247,7 +252,7 @@ def reserve_under_way(connection: Connection, budget_id: int, prices: Prices) ->
         WHERE {_UNDER_WAY} AND item.reserved_nano IS NULL AND {rated("item")}
         """,
         **values,
-        **rate_values(batch_rates(connection, prices), {}),
+        **rate_values(road_rates(connection, prices, batch=True), {}),
     )
     execute(
         connection,
@@ -262,4 +267,36 @@ def reserve_under_way(connection: Connection, budget_id: int, prices: Prices) ->
         WHERE {_UNDER_WAY} GROUP BY budget.id, batch.id, submission_id
         """,
         **values,
+    )
+    _reserve_calls(connection, budget_id, prices)
+
+
+_BEING_SENT: Final = """
+    budget.id = :budget_id AND item.id = direct_call.item_id
+    AND (item.lane_id = budget.lane_id OR item.tenant_id = budget.tenant_id OR item.run_id = budget.run_id)
+"""
+
+
+def _reserve_calls(connection: Connection, budget_id: int, prices: Prices) -> None:
+    """The same for what is being sent in real time."""
+    execute(
+        connection,
+        f"""
+        WITH {RATE}
+        UPDATE direct_call SET reserved_nano = {worst("item")}
+        FROM item, budget, rate
+        WHERE {_BEING_SENT} AND direct_call.reserved_nano IS NULL AND {rated("item")}
+        """,
+        budget_id=budget_id,
+        **rate_values(road_rates(connection, prices, batch=False), {}),
+    )
+    execute(
+        connection,
+        f"""
+        INSERT INTO booking (budget_id, begins, batch_id, reserved_nano)
+        SELECT budget.id, {BEGINS}, direct_claim.batch_number, coalesce(sum(direct_call.reserved_nano), 0)
+        FROM budget, item, direct_call JOIN direct_claim ON direct_claim.id = direct_call.claim_id
+        WHERE {_BEING_SENT} GROUP BY budget.id, direct_claim.batch_number
+        """,
+        budget_id=budget_id,
     )

@@ -107,6 +107,8 @@ def _take(messages: Sequence[Message]) -> str:
         doorbell.ring(routes.DELIVER)
     if any(pack.worth_a_look(lane, lane_id) for lane, lane_id in lanes.items()):
         doorbell.ring(routes.PACK)
+    if any(item.direct_at is not None for reading in readings for item in reading.items):
+        doorbell.ring(routes.DIRECT)
     if any(settings().lanes[lane].max_input_tokens is not None for lane in lanes):
         doorbell.ring(routes.MEASURE)
     told = f"{accepted} accepted, {known} known, {sum(len(one.rejected) for one in verdicts)} rejected"

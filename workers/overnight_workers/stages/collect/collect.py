@@ -29,12 +29,11 @@ from overnight_models.quantities import spoken
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
 from overnight_workers.celery_app import app
-from overnight_workers.held import held
 from overnight_workers.settings import settings
-from overnight_workers.stages import doorbell, output_schema, protocol, pulse
+from overnight_workers.stages import doorbell, protocol, pulse
 from overnight_workers.stages.collect.lines import arrival
+from overnight_workers.stages.collect.schema_checks import check_of
 from overnight_workers.stages.deliver import deliver
-from overnight_workers.stages.output_schema import Check
 from overnight_workers.stages.result_lines import Line, read_line
 
 _CHUNK_LINES: Final = 2500
@@ -287,17 +286,9 @@ def _arrivals(reading: Reading, chunk: list[bytes], progress: _Progress) -> list
     with process.database().transaction() as connection:
         schemas = ledger.output_schemas(connection, [item_id for item_id, _ in kept])
     return [
-        arrival(item_id, line, prices, _check(schemas[item_id]) if item_id in schemas else None)
+        arrival(item_id, line, prices, check_of(schemas[item_id]) if item_id in schemas else None)
         for item_id, line in kept
     ]
-
-
-@held
-def _check(schema_id: int) -> Check:
-    """What says whether a text fits a schema."""
-    with process.database().transaction() as connection:
-        document = ledger.output_schema(connection, schema_id)
-    return output_schema.check(document)
 
 
 def _give_up_missing(reading: Reading, progress: _Progress) -> None:

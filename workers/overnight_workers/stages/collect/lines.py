@@ -22,25 +22,25 @@ from overnight_workers.stages.result_lines import Line, outline
 _NO_ANSWER: Final = frozenset({"errored", "expired", "canceled"})
 
 
-def arrival(item_id: int, line: Line, prices: Prices, check: Check | None) -> Arrival:
+def arrival(item_id: int, line: Line, prices: Prices, check: Check | None, *, batch: bool = True) -> Arrival:
     """What a line means for its item; see `results.read_result`."""
     if line.result is None:
-        return _unreadable(item_id, line, prices, line.why)
+        return _unreadable(item_id, line, prices, line.why, batch=batch)
     try:
-        read = read_result(item_id, line.result, prices, check)
+        read = read_result(item_id, line.result, prices, check, batch=batch)
         if read.message is None:
             return read
         # what is written again as it came is exact; otherwise an integer may have become a float
         if not line.exact and not line.raw.endswith(read.message, 0, -2) and exact_json.holds_long_number(line.raw):
             line = line._replace(result=exact_json.mended(line.raw)["result"], exact=True)
-            read = read_result(item_id, line.result or {}, prices, check)
+            read = read_result(item_id, line.result or {}, prices, check, batch=batch)
         # beside the message, `usage` is written by orjson
         return read._replace(usage=orjson.loads(read.message or b"{}").get("usage")) if line.exact else read
     except (ValueError, TypeError) as error:
-        return _unreadable(item_id, line, prices, str(error))
+        return _unreadable(item_id, line, prices, str(error), batch=batch)
 
 
-def _unreadable(item_id: int, line: Line, prices: Prices, why: str) -> Arrival:
+def _unreadable(item_id: int, line: Line, prices: Prices, why: str, *, batch: bool) -> Arrival:
     """An arrival that keeps the line as it came. What is billed and what it cost is said where the outline shows it."""
     found, _ = outline(line.raw)
     kind, usage = found.get("kind"), found.get("usage")
@@ -52,7 +52,7 @@ def _unreadable(item_id: int, line: Line, prices: Prices, why: str) -> Arrival:
         "usage": usage if isinstance(usage, dict) else None,
         "line_base64": base64.b64encode(line.raw).decode(),
     }
-    read = read_result(item_id, {"type": "succeeded", "message": message}, prices, None)
+    read = read_result(item_id, {"type": "succeeded", "message": message}, prices, None, batch=batch)
     billed = read.billed and (kind == "succeeded" or isinstance(usage, dict))
     unknown: dict[str, Any] = {} if isinstance(usage, dict) else {"cost_nano": None, "realtime_nano": None}
     return read._replace(

@@ -56,17 +56,20 @@ PROBLEMS: Final[Mapping[str, Mapping[Content, Problem | None]]] = {
 _BILLED_REFUSALS: Final = frozenset({"bio", "frontier_llm", "reasoning_extraction"})
 
 
-def read_result(item_id: int, result: dict[str, Any], prices: Prices, check: Check | None) -> Arrival:
+def read_result(
+    item_id: int, result: dict[str, Any], prices: Prices, check: Check | None, *, batch: bool = True
+) -> Arrival:
     """One result as an arrival.
 
     result: the `result` object of the line.
     check: validates the answer's text; None when no schema was asked for.
+    batch: whether it is priced as one of a batch, or in real time.
 
     Raises ValueError when its message can't be written again.
     """
     kind = result.get("type")
     if kind == "succeeded" and isinstance(result.get("message"), dict):
-        return _answered(item_id, result["message"], prices, check)
+        return _answered(item_id, result["message"], prices, check, batch=batch)
     if kind == "expired":
         return _again(item_id, Problem.EXPIRED, "no answer within the batch's 24 hours")
     if kind == "canceled":
@@ -92,10 +95,10 @@ def _innermost(error: object) -> dict[str, Any]:
     return found
 
 
-def _answered(item_id: int, message: dict[str, Any], prices: Prices, check: Check | None) -> Arrival:
+def _answered(item_id: int, message: dict[str, Any], prices: Prices, check: Check | None, *, batch: bool) -> Arrival:
     problem, detail = _problem(message, check)
     billed = _is_billed(message)
-    bill = bill_of(message, prices)
+    bill = bill_of(message, prices, batch=batch)
     usage = bill.usage
     return Arrival(
         item_id,

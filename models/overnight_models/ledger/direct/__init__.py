@@ -1,0 +1,1 @@
+"""The ledger for direct: items that are sent in real time, claimed, let go, answered or brought home."""

@@ -1,0 +1,186 @@
+"""One message in real time: sent by the SDK's async client, once, and what was seen of it as plain values.
+
+The bytes of the answer are kept as they came, since the SDK makes a message of anything: HTML under 200 comes out of it
+as a text, an error as a message of Nones, a body that was cut as an error of the JSON reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from overnight_models.crash_points import reach
+from overnight_models.errors import BadSettings
+from overnight_workers.api import retry_after_s, said
+from overnight_workers.settings import settings
+from overnight_workers.stream import Gathered
+
+if TYPE_CHECKING:
+    import anthropic
+
+STREAMED_FROM: Final = 8_192
+"""An answer that may have more tokens is sent as a stream: minutes without a byte are cut by what lies between."""
+_SILENT_S: Final = 120.0
+"""Without a byte of a stream, which has pings."""
+_WHOLE_S: Final = 600.0
+"""For an answer that comes at once."""
+_LONGEST_S: Final = 3600.0
+"""For any answer: the API ends those that take longer."""
+_CONNECT_S: Final = 5.0
+_MOST_BYTES: Final = 64_000_000
+"""Of one answer: more is no answer of the API."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What was seen of one call."""
+
+    status: int | None
+    """The HTTP status; None when no answer began."""
+    may_have_come: bool
+    """Its request may have reached the API: bytes of it were written."""
+    body: bytes = b""
+    """Of a 200: as it came; of a stream: the message that was gathered."""
+    whole: bool = False
+    """The body has come to its end, as far as HTTP and the stream's events say."""
+    text: str = ""
+    """The API's words, or the connection's."""
+    error_code: str | None = None
+    error_type: str | None = None
+    retry_after_s: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Clients:
+    """The clients of one event loop, one a workspace. The SDK's retries are off, and so are redirects.
+
+    calls: how many may run at once, over all workspaces; as many connections are kept open, or each wave of calls would
+    open new ones.
+    """
+
+    def __init__(self, calls: int) -> None:
+        self._calls = calls
+        self._clients: dict[str, anthropic.AsyncAnthropic] = {}
+
+    async def close(self) -> None:
+        """End their connections."""
+        for client in self._clients.values():
+            await client.close()
+
+    def of(self, workspace: str) -> anthropic.AsyncAnthropic:
+        """The client of a workspace. Raises BadSettings when it has no key."""
+        known = self._clients.get(workspace)
+        if known is None:
+            known = self._clients[workspace] = self._new(workspace)
+        return known
+
+    def _new(self, workspace: str) -> anthropic.AsyncAnthropic:
+        import anthropic
+        import httpx2
+
+        told = settings().workspaces.get(workspace)
+        key = told.api_key() if told else None
+        if told is None or key is None:
+            variable = told.api_key_env if told else "ANTHROPIC_API_KEY"
+            raise BadSettings([f"workspace {workspace!r} has no key: set {variable}"])
+        limits = httpx2.Limits(max_connections=self._calls, max_keepalive_connections=self._calls, keepalive_expiry=30)
+        return anthropic.AsyncAnthropic(
+            api_key=key,
+            base_url=told.base_url,
+            max_retries=0,
+            http_client=anthropic.DefaultAsyncHttpxClient(follow_redirects=False, limits=limits),
+        )
+
+    async def send(self, workspace: str, body: bytes, headers: Mapping[str, str], *, max_tokens: int) -> Reply:
+        """Send one request, once. Raises for nothing that can be seen of it; BadSettings before it is sent.
+
+        body: the request as JSON, without `stream`.
+        max_tokens: of the answer: a long one is streamed.
+        """
+        client = self.of(workspace)
+        reach("before message")
+        try:
+            async with asyncio.timeout(_LONGEST_S):
+                if max_tokens > STREAMED_FROM:
+                    return await _streamed(client, body, headers)
+                return await _whole(client, body, headers)
+        except TimeoutError:
+            return Reply(None, True, text=f"no whole answer within {_LONGEST_S:.0f} s")
+        except Exception as error:  # noqa: BLE001 - whatever a library raises, the call was made
+            return _failed(error)
+        finally:
+            reach("after message")
+
+
+async def _whole(client: anthropic.AsyncAnthropic, body: bytes, headers: Mapping[str, str]) -> Reply:
+    import httpx2
+
+    response = await client.post(
+        "/v1/messages",
+        cast_to=httpx2.Response,
+        content=body,
+        options={"headers": headers, "timeout": httpx2.Timeout(_WHOLE_S, connect=_CONNECT_S), "max_retries": 0},
+    )
+    return Reply(response.status_code, True, response.content, whole=True, headers=response.headers)
+
+
+async def _streamed(client: anthropic.AsyncAnthropic, body: bytes, headers: Mapping[str, str]) -> Reply:
+    import anthropic
+    import httpx2
+    from anthropic._constants import RAW_RESPONSE_HEADER
+
+    response = await client.post(
+        "/v1/messages",
+        cast_to=anthropic.AsyncAPIResponse[bytes],
+        content=b'{"stream":true,' + body[1:],
+        options={
+            "headers": {**headers, RAW_RESPONSE_HEADER: "stream"},
+            "timeout": httpx2.Timeout(_SILENT_S, connect=_CONNECT_S),
+            "max_retries": 0,
+        },
+    )
+    gathered, size = Gathered(), 0
+    try:
+        async for chunk in response.iter_bytes():
+            reach("in the stream")
+            size += len(chunk)
+            if size > _MOST_BYTES:
+                raise ValueError(f"more than {_MOST_BYTES:,} bytes")
+            gathered.take(chunk)
+        message = gathered.message()
+        text = gathered.fault or ("" if gathered.is_whole else "the stream ended without its end")
+        return Reply(response.status_code, True, message, whole=gathered.is_whole, text=text, headers=response.headers)
+    except (anthropic.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
+        text = f"the stream broke off: {type(error).__name__}: {error}"
+        return Reply(response.status_code, True, text=text, headers=response.headers)
+    finally:
+        await response.close()
+
+
+def _failed(error: Exception) -> Reply:
+    """What is known of a call that raised."""
+    import anthropic
+    import httpx2
+
+    if isinstance(error, anthropic.APIStatusError):
+        return Reply(
+            error.status_code,
+            True,
+            text=said(error),
+            error_code=error.error_code,
+            error_type=_type_of(error.body),
+            retry_after_s=retry_after_s(error.response.headers),
+            headers=error.response.headers,
+        )
+    cause = error.__cause__ or error
+    # nothing was written: there was no connection, or none was free
+    never_sent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+    return Reply(None, not isinstance(cause, never_sent), text=f"{type(cause).__name__}: {cause}".rstrip(": "))
+
+
+def _type_of(body: object) -> str | None:
+    inner = body.get("error") if isinstance(body, Mapping) else None
+    kind = inner.get("type") if isinstance(inner, Mapping) else None
+    return cast(Any, kind) if isinstance(kind, str) else None

@@ -1,0 +1,1 @@
+"""The stage direct: items are sent in real time."""

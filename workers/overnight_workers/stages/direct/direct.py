@@ -1,0 +1,123 @@
+"""Direct: items are sent in real time, many at once inside one task; several tasks run side by side.
+
+The event loop sends and reads. Everything else (the ledger, prices, schemas) is done in a thread beside it, for many
+items at once: an event loop that is busy for seconds lets the SDK's time for connecting run out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from overnight_models import routes
+from overnight_models.errors import BadSettings
+from overnight_workers import logs, realtime, stopping
+from overnight_workers.celery_app import app
+from overnight_workers.realtime import Reply
+from overnight_workers.settings import settings
+from overnight_workers.stages import doorbell
+from overnight_workers.stages.deliver import deliver
+from overnight_workers.stages.direct.recording import Done, HandOver
+from overnight_workers.stages.direct.requests import Request
+from overnight_workers.stages.direct.turns import Turns
+
+_TAKES_FOR_S: Final = 1200.0
+_SOFT_LIMIT_S: Final = 5400
+"""Longer than it takes items for and the longest answer together."""
+_GATHER_S: Final = 0.02
+"""What comes within this time is recorded together."""
+_LOOK_EVERY_S: Final = 0.5
+_NOTHING_TO_LOOK_FOR_S: Final = 5.0
+_AWAY_S: Final = 1.0
+
+log = logs.get(__name__)
+
+
+# acknowledged at once: a bell may be lost, and Celery would end a task that is acknowledged late when Redis goes away
+@app.task(name=routes.DIRECT, acks_late=False, soft_time_limit=_SOFT_LIMIT_S, time_limit=_SOFT_LIMIT_S + 60)
+def direct(**_later: object) -> str:
+    """Send what is to be sent in real time, as long as there is something; told to stop, what is under way is ended."""
+    doorbell.heard(routes.DIRECT)
+    return asyncio.run(_Run(settings().direct.calls).run())
+
+
+class _Run:
+    """One run of the stage. calls: how many are under way at once."""
+
+    def __init__(self, calls: int) -> None:
+        self._most = calls
+        self._turns = Turns()
+        self._clients = realtime.Clients(calls)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._done: list[Done] = []
+        self._news = asyncio.Event()
+        self._takes_until = time.monotonic() + _TAKES_FOR_S
+        self._handing_over: set[asyncio.Future[None]] = set()
+
+    async def run(self) -> str:
+        """Until nothing is to be sent and nothing is under way."""
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1, "ledger") as ledger, ThreadPoolExecutor(1, "deliver") as hands:
+            try:
+                while True:
+                    done, self._done = self._done, []
+                    turn = await loop.run_in_executor(ledger, self._turns.turn, done, self._room())
+                    if turn.deliveries:
+                        self._handing_over.add(loop.run_in_executor(hands, _hand_over, turn.deliveries))
+                    for request in turn.requests:
+                        self._start(request)
+                    if turn.is_away:
+                        await asyncio.sleep(_AWAY_S)
+                    elif not (self._under_way or self._done or self._turns.has_unrecorded):
+                        break
+                    await self._something_new()
+                    self._handing_over = {one for one in self._handing_over if not one.done()}
+            finally:
+                await loop.run_in_executor(ledger, self._turns.close)
+                await self._clients.close()
+        return f"{self._turns.taken} sent, {self._turns.recorded} recorded"
+
+    def _room(self) -> int:
+        """How many more may be sent now."""
+        if stopping.told() or time.monotonic() > self._takes_until:
+            return 0
+        return self._most - len(self._under_way)
+
+    def _start(self, request: Request) -> None:
+        task = asyncio.create_task(self._send(request))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _send(self, request: Request) -> None:
+        place = request.claim.place
+        try:
+            reply = await self._clients.send(
+                place.workspace, request.body, request.headers, max_tokens=request.asked.max_tokens
+            )
+        except BadSettings as error:
+            reply = Reply(401, False, text=str(error))
+        self._done.append(Done(request, reply))
+        self._news.set()
+
+    async def _something_new(self) -> None:
+        """Wait until there is something to record, or it is time to look for more."""
+        if not self._done:
+            wait_s = _LOOK_EVERY_S if self._room() > 0 else _NOTHING_TO_LOOK_FOR_S
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait()
+            except TimeoutError:
+                return
+        if len(self._done) < len(self._under_way):
+            await asyncio.sleep(_GATHER_S)
+        self._news.clear()
+
+
+def _hand_over(deliveries: Sequence[HandOver]) -> None:
+    """What nothing stands in the way of goes to its callback at once."""
+    for target, due in deliveries:
+        if deliver.hand_over(target, due) < len(due):
+            doorbell.ring(routes.DELIVER)

@@ -1,0 +1,208 @@
+"""Recording: what came of calls, group by group, each in one transaction; kept until it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from overnight_models import routes
+from overnight_models.errors import TransientError
+from overnight_models.ledger import workspaces
+from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.collect.asking_again import Rule
+from overnight_models.ledger.deliver import deliver as deliveries
+from overnight_models.ledger.deliver.deliver import Due, Target
+from overnight_models.ledger.direct import claim as claims
+from overnight_models.ledger.direct import record as ledger
+from overnight_models.ledger.direct.claim import Claim
+from overnight_models.wire.outcome import Problem
+from overnight_workers import logs, process
+from overnight_workers.realtime import Reply
+from overnight_workers.settings import Lane, settings
+from overnight_workers.stages import doorbell
+from overnight_workers.stages.collect.lines import arrival
+from overnight_workers.stages.collect.schema_checks import check_of
+from overnight_workers.stages.deliver import deliver
+from overnight_workers.stages.direct.limits import Expected
+from overnight_workers.stages.direct.replies import (
+    LONGEST_PAUSE_S,
+    Answered,
+    HoldWorkspace,
+    Lost,
+    NotTaken,
+    Refused,
+    classify,
+)
+from overnight_workers.stages.direct.requests import Request
+
+_PAUSE_S: Final = 2.0
+"""For a model whose call wasn't taken, where the API doesn't say for how long."""
+_LIMITED_S: Final = 15.0
+"""The same where it says that the account goes too fast."""
+
+log = logs.get(__name__)
+
+
+class Done(NamedTuple):
+    """A call that has ended, and what was seen of it."""
+
+    request: Request
+    reply: Reply
+
+
+class HandOver(NamedTuple):
+    """Outcomes for one queue that this process has recorded, and hands over."""
+
+    target: Target
+    due: list[Due]
+
+
+@dataclass
+class _Group:
+    """What calls of one claim came to."""
+
+    claim: Claim
+    arrivals: list[Arrival] = field(default_factory=list)
+    lost: dict[int, str] = field(default_factory=dict)
+    pauses: list[NotTaken] = field(default_factory=list)
+    holds: list[HoldWorkspace] = field(default_factory=list)
+
+
+def rules(lane: Lane) -> ledger.Rules:
+    """How often a lane's items are tried."""
+    again = Rule(lane.retry_invalid, lane.max_bytes, lane.max_input_tokens)
+    return ledger.Rules(lane.max_attempts, lane.max_maybe_billed, again)
+
+
+class Recorder:
+    """What came and isn't written yet, of one run of the stage."""
+
+    def __init__(self, expected: dict[tuple[str, str], Expected]) -> None:
+        self._unrecorded: list[Done] = []
+        self._expected = expected
+        self.recorded = 0
+
+    @property
+    def has_unrecorded(self) -> bool:
+        """Whether something isn't written yet."""
+        return bool(self._unrecorded)
+
+    def add(self, done: Sequence[Done]) -> None:
+        """More that came."""
+        self._unrecorded += done
+
+    def record(self) -> list[HandOver]:
+        """Write what came. Returns what is to be handed over. Raises TransientError: then the rest is kept."""
+        hand_over: list[HandOver] = []
+        by_claim: dict[int, list[Done]] = {}
+        for one in self._unrecorded:
+            by_claim.setdefault(one.request.claim.id, []).append(one)
+        for done in by_claim.values():
+            hand_over += self._record_one_by_one(done)
+            written = {id(one) for one in done}
+            self._unrecorded = [one for one in self._unrecorded if id(one) not in written]
+            self.recorded += len(done)
+        return hand_over
+
+    def _record_one_by_one(self, done: Sequence[Done]) -> list[HandOver]:
+        """Together; where the ledger can't take that, each alone, so that no answer keeps others from being written."""
+        group = _judge(done)
+        try:
+            return self._write(group)
+        except TransientError:
+            raise
+        except Exception:
+            log.exception("answers can't be recorded together", claim_id=group.claim.id, items=len(done))
+        if len(done) > 1:
+            return [one for each in done for one in self._record_one_by_one([each])]
+        (item,) = (one.request.asked.item_id for one in done)
+        log.error("an answer can't be recorded: it may have been billed", item_id=item)
+        return self._write(_Group(group.claim, lost={item: "an answer came that can't be recorded: see the log"}))
+
+    def _write(self, group: _Group) -> list[HandOver]:
+        claim, lane = group.claim, settings().lane(group.claim.place.lane)
+        has_prefixes = any(one.cache_read_tokens or one.cache_write_5m_tokens for one in group.arrivals)
+        source = Source(claim.id, claim.number, None, only_live=True, via="direct", has_prefixes=has_prefixes)
+        newly_held = False
+        with process.database().transaction() as connection:
+            targets = deliveries.targets_in_the_clear(connection)
+            recorded = ledger.record(
+                connection,
+                source,
+                group.arrivals,
+                group.lost,
+                process.prices(),
+                rules(lane),
+                claim=targets.keys(),
+                lease_s=deliver.LEASE_S,
+            )
+            claimed = deliveries.claimed(connection, source, group.arrivals, recorded)
+            for pause in group.pauses:
+                claims.pause(connection, claim.place, pause.why, pause_s=_pause_s(pause))
+            for hold in group.holds[:1]:
+                newly_held = workspaces.hold(
+                    connection, claim.place.workspace, hold.why, until_resumed=hold.until_resumed
+                )
+        self._say(group, recorded.paid_twice, newly_held=newly_held)
+        if recorded.due:
+            doorbell.ring(routes.DELIVER)
+        return [HandOver(targets[target_id], due) for target_id, due in claimed.items()]
+
+    def _say(self, group: _Group, paid_twice: int, *, newly_held: bool) -> None:
+        place = group.claim.place
+        if newly_held:
+            log.error("workspace held", workspace=place.workspace, why=group.holds[0].why)
+        if paid_twice:
+            log.error("paid twice", claim_id=group.claim.id, items=paid_twice)
+        for item_id, why in group.lost.items():
+            log.error("it may have been billed, and no answer came", item_id=item_id, lane=place.lane, why=why)
+        if group.pauses:
+            log.warning(
+                "not taken: it waits",
+                model=place.model,
+                workspace=place.workspace,
+                items=len(group.pauses),
+                why=group.pauses[0].why,
+            )
+
+
+def _pause_s(told: NotTaken) -> float:
+    if told.pause_s is not None:
+        return min(told.pause_s, LONGEST_PAUSE_S)
+    return _LIMITED_S if told.is_limit else _PAUSE_S
+
+
+def _judge(done: Sequence[Done]) -> _Group:
+    """What calls of one claim mean for their items."""
+    group = _Group(done[0].request.claim)
+    for one in done:
+        asked, verdict = one.request.asked, classify(one.reply)
+        match verdict:
+            case Answered(line):
+                check = None if asked.schema_id is None else check_of(asked.schema_id)
+                group.arrivals.append(arrival(asked.item_id, line, process.prices(), check, batch=False))
+            case NotTaken():
+                group.arrivals.append(_waits(asked.item_id, verdict.why))
+                group.pauses.append(verdict)
+            case HoldWorkspace():
+                group.arrivals.append(_waits(asked.item_id, verdict.why))
+                group.holds.append(verdict)
+            case Refused(why):
+                group.arrivals.append(Arrival(asked.item_id, Fate.FAIL_OWN, problem=Problem.ERRORED, detail=why))
+            case Lost(why):
+                group.lost[asked.item_id] = why
+    return group
+
+
+def _waits(item_id: int, why: str) -> Arrival:
+    return Arrival(item_id, Fate.WAIT_OWN, problem=Problem.ERRORED, detail=why, retryable=True)
+
+
+def usage_of(arrivals: Sequence[Arrival]) -> Mapping[int, tuple[int, int]]:
+    """What answers took of the rate limit: tokens in, without those read from a cache, and tokens out; by item."""
+    return {
+        one.item_id: (one.input_tokens + one.cache_write_5m_tokens + one.cache_write_1h_tokens, one.output_tokens)
+        for one in arrivals
+        if one.message is not None
+    }

@@ -1,0 +1,76 @@
+"""Requests: what a claim asks, as it is sent: prefix and own part put together, and the prefix marked where it pays."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger import prefixes
+from overnight_models.ledger.collect import caching
+from overnight_models.ledger.direct.claim import Asked, Claim, Place
+from overnight_models.ledger.prefixes import StoredPrefix
+from overnight_models.money.forecast import Lifetime
+from overnight_models.request.prefix import has_room_for_a_breakpoint
+from overnight_workers.stages.pack import cache_choices
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, ready to be sent."""
+
+    claim: Claim
+    asked: Asked
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def headers(place: Place) -> dict[str, str]:
+    """The headers of requests that go there."""
+    told = {"anthropic-version": place.api_version, "content-type": "application/json"}
+    return told | {"anthropic-beta": place.betas} if place.betas else told
+
+
+def requests(connection: Connection, claim: Claim, asked: Sequence[Asked]) -> list[Request]:
+    """What is asked, whole."""
+    told = headers(claim.place)
+    if all(one.prefix_id is None for one in asked):
+        return [Request(claim, one, one.params.encode(), told) for one in asked]
+    lifetimes = _choose(connection, claim, asked)
+    stored: dict[int, StoredPrefix] = {}
+    for one in asked:
+        if one.prefix_id is not None and one.prefix_id not in stored:
+            stored[one.prefix_id] = prefixes.read(connection, one.prefix_id)
+    marked = {
+        prefix_id: prefix.marked_head(lifetime)
+        for prefix_id, prefix in stored.items()
+        if (lifetime := lifetimes.get(prefix_id)) is not None
+    }
+    return [Request(claim, one, _whole(one, stored, marked, lifetimes), told) for one in asked]
+
+
+def _choose(connection: Connection, claim: Claim, asked: Sequence[Asked]) -> dict[int, Lifetime | None]:
+    """For how long each prefix is cached; None: it isn't."""
+    shared = Counter(one.prefix_id for one in asked if one.prefix_id is not None)
+    groups = caching.groups_of_items(connection, [one.item_id for one in asked if one.prefix_id is not None])
+    rates = caching.hit_rates(connection, claim.place.lane)
+    choices = [cache_choices.choose(group, rates) for group in groups]
+    caching.note_calls(connection, claim.id, claim.place.lane_id, choices, shared)
+    return {choice.group.prefix_id: choice.lifetime for choice in choices}
+
+
+def _whole(
+    one: Asked,
+    stored: Mapping[int, StoredPrefix],
+    marked: Mapping[int, bytes | None],
+    lifetimes: Mapping[int, Lifetime | None],
+) -> bytes:
+    own = one.params.encode()
+    if one.prefix_id is None:
+        return own
+    prefix, head, lifetime = stored[one.prefix_id], marked.get(one.prefix_id), lifetimes.get(one.prefix_id)
+    if head is not None and lifetime is not None and has_room_for_a_breakpoint(own, lifetime):
+        return head + prefix.after_head(own)
+    return prefix.splice(own)

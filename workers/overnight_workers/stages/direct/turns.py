@@ -1,0 +1,166 @@
+"""Turns: what the stage does in its ledger and its limiter, for many items at once, in a thread of its own.
+
+A turn records what has come, and takes what can be sent now. The event loop never waits for a server in it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from overnight_models import routes
+from overnight_models.errors import TransientError
+from overnight_models.ledger.direct import claim as ledger
+from overnight_models.ledger.direct.claim import Asked, Claim, Place
+from overnight_workers import logs, process, stopping
+from overnight_workers.settings import settings
+from overnight_workers.stages import doorbell, pulse
+from overnight_workers.stages.direct.limits import Expected
+from overnight_workers.stages.direct.recording import Done, HandOver, Recorder
+from overnight_workers.stages.direct.requests import Request, requests
+
+LEASE_S: Final = 60.0
+"""What a sign of life is good for."""
+_SIGN_EVERY_S: Final = 10.0
+_MOST_BYTES: Final = 32_000_000
+"""Of requests that are taken at once."""
+_CLAIM_S: Final = 300.0
+"""A claim takes no more after that: its money is added up when it is done."""
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a turn came to."""
+
+    requests: Sequence[Request] = ()
+    """To be sent now: they were let go."""
+    deliveries: Sequence[HandOver] = ()
+    is_away: bool = False
+    """The database is away: what came is kept, and recorded later."""
+
+
+@dataclass
+class _Open:
+    """A claim that still takes items."""
+
+    claim: Claim
+    since: float
+
+
+class Turns:
+    """The turns of one run of the stage; used by one thread."""
+
+    def __init__(self) -> None:
+        self._open: dict[Place, _Open] = {}
+        self._claims: set[int] = set()
+        self._signed_at = float("-inf")
+        self._expected: dict[tuple[str, str], Expected] = {}
+        self._recorder = Recorder(self._expected)
+        self.taken = 0
+
+    @property
+    def recorded(self) -> int:
+        """Calls whose end is recorded."""
+        return self._recorder.recorded
+
+    def turn(self, done: Sequence[Done], most: int) -> Turn:
+        """Record what has come, and take what can be sent now. most: no more than these."""
+        self._recorder.add(done)
+        deliveries: list[HandOver] = []
+        try:
+            self._sign()
+            deliveries = self._recorder.record()
+            return Turn(self._take(most) if most > 0 else (), deliveries)
+        except TransientError as error:
+            log.warning("the database is away: answers are kept and recorded later", error=str(error))
+            self._signed_at = float("-inf")
+            return Turn((), deliveries, is_away=True)
+
+    @property
+    def has_unrecorded(self) -> bool:
+        """Whether something came that couldn't be recorded yet."""
+        return self._recorder.has_unrecorded
+
+    def close(self) -> None:
+        """Nothing more is taken: claims of which nothing is under way are done."""
+        try:
+            with process.database().transaction() as connection:
+                ledger.close(connection, self._claims)
+        except TransientError as error:
+            log.warning("claims are left to the sweep", error=str(error))
+
+    def _sign(self) -> None:
+        """A sign of life, now and then."""
+        now = time.monotonic()
+        if now - self._signed_at < _SIGN_EVERY_S:
+            return
+        pulse.at_work(routes.DIRECT)
+        if self._claims:
+            owner = process.database().owner()
+            with process.database().transaction() as connection:
+                ledger.extend(connection, self._claims, owner=owner, lease_s=LEASE_S)
+        self._signed_at = now
+
+    def _take(self, most: int) -> list[Request]:
+        """Take what is to be sent now, from one place after the other, until there is no room for more."""
+        lanes = settings().lanes
+        with process.database().transaction() as connection:
+            sources = ledger.sources(connection, lanes)
+        found: list[Request] = []
+        for place in sources:
+            if len(found) >= most or stopping.told():
+                break
+            found += self._take_there(place, most - len(found))
+        if len(found) >= most:
+            # another worker may begin with the rest
+            doorbell.ring(routes.DIRECT)
+        self.taken += len(found)
+        return found
+
+    def _take_there(self, place: Place, most: int) -> list[Request]:
+        lane, now = settings().lanes[place.lane], time.monotonic()
+        opened = self._open.get(place)
+        if opened is not None and now - opened.since > _CLAIM_S:
+            opened = None
+        owner = process.database().owner() if opened is None else 0
+        with process.database().transaction() as connection:
+            taken = ledger.take(
+                connection,
+                place,
+                None if opened is None else opened.claim,
+                process.prices(),
+                owner=owner or process.database().owner(),
+                lease_s=LEASE_S,
+                most=most,
+                max_bytes=_MOST_BYTES,
+                counts_first=lane.max_input_tokens is not None,
+            )
+            whole = [] if taken.claim is None else requests(connection, taken.claim, taken.asked)
+        if taken.held:
+            log.warning("held: over budget", lane=place.lane, items=taken.held)
+        if taken.claim is None:
+            return []
+        if opened is None or opened.claim != taken.claim:
+            self._open[place] = _Open(taken.claim, now)
+            self._claims.add(taken.claim.id)
+        return self._let_go(taken.claim, whole)
+
+    def _let_go(self, claim: Claim, whole: Sequence[Request]) -> list[Request]:
+        """Say durably that their bytes are about to be written."""
+        if not whole:
+            return []
+        with process.database().transaction() as connection:
+            ours = ledger.let_go(connection, claim.id, [one.asked.item_id for one in whole])
+        if not ours:
+            # the sweep took this process for dead, and brings them home
+            log.warning("its lease ran out before anything was sent", claim_id=claim.id)
+            self._open.pop(claim.place, None)
+            return []
+        return list(whole)
+
+
+__all__ = ["Asked", "Turn", "Turns"]

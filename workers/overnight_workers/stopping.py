@@ -1,0 +1,21 @@
+"""Whether this worker was told to stop, as its children see it: Celery tells its parent alone.
+
+A byte of memory that parent and children share: it is there before the fork.
+"""
+
+from __future__ import annotations
+
+import mmap
+from typing import Final
+
+_TOLD: Final = mmap.mmap(-1, 1)
+
+
+def told() -> bool:
+    """Whether this worker was told to stop: what has begun is ended, and nothing new is begun."""
+    return _TOLD[0] != 0
+
+
+def tell(stop: bool = True) -> None:
+    """Tell everybody. stop: False takes it back, for tests."""
+    _TOLD[0] = int(stop)
