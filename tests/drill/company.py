@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,8 @@ from tests.waiting import wait_until
 LANES: Final = ("default", "one")
 _QUEUE: Final = "shop"
 _LARGEST_RUN: Final = 60
+_SILENT_S: Final = 60.0
+"""A product's worker that took nothing for so long is started again."""
 _DISK_BYTES: Final = 1_500_000_000
 _TMP_BYTES: Final = 300_000_000
 _TOML: Final = """
@@ -52,7 +55,10 @@ def save(outcome: Outcome):
 
 
 class Shop:
-    """A product's worker that writes down what came to it, started again whenever it ends."""
+    """A product's worker that writes down what came to it, started again when it ends, or took nothing for long.
+
+    It has Celery's own transport: after a failover of Redis it may listen to nothing, and live.
+    """
 
     def __init__(self, home: Path, broker: str) -> None:
         self._home, self._broker = home, broker
@@ -78,8 +84,13 @@ class Shop:
         tasks = _SAVE.format(book=str(self._book))
         while not self._enough.is_set():
             with product(self._home, tasks, broker=self._broker, overnight=self._broker) as worker:
+                seen, seen_at = 0, time.monotonic()
                 while worker.process.poll() is None and not self._enough.wait(0.5):
-                    pass
+                    size = self._book.stat().st_size if self._book.exists() else 0
+                    if size != seen:
+                        seen, seen_at = size, time.monotonic()
+                    elif time.monotonic() - seen_at > _SILENT_S:
+                        break
 
 
 class Company:
