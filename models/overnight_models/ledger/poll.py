@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
+from overnight_models.ledger.database import execute, fetch_all, fetch_one, fetch_pairs
 from overnight_models.states import BATCH
 
 _MOST_ITEMS: Final = 2**31 - 1
@@ -151,6 +151,22 @@ def doubles(connection: Connection, workspace: str) -> dict[int, str]:
         workspace=workspace,
     )
     return {row["id"]: row["api_id"] for row in rows}
+
+
+def to_stop(connection: Connection, workspace: str) -> dict[int, str]:
+    """Submissions of batches that are to be canceled for their deadlines, and their API ids."""
+    return fetch_pairs(
+        connection,
+        int,
+        str,
+        """
+        SELECT submission.id, submission.api_id
+        FROM batch JOIN headers ON headers.id = batch.headers_id JOIN submission ON submission.batch_id = batch.id
+        WHERE batch.state = 'canceling' AND headers.workspace = :workspace AND submission.state = 'open'
+          AND submission.ended_at IS NULL AND submission.cancel_asked_at IS NULL
+        """,
+        workspace=workspace,
+    )
 
 
 def cancel_asked(connection: Connection, submission_id: int) -> None:

@@ -363,6 +363,7 @@ def _again(connection: Connection) -> None:
 def _polling(connection: Connection) -> None:
     poll.now(connection)
     poll.watched(connection, "default")
+    poll.to_stop(connection, "default")
     poll.doubles(connection, "default")
     poll.cancel_asked(connection, NOBODY)
     poll.known_api_ids(connection, ["msgbatch_a"])

@@ -10,12 +10,15 @@ import pytest
 
 from overnight_workers import process
 from overnight_workers.roads import memory
+from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.rescue import sweep
 from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, callback, item
 from tests.service.ledger import Json
+from tests.waiting import wait_until
 
 HOUR = 3600.0
 ONE_TO_SIX_HOURS = [1 + n / 4 for n in range(21)]
@@ -205,3 +208,39 @@ def batch_runs(service: Service, *, hours: float) -> None:
            WHERE batch_id = (SELECT max(batch_id) FROM item)""",
         hours * HOUR,
     )
+
+
+def test_canceled_first_only_what_it_has_not_answered_goes_in_real_time_and_no_try_is_counted(
+    unhurried: Service,
+) -> None:
+    service = unhurried
+    by_deadline(service, max_wait="0s", rescue="cancel_first")
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(*(item(f"k{n}", deadline=within(7)) for n in range(5)))
+    pack()
+    submit()
+    service.ledger.execute("UPDATE submission SET api_created_at = now() - interval '6.5 h' WHERE state = 'open'")
+    service.ledger.execute("UPDATE item SET deadline = now() + interval '16 min' WHERE state = 'batched'")
+    service.ledger.execute("UPDATE batch SET look_at = now() WHERE look_at IS NOT NULL")
+    sweep()
+    (batch,) = service.ledger.fetch_all("SELECT state, reason FROM batch WHERE state <> 'collected'")
+    assert batch["state"] == "canceling"
+    assert "5 deadlines are at risk after 6 h 30 min" in batch["reason"]
+    poll()
+
+    def collected() -> bool:
+        service.clock.pauses_are_over()
+        poll()
+        collect()
+        return "batched" not in service.ledger.states("item")
+
+    wait_until(collected)
+    rows = service.ledger.fetch_all("SELECT state, attempts FROM item ORDER BY id")
+    assert {row["state"] for row in rows} <= {"waiting", "succeeded"}
+    assert all(row["attempts"] == 0 for row in rows if row["state"] == "waiting")
+    assert any(row["state"] == "waiting" for row in rows)
+    assert not service.ledger.fetch_all("SELECT FROM workspace WHERE held_at IS NOT NULL")
+    sweep()
+    assert [row["state"] for row in service.ledger.fetch_all("SELECT state FROM item WHERE direct_at IS NOT NULL")] == [
+        "waiting"
+    ] * sum(row["state"] == "waiting" for row in rows)

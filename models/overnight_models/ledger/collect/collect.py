@@ -51,6 +51,8 @@ class Reading:
     """Times that they were read to their end and lines were missing."""
     ended_for_s: float
     """Since it ended, by the database's clock."""
+    cancel_asked: bool = False
+    """The API was told to stop it: what it didn't process isn't an item's fault."""
 
 
 def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | None:
@@ -78,7 +80,8 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
           AND headers.id = batch.headers_id AND lane.id = batch.lane_id
         RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
                   coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes,
-                  reads, misses, extract(epoch FROM now() - ended_at)::float AS ended_for_s
+                  reads, misses, extract(epoch FROM now() - ended_at)::float AS ended_for_s,
+                  cancel_asked_at IS NOT NULL AS cancel_asked
         """,
         id=ended["id"],
         owner=owner,

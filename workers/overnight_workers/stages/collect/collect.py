@@ -210,7 +210,7 @@ def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 
 def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
-    arrivals = _arrivals(reading, chunk, progress)
+    arrivals = [_our_own(reading, one) for one in _arrivals(reading, chunk, progress)]
     lane = settings().lane(reading.lane)
     with process.database().transaction() as connection:
         if not ledger.extend(connection, reading, lease_s=settings().timing.lease):
@@ -227,7 +227,9 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
             lease_s=deliver.LEASE_S,
         )
         claimed = deliveries.claimed(connection, source, arrivals, recorded)
-        stopped_by = next((arrival.detail for arrival in arrivals if arrival.fate == Fate.WAIT_OWN), None)
+        stopped_by = next(
+            (one.detail for one in arrivals if one.fate == Fate.WAIT_OWN and one.problem != Problem.CANCELED), None
+        )
         held = False
         if stopped_by is not None:
             held = workspaces.hold(connection, reading.workspace, stopped_by)
@@ -240,6 +242,12 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
     if recorded.paid_twice:
         log.error("paid twice", submission_id=reading.submission_id, items=recorded.paid_twice)
     progress.recorded += recorded
+
+
+def _our_own(reading: Reading, arrival: Arrival) -> Arrival:
+    """What we had canceled ourselves waits again, and no try is counted."""
+    is_ours = reading.cancel_asked and arrival.fate == Fate.RETRY_OWN and arrival.problem == Problem.CANCELED
+    return arrival._replace(fate=Fate.WAIT_OWN) if is_ours else arrival
 
 
 def _source(connection: Connection, reading: Reading, progress: _Progress) -> Source:

@@ -133,7 +133,7 @@ def _poll(workspace: str) -> tuple[int, str | None]:
     ended = _note(workspace, watched, unproven, since, listing, listed)
     ended += unknown_batches.judge(workspace, give_up_at)
     _decide(workspace, watched, listing)
-    _stop_doubles(workspace, give_up_at)
+    _stop(workspace, give_up_at)
     if sweep and listing.odd is None and protocol.goes_back_to(since, listing):
         with process.database().transaction() as connection:
             ledger.swept(connection, workspace, started_at)
@@ -195,23 +195,31 @@ def _sent(one: Watched) -> Sent | None:
     return None if one.quiet_after is None else Sent(one.claimed_at, one.quiet_after, one.api_workspace_id)
 
 
-def _stop_doubles(workspace: str, give_up_at: float) -> None:
-    """A create that turned out to be one too many is canceled, as its id is known (R9); what was done is billed."""
+def _stop(workspace: str, give_up_at: float) -> None:
+    """What is canceled at the API; what was done of it is billed.
+
+    A create that turned out to be one too many, as its id is known (R9); and batches whose deadlines are at risk, where
+    their lane says so.
+    """
     with process.database().transaction() as connection:
         doubles = ledger.doubles(connection, workspace)
-    for submission_id, api_id in doubles.items():
+        late = ledger.to_stop(connection, workspace)
+    for submission_id, api_id in (late | doubles).items():
         if time.monotonic() > give_up_at:
             break  # the next look goes on
         try:
             api.cancel(workspace, api_id)
         except api.ApiUnavailable as error:
             if error.status is None or error.status == 404 or error.status >= 429:
-                log.warning("a double can't be canceled yet", api_id=api_id, error=str(error))
+                log.warning("a batch can't be canceled yet", api_id=api_id, error=str(error))
                 continue
             # it has ended already, or can't be stopped: its results are collected all the same
         with process.database().transaction() as connection:
             ledger.cancel_asked(connection, submission_id)
-        log.error("paid twice in part: a double is canceled", submission_id=submission_id, api_id=api_id)
+        if submission_id in doubles:
+            log.error("paid twice in part: a double is canceled", submission_id=submission_id, api_id=api_id)
+        else:
+            log.warning("canceled for its deadlines", submission_id=submission_id, api_id=api_id)
 
 
 def _decide(workspace: str, watched: list[Watched], listing: Listing) -> None:
