@@ -146,6 +146,15 @@ UPDATE workspace
 SET swept_at = :at
 WHERE name = :name;
 
+-- to_stop: Submissions of batches that are to be canceled for their deadlines, and their API ids.
+-- workspace = 'text'
+SELECT submission.id, submission.api_id
+FROM batch
+JOIN headers ON headers.id = batch.headers_id
+JOIN submission ON submission.batch_id = batch.id
+WHERE batch.state = 'canceling' AND headers.workspace = :workspace AND submission.state = 'open'
+    AND submission.ended_at IS NULL AND submission.cancel_asked_at IS NULL;
+
 -- unknown_batches: Batches that the ledger doesn't know, created since then, of which no token has proven whose they are.
 -- since = '2026-11-29', workspace = 'text'
 SELECT api_id, items, api_created_at AS created_at, ended_at, ours, believed_of

@@ -28,7 +28,7 @@ WHERE submission.id = :id AND batch.id = submission.batch_id AND headers.id = ba
     AND lane.id = batch.lane_id
 RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
     coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes, reads, misses,
-    extract(epoch FROM now() - ended_at)::float AS ended_for_s;
+    extract(epoch FROM now() - ended_at)::float AS ended_for_s, cancel_asked_at IS NOT NULL AS cancel_asked;
 
 -- disown, 1 of 2: The results bear another token, again and again: the API id that the submission was given isn't its own.
 -- id = 1, token = 'text'
