@@ -52,3 +52,9 @@ SET verdict = reached.verdict, done_at = now()
 FROM unnest(CAST(:message_ids AS uuid[]), CAST(:verdicts AS text[])) AS reached(message_id, verdict)
 WHERE inbox.message_id = reached.message_id;
 
+-- uncount: Their last try failed for no fault of theirs.
+-- message_ids = '{00000000-0000-0000-0000-000000000000}'
+UPDATE inbox
+SET tries = tries - 1
+WHERE message_id = ANY(CAST(:message_ids AS uuid[])) AND verdict IS NULL;
+

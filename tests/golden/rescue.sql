@@ -166,7 +166,14 @@ SELECT EXISTS (
     )
 ) AS direct;
 
--- void_abandoned: Submissions that were never let go and whose submitter is dead or out of time: nothing was created.
+-- void_abandoned, 1 of 2: Submissions that were never let go and whose submitter is dead or out of time: nothing was created.
+-- batches = '{}'
+SELECT batch_id, count(*)
+FROM submission
+WHERE batch_id = ANY(:batches) AND state = 'void' AND error = 'its submitter died before its last bytes'
+GROUP BY batch_id;
+
+-- void_abandoned, 2 of 2: Submissions that were never let go and whose submitter is dead or out of time: nothing was created.
 WITH voided AS (
     UPDATE submission
     SET state = 'void', error = 'its submitter died before its last bytes'

@@ -15,7 +15,7 @@ from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView
 from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
 from overnight_models.ledger.operators.pulse import Pulse
-from overnight_models.ledger.operators.troubles import Overdue, Troubles, UnclearView, Unread, Unsent
+from overnight_models.ledger.operators.troubles import Overdue, Troubles, UnclearView, Unread
 from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_models.wire.policy import LanePolicy, Policy, Published
 from overnight_workers.operators.alarms import KINDS, Alarm, alarms
@@ -102,9 +102,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"troubles": replace(CALM, unclear=(replace(UNCLEAR, quiet_s=-24 * 3600.0),))},
     ),
     "batch overdue": ({"troubles": replace(CALM, overdue=(Overdue(7, "msgbatch_1", 26 * 3600.0),))}, {}),
-    "submit failing": (
-        {"troubles": replace(CALM, unsent=(Unsent(7, "failed here: OSError: no room"),))},
-        {"troubles": CALM},
+    "stage failing": (
+        {"troubles": replace(CALM, pulses=(Pulse("overnight.submit", 1.0, None, 5.0, "batch 7: OSError: no room"),))},
+        {"troubles": replace(CALM, pulses=(Pulse("overnight.submit", 1.0, None),))},
     ),
     "results unread": (
         {"troubles": replace(CALM, unread=(replace(UNREAD, ended_s=1000.0),))},

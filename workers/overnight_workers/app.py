@@ -6,12 +6,16 @@ import gc
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
+from typing import Any
 
 import redis
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery import Task
 from celery.signals import (
     celeryd_init,
     heartbeat_sent,
     setup_logging,
+    task_failure,
     task_postrun,
     worker_init,
     worker_process_init,
@@ -20,11 +24,12 @@ from celery.signals import (
 )
 
 from overnight_models import routes
-from overnight_workers import held, logs, process, stopping, waiting
+from overnight_workers import held, logs, process, start_checks, stopping, waiting
 from overnight_workers.celery_app import app
 from overnight_workers.flower_tab import command
 from overnight_workers.operators import workers
 from overnight_workers.operators.watch import watch
+from overnight_workers.stages import pulse
 
 __all__ = ["app"]
 
@@ -41,7 +46,8 @@ _shown: list[workers.Showing] = []
 
 
 @worker_init.connect
-def _wait(sender: object, **_: object) -> None:
+def _wait(sender: Any, **_: object) -> None:
+    start_checks.check(sender.pool_cls, sender.app.amqp.queues.consume_from)
     waiting.wait_for_schema()
     _shown[:] = [workers.Showing(sender)]
 
@@ -79,6 +85,13 @@ def _before_the_fork(options: Mapping[str, object], **_: object) -> None:
 @worker_shutting_down.connect
 def _tell_children(**_: object) -> None:
     stopping.tell()
+
+
+@task_failure.connect
+def _failed(sender: Task[..., object], exception: BaseException, **_: object) -> None:
+    # a child that is gone is told of by the worker's main process, which must not connect to anything
+    if not isinstance(exception, (TimeLimitExceeded, WorkerLostError)):
+        pulse.failed(str(sender.name), exception)
 
 
 @worker_process_init.connect

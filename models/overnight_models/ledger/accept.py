@@ -77,6 +77,17 @@ def begin(connection: Connection, message_ids: Collection[UUID]) -> dict[UUID, B
     return {row["message_id"]: Begun(row["tries"], row["verdict"]) for row in counted}
 
 
+def uncount(connection: Connection, message_ids: Collection[UUID]) -> None:
+    """Their last try failed for no fault of theirs."""
+    execute(
+        connection,
+        """
+        UPDATE inbox SET tries = tries - 1 WHERE message_id = ANY(CAST(:message_ids AS uuid[])) AND verdict IS NULL
+        """,
+        message_ids=list(message_ids),
+    )
+
+
 def insert_items(
     connection: Connection, lane: tuple[int, str], run_id: int | None, items: Sequence[NewItem]
 ) -> list[Admission]:

@@ -28,6 +28,10 @@ class DatabaseUnavailable(TransientError):
     """Postgres can't be reached, or it cut the connection. Nothing was half-done."""
 
 
+class DatabaseFull(DatabaseUnavailable):
+    """Postgres answers and has no room on its disk: a person has to make some."""
+
+
 _SETTINGS: Final = {
     "lock_timeout": "10000",
     "idle_in_transaction_session_timeout": "120000",
@@ -41,6 +45,8 @@ _SETTINGS: Final = {
     "random_page_cost": "1.1",
 }
 """What Postgres is told in every session of ours; times in milliseconds."""
+
+_NO_ROOM: Final = "No space left on device"
 
 
 class Database:
@@ -159,7 +165,10 @@ class Database:
             raise self._unavailable(f"it is read-only, so another server may be the primary now: {cause}") from error
 
     def _unavailable(self, error: object) -> DatabaseUnavailable:
-        return DatabaseUnavailable(f"Postgres at {shown(self.url)}: {' '.join(str(error).split())}")
+        where, said = f"Postgres at {shown(self.url)}", " ".join(str(error).split())
+        if isinstance(error, psycopg.errors.DiskFull) or _NO_ROOM in said:
+            return DatabaseFull(f"{where} has no room on its disk, make some: {said}")
+        return DatabaseUnavailable(f"{where}: {said}")
 
 
 def is_ready(url: str) -> bool:

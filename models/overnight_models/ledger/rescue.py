@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.ledger.collect.collect import READABLE
-from overnight_models.ledger.database import execute, fetch_column, fetch_only
+from overnight_models.ledger.database import execute, fetch_column, fetch_only, fetch_pairs
 from overnight_models.ledger.deliver.deliver import LOOKED_AT, PLACES
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.direct.claim import HAS_WORK
@@ -25,6 +25,8 @@ class Voided(NamedTuple):
     """They are known not to be created."""
     open_again: int
     """Batches of theirs that follow an earlier submission, which turned out to be open; the others are sent again."""
+    deaths: dict[int, int]
+    """By batch: how many of its submitters have died so."""
 
 
 def void_abandoned(connection: Connection) -> Voided:
@@ -49,7 +51,18 @@ def void_abandoned(connection: Connection) -> Voided:
         """,
     )
     open_again = sum(follow(connection, batch_id) for batch_id in released)
-    return Voided(len(released), open_again)
+    deaths = fetch_pairs(
+        connection,
+        int,
+        int,
+        """
+        SELECT batch_id, count(*) FROM submission
+        WHERE batch_id = ANY(:batches) AND state = 'void' AND error = 'its submitter died before its last bytes'
+        GROUP BY batch_id
+        """,
+        batches=released,
+    )
+    return Voided(len(released), open_again, deaths)
 
 
 def doubt_abandoned(connection: Connection) -> int:

@@ -91,3 +91,7 @@ class Pulse(Table, table=True):
     ran_at: datetime | None = None
     work_since: datetime | None = None
     """Said by the sweep; none while there is no work for it."""
+    failing_since: datetime | None = None
+    failing_until: datetime | None = None
+    """A little after its next try: so long its last failure counts."""
+    failing_why: str | None = long_text(default=None)

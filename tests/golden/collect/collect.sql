@@ -1,7 +1,7 @@
 -- What ledger/collect/collect.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- claim, 1 of 2: Take the batch that ended first and isn't being read. None when there is none.
-SELECT id
+SELECT id, lease_until IS NOT NULL AS taken_over
 FROM submission
 WHERE (state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL OR state = 'void'
     AND api_id IS NOT NULL AND ended_at IS NOT NULL) AND (next_read_at IS NULL OR next_read_at <= now())

@@ -1,5 +1,13 @@
 -- What ledger/operators/pulse.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- note_failure: A stage failed for a reason of our own. It counts as failing for so long, or until it fails again.
+-- lasts_s = 1, stage = 'text', why = 'text'
+INSERT INTO pulse(stage, failing_since, failing_until, failing_why) VALUES (:stage, now(),
+    now() + make_interval(secs => :lasts_s), :why)
+ON CONFLICT (stage) DO UPDATE SET failing_since = CASE
+    WHEN pulse.failing_until > now() THEN pulse.failing_since ELSE now() END,
+    failing_until = greatest(pulse.failing_until, excluded.failing_until), failing_why = excluded.failing_why;
+
 -- note_run: A stage runs now.
 -- stage = 'text'
 INSERT INTO pulse(stage, ran_at) VALUES (:stage, now())
@@ -30,7 +38,9 @@ WHERE work_since IS NOT NULL AND (stage <> ALL (CAST(:stages AS text[])) OR stag
 
 -- pulses: Every stage that ever ran or had work.
 SELECT stage, extract(epoch FROM now() - ran_at)::float AS silent_s,
-    extract(epoch FROM now() - work_since)::float AS work_s
+    extract(epoch FROM now() - work_since)::float AS work_s, CASE
+    WHEN failing_until > now() THEN extract(epoch FROM now() - failing_since)::float END AS failing_s,
+    CASE WHEN failing_until > now() THEN failing_why END AS failing_why
 FROM pulse
 ORDER BY stage;
 

@@ -1,6 +1,6 @@
 -- What ledger/operators/troubles.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- troubles, 1 of 3: What there is; none of it costs more when the tables are large.
+-- troubles, 1 of 2: What there is; none of it costs more when the tables are large.
 SELECT batch_id, api_id, extract(epoch FROM now() - api_created_at)::float AS open_s
 FROM submission
 WHERE state = 'open' AND ended_at IS NULL AND now() > coalesce(api_expires_at,
@@ -8,7 +8,7 @@ WHERE state = 'open' AND ended_at IS NULL AND now() > coalesce(api_expires_at,
 ORDER BY api_created_at
 LIMIT 100;
 
--- troubles, 2 of 3: What there is; none of it costs more when the tables are large.
+-- troubles, 2 of 2: What there is; none of it costs more when the tables are large.
 -- kept_s = 1.0
 SELECT batch_id, api_id, extract(epoch FROM now() - ended_at)::float AS ended_s,
     :kept_s - extract(epoch FROM now() - api_created_at)::float AS kept_s, reads, error AS why
@@ -16,14 +16,6 @@ FROM submission
 WHERE (state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL OR state = 'void'
     AND api_id IS NOT NULL AND ended_at IS NOT NULL)
 ORDER BY api_created_at
-LIMIT 100;
-
--- troubles, 3 of 3: What there is; none of it costs more when the tables are large.
--- own = 'text'
-SELECT id AS batch_id, reason AS why
-FROM batch
-WHERE state = 'packed' AND starts_with(reason, :own)
-ORDER BY id
 LIMIT 100;
 
 -- unclear: Unclear batches (or this batch alone), the oldest first.

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection
 
 from overnight_models.ledger import (
+    accept,
     answer,
     cancel,
     deployment,
@@ -178,6 +179,7 @@ def _opened(connection: Connection, claim: submit.Claim, api_id: str = "msgbatch
 
 
 def _intake(connection: Connection) -> None:
+    accept.uncount(connection, [uuid4()])
     answer.verdicts(connection, [uuid4()])
     answer.states(connection, "default", ["first plain"])
     answer.run_counts(connection, "r")
@@ -440,6 +442,7 @@ def _operators(connection: Connection) -> None:
     list(overview.items(connection, Wanted("default", "first plain", "r", 1, "succeeded", "any", NOW, final=True), 10))
     pulse.pulses(connection)
     pulse.note_run(connection, "pack")
+    pulse.note_failure(connection, "pack", "OSError: no room", lasts_s=90)
     pulse.note_work(connection, ["pack"])
     troubles.troubles(connection)
     workspaces.workspaces(connection)

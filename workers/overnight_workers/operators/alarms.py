@@ -86,10 +86,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "goes on looking, after the other workspaces; takes what can be read, and believes nothing lost by such a list",
         "see what it says: mend `base_url` or the gateway between, or ask Anthropic",
     ),
-    "submit failing": Kind(
-        "batches can't be sent for a failure of our own: no room in the temporary directory, a full disk",
-        "gives them back with the reason, and tries again after 10 seconds, then less often, up to every 5 minutes",
-        "see what it says: free or enlarge the directory that TMPDIR names (a body has up to 256 MB), or correct it",
+    "stage failing": Kind(
+        "a stage fails for a reason of our own: no room on Postgres' disk or in the temporary directory, or a defect",
+        "gives back with the reason what it had taken, goes on with the rest, and tries again, up to every 5 minutes",
+        "see what it says: make room on Postgres' disk, or in the directory that TMPDIR names (a body has up to 256 MB)"
+        "; for anything else the worker's log has more: report it",
     ),
     "batch unclear": Kind(
         "a create had no usable answer, and for more than a day no list has settled it",
@@ -257,6 +258,10 @@ def _never_swept(pulses: Sequence[Pulse], lanes: Sequence[LaneView]) -> Iterator
 def _pulse(pulses: Sequence[Pulse], timing: Timing) -> Iterator[Alarm]:
     ticks = {routes.RESCUE: ("swept", timing.sweep_every), routes.POLL: ("looked for batches", timing.poll_every)}
     for pulse in pulses:
+        if pulse.failing_s is not None:
+            yield Alarm(
+                "stage failing", f"{pulse.stage} has failed for {spoken(pulse.failing_s)}, last: {pulse.failing_why}"
+            )
         if pulse.stage in ticks and pulse.silent_s is not None:
             did, every_s = ticks[pulse.stage]
             if pulse.silent_s > max(_SILENT_S, 3 * every_s):
@@ -298,10 +303,6 @@ def _workspaces(workspaces: Sequence[WorkspaceState], settings: Settings) -> Ite
 
 
 def _batches(troubles: Troubles) -> Iterator[Alarm]:
-    if troubles.unsent:
-        number, first = len(troubles.unsent), troubles.unsent[0]
-        batches = f"Batch {first.batch_id}" if number == 1 else f"{number} batches, the first batch {first.batch_id},"
-        yield Alarm("submit failing", f"{batches} can't be sent: {first.why}")
     for one in troubles.unclear:
         if one.quiet_s < -_UNCLEAR_LONG_S:
             yield Alarm("batch unclear", f"Batch {one.batch_id} is unclear since {one.claimed_at:%F %R}: {one.so_far}")

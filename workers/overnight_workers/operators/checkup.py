@@ -19,6 +19,7 @@ from overnight_models.routes import QUEUES, SUBMIT
 from overnight_workers.operators import workers
 from overnight_workers.operators.redis_look import Redis, look
 from overnight_workers.settings import Settings, settings
+from overnight_workers.temporary_directory import temporary_directory_fault
 
 OK: Final = "ok"
 NOTE: Final = "note"
@@ -63,6 +64,7 @@ def doctor() -> list[Finding]:
         *_policy(current, redis),
         *_workers(redis),
         *_keys(current, redis),
+        *_temporary_directory(),
     ]
 
 
@@ -204,3 +206,10 @@ def _keys(current: Settings, redis: Redis | None) -> list[Finding]:
         else:
             found.append(Finding(check, FAULT, f"{variable} isn't set here", f"set {variable} for the workers"))
     return found
+
+
+def _temporary_directory() -> list[Finding]:
+    """Only a note: the workers that send may be on other hosts, and say it at their start."""
+    fault = temporary_directory_fault()
+    found = "has room for the largest batch" if fault is None else f"on this host, {fault}"
+    return [Finding("temporary directory", OK if fault is None else NOTE, found)]

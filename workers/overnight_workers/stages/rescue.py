@@ -6,6 +6,7 @@ Everything that was rung for and not heard, or begun and not ended, is found her
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -18,13 +19,13 @@ from overnight_models.ledger import following, measure, partitions, prefixes, re
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, settle
-from overnight_models.ledger.operators import pulse
+from overnight_models.ledger.operators import pulse as ledger_pulse
 from overnight_models.ledger.submit import facts
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.held import held
 from overnight_workers.settings import Lane, settings
-from overnight_workers.stages import doorbell
+from overnight_workers.stages import doorbell, pulse
 from overnight_workers.stages.deliver import acknowledge
 from overnight_workers.stages.direct import abandoned
 from overnight_workers.stages.poll import restored
@@ -43,21 +44,42 @@ log = logs.get(__name__)
 
 @app.task(name=routes.RESCUE, send_events=False)  # ticks would hide the work in Flower
 def sweep(**_later: object) -> str:
-    """One sweep. Any number at once does no harm."""
+    """One sweep. Any number at once does no harm. A part of it that fails keeps no other from being done."""
     restored.notice()
-    waited_for = _queues_with_messages()
+    _alone(_bring_home)
+    _alone(_release_held)
+    stages = _ring()
+    # what was acknowledged in time but not read yet is not sent again
+    _alone(acknowledge.drain)
+    _alone(abandoned.bring_home)
+    _alone(_free_deliveries)
+    _alone(looking.look)
+    _alone(publish_policy)
+    _keep_house()
+    return f"rang {', '.join(stages)}" if stages else "nothing to ring for"
+
+
+def _alone(part: Callable[[], object]) -> None:
+    """Do a part of the sweep. One that fails is said, and tried again by the next sweep."""
+    name = part.__name__.strip("_").replace("_", " ")
+    with pulse.alone(routes.RESCUE, name, again_in_s=settings().timing.sweep_every):
+        part()
+
+
+def _bring_home() -> None:
+    """What a process held that died goes back one move."""
     with process.database().transaction() as connection:
         voided = rescue.void_abandoned(connection)
         doubted = rescue.doubt_abandoned(connection)
         for submission_id in rescue.noted_but_not_open(connection):
             if not facts.open_submission(connection, submission_id):
                 log.error("paid twice: its batch went on without it", submission_id=submission_id)
-        released = budgets.release_held(connection, process.policy().models)
-        stages = rescue.stages_with_work(connection)
-        pulse.note_run(connection, routes.RESCUE)
-        pulse.note_work(connection, [*stages, *waited_for])
-    for stage in stages:
-        doorbell.ring(stage)
+    for batch_id, deaths in voided.deaths.items():
+        if deaths >= pulse.DEATHS:
+            died = pulse.WorkerDied(
+                f"{deaths} workers died over it: out of memory? (see the log of the workers, and dmesg)"
+            )
+            pulse.failed(routes.SUBMIT, died, about=f"batch {batch_id}")
     if voided.submissions or doubted:
         log.warning(
             "brought home",
@@ -65,16 +87,26 @@ def sweep(**_later: object) -> str:
             batches_open_again=voided.open_again,
             submissions_unclear=doubted,
         )
+
+
+def _release_held() -> None:
+    """Items that a budget has room for again go on."""
+    with process.database().transaction() as connection:
+        released = budgets.release_held(connection, process.policy().models)
     if released:
         log.info("budgets have room again", items=released)
-    # what was acknowledged in time but not read yet is not sent again
-    acknowledge.drain()
-    abandoned.bring_home()
-    _free_deliveries()
-    looking.look()
-    publish_policy()
-    _keep_house()
-    return f"rang {', '.join(stages)}" if stages else "nothing to ring for"
+
+
+def _ring() -> list[str]:
+    """Ring for what has work, and say that there is a sweep. Returns the stages that were rung for."""
+    waited_for = _queues_with_messages()
+    with process.database().transaction() as connection:
+        stages = rescue.stages_with_work(connection)
+        ledger_pulse.note_run(connection, routes.RESCUE)
+        ledger_pulse.note_work(connection, [*stages, *waited_for])
+    for stage in stages:
+        doorbell.ring(stage)
+    return stages
 
 
 def _free_deliveries() -> None:
@@ -135,18 +167,34 @@ def _keep_house() -> None:
     if last.at is not None and time.monotonic() - last.at < _HOUSEKEEPING_EVERY_S:
         return
     last.at = time.monotonic()
-    _give_up_deliveries()
+    for part in (_give_up_deliveries, _answer_followers, _add_up, _forget, _make_room):
+        _alone(part)
+
+
+def _answer_followers() -> None:
     with process.database().transaction() as connection:
-        obstacles.forget(connection)
+        following.answer(connection)
+
+
+def _add_up() -> None:
+    with process.database().transaction() as connection:
         rescue.fold_tally(connection)
         settle.fold(connection)
+
+
+def _forget() -> None:
+    with process.database().transaction() as connection:
+        obstacles.forget(connection)
         rescue.forget_messages(connection)
         recall.forget(connection)
-        following.answer(connection)
         rescue.forget_sightings(connection)
         caching.forget(connection)
         measure.forget(connection)
         prefixes.delete_unused(connection)
+
+
+def _make_room() -> None:
+    with process.database().transaction() as connection:
         partitions.make_partitions(connection)
 
 

@@ -53,6 +53,8 @@ class Reading:
     """Since it ended, by the database's clock."""
     cancel_asked: bool = False
     """The API was told to stop it: what it didn't process isn't an item's fault."""
+    taken_over: bool = False
+    """Whoever read it last didn't come to an end."""
 
 
 def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | None:
@@ -60,7 +62,7 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
     ended = fetch_one(
         connection,
         f"""
-        SELECT id FROM submission
+        SELECT id, lease_until IS NOT NULL AS taken_over FROM submission
         WHERE {READABLE}
           AND (next_read_at IS NULL OR next_read_at <= now())
           AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
@@ -88,7 +90,7 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
         lease_s=lease_s,
     )
     assert row is not None
-    return Reading(**row)
+    return Reading(**row, taken_over=ended["taken_over"])
 
 
 def extend(connection: Connection, reading: Reading, *, lease_s: float) -> bool:

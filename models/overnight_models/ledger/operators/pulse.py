@@ -1,7 +1,8 @@
 """The pulse of the stages: when each last ran, and since when there is work for it.
 
 Every row is written by a stage that runs, or by the sweep. So whatever stops, a beat, a worker, a broker, is seen by
-whoever reads the ledger: the time of the last sweep grows old, or work waits for a stage that doesn't run.
+whoever reads the ledger: the time of the last sweep grows old, or work waits for a stage that doesn't run. A stage that
+runs and fails says that too.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ class Pulse:
     """Since it last ran; None: it never did."""
     work_s: float | None
     """Since when the sweep finds work for it; None: there is none."""
+    failing_s: float | None = None
+    """Since when it fails for reasons of our own; None: it doesn't."""
+    failing_why: str | None = None
+    """The last of them."""
 
 
 def note_run(connection: Connection, stage: str) -> None:
@@ -33,6 +38,23 @@ def note_run(connection: Connection, stage: str) -> None:
         connection,
         "INSERT INTO pulse (stage, ran_at) VALUES (:stage, now()) ON CONFLICT (stage) DO UPDATE SET ran_at = now()",
         stage=stage,
+    )
+
+
+def note_failure(connection: Connection, stage: str, why: str, *, lasts_s: float) -> None:
+    """A stage failed for a reason of our own. It counts as failing for so long, or until it fails again."""
+    execute(
+        connection,
+        """
+        INSERT INTO pulse (stage, failing_since, failing_until, failing_why)
+        VALUES (:stage, now(), now() + make_interval(secs => :lasts_s), :why)
+        ON CONFLICT (stage) DO UPDATE
+        SET failing_since = CASE WHEN pulse.failing_until > now() THEN pulse.failing_since ELSE now() END,
+            failing_until = greatest(pulse.failing_until, excluded.failing_until), failing_why = excluded.failing_why
+        """,
+        stage=stage,
+        why=why.replace("\x00", "\ufffd"),
+        lasts_s=lasts_s,
     )
 
 
@@ -72,7 +94,9 @@ def pulses(connection: Connection) -> list[Pulse]:
         connection,
         """
         SELECT stage, extract(epoch FROM now() - ran_at)::float AS silent_s,
-               extract(epoch FROM now() - work_since)::float AS work_s
+               extract(epoch FROM now() - work_since)::float AS work_s,
+               CASE WHEN failing_until > now() THEN extract(epoch FROM now() - failing_since)::float END AS failing_s,
+               CASE WHEN failing_until > now() THEN failing_why END AS failing_why
         FROM pulse ORDER BY stage
         """,
     )

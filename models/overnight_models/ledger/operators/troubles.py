@@ -16,7 +16,6 @@ from overnight_models.ledger.deliver.obstacles import Obstacle, full_queues, unr
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView, budgets
 from overnight_models.ledger.operators.pulse import Pulse, pulses
-from overnight_models.ledger.submit.submit import OWN_FAILURE
 
 RESULTS_KEPT_S: Final = 29 * 86400.0
 """From its creation on, as long as the API keeps a batch's results."""
@@ -114,14 +113,6 @@ class Unread:
 
 
 @dataclass(frozen=True)
-class Unsent:
-    """A batch that couldn't be sent for a failure of our own, and waits for another try."""
-
-    batch_id: int
-    why: str
-
-
-@dataclass(frozen=True)
 class Troubles:
     """All of them at one moment."""
 
@@ -138,8 +129,7 @@ class Troubles:
     given_up: tuple[GivenUp, ...] = ()
     """Caching that lost money."""
     pulses: tuple[Pulse, ...] = ()
-    """When each stage last ran, and since when it has work."""
-    unsent: tuple[Unsent, ...] = ()
+    """When each stage last ran, since when it has work, and whether it fails."""
     read_only: str | None = None
     """Why Postgres takes no writes; None when it does."""
 
@@ -189,15 +179,6 @@ def troubles(connection: Connection) -> Troubles:
         """,
         kept_s=RESULTS_KEPT_S,
     )
-    unsent = fetch_all(
-        connection,
-        Unsent,
-        """
-        SELECT id AS batch_id, reason AS why FROM batch
-        WHERE state = 'packed' AND starts_with(reason, :own) ORDER BY id LIMIT 100
-        """,
-        own=OWN_FAILURE,
-    )
     return Troubles(
         deployment=deployment.read(connection),
         unlooked=tuple(deployment.unlooked(connection)),
@@ -206,7 +187,6 @@ def troubles(connection: Connection) -> Troubles:
         unread=tuple(unread),
         given_up=tuple(given_up(connection)),
         pulses=tuple(pulses(connection)),
-        unsent=tuple(unsent),
         read_only=why_read_only(connection),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
         holding=tuple(budget for budget in budgets(connection) if budget.held),

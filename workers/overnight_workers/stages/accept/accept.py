@@ -20,6 +20,7 @@ from overnight_models.ledger import accept as ledger
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.accept import Verdict
 from overnight_models.ledger.answer import content_hash, key_hash
+from overnight_models.ledger.database import DatabaseFull
 from overnight_models.ledger.known import CONFLICT, Admission
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import StoredPrefix
@@ -75,6 +76,7 @@ def accept(
     except Exception as error:
         # a task that fails is acknowledged, and its items would be gone; tries are counted, so this ends
         log.warning("messages put back", message_id=message_id, error=str(error), exc_info=_unexpected(error))
+        pulse.failed(routes.ACCEPT, error, about=f"message {message_id}")
         gather.put_back(gathered)
         time.sleep(1)  # the database is away: there is no condition to wait for but time
         raise Reject(str(error), requeue=True) from error
@@ -95,8 +97,19 @@ def _take(messages: Sequence[Message]) -> str:
     new = {one.id: one for one in messages if begun[one.id].verdict is None}
     if not new:
         return f"known: {begun[messages[0].id].verdict}"
+    try:
+        return _take_new(list(new.values()), begun)
+    except DatabaseFull:
+        # that isn't the messages' fault: they aren't turned down for it
+        with database.transaction() as connection:
+            ledger.uncount(connection, new.keys())
+        raise
+
+
+def _take_new(new: Sequence[Message], begun: Mapping[UUID, ledger.Begun]) -> str:
+    """Accept messages that weren't done before."""
     readers: dict[str, _Reader] = {}
-    readings = [_read(one, begun[one.id].tries, readers) for one in new.values()]
+    readings = [_read(one, begun[one.id].tries, readers) for one in new]
     verdicts = _write(readings)
     for reading, verdict in zip(readings, verdicts, strict=True):
         if verdict.rejected:
@@ -112,7 +125,7 @@ def _take(messages: Sequence[Message]) -> str:
     if any(settings().lanes[lane].max_input_tokens is not None for lane in lanes):
         doorbell.ring(routes.MEASURE)
     told = f"{accepted} accepted, {known} known, {sum(len(one.rejected) for one in verdicts)} rejected"
-    return f"{messages[0].lane}: {told}" if len(messages) == 1 else f"{len(messages)} messages: {told}"
+    return f"{new[0].lane}: {told}" if len(new) == 1 else f"{len(new)} messages: {told}"
 
 
 @dataclass(frozen=True)

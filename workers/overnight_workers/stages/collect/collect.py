@@ -23,6 +23,7 @@ from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.asking_again import Rule
 from overnight_models.ledger.collect.collect import Reading
 from overnight_models.ledger.collect.outcomes import Recorded
+from overnight_models.ledger.database import DatabaseFull
 from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.money import settle
 from overnight_models.quantities import spoken
@@ -71,6 +72,11 @@ def collect(**_later: object) -> str:
             reading = ledger.claim(connection, owner=owner, lease_s=settings().timing.lease)
         if reading is None:
             break
+        if reading.taken_over and reading.reads > pulse.DEATHS:
+            died = pulse.WorkerDied(
+                f"{reading.reads - 1} workers began to read it: out of memory? (see their log, and dmesg)"
+            )
+            pulse.failed(routes.COLLECT, died, about=f"batch {reading.batch_id}")
         # while this one is read, another worker may begin the next
         doorbell.ring(routes.COLLECT)
         total += _collect(reading)
@@ -103,16 +109,17 @@ class _Progress:
 def _collect(reading: Reading) -> Recorded:
     bound = log.bind(batch_id=reading.batch_id, submission_id=reading.submission_id, api_id=reading.api_id)
     progress = _Progress(is_last=_is_last(reading))
+    about, again_in_s = f"batch {reading.batch_id}", _pause_s(reading, _LONGEST_PAUSE_S)
     try:
-        with SpooledTemporaryFile(max_size=_CHUNK_BYTES, prefix="overnight-") as put_off:
-            progress.put_off = put_off
-            with api.results(reading.workspace, reading.api_id) as lines:
-                _record_all(reading, lines, progress)
-            put_off.seek(0)
-            progress.put_off = None
-            _record_all(reading, (line.rstrip(b"\n") for line in put_off), progress)
-        wrong = None
-    except (TransientError, NotOurs, BadSettings, OSError) as error:  # OSError: a full disk under what is put off
+        with (
+            pulse.alone(routes.COLLECT, about, again_in_s=again_in_s, expected=(NotOurs, BadSettings)) as tried,
+            SpooledTemporaryFile(max_size=_CHUNK_BYTES, prefix="overnight-") as put_off,
+        ):
+            _read_all(reading, put_off, progress)
+        wrong = None if tried.error is None else pulse.said(tried.error)
+    except (TransientError, NotOurs, BadSettings) as error:
+        if isinstance(error, DatabaseFull):
+            pulse.failed(routes.COLLECT, error, about=about, again_in_s=again_in_s)
         if isinstance(error, api.ApiUnavailable) and error.status == 404 and _archived(reading):
             progress.recorded += give_up(reading.submission_id, reading.batch_id, "its results were kept for 29 days")
             return progress.recorded
@@ -131,8 +138,7 @@ def _collect(reading: Reading) -> Recorded:
         if wrong is None and not ledger.finish(connection, reading, passed_over=progress.passed_over):
             wrong = "another submission of its batch lived while it was read: its errors count now"
         if wrong is not None:
-            longest_s = _LONGEST_PAUSE_FOR_MISSING_S if missed else _LONGEST_PAUSE_S
-            pause_s = min(2.0 ** min(reading.reads, 12), longest_s)
+            pause_s = _pause_s(reading, _LONGEST_PAUSE_FOR_MISSING_S if missed else _LONGEST_PAUSE_S)
             ledger.schedule_retry(connection, reading.submission_id, wrong, missed=missed, pause_s=pause_s)
     if wrong is None:
         bound.info("collected", **progress.recorded.counts())
@@ -143,6 +149,21 @@ def _collect(reading: Reading) -> Recorded:
     if progress.recorded.retried:
         doorbell.ring(routes.PACK)
     return progress.recorded
+
+
+def _read_all(reading: Reading, put_off: SpooledTemporaryFile[bytes], progress: _Progress) -> None:
+    """Record what the API has; last what was put off."""
+    progress.put_off = put_off
+    with api.results(reading.workspace, reading.api_id) as lines:
+        _record_all(reading, lines, progress)
+    put_off.seek(0)
+    progress.put_off = None
+    _record_all(reading, (line.rstrip(b"\n") for line in put_off), progress)
+
+
+def _pause_s(reading: Reading, longest_s: float) -> float:
+    """Before it is read again."""
+    return min(2.0 ** min(reading.reads, 12), longest_s)
 
 
 def _is_last(reading: Reading) -> bool:

@@ -47,8 +47,10 @@ def deliver(**_later: object) -> str:
         for target in targets:
             if target.broker in away:
                 continue
+            handed_over = 0
             try:
-                handed_over = _deliver(target)
+                with pulse.alone(routes.DELIVER, f"queue {target.queue}"):
+                    handed_over = _deliver(target)
             except BrokerUnavailable:
                 away.add(target.broker)
                 continue
@@ -84,7 +86,7 @@ def _deliver(target: Target) -> int:
     if not due:
         return 0
     # after the commit of the claim: if this process dies now, they are due again
-    handed = _hand_over(broker, target, due, room)
+    handed = _handed_over(broker, target, due, room)
     with process.database().transaction() as connection:
         _record(connection, target, handed)
     if handed.away is not None:
@@ -102,10 +104,18 @@ def hand_over(target: Target, due: list[Due]) -> int:
     except QueueRefused as error:
         handed = Handed(refused={str(error): due})
     else:
-        handed = Handed(left=due, full=room.why) if room.is_full else _hand_over(broker, target, due, room)
+        handed = Handed(left=due, full=room.why) if room.is_full else _handed_over(broker, target, due, room)
     with process.database().transaction() as connection:
         _record(connection, target, handed)
     return len(handed.taken)
+
+
+def _handed_over(broker: Broker, target: Target, due: list[Due], room: Room) -> Handed:
+    """The same as `_hand_over`, whatever goes wrong: then they are tried again later, each try counted."""
+    with pulse.alone(routes.DELIVER, f"queue {target.queue}") as tried:
+        return _hand_over(broker, target, due, room)
+    assert tried.error is not None
+    return Handed(refused={f"failed here: {pulse.said(tried.error)}": due})
 
 
 def _hand_over(broker: Broker, target: Target, due: list[Due], room: Room) -> Handed:

@@ -45,6 +45,8 @@ _GROUP_S: Final = 40.0
 """After so long no call of a group is begun any more."""
 _CALL_S: Final = 15.0
 _LEASE_S: Final = 90.0
+_FAILED_PAUSE_S: Final = 60.0
+"""After a failure of our own."""
 _FAILURES: Final = 5
 """Calls of a group without an answer after which the API isn't asked for a while."""
 
@@ -53,7 +55,10 @@ log = logs.get(__name__)
 
 @app.task(name=routes.MEASURE)
 def measure(**_later: Any) -> str:
-    """Measure what waits for it, for a while. Running it twice at once measures nothing twice."""
+    """Measure what waits for it, for a while. Running it twice at once measures nothing twice.
+
+    An item at which we fail ourselves waits; the others go on.
+    """
     doorbell.heard(routes.MEASURE)
     stop_at = time.monotonic() + _FOR_S
     total = 0
@@ -65,7 +70,15 @@ def measure(**_later: Any) -> str:
             group = ledger.claim(connection, owner=owner, limit=_AT_ONCE, max_bytes=_BYTES_AT_ONCE, lease_s=_LEASE_S)
         if not group:
             break
-        answered = _measure(group, paces)
+        answered = 0
+        with pulse.alone(routes.MEASURE, f"items {group[0].item_id} to {group[-1].item_id}") as tried:
+            answered = _measure(group, paces)
+        if tried.error is not None:
+            # nothing of it is recorded: others needn't wait for its lease
+            with process.database().transaction() as connection:
+                for item in group:
+                    ledger.try_later(connection, item.item_id, pause_s=_FAILED_PAUSE_S)
+            break
         total += answered
         if answered < len(group):
             break  # the sweep rings again
@@ -154,6 +167,12 @@ class _Asker:
 
     def look(self, item: Unmeasured) -> _Fits | _Fails | _Unanswered | None:
         """What becomes of one item; None when the API wasn't asked."""
+        with pulse.alone(routes.MEASURE, f"item {item.item_id}", again_in_s=_FAILED_PAUSE_S) as tried:
+            return self._look(item)
+        self.failures.append(pulse.said(tried.error or Exception()))
+        return _Unanswered(_FAILED_PAUSE_S)
+
+    def _look(self, item: Unmeasured) -> _Fits | _Fails | _Unanswered | None:
         lane = settings().lane(item.lane)
         if lane.max_input_tokens is None:
             return _Fits()  # it has no limit any more

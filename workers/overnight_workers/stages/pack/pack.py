@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -43,15 +44,22 @@ def pack(**_later: object) -> str:
             log.error("items wait in a lane that the configuration doesn't have", lane=source.lane, items=source.items)
             continue
         filling = _Filling(lane, within.get((source.lane_id, source.headers_id)))
-        while (packed := _pack(source, filling)) != Packed():
-            pulse.at_work(routes.PACK)
-            if packed.held:
-                log.warning("held: over budget", lane=source.lane, items=packed.held)
-            if packed.items:
-                batches, items = batches + 1, items + packed.items
-                log.info("packed", lane=source.lane, items=packed.items)
-                doorbell.ring(routes.SUBMIT)
+        with pulse.alone(routes.PACK, f"lane {source.lane}", again_in_s=settings().timing.sweep_every):
+            for packed in _pack_all_due(source, filling):
+                batches, items = batches + 1, items + packed
     return f"{batches} batches, {items} items"
+
+
+def _pack_all_due(source: Waiting, filling: _Filling) -> Iterator[int]:
+    """Pack what is due of a lane; the items of each batch."""
+    while (packed := _pack(source, filling)) != Packed():
+        pulse.at_work(routes.PACK)
+        if packed.held:
+            log.warning("held: over budget", lane=source.lane, items=packed.held)
+        if packed.items:
+            log.info("packed", lane=source.lane, items=packed.items)
+            doorbell.ring(routes.SUBMIT)
+            yield packed.items
 
 
 @dataclass

@@ -14,7 +14,6 @@ from overnight_models import routes
 from overnight_models.errors import BadSettings
 from overnight_models.ledger import deployment, rescue, workspaces
 from overnight_models.ledger import poll as ledger
-from overnight_models.ledger.database import DatabaseUnavailable
 from overnight_models.ledger.poll import UnknownBatch, Watched
 from overnight_models.ledger.submit import submit as submissions
 from overnight_workers import api, logs, process
@@ -67,23 +66,22 @@ def _look(workspace: workspaces.WorkspaceState, moved_at: datetime | None) -> in
     ended, unread, is_read = 0, None, False
     began_at = time.monotonic()
     try:
-        api.client(workspace.name)
-        began_at = time.monotonic()  # the SDK's own start isn't the workspace's fault
-        ended, unread = _poll(workspace.name)
-        if moved_at is not None:
-            unread = restored.look(workspace.name, moved_at) or unread
-        if workspace.held_reason is not None:
-            _probe_held(workspace)
-        is_read = True
-    except DatabaseUnavailable:
-        raise
+        about = f"workspace {workspace.name}"
+        with pulse.alone(routes.POLL, about, again_in_s=_LONGEST_PAUSE_S, expected=(BadSettings,)) as tried:
+            api.client(workspace.name)
+            began_at = time.monotonic()  # the SDK's own start isn't the workspace's fault
+            ended, unread = _poll(workspace.name)
+            if moved_at is not None:
+                unread = restored.look(workspace.name, moved_at) or unread
+            if workspace.held_reason is not None:
+                _probe_held(workspace)
+            is_read = True
+        if tried.error is not None:
+            # nothing that one workspace's API says may keep the others from being looked at
+            unread = pulse.said(tried.error)
     except (api.ApiUnavailable, BadSettings) as error:
         unread = str(error)
         log.warning("workspace not polled", workspace=workspace.name, error=unread)
-    except Exception as error:
-        # nothing that one workspace's API says may keep the others from being looked at
-        unread = f"{type(error).__name__}: {error}"
-        log.exception("workspace not polled", workspace=workspace.name)
     pause_s = 0.0 if is_read else min(_PAUSE_FACTOR * (time.monotonic() - began_at), _LONGEST_PAUSE_S)
     if unread or workspace.unread_for_s is not None:
         with process.database().transaction() as connection:

@@ -78,23 +78,30 @@ def submit(**_later: object) -> str:
 
 
 def _submit_or_release(claim: ledger.Claim) -> bool:
-    """Submit it. A failure of our own (no room for the body, a pool that can't work) gives it back with the reason.
+    """Submit it. What goes wrong here before the last bytes gives it back with the reason: no room for its body, say.
 
     So it isn't begun again at each lease, the other batches aren't delayed, and an alarm says what is to be mended.
     """
     try:
         _submit(claim)
-    except TransientError:
-        raise  # the database is away: the sweep takes it back
     except Exception as error:
         pause_s = min(10.0 * 2 ** min(claim.releases, 10), _LONGEST_PAUSE_S)
-        with process.database().transaction() as connection:
-            why = f"{type(error).__name__}: {error}"
-            given_back = ledger.release_unsent(connection, claim.submission_id, claim.batch_id, why, pause_s=pause_s)
-        # not given back: its last bytes had gone, so the sweep finds out what became of it
-        log.exception("a batch can't be sent from here", batch_id=claim.batch_id, given_back=given_back)
+        given_back = _give_back(claim, pulse.said(error), pause_s)
+        # not given back: its last bytes had gone, or the database is away; the sweep finds out what became of it
+        log.warning("a batch can't be sent from here", batch_id=claim.batch_id, given_back=given_back)
+        pulse.failed(routes.SUBMIT, error, about=f"batch {claim.batch_id}", again_in_s=pause_s)
+        if not pulse.is_our_own(error):
+            raise
         return False
     return True
+
+
+def _give_back(claim: ledger.Claim, why: str, pause_s: float) -> bool:
+    try:
+        with process.database().transaction() as connection:
+            return ledger.release_unsent(connection, claim.submission_id, claim.batch_id, why, pause_s=pause_s)
+    except TransientError:
+        return False
 
 
 def _submit(claim: ledger.Claim) -> None:

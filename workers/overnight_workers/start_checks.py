@@ -1,0 +1,45 @@
+"""What a worker looks at before it starts: whether its pool and its temporary directory can do the work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from typing import Any, Final
+
+from celery import concurrency
+
+from overnight_models import routes
+from overnight_models.errors import BadSettings
+from overnight_workers import logs
+from overnight_workers.temporary_directory import temporary_directory_fault
+
+_POOLS: Final = ("celery.concurrency.prefork", "celery.concurrency.solo")
+"""A submitter is ended by a timer of its process (R3), and a process that hangs by Celery: threads can't be ended."""
+
+_SPOOLED: Final = (routes.SUBMIT, routes.COLLECT)
+"""Stages that keep what they send or read in the temporary directory."""
+
+log = logs.get(__name__)
+
+
+def require_pool(pool: str | type[Any]) -> None:
+    """Raise BadSettings for a pool in which tasks can't be ended. pool: a class of Celery's, or its name."""
+    module = str(concurrency.get_implementation(pool).__module__)
+    if module not in _POOLS:
+        name = module.rpartition(".")[2].replace("thread", "threads")
+        raise BadSettings(
+            [f"-P {name}: only a process can be ended when its time is over. Start the worker without -P, or -P solo"]
+        )
+
+
+def check(pool: str | type[Any], queues: Collection[str]) -> None:
+    """Warn of a small temporary directory. Ends the process, with a reason in the log, for a pool that can't work."""
+    logs.configure()  # Celery does it later
+    try:
+        require_pool(pool)
+    except BadSettings as error:
+        log.error("the worker can't start", why=error.faults[0])
+        raise SystemExit(os.EX_USAGE) from error  # Celery lets no other exception end a worker here
+    fault = temporary_directory_fault() if set(queues) & set(_SPOOLED) else None
+    if fault is not None:
+        log.warning("batches may not be sent from here", why=fault)
