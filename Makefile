@@ -62,6 +62,9 @@ bench.crowd: .venv  ## 100 product processes that enqueue one item at a time: it
 bench.backlog: .venv  ## each question to a ledger with 15,000,000 items beside an almost empty one; 5 to 15 minutes, 14 GB
 	.venv/bin/python -m tests.benchmarks.backlog
 
+bench.limiter: .venv  ## the limiter of the direct road: its time, the worst minute with eight workers, Redis restarted; 15 minutes
+	.venv/bin/python -m tests.benchmarks.limiter
+
 bench.bars: .venv  ## memory for a batch of 256 MB; calls and lateness with many batches open; one item alone; 10 minutes
 	.venv/bin/python -m tests.benchmarks.large_batch
 	.venv/bin/python -m tests.benchmarks.open_batches requests
@@ -71,4 +74,4 @@ bench.bars: .venv  ## memory for a batch of 256 MB; calls and lateness with many
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.bars clean
+.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.bars clean

@@ -7,7 +7,6 @@ its share of what Redis said last (`alone.py`). Nothing here raises for want of 
 
 from __future__ import annotations
 
-import json
 import math
 import secrets
 import time
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
+import orjson
 import redis
 
 from overnight_models import routes
@@ -187,7 +187,7 @@ class Limiter:
             else:
                 told.append(job | more)
         try:
-            now, replies = self._script(keys=keys, args=[json.dumps(told)])
+            now, replies = self._script(keys=keys, args=[orjson.dumps(told)])
         except redis.RedisError:
             self._asked_from = time.monotonic() + _ASKED_AGAIN_S
             self._said_at.clear()
