@@ -52,7 +52,7 @@ def test_a_long_answer_is_streamed_and_is_the_same_message(service: Service) -> 
     on_the_direct_road(service)
     long = params("Describe a very long river", max_tokens=64_000)
     service.accept(item("a", params=long))
-    direct()
+    service.finish()
     outcome = service.ledger.item("a")
     assert outcome["ok"], outcome["detail"]
     assert outcome["cost_nano"] == service.api.meter()["nano"]

@@ -32,6 +32,7 @@ _GATHER_S: Final = 0.02
 _LOOK_EVERY_S: Final = 0.5
 _NOTHING_TO_LOOK_FOR_S: Final = 5.0
 _AWAY_S: Final = 1.0
+_WAITS_FOR_S: Final = 5.0
 
 log = logs.get(__name__)
 
@@ -71,7 +72,7 @@ class _Run:
                         self._start(request)
                     if turn.is_away:
                         await asyncio.sleep(_AWAY_S)
-                    elif not (self._under_way or self._done or self._turns.has_unrecorded):
+                    elif not (self._under_way or self._done or self._turns.has_unrecorded or self._will_go_on()):
                         break
                     await self._something_new()
                     self._handing_over = {one for one in self._handing_over if not one.done()}
@@ -86,6 +87,10 @@ class _Run:
             return 0
         return self._most - len(self._under_way)
 
+    def _will_go_on(self) -> bool:
+        """Whether something waits for the rate limit that will soon be sent; the sweep rings for what waits longer."""
+        return self._room() > 0 and self._turns.pause_ends_in_s < _WAITS_FOR_S
+
     def _start(self, request: Request) -> None:
         task = asyncio.create_task(self._send(request))
         self._under_way.add(task)
@@ -94,18 +99,26 @@ class _Run:
     async def _send(self, request: Request) -> None:
         place = request.claim.place
         try:
+            if request.grant is not None and request.grant.starts_in_s > 0:
+                await asyncio.sleep(request.grant.starts_in_s)
+                if stopping.told():
+                    self._ended(request, Reply(None, False, text="the worker was told to stop"))
+                    return
             reply = await self._clients.send(
                 place.workspace, request.body, request.headers, max_tokens=request.asked.max_tokens
             )
         except BadSettings as error:
             reply = Reply(401, False, text=str(error))
+        self._ended(request, reply)
+
+    def _ended(self, request: Request, reply: Reply) -> None:
         self._done.append(Done(request, reply))
         self._news.set()
 
     async def _something_new(self) -> None:
         """Wait until there is something to record, or it is time to look for more."""
         if not self._done:
-            wait_s = _LOOK_EVERY_S if self._room() > 0 else _NOTHING_TO_LOOK_FOR_S
+            wait_s = min(_LOOK_EVERY_S, self._turns.pause_ends_in_s) if self._room() > 0 else _NOTHING_TO_LOOK_FOR_S
             try:
                 async with asyncio.timeout(wait_s):
                     await self._news.wait()

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from overnight_models.ledger.collect.arrivals import Arrival
 from overnight_models.ledger.direct.claim import Asked
+from overnight_workers.limiter import Need, Used
 
 _BYTES_PER_TOKEN: Final = 3.5
 _FIRST_SHARE: Final = 0.25
 _WEIGHT: Final = 0.02
-
-
-class Need(NamedTuple):
-    """What one request will take."""
-
-    input_tokens: int
-    output_tokens: int
 
 
 class Expected:
@@ -33,7 +28,13 @@ class Expected:
             Need(max(int(one.size * self._per_byte), 1), max(int(one.max_tokens * self._share), 1)) for one in asked
         ]
 
-    def learn(self, size: int, max_tokens: int, input_tokens: int, output_tokens: int) -> None:
-        """What one took. input_tokens: without those that were read from a cache."""
-        self._per_byte += _WEIGHT * (input_tokens / max(size, 1) - self._per_byte)
-        self._share += _WEIGHT * (output_tokens / max(max_tokens, 1) - self._share)
+    def learn(self, asked: Asked, used: Used) -> None:
+        """What one took."""
+        self._per_byte += _WEIGHT * (used.input_tokens / max(asked.size, 1) - self._per_byte)
+        self._share += _WEIGHT * (used.output_tokens / max(asked.max_tokens, 1) - self._share)
+
+
+def used_by(arrival: Arrival) -> Used:
+    """What an answer took: tokens of the prompt that were read from a cache don't count."""
+    written = arrival.cache_write_5m_tokens + arrival.cache_write_1h_tokens
+    return Used(arrival.input_tokens + written, arrival.output_tokens)

@@ -15,16 +15,17 @@ from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.deliver.deliver import Due, Target
 from overnight_models.ledger.direct import claim as claims
 from overnight_models.ledger.direct import record as ledger
-from overnight_models.ledger.direct.claim import Claim
+from overnight_models.ledger.direct.claim import Asked, Claim
 from overnight_models.wire.outcome import Problem
-from overnight_workers import logs, process
+from overnight_workers import limiter, logs, process
+from overnight_workers.limiter import Grant, Used
 from overnight_workers.realtime import Reply
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell
 from overnight_workers.stages.collect.lines import arrival
 from overnight_workers.stages.collect.schema_checks import check_of
 from overnight_workers.stages.deliver import deliver
-from overnight_workers.stages.direct.limits import Expected
+from overnight_workers.stages.direct.limits import Expected, used_by
 from overnight_workers.stages.direct.replies import (
     LONGEST_PAUSE_S,
     Answered,
@@ -38,7 +39,7 @@ from overnight_workers.stages.direct.requests import Request
 
 _PAUSE_S: Final = 2.0
 """For a model whose call wasn't taken, where the API doesn't say for how long."""
-_LIMITED_S: Final = 15.0
+_LIMITED_S: Final = 5.0
 """The same where it says that the account goes too fast."""
 
 log = logs.get(__name__)
@@ -67,6 +68,11 @@ class _Group:
     lost: dict[int, str] = field(default_factory=dict)
     pauses: list[NotTaken] = field(default_factory=list)
     holds: list[HoldWorkspace] = field(default_factory=list)
+    settled: list[tuple[Grant, Used | None]] = field(default_factory=list)
+    """What calls took of the rate limit; None: nothing. Of lost ones nobody knows, so what they reserved is gone."""
+    learned: list[tuple[Asked, Used]] = field(default_factory=list)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the last answer."""
 
 
 def rules(lane: Lane) -> ledger.Rules:
@@ -92,6 +98,10 @@ class Recorder:
         """More that came."""
         self._unrecorded += done
 
+    def refuse(self, request: Request, why: str) -> None:
+        """A request that can never be sent."""
+        self.add([Done(request, Reply(413, False, text=why))])
+
     def record(self) -> list[HandOver]:
         """Write what came. Returns what is to be handed over. Raises TransientError: then the rest is kept."""
         hand_over: list[HandOver] = []
@@ -104,6 +114,20 @@ class Recorder:
             self._unrecorded = [one for one in self._unrecorded if id(one) not in written]
             self.recorded += len(done)
         return hand_over
+
+    def _tell_limiter(self, group: _Group) -> None:
+        """What calls took, and what the API said of its limits."""
+        place = group.claim.place
+        limiter.settle(group.settled)
+        if group.headers:
+            limiter.observe(place.workspace, place.model, group.headers)
+        limited = [pause for pause in group.pauses if pause.is_limit]
+        if limited:
+            asked = [pause.pause_s for pause in limited if pause.pause_s is not None]
+            limiter.throttled(place.workspace, place.model, max(asked, default=None))
+        expected = self._expected.setdefault((place.lane, place.model), Expected())
+        for asked_for, used in group.learned:
+            expected.learn(asked_for, used)
 
     def _record_one_by_one(self, done: Sequence[Done]) -> list[HandOver]:
         """Together; where the ledger can't take that, each alone, so that no answer keeps others from being written."""
@@ -145,6 +169,7 @@ class Recorder:
                     connection, claim.place.workspace, hold.why, until_resumed=hold.until_resumed
                 )
         self._say(group, recorded.paid_twice, newly_held=newly_held)
+        self._tell_limiter(group)
         if recorded.due:
             doorbell.ring(routes.DELIVER)
         return [HandOver(targets[target_id], due) for target_id, due in claimed.items()]
@@ -178,10 +203,13 @@ def _judge(done: Sequence[Done]) -> _Group:
     group = _Group(done[0].request.claim)
     for one in done:
         asked, verdict = one.request.asked, classify(one.reply)
+        used: Used | None = None
         match verdict:
             case Answered(line):
                 check = None if asked.schema_id is None else check_of(asked.schema_id)
                 group.arrivals.append(arrival(asked.item_id, line, process.prices(), check, batch=False))
+                used = used_by(group.arrivals[-1])
+                group.learned.append((asked, used))
             case NotTaken():
                 group.arrivals.append(_waits(asked.item_id, verdict.why))
                 group.pauses.append(verdict)
@@ -192,17 +220,11 @@ def _judge(done: Sequence[Done]) -> _Group:
                 group.arrivals.append(Arrival(asked.item_id, Fate.FAIL_OWN, problem=Problem.ERRORED, detail=why))
             case Lost(why):
                 group.lost[asked.item_id] = why
+        if one.request.grant is not None and not isinstance(verdict, Lost):
+            group.settled.append((one.request.grant, used))
+        group.headers = one.reply.headers or group.headers
     return group
 
 
 def _waits(item_id: int, why: str) -> Arrival:
     return Arrival(item_id, Fate.WAIT_OWN, problem=Problem.ERRORED, detail=why, retryable=True)
-
-
-def usage_of(arrivals: Sequence[Arrival]) -> Mapping[int, tuple[int, int]]:
-    """What answers took of the rate limit: tokens in, without those read from a cache, and tokens out; by item."""
-    return {
-        one.item_id: (one.input_tokens + one.cache_write_5m_tokens + one.cache_write_1h_tokens, one.output_tokens)
-        for one in arrivals
-        if one.message is not None
-    }

@@ -14,6 +14,7 @@ from overnight_models.ledger.direct.claim import Asked, Claim, Place
 from overnight_models.ledger.prefixes import StoredPrefix
 from overnight_models.money.forecast import Lifetime
 from overnight_models.request.prefix import has_room_for_a_breakpoint
+from overnight_workers.limiter import Grant
 from overnight_workers.stages.pack import cache_choices
 
 
@@ -25,6 +26,8 @@ class Request:
     asked: Asked
     body: bytes
     headers: Mapping[str, str]
+    grant: Grant | None = None
+    """What the rate limit has reserved for it; it may be sent a moment later."""
 
 
 def headers(place: Place) -> dict[str, str]:

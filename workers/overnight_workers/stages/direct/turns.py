@@ -5,16 +5,18 @@ A turn records what has come, and takes what can be sent now. The event loop nev
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from overnight_models import routes
 from overnight_models.errors import TransientError
 from overnight_models.ledger.direct import claim as ledger
-from overnight_models.ledger.direct.claim import Asked, Claim, Place
-from overnight_workers import logs, process, stopping
+from overnight_models.ledger.direct.claim import Claim, Place
+from overnight_workers import limiter, logs, process, stopping
+from overnight_workers.limiter import Grant, Wait
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, pulse
 from overnight_workers.stages.direct.limits import Expected
@@ -26,6 +28,8 @@ LEASE_S: Final = 60.0
 _SIGN_EVERY_S: Final = 10.0
 _MOST_BYTES: Final = 32_000_000
 """Of requests that are taken at once."""
+_AHEAD_S: Final = 0.2
+"""A request that may go so soon waits for it here; longer, and it goes back."""
 _CLAIM_S: Final = 300.0
 """A claim takes no more after that: its money is added up when it is done."""
 
@@ -60,7 +64,15 @@ class Turns:
         self._signed_at = float("-inf")
         self._expected: dict[tuple[str, str], Expected] = {}
         self._recorder = Recorder(self._expected)
+        self._fitting: dict[Place, int | None] = {}
+        """How many a place's rate limit let go last, when it didn't let all go."""
+        self._paused_until = math.inf
         self.taken = 0
+
+    @property
+    def pause_ends_in_s(self) -> float:
+        """Until something may be sent again that had to wait for the rate limit; infinite when nothing has to."""
+        return max(self._paused_until - time.monotonic(), 0.0)
 
     @property
     def recorded(self) -> int:
@@ -108,6 +120,8 @@ class Turns:
     def _take(self, most: int) -> list[Request]:
         """Take what is to be sent now, from one place after the other, until there is no room for more."""
         lanes = settings().lanes
+        if self.pause_ends_in_s == 0:
+            self._paused_until = math.inf
         with process.database().transaction() as connection:
             sources = ledger.sources(connection, lanes)
         found: list[Request] = []
@@ -135,7 +149,7 @@ class Turns:
                 process.prices(),
                 owner=owner or process.database().owner(),
                 lease_s=LEASE_S,
-                most=most,
+                most=min(most, self._fitting.get(place) or most),
                 max_bytes=_MOST_BYTES,
                 counts_first=lane.max_input_tokens is not None,
             )
@@ -147,7 +161,33 @@ class Turns:
         if opened is None or opened.claim != taken.claim:
             self._open[place] = _Open(taken.claim, now)
             self._claims.add(taken.claim.id)
-        return self._let_go(taken.claim, whole)
+        return self._let_go(taken.claim, self._within_limits(taken.claim, whole))
+
+    def _within_limits(self, claim: Claim, whole: Sequence[Request]) -> list[Request]:
+        """Those that the account's rate limit lets go now; the others go back, and nothing is sent there for a while."""
+        if not whole:
+            return []
+        place = claim.place
+        needs = self._expected.setdefault((place.lane, place.model), Expected()).needs([one.asked for one in whole])
+        answers = limiter.acquire(place.workspace, place.model, needs, _AHEAD_S)
+        granted: list[Request] = []
+        waits: list[tuple[Request, Wait]] = []
+        for one, answer in zip(whole, answers, strict=True):
+            if isinstance(answer, Grant):
+                granted.append(replace(one, grant=answer))
+            elif isinstance(answer, Wait):
+                waits.append((one, answer))
+            else:
+                self._recorder.refuse(one, str(answer))
+        if waits:
+            first = min(waits, key=lambda wait: wait[1].seconds)[1]
+            with process.database().transaction() as connection:
+                ledger.give_back(connection, claim.id, claim.number, [one.asked.item_id for one, _ in waits])
+                ledger.pause(connection, place, f"rate limit: {first.bucket}", pause_s=first.seconds)
+            self._paused_until = min(self._paused_until, time.monotonic() + first.seconds)
+        # as many as may go now and in a moment: more would be taken and given back
+        self._fitting[place] = max(2 * len(granted), 1) if waits else None
+        return granted
 
     def _let_go(self, claim: Claim, whole: Sequence[Request]) -> list[Request]:
         """Say durably that their bytes are about to be written."""
@@ -161,6 +201,3 @@ class Turns:
             self._open.pop(claim.place, None)
             return []
         return list(whole)
-
-
-__all__ = ["Asked", "Turn", "Turns"]
