@@ -124,6 +124,7 @@ class Service:
         timing: Json | None = None,
         workspaces: Json | None = None,
         brokers: Json | None = None,
+        direct: Json | None = None,
     ) -> None:
         """Start again with other settings. By default whatever waits is packed at once."""
         here = {"base_url": self.sandbox.url}
@@ -133,6 +134,7 @@ class Service:
             "timing": {"create_timeout": "20s", "wire": "1s", "quiet": "10s", "lease": "60s"} | (timing or {}),
             "workspaces": {name: here | dict(one) for name, one in named.items()},
             "brokers": brokers or {},
+            "direct": direct or {},
         }
         for part, value in told.items():
             self._env.setenv(f"OVERNIGHT_{part.upper()}", json.dumps(value))

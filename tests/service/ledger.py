@@ -35,6 +35,10 @@ class Ledger:
         (row,) = self.fetch_all(statement, *values)
         return row
 
+    def backend(self) -> int:
+        """The number of its connection's process on the server."""
+        return self._connection.info.backend_pid
+
     def states(self, table: str) -> list[str]:
         """The states of all rows, in order."""
         order = "item_id" if table == "delivery" else "id"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from overnight_models.wire.outcome import dollars
+from overnight_workers.cli import app
 from overnight_workers.stages.direct.direct import direct
-from tests.driving import Service, item, params, text_of
+from tests.driving import Service, item, params, read_command, text_of
 
 LONG = 64_000
 """Tokens that an answer may have, so that it is streamed."""
@@ -31,7 +34,7 @@ def doubts(service: Service) -> list[dict[str, Any]]:
     return service.ledger.fetch_all("SELECT why, input_tokens, output_tokens, cost_nano FROM maybe_billed ORDER BY id")
 
 
-LOST = {
+LOST: dict[str, dict[str, Any]] = {
     "the answer is lost": {"do": "lose_answer"},
     "the connection closes before the body": {"do": "close_before_body"},
     "the connection closes after the body": {"do": "close_after_body"},
@@ -47,7 +50,7 @@ LOST = {
     "503": {"do": "status", "status": 503},
     "504, and it was answered": {"do": "status", "status": 504, "accepted": True},
 }
-LOST_STREAMS = {
+LOST_STREAMS: dict[str, dict[str, Any]] = {
     "a stream that closes in the middle": {"do": "break_body"},
     "a stream that is reset in the middle": {"do": "reset"},
     "a stream that ends in the middle": {"do": "cut_body"},
@@ -56,7 +59,7 @@ LOST_STREAMS = {
     "200 with HTML in place of a stream": {"do": "status", "status": 200, "html": True, "accepted": True},
     "504 in place of a stream": {"do": "status", "status": 504},
 }
-NOT_TAKEN = {
+NOT_TAKEN: dict[str, dict[str, Any]] = {
     "429": {"do": "status", "status": 429},
     "429 with a retry-after in seconds": {"do": "status", "status": 429, "retry_after": 3},
     "429 with a retry-after in milliseconds": {"do": "status", "status": 429, "retry_after": 3, "retry_after_as": "ms"},
@@ -156,3 +159,16 @@ def test_without_a_connection_nothing_was_sent(service: Service) -> None:
     direct()
     waits = service.ledger.item("a")
     assert (waits["state"], waits["attempts"], doubts(service)) == ("waiting", 0, [])
+
+
+def test_costs_say_apart_what_may_have_been_billed(service: Service) -> None:
+    sent_once(service, LOST["the answer is lost"])
+    service.finish()
+    bound = doubts(service)[0]["cost_nano"]
+    shown = read_command(app, "costs")
+    assert "may have been billed: 1 direct call without an answer, at most $" in shown
+    document = json.loads(read_command(app, "costs", "--json"))
+    assert document["maybe_billed"]["calls"] == 1
+    assert document["maybe_billed"]["at_most_usd"] == dollars(bound)
+    lost = service.api.meter()["nano"] - service.ledger.item("a")["cost_nano"]
+    assert document["total"]["cost_usd"] == dollars(service.api.meter()["nano"] - lost)

@@ -403,6 +403,7 @@ def _money(connection: Connection) -> None:
     runs.timeline(connection, "r")
     for by in ("lane", "tenant", "model", "run", "day"):
         costs.costs(connection, by)
+    costs.maybe_billed(connection)
 
 
 def _delivering(connection: Connection) -> None:

@@ -16,7 +16,7 @@ from overnight_workers.cli import budget, console
 from overnight_workers.cli.moment import moment
 
 if TYPE_CHECKING:
-    from overnight_models.ledger.money.costs import Costs
+    from overnight_models.ledger.money.costs import Costs, MaybeBilled
 
 
 def costs(
@@ -35,21 +35,23 @@ def costs(
     """What was billed, from each answer's own usage, and what the same would have cost in real time.
 
     Exact to the nano-dollar; nothing is estimated. Thinking is billed as output, and shown apart with what it cost.
-    Below it, what budgets have reserved and left.
+    What may have been billed without an answer, on the direct road, is said apart. Below it, what budgets have reserved
+    and left.
     """
     from overnight_models.ledger.money import costs as ledger
     from overnight_workers.process import database
 
     with database().transaction() as connection:
         found = ledger.costs(connection, by, moment(since))
+        doubtful = ledger.maybe_billed(connection, moment(since))
     if plot is not None:
         _plot(by, found, plot)
     if as_json:
-        _print_json(by, since, found)
+        _print_json(by, since, found, doubtful)
     elif as_csv:
         _print_csv(by, found)
     else:
-        _print_table(by, found)
+        _print_table(by, found, doubtful)
 
 
 def document(one: Costs) -> dict[str, Any]:
@@ -76,8 +78,9 @@ def document(one: Costs) -> dict[str, Any]:
     }
 
 
-def _print_json(by: str, since: str | None, found: list[Costs]) -> None:
+def _print_json(by: str, since: str | None, found: list[Costs], doubtful: MaybeBilled) -> None:
     from overnight_models.ledger.money import costs as ledger
+    from overnight_models.wire.outcome import dollars
     from overnight_workers.process import prices
 
     console.as_json(
@@ -86,6 +89,13 @@ def _print_json(by: str, since: str | None, found: list[Costs]) -> None:
             "since": moment(since),
             "prices_as_of": prices().as_of,
             "total": document(ledger.total(found)),
+            "maybe_billed": {
+                "calls": doubtful.calls,
+                "input_tokens": doubtful.input_tokens,
+                "output_tokens": doubtful.output_tokens,
+                "at_most_usd": dollars(doubtful.at_most_nano),
+                "unbounded": doubtful.unbounded,
+            },
             "costs": [document(one) for one in found],
             "budgets": budget.documents(),
         }
@@ -101,7 +111,7 @@ def _print_csv(by: str, found: list[Costs]) -> None:
     writer.writerows(document(one).values() for one in found)
 
 
-def _print_table(by: str, found: list[Costs]) -> None:
+def _print_table(by: str, found: list[Costs], doubtful: MaybeBilled) -> None:
     from overnight_models.ledger.money import costs as ledger
     from overnight_workers.process import prices
 
@@ -133,10 +143,21 @@ def _print_table(by: str, found: list[Costs]) -> None:
         if everything.paid_twice:
             twice = f"paid twice: {everything.paid_twice:,} answers, {console.money(everything.paid_twice_nano)}"
             console.OUT.print(Text(f"{twice} of what was billed", style="yellow"))
+    if doubtful.calls:
+        console.OUT.print(Text(_doubt(doubtful), style="yellow"))
     if budget.documents():
         console.OUT.print()
         budget.show({})
     console.OUT.print(Text(f"prices of {prices().as_of}", style="dim"))
+
+
+def _doubt(doubtful: MaybeBilled) -> str:
+    """What may have been billed, in a sentence."""
+    bound = f"at most {console.money(doubtful.at_most_nano)}"
+    if doubtful.unbounded:
+        bound += f", and {doubtful.unbounded:,} without a bound"
+    calls = "1 direct call" if doubtful.calls == 1 else f"{doubtful.calls:,} direct calls"
+    return f"may have been billed: {calls} without an answer, {bound}; in no sum"
 
 
 def _figures(one: Costs) -> tuple[str, ...]:

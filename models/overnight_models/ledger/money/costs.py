@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import fetch_all
+from overnight_models.ledger.database import fetch_all, fetch_only
 
 By = Literal["lane", "tenant", "model", "run", "day"]
 
@@ -95,6 +95,39 @@ def costs(connection: Connection, by: By, since: datetime | None = None, run_nam
             GROUP BY 1
         ) added
         ORDER BY {order}
+        """,
+        since=since,
+        run_name=run_name,
+    )
+
+
+@dataclass(frozen=True)
+class MaybeBilled:
+    """Direct calls that got no answer: whether they were billed, nobody knows. They are in no sum."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    """The most that their prompts may have."""
+    output_tokens: int = 0
+    """The most that their answers may have."""
+    at_most_nano: int = 0
+    """The most that they may have cost, but for those without a bound."""
+    unbounded: int = 0
+    """Calls of models without a price, or with prompts that their bytes don't bound."""
+
+
+def maybe_billed(connection: Connection, since: datetime | None = None, run_name: str | None = None) -> MaybeBilled:
+    """What may have been billed since then without an answer. run_name: only in this run."""
+    return fetch_only(
+        connection,
+        MaybeBilled,
+        """
+        SELECT count(*) AS calls, coalesce(sum(input_tokens), 0)::bigint AS input_tokens,
+               coalesce(sum(output_tokens), 0)::bigint AS output_tokens,
+               coalesce(sum(cost_nano), 0)::bigint AS at_most_nano, count(*) - count(cost_nano) AS unbounded
+        FROM maybe_billed
+        WHERE (CAST(:since AS timestamptz) IS NULL OR at >= :since)
+          AND (CAST(:run_name AS text) IS NULL OR run_id = (SELECT id FROM run WHERE name = :run_name))
         """,
         since=since,
         run_name=run_name,

@@ -164,7 +164,7 @@ class Turns:
         return self._let_go(taken.claim, self._within_limits(taken.claim, whole))
 
     def _within_limits(self, claim: Claim, whole: Sequence[Request]) -> list[Request]:
-        """Those that the account's rate limit lets go now; the others go back, and nothing is sent there for a while."""
+        """Those that the account's rate limit lets go now; the others go back, and nothing is sent there meanwhile."""
         if not whole:
             return []
         place = claim.place
