@@ -142,3 +142,15 @@ FROM (
 ) added
 ORDER BY name;
 
+-- maybe_billed: What may have been billed since then without an answer. run_name: only in this run.
+-- run_name = null, since = null
+SELECT count(*) AS calls, coalesce(sum(input_tokens), 0)::bigint AS input_tokens,
+    coalesce(sum(output_tokens), 0)::bigint AS output_tokens, coalesce(sum(cost_nano),
+    0)::bigint AS at_most_nano, count(*) - count(cost_nano) AS unbounded
+FROM maybe_billed
+WHERE (CAST(:since AS timestamptz) IS NULL OR at >= :since) AND (CAST(:run_name AS text) IS NULL OR run_id = (
+    SELECT id
+    FROM run
+    WHERE name = :run_name
+));
+
