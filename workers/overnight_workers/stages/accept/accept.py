@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections import Counter
@@ -35,6 +34,7 @@ from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, output_schema, pulse
 from overnight_workers.stages.accept import gather
+from overnight_workers.stages.accept.faults import fault, unreadable
 from overnight_workers.stages.accept.gather import Gathered, Message
 from overnight_workers.stages.pack import pack
 from overnight_workers.stages.routing.accepting import Router
@@ -146,10 +146,10 @@ def _read(told: Message, tries: int, readers: dict[str, _Reader]) -> _Reading:
     try:
         lines = message.read_lines(told.items, told.encoding)
     except ValueError as error:  # how many they are, nobody knows
-        return _Reading(told.id, told.lane, rejected=[_fault(0, None, str(error))])
+        return _Reading(told.id, told.lane, rejected=[fault(0, None, str(error))])
     wrong = _faults(told, tries)
     if wrong:
-        return _Reading(told.id, told.lane, rejected=[_fault(index, None, wrong) for index in range(len(lines))])
+        return _Reading(told.id, told.lane, rejected=[fault(index, None, wrong) for index in range(len(lines))])
     if told.lane not in readers:
         readers[told.lane] = _Reader(told.lane)
     reader = readers[told.lane]
@@ -206,7 +206,7 @@ def _write(readings: Sequence[_Reading]) -> list[Verdict]:
 def _verdict(reading: _Reading, admissions: list[Admission]) -> Verdict:
     admitted = list(zip(reading.items, admissions, strict=True))
     taken = [
-        _fault(item.position, item.key, admission.why, item.receipt)
+        fault(item.position, item.key, admission.why, item.receipt)
         for item, admission in admitted
         if admission.word == "conflicting"
     ]
@@ -253,13 +253,13 @@ class _Reader:
             if not _UUID.fullmatch(receipt):
                 raise ValueError(f"{receipt!r} is no UUID")
         except (ValueError, TypeError, KeyError) as error:
-            return _unreadable(position, line) or _fault(
+            return unreadable(position, line) or fault(
                 position, None, f"not an item with `id`, `key` and `params`: {error!r}"
             )
         try:
             return self._new_item(position, receipt, item, may_hold_nul="\\u0000" in line)
         except _TurnedDown as error:
-            return _fault(position, str(key)[:512], str(error), receipt)
+            return fault(position, str(key)[:512], str(error), receipt)
 
     def _new_item(self, position: int, receipt: str, item: ItemLine, *, may_hold_nul: bool) -> NewItem:
         """An item whose parts were checked. Raises _TurnedDown."""
@@ -380,22 +380,6 @@ def _output_schema(item: ItemLine) -> str | None:
 def _is_uncountable(written: bytes, params: Mapping[str, Any]) -> bool:
     """Whether count_tokens refuses it though batches take it. written: the same as JSON."""
     return may_hold_uncountable(written) and bool(divide(params).left_out)
-
-
-def _unreadable(position: int, line: str) -> dict[str, object] | None:
-    """What is wrong with a line that only other readers of JSON take, by its place; None when none does."""
-    try:
-        item = json.loads(line)
-        why = exact_json.fault_in(item["params"], "params", most_levels=exact_json.MOST_LEVELS)
-        key = str(item["key"]).encode(errors="replace").decode()[:512]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return None if why is None else _fault(position, key, why)
-
-
-def _fault(position: int, key: str | None, why: str, receipt: str | None = None) -> dict[str, Any]:
-    fault = {"index": position, "key": key, "why": why}
-    return fault if receipt is None else fault | {"id": receipt.lower()}
 
 
 def _asked_schema(params: dict[str, object]) -> dict[str, object] | None:
