@@ -57,22 +57,22 @@ def on(
 
 
 def test_a_beat_that_was_never_started_is_an_alarm_as_soon_as_something_waits_for_it() -> None:
-    waits = replace(LANE, items={"waiting": 1}, oldest_waiting_s=91.0)
+    waits = replace(LANE, items={"waiting": 1}, oldest_waiting_s=56.0)
     accepted = (Pulse("overnight.accept", 91.0, None),)
     assert [alarm.kind for alarm in on(waits, troubles=replace(CALM, pulses=accepted))] == ["sweep missing"]
     swept = (*accepted, Pulse("overnight.rescue", 1.0, None))
     assert on(waits, troubles=replace(CALM, pulses=swept)) == []
-    assert on(replace(waits, oldest_waiting_s=89.0), troubles=replace(CALM, pulses=accepted)) == []
+    assert on(replace(waits, oldest_waiting_s=54.0), troubles=replace(CALM, pulses=accepted)) == []
 
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "redis away": ({"redis_fault": "it is full"}, {}),
     "ledger read-only": ({"troubles": replace(CALM, read_only="it is a standby")}, {}),
     "sweep missing": (
-        {"troubles": replace(CALM, pulses=(Pulse("overnight.rescue", 91.0, None),))},
+        {"troubles": replace(CALM, pulses=(Pulse("overnight.rescue", 56.0, None),))},
         {
             "troubles": replace(
-                CALM, pulses=(Pulse("overnight.rescue", 89.0, None), Pulse("overnight.poll", 89.0, None))
+                CALM, pulses=(Pulse("overnight.rescue", 54.0, None), Pulse("overnight.poll", 89.0, None))
             )
         },
     ),

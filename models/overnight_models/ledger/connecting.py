@@ -33,6 +33,10 @@ _LINK: Final[dict[str, object]] = {
 _REFUSED: Final = ("startup parameter", "command-line options")
 """What PgBouncer and RDS Proxy say of `options`."""
 
+_FAILED_AT: Final = re.compile(
+    r'connection to server at "([^"]+)"(?: \([^)]*\))?, port (\d+) failed: (.*?)(?: - host: |$)'
+)
+
 
 class NoSetting(PermanentError):
     """The `options` of a URL hold something other than settings, which doesn't pass through a pooler."""
@@ -131,3 +135,11 @@ def _passes_a_pooler(connection: psycopg.Connection[Any]) -> bool:
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
     connection.autocommit = kept
     return row is None or row[0] != connection.info.backend_pid
+
+
+def why(error: object) -> str:
+    """An error in one line; where several hosts were tried, what each of them said."""
+    line = " ".join(str(error).split())
+    _, several, each = line.partition("All failures were: ")
+    said = [f"{host}:{port} says {answer}" for host, port, answer in _FAILED_AT.findall(each)]
+    return "; ".join(said) if several and said else line

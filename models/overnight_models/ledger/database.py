@@ -15,7 +15,7 @@ from sqlalchemy.exc import InternalError, OperationalError
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
-from overnight_models.ledger.connecting import Connector, defaults
+from overnight_models.ledger.connecting import Connector, defaults, why
 from overnight_models.ledger.database_url import shown
 from overnight_models.ledger.presence import Presence, is_gone
 
@@ -165,7 +165,7 @@ class Database:
             raise self._unavailable(f"it is read-only, so another server may be the primary now: {cause}") from error
 
     def _unavailable(self, error: object) -> DatabaseUnavailable:
-        where, said = f"Postgres at {shown(self.url)}", " ".join(str(error).split())
+        where, said = f"Postgres at {shown(self.url)}", why(error)
         if isinstance(error, psycopg.errors.DiskFull) or _NO_ROOM in said:
             return DatabaseFull(f"{where} has no room on its disk, make some: {said}")
         return DatabaseUnavailable(f"{where}: {said}")

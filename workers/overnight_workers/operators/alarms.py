@@ -23,6 +23,8 @@ from overnight_workers.settings import Lane, Settings, Timing
 
 _LATE_S: Final = 120.0
 """What takes seconds and is so late waits for a worker."""
+_UNSWEPT_S: Final = 55.0
+"""So that a probe that runs every minute says within two that nobody sweeps."""
 _SILENT_S: Final = 90.0
 """Stages say every 10 s that they run: an alarm comes within two minutes."""
 _NEVER_S: Final = float("inf")
@@ -249,22 +251,25 @@ def _read_only(why: str | None) -> Iterator[Alarm]:
 def _never_swept(pulses: Sequence[Pulse], lanes: Sequence[LaneView]) -> Iterator[Alarm]:
     """A beat that was never started: what somebody accepted, and waits, is the only sign of it."""
     oldest_s = max((lane.oldest_waiting_s or 0.0 for lane in lanes if lane.paused_reason is None), default=0.0)
-    if pulses and oldest_s > _SILENT_S and all(pulse.stage != routes.RESCUE for pulse in pulses):
+    if pulses and oldest_s > _UNSWEPT_S and all(pulse.stage != routes.RESCUE for pulse in pulses):
         yield Alarm(
             "sweep missing", f"Nobody has ever swept, and an item waits for {spoken(oldest_s)} ({routes.RESCUE})."
         )
 
 
 def _pulse(pulses: Sequence[Pulse], timing: Timing) -> Iterator[Alarm]:
-    ticks = {routes.RESCUE: ("swept", timing.sweep_every), routes.POLL: ("looked for batches", timing.poll_every)}
+    ticks = {
+        routes.RESCUE: ("swept", max(_UNSWEPT_S, 3 * timing.sweep_every)),
+        routes.POLL: ("looked for batches", max(_SILENT_S, 3 * timing.poll_every)),
+    }
     for pulse in pulses:
         if pulse.failing_s is not None:
             yield Alarm(
                 "stage failing", f"{pulse.stage} has failed for {spoken(pulse.failing_s)}, last: {pulse.failing_why}"
             )
         if pulse.stage in ticks and pulse.silent_s is not None:
-            did, every_s = ticks[pulse.stage]
-            if pulse.silent_s > max(_SILENT_S, 3 * every_s):
+            did, patience_s = ticks[pulse.stage]
+            if pulse.silent_s > patience_s:
                 yield Alarm("sweep missing", f"Nobody has {did} for {spoken(pulse.silent_s)} ({pulse.stage}).")
         elif min(pulse.work_s or 0.0, _NEVER_S if pulse.silent_s is None else pulse.silent_s) > _SILENT_S:
             since = "has never run" if pulse.silent_s is None else f"last ran {spoken(pulse.silent_s)} ago"
