@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -68,10 +69,13 @@ def test_the_plan_the_pilot_and_the_bill(overnight: Installed, file: Path) -> No
     compared = json.loads(overnight.command("plan", "--compare", "evening", "--json"))
     assert compared["billed"]["items"] == 300
     assert compared["missing"] == compared["unfinished"] == 0
-    for part in ("tokens_in", "tokens_out", "cost_nano"):
+    for part in ("tokens_in", "tokens_out"):
         estimate = compared["estimates"][part]
         assert estimate["value"] == pytest.approx(compared["billed"][part], rel=0.15)
         assert estimate["low"] <= compared["billed"][part] <= estimate["high"], part
+    bill, cost = Decimal(compared["billed"]["cost_usd"]), compared["estimates"]["cost"]
+    assert float(cost["usd"]) == pytest.approx(float(bill), rel=0.15)
+    assert Decimal(cost["low_usd"]) <= bill <= Decimal(cost["high_usd"])
 
     again = overnight.command("plan", str(file))
     assert "300 more are in the lane already: they cost nothing again" in again

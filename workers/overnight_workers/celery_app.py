@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from celery import Celery
+from kombu import Exchange, Queue
 
 from overnight_models import routes
 from overnight_workers import transport
@@ -61,7 +62,8 @@ def configure() -> None:
         task_time_limit=600,
         task_soft_time_limit=540,
         task_default_queue=routes.RESCUE,
-        task_queues={queue: {} for queue in routes.QUEUES},
+        # a list, which Flower's Broker tab reads; in a list a queue without a routing key has the default queue's
+        task_queues=[Queue(queue, Exchange(""), routing_key=queue) for queue in routes.QUEUES],
         task_routes={queue: {"queue": queue} for queue in routes.QUEUES},
         # a mistyped queue is an error and not a list that nobody reads
         task_create_missing_queues=False,

@@ -72,7 +72,7 @@ JOIN lane ON lane.id = dead.lane_id
 JOIN target ON target.id = dead.target_id
 ORDER BY dead.item_id DESC;
 
--- items, 1 of 3: Items with their outcomes, by id, from a cursor on the server: flat for any number. limit: the newest so many.
+-- items, 1 of 4: Items with their outcomes, by id, from a cursor on the server: flat for any number.
 -- limit = null, state = 'text'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
@@ -80,7 +80,8 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
     outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
     coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
-    ELSE redo.cost_before_nano END AS cost_before_nano, CASE WHEN item.held_by IS NOT NULL THEN (
+    ELSE redo.cost_before_nano END AS cost_before_nano, item.batch_id, CASE
+    WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
         'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
@@ -101,7 +102,7 @@ WHERE item.state = :state
 ORDER BY item.id
 LIMIT :limit;
 
--- items, 2 of 3: Items with their outcomes, by id, from a cursor on the server: flat for any number. limit: the newest so many.
+-- items, 2 of 4: Items with their outcomes, by id, from a cursor on the server: flat for any number.
 -- key_hash = '\x00', limit = 1, state = 'text'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
@@ -109,7 +110,8 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
     outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
     coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
-    ELSE redo.cost_before_nano END AS cost_before_nano, CASE WHEN item.held_by IS NOT NULL THEN (
+    ELSE redo.cost_before_nano END AS cost_before_nano, item.batch_id, CASE
+    WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
         'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
@@ -137,7 +139,7 @@ WHERE item.state = :state AND item.id <= (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- items, 3 of 3: Items with their outcomes, by id, from a cursor on the server: flat for any number. limit: the newest so many.
+-- items, 3 of 4: Items with their outcomes, by id, from a cursor on the server: flat for any number.
 -- batch_id = 1, key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29', state = 'text'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
@@ -145,7 +147,8 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
     outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
     coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
-    ELSE redo.cost_before_nano END AS cost_before_nano, CASE WHEN item.held_by IS NOT NULL THEN (
+    ELSE redo.cost_before_nano END AS cost_before_nano, item.batch_id, CASE
+    WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
         'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
@@ -171,6 +174,51 @@ WHERE lane.name = :lane AND item.run_id = (
     FROM outcome
 ) AND outcome.problem IS NOT NULL AND outcome.finished_at >= :since AND outcome.ok IS NOT NULL
     AND item.state <> 'redone' AND item.id IN (
+    SELECT item_id
+    FROM item_key
+    WHERE key_hash = :key_hash
+)
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- items, 4 of 4: Items with their outcomes, by id, from a cursor on the server: flat for any number.
+-- batch_id = 1, delivery = 'text', key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29', state = 'text'
+SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
+    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
+    outcome.problem, outcome.detail, outcome.retryable, outcome.message, outcome.model, outcome.cost_nano,
+    outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
+    outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
+    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano, item.batch_id, CASE
+    WHEN item.held_by IS NOT NULL THEN (
+    SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
+        'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
+        a ' || period END || CASE item.held_reason
+        WHEN 'over the cap by itself' THEN '; it needs ' || '$' || trim_scale(item.reserved_nano / 1000000000::numeric) || ', the cap is ' || '$' || trim_scale(cap_nano / 1000000000::numeric) ELSE '' END
+    FROM budget
+    LEFT JOIN lane ON lane.id = budget.lane_id
+    LEFT JOIN tenant ON tenant.id = budget.tenant_id
+    LEFT JOIN run ON run.id = budget.run_id
+    WHERE budget.id = item.held_by
+) END AS held, delivery.state AS delivery, delivery.tries AS delivery_tries,
+    delivery.error AS delivery_error, target.queue AS delivery_queue, target.broker AS delivery_broker
+FROM item
+JOIN request ON request.item_id = item.id
+LEFT JOIN outcome ON outcome.item_id = item.id
+JOIN lane ON lane.id = item.lane_id
+LEFT JOIN run ON run.id = item.run_id
+LEFT JOIN redo ON redo.item_id = item.id
+LEFT JOIN delivery ON delivery.item_id = item.id
+LEFT JOIN target ON target.id = delivery.target_id
+WHERE lane.name = :lane AND item.run_id = (
+    SELECT id
+    FROM run
+    WHERE name = :run
+) AND item.batch_id = :batch_id AND item.state = :state AND item.id <= (
+    SELECT max(item_id)
+    FROM outcome
+) AND outcome.problem IS NOT NULL AND outcome.finished_at >= :since AND outcome.ok IS NOT NULL
+    AND item.state <> 'redone' AND delivery.state = :delivery AND item.id IN (
     SELECT item_id
     FROM item_key
     WHERE key_hash = :key_hash

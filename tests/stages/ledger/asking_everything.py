@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -35,7 +36,7 @@ from overnight_models.ledger.measure import Shortened
 from overnight_models.ledger.money import budgets, costs, history, plans, runs, settle
 from overnight_models.ledger.money.plans import Estimates, Range
 from overnight_models.ledger.names import models
-from overnight_models.ledger.operators import lanes, overview, pulse, redoing, troubles
+from overnight_models.ledger.operators import known_names, lanes, overview, pulse, redoing, troubles
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack, priming, rates
 from overnight_models.ledger.pack.turns import StayBehind
@@ -440,7 +441,12 @@ def _operators(connection: Connection) -> None:
     overview.batches(connection, states=["packed"], limit=10)
     overview.turnarounds(connection)
     overview.dead_deliveries(connection)
-    list(overview.items(connection, Wanted("default", "first plain", "r", 1, "succeeded", "any", NOW, final=True), 10))
+    wanted = Wanted("default", "first plain", "r", 1, "succeeded", "any", NOW, final=True)
+    list(overview.items(connection, wanted, 10))
+    list(overview.items(connection, replace(wanted, delivery="delivered"), 10, deliveries=True))
+    known_names.unknown_lane(connection, "default", ())
+    known_names.unknown_run(connection, "nobody's")
+    known_names.unknown_batch(connection, 1)
     pulse.pulses(connection)
     pulse.note_run(connection, "pack")
     pulse.note_failure(connection, "pack", "OSError: no room", lasts_s=90)

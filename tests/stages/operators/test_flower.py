@@ -18,6 +18,7 @@ from uuid import uuid4
 import httpx2 as httpx
 import psycopg
 import pytest
+import redis
 from celery import Celery
 
 from overnight_models import routes
@@ -28,6 +29,7 @@ from overnight_models.states import BATCH
 from overnight_workers.one_machine.embedded import EmbeddedPostgres, EmbeddedRedis
 from overnight_workers.one_machine.supervisor import Supervisor
 from overnight_workers.operators import words
+from overnight_workers.operators.alarms import KINDS
 from tests.waiting import wait_until
 
 USER = ("operator", "secret")
@@ -68,8 +70,19 @@ INSERT INTO delivery (item_id, lane_id, target_id, state, tries, error)
     SELECT i, 1, 1, CASE WHEN i < 2019 THEN 'due' WHEN i < 2022 THEN 'dead' ELSE 'delivered' END, 12,
            CASE WHEN i BETWEEN 2019 AND 2021 THEN 'broker "shop": <img src=x> refused' END
     FROM generate_series(2001, 4345) i;
+INSERT INTO request (item_id, receipt, key, tenant, params)
+    SELECT i, gen_random_uuid(), 'sku-' || i || ' <b>', 'acme', '{}' FROM generate_series(2001, 2030) i;
 INSERT INTO spending (submission_id, lane_id, answers, paid_twice, cost_nano, realtime_nano) VALUES
     (1, 1, 2000, 0, 61250000000, 122500000000), (2, 1, 345, 0, 1000000, 2000000);
+"""
+HELD = """
+INSERT INTO lane (name) VALUES ('night');
+INSERT INTO headers (workspace, betas, api_version) VALUES ('default', '', '2026-10-21');
+INSERT INTO model (name) VALUES ('claude-haiku-5-5');
+INSERT INTO budget (lane_id, period, cap_nano, strict) SELECT id, 'day', 0, true FROM lane;
+INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, size, waiting_since, held_by, held_since,
+                  held_reason)
+    SELECT i, 1, 1, 1, 500, 'held', 1800, NULL, 1, now(), 'over budget' FROM generate_series(1, 848) i;
 """
 OTHER_APP = """
 from celery import Celery
@@ -244,13 +257,64 @@ def test_lanes_show_items_by_state_deliveries_and_money(flowers: Flowers) -> Non
 
 
 def test_alarms_come_first_the_worst_on_top(flowers: Flowers) -> None:
-    alerts = re.findall(r'<li class="(\w+)" title="[^"]+">(.*?)</li>', flowers.seeded.page("/batches?part=now"))
+    alerts = re.findall(
+        r'<li class="(\w+)">(.*?)<span class="do">[^<]+</span></li>', flowers.seeded.page("/batches?part=now")
+    )
     assert [(tone, unescape(text).split(":")[0]) for tone, text in alerts] == [
         ("alarming", "Workspace tight is held for 1 h 5 min"),
         ("alarming", "Lane retired has unfinished items, and the configuration doesn't have it."),
         ("alarming", "3 deliveries were given up and can be replayed. The newest, for queue shop"),
         ("notable", "Lane nightly is paused"),
     ]
+
+
+def test_what_to_do_about_an_alarm_is_text_that_everybody_sees(flowers: Flowers) -> None:
+    page = text_of(flowers.seeded.page("/batches"))
+    for kind in ("workspace held", "lane unknown", "deliveries dead", "lane paused"):
+        assert " ".join(KINDS[kind].do.split()) in page
+
+
+def test_the_broker_tab_shows_every_queue_though_no_worker_runs(flowers: Flowers, servers: Servers) -> None:
+    with redis.Redis.from_url(servers.redis_url) as client:
+        client.rpush(routes.PACK, b"{}")
+        page = text_of(flowers.seeded.page("/broker"))
+        lengths = flowers.seeded.get("/api/queues/length").json()["active_queues"]
+        client.delete(routes.PACK)
+    assert [queue for queue in routes.QUEUES if queue not in page] == []
+    assert {"name": routes.PACK, "messages": 1} in lengths
+
+
+def test_counts_lead_to_their_items_with_problem_and_delivery(flowers: Flowers) -> None:
+    links = {html.unescape(link) for link in re.findall(r'href="(/items[^"]*)"', flowers.seeded.page("/batches"))}
+    assert {"/items?lane=default&state=succeeded", "/items?lane=default&delivery=dead", "/items?batch=15"} <= links
+    for link in links:
+        assert flowers.seeded.get(link).status_code == 200, link
+    dead = text_of(flowers.seeded.page("/items?lane=default&delivery=dead"))
+    assert "3 items" in dead
+    assert "dead after 12 tries, queue shop: " in dead
+    assert "sku-2021 <b>" in dead
+    assert "acme" in dead
+    assert "No such items." in text_of(flowers.seeded.page("/items?lane=nightly"))
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("state=nope", "there is no state of an item 'nope': waiting, "),
+        ("delivery=nope", "there is no state of a delivery 'nope': due, "),
+        ("problem=nope", "there is no problem 'nope': refused, "),
+        ("lane=nope", "there is no lane 'nope': there are default, nightly, retired"),
+        ("run=nope", "there is no run 'nope'"),
+        ("batch=99", "there is no batch 99"),
+        ("batch=x", "a batch is a number, and not 'x'"),
+    ],
+)
+def test_a_filter_that_names_what_is_not_there_is_an_error_that_says_what_is(
+    flowers: Flowers, query: str, said: str
+) -> None:
+    answer = flowers.seeded.get(f"/items?{query}")
+    assert answer.status_code == 400
+    assert said in text_of(answer.text)
 
 
 def test_nothing_that_others_wrote_becomes_markup(flowers: Flowers) -> None:
@@ -323,6 +387,18 @@ def test_an_empty_database_says_what_to_do_and_then_what_to_expect(flowers: Flow
     assert "No batch is under way. The next one appears when items have been enqueued and packed." in page
     assert "No lane has had an item yet." in page
     assert "No batch has finished yet." in page
+
+
+def test_held_items_are_no_empty_page(flowers: Flowers, servers: Servers) -> None:
+    """After the test before it, which has migrated that database."""
+    with psycopg.connect(servers.empty_url, autocommit=True) as connection:
+        connection.execute(HELD.encode())
+        wait_until(lambda: "848 held" in flowers.empty.page("/mon/batches"))
+        page = text_of(flowers.empty.page("/mon/batches"))
+        assert 'href="/mon/items?state=held"' in flowers.empty.page("/mon/batches")
+    assert "None waits to be packed. 848 held" in page
+    assert "848 items are held: the alarms above say why, and what ends it." in page
+    assert "Nothing waits" not in page
 
 
 def test_a_url_prefix_is_in_every_link(flowers: Flowers) -> None:

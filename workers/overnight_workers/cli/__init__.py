@@ -14,6 +14,7 @@ from overnight_workers.cli import enqueue as enqueue_command
 from overnight_workers.cli import plan as plan_command
 from overnight_workers.cli import redo as redo_command
 from overnight_workers.cli import replay as replay_command
+from overnight_workers.cli import status as status_command
 from overnight_workers.cli import up as up_command
 
 app = typer.Typer(
@@ -29,7 +30,7 @@ for panel, commands in {
     "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox),
     "Check": (doctor_command.doctor, doctor_command.health),
     "Work": (plan_command.plan, enqueue_command.enqueue, outcomes.outcomes),
-    "Look": (look.status, look.batches, look.items, costs.costs),
+    "Look": (status_command.status, look.batches, look.items, costs.costs),
     "Steer": (steer.pause, steer.resume, budget.budget, decide.decide, redo_command.redo, replay_command.replay),
 }.items():
     for command in commands:

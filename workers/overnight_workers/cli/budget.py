@@ -52,6 +52,10 @@ def budget(
         raise PermanentError("a lane or a tenant has budgets by --day and --month, a run has one for --total")
     if strict is not None and not caps:
         raise PermanentError("say which budget is to be strict or estimated: with --day, --month or --total")
+    if lane is not None:
+        from overnight_workers.operators import filters
+
+        filters.check(lane=lane)
     parsed = {period: _nano(cap) for period, cap in caps.items()}
     for of, name in chosen.items():
         for period, cap_nano in parsed.items():

@@ -47,7 +47,7 @@ def billed(nano: int, unpriced: int) -> str:
 
 
 def as_json(document: object) -> None:
-    """A document for a script."""
+    """A document for a script. Money in it is dollars as exact decimal strings, in names that end in `_usd`."""
     sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str))
     sys.stdout.flush()
 

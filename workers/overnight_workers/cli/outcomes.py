@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from overnight_models.errors import PermanentError
 from overnight_models.wire.outcome import Problem
 from overnight_workers.cli.moment import moment
 
@@ -31,10 +30,10 @@ def outcomes(
 
     from overnight_models.ledger import documents
     from overnight_models.ledger.operators import overview
+    from overnight_workers.operators import filters
     from overnight_workers.process import database
 
-    if problem is not None and problem != "any" and problem not in list(Problem):
-        raise PermanentError(f"there is no problem {problem!r}: {', '.join(Problem)}, or any")
+    filters.check(lane=lane, run=run, problem=problem, any_problem=True)
     wanted = overview.Wanted(lane=lane, key=key, run=run, problem=problem, since=moment(since), final=key is None)
     with database().transaction() as connection:
         for row in overview.items(connection, wanted):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from overnight_models.quantities import seconds
 from overnight_workers.cli import console
 
 if TYPE_CHECKING:
+    from overnight_models.ledger.money.plans import Kept
     from overnight_workers.plan.making import News
     from overnight_workers.plan.plan import Plan
 
@@ -179,9 +180,24 @@ def _kept(made: Plan) -> dict[str, object]:
     return found
 
 
-def _compare(run: str, as_json: bool) -> None:
+def _document(kept: Kept) -> dict[str, Any]:
+    """A kept plan beside its bill, as JSON; money as in a plan's."""
     from dataclasses import asdict
 
+    from overnight_models.wire.outcome import dollars
+
+    document = asdict(kept)
+    cost = document["estimates"].pop("cost_nano")
+    document["estimates"]["cost"] = {
+        "usd": dollars(cost["value"]),
+        "low_usd": dollars(cost["low"]),
+        "high_usd": dollars(cost["high"]),
+    }
+    document["billed"]["cost_usd"] = dollars(document["billed"].pop("cost_nano"))
+    return document
+
+
+def _compare(run: str, as_json: bool) -> None:
     from overnight_models.ledger.money import plans
     from overnight_workers.cli import plan_page
     from overnight_workers.cli.plan_compared import compared
@@ -193,6 +209,6 @@ def _compare(run: str, as_json: bool) -> None:
     if kept is None:
         raise PermanentError(f"no plan of a run {run!r} is kept: `overnight plan FILE --run {run}` keeps one")
     if as_json:
-        console.as_json(asdict(kept))
+        console.as_json(_document(kept))
     else:
         console.OUT.print(compared(kept), width=min(plan_page.WIDTH, console.OUT.width))

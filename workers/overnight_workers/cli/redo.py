@@ -31,10 +31,10 @@ def redo(
     a new delivery id, and its receipt and key stand for the new try.
     """
     from overnight_models.ledger.operators import redoing
+    from overnight_workers.operators import filters
     from overnight_workers.process import database, prices
 
-    if problem is not None and problem not in list(Problem):
-        raise PermanentError(f"there is no problem {problem!r}: {', '.join(Problem)}")
+    filters.check(lane=lane, run=run, problem=problem)
     wish = redoing.Wish(lane=lane, run=run, key=key, problem=problem)
     if wish.is_everything and not everything:
         narrower = "--lane, --run, --key, --problem"
@@ -46,7 +46,15 @@ def redo(
     asked = yes or (not as_json and prospect.items > 0 and typer.confirm("try them again?", default=False))
     redone = _redo(wish, until) if asked else 0
     if as_json:
-        console.as_json({"redone": redone, **prospect._asdict()})
+        console.as_json(
+            {
+                "redone": redone,
+                "items": prospect.items,
+                "billed_usd": dollars(prospect.billed_nano),
+                "most_usd": dollars(prospect.most_nano),
+                "unpriced": prospect.unpriced,
+            }
+        )
     elif asked:
         console.OUT.print(f"{redone:,} items wait to be tried again", markup=False)
 

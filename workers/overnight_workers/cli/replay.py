@@ -31,8 +31,10 @@ def replay(
     Nothing is paid for again. Each comes with the same delivery id as before: a product that has it already can tell.
     """
     from overnight_models.ledger.deliver import replay as ledger
+    from overnight_workers.operators import filters
     from overnight_workers.process import database
 
+    filters.check(lane=lane, run=run)
     state: Literal["delivered", "dead"] = "delivered" if delivered else "dead"
     wanted = ledger.Replayed(state=state, lane=lane, run=run, key=key, since=moment(since))
     if delivered and wanted.is_everything and not everything:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import orjson
 from flower.api import BaseApiHandler
+from flower.api.tasks import GetQueueLengths
 from flower.views import BaseHandler
+from flower.views.broker import BrokerView
 from tornado import web
 
+from overnight_models import routes
+from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.states import BATCH, DELIVERY, ITEM
+from overnight_models.wire.outcome import Problem
 from overnight_workers.flower_tab.document import document
-from overnight_workers.operators import words
+from overnight_workers.operators import filters, words
 from overnight_workers.settings import settings
 
 
@@ -41,6 +48,60 @@ class BatchesPage(BaseHandler):  # type: ignore[misc]
             BATCH=BATCH,
             DELIVERY=DELIVERY,
         )
+
+
+_MOST_ITEMS = 100
+_FILTERS = ("lane", "run", "key", "state", "problem", "delivery", "batch")
+
+
+class ItemsPage(BaseHandler):  # type: ignore[misc]
+    """`/items`: the newest items of a lane, a state, a batch, …, as `overnight items` shows them."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """Render those that are asked for. 400 for a filter that names what isn't there."""
+        asked = {name: value for name in _FILTERS if (value := self.get_argument(name, "").strip())}
+        rows, fault = await self.application.reader.items(*_wanted(asked), _MOST_ITEMS)
+        self.set_header("Cache-Control", "no-store")
+        self.set_status(400 if fault else 200)
+        choices = {
+            "state": list(ITEM.states),
+            "problem": [filters.ANY_PROBLEM, *Problem],
+            "delivery": list(DELIVERY.states),
+        }
+        self.render("items.html", asked=asked, rows=rows, fault=fault, choices=choices, words=words, most=_MOST_ITEMS)
+
+
+def _wanted(asked: dict[str, str]) -> tuple[Wanted, str | None]:
+    """What is asked for, and what is wrong with it."""
+    batch = asked.get("batch", "0")
+    number = int(batch) if re.fullmatch(r"\d{1,18}", batch, re.ASCII) else 0
+    wanted = Wanted(
+        lane=asked.get("lane"),
+        key=asked.get("key"),
+        run=asked.get("run"),
+        state=asked.get("state"),
+        problem=asked.get("problem"),
+        delivery=asked.get("delivery"),
+        batch_id=number if "batch" in asked else None,
+    )
+    return wanted, None if number or "batch" not in asked else f"a batch is a number, and not {batch!r}"
+
+
+class _AllQueues:
+    """Flower's pages of queues: ours too when no worker takes work from them, which is when they matter."""
+
+    def get_active_queue_names(self) -> list[str]:
+        """Queues to show."""
+        return sorted({*super().get_active_queue_names(), *routes.QUEUES})  # type: ignore[misc]
+
+
+class BrokerPage(_AllQueues, BrokerView):  # type: ignore[misc]
+    """`/broker`."""
+
+
+class QueuesApi(_AllQueues, GetQueueLengths):  # type: ignore[misc]
+    """`/api/queues/length`."""
 
 
 class BatchesApi(BaseApiHandler):  # type: ignore[misc]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 import redis
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from overnight_models.errors import OvernightError
 from overnight_models.ledger.database import Database
+from overnight_models.ledger.operators import overview
+from overnight_models.ledger.operators.overview import Wanted
+from overnight_workers.operators import filters
 from overnight_workers.operators.snapshot import Look, take_snapshot
 
 _FRESH_S: Final = 1.0
@@ -43,6 +46,33 @@ class Reader:
             self._looking.add_done_callback(self._keep)
         # shielded: one reader who goes away takes the answer from no other
         return await asyncio.shield(self._looking)
+
+    async def items(self, wanted: Wanted, fault: str | None, most: int) -> tuple[list[dict[str, Any]], str | None]:
+        """The newest items that are wanted, with their deliveries, and why there are none. Never raises.
+
+        fault: what is wrong with the wish already.
+        """
+        if fault is not None:
+            return [], fault
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._items, wanted, most)
+
+    def _items(self, wanted: Wanted, most: int) -> tuple[list[dict[str, Any]], str | None]:
+        try:
+            filters.check(
+                lane=wanted.lane,
+                run=wanted.run,
+                batch=wanted.batch_id,
+                item_state=wanted.state,
+                delivery_state=wanted.delivery,
+                problem=wanted.problem,
+                any_problem=True,
+                ledger=self._database,
+            )
+            with self._database.transaction() as connection:
+                return list(overview.items(connection, wanted, most, deliveries=True)), None
+        except (OvernightError, SQLAlchemyError) as error:
+            return [], " ".join(str(error).split())
 
     def close(self) -> None:
         """Let the thread and the connections go."""

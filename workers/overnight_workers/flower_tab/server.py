@@ -10,7 +10,7 @@ from tornado.web import url
 from overnight_models.ledger.database import Database
 from overnight_workers import process
 from overnight_workers.flower_tab.metrics import LOOK_EVERY_S, LedgerMetrics
-from overnight_workers.flower_tab.pages import BatchesApi, BatchesPage, Landing
+from overnight_workers.flower_tab.pages import BatchesApi, BatchesPage, BrokerPage, ItemsPage, Landing, QueuesApi
 from overnight_workers.flower_tab.reading import Reader
 from overnight_workers.settings import settings
 
@@ -28,6 +28,9 @@ class BatchesFlower(Flower):  # type: ignore[misc]
             url(r"/", Landing),
             url(r"/batches", BatchesPage, name="batches"),
             url(r"/api/batches", BatchesApi),
+            url(r"/items", ItemsPage, name="items"),
+            url(r"/broker", BrokerPage, name="broker"),
+            url(r"/api/queues/length", QueuesApi),
         ]
         if self.options.url_prefix:
             routes = [rewrite_handler(route, self.options.url_prefix) for route in routes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from overnight_models.ledger.operators.overview import BatchView, LaneView, TurnaroundView
 from overnight_models.quantities import spoken
@@ -21,6 +21,7 @@ _HISTORY_FROM: Final = 3
 """Batches from which on a lane's own history is what is expected."""
 _PROMPT_S: Final = 120.0
 """What takes seconds and has taken so long waits for a worker."""
+_MOST_CHARACTERS: Final = 200
 _EXPIRES_SOON_S: Final = 2 * 3600.0
 
 
@@ -159,6 +160,50 @@ def total(counts: Iterable[Mapping[str, int]], *states: str) -> int:
 def due(lane: LaneView) -> int:
     """Outcomes of a lane that their callbacks haven't taken yet."""
     return total([lane.deliveries], *DELIVERY.unfinished)
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Where something that a lane shows leads on."""
+
+    text: str
+    command: str
+    filters: Mapping[str, str]
+    """The same in Flower: the query of its page of items."""
+
+
+def leads(lane: LaneView) -> list[Lead]:
+    """What in a lane asks for a look at its items, and the command that shows them."""
+    name = lane.lane
+    asked = (
+        ("failed", lane.items.get("failed", 0), "state", f"; `overnight redo --lane {name}` tries them again"),
+        ("held", lane.items.get("held", 0), "state", ""),
+        ("dead", lane.deliveries.get("dead", 0), "delivery", f"; `overnight replay --lane {name}` sends them again"),
+    )
+    return [
+        Lead(
+            f"{name}: {n:,} " + ("deliveries dead" if option == "delivery" else state),
+            f"`overnight items --lane {name} --{option} {state}`{more}",
+            {"lane": name, option: state},
+        )
+        for state, n, option, more in asked
+        if n
+    ]
+
+
+def trouble(row: Mapping[str, Any]) -> str:
+    """What is wrong with an item, or why it is held; empty when nothing is."""
+    said = f"{row['problem']}: {row['detail']}" if row["problem"] else row["held"] or ""
+    return said if len(said) <= _MOST_CHARACTERS else said[:_MOST_CHARACTERS] + "…"
+
+
+def delivery(row: Mapping[str, Any]) -> str:
+    """Where an item's outcome is on its way to its callback, and why it isn't there; empty without a callback."""
+    if row["delivery"] is None:
+        return ""
+    tried = f" after {several(row['delivery_tries'], 'try', 'tries')}" if row["delivery_tries"] > 1 else ""
+    why = f": {row['delivery_error']}" if row["delivery_error"] and row["delivery"] != "delivered" else ""
+    return f"{row['delivery']}{tried}, queue {row['delivery_queue']}{why}"
 
 
 def alerts(look: Look, settings: Settings) -> list[Word]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -272,10 +272,27 @@ class Wanted:
     """Only what finished then or later."""
     final: bool = False
     """Only what has its outcome."""
+    delivery: str | None = None
+    """Only whose delivery is in this state; for those who ask for deliveries."""
 
 
-def items(connection: Connection, wanted: Wanted, limit: int | None = None) -> Iterator[dict[str, Any]]:
-    """Items with their outcomes, by id, from a cursor on the server: flat for any number. limit: the newest so many."""
+_DELIVERY: Final = """
+    delivery.state AS delivery, delivery.tries AS delivery_tries, delivery.error AS delivery_error,
+    target.queue AS delivery_queue, target.broker AS delivery_broker
+"""
+_DELIVERY_JOINS: Final = """
+    LEFT JOIN delivery ON delivery.item_id = item.id LEFT JOIN target ON target.id = delivery.target_id
+"""
+
+
+def items(
+    connection: Connection, wanted: Wanted, limit: int | None = None, *, deliveries: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Items with their outcomes, by id, from a cursor on the server: flat for any number.
+
+    limit: the newest so many.
+    deliveries: with the delivery of each (`delivery`, its state, `delivery_tries`, `_error`, `_queue` and `_broker`).
+    """
     conditions = {
         "lane.name = %(lane)s": wanted.lane,
         "item.run_id = (SELECT id FROM run WHERE name = %(run)s)": wanted.run,
@@ -287,6 +304,7 @@ def items(connection: Connection, wanted: Wanted, limit: int | None = None) -> I
         "outcome.problem IS NOT NULL": wanted.problem,
         "outcome.finished_at >= %(since)s": wanted.since,
         "outcome.ok IS NOT NULL AND item.state <> 'redone'": wanted.final or None,
+        "delivery.state = %(delivery)s": wanted.delivery,
         # by the keys' own index; a key may stand in several lanes
         "item.id IN (SELECT item_id FROM item_key WHERE key_hash = %(key_hash)s)": wanted.key,
     }
@@ -295,13 +313,17 @@ def items(connection: Connection, wanted: Wanted, limit: int | None = None) -> I
     order = "item.id" if limit is None else "item.id DESC"
     values = {
         **{name: getattr(wanted, name) for name in ("lane", "run", "batch_id", "state", "problem", "since")},
+        "delivery": wanted.delivery,
         "key_hash": None if wanted.key is None else key_hash(wanted.key),
         "limit": limit,
     }
+    columns_more, joins_more = (f", {_DELIVERY}", _DELIVERY_JOINS) if deliveries else ("", "")
     with driver_connection(connection).cursor(name="items") as cursor:
         cursor.itersize = 1000
         cursor.execute(
-            f"SELECT {COLUMNS}, {WHY_HELD} AS held FROM item {JOINS} {where} ORDER BY {order} LIMIT %(limit)s", values
+            f"SELECT {COLUMNS}, item.batch_id, {WHY_HELD} AS held{columns_more} FROM item {JOINS}{joins_more}"
+            f" {where} ORDER BY {order} LIMIT %(limit)s",
+            values,
         )
         assert cursor.description is not None
         columns = [column.name for column in cursor.description]

@@ -1,0 +1,31 @@
+"""Whether what an operator names is there: a name that nobody has is a mistake, and not an empty answer."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.database import fetch_column, fetch_only_value
+
+_SHOWN = 5
+
+
+def unknown_lane(connection: Connection, name: str, configured: tuple[str, ...]) -> str | None:
+    """What is wrong with a lane's name; None when it is configured, or ever had an item."""
+    known = sorted({*configured, *fetch_column(connection, str, "SELECT name FROM lane ORDER BY name")})
+    return None if name in known else f"there is no lane {name!r}: there are {', '.join(known)}"
+
+
+def unknown_run(connection: Connection, name: str) -> str | None:
+    """What is wrong with a run's name; None when it is one."""
+    if fetch_only_value(connection, bool, "SELECT EXISTS (SELECT FROM run WHERE name = :name)", name=name):
+        return None
+    newest = fetch_column(connection, str, "SELECT name FROM run ORDER BY id DESC LIMIT :shown", shown=_SHOWN)
+    there = f": the newest are {', '.join(newest)}" if newest else ", and no other"
+    return f"there is no run {name!r}{there}"
+
+
+def unknown_batch(connection: Connection, batch_id: int) -> str | None:
+    """What is wrong with a batch's number; None when it is one."""
+    if fetch_only_value(connection, bool, "SELECT EXISTS (SELECT FROM batch WHERE id = :id)", id=batch_id):
+        return None
+    return f"there is no batch {batch_id}: `overnight batches` lists them"

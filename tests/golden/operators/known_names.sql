@@ -1,0 +1,30 @@
+-- What ledger/operators/known_names.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- unknown_batch: What is wrong with a batch's number; None when it is one.
+-- id = 1
+SELECT EXISTS (
+    SELECT
+    FROM batch
+    WHERE id = :id
+);
+
+-- unknown_lane: What is wrong with a lane's name; None when it is configured, or ever had an item.
+SELECT name
+FROM lane
+ORDER BY name;
+
+-- unknown_run, 1 of 2: What is wrong with a run's name; None when it is one.
+-- name = 'text'
+SELECT EXISTS (
+    SELECT
+    FROM run
+    WHERE name = :name
+);
+
+-- unknown_run, 2 of 2: What is wrong with a run's name; None when it is one.
+-- shown = 1
+SELECT name
+FROM run
+ORDER BY id DESC
+LIMIT :shown;
+

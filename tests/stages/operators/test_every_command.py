@@ -1,0 +1,196 @@
+"""What holds of every command: money has one form in JSON; a name that isn't there is an error."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from overnight_models.errors import PermanentError
+from overnight_models.states import BATCH, DELIVERY, ITEM
+from overnight_models.wire.outcome import Problem
+from overnight_workers.cli import app
+from overnight_workers.one_machine.installation import WORKERS
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.pack.pack import pack
+from overnight_workers.stages.rescue import sweep
+from tests.driving import Service, callback, item, params
+
+GROUP = get_command(app)
+assert isinstance(GROUP, TyperGroup)
+OPTIONS: dict[str, set[str]] = {
+    name: {option for parameter in command.params for option in parameter.opts}
+    for name, command in GROUP.commands.items()
+}
+"""Every command's options."""
+
+IN_JSON: dict[str, list[list[str]]] = {
+    "status": [[]],
+    "batches": [[], ["--unclear"]],
+    "items": [[], ["--key", "a"], ["--state", "failed"]],
+    "costs": [["--by", by] for by in ("lane", "tenant", "model", "run", "day")],
+    "budget": [["--lane", "default"], []],
+    "redo": [["--all"]],
+    "replay": [[]],
+    "plan": [["FILE", "--offline", "--run", "kept"], ["--compare", "kept"]],
+    "enqueue": [["BAD"]],
+    "doctor": [[]],
+    "health": [["--queue", next(iter(WORKERS.values())).queues[0]]],
+}
+"""How each command that has `--json` is asked for it."""
+
+MONEY = re.compile(r"-?\d+(\.\d{1,9})?")
+
+
+@pytest.fixture
+def busy(service: Service) -> Service:
+    """Something of everything: answered, failed, held, waiting, delivered."""
+    service.accept(
+        item("a", callback=callback(), tenant="acme"), item("b", fault="errored:invalid_request_error"), run="r"
+    )
+    service.finish()
+    deliver()
+    assert CliRunner().invoke(app, ["budget", "--lane", "default", "--day", "0"]).exit_code == 0
+    service.accept(item("c", params=params("Describe", max_tokens=9)))
+    pack()
+    sweep()
+    return service
+
+
+def write_file(tmp_path: Path, line: str = json.dumps({"key": "f", "params": params("Describe a kettle")})) -> str:
+    """A file of requests."""
+    file = tmp_path / "work.jsonl"
+    file.write_text(line)
+    return str(file)
+
+
+def told(tmp_path: Path, command: str, words: list[str]) -> Any:
+    """What a command prints as JSON."""
+    files = {"FILE": write_file(tmp_path), "BAD": str(tmp_path / "bad.jsonl")}
+    (tmp_path / "bad.jsonl").write_text("no request")
+    done = CliRunner().invoke(app, [command, *(files.get(word, word) for word in words), "--json"])
+    assert done.exception is None or isinstance(done.exception, SystemExit | PermanentError), done.output
+    return json.loads(done.stdout)
+
+
+def leaves(document: Any) -> Iterator[tuple[str, Any]]:
+    """Every name in a document, and its value."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield name, value
+            yield from leaves(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from leaves(value)
+
+
+def test_every_command_that_prints_json_is_asked_here() -> None:
+    assert set(IN_JSON) == {name for name, options in OPTIONS.items() if "--json" in options}
+
+
+@pytest.mark.parametrize("command", IN_JSON)
+def test_money_is_dollars_as_an_exact_decimal_string_in_names_that_end_in_usd(
+    busy: Service, tmp_path: Path, command: str
+) -> None:
+    for words in IN_JSON[command]:
+        found = [(name, value) for name, value in leaves(told(tmp_path, command, words)) if not isinstance(value, dict)]
+        assert [name for name, _ in found if "nano" in name] == []
+        sums = [value for name, value in found if name.endswith("usd")]
+        assert [
+            value for value in sums if not (value is None or (isinstance(value, str) and MONEY.fullmatch(value)))
+        ] == []
+        of_money = re.compile(r"(cost|saved|billed|spent|cap|left|reserved)(_to_pay)?")
+        assert [(name, value) for name, value in found if of_money.fullmatch(name) and value is not None] == []
+
+
+def test_the_status_tells_the_held_from_the_waiting_and_leads_on(busy: Service) -> None:
+    busy.ledger.execute("UPDATE delivery SET state = 'dead', error = 'queue gone', due_at = now()")
+    sweep()
+    said = CliRunner().invoke(app, ["status"]).output
+    assert re.search(r"^lane +waiting +oldest +held +batched", said, re.MULTILINE)
+    assert re.search(r"^default +0 +- +1 +0", said, re.MULTILINE), said
+    assert "default: 1 held → `overnight items --lane default --state held`" in said
+    assert "default: 1 failed → `overnight items --lane default --state failed`; `overnight redo --lane" in said
+    assert "default: 1 deliveries dead → `overnight items --lane default --delivery dead`" in said
+    status = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    assert (status["items"]["held"], status["items"].get("waiting", 0)) == (1, 0)
+
+
+def test_items_show_problem_batch_tenant_and_what_became_of_their_delivery(busy: Service) -> None:
+    busy.ledger.execute("UPDATE delivery SET state = 'dead', error = 'queue gone', tries = 3, due_at = now()")
+    said = CliRunner().invoke(app, ["items"]).output
+    (a,) = [line for line in said.splitlines() if line.startswith("a ")]
+    assert all(word in a for word in ("acme", "succeeded", "dead after 3 tries, queue shop: queue gone")), a
+    assert re.search(r"succeeded +1 ", a), "its batch"
+    (b,) = [line for line in said.splitlines() if line.startswith("b ")]
+    assert "errored: " in b
+    (c,) = [line for line in said.splitlines() if line.startswith("c ")]
+    assert "over the cap by itself: lane default, a day" in c
+    (only,) = json.loads(CliRunner().invoke(app, ["items", "--delivery", "dead", "--json"]).stdout)
+    assert only["delivery"] == {"state": "dead", "queue": "shop", "broker": "", "tries": 3, "error": "queue gone"}
+    assert (only["key"], only["tenant"], only["run"], only["batch"]) == ("a", "acme", "r", 1)
+    (failed,) = json.loads(CliRunner().invoke(app, ["items", "--problem", "errored", "--json"]).stdout)
+    assert failed["key"] == "b"
+
+
+# --- names that aren't there -----------------------------------------------------------------------------------------
+
+FILTERS: dict[str, tuple[str, ...]] = {
+    "--lane": ("default",),
+    "--run": ("r",),
+    "--batch": ("overnight batches",),
+    "--problem": tuple(Problem),
+    "--delivery": tuple(DELIVERY.states),
+}
+"""Options that name something, and what an error lists."""
+STATES = {"items": tuple(ITEM.states), "batches": tuple(BATCH.states)}
+CREATE = {("plan", "--run"), ("enqueue", "--run"), ("budget", "--run"), ("budget", "--tenant")}
+"""A name that is new there is no mistake."""
+MORE = {"enqueue": ["FILE"], "plan": ["FILE", "--offline"], "redo": ["--yes"]}
+ASKED = [
+    (command, option)
+    for command, options in OPTIONS.items()
+    for option in ("--lane", "--run", "--batch", "--state", "--problem", "--delivery")
+    if option in options and (command, option) not in CREATE
+]
+
+
+@pytest.mark.parametrize(("command", "option"), ASKED)
+def test_a_name_that_is_not_there_is_an_error_that_says_what_is(
+    busy: Service, tmp_path: Path, command: str, option: str
+) -> None:
+    file = write_file(tmp_path)
+    more = [file if word == "FILE" else word for word in MORE.get(command, [])]
+    wrong = "987654" if option == "--batch" else "nope"
+    done = CliRunner().invoke(app, [command, *more, option, wrong])
+    said = f"{done.output} {done.exception}"
+    assert done.exit_code != 0, said
+    assert wrong in said
+    there = STATES[command] if option == "--state" else FILTERS[option]
+    assert [name for name in there if name not in said] == []
+
+
+def test_the_filters_that_are_tried_are_all_there_are() -> None:
+    named = {
+        ("items", "--state"),
+        ("batches", "--state"),
+        ("items", "--delivery"),
+        ("redo", "--problem"),
+        ("replay", "--lane"),
+    }
+    assert named <= set(ASKED)
+    assert len(ASKED) > 12
+
+
+@pytest.mark.parametrize("words", [["pause", "nope"], ["resume", "nope"], ["decide", "987654", "--gone", "--yes"]])
+def test_so_is_an_argument(busy: Service, words: list[str]) -> None:
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code != 0
+    assert words[1] in str(done.exception)
