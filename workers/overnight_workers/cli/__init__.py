@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
@@ -45,6 +46,11 @@ def main() -> None:
         console.fail(str(error))
         sys.exit(1)
     except BrokenPipeError:
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        console.fail(f"{error.filename or 'a file'} can't be written, the disk is full: make room and try again")
         sys.exit(1)
 
 

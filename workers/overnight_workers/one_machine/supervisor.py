@@ -28,6 +28,7 @@ from typing import Self
 
 from overnight_models.errors import PermanentError
 from overnight_workers.one_machine.supervision.child import Child, Process
+from overnight_workers.one_machine.supervision.disk import DiskWatch
 from overnight_workers.one_machine.supervision.run_directory import AlreadyRunning, RunDirectory, Started
 
 __all__ = ["AlreadyRunning", "NotReady", "Process", "Supervisor", "SupervisorStopped"]
@@ -64,6 +65,7 @@ class Supervisor:
         self._tell = say
         self._groups: list[list[Child]] = []
         self._remembered: list[Started] = []
+        self._disk = DiskWatch(data_dir)
         self._orders: queue.SimpleQueue[tuple[tuple[Process, ...], Future[list[Child]]]] = queue.SimpleQueue()
         self._stopping = False
         self._killing = False
@@ -248,6 +250,8 @@ class Supervisor:
         if self._stopping:
             self._stop_last_group()
             return
+        if news := self._disk.news():
+            self._say(news)
         now = time.monotonic()
         for child in self._children():
             if child.restart_at is not None and now >= child.restart_at and self._start_again(child):
@@ -276,8 +280,10 @@ class Supervisor:
     def _remember(self) -> None:
         now = [started for child in self._children() if (started := child.started()) is not None]
         if now != self._remembered:
-            self._directory.remember(now)
-            self._remembered = now
+            # on a full disk what runs goes on, and the next look tries again
+            with contextlib.suppress(OSError):
+                self._directory.remember(now)
+                self._remembered = now
 
     def _wait(self) -> None:
         if self._stopping and not self._groups:

@@ -19,6 +19,7 @@ _NEARLY_FULL: Final = 0.9
 _CODES: Final = {
     "READONLY": "replica",
     "OOM": "full",
+    "MISCONF": "unsaved",
     "NOAUTH": "denied",
     "WRONGPASS": "denied",
     "NOPERM": "denied",
@@ -27,6 +28,7 @@ _CODES: Final = {
 _WHY: Final = {
     "replica": "it is a replica and takes no writes; point OVERNIGHT_REDIS_URL at the primary ({})",
     "full": "it is full and takes no writes; raise maxmemory, or let products take their callbacks ({})",
+    "unsaved": "it can't write to its disk and takes no writes; make room there ({})",
     "denied": "it doesn't let us in; correct user and password in OVERNIGHT_REDIS_URL ({})",
     "untrusted": "its certificate isn't trusted; set OVERNIGHT_REDIS_CA to the file of those who signed it ({})",
     "away": "it doesn't answer; start it, or correct OVERNIGHT_REDIS_URL ({})",

@@ -25,6 +25,8 @@ _USER: Final = "overnight"
 _DATABASE: Final = "overnight"
 _LEFTOVERS_GRACE_SECONDS = 5.0
 _STOP_GRACE_SECONDS = 30.0
+_NEW_CLUSTER_BYTES: Final = 80_000_000
+"""Files of an empty cluster with our tables, and two of its write-ahead log."""
 
 # For two cores and a database that shares the machine. Whoever needs other values needs a server of his own.
 _SETTINGS: Final = {
@@ -129,6 +131,12 @@ class EmbeddedPostgres(EmbeddedServer):
             lock.unlink()
 
     def _create_cluster(self) -> None:
+        free = shutil.disk_usage(self.data_dir).free
+        if free < _NEW_CLUSTER_BYTES:
+            raise EmbeddedServerError(
+                f"{self.data_dir} has {free / 1e6:,.0f} MB free, and a new database needs"
+                f" {_NEW_CLUSTER_BYTES / 1e6:,.0f} MB: make room, or name another place with --data-dir"
+            )
         for half_done in self.data_dir.glob("initdb-*"):
             # Its initdb died with its Python; what that had started may not have noticed yet.
             self._kill(process_table.with_program_in(half_done / "cluster", ["postgres"]))
