@@ -24,7 +24,7 @@ os.environ.setdefault("OVERNIGHT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1
 os.environ.setdefault("OVERNIGHT_REDIS_URL", "redis://127.0.0.1:1/0")
 
 from tests.chaos.load_books import Books
-from tests.drill.company import Company, may_mount
+from tests.drill.system import System, may_mount
 from tests.drill.troubles import NEEDS_DISKS, TROUBLES
 from tests.drill.watch import Finding, Page, wait_for
 from tests.waiting import wait_until
@@ -36,7 +36,7 @@ _LONGEST_SENTENCE: Final = 200
 
 
 @dataclass
-class Night:
+class Observed:
     """What was seen of one trouble."""
 
     name: str
@@ -60,7 +60,7 @@ class Drill:
     seed: int
     home: Path
     only: list[str]
-    nights: list[Night] = field(default_factory=list)
+    observed: list[Observed] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
     def run(self) -> Books:
@@ -69,40 +69,40 @@ class Drill:
         disks = may_mount(self.home)
         names = draw.sample(list(TROUBLES), len(TROUBLES))
         self.skipped = [name for name in names if name in NEEDS_DISKS and not disks]
-        with Company(self.home, self.seed, disks=disks) as company:
+        with System(self.home, self.seed, disks=disks) as system:
             for name in names:
                 if name not in self.skipped and (not self.only or name in self.only):
-                    self.nights.append(self._night(company, name, draw))
+                    self.observed.append(self._observe(system, name, draw))
             say("products enqueue no more: everything comes to rest")
-            _, books = company.come_to_rest()
-            company.overnight.assert_nothing_is_stuck()
+            _, books = system.come_to_rest()
+            system.overnight.assert_nothing_is_stuck()
         return books
 
-    def _night(self, company: Company, name: str, draw: Random) -> Night:
-        calm = wait_for(company.overnight, lambda found: not found, _CALM_S)
+    def _observe(self, system: System, name: str, draw: Random) -> Observed:
+        calm = wait_for(system.overnight, lambda found: not found, _CALM_S)
         assert calm.in_time, f"before {name!r}: {calm.found}"
-        company.restore()
-        wait_until(lambda: not company.pager.on, 60)
+        system.restore()
+        wait_until(lambda: not system.pager.on, 60)
         time.sleep(draw.uniform(3, 25))  # the moment is the trouble's own
         trouble, mended = TROUBLES[name]
-        under_way = company.under_way()
-        with trouble(company, draw) as done:
+        under_way = system.under_way()
+        with trouble(system, draw) as done:
             say(f"{name}: {done}; {under_way:,} items under way")
-            company.pager.begin()
-            alarm = wait_for(company.overnight, bool, _LONGEST_WAIT_S)
+            system.pager.begin()
+            alarm = wait_for(system.overnight, bool, _LONGEST_WAIT_S)
             say(f"  after {alarm.seconds:.0f} s: {_words(alarm.found)}")
-            page = company.pager.wait(_LONGEST_WAIT_S)
+            page = system.pager.wait(_LONGEST_WAIT_S)
             say(f"  the metrics: {page}")
         say(f"  {mended}")
         later: dict[str, Finding] = {}
 
         def is_clear(found: list[Finding]) -> bool:
-            later.update({one.check: one for one in found})
+            later.update({finding.check: finding for finding in found})
             return not found
 
-        cleared = wait_for(company.overnight, is_clear, _CALM_S)
+        cleared = wait_for(system.overnight, is_clear, _CALM_S)
         say(f"  all clear after {cleared.seconds:.0f} s, {_words(cleared.found)}")
-        return Night(
+        return Observed(
             name,
             done,
             mended,
@@ -110,7 +110,7 @@ class Drill:
             alarm.seconds if alarm.in_time else None,
             page,
             alarm.found,
-            tuple(one for one in later.values() if one.check not in {first.check for first in alarm.found}),
+            tuple(finding for finding in later.values() if finding.check not in {first.check for first in alarm.found}),
             cleared.seconds if cleared.in_time else None,
         )
 
@@ -120,10 +120,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.drill", description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=int(os.environ.get("DRILL_SEED") or secrets.randbelow(10**6)))
     parser.add_argument("--only", action="append", choices=list(TROUBLES), default=[], help="only these")
-    told = parser.parse_args()
-    say(f"seed {told.seed}; the same again: python -m tests.drill --seed {told.seed}")
+    given = parser.parse_args()
+    say(f"seed {given.seed}; the same again: python -m tests.drill --seed {given.seed}")
     # not below a private directory: Postgres has a user of its own when this is root's
-    drill = Drill(told.seed, Path(tempfile.mkdtemp(prefix="overnight-drill-")), told.only)
+    drill = Drill(given.seed, Path(tempfile.mkdtemp(prefix="overnight-drill-")), given.only)
     wrong: list[str] = []
     books = None
     try:
@@ -131,12 +131,12 @@ def main() -> int:
         wrong += books.wrong
     except AssertionError as error:
         wrong.append(f"in {drill.home}: {error}")
-    for night in drill.nights:
-        seconds = [night.alarm_s, None if night.page is None else night.page.seconds]
+    for seen in drill.observed:
+        seconds = [seen.alarm_s, None if seen.page is None else seen.page.seconds]
         if any(after_s is None or after_s > WOKEN_WITHIN_S for after_s in seconds):
-            wrong.append(f"{night.name}: nobody was woken within {WOKEN_WITHIN_S:g} s")
-        if night.cleared_s is None:
-            wrong.append(f"{night.name}: not over {_CALM_S:g} s after it was mended")
+            wrong.append(f"{seen.name}: nobody was woken within {WOKEN_WITHIN_S:g} s")
+        if seen.cleared_s is None:
+            wrong.append(f"{seen.name}: not over {_CALM_S:g} s after it was mended")
     report(drill, books, wrong)
     if not wrong:
         shutil.rmtree(drill.home, ignore_errors=True)
@@ -148,13 +148,13 @@ def report(drill: Drill, books: Books | None, wrong: list[str]) -> None:
     say(f"\ndrill of {datetime.now(UTC):%F}, `make drill DRILL_SEED={drill.seed}`\n")
     say("| what was done | under way | `doctor` after | it said | the metrics after | mended by | clear after |")
     say("|---|---:|---:|---|---|---|---:|")
-    for night in drill.nights:
-        said = _words(night.said) + (f". Later: {_words(night.later)}" if night.later else "")
-        alarm = "never" if night.alarm_s is None else f"{night.alarm_s:.0f} s"
-        cleared = "never" if night.cleared_s is None else f"{night.cleared_s:.0f} s"
-        paged = "never" if night.page is None else f"{night.page.seconds:.0f} s: {night.page.alarm}"
-        what = f"**{night.name}**: {night.done}"
-        say(f"| {what} | {night.under_way:,} | {alarm} | {said} | {paged} | {night.mended} | {cleared} |")
+    for seen in drill.observed:
+        said = _words(seen.said) + (f". Later: {_words(seen.later)}" if seen.later else "")
+        alarm = "never" if seen.alarm_s is None else f"{seen.alarm_s:.0f} s"
+        cleared = "never" if seen.cleared_s is None else f"{seen.cleared_s:.0f} s"
+        paged = "never" if seen.page is None else f"{seen.page.seconds:.0f} s: {seen.page.alarm}"
+        what = f"**{seen.name}**: {seen.done}"
+        say(f"| {what} | {seen.under_way:,} | {alarm} | {said} | {paged} | {seen.mended} | {cleared} |")
     for name in drill.skipped:
         say(f"\nleft out, since only root may mount a small disk: {name}")
     if books:
@@ -169,7 +169,7 @@ def report(drill: Drill, books: Books | None, wrong: list[str]) -> None:
 
 def _words(findings: Sequence[Finding]) -> str:
     """What was said, each only once and in a table's cell."""
-    words = {_shortened(one.found): one.check for one in reversed(findings)}
+    words = {_shortened(finding.found): finding.check for finding in reversed(findings)}
     return "; ".join(f"*{check}*: {found}" for found, check in reversed(words.items()))
 
 

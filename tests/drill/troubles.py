@@ -13,7 +13,7 @@ from celery import Celery
 from overnight_models import routes
 from overnight_models.wire.redis_place import read_redis_url
 from overnight_workers.one_machine.installation import WORKERS
-from tests.drill.company import LANES, Company, fill
+from tests.drill.system import LANES, System, fill
 from tests.faults.redis_servers import demote
 from tests.waiting import wait_until
 
@@ -23,53 +23,53 @@ _BUSY: Final = (
 )
 """Queues that have work in the drill: without the others nothing stands still."""
 
-Trouble = Callable[[Company, Random], AbstractContextManager[str]]
+Trouble = Callable[[System, Random], AbstractContextManager[str]]
 """Gives, in words, what was done."""
 
 
 @contextmanager
-def beat_frozen(company: Company, _: Random) -> Iterator[str]:
+def beat_frozen(system: System, _: Random) -> Iterator[str]:
     """It lives, holds its connections, and does nothing."""
-    with company.overnight.frozen(*company.overnight.processes("beat")):
+    with system.overnight.frozen(*system.overnight.processes("beat")):
         yield "SIGSTOP to the beat"
 
 
 @contextmanager
-def redis_demoted(company: Company, _: Random) -> Iterator[str]:
+def redis_demoted(system: System, _: Random) -> Iterator[str]:
     """The replica is promoted; the address leads to the old primary, whose connections stay open."""
-    demote(company.redis, company.replica)
+    demote(system.redis, system.replica)
     yield "the primary became a replica; the address leads to it still"
-    company.switch_redis()
+    system.switch_redis()
 
 
 @contextmanager
-def postgres_killed(company: Company, _: Random) -> Iterator[str]:
+def postgres_killed(system: System, _: Random) -> Iterator[str]:
     """The primary dies, and the standby isn't promoted yet."""
-    company.postgres.primary.kill()
+    system.postgres.primary.kill()
     yield "kill -9 to the primary"
-    company.postgres.fail_over()
+    system.postgres.fail_over()
 
 
 @contextmanager
-def postgres_read_only(company: Company, _: Random) -> Iterator[str]:
+def postgres_read_only(system: System, _: Random) -> Iterator[str]:
     """The old primary stays up, with all connections to it, and takes no writes."""
-    company.postgres.primary.become_read_only()
+    system.postgres.primary.become_read_only()
     yield "the primary takes no writes, and stays up with all its connections"
-    company.postgres.fail_over()
+    system.postgres.fail_over()
 
 
 @contextmanager
-def temporary_disk_full(company: Company, _: Random) -> Iterator[str]:
+def temporary_disk_full(system: System, _: Random) -> Iterator[str]:
     """No byte is left where the bodies of batches are written before they are sent."""
-    ballast = fill(company.temporary)
+    ballast = fill(system.temporary)
     yield "no room where TMPDIR leads"
     ballast.unlink()
 
 
 @contextmanager
-def postgres_disk_full(company: Company, _: Random) -> Iterator[str]:
+def postgres_disk_full(system: System, _: Random) -> Iterator[str]:
     """No byte is left where the ledger and its log are."""
-    node = company.postgres.primary
+    node = system.postgres.primary
     ballast = fill(node.place)
     yield "no room on the disk of Postgres"
     ballast.unlink()
@@ -78,24 +78,24 @@ def postgres_disk_full(company: Company, _: Random) -> Iterator[str]:
 
 
 @contextmanager
-def key_revoked(company: Company, draw: Random) -> Iterator[str]:
+def key_revoked(system: System, draw: Random) -> Iterator[str]:
     """Every call of one workspace is answered with 401."""
     lane = draw.choice(LANES)
     calls = ("create", "list", "retrieve", "results", "count_tokens")
-    company.overnight.faults(lane, *({"at": call, "do": "status", "status": 401} for call in calls))
+    system.overnight.faults(lane, *({"at": call, "do": "status", "status": 401} for call in calls))
     yield f"401 to every call of workspace {lane}"
-    company.overnight.faults_are_over()
-    company.overnight.command("resume", "--all")
+    system.overnight.faults_are_over()
+    system.overnight.command("resume", "--all")
 
 
 @contextmanager
-def queue_without_worker(company: Company, draw: Random) -> Iterator[str]:
+def queue_without_worker(system: System, draw: Random) -> Iterator[str]:
     """A worker is told, as by Flower's button, to listen to one of its queues no more."""
     queue = draw.choice(_BUSY)
     (name,) = [name for name, worker in WORKERS.items() if queue in worker.queues]
     worker = [f"{name}@{socket.gethostname()}"]
     with Celery(set_as_current=False) as app:
-        app.conf.update(read_redis_url(company.redis_address.url).celery())
+        app.conf.update(read_redis_url(system.redis_address.url).celery())
         wait_until(lambda: app.control.cancel_consumer(queue, destination=worker, reply=True, timeout=5), 30)
         yield f"nobody listens to {queue}"
         wait_until(lambda: app.control.add_consumer(queue, destination=worker, reply=True, timeout=5), 30)

@@ -93,7 +93,7 @@ class Shop:
                         break
 
 
-class Company:
+class System:
     """Everything, for as long as the block lasts.
 
     disks: give Postgres and the workers' temporary files small disks of their own, which can be filled. Needs root.
@@ -133,12 +133,12 @@ class Company:
         stack.callback(self.replica.stop)
         self.redis_address = Address(self.redis.port)
         stack.callback(self.redis_address.close)
-        told = {
+        environment = {
             "OVERNIGHT_DATABASE_URL": self.postgres.url,
             "OVERNIGHT_REDIS_URL": self.redis_address.url,
             "TMPDIR": str(self.temporary),
         }
-        self.overnight = Installed(self.home, _TOML, lanes=LANES[1:], environment=told, flower=True)
+        self.overnight = Installed(self.home, _TOML, lanes=LANES[1:], environment=environment, flower=True)
         stack.callback(self.overnight.close)
         self.overnight.start()
         self.shop = Shop(self.home, self.redis_address.url)
