@@ -342,7 +342,7 @@ class Overnight:
             raise BadItem(error.faults, key=error.key, index=index) from error.__cause__
         policy = wire.policy()
         if policy is not None:
-            may_hold_nul = b"\\u0000" in written
+            may_hold_nul = b"\\" in written and b"\\u0000" in written
             faults = item_faults(line, lane=lane, size=len(written), policy=policy, may_hold_nul=may_hold_nul)
             if faults:
                 raise BadItem(faults, key=item.key, index=index)

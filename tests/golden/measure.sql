@@ -1,7 +1,7 @@
 -- What ledger/measure.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- claim, 1 of 2: Take the oldest that may be counted, unless another process is at it.
--- limit = 1
+-- limit = 1, passed_over = '{}'
 SELECT unmeasured.item_id, item.size
 FROM unmeasured
 JOIN item ON item.id = unmeasured.item_id
@@ -34,7 +34,7 @@ WHERE (unmeasured.not_before IS NULL OR unmeasured.not_before <= now()) AND item
             WHERE datname = current_database()
         )
     ))
-)
+) AND NOT headers.workspace = ANY(CAST(:passed_over AS text[]))
 ORDER BY unmeasured.item_id
 LIMIT :limit
 FOR UPDATE OF unmeasured SKIP LOCKED;
@@ -92,6 +92,13 @@ WHERE id = :item_id;
 UPDATE request
 SET params = :own, cut_from_tokens = :from_tokens, cut_to_tokens = :to_tokens
 WHERE item_id = :item_id;
+
+-- silent_workspaces: Workspaces with calls that got no answer of late.
+SELECT DISTINCT headers.workspace
+FROM unmeasured
+JOIN item ON item.id = unmeasured.item_id
+JOIN headers ON headers.id = item.headers_id
+WHERE unmeasured.not_before > now();
 
 -- try_later: The API gave no answer about this one; the others needn't wait for it.
 -- item_id = 1, pause_s = 1

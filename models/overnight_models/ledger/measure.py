@@ -95,8 +95,32 @@ class _Claimed(NamedTuple):
     own: str
 
 
-def claim(connection: Connection, *, owner: int, limit: int, max_bytes: int, lease_s: float) -> list[Unmeasured]:
-    """Take the oldest that may be counted, unless another process is at it."""
+def silent_workspaces(connection: Connection) -> list[str]:
+    """Workspaces with calls that got no answer of late."""
+    return fetch_column(
+        connection,
+        str,
+        """
+        SELECT DISTINCT headers.workspace
+        FROM unmeasured JOIN item ON item.id = unmeasured.item_id JOIN headers ON headers.id = item.headers_id
+        WHERE unmeasured.not_before > now()
+        """,
+    )
+
+
+def claim(
+    connection: Connection,
+    *,
+    owner: int,
+    limit: int,
+    max_bytes: int,
+    lease_s: float,
+    passed_over: Collection[str] = (),
+) -> list[Unmeasured]:
+    """Take the oldest that may be counted, unless another process is at it.
+
+    passed_over: workspaces of which none is taken.
+    """
     due = fetch_all(
         connection,
         _Due,
@@ -105,9 +129,11 @@ def claim(connection: Connection, *, owner: int, limit: int, max_bytes: int, lea
         FROM unmeasured JOIN item ON item.id = unmeasured.item_id JOIN lane ON lane.id = item.lane_id
         JOIN headers ON headers.id = item.headers_id JOIN workspace ON workspace.name = headers.workspace
         WHERE {IS_DUE} AND item.state = 'waiting' AND lane.paused_at IS NULL AND {SENDABLE} AND {NOBODY_MEASURES}
+          AND NOT headers.workspace = ANY(CAST(:passed_over AS text[]))
         ORDER BY unmeasured.item_id LIMIT :limit FOR UPDATE OF unmeasured SKIP LOCKED
         """,
         limit=limit,
+        passed_over=list(passed_over),
     )
     taken = due[: fitting((item.size for item in due), max_bytes)]
     if not taken:

@@ -1,25 +1,6 @@
 -- What ledger/collect/collect.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- claim, 1 of 2: Take the batch that ended first and isn't being read. None when there is none.
-SELECT id, lease_until IS NOT NULL AS taken_over
-FROM submission
-WHERE (state IN ('open', 'lost') AND api_id IS NOT NULL AND ended_at IS NOT NULL OR state = 'void'
-    AND api_id IS NOT NULL AND ended_at IS NOT NULL) AND (next_read_at IS NULL OR next_read_at <= now())
-    AND (lease_until IS NULL OR lease_until <= now() OR (owner IS NOT NULL AND NOT EXISTS (
-    SELECT
-    FROM pg_locks
-    WHERE locktype = 'advisory' AND classid = 20041 AND objid = owner::bigint::oid AND objsubid = 2
-        AND database = (
-        SELECT oid
-        FROM pg_database
-        WHERE datname = current_database()
-    )
-)))
-ORDER BY ended_at
-LIMIT 1
-FOR UPDATE SKIP LOCKED;
-
--- claim, 2 of 2: Take the batch that ended first and isn't being read. None when there is none.
+-- claim, 1 of 2: Take a batch that has ended and isn't being read. None when there is none.
 -- id = 1, lease_s = 1.0, owner = 1
 UPDATE submission
 SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s), reads = reads + 1
@@ -29,6 +10,42 @@ WHERE submission.id = :id AND batch.id = submission.batch_id AND headers.id = ba
 RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
     coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes, reads, misses,
     extract(epoch FROM now() - ended_at)::float AS ended_for_s, cancel_asked_at IS NOT NULL AS cancel_asked;
+
+-- claim, 2 of 2: Take a batch that has ended and isn't being read. None when there is none.
+WITH ended AS (
+    SELECT submission.id, submission.ended_at, headers.workspace, coalesce(lease_until > now()
+        AND NOT (owner IS NOT NULL AND NOT EXISTS (
+        SELECT
+        FROM pg_locks
+        WHERE locktype = 'advisory' AND classid = 20041 AND objid = owner::bigint::oid AND objsubid = 2
+            AND database = (
+            SELECT oid
+            FROM pg_database
+            WHERE datname = current_database()
+        )
+    )), false) AS is_read, coalesce(next_read_at > now(), false) AS pauses, reads > misses AS broke_off
+    FROM (
+        SELECT *
+        FROM submission
+        WHERE (state IN ('open', 'lost') AND api_id IS NOT NULL
+            AND ended_at IS NOT NULL OR state = 'void' AND api_id IS NOT NULL AND ended_at IS NOT NULL)
+    ) submission
+    JOIN batch ON batch.id = submission.batch_id
+    JOIN headers ON headers.id = batch.headers_id
+), turn AS (
+    SELECT workspace, count(*) FILTER (WHERE is_read) AS readers, count(*) FILTER (WHERE pauses
+        AND broke_off) AS stalled
+    FROM ended
+    GROUP BY workspace
+)
+SELECT submission.id, lease_until IS NOT NULL AS taken_over
+FROM submission
+JOIN ended ON ended.id = submission.id
+JOIN turn USING (workspace)
+WHERE NOT is_read AND NOT pauses AND (readers = 0 OR stalled = 0)
+ORDER BY readers, stalled, ended.ended_at
+LIMIT 1
+FOR UPDATE OF submission SKIP LOCKED;
 
 -- disown, 1 of 2: The results bear another token, again and again: the API id that the submission was given isn't its own.
 -- id = 1, token = 'text'

@@ -261,6 +261,25 @@ def test_an_api_that_does_not_answer_is_asked_again_later_and_nothing_is_sent_me
     assert refusing.ledger.states("item") == ["failed"] * 3 + ["succeeded"]
 
 
+def test_a_workspace_that_gives_no_answer_keeps_no_other_from_being_measured(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "_AT_ONCE", 20)
+    limits = {"max_input_tokens": MOST}
+    other = {"other": {"workspace": "two", "max_wait": "0s"} | limits}
+    service.configure(lane=limits, lanes=other, workspaces={"two": {"api_key_env": "TWO_KEY"}})
+    monkeypatch.setenv("TWO_KEY", f"{service.api.key}two")
+    service.api.fault("count_tokens", "status", status=500)
+    service.accept(*(item(f"silent{n}", FITS) for n in range(60)))
+    service.accept(*(item(f"other{n}", FITS) for n in range(30)), lane="other")
+    measure()
+    left = service.ledger.fetch_all(
+        "SELECT lane.name, count(*) AS n"
+        " FROM unmeasured JOIN item ON item.id = item_id JOIN lane ON lane.id = lane_id GROUP BY 1"
+    )
+    assert left == [{"name": "default", "n": 60}]
+
+
 def test_money_holds_the_workspace(refusing: Service) -> None:
     refusing.api.fault("count_tokens", "status", status=402)
     refusing.accept(item("fits", FITS))

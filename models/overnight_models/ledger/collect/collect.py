@@ -58,16 +58,31 @@ class Reading:
 
 
 def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | None:
-    """Take the batch that ended first and isn't being read. None when there is none."""
+    """Take a batch that has ended and isn't being read. None when there is none.
+
+    Workspaces take turns: the one with the fewest readers comes first, then the one with the fewest reads that broke
+    off of late, then the batch that ended first. A workspace with such reads has one reader at a time. So results that
+    stall hold one reader, and those of other workspaces are read.
+    """
     ended = fetch_one(
         connection,
         f"""
-        SELECT id, lease_until IS NOT NULL AS taken_over FROM submission
-        WHERE {READABLE}
-          AND (next_read_at IS NULL OR next_read_at <= now())
-          AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
-        ORDER BY ended_at LIMIT 1
-        FOR UPDATE SKIP LOCKED
+        WITH ended AS (
+            SELECT submission.id, submission.ended_at, headers.workspace,
+                   coalesce(lease_until > now() AND NOT {is_gone("owner")}, false) AS is_read,
+                   coalesce(next_read_at > now(), false) AS pauses, reads > misses AS broke_off
+            FROM (SELECT * FROM submission WHERE {READABLE}) submission
+            JOIN batch ON batch.id = submission.batch_id JOIN headers ON headers.id = batch.headers_id
+        ), turn AS (
+            SELECT workspace, count(*) FILTER (WHERE is_read) AS readers,
+                   count(*) FILTER (WHERE pauses AND broke_off) AS stalled
+            FROM ended GROUP BY workspace
+        )
+        SELECT submission.id, lease_until IS NOT NULL AS taken_over
+        FROM submission JOIN ended ON ended.id = submission.id JOIN turn USING (workspace)
+        WHERE NOT is_read AND NOT pauses AND (readers = 0 OR stalled = 0)
+        ORDER BY readers, stalled, ended.ended_at LIMIT 1
+        FOR UPDATE OF submission SKIP LOCKED
         """,
     )
     if ended is None:

@@ -257,7 +257,9 @@ class _Reader:
                 position, None, f"not an item with `id`, `key` and `params`: {error!r}"
             )
         try:
-            return self._new_item(position, receipt, item, may_hold_nul="\\u0000" in line)
+            # one character is found ten times as fast as six
+            may_hold_nul = "\\" in line and "\\u0000" in line
+            return self._new_item(position, receipt, item, may_hold_nul=may_hold_nul)
         except _TurnedDown as error:
             return fault(position, str(key)[:512], str(error), receipt)
 

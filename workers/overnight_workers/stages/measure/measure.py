@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -48,7 +49,8 @@ _LEASE_S: Final = 90.0
 _FAILED_PAUSE_S: Final = 60.0
 """After a failure of our own."""
 _FAILURES: Final = 5
-"""Calls of a group without an answer after which the API isn't asked for a while."""
+"""Calls of a group without an answer after which their workspace isn't asked for a while."""
+_LONGEST_PAUSE_S: Final = 240.0
 
 log = logs.get(__name__)
 
@@ -63,28 +65,38 @@ def measure(**_later: Any) -> str:
     stop_at = time.monotonic() + _FOR_S
     total = 0
     paces = {name: Pace(one.counting_rate, time.monotonic()) for name, one in settings().workspaces.items()}
+    with process.database().transaction() as connection:
+        silent = set(ledger.silent_workspaces(connection))
+    # what gave no answer of late comes last, and what gives none now is left to the next task
+    passed_over = silent.copy()
     while time.monotonic() < stop_at:
         pulse.at_work(routes.MEASURE)
-        owner = process.database().owner()
-        with process.database().transaction() as connection:
-            group = ledger.claim(connection, owner=owner, limit=_AT_ONCE, max_bytes=_BYTES_AT_ONCE, lease_s=_LEASE_S)
-        if not group:
-            break
-        answered = 0
-        with pulse.alone(routes.MEASURE, f"items {group[0].item_id} to {group[-1].item_id}") as tried:
-            answered = _measure(group, paces)
-        if tried.error is not None:
-            # nothing of it is recorded: others needn't wait for its lease
-            with process.database().transaction() as connection:
-                for item in group:
-                    ledger.try_later(connection, item.item_id, pause_s=_FAILED_PAUSE_S)
-            break
-        total += answered
-        if answered < len(group):
-            break  # the sweep rings again
+        group = _claim(passed_over)
+        if group:
+            answered, unanswered = _measure_alone(group, paces)
+            total += answered
+            passed_over |= unanswered
+        elif silent:
+            passed_over -= silent
+            silent = set()
+        else:
+            break  # of what is left the sweep rings
     else:
         doorbell.ring(routes.MEASURE)
     return f"{total} measured"
+
+
+def _claim(passed_over: Collection[str]) -> list[Unmeasured]:
+    owner = process.database().owner()
+    with process.database().transaction() as connection:
+        return ledger.claim(
+            connection,
+            owner=owner,
+            limit=_AT_ONCE,
+            max_bytes=_BYTES_AT_ONCE,
+            lease_s=_LEASE_S,
+            passed_over=passed_over,
+        )
 
 
 @dataclass(frozen=True)
@@ -110,11 +122,11 @@ class _Unanswered:
 
 
 class _NotAsked(Exception):
-    """Other calls got no answer, or time is over: this one is left to the next group."""
+    """Other calls of its workspace got no answer, or time is over: this one is left to the next group."""
 
 
-def _measure(group: Sequence[Unmeasured], paces: Mapping[str, Pace]) -> int:
-    """Measure these, several at once. Returns of how many it is known now."""
+def _measure(group: Sequence[Unmeasured], paces: Mapping[str, Pace]) -> tuple[int, set[str]]:
+    """Measure these, several at once. Returns of how many it is known now, and the workspaces of the others."""
     asker = _Asker(paces)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="measure") as pool:
         found = dict(zip((item.item_id for item in group), pool.map(asker.look, group), strict=True))
@@ -150,7 +162,20 @@ def _measure(group: Sequence[Unmeasured], paces: Mapping[str, Pace]) -> int:
         doorbell.ring(routes.DELIVER)
     if known:
         doorbell.ring(routes.PACK)
-    return len(known)
+    return len(known), {item.workspace for item in group if item.item_id not in known}
+
+
+def _measure_alone(group: Sequence[Unmeasured], paces: Mapping[str, Pace]) -> tuple[int, set[str]]:
+    """The same, and a failure of our own keeps no others waiting."""
+    answered, unanswered = 0, {item.workspace for item in group}
+    with pulse.alone(routes.MEASURE, f"items {group[0].item_id} to {group[-1].item_id}") as tried:
+        answered, unanswered = _measure(group, paces)
+    if tried.error is not None:
+        # nothing of it is recorded: others needn't wait for its lease
+        with process.database().transaction() as connection:
+            for item in group:
+                ledger.try_later(connection, item.item_id, pause_s=_FAILED_PAUSE_S)
+    return answered, unanswered
 
 
 class _Asker:
@@ -159,7 +184,9 @@ class _Asker:
     def __init__(self, paces: Mapping[str, Pace]) -> None:
         self._paces = paces
         self._give_up_at = time.monotonic() + _GROUP_S
-        self._stop = threading.Event()
+        self._silent = {name: threading.Event() for name in paces}
+        """By workspace: set when no more calls of it are begun. Other workspaces' go on."""
+        self._unanswered_calls: Counter[str] = Counter()
         self.failures: list[str] = []
         """Why calls got no answer."""
         self.held: dict[str, protocol.HoldWorkspace] = {}
@@ -222,7 +249,8 @@ class _Asker:
     def _count(self, item: Unmeasured, params: Mapping[str, Any]) -> int:
         now = time.monotonic()
         wait_s = self._paces[item.workspace].take(now)
-        if now + wait_s > self._give_up_at or self._stop.wait(wait_s) or item.workspace in self.held:
+        is_late = now + wait_s > self._give_up_at
+        if is_late or self._silent[item.workspace].wait(wait_s) or item.workspace in self.held:
             raise _NotAsked
         return _count_tokens(item, params)
 
@@ -236,13 +264,14 @@ class _Asker:
             case protocol.Reject():
                 return self._refused(item, error)  # asked again, it would refuse again
             case protocol.SlowDown(_, pause_s):
-                self._stop.set()
+                self._silent[item.workspace].set()
             case protocol.NotCreated(_, pause_s):
                 pass
             case _:
-                pause_s = _CALL_S
-        if len(self.failures) >= _FAILURES:
-            self._stop.set()
+                pause_s = min(_CALL_S * 2.0 ** min(item.tries, 10), _LONGEST_PAUSE_S)
+        self._unanswered_calls[item.workspace] += 1
+        if self._unanswered_calls[item.workspace] >= _FAILURES:
+            self._silent[item.workspace].set()
         return _Unanswered(error.retry_after_s or pause_s)
 
 
