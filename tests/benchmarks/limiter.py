@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import deque
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -60,11 +61,12 @@ def alone(url: str, calls: int = 5000) -> dict[str, float]:
     return quantiles(took)
 
 
-def _crowd(url: str, at_once: int, seconds: float, result: Connection) -> None:
+def _crowd(url: str, at_once: int, seconds: float, begin: Barrier, result: Connection) -> None:
     one = Limiter(
         redis_client(read_redis_url(url), timeout_s=2, connect_timeout_s=2),
         lambda workspace, model: PoolLimits((10**9, 10**12, 10**12), (False,) * 3),
     )
+    begin.wait()
     done, stop_at = 0, time.monotonic() + seconds
     needs = [Need(1000, 300)] * at_once
     while time.monotonic() < stop_at:
@@ -79,10 +81,11 @@ def together(url: str, at_once: int, processes: int = 4, seconds: float = 10.0) 
     return float(sum(_each(processes, _crowd, url, at_once, seconds)))
 
 
-def _worker(url: str, seconds: float, result: Connection) -> None:
+def _worker(url: str, seconds: float, begin: Barrier, result: Connection) -> None:
     """Send as much as may be, each answered within 2 seconds; tell when how much was used."""
     one, sent = limiter(url), list[tuple[float, int]]()
     running: deque[tuple[float, Grant]] = deque()
+    begin.wait()
     stop_at = time.monotonic() + seconds
     while (now := time.monotonic()) < stop_at:
         done = []
@@ -123,10 +126,11 @@ def held(url: str, seconds: float, meanwhile: Any = None) -> dict[str, Any]:
 def _each(processes: int, work: Any, *args: Any, meanwhile: Any = None) -> list[Any]:
     """What each of some processes found out."""
     context = multiprocessing.get_context("spawn")
-    pipes, started = [], []
+    # importing takes longer than some of the measurements
+    begin, pipes, started = context.Barrier(processes), [], []
     for _ in range(processes):
         ours, theirs = context.Pipe()
-        process = context.Process(target=work, args=(*args, theirs))
+        process = context.Process(target=work, args=(*args, begin, theirs))
         process.start()
         pipes.append(ours)
         started.append(process)
