@@ -16,6 +16,7 @@ from overnight_models.ledger.money.budgets import BudgetView
 from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
 from overnight_models.ledger.operators.pulse import Pulse
 from overnight_models.ledger.operators.troubles import Overdue, Troubles, UnclearView, Unread
+from overnight_models.ledger.roads.kept import Late, Limited
 from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_models.wire.policy import LanePolicy, Policy, Published
 from overnight_workers.operators.alarms import KINDS, Alarm, alarms
@@ -68,6 +69,14 @@ def test_a_beat_that_was_never_started_is_an_alarm_as_soon_as_something_waits_fo
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "redis away": ({"redis_fault": "it is full"}, {}),
     "ledger read-only": ({"troubles": replace(CALM, read_only="it is a standby")}, {}),
+    "deadlines at risk": (
+        {"troubles": replace(CALM, late=(Late("default", 3, 10.0, "in a batch"),))},
+        {"troubles": replace(CALM, late=())},
+    ),
+    "rate limited for long": (
+        {"troubles": replace(CALM, limited=(Limited("default", "claude-haiku-5-5", 901.0, "requests"),))},
+        {"troubles": replace(CALM, limited=(Limited("default", "claude-haiku-5-5", 899.0, "requests"),))},
+    ),
     "sweep missing": (
         {"troubles": replace(CALM, pulses=(Pulse("overnight.rescue", 56.0, None),))},
         {

@@ -14,7 +14,7 @@ from overnight_models.tables.columns import Table
 from overnight_models.tables.deployment import Deployment, Lane, Obstacle, Pulse, Workspace
 from overnight_models.tables.direct import DirectCall, DirectClaim, DirectPause, MaybeBilled
 from overnight_models.tables.items import Follower, Inbox, Item, ItemKey, Recall, Redo, Request, Tally, Unmeasured
-from overnight_models.tables.money import Booking, Budget, Plan, Spending
+from overnight_models.tables.money import Booking, Budget, DeadlineCount, Plan, Spending
 from overnight_models.tables.names import Headers, Model, OutputSchema, Prefix, Run, Shape, Target, Tenant
 from overnight_models.tables.outcomes import Delivery, Double, Outcome
 
@@ -25,6 +25,7 @@ __all__ = [
     "Booking",
     "Budget",
     "Caching",
+    "DeadlineCount",
     "Delivery",
     "Deployment",
     "DirectCall",

@@ -99,6 +99,22 @@ class Booking(Table, table=True):
     spent_nano: int = big(sa_column_kwargs={"server_default": "0"})
 
 
+class DeadlineCount(Table, table=True):
+    """Deadlines of a lane that were kept and missed, as changes to be added up; appended as outcomes are recorded."""
+
+    __tablename__ = "deadline_count"
+    id: int | None = new_id()
+    lane_id: int
+    met: int = big(sa_column_kwargs={"server_default": "0"})
+    missed: int = big(sa_column_kwargs={"server_default": "0"})
+    rescued: int = big(sa_column_kwargs={"server_default": "0"})
+    """Answered in real time while their batch ran."""
+    rescued_nano: int = big(sa_column_kwargs={"server_default": "0"})
+    doubles: int = big(sa_column_kwargs={"server_default": "0"})
+    """Their second answers: billed and dropped."""
+    doubles_nano: int = big(sa_column_kwargs={"server_default": "0"})
+
+
 class Plan(Table, table=True):
     """What a run was estimated to cost before it was enqueued; beside it the bill, once every item is final."""
 

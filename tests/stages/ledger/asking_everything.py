@@ -41,7 +41,7 @@ from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack, priming, rates
 from overnight_models.ledger.pack.turns import StayBehind
 from overnight_models.ledger.poll import UnknownBatch
-from overnight_models.ledger.roads import running, waiting
+from overnight_models.ledger.roads import kept, running, waiting
 from overnight_models.ledger.roads.running import Cost, Risk
 from overnight_models.ledger.submit import facts, rejected, shapes, submit
 from overnight_models.request.prefix import Prefix
@@ -154,6 +154,12 @@ def _deadlines(connection: Connection) -> None:
     for race in (True, False):
         running.at_risk(connection, risks, costs, answer_s=60, ahead_s=60, race=race)
     running.look_again(connection, NOBODY, 60)
+    kept.note_settled(connection, {NOBODY: 1}, direct=True)
+    kept.note_doubles(connection, {NOBODY: 1}, via="batch")
+    kept.kept(connection)
+    kept.late(connection)
+    kept.limited(connection)
+    kept.fold(connection)
     running.stop(connection, NOBODY, "deadlines are at risk")
     history.lengths(connection)
     models(connection)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from overnight_workers import process
+from overnight_workers.cli import app
 from overnight_workers.roads import memory
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.deliver.deliver import deliver
@@ -16,7 +19,7 @@ from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.rescue import sweep
 from overnight_workers.stages.submit.submit import submit
-from tests.driving import Service, callback, item
+from tests.driving import Service, callback, item, read_command
 from tests.service.ledger import Json
 from tests.waiting import wait_until
 
@@ -244,3 +247,30 @@ def test_canceled_first_only_what_it_has_not_answered_goes_in_real_time_and_no_t
     assert [row["state"] for row in service.ledger.fetch_all("SELECT state FROM item WHERE direct_at IS NOT NULL")] == [
         "waiting"
     ] * sum(row["state"] == "waiting" for row in rows)
+
+
+def test_each_item_says_why_it_takes_its_road_and_status_what_became_of_deadlines(service: Service) -> None:
+    by_deadline(service, max_wait="0s")
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(item("tomorrow", deadline=within(14)), item("today", deadline=within(2)), item("late"))
+    service.ledger.execute("UPDATE item SET deadline = now() - interval '12 min' WHERE id = 3")
+    assert "batch: more than 99% likely by" in read_command(app, "items", "tomorrow")
+    shown = read_command(app, "items", "today")
+    assert re.search(r"real time: a batch is \d+% likely by .* UTC, costs \$0\.\d+ more", shown)
+    service.round()
+    assert "missed by 12 min" in read_command(app, "items", "--late")
+    assert "2 deadlines kept, 1 missed" in read_command(app, "status")
+    assert json.loads(read_command(app, "status", "--json"))["lanes"]["default"]["deadlines"]["missed"] == 1
+
+
+def test_what_passes_its_deadline_is_an_alarm_that_says_where_it_is(service: Service) -> None:
+    service.configure(lane={"max_wait": "1h"})
+    service.accept(item("a", deadline=within(1)))
+    assert "deadlines at risk" not in alarms(service)
+    service.ledger.execute("UPDATE item SET deadline = now() - interval '5 min'")
+    assert "1 deadlines pass while items are waiting for a batch" in alarms(service)["deadlines at risk"]
+
+
+def alarms(service: Service) -> dict[str, str]:
+    found = json.loads(read_command(app, "status", "--json"))["alarms"]
+    return {alarm["alarm"]: alarm["text"] for alarm in found}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
@@ -100,7 +100,13 @@ def _next(one: UnclearView) -> str:
 _STYLES = {"unclear": "bold yellow", "rejected": "red", "failed": "red", "gone": "red", "incomplete": "yellow"}
 
 
+_ITEM_COLUMNS: Final = (
+    *("key", "lane", "tenant", "state", "batch", "tries", "enqueued", "problem", "delivery", "cost", "road"),
+)
+
+
 def items(
+    named: Annotated[str | None, typer.Argument(metavar="[KEY]", help="Only the item of this key.")] = None,
     lane: Annotated[str | None, typer.Option(help="Only this lane's.")] = None,
     key: Annotated[str | None, typer.Option(help="Only the item of this key.")] = None,
     run: Annotated[str | None, typer.Option(help="Only this run's.")] = None,
@@ -112,19 +118,30 @@ def items(
     delivery: Annotated[
         str | None, typer.Option(help=f"Only whose outcome's delivery is {', '.join(DELIVERY.states)}.")
     ] = None,
+    late: Annotated[bool, typer.Option("--late", help="Only what missed its deadline, or is late already.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 30,
     as_json: Json = False,
 ) -> None:
-    """Items, the newest first: where each is, how often it was tried, what went wrong with it and with its delivery."""
+    """Items, the newest first: where each is and why, how often it was tried, what went wrong with it.
+
+    The last column says why it takes its road: a batch or real time, and what that saves or costs.
+    """
     from overnight_models.ledger.operators import overview
-    from overnight_workers.operators import documents, filters, words
+    from overnight_workers.operators import documents, filters, item_roads, words
     from overnight_workers.process import database
 
     filters.check(
         lane=lane, run=run, batch=batch, item_state=state, delivery_state=delivery, problem=problem, any_problem=True
     )
     wanted = overview.Wanted(
-        lane=lane, key=key, run=run, batch_id=batch, state=state, problem=problem, delivery=delivery
+        lane=lane,
+        key=named or key,
+        run=run,
+        batch_id=batch,
+        state=state,
+        problem=problem,
+        delivery=delivery,
+        late=late,
     )
     with database().transaction() as connection:
         found = list(overview.items(connection, wanted, limit, deliveries=True))
@@ -135,9 +152,21 @@ def items(
         console.OUT.print("No such items.")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("key", "lane", "tenant", "state", "batch", "tries", "enqueued", "problem", "delivery", "cost"):
+    for title in (
+        "key",
+        "lane",
+        "tenant",
+        "state",
+        "batch",
+        "tries",
+        "enqueued",
+        "problem",
+        "delivery",
+        "cost",
+        "road",
+    ):
         table.add_column(title, justify="right" if title in ("batch", "tries", "cost") else "left")
-    for row in found:
+    for row, road in zip(found, item_roads.told(found), strict=True):
         table.add_row(
             Text(row["key"]),
             row["lane"],
@@ -149,5 +178,6 @@ def items(
             Text(words.trouble(row)),
             Text(words.delivery(row), style="red" if row["delivery"] == "dead" else ""),
             "unknown" if row["ok"] is not None and row["cost_nano"] is None else console.money(row["cost_nano"] or 0),
+            Text(road),
         )
     console.OUT.print(table)

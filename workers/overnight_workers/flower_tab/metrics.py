@@ -41,6 +41,19 @@ class LedgerMetrics(Collector):
             for workspace in seen.workspaces:
                 held.add_metric([workspace.name], workspace.held_for_s is not None)
             yield held
+            at_risk = GaugeMetricFamily(
+                "overnight_deadlines_at_risk", "Items that pass their deadline now", labels=["lane", "where"]
+            )
+            for late in seen.troubles.late:
+                at_risk.add_metric([late.lane, late.where], late.items)
+            limited = GaugeMetricFamily(
+                "overnight_rate_limited_seconds",
+                "Since when it waits for its limit again and again",
+                labels=["workspace", "model"],
+            )
+            for limit in seen.troubles.limited:
+                limited.add_metric([limit.workspace, limit.model], limit.since_s)
+            yield from (at_risk, limited)
             yield _alarms(seen)
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
@@ -79,6 +92,14 @@ def _by_lane(seen: Snapshot) -> Iterator[GaugeMetricFamily]:
     unmeasured = GaugeMetricFamily(
         "overnight_unmeasured_items", "Waiting items whose prompts have to be counted first", labels=["lane"]
     )
+    deadlines = GaugeMetricFamily(
+        "overnight_deadlines", "Items with a deadline, by what became of it", labels=["lane", "kept"]
+    )
+    rescues = GaugeMetricFamily(
+        "overnight_rescue_dollars",
+        "What rescued items cost in real time, and their second answers",
+        labels=["lane", "answer"],
+    )
     paused = GaugeMetricFamily("overnight_lane_paused", "1 while its items are not sent", labels=["lane"])
     for lane in seen.lanes:
         oldest.add_metric([lane.lane], lane.oldest_waiting_s or 0.0)
@@ -86,5 +107,9 @@ def _by_lane(seen: Snapshot) -> Iterator[GaugeMetricFamily]:
         saved.add_metric([lane.lane], (lane.realtime_nano - lane.cost_nano) / 1e9)
         unpriced.add_metric([lane.lane], lane.unpriced)
         unmeasured.add_metric([lane.lane], lane.unmeasured)
+        for name in ("met", "missed", "rescued"):
+            deadlines.add_metric([lane.lane, name], getattr(lane.deadlines, name))
+        rescues.add_metric([lane.lane, "kept"], lane.deadlines.rescued_nano / 1e9)
+        rescues.add_metric([lane.lane, "dropped"], lane.deadlines.doubles_nano / 1e9)
         paused.add_metric([lane.lane], lane.paused_reason is not None)
-    yield from (oldest, cost, saved, unpriced, unmeasured, paused)
+    yield from (oldest, cost, saved, unpriced, unmeasured, deadlines, rescues, paused)

@@ -15,6 +15,7 @@ from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
 from overnight_models.ledger.operators.pulse import Pulse
 from overnight_models.ledger.operators.troubles import Troubles
 from overnight_models.ledger.pack.reserve import NO_BOUND, NO_PRICE, OVER
+from overnight_models.ledger.roads.kept import MOST_COUNTED
 from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_models.quantities import spoken
 from overnight_models.states import ITEM
@@ -32,6 +33,7 @@ _UNCLEAR_LONG_S: Final = 25 * 3600.0
 _UNREAD_LONG_S: Final = 900.0
 _AGING_S: Final = 5 * 86400.0
 _FULL_LONG_S: Final = 900.0
+_LIMITED_LONG_S: Final = 900.0
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,18 @@ KINDS: Final[Mapping[str, Kind]] = {
         "keeps them",
         "put the lane back into the overnight.toml of that host, and start its workers again",
     ),
+    "deadlines at risk": Kind(
+        "deadlines are over, or will be within a minute, before an answer comes",
+        "sends what it may in real time, as fast as the account's limits allow; each item says why it is late",
+        "`overnight items --late`: is a worker listening to overnight.direct? Raise the account's limits, or "
+        '`deadline_confidence`; a lane of batches needs `road = "by_deadline"`',
+    ),
+    "rate limited for long": Kind(
+        "items that go in real time have waited for the account's rate limit again and again for a quarter of an hour",
+        "sends as fast as the limit allows, the earliest deadline first",
+        "ask Anthropic for a higher tier, give work that can wait to a lane of batches, or use another workspace",
+        urgent=False,
+    ),
     "over budget": Kind(
         "a budget of a lane, a tenant or a run has no room for items that wait",
         "holds them; they go on by themselves: it is raised, less is billed than reserved, or its next period begins",
@@ -234,8 +248,25 @@ def alarms(
         *_obstacles(troubles),
         *_given_up(troubles),
         *_budgets(troubles),
+        *_deadlines(troubles),
     ]
     return sorted(found, key=lambda alarm: not alarm.urgent)
+
+
+def _deadlines(troubles: Troubles) -> Iterator[Alarm]:
+    for one in troubles.late:
+        many = "a thousand or more" if one.items >= MOST_COUNTED else f"{one.items:,}"
+        since = f"the first is over for {spoken(one.first_s)}" if one.first_s > 0 else "the first is over in a minute"
+        yield Alarm(
+            "deadlines at risk", f"Lane {one.lane}: {many} deadlines pass while items are {one.where}: {since}."
+        )
+    for limit in troubles.limited:
+        if limit.since_s > _LIMITED_LONG_S:
+            yield Alarm(
+                "rate limited for long",
+                f"{limit.model} of workspace {limit.workspace} waits for its limit for {spoken(limit.since_s)}: "
+                f"{limit.why}.",
+            )
 
 
 def _redis(fault: str | None) -> Iterator[Alarm]:
@@ -349,10 +380,16 @@ def _lanes(lanes: Sequence[LaneView], policies: Mapping[str, Lane], in_force: Po
         policy = policies.get(lane.lane)
         if lane.paused_reason is not None:
             yield Alarm("lane paused", f"Lane {lane.lane} is paused: {lane.paused_reason}")
-        elif policy is not None and (lane.oldest_waiting_s or 0.0) > policy.max_wait + _LATE_S:
+        elif policy is not None and _waits_too_long(lane, policy):
             waited = spoken(lane.oldest_waiting_s or 0.0)
             counted = f" {lane.unmeasured:,} prompts are still to be counted." if lane.unmeasured else ""
             yield Alarm("waiting overdue", f"Lane {lane.lane}: an item waits for {waited}, max_wait is over.{counted}")
+
+
+def _waits_too_long(lane: LaneView, policy: Lane) -> bool:
+    """Whether `max_wait` should have packed it: not where a lane has its hours, or waits for more items."""
+    may_wait = policy.submit_window is not None or policy.min_items > 1 or policy.road == "direct"
+    return not may_wait and (lane.oldest_waiting_s or 0.0) > policy.max_wait + _LATE_S
 
 
 def _dead(lanes: Sequence[LaneView], dead: Sequence[DeadDelivery]) -> Iterator[Alarm]:

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from overnight_models.ledger.operators.overview import BatchView, LaneView
+from overnight_models.ledger.roads.kept import Kept
 from overnight_models.wire.outcome import dollars
+from overnight_workers.operators import item_roads
 from overnight_workers.operators.alarms import Alarm
 
 
@@ -39,7 +41,20 @@ def lane(one: LaneView) -> dict[str, object]:
         "unmeasured": one.unmeasured,
         "paid_twice": one.paid_twice,
         "unpriced": one.unpriced,
+        "deadlines": kept(one.deadlines),
         **money(one.cost_nano, one.realtime_nano),
+    }
+
+
+def kept(one: Kept) -> dict[str, object]:
+    """What became of a lane's deadlines, and what rescuing them cost."""
+    return {
+        "met": one.met,
+        "missed": one.missed,
+        "rescued": one.rescued,
+        "rescued_usd": dollars(one.rescued_nano),
+        "doubles": one.doubles,
+        "doubles_usd": dollars(one.doubles_nano),
     }
 
 
@@ -57,6 +72,8 @@ def item(row: Mapping[str, Any]) -> dict[str, Any]:
         **{name: row[name] for name in names},
         "batch": row["batch_id"],
         "api_batch_id": row["api_batch_id"],
+        "road": item_roads.told([row])[0],
+        "deadline": None if row["deadline"] is None else row["deadline"].isoformat(),
         "enqueued_at": row["enqueued_at"].isoformat(),
         "finished_at": None if row["finished_at"] is None else row["finished_at"].isoformat(),
         "cost_usd": None if row["cost_nano"] is None else dollars(row["cost_nano"]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from overnight_models.ledger.operators.overview import BatchView, LaneView, TurnaroundView
-from overnight_models.quantities import spoken
+from overnight_models.quantities import money, spoken
 from overnight_models.states import BATCH, DELIVERY
 from overnight_workers.operators.snapshot import Look, Snapshot
 from overnight_workers.settings import Lane, Settings
@@ -160,6 +160,17 @@ def total(counts: Iterable[Mapping[str, int]], *states: str) -> int:
 def due(lane: LaneView) -> int:
     """Outcomes of a lane that their callbacks haven't taken yet."""
     return total([lane.deliveries], *DELIVERY.unfinished)
+
+
+def deadlines(lane: LaneView) -> str:
+    """What became of a lane's deadlines, in a line."""
+    kept = lane.deadlines
+    said = f"{kept.met:,} deadlines kept, {kept.missed:,} missed"
+    if kept.rescued:
+        said += f", {kept.rescued:,} rescued in real time for {money(kept.rescued_nano)}"
+    if kept.doubles:
+        said += f", and {kept.doubles:,} second answers of those dropped, for {money(kept.doubles_nano)}"
+    return said
 
 
 @dataclass(frozen=True)

@@ -35,3 +35,7 @@ class Lengths:
     def answer_share(self) -> float:
         """Of `max_tokens`, how much an answer takes."""
         return self.output_tokens / max(self.max_tokens, 1)
+
+
+ASSUMED: Final = Lengths(FEWEST_ANSWERS, BYTES_PER_TOKEN, 1, ANSWER_SHARE.numerator, ANSWER_SHARE.denominator)
+"""When nothing is known."""

@@ -15,7 +15,7 @@ from overnight_workers import process
 from overnight_workers.held import held
 from overnight_workers.limiter.limits import limits_of
 from overnight_workers.roads.decision import DIRECT_SHARE, Pace
-from overnight_workers.roads.lengths import ANSWER_SHARE, BYTES_PER_TOKEN, FEWEST_ANSWERS, Lengths
+from overnight_workers.roads.lengths import ASSUMED, FEWEST_ANSWERS, Lengths
 from overnight_workers.roads.turnaround import Turnarounds
 from overnight_workers.settings import Lane, settings
 
@@ -65,23 +65,30 @@ def pace(lane: Lane, items: int) -> Pace:
     return Pace(known, lane.deadline_confidence, noticed_s=timing.poll_every + 2 * timing.sweep_every)
 
 
+def expected_tokens(model_id: int, size: int, max_tokens: int) -> tuple[int, int]:
+    """How many tokens are expected to go in and to come out. size: bytes of the request."""
+    known = _lengths(model_id)
+    return round(size * known.tokens_per_byte), round(max_tokens * known.answer_share)
+
+
+def _lengths(model_id: int) -> Lengths:
+    known = _fresh().lengths.get(model_id)
+    return ASSUMED if known is None or known.answers < FEWEST_ANSWERS else known
+
+
 def costs(models: Mapping[int, str], workspace: str) -> list[Cost]:
     """How long an item of each of these models keeps the direct road of a workspace busy. models: by number."""
-    lengths = _fresh().lengths
     found = []
     for model_id, model in models.items():
         requests, into, out = limits_of(workspace, model).per_minute
-        known = lengths.get(model_id)
-        enough = known is not None and known.answers >= FEWEST_ANSWERS
-        per_byte = known.tokens_per_byte if known is not None and enough else 1 / BYTES_PER_TOKEN
-        share = known.answer_share if known is not None and enough else float(ANSWER_SHARE)
+        known = _lengths(model_id)
         found.append(
             Cost(
                 model_id,
                 f"{workspace}:{pool(model)}",
                 60 / requests / DIRECT_SHARE,
-                60 / into / DIRECT_SHARE * per_byte,
-                60 / out / DIRECT_SHARE * share,
+                60 / into / DIRECT_SHARE * known.tokens_per_byte,
+                60 / out / DIRECT_SHARE * known.answer_share,
             )
         )
     return found

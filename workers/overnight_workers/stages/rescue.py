@@ -20,6 +20,7 @@ from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, settle
 from overnight_models.ledger.operators import pulse as ledger_pulse
+from overnight_models.ledger.roads import kept
 from overnight_models.ledger.submit import facts
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
@@ -180,6 +181,7 @@ def _add_up() -> None:
     with process.database().transaction() as connection:
         rescue.fold_tally(connection)
         settle.fold(connection)
+        kept.fold(connection)
 
 
 def _forget() -> None:

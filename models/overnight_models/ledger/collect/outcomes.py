@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
@@ -30,6 +31,7 @@ from overnight_models.ledger.database import (
 )
 from overnight_models.ledger.direct_calls import Ended
 from overnight_models.ledger.money import settle
+from overnight_models.ledger.roads import kept
 from overnight_models.states import ITEM, Move
 from overnight_models.wire.outcome import Problem
 
@@ -42,7 +44,7 @@ class Recorded:
     failed: int = 0
     retried: int = 0
     paid_twice: int = 0
-    """Answers that were billed for items that had their outcome already."""
+    """Answers that were billed for items that had their outcome already, and weren't rescued."""
     due: int = 0
     """Deliveries that are due now."""
     claimed: tuple[int, ...] = ()
@@ -67,6 +69,7 @@ class _Finalized(NamedTuple):
     callback_size: int
     attempts: int
     cancel_wanted: bool
+    deadline: datetime | None
 
 
 _WITHOUT_ANSWER: Final = (Fate.FAIL_OWN, Fate.RETRY_OWN, Fate.WAIT_OWN)
@@ -130,7 +133,7 @@ def record(
         )
     if budgeted:
         _settle(connection, source, arrivals, settled, doubles, again, calls)
-    paid_twice = len(doubles)
+    paid_twice = len(doubles) - _note_deadlines(connection, source, arrivals, ended, doubles)
     return Recorded(
         len(succeeded),
         len(failed) - len(asked),
@@ -139,6 +142,20 @@ def record(
         len(wanted) - len(claimed) + followed,
         claimed,
     )
+
+
+def _note_deadlines(
+    connection: Connection,
+    source: Source,
+    arrivals: Sequence[Arrival],
+    ended: Sequence[_Finalized],
+    doubles: Sequence[Arrival],
+) -> int:
+    """Deadlines were kept or missed. Returns how many answers were paid twice because an item was rescued."""
+    wanted = {item.id for item in ended if item.deadline is not None}
+    costs = {one.item_id: one.cost_nano or 0 for one in arrivals if one.item_id in wanted}
+    kept.note_settled(connection, costs, direct=source.via == "direct")
+    return kept.note_doubles(connection, {one.item_id: one.cost_nano or 0 for one in doubles}, via=source.via)
 
 
 def _cost(arrival: Arrival) -> int | None:
@@ -208,7 +225,7 @@ def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: 
         UPDATE item SET {move.set}, attempts = attempts + 1, waiting_since = NULL, held_by = NULL,
                direct_at = NULL
         WHERE id = ANY(:ids) AND {move.where} AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
-        RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted
+        RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted, deadline
         """,
         ids=ordered,
         own=own,

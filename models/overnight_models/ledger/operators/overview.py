@@ -14,6 +14,7 @@ from overnight_models.ledger.database import driver_connection, fetch_all
 from overnight_models.ledger.documents import COLUMNS, JOINS
 from overnight_models.ledger.money.budgets import WHY_HELD
 from overnight_models.ledger.pack.turns import oldest
+from overnight_models.ledger.roads.kept import NONE_YET, Kept, kept
 from overnight_models.states import BATCH, ITEM
 
 
@@ -35,6 +36,7 @@ class LaneView:
     """Answers of models without a price: they are in no sum of money."""
     unmeasured: int = 0
     """Waiting items whose prompts have to be counted before they may be packed."""
+    deadlines: Kept = NONE_YET
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ class _Lane(NamedTuple):
     unmeasured: int
 
 
-def lanes(connection: Connection) -> list[LaneView]:
-    """Every lane that ever had an item."""
+def _tallied(connection: Connection) -> dict[int, dict[str, dict[str, int]]]:
+    """How many items, deliveries and batches there are: by lane, noun and state."""
     by_lane: dict[int, dict[str, dict[str, int]]] = {}
     tallied = fetch_all(
         connection,
@@ -128,6 +130,12 @@ def lanes(connection: Connection) -> list[LaneView]:
     )
     for row in tallied:
         by_lane.setdefault(row.lane_id, {}).setdefault(row.noun, {})[row.state] = row.n
+    return by_lane
+
+
+def lanes(connection: Connection) -> list[LaneView]:
+    """Every lane that ever had an item."""
+    by_lane, deadlines = _tallied(connection), kept(connection)
     rows = fetch_all(
         connection,
         _Lane,
@@ -159,7 +167,9 @@ def lanes(connection: Connection) -> list[LaneView]:
             oldest_waiting_s=lane.oldest_waiting_s,
             cost_nano=lane.cost_nano,
             realtime_nano=lane.realtime_nano,
-            paid_twice=lane.paid_twice,
+            # what rescuing costs is shown apart
+            paid_twice=lane.paid_twice - deadlines.get(lane.id, NONE_YET).doubles,
+            deadlines=deadlines.get(lane.id, NONE_YET),
             unpriced=lane.unpriced,
             unmeasured=lane.unmeasured,
         )
@@ -274,6 +284,19 @@ class Wanted:
     """Only what has its outcome."""
     delivery: str | None = None
     """Only whose delivery is in this state; for those who ask for deliveries."""
+    late: bool = False
+    """Only what missed its deadline, or is late already."""
+
+
+_ROAD: Final = """
+    item.deadline, item.give_up_at, item.batch_chance, item.direct_at, item.batch_id, item.model_id, item.size,
+    item.max_tokens, (SELECT name FROM model WHERE model.id = item.model_id) AS asked_model,
+    (
+        SELECT extract(epoch FROM coalesce(ended_at, now()) - api_created_at)::float FROM submission
+        WHERE submission.batch_id = item.batch_id AND api_created_at IS NOT NULL ORDER BY id DESC LIMIT 1
+    ) AS took_s
+"""
+"""What says why it takes its road."""
 
 
 _DELIVERY: Final = """
@@ -305,6 +328,7 @@ def items(
         "outcome.finished_at >= %(since)s": wanted.since,
         "outcome.ok IS NOT NULL AND item.state <> 'redone'": wanted.final or None,
         "delivery.state = %(delivery)s": wanted.delivery,
+        "item.deadline < coalesce(outcome.finished_at, now())": wanted.late or None,
         # by the keys' own index; a key may stand in several lanes
         "item.id IN (SELECT item_id FROM item_key WHERE key_hash = %(key_hash)s)": wanted.key,
     }
@@ -321,7 +345,7 @@ def items(
     with driver_connection(connection).cursor(name="items") as cursor:
         cursor.itersize = 1000
         cursor.execute(
-            f"SELECT {COLUMNS}, item.batch_id, {WHY_HELD} AS held{columns_more} FROM item {JOINS}{joins_more}"
+            f"SELECT {COLUMNS}, {_ROAD}, {WHY_HELD} AS held{columns_more} FROM item {JOINS}{joins_more}"
             f" {where} ORDER BY {order} LIMIT %(limit)s",
             values,
         )

@@ -16,6 +16,7 @@ from overnight_models.ledger.deliver.obstacles import Obstacle, full_queues, unr
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView, budgets
 from overnight_models.ledger.operators.pulse import Pulse, pulses
+from overnight_models.ledger.roads.kept import Late, Limited, late, limited
 
 RESULTS_KEPT_S: Final = 29 * 86400.0
 """From its creation on, as long as the API keeps a batch's results."""
@@ -130,6 +131,10 @@ class Troubles:
     """Caching that lost money."""
     pulses: tuple[Pulse, ...] = ()
     """When each stage last ran, since when it has work, and whether it fails."""
+    late: tuple[Late, ...] = ()
+    """Deadlines that are over, or will be before an answer comes."""
+    limited: tuple[Limited, ...] = ()
+    """What waits for its rate limit."""
     read_only: str | None = None
     """Why Postgres takes no writes; None when it does."""
 
@@ -187,6 +192,8 @@ def troubles(connection: Connection) -> Troubles:
         unread=tuple(unread),
         given_up=tuple(given_up(connection)),
         pulses=tuple(pulses(connection)),
+        late=tuple(late(connection)),
+        limited=tuple(limited(connection)),
         read_only=why_read_only(connection),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
         holding=tuple(budget for budget in budgets(connection) if budget.held),

@@ -44,8 +44,10 @@ log = logs.get(__name__)
 def look() -> None:
     """Everything that deadlines ask for now."""
     given_up = _give_up()
-    _leave()
-    _look_at_running()
+    left = _leave()
+    raced = _look_at_running()
+    if left or raced:
+        doorbell.ring(routes.DIRECT)
     if given_up:
         doorbell.ring(routes.DELIVER)
 
