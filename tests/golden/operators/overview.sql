@@ -1,5 +1,15 @@
 -- What ledger/operators/overview.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _tallied: How many items, deliveries and batches there are: by lane, noun and state.
+SELECT noun, lane_id, state, sum(n)::bigint AS n
+FROM tally
+GROUP BY noun, lane_id, state
+HAVING sum(n) <> 0
+UNION ALL
+SELECT 'batch', lane_id, state, count(*)
+FROM batch
+GROUP BY lane_id, state;
+
 -- batches: Batches, the unfinished first, then the newest.
 -- lane = null, limit = 1, states = '{text}', unfinished = '{text}'
 SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
@@ -80,8 +90,18 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
     outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
     coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
-    ELSE redo.cost_before_nano END AS cost_before_nano, item.batch_id, CASE
-    WHEN item.held_by IS NOT NULL THEN (
+    ELSE redo.cost_before_nano END AS cost_before_nano, item.deadline, item.give_up_at, item.batch_chance,
+    item.direct_at, item.batch_id, item.model_id, item.size, item.max_tokens, (
+    SELECT name
+    FROM model
+    WHERE model.id = item.model_id
+) AS asked_model, (
+    SELECT extract(epoch FROM coalesce(ended_at, now()) - api_created_at)::float
+    FROM submission
+    WHERE submission.batch_id = item.batch_id AND api_created_at IS NOT NULL
+    ORDER BY id DESC
+    LIMIT 1
+) AS took_s, CASE WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
         'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
@@ -110,8 +130,18 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
     outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
     coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
-    ELSE redo.cost_before_nano END AS cost_before_nano, item.batch_id, CASE
-    WHEN item.held_by IS NOT NULL THEN (
+    ELSE redo.cost_before_nano END AS cost_before_nano, item.deadline, item.give_up_at, item.batch_chance,
+    item.direct_at, item.batch_id, item.model_id, item.size, item.max_tokens, (
+    SELECT name
+    FROM model
+    WHERE model.id = item.model_id
+) AS asked_model, (
+    SELECT extract(epoch FROM coalesce(ended_at, now()) - api_created_at)::float
+    FROM submission
+    WHERE submission.batch_id = item.batch_id AND api_created_at IS NOT NULL
+    ORDER BY id DESC
+    LIMIT 1
+) AS took_s, CASE WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
         'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
@@ -147,8 +177,18 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
     outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
     coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
-    ELSE redo.cost_before_nano END AS cost_before_nano, item.batch_id, CASE
-    WHEN item.held_by IS NOT NULL THEN (
+    ELSE redo.cost_before_nano END AS cost_before_nano, item.deadline, item.give_up_at, item.batch_chance,
+    item.direct_at, item.batch_id, item.model_id, item.size, item.max_tokens, (
+    SELECT name
+    FROM model
+    WHERE model.id = item.model_id
+) AS asked_model, (
+    SELECT extract(epoch FROM coalesce(ended_at, now()) - api_created_at)::float
+    FROM submission
+    WHERE submission.batch_id = item.batch_id AND api_created_at IS NOT NULL
+    ORDER BY id DESC
+    LIMIT 1
+) AS took_s, CASE WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
         'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
@@ -189,8 +229,18 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
     outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
     coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
-    ELSE redo.cost_before_nano END AS cost_before_nano, item.batch_id, CASE
-    WHEN item.held_by IS NOT NULL THEN (
+    ELSE redo.cost_before_nano END AS cost_before_nano, item.deadline, item.give_up_at, item.batch_chance,
+    item.direct_at, item.batch_id, item.model_id, item.size, item.max_tokens, (
+    SELECT name
+    FROM model
+    WHERE model.id = item.model_id
+) AS asked_model, (
+    SELECT extract(epoch FROM coalesce(ended_at, now()) - api_created_at)::float
+    FROM submission
+    WHERE submission.batch_id = item.batch_id AND api_created_at IS NOT NULL
+    ORDER BY id DESC
+    LIMIT 1
+) AS took_s, CASE WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
         'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
@@ -226,7 +276,7 @@ WHERE lane.name = :lane AND item.run_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- lanes, 1 of 2: Every lane that ever had an item.
+-- lanes: Every lane that ever had an item.
 SELECT lane.id, lane.name, lane.paused_at, lane.paused_reason, (
     SELECT extract(epoch FROM now() - min(
         (
@@ -284,16 +334,6 @@ LEFT JOIN (
     GROUP BY lane_id
 ) uncounted ON uncounted.lane_id = lane.id
 ORDER BY lane.name;
-
--- lanes, 2 of 2: Every lane that ever had an item.
-SELECT noun, lane_id, state, sum(n)::bigint AS n
-FROM tally
-GROUP BY noun, lane_id, state
-HAVING sum(n) <> 0
-UNION ALL
-SELECT 'batch', lane_id, state, count(*)
-FROM batch
-GROUP BY lane_id, state;
 
 -- turnarounds: How long the latest thousand batches took, by lane: what another may be expected to take.
 SELECT lane.name AS lane, count(*) AS batches, percentile_cont(0.5) WITHIN
