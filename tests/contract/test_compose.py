@@ -25,6 +25,10 @@ def option(command: list[str], name: str) -> str:
     return command[command.index(name) + 1]
 
 
+def bytes_of(size: str) -> int:
+    return int(size[:-1]) * {"m": 1 << 20, "g": 1 << 30}[size[-1]]
+
+
 def queues(service: str) -> list[str]:
     return option(CELERY[service], "-Q").split(",")
 
@@ -87,6 +91,24 @@ def test_everything_comes_back_by_itself_and_waits_for_nobody() -> None:
         # a service that waits by itself does so after a power cut too; podman also refuses to restart dependents
         assert "depends_on" not in one
         assert name == "migrate" or "healthcheck" in one
+
+
+def test_no_service_fills_the_disk_with_its_log_or_takes_all_memory() -> None:
+    for one in SERVICES.values():
+        assert one["logging"] == {"driver": "json-file", "options": {"max-size": "20m", "max-file": "5"}}
+        assert bytes_of(one["mem_limit"]) >= bytes_of("512m")
+        assert one["pids_limit"] >= 64
+
+
+def test_a_full_redis_refuses_before_it_is_killed_for_its_memory() -> None:
+    most = option(SERVICES["redis"]["command"], "--maxmemory").removesuffix("b")
+    assert bytes_of(most) <= bytes_of(SERVICES["redis"]["mem_limit"]) / 2
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_has_room_for_its_children(name: str) -> None:
+    children = int(option(CELERY[name], "-c")) * app.conf.worker_max_memory_per_child * 1024
+    assert bytes_of(SERVICES[name]["mem_limit"]) > children
 
 
 def test_the_sandbox_starts_only_when_asked_for() -> None:

@@ -36,6 +36,14 @@ def test_a_pool_of_threads_is_refused_in_a_sentence(database_url: str, redis_url
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["worker", "beat", "flower"])
+def test_wrong_settings_are_sentences_and_no_traceback(command: str) -> None:
+    done = started(command, OVERNIGHT_LANES="5")
+    assert done.returncode == 1
+    assert done.stderr.startswith("overnight: the configuration has faults:\n  - OVERNIGHT_LANES: ")
+    assert "Traceback" not in done.stderr + done.stdout
+
+
 @pytest.mark.parametrize("pool", ["prefork", "processes", "solo"])
 def test_pools_of_processes_are_taken(pool: str) -> None:
     start_checks.require_pool(pool)

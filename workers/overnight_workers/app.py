@@ -23,9 +23,16 @@ from celery.signals import (
     worker_shutting_down,
 )
 
+from overnight_models.errors import BadSettings
+
+try:
+    from overnight_workers.celery_app import app
+except BadSettings as wrong:
+    # Celery would show it beneath a traceback
+    raise SystemExit(f"overnight: {wrong}") from wrong
+
 from overnight_models import routes
 from overnight_workers import held, logs, process, start_checks, stopping, waiting
-from overnight_workers.celery_app import app
 from overnight_workers.flower_tab import command
 from overnight_workers.operators import workers
 from overnight_workers.operators.watch import watch
