@@ -49,6 +49,9 @@ bench.floor: .venv  ## what COPY, JSON and Redis alone need for 100,000 items
 bench.growth: .venv  ## time and memory from 1,000 to 1,000,000 items, as a table and growth.png; needs matplotlib
 	.venv/bin/python -m tests.benchmarks.growth --plot growth.png
 
+bench.direct: .venv  ## 10,000 items in real time, 100 at once, beside a bare script of the async SDK
+	.venv/bin/python -m tests.benchmarks.direct
+
 bench.budgets: .venv  ## twenty packers and one strict budget: reserved, spent, held, and never over the cap
 	.venv/bin/python -m tests.benchmarks.budgets
 
@@ -74,4 +77,4 @@ bench.bars: .venv  ## memory for a batch of 256 MB; calls and lateness with many
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.bars clean
+.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.bars clean
