@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +49,15 @@ def made(path: str | Path) -> Path:
             [f"the data directory {directory} can't be made ({error.strerror}): name another with --data-dir"]
         ) from error
     return directory
+
+
+def write_product_environment(data_dir: Path, redis_url: str) -> Path:
+    """Write what a product's shell has to be told, readable by its owner only; the file, to be sourced."""
+    path = data_dir / "product.env"
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(f"export OVERNIGHT_REDIS_URL={shlex.quote(redis_url)}\n")
+    return path
 
 
 def write_urls(data_dir: Path, urls: dict[str, str]) -> None:

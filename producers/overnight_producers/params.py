@@ -17,6 +17,8 @@ from uuid import UUID
 
 import orjson
 
+from overnight_models.request.quoted import quoted
+
 _PLAIN: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 _DEEPEST: Final = 200
 _TOO_LONG_INT: Final = 10**4300
@@ -82,7 +84,7 @@ class _Reader:
         found: dict[str, object] = {}
         for name, inner in value.items():
             if not isinstance(name, str):
-                self._fault(at, f"the name {name!r} must be a text")
+                self._fault(at, f"the name {quoted(name)} must be a text")
                 continue
             read = self.read(inner, f"{at}.{name}".lstrip("."), depth + 1)
             if read is not _LEFT_OUT:

@@ -16,7 +16,7 @@ class ProducerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="OVERNIGHT_", frozen=True, extra="ignore")
 
-    redis_url: str = ""
+    redis_url: str = Field(default="", repr=False)
     """Overnight's Redis; default: the embedded one of the data directory."""
     redis_ca: str = ""
     """Certificates (PEM) that it is verified by over TLS; default: those that the machine trusts."""

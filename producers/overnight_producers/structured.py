@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from overnight_models.request.quoted import quoted
 from overnight_models.wire import exact_json
 from overnight_producers.schema_merge import Unmergeable, merged
 
@@ -52,7 +53,7 @@ def json_schema(output: type[BaseModel] | Mapping[str, object]) -> dict[str, Any
         return output.model_json_schema()
     if isinstance(output, Mapping):
         return dict(output)
-    raise TypeError(f"`output` must be a pydantic model or a JSON schema, not {output!r}")
+    raise TypeError(f"`output` must be a pydantic model or a JSON schema, not {quoted(output)}")
 
 
 def asked_and_strict(output: type[BaseModel] | Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
@@ -99,7 +100,7 @@ class _Translator:
         if depth > _DEEPEST or self._steps > _MOST_STEPS:
             return self._fault("the top", f"schemas may have {_DEEPEST} levels and {_MOST_STEPS:,} parts at most")
         if not isinstance(schema, Mapping):
-            return self._fault(at, _ANY if schema is True else f"{schema!r} is no schema that an answer can fit")
+            return self._fault(at, _ANY if schema is True else f"{quoted(schema)} is no schema that an answer can fit")
         if "$ref" in schema:
             return self._reference(schema, at, depth)
         if "allOf" in schema:
@@ -139,7 +140,7 @@ class _Translator:
             else:
                 found = found.get(step) if isinstance(found, Mapping) else None
         if found is None:
-            self._fault(at, f"the reference {pointer!r} points to nothing inside the schema")
+            self._fault(at, f"the reference {quoted(pointer)} points to nothing inside the schema")
         return found
 
     def _free_name(self, pointer: str) -> str:
@@ -193,7 +194,7 @@ class _Translator:
 
     def _each_type(self, schema: Mapping[str, Any], types: list[Any], at: str, depth: int) -> dict[str, object]:
         if not types or not all(isinstance(one, str) and one in _TYPES for one in types):
-            return self._fault(at, f"`type` must be of {', '.join(sorted(_TYPES))}, not {types!r}")
+            return self._fault(at, f"`type` must be of {', '.join(sorted(_TYPES))}, not {quoted(types)}")
         own = {one: {"type": one} | {n: schema[n] for n in schema if n in _keywords_of(one)} for one in types}
         strict = [self.translate(part, at, depth + 1) for part in own.values()]
         return {"anyOf": strict} | _words(schema, schema.keys() - _SILENT - _ALL_OF_TYPES)
@@ -202,7 +203,7 @@ class _Translator:
         if type_ is None:
             return self._fault(at, _ANY)
         if not isinstance(type_, str) or type_ not in _TYPES:
-            return self._fault(at, f"`type` must be of {', '.join(sorted(_TYPES))}, not {type_!r}")
+            return self._fault(at, f"`type` must be of {', '.join(sorted(_TYPES))}, not {quoted(type_)}")
         strict: dict[str, object] = {"type": type_}
         if type_ == "object":
             strict |= self._object(schema, at, depth)

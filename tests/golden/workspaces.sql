@@ -19,10 +19,11 @@ SET api_workspace_id = :id
 WHERE name = :name AND api_workspace_id IS DISTINCT FROM :id;
 
 -- note_look: What a look at a workspace's batches found.
--- name = 'text', pause_s = 1, unread = 'text'
+-- name = 'text', pause_s = 1.0, unread = null
 UPDATE workspace
 SET unread_since = CASE WHEN CAST(:unread AS text) IS NOT NULL THEN coalesce(unread_since, now()) END,
-    unread_why = :unread, look_after = now() + make_interval(secs => :pause_s)
+    read_at = CASE WHEN CAST(:unread AS text) IS NULL THEN now() ELSE read_at END, unread_why = :unread,
+    look_after = now() + make_interval(secs => :pause_s)
 WHERE name = :name;
 
 -- release: Send to a held workspace again. Returns False when it wasn't held.
@@ -47,7 +48,7 @@ SELECT name, api_workspace_id, held_reason, extract(epoch FROM now() - held_at):
     JOIN headers ON headers.id = batch.headers_id
     JOIN lane ON lane.id = batch.lane_id
     WHERE headers.workspace = workspace.name AND batch.state IN ('packed') AND lane.paused_at IS NULL
-) AS smallest_packed
+) AS smallest_packed, extract(epoch FROM now() - read_at)::float AS read_s
 FROM workspace
 LEFT JOIN (
     SELECT headers.workspace, sum(coalesce(submission.items, batch.items))::bigint AS n

@@ -66,8 +66,9 @@ def test_every_alarm_is_documented_for_whoever_is_on_call() -> None:
     text = (WORKERS / "docs" / "alarms.md").read_text()
     for name, kind in KINDS.items():
         mark = " !" if kind.urgent else ""
-        assert f"| **{name}**{mark} | {kind.means} | {kind.does} | {kind.do} |" in text
-    shown = re.findall(r"^\| \*\*(.+?)\*\*", text, re.MULTILINE)
+        anchor = f'<a id="{name.replace(" ", "-")}"></a>'
+        assert f"| {anchor}**{name}**{mark} | {kind.means} | {kind.does} | {kind.do} |" in text
+    shown = re.findall(r"^\| <a id=.*?></a>\*\*(.+?)\*\*", text, re.MULTILINE)
     assert shown == list(KINDS)
 
 

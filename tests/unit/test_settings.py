@@ -9,7 +9,7 @@ import pytest
 
 from overnight_models.embedded_urls import write_urls
 from overnight_models.errors import BadSettings
-from overnight_workers.settings import settings, without_password
+from overnight_workers.settings import settings
 from tests.configured import Given, faults
 
 
@@ -149,19 +149,6 @@ def test_a_key_in_the_place_of_its_variable_is_refused_and_never_shown(monkeypat
     settings.cache_clear()
     assert "isn't the key itself" in str(caught.value)
     assert "planted" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
-        ("redis://:pl@nted@host/0", "redis://:***@host/0"),
-        ("sentinel://:planted@a:1;sentinel://:planted@b:2/0", "sentinel://:***@a:1;sentinel://:***@b:2/0"),
-        ("postgresql://me:pl:an/ted@host:5432/db?sslmode=require", "postgresql://me:***@host:5432/db?sslmode=require"),
-    ],
-)
-def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert without_password(url) == shown
 
 
 def test_every_fault_of_a_redis_url_is_told_with_the_others(given: Given) -> None:

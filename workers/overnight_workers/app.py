@@ -55,6 +55,7 @@ _shown: list[workers.Showing] = []
 @worker_init.connect
 def _wait(sender: Any, **_: object) -> None:
     start_checks.check(sender.pool_cls, sender.app.amqp.queues.consume_from)
+    import_module("overnight_workers.task_request").hide_bodies()
     waiting.wait_for_schema()
     _shown[:] = [workers.Showing(sender)]
 

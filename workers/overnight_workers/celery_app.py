@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from celery import Celery
+from celery import Celery, Task
 from kombu import Exchange, Queue
 
 from overnight_models import routes
@@ -13,7 +13,15 @@ from overnight_workers.settings import settings
 
 transport.install()
 
-app = Celery("overnight")
+
+class StageTask(Task):  # type: ignore[type-arg]
+    """What the stages' tasks have in common."""
+
+    abstract = True
+    Request = "overnight_workers.task_request:ShownRequest"
+
+
+app = Celery("overnight", task_cls=StageTask)
 
 _STAGES: Final = (
     *(f"overnight_workers.stages.{stage}" for stage in ("answer", "rescue")),

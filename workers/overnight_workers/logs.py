@@ -5,10 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import Final
 
 import structlog
 
 from overnight_workers.configuration.sources import LOG_LEVEL, LOG_LEVELS
+
+_NOISY: Final = (
+    *("httpx2", "httpx", "httpcore2", "httpcore", "anthropic", "redis"),
+    *("celery.app.trace", "celery.worker.strategy", "celery.beat", "celery.pool"),
+)
+_MOST_CHARACTERS: Final = 500
+_QUOTING: Final = ("DETAIL:", "CONTEXT:", "LINE ", "[parameters:")
+"""Lines of Postgres and SQLAlchemy with what they were given."""
 
 
 def configure(level: str | None = None) -> None:
@@ -22,6 +31,7 @@ def configure(level: str | None = None) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        _shorten,
     ]
     watched = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     renderer: structlog.typing.Processor = (
@@ -42,9 +52,29 @@ def configure(level: str | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(chosen)
-    # one line a request, with the URL, is noise here
-    for noisy in ("httpx2", "httpx", "anthropic", "celery.app.trace", "celery.worker.strategy", "celery.beat"):
+    # one line a request, with the URL, is noise here; and some show bodies and keys when everything is logged
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def brief(text: object) -> str:
+    """An exception or a traceback as it may be shown: each of its messages is one line, cut where it is long.
+
+    What others raise may quote what they were given, and what is long is a body.
+    """
+    shown = [line if line.startswith(" ") else _cut(line) for line in str(text).splitlines()]
+    return "\n".join(line for line in shown if not line.startswith(_QUOTING))
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _MOST_CHARACTERS else f"{line[:_MOST_CHARACTERS]}…"
+
+
+def _shorten(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Exceptions in a log are as short as they are elsewhere."""
+    if isinstance(event.get("exception"), str):
+        event["exception"] = brief(event["exception"])
+    return event
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -45,6 +45,7 @@ from overnight_workers.configuration.reading import (
 from overnight_workers.configuration.urls import api_url, broker_url, postgres_url, variable_name
 from overnight_workers.lane_roads import LaneRoads
 
+_KEY: Final = re.compile(r"[!-~]+")
 _TABLES: Final = ("workspaces", "brokers", "own_broker", "lanes", "timing", "direct")
 """Settings that are tables of the file, and JSON in the environment."""
 
@@ -95,8 +96,8 @@ class Workspace:
     """Limits of messages, by model or pool of models (`*`: all others), where they are other than the tier's."""
 
     def api_key(self) -> str | None:
-        """The key, or None when its variable isn't set."""
-        return os.environ.get(self.api_key_env) or None
+        """The key, or None when its variable isn't set. What surrounds it, such as a file's last newline, isn't it."""
+        return os.environ.get(self.api_key_env, "").strip() or None
 
     @property
     def counting_rate(self) -> int:
@@ -276,11 +277,6 @@ class Settings:
             raise BadSettings(faults)
 
 
-def without_password(url: str) -> str:
-    """A server's URL as it may be shown."""
-    return ";".join(re.sub(r"(://[^:/?#]*:)(.*)(@[^@]*)$", r"\1***\3", one) for one in re.split(r";(?=\w+://)", url))
-
-
 @cache
 def settings() -> Settings:
     """The settings of this process, read once. Raises BadSettings with every fault."""
@@ -306,11 +302,19 @@ def read_settings() -> Settings:
         timing=read_part(Timing, given.get("timing", {}), ("timing",), faults),
         direct=read_part(Direct, given.get("direct", {}), ("direct",), faults),
     )
-    for check in (_lanes_fit, _brokers_fit, _places_fit, _times_fit):
+    for check in (_keys_fit, _lanes_fit, _brokers_fit, _places_fit, _times_fit):
         check(found, faults)
     if faults.said:
         raise BadSettings(faults.said)
     return found
+
+
+def _keys_fit(found: Settings, faults: Faults) -> None:
+    """What can't be sent as a header is refused here: whoever sends it would show it in an error."""
+    for name, workspace in found.workspaces.items():
+        if _KEY.fullmatch(workspace.api_key() or "x") is None:
+            why = f"{workspace.api_key_env} holds no key: a key is one word of ASCII characters"
+            faults.add(("workspaces", name, "api_key_env"), why)
 
 
 def _lanes_fit(found: Settings, faults: Faults) -> None:

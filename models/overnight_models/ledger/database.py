@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, fields, is_dataclass
@@ -11,7 +12,7 @@ from typing import Any, Final, TypeVar, cast, overload
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, RowMapping, create_engine, text
-from sqlalchemy.exc import InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
@@ -45,6 +46,9 @@ _SETTINGS: Final = {
     "random_page_cost": "1.1",
 }
 """What Postgres is told in every session of ours; times in milliseconds."""
+_OF_DATA: Final = "22"
+"""Of an SQLSTATE: a value can't be what it should be, and is quoted."""
+_QUOTED: Final = re.compile(r'".*"', re.DOTALL)
 
 _NO_ROOM: Final = "No space left on device"
 
@@ -89,6 +93,7 @@ class Database:
                 max_overflow=3,
                 pool_pre_ping=True,
                 pool_recycle=1800,
+                hide_parameters=True,
                 connect_args={**defaults(self.url), "application_name": self._name},
             )
             self._connector.serve(self._engine)
@@ -133,7 +138,7 @@ class Database:
         """One transaction: committed at the end, rolled back by any exception.
 
         Raises DatabaseUnavailable when Postgres is away. An exception at the end doesn't prove that nothing was
-        committed: whoever must know reads the row again.
+        committed: whoever must know reads the row again. No exception of Postgres shows what it was given.
         """
         with self._transaction(self.engine) as connection:
             yield connection
@@ -152,23 +157,40 @@ class Database:
                 yield connection
                 reach("before commit")
             reach("after commit")
-        except OperationalError as error:
-            raise self._unavailable(error.orig) from error
-        except psycopg.OperationalError as error:  # from COPY and server-side cursors, which SQLAlchemy doesn't see
-            raise self._unavailable(error) from error
-        except (InternalError, psycopg.errors.ReadOnlySqlTransaction) as error:
-            cause = error.orig if isinstance(error, InternalError) else error
-            if not isinstance(cause, psycopg.errors.ReadOnlySqlTransaction):
-                raise
-            # a server that was replaced as the primary: every connection to it is of no use, however well it answers
-            self.close()
-            raise self._unavailable(f"it is read-only, so another server may be the primary now: {cause}") from error
+        except (DBAPIError, psycopg.Error) as error:  # psycopg's own: of COPY, which SQLAlchemy doesn't see
+            cause = _without_values(error)
+            if isinstance(cause, psycopg.errors.ReadOnlySqlTransaction):
+                # a server that was replaced as the primary: no connection to it is of use, however well it answers
+                self.close()
+                read_only = f"it is read-only, so another server may be the primary now: {cause}"
+                raise self._unavailable(read_only) from error
+            if isinstance(cause, psycopg.OperationalError):
+                raise self._unavailable(cause) from error
+            raise
 
     def _unavailable(self, error: object) -> DatabaseUnavailable:
         where, said = f"Postgres at {shown(self.url)}", why(error)
         if isinstance(error, psycopg.errors.DiskFull) or _NO_ROOM in said:
             return DatabaseFull(f"{where} has no room on its disk, make some: {said}")
         return DatabaseUnavailable(f"{where}: {said}")
+
+
+def _without_values(error: DBAPIError | psycopg.Error) -> BaseException | None:
+    """Take out of an exception what Postgres quotes: rows, keys, lines of a COPY. Returns the one of psycopg.
+
+    In place: an exception is shown wherever it ends, in logs, events and errors of a product, with its causes.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, psycopg.Error) or cause.sqlstate is None:
+        return cause  # from no server
+    said = cause.diag.message_primary or ""
+    if cause.sqlstate.startswith(_OF_DATA):
+        said = _QUOTED.sub('"…"', said)
+    names = [name for name in (cause.diag.table_name, cause.diag.column_name, cause.diag.constraint_name) if name]
+    cause.args = (f"{said} ({', '.join((cause.sqlstate, *names))})",)
+    if error is not cause:
+        error.args = (f"{type(cause).__name__}: {cause}",)
+    return cause
 
 
 def is_ready(url: str) -> bool:

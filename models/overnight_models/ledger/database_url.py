@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote
 
 from overnight_models.errors import BadSettings
+from overnight_models.host_name import is_host
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -40,6 +41,9 @@ def read_database_url(url: str) -> URL:
     except (ArgumentError, ValueError):
         # their words have parts of the URL in them
         raise BadSettings([f"it isn't the URL of a Postgres: {_FORM}"]) from None
+    if not is_host(read.host or ""):
+        # the rest of a password, which an error would show
+        raise BadSettings([f"its host can't be a host's name: {_FORM}"])
     if read.drivername not in _SCHEMES:
         raise BadSettings([f"{read.drivername}:// isn't the URL of a Postgres: {_FORM}"])
     read = read.set(drivername="postgresql+psycopg")

@@ -45,6 +45,8 @@ class WorkspaceState:
     """Requests that are in the API's queue, or may be."""
     smallest_packed: int | None = None
     """Items of the smallest batch that is to be sent."""
+    read_s: float | None = None
+    """Since all that was asked of its list of batches could be read; None: it never was."""
 
 
 def workspaces(connection: Connection) -> list[WorkspaceState]:
@@ -61,7 +63,7 @@ def workspaces(connection: Connection) -> list[WorkspaceState]:
                    SELECT min(batch.items)
                    FROM batch JOIN headers ON headers.id = batch.headers_id JOIN lane ON lane.id = batch.lane_id
                    WHERE headers.workspace = workspace.name AND batch.{BATCH.claim.where} AND lane.paused_at IS NULL
-               ) AS smallest_packed
+               ) AS smallest_packed, extract(epoch FROM now() - read_at)::float AS read_s
         FROM workspace LEFT JOIN ({QUEUED}) queued ON queued.workspace = workspace.name ORDER BY name
         """,
     )
@@ -142,6 +144,7 @@ def note_look(connection: Connection, name: str, unread: str | None, *, pause_s:
         """
         UPDATE workspace
         SET unread_since = CASE WHEN CAST(:unread AS text) IS NOT NULL THEN coalesce(unread_since, now()) END,
+            read_at = CASE WHEN CAST(:unread AS text) IS NULL THEN now() ELSE read_at END,
             unread_why = :unread, look_after = now() + make_interval(secs => :pause_s)
         WHERE name = :name
         """,

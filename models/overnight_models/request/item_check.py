@@ -12,6 +12,7 @@ from typing import Any, Final
 from overnight_models.request import request
 from overnight_models.request.cuttable import is_place
 from overnight_models.request.moments import moment_faults
+from overnight_models.request.quoted import quoted
 from overnight_models.wire.message import IF_KNOWN, ItemLine
 from overnight_models.wire.policy import LanePolicy, Policy
 
@@ -59,7 +60,7 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
             "`cuttable` must say where a text stands: `system`, `messages.0.content`, `messages.0.content.1.text`"
         )
     if item.get("if_known") is not None and item.get("if_known") not in IF_KNOWN:
-        found.append(f"`if_known` must be one of {', '.join(IF_KNOWN)}, not {item.get('if_known')!r}")
+        found.append(f"`if_known` must be one of {', '.join(IF_KNOWN)}, not {quoted(item.get('if_known'))}")
     found += moment_faults(item)
     callback: object = item.get("callback")
     if callback is not None:
@@ -77,7 +78,7 @@ def _callback_faults(callback: object, lane: str, rules: LanePolicy, policy: Pol
     if not (task and queue and _is_text(task) and _is_text(queue)):
         found.append("`callback` needs a `task` and the `queue` its workers listen on")
     elif not rules.allows(task):
-        found.append(f"lane {lane!r} doesn't allow the callback {task!r}: it allows {', '.join(rules.callbacks)}")
+        found.append(f"lane {lane!r} doesn't allow the callback {quoted(task)}: it allows {', '.join(rules.callbacks)}")
     for name, kind, what in _ARGUMENTS:
         if callback.get(name) is not None and not isinstance(callback[name], kind):
             found.append(f"`callback`'s `{name}` must be {what}")
@@ -85,7 +86,7 @@ def _callback_faults(callback: object, lane: str, rules: LanePolicy, policy: Pol
         found.append("`callback`'s `ack` must be true or false")
     if broker is not None and broker not in policy.brokers:
         known = ", ".join(policy.brokers) or "none"
-        found.append(f"no broker {broker!r} for a `callback` (known: {known}): configure it as [brokers.NAME]")
+        found.append(f"no broker {quoted(broker)} for a `callback` (known: {known}): configure it as [brokers.NAME]")
     return found
 
 

@@ -11,6 +11,8 @@ import difflib
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from overnight_models.request.quoted import quoted
+
 LATEST_API_VERSION: Final = "2026-10-21"
 API_VERSIONS: Final = ("2023-06-01", LATEST_API_VERSION)
 
@@ -119,7 +121,7 @@ def unknown_model(params: Mapping[str, object], models: Collection[str] | None) 
         return []
     near = difflib.get_close_matches(model, models, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(sorted(models))}"
-    return [f"unknown model {model!r}: {hint}"]
+    return [f"unknown model {quoted(model)}: {hint}"]
 
 
 def _max_tokens_faults(params: Mapping[str, object]) -> list[str]:
@@ -127,7 +129,7 @@ def _max_tokens_faults(params: Mapping[str, object]) -> list[str]:
         return ["`max_tokens` is missing: say how long an answer may get, such as 1024"]
     limit = params["max_tokens"]
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= _MOST_TOKENS:
-        return [f"`max_tokens` must be a whole number from 1 to {_MOST_TOKENS:,} in a batch, not {limit!r}"]
+        return [f"`max_tokens` must be a whole number from 1 to {_MOST_TOKENS:,} in a batch, not {quoted(limit)}"]
     return []
 
 
@@ -142,7 +144,7 @@ def _messages_faults(params: Mapping[str, object]) -> list[str]:
         if role not in ROLES:
             near = difflib.get_close_matches(str(role), ROLES, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(ROLES)}"
-            return [f"`messages[{position}]` has the unknown role {role!r}: {hint}"]
+            return [f"`messages[{position}]` has the unknown role {quoted(role)}: {hint}"]
         # an answer that is begun for the model may be empty
         is_begun = role == "assistant" and position == len(messages) - 1
         empty = None if is_begun else _empty(message["content"])

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from overnight_models.money.prices import Model
+from overnight_models.request.quoted import quoted
 from overnight_models.request.request import unknown_parameters
 
 LONG_OUTPUT_BETA: Final = "output-300k-2026-03-24"
@@ -115,7 +116,7 @@ def _limits(params: Mapping[str, object], model: Model, betas: Collection[str]) 
         found.append(("max_tokens", f"max_tokens is more than {most:,}, which is all that {model.name} takes"))
     geo = params.get("inference_geo")
     if isinstance(geo, str) and geo != "global" and geo not in model.geography:
-        found.append(("inference_geo", f"inference_geo {geo!r} is an error on {model.name}: leave it out"))
+        found.append(("inference_geo", f"inference_geo {quoted(geo)} is an error on {model.name}: leave it out"))
     if model.name.startswith(("claude-fable", "claude-mythos")):
         found.append(("retention", f"{model.name} fails in organisations that keep data for less than 30 days"))
     return found

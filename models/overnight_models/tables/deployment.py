@@ -47,6 +47,8 @@ class Workspace(Table, table=True):
     unread_since: datetime | None = None
     """Since when its list of batches can't be read, or not all of it; null when it can."""
     unread_why: str | None = long_text(default=None)
+    read_at: datetime | None = None
+    """When all that was asked of its list could be read."""
     look_after: datetime | None = None
     """Its list isn't asked for again before: one that takes long takes no time from the others."""
     swept_at: datetime | None = None

@@ -217,7 +217,7 @@ class Unmeasured(Table, table=True):
 
 
 class Tally(Table, table=True):
-    """Items and deliveries by state, as changes to be added up; kept by triggers, so that it can't drift.
+    """Items and deliveries by state, outcomes by problem, as changes to be added up; by triggers, so it can't drift.
 
     Counting millions of rows for every status page would be the slowest query of all.
     """

@@ -151,7 +151,8 @@ class Outcome:
     def parse(self, model: type[M]) -> M:
         """The answer's text as that pydantic model. Of several texts it is the one that fits, as when it was collected.
 
-        Raises BadOutput when the outcome isn't `ok`, when no text fits, and when the answer calls a tool instead.
+        Raises BadOutput when the outcome isn't `ok`, when no text fits, and when the answer calls a tool instead. It
+        quotes nothing of the answer: where a task fails with it, its text is in logs, and on Flower's pages.
         """
         if not self.ok:
             raise BadOutput(f"item {self.key!r} has no answer to parse: {self.problem} ({self.detail})")
@@ -163,8 +164,16 @@ class Outcome:
                 wrong = error
         if self.tool_calls:
             names = ", ".join(str(call.get("name")) for call in self.tool_calls)
-            raise BadOutput(f"item {self.key!r}: its answer is a call of {names}: read `tool_calls`") from wrong
-        raise BadOutput(f"item {self.key!r}: its text is no {model.__name__}: {wrong or 'it is empty'}") from wrong
+            raise BadOutput(f"item {self.key!r}: its answer is a call of {names}: read `tool_calls`")
+        raise BadOutput(f"item {self.key!r}: its text is no {model.__name__}: {_faults(wrong)}")
+
+
+def _faults(wrong: ValidationError | None) -> str:
+    """What is wrong with a text and where, without what stands there."""
+    if wrong is None:
+        return "it is empty"
+    found = wrong.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the top'}: {one['msg']}" for one in found[:20])
 
 
 _FIELDS: Final = tuple(f.name for f in fields(Outcome) if f.name != "extra")

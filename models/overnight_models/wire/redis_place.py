@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from overnight_models.errors import BadSettings
+from overnight_models.host_name import is_host
 
 _TCP: Final = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
 """Schemes of one server, and whether they mean TLS."""
@@ -118,7 +119,7 @@ def _read(url: str, ca_file: str, master_name: str, faults: list[str]) -> RedisP
         given = dict(option for part in parts for option in parse_qsl(part.query, keep_blank_values=True))
         nodes = tuple(_node(part, 26379 if scheme in _SENTINEL else 6379) for part in parts)
     except ValueError:
-        faults.append("its port isn't a number; in a password / ? # @ : ; and % have to be percent-encoded")
+        faults.append("its host or its port can't be that; in a password / ? # @ : ; and % have to be percent-encoded")
         return None
     if any(part.scheme.lower() != scheme for part in parts) or (len(parts) > 1 and scheme not in _SENTINEL):
         faults.append("only Sentinels are several, all of one scheme: sentinel://HOST:26379;sentinel://HOST:26379")
@@ -140,7 +141,11 @@ def _read(url: str, ca_file: str, master_name: str, faults: list[str]) -> RedisP
 
 
 def _node(part: SplitResult, port: int) -> tuple[str, int]:
-    return unquote(part.hostname or "") or "localhost", part.port or port
+    """Host and port. Raises ValueError."""
+    host = unquote(part.hostname or "")
+    if not is_host(host):
+        raise ValueError("it may be the rest of a password")
+    return host or "localhost", part.port or port
 
 
 def _path(part: SplitResult, faults: list[str]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from overnight_models.embedded_urls import default_data_dir, made
+from overnight_models.embedded_urls import default_data_dir, made, write_product_environment
 from overnight_models.errors import TransientError
 from overnight_workers.cli.console import interruptible, say
 
@@ -68,10 +69,10 @@ def up(
             say("the API is Anthropic's own: what you enqueue is billed")
         if "flower_url" in installation.urls:
             say(f"Flower: {installation.urls['flower_url']}")
-        if not os.environ.get(
-            "OVERNIGHT_REDIS_URL"
-        ):  # a URL that was given may have a password that isn't ours to show
-            typer.echo(f"for your product: export OVERNIGHT_REDIS_URL={installation.urls['redis_url']}")
+        if not os.environ.get("OVERNIGHT_REDIS_URL"):
+            # the URL has a password, and what is printed may end in anybody's log
+            told = write_product_environment(home, installation.urls["redis_url"])
+            typer.echo(f"for your product: . {shlex.quote(str(told))}")
         typer.echo(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C stops everything")
         supervisor.run_forever()
     say("stopped")

@@ -28,9 +28,17 @@ def shown(given: object) -> str:
         return "nothing"
     if isinstance(given, bool):
         return str(given).lower()
-    kind = "a table" if isinstance(given, Mapping) else "a list" if isinstance(given, list | tuple) else ""
     text = repr(given)
-    return kind or (text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+    return _compound(given) or (text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+
+
+def kind_of(given: object) -> str:
+    """What a value is that may be secret, such as a URL in the place of a table."""
+    return _compound(given) or ("a text" if isinstance(given, str) else "a number")
+
+
+def _compound(given: object) -> str:
+    return "a table" if isinstance(given, Mapping) else "a list" if isinstance(given, list | tuple) else ""
 
 
 def whole(at_least: int = 0, at_most: int | None = None) -> Read[int]:

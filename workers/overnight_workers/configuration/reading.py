@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final, TypeVar, cast
 
-from overnight_workers.configuration.kinds import Read, shown
+from overnight_workers.configuration.kinds import Read, kind_of
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -78,7 +78,7 @@ def read_part(kind: type[P], given: object, at: tuple[str, ...], faults: Faults,
     """
     known = {one.name: one for one in fields(cast("Any", kind)) if _READ in one.metadata}
     if not isinstance(given, Mapping):
-        faults.add(at, f"it is a table of settings ({', '.join(list(known)[:3])}, …), and not {shown(given)}")
+        faults.add(at, f"it is a table of settings ({', '.join(list(known)[:3])}, …), and not {kind_of(given)}")
         given = {}
     values: dict[str, Any] = {}
     for name in given:
@@ -101,7 +101,7 @@ def read_part(kind: type[P], given: object, at: tuple[str, ...], faults: Faults,
 def read_table(kind: type[P], given: object, at: str, faults: Faults) -> dict[str, P]:
     """Dataclasses by name, from tables such as `[lanes.NAME]`."""
     if not isinstance(given, Mapping):
-        faults.add((at,), f"it holds tables, such as [{at}.NAME], and isn't {shown(given)}")
+        faults.add((at,), f"it holds tables, such as [{at}.NAME], and isn't {kind_of(given)}")
         return {}
     parts: dict[str, P] = {}
     for name, part in given.items():

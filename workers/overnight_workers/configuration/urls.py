@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 from urllib.parse import urlsplit
 
 from overnight_models.errors import BadSettings
+from overnight_models.host_name import is_host
 from overnight_models.ledger.database_url import read_link
 from overnight_models.wire.redis_place import is_redis
 from overnight_workers.configuration.kinds import text
+
+_RABBIT: Final = ("amqp", "amqps", "pyamqp")
+"""Brokers whose URLs have a host and a port; those of others have forms of their own."""
 
 
 def postgres_url(given: object) -> str:
@@ -32,6 +37,15 @@ def broker_url(given: object) -> str:
 
     if scheme.partition("+")[0] not in TRANSPORT_ALIASES:
         raise ValueError("the URL of a broker begins with redis://, rediss://, amqp:// or another that Celery knows")
+    if scheme in _RABBIT:
+        try:
+            has_place = is_host(urlsplit(url).hostname or "") and urlsplit(url).port != 0
+        except ValueError:
+            has_place = False
+        if not has_place:
+            raise ValueError(
+                "its host or its port can't be that; in a password / ? # @ : ; and % have to be percent-encoded"
+            )
     return url
 
 

@@ -22,7 +22,7 @@ DEFAULTS: Final = {
 """Flower options that are ours by default; the environment, the command line and flowerconfig.py go over them."""
 
 
-def install(app: Celery) -> None:
+def install(app: Celery[Any]) -> None:
     """Give this app's `flower` command the Batches tab. Does nothing outside Celery's command line."""
     loaded = sys.modules.get("flower.command")
     if loaded is None:

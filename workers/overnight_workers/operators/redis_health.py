@@ -7,8 +7,10 @@ less is known, and that is no fault.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
+
+from overnight_models import routes
 
 if TYPE_CHECKING:
     import redis
@@ -45,6 +47,8 @@ class RedisHealth:
     """Name and version, as far as it says them."""
     is_away: bool = False
     """It doesn't answer at all."""
+    queues: Mapping[str, int] = field(default_factory=dict)
+    """Messages that wait in each queue of the stages; empty when that wasn't asked, or may not be."""
 
 
 def look(client: redis.Redis) -> RedisHealth:
@@ -60,7 +64,18 @@ def look(client: redis.Redis) -> RedisHealth:
             "denied": (redis.AuthenticationError, redis.exceptions.NoPermissionError),
         }
         return failed(error, next((kind for kind, classes in kinds.items() if isinstance(error, classes)), None))
-    return judged(_answered(client.info, "server") | _answered(client.info, "memory"))
+    with client.pipeline(transaction=False) as asked:
+        asked.info("server")
+        asked.info("memory")
+        for queue in routes.QUEUES:
+            asked.llen(queue)
+        try:
+            server, memory, *lengths = asked.execute(raise_on_error=False)
+        except redis.RedisError as error:
+            return failed(error)
+    told = {name: value for part in (server, memory) if isinstance(part, dict) for name, value in part.items()}
+    queues = {queue: length for queue, length in zip(routes.QUEUES, lengths, strict=True) if isinstance(length, int)}
+    return replace(judged(told), queues=queues)
 
 
 def failed(error: Exception, kind: str | None = None) -> RedisHealth:
@@ -87,14 +102,3 @@ def judged(about: Mapping[str, Any]) -> RedisHealth:
             f"it uses {used / 1e6:,.0f} of {limit / 1e6:,.0f} MB: raise maxmemory, or let products take their callbacks"
         )
     return RedisHealth(fault, version.strip())
-
-
-def _answered(ask: Any, section: str) -> dict[str, Any]:
-    """A section of INFO; nothing where that may not be asked."""
-    import redis
-
-    try:
-        told: dict[str, Any] = ask(section)
-    except redis.RedisError:
-        return {}
-    return told

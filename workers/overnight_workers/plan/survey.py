@@ -213,8 +213,8 @@ class _Surveyor:
         """A line that may be enqueued. models: those that it may name."""
         if checked.faults or checked.written is None:
             self.turn_down(line.number, checked.faults)
-            params = line.item.params
-            if list(checked.faults) == unknown_model(params, models):
+            params: object = line.item.params  # whatever the file has
+            if isinstance(params, Mapping) and list(checked.faults) == unknown_model(params, models):
                 self._unpriced[str(params["model"])] += 1
             return
         params = checked.written["params"]

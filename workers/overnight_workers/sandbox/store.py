@@ -70,7 +70,8 @@ class Store:
 
     def __init__(self, data_dir: Path) -> None:
         self.bodies = data_dir / "bodies"
-        self.bodies.mkdir(parents=True, exist_ok=True)
+        self.bodies.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.bodies.chmod(0o700)  # of one that an earlier version made, too
         self._path = data_dir / "sandbox.sqlite"
         self._local = threading.local()
         self._turn = threading.RLock()

@@ -11,7 +11,7 @@ import jsonschema_rs
 from overnight_models.wire import exact_json
 
 Check = Callable[[str], str | None]
-"""What is wrong with an answer's text, by the schema that was asked for; None when nothing is."""
+"""What is wrong with an answer's text, by the schema that was asked for; None when nothing is. It quotes no value."""
 
 
 def fault(document: str) -> str | None:
@@ -43,7 +43,7 @@ def check(document: str) -> Check:
 @lru_cache(maxsize=256)
 def _validator(document: str) -> Any:
     try:
-        return jsonschema_rs.validator_for(exact_json.loads(document), retriever=_refuse)
+        return jsonschema_rs.validator_for(exact_json.loads(document), retriever=_refuse, mask="the value")
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
         raise ValueError(str(error).partition("\n")[0]) from error
 

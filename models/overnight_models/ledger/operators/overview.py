@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +37,8 @@ class LaneView:
     unmeasured: int = 0
     """Waiting items whose prompts have to be counted before they may be packed."""
     deadlines: Kept = NONE_YET
+    problems: dict[str, int] = field(default_factory=dict)
+    """Outcomes that aren't ok, by problem."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class DeadDelivery:
 
 
 class _Tallied(NamedTuple):
-    """How many items, deliveries or batches of a lane are in a state."""
+    """How many items, deliveries or batches of a lane are in a state, or outcomes have a problem."""
 
     noun: str
     lane_id: int
@@ -172,6 +174,7 @@ def lanes(connection: Connection) -> list[LaneView]:
             deadlines=deadlines.get(lane.id, NONE_YET),
             unpriced=lane.unpriced,
             unmeasured=lane.unmeasured,
+            problems=by_lane.get(lane.id, {}).get("problem", {}),
         )
         for lane in rows
     ]

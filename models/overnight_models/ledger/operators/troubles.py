@@ -127,6 +127,8 @@ class Troubles:
     """Brokers that don't answer, then queues that are full; of each the oldest first."""
     holding: tuple[BudgetView, ...] = ()
     """Budgets that hold items."""
+    budgets: tuple[BudgetView, ...] = ()
+    """All of them."""
     given_up: tuple[GivenUp, ...] = ()
     """Caching that lost money."""
     pulses: tuple[Pulse, ...] = ()
@@ -184,6 +186,7 @@ def troubles(connection: Connection) -> Troubles:
         """,
         kept_s=RESULTS_KEPT_S,
     )
+    known = budgets(connection)
     return Troubles(
         deployment=deployment.read(connection),
         unlooked=tuple(deployment.unlooked(connection)),
@@ -196,5 +199,6 @@ def troubles(connection: Connection) -> Troubles:
         limited=tuple(limited(connection)),
         read_only=why_read_only(connection),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
-        holding=tuple(budget for budget in budgets(connection) if budget.held),
+        holding=tuple(budget for budget in known if budget.held),
+        budgets=tuple(known),
     )

@@ -108,6 +108,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                umask=0o077,  # requests, answers and passwords are in what they write
             )
         finally:
             os.close(log)

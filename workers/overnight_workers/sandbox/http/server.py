@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import sys
 from typing import Any
 
@@ -40,6 +41,7 @@ class _Server(uvicorn.Server):
 
 def run(options: Options) -> None:
     """Serve until told to stop. Port 0 takes a free one; the line on stdout says which."""
+    os.umask(0o077)  # what it is sent may be a company's own
     sys.setswitchinterval(_SWITCH_S)
     # Requests come and go by the hundred thousand, and none of them is in a cycle.
     gc.freeze()

@@ -96,8 +96,13 @@ def broker(name: str) -> Broker:
         if told.is_redis:
             return RedisBroker(name, told.redis_place, told, key_prefix=told.key_prefix)
         return KombuBroker(name, told.url, told)
-    except Exception as error:  # a URL that makes no sense: each client says so in its own way
-        raise BrokerUnavailable(f"broker {name!r}: its url can't be used: {type(error).__name__}: {error}") from error
+    except Exception as error:  # noqa: BLE001 - a URL that makes no sense: each client says so in its own way
+        kind = type(error).__name__
+    # its words may have parts of the url in them, and so would a traceback
+    raise BrokerUnavailable(
+        f"broker {name!r}: its url can't be used ({kind}): see Celery's page on brokers for its form, and install what"
+        " it needs"
+    )
 
 
 class RedisBroker:
@@ -264,6 +269,7 @@ class KombuBroker:
             producer=producer,
             task_id=args[0]["delivery_id"],
             argsrepr=shown(args[0]),
+            kwargsrepr="{}",
             headers=headers,
         )
 

@@ -27,6 +27,8 @@ from overnight_workers.stages.protocol import Candidate, Listing, Sent
 _PROBE_AFTER_S: Final = 60.0
 _LONGEST_PROBE_PAUSE_S: Final = 3600.0
 _LOOKED_UP: Final = 5
+_NOTED_EVERY_S: Final = 10.0
+"""How often a look without a fault is noted: for whoever watches how old the last is."""
 _PAUSE_FACTOR: Final = 10.0
 """A workspace that can't be read takes no more than a tenth of the time."""
 _LONGEST_PAUSE_S: Final = 300.0
@@ -83,7 +85,7 @@ def _look(workspace: workspaces.WorkspaceState, moved_at: datetime | None) -> in
         unread = str(error)
         log.warning("workspace not polled", workspace=workspace.name, error=unread)
     pause_s = 0.0 if is_read else min(_PAUSE_FACTOR * (time.monotonic() - began_at), _LONGEST_PAUSE_S)
-    if unread or workspace.unread_for_s is not None:
+    if unread or workspace.unread_for_s is not None or (workspace.read_s or _NOTED_EVERY_S) >= _NOTED_EVERY_S:
         with process.database().transaction() as connection:
             workspaces.note_look(connection, workspace.name, unread, pause_s=pause_s)
     return ended

@@ -1,0 +1,374 @@
+"""Secrets are planted in every place that has some; no command, log, page, event, file or error shows one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+import httpx2
+import orjson
+import psycopg
+import pytest
+import redis
+from celery import Celery
+from psycopg import sql
+
+from overnight_models import routes
+from overnight_models.wire.message import CallbackLine
+from overnight_models.wire.redis_place import read_redis_url
+from overnight_producers import Overnight
+from overnight_workers.cli import app as command_line
+from overnight_workers.sandbox.process import running
+from tests.faults.redis_servers import Server, free_port
+from tests.faults.telling import events, pages, printed
+from tests.planted import MARK, Named, assert_shows_none, found_in, free_text, in_url, params, secret
+from tests.servers import copy_database
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.whole
+
+TOML = """
+[workspaces.default]
+api_key_env = "PLANTED_KEY"
+base_url = "{api}"
+[lanes.default]
+max_wait = "0s"
+max_deliveries = 2
+[timing]
+poll_every = "300ms"
+sweep_every = "300ms"
+[brokers.crm]
+url = "redis://{user}:{broker}@127.0.0.1:{port}/3"
+[brokers.watched]
+url = "sentinel://{user}:{sentinel}@127.0.0.1:{watcher};sentinel://{user}:{sentinel}@127.0.0.1:{watcher}/4"
+master_name = "mine"
+[brokers.rabbit]
+url = "amqp://{user}:{rabbit}@127.0.0.1:1//"
+[brokers.odd]
+url = "sqs://{user}:{nosuch}@"
+"""
+USER = "operator"
+
+
+@dataclass
+class Planted:
+    """A whole installation with secrets everywhere, that has worked and failed."""
+
+    home: Path
+    environment: dict[str, str]
+    redis_url: str
+    flower_url: str
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def database_url_planted(postgres: str) -> tuple[str, str]:
+    """Two roles with planted passwords on one database; its URL as each."""
+    url = copy_database(postgres)
+    found = []
+    with psycopg.connect(url, autocommit=True) as connection:
+        for of in ("database", "presence"):
+            role = sql.Identifier(f"{of}_planted")
+            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(role))
+            connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}").format(role, sql.Literal(secret(of)))
+            )
+            place = urlsplit(url)
+            found.append(f"postgresql://{of}_planted:{in_url(of)}@{place.hostname}:{place.port}{place.path}")
+    return found[0], found[1]
+
+
+@pytest.fixture(scope="module")
+def redis_planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """A Redis whose users have planted passwords, and a Sentinel that watches it."""
+    place = tmp_path_factory.mktemp("redis")
+    server = Server(place / "server").start().wait()
+    with server.client() as client:
+        client.acl_setuser(
+            USER,
+            enabled=True,
+            passwords=[f"+{secret(of)}" for of in ("redis", "broker", "sentinel")],
+            commands=["+@all"],
+            keys=["*"],
+            channels=["*"],
+        )
+    watched = {"sentinel monitor mine": f"127.0.0.1 {server.port} 1"}
+    watcher = Server(place / "watcher", watched, sentinel=True).start().wait()
+    yield server, watcher
+    watcher.stop()
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def planted(
+    tmp_path_factory: pytest.TempPathFactory,
+    database_url_planted: tuple[str, str],
+    redis_planted: tuple[Server, Server],
+) -> Iterator[Planted]:
+    """It has worked, and each of its stages has failed over something with a secret in it."""
+    home = tmp_path_factory.mktemp("planted")
+    server, watcher = redis_planted
+    with running(home / "sandbox", "--turnaround", "500ms") as api:
+        told = {of: in_url(of) for of in ("broker", "sentinel", "rabbit", "nosuch")}
+        (home / "overnight.toml").write_text(
+            TOML.format(
+                **told,
+                user=USER,
+                port=server.port,
+                watcher=watcher.port,
+                api=api.url,
+            )
+        )
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OVERNIGHT_", "ANTHROPIC_"))}
+        redis_url = f"redis://{USER}:{in_url('redis')}@127.0.0.1:{server.port}/1"
+        environment = clean | {
+            "OVERNIGHT_DATABASE_URL": database_url_planted[0],
+            "OVERNIGHT_PRESENCE_URL": database_url_planted[1],
+            "OVERNIGHT_REDIS_URL": redis_url,
+            "OVERNIGHT_CONFIG": str(home / "overnight.toml"),
+            "OVERNIGHT_DATA_DIR": str(home / "data"),
+            "OVERNIGHT_LOG_LEVEL": "DEBUG",
+            "PLANTED_KEY": f"sk-sandbox-default-{MARK}-key",
+            "ANTHROPIC_API_KEY": f"sk-sandbox-default-{MARK}-key",
+        }
+        flower = free_port()
+        found = Planted(home, environment, redis_url, f"http://127.0.0.1:{flower}")
+        everything = ",".join(routes.QUEUES)
+        celery = {
+            "worker": ["worker", "-Q", everything, "-c", "2", "-E", "-l", "DEBUG"],
+            "beat": ["beat", "-s", str(home / "schedule"), "-l", "DEBUG"],
+            "flower": ["flower", "--address=127.0.0.1", f"--port={flower}"],
+        }
+        environment |= {"FLOWER_UNAUTHENTICATED_API": "true"}
+        try:
+            for name, words in celery.items():
+                with (home / f"{name}.log").open("wb") as log:
+                    argv = [sys.executable, "-m", "celery", "-A", "overnight_workers.app", *words]
+                    found.processes.append(subprocess.Popen(argv, env=environment, cwd=home, stdout=log, stderr=log))
+            use_it(found, database_url_planted[0])
+            yield found
+        finally:
+            for process in found.processes:
+                process.send_signal(signal.SIGTERM)
+            for process in found.processes:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(30)
+                process.kill()
+
+
+def use_it(planted: Planted, database_url: str) -> None:
+    """Everything once, well and badly."""
+    with Celery(set_as_current=False) as watcher:
+        watcher.conf.update(read_redis_url(planted.redis_url).celery())
+        with events(watcher) as seen:
+            wait_until(lambda: answers(planted), 120)
+            work_well(planted, database_url)
+            fail(planted, database_url)
+        planted.events = list(seen)
+
+
+def answers(planted: Planted) -> bool:
+    for process in planted.processes:
+        assert process.poll() is None, [path.read_text()[-2000:] for path in planted.home.glob("*.log")]
+    try:
+        return httpx2.get(f"{planted.flower_url}/healthcheck", timeout=5).status_code == 200
+    except httpx2.HTTPError:
+        return False
+
+
+def work_well(planted: Planted, database_url: str) -> None:
+    overnight = Overnight(planted.redis_url)
+    for number, broker in enumerate(("", "crm", "watched", "rabbit", "odd")):
+        callback = {
+            "task": "shop.save",
+            "queue": f"shop-{broker or 'own'}",
+            "args": [secret("callback")],
+            "kwargs": {"sku": secret("callback")},
+            **({"broker": broker} if broker else {}),
+        }
+        receipt = overnight.enqueue(
+            params(free_text("prompt")),
+            key=f"item-{number}",
+            callback=cast("CallbackLine", callback),
+            output=Named if number == 1 else None,
+        )
+        overnight.confirm(receipt, timeout=180)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        wait_until(
+            lambda: len(connection.execute("SELECT FROM delivery WHERE state = 'delivered'").fetchall()) >= 3,
+            180,
+            what=lambda: connection.execute("SELECT state, error FROM delivery").fetchall(),
+        )
+    overnight.close()
+
+
+def fail(planted: Planted, database_url: str) -> None:
+    """Messages that nobody can read, and a database that refuses what it is given."""
+    body = orjson.dumps([[free_text("prompt")], {"items": free_text("prompt")}, {}]).decode()
+    with redis.Redis.from_url(planted.redis_url) as client:
+        for message in misdirected(body):
+            client.lpush(routes.ACCEPT, message)
+    with Celery(set_as_current=False) as other:
+        # another language's client, or a script: it doesn't say what to show
+        other.conf.update(read_redis_url(planted.redis_url).celery())
+        line = orjson.dumps({"id": str(uuid4()), "key": "by-celery", "params": params(free_text("prompt"))}).decode()
+        wish = {"v": 1, "message_id": str(uuid4()), "lane": "default", "items": line}
+        other.send_task(routes.ACCEPT, kwargs=wish, queue=routes.ACCEPT)
+        other.send_task(routes.ACCEPT, args=[secret("prompt")], kwargs={"more": secret("prompt")}, queue=routes.ACCEPT)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE outcome ADD CONSTRAINT none_more CHECK (item_id < 0) NOT VALID")
+        overnight = Overnight(planted.redis_url)
+        overnight.confirm(overnight.enqueue(params(free_text("prompt")), key="not recorded"), timeout=180)
+        wait_until(lambda: "none_more" in (planted.home / "worker.log").read_text(), 180)
+        connection.execute("ALTER TABLE request ADD CONSTRAINT none_more CHECK (item_id < 0) NOT VALID")
+        overnight.enqueue(params(free_text("prompt")), key="not accepted")
+        before = (planted.home / "worker.log").read_text().count("none_more")
+        wait_until(lambda: (planted.home / "worker.log").read_text().count("none_more") > before + 1, 180)
+        overnight.close()
+
+
+def misdirected(body: str) -> Iterator[bytes]:
+    """Messages that Celery can't take: of an unknown task, without JSON, of no form at all."""
+    properties = {
+        "delivery_mode": 2,
+        "delivery_info": {"exchange": "", "routing_key": routes.ACCEPT},
+        "delivery_tag": str(uuid4()),
+    }
+    headers = {"id": str(uuid4()), "task": "shop.of_somebody_else", "lang": "py", "root_id": None, "parent_id": None}
+    plain = {"content-encoding": "utf-8", "content-type": "application/json", "properties": properties}
+    yield orjson.dumps({**plain, "body": body, "headers": headers})
+    yield orjson.dumps({**plain, "body": body[:-3], "headers": headers | {"task": routes.ACCEPT}})
+    yield orjson.dumps({**plain, "body": body, "headers": {}})
+
+
+def test_the_logs_of_every_process(planted: Planted) -> None:
+    logs = {path.name: path.read_text() for path in planted.home.rglob("*.log")}
+    assert {"worker.log", "beat.log", "flower.log", "sandbox.log"} <= set(logs)
+    assert_shows_none(logs)
+
+
+def test_celerys_events(planted: Planted) -> None:
+    kinds = {event["type"] for event in planted.events}
+    assert {"task-received", "task-failed", "task-succeeded"} <= kinds
+    shown = {f"{event['type']} {event.get('name')}": json.dumps(event, default=str) for event in planted.events}
+    assert_shows_none(shown)
+
+
+def test_flowers_pages_and_metrics(planted: Planted) -> None:
+    tasks = httpx2.get(f"{planted.flower_url}/api/tasks", timeout=30).json()
+    failed = [task for task, about in tasks.items() if about["state"] == "FAILURE"]
+    workers = {event["hostname"] for event in planted.events if event["type"].startswith("worker-")}
+    assert failed
+    assert workers
+    begin = [
+        *("/batches", "/tasks", "/workers", "/broker", "/metrics", "/api/batches", "/api/tasks", "/api/queues/length"),
+        *(f"/worker/{quote(name)}" for name in workers),
+        *(f"/task/{task}" for task in [*failed, *tasks][:20]),
+    ]
+    assert_shows_none(pages(planted.flower_url, begin))
+
+
+def test_what_a_worker_says_of_itself(planted: Planted) -> None:
+    with Celery(set_as_current=False) as app:
+        app.conf.update(read_redis_url(planted.redis_url).celery())
+        names = [f"celery@{socket.gethostname()}"]
+        asked = app.control.inspect(names, timeout=30, limit=1)
+        shown = {
+            question: json.dumps(getattr(asked, question)(), default=str)
+            for question in ("active", "reserved", "conf", "stats", "report", "query_task", "registered")
+        }
+    assert_shows_none(shown)
+
+
+def test_what_the_sandbox_was_sent_is_its_owners_alone(planted: Planted) -> None:
+    held = [path for path in (planted.home / "sandbox").rglob("*") if path.is_file()]
+    assert any(path.parent.name == "bodies" and found_in(path.read_bytes()) for path in held)
+    assert [path for path in held if path.suffix != ".log" and stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+
+ARGUMENTS = {
+    "demo": [["--rows", "0"]],
+    "up": [["--data-dir", "/dev/null/nowhere"]],
+    "migrate": [["--wait", "0"]],
+    "sandbox": [["--faults", "{"]],
+    "doctor": [[], ["--json"]],
+    "health": [["--queue", "overnight.pack"], ["--queue", "overnight.pack", "--json"]],
+    "plan": [["work.jsonl"], ["work.jsonl", "--json"], ["bad.jsonl"], ["--compare", "none"]],
+    "enqueue": [
+        ["work.jsonl", "--run", "r"],
+        ["work.jsonl", "--run", "r", "--json"],
+        ["bad.jsonl"],
+        ["bad.jsonl", "--json"],
+    ],
+    "outcomes": [["--lane", "none"], ["--problem", "none"]],
+    "status": [[], ["--json"]],
+    "batches": [[], ["--json"], ["--unclear"], ["--unclear", "--json"]],
+    "items": [[], ["--json"]],
+    "costs": [[], ["--json"], ["--csv"]],
+    "pause": [["default"], ["none"]],
+    "resume": [["default"], ["--all"], ["none"]],
+    "budget": [[], ["--json"], ["--lane", "default", "--day", "x"]],
+    "decide": [["1", "--gone"], ["999"]],
+    "redo": [["--all"], ["--all", "--json"], ["--all", "--yes"]],
+    "replay": [[], ["--json"], ["--delivered", "--all"]],
+}
+
+
+def commands() -> list[list[str]]:
+    known = {command.name or command.callback.__name__ for command in command_line.registered_commands}  # type: ignore[union-attr]
+    assert known == set(ARGUMENTS), "each command is tried here"
+    return [[name, *words] for name, many in ARGUMENTS.items() for words in (["--help"], *many)]
+
+
+def write_files(where: Path) -> None:
+    """What is enqueued: good lines, and lines with everything wrong that a line can have."""
+    good = {"key": "from-a-file", "params": params(free_text("prompt"))}
+    (where / "work.jsonl").write_bytes(orjson.dumps(good) + b"\n")
+    text = free_text("prompt")
+    bad: list[Any] = [
+        {"key": "a", "params": {**params(), "messages": text}},
+        {"key": "b", "params": {**params(), "system": {"text": text}}},
+        {"key": "c", "params": {**params(), "messages": [{"role": text, "content": text}]}},
+        {"key": "d", "params": text},
+        {"key": "e", "params": {**params(), "tools": text}},
+        {"key": "f", "params": params(text, stream=True), "callback": {"task": 1, "queue": 2, "args": text}},
+        {"key": "g", "params": params(text), "more": text},
+        {"key": "h", "params": params(text), "output": {"type": text}},
+        {"key": "i", "params": params(text), "callback": text},
+        {"params": params(text), "key": 7},
+        {"custom_id": "j", "params": {**params(), "max_tokens": text}},
+        {"custom_id": "k", "params": {**params(), "model": text}},
+        [text],
+        text,
+    ]
+    cut = orjson.dumps(good)[:-9]
+    (where / "bad.jsonl").write_bytes(b"\n".join([*map(orjson.dumps, bad), cut, b"\xff" + cut]) + b"\n")
+
+
+AWAY: dict[str, dict[str, str]] = {
+    "all well": {},
+    "no database": {"OVERNIGHT_DATABASE_URL": f"postgresql://me:{in_url('database')}@127.0.0.1:1/x"},
+    "no Redis": {"OVERNIGHT_REDIS_URL": f"redis://me:{in_url('redis')}@127.0.0.1:1/0"},
+}
+
+
+@pytest.mark.parametrize("changed", AWAY.values(), ids=AWAY)
+def test_every_command(planted: Planted, tmp_path: Path, changed: dict[str, str]) -> None:
+    write_files(tmp_path)
+    wanted = commands() if not changed else [words for words in commands() if "--help" not in words]
+    shown = printed(wanted, planted.environment | changed, tmp_path)
+    assert not [words for words, text in shown.items() if "TRACEBACK" in text], shown
+    assert_shows_none(shown)

@@ -1,0 +1,63 @@
+"""Secrets that are planted wherever a company keeps some, and a search for them in whatever can be read."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from tests.driving import MODEL
+
+SPECIAL: Final = ":/@?#%& ;'\"é"
+"""What a password generator of a company puts in."""
+MARK: Final = "pl4nt3d"
+_FOUND: Final = re.compile(rf"{MARK}-([a-z]+)", re.IGNORECASE)
+
+
+def secret(of: str) -> str:
+    """A secret that says what it is the secret of."""
+    return f"{MARK}-{of}{SPECIAL}{MARK}-{of}-end"
+
+
+def in_url(of: str) -> str:
+    """The same, as it stands in a URL."""
+    return quote(secret(of), safe="")
+
+
+def found_in(text: str | bytes) -> set[str]:
+    """Whose secrets, or parts of them, can be read there."""
+    told = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return {word.lower() for word in _FOUND.findall(told)}
+
+
+def lines_of(text: str | bytes) -> list[str]:
+    """The lines that show a secret, cut around it: for the message of a test that fails."""
+    told = text.decode(errors="replace") if isinstance(text, bytes) else text
+    shown = []
+    for line in told.splitlines():
+        match = _FOUND.search(line)
+        if match is not None:
+            shown.append(line[max(0, match.start() - 150) : match.end() + 60])
+    return shown
+
+
+class Named(BaseModel):
+    """An answer that the made-up one is not."""
+
+    number: int
+
+
+def free_text(of: str) -> str:
+    return f"{secret(of)}: describe it"
+
+
+def params(text: str = "Describe a kettle", **more: Any) -> dict[str, Any]:
+    """A request. What it says stands first: Postgres quotes the beginning of a value."""
+    return {"messages": [{"content": text, "role": "user"}], "model": MODEL, "max_tokens": 256, **more}
+
+
+def assert_shows_none(shown: dict[str, str]) -> None:
+    told = {where: lines_of(text)[:3] for where, text in shown.items() if found_in(text)}
+    assert told == {}, "\n".join(f"{where}: {line}" for where, lines in told.items() for line in lines)
