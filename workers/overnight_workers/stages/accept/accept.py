@@ -26,7 +26,6 @@ from overnight_models.ledger.prefixes import StoredPrefix
 from overnight_models.request.countable import divide, may_hold_uncountable
 from overnight_models.request.item_check import item_faults, lane_faults
 from overnight_models.request.prefix import MARK_BYTES, Prefix
-from overnight_models.request.quoted import quoted
 from overnight_models.request.worst_case import may_have_more
 from overnight_models.wire import exact_json, message
 from overnight_models.wire.message import ItemLine
@@ -175,7 +174,7 @@ def _faults(told: Message, tries: int) -> str | None:
     if wrong_lane := lane_faults(told.lane, process.policy()):
         return wrong_lane[0]
     if not _may_name_a_run(told.run):
-        return f"the run's name must be a text without NUL, not {quoted(told.run)}"
+        return f"the run's name must be a text without NUL, not {told.run!r}"
     return None
 
 
@@ -252,7 +251,7 @@ class _Reader:
             item: ItemLine = exact_json.loads(line)
             receipt, key = str(item["id"]), item["key"]
             if not _UUID.fullmatch(receipt):
-                raise ValueError(f"{quoted(receipt)} is no UUID")
+                raise ValueError(f"{receipt!r} is no UUID")
         except (ValueError, TypeError, KeyError) as error:
             return unreadable(position, line) or fault(
                 position, None, f"not an item with `id`, `key` and `params`: {error!r}"
