@@ -128,6 +128,8 @@ def test_labels_are_names_of_the_configuration_and_words_of_ours(worked: Service
         "of",
         "name",
         "period",
+        "kept",
+        "answer",
     }
 
 
