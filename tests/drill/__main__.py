@@ -86,10 +86,11 @@ class Drill:
         time.sleep(draw.uniform(3, 25))  # the moment is the trouble's own
         trouble, mended = TROUBLES[name]
         under_way = system.under_way()
+        began = time.monotonic()
+        system.pager.begin()
         with trouble(system, draw) as done:
             say(f"{name}: {done}; {under_way:,} items under way")
-            system.pager.begin()
-            alarm = wait_for(system.overnight, bool, _LONGEST_WAIT_S)
+            alarm = wait_for(system.overnight, bool, _LONGEST_WAIT_S, since=began)
             say(f"  after {alarm.seconds:.0f} s: {_words(alarm.found)}")
             page = system.pager.wait(_LONGEST_WAIT_S)
             say(f"  the metrics: {page}")

@@ -63,9 +63,11 @@ class Waited:
     in_time: bool
 
 
-def wait_for(overnight: Installed, is_so: Callable[[list[Finding]], bool], timeout_s: float) -> Waited:
-    """Look again and again until what is found is so."""
-    began = time.monotonic()
+def wait_for(
+    overnight: Installed, is_so: Callable[[list[Finding]], bool], timeout_s: float, *, since: float | None = None
+) -> Waited:
+    """Look again and again until what is found is so. since: from when it is timed, by the monotonic clock."""
+    began = time.monotonic() if since is None else since
     while True:
         found = look(overnight)
         seconds = time.monotonic() - began
