@@ -32,6 +32,7 @@ from tests.waiting import wait_until
 WOKEN_WITHIN_S: Final = 120.0
 _LONGEST_WAIT_S: Final = 240.0
 _CALM_S: Final = 300.0
+_GIVEN_BACK_S: Final = 330.0
 _LONGEST_SENTENCE: Final = 200
 
 
@@ -62,8 +63,9 @@ class Drill:
     only: list[str]
     observed: list[Observed] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    books: Books | None = None
 
-    def run(self) -> Books:
+    def run(self) -> None:
         """Everything. Raises AssertionError when something is stuck at the end."""
         draw = Random(self.seed)
         disks = may_mount(self.home)
@@ -74,9 +76,9 @@ class Drill:
                 if name not in self.skipped and (not self.only or name in self.only):
                     self.observed.append(self._observe(system, name, draw))
             say("products enqueue no more: everything comes to rest")
-            _, books = system.come_to_rest()
-            system.overnight.assert_nothing_is_stuck()
-        return books
+            self.books = system.come_to_rest()
+            # kombu's own lock for giving back may have been held when Redis failed over, and stays for 5 minutes
+            system.overnight.assert_nothing_is_stuck(_GIVEN_BACK_S)
 
     def _observe(self, system: System, name: str, draw: Random) -> Observed:
         calm = wait_for(system.overnight, lambda found: not found, _CALM_S)
@@ -126,25 +128,24 @@ def main() -> int:
     # not below a private directory: Postgres has a user of its own when this is root's
     drill = Drill(given.seed, Path(tempfile.mkdtemp(prefix="overnight-drill-")), given.only)
     wrong: list[str] = []
-    books = None
     try:
-        books = drill.run()
-        wrong += books.wrong
+        drill.run()
     except AssertionError as error:
         wrong.append(f"in {drill.home}: {error}")
+    wrong += drill.books.wrong if drill.books else ("the books were never closed",)
     for seen in drill.observed:
         seconds = [seen.alarm_s, None if seen.page is None else seen.page.seconds]
         if any(after_s is None or after_s > WOKEN_WITHIN_S for after_s in seconds):
             wrong.append(f"{seen.name}: nobody was woken within {WOKEN_WITHIN_S:g} s")
         if seen.cleared_s is None:
             wrong.append(f"{seen.name}: not over {_CALM_S:g} s after it was mended")
-    report(drill, books, wrong)
+    report(drill, wrong)
     if not wrong:
         shutil.rmtree(drill.home, ignore_errors=True)
     return 1 if wrong else 0
 
 
-def report(drill: Drill, books: Books | None, wrong: list[str]) -> None:
+def report(drill: Drill, wrong: list[str]) -> None:
     """Print the table, as Markdown, and what is wrong."""
     say(f"\ndrill of {datetime.now(UTC):%F}, `make drill DRILL_SEED={drill.seed}`\n")
     say("| what was done | under way | `doctor` after | it said | the metrics after | mended by | clear after |")
@@ -158,7 +159,7 @@ def report(drill: Drill, books: Books | None, wrong: list[str]) -> None:
         say(f"| {what} | {seen.under_way:,} | {alarm} | {said} | {paged} | {seen.mended} | {cleared} |")
     for name in drill.skipped:
         say(f"\nleft out, since only root may mount a small disk: {name}")
-    if books:
+    if books := drill.books:
         say(
             f"\n{books.accepted:,} items accepted, {books.batches:,} batches, {books.billed:,} requests billed"
             f" (${books.nanodollars / 1e9:.9f} by the meter and by the ledger), {books.delivered:,} outcomes delivered"

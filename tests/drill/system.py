@@ -14,7 +14,7 @@ from typing import Final, Self
 from overnight_models.embedded_urls import read_urls
 from tests.chaos.load import is_at_rest, picture
 from tests.chaos.load_books import Books, close_the_books
-from tests.chaos.products import Confirmed, Products
+from tests.chaos.products import Products
 from tests.drill.watch import Pager
 from tests.faults.installed import Installed
 from tests.faults.postgres_servers import Pair
@@ -172,11 +172,11 @@ class System:
         if not self.postgres.is_whole:
             self.postgres.mend()
 
-    def come_to_rest(self) -> tuple[list[Confirmed], Books]:
+    def come_to_rest(self) -> Books:
         """Products enqueue no more; when all that they had confirmed is done, the books."""
-        confirmed: list[Confirmed] = self._products.finish(150)
+        confirmed = self._products.finish(150)
         wait_until(lambda: is_at_rest(self.overnight), 300, what=lambda: picture(self.overnight))
-        return confirmed, close_the_books(self.overnight, confirmed, LANES, self.shop.came())
+        return close_the_books(self.overnight, confirmed, LANES, self.shop.came())
 
 
 def mount(place: Path, size: int) -> None:
