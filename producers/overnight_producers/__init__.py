@@ -26,6 +26,7 @@ from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.outcome import Outcome
 from overnight_models.wire.outcome import ProblemName as Problem
 from overnight_producers.callbacks import callback, task
+from overnight_producers.following_up import follow_up
 from overnight_producers.item import IfKnown, Item, Moment
 from overnight_producers.overnight import Overnight
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
@@ -56,5 +57,6 @@ __all__ = [
     "UnknownRun",
     "Unreachable",
     "callback",
+    "follow_up",
     "task",
 ]

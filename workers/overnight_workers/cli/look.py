@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -127,7 +127,7 @@ def items(
     The last column says why it takes its road: a batch or real time, and what that saves or costs.
     """
     from overnight_models.ledger.operators import overview
-    from overnight_workers.operators import documents, filters, item_roads, words
+    from overnight_workers.operators import documents, filters
     from overnight_workers.process import database
 
     filters.check(
@@ -151,20 +151,14 @@ def items(
     if not found:
         console.OUT.print("No such items.")
         return
+    console.OUT.print(_table(found))
+
+
+def _table(found: list[dict[str, Any]]) -> Table:
+    from overnight_workers.operators import item_roads, words
+
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in (
-        "key",
-        "lane",
-        "tenant",
-        "state",
-        "batch",
-        "tries",
-        "enqueued",
-        "problem",
-        "delivery",
-        "cost",
-        "road",
-    ):
+    for title in _ITEM_COLUMNS:
         table.add_column(title, justify="right" if title in ("batch", "tries", "cost") else "left")
     for row, road in zip(found, item_roads.told(found), strict=True):
         table.add_row(
@@ -180,4 +174,4 @@ def items(
             "unknown" if row["ok"] is not None and row["cost_nano"] is None else console.money(row["cost_nano"] or 0),
             Text(road),
         )
-    console.OUT.print(table)
+    return table
