@@ -38,6 +38,8 @@ _TRANSPORT: Final = {
     # and then a killed worker's messages come back in about 10 s, not 100 s
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 2,
+    # who gives back holds a lock; when Redis fails over meanwhile it stays, and nobody gives back for 5 minutes
+    "unacked_mutex_expire": 30,
     # services that share a Redis would otherwise share the shortest visibility timeout
     "unacked_key": "overnight:unacked",
     "unacked_index_key": "overnight:unacked_index",
