@@ -46,7 +46,7 @@ class Published:
     """When, by that host's clock, in ISO 8601."""
 
     def __str__(self) -> str:
-        return f"{self.host}, {self.file or 'no overnight.toml'}, {self.at[:19].replace('T', ' ')} UTC"
+        return f"{self.host}, {self.file or 'no overnight.toml'}"
 
 
 @dataclass(frozen=True)

@@ -296,7 +296,7 @@ def test_a_lane_that_only_this_directory_lacks_is_no_urgent_alarm(service: Servi
         f"Lane copy isn't in the configuration read here, and in the policy in force ({HOST}, "
         in on["other policy"].text
     )
-    assert os.environ["OVERNIGHT_CONFIG"] in on["other policy"].text
+    assert f"{os.environ['OVERNIGHT_CONFIG']})." in on["other policy"].text
     policy = next(one for one in checkup.doctor() if one.check == "policy")
     assert policy.state == "note"
     assert f"in force: default, copy ({HOST}, " in policy.found

@@ -17,6 +17,25 @@ _TAB: Final = """
         </li>"""
 
 
+_SECONDARY: Final = 'class="broker-secondary-column"'
+_READY: Final = "format_value(queue.get('messages_ready')) %}</td>"
+_CONSUMERS: Final = "format_value(queue.get('consumers')) %}</td>"
+_MESSAGES: Final = "format_value(queue.get('messages')) %}</td>"
+_CHANGES: Final = {
+    "navbar.html": ((_FIRST_TAB, _FIRST_TAB + _TAB),),
+    # on narrow screens Flower hides the only number that Redis has of a queue, and shows two that it hasn't
+    "broker.html": (
+        (f"<th {_SECONDARY}>Messages</th>", "<th>Messages</th>"),
+        (f"<td {_SECONDARY}>{{% raw {_MESSAGES}", f"<td>{{% raw {_MESSAGES}"),
+        ("<th>Ready</th>", f"<th {_SECONDARY}>Ready</th>"),
+        ("<th>Consumers</th>", f"<th {_SECONDARY}>Consumers</th>"),
+        (f"<td>{{% raw {_READY}", f"<td {_SECONDARY}>{{% raw {_READY}"),
+        (f"<td>{{% raw {_CONSUMERS}", f"<td {_SECONDARY}>{{% raw {_CONSUMERS}"),
+    ),
+}
+"""What is changed in Flower's own. Should its markup change, the change is lost and the page is not."""
+
+
 class OverlayLoader(template.Loader):
     """Finds a template among ours first, then among Flower's."""
 
@@ -27,7 +46,6 @@ class OverlayLoader(template.Loader):
     def _create_template(self, name: str) -> template.Template:
         ours = _OURS / name
         source = (ours if ours.exists() else Path(self.root) / name).read_text(encoding="utf-8")
-        if name == "navbar.html":
-            # should Flower change its markup, the tab is lost and the page is not
-            source = source.replace(_FIRST_TAB, _FIRST_TAB + _TAB, 1)
+        for theirs, changed in _CHANGES.get(name, ()):
+            source = source.replace(theirs, changed, 1)
         return template.Template(source, name=name, loader=self)

@@ -167,7 +167,9 @@ def _policy(current: Settings, redis: Redis | None) -> list[Finding]:
     policy = redis.policy
     if policy is None:
         return [Finding("policy", NOTE, "none is published", "a worker with -Q overnight.rescue does, and a beat")]
-    whose = f"in force: {', '.join(policy.lanes)} ({policy.published or 'of an older version'})"
+    told = policy.published
+    by_whom = f"{told}, {told.at[:19].replace('T', ' ')} UTC" if told else "of an older version"
+    whose = f"in force: {', '.join(policy.lanes)} ({by_whom})"
     if set(policy.lanes) == set(current.lanes):
         return [Finding("policy", OK, whose)]
     only = f"the configuration here has {', '.join(current.lanes)}"

@@ -16,6 +16,9 @@ CALM: Final = "calm"
 NOTABLE: Final = "notable"
 ALARMING: Final = "alarming"
 
+ALWAYS_SHOWN: Final = ("waiting", "held", "batched", "succeeded", "failed")
+"""States of items that have a column in the table of lanes, whether or not an item is in them."""
+
 _NO_HISTORY: Final = "most end within 1 h, all within 24 h"
 _HISTORY_FROM: Final = 3
 """Batches from which on a lane's own history is what is expected."""
