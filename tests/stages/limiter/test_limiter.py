@@ -54,13 +54,13 @@ def test_large_requests_among_small_ones_are_let_through_within_the_limit_and_st
     account = Account(client, LIMITS, workers=2)
     large, small = Need(round(share * LIMITS[1]), 1), Need(1000, 1)
     minute, larges = Minute(), 0
-    saturate(account, small, 70)
-    for step in range(3000):
-        needs = [large, small] if step % 1000 < 700 else [small] * 20
+    # only small ones for more than a minute, so that their pace is the whole one again, and then large ones beside them
+    for step in range(1800):
+        needs = [small] * 5 if step % 900 < 400 else [large, small]
         for grant in granted(account.ask(*needs, worker=step % 2)):
             minute.add(grant.costs[1], account.clock.now)
             larges += grant.costs[1] == large.input_tokens
-        account.clock.move(0.1)
+        account.clock.move(0.2)
     assert larges >= 2
     assert minute.worst <= LIMITS[1]
 
