@@ -55,6 +55,14 @@ def configure(level: str | None = None) -> None:
     # one line a request, with the URL, is noise here; and some show bodies and keys when everything is logged
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("celery.beat").addFilter(_without_stack)
+
+
+def _without_stack(record: logging.LogRecord) -> bool:
+    """A tick that the beat can't send, since Redis is away, is a line: Celery adds its own stack to each."""
+    if str(record.msg).startswith("Message Error") and isinstance(record.args, tuple):
+        record.msg, record.args, record.exc_info = "a tick can't be sent: %s", record.args[:1], None
+    return True
 
 
 def brief(text: object) -> str:
