@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from overnight_workers.cli import app
 from overnight_workers.roads import memory
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.direct.direct import direct
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.rescue import sweep
@@ -274,3 +276,31 @@ def test_what_passes_its_deadline_is_an_alarm_that_says_where_it_is(service: Ser
 def alarms(service: Service) -> dict[str, str]:
     found = json.loads(read_command(app, "status", "--json"))["alarms"]
     return {alarm["alarm"]: alarm["text"] for alarm in found}
+
+
+def test_of_a_rescued_item_the_first_answer_is_kept_and_the_second_is_billed_and_shown(
+    service: Service,
+) -> None:
+    by_deadline(service, max_wait="0s")
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(item("soon", deadline=within(7), callback=callback()), item("late", deadline=within(20)))
+    pack()
+    submit()
+    service.ledger.execute("UPDATE submission SET api_created_at = now() - interval '6.5 h' WHERE state = 'open'")
+    service.ledger.execute("UPDATE item SET deadline = now() + interval '90 s' WHERE id = 1")
+    service.ledger.execute("UPDATE batch SET look_at = now() WHERE look_at IS NOT NULL")
+    sweep()
+    direct()
+    assert [service.ledger.item(key)["state"] for key in ("soon", "late")] == ["succeeded", "batched"]
+    kept = service.ledger.item("soon")["message"]
+    poll()
+    collect()
+    assert service.ledger.item("soon")["message"] == kept
+    assert service.ledger.item("late")["state"] == "succeeded"
+    lane = json.loads(read_command(app, "status", "--json"))["lanes"]["default"]
+    assert (lane["deadlines"]["met"], lane["deadlines"]["rescued"], lane["deadlines"]["doubles"]) == (2, 1, 1)
+    assert Decimal(lane["deadlines"]["rescued_usd"]) == 2 * Decimal(lane["deadlines"]["doubles_usd"]) > 0
+    assert "paid twice" not in alarms(service)
+    assert "its batch is too slow for" in read_command(app, "items", "soon")
+    told = service.ledger.fetch_one("SELECT sum(cost_nano)::bigint AS nano FROM bill")
+    assert told["nano"] == service.api.meter()["nano"]
