@@ -56,6 +56,7 @@ def postgres_read_only(system: System, _: Random) -> Iterator[str]:
     system.postgres.primary.become_read_only()
     yield "the primary takes no writes, and stays up with all its connections"
     system.postgres.fail_over()
+    system.postgres.standby.end_commits()
 
 
 @contextmanager

@@ -77,6 +77,10 @@ class Node:
         self.rows("ALTER SYSTEM SET default_transaction_read_only = on")
         self.rows("SELECT pg_reload_conf()")
 
+    def end_commits(self) -> None:
+        """End sessions whose commit waits for a standby that is gone: they would wait for ever."""
+        self.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+
     def promote(self) -> None:
         """Make a standby the primary."""
         self.rows("SELECT pg_promote()")
