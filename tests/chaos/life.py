@@ -21,6 +21,7 @@ import redis
 
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.direct.direct import direct
 from overnight_workers.stages.measure.measure import measure
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
@@ -219,7 +220,7 @@ def come_home(service: Service) -> None:
         under_way = service.ledger.fetch_all("SELECT * FROM submission WHERE state IN ('claimed', 'sending')")
         assert under_way == [], "whose process is dead is known at once, without waiting for its lease"
         _time_passes(service)
-        for stage in (measure, pack, submit, poll, collect, deliver):
+        for stage in (measure, pack, submit, poll, collect, direct, deliver):
             stage()
         if not _unfinished(service):
             return
@@ -229,6 +230,7 @@ def come_home(service: Service) -> None:
 def _time_passes(service: Service) -> None:
     service.clock.pauses_are_over()
     service.clock.quiet_is_over()
+    service.ledger.execute("UPDATE direct_claim SET lease_until = now() - interval '1 s' WHERE done_at IS NULL")
     held_long_enough(service)
     a_minute_later(service)
     service.ledger.execute("UPDATE delivery SET due_at = now() WHERE state IN ('sending', 'awaiting_ack')")

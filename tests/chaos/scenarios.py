@@ -12,6 +12,7 @@ from typing import Any, Final
 from overnight_models.wire.message import VERSION
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.direct.direct import direct
 from overnight_workers.stages.measure.measure import measure
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
@@ -446,6 +447,28 @@ SCENARIOS: Final[dict[str, Scenario]] = {
             {"a": DONE, "b": ("failed",), "c": ("failed",)},
             settings={"lanes": {"default": {"road": "by_deadline", "max_wait": "0s"}}},
             shows="SELECT 1 FROM outcome WHERE problem = 'too_late' HAVING count(*) = 2",
+        ),
+        Scenario(
+            "in real time",
+            (
+                a_budget,
+                message(
+                    1,
+                    one("a"),
+                    one("b", fault="errored:overloaded_error:1"),
+                    one("c", fault="errored:invalid_request_error"),
+                ),
+                *tasks(pack, direct),
+                fault("messages", "lose_answer", count=1),
+                message(2, one("d")),
+                *tasks(direct),
+                pauses_are_over,
+                *tasks(direct, deliver, sweep),
+            ),
+            {"a": DONE, "b": DONE, "c": ("failed",), "d": DONE},
+            # each death may lose an answer, and none of them may end an item
+            settings={"lane": {"road": "direct", "max_maybe_billed": 100, "max_attempts": 100}},
+            shows="SELECT 1 FROM outcome WHERE via = 'direct' HAVING count(*) = 4",
         ),
         Scenario(
             "a result that never comes",
