@@ -157,3 +157,15 @@ def test_how_much_is_used_and_what_is_waited_for_is_known(account: Account) -> N
     assert [name for name, bucket in pool.buckets.items() if bucket.is_short] == ["output_tokens"]
     assert pool.buckets["output_tokens"].left == 90_000
     assert pool.buckets["requests"].left is None
+
+
+def test_what_counts_as_used_is_what_was_taken_and_not_what_was_reserved(account: Account) -> None:
+    first = account.grant(Need(10, 900))
+    account.clock.move(2)
+    account.settle((first, Used(10, 300)), (account.grant(Need(10, 900)), None))
+    (pool,) = account.workers[0].use()
+    assert {name: bucket.used for name, bucket in pool.buckets.items()} == {
+        "requests": 1,
+        "input_tokens": 10,
+        "output_tokens": 300,
+    }
