@@ -62,7 +62,8 @@ def test_a_message(client: anthropic.Anthropic) -> None:
     assert block.type == "text"
     assert block.text.startswith("Made-up sandbox answer about: Name a colour.")
     limit = int(raw.headers["anthropic-ratelimit-requests-limit"])
-    assert int(raw.headers["anthropic-ratelimit-requests-remaining"]) < limit
+    # it fills within milliseconds again
+    assert limit - 1 <= int(raw.headers["anthropic-ratelimit-requests-remaining"]) <= limit
     assert "anthropic-ratelimit-tokens-reset" in raw.headers
 
 

@@ -51,18 +51,18 @@ ONE_AT_A_TIME: dict[str, tuple[str, dict[str, str], list[str]]] = {
     "a list of numbers": (
         "[lanes.a]\ncallbacks = [5]", {}, ['[lanes.a] callbacks: it is a list of texts, such as ["shop.*"]'],
     ),
-    "a number for lanes": ("lanes = 5", {}, ["lanes: it holds tables, such as [lanes.NAME], and isn't 5"]),
+    "a number for lanes": ("lanes = 5", {}, ["lanes: it holds tables, such as [lanes.NAME], and isn't a number"]),
     "a list for lanes": ("lanes = []", {}, ["lanes: it holds tables, such as [lanes.NAME], and isn't a list"]),
     "a number for a lane": (
         "[lanes]\na = 5", {},
-        ["[lanes.a]: it is a table of settings (workspace, road, max_maybe_billed, …), and not 5"],
+        ["[lanes.a]: it is a table of settings (road, max_maybe_billed, deadline, …), and not a number"],
     ),
     "a text for the times": (
         'timing = "fast"', {},
-        ["timing: it is a table of settings (poll_every, sweep_every, create_timeout, …), and not 'fast'"],
+        ["timing: it is a table of settings (poll_every, sweep_every, create_timeout, …), and not a text"],
     ),
     "a number for lanes, in the environment": (
-        "", {"OVERNIGHT_LANES": "5"}, ["OVERNIGHT_LANES: it holds tables, such as [lanes.NAME], and isn't 5"],
+        "", {"OVERNIGHT_LANES": "5"}, ["OVERNIGHT_LANES: it holds tables, such as [lanes.NAME], and isn't a number"],
     ),
     "no JSON": (
         "", {"OVERNIGHT_BROKERS": '{"crm": {"url": planted}}'},

@@ -22,7 +22,7 @@ SQL = re.compile(
     r"|\bSET\s+(?:LOCAL|TRANSACTION|SESSION)\b|\bEXISTS\s*\(|\b(?:CREATE|ALTER|DROP|LOCK)\s+TABLE\b|\bCOPY\s+\w+\s*\("
     r"|\b(?:WHERE|ORDER\s+BY|GROUP\s+BY|RETURNING)\s+\w+|\bIS\s+(?:NOT\s+)?NULL\b"
 )
-OPENS_A_TRANSACTION = {"Database", "DatabaseUnavailable", "is_ready"}
+OPENS_A_TRANSACTION = {"Database", "DatabaseFull", "DatabaseUnavailable", "is_ready"}
 
 
 def sources() -> Iterator[Path]:
