@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import tracemalloc
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from overnight_models.errors import PermanentError
 from overnight_models.wire.policy import LanePolicy, Policy
-from overnight_workers.item_file import Bad, Checker, Line, line_at, lines, open_file
+from overnight_workers.item_file import Bad, BadLine, Checker, Line, line_at, lines, open_file, read_line
 from tests.driving import params
 
 POLICY = Policy({"default": LanePolicy()}, (), ("claude-haiku-5-5",))
@@ -77,6 +78,24 @@ def test_bad_lines_are_told_by_their_numbers() -> None:
     }.items():
         assert told in "; ".join(found[number])
     assert found[9] == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (
+            rb'{"key": "k", "params": {"messages": [{"content": "\ud83d"}]}}',
+            "`line.params.messages[0].content` holds half a character",
+        ),
+        (b'{"key": "k", "params": {"temperature": NaN}}', "at column 40"),
+        (b'{"key": "k", "params": {', "at column 25"),
+        (b"[" * 5_000, "not JSON"),
+    ],
+)
+def test_a_line_that_can_not_be_read_says_where(text: bytes, where: str) -> None:
+    with pytest.raises(BadLine, match=re.escape(where)) as told:
+        read_line(text)
+    assert "line 1" not in str(told.value), "its own number is told beside it"
 
 
 def test_lines_are_found_again_by_their_offset() -> None:

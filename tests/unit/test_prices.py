@@ -234,6 +234,10 @@ def test_a_file_overlays_the_shipped_one(tmp_path: Path) -> None:
         ("[models.claude-opus-5]\ninput = 'much'", "models.claude-opus-5"),
         ("[models.claude-opus-5]\ninput = -1", "below zero"),
         ("batch_factor = 'half'", "own.toml"),
+        ("[models.claude-opus-5]\naliases = 'opus'", "models.claude-opus-5.*aliases = 'opus', where a list belongs"),
+        ("[models.claude-opus-5]\ntiers = [1]", "models.claude-opus-5.*1, where a table belongs"),
+        ("[models.claude-opus-5]\ninput = [1]", r"models.claude-opus-5.*\[1\], where a number belongs"),
+        ("models = []", "own.toml.*, where a table belongs"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, complaint: str) -> None:

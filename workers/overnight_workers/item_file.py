@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import json
 import shutil
 import sqlite3
 import sys
@@ -120,7 +121,7 @@ def read_line(text: bytes) -> Item:
     try:
         line = exact_json.loads(text.removeprefix(_BOM))
     except ValueError as error:
-        raise BadLine(f"not JSON: {error}") from error
+        raise BadLine(_why_unreadable(text, error)) from error
     if not isinstance(line, Mapping):
         raise BadLine("not a JSON object")
     if "messages" in line and not line.keys() & {"key", "custom_id", "params"}:
@@ -147,6 +148,19 @@ def read_line(text: bytes) -> Item:
         deadline=line.get("deadline"),
         give_up_at=line.get("give_up_at"),
     )
+
+
+def _why_unreadable(text: bytes, error: ValueError) -> str:
+    """Why a line can't be read, and where in it: by the place of its value, else by its column."""
+    try:
+        line = json.loads(text.removeprefix(_BOM))
+        why = exact_json.fault_in(line, "line", most_levels=exact_json.MOST_LEVELS) if isinstance(line, dict) else None
+    except (ValueError, RecursionError):
+        why = None
+    if why is not None:
+        return why
+    # its own line number is always 1
+    return f"not JSON: {error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
 
 
 def _made_key(params: Mapping[str, object]) -> str:

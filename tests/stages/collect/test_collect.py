@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from overnight_models.ledger.collect import collect as ledger
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_workers import api, process
+from overnight_workers.stages.collect import collect as collecting
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
@@ -59,6 +61,25 @@ def test_results_that_stall_are_read_again(service: Service, monkeypatch: pytest
     assert service.ledger.states("batch") == ["incomplete"]
     service.finish()
     assert (service.ledger.states("batch"), service.api.meter()["billed"]) == (["collected"], 10)
+
+
+def test_results_that_find_no_room_for_what_is_put_off_are_read_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    service.accept(item("errored", fault="errored"), item("expired", fault="expired"))
+    pack()
+    submit()
+    poll()
+    monkeypatch.setattr(collecting, "_CHUNK_BYTES", 1)
+    with monkeypatch.context() as context:
+        context.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+        collect()
+    assert service.ledger.states("batch") == ["incomplete"]
+    assert "nowhere" in service.ledger.fetch_one("SELECT reason FROM batch")["reason"]
+    assert service.ledger.states("item") == ["batched"] * 2
+    service.clock.pauses_are_over()
+    collect()
+    assert service.ledger.states("batch") == ["collected"]
 
 
 def test_results_that_seem_to_be_on_another_host_are_read_from_our_own(service: Service) -> None:
