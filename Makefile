@@ -68,6 +68,9 @@ bench.backlog: .venv  ## each question to a ledger with 15,000,000 items beside 
 bench.limiter: .venv  ## the limiter of the direct road: its time, the worst minute with eight workers, Redis restarted; 15 minutes
 	.venv/bin/python -m tests.benchmarks.limiter
 
+bench.deadlines: .venv  ## deadlines on an accelerated clock: met and paid, beside all-batch and all-direct; 5 minutes
+	.venv/bin/python -m tests.benchmarks.deadlines
+
 bench.bars: .venv  ## memory for a batch of 256 MB; calls and lateness with many batches open; one item alone; 10 minutes
 	.venv/bin/python -m tests.benchmarks.large_batch
 	.venv/bin/python -m tests.benchmarks.open_batches requests
@@ -77,4 +80,4 @@ bench.bars: .venv  ## memory for a batch of 256 MB; calls and lateness with many
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.bars clean
+.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.bars clean

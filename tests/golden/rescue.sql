@@ -142,7 +142,8 @@ SELECT EXISTS (
         SELECT direct_at
         FROM item
         WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.lane_id = source.lane_id
-            AND item.headers_id = source.headers_id AND item.model_id = source.model_id AND direct_at <= now()
+            AND item.headers_id = source.headers_id AND item.model_id = source.model_id
+            AND direct_at <= now() AND (item.give_up_at IS NULL OR item.give_up_at > now())
         ORDER BY direct_at
         LIMIT 1
     ) head

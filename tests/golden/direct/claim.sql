@@ -253,7 +253,7 @@ SELECT id, state, direct_at, size
 FROM item
 WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.lane_id = :lane_id
     AND item.headers_id = :headers_id AND item.model_id = :model_id AND item.direct_at <= now()
-    AND NOT (false)
+    AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (false)
 ORDER BY direct_at, id
 LIMIT :most
 FOR UPDATE SKIP LOCKED;
@@ -299,7 +299,8 @@ CROSS JOIN LATERAL (
     SELECT direct_at
     FROM item
     WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.lane_id = source.lane_id
-        AND item.headers_id = source.headers_id AND item.model_id = source.model_id AND direct_at <= now()
+        AND item.headers_id = source.headers_id AND item.model_id = source.model_id
+        AND direct_at <= now() AND (item.give_up_at IS NULL OR item.give_up_at > now())
     ORDER BY direct_at
     LIMIT 1
 ) head

@@ -58,7 +58,7 @@ WITH candidate AS (
     FROM item
     WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.lane_id = :lane_id
         AND item.headers_id = :headers_id AND item.model_id = :model_id AND item.direct_at <= now()
-        AND NOT (false)
+        AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (false)
     ORDER BY direct_at, id
     LIMIT :most
 )

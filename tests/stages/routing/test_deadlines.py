@@ -304,3 +304,14 @@ def test_of_a_rescued_item_the_first_answer_is_kept_and_the_second_is_billed_and
     assert "its batch is too slow for" in read_command(app, "items", "soon")
     told = service.ledger.fetch_one("SELECT sum(cost_nano)::bigint AS nano FROM bill")
     assert told["nano"] == service.api.meter()["nano"]
+
+
+def test_in_real_time_too_an_answer_that_nobody_needs_any_more_is_not_bought(service: Service) -> None:
+    service.configure(lane={"road": "direct"})
+    service.accept(item("a", give_up_at=within(1)), item("b", give_up_at=within(2)))
+    service.ledger.execute("UPDATE item SET give_up_at = now() - interval '1 s' WHERE id = 1")
+    direct()
+    sweep()
+    assert [service.ledger.item(key)["problem"] for key in "ab"] == ["too_late", None]
+    assert service.ledger.item("b")["state"] == "succeeded"
+    assert service.api.meter()["billed"] == 1

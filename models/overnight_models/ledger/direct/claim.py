@@ -28,6 +28,9 @@ from overnight_models.states import ITEM
 _TO_BE_SENT: Final = "item.direct_at IS NOT NULL AND item.held_by IS NULL"
 """The guard, as the index has it."""
 
+_OF_USE: Final = "(item.give_up_at IS NULL OR item.give_up_at > now())"
+"""The guard: somebody still needs it."""
+
 _HEADS: Final = f"""
     WITH RECURSIVE source (lane_id, headers_id, model_id) AS (
         (SELECT lane_id, headers_id, model_id FROM item WHERE {_TO_BE_SENT}
@@ -47,7 +50,7 @@ _HEADS: Final = f"""
     CROSS JOIN LATERAL (
         SELECT direct_at FROM item
         WHERE {_TO_BE_SENT} AND item.lane_id = source.lane_id AND item.headers_id = source.headers_id
-          AND item.model_id = source.model_id AND direct_at <= now()
+          AND item.model_id = source.model_id AND direct_at <= now() AND {_OF_USE}
         ORDER BY direct_at LIMIT 1
     ) head
     WHERE lane.paused_at IS NULL AND {SENDABLE} AND NOT EXISTS (
@@ -204,7 +207,7 @@ class _Next:
         self._values = {"lane_id": place.lane_id, "headers_id": place.headers_id, "model_id": place.model_id}
         self._these = f"""
             {_TO_BE_SENT} AND item.lane_id = :lane_id AND item.headers_id = :headers_id AND item.model_id = :model_id
-            AND item.direct_at <= now() AND NOT ({UNMEASURED if counts_first else "false"})
+            AND item.direct_at <= now() AND {_OF_USE} AND NOT ({UNMEASURED if counts_first else "false"})
         """
 
     def candidates(self, most: int) -> Candidates:
