@@ -174,7 +174,7 @@ def use_it(planted: Planted, database_url: str) -> None:
     with Celery(set_as_current=False) as watcher:
         watcher.conf.update(read_redis_url(planted.redis_url).celery())
         with events(watcher) as seen:
-            wait_until(lambda: answers(planted), 120)
+            wait_until(lambda: answers(planted), 300)
             work_well(planted, database_url)
             fail(planted, database_url)
         planted.events = list(seen)

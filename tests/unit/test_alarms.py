@@ -11,6 +11,7 @@ import pytest
 
 from overnight_models.ledger.collect.caching import GivenUp
 from overnight_models.ledger.deliver.obstacles import Obstacle
+from overnight_models.ledger.deliver.unread_queues import UnreadQueue
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView
 from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
@@ -134,6 +135,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "product full": (
         {"troubles": replace(CALM, obstacles=(replace(FULL, lasted_s=901.0),))},
         {"troubles": replace(CALM, obstacles=(FULL,))},
+    ),
+    "queue unread": (
+        {"troubles": replace(CALM, unread_queues=(UnreadQueue("", "shop", 5, 601.0),))},
+        {"troubles": replace(CALM, unread_queues=(UnreadQueue("", "shop", 5, 599.0),))},
     ),
     "over budget": (
         {"troubles": replace(CALM, holding=(replace(BUDGET, held={"over budget": 5}),))},

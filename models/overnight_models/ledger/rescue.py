@@ -145,7 +145,7 @@ class _Work(NamedTuple):
     direct: bool
 
 
-_STAGES: Final = (routes.MEASURE, routes.PACK, routes.SUBMIT, routes.COLLECT, routes.DELIVER, routes.DIRECT)
+STAGES: Final = (routes.MEASURE, routes.PACK, routes.SUBMIT, routes.COLLECT, routes.DELIVER, routes.DIRECT)
 
 
 def stages_with_work(connection: Connection) -> list[str]:
@@ -175,4 +175,4 @@ def stages_with_work(connection: Connection) -> list[str]:
                {HAS_WORK} AS direct
         """,
     )
-    return [stage for stage, has_work in zip(_STAGES, work, strict=True) if has_work]
+    return [stage for stage, has_work in zip(STAGES, work, strict=True) if has_work]

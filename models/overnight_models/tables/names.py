@@ -56,6 +56,13 @@ class Target(Table, table=True):
     broker: str = long_text()
     """The broker's name in the configuration; '' is Overnight's own Redis."""
     queue: str = long_text()
+    oldest: str | None = long_text(default=None)
+    """The oldest message that the last look found in the queue, by its hash; null: none, or somebody listens."""
+    oldest_since: datetime | None = None
+    """When it was first seen there."""
+    looked_at: datetime | None = None
+    messages: int | None = None
+    """How many the last look found."""
 
 
 class OutputSchema(Table, table=True):

@@ -9,13 +9,14 @@ import pytest
 import redis
 
 from overnight_models import routes
+from overnight_models.ledger import rescue as ledger_rescue
 from overnight_workers import process
 from overnight_workers.operators import redis_health
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.settings import settings
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
-from overnight_workers.stages.rescue import sweep
+from overnight_workers.stages.rescue import WOKEN_BY_PRODUCTS, sweep
 from tests.driving import Service, item
 
 TWO_MINUTES_AGO: Final = "now() - interval '2 minutes'"
@@ -106,3 +107,8 @@ def test_a_user_without_info_and_config_is_no_fault(own_redis: redis.Redis, redi
     own_redis.acl_setuser("reader", reset=True, enabled=True, nopass=True, commands=["+ping"])
     with redis.Redis.from_url(redis_url, username="reader", password="x") as client:
         assert "doesn't let us in" in str(redis_health.look(client).fault)
+
+
+def test_every_queue_of_our_own_is_watched_by_its_ticks_by_its_work_or_by_its_messages() -> None:
+    ticks = {routes.RESCUE, routes.POLL}
+    assert {*ticks, *ledger_rescue.STAGES, *WOKEN_BY_PRODUCTS} == set(routes.QUEUES)

@@ -32,6 +32,7 @@ _NEVER_S: Final = float("inf")
 _UNCLEAR_LONG_S: Final = 25 * 3600.0
 _UNREAD_LONG_S: Final = 900.0
 _AGING_S: Final = 5 * 86400.0
+_UNREAD_QUEUE_S: Final = 600.0
 _FULL_LONG_S: Final = 900.0
 _LIMITED_LONG_S: Final = 900.0
 
@@ -180,6 +181,12 @@ KINDS: Final[Mapping[str, Kind]] = {
         "is a worker listening to that queue? Else it may be mistyped in the callback",
         urgent=False,
     ),
+    "queue unread": Kind(
+        "outcomes lie in a product's queue, and nobody has taken the oldest for more than ten minutes",
+        "goes on delivering until the queue has `max_queue` messages",
+        "start a worker that listens to that queue (-Q); without one it may be mistyped in the callback, or its broker",
+        urgent=False,
+    ),
     "caching given up": Kind(
         "a lane's prefixes were read from the cache too seldom for what it costs to write them",
         "leaves them uncached, or lets none go ahead; tries again when what it measured is a week old",
@@ -246,6 +253,7 @@ def alarms(
         *_lanes(lanes, settings.lanes, policy),
         *_dead(lanes, dead),
         *_obstacles(troubles),
+        *_unread_queues(troubles),
         *_given_up(troubles),
         *_budgets(troubles),
         *_deadlines(troubles),
@@ -410,6 +418,17 @@ def _obstacles(troubles: Troubles) -> Iterator[Alarm]:
             yield Alarm("broker away", f"Broker {name} is away for {spoken(one.lasted_s)}: {one.why}")
         elif one.queue and one.lasted_s > _FULL_LONG_S:
             yield Alarm("product full", f"Nothing was taken for {spoken(one.lasted_s)}: {one.why}")
+
+
+def _unread_queues(troubles: Troubles) -> Iterator[Alarm]:
+    for one in troubles.unread_queues:
+        if one.unread_s > _UNREAD_QUEUE_S:
+            name = f"broker {one.broker}" if one.broker else "Overnight's own Redis"
+            yield Alarm(
+                "queue unread",
+                f"Queue {one.queue!r} of {name}: nobody has taken the oldest of {one.messages:,} messages for"
+                f" {spoken(one.unread_s)}.",
+            )
 
 
 def _budgets(troubles: Troubles) -> Iterator[Alarm]:

@@ -27,12 +27,12 @@ from overnight_workers.celery_app import app
 from overnight_workers.held import held
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell, pulse
-from overnight_workers.stages.deliver import acknowledge
+from overnight_workers.stages.deliver import acknowledge, queue_looks
 from overnight_workers.stages.direct import abandoned
 from overnight_workers.stages.poll import restored
 from overnight_workers.stages.routing import looking
 
-_WOKEN_BY_PRODUCTS: Final = (routes.ACCEPT, routes.ANSWER)
+WOKEN_BY_PRODUCTS: Final = (routes.ACCEPT, routes.ANSWER)
 _NEW: Final = Lane()
 """What lanes that the configuration has lost keep to, as in `Settings.lane`."""
 _HOUSEKEEPING_EVERY_S: Final = 60.0
@@ -132,13 +132,13 @@ def _queues_with_messages() -> list[str]:
     reach("before the queues are asked")
     try:
         with process.redis_client().pipeline(transaction=False) as asked:
-            for queue in _WOKEN_BY_PRODUCTS:
+            for queue in WOKEN_BY_PRODUCTS:
                 asked.llen(queue)
             lengths = asked.execute()
     except redis.RedisError as error:
         log.warning("queues can't be looked at", error=str(error))
         return []
-    return [queue for queue, length in zip(_WOKEN_BY_PRODUCTS, lengths, strict=True) if length]
+    return [queue for queue, length in zip(WOKEN_BY_PRODUCTS, lengths, strict=True) if length]
 
 
 def publish_policy() -> None:
@@ -168,7 +168,7 @@ def _keep_house() -> None:
     if last.at is not None and time.monotonic() - last.at < _HOUSEKEEPING_EVERY_S:
         return
     last.at = time.monotonic()
-    for part in (_give_up_deliveries, _answer_followers, _add_up, _forget, _make_room):
+    for part in (_give_up_deliveries, queue_looks.look, _answer_followers, _add_up, _forget, _make_room):
         _alone(part)
 
 

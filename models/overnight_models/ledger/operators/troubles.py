@@ -12,7 +12,9 @@ from overnight_models.ledger import deployment
 from overnight_models.ledger.collect.caching import GivenUp, given_up
 from overnight_models.ledger.collect.collect import READABLE
 from overnight_models.ledger.database import fetch_all, fetch_value
+from overnight_models.ledger.deliver import unread_queues
 from overnight_models.ledger.deliver.obstacles import Obstacle, full_queues, unreachable_brokers
+from overnight_models.ledger.deliver.unread_queues import UnreadQueue
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView, budgets
 from overnight_models.ledger.operators.pulse import Pulse, pulses
@@ -125,6 +127,8 @@ class Troubles:
     unread: tuple[Unread, ...]
     obstacles: tuple[Obstacle, ...] = ()
     """Brokers that don't answer, then queues that are full; of each the oldest first."""
+    unread_queues: tuple[UnreadQueue, ...] = ()
+    """Queues of products with messages, and since when nobody has taken the oldest."""
     holding: tuple[BudgetView, ...] = ()
     """Budgets that hold items."""
     budgets: tuple[BudgetView, ...] = ()
@@ -199,6 +203,7 @@ def troubles(connection: Connection) -> Troubles:
         limited=tuple(limited(connection)),
         read_only=why_read_only(connection),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
+        unread_queues=tuple(unread_queues.unread(connection)),
         holding=tuple(budget for budget in known if budget.held),
         budgets=tuple(known),
     )

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, Final, Protocol
 
 import orjson
@@ -17,6 +18,7 @@ from kombu.exceptions import KombuError
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
 from overnight_models.ledger.deliver.deliver import Due
+from overnight_models.ledger.deliver.unread_queues import QueueLook
 from overnight_models.wire import exact_json
 from overnight_models.wire.redis_client import redis_client
 from overnight_models.wire.redis_place import RedisPlace
@@ -77,6 +79,9 @@ class Broker(Protocol):
     def room(self, queue: str) -> Room:
         """How much more a queue may get. Raises BrokerUnavailable or QueueRefused."""
 
+    def look(self, queues: Sequence[str]) -> dict[str, QueueLook]:
+        """What is in these queues, as far as it can be told. Raises BrokerUnavailable."""
+
     def publish(self, queue: str, due: Sequence[Due], room: Room) -> Handed:
         """Put one message for each outcome into a queue, in their order, as long as there is room."""
 
@@ -132,6 +137,22 @@ class RedisBroker:
                 raise BrokerUnavailable(f"{self._said(memory)}; max_memory needs INFO") from memory
             memory = {}
         return room_in(queue, length, memory, self._limits)
+
+    def look(self, queues: Sequence[str]) -> dict[str, QueueLook]:
+        """Lengths and oldest messages of these lists, in one round trip."""
+        try:
+            with self._asking.pipeline(transaction=False) as asked:
+                for queue in queues:
+                    asked.llen(self._key(queue))
+                    asked.lindex(self._key(queue), -1)
+                answers: Any = asked.execute(raise_on_error=False)
+        except redis.RedisError as error:
+            raise BrokerUnavailable(self._said(error)) from error
+        found = {}
+        for queue, length, oldest in zip(queues, answers[::2], answers[1::2], strict=True):
+            if isinstance(length, int) and (oldest is None or isinstance(oldest, bytes)):
+                found[queue] = QueueLook(length, None if oldest is None else blake2b(oldest, digest_size=8).hexdigest())
+        return found
 
     def publish(self, queue: str, due: Sequence[Due], room: Room) -> Handed:
         """Put one message for each outcome into a queue."""
@@ -208,7 +229,8 @@ class KombuBroker:
         self._name, self._limits = name, limits
         self._app = Celery(f"overnight-to-{name}", broker=url, set_as_current=False)
         self._app.conf.update(task_publish_retry=False, result_backend=None, broker_connection_timeout=5)
-        if url.startswith(("amqp://", "amqps://", "pyamqp://")):
+        self._knows_listeners = url.startswith(("amqp://", "amqps://", "pyamqp://"))
+        if self._knows_listeners:
             # a RabbitMQ says that it took a message only when it is asked to, and may be frozen
             self._app.conf.broker_transport_options = {
                 "confirm_publish": True,
@@ -231,6 +253,26 @@ class KombuBroker:
         except Exception as error:  # each transport has errors of its own
             raise BrokerUnavailable(self._said(error)) from error
         return room_in(queue, length, {}, self._limits)
+
+    def look(self, queues: Sequence[str]) -> dict[str, QueueLook]:
+        """Whether anybody listens, which only a RabbitMQ says."""
+        if not self._knows_listeners:
+            return {}
+        found = {}
+        try:
+            with self._app.connection_for_write() as connection:
+                for queue in queues:
+                    try:
+                        channel: Any = connection.channel()
+                        with channel:
+                            told: Any = channel.queue_declare(queue, passive=True)
+                    except self._no_such_queue:
+                        continue
+                    waits = told.message_count and not told.consumer_count
+                    found[queue] = QueueLook(told.message_count, "nobody listens" if waits else None)
+        except Exception as error:  # each transport has errors of its own
+            raise BrokerUnavailable(self._said(error)) from error
+        return found
 
     def publish(self, queue: str, due: Sequence[Due], room: Room) -> Handed:
         """Put one message for each outcome into a queue."""
