@@ -55,7 +55,7 @@ NOT_REACHED: Final = {
     "submit.submit: doorbell.ring": "after four minutes of submitting",
     "submit._give_back: process.database().transaction": "after a failure of our own: no room for the body",
     "pulse.failed: process.database().transaction": "after a failure of our own",
-    "measure.measure: process.database().transaction": "after a failure of our own, of a whole group",
+    "measure._measure_alone: process.database().transaction": "after a failure of our own, of a whole group",
     "accept._take: database.transaction": "when Postgres' disk is full",
     "measure.measure: doorbell.ring": "after a minute of measuring",
     "collect.collect: doorbell.ring": "after four minutes of collecting",
