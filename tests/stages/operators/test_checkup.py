@@ -134,7 +134,7 @@ def test_faults_of_the_settings_need_somebody(well: Service, monkeypatch: pytest
     assert run("doctor") == (
         1,
         (
-            "FAULT configuration: OVERNIGHT_LANES: it holds tables, such as [lanes.NAME], and isn't 5\n"
+            "FAULT configuration: OVERNIGHT_LANES: it holds tables, such as [lanes.NAME], and isn't a number\n"
             "      → mend overnight.toml or the environment\n"
         ),
     )
