@@ -146,8 +146,10 @@ class Database:
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """One transaction that only reads, and sees everything as it was at one moment. Raises as `transaction`."""
-        engine = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        with self._transaction(engine) as connection:
+        with self._transaction(self.engine.execution_options(isolation_level="REPEATABLE READ")) as connection:
+            # not by `postgresql_readonly`: its reset lets the session's later transactions begin as READ WRITE, which
+            # goes over the default of a primary that was replaced, and the ledger would be written in two places
+            execute(connection, "SET TRANSACTION READ ONLY")
             yield connection
 
     @contextmanager

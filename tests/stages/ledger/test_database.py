@@ -110,6 +110,8 @@ def test_a_password_with_a_space_is_sent_as_it_is_and_never_shown(postgres: str)
 
 def test_a_primary_that_became_read_only_is_away_and_what_takes_its_place_is_used(fresh_database: Database) -> None:
     number = fresh_database.owner()
+    with fresh_database.snapshot() as connection:
+        execute(connection, "SELECT")  # what only reads leaves no READ WRITE behind in its session
     name = fresh_database.url.database
     with psycopg.connect(
         fresh_database.url.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True
