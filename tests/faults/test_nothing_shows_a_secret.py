@@ -37,7 +37,7 @@ from tests.planted import MARK, Named, assert_shows_none, found_in, free_text, i
 from tests.servers import copy_database
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(900)]
 
 TOML = """
 [workspaces.default]

@@ -8,6 +8,11 @@ from typing import Final
 _WORD: Final = re.compile(r"[\w.:+/-]{0,60}")
 
 
+def is_word(value: object) -> bool:
+    """Whether it is one word, such as a model's name."""
+    return isinstance(value, str) and _WORD.fullmatch(value) is not None
+
+
 def quoted(value: object) -> str:
     """A number or a word as it is; of anything else what it is."""
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**20):

@@ -28,7 +28,7 @@ from overnight_models.ledger.collect import asking_again, caching, collect, outc
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.caching import Choice
 from overnight_models.ledger.database import Database, execute
-from overnight_models.ledger.deliver import acknowledge, obstacles, replay
+from overnight_models.ledger.deliver import acknowledge, obstacles, replay, unread_queues
 from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.deliver.replay import Replayed
 from overnight_models.ledger.deployment import Forgotten
@@ -435,6 +435,9 @@ def _obstacles(connection: Connection) -> None:
     obstacles.away(connection, "crm", "no route")
     obstacles.full(connection, "crm", "shop", "no room")
     obstacles.overcome(connection, "crm", "shop")
+    unread_queues.note(
+        connection, {one.id: unread_queues.QueueLook(1, "a hash") for one in unread_queues.targets(connection)}
+    )
     obstacles.take_turns(connection)
     obstacles.unreachable_brokers(connection)
     obstacles.full_queues(connection)

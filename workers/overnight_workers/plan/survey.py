@@ -15,6 +15,7 @@ from typing import IO, Any, Final, NamedTuple
 
 from overnight_models.money.prices import Model, Prices
 from overnight_models.request.prompt import Piece, pieces
+from overnight_models.request.quoted import is_word, quoted
 from overnight_models.request.request import unknown_model
 from overnight_models.request.traps import Trap, traps
 from overnight_models.wire.message import ItemLine
@@ -215,7 +216,7 @@ class _Surveyor:
             self.turn_down(line.number, checked.faults)
             params: object = line.item.params  # whatever the file has
             if isinstance(params, Mapping) and list(checked.faults) == unknown_model(params, models):
-                self._unpriced[str(params["model"])] += 1
+                self._unpriced[str(params["model"]) if is_word(params["model"]) else quoted(params["model"])] += 1
             return
         params = checked.written["params"]
         if self._prices.model(params["model"]) is None:  # its lane takes it all the same
