@@ -121,7 +121,7 @@ class Pair:
     def url(self) -> str:
         """Both hosts, as libpq has it."""
         before, _, after = self.primary.server.url.rpartition(self.primary.address)
-        return f"{before}{self._addresses}{after}"
+        return f"{before}{self._addresses}{after}?target_session_attrs=read-write"
 
     def fail_over(self) -> None:
         """The standby becomes the primary; the old one is whatever it is."""

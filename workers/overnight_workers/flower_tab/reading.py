@@ -87,7 +87,10 @@ class Reader:
 
     def _read(self) -> Look:
         try:
-            return Look(take_snapshot(self._database, self._redis), None)
+            seen = take_snapshot(self._database, self._redis)
+            if seen.troubles.read_only is not None:
+                self._database.close()  # who only reads would stay at a primary that was replaced
+            return Look(seen, None)
         except ProgrammingError:
             return Look(
                 self._latest.snapshot, "the database has no ledger, or one of another version: overnight migrate"
