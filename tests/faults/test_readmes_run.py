@@ -41,6 +41,9 @@ def test_the_product_of_the_first_page(overnight: Installed, tmp_path: Path) -> 
     (shop,) = python(ROOT / "README.md")
     (tmp_path / "shop.py").write_text(shop)
     env = environment(overnight) | {"PYTHONUNBUFFERED": "1"}
+    product = overnight.data_dir / "product.env"
+    assert f"for your product: . {product}" in overnight.told.read_text()
+    assert env["OVERNIGHT_REDIS_URL"] in product.read_text()
     call = "import shop; shop.describe('A1', 'A red kettle.')"
     subprocess.run([sys.executable, "-c", call], check=True, cwd=tmp_path, env=env, timeout=60)
     log = tmp_path / "worker.log"

@@ -47,10 +47,12 @@ def up(
     home = made(data_dir or os.environ.get("OVERNIGHT_DATA_DIR") or default_data_dir())
     plays = not os.environ.get("ANTHROPIC_API_KEY") if sandbox is None else sandbox
     pace = _sandbox_pace() if plays else {}
+    # read before anything starts: starting tells this process where its servers are by the same variables
+    given_redis = os.environ.get("OVERNIGHT_REDIS_URL", "")
     installation = Installation(
         home,
         database_url=os.environ.get("OVERNIGHT_DATABASE_URL", ""),
-        redis_url=os.environ.get("OVERNIGHT_REDIS_URL", ""),
+        redis_url=given_redis,
         sandbox=plays,
         sandbox_options=["--turnaround", turnaround],
         flower=flower,
@@ -69,7 +71,7 @@ def up(
             say("the API is Anthropic's own: what you enqueue is billed")
         if "flower_url" in installation.urls:
             say(f"Flower: {installation.urls['flower_url']}")
-        if not os.environ.get("OVERNIGHT_REDIS_URL"):
+        if not given_redis:
             # the URL has a password, and what is printed may end in anybody's log
             told = write_product_environment(home, installation.urls["redis_url"])
             typer.echo(f"for your product: . {shlex.quote(str(told))}")
