@@ -158,6 +158,16 @@ def test_a_key_that_is_missing_here_is_no_fault_while_a_worker_submits(
     assert states()["key of workspace default"] == "fault"
 
 
+def test_a_key_that_is_missing_here_can_not_be_told_while_redis_is_away(
+    well: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.setenv("OVERNIGHT_REDIS_URL", NOWHERE)
+    well.restart()
+    assert states()["key of workspace default"] == "unknown"
+    assert run("doctor")[0] == 2
+
+
 # --- health ----------------------------------------------------------------------------------------------------------
 
 

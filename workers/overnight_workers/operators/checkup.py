@@ -205,6 +205,9 @@ def _keys(current: Settings, redis: Redis | None) -> list[Finding]:
             found.append(Finding(check, OK, f"{variable} is set"))
         elif elsewhere:
             found.append(Finding(check, OK, f"{variable} isn't set here; the workers that submit have their own"))
+        elif redis is not None and redis.health.is_away:
+            unseen = f"{variable} isn't set here; whether a worker that submits has it shows in Redis"
+            found.append(Finding(check, UNKNOWN, unseen, "start Redis first"))
         else:
             found.append(Finding(check, FAULT, f"{variable} isn't set here", f"set {variable} for the workers"))
     return found
