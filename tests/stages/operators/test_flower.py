@@ -347,7 +347,7 @@ def test_the_api_says_the_same_as_json(flowers: Flowers) -> None:
     assert found["fault"] is None
 
 
-def test_prometheus_finds_the_gauges_beside_flowers_own(flowers: Flowers) -> None:
+def test_prometheus_finds_the_metrics_beside_flowers_own(flowers: Flowers) -> None:
     def told() -> str:
         return flowers.seeded.page("/metrics")
 
@@ -357,9 +357,9 @@ def test_prometheus_finds_the_gauges_beside_flowers_own(flowers: Flowers) -> Non
     assert 'overnight_items{lane="default",state="held"} 0.0' in gauges
     assert 'overnight_batches{lane="default",state="open"} 2.0' in gauges
     assert 'overnight_deliveries{lane="default",state="dead"} 3.0' in gauges
-    assert 'overnight_cost_dollars{lane="default"} 61.251' in gauges
-    assert 'overnight_saved_dollars{lane="default"} 61.251' in gauges
-    assert 'overnight_unpriced_answers{lane="default"} 0.0' in gauges
+    assert 'overnight_cost_dollars_total{lane="default"} 61.251' in gauges
+    assert 'overnight_realtime_cost_dollars_total{lane="default"} 122.502' in gauges
+    assert 'overnight_unpriced_answers_total{lane="default"} 0.0' in gauges
     assert 'overnight_unmeasured_items{lane="default"} 0.0' in gauges
     assert 'overnight_lane_paused{lane="nightly"} 1.0' in gauges
     assert 'overnight_workspace_held{workspace="tight"} 1.0' in gauges
