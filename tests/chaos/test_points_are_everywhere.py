@@ -62,7 +62,7 @@ NOT_REACHED: Final = {
     "collect.give_up: process.database().transaction": "29 days after its end, or on a person's word",
     "collect.give_up: doorbell.ring": "29 days after its end, or on a person's word",
     "poll._stop: api.cancel": "while a double runs, or deadlines are at risk: here batches end at once",
-    "poll._stop: process.database().transaction": "while a double runs, or deadlines are at risk: here batches end at once",
+    "poll._stop: process.database().transaction": "as the line before",
     "abandoned.bring_home: doorbell.ring": "after a death of a process that sends",
     "direct._hand_over: doorbell.ring": "when a callback's broker takes less than it was given",
     "recording._write: doorbell.ring": "when something stands in a callback's way",
