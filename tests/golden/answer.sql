@@ -6,7 +6,7 @@ SELECT item_id
 FROM follower
 WHERE receipt = :receipt;
 
--- locate: The item of a receipt, and no other; or the item of a key, where that is all that was asked for.
+-- _of_key: The item that has the key, and the receipt that it came with.
 -- key_hash = '\x00', lane = 'text'
 SELECT item_key.item_id, request.receipt
 FROM item_key

@@ -75,17 +75,7 @@ def locate(connection: Connection, asked: Asked) -> Standing:
     The receipt of an item that was turned down isn't answered with the item that has its key. One whose key was known
     already, with the same content and wishes, stands for that same item.
     """
-    row = fetch_one(
-        connection,
-        """
-        SELECT item_key.item_id, request.receipt
-        FROM item_key JOIN lane ON lane.id = item_key.lane_id
-        LEFT JOIN request ON request.item_id = item_key.item_id
-        WHERE lane.name = :lane AND key_hash = :key_hash
-        """,
-        lane=asked.lane,
-        key_hash=key_hash(asked.key),
-    )
+    row = _of_key(connection, asked)
     if asked.receipt is None or (row is not None and row["receipt"] == asked.receipt):
         return Standing(None if row is None else int(row["item_id"]))
     follower = _follower(connection, asked.receipt)
@@ -104,7 +94,27 @@ def locate(connection: Connection, asked: Asked) -> Standing:
     stands_for = document.get("stand_for", {}).get(str(asked.receipt))
     if stands_for is not None:
         return Standing(_follower(connection, UUID(stands_for)))
+    # it was committed with its verdict, and that may have been after it was looked for above
+    follower = _follower(connection, asked.receipt)
+    if follower is not None:
+        return Standing(follower)
+    row = _of_key(connection, asked)
     return Standing(None if row is None else int(row["item_id"]))
+
+
+def _of_key(connection: Connection, asked: Asked) -> RowMapping | None:
+    """The item that has the key, and the receipt that it came with."""
+    return fetch_one(
+        connection,
+        """
+        SELECT item_key.item_id, request.receipt
+        FROM item_key JOIN lane ON lane.id = item_key.lane_id
+        LEFT JOIN request ON request.item_id = item_key.item_id
+        WHERE lane.name = :lane AND key_hash = :key_hash
+        """,
+        lane=asked.lane,
+        key_hash=key_hash(asked.key),
+    )
 
 
 def _follower(connection: Connection, receipt: UUID) -> int | None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import pytest
+from sqlalchemy import Connection
 
-from overnight_models.ledger import recall
+from overnight_models.ledger import answer, recall
 from overnight_producers import Item, NotYet, Overnight
 from overnight_workers import process
 from tests.driving import Service, blocked, item, params
@@ -72,6 +76,24 @@ def test_a_wish_that_comes_while_its_item_is_being_accepted_is_not_overlooked(
     canceling.join(30)
     assert canceled == ["canceled"]
     take_in(service)
+    assert service.ledger.states("item") == ["canceled"]
+
+
+def test_one_that_is_accepted_while_it_is_looked_for_is_canceled(
+    service: Service, product: Overnight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key was looked for before it was there, and its message's verdict after: it isn't unknown."""
+    receipt = product.enqueue(params("In between"), key="a")
+    verdicts = answer.verdicts
+
+    def accepted_meanwhile(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, str | None]:
+        monkeypatch.setattr(answer, "verdicts", verdicts)
+        with ThreadPoolExecutor(1) as another:
+            another.submit(take_in, service).result()
+        return verdicts(connection, message_ids)
+
+    monkeypatch.setattr(answer, "verdicts", accepted_meanwhile)
+    assert product.cancel(receipt) == "canceled"
     assert service.ledger.states("item") == ["canceled"]
 
 
