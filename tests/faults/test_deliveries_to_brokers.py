@@ -257,14 +257,6 @@ def test_a_missing_queue_of_a_kombu_broker_is_declared(service: Service) -> None
     assert full()[0].queue == "never-declared"
 
 
-@pytest.mark.parametrize("url", ["nosuch://127.0.0.1", "amqp://127.0.0.1:port"])
-def test_a_url_that_makes_no_sense_stalls_no_other(service: Service, url: str) -> None:
-    service.configure(brokers={"crm": {"url": url}})
-    due(service, 3)
-    assert deliver() == "1 delivered"
-    assert away()[0].why.startswith("broker 'crm': ")
-
-
 @pytest.mark.parametrize("kind", ["redis", "amqp"])
 def test_a_server_that_accepts_connections_and_says_nothing_stalls_no_other(service: Service, kind: str) -> None:
     with silent_server() as address:

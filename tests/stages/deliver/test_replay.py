@@ -107,7 +107,6 @@ def test_an_acknowledgement_from_before_the_replay_is_none_for_what_was_sent_aft
     [
         (("--lane", "default"), "ab"),
         (("--lane", "other"), "c"),
-        (("--lane", "nobody"), ""),
         (("--run", "r"), "b"),
         (("--key", "a"), "a"),
         (("--key", "nobody"), ""),

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from overnight_workers.cli import app
 from tests.driving import Service, params, read_command
 from tests.planning import RULES, accept_file, calls, planned, texts, written
+
+
+def billed_nano(kept: dict[str, Any]) -> int:
+    """What a run was billed, in nano-dollars."""
+    return int(Decimal(kept["billed"]["cost_usd"]) * 10**9)
+
+
+def is_inside(kept: dict[str, Any]) -> bool:
+    """Whether what was billed lies in the interval of the estimate."""
+    estimate = kept["estimates"]["cost"]
+    return Decimal(estimate["low_usd"]) <= Decimal(kept["billed"]["cost_usd"]) <= Decimal(estimate["high_usd"])
 
 
 def test_the_bill_is_what_counting_said_and_the_answers_are_learned(hasty: Service, tmp_path: Path) -> None:
@@ -28,7 +40,7 @@ def test_the_bill_is_what_counting_said_and_the_answers_are_learned(hasty: Servi
         <= kept["billed"]["tokens_out"]
         <= kept["estimates"]["tokens_out"]["high"]
     )
-    assert kept["billed"]["cost_nano"] == hasty.api.meter()["nano"]
+    assert billed_nano(kept) == hasty.api.meter()["nano"]
 
     later = planned(second, "--run", "two", "--exact")
     assert later["expected"]["tokens_out"]["how"] == "learned"
@@ -36,7 +48,7 @@ def test_the_bill_is_what_counting_said_and_the_answers_are_learned(hasty: Servi
     (error,) = later["past_plans"]
     estimate = Decimal(plan["expected"]["cost"]["usd"])
     assert error["run"] == "one"
-    assert error["cost_error"] == pytest.approx(float(estimate * 10**9 / kept["billed"]["cost_nano"]) - 1, abs=1e-5)
+    assert error["cost_error"] == pytest.approx(float(estimate * 10**9 / billed_nano(kept)) - 1, abs=1e-5)
     accept_file(hasty, second, run="two")
     hasty.finish()
     told = read_command(app, "plan", "--compare", "two")
@@ -65,9 +77,8 @@ def test_what_the_lane_caches_is_billed_as_the_plan_says(hasty: Service, tmp_pat
     accept_file(hasty, file, run="cached")
     hasty.finish()
     kept = planned("--compare", "cached")
-    estimate, billed = kept["estimates"]["cost_nano"], kept["billed"]["cost_nano"]
-    assert estimate["low"] <= billed <= estimate["high"]
-    assert billed == hasty.api.meter()["nano"]
+    assert is_inside(kept)
+    assert billed_nano(kept) == hasty.api.meter()["nano"]
     assert Decimal(found["expected"]["cost"]["usd"]) < Decimal(found["caching"]["batched"]["total"]["usd"])
 
     hasty.configure(lane={"caching": "off"})
@@ -87,8 +98,7 @@ def test_a_file_that_caches_by_itself_is_billed_as_the_plan_says(hasty: Service,
     hasty.finish()
     kept = planned("--compare", "marked")
     assert kept["billed"]["tokens_in"] == found["expected"]["tokens_in"]["value"]
-    estimate = kept["estimates"]["cost_nano"]
-    assert estimate["low"] <= kept["billed"]["cost_nano"] <= estimate["high"]
+    assert is_inside(kept)
     # the next plan has learned how often the prefix is found
     more = [{"key": f"n{n}", "params": params(f"Other {n}?", system=rules, max_tokens=300)} for n in range(200)]
     hasty.ledger.execute(
