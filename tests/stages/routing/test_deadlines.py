@@ -239,7 +239,7 @@ def test_canceled_first_only_what_it_has_not_answered_goes_in_real_time_and_no_t
         collect()
         return "batched" not in service.ledger.states("item")
 
-    wait_until(collected)
+    wait_until(collected, 180)
     rows = service.ledger.fetch_all("SELECT state, attempts FROM item ORDER BY id")
     assert {row["state"] for row in rows} <= {"waiting", "succeeded"}
     assert all(row["attempts"] == 0 for row in rows if row["state"] == "waiting")
