@@ -82,5 +82,5 @@ class Teller:
 @cache
 def _teller(pid: int) -> Teller:
     """One a process: a fork doesn't say what its parent had to say."""
-    told = ProducerSettings()
-    return Teller(told.url(), ca_file=told.redis_ca, master_name=told.redis_master)
+    settings = ProducerSettings()
+    return Teller(settings.url(), ca_file=settings.redis_ca, master_name=settings.redis_master)

@@ -45,9 +45,9 @@ class Overnight:
         pid = os.getpid()
         wire = self._wires.get(pid)
         if wire is None:
-            told = ProducerSettings()
-            url = self._given_url or told.url()
-            wire = self._wires[pid] = Wire(url, ca_file=told.redis_ca, master_name=told.redis_master)
+            settings = ProducerSettings()
+            url = self._given_url or settings.url()
+            wire = self._wires[pid] = Wire(url, ca_file=settings.redis_ca, master_name=settings.redis_master)
         return wire
 
     def enqueue(

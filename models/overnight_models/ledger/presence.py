@@ -78,8 +78,8 @@ class Presence:
             self._connection = None
 
     def _connect(self) -> psycopg.Connection[Any]:
-        told = {**self._connector.arguments, "application_name": "overnight-owner"}
-        return self._connector.connect(**told, autocommit=True)
+        arguments = {**self._connector.arguments, "application_name": "overnight-owner"}
+        return self._connector.connect(**arguments, autocommit=True)
 
     def _require_own_session(self, connection: psycopg.Connection[Any]) -> None:
         """Raise SharedSession when another connection gets this one's session, or this one gets another session."""

@@ -19,10 +19,10 @@ _LONGEST_S: Final = 366 * 86400.0
 
 def read_moment(value: object) -> datetime:
     """A moment as it is on the wire. Raises ValueError, with what to write instead."""
-    found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    parts = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+    if parts is None:
         raise ValueError(f"{value!r} is no time: write a date, a time and an offset from UTC, such as {_EXAMPLES}")
-    if found["offset"] is None:
+    if parts["offset"] is None:
         raise ValueError(f"{value!r} has no offset from UTC, so it may be any of 24 hours: write {_EXAMPLES}")
     assert isinstance(value, str)
     try:

@@ -78,6 +78,6 @@ class Policy:
             )
             for name, lane in document["lanes"].items()
         }
-        told = document.get("published")
-        whose = None if told is None else Published(told["host"], told["file"], told["at"])
+        by = document.get("published")
+        whose = None if by is None else Published(by["host"], by["file"], by["at"])
         return cls(lanes, tuple(document["brokers"]), tuple(document["models"]), whose)
