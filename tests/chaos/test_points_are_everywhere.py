@@ -24,7 +24,7 @@ from psycopg import sql
 
 from overnight_workers import stages
 from overnight_workers.one_machine.embedded import EmbeddedPostgres
-from overnight_workers.sandbox.process import Running
+from overnight_workers.sandbox.process import Running, running
 from tests.chaos.deaths import Stage
 from tests.chaos.life import Sandbox
 from tests.chaos.scenarios import SCENARIOS
@@ -79,6 +79,13 @@ NOT_REACHED: Final = {
     "unknown_batches.judge: process.database().transaction": "when the token of an unknown batch can't be read yet",
 }
 """Calls that these runs don't make, and when they are made. Their points are in the same few places."""
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """An API of their own: every call counts here, and a process of another test may still call the session's."""
+    with running(tmp_path_factory.mktemp("sandbox"), "--instant", "--counts-per-minute", "1000000") as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
@@ -137,7 +144,7 @@ def calls_of_the_api(sandbox: Running) -> Counter[str]:
 
 
 def calls_before(sandbox: Running) -> Counter[str]:
-    """The calls so far, once none of an earlier test is under way, whose process was killed while it called."""
+    """The calls so far, once none of the scenario before is under way."""
     before: Counter[str] | None = None
     while (calls := calls_of_the_api(sandbox)) != before:
         before = calls
@@ -177,7 +184,7 @@ def assert_called(points: Sequence[str], calls: Counter[str]) -> None:
     assert announced["before create"] == calls.pop("batches.create", 0)
     # several messages are under way at once: each is announced, in no order
     assert announced["before message"] == calls.pop("messages", 0)
-    assert announced["before calling the API"] == calls.total()
+    assert announced["before calling the API"] == calls.total(), f"{calls}: {points}"
     reads = [what for what in whats if what.endswith("calling the API")]
     assert reads == ["before calling the API", "after calling the API"] * (len(reads) // 2)
     creates = [what for what in whats if what.endswith(("create", "last bytes"))]
