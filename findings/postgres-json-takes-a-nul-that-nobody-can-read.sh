@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: a column of type json stores the escape \u0000; jsonb refuses it, and reading it from json as text fails later.
 # Expected: both types read the same JSON: what one takes the other takes, and what is stored can be read.
 # Source: postgresql.org/docs/18/datatype-json.html: \u0000
-# Here: models/overnight_models/request/item_check.py: an item with the character NUL is refused at accept
+# Here: models/overnight_models/wire/item_check.py: an item with the character NUL is refused at accept
 
 folder=$(mktemp -d)
 server=

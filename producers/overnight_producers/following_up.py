@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Final
 
+from overnight_models import exact_json
 from overnight_models.errors import BadItem
-from overnight_models.wire import exact_json
 from overnight_models.wire.outcome import Outcome
 from overnight_producers.params import as_sent
 

@@ -11,11 +11,11 @@ from uuid import uuid4
 from celery.canvas import Signature
 from pydantic import BaseModel
 
+from overnight_models import exact_json
 from overnight_models.errors import BadItem
 from overnight_models.request.cuttable import is_place, text_at
 from overnight_models.request.moments import faults_of_now, moment_faults, moment_of
 from overnight_models.request.prefix import SMALLEST, Cutter
-from overnight_models.wire import exact_json
 from overnight_models.wire.message import CallbackLine, ItemLine, Line, write_line
 from overnight_producers.callbacks import callback_line
 from overnight_producers.params import as_sent

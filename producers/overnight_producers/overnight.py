@@ -11,9 +11,9 @@ from celery.canvas import Signature
 from pydantic import BaseModel
 
 from overnight_models.errors import BadItem, NotConfirmed, NotYet, Rejected, UnknownRun, Unreachable
-from overnight_models.request.item_check import item_faults, lane_faults
 from overnight_models.states import ITEM
 from overnight_models.wire import message
+from overnight_models.wire.item_check import item_faults, lane_faults
 from overnight_models.wire.message import CallbackLine, ItemLine, Line
 from overnight_models.wire.outcome import Outcome
 from overnight_producers import confirming

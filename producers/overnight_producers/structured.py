@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from overnight_models import exact_json
 from overnight_models.request.quoted import quoted
-from overnight_models.wire import exact_json
 from overnight_producers.schema_merge import Unmergeable, merged
 
 _TYPES: Final = frozenset({"object", "array", "string", "integer", "number", "boolean", "null"})

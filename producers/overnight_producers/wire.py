@@ -14,10 +14,10 @@ from uuid import uuid4
 import orjson
 import redis
 
-from overnight_models import routes
+from overnight_models import exact_json, routes
 from overnight_models.errors import Unreachable
 from overnight_models.request.prefix import KEPT_S, Cutter, Prefix
-from overnight_models.wire import exact_json, message
+from overnight_models.wire import message
 from overnight_models.wire.envelope import NO_CANVAS, write_envelope
 from overnight_models.wire.message import Line
 from overnight_models.wire.policy import Policy

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_models.request.item_check import item_faults, lane_faults
+from overnight_models.wire.item_check import item_faults, lane_faults
 from overnight_models.wire.message import ItemLine
 from overnight_models.wire.policy import LanePolicy, Policy
 from tests.driving import callback, item

@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+from overnight_models import exact_json
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
-from overnight_models.wire import exact_json
 from overnight_workers.held import held
 from overnight_workers.settings import settings
 

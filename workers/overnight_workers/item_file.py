@@ -20,11 +20,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
+from overnight_models import exact_json
 from overnight_models.errors import BadItem, PermanentError
 from overnight_models.request.countable import divide, may_hold_uncountable
-from overnight_models.request.item_check import item_faults
 from overnight_models.request.worst_case import may_have_more
-from overnight_models.wire import exact_json
+from overnight_models.wire.item_check import item_faults
 from overnight_models.wire.message import ItemLine
 from overnight_models.wire.policy import Policy
 from overnight_producers import Item

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from overnight_models.wire import exact_json
+from overnight_models import exact_json
 
 _CALLS = "partial_json"
 

@@ -10,10 +10,10 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, RowMapping
 
+from overnight_models import exact_json
 from overnight_models.ledger.database import fetch_all, fetch_one, fetch_rows, fitting
 from overnight_models.ledger.documents import COLUMNS, JOINS
 from overnight_models.request.prefix import Prefix
-from overnight_models.wire import exact_json
 
 
 def key_hash(key: str) -> bytes:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models import exact_json
 from overnight_models.errors import TransientError
 from overnight_models.ledger.database import Database, execute, fetch_column, fetch_one, fetch_value
 from overnight_models.request.prefix import Prefix, hash_of
-from overnight_models.wire import exact_json
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_BYTES = 64_000_000

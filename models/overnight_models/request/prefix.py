@@ -14,8 +14,8 @@ from functools import cached_property
 from threading import Lock
 from typing import Any, Final, Literal
 
+from overnight_models import exact_json
 from overnight_models.request.breakpoint import mark_last
-from overnight_models.wire import exact_json
 
 SMALLEST: Final = 1_000
 """Bytes of a prefix below which none is cut off: they save less than they cost."""

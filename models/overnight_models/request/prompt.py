@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from overnight_models import exact_json
 from overnight_models.money.forecast import Lifetime
-from overnight_models.wire import exact_json
 
 _CLOSING: Final = {"role": "user", "content": "."}
 """What a prompt is ended with that was cut off before its end."""

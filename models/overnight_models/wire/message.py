@@ -43,8 +43,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypedDict
 
+from overnight_models import exact_json
 from overnight_models.request.prefix import Prefix
-from overnight_models.wire import exact_json
 
 if sys.version_info >= (3, 14):
     from compression import zstd

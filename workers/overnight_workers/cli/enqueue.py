@@ -133,7 +133,7 @@ def _read_if_known(word: str) -> IfKnown:
 
 
 def _enqueue(source: IO[bytes], wish: _Wish, wait: bool, skip_bad: bool, as_json: bool) -> None:
-    from overnight_models.request.item_check import lane_faults
+    from overnight_models.wire.item_check import lane_faults
     from overnight_workers.settings import settings
 
     wrong_lane = lane_faults(wish.lane, settings().policy)

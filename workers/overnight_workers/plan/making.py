@@ -12,7 +12,7 @@ from typing import IO, Final
 from overnight_models.errors import PermanentError
 from overnight_models.money.prices import Prices
 from overnight_models.quantities import spoken
-from overnight_models.request.item_check import lane_faults
+from overnight_models.wire.item_check import lane_faults
 from overnight_workers import process
 from overnight_workers.item_file import Checker, open_file
 from overnight_workers.plan import tokens

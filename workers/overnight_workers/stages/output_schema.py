@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from overnight_models.wire import exact_json
+from overnight_models import exact_json
 
 Check = Callable[[str], str | None]
 """What is wrong with an answer's text, by the schema that was asked for; None when nothing is. It quotes no value."""

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from overnight_models.wire import exact_json
+from overnight_models import exact_json
 
 _TOKEN: Final = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"|[{}\[\]]', re.DOTALL)
 _COLON: Final = re.compile(rb"\s*:")

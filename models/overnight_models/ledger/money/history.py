@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models import exact_json
 from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_models.ledger.database import fetch_all
 from overnight_models.ledger.prefixes import whole_request
-from overnight_models.wire import exact_json
 from overnight_models.wire.message import ItemLine
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from overnight_models.wire import exact_json
+from overnight_models import exact_json
 from overnight_workers.sandbox.answers.strings import filled
 from overnight_workers.sandbox.answers.weights import BYTES_PER_TOKEN
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from overnight_models.wire import exact_json
+from overnight_models import exact_json
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 _PIECE = 40

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from celery.exceptions import Reject
 
-from overnight_models import routes
+from overnight_models import exact_json, routes
 from overnight_models.errors import TransientError
 from overnight_models.ledger import accept as ledger
 from overnight_models.ledger import prefixes
@@ -24,10 +24,10 @@ from overnight_models.ledger.known import CONFLICT, Admission
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import StoredPrefix
 from overnight_models.request.countable import divide, may_hold_uncountable
-from overnight_models.request.item_check import item_faults, lane_faults
 from overnight_models.request.prefix import MARK_BYTES, Prefix
 from overnight_models.request.worst_case import may_have_more
-from overnight_models.wire import exact_json, message
+from overnight_models.wire import message
+from overnight_models.wire.item_check import item_faults, lane_faults
 from overnight_models.wire.message import ItemLine
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from overnight_models.wire import exact_json
+from overnight_models import exact_json
 
 
 def unreadable(position: int, line: str) -> dict[str, object] | None:

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import orjson
 
+from overnight_models import exact_json
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
 from overnight_models.money.prices import Prices
-from overnight_models.wire import exact_json
 from overnight_models.wire.outcome import Problem
 from overnight_workers.stages.collect.results import read_result
 from overnight_workers.stages.output_schema import Check

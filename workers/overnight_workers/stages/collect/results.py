@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
+from overnight_models import exact_json
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
 from overnight_models.money.bill import bill_of
 from overnight_models.money.prices import Prices
-from overnight_models.wire import exact_json
 from overnight_models.wire.answer import has_text, readings, tool_calls
 from overnight_models.wire.outcome import Problem
 from overnight_workers.stages.output_schema import Check

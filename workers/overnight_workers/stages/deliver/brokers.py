@@ -15,11 +15,11 @@ import redis.exceptions
 from celery import Celery
 from kombu.exceptions import KombuError
 
+from overnight_models import exact_json
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
 from overnight_models.ledger.deliver.deliver import Due
 from overnight_models.ledger.deliver.unread_queues import QueueLook
-from overnight_models.wire import exact_json
 from overnight_models.wire.redis_client import redis_client
 from overnight_models.wire.redis_place import RedisPlace
 from overnight_workers.held import held

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import orjson
 
+from overnight_models import exact_json
 from overnight_models.ledger import documents
 from overnight_models.ledger.deliver.deliver import Due
-from overnight_models.wire import acknowledgement, exact_json
+from overnight_models.wire import acknowledgement
 from overnight_models.wire.envelope import NO_CANVAS, write_envelope
 
 _NO_CANVAS: Final = orjson.dumps(NO_CANVAS)

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from overnight_models import routes
+from overnight_models import exact_json, routes
 from overnight_models.errors import BadSettings
 from overnight_models.ledger import measure as ledger
 from overnight_models.ledger import workspaces
@@ -26,7 +26,6 @@ from overnight_models.request.countable import divide
 from overnight_models.request.cuttable import text_at
 from overnight_models.request.prefix import MARK_BYTES
 from overnight_models.request.prompt import counted
-from overnight_models.wire import exact_json
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
 from overnight_workers.api import Reply

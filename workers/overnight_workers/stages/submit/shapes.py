@@ -11,10 +11,10 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from overnight_models import exact_json
 from overnight_models.ledger.submit import shapes as ledger
 from overnight_models.request.countable import divide
 from overnight_models.request.prompt import counted
-from overnight_models.wire import exact_json
 from overnight_workers import api, logs, process
 from overnight_workers.count_refusals import is_refusal, verdict, words_of
 
