@@ -20,7 +20,8 @@ from overnight_models.ledger.operators.troubles import Overdue, Troubles, Unclea
 from overnight_models.ledger.roads.kept import Late, Limited
 from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_models.wire.policy import LanePolicy, Policy, Published
-from overnight_workers.operators.alarms import KINDS, Alarm, alarms
+from overnight_workers.operators.alarm_kinds import KINDS, Alarm
+from overnight_workers.operators.alarms import alarms
 from overnight_workers.settings import Lane, Settings
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)

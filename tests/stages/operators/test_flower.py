@@ -29,7 +29,7 @@ from overnight_models.states import BATCH
 from overnight_workers.one_machine.embedded import EmbeddedPostgres, EmbeddedRedis
 from overnight_workers.one_machine.supervisor import Supervisor
 from overnight_workers.operators import words
-from overnight_workers.operators.alarms import KINDS
+from overnight_workers.operators.alarm_kinds import KINDS
 from tests.waiting import wait_until
 
 USER = ("operator", "secret")

@@ -19,7 +19,7 @@ from overnight_models.ledger.money import budgets
 from overnight_workers.flower_tab.metrics import LedgerMetrics, metrics
 from overnight_workers.flower_tab.reading import Reader
 from overnight_workers.operators import alert_rules
-from overnight_workers.operators.alarms import KINDS
+from overnight_workers.operators.alarm_kinds import KINDS
 from overnight_workers.operators.snapshot import Look, take_snapshot
 from overnight_workers.process import database, prices, redis_client
 from overnight_workers.stages.doorbell import ring

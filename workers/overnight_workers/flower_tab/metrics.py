@@ -19,7 +19,7 @@ from overnight_models.ledger.operators.overview import LaneView
 from overnight_models.states import BATCH, DELIVERY, ITEM, Life
 from overnight_models.wire.outcome import Problem
 from overnight_workers.flower_tab.reading import Reader
-from overnight_workers.operators.alarms import KINDS
+from overnight_workers.operators.alarm_kinds import KINDS
 from overnight_workers.operators.snapshot import Snapshot
 from overnight_workers.settings import settings
 

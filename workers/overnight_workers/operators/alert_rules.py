@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from overnight_workers.operators.alarms import KINDS
+from overnight_workers.operators.alarm_kinds import KINDS
 
 FILE: Final = Path(__file__).with_name("alerts.yaml")
 _RUNBOOK: Final = "workers/docs/alarms.md"

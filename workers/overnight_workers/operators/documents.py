@@ -12,7 +12,7 @@ from overnight_models.ledger.operators.overview import BatchView, LaneView
 from overnight_models.ledger.roads.kept import Kept
 from overnight_models.wire.outcome import dollars
 from overnight_workers.operators import item_roads
-from overnight_workers.operators.alarms import Alarm
+from overnight_workers.operators.alarm_kinds import Alarm
 
 
 def money(cost_nano: int, realtime_nano: int) -> dict[str, str]:

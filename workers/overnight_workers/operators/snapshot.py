@@ -17,7 +17,8 @@ from overnight_models.ledger.workspaces import WorkspaceState, workspaces
 from overnight_models.states import BATCH
 from overnight_models.wire.policy import Policy
 from overnight_workers.operators import redis_health
-from overnight_workers.operators.alarms import Alarm, alarms
+from overnight_workers.operators.alarm_kinds import Alarm
+from overnight_workers.operators.alarms import alarms
 from overnight_workers.operators.redis_health import RedisHealth
 from overnight_workers.settings import Settings
 

@@ -1,0 +1,200 @@
+"""The kinds of alarm: what each means, what Overnight does by itself, and what a person does.
+
+The table in workers/docs/alarms.md is the same. When an alarm is on: `alarms.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of alarm."""
+
+    means: str
+    does: str
+    """What Overnight does by itself."""
+    do: str
+    """What a person does."""
+    urgent: bool = True
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "redis away": Kind(
+        "Overnight's own Redis doesn't answer, takes no writes (full, or a replica), or no password",
+        "keeps everything in Postgres and dials again; products can't enqueue, nothing moves",
+        "start Redis, free memory, or correct OVERNIGHT_REDIS_URL; `overnight doctor` says which of them",
+    ),
+    "ledger read-only": Kind(
+        "Postgres answers and takes no writes: it is a standby, or a primary that was replaced and stayed up",
+        "nothing moves; whoever writes dials again each time, and goes on at the server that takes writes",
+        "promote a standby, or let OVERNIGHT_DATABASE_URL lead to the primary; name all hosts in it",
+    ),
+    "sweep missing": Kind(
+        "nothing has swept for too long: no beat, no worker for overnight.rescue, or no Redis between them",
+        "nothing: without the sweep lost doorbells aren't rung again, and batches aren't listed",
+        "start `celery -A overnight_workers.app beat` and a worker with -Q overnight.rescue; kill a frozen one",
+    ),
+    "stage silent": Kind(
+        "there is work for a stage, and no worker of it has run for too long",
+        "rings for it at every sweep",
+        "start a worker that listens to its queue (-Q); one that is there and silent is frozen: kill it",
+    ),
+    "ledger moved": Kind(
+        "the database was restored, failed over or set back: it may have forgotten what was sent",
+        "sends nothing; reads every batch at the API whose token may be its own, collects those, then goes on",
+        "wait; `overnight resume --all --anyway` goes on without looking (what is sent again is paid twice)",
+    ),
+    "copy": Kind(
+        "the ledger lives in another database than it did: its original may still run",
+        "sends nothing",
+        "if the original is gone for good: `overnight resume --all`; if not, stop these workers",
+    ),
+    "workspace held": Kind(
+        "money or permission: 401, 402, 403, 404, a spend limit, an organization on hold, no key",
+        "items wait, nothing counts as an attempt; tried again after 1 minute, then less and less often, up to hourly; "
+        "what only a setting at Anthropic ends is not tried before `overnight resume --all`",
+        "mend it at Anthropic; `overnight resume --all` tries at once",
+    ),
+    "list unread": Kind(
+        "the API's list of batches can't be read, or not all of it: no answer, odd rows, no Date, a repeated page",
+        "goes on looking, after the other workspaces; takes what can be read, and believes nothing lost by such a list",
+        "see what it says: mend `base_url` or the gateway between, or ask Anthropic",
+    ),
+    "stage failing": Kind(
+        "a stage fails for a reason of our own: no room on Postgres' disk or in the temporary directory, or a defect",
+        "gives back with the reason what it had taken, goes on with the rest, and tries again, up to every 5 minutes",
+        "see what it says: make room on Postgres' disk, or in the directory that TMPDIR names (a body has up to 256 MB)"
+        "; for anything else the worker's log has more: report it",
+    ),
+    "batch unclear": Kind(
+        "a create had no usable answer, and for more than a day no list has settled it",
+        "looks at every poll; sends nothing of it again",
+        "`overnight batches --unclear` says why; `overnight decide BATCH --adopt ID` or `--never-created`",
+    ),
+    "batch overdue": Kind(
+        "a batch runs longer than the API's 24 hours",
+        "goes on looking; its items wait for it",
+        "ask Anthropic; `overnight decide BATCH --gone` fails its items",
+    ),
+    "results unread": Kind(
+        "a batch ended and its results can't be read, or have fewer lines than requests",
+        "reads again, with pauses of up to an hour; after `missing_for` (7 days) the missing items fail as `given_up`",
+        "see why in `overnight batches`; is a worker listening to overnight.collect?",
+    ),
+    "results aging": Kind(
+        "results are let go by the API 29 days after their batch was created, and these aren't recorded",
+        "goes on reading",
+        "mend what keeps them from being read: afterwards they are lost, and paid",
+    ),
+    "deliveries dead": Kind(
+        "a callback's queue turned them down, its broker was away for too long, or the callback never acknowledged",
+        "keeps them; a late acknowledgement still counts",
+        "mend what their `error` says, then `overnight replay` (by `--lane`, `--run`, `--key`, `--since`)",
+    ),
+    "broker away": Kind(
+        "a product's broker doesn't answer, takes no writes or no password, or isn't in the configuration",
+        "its deliveries wait, no try is counted; looks again every minute; dead after the lane's `deliver_for`",
+        "mend the broker, or `[brokers.NAME]`: deliveries go on by themselves",
+    ),
+    "budget stuck": Kind(
+        "a budget can't take items: alone they need more than its cap, their model has no price, or they have no bound"
+        " and it is strict",
+        "holds them; they go on by themselves when it is raised, there is a price, or it isn't strict any more",
+        "`overnight budget` says how much they need; put the price into OVERNIGHT_PRICES; images, documents and tools"
+        " need `overnight budget … --estimated`",
+    ),
+    "lane unknown": Kind(
+        "items wait in a lane that the policy in force doesn't have: the workers' overnight.toml",
+        "keeps them",
+        "put the lane back into the overnight.toml of that host, and start its workers again",
+    ),
+    "deadlines at risk": Kind(
+        "deadlines are over, or will be within a minute, before an answer comes",
+        "sends what it may in real time, as fast as the account's limits allow; each item says why it is late",
+        "`overnight items --late`: is a worker listening to overnight.direct? Raise the account's limits, or "
+        '`deadline_confidence`; a lane of batches needs `road = "by_deadline"`',
+    ),
+    "rate limited for long": Kind(
+        "items that go in real time have waited for the account's rate limit again and again for a quarter of an hour",
+        "sends as fast as the limit allows, the earliest deadline first",
+        "ask Anthropic for a higher tier, give work that can wait to a lane of batches, or use another workspace",
+        urgent=False,
+    ),
+    "over budget": Kind(
+        "a budget of a lane, a tenant or a run has no room for items that wait",
+        "holds them; they go on by themselves: it is raised, less is billed than reserved, or its next period begins",
+        "`overnight budget` shows what is left: wait, or raise it",
+        urgent=False,
+    ),
+    "waiting overdue": Kind(
+        "items wait longer than their lane's `max_wait`",
+        "rings for pack at every sweep; prompts that may be too long are counted first, at the account's rate",
+        "is a beat running, and a worker for overnight.pack and overnight.measure? `overnight doctor`",
+        urgent=False,
+    ),
+    "other policy": Kind(
+        "whoever looks (a command, Flower) reads another overnight.toml than the workers, and lacks lanes of theirs",
+        "works by the policy in force; what is shown here of those lanes is by the defaults",
+        "run it in the directory of the workers' overnight.toml, or set OVERNIGHT_CONFIG to it",
+        urgent=False,
+    ),
+    "queue full": Kind(
+        "batches wait because the API's queue has as many requests as the account may have there",
+        "sends them as others end",
+        "raise `queue_limit` if the account's tier allows more",
+        urgent=False,
+    ),
+    "product full": Kind(
+        "a product's queue has `max_queue` messages, or its Redis is near its limit, and none was taken for long",
+        "its deliveries wait, no try is counted; dead after the lane's `deliver_for`",
+        "is a worker listening to that queue? Else it may be mistyped in the callback",
+        urgent=False,
+    ),
+    "queue unread": Kind(
+        "outcomes lie in a product's queue, and nobody has taken the oldest for more than ten minutes",
+        "goes on delivering until the queue has `max_queue` messages",
+        "start a worker that listens to that queue (-Q); without one it may be mistyped in the callback, or its broker",
+        urgent=False,
+    ),
+    "caching given up": Kind(
+        "a lane's prefixes were read from the cache too seldom for what it costs to write them",
+        "leaves them uncached, or lets none go ahead; tries again when what it measured is a week old",
+        "nothing; larger batches of one prefix are read more often",
+        urgent=False,
+    ),
+    "lane paused": Kind(
+        "somebody ran `overnight pause`, or everything in it was rejected in the same words",
+        "items wait; open batches go on",
+        "mend what the reason says, then `overnight resume LANE`: rejected batches are tried whole",
+        urgent=False,
+    ),
+    "paid twice": Kind(
+        "an answer came for an item that had one: see *the honest bound*",
+        "bills it, shows it, drops the second answer",
+        "nothing; if it repeats, raise `quiet`, and ask whether something on the way to the API repeats calls",
+        urgent=False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One alarm that is on."""
+
+    kind: str
+    text: str
+    """One sentence: what, since when, why."""
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody should be woken."""
+        return KINDS[self.kind].urgent
+
+    @property
+    def do(self) -> str:
+        """What a person does."""
+        return KINDS[self.kind].do
