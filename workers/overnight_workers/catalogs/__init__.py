@@ -1,0 +1,1 @@
+"""Catalogs: a table goes in every night, and only what changed is paid for."""

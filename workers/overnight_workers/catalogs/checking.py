@@ -1,0 +1,137 @@
+"""What is wrong with a catalog beyond its form: its columns, its template, its output, its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from overnight_models.request import request
+from overnight_models.request.request import LATEST_API_VERSION
+from overnight_workers.catalogs import output
+from overnight_workers.catalogs.faults import BadSource
+from overnight_workers.catalogs.prompt import BadTemplate, Text
+from overnight_workers.catalogs.reading import Faults, Parts
+from overnight_workers.catalogs.sources import source as sources
+from overnight_workers.configuration.reading import near
+
+
+def check(parts: Parts, faults: Faults, *, look: bool) -> None:
+    """Note every fault. look: whether the source is opened, for the names of its columns."""
+    columns = _columns(parts, faults) if look else None
+    if columns is not None:
+        _check_names(parts, columns, faults)
+    _check_prompt(parts, columns, faults)
+    _check_output(parts, faults)
+    _check_params(parts, faults)
+
+
+def _columns(parts: Parts, faults: Faults) -> tuple[str, ...] | None:
+    """The source's columns; None where it can't be opened, which is a fault."""
+    if parts.source is None:
+        return None
+    try:
+        with sources.opened(parts.source, parts.directory) as source:
+            return source.columns
+    except BadSource as error:
+        for fault in error.faults:
+            faults.add(("source",), fault)
+        return None
+
+
+def _check_names(parts: Parts, columns: Sequence[str], faults: Faults) -> None:
+    """Columns that the file names and the source hasn't."""
+    for name in parts.key:
+        _check_column(("key",), name, columns, faults)
+    for name in () if parts.source is None else parts.source.types:
+        _check_column(("source", "types", name), name, columns, faults)
+    if parts.prompt is None:
+        return
+    for table, media in (("images", parts.prompt.images), ("pdfs", parts.prompt.pdfs)):
+        for name in media:
+            _check_column(("prompt", table, name), name, columns, faults)
+    if parts.prompt.cut_column is not None:
+        _check_column(("prompt", "cut_column"), parts.prompt.cut_column, columns, faults)
+
+
+def _check_column(
+    place: tuple[str, ...], name: str, columns: Collection[str], faults: Faults, lines_below: int = 0
+) -> None:
+    if name not in columns:
+        faults.add(place, f"the source has no column {name!r}{near(name, columns)}", lines_below=lines_below)
+
+
+def _check_prompt(parts: Parts, columns: Sequence[str] | None, faults: Faults) -> None:
+    """The templates: what they use, and whether they can be used."""
+    if parts.prompt is None:
+        return
+    row = _template(("prompt", "row"), parts.prompt.row, parts, faults)
+    system = None
+    if parts.prompt.system is not None:
+        system = _template(("prompt", "system"), parts.prompt.system, parts, faults)
+    for name, line in {} if row is None or columns is None else row.columns.items():
+        below = _lines_below(("prompt", "row"), line, parts, faults)
+        _check_column(("prompt", "row"), name, columns or (), faults, below)
+    for name, line in {} if system is None else system.columns.items():
+        below = _lines_below(("prompt", "system"), line, parts, faults)
+        faults.add(
+            ("prompt", "system"),
+            f"it uses {name}, and the system part is the same for all rows: move that into `row`",
+            lines_below=below,
+        )
+    cut = parts.prompt.cut_column
+    if cut is not None and row is not None and cut not in row.columns:
+        faults.add(("prompt", "cut_column"), f"`row` has no {cut} in it that could be cut")
+
+
+def _template(place: tuple[str, ...], text: str, parts: Parts, faults: Faults) -> Text | None:
+    try:
+        template = Text(text)
+    except BadTemplate as error:
+        faults.add(place, str(error), lines_below=_lines_below(place, error.line, parts, faults))
+        return None
+    for word, line in template.variant_words.items():
+        _check_word(place, word, parts.variants, faults, _lines_below(place, line, parts, faults))
+    return template
+
+
+def _check_word(
+    place: tuple[str, ...], word: str, variants: Mapping[str, Mapping[str, str]], faults: Faults, lines_below: int
+) -> None:
+    lacking = [name for name, words in variants.items() if word not in words]
+    if not variants:
+        faults.add(place, f"it uses variant.{word}, and there are no [variants]", lines_below=lines_below)
+    elif lacking:
+        faults.add(place, f"it uses variant.{word}, which {', '.join(lacking)} hasn't", lines_below=lines_below)
+
+
+def _lines_below(place: tuple[str, ...], line: int, parts: Parts, faults: Faults) -> int:
+    """How far below its key a line of a template stands in the file: a text of many lines may begin in the next one."""
+    at = faults.lines.get(place)
+    lines = parts.text.splitlines()
+    if at is None or at > len(lines):
+        return 0
+    begins_below = (
+        lines[at - 1].rstrip().endswith(('"""', "'''")) and lines[at - 1].count(lines[at - 1].rstrip()[-3:]) == 1
+    )
+    return line - 1 + begins_below if begins_below or line > 1 else 0
+
+
+def _check_output(parts: Parts, faults: Faults) -> None:
+    if parts.output is None:
+        return
+    try:
+        output.load(parts.output, parts.directory)
+    except ValueError as error:
+        faults.add(("output", "class" if parts.output.class_ else "schema_file"), str(error))
+
+
+def _check_params(parts: Parts, faults: Faults) -> None:
+    """What a request may have beside its prompt."""
+    stand_in = {"messages": [{"role": "user", "content": "."}]}
+    for name in ("messages", "system"):
+        if name in parts.params:
+            faults.add(("params", name), "it is what [prompt] makes: leave it out")
+    judged = {**parts.params, **stand_in}
+    for fault in request.faults(judged, models=None, api_version=LATEST_API_VERSION):
+        named = next((name for name in ("model", "max_tokens") if f"`{name}`" in fault and name in parts.params), None)
+        if named is not None or not fault.startswith(("`model`", "`max_tokens`")):
+            faults.add((named,) if named else ("params",), fault)

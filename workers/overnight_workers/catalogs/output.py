@@ -1,0 +1,70 @@
+"""The form of a catalog's answers: a pydantic class of the team's own code, or a file with a JSON Schema."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from overnight_models.wire import exact_json
+from overnight_producers.structured import asked_and_strict
+from overnight_workers.catalogs.declaration import Catalog, DeclaredOutput
+from overnight_workers.catalogs.faults import BadCatalog
+
+Output = type[BaseModel] | dict[str, object]
+
+
+def output_of(catalog: Catalog) -> Output | None:
+    """The output that a catalog asks for, loaded. Raises BadCatalog."""
+    if catalog.output is None:
+        return None
+    try:
+        return load(catalog.output, catalog.directory)
+    except ValueError as error:
+        raise BadCatalog(str(catalog.path), [f"{catalog.path}: output: {error}"]) from error
+
+
+def load(declared: DeclaredOutput, directory: Path) -> Output:
+    """The class, or the schema. Raises ValueError with why it can't be used, and what to do."""
+    found = (
+        _schema(directory / declared.schema_file) if declared.schema_file else _class(declared.class_ or "", directory)
+    )
+    asked, _ = asked_and_strict(found)
+    from overnight_workers.stages import output_schema
+
+    fault = output_schema.fault(exact_json.dumps(asked).decode())
+    if fault is not None:
+        raise ValueError(fault)
+    return found
+
+
+def _schema(file: Path) -> dict[str, object]:
+    try:
+        found = exact_json.loads(file.read_bytes())
+    except OSError as error:
+        raise ValueError(f"{file} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{file} isn't JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} isn't a JSON Schema: an object")
+    return found
+
+
+def _class(named: str, directory: Path) -> type[BaseModel]:
+    module_name, _, name = named.partition(":")
+    for place in (str(Path.cwd()), str(directory.resolve())):
+        if place not in sys.path:
+            sys.path.append(place)
+    try:
+        found = importlib.import_module(module_name)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except AttributeError as error:
+        raise ValueError(f"the module {module_name} has no {name}") from error
+    except Exception as error:  # a module of somebody else's may raise anything when it is imported
+        raise ValueError(f"{module_name} can't be imported: {type(error).__name__}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, BaseModel)):
+        raise ValueError(f"{named} is no pydantic class")
+    return found

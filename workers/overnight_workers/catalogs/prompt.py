@@ -1,0 +1,218 @@
+"""The prompt: Jinja2, sandboxed and strict, compiled once.
+
+A column is a variable, whatever its name: `items`, `keys` and `class` are columns, not methods. A null that reaches the
+text refuses the row, unless the template says what to write instead: `{{ city or "unknown" }}`, `{% if city %}`.
+Nothing that differs from night to night gets into a text: no clock, no random choice, no address of an object.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined, meta, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import SandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+from overnight_workers.catalogs import cells
+from overnight_workers.catalogs.faults import BadRow
+
+ROW: Final = "row"
+VARIANT: Final = "variant"
+_NOT_TWICE_ALIKE: Final = ("random", "pprint", "xmlattr", "urlize")
+"""Filters that are taken away: the first differs each night, the others are for pages."""
+
+
+_DIGITS: Final = re.compile('"\ue000([-0-9.]+)\ue001"')
+"""A decimal in JSON, before its quotes are taken away."""
+
+
+class Null:
+    """A cell without a value: false, equal to none, and a fault wherever it would become text."""
+
+    __slots__ = ("column",)
+
+    def __init__(self, column: str) -> None:
+        self.column = column
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or isinstance(other, Null)
+
+    def __hash__(self) -> int:
+        return hash(None)
+
+    def __str__(self) -> str:
+        raise BadRow(
+            f"{self.column} is null: say in the template what to write then, such as"
+            f' {{{{ {self.column} or "unknown" }}}}',
+            column=self.column,
+        )
+
+    __repr__ = __iter__ = __len__ = __format__ = __str__  # type: ignore[assignment]
+
+
+class Row:
+    """What `row` is in a template: its attributes are cells, and nothing else."""
+
+    __slots__ = ("cells",)
+
+    def __init__(self, cells_: Mapping[str, object]) -> None:
+        self.cells = cells_
+
+
+class _Environment(SandboxedEnvironment):
+    """Names after a dot are columns and keys first; methods are never text."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is Row:
+            return self._cell(obj, attribute)
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        return self._cell(obj, argument) if type(obj) is Row else super().getitem(obj, argument)
+
+    def _cell(self, row: Row, name: Any) -> Any:
+        return row.cells[name] if name in row.cells else self.undefined(f"there is no column {name!r}", name=str(name))
+
+
+class BadTemplate(Exception):
+    """A template can't be used. line: of the template, counted from 1."""
+
+    def __init__(self, why: str, line: int) -> None:
+        self.line = line
+        super().__init__(why)
+
+
+class Text:
+    """One template, compiled, and the columns that it uses."""
+
+    def __init__(self, source: str) -> None:
+        """Raises BadTemplate."""
+        self.columns: Mapping[str, int]
+        """The columns that it uses, each with the first line that it stands on."""
+        self.variant_words: Mapping[str, int]
+        """What it takes of `variant`, likewise."""
+        try:
+            tree = _WithoutSelf().visit(_ENVIRONMENT.parse(source))
+            self.columns, self.variant_words = _used(tree)
+            self._template: Template = _ENVIRONMENT.from_string(tree)
+        except TemplateError as error:
+            raise BadTemplate(str(error.message), getattr(error, "lineno", None) or 1) from error
+
+    def render(self, cells_: Mapping[str, object], variant: Mapping[str, str]) -> str:
+        """The text of a row. cells_: values of the columns that it uses, `Null` where there is none. Raises BadRow."""
+        try:
+            return self._template.render({**cells_, ROW: Row(cells_), VARIANT: variant})
+        except BadRow:
+            raise
+        except SecurityError as error:
+            raise BadRow(f"the template does what isn't allowed: {error}") from error
+        except Exception as error:  # whatever an expression does with a cell: this row's fault only
+            raise BadRow(f"the template fails: {type(error).__name__}: {error}") from error
+
+
+class _WithoutSelf(NodeTransformer):
+    """`self` means the template to Jinja2; here it is a column."""
+
+    def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802  # Jinja2 looks for this name
+        if node.name != "self" or node.ctx != "load":
+            return node
+        row = nodes.Name(ROW, "load", lineno=node.lineno)
+        return nodes.Getattr(row, "self", "load", lineno=node.lineno)
+
+
+def _used(tree: nodes.Template) -> tuple[dict[str, int], dict[str, int]]:
+    """The columns and the variant's words that a template uses, each with its line. Raises BadTemplate."""
+    if next(iter(meta.find_referenced_templates(tree)), "") != "":
+        raise BadTemplate("include, import and extends aren't available: a catalog is declared in one file", 1)
+    columns: dict[str, int] = {}
+    words: dict[str, int] = {}
+    free = meta.find_undeclared_variables(tree)
+    whole = {id(node) for node in tree.find_all(nodes.Name) if node.name in (ROW, VARIANT)}
+    named: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
+    for one in named:
+        holder, name = one.node, _name_of(one)
+        if isinstance(holder, nodes.Name) and holder.name in (ROW, VARIANT) and name is not None:
+            whole.discard(id(holder))
+            (columns if holder.name == ROW else words).setdefault(name, one.lineno)
+    for node in tree.find_all(nodes.Name):
+        if id(node) in whole:
+            raise BadTemplate(
+                f"`{node.name}` has to be followed by a name, as {node.name}.city or {node.name}['a name']:"
+                " what a prompt uses is what is compared from night to night",
+                node.lineno,
+            )
+        if node.name in free and node.name not in (ROW, VARIANT) and node.name not in _ENVIRONMENT.globals:
+            columns.setdefault(node.name, node.lineno)
+    return columns, words
+
+
+def _name_of(node: nodes.Getattr | nodes.Getitem) -> str | None:
+    if isinstance(node, nodes.Getattr):
+        return node.attr
+    return node.arg.value if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str) else None
+
+
+def _finalized(value: object) -> object:
+    """What an expression becomes in the text: nothing that would be an object's name and address."""
+    if type(value) is str or isinstance(value, (str, Undefined, Null)):
+        return value
+    if isinstance(value, (bool, int, float, Decimal, date)):
+        return cells.text_of(value)
+    if value is None:
+        raise BadRow("an expression is none: say what to write then")
+    if isinstance(value, (list, tuple, dict)):
+        return _to_json(value)
+    raise BadRow(f"an expression is a {type(value).__name__}, which is no text")
+
+
+def _to_json(value: object, indent: int | None = None) -> str:
+    """JSON for a model to read: characters as they are, the digits of a decimal as they are."""
+    return _DIGITS.sub(r"\1", json.dumps(_plain(value), ensure_ascii=False, indent=indent))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Null):
+        return None
+    if isinstance(value, Undefined):
+        str(value)  # raises: strict
+    if isinstance(value, Decimal):
+        return f"\ue000{cells.text_of(value)}\ue001"  # a number of just these digits, see _DIGITS
+    if isinstance(value, date):
+        return cells.text_of(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple, Iterator)):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _default(value: Any, default: Any = "", boolean: bool = False) -> Any:
+    """Jinja2's, for which a null cell isn't there either."""
+    return default if isinstance(value, (Undefined, Null)) or (boolean and not value) else value
+
+
+def _environment() -> _Environment:
+    environment = _Environment(
+        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=_finalized, cache_size=0
+    )
+    for name in _NOT_TWICE_ALIKE:
+        environment.filters.pop(name, None)
+    for name in ("lipsum", "cycler", "joiner"):
+        environment.globals.pop(name, None)
+    environment.filters |= {"tojson": _to_json, "default": _default, "d": _default}
+    environment.tests["none"] = lambda value: value is None or isinstance(value, Null)
+    return environment
+
+
+_ENVIRONMENT: Final = _environment()

@@ -1,0 +1,191 @@
+"""Reading a catalog file: every fault at once, with its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from overnight_workers.catalogs.declaration import Catalog, DeclaredOutput, DeclaredPrompt, DeclaredSource
+from overnight_workers.catalogs.faults import BadCatalog
+from overnight_workers.catalogs.lines import Path as Place
+from overnight_workers.catalogs.lines import line_of, lines_of
+from overnight_workers.configuration.reading import near
+
+P = TypeVar("P", bound=BaseModel)
+
+
+@dataclass
+class Faults:
+    """What is wrong with a file so far."""
+
+    file: Path
+    lines: Mapping[Place, int] = field(default_factory=dict)
+    said: dict[str, int] = field(default_factory=dict)
+    """Sentences, with their lines: one is said once."""
+
+    def add(self, place: Place, what: str, *, lines_below: int = 0) -> None:
+        """Something is wrong at that place. lines_below: of a text of many lines, how far down in it."""
+        line = line_of(place, self.lines) + lines_below
+        named = ".".join(map(str, place))
+        self.said.setdefault(f"{self.file}:{line}: {named}{': ' if named else ''}{what}", line)
+
+    def stop(self) -> None:
+        """Raise BadCatalog if anything is wrong, in the order of the file."""
+        if self.said:
+            raise BadCatalog(str(self.file), sorted(self.said, key=lambda sentence: self.said[sentence]))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What of a file can be read: None for a part that is wrong in itself."""
+
+    directory: Path
+    text: str
+    source: DeclaredSource | None
+    prompt: DeclaredPrompt | None
+    output: DeclaredOutput | None
+    key: tuple[str, ...]
+    variants: Mapping[str, Mapping[str, str]]
+    params: Mapping[str, Any]
+    """Model, max_tokens and the rest, as they are written."""
+
+
+def read_catalog(path: Path) -> Catalog:
+    """Read a catalog file and look at what it names: its source's columns, its template, its output.
+
+    Raises BadCatalog with every fault, by file and line; BadSource when the source can't be opened.
+    """
+    return _read(path, _text_of(path), look=True)
+
+
+def parse_catalog(text: str, path: Path) -> Catalog:
+    """The same from a text that is kept elsewhere. The source isn't looked at, the rest is.
+
+    path: where the text was read from; its directory is where paths in it begin from.
+    """
+    return _read(path, text, look=False)
+
+
+def _read(path: Path, text: str, *, look: bool) -> Catalog:
+    from overnight_workers.catalogs.checking import check
+
+    faults = Faults(path)
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise BadCatalog(str(path), [f"{path}:{line[1] if line else 1}: not TOML: {error}"]) from error
+    faults.lines = lines_of(text)
+    given.setdefault("name", path.name.removesuffix(".toml"))
+    catalog = _part(Catalog, given, (), faults)
+    parts = _parts(given, path.parent, text) if catalog is None else _parts_of(catalog, path.parent, text)
+    check(parts, faults, look=look)
+    faults.stop()
+    assert catalog is not None, "a fault was noted"
+    return catalog.read_from(path, text)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise BadCatalog(str(path), [f"{path}: it can't be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise BadCatalog(str(path), [f"{path}: it isn't UTF-8, as TOML has to be: save it as that"]) from error
+
+
+def _parts_of(catalog: Catalog, directory: Path, text: str) -> Parts:
+    params = {"model": catalog.model, "max_tokens": catalog.max_tokens, **catalog.params}
+    return Parts(directory, text, catalog.source, catalog.prompt, catalog.output, catalog.key, catalog.variants, params)
+
+
+def _parts(given: Mapping[str, Any], directory: Path, text: str) -> Parts:
+    """What can be read of a file that has faults, so that the others are said too."""
+    key, variants, params = given.get("key"), given.get("variants"), given.get("params")
+    keys = [key] if isinstance(key, str) else key if isinstance(key, list) else []
+    written = {name: given[name] for name in ("model", "max_tokens") if name in given}
+    return Parts(
+        directory,
+        text,
+        _alone(DeclaredSource, given.get("source")),
+        _alone(DeclaredPrompt, given.get("prompt")),
+        _alone(DeclaredOutput, given.get("output")),
+        tuple(name for name in keys if isinstance(name, str)),
+        {name: words for name, words in variants.items() if isinstance(words, dict)}
+        if isinstance(variants, dict)
+        else {},
+        {**(params if isinstance(params, dict) else {}), **written},
+    )
+
+
+def _alone(kind: type[P], given: object) -> P | None:
+    """A part for itself, without the options that it doesn't have: those are faults already."""
+    known = _known(kind, ())
+    if isinstance(given, dict):
+        given = {name: value for name, value in given.items() if name in known}
+    try:
+        return kind.model_validate(given)
+    except ValidationError:
+        return None
+
+
+def _part(kind: type[P], given: object, at: Place, faults: Faults) -> P | None:
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        for one in error.errors(include_url=False, include_input=False):
+            _note(kind, one, at, faults)
+        return None
+
+
+_SENTENCES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
+    "missing": lambda _: "it has to be said",
+    "literal_error": lambda told: f"it is {told['expected']}",
+    "string_type": lambda _: "it is a text, in quotation marks",
+    "string_too_short": lambda _: "it is empty",
+    "string_too_long": lambda told: f"it has {told['max_length']} character at most",
+    "int_type": lambda _: "it is a whole number",
+    "int_parsing": lambda _: "it is a whole number",
+    "dict_type": lambda _: "it is a table",
+    "model_type": lambda _: "it is a table",
+    "tuple_type": lambda _: "it is a list of texts",
+    "too_short": lambda _: "it has one entry at least",
+    "greater_than_equal": lambda told: f"it is {told['ge']:g} at least",
+    "less_than_equal": lambda told: f"it is {told['le']:g} at most",
+    "string_pattern_mismatch": lambda told: f"it doesn't have the form {told['pattern']}",
+    "value_error": lambda told: str(told["error"]),
+}
+
+
+def _note(kind: type[BaseModel], one: ErrorDetails, at: Place, faults: Faults) -> None:
+    """One of pydantic's errors as a sentence, at its place in the file."""
+    place = tuple(part for part in (*at, *one["loc"]) if part not in ("literal['as_they_come','complete']", "Valid"))
+    if one["type"] == "extra_forbidden":
+        faults.add(place, f"there is no such option{near(str(place[-1]), _known(kind, place[:-1]))}")
+        return
+    sentence = _SENTENCES.get(one["type"])
+    faults.add(place, one["msg"] if sentence is None else sentence(one.get("ctx", {})))
+
+
+def _known(kind: type[BaseModel], place: Place) -> list[str]:
+    """The options that stand in a table of the file."""
+    for name in place:
+        part = next((one for key, one in kind.model_fields.items() if name in (key, one.alias)), None)
+        inner = [] if part is None else _classes(part.annotation)
+        if not inner:
+            return []
+        kind = inner[0]
+    return [one.alias or name for name, one in kind.model_fields.items()]
+
+
+def _classes(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for inner in getattr(annotation, "__args__", ()) for found in _classes(inner)]

@@ -1,0 +1,7 @@
+"""Sources: a file of any kind, or a query, as a DuckDB relation whose cells are text."""
+
+from __future__ import annotations
+
+from overnight_workers.catalogs.sources.source import Source, open_source
+
+__all__ = ["Source", "open_source"]
