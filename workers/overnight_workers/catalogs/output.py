@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from overnight_models.wire import exact_json
+from overnight_models import exact_json
 from overnight_producers.structured import asked_and_strict
 from overnight_workers.catalogs.declaration import Catalog, DeclaredOutput
 from overnight_workers.catalogs.faults import BadCatalog

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from overnight_models.wire import exact_json
+from overnight_models import exact_json
 from overnight_producers.structured import asked_and_strict
 from overnight_workers.catalogs import cells
 from overnight_workers.catalogs.declaration import Catalog
