@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from functools import cache
-from importlib import resources
+from datetime import datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
+
+from overnight_workers.local_time import first_instant, time_zone
 
 _WRITTEN: Final = re.compile(r"(\d\d):(\d\d)\s*-\s*(\d\d):(\d\d)\s+(\S+)")
 _EXAMPLE: Final = "'22:00-06:00 America/Los_Angeles'"
@@ -36,27 +35,12 @@ class SubmitWindow:
 
     def _of_day(self, now: datetime, days: int) -> tuple[datetime, datetime]:
         """When it opens on the day so many days from today, there, and when that one closes; in UTC."""
-        zone = _zone(self.zone)
+        zone = time_zone(self.zone)
         day = now.astimezone(zone).date() + timedelta(days=days)
         last = day if self.opens < self.closes else day + timedelta(days=1)
-        return _first(datetime.combine(day, self.opens), zone), _first(datetime.combine(last, self.closes), zone)
-
-
-def _first(local: datetime, zone: ZoneInfo) -> datetime:
-    """The instant of a local time: the first of two, and of one that is left out the instant of the change."""
-    instant = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if instant.astimezone(zone).replace(tzinfo=None) == local:
-        return instant
-    # left out: with the offset of before the change it is as much after the change as it is after its gap's beginning
-    before = local.replace(tzinfo=zone, fold=0).utcoffset()
-    after = local.replace(tzinfo=zone, fold=1).utcoffset()
-    assert before is not None
-    assert after is not None
-    low, high = instant - abs(after - before), instant
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        low, high = (middle, high) if middle.astimezone(zone).utcoffset() == before else (low, middle)
-    return high.replace(microsecond=0)
+        return first_instant(datetime.combine(day, self.opens), zone), first_instant(
+            datetime.combine(last, self.closes), zone
+        )
 
 
 def read_window(text: object) -> SubmitWindow:
@@ -70,17 +54,5 @@ def read_window(text: object) -> SubmitWindow:
         raise ValueError(f"{text!r} is no window: {error}") from error
     if opens == closes:
         raise ValueError(f"{text!r} is open all day or never: leave it out, or write two different times")
-    _ = _zone(found[5])
+    _ = time_zone(found[5])
     return SubmitWindow(opens, closes, found[5])
-
-
-@cache
-def _zone(name: str) -> ZoneInfo:
-    parts = name.split("/")
-    try:
-        if not all(re.fullmatch(r"[A-Za-z0-9_+-]+", part) for part in parts):
-            raise ValueError("its characters")
-        with resources.files("tzdata").joinpath("zoneinfo", *parts).open("rb") as file:
-            return ZoneInfo.from_file(file, key=name)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"there is no time zone {name!r}: write one as in {_EXAMPLE}, or UTC") from error

@@ -1,0 +1,1 @@
+"""Compare: two or more models or prompts on the same rows."""

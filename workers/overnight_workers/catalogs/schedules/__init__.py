@@ -1,0 +1,1 @@
+"""Schedules: when a catalog runs, in the time of a named zone."""
