@@ -86,6 +86,26 @@ def test_parse_gives_the_model() -> None:
     assert WHOLE.parse(Answer) == Answer(a=1)
 
 
+class Priced(BaseModel):
+    amount: Decimal
+    weight: float = 0.5
+    more: dict[str, Any] = {}
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["1.10", "0.1234567890123456789", "12345678901234567890.12", "123456789012345678901234", "-5e-3", '"7.0"'],
+)
+def test_parse_keeps_every_digit_of_a_decimal(written: str) -> None:
+    answer = f'{{"amount": {written}, "weight": 0.10, "more": {{"a": 1.5}}}}'
+    outcome = Outcome("i", "k", "l", ok=True, message={"content": [{"type": "text", "text": answer}]})
+
+    priced = outcome.parse(Priced)
+
+    assert str(priced.amount) == str(Decimal(written.strip('"')))
+    assert (priced.weight, priced.more) == (0.1, {"a": 1.5})
+
+
 def test_parse_says_what_does_not_fit() -> None:
     wrong = Outcome("i", "k", "l", ok=True, message={"content": [{"type": "text", "text": '{"a": "x"}'}]})
     with pytest.raises(BadOutput, match=r"item 'k': its text is no Answer"):

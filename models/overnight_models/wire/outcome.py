@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -159,13 +162,32 @@ class Outcome:
         wrong: ValidationError | None = None
         for text in readings((self.message or {}).get("content")):
             try:
-                return model.model_validate_json(text)
+                return _read(model, text)
             except ValidationError as error:
                 wrong = error
         if self.tool_calls:
             names = ", ".join(str(call.get("name")) for call in self.tool_calls)
             raise BadOutput(f"item {self.key!r}: its answer is a call of {names}: read `tool_calls`")
         raise BadOutput(f"item {self.key!r}: its text is no {model.__name__}: {_faults(wrong)}")
+
+
+def _read(model: type[M], text: str) -> M:
+    """The text as that model, decimals as they are written: by itself pydantic makes a float of such a number first."""
+    if _has_decimals(model):
+        with suppress(ValueError, RecursionError):  # what is wrong is said of the text as it is
+            return model.model_validate_json(json.dumps(json.loads(text, parse_float=_float_or_text)))
+    return model.model_validate_json(text)
+
+
+@cache
+def _has_decimals(model: type[BaseModel]) -> bool:
+    return "'type': 'decimal'" in str(model.__pydantic_core_schema__)
+
+
+def _float_or_text(written: str) -> float | str:
+    """A number, or its text where the number would lose digits; decimals are read from both."""
+    number = float(written)
+    return number if repr(number) == written else written
 
 
 def _faults(wrong: ValidationError | None) -> str:
