@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -40,7 +40,7 @@ def text_of(value: object) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).hex()
     if isinstance(value, (Mapping, list, tuple)):
-        return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+        return to_json(value, separators=(",", ":"))
     if isinstance(value, timedelta):
         return f"{value / timedelta(seconds=1):f}".rstrip("0").rstrip(".")
     return str(value)  # int, float (the shortest digits that are the same number), UUID
@@ -57,12 +57,37 @@ def _without_zeros(iso: str) -> str:
     return iso.rstrip("0").rstrip(".") if "." in iso else iso
 
 
+class Digits(str):
+    """A number of JSON, as it is written."""
+
+    __slots__ = ()
+
+
+def loads(text: bytes | str) -> Any:
+    """JSON whose numbers keep their text: 1.10 stays 1.10. Raises ValueError."""
+    return json.loads(text, parse_float=Digits, parse_int=Digits, parse_constant=Digits)
+
+
+def to_json(value: object, *, indent: int | None = None, separators: tuple[str, str] | None = None) -> str:
+    """JSON for a model to read: characters and the digits of numbers as they are. Raises TypeError."""
+    written = json.dumps(_plain(value), ensure_ascii=False, indent=indent, separators=separators)
+    return _NUMBER.sub(r"\1", written)
+
+
+_NUMBER: Final = re.compile('"\ue000([^"\ue001]+)\ue001"')
+"""A number as `_plain` marks it, since json can't be told how to write one."""
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, (Digits, Decimal)):
+        return f"\ue000{text_of(value)}\ue001"
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
     if isinstance(value, Mapping):
         return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, Iterator)):
         return [_plain(inner) for inner in value]
-    return value if value is None or isinstance(value, (str, bool, int, float)) else text_of(value)
+    return text_of(value)
 
 
 def quoted(name: str) -> str:
@@ -100,7 +125,8 @@ def _seconds(text: str) -> str:
     return f"regexp_replace({text}, '(\\.\\d*?)0+$|\\.$', '\\1').rtrim('.')"
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """A text in SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -119,11 +145,11 @@ def canonical(column: str, declared: str) -> str:
     if found := DECIMALS.fullmatch(declared):
         return f"coalesce(TRY_CAST({trimmed} AS DECIMAL(38, {found[1]}))::VARCHAR, nullif({name}, ''))"
     if declared == "boolean":
-        words = [f"lower({trimmed}) IN ({', '.join(map(_literal, some))})" for some in (_YES, _NO)]
+        words = [f"lower({trimmed}) IN ({', '.join(map(literal, some))})" for some in (_YES, _NO)]
         return f"CASE WHEN {words[0]} THEN 'true' WHEN {words[1]} THEN 'false' ELSE nullif({name}, '') END"
     kind, form = (found[1], found[2]) if (found := _FORMAT.fullmatch(declared)) else (declared, None)
     if kind == "date":
-        read = f"try_strptime({trimmed}, {_literal(form)})" if form else _iso_date(trimmed)
+        read = f"try_strptime({trimmed}, {literal(form)})" if form else _iso_date(trimmed)
         return f"coalesce(strftime({read}, '%Y-%m-%d'), nullif({name}, ''))"
     if kind == "datetime":
         return f"coalesce({_moment(trimmed, form)}, nullif({name}, ''))"
@@ -142,7 +168,7 @@ def _iso_date(trimmed: str) -> str:
 
 def _moment(trimmed: str, form: str | None) -> str:
     if form is not None:
-        read = f"try_strptime({trimmed}, {_literal(form)})"
+        read = f"try_strptime({trimmed}, {literal(form)})"
         return _in_utc(read) if "%z" in form else _iso(read)
     with_zone = f"regexp_matches({trimmed}, '\\d(Z|z|[+-]\\d{{2}}(:?\\d{{2}})?)$') AND length({trimmed}) > 10"
     in_utc = _in_utc(f"TRY_CAST({trimmed} AS TIMESTAMPTZ)")

@@ -16,21 +16,22 @@ from overnight_workers.configuration.reading import near
 
 def check(parts: Parts, faults: Faults, *, look: bool) -> None:
     """Note every fault. look: whether the source is opened, for the names of its columns."""
-    columns = _columns(parts, faults) if look else None
+    row = None if parts.prompt is None else _template(("prompt", "row"), parts.prompt.row, parts, faults)
+    columns = _columns(parts, row, faults) if look else None
     if columns is not None:
         _check_names(parts, columns, faults)
-    _check_prompt(parts, columns, faults)
+    _check_prompt(parts, row, columns, faults)
     _check_output(parts, faults)
     _check_params(parts, faults)
 
 
-def _columns(parts: Parts, faults: Faults) -> tuple[str, ...] | None:
+def _columns(parts: Parts, row: Text | None, faults: Faults) -> tuple[str, ...] | None:
     """The source's columns; None where it can't be opened, which is a fault."""
     if parts.source is None:
         return None
+    wanted = {*parts.key, *parts.source.types, *(() if row is None else row.columns)}
     try:
-        with sources.opened(parts.source, parts.directory) as source:
-            return source.columns
+        return sources.columns_of(parts.source, parts.directory, wanted)
     except BadSource as error:
         for fault in error.faults:
             faults.add(("source",), fault)
@@ -59,11 +60,10 @@ def _check_column(
         faults.add(place, f"the source has no column {name!r}{near(name, columns)}", lines_below=lines_below)
 
 
-def _check_prompt(parts: Parts, columns: Sequence[str] | None, faults: Faults) -> None:
+def _check_prompt(parts: Parts, row: Text | None, columns: Sequence[str] | None, faults: Faults) -> None:
     """The templates: what they use, and whether they can be used."""
     if parts.prompt is None:
         return
-    row = _template(("prompt", "row"), parts.prompt.row, parts, faults)
     system = None
     if parts.prompt.system is not None:
         system = _template(("prompt", "system"), parts.prompt.system, parts, faults)

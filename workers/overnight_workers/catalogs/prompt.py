@@ -7,8 +7,6 @@ Nothing that differs from night to night gets into a text: no clock, no random c
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -26,10 +24,6 @@ ROW: Final = "row"
 VARIANT: Final = "variant"
 _NOT_TWICE_ALIKE: Final = ("random", "pprint", "xmlattr", "urlize")
 """Filters that are taken away: the first differs each night, the others are for pages."""
-
-
-_DIGITS: Final = re.compile('"\ue000([-0-9.]+)\ue001"')
-"""A decimal in JSON, before its quotes are taken away."""
 
 
 class Null:
@@ -177,23 +171,19 @@ def _finalized(value: object) -> object:
 
 
 def _to_json(value: object, indent: int | None = None) -> str:
-    """JSON for a model to read: characters as they are, the digits of a decimal as they are."""
-    return _DIGITS.sub(r"\1", json.dumps(_plain(value), ensure_ascii=False, indent=indent))
+    """JSON for a model to read; a null cell is null."""
+    return cells.to_json(_without_nulls(value), indent=indent)
 
 
-def _plain(value: Any) -> Any:
+def _without_nulls(value: Any) -> Any:
     if isinstance(value, Null):
         return None
     if isinstance(value, Undefined):
-        str(value)  # raises: strict
-    if isinstance(value, Decimal):
-        return f"\ue000{cells.text_of(value)}\ue001"  # a number of just these digits, see _DIGITS
-    if isinstance(value, date):
-        return cells.text_of(value)
+        return str(value)  # which raises: strict
     if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
+        return {name: _without_nulls(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple, Iterator)):
-        return [_plain(inner) for inner in value]
+        return [_without_nulls(inner) for inner in value]
     return value
 
 

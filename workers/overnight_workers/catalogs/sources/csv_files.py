@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
-import itertools
-from collections.abc import Sequence
+import io
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
-from overnight_workers.catalogs.cells import quoted
+from overnight_workers.catalogs.cells import literal
 from overnight_workers.catalogs.declaration import DeclaredSource
 from overnight_workers.catalogs.faults import BadSource
-from overnight_workers.catalogs.sources.files import as_utf8, place_of
-from overnight_workers.catalogs.sources.source import MOST_NAMED, Source
+from overnight_workers.catalogs.sources.files import as_utf8, decoded, opened, place_of
+from overnight_workers.catalogs.sources.source import MOST_NAMED, Source, check_names
 
-_WHY = {
+_BEGINNING: Final = 1 << 20
+"""Bytes that a header may have."""
+_WHY: Final = {
     "MISSING COLUMNS": "has too few cells",
     "TOO MANY COLUMNS": "has too many cells",
     "UNQUOTED VALUE": "has a quote that isn't closed, or text behind one",
@@ -25,16 +28,20 @@ _WHY = {
 class CsvSource(Source):
     """A CSV file in UTF-8."""
 
-    def __init__(self, file: Path, columns: Sequence[str], separator: str, quote: str, named: str) -> None:
-        """named: the file as its reader knows it."""
+    def __init__(
+        self, file: Path, columns: Sequence[str], separator: str, quote: str, named: str, *, new_line: str = ""
+    ) -> None:
+        """named: the file as people know it. new_line: what ends a row; empty: whatever ends the first."""
         self._file, self._named, self._given = file, named, tuple(columns)
-        self._dialect = f"delim={_literal(separator)}, quote={_literal(quote)}, escape={_literal(quote)}"
+        self._dialect = f"delim={literal(separator)}, quote={literal(quote)}, escape={literal(quote)}"
+        if new_line:
+            self._dialect += f", new_line={literal(new_line)}"
         super().__init__(columns, self._scan_of(columns, ""))
 
     def _scan_of(self, columns: Sequence[str], more: str) -> str:
-        names = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in columns)
+        names = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
         return (
-            f"read_csv({_literal(str(self._file))}, auto_detect=false, header=true, {self._dialect},"
+            f"read_csv({literal(str(self._file))}, auto_detect=false, header=true, {self._dialect},"
             f" columns={{{names}}}, null_padding=false, max_line_size=16000000{more})"
         )
 
@@ -63,39 +70,50 @@ def _sentence(kind: str, why: str) -> str:
     return f"the row {words}" + (f" ({counts[1].strip()} of {counts[0]})" if len(counts) == 2 else "")
 
 
-def open_csv(declared: DeclaredSource, directory: Path, room: Path) -> Source:
-    """A CSV file as its dialect is declared. Raises BadSource."""
+def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Collection[str]) -> tuple[str, ...]:
+    """The columns. wanted: not asked, all of them are known."""
     place = place_of(declared, directory)
-    separator = declared.separator or ","
-    quote = '"' if declared.quote is None else declared.quote
+    separator, quote = _dialect(declared)
+    beginning = room / "beginning.csv"
+    with opened(place) as source:
+        beginning.write_bytes(source.read(_BEGINNING))
+    text = decoded(beginning.read_bytes(), declared.encoding or "utf-8", place)
+    return tuple(header(io.StringIO(text, newline=""), separator, quote, place))
+
+
+def open_rows(declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
+    """A CSV file as its dialect is declared. most: not needed, rows are read when they are asked for.
+
+    Raises BadSource.
+    """
+    place = place_of(declared, directory)
+    separator, quote = _dialect(declared)
     file = as_utf8(place, declared.encoding or "utf-8", room, end=".csv")
-    columns = header(file, separator, quote, place)
-    try:
-        return CsvSource(file, columns, separator, quote, place)
-    except BadSource as error:
-        raise BadSource([f"{place}:1: {fault}" for fault in error.faults]) from error
-
-
-def header(file: Path, separator: str, quote: str, named: str) -> list[str]:
-    """The names of the columns: the first line."""
     with file.open(encoding="utf-8", errors="replace", newline="") as text:
-        rows = csv.reader(
-            itertools.islice(text, 1000),
-            delimiter=separator,
-            quotechar=quote or None,
-            quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
-        )
-        try:
-            found = next(rows, None)
-        except csv.Error as error:
-            raise BadSource([f"{named}:1: the header can't be read: {error}"]) from error
+        columns = header(text, separator, quote, place)
+    return CsvSource(file, columns, separator, quote, place)
+
+
+def _dialect(declared: DeclaredSource) -> tuple[str, str]:
+    return declared.separator or ",", '"' if declared.quote is None else declared.quote
+
+
+def header(text: Iterable[str], separator: str, quote: str, named: str) -> list[str]:
+    """The names of the columns: the first row. Raises BadSource."""
+    rows = csv.reader(
+        text,
+        delimiter=separator,
+        quotechar=quote or None,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+    )
+    try:
+        found = next(rows, None)
+    except csv.Error as error:
+        raise BadSource([f"{named}:1: the header can't be read: {error}"]) from error
     if not found:
-        raise BadSource([f"{named}:1: it is empty: a header and rows are expected"])
+        raise BadSource([f"{named}:1: it is empty: names of columns and rows are expected"])
+    try:
+        check_names(found)
+    except BadSource as error:
+        raise BadSource([f"{named}:1: {fault}" for fault in error.faults]) from error
     return found
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-__all__ = ["CsvSource", "header", "open_csv", "quoted"]

@@ -85,6 +85,13 @@ def as_utf8(place: str, encoding: str, room: Path, *, end: str) -> Path:
                 return copy
 
 
+def decoded(beginning: bytes, encoding: str, place: str) -> str:
+    """The text of a file's first bytes; what is cut off at their end is left out."""
+    known = _codec(encoding, place)
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if known == "utf-8" else known)(errors="replace")
+    return decoder.decode(beginning)
+
+
 def _codec(encoding: str, place: str) -> str:
     try:
         return codecs.lookup(encoding).name

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from overnight_workers.catalogs import cells
 from overnight_workers.catalogs.cells import quoted
-from overnight_workers.catalogs.declaration import Catalog, DeclaredSource
+from overnight_workers.catalogs.declaration import Catalog, DeclaredSource, Kind
 from overnight_workers.catalogs.faults import BadSource
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Source:
 
     def __init__(self, columns: Sequence[str], scan: str, scanned: Sequence[str] | None = None) -> None:
         """scan: SQL of DuckDB that yields the rows; scanned: of each column, the SQL of its text (default: itself)."""
-        self._check(columns)
+        check_names(columns)
         self.columns = tuple(columns)
         self._scan = scan
         self._scanned = [f"nullif({quoted(name)}, '')" for name in columns] if scanned is None else list(scanned)
@@ -87,21 +87,22 @@ class Source:
             )
             return [] if not nulls and every == distinct else _named_keys(connection, rows, names, is_null, nulls)
 
-    @staticmethod
-    def _check(columns: Sequence[str]) -> None:
-        faults = []
-        first: dict[str, int] = {}
-        for number, name in enumerate(columns, start=1):
-            if not name.strip():
-                faults.append(f"column {number} has no name: write one into the header")
-            elif name.lower() in first:
-                faults.append(
-                    f"columns {first[name.lower()]} and {number} are both called {name!r} (small and capital letters"
-                    " are the same here): rename one"
-                )
-            first.setdefault(name.lower(), number)
-        if faults:
-            raise BadSource(faults)
+
+def check_names(columns: Sequence[str]) -> None:
+    """Raise BadSource with every column that has no name, or that of another."""
+    faults = []
+    first: dict[str, int] = {}
+    for number, name in enumerate(columns, start=1):
+        if not name.strip():
+            faults.append(f"column {number} has no name: write one")
+        elif name.lower() in first:
+            faults.append(
+                f"columns {first[name.lower()]} and {number} are both called {name!r} (small and capital letters are"
+                " the same here): rename one"
+            )
+        first.setdefault(name.lower(), number)
+    if faults:
+        raise BadSource(faults)
 
 
 def _named_keys(connection: duckdb.DuckDBPyConnection, rows: str, names: str, is_null: str, nulls: int) -> list[str]:
@@ -138,21 +139,50 @@ def _listed(named: Sequence[str], how_many: int) -> str:
     return "; ".join(named) + (f"; and {how_many - len(named):,} more" if how_many > len(named) else "")
 
 
-def open_source(catalog: Catalog) -> AbstractContextManager[Source]:
-    """Open a catalog's source; what it needs on disk is gone when it is closed. Raises BadSource."""
-    return opened(catalog.source, catalog.directory)
+def open_source(catalog: Catalog, *, most: int | None = None) -> AbstractContextManager[Source]:
+    """Open a catalog's source; what it needs on disk is gone when it is closed. Raises BadSource.
+
+    most: rows that are wanted, for a preview; there may be more.
+    """
+    return opened(catalog.source, catalog.directory, most=most)
 
 
 @contextmanager
-def opened(declared: DeclaredSource, directory: Path) -> Iterator[Source]:
+def opened(declared: DeclaredSource, directory: Path, *, most: int | None = None) -> Iterator[Source]:
     """Open a declared source. directory: where its path begins from."""
     with tempfile.TemporaryDirectory(prefix="overnight-catalog-") as room:
-        yield _opened(declared, directory, Path(room)).declared(declared.types)
+        yield _opened(declared, directory, Path(room), most).declared(declared.types)
 
 
-def _opened(declared: DeclaredSource, directory: Path, room: Path) -> Source:
-    if declared.what == "csv":
-        from overnight_workers.catalogs.sources.csv_files import open_csv
+def columns_of(declared: DeclaredSource, directory: Path, wanted: Collection[str]) -> tuple[str, ...]:
+    """The names of a source's columns, without reading all of it where that can be spared. Raises BadSource.
 
-        return open_csv(declared, directory, room)
-    raise BadSource([f"a source of kind {declared.what} can't be read yet"])
+    wanted: names that should be among them, where they aren't in every row (JSON Lines).
+    """
+    with tempfile.TemporaryDirectory(prefix="overnight-catalog-") as room:
+        found = _module(declared.what).columns_of(declared, directory, Path(room), wanted)
+        check_names(found)
+        return found
+
+
+def _module(kind: Kind) -> _Kind:
+    from overnight_workers.catalogs.sources import csv_files, excel, jsonl, parquet, sql
+
+    modules: Mapping[Kind, _Kind] = {"csv": csv_files, "jsonl": jsonl, "parquet": parquet, "excel": excel, "sql": sql}
+    return modules[kind]
+
+
+class _Kind(Protocol):
+    """What each kind of source has."""
+
+    def columns_of(
+        self, declared: DeclaredSource, directory: Path, room: Path, wanted: Collection[str]
+    ) -> tuple[str, ...]:
+        """The names of its columns."""
+
+    def open_rows(self, declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
+        """Its rows. most: as many are enough."""
+
+
+def _opened(declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
+    return _module(declared.what).open_rows(declared, directory, room, most)

@@ -1,0 +1,77 @@
+"""Excel (xlsx, xls, xlsb, ods): the values of one sheet. A whole number has no point, as Excel shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from overnight_workers.catalogs import cells
+from overnight_workers.catalogs.declaration import DeclaredSource
+from overnight_workers.catalogs.faults import BadSource
+from overnight_workers.catalogs.sources import written
+from overnight_workers.catalogs.sources.files import local, place_of
+from overnight_workers.catalogs.sources.source import Source
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet
+
+Value = int | float | str | bool | time | date | datetime | timedelta
+_WHOLE = 1e15
+"""Doubles below are whole numbers exactly, and Excel shows as many digits."""
+
+
+def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Collection[str]) -> tuple[str, ...]:
+    """The columns. wanted: not asked, all of them are known."""
+    return tuple(_header(_sheet(declared, directory, room), place_of(declared, directory))[0])
+
+
+def open_rows(declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
+    """A sheet, whose first row has the names of its columns. most: rows that are read. Raises BadSource."""
+    place = place_of(declared, directory)
+    columns, rows = _header(_sheet(declared, directory, room), place)
+    return written.source_of(written.write(_texts(islice(rows, most), len(columns)), columns, room), columns, place)
+
+
+def _texts(rows: Iterable[Sequence[Value]], width: int) -> Iterator[list[str]]:
+    """The cells below the names; rows without any are what was left behind by deleting."""
+    for row in rows:
+        texts = [_text(value) for value in row[:width]]
+        if any(texts):
+            yield texts + [""] * (width - len(texts))
+
+
+def _header(sheet: CalamineSheet, place: str) -> tuple[list[str], Iterator[Sequence[Value]]]:
+    """The names of the columns, and the rows below."""
+    rows: Iterator[Sequence[Value]] = iter(sheet.iter_rows())
+    names = [_text(value) for value in next(rows, [])]
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise BadSource([f"{place}: the sheet {sheet.name!r} is empty: names of columns and rows are expected"])
+    return names, rows
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE:
+        return str(int(value))
+    return cells.text_of(value)
+
+
+def _sheet(declared: DeclaredSource, directory: Path, room: Path) -> CalamineSheet:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    place = place_of(declared, directory)
+    file = local(place, room, end=Path(place).suffix)
+    try:
+        book = CalamineWorkbook.from_path(str(file))
+        sheets = book.sheet_names
+        if not sheets:
+            raise BadSource([f"{place}: it has no sheets"])
+        if declared.sheet is not None and declared.sheet not in sheets:
+            raise BadSource([f"{place}: there is no sheet {declared.sheet!r}: it has {', '.join(sheets)}"])
+        return book.get_sheet_by_name(declared.sheet or sheets[0])
+    except (CalamineError, OSError) as error:
+        raise BadSource([f"{place}: it can't be read as Excel: {error}"]) from error

@@ -1,0 +1,32 @@
+"""Parquet: columns with types of their own, each brought to the text of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from overnight_workers.catalogs import cells
+from overnight_workers.catalogs.declaration import DeclaredSource
+from overnight_workers.catalogs.faults import BadSource
+from overnight_workers.catalogs.sources.files import local, place_of
+from overnight_workers.catalogs.sources.source import Source
+
+
+def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Collection[str]) -> tuple[str, ...]:
+    """The columns. wanted: not asked, all of them are known."""
+    return open_rows(declared, directory, room, None).columns
+
+
+def open_rows(declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
+    """A Parquet file. most: not needed, rows are read when they are asked for. Raises BadSource."""
+    import duckdb
+
+    place = place_of(declared, directory)
+    scan = f"read_parquet({cells.literal(str(local(place, room, end='.parquet')))})"
+    try:
+        with duckdb.connect() as connection:
+            described = connection.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
+    except duckdb.Error as error:
+        raise BadSource([f"{place}: it can't be read as Parquet: {str(error).partition(chr(10))[0]}"]) from error
+    columns = [str(name) for name, *_ in described]
+    return Source(columns, scan, [cells.as_text(str(name), str(kind)) for name, kind, *_ in described])

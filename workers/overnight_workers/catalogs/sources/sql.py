@@ -1,0 +1,118 @@
+"""SQL: what a query selects, read once by a server-side cursor and written down.
+
+One read-only transaction, in UTC, no prepared statements: it works behind a pooler in transaction mode, and the texts
+of times are the same from whatever client.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from overnight_models.errors import BadSettings
+from overnight_models.ledger.database_url import read_database_url
+from overnight_workers.catalogs import cells
+from overnight_workers.catalogs.declaration import DeclaredSource
+from overnight_workers.catalogs.faults import BadSource
+from overnight_workers.catalogs.sources import written
+from overnight_workers.catalogs.sources.source import Source
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, CursorResult
+
+_AT_ONCE: Final = 5_000
+"""Rows that are fetched together."""
+_IN_UTC: Final = {
+    "postgresql": "SET LOCAL TIME ZONE 'UTC'",
+    "mysql": "SET time_zone = '+00:00'",
+    "mariadb": "SET time_zone = '+00:00'",
+}
+
+
+def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Collection[str]) -> tuple[str, ...]:
+    """The columns. wanted: not asked, all of them are known."""
+    with _result(declared, directory) as result:
+        return tuple(result.keys())
+
+
+def open_rows(declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
+    """What the query selects. most: rows that are read. Raises BadSource."""
+    with _result(declared, directory) as result:
+        columns = list(result.keys())
+        file = written.write(_texts(islice(result, most)), columns, room)
+    return written.source_of(file, columns, "the query's result")
+
+
+def _texts(rows: Iterator[Sequence[Any]]) -> Iterator[list[str]]:
+    for row in rows:
+        yield [cells.text_of(value) for value in row]
+
+
+@contextmanager
+def _result(declared: DeclaredSource, directory: Path) -> Iterator[CursorResult[Any]]:
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+
+    url = url_of(declared.url, declared.url_variable, directory)
+    options: dict[str, Any] = {"json_deserializer": cells.loads} if url.get_backend_name() == "postgresql" else {}
+    if url.get_driver_name() == "psycopg":
+        options["connect_args"] = {"prepare_threshold": None}
+    try:
+        engine = create_engine(url, **options)
+        try:
+            with (
+                engine.connect() as connection,
+                _executed(connection, declared.query or "", url.get_backend_name()) as result,
+            ):
+                yield result
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, ImportError) as error:
+        original = getattr(error, "orig", None) or error
+        raise BadSource(
+            [f"the query fails at {url.host or url.database}: {str(original).strip().partition(chr(10))[0]}"]
+        ) from error
+
+
+def _executed(connection: Connection, query: str, backend: str) -> CursorResult[Any]:
+    """The query's result, read by a server-side cursor in a transaction of its own, which writes nothing."""
+    if backend == "postgresql":
+        connection = connection.execution_options(postgresql_readonly=True)
+    if setting := _IN_UTC.get(backend):
+        connection.exec_driver_sql(setting)
+    # as it is written: neither a colon nor a percent sign in it is a parameter
+    result = connection.execution_options(yield_per=_AT_ONCE, no_parameters=True).exec_driver_sql(query)
+    if not result.returns_rows:
+        raise BadSource(["the query returns no rows: write one that selects"])
+    return result
+
+
+def url_of(url: str | None, variable: str | None, directory: Path) -> Any:
+    """A database's URL, from the file or from the environment. Raises BadSource; the URL isn't said: it has a password.
+
+    directory: where the path of an SQLite file begins from.
+    """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    text = url if url is not None else os.environ.get(variable or "", "")
+    if not text:
+        raise BadSource([f"the environment variable {variable} isn't set: it should have the database's URL"])
+    where = "`url`" if url is not None else f"the environment variable {variable}"
+    if text.partition(":")[0] in ("postgres", "postgresql", "postgresql+psycopg"):
+        try:
+            return read_database_url(text)
+        except BadSettings as error:
+            raise BadSource([f"{where}: {error.faults[0]}"]) from None
+    try:
+        found = make_url(text)
+    except (ArgumentError, ValueError):
+        # their words have parts of the URL in them
+        raise BadSource([f"{where} is no URL of a database, such as postgresql://user@host/name"]) from None
+    if found.get_backend_name() == "sqlite" and found.database and found.database != ":memory:":
+        return found.set(database=str(directory / found.database))
+    return found
