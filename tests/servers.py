@@ -15,8 +15,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from overnight_models.ledger.database import Database, fetch_all
+from overnight_models.ledger.database import Database
 from overnight_models.ledger.deployment import HOME, settle
+from overnight_models.ledger.rows import fetch_all
 from overnight_models.ledger.schema import migrate
 from overnight_workers.one_machine.embedded import EmbeddedPostgres, EmbeddedRedis
 from overnight_workers.one_machine.embedded.account import account_for_postgres

@@ -14,13 +14,14 @@ from overnight_models.ledger import accept as accepting
 from overnight_models.ledger import answer, partitions, poll, prefixes, rescue, workspaces
 from overnight_models.ledger.collect import caching, collect, outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
-from overnight_models.ledger.database import Database, fetch_all
+from overnight_models.ledger.database import Database
 from overnight_models.ledger.deliver import acknowledge, deliver, obstacles
 from overnight_models.ledger.money import budgets, costs, history, plans
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.operators import overview, troubles
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack
+from overnight_models.ledger.rows import fetch_all
 from overnight_models.ledger.submit import submit
 from overnight_models.money.prices import Prices, load
 from overnight_models.states import BATCH

@@ -18,7 +18,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from overnight_models.ledger.database import Database, fetch_all
+from overnight_models.ledger.database import Database
+from overnight_models.ledger.rows import fetch_all
 from overnight_workers.one_machine.embedded import EmbeddedPostgres
 from tests.benchmarks.asking import Asked, questions
 from tests.benchmarks.filling import Filled, fill

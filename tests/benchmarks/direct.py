@@ -17,7 +17,8 @@ from typing import Annotated, Final
 import redis
 import typer
 
-from overnight_models.ledger.database import Database, fetch_all
+from overnight_models.ledger.database import Database
+from overnight_models.ledger.rows import fetch_all
 from tests.benchmarks.service import Service, running
 from tests.benchmarks.work import SANDBOX
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import poll, rescue
 from overnight_models.ledger.collect import collect
-from overnight_models.ledger.database import fetch_all
+from overnight_models.ledger.rows import fetch_all
 from overnight_models.ledger.submit import facts, rejected
 from overnight_models.ledger.submit import submit as ledger
 from overnight_workers import process

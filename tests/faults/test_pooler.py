@@ -15,8 +15,9 @@ from psycopg import sql
 from sqlalchemy import make_url
 from typer.testing import CliRunner
 
-from overnight_models.ledger.database import Database, fetch_only_value
+from overnight_models.ledger.database import Database
 from overnight_models.ledger.presence import SharedSession
+from overnight_models.ledger.rows import fetch_only_value
 from overnight_models.ledger.schema import migrate, revisions
 from overnight_workers.cli import app
 from overnight_workers.sandbox.process import Running

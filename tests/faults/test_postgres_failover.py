@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from overnight_models.errors import TransientError
-from overnight_models.ledger.database import Database, DatabaseUnavailable, execute, fetch_only_value
+from overnight_models.ledger.database import Database, DatabaseUnavailable
 from overnight_models.ledger.operators.troubles import why_read_only
 from overnight_models.ledger.presence import is_gone
+from overnight_models.ledger.rows import execute, fetch_only_value
 from overnight_models.ledger.schema import migrate
 from tests.faults.postgres_servers import Pair
 from tests.waiting import wait_until

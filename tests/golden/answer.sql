@@ -16,7 +16,7 @@ WHERE lane.name = :lane AND key_hash = :key_hash;
 
 -- outcomes_page, 1 of 2: The next outcomes of a run, as `documents.document` takes them, and where the page after it begins.
 -- after = 1, lane = null, most = 1, problem = null, run = 'text'
-SELECT item.id, coalesce(octet_length(outcome.message), 0)
+SELECT item.id, coalesce(octet_length(outcome.message), 0) AS size
 FROM item
 JOIN outcome ON outcome.item_id = item.id
 WHERE item.run_id = (

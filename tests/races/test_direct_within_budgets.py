@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from overnight_models.ledger.database import Database, fetch_all
+from overnight_models.ledger.database import Database
 from overnight_models.ledger.direct import claim
 from overnight_models.ledger.direct.claim import Claim, Place
+from overnight_models.ledger.rows import fetch_all
 from overnight_workers import process
 from overnight_workers.stages.direct.direct import direct
 from overnight_workers.stages.rescue import sweep

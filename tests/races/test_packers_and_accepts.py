@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.database import Database, fetch_all
+from overnight_models.ledger.database import Database
 from overnight_models.ledger.pack.pack import Waiting, pack, take_turn, waiting
+from overnight_models.ledger.rows import fetch_all
 from overnight_workers import process
 from overnight_workers.stages.pack import pack as stage
 from tests.driving import Service, blocked, item

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
-from overnight_models.ledger.database import Database, fetch_all
+from overnight_models.ledger.database import Database
 from overnight_models.ledger.pack.pack import Packed, pack, take_turn, waiting
+from overnight_models.ledger.rows import fetch_all
 from overnight_workers import process
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.pack import pack as stage

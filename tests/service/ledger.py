@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 class Ledger:
-    """The ledger of one service. The fetches are named as those of `overnight_models.ledger.database`."""
+    """The ledger of one service. The fetches are named as those of `overnight_models.ledger.rows`."""
 
     def __init__(self, database_url: str) -> None:
         self._connection = psycopg.connect(database_url, autocommit=True, row_factory=dict_row)

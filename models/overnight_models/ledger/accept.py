@@ -14,18 +14,10 @@ from sqlalchemy import Connection
 from overnight_models.ledger import following, measure, recall
 from overnight_models.ledger.answer import Asked, locate
 from overnight_models.ledger.cancel import cancel
-from overnight_models.ledger.database import (
-    copy_lines,
-    copy_moment,
-    copy_number,
-    copy_text,
-    execute,
-    fetch_all,
-    fetch_one,
-    fetch_only_value,
-)
+from overnight_models.ledger.copying import copy_lines, copy_moment, copy_number, copy_text
 from overnight_models.ledger.known import Admission, Row, judge
 from overnight_models.ledger.new_item import NewItem
+from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value
 
 
 @dataclass(frozen=True)

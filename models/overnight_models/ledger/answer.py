@@ -11,8 +11,8 @@ import orjson
 from sqlalchemy import Connection, RowMapping
 
 from overnight_models import exact_json
-from overnight_models.ledger.database import fetch_all, fetch_one, fetch_rows, fitting
 from overnight_models.ledger.documents import COLUMNS, JOINS
+from overnight_models.ledger.rows import fetch_all, fetch_one, fitting
 from overnight_models.request.prefix import Prefix
 
 
@@ -143,6 +143,14 @@ _PAGE_BYTES: Final = 4_000_000
 """Of answers in one page: it lies in Redis until it is read."""
 
 
+class _Size(NamedTuple):
+    """How large an item's answer is."""
+
+    id: int
+    size: int
+    """Bytes."""
+
+
 def outcomes_page(
     connection: Connection, *, run: str, lane: str | None, problem: str | None, after: int
 ) -> tuple[Sequence[RowMapping], int | None]:
@@ -151,10 +159,11 @@ def outcomes_page(
     problem: only with this problem; "any" for every one that isn't ok.
     after: where the page before it ended; 0 at first. None follows the last page.
     """
-    sizes = fetch_rows(
+    sizes = fetch_all(
         connection,
+        _Size,
         """
-        SELECT item.id, coalesce(octet_length(outcome.message), 0)
+        SELECT item.id, coalesce(octet_length(outcome.message), 0) AS size
         FROM item JOIN outcome ON outcome.item_id = item.id
         WHERE item.run_id = (SELECT id FROM run WHERE name = :run) AND item.id > :after
           AND item.state <> 'redone'
@@ -169,7 +178,7 @@ def outcomes_page(
         after=after,
         most=_PAGE_ITEMS,
     )
-    ids = [row[0] for row in sizes[: fitting((row[1] for row in sizes), _PAGE_BYTES)]]
+    ids = [item.id for item in sizes[: fitting((item.size for item in sizes), _PAGE_BYTES)]]
     rows = fetch_all(
         connection, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = ANY(:ids) ORDER BY item.id", ids=ids
     )

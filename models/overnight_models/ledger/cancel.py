@@ -8,8 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger import following
-from overnight_models.ledger.database import execute, fetch_column, fetch_one, fetch_only_value
 from overnight_models.ledger.money import settle
+from overnight_models.ledger.rows import execute, fetch_column, fetch_one, fetch_only_value
 from overnight_models.states import ITEM
 
 _OUTCOMES = """

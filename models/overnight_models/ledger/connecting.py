@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL, Engine, event
+from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from overnight_models.errors import PermanentError
+from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.database_url import read_database_url
 
 _LINK: Final[dict[str, object]] = {
@@ -63,20 +64,20 @@ class Connector:
         _, from_url = PGDialect_psycopg().create_connect_args(url)  # type: ignore[no-untyped-call]
         return {**defaults(self.url), **from_url}
 
-    def connect(self, **told: Any) -> psycopg.Connection[Any]:
-        """A new connection. told: psycopg's parameters, without `options`. Raises psycopg.OperationalError."""
-        connection = None if self.is_pooled else self._connect_with_options(told)
+    def connect(self, **parameters: Any) -> psycopg.Connection:
+        """A new connection. parameters: psycopg's, without `options`. Raises psycopg.OperationalError."""
+        connection = None if self.is_pooled else self._connect_with_options(parameters)
         if self.is_pooled:
-            connection = connection or psycopg.connect(**told)
+            connection = connection or psycopg.connect(**parameters)
             # it may be prepared in one session, and executed in another
             connection.prepare_threshold = None
         assert connection is not None
         return connection
 
-    def _connect_with_options(self, told: Mapping[str, Any]) -> psycopg.Connection[Any] | None:
+    def _connect_with_options(self, parameters: Mapping[str, Any]) -> psycopg.Connection | None:
         """Learns whether a pooler stands between. None when it refuses our settings."""
         try:
-            connection = psycopg.connect(**told, options=self._options)
+            connection = psycopg.connect(**parameters, options=self._options)
         except psycopg.OperationalError as error:
             if not any(words in str(error) for words in _REFUSED):
                 raise
@@ -90,20 +91,22 @@ class Connector:
 
         Raises NoSetting.
         """
-        told = [
+        calls = [
             sql.SQL("set_config({}, {}, true)").format(name, value)
             for name, value in settings_in(self._options).items()
         ]
-        return sql.SQL("SELECT ") + sql.SQL(", ").join(told)
+        return sql.SQL("SELECT ") + sql.SQL(", ").join(calls)
 
     def serve(self, engine: Engine) -> None:
         """Make an engine's connections, and tell them our settings in each transaction where that is needed."""
-        event.listen(engine, "do_connect", lambda _dialect, _record, _positional, told: self.connect(**told))
+        event.listen(
+            engine, "do_connect", lambda _dialect, _record, _positional, parameters: self.connect(**parameters)
+        )
         event.listen(engine, "begin", self._tell_settings)
 
-    def _tell_settings(self, connection: Any) -> None:
+    def _tell_settings(self, connection: Connection) -> None:
         if self.is_pooled:
-            connection.connection.driver_connection.execute(self.settings_statement())
+            driver_connection(connection).execute(self.settings_statement())
 
 
 def defaults(url: URL) -> dict[str, object]:
@@ -126,7 +129,7 @@ def settings_in(options: str) -> dict[str, str]:
     return settings
 
 
-def _passes_a_pooler(connection: psycopg.Connection[Any]) -> bool:
+def _passes_a_pooler(connection: psycopg.Connection) -> bool:
     """Whether the session's number isn't what was said when the connection began: a pooler makes that up.
 
     So one is seen that drops our settings without a word.

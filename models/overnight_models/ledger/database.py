@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import MISSING, fields, is_dataclass
-from datetime import datetime
-from itertools import accumulate, starmap
-from typing import Any, Final, TypeVar, cast, overload
+from typing import Final
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, RowMapping, create_engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from overnight_models.crash_points import reach
@@ -19,10 +16,7 @@ from overnight_models.errors import TransientError
 from overnight_models.ledger.connecting import Connector, defaults, why
 from overnight_models.ledger.database_url import shown
 from overnight_models.ledger.presence import Presence, is_gone
-
-R = TypeVar("R")
-V = TypeVar("V")
-W = TypeVar("W")
+from overnight_models.ledger.rows import execute, fetch_only_value
 
 
 class DatabaseUnavailable(TransientError):
@@ -203,165 +197,3 @@ def is_ready(url: str) -> bool:
     except psycopg.Error:
         return False
     return True
-
-
-@overload
-def fetch_all(connection: Connection, row: type[R], sql: str, /, **values: object) -> list[R]: ...
-@overload
-def fetch_all(connection: Connection, sql: str, /, **values: object) -> Sequence[RowMapping]: ...
-def fetch_all(
-    connection: Connection, row: type[R] | str, sql: str = "", /, **values: object
-) -> list[R] | Sequence[RowMapping]:
-    """Run one statement; its rows, each as a `row`: a NamedTuple or a dataclass with the columns' names.
-
-    A column that `row` hasn't, or a field without a default that no column fills, is a TypeError.
-    """
-    if isinstance(row, str):
-        result = connection.execute(text(row), values)
-        return result.mappings().all() if result.returns_rows else []
-    result = connection.execute(text(sql), values)
-    return list(starmap(_maker(row, tuple(result.keys())), result.all()))
-
-
-@overload
-def fetch_one(connection: Connection, row: type[R], sql: str, /, **values: object) -> R | None: ...
-@overload
-def fetch_one(connection: Connection, sql: str, /, **values: object) -> RowMapping | None: ...
-def fetch_one(connection: Connection, row: type[R] | str, sql: str = "", /, **values: object) -> R | RowMapping | None:
-    """Run one statement; its first row as a `row`, or None. See `fetch_all`."""
-    if isinstance(row, str):
-        return connection.execute(text(row), values).mappings().first()
-    result = connection.execute(text(sql), values)
-    first = result.first()
-    return None if first is None else _maker(row, tuple(result.keys()))(*first)
-
-
-def fetch_only(connection: Connection, row: type[R], sql: str, /, **values: object) -> R:
-    """Run a statement that has a row whatever is in the tables: that row. See `fetch_all`."""
-    found = fetch_one(connection, row, sql, **values)
-    assert found is not None, sql
-    return found
-
-
-def fetch_column(connection: Connection, kind: type[V], sql: str, /, **values: object) -> list[V]:
-    """Run one statement; the values of its only column, none of them null."""
-    column = list(connection.execute(text(sql), values).scalars())
-    assert not column or isinstance(column[0], kind), sql
-    return column
-
-
-def fetch_value(connection: Connection, kind: type[V], sql: str, /, **values: object) -> V | None:
-    """Run one statement; the only column of its first row, or None: no row, or null in it."""
-    value = connection.execute(text(sql), values).scalar()
-    assert value is None or isinstance(value, kind), sql
-    return value
-
-
-def fetch_only_value(connection: Connection, kind: type[V], sql: str, /, **values: object) -> V:
-    """Run a statement that has one value whatever is in the tables: that value."""
-    value = fetch_value(connection, kind, sql, **values)
-    assert value is not None, sql
-    return value
-
-
-def fetch_pairs(connection: Connection, key: type[V], value: type[W], sql: str, /, **values: object) -> dict[V, W]:
-    """Run one statement of two columns; the second by the first, none of them null."""
-    pairs = connection.execute(text(sql), values).all()
-    assert not pairs or (isinstance(pairs[0][0], key) and isinstance(pairs[0][1], value)), sql
-    return {row[0]: row[1] for row in pairs}
-
-
-_MAKERS: dict[tuple[object, tuple[str, ...]], object] = {}
-"""What `_maker` has found out."""
-
-
-def _maker(row: type[R], columns: tuple[str, ...]) -> Callable[..., R]:
-    """What makes a `row` of a result's values, in the order of its columns. Raises TypeError when they don't fit."""
-    known = _MAKERS.get((row, columns))
-    if known is None:
-        known = _MAKERS[row, columns] = _found_maker(row, columns)
-    return cast("Callable[..., R]", known)
-
-
-def _found_maker(row: type[R], columns: tuple[str, ...]) -> Callable[..., R]:
-    names, required = _fields(row)
-    if not required <= set(columns) <= set(names) or len(set(columns)) < len(columns):
-        raise TypeError(f"{row.__name__} has the fields {', '.join(names)}, the statement {', '.join(columns)}")
-    if names[: len(columns)] == columns:
-        return row
-    return lambda *values: row(**dict(zip(columns, values, strict=True)))
-
-
-def _fields(row: type[object]) -> tuple[tuple[str, ...], set[str]]:
-    """The fields of a NamedTuple or a dataclass in their order, and those without a default."""
-    if is_dataclass(row):
-        given = [field for field in fields(row) if field.init]
-        required = {field.name for field in given if field.default is MISSING and field.default_factory is MISSING}
-        return tuple(field.name for field in given), required
-    names: tuple[str, ...] = getattr(row, "_fields")  # noqa: B009 - only a NamedTuple has them
-    return names, set(names) - set(getattr(row, "_field_defaults", {}))
-
-
-def fetch_rows(connection: Connection, sql: str, **values: object) -> Sequence[Sequence[Any]]:
-    """Run one statement; its rows as plain sequences, for when there are thousands."""
-    return connection.execute(text(sql), values).all()
-
-
-def fetch_dicts(connection: Connection, sql: str, **values: object) -> list[dict[str, Any]]:
-    """Run one statement; its rows as dicts, at a third of what mappings cost: for rows by the thousand."""
-    result = connection.execute(text(sql), values)
-    columns = tuple(result.keys())
-    return [dict(zip(columns, row, strict=True)) for row in result.all()]
-
-
-def execute(connection: Connection, sql: str, /, **values: object) -> int:
-    """Run one statement; how many rows it touched."""
-    return connection.execute(text(sql), values).rowcount
-
-
-def fitting(sizes: Iterable[int], most: float) -> int:
-    """How many of the first have no more than `most` bytes together; one in any case, if there is one."""
-    return sum(total <= most or place == 0 for place, total in enumerate(accumulate(sizes)))
-
-
-def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
-    """The psycopg connection beneath, for COPY and server-side cursors."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    return driver
-
-
-def copy_lines(connection: Connection, table_and_columns: str, lines: bytes) -> None:
-    """Write rows by COPY, from lines in its text format: columns parted by tabs, texts through `copy_text`."""
-    with driver_connection(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
-        copy.write(lines)
-
-
-def copy_text(value: str | bytes | None) -> bytes:
-    """A text as one column of a COPY line. It must be without NUL."""
-    if value is None:
-        return b"\\N"
-    text = value.encode() if isinstance(value, str) else value
-    return text.replace(b"\\", b"\\\\").replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
-
-
-def copy_foreign(value: str | None) -> bytes:
-    """The same of what others say: a NUL, which Postgres can't keep, doesn't keep the rest from being recorded."""
-    return copy_text(None if value is None else value.replace("\x00", "\ufffd"))
-
-
-def copy_number(value: int | None) -> bytes:
-    """A number as one column of a COPY line."""
-    return b"\\N" if value is None else b"%d" % value
-
-
-def copy_moment(value: datetime | None) -> bytes:
-    """An aware moment or null, as COPY takes it in its text form."""
-    return b"\\N" if value is None else value.isoformat().encode()
-
-
-def copy_in(connection: Connection, table_and_columns: str, rows: Iterator[Sequence[object]]) -> None:
-    """Write rows by COPY."""
-    with driver_connection(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)

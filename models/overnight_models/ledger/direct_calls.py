@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import fetch_all, fetch_column
+from overnight_models.ledger.rows import fetch_all, fetch_column
 from overnight_models.states import ITEM
 
 _LONGEST_PAUSE_S = 300.0

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_column, fetch_only_value, fetch_pairs
+from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value, fetch_pairs
 from overnight_models.states import DELIVERY, ITEM, Move
 
 _MOVES: Final[dict[str, Move]] = {"succeeded": ITEM.succeed, "failed": ITEM.fail, "canceled": ITEM.cancel}

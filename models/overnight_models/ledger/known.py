@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from overnight_models import exact_json
 from overnight_models.errors import TransientError
 from overnight_models.ledger import following, redo
-from overnight_models.ledger.database import execute, fetch_all, fetch_column
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import whole_request
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 from overnight_models.wire.message import IF_KNOWN
 
 CONFLICT, DELIVER, REDO = IF_KNOWN

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_column, fitting
 from overnight_models.ledger.presence import is_gone
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fitting
 from overnight_models.ledger.workspaces import SENDABLE
 from overnight_models.request.prefix import Prefix
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import Database, execute, fetch_pairs, fetch_value
+from overnight_models.ledger.database import Database
+from overnight_models.ledger.rows import execute, fetch_pairs, fetch_value
 
 
 class Names:

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_column, fetch_only_value
+from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value
 from overnight_models.tables import PARTITION_ITEMS, PARTITIONED
 
 _AHEAD: Final = 2

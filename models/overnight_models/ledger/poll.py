@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one, fetch_pairs
+from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_pairs
 from overnight_models.states import BATCH
 
 _MOST_ITEMS: Final = 2**31 - 1

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from overnight_models import exact_json
 from overnight_models.errors import TransientError
-from overnight_models.ledger.database import Database, execute, fetch_column, fetch_one, fetch_value
+from overnight_models.ledger.database import Database
+from overnight_models.ledger.rows import execute, fetch_column, fetch_one, fetch_value
 from overnight_models.request.prefix import Prefix, hash_of
 
 _HASH = re.compile(r"[0-9a-f]{64}")

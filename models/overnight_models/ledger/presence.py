@@ -9,7 +9,7 @@ anew yet): that costs it its work and nothing else, since every move asks for th
 from __future__ import annotations
 
 import secrets
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
@@ -77,11 +77,11 @@ class Presence:
             self._connection.close()
             self._connection = None
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def _connect(self) -> psycopg.Connection:
         arguments = {**self._connector.arguments, "application_name": "overnight-owner"}
         return self._connector.connect(**arguments, autocommit=True)
 
-    def _require_own_session(self, connection: psycopg.Connection[Any]) -> None:
+    def _require_own_session(self, connection: psycopg.Connection) -> None:
         """Raise SharedSession when another connection gets this one's session, or this one gets another session."""
         own = _session(connection)
         with self._connect() as other:
@@ -97,7 +97,7 @@ class Presence:
                 other.rollback()
 
 
-def _session(connection: psycopg.Connection[Any]) -> int:
+def _session(connection: psycopg.Connection) -> int:
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
     assert row is not None
     return int(row[0])

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_column, fetch_only_value
+from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value
 
 
 def exclusively(connection: Connection) -> None:

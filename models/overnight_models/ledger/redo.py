@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.database import execute, fetch_all, fetch_column, fetch_one
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one
 from overnight_models.states import ITEM
 
 

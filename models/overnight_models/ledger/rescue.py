@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.ledger.collect.collect import READABLE
-from overnight_models.ledger.database import execute, fetch_column, fetch_only, fetch_pairs
 from overnight_models.ledger.deliver.deliver import LOOKED_AT, PLACES
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.direct.claim import HAS_WORK
 from overnight_models.ledger.measure import IS_DUE, NOBODY_MEASURES
 from overnight_models.ledger.presence import is_gone
+from overnight_models.ledger.rows import execute, fetch_column, fetch_only, fetch_pairs
 from overnight_models.ledger.submit.facts import follow
 from overnight_models.states import BATCH, SUBMISSION
 

@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import deployment
-from overnight_models.ledger.database import Database, execute, fetch_only, fetch_only_value
+from overnight_models.ledger.database import Database
 from overnight_models.ledger.partitions import make_partitions, take_turns
+from overnight_models.ledger.rows import execute, fetch_only, fetch_only_value
 
 VERSION_TABLE: Final = "overnight_version"
 """Ours: in a database that is shared, `alembic_version` may be somebody else's."""

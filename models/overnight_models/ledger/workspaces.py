@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all
 from overnight_models.ledger.deployment import LOOKED
+from overnight_models.ledger.rows import execute, fetch_all
 from overnight_models.states import BATCH
 
 SENDABLE = f"""

@@ -11,7 +11,8 @@ from celery.exceptions import Reject
 
 from overnight_models.errors import TransientError
 from overnight_models.ledger.accept import begin
-from overnight_models.ledger.database import copy_in, driver_connection, fetch_all
+from overnight_models.ledger.copying import copy_in, driver_connection
+from overnight_models.ledger.rows import fetch_all
 from overnight_workers import process
 from overnight_workers.stages.accept.accept import MAX_TRIES, accept
 from tests.driving import Service, callback, item, params, text_of

@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.caching import Choice
-from overnight_models.ledger.database import execute, fetch_column
 from overnight_models.ledger.direct import claim, record
 from overnight_models.ledger.direct.claim import Claim, Taken
 from overnight_models.ledger.money import budgets
+from overnight_models.ledger.rows import execute, fetch_column
 from overnight_models.wire.outcome import Problem
 from overnight_workers import process
 

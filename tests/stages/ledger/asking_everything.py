@@ -27,7 +27,7 @@ from overnight_models.ledger import (
 from overnight_models.ledger.collect import asking_again, caching, collect, outcomes, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.caching import Choice
-from overnight_models.ledger.database import Database, execute
+from overnight_models.ledger.database import Database
 from overnight_models.ledger.deliver import acknowledge, obstacles, replay, unread_queues
 from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.deliver.replay import Replayed
@@ -43,6 +43,7 @@ from overnight_models.ledger.pack.turns import StayBehind
 from overnight_models.ledger.poll import UnknownBatch
 from overnight_models.ledger.roads import kept, running, waiting
 from overnight_models.ledger.roads.running import Cost, Risk
+from overnight_models.ledger.rows import execute
 from overnight_models.ledger.submit import facts, rejected, shapes, submit
 from overnight_models.request.prefix import Prefix
 from overnight_models.wire.acknowledgement import Acknowledgement

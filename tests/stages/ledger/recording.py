@@ -19,7 +19,7 @@ from sqlalchemy import Engine, event
 import overnight_models.ledger
 
 LEDGER = Path(overnight_models.ledger.__file__).parent
-RUNS_FOR_OTHERS = ("connecting.py", "database.py", "presence.py")
+RUNS_FOR_OTHERS = ("connecting.py", "copying.py", "database.py", "presence.py", "rows.py")
 """Whose statements are those of their callers; and the lock of a process, on a connection of its own."""
 
 

@@ -10,8 +10,9 @@ import pytest
 from psycopg import sql
 from sqlalchemy import make_url
 
-from overnight_models.ledger.database import Database, DatabaseUnavailable, execute, fetch_all, fetch_one
+from overnight_models.ledger.database import Database, DatabaseUnavailable
 from overnight_models.ledger.operators.troubles import why_read_only
+from overnight_models.ledger.rows import execute, fetch_all, fetch_one
 from overnight_models.ledger.schema import WrongEncoding, migrate, revisions
 from overnight_workers import waiting
 from overnight_workers.operators import thorough

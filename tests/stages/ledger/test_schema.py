@@ -8,8 +8,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from overnight_models import tables
-from overnight_models.ledger.database import Database, fetch_all, fetch_one
+from overnight_models.ledger.database import Database
 from overnight_models.ledger.partitions import make_partitions
+from overnight_models.ledger.rows import fetch_all, fetch_one
 from overnight_models.ledger.schema import compared, migrate, revisions
 from overnight_models.states import LIVES, Life
 

@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from overnight_models import routes
-from overnight_models.ledger.database import fetch_only_value
 from overnight_models.ledger.money import budgets
+from overnight_models.ledger.rows import fetch_only_value
 from overnight_workers.flower_tab.metrics import LedgerMetrics, metrics
 from overnight_workers.flower_tab.reading import Reader
 from overnight_workers.operators import alert_rules

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import redo
 from overnight_models.ledger.collect.arrivals import Arrival
-from overnight_models.ledger.database import fetch_all
 from overnight_models.ledger.redo import Content
+from overnight_models.ledger.rows import fetch_all
 from overnight_models.request.correction import corrected
 from overnight_models.request.worst_case import may_have_more
 from overnight_models.wire.outcome import Problem

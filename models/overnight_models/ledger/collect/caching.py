@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.ledger.rows import execute, fetch_all
 from overnight_models.money.forecast import Lifetime
 
 _ANSWERS_THAT_COUNT = 20

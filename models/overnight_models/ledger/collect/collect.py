@@ -7,10 +7,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_batch, move_submission
 from overnight_models.ledger.presence import is_gone
+from overnight_models.ledger.rows import execute, fetch_all, fetch_one
 from overnight_models.ledger.submit import facts
 from overnight_models.ledger.submit.facts import lives
 from overnight_models.states import BATCH, SUBMISSION

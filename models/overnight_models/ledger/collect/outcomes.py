@@ -20,18 +20,11 @@ from overnight_models.ledger import direct_calls, following
 from overnight_models.ledger.collect import asking_again, caching, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.spending import COUNTED, counted
-from overnight_models.ledger.database import (
-    copy_foreign,
-    copy_lines,
-    copy_number,
-    copy_text,
-    fetch_all,
-    fetch_column,
-    fetch_only,
-)
+from overnight_models.ledger.copying import copy_foreign, copy_lines, copy_number, copy_text
 from overnight_models.ledger.direct_calls import Ended
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.roads import kept
+from overnight_models.ledger.rows import fetch_all, fetch_column, fetch_only
 from overnight_models.states import ITEM, Move
 from overnight_models.wire.outcome import Problem
 

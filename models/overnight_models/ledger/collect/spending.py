@@ -10,7 +10,8 @@ from typing import Final, NamedTuple, Protocol
 from sqlalchemy import Connection
 
 from overnight_models.ledger.collect.arrivals import Arrival, Source
-from overnight_models.ledger.database import copy_foreign, copy_lines, copy_number, fetch_all, fetch_column
+from overnight_models.ledger.copying import copy_foreign, copy_lines, copy_number
+from overnight_models.ledger.rows import fetch_all, fetch_column
 
 _MONEY: Final = "cost_nano, realtime_nano"
 _TOKENS: Final = (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_column
+from overnight_models.ledger.rows import execute, fetch_column
 from overnight_models.states import DELIVERY
 from overnight_models.wire.acknowledgement import Acknowledgement
 

@@ -17,9 +17,9 @@ from sqlalchemy import Connection
 from overnight_models import exact_json
 from overnight_models.ledger.collect.arrivals import Arrival, Source
 from overnight_models.ledger.collect.outcomes import Recorded
-from overnight_models.ledger.database import execute, fetch_all, fetch_dicts, fetch_only, fitting
 from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.documents import COLUMNS, JOINS, REDONE
+from overnight_models.ledger.rows import execute, fetch_all, fetch_dicts, fetch_only, fitting
 from overnight_models.states import DELIVERY
 from overnight_models.wire.acknowledgement import Acknowledgement
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_column, fetch_only_value
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value
 from overnight_models.states import DELIVERY
 
 _LONGEST_PAUSE_S: Final = 60

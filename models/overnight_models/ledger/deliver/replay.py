@@ -9,7 +9,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.database import execute, fetch_column
+from overnight_models.ledger.rows import execute, fetch_column
 from overnight_models.states import DELIVERY
 
 

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all
 from overnight_models.ledger.deliver.deliver import Target
+from overnight_models.ledger.rows import execute, fetch_all
 
 _MOST: Final = 500
 """Queues that are looked at, the newest names first."""

@@ -15,12 +15,12 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import direct_calls
 from overnight_models.ledger.cancel import cancel
-from overnight_models.ledger.database import execute, fetch_all, fetch_column, fetch_only, fetch_value, fitting
 from overnight_models.ledger.measure import UNMEASURED
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.pack import reserve
 from overnight_models.ledger.pack.reserve import BOOKED, HELD, JUDGED, Allowance
 from overnight_models.ledger.pack.turns import Candidates
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only, fetch_value, fitting
 from overnight_models.ledger.workspaces import SENDABLE
 from overnight_models.money.prices import Prices
 from overnight_models.states import ITEM

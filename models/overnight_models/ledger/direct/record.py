@@ -13,11 +13,11 @@ from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.asking_again import NEVER, Rule
 from overnight_models.ledger.collect.outcomes import Recorded
-from overnight_models.ledger.database import execute, fetch_all, fetch_column, fetch_pairs
 from overnight_models.ledger.direct_calls import Ended
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.pack.rates import RATE, rate_values, rated, road_rates, worst
 from overnight_models.ledger.presence import is_gone
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_pairs
 from overnight_models.money.prices import Prices
 from overnight_models.request.worst_case import ADDED_TOKENS, UNBOUNDED
 from overnight_models.wire.outcome import Problem

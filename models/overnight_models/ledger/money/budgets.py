@@ -8,8 +8,8 @@ from typing import Final, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_only_value, fetch_value
 from overnight_models.ledger.pack.reserve import ALONE, BEGINS, LEFT, NO_BOUND, NO_PRICE, OVER, reserve_under_way
+from overnight_models.ledger.rows import execute, fetch_all, fetch_only_value, fetch_value
 from overnight_models.money.prices import Prices
 from overnight_models.states import ITEM
 from overnight_models.wire.outcome import dollars

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import fetch_all, fetch_only
+from overnight_models.ledger.rows import fetch_all, fetch_only
 
 By = Literal["lane", "tenant", "model", "run", "day"]
 

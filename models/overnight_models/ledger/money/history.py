@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from overnight_models import exact_json
 from overnight_models.ledger.answer import content_hash, key_hash
-from overnight_models.ledger.database import fetch_all
 from overnight_models.ledger.prefixes import whole_request
+from overnight_models.ledger.rows import fetch_all
 from overnight_models.wire.message import ItemLine
 
 

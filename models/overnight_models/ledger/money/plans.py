@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one, fetch_only_value
+from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value
 from overnight_models.states import ITEM
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import fetch_only
+from overnight_models.ledger.rows import fetch_only
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_value
+from overnight_models.ledger.rows import execute, fetch_value
 from overnight_models.states import BATCH
 
 _BOOKED_BY_BATCH: Final = "(SELECT DISTINCT budget_id, begins FROM booking WHERE batch_id = :batch_id)"

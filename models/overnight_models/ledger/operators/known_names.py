@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import fetch_column, fetch_only_value
+from overnight_models.ledger.rows import fetch_column, fetch_only_value
 
 _SHOWN = 5
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute
+from overnight_models.ledger.rows import execute
 from overnight_models.ledger.submit.facts import sent_before
 from overnight_models.states import BATCH
 

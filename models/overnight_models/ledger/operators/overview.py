@@ -10,11 +10,12 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.database import driver_connection, fetch_all
+from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.documents import COLUMNS, JOINS
 from overnight_models.ledger.money.budgets import WHY_HELD
 from overnight_models.ledger.pack.turns import oldest
 from overnight_models.ledger.roads.kept import NONE_YET, Kept, kept
+from overnight_models.ledger.rows import fetch_all
 from overnight_models.states import BATCH, ITEM
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from overnight_models import routes
-from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.ledger.rows import execute, fetch_all
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import redo
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.database import fetch_column, fetch_only
 from overnight_models.ledger.pack.rates import RATE, rate_values, rated, road_rates, worst
+from overnight_models.ledger.rows import fetch_column, fetch_only
 from overnight_models.money.prices import Prices
 from overnight_models.states import ITEM
 

@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 from overnight_models.ledger import deployment
 from overnight_models.ledger.collect.caching import GivenUp, given_up
 from overnight_models.ledger.collect.collect import READABLE
-from overnight_models.ledger.database import fetch_all, fetch_value
 from overnight_models.ledger.deliver import unread_queues
 from overnight_models.ledger.deliver.obstacles import Obstacle, full_queues, unreachable_brokers
 from overnight_models.ledger.deliver.unread_queues import UnreadQueue
@@ -19,6 +18,7 @@ from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView, budgets
 from overnight_models.ledger.operators.pulse import Pulse, pulses
 from overnight_models.ledger.roads.kept import Late, Limited, late, limited
+from overnight_models.ledger.rows import fetch_all, fetch_value
 
 RESULTS_KEPT_S: Final = 29 * 86400.0
 """From its creation on, as long as the API keeps a batch's results."""

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_only, fetch_only_value
 from overnight_models.ledger.pack import reserve, turns
 from overnight_models.ledger.pack.reserve import BOOKED, HELD, JUDGED
 from overnight_models.ledger.pack.turns import NOBODY, Candidates, StayBehind, oldest
+from overnight_models.ledger.rows import execute, fetch_all, fetch_only, fetch_only_value
 from overnight_models.money.prices import Prices
 from overnight_models.states import ITEM
 

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all
 from overnight_models.ledger.pack.pack import Waiting, next_in_line
 from overnight_models.ledger.pack.turns import StayBehind
+from overnight_models.ledger.rows import execute, fetch_all
 from overnight_models.states import BATCH
 
 _GOES_AHEAD: Final = tuple(state for state in BATCH.unfinished if state not in ("ended", "incomplete"))

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import fetch_pairs
+from overnight_models.ledger.rows import fetch_pairs
 from overnight_models.money.prices import Prices
 from overnight_models.request.worst_case import ADDED_TOKENS, WorstRate, worst_rates
 

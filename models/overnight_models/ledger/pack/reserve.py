@@ -12,9 +12,9 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_column, fetch_value
 from overnight_models.ledger.pack.rates import RATE, Rates, expected, rate_values, rated, road_rates, worst
 from overnight_models.ledger.pack.turns import Candidates
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_value
 from overnight_models.money.prices import Prices
 from overnight_models.request.worst_case import UNBOUNDED
 from overnight_models.states import BATCH, ITEM

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import fetch_all, fetch_only_value
 from overnight_models.ledger.measure import UNMEASURED
+from overnight_models.ledger.rows import fetch_all, fetch_only_value
 
 _NOT_URGENT: Final = """
     (item.direct_at IS NULL OR item.direct_at > now()) AND (item.give_up_at IS NULL OR item.give_up_at > now())

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.ledger.rows import execute, fetch_all
 
 
 class Kept(NamedTuple):

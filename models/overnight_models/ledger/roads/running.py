@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all
+from overnight_models.ledger.rows import execute, fetch_all
 from overnight_models.states import BATCH, ITEM
 
 UNDER_WAY: Final = "state IN ('packed', 'submitting', 'unclear', 'open', 'canceling')"

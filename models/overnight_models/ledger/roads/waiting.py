@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_column
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 
 FOR_A_BATCH: Final = "item.waiting_since IS NOT NULL AND item.direct_at IS NULL"
 """The guard: it waits for a batch."""

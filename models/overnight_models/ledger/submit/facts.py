@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_one
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.moves import move_submission
+from overnight_models.ledger.rows import execute, fetch_all, fetch_one
 from overnight_models.states import BATCH, SUBMISSION
 
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_column, fetch_one
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_locked_batch
+from overnight_models.ledger.rows import execute, fetch_column, fetch_one
 from overnight_models.ledger.submit.facts import sent_before
 from overnight_models.states import BATCH
 

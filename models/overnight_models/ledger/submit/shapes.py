@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.database import execute, fetch_all, fetch_column
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 from overnight_models.request.prefix import Prefix
 
 

@@ -12,11 +12,12 @@ from typing import Any, Final, LiteralString
 from sqlalchemy import Connection, RowMapping
 
 from overnight_models.ledger.cancel import unpack
-from overnight_models.ledger.database import driver_connection, execute, fetch_one
+from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_batch, move_locked_batch, move_submission
 from overnight_models.ledger.presence import is_gone
+from overnight_models.ledger.rows import execute, fetch_one
 from overnight_models.ledger.submit.facts import follow, sent_before, whole
 from overnight_models.ledger.workspaces import QUEUED, SENDABLE
 from overnight_models.states import BATCH, SUBMISSION

@@ -1,0 +1,52 @@
+"""COPY and cursors: rows by the thousand, by psycopg itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import psycopg
+from sqlalchemy import Connection
+
+
+def driver_connection(connection: Connection) -> psycopg.Connection:
+    """The psycopg connection beneath, for COPY and server-side cursors."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver
+
+
+def copy_lines(connection: Connection, table_and_columns: str, lines: bytes) -> None:
+    """Write rows by COPY, from lines in its text format: columns parted by tabs, texts through `copy_text`."""
+    with driver_connection(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
+        copy.write(lines)
+
+
+def copy_text(value: str | bytes | None) -> bytes:
+    """A text as one column of a COPY line. It must be without NUL."""
+    if value is None:
+        return b"\\N"
+    text = value.encode() if isinstance(value, str) else value
+    return text.replace(b"\\", b"\\\\").replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+
+
+def copy_foreign(value: str | None) -> bytes:
+    """The same of what others say: a NUL, which Postgres can't keep, doesn't keep the rest from being recorded."""
+    return copy_text(None if value is None else value.replace("\x00", "\ufffd"))
+
+
+def copy_number(value: int | None) -> bytes:
+    """A number as one column of a COPY line."""
+    return b"\\N" if value is None else b"%d" % value
+
+
+def copy_moment(value: datetime | None) -> bytes:
+    """An aware moment or null, as COPY takes it in its text form."""
+    return b"\\N" if value is None else value.isoformat().encode()
+
+
+def copy_in(connection: Connection, table_and_columns: str, rows: Iterator[Sequence[object]]) -> None:
+    """Write rows by COPY."""
+    with driver_connection(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)

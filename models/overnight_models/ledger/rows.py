@@ -1,0 +1,128 @@
+"""Statements and their rows: each row as a type of its own, whose fields are the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from itertools import accumulate, starmap
+from typing import Any, TypeVar, cast, overload
+
+from sqlalchemy import Connection, RowMapping, text
+
+R = TypeVar("R")
+V = TypeVar("V")
+W = TypeVar("W")
+
+
+@overload
+def fetch_all(connection: Connection, row: type[R], sql: str, /, **values: object) -> list[R]: ...
+@overload
+def fetch_all(connection: Connection, sql: str, /, **values: object) -> Sequence[RowMapping]: ...
+def fetch_all(
+    connection: Connection, row: type[R] | str, sql: str = "", /, **values: object
+) -> list[R] | Sequence[RowMapping]:
+    """Run one statement; its rows, each as a `row`: a NamedTuple or a dataclass with the columns' names.
+
+    A column that `row` hasn't, or a field without a default that no column fills, is a TypeError.
+    """
+    if isinstance(row, str):
+        result = connection.execute(text(row), values)
+        return result.mappings().all() if result.returns_rows else []
+    result = connection.execute(text(sql), values)
+    return list(starmap(_maker(row, tuple(result.keys())), result.all()))
+
+
+@overload
+def fetch_one(connection: Connection, row: type[R], sql: str, /, **values: object) -> R | None: ...
+@overload
+def fetch_one(connection: Connection, sql: str, /, **values: object) -> RowMapping | None: ...
+def fetch_one(connection: Connection, row: type[R] | str, sql: str = "", /, **values: object) -> R | RowMapping | None:
+    """Run one statement; its first row as a `row`, or None. See `fetch_all`."""
+    if isinstance(row, str):
+        return connection.execute(text(row), values).mappings().first()
+    result = connection.execute(text(sql), values)
+    first = result.first()
+    return None if first is None else _maker(row, tuple(result.keys()))(*first)
+
+
+def fetch_only(connection: Connection, row: type[R], sql: str, /, **values: object) -> R:
+    """Run a statement that has a row whatever is in the tables: that row. See `fetch_all`."""
+    only = fetch_one(connection, row, sql, **values)
+    assert only is not None, sql
+    return only
+
+
+def fetch_column(connection: Connection, kind: type[V], sql: str, /, **values: object) -> list[V]:
+    """Run one statement; the values of its only column, none of them null."""
+    column = list(connection.execute(text(sql), values).scalars())
+    assert not column or isinstance(column[0], kind), sql
+    return column
+
+
+def fetch_value(connection: Connection, kind: type[V], sql: str, /, **values: object) -> V | None:
+    """Run one statement; the only column of its first row, or None: no row, or null in it."""
+    value = connection.execute(text(sql), values).scalar()
+    assert value is None or isinstance(value, kind), sql
+    return value
+
+
+def fetch_only_value(connection: Connection, kind: type[V], sql: str, /, **values: object) -> V:
+    """Run a statement that has one value whatever is in the tables: that value."""
+    value = fetch_value(connection, kind, sql, **values)
+    assert value is not None, sql
+    return value
+
+
+def fetch_pairs(connection: Connection, key: type[V], value: type[W], sql: str, /, **values: object) -> dict[V, W]:
+    """Run one statement of two columns; the second by the first, none of them null."""
+    pairs = connection.execute(text(sql), values).all()
+    assert not pairs or (isinstance(pairs[0][0], key) and isinstance(pairs[0][1], value)), sql
+    return {row[0]: row[1] for row in pairs}
+
+
+_MAKERS: dict[tuple[object, tuple[str, ...]], object] = {}
+"""What `_maker` has made, by the row's type and the columns."""
+
+
+def _maker(row: type[R], columns: tuple[str, ...]) -> Callable[..., R]:
+    """What makes a `row` of a result's values, in the order of its columns. Raises TypeError when they don't fit."""
+    known = _MAKERS.get((row, columns))
+    if known is None:
+        known = _MAKERS[row, columns] = _new_maker(row, columns)
+    return cast("Callable[..., R]", known)
+
+
+def _new_maker(row: type[R], columns: tuple[str, ...]) -> Callable[..., R]:
+    names, required = _fields(row)
+    if not required <= set(columns) <= set(names) or len(set(columns)) < len(columns):
+        raise TypeError(f"{row.__name__} has the fields {', '.join(names)}, the statement {', '.join(columns)}")
+    if names[: len(columns)] == columns:
+        return row
+    return lambda *values: row(**dict(zip(columns, values, strict=True)))
+
+
+def _fields(row: type[object]) -> tuple[tuple[str, ...], set[str]]:
+    """The fields of a NamedTuple or a dataclass in their order, and those without a default."""
+    if is_dataclass(row):
+        given = [field for field in fields(row) if field.init]
+        required = {field.name for field in given if field.default is MISSING and field.default_factory is MISSING}
+        return tuple(field.name for field in given), required
+    names: tuple[str, ...] = getattr(row, "_fields")  # noqa: B009 - only a NamedTuple has them
+    return names, set(names) - set(getattr(row, "_field_defaults", {}))
+
+
+def fetch_dicts(connection: Connection, sql: str, **values: object) -> list[dict[str, Any]]:
+    """Run one statement; its rows as dicts, at a third of what mappings cost: for rows by the thousand."""
+    result = connection.execute(text(sql), values)
+    columns = tuple(result.keys())
+    return [dict(zip(columns, row, strict=True)) for row in result.all()]
+
+
+def execute(connection: Connection, sql: str, /, **values: object) -> int:
+    """Run one statement; how many rows it touched."""
+    return connection.execute(text(sql), values).rowcount
+
+
+def fitting(sizes: Iterable[int], most: float) -> int:
+    """How many of the first have no more than `most` bytes together; one in any case, if there is one."""
+    return sum(total <= most or place == 0 for place, total in enumerate(accumulate(sizes)))
