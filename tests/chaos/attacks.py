@@ -9,12 +9,11 @@ from threading import Event
 from typing import Final
 
 from overnight_workers.one_machine.supervision import process_table
+from tests.chaos.lanes import LANES, queue_of
 from tests.faults.installed import Installed
-from tests.faults.orders import Json
 
 Attack = Callable[[Installed, Random], object]
 
-LANES: Final = ("default", "one", "two", "three")
 LONGEST_SANDBOX_FREEZE_S: Final = 1.5
 """Well within `wire` and `quiet`: what it has got by then it must list in time, or no protocol could know."""
 
@@ -105,11 +104,6 @@ def strangers(overnight: Installed, _: Random) -> None:
         overnight.stranger(f"wrkspc_sandbox_{one['workspace']}", one["items"])
 
 
-def queue_of(lane: str) -> str:
-    """The product's queue for a lane."""
-    return f"shop-{lane}"
-
-
 def _freeze(overnight: Installed, seconds: float, *names: str) -> None:
     with overnight.frozen(*overnight.processes(*names)):
         _never.wait(seconds)
@@ -134,42 +128,3 @@ ATTACKS: Final[dict[str, tuple[int, Attack]]] = {
     "strangers' batches of the same size": (5, strangers),
 }
 """By name: how often it is drawn beside the others, and what it does."""
-
-TROUBLES: Final[tuple[Json, ...]] = (
-    {"at": "create", "do": "lose_answer"},
-    {"at": "create", "do": "close_before_body"},
-    {"at": "create", "do": "close_during_body"},
-    {"at": "create", "do": "close_after_body"},
-    {"at": "create", "do": "status", "status": 529},
-    {"at": "create", "do": "status", "status": 529, "accepted": True},
-    {"at": "create", "do": "status", "status": 500, "accepted": True},
-    {"at": "create", "do": "status", "status": 502, "html": True},
-    {"at": "create", "do": "status", "status": 429},
-    {"at": "create", "do": "status", "status": 429, "accepted": True},
-    {"at": "create", "do": "twice"},
-    {"at": "create", "do": "null_id"},
-    {"at": "create", "do": "redirect", "status": 302},
-    {"at": "create", "do": "delay", "seconds": 9},
-    {"at": "list", "do": "extra_counts"},
-    {"at": "list", "do": "counts_lag"},
-    {"at": "list", "do": "status", "status": 500},
-    {"at": "list", "do": "close_before_body"},
-    {"at": "retrieve", "do": "missing"},
-    {"at": "results", "do": "cut_mid_line"},
-    {"at": "results", "do": "cut_at_line"},
-    {"at": "results", "do": "reset"},
-    {"at": "results", "do": "stall", "seconds": 2},
-    {"at": "results", "do": "status", "status": 500},
-    {"at": "results", "do": "redirect", "status": 302},
-    {"at": "results", "do": "expired_first"},
-    {"at": "item", "do": "expired"},
-    {"at": "item", "do": "errored", "type": "overloaded_error"},
-)
-"""What the API does wrong, each so often and then no more."""
-
-
-def trouble(overnight: Installed, draw: Random) -> str:
-    """One more thing that the API does wrong in one workspace. Returns what."""
-    rule = draw.choice(TROUBLES)
-    overnight.faults(draw.choice(LANES), rule | {"count": draw.randint(1, 3)})
-    return " ".join(str(rule[word]) for word in ("at", "do", "status") if word in rule)

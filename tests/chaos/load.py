@@ -16,9 +16,11 @@ import psycopg
 import redis
 
 from tests.chaos.armed import HOME, RATE, SEED, calm, deaths
-from tests.chaos.attacks import ATTACKS, LANES, queue_of, trouble
+from tests.chaos.attacks import ATTACKS
+from tests.chaos.lanes import BY_DEADLINE, LANES, ROADS, queue_of
 from tests.chaos.load_books import Books, close_the_books
 from tests.chaos.products import Products
+from tests.chaos.troubles import trouble
 from tests.faults.installed import Installed
 from tests.waiting import wait_until
 
@@ -68,12 +70,12 @@ class Load:
         home.mkdir(parents=True, exist_ok=True)
         told = {HOME: str(home), SEED: str(self._seed), RATE: str(DEADLY), "PYTHONPATH": str(Path(__file__).parents[2])}
         overnight = Installed(
-            home, _TOML, lanes=LANES[1:], up=[sys.executable, "-m", "tests.chaos.up"], environment=told
+            home, _TOML, lanes=LANES[1:], roads=ROADS, up=[sys.executable, "-m", "tests.chaos.up"], environment=told
         )
         with ExitStack() as stack:
             stack.callback(overnight.close)
             overnight.start()
-            products = Products(overnight, self._seed)
+            products = Products(overnight, self._seed, by_deadline=[BY_DEADLINE])
             self.again = products.again
             products.start()
             self._attack(overnight, seconds)
@@ -117,6 +119,7 @@ def is_at_rest(overnight: Installed) -> bool:
         SELECT 1 FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone')
         UNION ALL SELECT 1 FROM delivery WHERE state NOT IN ('delivered', 'dead')
         UNION ALL SELECT 1 FROM submission WHERE state NOT IN ('void', 'lost', 'done')
+        UNION ALL SELECT 1 FROM direct_call
         -- and whatever was executed twice, or beside what was answered, has been looked for since
         UNION ALL SELECT 1 FROM sighting
         WHERE ours IS NULL AND NOT EXISTS (SELECT FROM submission WHERE submission.api_id = sighting.api_id)
@@ -137,5 +140,8 @@ def picture(overnight: Installed) -> object:
         UNION ALL SELECT 'delivery', state, count(*) FROM delivery GROUP BY state
         UNION ALL SELECT 'submission', state, count(*) FROM submission GROUP BY state
         UNION ALL SELECT 'batch', state, count(*) FROM batch GROUP BY state
+        UNION ALL SELECT 'direct call', CASE WHEN let_go_at IS NULL THEN 'taken' ELSE 'let go' END, count(*)
+        FROM direct_call GROUP BY 2
+        UNION ALL SELECT 'workspace ' || name, held_reason, 1 FROM workspace WHERE held_reason IS NOT NULL
         """
     )

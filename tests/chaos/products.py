@@ -7,18 +7,21 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final
 
 from overnight_models.embedded_urls import read_urls
 from overnight_models.errors import NotConfirmed, Unreachable
 from overnight_producers import Overnight
-from tests.chaos.attacks import LANES, queue_of
+from tests.chaos.lanes import LANES, queue_of
 from tests.faults.installed import Installed
 from tests.faults.orders import items_of
 
 PRODUCTS: Final = 4
 _LARGEST: Final = 400
+_DEADLINES_S: Final = (None, 2, 15, 40)
+"""By when a run of a lane by deadline is wanted: whenever; sooner than any batch; about when one may have ended."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Products:
     """Some threads, each a product: it enqueues a run, sees it confirmed, and enqueues the next.
 
     lanes, queue_of: where they enqueue, and the queue that callbacks of a lane go to.
+    by_deadline: of those lanes, the ones whose runs are wanted by some time.
     largest: how many items a run has at the most.
     ack: callbacks are sent again until they acknowledge.
     """
@@ -44,12 +48,14 @@ class Products:
         seed: int,
         *,
         lanes: Sequence[str] = LANES,
+        by_deadline: Sequence[str] = (),
         queue_of: Callable[[str], str] = queue_of,
         largest: int = _LARGEST,
         ack: bool = False,
     ) -> None:
         self._overnight, self._seed = overnight, seed
         self._lanes, self._queue_of, self._largest, self._ack = lanes, queue_of, largest, ack
+        self._by_deadline = by_deadline
         self._enough = threading.Event()
         self._abandoned = False
         self._pool = ThreadPoolExecutor(PRODUCTS)
@@ -81,16 +87,18 @@ class Products:
         while not self._enough.wait(draw.uniform(0, 1.5)):
             name, lane = f"chaos-{number}-{len(confirmed)}", draw.choice(self._lanes)
             items = draw.randint(1, self._largest)
-            self._see_in(name, lane, items)
+            wanted_in_s = draw.choice(_DEADLINES_S) if lane in self._by_deadline else None
+            deadline = None if wanted_in_s is None else datetime.now(UTC) + timedelta(seconds=wanted_in_s)
+            self._see_in(name, lane, items, deadline)
             confirmed.append(Confirmed(name, lane, items))
         return confirmed
 
-    def _see_in(self, run: str, lane: str, items: int) -> None:
+    def _see_in(self, run: str, lane: str, items: int, deadline: datetime | None) -> None:
         """The same again until all of it is in: that is all that a product has to do."""
         while not self._abandoned:
             overnight = Overnight(read_urls(self._overnight.data_dir)["redis_url"])
             try:
-                asked = items_of(run, items, self._queue_of(lane), ack=self._ack)
+                asked = items_of(run, items, self._queue_of(lane), ack=self._ack, deadline=deadline)
                 told = overnight.enqueue_confirmed(asked, lane=lane, run=run, timeout=30)
             except (NotConfirmed, Unreachable) as error:
                 why = type(error).__name__

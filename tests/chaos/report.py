@@ -28,7 +28,7 @@ def show(
     killed = points.in_a_row.total() + points.alone.total() + under_load.total()
     distinct = len({*points.in_a_row, *points.alone, *under_load})
     attacked = (load.attacks.total() + load.troubles.total()) if load else 0
-    held = f"duplicates {books.duplicates}, lost {books.lost}, stuck 0" if books else "it held"
+    held = f"paid twice {books.doubles.bills}, each shown; lost {books.lost}, stuck 0" if books else "it held"
     console.print(
         f"seed {seed}, {seconds:.0f} s: killed {killed:,} times at {distinct} points; {attacked} faults beside"
     )
@@ -75,9 +75,13 @@ def _books(load: Load, books: Books) -> Table:
         "strangers' batches that were looked at": f"{books.submissions.get('strangers', 0):,}",
         "requests billed": f"{books.billed:,}",
         "billed, by the API and by `overnight costs`": f"${books.nanodollars / 1e9:.9f}",
+        "calls that may have been billed, shown apart": f"{books.doubts:,}",
+        "… of which the API billed": f"{books.doubts_billed:,}",
+        "answers that nobody can read, kept and billed": f"{books.unreadable:,}",
         "outcomes delivered": f"{books.delivered:,}",
         "deliveries repeated": f"{books.repeats:,}",
-        "duplicates": f"{books.duplicates}",
+        "paid twice, by two batches": f"{books.doubles.by_two_batches:,}",
+        "… in a batch and in real time": f"{books.doubles.in_real_time_too:,}",
         "lost": f"{books.lost}",
     }
     for name, value in rows.items():

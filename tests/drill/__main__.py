@@ -163,7 +163,7 @@ def report(drill: Drill, wrong: list[str]) -> None:
         say(
             f"\n{books.accepted:,} items accepted, {books.batches:,} batches, {books.billed:,} requests billed"
             f" (${books.nanodollars / 1e9:.9f} by the meter and by the ledger), {books.delivered:,} outcomes delivered"
-            f" ({books.repeats:,} repeats); lost {books.lost}, paid twice {books.duplicates}"
+            f" ({books.repeats:,} repeats); lost {books.lost}, paid twice {books.doubles.bills}"
         )
     for sentence in wrong:
         say(f"wrong: {sentence}")

@@ -56,9 +56,11 @@ workspace = "{lane}"
 max_items = 100
 max_wait = "300ms"
 max_attempts = 20
+{more}
 
 [workspaces.{lane}]
 api_key_env = "KEY_OF_{lane}"
+tier = "scale"
 """
 
 _numbers = count(1)
@@ -69,6 +71,7 @@ class Installed(Processes):
 
     toml: its overnight.toml.
     lanes: more lanes like the default one, each with a workspace of its own.
+    roads: by lane, what more it says.
     up: the command that keeps it up.
     environment: more variables for its processes.
     apis: lanes whose workspace is at an API of its own, and where that answers.
@@ -81,6 +84,7 @@ class Installed(Processes):
         toml: str = QUICK,
         *,
         lanes: Sequence[str] = (),
+        roads: Mapping[str, str] | None = None,
         turnaround: str = "2s",
         up: Sequence[str] = (*OVERNIGHT, "up"),
         environment: Mapping[str, str] | None = None,
@@ -93,12 +97,13 @@ class Installed(Processes):
         super().__init__(home, up=up, turnaround=turnaround, environment=told, flower=flower)
         self._lanes = tuple(lanes)
         self._apis = dict(apis or {})
+        self._roads = dict(roads or {})
         config.write_text(toml + "".join(self._lane(lane) for lane in lanes))
         self._sending = ThreadPoolExecutor(24)
         self._taken: dict[str, list[bytes]] = {}
 
     def _lane(self, lane: str) -> str:
-        written = _LANE.format(lane=lane)
+        written = _LANE.format(lane=lane, more=self._roads.get(lane, ""))
         return written + f'base_url = "{self._apis[lane]}"\n' if lane in self._apis else written
 
     def close(self) -> None:

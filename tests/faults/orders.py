@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,8 +51,10 @@ class Order:
         return time.monotonic() - self.began
 
 
-def items_of(run: str, items: int, queue: str, bytes_each: int = 0, *, ack: bool = False) -> Iterator[Item]:
-    """So many different requests. ack: their callback acknowledges."""
+def items_of(
+    run: str, items: int, queue: str, bytes_each: int = 0, *, ack: bool = False, deadline: datetime | None = None
+) -> Iterator[Item]:
+    """So many different requests. ack: their callback acknowledges. deadline: when all of them are wanted."""
     more = "x" * bytes_each
     for number in range(items):
         yield Item(
@@ -62,6 +65,7 @@ def items_of(run: str, items: int, queue: str, bytes_each: int = 0, *, ack: bool
                 "messages": [{"role": "user", "content": f"Describe article {number} of {run}{more}"}],
             },
             callback=task("shop.save", queue=queue, ack=ack),
+            deadline=deadline,
         )
 
 

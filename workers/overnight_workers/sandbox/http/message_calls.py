@@ -16,6 +16,7 @@ from overnight_models.money.prices import Model, Prices
 from overnight_workers.sandbox.answers import caching, counting
 from overnight_workers.sandbox.answers.caching import Cache, Split
 from overnight_workers.sandbox.answers.checks import Problem, Terms, ended
+from overnight_workers.sandbox.answers.odd_contents import ODD_CONTENTS
 from overnight_workers.sandbox.answers.profiles import Plan, Plans
 from overnight_workers.sandbox.answers.weights import prompt_tokens
 from overnight_workers.sandbox.answers.work import Done, answered, last_text, message_of, problem_of, told_problem
@@ -121,6 +122,8 @@ class MessageCalls:
                 cache.save(db, self._clock.now())
             tally.save(db, workspace, "direct")
             save_billed(db, [number])
+        if do in ODD_CONTENTS and not params.get("stream"):
+            done = done._replace(answer=said._replace(content=ODD_CONTENTS[do]))
         return message_of(done, b"msg_01" + secrets.token_hex(11).encode()), said.output_tokens
 
     def _told(self, workspace: str, plan: Plan, number: int) -> Mark | None:
