@@ -31,7 +31,6 @@ LONGER_FILES = {
 MOST_LINES_OF_A_FUNCTION = 50
 """Without its signature and docstring."""
 LONGER_FUNCTIONS = {
-    "tests/chaos/load_books.py: close_the_books": "every book, one after the other",
     "tests/explore/submitting.py: _goes_on": "every step of a submitter, in the order of the protocol",
     "tests/stages/plan/test_plan.py: test_the_json_is_complete_and_stable": "the whole document",
 }
