@@ -14,9 +14,13 @@ NOBODY = "127.0.0.1:1"
 
 
 def run_up(tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run(tmp_path, "up", "--data-dir", str(tmp_path / "data"), **variables)
+
+
+def run(tmp_path: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OVERNIGHT_")}
     return subprocess.run(
-        [*OVERNIGHT, "up", "--data-dir", str(tmp_path / "data")],
+        [*OVERNIGHT, *words],
         env=environment | variables,
         cwd=tmp_path,
         capture_output=True,
@@ -44,3 +48,12 @@ def test_a_variable_that_names_a_server_that_is_not_there_is_one_sentence(
     assert "hidden" not in done.stderr + done.stdout
     assert len(done.stderr.splitlines()) < 10
     assert not (tmp_path / "data" / "postgres").exists()
+
+
+def test_a_command_before_anything_was_started_says_what_to_start(tmp_path: Path) -> None:
+    done = run(tmp_path, "status", OVERNIGHT_DATA_DIR=str(tmp_path / "data"))
+
+    assert done.returncode == 1
+    words = " ".join(done.stderr.split())
+    assert "OVERNIGHT_DATABASE_URL isn't set and no embedded server is known" in words
+    assert "start `overnight up`" in words

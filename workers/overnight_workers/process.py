@@ -21,7 +21,9 @@ from overnight_workers.settings import settings
 
 @held
 def database() -> Database:
-    """The ledger's database."""
+    """The ledger's database. Raises BadSettings when nobody said where it is."""
+    if not settings().database_url:
+        settings().require_urls()
     return Database(settings().database_url, presence_url=settings().presence_url)
 
 
