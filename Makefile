@@ -25,8 +25,7 @@ format: .venv  ## put the code in its form
 
 test: .venv  ## every test, on real servers it starts itself on free ports
 	.venv/bin/uv sync --quiet --frozen --inexact --all-extras --group pyright
-	.venv/bin/pytest -n 2 --dist loadfile -m 'not whole and not long'
-	.venv/bin/pytest -m 'whole and not long'
+	.venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 long: .venv  ## the attacks of tests/faults at size and in rounds; some 15 minutes
 	.venv/bin/pytest -m long tests/faults

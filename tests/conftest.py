@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -27,6 +28,9 @@ _NOWHERE = {
 _TEMPORARY = Path(tempfile.gettempdir()) / f"overnight-pytest-{blake2b(__file__.encode(), digest_size=4).hexdigest()}"
 _TEMPORARY.mkdir(exist_ok=True)
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_TEMPORARY))
+# A process that is started finds its modules compiled, whatever the environment says: a worker's take 2 s to compile.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 _put = [name for name in _NOWHERE if name not in os.environ]
 os.environ.update({name: _NOWHERE[name] for name in _put})
 
@@ -44,6 +48,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-golden", action="store_true", help="write tests/golden anew from what the ledger executes"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with whole systems, which mostly wait, come evenly between those that compute: so both run side by side."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    placed = []
+    for waits in (True, False):
+        alike = [of for of in files.values() if any(item.get_closest_marker("whole") for item in of) == waits]
+        placed += [(number / len(alike), of) for number, of in enumerate(alike)]
+    items[:] = [item for _, of in sorted(placed, key=lambda one: one[0]) for item in of]
 
 
 def pytest_collection_finish() -> None:

@@ -46,3 +46,11 @@ def accept_file(service: Service, file: Path, run: str | None = None) -> None:
     lines = [orjson.loads(line) for line in file.read_bytes().splitlines()]
     for start in range(0, len(lines), 500):
         service.accept(*({"id": str(uuid4()), **line} for line in lines[start : start + 500]), run=run)
+
+
+def refused(*words: str) -> BaseException:
+    """What the command says that it can't plan."""
+    done = CliRunner().invoke(app, ["plan", *words])
+    assert done.exit_code != 0
+    assert done.exception is not None
+    return done.exception

@@ -12,7 +12,7 @@ import redis
 from overnight_models.ledger.documents import delivery_id
 from overnight_workers.cli import app
 from tests.chaos.life import World
-from tests.chaos.scenarios import Scenario
+from tests.chaos.scenario import Scenario
 from tests.driving import Service, read_command
 from tests.service.ledger import Json
 from tests.sums import Printed, assert_sums_are_right, printed

@@ -13,6 +13,7 @@ import jsonschema_rs
 import pytest
 
 from overnight_workers.sandbox.process import Running, running
+from tests.contract.calling import http, params, requests, sdk
 from tests.waiting import wait_until
 
 OPENAPI = Path(__file__).resolve().parents[2].parent / "shared" / "anthropic-openapi.json"
@@ -21,11 +22,6 @@ BATCH_KEYS = {
     "cancel_initiated_at", "results_url",
 }  # fmt: skip
 _names = count()
-
-
-def plain() -> httpx2.Client:
-    """No TLS: setting it up takes longer than a whole call."""
-    return anthropic.DefaultHttpxClient(verify=False)
 
 
 @pytest.fixture(scope="module")
@@ -45,35 +41,6 @@ def instant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def key() -> str:
     """A key with a workspace that no other test uses."""
     return f"sk-sandbox-batches{next(_names)}"
-
-
-def sdk(sandbox: Running, key: str, **options: Any) -> anthropic.Anthropic:
-    return anthropic.Anthropic(
-        http_client=plain(),
-        base_url=sandbox.url,
-        api_key=key,
-        max_retries=0,
-        _strict_response_validation=True,
-        **options,
-    )
-
-
-def http(sandbox: Running, key: str, **headers: str) -> httpx2.Client:
-    known = {"x-api-key": key, "anthropic-version": "2026-10-21"}
-    return httpx2.Client(verify=False, base_url=sandbox.url, headers=known | headers)
-
-
-def params(text: str = "Describe a chair", **more: Any) -> Any:
-    return {
-        "model": "claude-haiku-5-5",
-        "max_tokens": 1024,
-        "messages": [{"role": "user", "content": text}],
-        **more,
-    }
-
-
-def requests(amount: int, **more: Any) -> Any:
-    return [{"custom_id": f"item-{n}", "params": params(f"Describe chair number {n}", **more)} for n in range(amount)]
 
 
 def advance(sandbox: Running, seconds: float) -> None:
@@ -256,58 +223,6 @@ def test_every_response_says_who_answered_whom_and_when(sandbox: Running, key: s
         assert answer.json()["request_id"] == answer.headers["request-id"]
 
 
-@pytest.mark.parametrize(
-    ("requests_sent", "complaint"),
-    [
-        ([], "at least 1 item"),
-        ([{"custom_id": "a b", "params": {}}], "custom_id: String should match pattern '^[a-zA-Z0-9_-]{1,64}$'"),
-        ([{"custom_id": "a" * 65, "params": {}}], "requests.0.custom_id: String should have at most 64 characters"),
-        ([{"custom_id": "a", "params": {}}] * 2, "requests.1.custom_id: custom_id must be unique"),
-        ([{"params": {}}], "requests.0.custom_id: Field required"),
-        ([{"custom_id": "a"}], "requests.0.params: Field required"),
-        ([{"custom_id": "a", "params": []}], "requests.0.params: Input should be a valid dictionary"),
-        ([{"custom_id": 7, "params": {}}], "requests.0.custom_id: Input should be a valid string"),
-        (["a"], "requests.0: Input should be a valid dictionary"),
-        ([{"custom_id": "a", "params": {}, "callback": 1}], "requests.0.callback: Extra inputs"),
-        ({}, "requests: Input should be a valid list"),
-    ],
-)  # fmt: skip
-def test_the_frame_is_checked_at_once(sandbox: Running, key: str, requests_sent: Any, complaint: str) -> None:
-    with http(sandbox, key) as client:
-        answer = client.post("/v1/messages/batches", json={"requests": requests_sent})
-        assert answer.status_code == 400
-        assert answer.json()["error"]["type"] == "invalid_request_error"
-        assert complaint in answer.json()["error"]["message"]
-        assert client.get("/v1/messages/batches").json()["data"] == []
-
-
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"requests":', b'{"requests":[{"custom_id":"a","params":{}}', b"{}"])
-def test_what_is_no_body_is_rejected(sandbox: Running, key: str, body: bytes) -> None:
-    with http(sandbox, key) as client:
-        assert client.post("/v1/messages/batches", content=body).status_code == 400
-
-
-def test_more_than_100_000_requests_are_rejected(sandbox: Running, key: str) -> None:
-    one = b'{"custom_id":"i%d","params":{}}'
-    with http(sandbox, key) as client:
-        body = b'{"requests":[%b]}' % b",".join(one % number for number in range(100_001))
-        answer = client.post("/v1/messages/batches", content=body, timeout=30)
-    assert answer.status_code == 400
-    assert "at most 100000" in answer.json()["error"]["message"]
-
-
-def test_more_than_256_megabytes_are_too_large(sandbox: Running, key: str) -> None:
-    def body() -> Iterator[bytes]:
-        for _ in range(257):
-            yield b" " * 1_000_000
-
-    with http(sandbox, key) as client:
-        answer = client.post(
-            "/v1/messages/batches", content=body(), headers={"content-length": "257000000"}, timeout=30
-        )
-    assert answer.status_code == 413
-
-
 def test_pages_go_both_ways(instant: Running, key: str) -> None:
     with sdk(instant, key) as client:
         ids = [client.messages.batches.create(requests=requests(1)).id for _ in range(7)]
@@ -335,28 +250,6 @@ def test_a_workspace_sees_its_own_batches_only(instant: Running) -> None:
         assert list(theirs.messages.batches.list()) == []
         selecting = theirs.with_options(default_headers={"anthropic-workspace-id": "wrkspc_sandbox_mine"})
         assert selecting.messages.batches.retrieve(batch.id).id == batch.id
-
-
-def test_keys_and_versions(sandbox: Running) -> None:
-    version = {"anthropic-version": "2023-06-01"}
-    with httpx2.Client(verify=False, base_url=sandbox.url) as client:
-
-        def get(**headers: str) -> httpx2.Response:
-            return client.get(
-                "/v1/messages/batches", headers={name.replace("_", "-"): headers[name] for name in headers}
-            )
-
-        nobody = get(**version)
-        assert nobody.status_code == 401
-        assert nobody.json()["error"]["type"] == "authentication_error"
-        assert "anthropic-workspace-id" not in nobody.headers
-        assert get(authorization="Bearer k", **version).status_code == 200
-        both = get(authorization="Bearer k", x_api_key="sk-sandbox-wins", **version)
-        assert both.headers["anthropic-workspace-id"] == "wrkspc_sandbox_wins"
-        assert get(x_api_key="k").status_code == 400
-        assert get(x_api_key="k", anthropic_version="2020-01-01").status_code == 400
-        assert get(x_api_key="sk-sandbox-invalid", **version).status_code == 401
-        assert get(x_api_key="sk-sandbox-forbidden", **version).status_code == 403
 
 
 def test_temperature_is_for_the_old_version_only(instant: Running, key: str) -> None:

@@ -27,7 +27,7 @@ from overnight_workers.stages.rescue import sweep
 from overnight_workers.stages.submit.submit import submit
 from tests.chaos.books import assert_books_are_right
 from tests.chaos.life import World
-from tests.chaos.scenarios import Scenario
+from tests.chaos.scenario import Scenario
 from tests.driving import Service, callback, item, params
 from tests.faults import held
 from tests.waiting import wait_until

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.installed import Installed
 from tests.faults.orders import Order
-from tests.faults.shared import TROUBLES, shared
+from tests.faults.troubled import TROUBLES, troubled
 
 pytestmark = pytest.mark.whole
 
@@ -21,9 +21,9 @@ COUNTED = [lane for lane, rules in TROUBLES.items() if all("count" in rule for r
 """Those of which the sandbox can say that they happened."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def overnight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    yield from shared(lambda: tmp_path_factory.mktemp("overnight"))
+    yield from troubled(tmp_path_factory.mktemp("overnight"), list(TROUBLES))
 
 
 @pytest.fixture(scope="module")

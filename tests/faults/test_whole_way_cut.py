@@ -18,17 +18,19 @@ from overnight_producers import Overnight
 from overnight_workers.one_machine.supervision.leash import leashed
 from tests.faults.installed import Installed
 from tests.faults.orders import Order
-from tests.faults.shared import CLOCKS, TROUBLES, shared
+from tests.faults.troubled import CLOCKS, TROUBLES, troubled
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
 
 FEW = 150
+MANY = list(TROUBLES)[:4]
+"""Lanes with a workspace each."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def overnight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    yield from shared(lambda: tmp_path_factory.mktemp("overnight"))
+    yield from troubled(tmp_path_factory.mktemp("overnight"), MANY, CLOCKS)
 
 
 # --- connections and servers ---------------------------------------------------------------------------------------
@@ -131,7 +133,7 @@ def test_two_beats_packers_submitters_pollers_collectors_and_deliverers(overnigh
     """Some orders at once, again until the second one has done everything too."""
     rounds = 0
     while not all(word in second.read_bytes() for word in (b'"packed"', b'"submitted"', b'"collected"')):
-        orders = [overnight.order(FEW, lane=lane) for lane in list(TROUBLES)[:4]]
+        orders = [overnight.order(FEW, lane=lane) for lane in MANY]
         for order in orders:
             overnight.finish(order, 120)
             overnight.assert_books_are_right(order)

@@ -9,7 +9,7 @@ import pytest
 
 from overnight_workers.one_machine.supervision import process_table
 from tests.faults.installed import Installed
-from tests.faults.shared import shared
+from tests.faults.troubled import troubled
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
@@ -22,9 +22,9 @@ UNDER_WAY = "SELECT count(*) FROM submission WHERE state IN ('claimed', 'sending
 SENDING = "SELECT count(*) FROM submission WHERE state = 'sending'"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def overnight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    yield from shared(lambda: tmp_path_factory.mktemp("overnight"))
+    yield from troubled(tmp_path_factory.mktemp("overnight"), ["none"])
 
 
 def test_undisturbed(overnight: Installed) -> None:
@@ -34,14 +34,15 @@ def test_undisturbed(overnight: Installed) -> None:
     overnight.assert_nothing_is_stuck()
 
 
-def test_every_worker_killed_while_accepting_while_open_and_while_delivering(overnight: Installed) -> None:
+def test_each_worker_killed_with_its_work_in_hand(overnight: Installed) -> None:
+    """All of them at once, with everything else, and in rounds: the tests below, and `make long`."""
     order = overnight.order(FEW, paced_s=3)
     wait_until(lambda: overnight.states(order))
-    overnight.kill_workers()
+    overnight.kill("intake")
     wait_until(lambda: "open" in overnight.batches(order), what=lambda: overnight.picture(order))
-    overnight.kill_workers()
+    overnight.kill("batches", "submit", "beat")
     wait_until(lambda: overnight.deliveries(order), what=lambda: overnight.picture(order))
-    overnight.kill_workers()
+    overnight.kill("results", "deliver")
     overnight.finish(order, 120)
     overnight.assert_books_are_right(order)
 

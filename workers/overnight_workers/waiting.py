@@ -49,7 +49,7 @@ def _not_ready(database: Database) -> str | None:
     except (TransientError, SQLAlchemyError) as error:
         return " ".join(str(error).split())
     # revisions are numbered, so a newer one sorts behind: a worker may be older than the schema while it is replaced
-    if current is None or newest is None or current < newest:
+    if current is None or current < newest:
         return f"the schema is at {current or 'nothing'} and not at {newest}: overnight migrate"
     return _of_another_deployment(database)
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from importlib import resources
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import deployment
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.partitions import make_partitions, take_turns
-from overnight_models.ledger.rows import execute, fetch_only, fetch_only_value
+from overnight_models.ledger.probe import newest_revision
+from overnight_models.ledger.rows import execute, fetch_only, fetch_only_value, fetch_value
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 VERSION_TABLE: Final = "overnight_version"
 """Ours: in a database that is shared, `alembic_version` may be somebody else's."""
@@ -28,6 +28,8 @@ class WrongEncoding(PermanentError):
 
 def config(connection: Connection | None = None) -> Config:
     """Alembic's configuration; there is no alembic.ini."""
+    from alembic.config import Config  # not where a worker only asks for the revision: it takes as long as psycopg's
+
     alembic = Config()
     alembic.set_main_option("script_location", str(resources.files("overnight_models") / "migrations"))
     alembic.set_main_option("file_template", "%%(rev)s_%%(slug)s")
@@ -45,6 +47,8 @@ def migrate(database: Database) -> None:
 
     Raises WrongEncoding, before anything is made.
     """
+    from alembic import command
+
     with database.transaction() as connection:
         take_turns(connection)
         _require_utf8(connection)
@@ -54,15 +58,15 @@ def migrate(database: Database) -> None:
         deployment.settle(connection)
 
 
-def revisions(connection: Connection) -> tuple[str | None, str | None]:
+def revisions(connection: Connection) -> tuple[str | None, str]:
     """The schema's revision in this database, and the newest one that this code knows.
 
     Raises WrongEncoding.
     """
     _require_utf8(connection)
     table = VERSION_TABLE if _has(connection, VERSION_TABLE) or not _is_of_0_1(connection) else _ALEMBICS_OWN
-    current = MigrationContext.configure(connection, opts={"version_table": table}).get_current_revision()
-    return current, ScriptDirectory.from_config(config()).get_current_head()
+    current = fetch_value(connection, str, f"SELECT version_num FROM {table}") if _has(connection, table) else None
+    return current, newest_revision()
 
 
 def server_version(connection: Connection) -> str:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import html
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from uuid import uuid4
 
-import httpx2 as httpx
 import psycopg
 import pytest
 import redis
@@ -24,195 +19,25 @@ from celery import Celery
 from overnight_models import routes
 from overnight_models.ledger import schema
 from overnight_models.ledger.database import Database
-from overnight_models.ledger.operators.overview import BatchView, TurnaroundView
-from overnight_models.states import BATCH
-from overnight_workers.one_machine.embedded import EmbeddedPostgres, EmbeddedRedis
-from overnight_workers.one_machine.supervisor import Supervisor
-from overnight_workers.operators import words
 from overnight_workers.operators.alarm_kinds import KINDS
+from tests.servers import copy_database
+from tests.stages.operators.flowers import HELD, Flowers, Servers, row, running_flowers, text_of
 from tests.waiting import wait_until
-
-USER = ("operator", "secret")
-OURS = "overnight_workers.app"
-SEEDED = """
-INSERT INTO workspace (name, held_at, held_reason) VALUES
-    ('default', NULL, NULL), ('tight', now() - interval '65 min', 'Your credit balance is too low <b>now</b>');
-INSERT INTO lane (name, paused_at, paused_reason) VALUES
-    ('default', NULL, NULL), ('nightly', now(), 'prompt <i>under</i> review'), ('retired', NULL, NULL);
-INSERT INTO headers (workspace, betas, api_version) VALUES ('default', '', '2026-10-21'), ('tight', '', '2026-10-21');
-INSERT INTO batch (lane_id, headers_id, state, items, size, packed_at, changed_at, reason)
-    SELECT 1, 1, 'collected', 1000, 900000, now() - i * interval '3 h', now() - i * interval '2 h', NULL
-    FROM generate_series(1, 14) i;
-INSERT INTO submission (batch_id, token, state, api_id, api_created_at, ended_at, api_expires_at, send_by)
-    SELECT id, 't' || id, 'done', 'msgbatch_done' || id, packed_at, packed_at + id * interval '4 min',
-           packed_at + interval '1 d', packed_at FROM batch;
-INSERT INTO batch (lane_id, headers_id, state, items, size, packed_at, changed_at, reason) VALUES
-    (1, 1, 'open', 100000, 184000000, now() - interval '31 min', now() - interval '30 min', NULL),
-    (1, 1, 'open', 42000, 77000000, now() - interval '23 h', now() - interval '23 h', NULL),
-    (2, 2, 'packed', 1204, 2200000, now() - interval '10 min', now() - interval '10 min',
-     'the workspace is held <script>alert(1)</script>'),
-    (1, 1, 'unclear', 500, 910000, now() - interval '2 min', now() - interval '1 min', 'no answer to the create');
-INSERT INTO submission (batch_id, token, state, api_id, api_created_at, api_expires_at, send_by) VALUES
-    (15, 'a', 'open', 'msgbatch_young', now() - interval '30 min', now() + interval '23 h 30 min', now()),
-    (16, 'b', 'open', 'msgbatch_old', now() - interval '23 h', now() + interval '1 h', now()),
-    (18, 'c', 'unclear', NULL, NULL, NULL, now());
-INSERT INTO model (name) VALUES ('claude-haiku-5-5');
-INSERT INTO target (broker, queue) VALUES ('', 'shop');
-INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, batch_id, size)
-    SELECT i, 1, 1, 1, 500, 'batched', 15, 1800 FROM generate_series(1, 60) i;
-INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, size, waiting_since)
-    SELECT i, 1, 1, 1, 500, 'waiting', 1800, now() - interval '90 s' FROM generate_series(61, 1077) i;
-INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, batch_id, size)
-    SELECT i, 1, 1, 1, 500, 'succeeded', 1, 1800 FROM generate_series(2001, 4345) i;
-INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, size, waiting_since)
-    SELECT i, 3, 1, 1, 500, 'waiting', 1800, now() FROM generate_series(5001, 5003) i;
-INSERT INTO delivery (item_id, lane_id, target_id, state, tries, error)
-    SELECT i, 1, 1, CASE WHEN i < 2019 THEN 'due' WHEN i < 2022 THEN 'dead' ELSE 'delivered' END, 12,
-           CASE WHEN i BETWEEN 2019 AND 2021 THEN 'broker "shop": <img src=x> refused' END
-    FROM generate_series(2001, 4345) i;
-INSERT INTO request (item_id, receipt, key, tenant, params)
-    SELECT i, gen_random_uuid(), 'sku-' || i || ' <b>', 'acme', '{}' FROM generate_series(2001, 2030) i;
-INSERT INTO spending (submission_id, lane_id, answers, paid_twice, cost_nano, realtime_nano) VALUES
-    (1, 1, 2000, 0, 61250000000, 122500000000), (2, 1, 345, 0, 1000000, 2000000);
-"""
-HELD = """
-INSERT INTO lane (name) VALUES ('night');
-INSERT INTO headers (workspace, betas, api_version) VALUES ('default', '', '2026-10-21');
-INSERT INTO model (name) VALUES ('claude-haiku-5-5');
-INSERT INTO budget (lane_id, period, cap_nano, strict) SELECT id, 'day', 0, true FROM lane;
-INSERT INTO item (id, lane_id, headers_id, model_id, max_tokens, state, size, waiting_since, held_by, held_since,
-                  held_reason)
-    SELECT i, 1, 1, 1, 500, 'held', 1800, NULL, 1, now(), 'over budget' FROM generate_series(1, 848) i;
-"""
-OTHER_APP = """
-from celery import Celery
-app = Celery("shop", broker={redis!r})
-import overnight_workers.app
-"""
-
-
-@dataclass(frozen=True)
-class Running:
-    """A Flower of its own process."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def get(self, path: str, *, auth: tuple[str, str] | None = USER) -> httpx.Response:
-        return httpx.get(self.url + path, auth=auth, timeout=30)
-
-    def page(self, path: str) -> str:
-        answer = self.get(path)
-        assert answer.status_code == 200, answer.text
-        return answer.text
-
-
-@dataclass(frozen=True)
-class Flowers:
-    """One Flower for each way of starting it; started together, because each takes seconds."""
-
-    seeded: Running
-    """A ledger with everything in it, basic auth."""
-    empty: Running
-    """An empty database, a URL prefix, an open API, options of the user's own."""
-    cut_off: Running
-    """No database at all."""
-    other: Running
-    """Another Celery app on the same machine, which has even imported ours."""
-
-
-@dataclass(frozen=True)
-class Servers:
-    database_url: str
-    empty_url: str
-    redis_url: str
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    data_dir = tmp_path_factory.mktemp("flower")
-    with Supervisor(data_dir) as supervisor:
-        postgres = EmbeddedPostgres(data_dir / "postgres", durable=False)
-        redis = EmbeddedRedis(data_dir / "redis", durable=False)
-        supervisor.start(postgres.process(), redis.process())
-        database = Database(postgres.url)
-        schema.migrate(database)
-        database.close()
-        with psycopg.connect(postgres.url, autocommit=True) as connection:
-            connection.execute("CREATE DATABASE empty")
-        yield Servers(postgres.url, postgres.url.removesuffix("overnight") + "empty", redis.url)
+def servers(postgres: str, redis_server: str) -> Servers:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE not_migrated")
+    with redis.Redis.from_url(redis_server) as client:
+        client.flushall()
+    return Servers(copy_database(postgres), f"{postgres.rpartition('/')[0]}/not_migrated", redis_server)
 
 
 @pytest.fixture(scope="module")
 def flowers(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flowers]:
-    where = tmp_path_factory.mktemp("flowers")
-    (where / "shop.py").write_text(OTHER_APP.format(redis=servers.redis_url))
-    known = {"OVERNIGHT_REDIS_URL": servers.redis_url, "OVERNIGHT_DATABASE_URL": servers.database_url}
-    auth = f"--basic-auth={':'.join(USER)}"
-    started = Flowers(
-        seeded=start(where, OURS, [auth], known),
-        empty=start(
-            where,
-            OURS,
-            ["--url-prefix=mon", "--tasks-columns=name,state"],
-            {**known, "OVERNIGHT_DATABASE_URL": servers.empty_url, "FLOWER_UNAUTHENTICATED_API": "true"},
-        ),
-        cut_off=start(where, OURS, [auth], {**known, "OVERNIGHT_DATABASE_URL": f"postgresql://x@127.0.0.1:{free()}/x"}),
-        other=start(where, "shop", [auth], known),
-    )
-    running = [started.seeded, started.empty, started.cut_off, started.other]
-    try:
-        for flower in running:
-            wait_until(lambda flower=flower: answers(flower), 120)  # type: ignore[misc]
-        with psycopg.connect(servers.database_url, autocommit=True) as connection:
-            connection.execute(SEEDED.encode())  # now that they answer: ages are looked at
-        wait_until(lambda: 'data-row="f14"' in started.seeded.page("/batches"), 60)  # it looks every few seconds
-        yield started
-    finally:
-        for flower in running:
-            flower.process.send_signal(signal.SIGTERM)
-        for flower in running:
-            assert flower.process.wait(30) == 0, flower.log.read_text()[-2000:]
-
-
-def free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def start(where: Path, app: str, options: list[str], environment: Mapping[str, str]) -> Running:
-    port = free()
-    log = where / f"{port}.log"
-    command = [sys.executable, "-m", "celery", "-A", app, "flower", "--address=127.0.0.1", f"--port={port}", *options]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=where, stdout=out, stderr=out, env={**os.environ, **environment, "OVERNIGHT_CONFIG": ""}
-        )
-    return Running(f"http://127.0.0.1:{port}", process, log)
-
-
-def answers(flower: Running) -> bool:
-    assert flower.process.poll() is None, flower.log.read_text()
-    prefix = "/mon" if "mon" in str(flower.process.args) else ""
-    try:
-        return flower.get(f"{prefix}/healthcheck").status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def text_of(page: str) -> str:
-    """What a person reads: no tags, no scripts, single spaces."""
-    body = re.sub(r"<(script|style).*?</\1>", " ", page, flags=re.DOTALL)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).replace("\N{EN DASH}", "-").split())
-
-
-def row(page: str, name: str) -> str:
-    found = re.search(rf'<tr data-row="{name}">.*?</tr>', page, flags=re.DOTALL)
-    assert found, f"no row {name}"
-    return text_of(found[0])
+    with running_flowers(servers, tmp_path_factory.mktemp("flowers")) as flowers:
+        yield flowers
 
 
 def test_nobody_gets_in_without_the_password(flowers: Flowers) -> None:
@@ -464,44 +289,3 @@ def test_a_worker_starts_without_flower() -> None:
     environment = {**os.environ, "OVERNIGHT_REDIS_URL": "redis://x", "OVERNIGHT_DATABASE_URL": "postgresql://x/x"}
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def batch_in(state: str, **known: float | None) -> BatchView:
-    durations = {"changed_s": 5.0, "resumes_s": None, "open_s": None, "took_s": None, "expires_s": None, **known}
-    return BatchView(
-        id=1, lane="a", workspace="default", state=state, reason=None, items=1, size=1, age_s=5.0, api_id=None,
-        submissions=1, cost_nano=0, realtime_nano=0, packed_at=None, **durations,  # type: ignore[arg-type]
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("state", BATCH.unfinished)
-def test_every_unfinished_state_says_what_is_expected(state: str) -> None:
-    assert words.expectation(batch_in(state), None).text
-
-
-def test_expectations_come_from_history_once_there_is_some() -> None:
-    hours = 3600.0
-    running = batch_in("open", open_s=2 * hours, expires_s=22 * hours)
-    history = TurnaroundView("a", 50, 0.5 * hours, 1 * hours)
-    assert words.expectation(running, None) == words.Word("most end within 1 h, all within 24 h")
-    assert words.expectation(running, history) == words.Word(
-        "longer than usual: half end within 30 min, 9 of 10 within 1 h", "notable"
-    )
-    forgotten = batch_in("packed", changed_s=600.0)
-    assert words.expectation(forgotten, None).text == "to be sent for 10 min: does a worker run this stage?"
-    paused = batch_in("packed", resumes_s=40.0)
-    assert words.expectation(paused, None) == words.Word("sent again in 40 s", "notable")
-
-
-@pytest.mark.parametrize(
-    ("nano", "said"),
-    [
-        (0, "$0.00"),
-        (1_234_567_890_000, "$1,234.57"),
-        (5_400_000, "$0.0054"),
-        (42_000, "$0.000042"),
-        (-2 * 10**9, "-$2.00"),
-    ],
-)
-def test_money_has_as_many_digits_as_it_needs(nano: int, said: str) -> None:
-    assert words.dollars(nano) == said

@@ -1,12 +1,13 @@
-"""One installation for the short tests of all modules, in which many things go wrong, each in a lane of its own."""
+"""An installation in which many things go wrong, each in a lane of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from overnight_workers.sandbox.process import Running
+from overnight_workers.sandbox.process import running
 from tests.faults.installed import Installed
 from tests.faults.orders import Json
 
@@ -44,22 +45,22 @@ TROUBLES: Final[dict[str, list[Json]]] = {
 CLOCKS: Final = {"clock_ahead": "7m", "clock_behind": "-7m"}
 """Lanes whose workspace is at an API with another clock."""
 
-_shared: list[Installed] = []
-_others: list[Running] = []
 
+def troubled(home: Path, lanes: Sequence[str], others: Mapping[str, str] | None = None) -> Iterator[Installed]:
+    """One installation for the tests of a module, since its start takes longer than most of them.
 
-def shared(home: Callable[[], Path]) -> Iterator[Installed]:
-    """One installation for the short tests of all modules: starting it takes longer than most of them."""
-    if not _shared:
-        place = home()
-        _others.extend(
-            Running(place / lane, "--turnaround", "2s", f"--clock-offset={offset}") for lane, offset in CLOCKS.items()
-        )
-        apis = {lane: other.url for lane, other in zip(CLOCKS, _others, strict=True)}
-        _shared.append(Installed(place, lanes=[*TROUBLES, *CLOCKS], apis=apis))
-    if not _shared[0].is_up:
-        _shared[0].start()
-    yield _shared[0]
-    _shared[0].close()
-    for other in _others:
-        other.stop()
+    lanes: besides the default one, each with a workspace of its own.
+    others: lanes whose workspace is at an API with another clock, and how far that is away.
+    """
+    offsets = others or {}
+    with ExitStack() as apis:
+        urls = {
+            lane: apis.enter_context(running(home / lane, "--turnaround", "2s", f"--clock-offset={offset}")).url
+            for lane, offset in offsets.items()
+        }
+        overnight = Installed(home, lanes=[*lanes, *offsets], apis=urls)
+        try:
+            overnight.start()
+            yield overnight
+        finally:
+            overnight.close()

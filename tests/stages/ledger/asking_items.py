@@ -1,0 +1,139 @@
+"""All that the ledger can be asked about items before and after their batch: accepted, followed, redone, delivered."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger import (
+    accept,
+    answer,
+    following,
+    measure,
+    prefixes,
+    recall,
+    redo,
+)
+from overnight_models.ledger.collect import asking_again
+from overnight_models.ledger.collect.arrivals import Arrival, Fate
+from overnight_models.ledger.deliver import acknowledge, obstacles, replay, unread_queues
+from overnight_models.ledger.deliver import deliver as deliveries
+from overnight_models.ledger.deliver.replay import Replayed
+from overnight_models.ledger.measure import Shortened
+from overnight_models.ledger.money import history
+from overnight_models.ledger.names import models
+from overnight_models.ledger.operators import overview, redoing
+from overnight_models.ledger.operators.overview import Wanted
+from overnight_models.ledger.pack import pack
+from overnight_models.ledger.roads import kept, running, waiting
+from overnight_models.ledger.roads.running import Cost, Risk
+from overnight_models.ledger.rows import execute
+from overnight_models.wire.acknowledgement import Acknowledgement
+from overnight_models.wire.outcome import Problem
+from overnight_workers import process
+from tests.stages.ledger.rows_to_ask import NOBODY, NOW, final_item, waiting_source
+
+
+def ask_deadlines(connection: Connection) -> None:
+    """Of what waits, and of a batch that runs."""
+    waiting.earliest(connection, ["default"])
+    pack.most(connection, "default")
+    source = waiting_source(connection)
+    waiting.leave(connection, source.lane_id, source.headers_id, needs_s=60, limit=10)
+    waiting.of_no_use(connection, limit=10)
+    running.to_look_at(connection)
+    risks, costs = [Risk(NOBODY, 60)], [Cost(1, "pool", 0.1, 0.0, 0.0)]
+    for race in (True, False):
+        running.at_risk(connection, risks, costs, answer_s=60, ahead_s=60, race=race)
+    running.look_again(connection, NOBODY, 60)
+    kept.note_settled(connection, {NOBODY: 1}, direct=True)
+    kept.note_doubles(connection, {NOBODY: 1}, via="batch")
+    kept.kept(connection)
+    kept.late(connection)
+    kept.limited(connection)
+    kept.fold(connection)
+    running.stop(connection, NOBODY, "deadlines are at risk")
+    history.lengths(connection)
+    models(connection)
+
+
+def ask_intake(connection: Connection) -> None:
+    accept.uncount(connection, [uuid4()])
+    answer.verdicts(connection, [uuid4()])
+    answer.states(connection, "default", ["first plain"])
+    answer.run_counts(connection, "r")
+    answer.locate(connection, answer.Asked("default", "first plain"))
+    answer.read_item(connection, final_item(connection))
+    answer.outcomes_page(connection, run="r", lane=None, problem=None, after=0)
+    prefixes.use(connection, [1])
+    prefixes.read(connection, 1)
+    (waits, *_) = overview.items(connection, Wanted(state="waiting"))
+    measure.want(connection, [(waits["id"], None)])
+    assert measure.claim(connection, owner=1, limit=10, max_bytes=1000, lease_s=60)
+    measure.settle(connection, [1])
+    measure.shorten(connection, Shortened(1, b"{}", True, 10, 20, 10))
+    measure.put_back(connection, [1])
+    measure.try_later(connection, 1, pause_s=1)
+
+
+def ask_redoing(connection: Connection) -> None:
+    """What failed is tried again: as a group, and by itself with what was wrong in its prompt."""
+    item_id = final_item(connection)
+    assert redo.why_not(connection, item_id) is not None
+    execute(connection, "UPDATE item SET state = 'failed' WHERE id = :id", id=item_id)
+    wrong = Arrival(item_id, Fate.FAIL, problem=Problem.INVALID_OUTPUT, message=b"{}", detail="a is missing")
+    rule = asking_again.Rule(times=1, max_bytes=1_000_000)
+    assert asking_again.ask_again(connection, [wrong], {item_id}, rule) == {item_id}
+    other = final_item(connection, "first contract 1")
+    execute(connection, "UPDATE item SET state = 'failed' WHERE id = :id", id=other)
+    wish = redoing.Wish(lane="default", run="r")
+    assert redoing.prospect(connection, wish, process.prices()).items == 1
+    until = redoing.newest(connection)
+    assert redoing.redo_group(connection, wish, after=0, until=until, limit=10) == (1, other)
+
+
+def ask_again(connection: Connection) -> None:
+    """What is recalled before it came, tried again, or sent again."""
+    recall.exclusively(connection)
+    receipt = uuid4()
+    recall.note(connection, receipt)
+    recall.take(connection, [str(receipt)])
+    recall.forget(connection)
+    item_id = final_item(connection)
+    following.send_again(connection, [item_id])
+    following.answer(connection)
+    execute(connection, "UPDATE item SET state = 'failed' WHERE id = :id", id=item_id)
+    assert redo.redo(connection, [item_id])
+
+
+def ask_delivering(connection: Connection) -> None:
+    execute(connection, "UPDATE delivery SET state = 'due', due_at = now() - interval '1 minute'")
+    target, *_ = deliveries.targets(connection)
+    due = deliveries.claim(connection, target, limit=10, lease_s=60)
+    assert due
+    ids = [delivery.item_id for delivery in due]
+    deliveries.sent_by_others(connection, target, mine=ids)
+    deliveries.release(connection, due)
+    deliveries.schedule_retry(connection, ids, "away", pause_s=1)
+    deliveries.taken_to_be_acknowledged(connection, ids, within_s=60)
+    deliveries.taken(connection, ids)
+    deliveries.dead_letter(connection, ids, "never")
+    deliveries.free_lapsed(connection, {"default": 3}, 3, limit=10)
+    acknowledge.acknowledge(connection, [Acknowledgement(ids[0], 0, uuid4())])
+    replay.replay(connection, Replayed("dead"), after=0, limit=10)
+    replay.replay(connection, Replayed("delivered", "default", "r", "first plain", NOW), after=0, limit=10)
+
+
+def ask_obstacles(connection: Connection) -> None:
+    obstacles.away(connection, "crm", "no route")
+    obstacles.full(connection, "crm", "shop", "no room")
+    obstacles.overcome(connection, "crm", "shop")
+    unread_queues.note(
+        connection, {one.id: unread_queues.QueueLook(1, "a hash") for one in unread_queues.targets(connection)}
+    )
+    obstacles.take_turns(connection)
+    obstacles.unreachable_brokers(connection)
+    obstacles.full_queues(connection)
+    obstacles.give_up(connection, {"default": 60.0}, 60.0, limit=10)
+    obstacles.forget(connection)

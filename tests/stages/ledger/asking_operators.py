@@ -1,0 +1,91 @@
+"""All that the ledger can be asked by people and by the sweep: money, what there is to see, housekeeping."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger import (
+    cancel,
+    measure,
+    partitions,
+    prefixes,
+    rescue,
+    schema,
+    workspaces,
+)
+from overnight_models.ledger.collect import caching
+from overnight_models.ledger.money import costs, history, plans, runs
+from overnight_models.ledger.money.plans import Estimates, Range
+from overnight_models.ledger.operators import known_names, overview, pulse, troubles
+from overnight_models.ledger.operators.overview import Wanted
+from overnight_models.ledger.rows import execute
+from overnight_models.wire.message import ItemLine
+from tests.stages.ledger.rows_to_ask import NOW, final_item, packed
+
+
+def ask_money(connection: Connection) -> None:
+    lines: list[ItemLine] = [{"key": "first plain", "params": {}}, {"key": "first tenant", "params": {}}]
+    history.answers(connection, "default")
+    history.answers_of(connection, "default", ["first plain"])
+    history.known(connection, "default", lines)
+    history.turnarounds(connection)
+    amount = Range(1, 1, 1)
+    plans.keep(connection, 1, 1, Estimates(1, amount, amount, amount), "{}")
+    plans.kept(connection, "r")
+    plans.settle(connection)
+    plans.past(connection, "default")
+    runs.timeline(connection, "r")
+    for by in ("lane", "tenant", "model", "run", "day"):
+        costs.costs(connection, by)
+    costs.maybe_billed(connection)
+
+
+def ask_operators(connection: Connection) -> None:
+    overview.lanes(connection)
+    overview.batches(connection, states=["packed"], limit=10)
+    overview.turnarounds(connection)
+    overview.dead_deliveries(connection)
+    wanted = Wanted("default", "first plain", "r", 1, "succeeded", "any", NOW, final=True)
+    list(overview.items(connection, wanted, 10))
+    list(overview.items(connection, replace(wanted, delivery="delivered"), 10, deliveries=True))
+    known_names.unknown_lane(connection, "default", ())
+    known_names.unknown_run(connection, "nobody's")
+    known_names.unknown_batch(connection, 1)
+    pulse.pulses(connection)
+    pulse.note_run(connection, "pack")
+    pulse.note_failure(connection, "pack", "OSError: no room", lasts_s=90)
+    pulse.note_work(connection, ["pack"])
+    troubles.troubles(connection)
+    workspaces.workspaces(connection)
+    workspaces.learn(connection, "default", "wrkspc_a")
+    workspaces.note_look(connection, "default", "a page of the list", pause_s=1)
+    workspaces.hold(connection, "default", "402")
+    workspaces.release(connection, "default")
+    workspaces.is_well(connection, "default")
+    workspaces.slow_down(connection, "default", 1)
+    cancel.cancel(connection, final_item(connection))
+    packed(connection)
+    (batched, *_) = overview.items(connection, Wanted(state="batched"))
+    assert cancel.cancel(connection, batched["id"]) is cancel.Canceled.CANCELED
+
+
+def ask_keeping_house(connection: Connection) -> None:
+    rescue.void_abandoned(connection)
+    rescue.doubt_abandoned(connection)
+    rescue.noted_but_not_open(connection)
+    rescue.stages_with_work(connection)
+    rescue.fold_tally(connection)
+    rescue.forget_messages(connection)
+    rescue.forget_sightings(connection)
+    caching.forget(connection)
+    measure.forget(connection)
+    prefixes.delete_unused(connection)
+    execute(connection, "SELECT setval('item_id', 30000000)")
+    assert partitions.make_partitions(connection)
+    schema.server_version(connection)
+    schema.revisions(connection)
+    # as a ledger of 0.1 is
+    execute(connection, f"ALTER TABLE {schema.VERSION_TABLE} RENAME TO alembic_version")
+    schema._adopt_version(connection)
