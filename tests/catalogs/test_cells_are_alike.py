@@ -128,9 +128,8 @@ def catalog_of(directory: Path, source: str, types: str = TYPES) -> Catalog:
 
 
 def rows_of(catalog: Catalog) -> list[dict[str, str | None]]:
-    with open_source(catalog) as source, duckdb.connect() as connection, source.reading():
-        found = source.relation(connection).fetchall()
-        return [dict(zip(source.columns, row, strict=True)) for row in found]
+    with open_source(catalog) as source, duckdb.connect() as connection:
+        return list(source.each(connection))
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
+from overnight_models import exact_json
+from overnight_models.errors import BadSettings
 from overnight_models.request import request
-from overnight_models.request.request import LATEST_API_VERSION
+from overnight_models.wire.item_check import lane_faults
+from overnight_models.wire.policy import LanePolicy, Policy
 from overnight_workers.catalogs import output
 from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.prompt import BadTemplate, Text
 from overnight_workers.catalogs.reading import Faults, Parts
 from overnight_workers.catalogs.sources import source as sources
 from overnight_workers.configuration.reading import near
+from overnight_workers.settings import settings
 
 
 def check(parts: Parts, faults: Faults, *, look: bool) -> None:
@@ -131,7 +136,28 @@ def _check_params(parts: Parts, faults: Faults) -> None:
         if name in parts.params:
             faults.add(("params", name), "it is what [prompt] makes: leave it out")
     judged = {**parts.params, **stand_in}
-    for fault in request.faults(judged, models=None, api_version=LATEST_API_VERSION):
-        named = next((name for name in ("model", "max_tokens") if f"`{name}`" in fault and name in parts.params), None)
-        if named is not None or not fault.startswith(("`model`", "`max_tokens`")):
+    try:
+        exact_json.dumps(judged)
+    except (TypeError, ValueError):
+        faults.add(("params",), "it has what isn't JSON, such as a date: write it as a text")
+    policy = _policy()
+    rules = policy.lanes.get(parts.lane) if policy is not None else LanePolicy()
+    if policy is not None and rules is None:
+        faults.add(("lane",), lane_faults(parts.lane, policy)[0])
+    rules = rules or LanePolicy()
+    models = None if policy is None or rules.unknown_price == "accept" else policy.models
+    for fault in request.faults(judged, models=models, api_version=rules.api_version, betas=parts.betas):
+        named = next((name for name in ("model", "max_tokens") if re.search(rf"`{name}`|unknown {name} ", fault)), None)
+        if named is None or named in parts.params:
             faults.add((named,) if named else ("params",), fault)
+    if parts.prompt is not None and parts.prompt.longer_model is not None:
+        for fault in request.unknown_model({"model": parts.prompt.longer_model}, models):
+            faults.add(("prompt", "longer_model"), fault)
+
+
+def _policy() -> Policy | None:
+    """What the configuration takes; None where it has faults of its own, which are said elsewhere."""
+    try:
+        return settings().policy
+    except BadSettings:
+        return None

@@ -56,9 +56,9 @@ def _type(given: str) -> str:
     return given
 
 
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+Share = Annotated[float, BeforeValidator(_share, json_schema_input_type=float | str), Field(ge=0, le=1)]
 Dollars = Annotated[Decimal, BeforeValidator(_dollars)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts, json_schema_input_type=str | tuple[str, ...])]
 ColumnType = Annotated[str, BeforeValidator(_type)]
 Given = Annotated[str, Field(min_length=1)]
 
@@ -150,6 +150,11 @@ def _media(given: object) -> object:
     return {"by": given} if isinstance(given, str) else given
 
 
+By = Literal["url", "path", "file"]
+ShortMedia = Annotated[Media, BeforeValidator(_media, json_schema_input_type=By | Media)]
+"""A table, or only what stands in its `by`."""
+
+
 class DeclaredPrompt(Part):
     """What is asked about a row: Jinja2."""
 
@@ -157,9 +162,9 @@ class DeclaredPrompt(Part):
     """The row's message. A column is a variable: {{ name }}, or {{ row.name }}, or {{ row["a name"] }}."""
     system: str | None = None
     """The same for all rows: sent once and cached where that pays. `variant` may be used in it, columns may not."""
-    images: dict[str, Annotated[Media, BeforeValidator(_media)]] = {}
+    images: dict[str, ShortMedia] = {}
     """Columns that name images, before the text: images = {photo = "url"}."""
-    pdfs: dict[str, Annotated[Media, BeforeValidator(_media)]] = {}
+    pdfs: dict[str, ShortMedia] = {}
     """Columns that name PDFs, before the text."""
     max_input_tokens: Annotated[int, Field(ge=1)] | None = None
     """Longer prompts are dealt with as `when_longer` says. Estimated from the length: a token for 3 bytes of UTF-8."""
@@ -340,4 +345,4 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a catalog file, for editors. The name is optional there: the file has one."""
     document = Catalog.model_json_schema(by_alias=True)
     document["required"] = [name for name in document["required"] if name != "name"]
-    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "An Overnight catalog"} | document
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | document | {"title": "An Overnight catalog"}

@@ -198,7 +198,7 @@ def _environment() -> _Environment:
     )
     for name in _NOT_TWICE_ALIKE:
         environment.filters.pop(name, None)
-    for name in ("lipsum", "cycler", "joiner"):
+    for name in ("lipsum", "cycler", "joiner", "dict"):
         environment.globals.pop(name, None)
     environment.filters |= {"tojson": _to_json, "default": _default, "d": _default}
     environment.tests["none"] = lambda value: value is None or isinstance(value, Null)

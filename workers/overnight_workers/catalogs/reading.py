@@ -55,6 +55,8 @@ class Parts:
     variants: Mapping[str, Mapping[str, str]]
     params: Mapping[str, Any]
     """Model, max_tokens and the rest, as they are written."""
+    lane: str
+    betas: tuple[str, ...]
 
 
 def read_catalog(path: Path) -> Catalog:
@@ -85,8 +87,7 @@ def _read(path: Path, text: str, *, look: bool) -> Catalog:
     faults.lines = lines_of(text)
     given.setdefault("name", path.name.removesuffix(".toml"))
     catalog = _part(Catalog, given, (), faults)
-    parts = _parts(given, path.parent, text) if catalog is None else _parts_of(catalog, path.parent, text)
-    check(parts, faults, look=look)
+    check(_parts(given, path.parent, text), faults, look=look)
     faults.stop()
     assert catalog is not None, "a fault was noted"
     return catalog.read_from(path, text)
@@ -101,28 +102,31 @@ def _text_of(path: Path) -> str:
         raise BadCatalog(str(path), [f"{path}: it isn't UTF-8, as TOML has to be: save it as that"]) from error
 
 
-def _parts_of(catalog: Catalog, directory: Path, text: str) -> Parts:
-    params = {"model": catalog.model, "max_tokens": catalog.max_tokens, **catalog.params}
-    return Parts(directory, text, catalog.source, catalog.prompt, catalog.output, catalog.key, catalog.variants, params)
-
-
 def _parts(given: Mapping[str, Any], directory: Path, text: str) -> Parts:
-    """What can be read of a file that has faults, so that the others are said too."""
-    key, variants, params = given.get("key"), given.get("variants"), given.get("params")
-    keys = [key] if isinstance(key, str) else key if isinstance(key, list) else []
+    """What can be read of a file, whatever else is wrong with it: so that its faults are said too."""
+    variants, params, lane = given.get("variants"), given.get("params"), given.get("lane")
     written = {name: given[name] for name in ("model", "max_tokens") if name in given}
     return Parts(
-        directory,
-        text,
-        _alone(DeclaredSource, given.get("source")),
-        _alone(DeclaredPrompt, given.get("prompt")),
-        _alone(DeclaredOutput, given.get("output")),
-        tuple(name for name in keys if isinstance(name, str)),
-        {name: words for name, words in variants.items() if isinstance(words, dict)}
-        if isinstance(variants, dict)
-        else {},
-        {**(params if isinstance(params, dict) else {}), **written},
+        directory=directory,
+        text=text,
+        source=_alone(DeclaredSource, given.get("source")),
+        prompt=_alone(DeclaredPrompt, given.get("prompt")),
+        output=_alone(DeclaredOutput, given.get("output")),
+        key=_texts(given.get("key")),
+        variants={name: words for name, words in _table(variants).items() if isinstance(words, dict)},
+        params={**_table(params), **written},
+        lane=lane if isinstance(lane, str) else "default",
+        betas=_texts(given.get("betas")),
     )
+
+
+def _texts(given: object) -> tuple[str, ...]:
+    listed = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+    return tuple(text for text in listed if isinstance(text, str))
+
+
+def _table(given: object) -> dict[str, Any]:
+    return given if isinstance(given, dict) else {}
 
 
 def _alone(kind: type[P], given: object) -> P | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from overnight_models import exact_json
 from overnight_producers.structured import asked_and_strict
-from overnight_workers.catalogs import cells
-from overnight_workers.catalogs.declaration import Catalog
+from overnight_workers.catalogs import cells, lengths, media
+from overnight_workers.catalogs.declaration import Catalog, Media
 from overnight_workers.catalogs.faults import BadRow
 from overnight_workers.catalogs.prompt import Null, Text
 
@@ -58,6 +58,7 @@ class Recipe:
         self._row = Text(prompt.row)
         self._system = None if prompt.system is None else Text(prompt.system)
         self._types = catalog.source.types
+        self._cut = prompt.cut_column
         self.columns = tuple(sorted({*self._row.columns, *prompt.images, *prompt.pdfs}))
         self.variants = tuple(catalog.variants) or (None,)
         self.model = catalog.model
@@ -79,11 +80,42 @@ class Recipe:
         type, a prompt that is too long.
         """
         values = {name: self._value(name, row[name]) for name in self.columns}
-        text = self._row.render(values, self._words(variant))
-        if not text or text.isspace():
+        rendered = self._row.render(values, {} if variant is None else self._catalog.variants[variant])
+        if not rendered or rendered.isspace():
             raise BadRow("the prompt of this row is empty")
-        params = {**self._params, **self._systems[variant], "messages": [{"role": "user", "content": text}]}
-        return Request(params, self._output, self._catalog.betas, None, self._sent_hash(params))
+        system = self._systems[variant]
+        parts, model = self._fitted(rendered, system)
+        content, cuttable = _content(self._media(row), parts)
+        params = {**self._params, "model": model, **({"system": system} if system else {})}
+        params["messages"] = [{"role": "user", "content": content}]
+        return Request(params, self._output, self._catalog.betas, cuttable, self._sent_hash(params))
+
+    def _fitted(self, rendered: str, system: str) -> tuple[lengths.Parts, str]:
+        """The prompt as it fits, and who is asked. Raises BadRow where it doesn't."""
+        prompt, cut = self._catalog.prompt, self._catalog.prompt.cut_column
+        parts = lengths.Parts(rendered, "", "") if cut is None else lengths.divided(rendered, cut)
+        most = prompt.max_input_tokens
+        if most is None or (has := lengths.tokens(*parts, system)) <= most:
+            return parts, self.model
+        if prompt.when_longer == "model" and prompt.longer_model is not None:
+            return parts, prompt.longer_model
+        if prompt.when_longer == "cut" and parts.cuttable and cut is not None:
+            return lengths.shortened(parts, most, system, cut), self.model
+        raise BadRow(f"the prompt has about {has:,} tokens, and max_input_tokens is {most:,}")
+
+    def _media(self, row: Mapping[str, str | None]) -> list[dict[str, object]]:
+        """The blocks of images and PDFs, in the file's order."""
+        prompt, blocks = self._catalog.prompt, []
+        kinds: Sequence[tuple[media.Kind, Mapping[str, Media]]] = (("image", prompt.images), ("document", prompt.pdfs))
+        for kind, columns in kinds:
+            for name, declared in columns.items():
+                cell = row[name]
+                if cell:
+                    blocks.append(media.block(kind, name, cell, declared, self._catalog.directory))
+                elif declared.when_null == "refuse":
+                    without = f'{{ by = "{declared.by}", when_null = "leave_out" }} sends the row without'
+                    raise BadRow(f"{name} is null: {without}", column=name)
+        return blocks
 
     def _sent_hash(self, params: Mapping[str, Any]) -> bytes:
         hasher = hashlib.blake2b(self.schema_hash, digest_size=HASH_BYTES)
@@ -91,15 +123,28 @@ class Recipe:
         return hasher.digest()
 
     def _value(self, column: str, text: str | None) -> object:
-        return cells.value_of(column, text, self._types.get(column)) if text else Null(column)
+        if not text:
+            return Null(column)
+        value = cells.value_of(column, text, self._types.get(column))
+        return lengths.marked(value) if column == self._cut and isinstance(value, str) else value
 
-    def _words(self, variant: str | None) -> Mapping[str, str]:
-        return {} if variant is None else self._catalog.variants[variant]
+    def _system_of(self, variant: str | None) -> str:
+        words = {} if variant is None else self._catalog.variants[variant]
+        return "" if self._system is None else self._system.render({}, words)
 
-    def _system_of(self, variant: str | None) -> dict[str, object]:
-        if self._system is None:
-            return {}
-        return {"system": self._system.render({}, self._words(variant))}
+
+def _content(blocks: list[dict[str, object]], parts: lengths.Parts) -> tuple[str | list[dict[str, object]], str | None]:
+    """A message's content, and the place in it that may be cut. A text that may be cut is a block of its own."""
+    before, cuttable, after = parts
+    if not cuttable:
+        text = "".join(parts)
+        return ([*blocks, {"type": "text", "text": text}], None) if blocks else (text, None)
+    # no block may be blank
+    texts = [before, cuttable] if before.strip() else [before + cuttable]
+    place = f"messages.0.content.{len(blocks) + len(texts) - 1}.text"
+    texts += [after] if after.strip() else []
+    written: list[dict[str, object]] = [{"type": "text", "text": text} for text in texts]
+    return [*blocks, *written], place
 
 
 def recipe_of(catalog: Catalog) -> Recipe:

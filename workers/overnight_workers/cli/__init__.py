@@ -9,6 +9,7 @@ import typer
 
 from overnight_models.errors import OvernightError
 from overnight_workers.cli import budget, console, costs, decide, look, outcomes, sandbox, steer
+from overnight_workers.cli import catalog as catalog_command
 from overnight_workers.cli import demo as demo_command
 from overnight_workers.cli import doctor as doctor_command
 from overnight_workers.cli import enqueue as enqueue_command
@@ -36,6 +37,8 @@ for panel, commands in {
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+
+app.add_typer(catalog_command.catalog, name="catalog", rich_help_panel="Work")
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ def as_utf8(place: str, encoding: str, room: Path, *, end: str) -> Path:
         return local(place, room, end=end)
     copy = room / f"utf8{end}"
     decoder = codecs.getincrementaldecoder("utf-8-sig" if known == "utf-8" else known)()
-    lines = 1
+    lines, is_first = 1, True
     with opened(place) as source, copy.open("wb") as target:
         while True:
             chunk = source.read(_CHUNK)
@@ -79,6 +79,8 @@ def as_utf8(place: str, encoding: str, room: Path, *, end: str) -> Path:
                 lines += error.object[: error.start].count(b"\n")
                 wrong = error.object[error.start : error.start + 4].hex(" ")
                 raise BadSource([f"{place}:{lines}: the bytes {wrong} aren't {encoding}"]) from error
+            if is_first:
+                text, is_first = text.removeprefix("\ufeff"), not text
             lines += text.count("\n")
             target.write(text.encode())
             if not chunk:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_NAMED: Final = 10
 """Faults of one kind that are named, with their rows; of the others there is a number."""
+_AT_ONCE: Final = 2_000
 _NUMBER: Final = '"number of the row"'
 """A name that no column has."""
 
@@ -56,6 +57,23 @@ class Source:
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """The rows of `query`, lazily. Whoever fetches from it does so inside `reading()`."""
         return connection.sql(self.query)
+
+    def first(self, connection: duckdb.DuckDBPyConnection, rows: int) -> list[tuple[str | None, ...]]:
+        """So many rows, as they are read. Raises BadSource."""
+        with self.reading():
+            return connection.execute(f"SELECT * FROM ({self.query}) LIMIT {rows}").fetchall()
+
+    def each(self, connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, str | None]]:
+        """All rows, by the names of their columns, in flat memory. Raises BadSource."""
+        cursor = connection.cursor()
+        try:
+            with self.reading():
+                cursor.execute(self.query)
+                while group := cursor.fetchmany(_AT_ONCE):
+                    for row in group:
+                        yield dict(zip(self.columns, row, strict=True))
+        finally:
+            cursor.close()
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -1,0 +1,249 @@
+"""What a template makes of a row: columns by any name, nulls, JSON, images, long texts, variants."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from overnight_workers.catalogs.faults import BadRow
+from overnight_workers.catalogs.prompt import BadTemplate, Null, Text
+from overnight_workers.catalogs.reading import parse_catalog
+from overnight_workers.catalogs.recipe import Recipe, Request, recipe_of
+
+HEAD = 'key = "id"\nmodel = "claude-haiku-5-5"\nmax_tokens = 100\n'
+METHODS = ("items", "keys", "values", "get", "pop", "copy", "update", "clear", "class", "self", "cells", "dict", "row")
+PNG = b"\x89PNG\r\n\x1a\n and more"
+
+
+def recipe(directory: Path, prompt: str, *, before: str = "", source: str = "") -> Recipe:
+    text = f'{HEAD}{before}\n[source]\npath = "rows.csv"\n{source}\n[prompt]\n{prompt}\n'
+    return recipe_of(parse_catalog(text, directory / "shop.toml"))
+
+
+def content(request: Request) -> Any:
+    return request.params["messages"][0]["content"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_column_named_like_a_method_is_a_column(name: str) -> None:
+    by_dot = Text(f"{{{{ row.{name} }}}} {{{{ row['{name}'] }}}}")
+    assert by_dot.columns == {name: 1}
+    assert by_dot.render({name: "cell"}, {}) == "cell cell"
+    if name != "row":
+        plain = Text(f"{{{{ {name} }}}}")
+        assert plain.columns == {name: 1}
+        assert plain.render({name: "cell"}, {}) == "cell"
+
+
+def test_a_prompt_is_the_same_text_every_night() -> None:
+    for template in ("{{ name.upper }}", "{{ range }}", "{{ row.name.items }}", "{{ [name].append }}"):
+        with pytest.raises(BadRow):
+            Text(template).render({"name": "x"}, {})
+    with pytest.raises(BadTemplate, match="random"):
+        Text("{{ [1, 2] | random }}")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ city }}",
+        "{{ city | upper }}",
+        "{{ 'in ' ~ city }}",
+        "{{ [city, city] | join(', ') }}",
+        "{{ '%s' | format(city) }}",
+        "{% for x in city %}{% endfor %}",
+        "{{ row.city | trim }}",
+    ],
+)
+def test_a_null_that_becomes_text_refuses_the_row_and_names_its_column(template: str) -> None:
+    with pytest.raises(BadRow, match="city is null") as refused:
+        Text(template).render({"city": Null("city")}, {})
+    assert refused.value.column == "city"
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ('{{ city or "unknown" }}', "unknown"),
+        ('{{ city | default("unknown") }}', "unknown"),
+        ("{% if city %}in {{ city }}{% endif %}", ""),
+        ("{% if city is none %}nowhere{% endif %}", "nowhere"),
+        ("{{ {'city': city} | tojson }}", '{"city": null}'),
+    ],
+)
+def test_a_template_may_say_what_a_null_is(template: str, text: str) -> None:
+    assert Text(template).render({"city": Null("city")}, {}) == text
+
+
+def test_json_for_a_model_leaves_characters_and_digits_as_they_are(tmp_path: Path) -> None:
+    made = recipe(
+        tmp_path,
+        "row = '''{{ {\"a\": price, \"b\": name, \"c\": tags} | tojson }} {{ price * 2 }}\n'''",
+        source='types = {price = "decimal", tags = "json"}',
+    )
+    request = made.request({"price": "1.10", "name": "<&>'é", "tags": '{"items": [1.50]}'})
+    assert content(request) == '{"a": 1.10, "b": "<&>\'é", "c": {"items": [1.50]}} 2.20\n'
+
+
+def test_columns_are_those_that_the_template_uses() -> None:
+    text = "{% set x = a %}{{ x }}{% for b in row.c %}{{ b }}{{ loop.index }}{% endfor %}{{ row['d e'] }}{{ range(3) }}"
+    assert set(Text(text).columns) == {"a", "c", "d e"}
+
+
+@pytest.mark.parametrize(
+    ("template", "line", "why"),
+    [
+        ("x\n{{ row }}", 2, "followed by a name"),
+        ("x\n\n{{ row[name] }}", 3, "followed by a name"),
+        ("{% include 'x' %}", 1, "one file"),
+        ("x\n{{ a", 2, "end of"),
+        ("{% if %}", 1, "Expected"),
+    ],
+)
+def test_a_template_that_can_not_be_used_says_its_line(template: str, line: int, why: str) -> None:
+    with pytest.raises(BadTemplate, match=why) as refused:
+        Text(template)
+    assert refused.value.line == line
+
+
+@pytest.mark.parametrize("template", ["{{ ''.__class__.__mro__ }}", "{{ a.__init__.__globals__ }}", "{{ cycler }}"])
+def test_a_template_reaches_nothing_but_its_row(template: str) -> None:
+    with pytest.raises((BadRow, BadTemplate)):
+        Text(template).render({"a": "x"}, {})
+
+
+def test_a_cell_that_is_not_of_its_type_is_that_rows_fault(tmp_path: Path) -> None:
+    made = recipe(tmp_path, "row = '{{ price }}'", source='types = {price = "decimal"}')
+    assert content(made.request({"price": "1.10"})) == "1.10"
+    with pytest.raises(BadRow, match="price is 'n/a', which is no decimal"):
+        made.request({"price": "n/a"})
+
+
+def test_a_cell_that_the_prompt_does_not_use_changes_nothing(tmp_path: Path) -> None:
+    made = recipe(tmp_path, "row = '{{ name }}'")
+    assert made.columns == ("name",)
+    sent = made.request({"name": "a", "stock": "1"}).sent_hash
+    assert made.request({"name": "a", "stock": "2"}).sent_hash == sent
+    assert made.request({"name": "b", "stock": "1"}).sent_hash != sent
+
+
+def test_what_is_sent_has_another_hash_for_each_change(tmp_path: Path) -> None:
+    def sent(prompt: str, before: str = "") -> bytes:
+        return recipe(tmp_path, prompt, before=before).request({"name": "a"}).sent_hash
+
+    (tmp_path / "a.json").write_text('{"type": "object", "properties": {"x": {"type": "string"}}}')
+    (tmp_path / "b.json").write_text('{"type": "object", "properties": {"x": {"type": "string", "maxLength": 9}}}')
+    hashes = [
+        sent("row = '{{ name }}'"),
+        sent("row = '{{ name }}!'"),
+        sent("row = '{{ name }}'\nsystem = 'x'"),
+        sent("row = '{{ name }}'", before="betas = 'x-2026-01-01'"),
+        sent("row = '{{ name }}'", before="params = {stop_sequences = ['x']}"),
+        sent("row = '{{ name }}'", before="[output]\nschema_file = 'a.json'"),
+        sent("row = '{{ name }}'", before="[output]\nschema_file = 'b.json'"),
+    ]
+    assert len(set(hashes)) == len(hashes)
+    assert sent("row = '{{ row.name }}'") == hashes[0], "the text is the same"
+
+
+def test_a_row_is_asked_once_for_each_variant(tmp_path: Path) -> None:
+    made = recipe(
+        tmp_path,
+        "row = '{{ name }}'\nsystem = 'Translate into {{ variant.language }}.'",
+        before='[variants]\nde = {language = "German"}\nfr = {language = "French"}',
+    )
+    assert made.variants == ("de", "fr")
+    requests = [made.request({"name": "chair"}, variant) for variant in made.variants]
+    assert [request.params["system"] for request in requests] == ["Translate into German.", "Translate into French."]
+    assert len({request.sent_hash for request in requests}) == 2
+
+
+def test_images_and_pdfs_go_before_the_text(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(PNG)
+    made = recipe(
+        tmp_path,
+        "row = '{{ name }}'\nimages = {photo = 'url', scan = {by = 'path', when_null = 'leave_out'}}"
+        "\npdfs = {manual = 'file'}",
+    )
+    row = {"name": "chair", "photo": "https://a.example/x.png", "scan": "a.jpg", "manual": "file_011CN"}
+    photo, scan, manual, text = content(made.request(row))
+    assert photo == {"type": "image", "source": {"type": "url", "url": "https://a.example/x.png"}}
+    assert scan["source"]["media_type"] == "image/png", "by its bytes, not by its name"
+    assert manual == {"type": "document", "source": {"type": "file", "file_id": "file_011CN"}}
+    assert text == {"type": "text", "text": "chair"}
+    assert made.reads_files
+    assert len(content(made.request({**row, "scan": None}))) == 3
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "why"),
+    [
+        ("photo", None, "photo is null"),
+        ("photo", "x.png", "no URL"),
+        ("scan", "none.png", "can't be read"),
+        ("scan", "text.png", "no PNG"),
+        ("manual", "x", "no id"),
+    ],
+)
+def test_an_image_that_can_not_be_sent_is_that_rows_fault(
+    tmp_path: Path, column: str, cell: str | None, why: str
+) -> None:
+    (tmp_path / "text.png").write_text("a text")
+    by = {"photo": "url", "scan": "path", "manual": "file"}[column]
+    made = recipe(tmp_path, f"row = '{{{{ name }}}}'\nimages = {{{column} = '{by}'}}")
+    with pytest.raises(BadRow, match=why) as refused:
+        made.request({"name": "a", column: cell})
+    assert refused.value.column == column
+
+
+def test_a_long_prompt_is_refused(tmp_path: Path) -> None:
+    made = recipe(tmp_path, "row = '{{ name }}'\nmax_input_tokens = 10")
+    assert content(made.request({"name": "x" * 30})) == "x" * 30
+    with pytest.raises(BadRow, match="about 11 tokens, and max_input_tokens is 10"):
+        made.request({"name": "x" * 31})
+
+
+def test_a_long_prompt_is_cut_in_the_column_that_may_be_cut(tmp_path: Path) -> None:
+    made = recipe(
+        tmp_path,
+        "row = 'Name: {{ name }}. Text: {{ text }}. End'\nmax_input_tokens = 20\nwhen_longer = 'cut'"
+        "\ncut_column = 'text'",
+    )
+    request = made.request({"name": "chair", "text": "é" * 100})
+    before, cut, after = (block["text"] for block in content(request))
+    assert (before, after) == ("Name: chair. Text: ", ". End")
+    assert set(cut) == {"é"}
+    assert 57 <= len((before + cut + after).encode()) <= 60
+    assert request.cuttable == "messages.0.content.1.text", "the lane may cut more: it counts exactly"
+    assert [block["text"] for block in content(made.request({"name": "a", "text": "b"}))][1] == "b"
+    with pytest.raises(BadRow, match="without text"):
+        made.request({"name": "x" * 100, "text": "b"})
+
+
+def test_a_long_prompt_goes_to_the_other_model(tmp_path: Path) -> None:
+    made = recipe(
+        tmp_path,
+        "row = '{{ name }}'\nmax_input_tokens = 10\nwhen_longer = 'model'\nlonger_model = 'claude-opus-5-5'",
+    )
+    assert made.request({"name": "x"}).params["model"] == "claude-haiku-5-5"
+    assert made.request({"name": "x" * 40}).params["model"] == "claude-opus-5-5"
+
+
+def test_a_template_is_compiled_once(tmp_path: Path) -> None:
+    made = recipe(tmp_path, "row = '{% for x in [1, 2, 3] %}{{ name }}: {{ row.items or \"-\" }}{% endfor %}'")
+    begun = time.perf_counter()
+    for number in range(2_000):
+        made.request({"name": str(number), "items": None})
+    assert time.perf_counter() - begun < 1.0, "compiled each time it is 3 s"
+
+
+def test_the_output_is_asked_for_and_hashed(tmp_path: Path) -> None:
+    (tmp_path / "answer.json").write_text(json.dumps({"type": "object", "properties": {"x": {"type": "string"}}}))
+    made = recipe(tmp_path, "row = '{{ name }}'", before="[output]\nschema_file = 'answer.json'")
+    request = made.request({"name": "a"})
+    assert isinstance(request.output, dict)
+    assert "output_config" not in request.params, "the item adds it"
