@@ -218,8 +218,41 @@ class DeliveryLife(Life):
     replay = Move(("dead", "delivered"), "due", "an operator wants it sent again")
 
 
+class CatalogRunLife(Life):
+    """The life of a run of a catalog."""
+
+    noun = "catalog_run"
+    states: ClassVar = {
+        "planned": "begun: it is found out what is to be sent and why, and nothing is sent",
+        "asking": "it would send more than may be sent without a word; `overnight runs approve` or `stop`",
+        "pilot": "its first rows are sent and judged",
+        "sending": "the other rows are sent, and answers are waited for",
+        "retrying": "what came back invalid or cut off is asked again",
+        "publishing": "answers are written into the sink",
+        "complete": "every row that was to be sent is answered and published",
+        "partial": "published, and some rows have no useful answer",
+        "stopped": "ended before it was published; the reason says why",
+    }
+    final = frozenset({"complete", "partial", "stopped"})
+
+    ask = Move(("planned",), "asking", "too much would be sent, or prompt, model or schema changed")
+    approve = Move(("asking",), "planned", "a person says that it may send")
+    go_ahead = Move(("planned",), "pilot", "some rows go first")
+    send = Move(("planned", "pilot"), "sending", "the pilot is good, or none is needed")
+    retry = Move(("sending",), "retrying", "every row has come back")
+    publish = Move(("planned", "retrying"), "publishing", "nothing more is asked")
+    finish = Move(("publishing",), "complete", "every answer is in the sink and of use")
+    fall_short = Move(("publishing",), "partial", "it is in the sink, and some rows have a problem")
+    stop = Move(
+        ("planned", "asking", "pilot", "sending", "retrying", "publishing"),
+        "stopped",
+        "a cap, a bad pilot, a source that can't be read, or a person",
+    )
+
+
 ITEM: Final = ItemLife()
 BATCH: Final = BatchLife()
 SUBMISSION: Final = SubmissionLife()
 DELIVERY: Final = DeliveryLife()
-LIVES: Final[tuple[Life, ...]] = (ITEM, BATCH, SUBMISSION, DELIVERY)
+CATALOG_RUN: Final = CatalogRunLife()
+LIVES: Final[tuple[Life, ...]] = (ITEM, BATCH, SUBMISSION, DELIVERY, CATALOG_RUN)

@@ -165,7 +165,21 @@ SELECT EXISTS (
         WHERE direct_pause.workspace = headers.workspace AND direct_pause.model_id = source.model_id
             AND not_before > now()
     )
-) AS direct;
+) AS direct, EXISTS (
+    SELECT
+    FROM catalog_run
+    WHERE ended_at IS NULL AND (state <> 'asking' OR stop_wanted IS NOT NULL)
+        AND (owner IS NULL OR (owner IS NOT NULL AND NOT EXISTS (
+        SELECT
+        FROM pg_locks
+        WHERE locktype = 'advisory' AND classid = 20041 AND objid = owner::bigint::oid AND objsubid = 2
+            AND database = (
+            SELECT oid
+            FROM pg_database
+            WHERE datname = current_database()
+        )
+    )))
+) AS catalogs;
 
 -- void_abandoned, 1 of 2: Submissions that were never let go and whose submitter is dead or out of time: nothing was created.
 -- batches = '{}'

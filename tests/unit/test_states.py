@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from overnight_models.states import BATCH, DELIVERY, ITEM, LIVES, SUBMISSION, Life, Move
+from overnight_models.states import BATCH, CATALOG_RUN, DELIVERY, ITEM, LIVES, SUBMISSION, Life, Move
 
 MOVES = [pytest.param(life, move, id=f"{life.noun}-{move.name}") for life in LIVES for move in life]
 BY_NOUN = [pytest.param(life, id=life.noun) for life in LIVES]
@@ -16,6 +16,7 @@ OUT_OF_FINAL = {
     "batch": {},
     "submission": {"open": {"lost", "void"}, "finish": {"lost", "void"}},
     "delivery": {"replay": {"dead", "delivered"}, "acknowledge": {"dead"}},
+    "catalog_run": {},
 }
 
 
@@ -74,5 +75,5 @@ def test_the_check_names_every_state(life: Life) -> None:
 
 
 def test_each_noun_has_one_life() -> None:
-    assert [life.noun for life in LIVES] == ["item", "batch", "submission", "delivery"]
-    assert (ITEM, BATCH, SUBMISSION, DELIVERY) == LIVES
+    assert [life.noun for life in LIVES] == ["item", "batch", "submission", "delivery", "catalog_run"]
+    assert (ITEM, BATCH, SUBMISSION, DELIVERY, CATALOG_RUN) == LIVES

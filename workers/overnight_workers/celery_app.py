@@ -29,6 +29,7 @@ _STAGES: Final = (
         f"overnight_workers.stages.{stage}.{stage}"
         for stage in ("accept", "measure", "pack", "submit", "poll", "collect", "deliver", "direct")
     ),
+    "overnight_workers.catalogs.task",
 )
 """Modules with a task."""
 

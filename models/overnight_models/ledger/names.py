@@ -26,6 +26,10 @@ class Names:
         """The run's number; None for none."""
         return None if name is None else self._number("run", name=name)
 
+    def catalog(self, name: str) -> int:
+        """The catalog's number."""
+        return self._number("catalog", name=name)
+
     def tenant(self, name: str | None) -> int | None:
         """The tenant's number; None for none."""
         return None if name is None else self._number("tenant", name=name)

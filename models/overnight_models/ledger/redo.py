@@ -41,6 +41,8 @@ class Content(NamedTuple):
     """JSON; what goes on from the same prefix."""
     size: int
     """Bytes of the whole request."""
+    max_tokens: int | None = None
+    """The most that its answer may have now; None: as before."""
 
 
 def lock(connection: Connection, item_ids: Sequence[int]) -> list[int]:
@@ -169,10 +171,11 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
         "new": list(successors.values()),
         "params": [contents[old].params if old in contents else None for old in successors],
         "sizes": [contents[old].size if old in contents else None for old in successors],
+        "most": [contents[old].max_tokens if old in contents else None for old in successors],
     }
     successor = """
-        unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]), CAST(:sizes AS integer[]))
-        AS successor (old, new, params, size)
+        unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]), CAST(:sizes AS integer[]),
+               CAST(:most AS integer[])) AS successor (old, new, params, size, max_tokens)
     """
     execute(
         connection,
@@ -181,7 +184,8 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
                           target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at,
                           direct_at)
         SELECT successor.new, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
-               target_id, 'waiting', now(), coalesce(successor.size, item.size), callback_size, max_tokens,
+               target_id, 'waiting', now(), coalesce(successor.size, item.size), callback_size,
+               coalesce(successor.max_tokens, item.max_tokens),
                CASE WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END,
                CASE WHEN outcome.via = 'direct' THEN now() END
         FROM {successor} JOIN item ON item.id = successor.old LEFT JOIN outcome ON outcome.item_id = successor.old

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models import routes
+from overnight_models.ledger.catalogs.runs import HAS_WORK as RUN_HAS_WORK
 from overnight_models.ledger.collect.collect import READABLE
 from overnight_models.ledger.deliver.deliver import LOOKED_AT, PLACES
 from overnight_models.ledger.deployment import AT_HOME
@@ -143,9 +144,18 @@ class _Work(NamedTuple):
     collect: bool
     deliver: bool
     direct: bool
+    catalogs: bool
 
 
-STAGES: Final = (routes.MEASURE, routes.PACK, routes.SUBMIT, routes.COLLECT, routes.DELIVER, routes.DIRECT)
+STAGES: Final = (
+    routes.MEASURE,
+    routes.PACK,
+    routes.SUBMIT,
+    routes.COLLECT,
+    routes.DELIVER,
+    routes.DIRECT,
+    routes.CATALOGS,
+)
 
 
 def stages_with_work(connection: Connection) -> list[str]:
@@ -172,7 +182,8 @@ def stages_with_work(connection: Connection) -> list[str]:
                      AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
                ) AS collect,
                EXISTS ({PLACES} AND {LOOKED_AT}) AS deliver,
-               {HAS_WORK} AS direct
+               {HAS_WORK} AS direct,
+               EXISTS (SELECT FROM catalog_run WHERE {RUN_HAS_WORK}) AS catalogs
         """,
     )
     return [stage for stage, has_work in zip(STAGES, work, strict=True) if has_work]

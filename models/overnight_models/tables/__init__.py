@@ -10,6 +10,14 @@ Times are the database's. Money is whole nano-dollars.
 from __future__ import annotations
 
 from overnight_models.tables.batches import Batch, Caching, Primer, Sighting, Submission
+from overnight_models.tables.catalogs import (
+    Catalog,
+    CatalogMemory,
+    CatalogPlanned,
+    CatalogRecipe,
+    CatalogRun,
+    CatalogUnsent,
+)
 from overnight_models.tables.columns import Table
 from overnight_models.tables.deployment import Deployment, Lane, Obstacle, Pulse, Workspace
 from overnight_models.tables.direct import DirectCall, DirectClaim, DirectPause, MaybeBilled
@@ -25,6 +33,12 @@ __all__ = [
     "Booking",
     "Budget",
     "Caching",
+    "Catalog",
+    "CatalogMemory",
+    "CatalogPlanned",
+    "CatalogRecipe",
+    "CatalogRun",
+    "CatalogUnsent",
     "DeadlineCount",
     "Delivery",
     "Deployment",

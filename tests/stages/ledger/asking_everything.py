@@ -26,6 +26,7 @@ from tests.stages.ledger.asking_batches import (
     ask_unclear,
     ask_within_budgets,
 )
+from tests.stages.ledger.asking_catalogs import ask_catalogs
 from tests.stages.ledger.asking_direct import ask_direct, ask_racing
 from tests.stages.ledger.asking_items import (
     ask_again,
@@ -64,6 +65,7 @@ def ask_everything(service: Service) -> None:
         ask_polling,
         ask_direct,
         ask_racing,
+        ask_catalogs,
     )
     for ask in (*groups, ask_collecting, ask_money, ask_delivering, ask_obstacles, ask_operators, ask_keeping_house):
         with database.engine.connect() as connection, connection.begin() as transaction:

@@ -12,6 +12,7 @@ from overnight_models.states import ITEM, LIVES, Life, Move
 
 SEED: Final = """
 INSERT INTO lane (name) VALUES ('a');
+INSERT INTO catalog (name) VALUES ('c');
 INSERT INTO headers (workspace, betas, api_version) VALUES ('w', '', 'v');
 INSERT INTO batch (lane_id, headers_id, state, items, size) VALUES (1, 1, 'collected', 1, 1);
 """
@@ -24,6 +25,8 @@ INSERT: Final = {
     "batch": "INSERT INTO batch (lane_id, headers_id, state, items, size) VALUES (1, 1, %(state)s, 1, 1)",
     "submission": "INSERT INTO submission (batch_id, token, state, send_by, api_id)"
     " VALUES (1, 't', %(state)s, now(), 'msgbatch_1')",
+    "catalog_run": "INSERT INTO catalog_run (catalog_id, number, state, path, declaration, wish, ended_at)"
+    " VALUES (1, 1, %(state)s, '', '', '{}', CASE WHEN %(state)s IN ('complete', 'partial', 'stopped') THEN now() END)",
     "delivery": "INSERT INTO delivery (item_id, lane_id, target_id, state) VALUES (1, 1, 1, %(state)s)",
 }
 # What the move writes beside the state, where a rule of the table asks for it.
@@ -32,6 +35,9 @@ BESIDE: Final = {
     ("item", "retry"): ", batch_id = NULL",
     ("item", "fall_back"): ", batch_id = 1",
     ("item", "outlast"): ", batch_id = NULL",
+    ("catalog_run", "finish"): ", ended_at = now()",
+    ("catalog_run", "fall_short"): ", ended_at = now()",
+    ("catalog_run", "stop"): ", ended_at = now()",
 }
 
 

@@ -39,11 +39,11 @@ def decide(
     if adopt is not None:
         told = operator_overrides.adopt(batch, adopt)
     else:
-        told = (operator_overrides.never_created if never_created else operator_overrides.gone)(batch, _user())
+        told = (operator_overrides.never_created if never_created else operator_overrides.gone)(batch, user())
     OUT.print(told, markup=False)
 
 
-def _user() -> str:
+def user() -> str:
     """Who decides: a name, or the number of a user that has none."""
     try:
         return getpass.getuser()

@@ -57,6 +57,7 @@ WORKERS: Final[Mapping[str, Worker]] = {
     "results": Worker((routes.COLLECT,), 2),
     "deliver": Worker((routes.DELIVER,), 1),
     "direct": Worker((routes.DIRECT,), 2, ends_first=True),
+    "catalogs": Worker((routes.CATALOGS,), 1),
 }
 """By kind of work, so that what waits for the API or a broker keeps nothing else waiting."""
 

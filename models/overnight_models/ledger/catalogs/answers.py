@@ -1,0 +1,147 @@
+"""What came back for the rows of a run: page by page, without the answers themselves unless they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column
+from overnight_models.states import ITEM
+
+_MINE: Final = "item.run_id = (SELECT id FROM run WHERE name = :run)"
+
+
+class Verdict(NamedTuple):
+    """What came of one row, without its answer."""
+
+    id: int
+    key: str
+    state: str
+    ok: bool | None
+    """None while it has no outcome."""
+    problem: str | None
+    retryable: bool | None
+    redos: int
+    """How often it was asked again."""
+    cost_nano: int | None
+    """Of all its tries; None while it has no outcome, and where a try has no price."""
+
+
+def verdicts(connection: Connection, run: str, *, after: int = 0, limit: int = 20_000) -> list[Verdict]:
+    """The next items of a run, in the order of their ids. after: the last id of the page before."""
+    return fetch_all(
+        connection,
+        Verdict,
+        f"""
+        SELECT item.id, request.key, item.state, outcome.ok, outcome.problem, outcome.retryable,
+               coalesce(redo.number, 0) AS redos,
+               outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_nano
+        FROM item JOIN request ON request.item_id = item.id
+        LEFT JOIN outcome ON outcome.item_id = item.id LEFT JOIN redo ON redo.item_id = item.id
+        WHERE {_MINE} AND item.id > :after AND item.state <> 'redone'
+        ORDER BY item.id LIMIT :limit
+        """,
+        run=run,
+        after=after,
+        limit=limit,
+    )
+
+
+class Failed(NamedTuple):
+    """An item that may be asked again."""
+
+    id: int
+    problem: str
+    detail: str | None
+    message: bytes | None
+    params: str
+    size: int
+    max_tokens: int
+
+
+def to_ask_again(
+    connection: Connection, run: str, problems: Sequence[str], *, times: int, after: int, limit: int = 500
+) -> list[Failed]:
+    """The next failed items of a run that have such a problem, or may do better another time.
+
+    times: those that were asked again so often aren't among them, nor is what got another run's outcome.
+    """
+    return fetch_all(
+        connection,
+        Failed,
+        f"""
+        SELECT item.id, outcome.problem, outcome.detail, outcome.message, request.params, item.size, item.max_tokens
+        FROM item JOIN request ON request.item_id = item.id JOIN outcome ON outcome.item_id = item.id
+        LEFT JOIN redo ON redo.item_id = item.id
+        WHERE {_MINE} AND item.id > :after AND {ITEM.redo.where} AND NOT item.cancel_wanted
+          AND (outcome.problem = ANY(:problems) OR outcome.retryable)
+          AND coalesce(redo.number, 0) < :times
+          AND NOT EXISTS (SELECT FROM follower WHERE follower.item_id = item.id)
+        ORDER BY item.id LIMIT :limit
+        """,
+        run=run,
+        problems=list(problems),
+        times=times,
+        after=after,
+        limit=limit,
+    )
+
+
+def not_sent(connection: Connection, run: str, *, held: bool) -> list[int]:
+    """Items of a run that can still be taken back. held: only those that the run's own budget holds."""
+    return fetch_column(
+        connection,
+        int,
+        f"""
+        SELECT item.id FROM item
+        WHERE {_MINE} AND CASE WHEN :held THEN item.state = 'held' AND item.held_by IN (
+                  SELECT id FROM budget WHERE budget.run_id = item.run_id
+              ) ELSE item.state IN ('held', 'waiting', 'following', 'batched') END
+        ORDER BY item.id
+        """,
+        run=run,
+        held=held,
+    )
+
+
+class Unsent(NamedTuple):
+    """A row that couldn't be sent, and why."""
+
+    entry: bytes
+    """The hash of its key and variant, of 16 bytes."""
+    key: str
+    """JSON: the cells of its key."""
+    variant: str | None
+    cause: str
+    detail: str
+
+
+def note_unsent(connection: Connection, run_id: int, rows: Sequence[Unsent]) -> int:
+    """Note rows that couldn't be sent; those that are noted already stay."""
+    return execute(
+        connection,
+        """
+        INSERT INTO catalog_unsent (run_id, entry, key, variant, cause, detail)
+        SELECT :run_id, * FROM unnest(CAST(:entries AS bytea[]), CAST(:keys AS text[]), CAST(:variants AS text[]),
+                                      CAST(:causes AS text[]), CAST(:details AS text[]))
+        ON CONFLICT DO NOTHING
+        """,
+        run_id=run_id,
+        entries=[row.entry for row in rows],
+        keys=[row.key for row in rows],
+        variants=[row.variant for row in rows],
+        causes=[row.cause for row in rows],
+        details=[row.detail for row in rows],
+    )
+
+
+def unsent(connection: Connection, run_id: int) -> list[Unsent]:
+    """The rows of a run that couldn't be sent."""
+    return fetch_all(
+        connection,
+        Unsent,
+        "SELECT entry, key, variant, cause, detail FROM catalog_unsent WHERE run_id = :run_id ORDER BY entry",
+        run_id=run_id,
+    )

@@ -1,0 +1,125 @@
+"""The memory of a catalog: what was sent of each row, as entries of 39 bytes in 256 parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one, fetch_only_value, fetch_value
+
+PARTS = 256
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes requests of rows."""
+
+    columns: str
+    """JSON: those that the prompt uses, in the order in which they are hashed."""
+    prompt: bytes
+    output: bytes
+    model: str
+    params: bytes
+
+
+@dataclass(frozen=True)
+class KeptRecipe(Recipe):
+    """One that entries may name."""
+
+    number: int
+
+
+def catalog_id(connection: Connection, name: str) -> int | None:
+    """The catalog's number; None when nothing of it was ever run."""
+    return fetch_value(connection, int, "SELECT id FROM catalog WHERE name = :name", name=name)
+
+
+def recipes(connection: Connection, catalog_id: int) -> list[KeptRecipe]:
+    """Every recipe that a run of the catalog went by."""
+    return fetch_all(
+        connection,
+        KeptRecipe,
+        "SELECT columns, prompt, output, model, params, number FROM catalog_recipe"
+        " WHERE catalog_id = :catalog_id ORDER BY number",
+        catalog_id=catalog_id,
+    )
+
+
+def recipe_number(connection: Connection, catalog_id: int, recipe: Recipe) -> int:
+    """The number of a recipe; a new one where no run went by it yet."""
+    execute(connection, "SELECT FROM catalog WHERE id = :id FOR UPDATE", id=catalog_id)
+    told = {
+        "catalog_id": catalog_id,
+        "columns": recipe.columns,
+        "prompt": recipe.prompt,
+        "output": recipe.output,
+        "model": recipe.model,
+        "params": recipe.params,
+    }
+    known = fetch_one(
+        connection,
+        "SELECT number FROM catalog_recipe WHERE catalog_id = :catalog_id AND columns = :columns AND prompt = :prompt"
+        " AND output = :output AND model = :model AND params = :params",
+        **told,
+    )
+    if known is not None:
+        return int(known["number"])
+    return fetch_only_value(
+        connection,
+        int,
+        """
+        INSERT INTO catalog_recipe (catalog_id, number, columns, prompt, output, model, params)
+        SELECT :catalog_id, coalesce(max(number), 0) + 1, :columns, :prompt, :output, :model, :params
+        FROM catalog_recipe WHERE catalog_id = :catalog_id
+        RETURNING number
+        """,
+        **told,
+    )
+
+
+def entries(connection: Connection, catalog_id: int) -> bytes:
+    """All entries of the memory, part by part."""
+    parts = fetch_column(
+        connection,
+        bytes,
+        "SELECT entries FROM catalog_memory WHERE catalog_id = :catalog_id ORDER BY part",
+        catalog_id=catalog_id,
+    )
+    return b"".join(parts)
+
+
+def replace_entries(connection: Connection, catalog_id: int, parts: Mapping[int, bytes]) -> None:
+    """Write parts of the memory. A part without entries is deleted."""
+    execute(
+        connection,
+        """
+        WITH given AS (
+            SELECT * FROM unnest(CAST(:parts AS smallint[]), CAST(:entries AS bytea[])) AS given (part, entries)
+        ),
+        emptied AS (
+            DELETE FROM catalog_memory USING given
+            WHERE catalog_id = :catalog_id AND catalog_memory.part = given.part AND octet_length(given.entries) = 0
+        )
+        INSERT INTO catalog_memory (catalog_id, part, entries)
+        SELECT :catalog_id, part, entries FROM given WHERE octet_length(entries) > 0
+        ON CONFLICT (catalog_id, part) DO UPDATE SET entries = excluded.entries
+        """,
+        catalog_id=catalog_id,
+        parts=list(parts),
+        entries=list(parts.values()),
+    )
+
+
+def planned(connection: Connection, run_id: int) -> bytes:
+    """All entries that a run was planned with."""
+    parts = fetch_column(
+        connection, bytes, "SELECT entries FROM catalog_planned WHERE run_id = :run_id ORDER BY part", run_id=run_id
+    )
+    return b"".join(parts)
+
+
+def forget_planned(connection: Connection, run_id: int) -> int:
+    """A run that has ended needs its entries no more."""
+    return execute(connection, "DELETE FROM catalog_planned WHERE run_id = :run_id", run_id=run_id)

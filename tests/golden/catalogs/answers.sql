@@ -1,0 +1,70 @@
+-- What ledger/catalogs/answers.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- not_sent: Items of a run that can still be taken back. held: only those that the run's own budget holds.
+-- held = true, run = 'text'
+SELECT item.id
+FROM item
+WHERE item.run_id = (
+    SELECT id
+    FROM run
+    WHERE name = :run
+) AND CASE WHEN :held THEN item.state = 'held' AND item.held_by IN (
+    SELECT id
+    FROM budget
+    WHERE budget.run_id = item.run_id
+) ELSE item.state IN ('held', 'waiting', 'following', 'batched') END
+ORDER BY item.id;
+
+-- note_unsent: Note rows that couldn't be sent; those that are noted already stay.
+-- causes = '{text}', details = '{text}', entries = '{\x00}', keys = '{text}', run_id = 1, variants = '{null}'
+INSERT INTO catalog_unsent(run_id, entry, key, variant, cause, detail)
+SELECT :run_id, *
+FROM unnest(CAST(:entries AS bytea[]), CAST(:keys AS text[]), CAST(:variants AS text[]),
+    CAST(:causes AS text[]), CAST(:details AS text[]))
+ON CONFLICT DO NOTHING;
+
+-- to_ask_again: The next failed items of a run that have such a problem, or may do better another time.
+-- after = 1, limit = 1, problems = '{text}', run = 'text', times = 1
+SELECT item.id, outcome.problem, outcome.detail, outcome.message, request.params, item.size, item.max_tokens
+FROM item
+JOIN request ON request.item_id = item.id
+JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN redo ON redo.item_id = item.id
+WHERE item.run_id = (
+    SELECT id
+    FROM run
+    WHERE name = :run
+) AND item.id > :after AND state IN ('failed', 'canceled') AND NOT item.cancel_wanted
+    AND (outcome.problem = ANY(:problems) OR outcome.retryable) AND coalesce(redo.number, 0) < :times
+    AND NOT EXISTS (
+    SELECT
+    FROM follower
+    WHERE follower.item_id = item.id
+)
+ORDER BY item.id
+LIMIT :limit;
+
+-- unsent: The rows of a run that couldn't be sent.
+-- run_id = 1
+SELECT entry, key, variant, cause, detail
+FROM catalog_unsent
+WHERE run_id = :run_id
+ORDER BY entry;
+
+-- verdicts: The next items of a run, in the order of their ids. after: the last id of the page before.
+-- after = 1, limit = 1, run = 'text'
+SELECT item.id, request.key, item.state, outcome.ok, outcome.problem, outcome.retryable,
+    coalesce(redo.number, 0) AS redos, outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_nano
+FROM item
+JOIN request ON request.item_id = item.id
+LEFT JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN redo ON redo.item_id = item.id
+WHERE item.run_id = (
+    SELECT id
+    FROM run
+    WHERE name = :run
+) AND item.id > :after AND item.state <> 'redone'
+ORDER BY item.id
+LIMIT :limit;
+

@@ -1,0 +1,71 @@
+-- What ledger/catalogs/memory.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- catalog_id: The catalog's number; None when nothing of it was ever run.
+-- name = 'text'
+SELECT id
+FROM catalog
+WHERE name = :name;
+
+-- entries: All entries of the memory, part by part.
+-- catalog_id = 1
+SELECT entries
+FROM catalog_memory
+WHERE catalog_id = :catalog_id
+ORDER BY part;
+
+-- forget_planned: A run that has ended needs its entries no more.
+-- run_id = 1
+DELETE FROM catalog_planned
+WHERE run_id = :run_id;
+
+-- planned: All entries that a run was planned with.
+-- run_id = 1
+SELECT entries
+FROM catalog_planned
+WHERE run_id = :run_id
+ORDER BY part;
+
+-- recipe_number, 1 of 3: The number of a recipe; a new one where no run went by it yet.
+-- catalog_id = 1, columns = 'text', model = 'text', output = '\x00', params = '\x00', prompt = '\x00'
+INSERT INTO catalog_recipe(catalog_id, number, columns, prompt, output, model, params)
+SELECT :catalog_id, coalesce(max(number), 0) + 1, :columns, :prompt, :output, :model, :params
+FROM catalog_recipe
+WHERE catalog_id = :catalog_id
+RETURNING number;
+
+-- recipe_number, 2 of 3: The number of a recipe; a new one where no run went by it yet.
+-- id = 1
+SELECT
+FROM catalog
+WHERE id = :id
+FOR UPDATE;
+
+-- recipe_number, 3 of 3: The number of a recipe; a new one where no run went by it yet.
+-- catalog_id = 1, columns = 'text', model = 'text', output = '\x00', params = '\x00', prompt = '\x00'
+SELECT number
+FROM catalog_recipe
+WHERE catalog_id = :catalog_id AND columns = :columns AND prompt = :prompt AND output = :output
+    AND model = :model AND params = :params;
+
+-- recipes: Every recipe that a run of the catalog went by.
+-- catalog_id = 1
+SELECT columns, prompt, output, model, params, number
+FROM catalog_recipe
+WHERE catalog_id = :catalog_id
+ORDER BY number;
+
+-- replace_entries: Write parts of the memory. A part without entries is deleted.
+-- catalog_id = 1, entries = '{\x00}', parts = '{1}'
+WITH given AS (
+    SELECT *
+    FROM unnest(CAST(:parts AS smallint[]), CAST(:entries AS bytea[])) AS given(part, entries)
+), emptied AS (
+    DELETE FROM catalog_memory USING given
+    WHERE catalog_id = :catalog_id AND catalog_memory.part = given.part AND octet_length(given.entries) = 0
+)
+INSERT INTO catalog_memory(catalog_id, part, entries)
+SELECT :catalog_id, part, entries
+FROM given
+WHERE octet_length(entries) > 0
+ON CONFLICT (catalog_id, part) DO UPDATE SET entries = excluded.entries;
+

@@ -1,0 +1,53 @@
+"""What the ledger is asked about catalogs: their memory, their runs, and what came back."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.catalogs import answers, memory, runs
+from overnight_models.ledger.catalogs.answers import Unsent
+from overnight_models.ledger.catalogs.memory import Recipe
+from overnight_models.ledger.rows import execute
+from overnight_models.states import CATALOG_RUN
+
+ENTRY = bytes(39)
+
+
+def ask_catalogs(connection: Connection) -> None:
+    """A run from its beginning to its end."""
+    execute(connection, "INSERT INTO catalog (name) VALUES ('shop')")
+    catalog_id = memory.catalog_id(connection, "shop")
+    assert catalog_id is not None
+    recipe = Recipe('["name"]', b"p", b"", "claude-haiku-5-5", b"m")
+    assert (
+        memory.recipe_number(connection, catalog_id, recipe)
+        == 1
+        == memory.recipe_number(connection, catalog_id, recipe)
+    )
+    assert [one.number for one in memory.recipes(connection, catalog_id)] == [1]
+    memory.replace_entries(connection, catalog_id, {0: ENTRY, 7: ENTRY})
+    memory.replace_entries(connection, catalog_id, {7: b""})
+    assert memory.entries(connection, catalog_id) == ENTRY
+    run_id = runs.begin(
+        connection, catalog_id, path="shop.toml", declaration="", wish="{}", nominal_at="2026-11-30T22:00"
+    )
+    assert run_id is not None
+    assert runs.begin(connection, catalog_id, path="shop.toml", declaration="", wish="{}") is None
+    assert runs.claim(connection, run_id, 1, "a test")
+    assert runs.keep_plan(connection, run_id, 1, plan="{}", recipe=1, parts={0: ENTRY})
+    assert memory.planned(connection, run_id) == ENTRY
+    assert runs.move(connection, run_id, 1, CATALOG_RUN.ask, reason="much")
+    assert runs.to_be_advanced(connection) == []
+    assert runs.approve(connection, run_id, "a person")
+    assert runs.note_enqueued(connection, run_id, 1, "{}")
+    assert runs.want_stop(connection, run_id, "a person")
+    assert runs.move(connection, run_id, 1, CATALOG_RUN.stop, reason="enough")
+    runs.release(connection, run_id, 1)
+    (run,) = runs.runs(connection, catalog="shop", number=1)
+    assert runs.read(connection, run_id) == run
+    answers.note_unsent(connection, run_id, [Unsent(bytes(16), '["1"]', None, "can't be sent", "null")])
+    assert len(answers.unsent(connection, run_id)) == 1
+    answers.verdicts(connection, "r")
+    answers.to_ask_again(connection, "r", ["cut_off"], times=2, after=0)
+    answers.not_sent(connection, "r", held=False)
+    memory.forget_planned(connection, run_id)

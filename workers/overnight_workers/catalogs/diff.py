@@ -1,0 +1,246 @@
+"""The difference: which rows are sent, and why. DuckDB reads the source once and joins it with the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from overnight_models.ledger.catalogs.memory import KeptRecipe
+from overnight_models.ledger.catalogs.memory import Recipe as Hashes
+from overnight_workers.catalogs import memory
+from overnight_workers.catalogs.faults import BadSource
+from overnight_workers.catalogs.memory import Came
+from overnight_workers.catalogs.rows import Rows
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from overnight_workers.catalogs.memory import Entries
+
+
+class Reason(IntEnum):
+    """Why a row is sent; from `LEFT` on, why it isn't."""
+
+    NEW = 1
+    ROW = 2
+    MODEL = 3
+    SCHEMA = 4
+    PROMPT = 5
+    PARAMETERS = 6
+    FAILED = 7
+    LEFT = 20
+    """It was sent by an older recipe, and only new and changed rows are wanted."""
+    USELESS = 21
+    """It came back without a useful answer; `--retry-failed` sends it again."""
+    REFUSED = 22
+    UNSENT = 23
+    GONE = 30
+    UNCHANGED = 40
+
+    @property
+    def words(self) -> str:
+        """As a person says it."""
+        return _WORDS[self]
+
+
+_WORDS: Final = {
+    Reason.NEW: "new",
+    Reason.ROW: "row changed",
+    Reason.MODEL: "model changed",
+    Reason.SCHEMA: "schema changed",
+    Reason.PROMPT: "prompt changed",
+    Reason.PARAMETERS: "parameters changed",
+    Reason.FAILED: "failed last time",
+    Reason.LEFT: "left with their older prompt",
+    Reason.USELESS: "without a useful answer last time",
+    Reason.REFUSED: "refused last time",
+    Reason.UNSENT: "can't be sent as they are",
+    Reason.GONE: "gone from the source",
+    Reason.UNCHANGED: "unchanged",
+}
+OF_RECIPE: Final = (Reason.MODEL, Reason.SCHEMA, Reason.PROMPT, Reason.PARAMETERS)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of the rows is wanted."""
+
+    limit: int | None = None
+    retry_failed: bool = False
+    """Only those that failed last time, also those whose answers were of no use."""
+    new_only: bool = False
+    """Rows that an older recipe sent stay as they are."""
+    is_partial: bool = False
+    """The source shows only some of its rows, so that nothing can be said about those that are gone."""
+
+
+@dataclass(frozen=True)
+class Diff:
+    """What a run sends."""
+
+    rows: int
+    """Of the source, times its variants."""
+    reasons: dict[Reason, int]
+    """How many rows for each."""
+    entries: Entries
+    """Those that are sent or gone: the reason is their `state`."""
+    same_by_another_recipe: Entries = field(repr=False)
+    """Rows that render as before though the recipe changed; they aren't sent, and the memory takes the new number."""
+
+    @property
+    def sent(self) -> int:
+        """How many are sent."""
+        return sum(rows for reason, rows in self.reasons.items() if reason < Reason.LEFT)
+
+
+def differences(
+    connection: DuckDBPyConnection,
+    rows: Rows,
+    hashes: Hashes,
+    kept: Sequence[KeptRecipe],
+    known: bytes,
+    wanted: Wanted,
+    *,
+    key_faults: Callable[[], list[str]],
+) -> Diff:
+    """What differs from last time.
+
+    rows: of the source, in that connection.
+    kept: the recipes that the memory's entries name. known: the memory.
+    key_faults: names the rows whose keys are wrong; called when there are any.
+
+    Raises BadSource when a key is null or stands twice.
+    """
+    connection.execute(f"CREATE OR REPLACE TABLE seen AS SELECT {rows.hash} AS n, {rows.input} AS input {rows.source}")
+    total = _checked(connection, key_faults)
+    memory.register(connection, "memory", memory.entries(known))
+    connection.execute("CREATE OR REPLACE TABLE recipe (number USMALLINT, reason UTINYINT, is_comparable BOOLEAN)")
+    connection.executemany(
+        "INSERT INTO recipe VALUES (?, ?, ?)",
+        [(0, 0, True), *((one.number, *_compared(one, hashes)) for one in kept)],
+    )
+    connection.execute(f"""
+        CREATE OR REPLACE TABLE judged AS
+        SELECT seen.n, seen.input, memory.sent, {_judged(wanted)} AS reason
+        FROM seen
+        LEFT JOIN (SELECT {memory.HASH} AS n, input, sent, recipe, state FROM memory) memory ON memory.n = seen.n
+        LEFT JOIN recipe ON recipe.number = memory.recipe
+    """)
+    same = _rendered_alike(
+        connection, rows, [one for one in kept if _compared(one, hashes)[0] == Reason.PROMPT], hashes
+    )
+    gone = 0 if wanted.is_partial else _find_gone(connection)
+    counted = connection.execute("SELECT reason, count(*) FROM judged GROUP BY reason ORDER BY reason").fetchall()
+    reasons = {Reason(reason): n for reason, n in counted}
+    if gone:
+        reasons[Reason.GONE] = gone
+    return Diff(total, _limited(connection, reasons, wanted), _to_send(connection), same)
+
+
+def _checked(connection: DuckDBPyConnection, key_faults: Callable[[], list[str]]) -> int:
+    """How many rows there are. Raises BadSource for keys that are null, or stand twice."""
+    ((total, nulls),) = connection.execute("SELECT count(*), count(*) FILTER (n IS NULL) FROM seen").fetchall()
+    ((twice,),) = connection.execute("SELECT count(*) - count(DISTINCT n) FROM seen WHERE n IS NOT NULL").fetchall()
+    if nulls or twice:
+        faults = key_faults() or [f"{nulls:,} rows have no key, and {twice:,} have that of another"]
+        raise BadSource([*faults, "nothing was sent: each row needs a key of its own"])
+    return int(total)
+
+
+def _compared(kept: KeptRecipe, now: Hashes) -> tuple[int, bool]:
+    """What differs between two recipes (0: nothing), and whether the hashes of their cells can be compared."""
+    is_comparable = kept.columns == now.columns
+    pairs = {
+        Reason.MODEL: (kept.model, now.model),
+        Reason.SCHEMA: (kept.output, now.output),
+        Reason.PROMPT: ((kept.prompt, kept.columns), (now.prompt, now.columns)),
+        Reason.PARAMETERS: (kept.params, now.params),
+    }
+    return next((int(reason) for reason, (then, here) in pairs.items() if then != here), 0), is_comparable
+
+
+def _judged(wanted: Wanted) -> str:
+    """The reason of a row, in SQL."""
+    again = (Came.FAILED, Came.USELESS) if wanted.retry_failed else (Came.FAILED,)
+    recipe = f"{Reason.LEFT}" if wanted.new_only else "recipe.reason"
+    judged = f"""
+        CASE WHEN memory.n IS NULL THEN {Reason.NEW}
+             WHEN recipe.is_comparable AND memory.input <> seen.input THEN {Reason.ROW}
+             WHEN recipe.reason <> 0 THEN {recipe}
+             WHEN memory.state IN ({", ".join(str(int(state)) for state in again)}) THEN {Reason.FAILED}
+             WHEN memory.state = {Came.USELESS} THEN {Reason.USELESS}
+             WHEN memory.state = {Came.REFUSED} THEN {Reason.REFUSED}
+             WHEN memory.state = {Came.UNSENT} THEN {Reason.UNSENT}
+             ELSE {Reason.UNCHANGED} END
+    """
+    if wanted.retry_failed:
+        return f"CASE WHEN ({judged}) = {Reason.FAILED} THEN {Reason.FAILED} ELSE {Reason.UNCHANGED} END"
+    return judged
+
+
+def _rendered_alike(
+    connection: DuckDBPyConnection, rows: Rows, others: Sequence[KeptRecipe], hashes: Hashes
+) -> Entries:
+    """Rows of an older prompt whose requests are the same all the same: they are unchanged."""
+    is_possible = any(
+        (one.model, one.output, one.params) == (hashes.model, hashes.output, hashes.params) for one in others
+    )
+    empty = memory.entries(b"")
+    if not is_possible:
+        return empty
+    connection.execute("CREATE OR REPLACE TABLE alike (n UHUGEINT, input UBIGINT)")
+    (waiting,) = connection.execute(f"SELECT count(*) FROM judged WHERE reason = {Reason.PROMPT}").fetchall()[0]
+    if not waiting:
+        return empty
+    alike = [
+        (row.number, row.input)
+        for row, sent in rows.rendered(connection, f"SELECT n, sent FROM judged WHERE reason = {Reason.PROMPT}")
+        if sent == row.beside
+    ]
+    connection.executemany("INSERT INTO alike VALUES (?, ?)", alike) if alike else None
+    connection.execute(f"UPDATE judged SET reason = {Reason.UNCHANGED} FROM alike WHERE alike.n = judged.n")
+    return memory.made(
+        connection.execute(f"""
+            SELECT {memory.HALVES}, alike.input, memory.sent, memory.run, memory.state FROM alike
+            JOIN (SELECT *, {memory.HASH} AS hash FROM memory) memory ON memory.hash = n
+        """).fetchnumpy()
+    )
+
+
+def _find_gone(connection: DuckDBPyConnection) -> int:
+    """Rows that the memory knows and the source has no more, among the judged. Returns how many."""
+    connection.execute(f"""
+        INSERT INTO judged SELECT n, input, sent, {Reason.GONE}
+        FROM (SELECT {memory.HASH} AS n, input, sent FROM memory) memory ANTI JOIN seen USING (n)
+    """)
+    found = connection.execute(f"SELECT count(*) FROM judged WHERE reason = {Reason.GONE}").fetchall()
+    return int(found[0][0])
+
+
+def _limited(connection: DuckDBPyConnection, reasons: dict[Reason, int], wanted: Wanted) -> dict[Reason, int]:
+    """Leave out what is above the limit: a choice of rows that is the same each time."""
+    sent = sum(n for reason, n in reasons.items() if reason < Reason.LEFT)
+    if wanted.limit is None or sent <= wanted.limit:
+        return reasons
+    connection.execute(f"""
+        DELETE FROM judged WHERE reason < {Reason.LEFT} AND n NOT IN (
+            SELECT n FROM judged WHERE reason < {Reason.LEFT} ORDER BY n LIMIT {wanted.limit}
+        )
+    """)
+    counted = connection.execute(
+        f"SELECT reason, count(*) FROM judged WHERE reason < {Reason.LEFT} GROUP BY reason ORDER BY reason"
+    ).fetchall()
+    return {Reason(reason): n for reason, n in counted} | {
+        reason: n for reason, n in reasons.items() if reason >= Reason.LEFT
+    }
+
+
+def _to_send(connection: DuckDBPyConnection) -> Entries:
+    return memory.made(
+        connection.execute(f"""
+            SELECT {memory.HALVES}, input, coalesce(sent, 0) AS sent, reason AS state
+            FROM judged WHERE reason < {Reason.LEFT} OR reason = {Reason.GONE}
+        """).fetchnumpy()
+    )

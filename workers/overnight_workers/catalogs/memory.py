@@ -1,0 +1,111 @@
+"""What was sent of each row: 39 bytes, as Postgres keeps them and as DuckDB joins them.
+
+An entry is of one row and one variant: the MD5 of its key (16 bytes), the first half of the MD5 of the cells that the
+prompt uses (8), the first half of the hash of what was sent (8), the recipe's number (2), the run's (4), and what came
+of it (1). MD5 and not a function of the engine, which may change with its version and would make every row new.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
+
+    Entries = NDArray[np.void]
+
+ENTRY: Final = np.dtype(
+    [
+        ("low", "<u8"),
+        ("high", "<u8"),
+        ("input", "<u8"),
+        ("sent", "<u8"),
+        ("recipe", "<u2"),
+        ("run", "<u4"),
+        ("state", "u1"),
+    ]
+)
+"""The key's MD5 is `high * 2**64 + low`, as DuckDB's md5_number has it."""
+assert ENTRY.itemsize == 39
+
+_FULL: Final = 18446744073709551615
+HASH: Final = "(high::UHUGEINT << 64) | low"
+"""The key's MD5 of a registered entry, in SQL."""
+HALVES: Final = f"(n & {_FULL}::UHUGEINT)::UBIGINT AS low, (n >> 64)::UBIGINT AS high"
+"""Of `n`, in SQL, for numpy, which has no integers of 16 bytes."""
+
+
+class Came(IntEnum):
+    """What came of a row when it was sent last."""
+
+    OK = 1
+    FAILED = 2
+    """Another try of the same may do better."""
+    USELESS = 3
+    """It was answered, and the answer is of no use: paid for again only on a person's word."""
+    REFUSED = 4
+    """The model refused: the same isn't asked again."""
+    UNSENT = 5
+    """It can't become a request as it is."""
+
+
+def first_half(text: str) -> str:
+    """The first 8 bytes of a text's MD5 as an integer, in SQL. text: an expression."""
+    return f"(md5_number({text}) & {_FULL}::UHUGEINT)::UBIGINT"
+
+
+def entries(raw: bytes) -> Entries:
+    """Entries from their bytes."""
+    return np.frombuffer(raw, dtype=ENTRY)
+
+
+def made(columns: dict[str, NDArray[np.generic]]) -> Entries:
+    """Entries from columns, as DuckDB's `fetchnumpy` has them; zero where there is none."""
+    found = np.zeros(len(columns["low"]), dtype=ENTRY)
+    for name in ENTRY.names or ():
+        if name in columns:
+            found[name] = columns[name]
+    return found
+
+
+def register(connection: DuckDBPyConnection, name: str, given: Entries) -> None:
+    """Make entries a view of DuckDB."""
+    connection.register(name, {column: np.ascontiguousarray(given[column]) for column in ENTRY.names or ()})
+
+
+def parts(given: Entries) -> dict[int, bytes]:
+    """Entries by the first byte of their hash, sorted; as they are kept."""
+    ordered = given[np.lexsort((given["high"], given["low"], given["low"] & np.uint64(0xFF)))]
+    firsts = (ordered["low"] & np.uint64(0xFF)).astype(np.int64)
+    bounds = np.searchsorted(firsts, np.arange(257))
+    found = ((part, ordered[bounds[part] : bounds[part + 1]]) for part in range(256))
+    return {part: piece.tobytes() for part, piece in found if len(piece)}
+
+
+def halves(digest: bytes) -> tuple[int, int]:
+    """An MD5 as `low` and `high`."""
+    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+
+
+def merged(known: bytes, changed: Entries, gone: Entries | None = None) -> dict[int, bytes]:
+    """The parts of the memory that change when these entries take their places in it, and others leave it.
+
+    A part that is empty afterwards is there, without bytes.
+    """
+    old = entries(known)
+    leaving = changed if gone is None else np.concatenate([changed, gone])
+    touched = {int(part) for part in np.unique(leaving["low"] & np.uint64(0xFF))}
+    old = old[np.isin(old["low"] & np.uint64(0xFF), np.array(sorted(touched), dtype=np.uint64))]
+    all_ = np.concatenate([old, leaving])
+    age = np.concatenate([np.zeros(len(old), dtype=np.uint8), np.ones(len(leaving), dtype=np.uint8)])
+    order = np.lexsort((age, all_["high"], all_["low"]))
+    all_, age = all_[order], age[order]
+    is_last = np.ones(len(all_), dtype=bool)
+    is_last[:-1] = (all_["low"][1:] != all_["low"][:-1]) | (all_["high"][1:] != all_["high"][:-1])
+    stays = all_[is_last]
+    stays = stays[stays["state"] <= max(Came)]
+    return dict.fromkeys(sorted(touched), b"") | parts(stays)

@@ -1,0 +1,70 @@
+"""A catalog's rows, opened to be read as often as wanted: its source in a DuckDB of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from overnight_models.errors import PermanentError
+from overnight_workers.catalogs.declaration import Catalog
+from overnight_workers.catalogs.recipe import Recipe
+from overnight_workers.catalogs.rows import Rows
+from overnight_workers.catalogs.sources import open_source
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MEMORY: Final = "160MB"
+"""What DuckDB keeps in memory at most; what is more goes to a temporary directory."""
+_THREADS: Final = 2
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Rows, and the connection that reads them."""
+
+    connection: DuckDBPyConnection
+    rows: Rows
+    key_faults: Callable[[], list[str]]
+    """Names the rows whose keys are null or stand twice."""
+
+
+@contextmanager
+def duck() -> Iterator[DuckDBPyConnection]:
+    """A DuckDB that is gone at the end, within bounds."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="overnight-catalog-") as directory:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": MEMORY,
+            "threads": _THREADS,
+            "temp_directory": directory,
+        }
+        connection = duckdb.connect(config=config)
+        try:
+            connection.execute("SET preserve_insertion_order = false")
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def opened(catalog: Catalog, recipe: Recipe, where: str | None = None) -> Iterator[Opened]:
+    """A catalog's rows. where: only those of which this SQL expression of DuckDB is true; its cells are texts.
+
+    Raises BadSource, and PermanentError for an expression that can't be used.
+    """
+    import duckdb
+
+    with duck() as connection, open_source(catalog) as source, source.reading():
+        connection.execute(f"CREATE VIEW every_row AS {source.query}")
+        try:
+            connection.execute(f"CREATE VIEW source AS SELECT * FROM every_row WHERE {where or 'true'}")
+        except duckdb.Error as error:
+            said = str(error).partition("\n")[0]
+            raise PermanentError(f"--where {where!r} isn't an expression of these columns: {said}") from error
+        rows = Rows(catalog.key, recipe)
+        yield Opened(connection, rows, lambda: source.key_faults(connection, catalog.key))

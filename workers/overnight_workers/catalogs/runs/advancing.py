@@ -1,0 +1,196 @@
+"""One step of a run, whoever takes it: the command, a worker, or the one that comes after a death."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from overnight_models.errors import PermanentError
+from overnight_models.ledger import cancel
+from overnight_models.ledger.catalogs import answers
+from overnight_models.ledger.catalogs import runs as ledger
+from overnight_models.ledger.catalogs.runs import Run
+from overnight_models.ledger.money import budgets
+from overnight_models.states import CATALOG_RUN
+from overnight_workers import process
+from overnight_workers.catalogs.reading import parse_catalog
+from overnight_workers.catalogs.runs import again, pilot, planning, publishing, sending
+from overnight_workers.catalogs.runs.taken import Step, TakenRun
+
+_LOOK_EVERY_S: Final = 1.0
+
+
+def take(run_id: int, name: str, news: Callable[[int], None] | None = None) -> TakenRun | None:
+    """Take a run, to take its steps. None when a living process has it, or it is over.
+
+    name: of whoever takes it, as people see it.
+
+    Raises PermanentError when its declaration can't be read any more; the run is stopped then.
+    """
+    owner = process.database().owner()
+    with process.database().transaction() as connection:
+        if not ledger.claim(connection, run_id, owner, name):
+            return None
+        run = ledger.read(connection, run_id)
+    assert run is not None, "it was claimed"
+    try:
+        catalog = parse_catalog(run.declaration, Path(run.path))
+    except PermanentError as error:
+        with process.database().transaction() as connection:
+            is_stopped = ledger.move(connection, run_id, owner, CATALOG_RUN.stop, reason=str(error))
+        if not is_stopped:
+            return None  # somebody else has it by now, and finds the same
+        raise
+    return TakenRun(run, catalog, owner, news or (lambda done: None))
+
+
+def leave(taken: TakenRun) -> None:
+    """Leave a run to whoever comes next."""
+    with process.database().transaction() as connection:
+        ledger.release(connection, taken.run.id, taken.owner)
+
+
+def read(run_id: int) -> Run:
+    """A run as it is now."""
+    with process.database().transaction() as connection:
+        run = ledger.read(connection, run_id)
+    assert run is not None, "runs are never deleted"
+    return run
+
+
+def advance(taken: TakenRun) -> Step:
+    """Take the next step of a run. A fault that stays ends the run with its reason.
+
+    Raises Taken when it is in other hands, and transient errors: then take it again.
+    """
+    taken.run = read(taken.run.id)
+    if taken.run.is_over:
+        return Step(taken.run.state, is_over=True)
+    if taken.run.stop_wanted is not None:
+        return _stop(taken, f"{taken.run.stop_wanted} stopped it")
+    try:
+        return _STEPS[taken.run.state](taken)
+    except PermanentError as error:
+        return _stop(taken, str(error))
+
+
+def _asking(taken: TakenRun) -> Step:
+    return Step(f"asks: {taken.run.reason}", asks=True)
+
+
+def _pilot(taken: TakenRun) -> Step:
+    """The first rows, until all have come back; then they are judged."""
+    rows = taken.catalog.pilot.rows
+    if taken.run.enqueued_at is None:
+        done = sending.enqueue(taken, most=rows)
+        taken.note_enqueued(pilot=done)
+        return Step(f"the pilot's {rows:,} rows are sent")
+    waits = _waits(taken)
+    if waits is not None:
+        return waits
+    found = pilot.verdicts_of(taken.run.name, taken.run.id)
+    why = pilot.why_stop(found, taken.catalog.pilot.max_problems)
+    if why is not None:
+        return _stop(taken, why, pilot=found.document())
+    taken.move(CATALOG_RUN.send, pilot=found.document())
+    return Step(f"the pilot is good: {found.bad:,} problems in {found.items:,} rows")
+
+
+def _sending(taken: TakenRun) -> Step:
+    if taken.run.enqueued_at is None:
+        done = sending.enqueue(taken)
+        taken.note_enqueued(sent=done)
+        return Step("all rows are sent")
+    waits = _waits(taken)
+    if waits is not None:
+        return waits
+    taken.move(CATALOG_RUN.retry)
+    return Step("every row has come back")
+
+
+def _retrying(taken: TakenRun) -> Step:
+    waits = _waits(taken)
+    if waits is not None:
+        return waits
+    asked = 0 if taken.counts.get("over_the_cap") else again.ask_again(taken.run.name, taken.catalog)
+    if asked:
+        return Step(f"{asked:,} rows are asked again")
+    found = pilot.verdicts_of(taken.run.name, taken.run.id)
+    why = publishing.why_not(taken, found)
+    if why is not None:
+        return _stop(taken, why)
+    taken.move(CATALOG_RUN.publish)
+    return Step("publishing")
+
+
+def _waits(taken: TakenRun) -> Step | None:
+    """Waits for answers; None when all are there. What only the run's own cap holds back is given up."""
+    counts = sending.unfinished(taken)
+    if not counts:
+        return None
+    if set(counts) == {"held"}:
+        with process.database().transaction() as connection:
+            budgets.release_held(connection, process.policy().models)
+        counts = sending.unfinished(taken)
+        if set(counts) == {"held"} and (given_up := _give_up_held(taken)):
+            taken.note_enqueued(over_the_cap=given_up)
+            return Step(f"{given_up:,} rows are over caps.max_cost and aren't sent")
+    if taken.catalog.publish == "as_they_come":
+        _publish_so_far(taken)
+    return Step(f"waits for {sum(counts.values()):,} rows", wait_s=_LOOK_EVERY_S)
+
+
+def _give_up_held(taken: TakenRun) -> int:
+    """Take back what the run's own budget holds. Returns how many."""
+    with process.database().transaction() as connection:
+        held = answers.not_sent(connection, taken.run.name, held=True)
+    for item_id in held:
+        with process.database().transaction() as connection:
+            cancel.cancel(connection, item_id)
+    return len(held)
+
+
+def _publish_so_far(taken: TakenRun) -> None:
+    publishing.write(taken, publishing.NONE_GONE)
+
+
+def _stop(taken: TakenRun, reason: str, **counts: object) -> Step:
+    """End it: what isn't sent is taken back, what is sent is paid, and the next run has its answers for nothing."""
+    with process.database().transaction() as connection:
+        open_ = answers.not_sent(connection, taken.run.name, held=False)
+    for item_id in open_:
+        with process.database().transaction() as connection:
+            cancel.cancel(connection, item_id)
+    found = pilot.verdicts_of(taken.run.name, taken.run.id)
+    return taken.stop(reason, **(found.document() | counts))
+
+
+_STEPS: Final[dict[str, Callable[[TakenRun], Step]]] = {
+    "planned": planning.plan,
+    "asking": _asking,
+    "pilot": _pilot,
+    "sending": _sending,
+    "retrying": _retrying,
+    "publishing": publishing.publish,
+}
+
+
+def own_name(what: str) -> str:
+    """What people see of whoever takes steps here."""
+    return f"{what} (process {os.getpid()} on {socket.gethostname()})"
+
+
+def approve(run_id: int, who: str | None = None) -> bool:
+    """A person lets a run send what it has planned. False when it doesn't ask."""
+    with process.database().transaction() as connection:
+        return ledger.approve(connection, run_id, who or getpass.getuser())
+
+
+def want_stop(run_id: int, who: str) -> bool:
+    """A person wants a run stopped. False when it is over."""
+    with process.database().transaction() as connection:
+        return ledger.want_stop(connection, run_id, who)

@@ -1,0 +1,108 @@
+"""What rows will cost, by why they are sent: a choice of them is rendered and planned as `overnight plan` does it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from overnight_models import exact_json
+from overnight_models.errors import PermanentError
+from overnight_models.wire.outcome import dollars
+from overnight_producers import Item
+from overnight_producers.item import line_of
+from overnight_workers.catalogs.declaration import Catalog
+from overnight_workers.catalogs.diff import Diff, Reason
+from overnight_workers.catalogs.faults import BadRow
+from overnight_workers.catalogs.opened import Opened
+from overnight_workers.catalogs.rows import item_key
+from overnight_workers.settings import settings
+
+if TYPE_CHECKING:
+    from overnight_workers.plan.plan import Plan
+
+CHOSEN: Final = 200
+"""Rows of each reason that are looked at."""
+
+
+@dataclass(frozen=True)
+class Dollars:
+    """A sum, and between what it lies. Whole nano-dollars."""
+
+    value: int
+    low: int
+    high: int
+    how: str
+    """How it is known, as in a plan's figures."""
+
+    @classmethod
+    def sum(cls, given: Iterable[Dollars]) -> Dollars:
+        """All of them together; the doubts are of one kind, so they add up in full."""
+        all_ = list(given)
+        how = max((one.how for one in all_), default="counted")
+        return cls(sum(one.value for one in all_), sum(one.low for one in all_), sum(one.high for one in all_), how)
+
+    def document(self) -> dict[str, str]:
+        """As JSON."""
+        return {
+            "usd": dollars(self.value),
+            "low_usd": dollars(self.low),
+            "high_usd": dollars(self.high),
+            "how": self.how,
+        }
+
+
+def estimated(catalog: Catalog, source: Opened, found: Diff) -> dict[Reason, Dollars]:
+    """What the rows of each reason will cost. The rows are judged in the source's connection."""
+    reasons = [reason for reason in found.reasons if reason < Reason.LEFT]
+    return {reason: _of(catalog, source, reason, found.reasons[reason]) for reason in reasons}
+
+
+def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int) -> Dollars:
+    with tempfile.TemporaryDirectory(prefix="overnight-plan-") as directory:
+        file = Path(directory) / "chosen.jsonl"
+        written, looked_at = _write(catalog, source, reason, file)
+        if not written:
+            return Dollars(0, 0, 0, "counted")
+        try:
+            total = _plan(catalog, file, written).costs.expected.total
+        except PermanentError:
+            return Dollars(0, 0, 0, "unknown")  # none of them can be enqueued: said of each when it is sent
+    factor = Fraction(rows, looked_at)
+    scaled = total.times(factor)
+    return Dollars(scaled.value, scaled.low, scaled.high, scaled.how.value)
+
+
+def _write(catalog: Catalog, source: Opened, reason: Reason, file: Path) -> tuple[int, int]:
+    """Write requests of a choice of the rows. Returns how many, and how many rows were looked at."""
+    # a hash is as good as a draw
+    chosen = f"SELECT n, input FROM judged WHERE reason = {reason} ORDER BY n LIMIT {CHOSEN}"
+    written = looked_at = 0
+    with file.open("wb") as lines:
+        for row in source.rows.read(source.connection, chosen):
+            looked_at += 1
+            try:
+                request = source.rows.recipe.request(row.cells, row.variant)
+            except BadRow:
+                continue
+            key = item_key(catalog.name, row, request)
+            item = Item(params=request.params, key=key, output=request.output, betas=request.betas)
+            line, _ = line_of(item, redis_url=settings().redis_url)
+            document = {"key": key, "params": line["params"], "betas": list(request.betas)}
+            lines.write(exact_json.dumps(document) + b"\n")
+            written += 1
+    return written, looked_at
+
+
+def _plan(catalog: Catalog, file: Path, items: int) -> Plan:
+    from overnight_workers.plan.making import News, make
+    from overnight_workers.plan.plan import Wish
+
+    lane = settings().lane(catalog.lane)
+    is_offline = not settings().workspaces[lane.workspace].api_key()
+    wish = Wish(file=file, lane=catalog.lane, sample=min(items, CHOSEN), offline=is_offline)
+    return make(wish, News(), datetime.now(UTC))

@@ -1,0 +1,23 @@
+"""A run by its name."""
+
+from __future__ import annotations
+
+from overnight_models.errors import PermanentError
+from overnight_models.ledger.catalogs import runs as ledger
+from overnight_models.ledger.catalogs.runs import Run
+from overnight_workers import process
+
+
+def find(name: str) -> Run:
+    """The run of that name; of a catalog's name alone its latest. Raises PermanentError, which says which there are."""
+    catalog, _, number = name.rpartition("-")
+    with process.database().transaction() as connection:
+        if catalog and number.isdecimal():
+            found = ledger.runs(connection, catalog=catalog, number=int(number), limit=1)
+        else:
+            found = ledger.runs(connection, catalog=name, limit=1)
+        latest = found or ledger.runs(connection, limit=5)
+    if found:
+        return found[0]
+    there = f"the latest are {', '.join(run.name for run in latest)}" if latest else "no catalog was ever run"
+    raise PermanentError(f"there is no run {name!r}: {there}")

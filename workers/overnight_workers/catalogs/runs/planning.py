@@ -1,0 +1,144 @@
+"""The first step: what is sent and why, what it will cost, and whether that needs a word."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+from overnight_models.ledger.catalogs import memory as ledger
+from overnight_models.ledger.catalogs import runs
+from overnight_models.ledger.catalogs.memory import Recipe as Hashes
+from overnight_models.quantities import money
+from overnight_models.states import CATALOG_RUN
+from overnight_workers import process
+from overnight_workers.catalogs import memory
+from overnight_workers.catalogs.declaration import Catalog
+from overnight_workers.catalogs.diff import OF_RECIPE, Diff, Reason, Wanted, differences
+from overnight_workers.catalogs.opened import opened
+from overnight_workers.catalogs.recipe import Recipe, recipe_of
+from overnight_workers.catalogs.runs.dollars import Dollars, estimated
+from overnight_workers.catalogs.runs.taken import Step, TakenRun, Wish
+
+_FEW: Final = 20
+"""Rows that nobody is asked about, whatever their share is."""
+
+
+def made(catalog: Catalog, wish: Wish) -> tuple[Diff, dict[str, Any]]:
+    """The plan of a run that would begin now: its rows, and the plan as JSON. Nothing is written and nothing sent.
+
+    Raises BadSource.
+    """
+    recipe = recipe_of(catalog)
+    with process.database().transaction() as connection:
+        catalog_id = ledger.catalog_id(connection, catalog.name)
+        kept = [] if catalog_id is None else ledger.recipes(connection, catalog_id)
+        known = b"" if catalog_id is None else ledger.entries(connection, catalog_id)
+    wanted = Wanted(
+        limit=wish.limit,
+        retry_failed=wish.retry_failed,
+        new_only=catalog.on_prompt_change == "new_only",
+        is_partial=wish.where is not None,
+    )
+    with opened(catalog, recipe, wish.where) as source:
+        found = differences(
+            source.connection, source.rows, hashes(recipe), kept, known, wanted, key_faults=source.key_faults
+        )
+        return found, _document(catalog, found, estimated(catalog, source, found), has_memory=bool(known))
+
+
+def hashes(recipe: Recipe) -> Hashes:
+    """A recipe as the ledger keeps it."""
+    columns = orjson.dumps(recipe.columns).decode()
+    return Hashes(columns, recipe.prompt_hash, recipe.schema_hash, recipe.model, recipe.params_hash)
+
+
+def plan(taken: TakenRun) -> Step:
+    """Make the run's plan and keep it; then decide whether it goes on. Raises BadSource, Taken."""
+    if taken.run.plan is None:
+        _keep(taken)
+        return Step("planned")
+    document = taken.plan
+    over = _over_its_cap(taken.catalog, document)
+    if over is not None:
+        return taken.stop(over)
+    asks = None if taken.wish.approved or taken.run.approved_at else why_ask(taken.catalog, document)
+    if asks is not None:
+        taken.move(CATALOG_RUN.ask, reason=asks)
+        return Step(f"asks: {asks}", asks=True)
+    if not document["send"]:
+        taken.move(CATALOG_RUN.publish)
+        return Step("nothing is to be sent")
+    has_pilot = 0 < taken.catalog.pilot.rows < document["send"]
+    taken.move(CATALOG_RUN.go_ahead if has_pilot else CATALOG_RUN.send)
+    return Step(f"{taken.catalog.pilot.rows:,} rows go ahead as the pilot" if has_pilot else "sending")
+
+
+def why_ask(catalog: Catalog, document: dict[str, Any]) -> str | None:
+    """Why a person has to say that a plan may be carried out; None when it needn't."""
+    reasons, known = document["reasons"], document["known"]
+    changed = {name: one for name, one in reasons.items() if name in {reason.name.lower() for reason in OF_RECIPE}}
+    if changed and catalog.on_prompt_change == "ask":
+        told = ", ".join(f"{one['words']}: {one['rows']:,} rows, about ${one['usd']}" for one in changed.values())
+        return f'{told} (on_prompt_change = "new_only" or "all" decides it for good)'
+    share = document["send"] / max(document["rows"], 1)
+    if known and document["send"] > _FEW and share > catalog.ask_above:
+        return f"{share:.0%} of the rows would be sent, ask_above is {catalog.ask_above:.0%}: about ${document['usd']}"
+    return None
+
+
+def _keep(taken: TakenRun) -> None:
+    found, document = made(taken.catalog, taken.wish)
+    with process.database().transaction() as connection:
+        number = ledger.recipe_number(connection, taken.run.catalog_id, hashes(recipe_of(taken.catalog)))
+        entries = found.entries.copy()
+        entries["recipe"], entries["run"] = number, taken.run.number
+        kept = runs.keep_plan(
+            connection,
+            taken.run.id,
+            taken.owner,
+            plan=orjson.dumps(document).decode(),
+            recipe=number,
+            parts=memory.parts(entries),
+        )
+        taken.must(kept)
+        alike = found.same_by_another_recipe.copy()
+        if len(alike):
+            alike["recipe"] = number
+            merged = memory.merged(ledger.entries(connection, taken.run.catalog_id), alike)
+            ledger.replace_entries(connection, taken.run.catalog_id, merged)
+
+
+def _over_its_cap(catalog: Catalog, document: dict[str, Any]) -> str | None:
+    """Why a plan costs too much at its least; None when it doesn't."""
+    cap = catalog.caps.max_cost
+    if cap is None or document["low_nano"] <= cap * 10**9:
+        return None
+    return (
+        f"it would cost {money(document['low_nano'])} at least, caps.max_cost is ${cap}:"
+        " raise it, or send less with --limit"
+    )
+
+
+def _document(catalog: Catalog, found: Diff, dollars: dict[Reason, Dollars], *, has_memory: bool) -> dict[str, Any]:
+    """A plan as JSON."""
+    total = Dollars.sum(dollars.values())
+    return {
+        "v": 1,
+        "catalog": catalog.name,
+        "rows": found.rows,
+        "send": found.sent,
+        "known": has_memory,
+        "reasons": {
+            reason.name.lower(): {"words": reason.words, "rows": rows, **(dollars[reason].document() if rows else {})}
+            for reason, rows in sorted(found.reasons.items())
+            if reason in dollars
+        },
+        "left": {
+            reason.name.lower(): {"words": reason.words, "rows": rows}
+            for reason, rows in sorted(found.reasons.items())
+            if reason not in dollars
+        },
+        **total.document(),
+        "low_nano": total.low,
+    }

@@ -1,0 +1,183 @@
+"""What is published: the answers of a run, row by row, and the columns that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, Protocol
+
+import orjson
+
+from overnight_models import exact_json
+from overnight_models.wire.answer import readings
+from overnight_models.wire.outcome import Outcome
+from overnight_producers.structured import asked_and_strict
+from overnight_workers.catalogs.declaration import Catalog
+from overnight_workers.catalogs.output import output_of
+
+VARIANT: Final = "variant"
+ANSWER: Final = "answer"
+RUN: Final = "overnight_run"
+GONE: Final = "overnight_gone"
+ADDED: Final = {
+    RUN: "BIGINT",
+    "overnight_time": "TIMESTAMP",
+    "overnight_request": "VARCHAR",
+    "overnight_model": "VARCHAR",
+    "overnight_problem": "VARCHAR",
+    "overnight_cost_usd": "DECIMAL(18,9)",
+}
+"""Columns that are added to the answer's own, with DuckDB's types. The time is UTC; the request is its hash."""
+_TYPES: Final = {"string": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN"}
+_LARGEST: Final = 2**63
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came back for one row."""
+
+    key: tuple[str, ...]
+    variant: str | None
+    request: str | None
+    """The hash of what was sent; None when nothing was."""
+    problem: str | None
+    outcome: Outcome | None
+    may_do_better: bool = False
+    """It failed in a way that another try may not: an older answer stays where there is one."""
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What one run has to publish.
+
+    number: the run's. gone: the hashes of rows that are no longer in the source (16 bytes each).
+    """
+
+    number: int
+    rows: Iterator[Answered]
+    gone: set[bytes]
+
+
+class Sink(Protocol):
+    """Where answers go."""
+
+    def publish(self, publication: Publication) -> None:
+        """Write all of it, so that readers see the state before or after and none between."""
+        ...
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a sink."""
+
+    key: tuple[str, ...]
+    has_variants: bool
+    answer: Mapping[str, str]
+    """Columns of the answer with DuckDB's types; what has parts of its own is JSON in a text."""
+    whole: bool
+    """The answer is one column: its text, or JSON that is no object."""
+    marks_gone: bool = False
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Columns:
+        """Those of a catalog."""
+        output = output_of(catalog)
+        schema: Mapping[str, Any] = {} if output is None else asked_and_strict(output)[1] or {}
+        fields = _fields(schema)
+        marks = catalog.sink is not None and catalog.sink.gone == "mark"
+        return cls(catalog.key, bool(catalog.variants), fields or {ANSWER: "VARCHAR"}, not fields, marks)
+
+    @property
+    def identifying(self) -> tuple[str, ...]:
+        """The columns that tell rows of the sink apart."""
+        return (*self.key, VARIANT) if self.has_variants else self.key
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Every column with DuckDB's type, in order."""
+        gone = {GONE: "BOOLEAN"} if self.marks_gone else {}
+        return dict.fromkeys(self.identifying, "VARCHAR") | dict(self.answer) | ADDED | gone
+
+    def row(self, one: Answered, run: int) -> dict[str, object]:
+        """A row of the sink."""
+        outcome = one.outcome
+        found: dict[str, object] = dict(zip(self.key, one.key, strict=True))
+        if self.has_variants:
+            found[VARIANT] = one.variant
+        found |= dict.fromkeys(self.answer)
+        if outcome is not None and outcome.ok:
+            found |= self._answer(outcome)
+        found |= {
+            RUN: run,
+            "overnight_time": None if outcome is None or outcome.finished_at is None else _time(outcome),
+            "overnight_request": one.request,
+            "overnight_model": None if outcome is None else outcome.model,
+            "overnight_problem": one.problem,
+            "overnight_cost_usd": _cost(outcome),
+        }
+        return found | ({GONE: False} if self.marks_gone else {})
+
+    def _answer(self, outcome: Outcome) -> dict[str, object]:
+        if self.whole:
+            return {next(iter(self.answer)): outcome.text}
+        for text in readings((outcome.message or {}).get("content")):
+            try:
+                read = exact_json.loads(text.encode())
+            except ValueError:
+                continue
+            if isinstance(read, dict):
+                return {name: _cell(read.get(name), kind) for name, kind in self.answer.items()}
+        return {}
+
+
+def _fields(schema: Mapping[str, Any]) -> dict[str, str]:
+    properties = schema.get("properties")
+    if schema.get("type") != "object" or not isinstance(properties, Mapping):
+        return {}
+    return {str(name): _type(one) for name, one in properties.items()}
+
+
+def _type(schema: object) -> str:
+    """DuckDB's type for a field; a text for whatever isn't one plain value."""
+    if not isinstance(schema, Mapping):
+        return "VARCHAR"
+    options = schema.get("anyOf")
+    if isinstance(options, Sequence):
+        plain = [one for one in options if not (isinstance(one, Mapping) and one.get("type") == "null")]
+        return _type(plain[0]) if len(plain) == 1 else "VARCHAR"
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        kinds = [one for one in kind if one != "null"]
+        kind = kinds[0] if len(kinds) == 1 else None
+    return _TYPES.get(kind, "VARCHAR") if isinstance(kind, str) else "VARCHAR"
+
+
+def _cell(value: object, kind: str) -> object:
+    """A field's value as its column takes it."""
+    if value is None:
+        return None
+    if kind == "VARCHAR":
+        return value if isinstance(value, str) else exact_json.dumps(value).decode()
+    if kind == "BIGINT":
+        fits = isinstance(value, int) and -_LARGEST <= value < _LARGEST
+        return value if fits else None  # what no column takes; it is in the outcome as it came
+    return value
+
+
+def _time(outcome: Outcome) -> str:
+    assert outcome.finished_at is not None, "asked before"
+    return outcome.finished_at.replace(tzinfo=None).isoformat(sep=" ")
+
+
+def _cost(outcome: Outcome | None) -> str | None:
+    """What the row cost, all its tries."""
+    if outcome is None or outcome.cost_usd is None or outcome.earlier_cost_usd is None:
+        return None
+    return f"{Decimal(outcome.cost_usd) + Decimal(outcome.earlier_cost_usd):f}"
+
+
+def line(row: Mapping[str, object]) -> bytes:
+    """A row as a line of JSON."""
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)

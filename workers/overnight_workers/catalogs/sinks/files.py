@@ -1,0 +1,145 @@
+"""A file of answers: written aside whole, synced, and put in the place of the old one. Readers see either."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from overnight_models.crash_points import reach
+from overnight_models.errors import PermanentError
+from overnight_workers.catalogs.cells import quoted
+from overnight_workers.catalogs.opened import duck
+from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication, line
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_WRITTEN: Final = {
+    ".parquet": "FORMAT parquet, COMPRESSION zstd",
+    ".jsonl": "FORMAT json",
+    ".csv": "FORMAT csv, HEADER true",
+}
+_BETTER: Final = "may_do_better"
+
+
+@dataclass(frozen=True)
+class FileSink:
+    """One file with a row of each row of the source, kept from run to run."""
+
+    path: Path
+    columns: Columns
+    gone: Literal["keep", "mark", "delete"]
+
+    def publish(self, publication: Publication) -> None:
+        """Write the file anew: the run's answers in the places of older ones. Raises PermanentError."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="overnight-sink-") as directory, duck() as connection:
+            if not self._write_lines(publication, Path(directory) / "answers.jsonl") and not publication.gone:
+                return
+            self._read_lines(connection, Path(directory) / "answers.jsonl")
+            self._read_old(connection)
+            self._note_gone(connection, publication.gone)
+            self._replace(connection)
+
+    def _write_lines(self, publication: Publication, file: Path) -> int:
+        rows = 0
+        with file.open("wb") as lines:
+            for one in publication.rows:
+                lines.write(line(self.columns.row(one, publication.number) | {_BETTER: one.may_do_better}))
+                rows += 1
+        return rows
+
+    def _read_lines(self, connection: DuckDBPyConnection, file: Path) -> None:
+        if file.stat().st_size == 0:
+            columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in self.columns.types.items())
+            connection.execute(f"CREATE TABLE came ({columns}, {_BETTER} BOOLEAN)")
+            return
+        given = ", ".join(f"{_text(name)}: '{kind}'" for name, kind in self.columns.types.items())
+        connection.execute(f"""
+            CREATE VIEW came AS SELECT * FROM read_json(
+                {_text(str(file))}, format = 'newline_delimited', columns = {{{given}, {_BETTER}: 'BOOLEAN'}},
+
+            )
+        """)
+
+    def _read_old(self, connection: DuckDBPyConnection) -> None:
+        """What stands in the file, with today's columns first; columns of earlier outputs stay."""
+        import duckdb
+
+        today = self.columns.types
+        if not self.path.exists():
+            empty = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in today.items())
+            connection.execute(f"CREATE VIEW old AS SELECT {empty} WHERE false")
+            return
+        path = _text(str(self.path))
+        source = {
+            ".parquet": f"read_parquet({path})",
+            ".jsonl": f"read_json({path}, format = 'newline_delimited')",
+            ".csv": f"read_csv({path}, header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"')",
+        }[self.path.suffix]
+        try:
+            there = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+        except duckdb.Error as error:
+            raise PermanentError(f"{self.path} can't be read, so it isn't replaced: move it away: {error}") from error
+        missing = [name for name in (*self.columns.identifying, RUN) if name not in there]
+        if missing:
+            raise PermanentError(
+                f"{self.path} has no column {', '.join(missing)}, so it isn't of this catalog and isn't replaced:"
+                " move it away, or name another file as the sink"
+            )
+        columns = [
+            f"TRY_CAST({quoted(name)} AS {kind}) AS {quoted(name)}"
+            if name in there
+            else f"CAST(NULL AS {kind}) AS {quoted(name)}"
+            for name, kind in today.items()
+        ]
+        columns += [quoted(name) for name in there if name not in today]
+        connection.execute(f"CREATE VIEW old AS SELECT {', '.join(columns)} FROM {source}")
+
+    def _note_gone(self, connection: DuckDBPyConnection, gone: set[bytes]) -> None:
+        connection.execute("CREATE TABLE gone (n UHUGEINT)")
+        numbers = [int.from_bytes(entry, "little") for entry in gone]
+        if numbers:
+            connection.execute("INSERT INTO gone SELECT unnest(?::UHUGEINT[])", [numbers])
+
+    def _replace(self, connection: DuckDBPyConnection) -> None:
+        keys = ", ".join(quoted(name) for name in self.columns.identifying)
+        same = " AND ".join(f"came.{quoted(name)} = old.{quoted(name)}" for name in self.columns.identifying)
+        stays = f"NOT EXISTS (SELECT 1 FROM came WHERE {same} AND NOT {_BETTER} AND came.{RUN} >= old.{RUN})"
+        comes = f"NOT EXISTS (SELECT 1 FROM old WHERE {same} AND ({_BETTER} OR old.{RUN} > came.{RUN}))"
+        is_gone = f"md5_number(concat_ws(chr(31), {keys})) IN (SELECT n FROM gone)"
+        old = f"SELECT * FROM old WHERE {stays}"
+        if self.gone == "delete":
+            old += f" AND NOT ({is_gone})"
+        if self.gone == "mark":
+            old = f"SELECT * REPLACE ({quoted(GONE)} IS TRUE OR {is_gone} AS {quoted(GONE)}) FROM ({old})"
+        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}.aside")
+        try:
+            connection.execute(
+                f"COPY (SELECT * FROM ({old} UNION ALL BY NAME SELECT * EXCLUDE ({_BETTER}) FROM came WHERE {comes})"
+                f" ORDER BY {keys}) TO {_text(str(aside))} ({_WRITTEN[self.path.suffix]})"
+            )
+            _sync(aside)
+            reach("before the file is replaced")
+            aside.replace(self.path)
+            _sync(self.path.parent)
+            reach("after the file is replaced")
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """What was written there is on the disk when this returns."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _text(value: str) -> str:
+    """A text in SQL."""
+    return "'{}'".format(value.replace("'", "''"))

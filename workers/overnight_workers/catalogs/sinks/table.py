@@ -1,0 +1,157 @@
+"""A table of answers, upserted by key in one transaction. An older run's answer never goes over a newer one's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from overnight_models.crash_points import reach
+from overnight_models.errors import PermanentError, TransientError
+from overnight_workers.catalogs.declaration import DeclaredSink
+from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication
+
+_AT_ONCE: Final = 1_000
+_TYPES: Final[dict[str, sa.types.TypeEngine[Any]]] = {
+    "VARCHAR": sa.Text(),
+    "BIGINT": sa.BigInteger(),
+    "DOUBLE": sa.Double(),
+    "BOOLEAN": sa.Boolean(),
+    "TIMESTAMP": sa.DateTime(),
+    "DECIMAL(18,9)": sa.Numeric(18, 9),
+}
+_LONGEST_KEY: Final = 255
+"""Of a column that MySQL takes into a key."""
+
+
+@dataclass(frozen=True)
+class TableSink:
+    """One table with a row of each row of the source."""
+
+    declared: DeclaredSink
+    columns: Columns
+
+    def publish(self, publication: Publication) -> None:
+        """Upsert the run's answers in one transaction. Raises PermanentError, TransientError."""
+        engine = sa.create_engine(self._url(), hide_parameters=True)
+        try:
+            with engine.begin() as connection:
+                table = self._table(connection)
+                for group in _groups(publication, self.columns):
+                    self._upsert(connection, table, [row for row, better in group if not better], replaces=True)
+                    self._upsert(connection, table, [row for row, better in group if better], replaces=False)
+                self._take_out(connection, table, publication.gone)
+                reach("before the table is committed")
+            reach("after the table is committed")
+        except sa.exc.OperationalError as error:
+            raise TransientError(f"table {self.declared.table}: {error.orig}") from error
+        except sa.exc.SQLAlchemyError as error:
+            raise PermanentError(f"table {self.declared.table} can't be written: {error}") from error
+        finally:
+            engine.dispose()
+
+    def _url(self) -> str:
+        if self.declared.url is not None:
+            return self.declared.url
+        url = os.environ.get(self.declared.url_variable or "")
+        if not url:
+            raise PermanentError(f"the sink's url_variable {self.declared.url_variable} isn't set here")
+        return url
+
+    def _table(self, connection: sa.Connection) -> sa.Table:
+        """The table as it is; made where there is none, with the columns that it lacks."""
+        schema, _, name = (self.declared.table or "").rpartition(".")
+        if connection.dialect.name not in _INSERTS:
+            raise PermanentError(f"a sink's table is in {', '.join(_INSERTS)}; this is {connection.dialect.name}")
+        if not sa.inspect(connection).has_table(name, schema=schema or None):
+            self._declare(name, schema, connection.dialect.name).create(connection)
+        table = sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
+        missing = {column: kind for column, kind in self.columns.types.items() if column not in table.columns}
+        if not missing:
+            return table
+        prepare = connection.dialect.identifier_preparer
+        for column, kind in missing.items():
+            written = _TYPES[kind].compile(connection.dialect)
+            where, what = prepare.format_table(table), prepare.quote(column)
+            connection.execute(sa.text(f"ALTER TABLE {where} ADD COLUMN {what} {written}"))
+        return sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
+
+    def _declare(self, name: str, schema: str, dialect: str) -> sa.Table:
+        def kind(column: str, written: str) -> sa.types.TypeEngine[Any]:
+            is_short = dialect == "mysql" and column in self.columns.identifying
+            return sa.String(_LONGEST_KEY) if is_short else _TYPES[written]
+
+        columns = [
+            sa.Column(column, kind(column, written), primary_key=column in self.columns.identifying)
+            for column, written in self.columns.types.items()
+        ]
+        return sa.Table(name, sa.MetaData(), *columns, schema=schema or None)
+
+    def _upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, object]], *, replaces: bool
+    ) -> None:
+        """replaces: rows that are there are replaced, if an older run wrote them, or this one."""
+        if not rows:
+            return
+        identifying = list(self.columns.identifying)
+        others = [column for column in self.columns.types if column not in identifying]
+        if connection.dialect.name == "mysql":
+            # in the order of the columns: the run is compared before it is changed, so it is set last
+            inserted = mysql.insert(table)
+            ordered = [column for column in others if column != RUN] + [RUN]
+            newer = inserted.inserted[RUN] >= table.c[RUN] if replaces else sa.false()
+            chosen = [
+                (column, sa.case((newer, inserted.inserted[column]), else_=table.c[column])) for column in ordered
+            ]
+            connection.execute(inserted.on_duplicate_key_update(chosen), rows)
+            return
+        made = _INSERTS[connection.dialect.name](table)
+        if not replaces:
+            connection.execute(made.on_conflict_do_nothing(index_elements=identifying), rows)
+            return
+        changes = {column: made.excluded[column] for column in others}
+        guard = sa.or_(table.c[RUN].is_(None), made.excluded[RUN] >= table.c[RUN])
+        connection.execute(made.on_conflict_do_update(index_elements=identifying, set_=changes, where=guard), rows)
+
+    def _take_out(self, connection: sa.Connection, table: sa.Table, gone: set[bytes]) -> None:
+        """Delete or mark what is gone from the source."""
+        if not gone or self.declared.gone == "keep":
+            return
+        columns = [table.c[column] for column in self.columns.identifying]
+        found = [
+            {f"gone_{at}": cell for at, cell in enumerate(key)}
+            for key in connection.execute(sa.select(*columns))
+            if hashlib.md5("\x1f".join(map(str, key)).encode(), usedforsecurity=False).digest() in gone
+        ]
+        if not found:
+            return
+        same = sa.and_(*(column == sa.bindparam(f"gone_{at}") for at, column in enumerate(columns)))
+        if self.declared.gone == "delete":
+            connection.execute(sa.delete(table).where(same), found)
+        else:
+            connection.execute(sa.update(table).where(same).values({GONE: True}), found)
+
+
+_INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert, "mysql": mysql.insert}
+
+
+def _groups(publication: Publication, columns: Columns) -> Iterator[list[tuple[dict[str, object], bool]]]:
+    """Rows as SQLAlchemy takes them, with whether an older answer stays."""
+    while group := list(islice(publication.rows, _AT_ONCE)):
+        yield [(_typed(columns.row(one, publication.number)), one.may_do_better) for one in group]
+
+
+def _typed(row: dict[str, object]) -> dict[str, object]:
+    time, cost = row["overnight_time"], row["overnight_cost_usd"]
+    return row | {
+        "overnight_time": datetime.fromisoformat(time) if isinstance(time, str) else None,
+        "overnight_cost_usd": Decimal(cost) if isinstance(cost, str) else None,
+    }

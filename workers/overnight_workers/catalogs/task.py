@@ -1,0 +1,49 @@
+"""The workers' part: runs of catalogs that nobody takes steps of go on. A detached run, and one whose process died."""
+
+from __future__ import annotations
+
+from overnight_models import routes
+from overnight_models.errors import PermanentError, TransientError
+from overnight_models.ledger.catalogs import runs as ledger
+from overnight_workers import logs, process
+from overnight_workers.celery_app import app
+from overnight_workers.stages import doorbell
+
+_LONGEST_S = 6 * 3600
+"""For one step, such as handing over all rows of a large table; taken again, it goes on where it was."""
+
+log = logs.get(__name__)
+
+
+@app.task(name=routes.CATALOGS, soft_time_limit=_LONGEST_S, time_limit=_LONGEST_S + 60)
+def advance_runs(**_later: object) -> str:
+    """Take steps of every run that nobody has, until it waits for answers or is over."""
+    doorbell.heard(routes.CATALOGS)
+    with process.database().transaction() as connection:
+        run_ids = ledger.to_be_advanced(connection)
+    said = [told for run_id in run_ids if (told := _advance(run_id)) is not None]
+    return "; ".join(said) or "nothing to do"
+
+
+def _advance(run_id: int) -> str | None:
+    """Take steps of one run; None when somebody else has it. What fails is tried again by the next sweep."""
+    from overnight_workers.catalogs.runs import advancing
+
+    try:
+        taken = advancing.take(run_id, advancing.own_name("a worker"))
+    except PermanentError as error:
+        log.error("a run can't go on", run_id=run_id, error=str(error))
+        return f"run {run_id} stopped"
+    if taken is None:
+        return None
+    try:
+        step = advancing.advance(taken)
+        while not (step.is_over or step.wait_s or step.asks):
+            log.info("a run of a catalog", run=taken.run.name, step=step.said)
+            step = advancing.advance(taken)
+    except TransientError as error:
+        log.warning("a run waits", run=taken.run.name, error=str(error))
+        return f"{taken.run.name}: {error}"
+    finally:
+        advancing.leave(taken)
+    return f"{taken.run.name}: {step.said}"

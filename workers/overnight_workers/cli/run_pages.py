@@ -1,0 +1,141 @@
+"""A run of a catalog as people see it: its plan, its progress, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from overnight_models.quantities import money
+from overnight_models.wire.outcome import dollars
+from overnight_workers.cli import console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from overnight_models.ledger.catalogs.runs import Run
+    from overnight_workers.catalogs.runs.taken import Step
+
+
+def plan_table(plan: dict[str, Any]) -> Group:
+    """What is sent and why, with its dollars; then what isn't."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("why", "rows", "about", "between", "known by"):
+        table.add_column(title, justify="left" if title in ("why", "known by") else "right")
+    for one in plan["reasons"].values():
+        between = f"${one['low_usd']} and ${one['high_usd']}"
+        table.add_row(one["words"], f"{one['rows']:,}", f"${one['usd']}", between, one["how"])
+    if len(plan["reasons"]) > 1:
+        between = f"${plan['low_usd']} and ${plan['high_usd']}"
+        table.add_row(Text("together", style="bold"), f"{plan['send']:,}", f"${plan['usd']}", between, plan["how"])
+    left = ", ".join(f"{one['rows']:,} {one['words']}" for one in plan["left"].values())
+    sent = f"{plan['send']:,} of {plan['rows']:,} rows are to be sent"
+    return Group(Text(sent + (f"; {left}" if left else ""), style="bold"), *([table] if plan["reasons"] else []))
+
+
+def document(run: Run) -> dict[str, Any]:
+    """A run as JSON; money in dollars, as decimal strings."""
+    counts = orjson.loads(run.counts)
+    cost = counts.pop("cost_nano", None)
+    return {
+        "run": run.name,
+        "catalog": run.catalog,
+        "state": run.state,
+        "reason": run.reason,
+        "began_at": run.began_at.isoformat(),
+        "ended_at": None if run.ended_at is None else run.ended_at.isoformat(),
+        "nominal_at": run.nominal_at,
+        "approved_by": run.approved_by,
+        "taken_by": run.owner_name if run.is_owned else None,
+        "plan": None if run.plan is None else orjson.loads(run.plan),
+        "counts": counts,
+        "cost_usd": None if cost is None else dollars(cost),
+    }
+
+
+def page(run: Run) -> Group:
+    """A run with its plan and what came of it."""
+    counts = orjson.loads(run.counts)
+    said = [Text(f"{run.name}: {run.state}", style=_STYLES.get(run.state, "bold"))]
+    said += [Text(run.reason)] if run.reason else []
+    parts: list[Any] = [*said, *([plan_table(orjson.loads(run.plan))] if run.plan else [])]
+    if "items" in counts:
+        problems = ", ".join(f"{n:,} {cause}" for cause, n in counts["problems"].items())
+        again = f"; {counts['asked_again']:,} asked again" if counts.get("asked_again") else ""
+        bill = f"{counts['ok']:,} answered, {problems or 'no problems'}{again}: {money(counts['cost_nano'])}"
+        parts.append(Text(bill))
+    return Group(*parts)
+
+
+_STYLES = {"complete": "bold green", "partial": "bold yellow", "stopped": "bold red", "asking": "bold yellow"}
+
+
+def runs_table(found: list[Run]) -> Table:
+    """Runs, a line each."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("run", "state", "began", "sent", "ok", "problems", "cost", "why"):
+        table.add_column(title, justify="right" if title in ("sent", "ok", "problems", "cost") else "left")
+    for run in found:
+        counts, plan = orjson.loads(run.counts), orjson.loads(run.plan or "{}")
+        table.add_row(
+            run.name,
+            Text(run.state, style=_STYLES.get(run.state, "")),
+            f"{run.began_at:%Y-%m-%d %H:%M}",
+            f"{plan['send']:,}" if plan else "-",
+            f"{counts['ok']:,}" if "ok" in counts else "-",
+            f"{sum(counts['problems'].values()):,}" if "problems" in counts else "-",
+            money(counts["cost_nano"]) if "cost_nano" in counts else "-",
+            Text(run.reason or ""),
+        )
+    return table
+
+
+class Shown:
+    """What a run does, live."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+        self._said = ""
+
+    def rows(self, done: int) -> None:
+        """So many rows of this step are done."""
+        self._progress.update(self._task, completed=done)
+
+    def step(self, run: Run, step: Step) -> None:
+        """A step was taken."""
+        plan = orjson.loads(run.plan or "{}")
+        if step.wait_s and plan:
+            self._look(run, plan["send"], step.said)
+        elif step.said != self._said:
+            self._said = step.said
+            console.say(f"{run.name}: {step.said}")
+
+    def watch(self, run: Run) -> None:
+        """Another process takes the steps."""
+        plan = orjson.loads(run.plan or "{}")
+        self._look(run, plan.get("send"), f"{run.state}, by {run.owner_name or 'the workers'}")
+
+    def _look(self, run: Run, total: int | None, said: str) -> None:
+        from overnight_models.ledger import answer
+        from overnight_models.states import ITEM
+        from overnight_workers.process import database
+
+        with database().transaction() as connection:
+            counts = answer.run_counts(connection, run.name) or {}
+        final = sum(n for state, n in counts.items() if state in ITEM.final)
+        self._progress.update(self._task, description=said, completed=final, total=total)
+
+
+@contextmanager
+def progress_of(run: Run) -> Iterator[Shown]:
+    """The live line of a run."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console.ERR, transient=True) as progress:
+        yield Shown(progress, progress.add_task(run.name, total=None))

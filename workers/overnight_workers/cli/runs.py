@@ -1,0 +1,76 @@
+"""`overnight runs`: runs of catalogs; one of them, approved or stopped."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from overnight_models.errors import PermanentError
+from overnight_workers.cli import console
+from overnight_workers.cli.decide import user
+
+runs = typer.Typer(invoke_without_command=True, help="Runs of catalogs: what they sent, why, and what came of it.")
+Name = Annotated[str, typer.Argument(metavar="RUN", help="Its name, such as airports-7.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@runs.callback()
+def listed(
+    context: typer.Context,
+    catalog: Annotated[str | None, typer.Option(help="Only this catalog's.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """Runs of catalogs, those that aren't over first."""
+    if context.invoked_subcommand is not None:
+        return
+    from overnight_models.ledger.catalogs import runs as ledger
+    from overnight_workers.cli.run_pages import document, runs_table
+    from overnight_workers.process import database
+
+    with database().transaction() as connection:
+        found = ledger.runs(connection, catalog=catalog, limit=limit)
+    if as_json:
+        console.as_json([document(run) for run in found])
+    elif found:
+        console.OUT.print(runs_table(found))
+    else:
+        console.OUT.print("No runs: `overnight enrich catalogs/NAME.toml` begins one.")
+
+
+@runs.command()
+def show(name: Name, as_json: Json = False) -> None:
+    """One run: its plan with the dollars, and what came of it."""
+    from overnight_workers.catalogs.runs.finding import find
+    from overnight_workers.cli.run_pages import document, page
+
+    run = find(name)
+    if as_json:
+        console.as_json(document(run))
+    else:
+        console.OUT.print(page(run))
+
+
+@runs.command()
+def approve(name: Name) -> None:
+    """Let a run send what it has planned; the workers go on with it."""
+    from overnight_workers.catalogs.runs import advancing
+    from overnight_workers.catalogs.runs.finding import find
+
+    run = find(name)
+    if not advancing.approve(run.id, user()):
+        raise PermanentError(f"run {name} doesn't ask: it is {run.state}")
+    console.OUT.print(f"{name} goes on", markup=False)
+
+
+@runs.command()
+def stop(name: Name) -> None:
+    """End a run: what isn't sent is taken back; what is answered is paid, and the next run has it for nothing."""
+    from overnight_workers.catalogs.runs import advancing
+    from overnight_workers.catalogs.runs.finding import find
+
+    run = find(name)
+    if not advancing.want_stop(run.id, user()):
+        raise PermanentError(f"run {name} is over: {run.state}")
+    console.OUT.print(f"{name} is being stopped", markup=False)
