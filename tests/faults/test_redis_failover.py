@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,52 +12,13 @@ from celery import Celery
 
 from overnight_models.wire.plain_redis import PlainRedis
 from overnight_models.wire.redis_client import Demoted, redis_client
-from overnight_models.wire.redis_place import RedisPlace, read_redis_url
+from overnight_models.wire.redis_place import read_redis_url
+from tests.faults import small_workers
 from tests.faults.redis_servers import Address, Server, demote
+from tests.faults.small_workers import Start, ask
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
-
-APP = """
-import sys
-import time
-from pathlib import Path
-
-from celery import Celery
-from overnight_models.wire.redis_place import read_redis_url
-from overnight_workers import transport
-
-if sys.argv[1] == "ours":
-    transport.install()
-app = Celery(set_as_current=True)
-app.conf.update(
-    **read_redis_url(sys.argv[2], master_name="mine").celery({"socket_timeout": 5}),
-    task_ignore_result=True,
-    broker_connection_retry_on_startup=True,
-    broker_connection_max_retries=None,
-    task_acks_late=True,
-    worker_prefetch_multiplier=1,
-    task_publish_retry=False,
-    beat_schedule={"tick": {"task": "touch", "schedule": 0.5, "args": [sys.argv[4]], "options": {"queue": "ticks"}}},
-    beat_max_loop_interval=0.5,
-)
-
-@app.task(name="touch")
-def touch(path):
-    Path(path).touch()
-
-@app.task(name="hold")
-def hold(path):
-    Path(path + ".held").touch()
-    while not Path(path).exists():
-        time.sleep(0.01)
-
-if sys.argv[3] == "worker":
-    app.worker_main(["worker", "-P", "prefork", "-c", "1", "--without-gossip", "--without-mingle", "-l", "WARNING"])
-else:
-    app.start(["beat", "-s", sys.argv[4] + ".schedule", "-l", "WARNING"])
-"""
-Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
@@ -90,27 +48,8 @@ def sentinel(tmp_path: Path, pair: tuple[Server, Server]) -> Iterator[Server]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a worker or a beat; its log is in a file of that name."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def run(what: str, url: str, *, transport: str = "ours") -> subprocess.Popen[bytes]:
-        with (tmp_path / f"{what}.log").open("wb") as log:
-            argv = [sys.executable, "-c", APP, transport, url, what, str(tmp_path / what)]
-            running.append(subprocess.Popen(argv, stdout=log, stderr=log, cwd=tmp_path))
-        return running[-1]
-
-    yield run
-    for process in running:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-
-
-def ask(place: RedisPlace, path: Path) -> None:
-    """Have the worker do something, and wait until it is done."""
-    with Celery(set_as_current=False) as product:
-        product.conf.update(place.celery())
-        product.send_task("touch", (str(path),))
-    wait_until(path.exists, 60)
+    with small_workers.starting(tmp_path) as run:
+        yield run
 
 
 def ticks(server: Server) -> int:

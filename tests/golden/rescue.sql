@@ -182,10 +182,12 @@ SELECT EXISTS (
 ) AS catalogs;
 
 -- void_abandoned, 1 of 2: Submissions that were never let go and whose submitter is dead or out of time: nothing was created.
--- batches = '{}'
-SELECT batch_id, count(*)
+-- batches = '{}', own = 'text'
+SELECT batch_id, count(*) FILTER (WHERE error = 'its submitter died before its last bytes') AS times,
+    (array_agg(substr(error, length(:own) + 1) ORDER BY id DESC) FILTER (WHERE starts_with(error,
+    :own))) [1] AS last_error
 FROM submission
-WHERE batch_id = ANY(:batches) AND state = 'void' AND error = 'its submitter died before its last bytes'
+WHERE batch_id = ANY(:batches) AND state = 'void'
 GROUP BY batch_id;
 
 -- void_abandoned, 2 of 2: Submissions that were never let go and whose submitter is dead or out of time: nothing was created.

@@ -122,7 +122,7 @@ def test_a_submitter_whose_lease_lapsed_while_building_sends_nothing(
         first = claim(connection, one)
     packed.clock.leases_lapse()
     with two.transaction() as connection:
-        assert void_abandoned(connection) == (1, 0, {1: 1})
+        assert void_abandoned(connection) == (1, 0, [(1, 1, None)])
     with two.transaction() as connection:
         second = claim(connection, two)
         assert second is not None

@@ -25,7 +25,7 @@ from overnight_workers import process
 from overnight_workers.cli import app
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.settings import settings
-from overnight_workers.stages import protocol
+from overnight_workers.stages import protocol, pulse
 from overnight_workers.stages.accept.accept import MAX_TRIES, accept
 from overnight_workers.stages.answer import answer
 from overnight_workers.stages.collect.collect import collect
@@ -112,16 +112,23 @@ def test_a_batch_is_given_back_when_a_statement_of_its_submitter_fails(service: 
     assert service.api.meter()["creates"] == 1
 
 
+def a_submitter_dies() -> None:
+    """It has taken the batch and sent nothing; the sweep takes it back."""
+    with process.database().transaction() as connection:
+        token = protocol.new_token(process.deployment())
+        assert submissions.claim(connection, token=token, owner=1, lease_s=60) is not None
+    sweep()
+
+
 def test_a_batch_over_which_submitters_die_again_and_again_is_an_alarm(service: Service) -> None:
     service.accept(item("a"))
     pack()
     for _ in range(3):
         assert failures() == []
-        with process.database().transaction() as connection:
-            token = protocol.new_token(process.deployment())
-            assert submissions.claim(connection, token=token, owner=1, lease_s=60) is not None
-        sweep()
-    assert says(routes.SUBMIT, "batch 1: WorkerDied: 3 workers died over it")
+        a_submitter_dies()
+    assert says(
+        routes.SUBMIT, "batch 1: Unfinished: 3 workers began it and none came to its end, and no error is known"
+    )
 
 
 def test_a_batch_over_whose_results_collectors_die_again_and_again_is_an_alarm(service: Service) -> None:
@@ -133,7 +140,34 @@ def test_a_batch_over_whose_results_collectors_die_again_and_again_is_an_alarm(s
         with process.database().transaction() as connection:
             assert readings.claim(connection, owner=1, lease_s=60) is not None
     collect()
-    assert says(routes.COLLECT, "batch 1: WorkerDied: 3 workers began to read it")
+    assert says(
+        routes.COLLECT, "batch 1: Unfinished: 3 workers began it and none came to its end, and no error is known"
+    )
+
+
+def test_of_workers_that_do_not_come_to_an_end_for_a_full_disk_the_disk_is_said(service: Service) -> None:
+    service.accept(item("a"))
+    pack()
+    with failing(service, "UPDATE ON submission", "NEW.state = 'sending'", DISK_FULL):
+        submit.apply()
+    service.clock.pauses_are_over()
+    for _ in range(3):
+        a_submitter_dies()
+    assert says(routes.SUBMIT, "batch 1: DatabaseFull", "has no room on its disk")
+    service.ledger.execute("UPDATE pulse SET failing_why = 'batch 2: a defect'")
+    a_submitter_dies()
+    assert says(routes.SUBMIT, "batch 1: Unfinished: 4 workers", "last: DatabaseFull")
+
+
+def test_a_failure_that_the_ledger_does_not_take_is_said_as_soon_as_it_does(service: Service) -> None:
+    service.accept(item("a"))
+    pulse.at_work(routes.PACK)
+    with failing(service, "INSERT ON batch"), failing(service, "INSERT OR UPDATE ON pulse"):
+        pack()
+    assert failures() == []
+    process.pulse_said_at().clear()  # as after ten seconds
+    pack()
+    assert says(routes.PACK, "lane ", "a defect")
 
 
 def test_results_that_can_not_be_recorded_are_read_again_with_the_reason(service: Service) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from overnight_models import routes
 from overnight_models.ledger.collect.caching import GivenUp
 from overnight_models.ledger.deliver.obstacles import Obstacle
 from overnight_models.ledger.deliver.unread_queues import UnreadQueue
@@ -20,8 +21,11 @@ from overnight_models.ledger.operators.troubles import Overdue, Troubles, Unclea
 from overnight_models.ledger.roads.kept import Late, Limited
 from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_models.wire.policy import LanePolicy, Policy, Published
+from overnight_workers.operators import redis_health
 from overnight_workers.operators.alarm_kinds import KINDS, Alarm
 from overnight_workers.operators.alarms import alarms
+from overnight_workers.operators.redis_health import RedisHealth
+from overnight_workers.operators.workers import Sign
 from overnight_workers.settings import Lane, Settings
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -36,6 +40,7 @@ UNCLEAR = UnclearView(7, 9, "default", 100, "ReadTimeout", "the list doesn't go 
 AWAY = Obstacle("shop", "", NOON, 119.0, 7, "broker 'shop': TimeoutError")
 FULL = Obstacle("shop", "shop", NOON, 899.0, 7, "queue 'shop' has 100,000 messages; max_queue is 100,000")
 BUDGET = BudgetView(1, "lane", "copy", "day", True, 10**9, 0, 10**9, {}, 3600.0, "lane copy, a day")
+EVERYWHERE = Sign("all@one", "one", routes.QUEUES)
 UNREAD = Unread(7, "msgbatch_1", 60.0, 28 * DAY, 1, None)
 
 
@@ -44,7 +49,8 @@ def on(
     workspace: WorkspaceState = WORKSPACE,
     troubles: Troubles = CALM,
     dead: tuple[DeadDelivery, ...] = (),
-    redis_fault: str | None = None,
+    redis: RedisHealth | None = None,
+    signs: tuple[Sign, ...] | None = None,
     policy: Policy | None = None,
 ) -> list[Alarm]:
     told = Settings(lanes={"default": Lane()})
@@ -54,7 +60,8 @@ def on(
         troubles=troubles,
         dead=dead,
         settings=told,
-        redis_fault=redis_fault,
+        redis=redis,
+        signs=signs,
         policy=policy,
     )
 
@@ -69,7 +76,18 @@ def test_a_beat_that_was_never_started_is_an_alarm_as_soon_as_something_waits_fo
 
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "redis away": ({"redis_fault": "it is full"}, {}),
+    "redis away": (
+        {"redis": redis_health.failed(ConnectionRefusedError("nobody listens"))},
+        {"redis": redis_health.judged({})},
+    ),
+    "redis refuses writes": (
+        {"redis": redis_health.failed(ValueError("MISCONF Redis is configured to save RDB snapshots"))},
+        {"redis": redis_health.judged({"used_memory": 90, "maxmemory": 100, "maxmemory_policy": "noeviction"})},
+    ),
+    "worker missing": (
+        {"signs": (replace(EVERYWHERE, queues=EVERYWHERE.queues[1:]),)},
+        {"signs": (EVERYWHERE,)},
+    ),
     "ledger read-only": ({"troubles": replace(CALM, read_only="it is a standby")}, {}),
     "deadlines at risk": (
         {"troubles": replace(CALM, late=(Late("default", 3, 10.0, "in a batch"),))},

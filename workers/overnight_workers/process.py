@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 import redis
@@ -75,4 +76,19 @@ def redis_client() -> redis.Redis:
 @held
 def pulse_said_at() -> dict[str, float]:
     """When this process last said of a stage that it runs, by the monotonic clock."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A stage's failure that the ledger hasn't taken yet."""
+
+    why: str
+    lasts_s: float
+    """For how long it counts, once it is noted."""
+
+
+@held
+def unnoted_failures() -> dict[str, Failure]:
+    """The last of each stage."""
     return {}

@@ -1,11 +1,12 @@
-"""The Redis transports of kombu 5.7.0, without their crash, and with connections that dial again after a failover.
+"""The Redis transports of kombu 5.7.0, without their crash, and with connections that dial again when Redis refuses.
 
 When Redis goes away under a worker that holds an unacknowledged message, Celery 5.7.0 closes the connection twice; the
 second close asks a channel for its server, which is None by then, and the worker exits with an AttributeError that
 nothing catches. Raising the connection error that it is lets the worker go on. To be deleted when kombu is mended.
 
 A Redis that becomes a replica keeps its connections: waiting workers end by its "UNBLOCKED", which Celery takes for no
-lost connection, and publishers meet "READONLY" for ever. Our connections end there (`wire.redis_client`).
+lost connection, and publishers meet "READONLY" for ever. One that can't save its snapshot answers "MISCONF" to all that
+is written, and stock workers end by it. Our connections end there (`wire.redis_client`), and the worker dials again.
 
 An acknowledgement that fails is only logged, and kombu counts its message as taken for ever: a worker whose places are
 all taken so listens to nothing, dials nobody, and answers pings. Here the place is free; the message comes again later.

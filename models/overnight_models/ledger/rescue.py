@@ -14,9 +14,19 @@ from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.direct.claim import HAS_WORK
 from overnight_models.ledger.measure import IS_DUE, NOBODY_MEASURES
 from overnight_models.ledger.presence import is_gone
-from overnight_models.ledger.rows import execute, fetch_column, fetch_only, fetch_pairs
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only
 from overnight_models.ledger.submit.facts import follow
+from overnight_models.ledger.submit.submit import OWN_FAILURE
 from overnight_models.states import BATCH, SUBMISSION
+
+
+class Unfinished(NamedTuple):
+    """A batch whose submitters began it and didn't come to an end: dead, frozen, or unable to say so in the ledger."""
+
+    batch_id: int
+    times: int
+    last_error: str | None
+    """The last one that a submitter of it noted."""
 
 
 class Voided(NamedTuple):
@@ -26,8 +36,8 @@ class Voided(NamedTuple):
     """They are known not to be created."""
     open_again: int
     """Batches of theirs that follow an earlier submission, which turned out to be open; the others are sent again."""
-    deaths: dict[int, int]
-    """By batch: how many of its submitters have died so."""
+    unfinished: list[Unfinished]
+    """Their batches, whatever became of them."""
 
 
 def void_abandoned(connection: Connection) -> Voided:
@@ -52,18 +62,18 @@ def void_abandoned(connection: Connection) -> Voided:
         """,
     )
     open_again = sum(follow(connection, batch_id) for batch_id in released)
-    deaths = fetch_pairs(
+    unfinished = fetch_all(
         connection,
-        int,
-        int,
         """
-        SELECT batch_id, count(*) FROM submission
-        WHERE batch_id = ANY(:batches) AND state = 'void' AND error = 'its submitter died before its last bytes'
-        GROUP BY batch_id
+        SELECT batch_id, count(*) FILTER (WHERE error = 'its submitter died before its last bytes') AS times,
+               (array_agg(substr(error, length(:own) + 1) ORDER BY id DESC) FILTER (WHERE starts_with(error, :own)))[1]
+                   AS last_error
+        FROM submission WHERE batch_id = ANY(:batches) AND state = 'void' GROUP BY batch_id
         """,
         batches=released,
+        own=OWN_FAILURE,
     )
-    return Voided(len(released), open_again, deaths)
+    return Voided(len(released), open_again, [Unfinished(**row) for row in unfinished])
 
 
 def doubt_abandoned(connection: Connection) -> int:

@@ -1,4 +1,4 @@
-"""A redis-py client of a place, and the connections under it, which dial again when their Redis becomes a replica."""
+"""A redis-py client of a place, and the connections under it, which dial again when their Redis takes no writes."""
 
 from __future__ import annotations
 
@@ -18,27 +18,52 @@ from overnight_models.wire.redis_place import RedisPlace
 
 _UNBLOCKED: Final = "UNBLOCKED"
 """What a Redis that becomes a replica says to those who wait in a BRPOP."""
+_REFUSALS: Final = ("MISCONF", "NOREPLICAS", "BUSY ", "UNKILLABLE")
+"""It can't save its snapshot, has too few replicas, or runs a script that doesn't end."""
 
 
-class Demoted(redis.ReadOnlyError, redis.ConnectionError):
-    """The Redis is a replica and takes no writes; nothing was written. The connection is closed: the next is dialled.
+class TakesNoWrites(redis.ResponseError, redis.ConnectionError):
+    """The Redis takes no writes from anybody; nothing was written. The connection is closed: the next is dialled.
 
     An answer of the server, and for whoever tries lost connections again a lost connection.
     """
 
 
+class Demoted(TakesNoWrites, redis.ReadOnlyError):
+    """… because it is a replica."""
+
+
+class Full(TakesNoWrites, redis.OutOfMemoryError):
+    """… because its memory is full; it takes what needs none."""
+
+
 class _DialsAgain:
-    """A connection that ends when its server is a replica: a name or an address may lead to the new primary."""
+    """A connection that ends when its server takes no writes.
+
+    The address of a replica may lead to the new primary the next time. For the others there is Celery, which waits for
+    a lost connection, longer and longer, and ends the worker for any other answer.
+    """
 
     def read_response(self, *args: Any, **options: Any) -> Any:
-        """The next answer. Raises Demoted."""
+        """The next answer. Raises TakesNoWrites."""
         try:
             return super().read_response(*args, **options)  # type: ignore[misc]
         except redis.ResponseError as error:
-            if not isinstance(error, redis.ReadOnlyError) and not str(error).startswith(_UNBLOCKED):
+            refusal = _refusal(error)
+            if refusal is None:
                 raise
             self.disconnect()  # type: ignore[attr-defined]
-            raise Demoted(str(error)) from error
+            raise refusal(str(error)) from error
+
+
+def _refusal(error: redis.ResponseError) -> type[TakesNoWrites] | None:
+    """Why it takes no writes; None: the answer is about what was asked."""
+    told = str(error)
+    if isinstance(error, redis.ReadOnlyError) or told.startswith(_UNBLOCKED):
+        return Demoted
+    if isinstance(error, redis.OutOfMemoryError):
+        return Full
+    return TakesNoWrites if told.startswith(_REFUSALS) else None
 
 
 class PlainConnection(_DialsAgain, redis.Connection):

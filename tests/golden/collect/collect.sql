@@ -9,7 +9,8 @@ WHERE submission.id = :id AND batch.id = submission.batch_id AND headers.id = ba
     AND lane.id = batch.lane_id
 RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
     coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes, reads, misses,
-    extract(epoch FROM now() - ended_at)::float AS ended_for_s, cancel_asked_at IS NOT NULL AS cancel_asked;
+    extract(epoch FROM now() - ended_at)::float AS ended_for_s, cancel_asked_at IS NOT NULL AS cancel_asked,
+    CASE WHEN next_read_at IS NOT NULL THEN error END AS last_error;
 
 -- claim, 2 of 2: Take a batch that has ended and isn't being read. None when there is none.
 WITH ended AS (

@@ -1,12 +1,14 @@
 -- What ledger/operators/pulse.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- note_failure: A stage failed for a reason of our own. It counts as failing for so long, or until it fails again.
--- lasts_s = 1, stage = 'text', why = 'text'
+-- known = null, lasts_s = 1, stage = 'text', why = 'text'
 INSERT INTO pulse(stage, failing_since, failing_until, failing_why) VALUES (:stage, now(),
     now() + make_interval(secs => :lasts_s), :why)
 ON CONFLICT (stage) DO UPDATE SET failing_since = CASE
     WHEN pulse.failing_until > now() THEN pulse.failing_since ELSE now() END,
-    failing_until = greatest(pulse.failing_until, excluded.failing_until), failing_why = excluded.failing_why;
+    failing_until = greatest(pulse.failing_until, excluded.failing_until), failing_why = CASE
+    WHEN starts_with(pulse.failing_why, CAST(:known AS text)) THEN pulse.failing_why
+    ELSE excluded.failing_why END;
 
 -- note_run: A stage runs now.
 -- stage = 'text'

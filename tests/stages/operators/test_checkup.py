@@ -27,7 +27,7 @@ from overnight_workers.operators import checkup, checkup_page, redis_health, tho
 from overnight_workers.operators.redis_look import look
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.operators.watch import watch
-from overnight_workers.operators.workers import Sign, forget_gone
+from overnight_workers.operators.workers import MISSING, Sign, forget_gone
 from overnight_workers.settings import settings
 from overnight_workers.stages.rescue import sweep
 from tests.driving import Service, item
@@ -147,6 +147,8 @@ def test_workers_that_are_gone_frozen_or_missing_need_somebody(well: Service) ->
     assert [one.found for one in checkup.doctor() if one.check == "workers"] == ["nobody works on overnight.pack"]
     show(well, routes.PACK, name="pack", stuck_s=61.0)
     assert any("begins none" in one.found for one in checkup.doctor())
+    seen = take_snapshot(process.database(), process.redis_client()).alarms(settings())
+    assert [(one.kind, one.text.split()[0]) for one in seen] == [(MISSING, "Worker"), (MISSING, "Nobody")]
 
 
 def test_a_key_that_is_missing_here_is_no_fault_while_a_worker_submits(
@@ -216,9 +218,14 @@ def test_names_of_containers_that_are_gone_are_forgotten(service: Service) -> No
 
 MAIN = "from overnight_workers.command import main; main()"
 COUNTED = """
-import atexit, json, sys
-atexit.register(lambda: print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr))
+import json, os, sys
+leave = os._exit
+def counted(code):
+    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr, flush=True)
+    leave(code)
+os._exit = counted
 """
+"""A probe ends by it, at once: whatever else it imported would be taken apart first."""
 DEAR = {"alembic", "anthropic", "celery", "kombu", "pydantic", "redis", "rich", "sqlalchemy", "structlog", "typer"}
 
 
@@ -298,6 +305,7 @@ def test_a_lane_that_only_this_directory_lacks_is_no_urgent_alarm(service: Servi
     service.configure(lanes={"copy": {"max_wait": "1h"}})
     service.accept(item("a"), lane="copy")
     sweep()
+    show(service)
     service.configure()
     on = {one.kind: one for one in take_snapshot(process.database(), process.redis_client()).alarms(settings())}
     assert set(on) == {"other policy"}

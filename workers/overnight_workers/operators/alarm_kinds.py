@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from overnight_workers.operators.workers import MISSING
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -24,9 +26,21 @@ class Kind:
 
 KINDS: Final[Mapping[str, Kind]] = {
     "redis away": Kind(
-        "Overnight's own Redis doesn't answer, takes no writes (full, or a replica), or no password",
+        "Overnight's own Redis doesn't answer, or doesn't let us in",
         "keeps everything in Postgres and dials again; products can't enqueue, nothing moves",
-        "start Redis, free memory, or correct OVERNIGHT_REDIS_URL; `overnight doctor` says which of them",
+        "start Redis, or correct OVERNIGHT_REDIS_URL; `overnight doctor` says which of them",
+    ),
+    "redis refuses writes": Kind(
+        "Overnight's own Redis answers and takes no writes (full, a replica, or it can't save its snapshot), soon takes"
+        " none, or evicts keys",
+        "keeps everything in Postgres; workers stay and try again, up to every 30 s; products can't enqueue, little"
+        " or nothing moves",
+        "make room on its disk or in its memory, or let OVERNIGHT_REDIS_URL lead to the primary: it says which of them",
+    ),
+    MISSING: Kind(
+        "no worker that lives takes work from a queue, or one has taken messages and begins none",
+        "goes on with the other stages; what needs that queue waits",
+        "start a worker that listens to that queue (-Q); one that begins none is frozen: start it anew",
     ),
     "ledger read-only": Kind(
         "Postgres answers and takes no writes: it is a standby, or a primary that was replaced and stayed up",

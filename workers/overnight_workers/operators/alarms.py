@@ -19,6 +19,8 @@ from overnight_models.quantities import spoken
 from overnight_models.states import ITEM
 from overnight_models.wire.policy import Policy
 from overnight_workers.operators.alarm_kinds import Alarm
+from overnight_workers.operators.redis_health import RedisHealth
+from overnight_workers.operators.workers import MISSING, Sign, faults_of
 from overnight_workers.settings import Lane, Settings, Timing
 
 _LATE_S: Final = 120.0
@@ -43,16 +45,19 @@ def alarms(
     troubles: Troubles,
     dead: Sequence[DeadDelivery],
     settings: Settings,
-    redis_fault: str | None = None,
+    redis: RedisHealth | None = None,
+    signs: Sequence[Sign] | None = None,
     policy: Policy | None = None,
 ) -> list[Alarm]:
     """Every alarm that is on, the urgent ones first.
 
-    redis_fault: what is wrong with Overnight's own Redis, as `redis_health.fault` says it.
+    redis: how Overnight's own Redis is; None: it wasn't asked.
+    signs: of the workers that live; None: they weren't asked for.
     policy: the one in force, which the workers have published; None: judged by these settings alone.
     """
     found = [
-        *_redis(redis_fault),
+        *_redis(redis),
+        *_workers(signs),
         *_read_only(troubles.read_only),
         *_never_swept(troubles.pulses, lanes),
         *_pulse(troubles.pulses, settings.timing),
@@ -86,9 +91,15 @@ def _deadlines(troubles: Troubles) -> Iterator[Alarm]:
             )
 
 
-def _redis(fault: str | None) -> Iterator[Alarm]:
-    if fault is not None:
-        yield Alarm("redis away", f"Overnight's own Redis: {fault}")
+def _redis(health: RedisHealth | None) -> Iterator[Alarm]:
+    if health is not None and health.fault is not None:
+        kind = "redis refuses writes" if health.lets_in else "redis away"
+        yield Alarm(kind, f"Overnight's own Redis: {health.fault}")
+
+
+def _workers(signs: Sequence[Sign] | None) -> Iterator[Alarm]:
+    for what in () if signs is None else faults_of(signs):
+        yield Alarm(MISSING, f"{what}.")
 
 
 def _read_only(why: str | None) -> Iterator[Alarm]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from overnight_workers.operators.alarm_kinds import KINDS
+from overnight_workers.operators.workers import MISSING
 
 FILE: Final = Path(__file__).with_name("alerts.yaml")
 _RUNBOOK: Final = "workers/docs/alarms.md"
-_LASTS: Final = {"redis away": "30s"}
-"""Of urgent alarms that one odd look can raise; the others are on only when something has lasted."""
+_LASTS: Final = {"redis away": "30s", "redis refuses writes": "30s", MISSING: "1m"}
+"""Of urgent alarms that one odd look, or a new start, can raise; the others are on when something has lasted."""
 _HEAD: Final = """\
 # Overnight's alarms as Prometheus' alert rules. Made by overnight_workers/operators/alert_rules.py: change that.
 # `page` should wake somebody, `ticket` should be looked at. The metrics are Flower's /metrics.

@@ -120,7 +120,9 @@ def _ledger(current: Settings, redis: Redis | None) -> list[Finding]:
         return thorough.ledger(current, None if redis is None else redis.policy)
     apart_s = abs(found.now_s - (began_s + time.time()) / 2)
     alarms = [
-        Finding(one["alarm"], FAULT if one["urgent"] else NOTE, one["text"], one["do"]) for one in watch["alarms"]
+        Finding(one["alarm"], FAULT if one["urgent"] else NOTE, one["text"], one["do"])
+        for one in watch["alarms"]
+        if one["alarm"] != workers.MISSING  # seen from here, and newer
     ]
     return [
         Finding("database", OK, f"PostgreSQL {found.server_version}"),
@@ -157,7 +159,8 @@ def _redis(redis: Redis | None) -> list[Finding]:
     if redis.health.fault is None:
         return [Finding("redis", OK, redis.health.version)]
     state = UNKNOWN if redis.health.is_away else FAULT
-    return [Finding("redis", state, redis.health.fault, "see `redis away` in workers/docs/alarms.md")]
+    alarm = "redis refuses writes" if redis.health.lets_in else "redis away"
+    return [Finding("redis", state, redis.health.fault, f"see `{alarm}` in workers/docs/alarms.md")]
 
 
 def _policy(current: Settings, redis: Redis | None) -> list[Finding]:
@@ -179,6 +182,8 @@ def _policy(current: Settings, redis: Redis | None) -> list[Finding]:
 def _workers(redis: Redis | None) -> list[Finding]:
     if redis is None or redis.health.is_away:
         return [Finding("workers", UNKNOWN, "they show themselves in Redis", "start Redis first")]
+    if not redis.health.takes_writes:
+        return [Finding("workers", UNKNOWN, "they show themselves in Redis, which takes no writes", "mend Redis first")]
     if not redis.signs:
         start = "start `overnight up`, or celery -A overnight_workers.app worker"
         return [Finding("workers", FAULT, "none shows that it lives", start)]

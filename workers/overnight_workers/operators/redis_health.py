@@ -22,19 +22,27 @@ _CODES: Final = {
     "READONLY": "replica",
     "OOM": "full",
     "MISCONF": "unsaved",
+    "NOREPLICAS": "lonely",
+    "BUSY": "busy",
     "NOAUTH": "denied",
     "WRONGPASS": "denied",
     "NOPERM": "denied",
 }
-"""Redis' own errors."""
+"""Redis' own errors, and what each means."""
 _WHY: Final = {
     "replica": "it is a replica and takes no writes; point OVERNIGHT_REDIS_URL at the primary ({})",
     "full": "it is full and takes no writes; raise maxmemory, or let products take their callbacks ({})",
-    "unsaved": "it can't write to its disk and takes no writes; make room there ({})",
+    "unsaved": "it can't save to its disk and takes no writes; make room there, or see its log for why it can't ({})",
+    "lonely": "it has fewer replicas than min-replicas-to-write and takes no writes; start them ({})",
+    "busy": "it runs a script that doesn't end and takes no commands; SCRIPT KILL ({})",
     "denied": "it doesn't let us in; correct user and password in OVERNIGHT_REDIS_URL ({})",
     "untrusted": "its certificate isn't trusted; set OVERNIGHT_REDIS_CA to the file of those who signed it ({})",
     "away": "it doesn't answer; start it, or correct OVERNIGHT_REDIS_URL ({})",
 }
+
+
+_ANSWERS: Final = frozenset({"replica", "full", "unsaved", "lonely", "busy"})
+"""It is there and lets us in."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,10 @@ class RedisHealth:
     """Name and version, as far as it says them."""
     is_away: bool = False
     """It doesn't answer at all."""
+    lets_in: bool = True
+    """It answers, and user, password and certificate are right."""
+    takes_writes: bool = True
+    """Where it takes none, what workers show there is as old as that."""
     queues: Mapping[str, int] = field(default_factory=dict)
     """Messages that wait in each queue of the stages; empty when that wasn't asked, or may not be."""
 
@@ -86,7 +98,7 @@ def failed(error: Exception, kind: str | None = None) -> RedisHealth:
     said = f"{type(error).__name__}: {error}"
     kind = kind or _CODES.get(str(error).partition(" ")[0])
     kind = kind or ("untrusted" if "certificate" in said.lower() else "away")
-    return RedisHealth(_WHY[kind].format(said), is_away=kind == "away")
+    return RedisHealth(_WHY[kind].format(said), is_away=kind == "away", lets_in=kind in _ANSWERS, takes_writes=False)
 
 
 def judged(about: Mapping[str, Any]) -> RedisHealth:

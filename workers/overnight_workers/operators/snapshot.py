@@ -16,10 +16,11 @@ from overnight_models.ledger.operators.troubles import Troubles, troubles
 from overnight_models.ledger.workspaces import WorkspaceState, workspaces
 from overnight_models.states import BATCH
 from overnight_models.wire.policy import Policy
-from overnight_workers.operators import redis_health
+from overnight_workers.operators import redis_health, workers
 from overnight_workers.operators.alarm_kinds import Alarm
 from overnight_workers.operators.alarms import alarms
 from overnight_workers.operators.redis_health import RedisHealth
+from overnight_workers.operators.workers import Sign
 from overnight_workers.settings import Settings
 
 MOST_UNFINISHED: Final = 200
@@ -43,6 +44,8 @@ class Snapshot:
     """Overnight's own Redis; None when it wasn't asked."""
     policy: Policy | None = None
     """The policy in force, as the workers have published it; None when none is, or Redis wasn't asked."""
+    signs: tuple[Sign, ...] | None = None
+    """Of the workers that live; None when Redis wasn't asked, or didn't say."""
 
     def lanes_in_force(self, settings: Settings) -> frozenset[str]:
         """The lanes that the workers know; by these settings, where they haven't said so."""
@@ -56,7 +59,8 @@ class Snapshot:
             troubles=self.troubles,
             dead=self.dead,
             settings=settings,
-            redis_fault=None if self.redis is None else self.redis.fault,
+            redis=self.redis,
+            signs=self.signs,
             policy=self.policy,
         )
 
@@ -78,6 +82,7 @@ def take_snapshot(database: Database, client: redis.Redis | None = None) -> Snap
     """
     health = None if client is None else redis_health.look(client)
     policy = None if client is None or health is None or health.is_away else _policy(client)
+    signs = None if client is None or health is None or not health.takes_writes else _signs(client)
     unfinished = BATCH.unfinished
     # all of it at one moment: what moves meanwhile isn't seen in two places
     with database.snapshot() as connection:
@@ -92,6 +97,7 @@ def take_snapshot(database: Database, client: redis.Redis | None = None) -> Snap
             troubles=troubles(connection),
             redis=health,
             policy=policy,
+            signs=signs,
         )
 
 
@@ -99,5 +105,12 @@ def _policy(client: redis.Redis) -> Policy | None:
     try:
         published = client.get(routes.POLICY_KEY)
         return Policy.load(published) if isinstance(published, bytes) else None
+    except (redis.RedisError, ValueError, KeyError):
+        return None
+
+
+def _signs(client: redis.Redis) -> tuple[Sign, ...] | None:
+    try:
+        return workers.read(client)
     except (redis.RedisError, ValueError, KeyError):
         return None

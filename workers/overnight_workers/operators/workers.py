@@ -19,6 +19,8 @@ from overnight_models import routes
 if TYPE_CHECKING:
     import redis
 
+MISSING: Final = "worker missing"
+"""The alarm."""
 SHOWN_EVERY_S: Final = 10.0
 GONE_AFTER_S: Final = 45
 _STUCK_S: Final = 60.0
@@ -98,6 +100,22 @@ def forget_gone(client: redis.Redis) -> None:
     shown = client.mget([routes.WORKER_KEY.format(name) for name in names])
     if lost := [name for name, sign in zip(names, shown, strict=True) if sign is None]:
         client.srem(routes.WORKERS_KEY, *lost)
+
+
+def read(client: redis.Redis) -> tuple[Sign, ...]:
+    """The signs of the workers that live, by name. Raises redis.RedisError."""
+    names = sorted(name.decode() for name in client.smembers(routes.WORKERS_KEY) if isinstance(name, bytes))
+    shown = client.mget([routes.WORKER_KEY.format(name) for name in names]) if names else []
+    return tuple(Sign.load(sign) for sign in shown if isinstance(sign, bytes))
+
+
+def faults_of(signs: Sequence[Sign]) -> list[str]:
+    """What keeps queues from being worked on, each in a sentence without its end."""
+    if not signs:
+        return ["No worker shows that it lives"]
+    stuck = [f"Worker {sign.worker} takes messages and begins none" for sign in signs if not sign.takes_work]
+    silent = without_worker(signs)
+    return [*stuck, *([f"Nobody works on {', '.join(silent)}"] if silent else [])]
 
 
 def without_worker(signs: Sequence[Sign]) -> list[str]:

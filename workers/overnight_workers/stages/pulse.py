@@ -24,14 +24,14 @@ _SHOWN: Final = 500
 """Characters of an error; the rest is in the log."""
 _KNOWN: Final = (DatabaseFull, OSError)
 
-DEATHS: Final = 3
-"""Workers that died over one batch: then it isn't chance."""
+_NO_CHANCE: Final = 3
+"""Workers that began one batch and didn't come to its end."""
 
 log = logs.get(__name__)
 
 
-class WorkerDied(PermanentError):
-    """Workers die again and again over the same work."""
+class Unfinished(PermanentError):
+    """Workers begin the same work again and again, and none comes to its end."""
 
 
 def at_work(stage: str) -> None:
@@ -39,8 +39,12 @@ def at_work(stage: str) -> None:
     said_at, now = process.pulse_said_at(), time.monotonic()
     if now - said_at.get(stage, float("-inf")) < _EVERY_S:
         return
+    unnoted = process.unnoted_failures()
     with process.database().transaction() as connection:
         ledger.note_run(connection, stage)
+        if (failure := unnoted.get(stage)) is not None:
+            ledger.note_failure(connection, stage, failure.why, lasts_s=failure.lasts_s)
+    unnoted.pop(stage, None)
     said_at[stage] = now
 
 
@@ -49,10 +53,15 @@ def is_our_own(error: BaseException) -> bool:
     return isinstance(error, DatabaseFull) or not isinstance(error, TransientError)
 
 
-def failed(stage: str, error: BaseException, *, about: str = "", again_in_s: float = 60.0) -> None:
+def failed(
+    stage: str, error: BaseException, *, about: str = "", again_in_s: float = 60.0, is_guess: bool = False
+) -> None:
     """Say that a stage failed for a reason of our own, for an alarm until its next try has passed. Never raises.
 
+    What the ledger doesn't take now, this process says as soon as it does: a full disk would be known by nobody.
+
     about: what it failed at, as `batch 7`.
+    is_guess: what failed there last, where that is known, stays the alarm's reason.
     """
     if not is_our_own(error):
         return
@@ -61,9 +70,27 @@ def failed(stage: str, error: BaseException, *, about: str = "", again_in_s: flo
     log.error("a stage fails", stage=stage, why=why, exc_info=None if isinstance(error, _KNOWN) else error)
     try:
         with process.database().transaction() as connection:
-            ledger.note_failure(connection, stage, why, lasts_s=again_in_s + _GRACE_S)
+            ledger.note_failure(
+                connection, stage, why, lasts_s=again_in_s + _GRACE_S, unless_known_of=about if is_guess else None
+            )
+        process.unnoted_failures().pop(stage, None)
     except (TransientError, SQLAlchemyError) as refused:
+        if not is_guess:
+            process.unnoted_failures()[stage] = process.Failure(why, again_in_s + _GRACE_S)
         log.warning("a failure can't be noted in the ledger", stage=stage, error=str(refused))
+
+
+def begun_again(stage: str, about: str, times: int, last_error: str | None) -> None:
+    """Say, after a few times, that workers begin the same work again and again. Never raises.
+
+    last_error: the last that is known of it; None: it may be that they are killed.
+    """
+    if times < _NO_CHANCE:
+        return
+    why = (
+        f"last: {last_error}" if last_error else "and no error is known: were they killed, for want of memory? (dmesg)"
+    )
+    failed(stage, Unfinished(f"{times} workers began it and none came to its end, {why}"), about=about, is_guess=True)
 
 
 @dataclass

@@ -75,12 +75,8 @@ def _bring_home() -> None:
         for submission_id in rescue.noted_but_not_open(connection):
             if not facts.open_submission(connection, submission_id):
                 log.error("paid twice: its batch went on without it", submission_id=submission_id)
-    for batch_id, deaths in voided.deaths.items():
-        if deaths >= pulse.DEATHS:
-            died = pulse.WorkerDied(
-                f"{deaths} workers died over it: out of memory? (see the log of the workers, and dmesg)"
-            )
-            pulse.failed(routes.SUBMIT, died, about=f"batch {batch_id}")
+    for batch in voided.unfinished:
+        pulse.begun_again(routes.SUBMIT, f"batch {batch.batch_id}", batch.times, batch.last_error)
     if voided.submissions or doubted:
         log.warning(
             "brought home",

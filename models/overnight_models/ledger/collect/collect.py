@@ -55,6 +55,8 @@ class Reading:
     """The API was told to stop it: what it didn't process isn't an item's fault."""
     taken_over: bool = False
     """Whoever read it last didn't come to an end."""
+    last_error: str | None = None
+    """Why a reader before that one had to leave it."""
 
 
 def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | None:
@@ -98,7 +100,8 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
         RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
                   coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes,
                   reads, misses, extract(epoch FROM now() - ended_at)::float AS ended_for_s,
-                  cancel_asked_at IS NOT NULL AS cancel_asked
+                  cancel_asked_at IS NOT NULL AS cancel_asked,
+                  CASE WHEN next_read_at IS NOT NULL THEN error END AS last_error
         """,
         id=ended["id"],
         owner=owner,

@@ -41,8 +41,13 @@ def note_run(connection: Connection, stage: str) -> None:
     )
 
 
-def note_failure(connection: Connection, stage: str, why: str, *, lasts_s: float) -> None:
-    """A stage failed for a reason of our own. It counts as failing for so long, or until it fails again."""
+def note_failure(
+    connection: Connection, stage: str, why: str, *, lasts_s: float, unless_known_of: str | None = None
+) -> None:
+    """A stage failed for a reason of our own. It counts as failing for so long, or until it fails again.
+
+    unless_known_of: the work that it failed at; where the last failure was at the same, its reason stays.
+    """
     execute(
         connection,
         """
@@ -50,11 +55,14 @@ def note_failure(connection: Connection, stage: str, why: str, *, lasts_s: float
         VALUES (:stage, now(), now() + make_interval(secs => :lasts_s), :why)
         ON CONFLICT (stage) DO UPDATE
         SET failing_since = CASE WHEN pulse.failing_until > now() THEN pulse.failing_since ELSE now() END,
-            failing_until = greatest(pulse.failing_until, excluded.failing_until), failing_why = excluded.failing_why
+            failing_until = greatest(pulse.failing_until, excluded.failing_until),
+            failing_why = CASE WHEN starts_with(pulse.failing_why, CAST(:known AS text)) THEN pulse.failing_why
+                               ELSE excluded.failing_why END
         """,
         stage=stage,
         why=why.replace("\x00", "\ufffd"),
         lasts_s=lasts_s,
+        known=None if unless_known_of is None else f"{unless_known_of}: ",
     )
 
 

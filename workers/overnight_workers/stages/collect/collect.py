@@ -72,11 +72,9 @@ def collect(**_later: object) -> str:
             reading = ledger.claim(connection, owner=owner, lease_s=settings().timing.lease)
         if reading is None:
             break
-        if reading.taken_over and reading.reads > pulse.DEATHS:
-            died = pulse.WorkerDied(
-                f"{reading.reads - 1} workers began to read it: out of memory? (see their log, and dmesg)"
-            )
-            pulse.failed(routes.COLLECT, died, about=f"batch {reading.batch_id}")
+        if reading.taken_over:
+            about = f"batch {reading.batch_id}"
+            pulse.begun_again(routes.COLLECT, about, reading.reads - 1, reading.last_error)
         # while this one is read, another worker may begin the next
         doorbell.ring(routes.COLLECT)
         total += _collect(reading)

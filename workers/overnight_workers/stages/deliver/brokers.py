@@ -20,7 +20,7 @@ from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
 from overnight_models.ledger.deliver.deliver import Due
 from overnight_models.ledger.deliver.unread_queues import QueueLook
-from overnight_models.wire.redis_client import redis_client
+from overnight_models.wire.redis_client import TakesNoWrites, redis_client
 from overnight_models.wire.redis_place import RedisPlace
 from overnight_workers.held import held
 from overnight_workers.settings import BrokerLimits, settings
@@ -35,12 +35,7 @@ _ASKED_TIMEOUT_S: Final = 2
 _PUSHED_AT_ONCE: Final = 500
 _NO_MESSAGE: Final = (AttributeError, KeyError, TypeError, ValueError)
 """Of an outcome or callback of which none can be made."""
-_TAKES_NOTHING: Final = (
-    redis.exceptions.ReadOnlyError,
-    redis.exceptions.ClusterDownError,
-    redis.exceptions.TryAgainError,
-)
-_SAYS_THAT_IT_TAKES_NOTHING: Final = ("MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE")
+_TAKES_NOTHING: Final = (TakesNoWrites, redis.exceptions.ClusterDownError, redis.exceptions.TryAgainError)
 """Answers of a Redis that takes no writes at all; others turn down what was asked."""
 
 
@@ -192,8 +187,7 @@ class RedisBroker:
 
     def _is_its_own(self, error: redis.RedisError) -> bool:
         """Whether it is the broker that is in trouble, and not what was asked of it."""
-        own = isinstance(error, _TAKES_NOTHING) or str(error).startswith(_SAYS_THAT_IT_TAKES_NOTHING)
-        return own or not isinstance(error, redis.ResponseError)
+        return isinstance(error, _TAKES_NOTHING) or not isinstance(error, redis.ResponseError)
 
     def _said(self, error: Exception) -> str:
         return f"broker {self._name!r}: {type(error).__name__}: {error}"
