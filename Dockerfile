@@ -25,6 +25,8 @@ FROM python:3.13-slim
 RUN useradd --uid 10001 --create-home --home-dir /var/lib/overnight --shell /usr/sbin/nologin overnight \
     && install -d /etc/overnight
 COPY --from=build /opt/overnight /opt/overnight
+# Python's own library comes without byte code: each health check would compile what it imports
+RUN python -m compileall -q "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 # MALLOC_: as in supervision/child.py
 ENV PATH=/opt/overnight/bin:$PATH \
     PYTHONUNBUFFERED=1 \

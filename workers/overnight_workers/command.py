@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
+from typing import NoReturn
 
 _PROBES = ("doctor", "health")
 
@@ -11,11 +14,13 @@ def main() -> None:
     """Run the command line, where its packages are installed; probes without it, since they run every minute."""
     try:
         if sys.argv[1:2] and sys.argv[1] in _PROBES:
+            gc.disable()  # what is imported stays
             from overnight_workers.operators.checkup_page import main as probe
 
             code = probe(sys.argv[1], sys.argv[2:])
             if code is not None:
-                sys.exit(code)
+                _leave(code)
+            gc.enable()
         from overnight_workers.cli import main as run
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] in ("overnight_models", "overnight_producers", "overnight_workers"):
@@ -25,3 +30,10 @@ def main() -> None:
             " Install 'overnight[workers]' to run Overnight's services, or 'overnight[all]' for everything."
         )
     run()
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once: everything is closed, and taking all modules apart costs a fifth of a probe."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
