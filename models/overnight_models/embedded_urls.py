@@ -54,18 +54,22 @@ def made(path: str | Path) -> Path:
 def write_product_environment(data_dir: Path, redis_url: str) -> Path:
     """Write what a product's shell has to be told, readable by its owner only; the file, to be sourced."""
     path = data_dir / "product.env"
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(f"export OVERNIGHT_REDIS_URL={shlex.quote(redis_url)}\n")
+    _write_privately(path, f"export OVERNIGHT_REDIS_URL={shlex.quote(redis_url)}\n")
     return path
 
 
 def write_urls(data_dir: Path, urls: dict[str, str]) -> None:
     """Publish the servers' URLs in the data directory, readable by its owner only (they hold passwords)."""
-    fresh = data_dir / (_FILE + ".new")
-    fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps(urls, indent=2))
-    fresh.replace(data_dir / _FILE)
+    _write_privately(data_dir / _FILE, json.dumps(urls, indent=2))
+
+
+def _write_privately(path: Path, text: str) -> None:
+    """Write a file whole or not at all, that only its owner ever could read, whatever was there before."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)
 
 
 def read_urls(data_dir: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,7 +44,8 @@ def test_the_product_of_the_first_page(overnight: Installed, tmp_path: Path) -> 
     env = environment(overnight) | {"PYTHONUNBUFFERED": "1"}
     product = overnight.data_dir / "product.env"
     assert f"for your product: . {product}" in overnight.told.read_text()
-    assert env["OVERNIGHT_REDIS_URL"] in product.read_text()
+    assert product.read_text() == f"export OVERNIGHT_REDIS_URL={shlex.quote(env['OVERNIGHT_REDIS_URL'])}\n"
+    assert product.stat().st_mode & 0o777 == 0o600
     call = "import shop; shop.describe('A1', 'A red kettle.')"
     subprocess.run([sys.executable, "-c", call], check=True, cwd=tmp_path, env=env, timeout=60)
     log = tmp_path / "worker.log"
