@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger import following, measure, recall
 from overnight_models.ledger.answer import Asked, locate
 from overnight_models.ledger.cancel import cancel
-from overnight_models.ledger.copying import copy_lines, copy_moment, copy_number, copy_text
+from overnight_models.ledger.copying import copy_json, copy_lines, copy_moment, copy_number, copy_text
 from overnight_models.ledger.known import Admission, Row, judge
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value
@@ -176,15 +176,18 @@ def _write(connection: Connection, lane_id: int, rows: Sequence[Row]) -> None:
     )
 
 
+_NO_TIMES: Final = b"\\N\t\\N\t\\N\t\\N"
+
+
 def _write_items(connection: Connection, lane_id: int, rows: Sequence[Row]) -> None:
     now = fetch_only_value(connection, datetime, "SELECT now()")
-    since = copy_moment(now)
+    waits = b"waiting\t%b" % copy_moment(now)
     copy_lines(
         connection,
         "item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id, target_id, state,"
         " waiting_since, size, callback_size, max_tokens, deadline, give_up_at, direct_at, batch_chance)",
         b"".join(
-            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d\t%d\t%b\t%b\t%b\t%b\n"
+            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%d\t%d\t%d\t%b\n"
             % (
                 row.id,
                 lane_id,
@@ -196,21 +199,26 @@ def _write_items(connection: Connection, lane_id: int, rows: Sequence[Row]) -> N
                 copy_number(item.shape_id),
                 copy_number(None if item.prefix is None else item.prefix.id),
                 copy_number(item.target_id),
-                row.state.encode(),
-                since if row.state == "waiting" else b"\\N",
+                waits if row.state == "waiting" else b"%b\t\\N" % row.state.encode(),
                 item.size,
                 len(item.callback or b""),
                 item.max_tokens,
-                copy_moment(item.deadline),
-                copy_moment(item.give_up_at),
-                # by the database's clock, or a batch would take it while that is behind
-                copy_moment(None if item.direct_at is None or row.state != "waiting" else min(item.direct_at, now)),
-                copy_number(item.batch_chance),
+                # most have no time, and wait for a batch
+                _NO_TIMES if item.deadline is item.give_up_at is item.direct_at is None else _times(row, now),
             )
             for row in rows
             for item in (row.item,)
         ),
     )
+
+
+def _times(row: Row, now: datetime) -> bytes:
+    """When it is wanted, from when on nobody needs it, since when it is to be sent in real time, a batch's chance."""
+    item = row.item
+    # by the database's clock, or a batch would take it while that is behind
+    direct_at = None if item.direct_at is None or row.state != "waiting" else min(item.direct_at, now)
+    moments = (copy_moment(item.deadline), copy_moment(item.give_up_at), copy_moment(direct_at))
+    return b"%b\t%b\t%b\t%b" % (*moments, copy_number(item.batch_chance))
 
 
 def _write_requests(connection: Connection, rows: Sequence[Row]) -> None:
@@ -225,8 +233,8 @@ def _write_requests(connection: Connection, rows: Sequence[Row]) -> None:
                 copy_text(item.key),
                 copy_text(item.tenant),
                 copy_text(item.trace_id),
-                copy_text(item.callback),
-                copy_text(item.params),
+                copy_json(item.callback),
+                copy_json(item.params),
             )
             for row in rows
             for item in (row.item,)

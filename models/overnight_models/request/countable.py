@@ -35,6 +35,19 @@ def may_hold_uncountable(document: bytes) -> bool:
     return _TELLING.search(document) is not None
 
 
+def is_plain(params: Mapping[str, Any]) -> bool:
+    """Whether a request is texts alone, without tools, as most are: then all of it can be counted."""
+    if "tools" in params or "mcp_servers" in params or isinstance(params.get("system"), list):
+        return False
+    messages = params.get("messages")
+    if not isinstance(messages, list):
+        return False
+    for message in messages:
+        if not isinstance(message, dict) or not isinstance(message.get("content"), str):
+            return False
+    return True
+
+
 def divide(params: Mapping[str, Any]) -> Countable:
     """A request without what can't be counted. It may be anything JSON; the given one is left as it is."""
     left_out: dict[str, None] = {}

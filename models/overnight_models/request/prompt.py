@@ -11,7 +11,7 @@ from overnight_models.money.forecast import Lifetime
 _CLOSING: Final = {"role": "user", "content": "."}
 """What a prompt is ended with that was cut off before its end."""
 
-_COUNTED: Final = (
+COUNTED: Final = (
     "model",
     "messages",
     "system",
@@ -51,7 +51,7 @@ def pieces(params: Mapping[str, object]) -> Iterator[Piece]:
 
 def counted(params: Mapping[str, object]) -> dict[str, object]:
     """The part of a request that count_tokens takes."""
-    return {name: params[name] for name in _COUNTED if name in params}
+    return {name: params[name] for name in COUNTED if name in params}
 
 
 def head(params: Mapping[str, object], length: int) -> dict[str, Any]:

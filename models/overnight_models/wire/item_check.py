@@ -61,7 +61,8 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
         )
     if item.get("if_known") is not None and item.get("if_known") not in IF_KNOWN:
         found.append(f"`if_known` must be one of {', '.join(IF_KNOWN)}, not {quoted(item.get('if_known'))}")
-    found += moment_faults(item)
+    if item.get("deadline") is not None or item.get("give_up_at") is not None:
+        found += moment_faults(item)
     callback: object = item.get("callback")
     if callback is not None:
         found += _callback_faults(callback, lane, rules, policy)

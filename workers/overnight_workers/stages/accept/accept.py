@@ -23,7 +23,7 @@ from overnight_models.ledger.database import DatabaseFull
 from overnight_models.ledger.known import CONFLICT, Admission
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import StoredPrefix
-from overnight_models.request.countable import divide, may_hold_uncountable
+from overnight_models.request.countable import divide, is_plain, may_hold_uncountable
 from overnight_models.request.prefix import MARK_BYTES, Prefix
 from overnight_models.request.worst_case import may_have_more
 from overnight_models.wire import message
@@ -272,33 +272,30 @@ class _Reader:
         callback, tenant, most = item.get("callback"), item.get("tenant"), self._rules.max_input_tokens
         headers_id = self._headers_id(tuple(betas or ()))
         road = self._router.road(item)
+        # in the order of its fields: with their names it takes three times as long, for each item
         return NewItem(
-            position=position,
-            receipt=receipt,
-            key=key,
-            key_hash=key_hash(key),
-            content_hash=content_hash(written, betas, item.get("output"), prefix),
-            headers_id=headers_id,
-            tenant_id=self._names.tenant(tenant),
-            model_id=self._model(params["model"]),
-            schema_id=None if output is None else self._names.output_schema(output),
-            shape_id=self._shape(headers_id, params, written, prefix) if self._rules.check_first else None,
-            target_id=None if callback is None else self._target(callback.get("broker") or "", callback["queue"]),
-            prefix=prefix,
-            params=written,
-            size=size,
-            max_tokens=params["max_tokens"],
-            tenant=tenant,
-            trace_id=item.get("trace_id"),
-            callback=None if callback is None else exact_json.dumps(callback),
-            may_be_too_long=most is not None
-            and may_have_more(most, size, written, b"" if prefix is None else prefix.document),
-            cuttable=item.get("cuttable"),
-            deadline=road.deadline,
-            give_up_at=road.give_up_at,
-            direct_at=road.direct_at,
-            batch_chance=road.batch_chance,
-            if_known=item.get("if_known") or CONFLICT,
+            position,
+            receipt,
+            key,
+            key_hash(key),
+            content_hash(written, betas, item.get("output"), prefix),
+            headers_id,
+            self._names.tenant(tenant),
+            self._model(params["model"]),
+            None if output is None else self._names.output_schema(output),
+            self._shape(headers_id, params, written, prefix) if self._rules.check_first else None,
+            None if callback is None else self._target(callback.get("broker") or "", callback["queue"]),
+            prefix,
+            written,
+            size,
+            params["max_tokens"],
+            tenant,
+            item.get("trace_id"),
+            None if callback is None else exact_json.dumps(callback),
+            most is not None and may_have_more(most, size, written, b"" if prefix is None else prefix.document),
+            item.get("cuttable"),
+            *road,
+            item.get("if_known") or CONFLICT,
         )
 
     def _checked(self, item: ItemLine, prefix: Prefix | None, *, may_hold_nul: bool) -> tuple[bytes, int]:
@@ -381,7 +378,7 @@ def _output_schema(item: ItemLine) -> str | None:
 
 def _is_uncountable(written: bytes, params: Mapping[str, Any]) -> bool:
     """Whether count_tokens refuses it though batches take it. written: the same as JSON."""
-    return may_hold_uncountable(written) and bool(divide(params).left_out)
+    return not is_plain(params) and may_hold_uncountable(written) and bool(divide(params).left_out)
 
 
 def _asked_schema(params: dict[str, object]) -> dict[str, object] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from overnight_models.ledger.pack import pack
 from overnight_models.request.moments import read_moment
@@ -25,6 +25,10 @@ class Road(NamedTuple):
     """In percent, how likely a batch is in time; None where nothing is to be decided."""
 
 
+_BATCHED: Final = Road()
+"""Most items': no time is said, and their lane batches."""
+
+
 class Router:
     """Decides for the items of one message of a lane; what they have in common is looked up once."""
 
@@ -36,9 +40,12 @@ class Router:
         """The road of an item whose moments were checked."""
         rules = self._rules
         given, given_up = item.get("deadline"), item.get("give_up_at")
+        is_untimed = given is None and given_up is None and rules.deadline is None
+        if is_untimed and rules.road != "direct":
+            return _BATCHED
         now = datetime.now(UTC)
         direct_at = now if rules.road == "direct" else None
-        if given is None and given_up is None and rules.deadline is None:
+        if is_untimed:
             return Road(direct_at=direct_at)
         give_up_at = None if given_up is None else read_moment(given_up)
         # an answer that is of no use from a moment on is wanted by then

@@ -14,10 +14,11 @@ from typing import Any, Final
 from overnight_models import exact_json
 from overnight_models.ledger.submit import shapes as ledger
 from overnight_models.request.countable import divide
-from overnight_models.request.prompt import counted
+from overnight_models.request.prompt import COUNTED, counted
 from overnight_workers import api, logs, process
 from overnight_workers.count_refusals import is_refusal, verdict, words_of
 
+_CHECKED: Final = tuple(name for name in COUNTED if name not in ("messages", "system"))
 _SHAPES: Final = 20
 """No more are asked about for one batch."""
 PATIENCE_S: Final = 20.0
@@ -29,9 +30,7 @@ log = logs.get(__name__)
 
 def shape_of(params: Mapping[str, object]) -> bytes:
     """What is checked of a request beside its text: equal for requests that the API takes or refuses alike."""
-    return exact_json.dumps(
-        {name: value for name, value in counted(params).items() if name not in ("messages", "system")}
-    )
+    return exact_json.dumps({name: params[name] for name in _CHECKED if name in params})
 
 
 class Unchecked(Exception):
