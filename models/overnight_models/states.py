@@ -108,7 +108,8 @@ class ItemLife(Life):
     release = Move(("held",), "waiting", "what held it is over")
     race = Move(("batched",), "racing", "its deadline is at risk while its batch runs")
     fall_back = Move(("racing",), "batched", "its direct call brought no answer; its batch goes on")
-    outlast = Move(("racing",), "direct", "its batch brought no answer; its direct call goes on")
+    outlast = Move(("racing",), "direct", "its batch brought no answer, or isn't sent yet; its direct call goes on")
+    leave = Move(("batched",), "waiting", "its batch isn't sent yet, and would be too late: it goes in real time")
     retry = Move(("batched", "direct"), "waiting", "this try failed in a way that another may not")
     succeed = Move(
         ("waiting", "held", "batched", "direct", "racing", "following"),

@@ -141,12 +141,22 @@ SELECT EXISTS (
     CROSS JOIN LATERAL (
         SELECT direct_at
         FROM item
-        WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.lane_id = source.lane_id
+        WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.direct_at <= now()
+            AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND item.lane_id = source.lane_id
             AND item.headers_id = source.headers_id AND item.model_id = source.model_id
-            AND direct_at <= now() AND (item.give_up_at IS NULL OR item.give_up_at > now())
-        ORDER BY direct_at
+        ORDER BY lane_id, headers_id, model_id, tenant_id, direct_at
         LIMIT 1
     ) head
+    LEFT JOIN LATERAL (
+        SELECT deadline
+        FROM item
+        WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.direct_at <= now()
+            AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND item.lane_id = source.lane_id
+            AND item.headers_id = source.headers_id AND item.model_id = source.model_id
+            AND deadline IS NOT NULL
+        ORDER BY deadline
+        LIMIT 1
+    ) wanted ON true
     WHERE lane.paused_at IS NULL AND workspace.held_at IS NULL
         AND (workspace.not_before IS NULL OR workspace.not_before <= now()) AND EXISTS (
         SELECT

@@ -5,8 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from overnight_models.ledger.database import Database
-from overnight_models.ledger.direct import claim
-from overnight_models.ledger.direct.claim import Claim, Place
+from overnight_models.ledger.direct import claim, places
+from overnight_models.ledger.direct.claim import Claim
+from overnight_models.ledger.direct.places import Place
 from overnight_models.ledger.rows import fetch_all
 from overnight_workers import process
 from overnight_workers.stages.direct.direct import direct
@@ -29,12 +30,12 @@ def send_all_of_it(database: Database, lane: str) -> list[int]:
     while True:
         with database.transaction() as connection:
             fetch_all(connection, "SET LOCAL lock_timeout = '60s'")
-            places: list[Place] = claim.sources(connection, [lane])
-            if not places:
+            found_places: list[Place] = places.sources(connection, [lane])
+            if not found_places:
                 return taken
             found = claim.take(
                 connection,
-                places[0],
+                found_places[0],
                 before,
                 prices,
                 owner=1,
@@ -99,7 +100,7 @@ def test_a_budget_that_is_set_while_items_are_being_sent_reserves_for_them(servi
     service.accept(item("a"))
     with ThreadPoolExecutor(1) as pool:
         with service.other_process().transaction() as taker:
-            (place,) = claim.sources(taker, ["default"])
+            (place,) = places.sources(taker, ["default"])
             claim.take(
                 taker,
                 place,

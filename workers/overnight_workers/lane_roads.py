@@ -31,3 +31,5 @@ class LaneRoads:
     """What waits is divided into so many batches; smaller ones end sooner. None: as few as they can be."""
     min_items: int = setting(whole(1), 1)
     """Fewer aren't worth a batch: `max_wait` doesn't pack them, only more of them or a deadline does."""
+    max_calls: int | None = setting(optional(whole(1, 100_000)), None)
+    """Calls of this lane under way at once in real time, in all workers together; None: as many as those may have."""

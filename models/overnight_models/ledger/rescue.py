@@ -11,7 +11,7 @@ from overnight_models.ledger.catalogs.runs import HAS_WORK as RUN_HAS_WORK
 from overnight_models.ledger.collect.collect import READABLE
 from overnight_models.ledger.deliver.deliver import LOOKED_AT, PLACES
 from overnight_models.ledger.deployment import AT_HOME
-from overnight_models.ledger.direct.claim import HAS_WORK
+from overnight_models.ledger.direct.places import HAS_WORK
 from overnight_models.ledger.measure import IS_DUE, NOBODY_MEASURES
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only

@@ -1,5 +1,15 @@
 -- What ledger/direct/claim.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _asked: What those of them ask that are in the claim, in that order.
+-- id = 1, ids = '{1}'
+SELECT item.id AS item_id, request.params, prefix_id, schema_id, shape_id, size, max_tokens
+FROM unnest(CAST(:ids AS bigint[]))
+WITH ORDINALITY AS taken(id, place)
+JOIN direct_call ON direct_call.item_id = taken.id AND claim_id = :id
+JOIN item ON item.id = taken.id
+JOIN request ON request.item_id = taken.id
+ORDER BY taken.place;
+
 -- _begin
 -- headers_id = 1, lane_id = 1, lease_s = 1, model_id = 1, owner = 1
 INSERT INTO direct_claim(id, batch_number, lane_id, headers_id, model_id, owner,
@@ -7,12 +17,43 @@ INSERT INTO direct_claim(id, batch_number, lane_id, headers_id, model_id, owner,
     :model_id, :owner, now() + make_interval(secs => :lease_s))
 RETURNING id, batch_number AS number;
 
+-- _being_built: Those whose batch is being written for the API right now: looked at again when it is, or isn't, on its way.
+-- ids = '{1}'
+UPDATE item
+SET direct_at = now() + interval '5 seconds'
+WHERE id = ANY(:ids) AND state IN ('batched') AND batch_id NOT IN (
+    -- what is locked now doesn't begin to be written before this transaction is over
+    SELECT batch.id
+    FROM batch
+    WHERE batch.id = ANY(ARRAY(
+        SELECT batch_id
+        FROM item
+        WHERE id = ANY(:ids)
+    )) AND NOT EXISTS (
+        SELECT
+        FROM submission
+        WHERE batch_id = batch.id AND submission.state = 'claimed'
+    )
+    FOR SHARE SKIP LOCKED
+)
+RETURNING id;
+
 -- _is_ours: Whether nobody has taken a claim from its owner, nor does until the transaction ends.
 -- id = 1
 SELECT id
 FROM direct_claim
 WHERE id = :id AND done_at IS NULL
 FOR SHARE;
+
+-- _lock: Those of them that nobody else has at this moment, in that order.
+-- ids = '{1}', most = 1
+SELECT id, state, direct_at, size
+FROM item
+WHERE id = ANY(:ids) AND item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.direct_at <= now()
+    AND (item.give_up_at IS NULL OR item.give_up_at > now())
+ORDER BY array_position(CAST(:ids AS bigint[]), id)
+LIMIT :most
+FOR UPDATE SKIP LOCKED;
 
 -- _look_again_later: What is in a batch and over a budget has its batch: it is looked at again in a minute. Returns how many.
 -- ids = '{1}'
@@ -246,97 +287,4 @@ ORDER BY id;
 UPDATE direct_call
 SET let_go_at = clock_timestamp()
 WHERE claim_id = :claim_id AND item_id = ANY(:ids);
-
--- lock: Those that nobody else has at this moment.
--- headers_id = 1, lane_id = 1, model_id = 1, most = 1
-SELECT id, state, direct_at, size
-FROM item
-WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.lane_id = :lane_id
-    AND item.headers_id = :headers_id AND item.model_id = :model_id AND item.direct_at <= now()
-    AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (false)
-ORDER BY direct_at, id
-LIMIT :most
-FOR UPDATE SKIP LOCKED;
-
--- pause: Nothing is sent to this model of this workspace for a while.
--- model_id = 1, pause_s = 1, why = 'text', workspace = 'text'
-INSERT INTO direct_pause(workspace, model_id, not_before, why) VALUES (:workspace, :model_id,
-    now() + make_interval(secs => :pause_s), :why)
-ON CONFLICT (workspace, model_id) DO UPDATE SET not_before = greatest(direct_pause.not_before,
-    excluded.not_before), why = excluded.why, since = CASE
-    WHEN direct_pause.not_before < now() - interval '1 minute' THEN now() ELSE direct_pause.since END;
-
--- sources: Place something is to be sent now and may be, the earliest first. lanes: no others are looked at.
--- lanes = '{text}'
-WITH RECURSIVE source(lane_id, headers_id, model_id) AS (
-    (
-        SELECT lane_id, headers_id, model_id
-        FROM item
-        WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL
-        ORDER BY lane_id, headers_id, model_id
-        LIMIT 1
-    )
-    UNION ALL
-    SELECT next.*
-    FROM source
-    CROSS JOIN LATERAL (
-        SELECT lane_id, headers_id, model_id
-        FROM item
-        WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND (item.lane_id, item.headers_id,
-            item.model_id) > (source.lane_id, source.headers_id, source.model_id)
-        ORDER BY lane_id, headers_id, model_id
-        LIMIT 1
-    ) next
-)
-SELECT source.lane_id, source.headers_id, source.model_id, lane.name AS lane, headers.workspace,
-    headers.betas, headers.api_version, model.name AS model
-FROM source
-JOIN lane ON lane.id = source.lane_id
-JOIN headers ON headers.id = source.headers_id
-JOIN model ON model.id = source.model_id
-JOIN workspace ON workspace.name = headers.workspace
-CROSS JOIN LATERAL (
-    SELECT direct_at
-    FROM item
-    WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.lane_id = source.lane_id
-        AND item.headers_id = source.headers_id AND item.model_id = source.model_id
-        AND direct_at <= now() AND (item.give_up_at IS NULL OR item.give_up_at > now())
-    ORDER BY direct_at
-    LIMIT 1
-) head
-WHERE lane.paused_at IS NULL AND workspace.held_at IS NULL
-    AND (workspace.not_before IS NULL OR workspace.not_before <= now()) AND EXISTS (
-    SELECT
-    FROM deployment
-    WHERE home = (
-        SELECT system_identifier
-        FROM pg_control_system()
-    ) || '/' || ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int || '/' || (
-        SELECT oid
-        FROM pg_database
-        WHERE datname = current_database()
-    ) AND (moved_at IS NULL OR workspace.looked_at >= moved_at AND NOT word_wanted)
-) AND NOT EXISTS (
-    SELECT
-    FROM direct_pause
-    WHERE direct_pause.workspace = headers.workspace AND direct_pause.model_id = source.model_id
-        AND not_before > now()
-) AND lane.name = ANY(:lanes)
-ORDER BY head.direct_at;
-
--- take: Take the items there that are to be sent now, the earliest first; what a budget can't take is held.
--- id = 1, ids = '{1}'
-SELECT item.id AS item_id, request.params, prefix_id, schema_id, size, max_tokens
-FROM direct_call
-JOIN item ON item.id = direct_call.item_id
-JOIN request ON request.item_id = item.id
-WHERE claim_id = :id AND item.id = ANY(:ids)
-ORDER BY direct_call.direct_at, item.id;
-
--- waiting_models: Models that nothing is sent to for now, each with its workspace and why, for people.
-SELECT model.name || ' of ' || workspace || ': ' || why
-FROM direct_pause
-JOIN model ON model.id = direct_pause.model_id
-WHERE not_before > now()
-ORDER BY 1;
 

@@ -52,15 +52,11 @@ WHERE id = ANY(:ids);
 SET LOCAL lock_timeout = '90s';
 
 -- allowance, 4 of 5: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
--- headers_id = 1, lane_id = 1, model_id = 1, most = 1
+-- asked = '{1}'
 WITH candidate AS (
     SELECT *
     FROM item
-    WHERE item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.lane_id = :lane_id
-        AND item.headers_id = :headers_id AND item.model_id = :model_id AND item.direct_at <= now()
-        AND (item.give_up_at IS NULL OR item.give_up_at > now()) AND NOT (false)
-    ORDER BY direct_at, id
-    LIMIT :most
+    WHERE id = ANY(:asked)
 )
 SELECT budget.id
 FROM budget

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.direct import claim as claims
-from overnight_models.ledger.direct import record
+from overnight_models.ledger.direct import places, record
 from overnight_models.ledger.direct.claim import Claim
 from overnight_workers import process, stopping
 from overnight_workers.stages.direct.direct import direct
@@ -25,7 +25,7 @@ NOBODY = 1
 def taken(service: Service, *, let_go: bool) -> Claim:
     """A worker has taken the items of the direct road, and then it died."""
     with process.database().transaction() as connection:
-        (place,) = claims.sources(connection, ["default"])
+        (place,) = places.sources(connection, ["default"])
         found = claims.take(
             connection,
             place,

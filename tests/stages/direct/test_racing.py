@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from overnight_models.ledger.direct import claim as claims
+from overnight_models.ledger.direct import places
 from overnight_workers import process
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.direct.direct import direct
@@ -51,7 +52,7 @@ def test_a_call_that_brings_nothing_leaves_the_item_to_its_batch(service: Servic
 def test_a_batch_that_brings_nothing_leaves_the_item_to_its_call(service: Service) -> None:
     at_risk(service, "a", fault="expired")
     with process.database().transaction() as connection:
-        (place,) = claims.sources(connection, ["default"])
+        (place,) = places.sources(connection, ["default"])
         taken = claims.take(
             connection,
             place,

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.caching import Choice
-from overnight_models.ledger.direct import claim, record
+from overnight_models.ledger.direct import claim, pauses, places, record
 from overnight_models.ledger.direct.claim import Claim, Taken
 from overnight_models.ledger.money import budgets
 from overnight_models.ledger.rows import execute, fetch_column
@@ -20,7 +20,7 @@ RULES = record.Rules(max_attempts=3, max_maybe_billed=1)
 def ask_direct(connection: Connection) -> None:
     """Items that wait and items in batches are taken, let go, answered, lost, given back and brought home."""
     execute(connection, "UPDATE item SET direct_at = now() WHERE state = 'waiting' AND batch_id IS NULL")
-    (place,) = claim.sources(connection, ["default"])[:1]
+    (place,) = places.sources(connection, ["default"])[:1]
     taken = _take(connection, None, 2)
     assert taken.claim is not None
     assert taken.claim.place == place
@@ -32,8 +32,8 @@ def ask_direct(connection: Connection) -> None:
     _caching(connection, taken.claim, prefixed or ids)
     assert claim.let_go(connection, taken.claim.id, ids)
     claim.extend(connection, [taken.claim.id], owner=1, lease_s=60)
-    claim.pause(connection, place, "slow down", pause_s=0)
-    claim.waiting_models(connection)
+    pauses.pause(connection, place, "slow down", pause_s=0)
+    pauses.waiting_models(connection)
     _record(connection, taken.claim, ids)
     claim.give_back(connection, taken.claim.id, taken.claim.number, ids[3:])
     claim.close(connection, [taken.claim.id])
@@ -42,7 +42,7 @@ def ask_direct(connection: Connection) -> None:
 
 
 def _take(connection: Connection, before: Claim | None, most: int) -> Taken:
-    (place,) = claim.sources(connection, ["default"])[:1]
+    (place,) = places.sources(connection, ["default"])[:1]
     return claim.take(
         connection,
         place,
@@ -53,6 +53,7 @@ def _take(connection: Connection, before: Claim | None, most: int) -> Taken:
         most=most,
         max_bytes=1_000_000,
         counts_first=False,
+        max_calls=10,
     )
 
 

@@ -29,6 +29,7 @@ from overnight_models.ledger.pack import pack
 from overnight_models.ledger.roads import kept, running, waiting
 from overnight_models.ledger.roads.running import Cost, Risk
 from overnight_models.ledger.rows import execute
+from overnight_models.ledger.submit import unsent
 from overnight_models.wire.acknowledgement import Acknowledgement
 from overnight_models.wire.outcome import Problem
 from overnight_workers import process
@@ -47,6 +48,8 @@ def ask_deadlines(connection: Connection) -> None:
     for race in (True, False):
         running.at_risk(connection, risks, costs, answer_s=60, ahead_s=60, race=race)
     running.look_again(connection, NOBODY, 60)
+    unsent.take_out(connection, NOBODY, needs_s=60)
+    unsent.leave_to_calls(connection, NOBODY)
     kept.note_settled(connection, {NOBODY: 1}, direct=True)
     kept.note_doubles(connection, {NOBODY: 1}, via="batch")
     kept.kept(connection)

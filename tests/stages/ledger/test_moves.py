@@ -32,6 +32,7 @@ INSERT: Final = {
 # What the move writes beside the state, where a rule of the table asks for it.
 BESIDE: Final = {
     ("item", "pack"): ", batch_id = 1",
+    ("item", "leave"): ", batch_id = NULL",
     ("item", "retry"): ", batch_id = NULL",
     ("item", "fall_back"): ", batch_id = 1",
     ("item", "outlast"): ", batch_id = NULL",

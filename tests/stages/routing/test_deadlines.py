@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from overnight_workers import process
 from overnight_workers.cli import app
-from overnight_workers.roads import memory
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.direct.direct import direct
@@ -23,43 +18,8 @@ from overnight_workers.stages.rescue import sweep
 from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, callback, item, read_command
 from tests.service.ledger import Json
+from tests.stages.routing.remembered import HOUR, ONE_TO_SIX_HOURS, batches_took, by_deadline, within
 from tests.waiting import wait_until
-
-HOUR = 3600.0
-ONE_TO_SIX_HOURS = [1 + n / 4 for n in range(21)]
-
-
-def by_deadline(service: Service, **more: Any) -> None:
-    service.configure(lane={"road": "by_deadline", "max_wait": "1h", **more})
-
-
-def batches_took(service: Service, hours: Sequence[float], *, items: int = 10) -> None:
-    """The ledger remembers earlier batches."""
-    names = process.names()
-    lane_id, headers_id = names.lane("default"), names.headers("default", (), "2026-10-21")
-    for n, each in enumerate(hours):
-        batch_id = service.ledger.fetch_one(
-            """INSERT INTO batch (lane_id, headers_id, state, items, size)
-               VALUES (%s, %s, 'collected', %s, 0) RETURNING id""",
-            lane_id,
-            headers_id,
-            items,
-        )["id"]
-        service.ledger.execute(
-            """INSERT INTO submission (batch_id, token, state, items, api_id, api_created_at, ended_at)
-               VALUES (%s, %s, 'done', %s, %s, now() - interval '2 days',
-                       now() - interval '2 days' + make_interval(secs => %s))""",
-            batch_id,
-            f"token{batch_id}",
-            items,
-            f"msgbatch_{n}_{batch_id}",
-            each * HOUR,
-        )
-    memory.forget()
-
-
-def within(hours: float) -> str:
-    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
 
 
 def on_the_road(service: Service, key: str) -> str:

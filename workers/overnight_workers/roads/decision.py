@@ -51,6 +51,10 @@ class Pace:
             return self.known.sure_s(items, self.confidence, running_s) + self.before_s(items) / 2
         return self.before_s(items) + min(self.known.sure_s(size, self.confidence) for size in sizes(items))
 
+    def packed_needs_s(self, items: int) -> float:
+        """The same for a batch that is packed, and not sent yet: half of our own work with it is done."""
+        return self.known.sure_s(items, self.confidence) + self.before_s(items) / 2
+
     def size_for(self, items: int, within_s: float) -> int:
         """How many of them go into one batch: all, or as few as it takes to be in time."""
         left_s = within_s - self.before_s(items)

@@ -15,68 +15,17 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import direct_calls
 from overnight_models.ledger.cancel import cancel
-from overnight_models.ledger.measure import UNMEASURED
+from overnight_models.ledger.direct import places
+from overnight_models.ledger.direct.places import DUE, Place
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.pack import reserve
 from overnight_models.ledger.pack.reserve import BOOKED, HELD, JUDGED, Allowance
 from overnight_models.ledger.pack.turns import Candidates
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only, fetch_value, fitting
-from overnight_models.ledger.workspaces import SENDABLE
 from overnight_models.money.prices import Prices
 from overnight_models.states import ITEM
 
-_TO_BE_SENT: Final = "item.direct_at IS NOT NULL AND item.held_by IS NULL"
-"""The guard, as the index has it."""
-
-_OF_USE: Final = "(item.give_up_at IS NULL OR item.give_up_at > now())"
-"""The guard: somebody still needs it."""
-
-_HEADS: Final = f"""
-    WITH RECURSIVE source (lane_id, headers_id, model_id) AS (
-        (SELECT lane_id, headers_id, model_id FROM item WHERE {_TO_BE_SENT}
-         ORDER BY lane_id, headers_id, model_id LIMIT 1)
-        UNION ALL
-        SELECT next.* FROM source CROSS JOIN LATERAL (
-            SELECT lane_id, headers_id, model_id FROM item
-            WHERE {_TO_BE_SENT}
-              AND (item.lane_id, item.headers_id, item.model_id) > (source.lane_id, source.headers_id, source.model_id)
-            ORDER BY lane_id, headers_id, model_id LIMIT 1
-        ) next
-    )
-    SELECT source.lane_id, source.headers_id, source.model_id, lane.name AS lane, headers.workspace, headers.betas,
-           headers.api_version, model.name AS model
-    FROM source JOIN lane ON lane.id = source.lane_id JOIN headers ON headers.id = source.headers_id
-    JOIN model ON model.id = source.model_id JOIN workspace ON workspace.name = headers.workspace
-    CROSS JOIN LATERAL (
-        SELECT direct_at FROM item
-        WHERE {_TO_BE_SENT} AND item.lane_id = source.lane_id AND item.headers_id = source.headers_id
-          AND item.model_id = source.model_id AND direct_at <= now() AND {_OF_USE}
-        ORDER BY direct_at LIMIT 1
-    ) head
-    WHERE lane.paused_at IS NULL AND {SENDABLE} AND NOT EXISTS (
-        SELECT FROM direct_pause
-        WHERE direct_pause.workspace = headers.workspace AND direct_pause.model_id = source.model_id
-          AND not_before > now()
-    )
-"""
-"""Place something is to be sent now and may be: each found by one look into the index."""
-
-HAS_WORK: Final = f"EXISTS ({_HEADS})"
-"""The condition: something is to be sent now, and may be."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Items that share a lane, headers and a model."""
-
-    lane_id: int
-    headers_id: int
-    model_id: int
-    lane: str
-    workspace: str
-    betas: str
-    api_version: str
-    model: str
+_PASSED_OVER: Final = 100
 
 
 class Asked(NamedTuple):
@@ -87,6 +36,7 @@ class Asked(NamedTuple):
     """JSON; its own part."""
     prefix_id: int | None
     schema_id: int | None
+    shape_id: int | None
     size: int
     """Bytes of the whole request."""
     max_tokens: int
@@ -109,13 +59,6 @@ class Taken(NamedTuple):
     asked: Sequence[Asked] = ()
     held: int = 0
     """Over a budget: held, with a reason."""
-
-
-def sources(connection: Connection, lanes: Collection[str]) -> list[Place]:
-    """Place something is to be sent now and may be, the earliest first. lanes: no others are looked at."""
-    return fetch_all(
-        connection, Place, f"{_HEADS} AND lane.name = ANY(:lanes) ORDER BY head.direct_at", lanes=list(lanes)
-    )
 
 
 class _Locked(NamedTuple):
@@ -143,35 +86,64 @@ def take(
     most: int,
     max_bytes: float,
     counts_first: bool,
+    max_calls: int | None = None,
 ) -> Taken:
-    """Take the items there that are to be sent now, the earliest first; what a budget can't take is held.
+    """Take the items there whose turn it is, in the order in which they go; what a budget can't take is held.
 
     claim: to which they are added; None for a new one. One that was taken from this process is followed by a new one.
     most: no more than these can be sent at once.
     max_bytes: of requests that are in memory; the first is taken however large it is.
     counts_first: those that nobody has measured yet stay where they are.
+    max_calls: of the lane under way at once, over all workers; None: it has no bound.
     """
-    which = _Next(place, counts_first=counts_first)
+    if max_calls is not None:
+        most = min(most, places.room(connection, place.lane_id, max_calls))
+    # others look at this moment too, and what they have locked is passed over
+    order = places.in_turns(connection, place, most + _PASSED_OVER, counts_first=counts_first) if most else []
+    if not order:
+        return Taken(claim)
     # asked before anything is changed, see `budgets.set_budget`
-    allowance = reserve.allowance(connection, which.candidates(2 * most), prices, batch=False)
-    locked = which.lock(connection, most, max_bytes)
+    which = Candidates("SELECT * FROM item WHERE id = ANY(:asked)", place.lane_id, {"asked": order})
+    allowance = reserve.allowance(connection, which, prices, batch=False)
+    locked = _lock(connection, order, most, max_bytes)
     if not locked:
         return Taken(claim)
     if claim is None or not _is_ours(connection, claim.id):
         claim = _begin(connection, place, owner=owner, lease_s=lease_s)
     held = _move(connection, claim, locked, allowance)
-    asked = fetch_all(
+    return Taken(claim, _asked(connection, claim, [row.id for row in locked]), held)
+
+
+def _lock(connection: Connection, order: Sequence[int], most: int, max_bytes: float) -> list[_Locked]:
+    """Those of them that nobody else has at this moment, in that order."""
+    rows = fetch_all(
+        connection,
+        _Locked,
+        f"""
+        SELECT id, state, direct_at, size FROM item WHERE id = ANY(:ids) AND {DUE}
+        ORDER BY array_position(CAST(:ids AS bigint[]), id) LIMIT :most FOR UPDATE SKIP LOCKED
+        """,
+        ids=list(order),
+        most=most,
+    )
+    return rows[: fitting((row.size for row in rows), max_bytes)]
+
+
+def _asked(connection: Connection, claim: Claim, item_ids: Sequence[int]) -> list[Asked]:
+    """What those of them ask that are in the claim, in that order."""
+    return fetch_all(
         connection,
         Asked,
         """
-        SELECT item.id AS item_id, request.params, prefix_id, schema_id, size, max_tokens
-        FROM direct_call JOIN item ON item.id = direct_call.item_id JOIN request ON request.item_id = item.id
-        WHERE claim_id = :id AND item.id = ANY(:ids) ORDER BY direct_call.direct_at, item.id
+        SELECT item.id AS item_id, request.params, prefix_id, schema_id, shape_id, size, max_tokens
+        FROM unnest(CAST(:ids AS bigint[])) WITH ORDINALITY AS taken (id, place)
+        JOIN direct_call ON direct_call.item_id = taken.id AND claim_id = :id
+        JOIN item ON item.id = taken.id JOIN request ON request.item_id = taken.id
+        ORDER BY taken.place
         """,
         id=claim.id,
-        ids=[row.id for row in locked],
+        ids=list(item_ids),
     )
-    return Taken(claim, asked, held)
 
 
 def _is_ours(connection: Connection, claim_id: int) -> bool:
@@ -199,42 +171,12 @@ def _begin(connection: Connection, place: Place, *, owner: int, lease_s: float) 
     return Claim(numbers.id, numbers.number, place)
 
 
-class _Next:
-    """The items that are to be sent next somewhere."""
-
-    def __init__(self, place: Place, *, counts_first: bool) -> None:
-        self._place = place
-        self._values = {"lane_id": place.lane_id, "headers_id": place.headers_id, "model_id": place.model_id}
-        self._these = f"""
-            {_TO_BE_SENT} AND item.lane_id = :lane_id AND item.headers_id = :headers_id AND item.model_id = :model_id
-            AND item.direct_at <= now() AND {_OF_USE} AND NOT ({UNMEASURED if counts_first else "false"})
-        """
-
-    def candidates(self, most: int) -> Candidates:
-        """Whom budgets are asked for."""
-        query = f"SELECT * FROM item WHERE {self._these} ORDER BY direct_at, id LIMIT :most"
-        return Candidates(query, self._place.lane_id, {**self._values, "most": most})
-
-    def lock(self, connection: Connection, most: int, max_bytes: float) -> list[_Locked]:
-        """Those that nobody else has at this moment."""
-        rows = fetch_all(
-            connection,
-            _Locked,
-            f"""
-            SELECT id, state, direct_at, size FROM item WHERE {self._these}
-            ORDER BY direct_at, id LIMIT :most FOR UPDATE SKIP LOCKED
-            """,
-            most=most,
-            **self._values,
-        )
-        return rows[: fitting((row.size for row in rows), max_bytes)]
-
-
 def _move(connection: Connection, claim: Claim, locked: Sequence[_Locked], allowance: Allowance | None) -> int:
     """Items leave where they were: those that wait, and those whose batch goes on beside. Returns how many are held."""
     held = 0
+    put_off = _being_built(connection, locked)
     for move in (ITEM.urge, ITEM.race):
-        rows = [row for row in locked if row.state in move.before]
+        rows = [row for row in locked if row.state in move.before and row.id not in put_off]
         if rows:
             held += fetch_only(
                 connection,
@@ -247,8 +189,34 @@ def _move(connection: Connection, claim: Claim, locked: Sequence[_Locked], allow
                 **(allowance.values if allowance else {}),
             ).held
     if allowance is not None:
-        _look_again_later(connection, [row.id for row in locked])
+        _look_again_later(connection, [row.id for row in locked if row.id not in put_off])
     return held
+
+
+def _being_built(connection: Connection, locked: Sequence[_Locked]) -> set[int]:
+    """Those whose batch is being written for the API right now: looked at again when it is, or isn't, on its way.
+
+    Whether its body has them isn't known before; an item that is in no body, and in no call, would never be answered.
+    """
+    batched = [row.id for row in locked if row.state in ITEM.race.before]
+    if not batched:
+        return set()
+    put_off = fetch_column(
+        connection,
+        int,
+        f"""
+        UPDATE item SET direct_at = now() + interval '5 seconds'
+        WHERE id = ANY(:ids) AND {ITEM.race.where} AND batch_id NOT IN (
+            -- what is locked now doesn't begin to be written before this transaction is over
+            SELECT batch.id FROM batch WHERE batch.id = ANY(ARRAY(SELECT batch_id FROM item WHERE id = ANY(:ids)))
+              AND NOT EXISTS (SELECT FROM submission WHERE batch_id = batch.id AND submission.state = 'claimed')
+            FOR SHARE SKIP LOCKED
+        )
+        RETURNING id
+        """,
+        ids=batched,
+    )
+    return set(put_off)
 
 
 def _look_again_later(connection: Connection, item_ids: Sequence[int]) -> int:
@@ -355,35 +323,4 @@ def close(connection: Connection, claim_ids: Collection[int]) -> None:
           AND NOT EXISTS (SELECT FROM direct_call WHERE claim_id = direct_claim.id)
         """,
         ids=list(claim_ids),
-    )
-
-
-def pause(connection: Connection, place: Place, why: str, *, pause_s: float) -> None:
-    """Nothing is sent to this model of this workspace for a while."""
-    execute(
-        connection,
-        """
-        INSERT INTO direct_pause (workspace, model_id, not_before, why)
-        VALUES (:workspace, :model_id, now() + make_interval(secs => :pause_s), :why)
-        ON CONFLICT (workspace, model_id) DO UPDATE
-        SET not_before = greatest(direct_pause.not_before, excluded.not_before), why = excluded.why,
-            since = CASE WHEN direct_pause.not_before < now() - interval '1 minute' THEN now()
-                         ELSE direct_pause.since END
-        """,
-        workspace=place.workspace,
-        model_id=place.model_id,
-        pause_s=pause_s,
-        why=why.replace("\x00", "")[:500],
-    )
-
-
-def waiting_models(connection: Connection) -> list[str]:
-    """Models that nothing is sent to for now, each with its workspace and why, for people."""
-    return fetch_column(
-        connection,
-        str,
-        """
-        SELECT model.name || ' of ' || workspace || ': ' || why FROM direct_pause
-        JOIN model ON model.id = direct_pause.model_id WHERE not_before > now() ORDER BY 1
-        """,
     )

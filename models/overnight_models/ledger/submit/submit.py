@@ -19,6 +19,7 @@ from overnight_models.ledger.moves import move_batch, move_locked_batch, move_su
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.rows import execute, fetch_one
 from overnight_models.ledger.submit.facts import follow, sent_before, whole
+from overnight_models.ledger.submit.unsent import leave_to_calls
 from overnight_models.ledger.workspaces import QUEUED, SENDABLE
 from overnight_models.states import BATCH, SUBMISSION
 
@@ -70,6 +71,7 @@ def claim(
         batch = _sendable_batch(connection, queue_limits)
         if batch is None:
             return None
+        leave_to_calls(connection, batch["id"])
         unpack(connection, batch_id=batch["id"])
         left = fetch_one(
             connection,

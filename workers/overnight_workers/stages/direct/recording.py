@@ -13,7 +13,7 @@ from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.asking_again import Rule
 from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.deliver.deliver import Due, Target
-from overnight_models.ledger.direct import claim as claims
+from overnight_models.ledger.direct import pauses
 from overnight_models.ledger.direct import record as ledger
 from overnight_models.ledger.direct.claim import Asked, Claim
 from overnight_models.wire.outcome import Problem
@@ -163,7 +163,7 @@ class Recorder:
             )
             claimed = deliveries.claimed(connection, source, group.arrivals, recorded)
             for pause in group.pauses:
-                claims.pause(connection, claim.place, pause.why, pause_s=_pause_s(pause))
+                pauses.pause(connection, claim.place, pause.why, pause_s=_pause_s(pause))
             for hold in group.holds[:1]:
                 newly_held = workspaces.hold(
                     connection, claim.place.workspace, hold.why, until_resumed=hold.until_resumed

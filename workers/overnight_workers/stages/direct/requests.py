@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.collect import caching
-from overnight_models.ledger.direct.claim import Asked, Claim, Place
+from overnight_models.ledger.direct.claim import Asked, Claim
+from overnight_models.ledger.direct.places import Place
 from overnight_models.ledger.prefixes import StoredPrefix
 from overnight_models.money.forecast import Lifetime
 from overnight_models.request.prefix import has_room_for_a_breakpoint

@@ -14,7 +14,9 @@ from typing import Final
 from overnight_models import routes
 from overnight_models.errors import TransientError
 from overnight_models.ledger.direct import claim as ledger
-from overnight_models.ledger.direct.claim import Claim, Place
+from overnight_models.ledger.direct import pauses, places
+from overnight_models.ledger.direct.claim import Claim
+from overnight_models.ledger.direct.places import Place
 from overnight_workers import limiter, logs, process, stopping
 from overnight_workers.limiter import Grant, Wait
 from overnight_workers.settings import settings
@@ -123,7 +125,7 @@ class Turns:
         if self.pause_ends_in_s == 0:
             self._paused_until = math.inf
         with process.database().transaction() as connection:
-            sources = ledger.sources(connection, lanes)
+            sources = places.sources(connection, lanes)
         found: list[Request] = []
         for place in sources:
             if len(found) >= most or stopping.told():
@@ -152,6 +154,7 @@ class Turns:
                 most=min(most, self._fitting.get(place) or most),
                 max_bytes=_MOST_BYTES,
                 counts_first=lane.max_input_tokens is not None,
+                max_calls=lane.max_calls,
             )
             whole = [] if taken.claim is None else requests(connection, taken.claim, taken.asked)
         if taken.held:
@@ -183,7 +186,7 @@ class Turns:
             first = min(waits, key=lambda wait: wait[1].seconds)[1]
             with process.database().transaction() as connection:
                 ledger.give_back(connection, claim.id, claim.number, [one.asked.item_id for one, _ in waits])
-                ledger.pause(connection, place, f"rate limit: {first.bucket}", pause_s=first.seconds)
+                pauses.pause(connection, place, f"rate limit: {first.bucket}", pause_s=first.seconds)
             self._paused_until = min(self._paused_until, time.monotonic() + first.seconds)
         # as many as may go now and in a moment: more would be taken and given back
         self._fitting[place] = max(2 * len(granted), 1) if waits else None

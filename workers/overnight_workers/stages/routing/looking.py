@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeGuard
 
 from sqlalchemy import Connection
 
@@ -20,6 +20,7 @@ from overnight_models.ledger.names import models
 from overnight_models.ledger.pack import pack
 from overnight_models.ledger.roads import running, waiting
 from overnight_models.ledger.roads.running import AtRisk, Risk, Running
+from overnight_models.ledger.submit import unsent
 from overnight_models.quantities import spoken
 from overnight_models.wire.outcome import Problem
 from overnight_workers import logs, process
@@ -35,6 +36,8 @@ AHEAD_S: Final = 60.0
 """Who must leave a batch within a minute is told so now: it needn't be looked at in every sweep."""
 CANCEL_S: Final = 900.0
 """What is allowed for a canceled batch to end."""
+_NOT_SENT: Final = ("packed", "submitting")
+"""States of a batch that the API doesn't have yet. One that is being sent is looked at when it was, or wasn't."""
 _SOONEST_S, _LATEST_S = 10.0, 300.0
 """Between two looks at a batch."""
 
@@ -45,7 +48,8 @@ def look() -> None:
     """Everything that deadlines ask for now."""
     given_up = _give_up()
     left = _leave()
-    raced = _look_at_running()
+    raced, late = _look_at_running()
+    left += _take_out(late)
     if left or raced:
         doorbell.ring(routes.DIRECT)
     if given_up:
@@ -101,16 +105,39 @@ def by_deadline() -> dict[str, Lane]:
     return {name: lane for name, lane in settings().lanes.items() if lane.road == "by_deadline"}
 
 
-def _look_at_running() -> int:
-    """Batches that run while deadlines come nearer. Returns how many items are told to be sent in real time."""
-    told = 0
+def _look_at_running() -> tuple[int, Mapping[int, float]]:
+    """Batches that are under way while deadlines come nearer.
+
+    Returns how many items are told to be sent in real time, and of which batches that aren't sent yet some may be too
+    late: by number, those whose deadline is nearer than so many seconds.
+    """
+    told, late = 0, dict[int, float]()
     with process.database().transaction() as connection:
         found = running.to_look_at(connection)
-        for workspace, batches in _by_workspace(found).items():
+        for one in found:
+            if one.state in _NOT_SENT:
+                lane = settings().lanes.get(one.lane)
+                needs_s = memory.pace(lane, one.items).packed_needs_s(one.items) if _is_by_deadline(lane) else 0.0
+                running.look_again(connection, one.batch_id, _soon((one.within_s - needs_s) / 4))
+                if one.state == "packed" and one.within_s < needs_s:
+                    late[one.batch_id] = needs_s
+        sent = [one for one in found if one.state not in _NOT_SENT]
+        for workspace, batches in _by_workspace(sent).items():
             told += _rescue(connection, workspace, batches)
     if told:
         log.warning("deadlines at risk: sent in real time beside their batches", items=told)
-    return told
+    return told, late
+
+
+def _take_out(needs: Mapping[int, float]) -> int:
+    """What would be late in a batch that isn't sent yet leaves it: sent beside it, it would be paid twice."""
+    left = 0
+    for batch_id, needs_s in needs.items():
+        with process.database().transaction() as connection:
+            left += unsent.take_out(connection, batch_id, needs_s=needs_s)
+    if left:
+        log.warning("deadlines at risk: taken out of batches that aren't sent yet", items=left)
+    return left
 
 
 def _by_workspace(found: Sequence[Running]) -> Mapping[str, list[Running]]:
@@ -152,8 +179,12 @@ def _rescue(connection: Connection, workspace: str, batches: Sequence[Running]) 
     return told
 
 
+def _is_by_deadline(lane: Lane | None) -> TypeGuard[Lane]:
+    return lane is not None and lane.road == "by_deadline"
+
+
 def _may_rescue(lane: Lane | None) -> bool:
-    return lane is not None and lane.road == "by_deadline" and lane.rescue != "off"
+    return _is_by_deadline(lane) and lane.rescue != "off"
 
 
 def _risk(one: Running, lane: Lane) -> Risk:
@@ -164,7 +195,11 @@ def _risk(one: Running, lane: Lane) -> Risk:
 def _next_look_s(one: Running, risk: AtRisk | None) -> float:
     """When it is looked at next: the sooner the nearer the next thing is that may have to be done."""
     until_s = one.within_s if risk is None else math.inf if risk.next_s is None else risk.next_s - AHEAD_S
-    return min(max(until_s / 4, _SOONEST_S), _LATEST_S)
+    return _soon(until_s / 4)
+
+
+def _soon(seconds: float) -> float:
+    return min(max(seconds, _SOONEST_S), _LATEST_S)
 
 
 def _cancel(connection: Connection, one: Running, risk: AtRisk) -> None:
