@@ -6,10 +6,11 @@ import os
 import subprocess
 import threading
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 from overnight_models.embedded_urls import read_urls
 from tests.chaos.load import is_at_rest, picture
@@ -27,6 +28,7 @@ _QUEUE: Final = "shop"
 _LARGEST_RUN: Final = 60
 _SILENT_S: Final = 60.0
 """A product's worker that took nothing for so long is started again."""
+_FILLS_EVERY_S: Final = 0.2
 _DISK_BYTES: Final = 1_500_000_000
 _TMP_BYTES: Final = 300_000_000
 _TOML: Final = """
@@ -204,13 +206,29 @@ def may_mount(home: Path) -> bool:
     return True
 
 
-def fill(disk: Path) -> Path:
-    """Write a file that takes all that is left of a disk. Returns it."""
-    ballast, size = disk / "ballast", 0
-    with ballast.open("wb") as file:
-        while free := (state := os.statvfs(disk)).f_bavail * state.f_frsize:
-            # others write there meanwhile
-            with suppress(OSError):
+@contextmanager
+def full(disk: Path) -> Iterator[None]:
+    """Within the block a file takes all that is left of a disk, and what others free there meanwhile."""
+    ballast, over = disk / "ballast", threading.Event()
+
+    def fill(file: BinaryIO) -> None:
+        size = 0
+        while not over.is_set():
+            free = (state := os.statvfs(disk)).f_bavail * state.f_frsize
+            with suppress(OSError):  # others write there, too
                 os.posix_fallocate(file.fileno(), size, free)
                 size += free
-    return ballast
+            filled.set()
+            over.wait(_FILLS_EVERY_S)
+
+    filled = threading.Event()
+    with ballast.open("wb") as file:
+        filling = threading.Thread(target=fill, args=(file,))
+        filling.start()
+        filled.wait()
+        try:
+            yield
+        finally:
+            over.set()
+            filling.join()
+            ballast.unlink()

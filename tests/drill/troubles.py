@@ -13,7 +13,7 @@ from celery import Celery
 from overnight_models import routes
 from overnight_models.wire.redis_place import read_redis_url
 from overnight_workers.one_machine.installation import WORKERS
-from tests.drill.system import LANES, System, fill
+from tests.drill.system import LANES, System, full
 from tests.faults.redis_servers import demote
 from tests.waiting import wait_until
 
@@ -62,18 +62,16 @@ def postgres_read_only(system: System, _: Random) -> Iterator[str]:
 @contextmanager
 def temporary_disk_full(system: System, _: Random) -> Iterator[str]:
     """No byte is left where the bodies of batches are written before they are sent."""
-    ballast = fill(system.temporary)
-    yield "no room where TMPDIR leads"
-    ballast.unlink()
+    with full(system.temporary):
+        yield "no room where TMPDIR leads"
 
 
 @contextmanager
 def postgres_disk_full(system: System, _: Random) -> Iterator[str]:
     """No byte is left where the ledger and its log are."""
     node = system.postgres.primary
-    ballast = fill(node.place)
-    yield "no room on the disk of Postgres"
-    ballast.unlink()
+    with full(node.place):
+        yield "no room on the disk of Postgres"
     if not node.is_up:
         node.start()
 
