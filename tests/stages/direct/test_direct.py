@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from overnight_models.ledger.cancel import Canceled, cancel
 from overnight_workers import process, stopping
 from overnight_workers.stages.direct.direct import direct
+from overnight_workers.stages.measure.measure import measure
 from overnight_workers.stages.pack.pack import pack
 from tests.driving import Service, callback, item, params
+
+REFUSED: dict[str, Any] = {"tools": [{"name": "look_up", "input_schema": {"type": "string"}}]}
 
 
 def on_the_direct_road(service: Service, **lane: object) -> None:
@@ -56,6 +61,39 @@ def test_a_long_answer_is_streamed_and_is_the_same_message(service: Service) -> 
     outcome = service.ledger.item("a")
     assert outcome["ok"], outcome["detail"]
     assert outcome["cost_nano"] == service.api.meter()["nano"]
+
+
+def test_of_a_shape_that_the_api_refuses_nothing_is_sent(service: Service) -> None:
+    on_the_direct_road(service)
+    service.accept(*(item(f"bad{n}", params=params(f"Describe {n}", **REFUSED)) for n in range(5)), item("good"))
+    sent = sum(service.api.calls("messages").values())
+    direct()
+    found = service.ledger.item("bad4")
+    assert (found["state"], found["problem"], found["cost_nano"]) == ("failed", "rejected", 0)
+    assert "tools" in found["detail"]
+    assert states(service)["good"] == "succeeded"
+    assert sum(service.api.calls("messages").values()) == sent + 1
+
+
+def test_with_check_first_off_each_is_refused_by_itself_and_unpaid(service: Service) -> None:
+    on_the_direct_road(service, check_first=False)
+    service.accept(*(item(f"bad{n}", params=params(f"Describe {n}", **REFUSED)) for n in range(3)))
+    refused = service.api.calls("messages").get("400", 0)
+    direct()
+    assert set(states(service).values()) == {"failed"}
+    assert service.ledger.item("bad1")["problem"] == "errored"
+    assert service.api.calls("messages").get("400") == refused + 3
+
+
+def test_what_may_be_too_long_for_its_lane_is_measured_before_it_is_sent(service: Service) -> None:
+    on_the_direct_road(service, max_input_tokens=3_000)
+    service.accept(item("long", "kettle " * 4_000), item("short"))
+    direct()
+    assert states(service) == {"long": "waiting", "short": "succeeded"}
+    measure()
+    direct()
+    assert (states(service)["long"], service.ledger.item("long")["problem"]) == ("failed", "too_long")
+    assert service.api.meter()["billed"] == 1
 
 
 def test_what_is_taken_back_before_it_is_sent_is_canceled_on_the_direct_road(service: Service) -> None:

@@ -71,6 +71,7 @@ def ask_sent(connection: Connection) -> None:
     shapes.to_be_asked(connection, claim.batch_id, limit=10)
     shapes.members(connection, claim.batch_id, 1)
     shapes.passed(connection, [1])
+    shapes.unpassed(connection, [1])
     assert submit.release_unsent(connection, claim.submission_id, claim.batch_id, "no room", pause_s=0)
     claim = claimed(connection, "another token")
     list(submit.requests(connection, claim))

@@ -61,6 +61,12 @@ def to_be_asked(connection: Connection, batch_id: int, *, limit: int) -> list[Sa
     return [Sample(shape_id, params) for shape_id, params in samples.items()]
 
 
+def unpassed(connection: Connection, shape_ids: Collection[int]) -> set[int]:
+    """Those of them that haven't passed."""
+    unknown = "SELECT id FROM shape WHERE id = ANY(:ids) AND passed_at IS NULL"
+    return set(fetch_column(connection, int, unknown, ids=list(shape_ids)))
+
+
 def passed(connection: Connection, shape_ids: Collection[int]) -> None:
     """The API takes requests of these shapes: it isn't asked again."""
     execute(connection, "UPDATE shape SET passed_at = now() WHERE id = ANY(:ids)", ids=list(shape_ids))

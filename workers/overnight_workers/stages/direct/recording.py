@@ -50,6 +50,8 @@ class Done(NamedTuple):
 
     request: Request
     reply: Reply
+    problem: Problem = Problem.ERRORED
+    """Of one that is refused: that, or it was turned down before it was sent."""
 
 
 class HandOver(NamedTuple):
@@ -98,9 +100,9 @@ class Recorder:
         """More that came."""
         self._unrecorded += done
 
-    def refuse(self, request: Request, why: str) -> None:
+    def refuse(self, request: Request, why: str, problem: Problem = Problem.ERRORED) -> None:
         """A request that can never be sent."""
-        self.add([Done(request, Reply(413, False, text=why))])
+        self.add([Done(request, Reply(413, False, text=why), problem)])
 
     def record(self) -> list[HandOver]:
         """Write what came. Returns what is to be handed over. Raises TransientError: then the rest is kept."""
@@ -217,7 +219,7 @@ def _judge(done: Sequence[Done]) -> _Group:
                 group.arrivals.append(_waits(asked.item_id, verdict.why))
                 group.holds.append(verdict)
             case Refused(why):
-                group.arrivals.append(Arrival(asked.item_id, Fate.FAIL_OWN, problem=Problem.ERRORED, detail=why))
+                group.arrivals.append(Arrival(asked.item_id, Fate.FAIL_OWN, problem=one.problem, detail=why))
             case Lost(why):
                 group.lost[asked.item_id] = why
         if one.request.grant is not None and not isinstance(verdict, Lost):

@@ -17,10 +17,12 @@ from overnight_models.ledger.direct import claim as ledger
 from overnight_models.ledger.direct import pauses, places
 from overnight_models.ledger.direct.claim import Claim
 from overnight_models.ledger.direct.places import Place
+from overnight_models.wire.outcome import Problem
 from overnight_workers import limiter, logs, process, stopping
 from overnight_workers.limiter import Grant, Wait
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, pulse
+from overnight_workers.stages.direct.first_requests import FirstRequests
 from overnight_workers.stages.direct.limits import Expected
 from overnight_workers.stages.direct.recording import Done, HandOver, Recorder
 from overnight_workers.stages.direct.requests import Request, requests
@@ -69,6 +71,7 @@ class Turns:
         self._fitting: dict[Place, int | None] = {}
         """How many a place's rate limit let go last, when it didn't let all go."""
         self._paused_until = math.inf
+        self._first_requests = FirstRequests()
         self.taken = 0
 
     @property
@@ -164,7 +167,17 @@ class Turns:
         if opened is None or opened.claim != taken.claim:
             self._open[place] = _Open(taken.claim, now)
             self._claims.add(taken.claim.id)
+        if lane.check_first:
+            whole = self._checked(whole)
         return self._let_go(taken.claim, self._within_limits(taken.claim, whole))
+
+    def _checked(self, whole: Sequence[Request]) -> list[Request]:
+        """Those that the API doesn't refuse, as far as it was asked."""
+        words = self._first_requests.refused(whole)
+        for one in whole if words else ():
+            if one.asked.item_id in words:
+                self._recorder.refuse(one, words[one.asked.item_id], Problem.REJECTED)
+        return [one for one in whole if one.asked.item_id not in words]
 
     def _within_limits(self, claim: Claim, whole: Sequence[Request]) -> list[Request]:
         """Those that the account's rate limit lets go now; the others go back, and nothing is sent there meanwhile."""

@@ -8,8 +8,8 @@ same at once. Three of a shape are asked about, so that one bad text among good 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from overnight_models import exact_json
 from overnight_models.ledger.submit import shapes as ledger
@@ -46,6 +46,28 @@ def refused(batch_id: int, workspace: str, headers: Mapping[str, str], *, patien
         samples = ledger.to_be_asked(connection, batch_id, limit=_SHAPES)
     if not samples:
         return {}
+    verdicts = ask(samples, workspace, headers, patience_s=patience_s)
+    found = dict(verdicts.refused)
+    with process.database().transaction() as connection:
+        ledger.passed(connection, verdicts.passed)
+        for shape_id, why in verdicts.whole.items():
+            found |= dict.fromkeys(ledger.members(connection, batch_id, shape_id), why)
+    return found
+
+
+class Verdicts(NamedTuple):
+    """What the API says of samples of some shapes."""
+
+    refused: Mapping[int, str]
+    """The API's words, by item."""
+    passed: Sequence[int]
+    """Shapes of which it takes a request."""
+    whole: Mapping[int, str]
+    """Shapes of which it refuses every sample, with its words about the first."""
+
+
+def ask(samples: Sequence[ledger.Sample], workspace: str, headers: Mapping[str, str], *, patience_s: float) -> Verdicts:
+    """Ask the API about these, for so long at most; the rest goes unchecked."""
     give_up_at = time.monotonic() + patience_s
     found: dict[int, str] = {}
     passed: list[int] = []
@@ -54,18 +76,14 @@ def refused(batch_id: int, workspace: str, headers: Mapping[str, str], *, patien
         try:
             words, passes = _ask(sample, workspace, headers, give_up_at)
         except api.ApiUnavailable as error:
-            log.warning("requests go unchecked", batch_id=batch_id, why=str(error))
+            log.warning("requests go unchecked", shape_id=sample.shape_id, why=str(error))
             break
         found |= words
         if passes:
             passed.append(sample.shape_id)
         elif len(words) == len(sample.params):
             whole[sample.shape_id] = next(iter(words.values()))
-    with process.database().transaction() as connection:
-        ledger.passed(connection, passed)
-        for shape_id, why in whole.items():
-            found |= dict.fromkeys(ledger.members(connection, batch_id, shape_id), why)
-    return found
+    return Verdicts(found, passed, whole)
 
 
 def _ask(
