@@ -69,9 +69,9 @@ def test_beside_a_product_that_uses_most_of_the_account_hardly_any_call_is_refus
     beside = threading.Thread(target=product)
     beside.start()
     try:
-        statuses = send(limiter, client, 12)
+        statuses = send(limiter, client, 6)
     finally:
         ends.set()
         beside.join()
     assert statuses[429] <= 1
-    assert statuses[200] >= 12
+    assert statuses[200] >= 6

@@ -174,10 +174,11 @@ def test_a_held_workspace_stalls_no_other(service: Service) -> None:
 
 
 def test_a_create_that_hangs_delays_no_other_workspace(service: Service) -> None:
-    service.configure(lanes={"other": {"workspace": "two", "max_wait": "0s"}}, workspaces={"two": {}})
+    patient = {"create_timeout": "2m", "lease": "4m"}
+    service.configure(lanes={"other": {"workspace": "two", "max_wait": "0s"}}, workspaces={"two": {}}, timing=patient)
     packed(service, "a")
     packed(service, "b")
-    service.api.fault("create", "delay", seconds=17, count=1)
+    service.api.fault("create", "delay", seconds=100, count=1)
     submitter = [sys.executable, "-c", "from overnight_workers.stages.submit.submit import submit; submit()"]
     with ExitStack() as stack:
         hanging = stack.enter_context(subprocess.Popen(submitter))
@@ -369,7 +370,7 @@ def test_batches_that_were_emptied_in_a_held_workspace_keep_no_other_from_being_
     service.ledger.execute(
         """
         INSERT INTO batch (lane_id, headers_id, state, items, size)
-        SELECT lane_id, headers_id, 'packed', 1, size FROM batch, generate_series(1, 1099)
+        SELECT lane_id, headers_id, 'packed', 1, size FROM batch, generate_series(1, 299)
         """
     )
     service.ledger.execute("UPDATE workspace SET held_at = now(), held_reason = 'no money'")
@@ -379,4 +380,4 @@ def test_batches_that_were_emptied_in_a_held_workspace_keep_no_other_from_being_
     pack()
     service.ledger.execute("UPDATE workspace SET held_at = NULL, held_reason = NULL")
     assert submit() == "1 batches submitted"
-    assert service.ledger.states("batch") == ["canceled"] * 1100 + ["open"]
+    assert service.ledger.states("batch") == ["canceled"] * 300 + ["open"]
