@@ -165,6 +165,19 @@ def test_redis_may_be_empty_at_any_time(service: Service) -> None:
     assert service.ledger.item("a")["state"] == "succeeded"
 
 
+def test_while_redis_is_away_items_are_answered_by_the_stages_alone(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No bell is rung, no policy told, no acknowledgement read: each of them is left to a later sweep."""
+    service.accept(item("a"))
+    monkeypatch.setenv("OVERNIGHT_REDIS_URL", "redis://127.0.0.1:1/0")
+    service.restart()
+    for _ in range(2):
+        sweep()
+        service.round()
+    assert service.ledger.item("a")["state"] == "succeeded"
+
+
 def test_messages_are_forgotten_a_week_after_they_were_answered(service: Service) -> None:
     service.accept(item("a"))
     service.accept(item("b"))

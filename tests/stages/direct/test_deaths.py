@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 from psycopg import sql
 
+from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.direct import claim as claims
 from overnight_models.ledger.direct import places, record
@@ -63,6 +64,31 @@ def test_what_a_dead_worker_had_not_let_go_is_sent_again_and_counts_nothing(serv
     direct()
     assert service.ledger.states("item") == ["succeeded", "succeeded"]
     assert service.api.meter()["billed"] == 2
+
+
+def test_a_worker_that_was_taken_for_dead_sends_nothing_of_what_it_had_taken(service: Service) -> None:
+    service.configure(lane={"road": "direct"})
+    service.accept(item("a"), item("b"))
+    late = taken(service, let_go=False)
+    assert waiting_again(service) == ["waiting", "waiting"]
+    with process.database().transaction() as connection:
+        assert not claims.let_go(connection, late.id, [service.ledger.item(key)["id"] for key in "ab"])
+    direct()
+    assert service.api.meter()["billed"] == 2
+
+
+def test_what_was_canceled_while_it_was_taken_is_not_sent_when_it_is_given_back(service: Service) -> None:
+    service.configure(lane={"road": "direct"})
+    service.accept(item("a"), item("b"))
+    claim, wanted = taken(service, let_go=False), service.ledger.item("a")["id"]
+    with process.database().transaction() as connection:
+        cancel(connection, wanted)
+    assert service.ledger.item("a")["state"] == "direct", "it may be on its way"
+    with process.database().transaction() as connection:
+        claims.give_back(connection, claim.id, claim.number, [service.ledger.item(key)["id"] for key in "ab"])
+    assert [service.ledger.item(key)["state"] for key in "ab"] == ["canceled", "waiting"]
+    direct()
+    assert service.api.meter()["billed"] == 1
 
 
 def test_what_a_dead_worker_had_let_go_may_have_been_billed(service: Service) -> None:

@@ -47,6 +47,24 @@ def test_at_an_age(service: Service) -> None:
     assert sizes(service) == [2, 1]
 
 
+def test_into_so_many_batches_as_the_lane_wants(service: Service) -> None:
+    service.configure(lane={"max_items": 10, "max_wait": "0s", "target_batches": 3})
+    service.accept(*(item(f"k{n}") for n in range(8)))
+    pack()
+    assert sizes(service) == [3, 3, 2]
+
+
+def test_fewer_than_the_least_number_of_items_wait_for_their_deadline(service: Service) -> None:
+    rule = {"max_items": 10, "max_wait": "0s", "min_items": 3, "road": "by_deadline", "deadline": "8h"}
+    service.configure(lane=rule)
+    service.accept(item("a"), item("b"))
+    pack()
+    assert sizes(service) == []
+    service.accept(item("c"))
+    pack()
+    assert sizes(service) == [3]
+
+
 def test_the_oldest_go_first(service: Service) -> None:
     service.configure(lane={"max_items": 2, "max_wait": "1h"})
     service.accept(*(item(key) for key in "abc"))
