@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import psycopg
@@ -48,10 +47,3 @@ def copy_number(value: int | None) -> bytes:
 def copy_moment(value: datetime | None) -> bytes:
     """An aware moment or null, as COPY takes it in its text form."""
     return b"\\N" if value is None else value.isoformat().encode()
-
-
-def copy_in(connection: Connection, table_and_columns: str, rows: Iterator[Sequence[object]]) -> None:
-    """Write rows by COPY."""
-    with driver_connection(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)

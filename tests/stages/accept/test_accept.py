@@ -11,7 +11,7 @@ from celery.exceptions import Reject
 
 from overnight_models.errors import TransientError
 from overnight_models.ledger.accept import begin
-from overnight_models.ledger.copying import copy_in, driver_connection
+from overnight_models.ledger.copying import copy_lines, driver_connection
 from overnight_models.ledger.rows import fetch_all
 from overnight_workers import process
 from overnight_workers.stages.accept.accept import MAX_TRIES, accept
@@ -156,7 +156,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_copy_is_a_transient_error(s
             pid = driver_connection(connection).info.backend_pid
             service.ledger.execute("SELECT pg_terminate_backend(%s)", pid)
             wait_until(lambda: not service.ledger.fetch_all("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid))
-            copy_in(connection, "run (name)", iter([("a",)]))
+            copy_lines(connection, "run (name)", b"a\n")
 
     with pytest.raises(TransientError):
         cut_off()
@@ -167,7 +167,7 @@ def test_a_copy_that_waits_too_long_for_a_lock_is_a_transient_error(service: Ser
     def wait_for_the_lock() -> None:
         with process.database().transaction() as connection:
             fetch_all(connection, "SET LOCAL lock_timeout = '20ms'")
-            copy_in(connection, "run (name)", iter([("a",)]))
+            copy_lines(connection, "run (name)", b"a\n")
 
     with psycopg.connect(service.database_url) as other:
         other.execute("LOCK TABLE run IN ACCESS EXCLUSIVE MODE")

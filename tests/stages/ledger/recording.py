@@ -143,7 +143,7 @@ def asking_functions() -> dict[tuple[str, str], str]:
 def _runs_a_statement(function: ast.FunctionDef) -> bool:
     calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
     names = {call.id for call in calls if isinstance(call, ast.Name)}
-    return any(name == "execute" or name.startswith(("fetch_", "copy_lines", "copy_in")) for name in names) or any(
+    return any(name == "execute" or name.startswith(("fetch_", "copy_lines")) for name in names) or any(
         isinstance(call, ast.Attribute) and call.attr == "cursor" for call in calls
     )
 
