@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from tests.explore.model import steps
 from tests.explore.promises import at_rest, broken
 from tests.explore.rules import Bounds
 from tests.explore.world import FORGOTTEN, World, first
+
+State = TypeVar("State")
+Limits = TypeVar("Limits")
 
 
 @dataclass
@@ -37,6 +42,32 @@ class Found:
         return "\n".join([f"{head}: {self.wrong}", *lines])
 
 
+class Model(NamedTuple, Generic[State, Limits]):
+    """What is searched: what may happen, what must never, and when all is over."""
+
+    starts: Callable[[Limits], Sequence[State]]
+    steps: Callable[[State, Limits], Iterable[tuple[str, object, State]]]
+    """What happens, the fault that it is if it is one, and what is then."""
+    broken: Callable[[State, State, Limits], Iterator[str]]
+    at_rest: Callable[[State, Limits], bool]
+    reached: Callable[[State], Iterable[tuple[str, str]]]
+
+
+def _reached(world: World) -> Iterator[tuple[str, str]]:
+    yield from (("batch", state) for state in world.batches)
+    yield from (("submission", row.state) for row in world.submissions if row.state != FORGOTTEN)
+    yield from (("item", item.state) for item in world.items)
+
+
+PAID_ONCE: Final = Model[World, Bounds](
+    starts=lambda bounds: [first(bounds)],
+    steps=steps,
+    broken=lambda before, after, _: broken(before, after),
+    at_rest=at_rest,
+    reached=_reached,
+)
+
+
 def search(
     bounds: Bounds, *, depth: int | None = None, most_states: int | None = None, start: World | None = None
 ) -> Found:
@@ -44,29 +75,41 @@ def search(
 
     depth: steps from the start; most_states: stop there. With either, that every state can come home is not asked.
     """
+    return search_model(PAID_ONCE, bounds, depth=depth, most_states=most_states, start=start)
+
+
+def search_model(
+    model: Model[State, Limits],
+    bounds: Limits,
+    *,
+    depth: int | None = None,
+    most_states: int | None = None,
+    start: State | None = None,
+) -> Found:
+    """The same of any model."""
     began = time.monotonic()
     found = Found()
-    start = start or first(bounds)
-    number = {start: 0}
-    came_by: list[tuple[int, str]] = [(-1, "")]
-    homeward: list[list[int]] = [[]]
+    begin = [start] if start is not None else model.starts(bounds)
+    number = {state: place for place, state in enumerate(begin)}
+    came_by: list[tuple[int, str]] = [(-1, "")] * len(begin)
+    homeward: list[list[int]] = [[] for _ in begin]
     """For each state, those from which a step without a fault leads to it."""
     rests: list[int] = []
-    queue = deque([(start, 0)])
+    queue = deque((state, 0) for state in begin)
     cut_short = False
     while queue:
-        world, here_depth = queue.popleft()
-        here = number[world]
+        state, here_depth = queue.popleft()
+        here = number[state]
         found.depth = max(found.depth, here_depth)
-        if at_rest(world, bounds):
+        if model.at_rest(state, bounds):
             rests.append(here)
         if (depth is not None and here_depth == depth) or (most_states is not None and len(number) > most_states):
             cut_short = True
             continue
-        for what, fault, after in steps(world, bounds):
+        for what, fault, after in model.steps(state, bounds):
             found.steps += 1
             there = number.get(after)
-            wrong = next(broken(world, after), None)
+            wrong = next(model.broken(state, after, bounds), None)
             if wrong is not None:
                 found.states, found.wrong = len(number), wrong
                 found.trace = [*_way(came_by, here), what]
@@ -77,13 +120,11 @@ def search(
                 came_by.append((here, what))
                 homeward.append([])
                 queue.append((after, here_depth + 1))
-            if fault is None and there != here:
+            if not fault and there != here:
                 homeward[there].append(here)
     found.states, found.at_rest, found.complete = len(number), len(rests), not cut_short
-    for world in number:
-        found.reached |= {("batch", state) for state in world.batches}
-        found.reached |= {("submission", row.state) for row in world.submissions if row.state != FORGOTTEN}
-        found.reached |= {("item", item.state) for item in world.items}
+    for state in number:
+        found.reached.update(model.reached(state))
     if not cut_short:
         _come_home(found, homeward, rests, came_by)
     found.seconds = time.monotonic() - began
@@ -109,7 +150,7 @@ def _come_home(found: Found, homeward: list[list[int]], rests: list[int], came_b
 
 def _way(came_by: list[tuple[int, str]], here: int) -> list[str]:
     way: list[str] = []
-    while here > 0:
+    while came_by[here][0] >= 0:
         here, what = came_by[here]
         way.append(what)
     return way[::-1]

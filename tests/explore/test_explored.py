@@ -26,7 +26,7 @@ BEYOND = {
     # stopping at Anthropic, and results past their 29 days; two rejections
     "batch": {"canceling", "gone", *BEYOND_ONE},
     "submission": set[str](),
-    # budgets, the direct road, and what products ask for of an item that is final or on its way
+    # budgets; the direct road, which has a model of its own; what products ask of an item that is final or on its way
     "item": {"held", "direct", "racing", "redone", "following"},
 }
 

@@ -1,10 +1,10 @@
 -- What ledger/roads/running.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- at_risk, 1 of 2: When what is at risk must be sent in real time, the latest that keeps every deadline; those whose time has come.
--- ahead_s = 1, answer_s = 1, batches = '{1}', bytes_s = '{1.0}', max_tokens_s = '{1.0}', models = '{1}', pools = '{text}', requests_s = '{1.0}', untils = '{1}'
-WITH risk(batch_id, until_s) AS (
+-- ahead_s = 1, answer_s = 1, batches = '{1}', bytes_s = '{1.0}', max_tokens_s = '{1.0}', models = '{1}', most = '{1}', pools = '{text}', requests_s = '{1.0}', untils = '{1}'
+WITH risk(batch_id, until_s, most_doubts) AS (
     SELECT *
-    FROM unnest(CAST(:batches AS bigint[]), CAST(:untils AS float[]))
+    FROM unnest(CAST(:batches AS bigint[]), CAST(:untils AS float[]), CAST(:most AS integer[]))
 ), cost(model_id, pool, request_s, byte_s, max_token_s) AS (
     SELECT *
     FROM unnest(CAST(:models AS integer[]), CAST(:pools AS text[]), CAST(:requests_s AS float[]),
@@ -17,7 +17,11 @@ WITH risk(batch_id, until_s) AS (
     JOIN cost ON cost.model_id = item.model_id
     WHERE item.state = 'batched' AND item.deadline IS NOT NULL AND NOT item.cancel_wanted
         AND (item.give_up_at IS NULL OR item.give_up_at > now())
-        AND item.deadline < now() + make_interval(secs => risk.until_s)
+        AND item.deadline < now() + make_interval(secs => risk.until_s) AND (
+        SELECT count(*)
+        FROM maybe_billed
+        WHERE maybe_billed.item_id = item.id
+    ) <= risk.most_doubts
 ), queued AS (
     SELECT *, sum(cost_s) OVER (PARTITION BY pool ORDER BY deadline, id) AS until_s
     FROM late
@@ -38,10 +42,10 @@ LEFT JOIN told USING (id)
 GROUP BY batch_id;
 
 -- at_risk, 2 of 2: When what is at risk must be sent in real time, the latest that keeps every deadline; those whose time has come.
--- ahead_s = 1, answer_s = 1, batches = '{1}', bytes_s = '{1.0}', max_tokens_s = '{1.0}', models = '{1}', pools = '{text}', requests_s = '{1.0}', untils = '{1}'
-WITH risk(batch_id, until_s) AS (
+-- ahead_s = 1, answer_s = 1, batches = '{1}', bytes_s = '{1.0}', max_tokens_s = '{1.0}', models = '{1}', most = '{1}', pools = '{text}', requests_s = '{1.0}', untils = '{1}'
+WITH risk(batch_id, until_s, most_doubts) AS (
     SELECT *
-    FROM unnest(CAST(:batches AS bigint[]), CAST(:untils AS float[]))
+    FROM unnest(CAST(:batches AS bigint[]), CAST(:untils AS float[]), CAST(:most AS integer[]))
 ), cost(model_id, pool, request_s, byte_s, max_token_s) AS (
     SELECT *
     FROM unnest(CAST(:models AS integer[]), CAST(:pools AS text[]), CAST(:requests_s AS float[]),
@@ -54,7 +58,11 @@ WITH risk(batch_id, until_s) AS (
     JOIN cost ON cost.model_id = item.model_id
     WHERE item.state = 'batched' AND item.deadline IS NOT NULL AND NOT item.cancel_wanted
         AND (item.give_up_at IS NULL OR item.give_up_at > now())
-        AND item.deadline < now() + make_interval(secs => risk.until_s)
+        AND item.deadline < now() + make_interval(secs => risk.until_s) AND (
+        SELECT count(*)
+        FROM maybe_billed
+        WHERE maybe_billed.item_id = item.id
+    ) <= risk.most_doubts
 ), queued AS (
     SELECT *, sum(cost_s) OVER (PARTITION BY pool ORDER BY deadline, id) AS until_s
     FROM late

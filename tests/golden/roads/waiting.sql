@@ -23,7 +23,7 @@ CROSS JOIN LATERAL (
 WHERE lane.name = ANY(:lanes) AND lane.paused_at IS NULL;
 
 -- leave: Those of a lane and headers whose deadline is nearer than a batch needs go in real time. Returns how many.
--- headers_id = 1, lane_id = 1, limit = 1, needs_s = 1
+-- headers_id = 1, lane_id = 1, limit = 1, most_doubts = 1, needs_s = 1
 UPDATE item
 SET direct_at = deadline - make_interval(secs => :needs_s)
 WHERE item.waiting_since IS NOT NULL AND item.direct_at IS NULL AND id = ANY(ARRAY(
@@ -31,7 +31,11 @@ WHERE item.waiting_since IS NOT NULL AND item.direct_at IS NULL AND id = ANY(ARR
     FROM item
     WHERE lane_id = :lane_id AND headers_id = :headers_id AND item.waiting_since IS NOT NULL
         AND item.direct_at IS NULL AND deadline IS NOT NULL
-        AND deadline < now() + make_interval(secs => :needs_s)
+        AND deadline < now() + make_interval(secs => :needs_s) AND (
+        SELECT count(*)
+        FROM maybe_billed
+        WHERE maybe_billed.item_id = item.id
+    ) <= :most_doubts
     ORDER BY deadline
     LIMIT :limit
     FOR UPDATE SKIP LOCKED

@@ -41,10 +41,10 @@ def ask_deadlines(connection: Connection) -> None:
     waiting.earliest(connection, ["default"])
     pack.most(connection, "default")
     source = waiting_source(connection)
-    waiting.leave(connection, source.lane_id, source.headers_id, needs_s=60, limit=10)
+    waiting.leave(connection, source.lane_id, source.headers_id, needs_s=60, most_doubts=1, limit=10)
     waiting.of_no_use(connection, limit=10)
     running.to_look_at(connection)
-    risks, costs = [Risk(NOBODY, 60)], [Cost(1, "pool", 0.1, 0.0, 0.0)]
+    risks, costs = [Risk(NOBODY, 60, 1)], [Cost(1, "pool", 0.1, 0.0, 0.0)]
     for race in (True, False):
         running.at_risk(connection, risks, costs, answer_s=60, ahead_s=60, race=race)
     running.look_again(connection, NOBODY, 60)

@@ -150,6 +150,27 @@ def test_of_a_batch_that_runs_too_long_what_is_at_risk_is_sent_beside_it(service
     assert [on_the_road(service, key) for key in ("soon", "late", "never")] == ["direct", "batched", "batched"]
 
 
+def test_what_may_have_been_billed_as_often_as_its_lane_allows_is_left_to_its_batch(service: Service) -> None:
+    by_deadline(service, max_wait="0s", max_maybe_billed=0)
+    batches_took(service, ONE_TO_SIX_HOURS)
+    service.accept(item("soon", deadline=within(7)))
+    pack()
+    submit()
+    batch_runs(service, hours=6.5)
+    service.ledger.execute("UPDATE item SET deadline = now() + interval '90 s'")
+    service.api.fault("messages", "lose_answer")
+    for _ in range(2):
+        service.ledger.execute("UPDATE batch SET look_at = now()")
+        sweep()
+        service.ledger.execute("UPDATE item SET direct_at = now() WHERE direct_at IS NOT NULL")
+        direct()
+    assert on_the_road(service, "soon") == "batched"
+    assert service.ledger.fetch_one("SELECT count(*) AS n FROM maybe_billed")["n"] == 1
+    service.ledger.execute("UPDATE item SET state = 'waiting', batch_id = NULL, waiting_since = now()")
+    sweep()
+    assert on_the_road(service, "soon") == "waiting", "nor does it leave when its batch brought nothing"
+
+
 def test_with_rescue_off_a_batch_is_left_alone(service: Service) -> None:
     by_deadline(service, max_wait="0s", rescue="off")
     batches_took(service, ONE_TO_SIX_HOURS)

@@ -65,6 +65,8 @@ class Risk(NamedTuple):
     batch_id: int
     until_s: float
     """From now; at most ten years."""
+    most_doubts: int
+    """Of which more calls than these may have been billed isn't sent in real time again."""
 
 
 class Cost(NamedTuple):
@@ -103,8 +105,8 @@ _TOLD: Final = f"""
 _NOBODY_TOLD: Final = "SELECT id FROM started WHERE start_at <= now() + make_interval(secs => :ahead_s)"
 
 _AT_RISK: Final = """
-    WITH risk (batch_id, until_s) AS (
-        SELECT * FROM unnest(CAST(:batches AS bigint[]), CAST(:untils AS float[]))
+    WITH risk (batch_id, until_s, most_doubts) AS (
+        SELECT * FROM unnest(CAST(:batches AS bigint[]), CAST(:untils AS float[]), CAST(:most AS integer[]))
     ),
     cost (model_id, pool, request_s, byte_s, max_token_s) AS (
         SELECT * FROM unnest(
@@ -119,6 +121,7 @@ _AT_RISK: Final = """
         WHERE item.state = 'batched' AND item.deadline IS NOT NULL AND NOT item.cancel_wanted
           AND (item.give_up_at IS NULL OR item.give_up_at > now())
           AND item.deadline < now() + make_interval(secs => risk.until_s)
+          AND (SELECT count(*) FROM maybe_billed WHERE maybe_billed.item_id = item.id) <= risk.most_doubts
     ),
     queued AS (SELECT *, sum(cost_s) OVER (PARTITION BY pool ORDER BY deadline, id) AS until_s FROM late),
     started AS (
@@ -164,6 +167,7 @@ def at_risk(
         _AT_RISK.format(told=_TOLD if race else _NOBODY_TOLD),
         batches=[risk.batch_id for risk in risks],
         untils=[min(risk.until_s, _TEN_YEARS_S) for risk in risks],
+        most=[risk.most_doubts for risk in risks],
         models=[cost.model_id for cost in costs],
         pools=[cost.pool for cost in costs],
         requests_s=[cost.request_s for cost in costs],

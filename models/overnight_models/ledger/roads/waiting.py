@@ -54,10 +54,14 @@ def earliest(connection: Connection, lanes: list[str]) -> list[Earliest]:
     )
 
 
-def leave(connection: Connection, lane_id: int, headers_id: int, *, needs_s: float, limit: int) -> int:
+def leave(
+    connection: Connection, lane_id: int, headers_id: int, *, needs_s: float, most_doubts: int, limit: int
+) -> int:
     """Those of a lane and headers whose deadline is nearer than a batch needs go in real time. Returns how many.
 
     The one whose deadline is the earliest had to leave first, and goes first.
+
+    most_doubts: of which more calls than these may have been billed waits for a batch all the same.
     """
     return execute(
         connection,
@@ -67,12 +71,14 @@ def leave(connection: Connection, lane_id: int, headers_id: int, *, needs_s: flo
             SELECT id FROM item
             WHERE lane_id = :lane_id AND headers_id = :headers_id AND {FOR_A_BATCH} AND deadline IS NOT NULL
               AND deadline < now() + make_interval(secs => :needs_s)
+              AND (SELECT count(*) FROM maybe_billed WHERE maybe_billed.item_id = item.id) <= :most_doubts
             ORDER BY deadline LIMIT :limit FOR UPDATE SKIP LOCKED
         ))
         """,
         lane_id=lane_id,
         headers_id=headers_id,
         needs_s=needs_s,
+        most_doubts=most_doubts,
         limit=limit,
     )
 

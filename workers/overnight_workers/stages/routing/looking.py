@@ -91,7 +91,14 @@ def _leave() -> int:
         needs_s = memory.pace(rules, items).needs_s(items)
         for _ in range(_GROUPS if one.within_s < needs_s else 0):
             with process.database().transaction() as connection:
-                left = waiting.leave(connection, one.lane_id, one.headers_id, needs_s=needs_s, limit=_AT_ONCE)
+                left = waiting.leave(
+                    connection,
+                    one.lane_id,
+                    one.headers_id,
+                    needs_s=needs_s,
+                    most_doubts=rules.max_maybe_billed,
+                    limit=_AT_ONCE,
+                )
             total += left
             if left < _AT_ONCE:
                 break
@@ -189,7 +196,8 @@ def _may_rescue(lane: Lane | None) -> bool:
 
 def _risk(one: Running, lane: Lane) -> Risk:
     """For which deadlines a running batch isn't likely enough to be in time."""
-    return Risk(one.batch_id, memory.pace(lane, one.items).needs_s(one.items, running_s=one.running_s))
+    until_s = memory.pace(lane, one.items).needs_s(one.items, running_s=one.running_s)
+    return Risk(one.batch_id, until_s, lane.max_maybe_billed)
 
 
 def _next_look_s(one: Running, risk: AtRisk | None) -> float:
