@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.ledger.catalogs.runs import HAS_WORK as RUN_HAS_WORK
+from overnight_models.ledger.catalogs.schedules import IS_DUE as SCHEDULE_IS_DUE
 from overnight_models.ledger.collect.collect import READABLE
 from overnight_models.ledger.deliver.deliver import LOOKED_AT, PLACES
 from overnight_models.ledger.deployment import AT_HOME
@@ -193,7 +194,8 @@ def stages_with_work(connection: Connection) -> list[str]:
                ) AS collect,
                EXISTS ({PLACES} AND {LOOKED_AT}) AS deliver,
                {HAS_WORK} AS direct,
-               EXISTS (SELECT FROM catalog_run WHERE {RUN_HAS_WORK}) AS catalogs
+               EXISTS (SELECT FROM catalog_run WHERE {RUN_HAS_WORK})
+                   OR EXISTS (SELECT FROM catalog_schedule WHERE {SCHEDULE_IS_DUE}) AS catalogs
         """,
     )
     return [stage for stage, has_work in zip(STAGES, work, strict=True) if has_work]

@@ -13,9 +13,11 @@ from overnight_models.tables.batches import Batch, Caching, Primer, Sighting, Su
 from overnight_models.tables.catalogs import (
     Catalog,
     CatalogMemory,
+    CatalogPassedOver,
     CatalogPlanned,
     CatalogRecipe,
     CatalogRun,
+    CatalogSchedule,
     CatalogUnsent,
 )
 from overnight_models.tables.columns import Table
@@ -35,9 +37,11 @@ __all__ = [
     "Caching",
     "Catalog",
     "CatalogMemory",
+    "CatalogPassedOver",
     "CatalogPlanned",
     "CatalogRecipe",
     "CatalogRun",
+    "CatalogSchedule",
     "CatalogUnsent",
     "DeadlineCount",
     "Delivery",

@@ -69,6 +69,8 @@ class CatalogRun(Table, table=True):
     """Of its catalog, from 1; its items are in the run `NAME-NUMBER`."""
     nominal_at: str | None = long_text(default=None)
     """When its schedule wanted it, by the schedule's clock, such as 2026-11-30T22:00; null when a person began it."""
+    finish_at: datetime | None = None
+    """By when it should be done; null where its schedule says nothing."""
     state: str = long_text()
     reason: str | None = long_text(default=None)
     """Why it waits, or ended as it did."""
@@ -118,3 +120,43 @@ class CatalogUnsent(Table, table=True):
     variant: str | None = long_text(default=None)
     cause: str = long_text()
     detail: str = long_text()
+
+
+class CatalogSchedule(Table, table=True):
+    """When a catalog runs by itself: a cron line on the wall clock of a zone, as a person kept it."""
+
+    __tablename__ = "catalog_schedule"
+    __table_args__ = (
+        CheckConstraint("overlap IN ('skip', 'wait')", name="overlap_is_known"),
+        CheckConstraint("when_paused IN ('drop', 'queue')", name="what_a_pause_does_is_known"),
+        CheckConstraint("(paused_at IS NULL) = (paused_by IS NULL)", name="a_pause_has_somebody"),
+    )
+    catalog_id: int = Field(foreign_key="catalog.id", primary_key=True)
+    path: str = long_text()
+    """Of the declaration's file, which is read anew for each run."""
+    cron: str = long_text()
+    zone: str = long_text()
+    finish_by: str | None = long_text(default=None)
+    """By when its runs should be done, by the same clock, such as 06:00."""
+    overlap: str = long_text()
+    """When the run before isn't over: `skip`, or `wait` for it."""
+    when_paused: str = long_text()
+    """Times that fall into a pause: `drop`, or `queue` the last of them."""
+    next_at: datetime
+    """The next time, in UTC: computed in Python, by the rules of the tzdata wheel."""
+    skipped: str | None = long_text(default=None)
+    """The nominal time that a person wants to be left out."""
+    kept_at: datetime = now()
+    kept_by: str = long_text()
+    paused_at: datetime | None = None
+    paused_by: str | None = long_text(default=None)
+    pause_reason: str | None = long_text(default=None)
+
+
+class CatalogPassedOver(Table, table=True):
+    """A time of a schedule at which no run began, and why. The last twenty of each."""
+
+    __tablename__ = "catalog_passed_over"
+    catalog_id: int = Field(foreign_key="catalog.id", primary_key=True)
+    nominal_at: str = long_text(primary_key=True)
+    reason: str = long_text()

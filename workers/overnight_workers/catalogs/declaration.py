@@ -286,6 +286,8 @@ class Catalog(Part):
     """The lane of the configuration that the rows go by."""
     source: DeclaredSource
     prompt: DeclaredPrompt
+    prompts: dict[Annotated[str, Field(pattern=f"^{NAME.pattern}$")], DeclaredPrompt] = {}
+    """Other prompts, for `overnight compare --prompts`: [prompts.shorter]. Runs use `prompt`."""
     output: DeclaredOutput | None = None
     sink: DeclaredSink | None = None
     variants: dict[Annotated[str, Field(pattern=f"^{NAME.pattern}$")], dict[str, str]] = {}

@@ -1,4 +1,7 @@
-"""The workers' part: runs of catalogs that nobody takes steps of go on. A detached run, and one whose process died."""
+"""The workers' part: schedules begin their runs, and runs that nobody takes steps of go on.
+
+Those are scheduled ones, detached ones, and those whose process died.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,11 @@ log = logs.get(__name__)
 
 @app.task(name=routes.CATALOGS, soft_time_limit=_LONGEST_S, time_limit=_LONGEST_S + 60)
 def advance_runs(**_later: object) -> str:
-    """Take steps of every run that nobody has, until it waits for answers or is over."""
+    """Begin what is scheduled, and take steps of every run that nobody has, until it waits for answers or is over."""
+    from overnight_workers.catalogs.schedules.starting import start_due
+
     doorbell.heard(routes.CATALOGS)
+    start_due()
     with process.database().transaction() as connection:
         run_ids = ledger.to_be_advanced(connection)
     said = [told for run_id in run_ids if (told := _advance(run_id)) is not None]

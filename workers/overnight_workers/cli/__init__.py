@@ -8,8 +8,9 @@ import sys
 import typer
 
 from overnight_models.errors import OvernightError
-from overnight_workers.cli import budget, console, costs, decide, look, outcomes, sandbox, steer
+from overnight_workers.cli import budget, catalog_try, console, costs, decide, look, outcomes, sandbox, steer
 from overnight_workers.cli import catalog as catalog_command
+from overnight_workers.cli import compare as compare_command
 from overnight_workers.cli import demo as demo_command
 from overnight_workers.cli import doctor as doctor_command
 from overnight_workers.cli import enqueue as enqueue_command
@@ -18,6 +19,7 @@ from overnight_workers.cli import plan as plan_command
 from overnight_workers.cli import redo as redo_command
 from overnight_workers.cli import replay as replay_command
 from overnight_workers.cli import runs as runs_command
+from overnight_workers.cli import schedules as schedules_command
 from overnight_workers.cli import status as status_command
 from overnight_workers.cli import up as up_command
 
@@ -33,15 +35,22 @@ app = typer.Typer(
 for panel, commands in {
     "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox),
     "Check": (doctor_command.doctor, doctor_command.health),
-    "Work": (plan_command.plan, enqueue_command.enqueue, enrich_command.enrich, outcomes.outcomes),
+    "Work": (
+        plan_command.plan,
+        enqueue_command.enqueue,
+        enrich_command.enrich,
+        compare_command.compare,
+        outcomes.outcomes,
+    ),
     "Look": (status_command.status, look.batches, look.items, costs.costs),
     "Steer": (steer.pause, steer.resume, budget.budget, decide.decide, redo_command.redo, replay_command.replay),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
-app.add_typer(runs_command.runs, name="runs", rich_help_panel="Look")
-
+catalog_command.catalog.command("try")(catalog_try.try_rows)
 app.add_typer(catalog_command.catalog, name="catalog", rich_help_panel="Work")
+app.add_typer(runs_command.runs, name="runs", rich_help_panel="Look")
+app.add_typer(schedules_command.schedules, name="schedules", rich_help_panel="Look")
 
 
 def main() -> None:

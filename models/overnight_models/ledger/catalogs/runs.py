@@ -14,7 +14,7 @@ from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch
 from overnight_models.states import CATALOG_RUN, Move
 
 _COLUMNS: Final = f"""
-    catalog_run.id, catalog_run.catalog_id, catalog.name AS catalog, number, nominal_at, state, reason, path,
+    catalog_run.id, catalog_run.catalog_id, catalog.name AS catalog, number, nominal_at, finish_at, state, reason, path,
     declaration, wish, plan, recipe, counts, enqueued_at, owner_name, began_at, changed_at, approved_at, approved_by,
     stop_wanted, ended_at, owner IS NOT NULL AND NOT {is_gone("owner")} AS is_owned
 """
@@ -29,6 +29,7 @@ class Run:
     catalog: str
     number: int
     nominal_at: str | None
+    finish_at: datetime | None
     state: str
     reason: str | None
     path: str
@@ -60,23 +61,33 @@ class Run:
 
 
 def begin(
-    connection: Connection, catalog_id: int, *, path: str, declaration: str, wish: str, nominal_at: str | None = None
+    connection: Connection,
+    catalog_id: int,
+    *,
+    path: str,
+    declaration: str,
+    wish: str,
+    nominal_at: str | None = None,
+    finish_at: datetime | None = None,
 ) -> int | None:
     """Begin a run; its id. None when the catalog has one that isn't over, or one of that nominal time.
 
     nominal_at: when its schedule wants it, by the schedule's clock; None when a person begins it.
+    finish_at: by when it should be done.
     """
     return fetch_value(
         connection,
         int,
         """
-        INSERT INTO catalog_run (catalog_id, number, nominal_at, state, path, declaration, wish)
-        SELECT :catalog_id, coalesce(max(number), 0) + 1, :nominal_at, 'planned', :path, :declaration, :wish
+        INSERT INTO catalog_run (catalog_id, number, nominal_at, finish_at, state, path, declaration, wish)
+        SELECT :catalog_id, coalesce(max(number), 0) + 1, :nominal_at, CAST(:finish_at AS timestamptz), 'planned',
+               :path, :declaration, :wish
         FROM catalog_run WHERE catalog_id = :catalog_id
         ON CONFLICT DO NOTHING RETURNING id
         """,
         catalog_id=catalog_id,
         nominal_at=nominal_at,
+        finish_at=finish_at,
         path=path,
         declaration=declaration,
         wish=wish,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -46,6 +46,11 @@ class Dollars:
         how = max((one.how for one in all_), default="counted")
         return cls(sum(one.value for one in all_), sum(one.low for one in all_), sum(one.high for one in all_), how)
 
+    def times(self, factor: Fraction) -> Dollars:
+        """As many times as much."""
+        value, low, high = (round(part * factor) for part in (self.value, self.low, self.high))
+        return Dollars(value, low, high, self.how)
+
     def document(self) -> dict[str, str]:
         """As JSON."""
         return {
@@ -63,39 +68,36 @@ def estimated(catalog: Catalog, source: Opened, found: Diff) -> dict[Reason, Dol
 
 
 def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int) -> Dollars:
-    with tempfile.TemporaryDirectory(prefix="overnight-plan-") as directory:
-        file = Path(directory) / "chosen.jsonl"
-        written, looked_at = _write(catalog, source, reason, file)
-        if not written:
-            return Dollars(0, 0, 0, "counted")
-        try:
-            total = _plan(catalog, file, written).costs.expected.total
-        except PermanentError:
-            return Dollars(0, 0, 0, "unknown")  # none of them can be enqueued: said of each when it is sent
-    factor = Fraction(rows, looked_at)
-    scaled = total.times(factor)
-    return Dollars(scaled.value, scaled.low, scaled.high, scaled.how.value)
-
-
-def _write(catalog: Catalog, source: Opened, reason: Reason, file: Path) -> tuple[int, int]:
-    """Write requests of a choice of the rows. Returns how many, and how many rows were looked at."""
     # a hash is as good as a draw
     chosen = f"SELECT n, input FROM judged WHERE reason = {reason} ORDER BY n LIMIT {CHOSEN}"
-    written = looked_at = 0
-    with file.open("wb") as lines:
-        for row in source.rows.read(source.connection, chosen):
-            looked_at += 1
-            try:
-                request = source.rows.recipe.request(row.cells, row.variant)
-            except BadRow:
-                continue
-            key = item_key(catalog.name, row, request)
-            item = Item(params=request.params, key=key, output=request.output, betas=request.betas)
-            line, _ = line_of(item, redis_url=settings().redis_url)
-            document = {"key": key, "params": line["params"], "betas": list(request.betas)}
-            lines.write(exact_json.dumps(document) + b"\n")
-            written += 1
-    return written, looked_at
+    items, looked_at = [], 0
+    for row in source.rows.read(source.connection, chosen):
+        looked_at += 1
+        try:
+            request = source.rows.recipe.request(row.cells, row.variant)
+        except BadRow:
+            continue
+        key = item_key(catalog.name, row, request)
+        items.append(Item(params=request.params, key=key, output=request.output, betas=request.betas))
+    return of_items(catalog, items).times(Fraction(rows, max(looked_at, 1)))
+
+
+def of_items(catalog: Catalog, items: Sequence[Item]) -> Dollars:
+    """What items of a catalog will cost: the batch's price, as `overnight plan` has it."""
+    if not items:
+        return Dollars(0, 0, 0, "counted")
+    with tempfile.TemporaryDirectory(prefix="overnight-plan-") as directory:
+        file = Path(directory) / "chosen.jsonl"
+        with file.open("wb") as lines:
+            for item in items:
+                line, _ = line_of(item, redis_url=settings().redis_url)
+                document = {"key": item.key, "params": line["params"], "betas": list(item.betas)}
+                lines.write(exact_json.dumps(document) + b"\n")
+        try:
+            total = _plan(catalog, file, len(items)).costs.expected.total
+        except PermanentError:
+            return Dollars(0, 0, 0, "unknown")  # none of them can be enqueued: said of each when it is sent
+    return Dollars(total.value, total.low, total.high, total.how.value)
 
 
 def _plan(catalog: Catalog, file: Path, items: int) -> Plan:

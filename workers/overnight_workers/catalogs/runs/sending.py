@@ -136,6 +136,7 @@ class _Sender:
                 cuttable=request.cuttable,
                 callback=callback,
                 trace_id=row.key_text,
+                deadline=self._taken.run.finish_at,
                 if_known="redo" if if_known == "redo" else "deliver",
             )
 

@@ -1,0 +1,223 @@
+"""A schedule begins a run at its time, once, whatever was paused, missed, or looked at by many."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from overnight_models.ledger.catalogs import runs, schedules
+from overnight_models.ledger.catalogs.schedules import Schedule
+from overnight_models.states import CATALOG_RUN
+from overnight_workers.catalogs.schedules.starting import nominal, start_due
+from overnight_workers.catalogs.schedules.times import Due, Times
+from overnight_workers.cli import app
+from overnight_workers.process import database
+from tests.driving import Service, read_command
+
+DECLARED = """
+key = "sku"
+model = "claude-haiku-5-5"
+max_tokens = 100
+schedule = "0 22 * * *"
+time_zone = "America/Los_Angeles"
+finish_by = "06:00"
+{more}
+
+[source]
+path = "shop.csv"
+
+[prompt]
+row = "Describe {{{{ name }}}}."
+
+[sink]
+path = "answers.jsonl"
+"""
+TIMES = Times("0 22 * * *", "America/Los_Angeles")
+
+
+@pytest.fixture
+def kept(service: Service, tmp_path: Path) -> Schedule:
+    return keep(tmp_path)
+
+
+def keep(directory: Path, more: str = "") -> Schedule:
+    (directory / "shop.csv").write_text("sku,name\n1,a red chair\n")
+    (directory / "shop.toml").write_text(DECLARED.format(more=more))
+    read_command(app, "schedules", "keep", str(directory / "shop.toml"), "--yes")
+    return the_schedule()
+
+
+def the_schedule() -> Schedule:
+    with database().transaction() as connection:
+        (schedule,) = schedules.schedules(connection, "shop")
+    return schedule
+
+
+def past(days: int) -> list[Due]:
+    """The times of so many last days, the oldest first."""
+    now = datetime.now(UTC)
+    return [due for due in TIMES.next(now - timedelta(days=days), days + 1) if due.at <= now]
+
+
+def becomes_due(schedule: Schedule, due: Due) -> None:
+    with database().transaction() as connection:
+        schedules.go_on(connection, schedule.catalog_id, due.at)
+
+
+def the_runs() -> list[runs.Run]:
+    with database().transaction() as connection:
+        return runs.runs(connection, catalog="shop")
+
+
+def the_last_times(schedule: Schedule) -> list[schedules.Time]:
+    with database().transaction() as connection:
+        return schedules.last_times(connection, schedule.catalog_id, 10)
+
+
+def stop(run: runs.Run) -> None:
+    with database().transaction() as connection:
+        assert runs.claim(connection, run.id, 1, "a test")
+        assert runs.move(connection, run.id, 1, CATALOG_RUN.stop, reason="enough")
+
+
+def test_it_is_shown_in_words_with_its_next_times_before_it_is_kept(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "shop.csv").write_text("sku,name\n1,a red chair\n")
+    (tmp_path / "shop.toml").write_text(DECLARED.format(more=""))
+
+    told = read_command(app, "schedules", "keep", str(tmp_path / "shop.toml"), "--yes")
+
+    assert "shop: At 22:00 every day (America/Los_Angeles)" in told
+    assert told.count(" 22:00 (0") == 6  # five, and the next one once more
+    shown = read_command(app, "schedules")
+    assert "done by 06:00" in shown
+    assert shown.count("next") == 3
+
+
+def test_its_time_begins_one_run_however_many_look(kept: Schedule) -> None:
+    due = past(1)[-1]
+    becomes_due(kept, due)
+
+    with ThreadPoolExecutor(8) as pool:
+        started = sum(pool.map(lambda _: start_due(), range(8)))
+
+    assert started == 1
+    (run,) = the_runs()
+    assert (run.nominal_at, run.state) == (nominal(due), "planned")
+    assert run.finish_at == due.at + timedelta(hours=8)
+    assert the_schedule().next_at > datetime.now(UTC)
+    assert start_due() == 0
+
+
+def test_after_an_outage_there_is_one_run_and_not_five(kept: Schedule) -> None:
+    dues = past(5)
+    becomes_due(kept, dues[0])
+
+    assert start_due() == 1
+
+    assert [run.nominal_at for run in the_runs()] == [nominal(dues[-1])]
+
+
+def test_a_time_that_had_its_run_has_no_second_one(kept: Schedule) -> None:
+    due = past(1)[-1]
+    becomes_due(kept, due)
+    assert start_due() == 1
+    stop(the_runs()[0])
+
+    becomes_due(kept, due)
+
+    assert start_due() == 0
+    assert len(the_runs()) == 1
+
+
+def test_a_time_within_the_run_before_is_skipped_and_said(kept: Schedule) -> None:
+    before, due = past(2)[-2:]
+    becomes_due(kept, before)
+    with database().transaction() as connection:
+        runs.begin(connection, kept.catalog_id, path=kept.path, declaration="", wish="{}")
+
+    assert start_due() == 0
+
+    (passed,) = the_last_times(kept)
+    assert passed.nominal_at == nominal(due)
+    assert passed.reason == "run 1 was not over (planned)"
+    assert "no run: run 1 was not over" in read_command(app, "schedules")
+
+
+def test_a_time_within_the_run_before_waits_where_that_is_wanted(service: Service, tmp_path: Path) -> None:
+    kept = keep(tmp_path, more='overlap = "wait"')
+    becomes_due(kept, past(1)[-1])
+    with database().transaction() as connection:
+        runs.begin(connection, kept.catalog_id, path=kept.path, declaration="", wish="{}")
+    assert start_due() == 0
+
+    stop(the_runs()[0])
+
+    assert start_due() == 1
+    assert the_last_times(kept)[0].number == 2
+
+
+def test_a_paused_one_drops_what_falls_into_the_pause(kept: Schedule) -> None:
+    assert "are dropped" in read_command(app, "schedules", "pause", "shop", "--why", "a sale")
+    becomes_due(kept, past(1)[-1])
+
+    assert start_due() == 0
+    assert "paused by" in read_command(app, "schedules")
+    read_command(app, "schedules", "resume", "shop")
+
+    assert start_due() == 0
+    assert the_runs() == []
+
+
+def test_a_paused_one_runs_afterwards_where_that_is_wanted(service: Service, tmp_path: Path) -> None:
+    kept = keep(tmp_path, more='when_paused = "queue"')
+    read_command(app, "schedules", "pause", "shop")
+    dues = past(3)
+    becomes_due(kept, dues[0])
+    assert start_due() == 0
+
+    assert "now, for the last time" in read_command(app, "schedules", "resume", "shop")
+
+    assert start_due() == 1
+    assert the_runs()[0].nominal_at == nominal(dues[-1])
+
+
+def test_a_person_leaves_one_time_out(kept: Schedule) -> None:
+    due = past(1)[-1]
+    with database().transaction() as connection:
+        schedules.skip(connection, kept.catalog_id, nominal(due))
+    becomes_due(kept, due)
+
+    assert start_due() == 0
+
+    assert the_last_times(kept)[0].reason == "a person wanted it to be skipped"
+    assert the_schedule().skipped is None
+    assert "is left out" in read_command(app, "schedules", "skip", "shop")
+    assert ", left out" in read_command(app, "schedules")
+
+
+def test_a_file_that_is_broken_is_said_and_keeps_no_other_night_from_running(kept: Schedule, tmp_path: Path) -> None:
+    text = (tmp_path / "shop.toml").read_text()
+    (tmp_path / "shop.toml").write_text(text.replace("name }}", "nmae }}"))
+    before, due = past(2)[-2:]
+    becomes_due(kept, before)
+    assert start_due() == 0
+    (passed,) = the_last_times(kept)
+    assert "its file can't be used" in (passed.reason or "")
+
+    (tmp_path / "shop.toml").write_text(text)
+    with database().transaction() as connection:
+        schedules.go_on(connection, kept.catalog_id, due.at)
+
+    assert start_due() == 1
+
+
+def test_a_schedule_that_its_file_says_otherwise_is_told(kept: Schedule, tmp_path: Path) -> None:
+    text = (tmp_path / "shop.toml").read_text()
+    (tmp_path / "shop.toml").write_text(text.replace("0 22", "0 23"))
+
+    assert "its file says otherwise now: overnight schedules keep" in read_command(app, "schedules")
+    read_command(app, "schedules", "forget", "shop")
+    assert "shop" not in read_command(app, "schedules")

@@ -1,0 +1,138 @@
+"""Some rows are looked at before all of them, and are paid once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from overnight_workers.catalogs import trying
+from overnight_workers.catalogs.compare import sides
+from overnight_workers.catalogs.opened import opened
+from overnight_workers.catalogs.reading import read_catalog
+from overnight_workers.catalogs.recipe import recipe_of
+from overnight_workers.cli import app
+from tests.driving import read_command
+from tests.stages.catalogs.conftest import Enriched, Rows, shop
+
+
+def of_all_lengths(number: int) -> Rows:
+    rows = shop(number)
+    for at, cells in enumerate(rows.values()):
+        cells["maker"] = "Acme " * (at + 1)
+    return rows
+
+
+def tried(catalog: Enriched, rows: int) -> dict[str, Any]:
+    """What the command prints once its rows are answered."""
+    declared = read_catalog(catalog.directory / "shop.toml")
+    with opened(declared, recipe_of(declared)) as source:
+        chosen = trying.choose(declared, source, rows)
+    assert trying.send(declared, chosen.items, trying.run_name(declared)).rejected == ()
+    catalog.service.finish()
+    file = str(catalog.directory / "shop.toml")
+    return document_in(read_command(app, "catalog", "try", file, "--rows", str(rows), "--yes", "--json"))
+
+
+def document_in(told: str) -> dict[str, Any]:
+    """The JSON that comes after the news."""
+    document: dict[str, Any] = json.loads(told[told.index("{\n") :])
+    return document
+
+
+def test_rows_of_every_length_are_tried_and_the_same_ones_each_time(catalog: Enriched) -> None:
+    catalog.write(of_all_lengths(30))
+
+    first = tried(catalog, 5)
+
+    lengths = [len(row["prompt"]) for row in first["rows"]]
+    assert len(lengths) == 5
+    assert lengths == sorted(lengths)
+    assert lengths[0] < 100 < lengths[-1]
+    assert all(row["problem"] is None and '"title"' in row["answer"] for row in first["rows"])
+    assert first["cost_usd"] == sum_of(first)
+    assert tried(catalog, 5)["rows"] == first["rows"]
+    assert catalog.sent == 5
+
+
+def sum_of(document: dict[str, Any]) -> str:
+    from decimal import Decimal
+
+    return f"{sum(Decimal(row['cost_usd']) for row in document['rows']):f}"
+
+
+def test_a_run_takes_tried_rows_for_nothing_and_publishes_them(catalog: Enriched) -> None:
+    catalog.write(shop(12))
+    tried(catalog, 4)
+
+    run = catalog.run()
+
+    assert run.state == "complete"
+    assert len(catalog.published()) == 12
+    assert catalog.sent == 12
+
+
+def test_the_page_shows_prompts_and_answers_and_escapes_them(catalog: Enriched) -> None:
+    catalog.write(shop(3, A1={"maker": "<script>alert(1)</script>"}))
+
+    document = tried(catalog, 3)
+
+    page = (catalog.directory / "shop.tried.html").read_text()
+    assert document["page"].endswith("shop.tried.html")
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "about, for all 3 rows" in page
+    assert "http" not in page.replace("http-equiv", "")  # nothing to fetch
+
+
+def test_a_row_that_can_not_be_sent_is_named_and_the_others_are_tried(catalog: Enriched) -> None:
+    catalog.write(shop(4, A2={"maker": ""}))
+
+    document = tried(catalog, 4)
+
+    assert len(document["rows"]) == 3
+    assert [row["row"] for row in document["unsendable"]] == ["A2"]
+    assert "maker" in document["unsendable"][0]["why"]
+
+
+def compared(catalog: Enriched, *words: str, rows: int = 6) -> dict[str, Any]:
+    """What `compare` prints once every side is answered."""
+    declared = read_catalog(catalog.directory / "shop.toml")
+    names = words[1].split(",")
+    chosen = sides.models(declared, names) if words[0] == "--models" else sides.prompts(declared, names)
+    with opened(declared, recipe_of(declared)) as source:
+        trying.choose_rows(source, rows)
+        items = [item for side in chosen for item in sides.asked(side, source).items.values()]
+    trying.send(declared, items, "shop-compared")
+    catalog.service.finish()
+    file = str(catalog.directory / "shop.toml")
+    return document_in(read_command(app, "compare", file, *words, "--rows", str(rows), "--yes", "--json"))
+
+
+def test_two_prompts_are_compared_on_the_same_rows_and_paid_once(catalog: Enriched) -> None:
+    catalog.declare(more='[prompts.longer]\nrow = "Describe at length, and with all that is known, {{ name }}."')
+    catalog.write(shop(10))
+
+    document = compared(catalog, "--prompts", "prompt,longer", "--gold", "title=maker")
+
+    assert [(side["name"], side["rows"]) for side in document["sides"]] == [("prompt", 6), ("longer", 6)]
+    (beside,) = document["beside"]
+    assert beside["measure"] == "right"
+    assert beside["dollars"]["low"] <= beside["dollars"]["value"] <= beside["dollars"]["high"]
+    assert beside["sentence"].startswith("longer instead of prompt: ")
+    assert set(beside["agreement"]) == {"title", "stars"}
+    assert catalog.sent == 12
+    assert "Choose blind" in (catalog.directory / "shop.compared.html").read_text()
+    # the side that runs use is paid already
+    assert catalog.run().state == "complete"
+    assert catalog.sent == 16
+
+
+def test_two_models_that_answer_alike_are_no_difference_in_quality(catalog: Enriched) -> None:
+    catalog.write(shop(8))
+
+    document = compared(catalog, "--models", "claude-haiku-5-5,claude-sonnet-5")
+
+    (beside,) = document["beside"]
+    assert beside["adjusted_p"] == 1.0
+    assert "no difference was seen in valid answers" in beside["sentence"]
+    assert document["sides"][1]["cost_a_row"] > document["sides"][0]["cost_a_row"]

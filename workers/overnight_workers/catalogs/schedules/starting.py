@@ -1,0 +1,101 @@
+"""Start: whatever a schedule wants now begins a run, once, however many look at the same time."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection
+
+from overnight_models.crash_points import reach
+from overnight_models.ledger.catalogs import runs, schedules
+from overnight_models.ledger.catalogs.schedules import Schedule
+from overnight_workers import logs, process
+from overnight_workers.catalogs.faults import BadCatalog
+from overnight_workers.catalogs.schedules.times import Due, Times, next_moment
+
+_A_SECOND: Final = timedelta(seconds=1)
+
+log = logs.get(__name__)
+
+
+def start_due() -> int:
+    """Begin the runs whose time has come. Returns how many began."""
+    started, after = 0, 0
+    while True:
+        with process.database().transaction() as connection:
+            schedule = schedules.next_due(connection, after)
+            if schedule is None:
+                return started
+            started += _start(connection, schedule)
+            after = schedule.catalog_id
+        reach("a schedule was looked at")
+
+
+def _start(connection: Connection, schedule: Schedule) -> bool:
+    """Begin the run of the last time that is due, if it may begin. Those before it were missed, and are no runs."""
+    times = Times(schedule.cron, schedule.zone)
+    due, missed = times.latest(schedule.next_at - _A_SECOND, schedule.now)
+    if due is None:  # the rules of its zone changed since the time was computed
+        schedules.go_on(connection, schedule.catalog_id, _next(times, schedule.now))
+        return False
+    why_not = _why_not(connection, schedule, due)
+    if why_not == _WAITS:
+        return False
+    if why_not is not None:
+        schedules.pass_over(connection, schedule.catalog_id, nominal(due), why_not)
+        log.warning("a schedule's time passed without a run", catalog=schedule.catalog, reason=why_not)
+    if missed:
+        log.warning("times of a schedule were missed", catalog=schedule.catalog, times=missed)
+    schedules.go_on(connection, schedule.catalog_id, _next(times, schedule.now))
+    return why_not is None
+
+
+_WAITS: Final = "waits for the run before"
+
+
+def _why_not(connection: Connection, schedule: Schedule, due: Due) -> str | None:
+    """Begin the run; or why it didn't begin."""
+    from overnight_workers.catalogs.reading import read_catalog
+
+    if schedule.skipped == nominal(due):
+        schedules.skip(connection, schedule.catalog_id, None)
+        return "a person wanted it to be skipped"
+    unfinished = [run for run in runs.runs(connection, catalog=schedule.catalog, limit=1) if not run.is_over]
+    if unfinished:
+        if schedule.overlap == "wait":
+            return _WAITS
+        return f"run {unfinished[0].number} was not over ({unfinished[0].state})"
+    try:
+        catalog = read_catalog(Path(schedule.path))
+    except (BadCatalog, OSError) as error:
+        return f"its file can't be used: {error}"
+    begun = runs.begin(
+        connection,
+        schedule.catalog_id,
+        path=schedule.path,
+        declaration=catalog.text,
+        wish="{}",
+        nominal_at=nominal(due),
+        finish_at=finish_at(schedule, due.at),
+    )
+    return None if begun is not None else "it has run already"
+
+
+def finish_at(schedule: Schedule, began: datetime) -> datetime | None:
+    """By when the run of a time should be done."""
+    if schedule.finish_by is None:
+        return None
+    return next_moment(began, time.fromisoformat(schedule.finish_by), schedule.zone)
+
+
+def nominal(due: Due) -> str:
+    """What the schedule's clock shows, such as 2026-11-30T22:00."""
+    return due.nominal.isoformat(timespec="minutes")
+
+
+def _next(times: Times, now: datetime) -> datetime:
+    """The next time. A line that has no more (a 29 February far away) is looked at again in a year."""
+    dues = times.next(now, 1)
+    return dues[0].at if dues else now + timedelta(days=365)

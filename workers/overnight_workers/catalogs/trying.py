@@ -1,0 +1,199 @@
+"""Try: some rows of a catalog are asked before all of them, to be looked at by a person.
+
+They are ordinary items under the keys that a run uses, so that a run has their answers for nothing if nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+
+from overnight_models.ledger import answer, documents
+from overnight_models.ledger.operators import overview
+from overnight_models.states import ITEM
+from overnight_models.wire.outcome import Outcome
+from overnight_producers import Confirmation, Item, Overnight
+from overnight_workers import process
+from overnight_workers.catalogs.cells import quoted
+from overnight_workers.catalogs.declaration import Catalog
+from overnight_workers.catalogs.faults import BadRow, BadSource
+from overnight_workers.catalogs.opened import Opened
+from overnight_workers.catalogs.rows import Row, item_key
+from overnight_workers.settings import settings
+
+_CONFIRM_S: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Rows that are tried, and those that can't be sent."""
+
+    items: list[Item]
+    names: Mapping[str, str]
+    """What each item's row is called: the cells of its key."""
+    bad: list[tuple[str, str]]
+    """Rows by name, and why they can't become a request."""
+    rows: int
+    """Of the source, times the variants."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One row and what came back. Money in dollars."""
+
+    name: str
+    prompt: str
+    answer: str
+    problem: str | None
+    detail: str | None
+    tokens_in: int
+    tokens_out: int
+    cost_usd: Decimal | None
+    via: str
+
+
+def run_name(catalog: Catalog) -> str:
+    """The run that tried rows belong to; a run of the catalog has a number in this place."""
+    return f"{catalog.name}-tried"
+
+
+def choose(catalog: Catalog, source: Opened, rows: int) -> Chosen:
+    """So many rows, from the shortest to the longest, the same ones each time. Raises BadSource for bad keys."""
+    total = choose_rows(source, rows)
+    return requested(catalog, source, total)
+
+
+def choose_rows(source: Opened, rows: int) -> int:
+    """Make the table `tried` of so many rows, by their hash `n`. Returns how many rows there are in all.
+
+    Raises BadSource for bad keys.
+    """
+    rules, connection = source.rows, source.connection
+    lengths = " + ".join(f"length(coalesce({quoted(name)}, ''))" for name in rules.recipe.columns) or "0"
+    connection.execute(f"CREATE OR REPLACE TABLE sized AS SELECT {rules.hash} AS n, {lengths} AS size {rules.source}")
+    ((total, keys),) = connection.execute("SELECT count(*), count(DISTINCT n) FROM sized").fetchall()
+    if keys < total:
+        raise BadSource([*source.key_faults(), "nothing was sent: each row needs a key of its own"])
+    # of as many groups of like length as rows are wanted, the one whose hash is least: a draw, and always the same
+    connection.execute(f"""
+        CREATE OR REPLACE TABLE tried AS SELECT min(n) AS n, min(size) AS size
+        FROM (SELECT n, size, ntile({rows}) OVER (ORDER BY size, n) AS tile FROM sized) GROUP BY tile
+    """)
+    return int(total)
+
+
+def requested(catalog: Catalog, source: Opened, total: int) -> Chosen:
+    """The table `tried` as items, in order of their lengths. total: rows that there are in all."""
+    items: list[tuple[int, Item]] = []
+    names: dict[str, str] = {}
+    bad = []
+    for row in source.rows.read(source.connection, "SELECT n, size FROM tried"):
+        try:
+            item = _item(catalog, source, row)
+        except BadRow as error:
+            bad.append((name_of(row), str(error)))
+            continue
+        items.append((row.beside, item))
+        names[item.key or ""] = name_of(row)
+    items.sort(key=lambda pair: (pair[0], pair[1].key or ""))
+    return Chosen([item for _, item in items], names, sorted(bad), total)
+
+
+def _item(catalog: Catalog, source: Opened, row: Row) -> Item:
+    request = source.rows.recipe.request(row.cells, row.variant)
+    return Item(
+        params=request.params,
+        key=item_key(catalog.name, row, request),
+        output=request.output,
+        betas=request.betas,
+        cuttable=request.cuttable,
+        trace_id=row.key_text,
+        if_known="deliver",
+    )
+
+
+def name_of(row: Row) -> str:
+    """What a row is called: the cells of its key."""
+    return ", ".join(row.key) + (f" ({row.variant})" if row.variant else "")
+
+
+def send(catalog: Catalog, items: Sequence[Item], run: str) -> Confirmation:
+    """Hand them over and see them into Postgres. Those that are known cost nothing."""
+    return Overnight(settings().redis_url or None).enqueue_confirmed(
+        iter(items), lane=catalog.lane, run=run, timeout=_CONFIRM_S
+    )
+
+
+def unfinished(catalog: Catalog, items: Sequence[Item]) -> int:
+    """How many of them have no outcome yet."""
+    keys = [item.key or "" for item in items]
+    with process.database().transaction() as connection:
+        states = answer.states(connection, catalog.lane, keys)
+    return len(keys) - sum(n for state, n in states.items() if state in ITEM.final)
+
+
+def outcomes(catalog: Catalog, items: Sequence[Item]) -> dict[str, Outcome]:
+    """What came back, by key."""
+    found: dict[str, Outcome] = {}
+    with process.database().transaction() as connection:
+        for item in items:
+            wanted = overview.Wanted(lane=catalog.lane, key=item.key, final=True)
+            for row in overview.items(connection, wanted):
+                found[item.key or ""] = Outcome.read(orjson.loads(orjson.dumps(documents.document(row))))
+    return found
+
+
+def tried(catalog: Catalog, chosen: Chosen) -> list[Tried]:
+    """What came back, in the order in which they were chosen."""
+    found = outcomes(catalog, chosen.items)
+    return [
+        _tried(chosen.names[item.key or ""], item.params, found[item.key or ""])
+        for item in chosen.items
+        if item.key in found
+    ]
+
+
+def _tried(name: str, params: Mapping[str, Any], outcome: Outcome) -> Tried:
+    return Tried(
+        name,
+        asked(params),
+        outcome.text or "; ".join(f"calls {call['name']}" for call in outcome.tool_calls),
+        outcome.problem,
+        outcome.detail,
+        tokens_in(outcome),
+        tokens_out(outcome),
+        cost_of(outcome),
+        outcome.via,
+    )
+
+
+def tokens_in(outcome: Outcome) -> int:
+    """All tokens that went in, read from a cache or not."""
+    counters = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    return sum(int((outcome.usage or {}).get(counter) or 0) for counter in counters)
+
+
+def tokens_out(outcome: Outcome) -> int:
+    """All tokens that came out, thoughts included."""
+    return int((outcome.usage or {}).get("output_tokens") or 0)
+
+
+def cost_of(outcome: Outcome) -> Decimal | None:
+    """Dollars of all its tries; None where one has no price."""
+    if outcome.cost_usd is None or outcome.earlier_cost_usd is None:
+        return None
+    return outcome.cost_usd + outcome.earlier_cost_usd
+
+
+def asked(params: Mapping[str, Any]) -> str:
+    """The texts of a request's messages, and what else is in them, for a person to read."""
+    parts: list[str] = []
+    for message in params.get("messages", ()):
+        content = message.get("content")
+        blocks: Sequence[Any] = [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
+        parts += [str(block["text"]) if block.get("type") == "text" else f"[{block.get('type')}]" for block in blocks]
+    return "\n".join(parts)

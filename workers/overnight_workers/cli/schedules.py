@@ -1,0 +1,247 @@
+"""`overnight schedules`: when catalogs run by themselves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from overnight_models.errors import PermanentError
+from overnight_workers.cli import console
+from overnight_workers.cli.decide import user
+
+if TYPE_CHECKING:
+    from overnight_models.ledger.catalogs.schedules import Schedule, Time
+    from overnight_workers.catalogs.schedules.times import Due, Times
+
+_SHOWN: Final = 3
+_SHOWN_BEFORE_KEEPING: Final = 5
+
+schedules = typer.Typer(invoke_without_command=True, help="When catalogs run by themselves.")
+
+Name = Annotated[str, typer.Argument(help="The catalog's name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+@schedules.callback()
+def listed(context: typer.Context, as_json: Json = False) -> None:
+    """Show every schedule: in words, the next three times and the last three.
+
+    `overnight schedules keep FILE` begins one.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from overnight_models.ledger.catalogs import schedules as ledger
+    from overnight_workers.process import database
+
+    with database().transaction() as connection:
+        shown = [
+            (schedule, ledger.last_times(connection, schedule.catalog_id, _SHOWN))
+            for schedule in ledger.schedules(connection)
+        ]
+    if as_json:
+        console.as_json({"schedules": [_document(schedule, last) for schedule, last in shown]})
+        return
+    if not shown:
+        console.say("no catalog has a schedule: write `schedule` and `time_zone` into its file, then")
+        console.say("    overnight schedules keep catalogs/NAME.toml")
+    for schedule, last in shown:
+        _show(schedule, last)
+
+
+@schedules.command()
+def keep(
+    file: Annotated[Path, typer.Argument(help="The catalog's file, with `schedule` and `time_zone`.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+) -> None:
+    """Let a catalog run by its file's schedule, after a look at its next five times.
+
+    Keep it again when the file's schedule changes; the rest of the file is read anew for each run.
+    """
+    from overnight_models.ledger.catalogs import schedules as ledger
+    from overnight_models.ledger.catalogs.schedules import Declared
+    from overnight_workers.catalogs.reading import read_catalog
+    from overnight_workers.process import database
+
+    catalog = read_catalog(file)
+    if catalog.schedule is None or catalog.time_zone is None:
+        raise PermanentError(f'{file} has no schedule: write schedule = "0 22 * * *" and time_zone = "Europe/Berlin"')
+    times = _times(catalog.schedule, catalog.time_zone)
+    dues = times.next(datetime.now(UTC), _SHOWN_BEFORE_KEEPING)
+    console.OUT.print(f"{catalog.name}: {times.words()}", markup=False)
+    for due in dues:
+        console.OUT.print(f"    {_moment(due)}", markup=False)
+    if not yes and not typer.confirm("Keep it?"):
+        raise typer.Exit(1)
+    declared = Declared(
+        path=str(file.resolve()),
+        cron=times.cron,
+        zone=times.zone,
+        finish_by=catalog.finish_by,
+        overlap=catalog.overlap,
+        when_paused=catalog.when_paused,
+    )
+    with database().transaction() as connection:
+        ledger.keep(connection, catalog.name, declared, next_at=dues[0].at, who=user())
+    console.OUT.print(f"kept: {catalog.name} runs next on {_moment(dues[0])}", markup=False)
+
+
+@schedules.command()
+def pause(name: Name, why: Annotated[str, typer.Option(help="For whoever looks later.")] = "by an operator") -> None:
+    """Begin no run by itself until `overnight schedules resume`. A run that is under way goes on."""
+    from overnight_models.ledger.catalogs import schedules as ledger
+    from overnight_workers.process import database
+
+    with database().transaction() as connection:
+        schedule = _find(name)
+        paused = ledger.pause(connection, schedule.catalog_id, who=user(), reason=why)
+    kept = "are dropped" if schedule.when_paused == "drop" else "wait: the last of them runs when it goes on"
+    console.OUT.print(
+        f"{name} {'is paused' if paused else 'was paused already'}; times until then {kept}", markup=False
+    )
+
+
+@schedules.command()
+def resume(name: Name) -> None:
+    """Go on with a paused schedule."""
+    from overnight_models.ledger.catalogs import schedules as ledger
+    from overnight_workers.process import database
+
+    schedule = _find(name)
+    following = _times(schedule.cron, schedule.zone).next(schedule.now, 1)[0]
+    queued = schedule.when_paused == "queue" and schedule.next_at <= schedule.now
+    with database().transaction() as connection:
+        resumed = ledger.resume(connection, schedule.catalog_id, schedule.next_at if queued else following.at)
+    if not resumed:
+        console.OUT.print(f"{name} was not paused", markup=False)
+        return
+    when = "now, for the last time that it missed" if queued else f"on {_moment(following)}"
+    console.OUT.print(f"{name} goes on; it runs {when}", markup=False)
+
+
+@schedules.command()
+def skip(
+    name: Name,
+    undo: Annotated[bool, typer.Option("--undo", help="Run it after all.")] = False,
+) -> None:
+    """Leave the next time out: tonight's run, and no other."""
+    from overnight_models.ledger.catalogs import schedules as ledger
+    from overnight_workers.catalogs.schedules.starting import nominal
+    from overnight_workers.process import database
+
+    schedule = _find(name)
+    due, after = _times(schedule.cron, schedule.zone).next(schedule.now, 2)
+    with database().transaction() as connection:
+        ledger.skip(connection, schedule.catalog_id, None if undo else nominal(due))
+    runs_at = due if undo else after
+    left_out = "" if undo else f"{_moment(due)} is left out; "
+    console.OUT.print(f"{name}: {left_out}it runs next on {_moment(runs_at)}", markup=False)
+
+
+@schedules.command()
+def forget(name: Name) -> None:
+    """Let a catalog run by itself no more. Its runs and what was sent stay known."""
+    from overnight_models.ledger.catalogs import schedules as ledger
+    from overnight_workers.process import database
+
+    schedule = _find(name)
+    with database().transaction() as connection:
+        ledger.forget(connection, schedule.catalog_id)
+    console.OUT.print(f"{name} has no schedule any more", markup=False)
+
+
+def _find(name: str) -> Schedule:
+    """A catalog's schedule. Raises PermanentError, with the names that there are."""
+    from overnight_models.ledger.catalogs import schedules as ledger
+    from overnight_workers.process import database
+
+    with database().transaction() as connection:
+        found = ledger.schedules(connection, name)
+        known = [schedule.catalog for schedule in ledger.schedules(connection)]
+    if not found:
+        raise PermanentError(f"catalog {name!r} has no schedule; these have one: {', '.join(known) or 'none'}")
+    return found[0]
+
+
+def _times(cron: str, zone: str) -> Times:
+    from overnight_workers.catalogs.schedules.times import read_times
+
+    try:
+        return read_times(cron, zone)
+    except ValueError as error:
+        raise PermanentError(str(error)) from error
+
+
+def _moment(due: Due) -> str:
+    """A time by the schedule's clock, and in UTC."""
+    return f"{due.nominal:%a %Y-%m-%d %H:%M} ({due.at:%H:%M} UTC)"
+
+
+def _show(schedule: Schedule, last: list[Time]) -> None:
+    times = _times(schedule.cron, schedule.zone)
+    finish = "" if schedule.finish_by is None else f", done by {schedule.finish_by}"
+    console.OUT.print(f"{schedule.catalog}: {times.words()}{finish}", markup=False)
+    if schedule.paused_at is not None:
+        console.OUT.print(
+            f"    paused by {schedule.paused_by} on {schedule.paused_at:%Y-%m-%d %H:%M} UTC: {schedule.pause_reason}",
+            markup=False,
+        )
+    from overnight_workers.catalogs.schedules.starting import nominal
+
+    for due in times.next(schedule.now, _SHOWN):
+        left_out = ", left out" if nominal(due) == schedule.skipped else ""
+        console.OUT.print(f"    next  {_moment(due)}{left_out}", markup=False)
+    for time in last:
+        ran = f"run {time.number} {time.state}" if time.number is not None else "no run"
+        why = "" if time.reason is None else f": {time.reason}"
+        console.OUT.print(f"    last  {time.nominal_at}  {ran}{why}", markup=False)
+    changed = _changed(schedule)
+    if changed:
+        console.OUT.print(f"    ! {changed}", markup=False)
+
+
+def _changed(schedule: Schedule) -> str | None:
+    """What the catalog's file says otherwise than what is kept; None when it says the same."""
+    from overnight_workers.catalogs.faults import BadCatalog
+    from overnight_workers.catalogs.reading import read_catalog
+
+    try:
+        catalog = read_catalog(Path(schedule.path))
+    except (BadCatalog, OSError) as error:
+        return f"its file can't be used, and nothing will run: {error}"
+    kept = (schedule.cron, schedule.zone, schedule.finish_by, schedule.overlap, schedule.when_paused)
+    said = (
+        " ".join((catalog.schedule or "").split()),
+        catalog.time_zone,
+        catalog.finish_by,
+        catalog.overlap,
+        catalog.when_paused,
+    )
+    if kept == said:
+        return None
+    return f"its file says otherwise now: overnight schedules keep {schedule.path}"
+
+
+def _document(schedule: Schedule, last: list[Time]) -> dict[str, object]:
+    times = _times(schedule.cron, schedule.zone)
+    return {
+        "catalog": schedule.catalog,
+        "file": schedule.path,
+        "schedule": schedule.cron,
+        "time_zone": schedule.zone,
+        "words": times.words(),
+        "finish_by": schedule.finish_by,
+        "overlap": schedule.overlap,
+        "when_paused": schedule.when_paused,
+        "paused_by": schedule.paused_by,
+        "paused_at": schedule.paused_at,
+        "skipped": schedule.skipped,
+        "next": [
+            {"local": due.nominal.isoformat(timespec="minutes"), "at": due.at}
+            for due in times.next(schedule.now, _SHOWN)
+        ],
+        "last": [time._asdict() for time in last],
+        "file_says": _changed(schedule),
+    }
