@@ -189,6 +189,10 @@ SELECT EXISTS (
             WHERE datname = current_database()
         )
     )))
+) OR EXISTS (
+    SELECT
+    FROM catalog_schedule
+    WHERE next_at <= now() AND paused_at IS NULL
 ) AS catalogs;
 
 -- void_abandoned, 1 of 2: Submissions that were never let go and whose submitter is dead or out of time: nothing was created.

@@ -119,6 +119,10 @@ def test_every_command_that_a_page_shows_is_there_with_its_options() -> None:
         for name, rest in re.findall(r"(?:`|^    )overnight ([a-z]+)([^`\n#]*)", page.read_text(), re.MULTILINE):
             command = group.commands.get(name)
             assert command is not None, f"{page.name} shows `overnight {name}`"
+            subcommand = next(iter(rest.split()), "")
+            if isinstance(command, TyperGroup) and subcommand and not subcommand.startswith("-"):
+                assert subcommand in command.commands, f"{page.name} shows `overnight {name} {subcommand}`"
+                command = command.commands[subcommand]
             known = {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
             unknown = set(re.findall(r"--[a-z-]+", rest)) - known
             assert not unknown, f"{page.name} shows `overnight {name}` with {unknown}"

@@ -7,9 +7,10 @@ SET state = 'planned', approved_at = now(), approved_by = :who, reason = NULL, c
 WHERE id = :id AND state IN ('asking');
 
 -- begin: Begin a run; its id. None when the catalog has one that isn't over, or one of that nominal time.
--- catalog_id = 1, declaration = 'text', nominal_at = 'text', path = 'text', wish = 'text'
-INSERT INTO catalog_run(catalog_id, number, nominal_at, state, path, declaration, wish)
-SELECT :catalog_id, coalesce(max(number), 0) + 1, :nominal_at, 'planned', :path, :declaration, :wish
+-- catalog_id = 1, declaration = 'text', finish_at = null, nominal_at = 'text', path = 'text', wish = 'text'
+INSERT INTO catalog_run(catalog_id, number, nominal_at, finish_at, state, path, declaration, wish)
+SELECT :catalog_id, coalesce(max(number), 0) + 1, :nominal_at, CAST(:finish_at AS timestamptz), 'planned',
+    :path, :declaration, :wish
 FROM catalog_run
 WHERE catalog_id = :catalog_id
 ON CONFLICT DO NOTHING
@@ -71,8 +72,8 @@ WHERE id = :id AND owner = :owner;
 
 -- read: A run by its id.
 -- id = 1
-SELECT catalog_run.id, catalog_run.catalog_id, catalog.name AS catalog, number, nominal_at, state, reason,
-    path, declaration, wish, plan, recipe, counts, enqueued_at, owner_name, began_at, changed_at,
+SELECT catalog_run.id, catalog_run.catalog_id, catalog.name AS catalog, number, nominal_at, finish_at, state,
+    reason, path, declaration, wish, plan, recipe, counts, enqueued_at, owner_name, began_at, changed_at,
     approved_at, approved_by, stop_wanted, ended_at, owner IS NOT NULL AND NOT (owner IS NOT NULL
     AND NOT EXISTS (
     SELECT
@@ -96,8 +97,8 @@ WHERE id = :id AND owner = :owner;
 
 -- runs: Runs, those that aren't over first, then the newest first.
 -- catalog = 'text', limit = 1, number = 1
-SELECT catalog_run.id, catalog_run.catalog_id, catalog.name AS catalog, number, nominal_at, state, reason,
-    path, declaration, wish, plan, recipe, counts, enqueued_at, owner_name, began_at, changed_at,
+SELECT catalog_run.id, catalog_run.catalog_id, catalog.name AS catalog, number, nominal_at, finish_at, state,
+    reason, path, declaration, wish, plan, recipe, counts, enqueued_at, owner_name, began_at, changed_at,
     approved_at, approved_by, stop_wanted, ended_at, owner IS NOT NULL AND NOT (owner IS NOT NULL
     AND NOT EXISTS (
     SELECT

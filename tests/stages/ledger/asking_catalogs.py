@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import Connection
 
-from overnight_models.ledger.catalogs import answers, memory, runs
+from overnight_models.ledger.catalogs import answers, memory, runs, schedules
 from overnight_models.ledger.catalogs.answers import Unsent
 from overnight_models.ledger.catalogs.memory import Recipe
 from overnight_models.ledger.rows import execute
@@ -51,3 +53,20 @@ def ask_catalogs(connection: Connection) -> None:
     answers.to_ask_again(connection, "r", ["cut_off"], times=2, after=0)
     answers.not_sent(connection, "r", held=False)
     memory.forget_planned(connection, run_id)
+    _ask_schedules(connection, catalog_id)
+
+
+def _ask_schedules(connection: Connection, catalog_id: int) -> None:
+    """A schedule from the day it is kept to the day it is forgotten."""
+    declared = schedules.Declared("shop.toml", "0 22 * * *", "UTC", None, "skip", "drop")
+    past, later = datetime(2026, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
+    schedules.keep(connection, "shop", declared, next_at=past, who="a person")
+    (schedule,) = schedules.schedules(connection, "shop")
+    assert schedules.next_due(connection, 0) == schedule
+    schedules.pass_over(connection, catalog_id, "2026-11-29T22:00", "it was skipped")
+    schedules.go_on(connection, catalog_id, later)
+    assert len(schedules.last_times(connection, catalog_id, 3)) == 2
+    schedules.skip(connection, catalog_id, "2026-12-01T22:00")
+    assert schedules.pause(connection, catalog_id, who="a person", reason="a sale")
+    assert schedules.resume(connection, catalog_id, later)
+    assert schedules.forget(connection, catalog_id)

@@ -148,8 +148,8 @@ def forget(name: Name) -> None:
 
     schedule = _find(name)
     with database().transaction() as connection:
-        ledger.forget(connection, schedule.catalog_id)
-    console.OUT.print(f"{name} has no schedule any more", markup=False)
+        forgotten = ledger.forget(connection, schedule.catalog_id)
+    console.OUT.print(f"{name} {'has no schedule any more' if forgotten else 'had none any more'}", markup=False)
 
 
 def _find(name: str) -> Schedule:
