@@ -36,3 +36,9 @@ JOIN item ON item.id = request.item_id
 LEFT JOIN prefix ON prefix.id = item.prefix_id
 ORDER BY items DESC, unknown.shape_id, request.item_id;
 
+-- unpassed: Those of them that haven't passed.
+-- ids = '{1}'
+SELECT id
+FROM shape
+WHERE id = ANY(:ids) AND passed_at IS NULL;
+
