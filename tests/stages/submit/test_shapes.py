@@ -7,8 +7,8 @@ import time
 import pytest
 
 from overnight_models.request.prefix import Prefix
+from overnight_workers import sample_checks
 from overnight_workers.stages.pack.pack import pack
-from overnight_workers.stages.submit import shapes
 from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, item, params, put_prefix
 from tests.service.ledger import Json
@@ -146,7 +146,7 @@ def test_an_api_that_does_not_say_lets_it_go_unchecked_and_is_asked_the_next_tim
 def test_an_api_that_hangs_keeps_a_batch_waiting_for_one_call(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shapes, "_CALL_S", 0.3)
+    monkeypatch.setattr(sample_checks, "_CALL_S", 0.3)
     service.api.fault("count_tokens", "delay", seconds=5)
     began_at = time.monotonic()
     tool = {"name": "look_up", "input_schema": {"type": "object"}}

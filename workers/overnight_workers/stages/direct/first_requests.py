@@ -13,9 +13,8 @@ from typing import Final
 from overnight_models.errors import BadSettings
 from overnight_models.ledger.submit import shapes as ledger
 from overnight_models.ledger.submit.shapes import Sample
-from overnight_workers import process
+from overnight_workers import process, sample_checks
 from overnight_workers.stages.direct.requests import Request
-from overnight_workers.stages.submit import shapes
 
 _SHAPES: Final = 4
 """No more are asked about at one look."""
@@ -61,7 +60,7 @@ class FirstRequests:
         first = next(iter(groups.values()))[0]
         headers = {name: value for name, value in first.headers.items() if name != "content-type"}
         try:
-            verdicts = shapes.ask(samples, first.claim.place.workspace, headers, patience_s=_PATIENCE_S)
+            verdicts = sample_checks.ask(samples, first.claim.place.workspace, headers, patience_s=_PATIENCE_S)
         except BadSettings:
             return {}  # its key is gone: each call says so, and holds the workspace
         if verdicts.passed:

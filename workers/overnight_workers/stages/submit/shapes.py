@@ -7,23 +7,19 @@ same at once. Three of a shape are asked about, so that one bad text among good 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final
 
 from overnight_models import exact_json
 from overnight_models.ledger.submit import shapes as ledger
-from overnight_models.request.countable import divide
-from overnight_models.request.prompt import COUNTED, counted
-from overnight_workers import api, logs, process
-from overnight_workers.count_refusals import is_refusal, verdict, words_of
+from overnight_models.request.prompt import COUNTED
+from overnight_workers import logs, process, sample_checks
 
 _CHECKED: Final = tuple(name for name in COUNTED if name not in ("messages", "system"))
 _SHAPES: Final = 20
 """No more are asked about for one batch."""
 PATIENCE_S: Final = 20.0
 """Nor for longer: a batch doesn't wait for an API that doesn't answer."""
-_CALL_S: Final = 5.0
 
 log = logs.get(__name__)
 
@@ -31,10 +27,6 @@ log = logs.get(__name__)
 def shape_of(params: Mapping[str, object]) -> bytes:
     """What is checked of a request beside its text: equal for requests that the API takes or refuses alike."""
     return exact_json.dumps({name: params[name] for name in _CHECKED if name in params})
-
-
-class Unchecked(Exception):
-    """The API's reply says nothing about the request as it goes into a batch."""
 
 
 def refused(batch_id: int, workspace: str, headers: Mapping[str, str], *, patience_s: float) -> dict[int, str]:
@@ -46,83 +38,10 @@ def refused(batch_id: int, workspace: str, headers: Mapping[str, str], *, patien
         samples = ledger.to_be_asked(connection, batch_id, limit=_SHAPES)
     if not samples:
         return {}
-    verdicts = ask(samples, workspace, headers, patience_s=patience_s)
+    verdicts = sample_checks.ask(samples, workspace, headers, patience_s=patience_s)
     found = dict(verdicts.refused)
     with process.database().transaction() as connection:
         ledger.passed(connection, verdicts.passed)
         for shape_id, why in verdicts.whole.items():
             found |= dict.fromkeys(ledger.members(connection, batch_id, shape_id), why)
     return found
-
-
-class Verdicts(NamedTuple):
-    """What the API says of samples of some shapes."""
-
-    refused: Mapping[int, str]
-    """The API's words, by item."""
-    passed: Sequence[int]
-    """Shapes of which it takes a request."""
-    whole: Mapping[int, str]
-    """Shapes of which it refuses every sample, with its words about the first."""
-
-
-def ask(samples: Sequence[ledger.Sample], workspace: str, headers: Mapping[str, str], *, patience_s: float) -> Verdicts:
-    """Ask the API about these, for so long at most; the rest goes unchecked."""
-    give_up_at = time.monotonic() + patience_s
-    found: dict[int, str] = {}
-    passed: list[int] = []
-    whole: dict[int, str] = {}
-    for sample in samples:
-        try:
-            words, passes = _ask(sample, workspace, headers, give_up_at)
-        except api.ApiUnavailable as error:
-            log.warning("requests go unchecked", shape_id=sample.shape_id, why=str(error))
-            break
-        found |= words
-        if passes:
-            passed.append(sample.shape_id)
-        elif len(words) == len(sample.params):
-            whole[sample.shape_id] = next(iter(words.values()))
-    return Verdicts(found, passed, whole)
-
-
-def _ask(
-    sample: ledger.Sample, workspace: str, headers: Mapping[str, str], give_up_at: float
-) -> tuple[dict[int, str], bool]:
-    """Of a shape: the samples that the API refuses, with its words, and whether it takes another one.
-
-    Raises ApiUnavailable when the API gives no answer.
-    """
-    words: dict[int, str] = {}
-    for item_id, written in sample.params.items():
-        if time.monotonic() > give_up_at:
-            raise api.ApiUnavailable("count of tokens: no time left")
-        try:
-            why = _refusal(workspace, exact_json.loads(written), headers)
-        except Unchecked as error:
-            log.info("a request goes unchecked", item_id=item_id, why=str(error))
-            continue
-        if why is None:
-            return words, True
-        words[item_id] = why
-    return words, False
-
-
-def _refusal(workspace: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
-    """The API's words about one request; None when the API takes it.
-
-    Raises Unchecked, or ApiUnavailable without an answer.
-    """
-    left_out = divide(params).left_out
-    if left_out:
-        raise Unchecked(f"count_tokens doesn't count {', '.join(left_out)}")
-    try:
-        api.count_tokens(workspace, counted(params), headers=headers, timeout_s=_CALL_S)
-    except api.ApiUnavailable as error:
-        if not is_refusal(error):
-            raise
-        words = verdict(error)
-        if words is None:
-            raise Unchecked(words_of(error)) from error
-        return words
-    return None
