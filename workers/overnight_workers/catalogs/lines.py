@@ -29,7 +29,9 @@ def lines_of(text: str) -> dict[Path, int]:
             continue
         header = _HEADER.fullmatch(line)
         if header is not None and "=" not in _without_texts(header[2]):
-            table = _table(_names(header[2]), is_list=header[1] == "[[", counted=counted)
+            names = _names(header[2])
+            table = _table(names, is_list=header[1] == "[[", counted=counted)
+            found.setdefault(tuple(names), number)
             found.setdefault(table, number)
             continue
         key = _KEY.match(line)

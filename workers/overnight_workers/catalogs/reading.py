@@ -130,12 +130,15 @@ def _table(given: object) -> dict[str, Any]:
 
 
 def _alone(kind: type[P], given: object) -> P | None:
-    """A part for itself, without the options that it doesn't have: those are faults already."""
-    known = _known(kind, ())
-    if isinstance(given, dict):
-        given = {name: value for name, value in given.items() if name in known}
+    """A part for itself, without the options that are wrong: those are faults already."""
+    if not isinstance(given, dict):
+        return None
     try:
         return kind.model_validate(given)
+    except ValidationError as error:
+        wrong = {one["loc"][0] for one in error.errors() if one["loc"]}
+    try:
+        return kind.model_validate({name: value for name, value in given.items() if name not in wrong})
     except ValidationError:
         return None
 

@@ -42,26 +42,42 @@ class CsvSource(Source):
         names = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
         return (
             f"read_csv({literal(str(self._file))}, auto_detect=false, header=true, {self._dialect},"
-            f" columns={{{names}}}, null_padding=false, max_line_size=16000000{more})"
+            f" columns={{{names}}}, null_padding=false, max_line_size=16000000, buffer_size=16000000{more})"
         )
 
     def faults(self) -> list[str]:
-        """Lines that are too short or too long, or aren't quoted as they should be."""
+        """Lines that are too short or too long, aren't quoted as they should be, or end in another way."""
+        import duckdb
+
+        try:
+            named = self._rejected()
+        except duckdb.Error:
+            named = self._other_ends()
+        more = len(named) - MOST_NAMED
+        return named[:MOST_NAMED] + ([f"{self._named}: and {more:,} more lines"] if more > 0 else [])
+
+    def _rejected(self) -> list[str]:
         import duckdb
 
         with duckdb.connect() as connection:
-            connection.execute(
-                f"SELECT count(*) FROM {self._scan_of(self.columns, ', store_rejects=true, rejects_limit=1000')}"
-            )
             connection.execute(f"CREATE TEMP TABLE t AS FROM {self._scan_of(self.columns, ', store_rejects=true')}")
             found = connection.execute(
                 "SELECT line, min(error_type), min(error_message), min(csv_line) FROM reject_errors"
                 " GROUP BY line ORDER BY line"
             ).fetchall()
-        named = [f"{self._named}:{line}: {_sentence(kind, why)}: {str(text)[:60]!r}" for line, kind, why, text in found]
-        return named[:MOST_NAMED] + (
-            [f"{self._named}: and {len(named) - MOST_NAMED:,} more lines"] if len(named) > MOST_NAMED else []
-        )
+        return [f"{self._named}:{line}: {_sentence(kind, why)}: {str(text)[:60]!r}" for line, kind, why, text in found]
+
+    def _other_ends(self) -> list[str]:
+        """Lines that end otherwise than the first one, which DuckDB can't read and can't name."""
+        found = []
+        with self._file.open("rb") as lines:
+            first = next(lines, b"").endswith(b"\r\n")
+            for number, line in enumerate(lines, start=2):
+                if line.endswith(b"\n") and line.endswith(b"\r\n") != first:
+                    found.append(
+                        f"{self._named}:{number}: the line doesn't end as the first one does: save it with one kind"
+                    )
+        return found
 
 
 def _sentence(kind: str, why: str) -> str:

@@ -75,7 +75,7 @@ def _objects(file: Path, named: str, faults: list[str] | None = None) -> Iterato
             if not text.strip():
                 continue
             try:
-                line = cells.loads(text)
+                line = cells.loads(text.rstrip())
                 if not isinstance(line, dict):
                     raise ValueError("it is no JSON object")
             except (ValueError, RecursionError) as error:

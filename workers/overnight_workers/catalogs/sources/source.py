@@ -100,7 +100,7 @@ class Source:
         with self.reading():
             every, nulls, distinct = _one(
                 connection,
-                f"SELECT count(*), count(*) FILTER ({is_null}), count(DISTINCT md5(concat_ws(chr(31), {names})))"
+                f"SELECT count(*), count(*) FILTER ({is_null}), count(DISTINCT md5_number(concat_ws(chr(31), {names})))"
                 f" FROM {rows}",
             )
             return [] if not nulls and every == distinct else _named_keys(connection, rows, names, is_null, nulls)

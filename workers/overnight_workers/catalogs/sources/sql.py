@@ -22,7 +22,7 @@ from overnight_workers.catalogs.sources import written
 from overnight_workers.catalogs.sources.source import Source
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, CursorResult
+    from sqlalchemy import URL, Connection, CursorResult
 
 _AT_ONCE: Final = 5_000
 """Rows that are fetched together."""
@@ -58,11 +58,8 @@ def _result(declared: DeclaredSource, directory: Path) -> Iterator[CursorResult[
     from sqlalchemy.exc import SQLAlchemyError
 
     url = url_of(declared.url, declared.url_variable, directory)
-    options: dict[str, Any] = {"json_deserializer": cells.loads} if url.get_backend_name() == "postgresql" else {}
-    if url.get_driver_name() == "psycopg":
-        options["connect_args"] = {"prepare_threshold": None}
     try:
-        engine = create_engine(url, **options)
+        engine = create_engine(url, **_options(url))
         try:
             with (
                 engine.connect() as connection,
@@ -78,6 +75,14 @@ def _result(declared: DeclaredSource, directory: Path) -> Iterator[CursorResult[
         ) from error
 
 
+def _options(url: URL) -> dict[str, Any]:
+    """What an engine is made with. Raises SQLAlchemyError where there is no such kind of database."""
+    if url.get_backend_name() != "postgresql":
+        url.get_dialect()
+        return {}
+    return {"json_deserializer": cells.loads, "connect_args": {"prepare_threshold": None}}
+
+
 def _executed(connection: Connection, query: str, backend: str) -> CursorResult[Any]:
     """The query's result, read by a server-side cursor in a transaction of its own, which writes nothing."""
     if backend == "postgresql":
@@ -91,7 +96,7 @@ def _executed(connection: Connection, query: str, backend: str) -> CursorResult[
     return result
 
 
-def url_of(url: str | None, variable: str | None, directory: Path) -> Any:
+def url_of(url: str | None, variable: str | None, directory: Path) -> URL:
     """A database's URL, from the file or from the environment. Raises BadSource; the URL isn't said: it has a password.
 
     directory: where the path of an SQLite file begins from.

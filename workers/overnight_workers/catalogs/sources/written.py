@@ -17,7 +17,8 @@ def write(rows: Iterable[Sequence[str]], columns: Sequence[str], room: Path) -> 
     """Texts of cells as a file of this process' own. Flat memory."""
     file = room / "rows.csv"
     with file.open("w", encoding="utf-8", errors="surrogatepass", newline="") as target:
-        writer = csv.writer(target, delimiter=_SEPARATOR, quotechar=_QUOTE, lineterminator="\n")
+        # all of it quoted: a lone carriage return isn't otherwise, and would end a row
+        writer = csv.writer(target, delimiter=_SEPARATOR, quotechar=_QUOTE, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(columns)
         writer.writerows(rows)
     return file

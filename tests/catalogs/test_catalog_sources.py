@@ -1,0 +1,248 @@
+"""Files as they come: dialects found out with their doubts, encodings, faults by line, keys by row, URLs, SQL."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import fsspec
+import psycopg
+import pytest
+import xlsxwriter
+
+from overnight_workers.catalogs.declaration import DeclaredSource
+from overnight_workers.catalogs.faults import BadSource
+from overnight_workers.catalogs.sources import dialect, written
+from overnight_workers.catalogs.sources.source import columns_of, opened
+
+# ruff: noqa: RUF001  # a Chinese comma is meant
+CHINESE = "编号,名称,描述\n1,椅子,木制的椅子，很结实\n2,桌子,圆桌\n"
+KOREAN = "번호,이름\n1,의자는 둥글다\n2,책상\n"
+FRENCH = "id;nom;prix\n1;Café crème;1,10\n2;Thé;2,20\n3;Pâté;3,3\n4;Où;1,0\n"
+
+
+def read(directory: Path, **declared: object) -> list[tuple[str | None, ...]]:
+    source = DeclaredSource.model_validate({"path": "rows.csv", **declared})
+    with opened(source, directory) as found, duckdb.connect() as connection:
+        return [tuple(row.values()) for row in found.each(connection)]
+
+
+def faults(directory: Path, **declared: object) -> list[str]:
+    with pytest.raises(BadSource) as refused:
+        read(directory, **declared)
+    return [fault.removeprefix(str(directory) + "/") for fault in refused.value.faults]
+
+
+def test_every_encoding_is_found_out_of_a_long_file(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    for text, encoding in (
+        (CHINESE, "gb18030"),
+        (KOREAN, "cp949"),
+        ("番号,名前\n1,椅子です\n2,テーブル\n", "shift_jis"),
+        ("編號,名稱\n1,椅子很結實\n2,圓桌與餐廳\n", "big5"),
+        (CHINESE, "utf-16"),
+        (CHINESE, "utf-16-le"),
+        (CHINESE, "utf-8"),
+    ):
+        file.write_bytes((text * 40).encode(encoding))
+        found = dialect.find(str(file))
+        assert (found.encoding, found.separator, [d for d in found.doubts if "encoding" in d]) == (encoding, ",", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "also"),
+    [
+        (CHINESE, "gb18030", "as cp949: 긍뵀"),
+        (KOREAN, "cp949", "as gb18030"),
+        (FRENCH, "cp1252", "as cp1250: Café, crčme"),
+    ],
+)
+def test_a_short_file_is_guessed_with_its_doubts(tmp_path: Path, text: str, encoding: str, also: str) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_bytes(text.encode(encoding))
+    found = dialect.find(str(file))
+    assert found.encoding == encoding
+    (doubt,) = (doubt for doubt in found.doubts if doubt.startswith("encoding"))
+    assert also in doubt
+    assert not [d for d in dialect.find(str(file), encoding=encoding, separator=",").doubts if "encoding" in d]
+
+
+@pytest.mark.parametrize(
+    ("text", "separator", "quote", "doubt"),
+    [
+        (FRENCH, ";", '"', None),
+        ("a\tb\n1\t2,5\n3\t4\n5\t6\n8\t9\n", "\t", '"', None),
+        ("a;b,c\n1;2,3\n4;5,6\n7;8,9\n", ",", '"', "it could be a semicolon"),
+        ("a,b,c\n1,2\n3,4,5\n6,7,8\n", ",", '"', "rows aren't alike"),
+        ("a,b\n1,2\n", ",", '"', "by 2 rows only"),
+        ("a\n1\n2\n3\n4\n", ",", '"', "one column only"),
+        ('a,b\n3.5" disk,x\n5" y,z\n1,2\n3,4\n', ",", "", "taken for text"),
+        ("a,b\n'x,y',1\n'z',2\n'q',3\n", ",", "'", "single quotes"),
+    ],
+)
+def test_separator_and_quoting_are_found_out(
+    tmp_path: Path, text: str, separator: str, quote: str, doubt: str | None
+) -> None:
+    (tmp_path / "rows.csv").write_text(text)
+    found = dialect.find(str(tmp_path / "rows.csv"))
+    assert (found.separator, found.quote) == (separator, quote)
+    said = [one for one in found.doubts if not one.startswith("encoding")]
+    assert (not said) if doubt is None else doubt in " ".join(said)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "named"),
+    [
+        ("gb18030", "gb18030"),
+        ("utf-16", "utf-16"),
+        ("utf-16-le", "utf-16-le"),
+        ("utf-8-sig", "utf-8"),
+        ("utf-8", "utf-8"),
+        ("cp936", "gbk"),
+    ],
+)
+def test_a_file_in_another_encoding_is_the_same_rows(tmp_path: Path, encoding: str, named: str) -> None:
+    (tmp_path / "rows.csv").write_bytes(CHINESE.encode(encoding))
+    assert read(tmp_path, encoding=named) == [("1", "椅子", "木制的椅子，很结实"), ("2", "桌子", "圆桌")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_in_any_way_and_cells_keep_their_breaks(tmp_path: Path, end: str) -> None:
+    (tmp_path / "rows.csv").write_bytes(f'a,b{end}"x\ny","p\r\nq"{end}3,""{end}'.encode())
+    assert read(tmp_path) == [("x\ny", "p\r\nq"), ("3", None)]
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (
+            b"a,b\n1\n2,3\n4,5,6\n",
+            ["rows.csv:2: the row has too few cells (1 of 2)", "rows.csv:4: the row has too many cells"],
+        ),
+        (b'a,b\n1,2\n"x,2\n3,4\n', ["rows.csv:3: the row has a quote that isn't closed"]),
+        (b"a,b\n1,2\n3,\xff\n", ["rows.csv:3: the row has bytes"]),
+        (b"a,b\n1,2\r\n3,4\n", ["rows.csv:2: the line doesn't end as the first one does"]),
+        (b"a,A,,b\n1,2,3,4\n", ["rows.csv:1: columns 1 and 2 are both called 'A'", "rows.csv:1: column 3 has no name"]),
+        (b"", ["rows.csv:1: it is empty"]),
+    ],
+)
+def test_what_can_not_be_read_is_named_by_its_line(tmp_path: Path, data: bytes, wanted: list[str]) -> None:
+    (tmp_path / "rows.csv").write_bytes(data)
+    found = faults(tmp_path)
+    assert len(found) == len(wanted)
+    for fault, begins in zip(found, wanted, strict=True):
+        assert fault.startswith(begins)
+
+
+def test_many_short_rows_are_a_few_lines_and_a_number(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a,b\n" + "1\n" * 50)
+    assert faults(tmp_path)[-1] == "rows.csv: and 40 more lines"
+
+
+def test_bytes_of_another_encoding_are_named_by_their_line(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(CHINESE.encode("gb18030") + b"3,\xff\xff,x\n")
+    assert faults(tmp_path, encoding="gb18030") == ["rows.csv:4: the bytes ff ff 2c 78 aren't gb18030"]
+    assert "no encoding 'gb18O3O'" in faults(tmp_path, encoding="gb18O3O")[0]
+    assert "No such file" in faults(tmp_path, path="none.csv")[0]
+
+
+@pytest.mark.parametrize(
+    "rows", [[["x\r\ny", "\r"], ["\n", '"'], ["", "a"], ["a,b", "'"], ["\\", '\\"'], ["é中", "\t"], ["  ", " a "]]]
+)
+def test_what_python_reads_is_written_down_as_it_is(tmp_path: Path, rows: list[list[str]]) -> None:
+    source = written.source_of(written.write(rows, ["p", "q"], tmp_path), ["p", "q"], "rows")
+    with duckdb.connect() as connection:
+        assert [[cell or "" for cell in row.values()] for row in source.each(connection)] == rows
+
+
+def test_rows_without_a_key_and_with_anothers_are_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("shop,sku\n1,a\n1,\n2,a\n1,a\n,b\n2,a\n")
+    with opened(DeclaredSource(path="rows.csv"), tmp_path) as source, duckdb.connect() as connection:
+        assert source.key_faults(connection, ("shop", "sku")) == [
+            '2 rows have no key ("shop", "sku"): row 2; row 5',
+            "2 keys (\"shop\", \"sku\") stand more than once: '1, a' in rows 1, 4; '2, a' in rows 3, 6",
+        ]
+
+
+def test_two_cells_of_a_key_are_not_one_text(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("shop,sku\n1,11\n11,1\n")
+    with opened(DeclaredSource(path="rows.csv"), tmp_path) as source, duckdb.connect() as connection:
+        assert source.key_faults(connection, ("shop", "sku")) == []
+
+
+def test_packed_files_and_urls_are_read(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "rows.csv.gz", "wb") as file:
+        file.write(CHINESE.encode("gb18030"))
+    wanted = [("1", "椅子", "木制的椅子，很结实"), ("2", "桌子", "圆桌")]
+    assert read(tmp_path, path="rows.csv.gz", encoding="gb18030") == wanted
+    with fsspec.open("memory://shop/rows.csv", "wb") as file:
+        file.write(CHINESE.encode())
+    assert read(tmp_path, path="memory://shop/rows.csv") == wanted
+    assert "can't be read" in faults(tmp_path, path="memory://shop/none.csv")[0]
+
+
+def test_json_lines_may_have_a_column_late_and_faults_by_line(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"a": 1.10, "b": {"x": [1.0, "é"]}}\n\n{"a": 12345678901234567890123, "late": true}\n')
+    assert read(tmp_path, path="rows.jsonl") == [
+        ("1.10", '{"x":[1.0,"é"]}', None),
+        ("12345678901234567890123", None, "true"),
+    ]
+    file.write_text("{}\n" * 2000 + '{"late": 1}\n')
+    declared = DeclaredSource(path="rows.jsonl")
+    assert columns_of(declared, tmp_path, {"late"}) == ("late",)
+    file.write_text('{"a": 1}\n[1]\n{"a": \n')
+    assert faults(tmp_path, path="rows.jsonl") == [
+        "rows.jsonl:2: it is no JSON object",
+        "rows.jsonl:3: not JSON: Expecting value at column 6",
+    ]
+
+
+def test_a_sheet_of_excel_has_its_names_in_the_first_row(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "rows.xlsx")) as book:
+        book.add_worksheet("empty")
+        sheet = book.add_worksheet("rows")
+        sheet.write_row(0, 0, ["id", 2024])
+        sheet.write_row(1, 0, ["007", 3])
+        sheet.write_row(4, 0, ["a", 1.5])
+    assert read(tmp_path, path="rows.xlsx", sheet="rows") == [("007", "3"), ("a", "1.5")]
+    assert columns_of(DeclaredSource(path="rows.xlsx", sheet="rows"), tmp_path, ()) == ("id", "2024")
+    assert "there is no sheet 'Rows': it has empty, rows" in faults(tmp_path, path="rows.xlsx", sheet="Rows")[0]
+    assert "the sheet 'empty' is empty" in faults(tmp_path, path="rows.xlsx")[0]
+
+
+@pytest.fixture
+def shop(postgres: str) -> Iterator[str]:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("CREATE SEQUENCE of_sold")
+        connection.execute("CREATE TABLE sold (id bigint, at timestamptz, tags jsonb, span interval, raw bytea)")
+        connection.execute(
+            "INSERT INTO sold VALUES (1, '2026-01-02 03:04:05+02', '{\"b\": 1.10, \"a\": [1]}', '90 min', '\\x00ff')"
+        )
+        yield postgres
+        connection.execute("DROP TABLE sold; DROP SEQUENCE of_sold")
+
+
+def test_a_query_is_read_in_utc_and_writes_nothing(tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_URL", shop)
+
+    def declared(query: str) -> dict[str, object]:
+        return {"path": None, "query": query, "url_variable": "SHOP_URL"}
+
+    assert read(tmp_path, **declared("SELECT *, at::text AS text FROM sold WHERE 'a:b%s' LIKE '%'")) == [
+        ("1", "2026-01-02T01:04:05Z", '{"a":[1],"b":1.10}', "5400", "00ff", "2026-01-02 01:04:05+00")
+    ]
+    for query in ("DELETE FROM sold", "SELECT nextval('of_sold')", "SELECT * FROM none", "SET LOCAL work_mem = '1MB'"):
+        (said,) = faults(tmp_path, **declared(query))
+        assert said.startswith("the query fails at 127.0.0.1: ")
+    monkeypatch.delenv("SHOP_URL")
+    assert "SHOP_URL isn't set" in faults(tmp_path, **declared("SELECT 1"))[0]
+
+
+def test_the_password_of_a_database_is_never_said(tmp_path: Path) -> None:
+    for url in ("postgresql://u:secret@127.0.0.1:1/x", "postgresql://u:sec/ret@h/x", "nothing://u:secret@h/x"):
+        (said, *_) = faults(tmp_path, path=None, query="SELECT 1", url=url)
+        assert "secret" not in said
+        assert "sec/ret" not in said
