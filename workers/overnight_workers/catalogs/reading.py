@@ -110,7 +110,7 @@ def _parts(given: Mapping[str, Any], directory: Path, text: str) -> Parts:
         directory=directory,
         text=text,
         source=_alone(DeclaredSource, given.get("source")),
-        prompt=_alone(DeclaredPrompt, given.get("prompt")),
+        prompt=_alone(DeclaredPrompt, given.get("prompt"), at_least=("row", "system")),
         output=_alone(DeclaredOutput, given.get("output")),
         key=_texts(given.get("key")),
         variants={name: words for name, words in _table(variants).items() if isinstance(words, dict)},
@@ -129,18 +129,23 @@ def _table(given: object) -> dict[str, Any]:
     return given if isinstance(given, dict) else {}
 
 
-def _alone(kind: type[P], given: object) -> P | None:
-    """A part for itself, without the options that are wrong: those are faults already."""
+def _alone(kind: type[P], given: object, *, at_least: tuple[str, ...] = ()) -> P | None:
+    """A part for itself, without the options that are wrong: those are faults already.
+
+    at_least: options that are enough to look at, where others contradict each other.
+    """
     if not isinstance(given, dict):
         return None
     try:
         return kind.model_validate(given)
     except ValidationError as error:
         wrong = {one["loc"][0] for one in error.errors() if one["loc"]}
-    try:
-        return kind.model_validate({name: value for name, value in given.items() if name not in wrong})
-    except ValidationError:
-        return None
+    for kept in (given.keys() - wrong, at_least):
+        try:
+            return kind.model_validate({name: given[name] for name in kept if name in given})
+        except ValidationError:
+            continue
+    return None
 
 
 def _part(kind: type[P], given: object, at: Place, faults: Faults) -> P | None:
