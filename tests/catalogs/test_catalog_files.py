@@ -36,19 +36,7 @@ row = "{{ name }}"
 max_cost = 12.5
 """
 
-
-def faults(directory: Path, text: str) -> list[str]:
-    (directory / "rows.csv").write_text(ROWS)
-    file = directory / "shop.toml"
-    file.write_text(text)
-    with pytest.raises(BadCatalog) as refused:
-        read_catalog(file)
-    return [fault.removeprefix(f"{file}:") for fault in refused.value.faults]
-
-
-def test_every_fault_is_said_at_once_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "answer.json").write_text('{"type": "object", "additionalProperties": true}')
-    text = '''\
+FAULTY = '''\
 key = ["sku", "colour"]
 model = "claude-haiku-55"
 max_token = 100
@@ -78,26 +66,39 @@ path = "x"
 [caps]
 max_cost = -1
 '''
-    wanted = (
-        "1: max_tokens: it has to be said",
-        "1: key: the source has no column 'colour'",
-        "2: model: unknown model 'claude-haiku-55': did you mean claude-haiku-5-5",
-        "3: max_token: there is no such option: did you mean max_tokens?",
-        "4: lane: there is no lane 'nightly': the configuration has default",
-        "5: ask_above: it is 1 at most",
-        "9: source.seperator: there is no such option: did you mean separator?",
-        "10: source.types.price: a type is text, integer, decimal, decimal(2), boolean",
-        '12: prompt: `when_longer = "cut"` needs `cut_column`: whose text may be shortened',
-        "13: prompt.system: it uses variant.language, and there are no [variants]",
-        "13: prompt.system: it uses city, and the system part is the same for all rows: move that into `row`",
-        "16: prompt.row: the source has no column 'nam': did you mean name?",
-        "17: prompt.row: the source has no column 'citty': did you mean city?",
-        "23: output.schema_file: `output` can't be asked for: at the top: an object whose keys",
-        "25: sinks: there is no such option: did you mean sink?",
-        "28: caps.max_cost: it is an amount of dollars above 0, such as 25 or 0.02",
-    )
-    found = faults(tmp_path, text)
-    assert [fault[: len(begins)] for fault, begins in zip(found, wanted, strict=True)] == list(wanted)
+FAULTS = (
+    "1: max_tokens: it has to be said",
+    "1: key: the source has no column 'colour'",
+    "2: model: unknown model 'claude-haiku-55': did you mean claude-haiku-5-5",
+    "3: max_token: there is no such option: did you mean max_tokens?",
+    "4: lane: there is no lane 'nightly': the configuration has default",
+    "5: ask_above: it is 1 at most",
+    "9: source.seperator: there is no such option: did you mean separator?",
+    "10: source.types.price: a type is text, integer, decimal, decimal(2), boolean",
+    '12: prompt: `when_longer = "cut"` needs `cut_column`: whose text may be shortened',
+    "13: prompt.system: it uses variant.language, and there are no [variants]",
+    "13: prompt.system: it uses city, and the system part is the same for all rows: move that into `row`",
+    "16: prompt.row: the source has no column 'nam': did you mean name?",
+    "17: prompt.row: the source has no column 'citty': did you mean city?",
+    "23: output.schema_file: `output` can't be asked for: at the top: an object whose keys",
+    "25: sinks: there is no such option: did you mean sink?",
+    "28: caps.max_cost: it is an amount of dollars above 0, such as 25 or 0.02",
+)
+
+
+def faults(directory: Path, text: str) -> list[str]:
+    (directory / "rows.csv").write_text(ROWS)
+    file = directory / "shop.toml"
+    file.write_text(text)
+    with pytest.raises(BadCatalog) as refused:
+        read_catalog(file)
+    return [fault.removeprefix(f"{file}:") for fault in refused.value.faults]
+
+
+def test_every_fault_is_said_at_once_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "answer.json").write_text('{"type": "object", "additionalProperties": true}')
+    found = faults(tmp_path, FAULTY)
+    assert [fault[: len(begins)] for fault, begins in zip(found, FAULTS, strict=True)] == list(FAULTS)
 
 
 def test_faults_of_a_template_are_on_their_own_lines(tmp_path: Path) -> None:
