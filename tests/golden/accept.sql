@@ -15,7 +15,7 @@ FROM STDIN;
 SELECT now();
 
 -- _write_requests
-COPY request(item_id, receipt, key, tenant, trace_id, callback, params)
+COPY request(item_id, receipt, key, tenant, trace_id, callback, params, model_why)
 FROM STDIN;
 
 -- begin, 1 of 2: Count a try of messages before they are parsed.

@@ -35,12 +35,12 @@ LIMIT :most;
 -- outcomes_page, 2 of 2: The next outcomes of a run, as `documents.document` takes them, and where the page after it begins.
 -- ids = '{1}'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
-    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
-    outcome.problem, outcome.detail, outcome.retryable, outcome.message, outcome.model, outcome.cost_nano,
-    outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
-    outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
-    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
-    ELSE redo.cost_before_nano END AS cost_before_nano
+    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
+    item.deadline, outcome.ok, outcome.problem, outcome.detail, outcome.retryable, outcome.message,
+    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
+    item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
+    0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
+    WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano
 FROM item
 JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
@@ -53,12 +53,12 @@ ORDER BY item.id;
 -- read_item: An item with its outcome, as `documents.document` takes it; `ok` is null when it has none.
 -- id = 1
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
-    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, outcome.ok,
-    outcome.problem, outcome.detail, outcome.retryable, outcome.message, outcome.model, outcome.cost_nano,
-    outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
-    outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
-    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
-    ELSE redo.cost_before_nano END AS cost_before_nano
+    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
+    item.deadline, outcome.ok, outcome.problem, outcome.detail, outcome.retryable, outcome.message,
+    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
+    item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
+    0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
+    WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano
 FROM item
 JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id

@@ -1,5 +1,18 @@
 -- What ledger/measure.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- choose, 1 of 2: Its model from now on. In the transaction that has settled it, so never after a body was built.
+-- item_id = 1, model_id = 1, shape_id = null, size = 1
+UPDATE item
+SET model_id = :model_id, size = :size, shape_id = CASE
+    WHEN shape_id IS NOT NULL THEN CAST(:shape_id AS integer) END
+WHERE id = :item_id;
+
+-- choose, 2 of 2: Its model from now on. In the transaction that has settled it, so never after a body was built.
+-- item_id = 1, own = 'text', why = 'text'
+UPDATE request
+SET params = :own, model_why = :why
+WHERE item_id = :item_id;
+
 -- claim, 1 of 2: Take the oldest that may be counted, unless another process is at it.
 -- limit = 1, passed_over = '{}'
 SELECT unmeasured.item_id, item.size
@@ -45,10 +58,10 @@ WITH taken AS (
     UPDATE unmeasured
     SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s)
     WHERE item_id = ANY(:ids)
-    RETURNING item_id, cuttable, tries
+    RETURNING item_id, cuttable, chooses, tries
 )
 SELECT taken.item_id, lane.name AS lane, headers.workspace, headers.betas, headers.api_version, cuttable,
-    tries, prefix.document AS prefix, request.params AS own
+    chooses, headers.id AS headers_id, tries, prefix.document AS prefix, request.params AS own
 FROM taken
 JOIN item ON item.id = taken.item_id
 JOIN request ON request.item_id = taken.item_id
@@ -106,9 +119,9 @@ UPDATE unmeasured
 SET lease_until = NULL, tries = tries + 1, not_before = now() + make_interval(secs => :pause_s)
 WHERE item_id = :item_id;
 
--- want: New items that are to be counted before they are packed, each with the place of its cuttable text.
--- ids = '{1}', places = '{null}'
-INSERT INTO unmeasured(item_id, cuttable)
+-- want: New items that are to be counted before they are packed.
+-- choose = '{true}', ids = '{1}', places = '{null}'
+INSERT INTO unmeasured(item_id, cuttable, chooses)
 SELECT *
-FROM unnest(CAST(:ids AS bigint[]), CAST(:places AS text[]));
+FROM unnest(CAST(:ids AS bigint[]), CAST(:places AS text[]), CAST(:choose AS boolean[]));
 

@@ -1,25 +1,29 @@
 -- What ledger/redo.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- _copy, 1 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
--- most = '{null}', new = '{1}', old = '{1}', params = '{null}', sizes = '{null}'
+-- models = '{null}', new = '{1}', old = '{1}', params = '{null}', sizes = '{null}', whys = '{null}'
 INSERT INTO item(id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
     target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at, direct_at)
-SELECT successor.new, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
-    target_id, 'waiting', now(), coalesce(successor.size, item.size), callback_size,
-    coalesce(successor.max_tokens, item.max_tokens), CASE WHEN deadline > now() THEN deadline END, CASE
-    WHEN give_up_at > now() THEN give_up_at END, CASE WHEN outcome.via = 'direct' THEN now() END
+SELECT successor.new, lane_id, headers_id, run_id, tenant_id, coalesce(successor.model_id, item.model_id),
+    schema_id, CASE WHEN successor.model_id IS NULL THEN shape_id END, prefix_id, target_id, 'waiting',
+    now(), coalesce(successor.size, item.size), callback_size, max_tokens, CASE
+    WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END, CASE
+    WHEN outcome.via = 'direct' THEN now() END
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
-    CAST(:sizes AS integer[]), CAST(:most AS integer[])) AS successor(old, new, params, size, max_tokens)
+    CAST(:sizes AS integer[]), CAST(:models AS integer[]), CAST(:whys AS text[])) AS successor(old, new,
+    params, size, model_id, model_why)
 JOIN item ON item.id = successor.old
 LEFT JOIN outcome ON outcome.item_id = successor.old;
 
 -- _copy, 2 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
--- most = '{null}', new = '{1}', old = '{1}', params = '{null}', sizes = '{null}'
-INSERT INTO request(item_id, receipt, key, tenant, trace_id, callback, params, cut_from_tokens, cut_to_tokens)
+-- models = '{null}', new = '{1}', old = '{1}', params = '{null}', sizes = '{null}', whys = '{null}'
+INSERT INTO request(item_id, receipt, key, tenant, trace_id, callback, params, cut_from_tokens,
+    cut_to_tokens, model_why)
 SELECT successor.new, receipt, key, tenant, trace_id, callback, coalesce(successor.params, request.params),
-    cut_from_tokens, cut_to_tokens
+    cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why)
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
-    CAST(:sizes AS integer[]), CAST(:most AS integer[])) AS successor(old, new, params, size, max_tokens)
+    CAST(:sizes AS integer[]), CAST(:models AS integer[]), CAST(:whys AS text[])) AS successor(old, new,
+    params, size, model_id, model_why)
 JOIN request ON request.item_id = successor.old;
 
 -- lock, 1 of 2: Those of the items that can be tried again: nobody else redoes them until the transaction ends.
@@ -42,12 +46,13 @@ SELECT nextval('item_id')
 FROM generate_series(1, :n);
 
 -- replace, 1 of 5: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
--- by_itself = true, new = '{1}', old = '{1}'
-INSERT INTO redo(item_id, of_item_id, number, asked_again, attempts_before, cost_before_nano)
+-- by_itself = true, escalated = '{}', new = '{1}', old = '{1}'
+INSERT INTO redo(item_id, of_item_id, number, asked_again, escalated, attempts_before, cost_before_nano)
 SELECT successor.new, successor.old, coalesce(redo.number, 0) + 1, CASE
-    WHEN :by_itself THEN coalesce(redo.asked_again, 0) + 1 ELSE 0 END, coalesce(redo.attempts_before,
-    0) + item.attempts, CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END + CASE
-    WHEN outcome.item_id IS NULL THEN 0 ELSE outcome.cost_nano END
+    WHEN :by_itself THEN coalesce(redo.asked_again, 0) + 1 ELSE 0 END, :by_itself
+    AND (coalesce(redo.escalated, false) OR successor.old = ANY(CAST(:escalated AS bigint[]))),
+    coalesce(redo.attempts_before, 0) + item.attempts, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END + CASE WHEN outcome.item_id IS NULL THEN 0 ELSE outcome.cost_nano END
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[])) AS successor(old, new)
 JOIN item ON item.id = successor.old
 LEFT JOIN redo ON redo.item_id = successor.old

@@ -15,10 +15,10 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Any, Final, Self
 
 from overnight_models import exact_json
 from overnight_models.errors import BadItem, PermanentError
@@ -29,6 +29,7 @@ from overnight_models.wire.message import ItemLine
 from overnight_models.wire.policy import Policy
 from overnight_producers import Item
 from overnight_producers.item import line_of
+from overnight_workers.sizes.chooser import Chooser
 
 _FIELDS: Final = frozenset(
     {"key", "custom_id", "params", "callback", "tenant", "betas", "output", "trace_id", "cuttable"}
@@ -74,6 +75,10 @@ class Checked:
     """What of its prompt can't be counted."""
     may_be_too_long: bool = False
     """Whether its prompt has to be counted before it may be packed, since its bytes don't say that it fits."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Those that are sent: with the model that its lane is likely to choose, where it names none."""
+    is_between_models: bool = False
+    """That model is chosen by a count before it is sent."""
 
 
 def open_file(file: Path) -> IO[bytes]:
@@ -174,10 +179,20 @@ class Checker:
     Keys are remembered on disk, and not in memory. A context manager.
     """
 
-    def __init__(self, lane: str, policy: Policy, redis_url: str, max_input_tokens: int | None = None) -> None:
-        """max_input_tokens: the longest prompt that the lane takes; None: any."""
+    def __init__(
+        self,
+        lane: str,
+        policy: Policy,
+        redis_url: str,
+        max_input_tokens: int | None = None,
+        chooser: Chooser | None = None,
+    ) -> None:
+        """max_input_tokens: the longest prompt that the lane takes; None: any.
+
+        chooser: of the lane's models; None: each item names its model.
+        """
         self.policy = policy
-        self._lane, self._redis_url, self._most = lane, redis_url, max_input_tokens
+        self._lane, self._redis_url, self._most, self._chooser = lane, redis_url, max_input_tokens, chooser
         self._keys = sqlite3.connect("", isolation_level=None)
         for statement in (
             "PRAGMA journal_mode = OFF",
@@ -204,7 +219,18 @@ class Checker:
         params = exact_json.dumps(written["params"])
         long = self._most is not None and may_have_more(self._most, len(params), params)
         left_out = divide(written["params"]).left_out if may_hold_uncountable(params) else ()
-        return Checked(written, len(params), (*faults, *self._repeated(line)), left_out, long)
+        named, is_near = written["params"], False
+        if self._chooser is not None and not faults:
+            named, is_near = self._chooser.expect(named, written.get("betas", ()))
+        return Checked(
+            written,
+            len(params),
+            (*faults, *self._repeated(line)),
+            left_out,
+            long,
+            params=named,
+            is_between_models=is_near,
+        )
 
     def _repeated(self, line: Line) -> list[str]:
         key = line.item.key

@@ -36,6 +36,7 @@ from overnight_workers.configuration.kinds import (
 from overnight_workers.configuration.reading import (
     Faults,
     made_setting,
+    near,
     read_part,
     read_table,
     required_secret,
@@ -43,6 +44,7 @@ from overnight_workers.configuration.reading import (
     setting,
 )
 from overnight_workers.configuration.urls import api_url, broker_url, postgres_url, variable_name
+from overnight_workers.lane_models import LaneModels
 from overnight_workers.lane_roads import LaneRoads
 
 _KEY: Final = re.compile(r"[!-~]+")
@@ -139,7 +141,7 @@ class Broker(BrokerLimits):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lane(LaneRoads):
+class Lane(LaneRoads, LaneModels):
     """`[lanes.NAME]`: a named stream of items under one policy."""
 
     workspace: str = setting(text, "default")
@@ -175,6 +177,11 @@ class Lane(LaneRoads):
     """How long a callback that asked for it may take to acknowledge, from its queue on, before it is sent again."""
     deliver_for: float = setting(duration(0.1), 259_200.0)
     """How long a delivery waits for a broker that doesn't answer, or has no room, before it is dead."""
+
+    @property
+    def counts_first(self) -> bool:
+        """Whether some of its items are counted before they may be sent."""
+        return self.max_input_tokens is not None or bool(self.models)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +260,13 @@ class Settings:
         from overnight_models.money.prices import load
 
         lanes = {
-            name: LanePolicy(lane.api_version, int(lane.max_bytes), lane.callbacks, lane.unknown_price)
+            name: LanePolicy(
+                lane.api_version,
+                int(lane.max_bytes),
+                lane.callbacks,
+                lane.unknown_price,
+                tuple(one.model for one in lane.models),
+            )
             for name, lane in self.lanes.items()
         }
         models = load(self.prices).models
@@ -302,7 +315,7 @@ def read_settings() -> Settings:
         timing=read_part(Timing, given.get("timing", {}), ("timing",), faults),
         direct=read_part(Direct, given.get("direct", {}), ("direct",), faults),
     )
-    for check in (_keys_fit, _lanes_fit, _brokers_fit, _places_fit, _times_fit):
+    for check in (_keys_fit, _lanes_fit, _models_fit, _brokers_fit, _places_fit, _times_fit):
         check(found, faults)
     if faults.said:
         raise BadSettings(faults.said)
@@ -341,6 +354,24 @@ def _lanes_fit(found: Settings, faults: Faults) -> None:
                 )
             elif lane.deadline is None and faults.is_right("lanes", name, "deadline"):
                 faults.add(("lanes", name, "min_items"), "fewer would wait for ever: set a `deadline` of the lane too")
+
+
+def _models_fit(found: Settings, faults: Faults) -> None:
+    """Lanes choose models that have a price, as items may name no others."""
+    from overnight_models.money.prices import PricesInvalid, load
+
+    for name, lane in found.lanes.items():
+        if lane.escalate and len(lane.models) < 2 and faults.is_right("lanes", name, "models"):
+            faults.add(("lanes", name, "escalate"), "there is no model to go on to: list two as [[lanes.NAME.models]]")
+        if not lane.models or lane.unknown_price == "accept" or not faults.is_right("prices"):
+            continue
+        try:
+            prices = load(found.prices)
+        except PricesInvalid:
+            return  # told by whoever needs them
+        for one in lane.models:
+            if prices.model(one.model) is None:
+                faults.add(("lanes", name, "models"), f"{one.model} has no price{near(one.model, prices.models)}")
 
 
 _OF_REDIS: Final = {

@@ -16,6 +16,7 @@ from overnight_models.ledger.answer import Asked, locate
 from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.copying import copy_json, copy_lines, copy_moment, copy_number, copy_text
 from overnight_models.ledger.known import Admission, Row, judge
+from overnight_models.ledger.measure import Wanted
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value
 
@@ -172,7 +173,11 @@ def _write(connection: Connection, lane_id: int, rows: Sequence[Row]) -> None:
     _write_requests(connection, rows)
     measure.want(
         connection,
-        [(row.id, row.item.cuttable) for row in rows if row.item.may_be_too_long and row.state == "waiting"],
+        [
+            Wanted(row.id, row.item.cuttable, row.item.is_between_models)
+            for row in rows
+            if (row.item.may_be_too_long or row.item.is_between_models) and row.state == "waiting"
+        ],
     )
 
 
@@ -224,9 +229,9 @@ def _times(row: Row, now: datetime) -> bytes:
 def _write_requests(connection: Connection, rows: Sequence[Row]) -> None:
     copy_lines(
         connection,
-        "request (item_id, receipt, key, tenant, trace_id, callback, params)",
+        "request (item_id, receipt, key, tenant, trace_id, callback, params, model_why)",
         b"".join(
-            b"%d\t%b\t%b\t%b\t%b\t%b\t%b\n"
+            b"%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
             % (
                 row.id,
                 item.receipt.encode(),
@@ -235,6 +240,7 @@ def _write_requests(connection: Connection, rows: Sequence[Row]) -> None:
                 copy_text(item.trace_id),
                 copy_json(item.callback),
                 copy_json(item.params),
+                copy_text(item.model_why),
             )
             for row in rows
             for item in (row.item,)

@@ -21,6 +21,7 @@ REDONE: Final = """
 COLUMNS: Final = f"""
     item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens,
+    request.model_why, item.deadline,
     outcome.ok, outcome.problem, outcome.detail, outcome.retryable,
     outcome.message, outcome.model, outcome.cost_nano, outcome.realtime_nano,
     coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at,
@@ -68,6 +69,7 @@ def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
         "retryable": row["retryable"],
         "message": None if message is None else orjson.Fragment(message),
         "model": row["model"],
+        "model_why": row["model_why"],
         "usage": usage,
         "cost_usd": None if row["cost_nano"] is None else dollars(row["cost_nano"]),
         "realtime_cost_usd": None if row["realtime_nano"] is None else dollars(row["realtime_nano"]),
@@ -78,8 +80,19 @@ def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
         "batch_id": row["api_batch_id"],
         "enqueued_at": row["enqueued_at"],
         "finished_at": row["finished_at"],
+        "deadline": row["deadline"],
+        "late_s": _late_s(row),
         "trace_id": row["trace_id"],
     }
+
+
+def _late_s(row: Mapping[str, Any] | RowMapping) -> float | None:
+    """Seconds from its deadline to its outcome: 0 where it was in time, None where it had no deadline."""
+    deadline, finished_at = row["deadline"], row["finished_at"]
+    if deadline is None or finished_at is None:
+        return None
+    late_s: float = (finished_at - deadline).total_seconds()
+    return max(late_s, 0.0)
 
 
 def _cut(row: Mapping[str, Any] | RowMapping) -> dict[str, int] | None:

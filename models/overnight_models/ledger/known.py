@@ -17,7 +17,7 @@ from overnight_models import exact_json
 from overnight_models.errors import TransientError
 from overnight_models.ledger import following, redo
 from overnight_models.ledger.new_item import NewItem
-from overnight_models.ledger.prefixes import whole_request
+from overnight_models.ledger.prefixes import asked_request
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 from overnight_models.wire.message import IF_KNOWN
 
@@ -82,6 +82,7 @@ class _There(NamedTuple):
     target_id: int | None
     receipt: UUID | None
     params: str | None
+    model_why: str | None
     tenant: str | None
     trace_id: str | None
     callback: str | None
@@ -201,8 +202,9 @@ def _there(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> di
         _There,
         """
         SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.headers_id, item.schema_id,
-               item.run_id, item.tenant_id, item.target_id, request.receipt, request.params, request.tenant,
-               request.trace_id, request.callback, prefix.document AS prefix, outcome.problem
+               item.run_id, item.tenant_id, item.target_id, request.receipt, request.params,
+               request.model_why, request.tenant, request.trace_id, request.callback, prefix.document AS prefix,
+               outcome.problem
         FROM item_key
         LEFT JOIN item ON item.id = item_key.item_id LEFT JOIN request ON request.item_id = item_key.item_id
         LEFT JOIN prefix ON prefix.id = item.prefix_id LEFT JOIN outcome ON outcome.item_id = item_key.item_id
@@ -239,8 +241,10 @@ def _is_same(row: _There, item: NewItem) -> bool:
     return (
         row.params is not None
         and (row.headers_id, row.schema_id) == (item.headers_id, item.schema_id)
-        and whole_request(row.prefix, row.params)
-        == whole_request(None if item.prefix is None else item.prefix.document.decode(), item.params.decode())
+        and asked_request(row.prefix, row.params, row.model_why)
+        == asked_request(
+            None if item.prefix is None else item.prefix.document.decode(), item.params.decode(), item.model_why
+        )
     )
 
 

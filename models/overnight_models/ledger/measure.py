@@ -34,6 +34,9 @@ class Unmeasured:
     api_version: str
     cuttable: str | None
     """The place of the text that may be cut."""
+    chooses: bool
+    """Its size is near a limit of its lane's models: the count says which it is."""
+    headers_id: int
     tries: int
     """Calls about it that got no answer."""
     prefix: Prefix | None
@@ -60,17 +63,28 @@ class Shortened:
     to_tokens: int
 
 
-def want(connection: Connection, items: Sequence[tuple[int, str | None]]) -> None:
-    """New items that are to be counted before they are packed, each with the place of its cuttable text."""
+class Wanted(NamedTuple):
+    """An item that is to be counted."""
+
+    item_id: int
+    cuttable: str | None
+    """The place of the text that may be cut."""
+    chooses: bool
+    """Its model is chosen by the count."""
+
+
+def want(connection: Connection, items: Sequence[Wanted]) -> None:
+    """New items that are to be counted before they are packed."""
     if items:
         execute(
             connection,
             """
-            INSERT INTO unmeasured (item_id, cuttable)
-            SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:places AS text[]))
+            INSERT INTO unmeasured (item_id, cuttable, chooses)
+            SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:places AS text[]), CAST(:choose AS boolean[]))
             """,
-            ids=[item_id for item_id, _ in items],
-            places=[place for _, place in items],
+            ids=[item.item_id for item in items],
+            places=[item.cuttable for item in items],
+            choose=[item.chooses for item in items],
         )
 
 
@@ -90,6 +104,8 @@ class _Claimed(NamedTuple):
     betas: str
     api_version: str
     cuttable: str | None
+    chooses: bool
+    headers_id: int
     tries: int
     prefix: str | None
     own: str
@@ -144,10 +160,10 @@ def claim(
         """
         WITH taken AS (
             UPDATE unmeasured SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s)
-            WHERE item_id = ANY(:ids) RETURNING item_id, cuttable, tries
+            WHERE item_id = ANY(:ids) RETURNING item_id, cuttable, chooses, tries
         )
-        SELECT taken.item_id, lane.name AS lane, headers.workspace, headers.betas, headers.api_version, cuttable, tries,
-               prefix.document AS prefix, request.params AS own
+        SELECT taken.item_id, lane.name AS lane, headers.workspace, headers.betas, headers.api_version, cuttable,
+               chooses, headers.id AS headers_id, tries, prefix.document AS prefix, request.params AS own
         FROM taken JOIN item ON item.id = taken.item_id JOIN request ON request.item_id = taken.item_id
         JOIN lane ON lane.id = item.lane_id JOIN headers ON headers.id = item.headers_id
         LEFT JOIN prefix ON prefix.id = item.prefix_id
@@ -180,6 +196,43 @@ def settle(connection: Connection, item_ids: Collection[int]) -> set[int]:
         connection, int, "DELETE FROM unmeasured WHERE item_id = ANY(:ids) RETURNING item_id", ids=list(item_ids)
     )
     return set(waiting) & set(unmeasured)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The model that an item's count has chosen."""
+
+    item_id: int
+    model_id: int
+    shape_id: int | None
+    why: str
+    own: bytes
+    """What is sent from now on; JSON."""
+    size: int
+    """Bytes of the whole request."""
+
+
+def choose(connection: Connection, item: Chosen) -> None:
+    """Its model from now on. In the transaction that has settled it, so never after a body was built."""
+    execute(
+        connection,
+        "UPDATE request SET params = :own, model_why = :why WHERE item_id = :item_id",
+        item_id=item.item_id,
+        own=item.own.decode(),
+        why=item.why,
+    )
+    execute(
+        connection,
+        """
+        UPDATE item SET model_id = :model_id, size = :size,
+               shape_id = CASE WHEN shape_id IS NOT NULL THEN CAST(:shape_id AS integer) END
+        WHERE id = :item_id
+        """,
+        item_id=item.item_id,
+        model_id=item.model_id,
+        size=item.size,
+        shape_id=item.shape_id,
+    )
 
 
 def shorten(connection: Connection, item: Shortened) -> None:

@@ -40,6 +40,10 @@ class NewItem(NamedTuple):
     """It is to be counted before it is packed."""
     cuttable: str | None = None
     """The place of the text that may be cut then."""
+    model_why: str | None = None
+    """Why its lane has chosen the model; None where the item names it."""
+    is_between_models: bool = False
+    """Its size is near a limit: the model is chosen when the API has counted it."""
     deadline: datetime | None = None
     give_up_at: datetime | None = None
     direct_at: datetime | None = None

@@ -97,9 +97,15 @@ def read(connection: Connection, prefix_id: int) -> StoredPrefix:
     return StoredPrefix(document.encode(), prefix_id)
 
 
-def whole_request(document: str | None, own: str) -> object:
-    """A request, parsed, from its prefix's document and its own part."""
-    return exact_json.loads(own if document is None else Prefix(document.encode()).splice(own.encode()))
+def asked_request(document: str | None, own: str, model_why: str | None = None) -> object:
+    """A request, parsed, as its producer wrote it: from its prefix's document and its own part.
+
+    model_why: why its lane has chosen the model, which is none of the producer's words then.
+    """
+    found = exact_json.loads(own if document is None else Prefix(document.encode()).splice(own.encode()))
+    if model_why is not None and isinstance(found, dict):
+        found.pop("model", None)
+    return found
 
 
 def use(connection: Connection, prefix_ids: Collection[int]) -> bool:

@@ -6,7 +6,7 @@ of the new one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -43,6 +43,9 @@ class Content(NamedTuple):
     """Bytes of the whole request."""
     max_tokens: int | None = None
     """The most that its answer may have now; None: as before."""
+    model_id: int | None = None
+    """The stronger model that is asked now; None: the same."""
+    model_why: str | None = None
 
 
 def lock(connection: Connection, item_ids: Sequence[int]) -> list[int]:
@@ -60,10 +63,17 @@ def lock(connection: Connection, item_ids: Sequence[int]) -> list[int]:
     return [item_id for item_id in ids if item_id not in following]
 
 
-def replace(connection: Connection, successors: Mapping[int, int], *, by_itself: bool = False) -> None:
+def replace(
+    connection: Connection,
+    successors: Mapping[int, int],
+    *,
+    by_itself: bool = False,
+    escalated: Collection[int] = (),
+) -> None:
     """New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
 
     by_itself: nobody asked for it; it is counted, for `retry_invalid`.
+    escalated: of these, the old ones that go to a stronger model.
     """
     old, new = list(successors), list(successors.values())
     moved = execute(connection, f"UPDATE item SET {ITEM.redo.set} WHERE id = ANY(:ids) AND {ITEM.redo.where}", ids=old)
@@ -71,9 +81,10 @@ def replace(connection: Connection, successors: Mapping[int, int], *, by_itself:
     execute(
         connection,
         """
-        INSERT INTO redo (item_id, of_item_id, number, asked_again, attempts_before, cost_before_nano)
+        INSERT INTO redo (item_id, of_item_id, number, asked_again, escalated, attempts_before, cost_before_nano)
         SELECT successor.new, successor.old, coalesce(redo.number, 0) + 1,
                CASE WHEN :by_itself THEN coalesce(redo.asked_again, 0) + 1 ELSE 0 END,
+               :by_itself AND (coalesce(redo.escalated, false) OR successor.old = ANY(CAST(:escalated AS bigint[]))),
                coalesce(redo.attempts_before, 0) + item.attempts,
                CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END
                + CASE WHEN outcome.item_id IS NULL THEN 0 ELSE outcome.cost_nano END
@@ -84,6 +95,7 @@ def replace(connection: Connection, successors: Mapping[int, int], *, by_itself:
         old=old,
         new=new,
         by_itself=by_itself,
+        escalated=list(escalated),
     )
     keys = fetch_all(
         connection,
@@ -135,8 +147,10 @@ def redo(
         return {}
     drawn = fetch_column(connection, int, "SELECT nextval('item_id') FROM generate_series(1, :n)", n=len(old))
     successors = dict(zip(old, drawn, strict=True))
-    replace(connection, successors, by_itself=by_itself)
-    _copy(connection, successors, contents or {})
+    contents = contents or {}
+    escalated = [item_id for item_id in old if item_id in contents and contents[item_id].model_id is not None]
+    replace(connection, successors, by_itself=by_itself, escalated=escalated)
+    _copy(connection, successors, contents)
     return successors
 
 
@@ -172,10 +186,13 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
         "params": [contents[old].params if old in contents else None for old in successors],
         "sizes": [contents[old].size if old in contents else None for old in successors],
         "most": [contents[old].max_tokens if old in contents else None for old in successors],
+        "models": [contents[old].model_id if old in contents else None for old in successors],
+        "whys": [contents[old].model_why if old in contents else None for old in successors],
     }
     successor = """
         unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]), CAST(:sizes AS integer[]),
-               CAST(:most AS integer[])) AS successor (old, new, params, size, max_tokens)
+               CAST(:most AS integer[]), CAST(:models AS integer[]), CAST(:whys AS text[]))
+        AS successor (old, new, params, size, max_tokens, model_id, model_why)
     """
     execute(
         connection,
@@ -183,7 +200,8 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
         INSERT INTO item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
                           target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at,
                           direct_at)
-        SELECT successor.new, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
+        SELECT successor.new, lane_id, headers_id, run_id, tenant_id, coalesce(successor.model_id, item.model_id),
+               schema_id, CASE WHEN successor.model_id IS NULL THEN shape_id END, prefix_id,
                target_id, 'waiting', now(), coalesce(successor.size, item.size), callback_size,
                coalesce(successor.max_tokens, item.max_tokens),
                CASE WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END,
@@ -195,9 +213,10 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
     execute(
         connection,
         f"""
-        INSERT INTO request (item_id, receipt, key, tenant, trace_id, callback, params, cut_from_tokens, cut_to_tokens)
+        INSERT INTO request (item_id, receipt, key, tenant, trace_id, callback, params, cut_from_tokens, cut_to_tokens,
+                             model_why)
         SELECT successor.new, receipt, key, tenant, trace_id, callback, coalesce(successor.params, request.params),
-               cut_from_tokens, cut_to_tokens
+               cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why)
         FROM {successor} JOIN request ON request.item_id = successor.old
         """,
         **told,

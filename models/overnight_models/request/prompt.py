@@ -24,6 +24,7 @@ COUNTED: Final = (
     "context_management",
 )
 """What count_tokens takes; everything else of a request costs no tokens, and is an error there."""
+_CHECKED: Final = tuple(name for name in COUNTED if name not in ("messages", "system"))
 
 
 class Piece(NamedTuple):
@@ -52,6 +53,11 @@ def pieces(params: Mapping[str, object]) -> Iterator[Piece]:
 def counted(params: Mapping[str, object]) -> dict[str, object]:
     """The part of a request that count_tokens takes."""
     return {name: params[name] for name in COUNTED if name in params}
+
+
+def shape_of(params: Mapping[str, object]) -> bytes:
+    """What is checked of a request beside its text: equal for requests that the API takes or refuses alike."""
+    return exact_json.dumps({name: params[name] for name in _CHECKED if name in params})
 
 
 def head(params: Mapping[str, object], length: int) -> dict[str, Any]:

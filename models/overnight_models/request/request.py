@@ -58,16 +58,23 @@ _MOST_TOKENS: Final = 1_000_000
 
 
 def faults(
-    params: object, *, models: Collection[str] | None, api_version: str, betas: Collection[str] = ()
+    params: object,
+    *,
+    models: Collection[str] | None,
+    api_version: str,
+    betas: Collection[str] = (),
+    names_model: bool = True,
 ) -> list[str]:
     """Everything that is known to be wrong with a request, one sentence each, saying what to do.
 
     models: the model names that have a price; None when they aren't known here.
+    names_model: False where its lane chooses a model for a request that leaves `model` out.
     """
     if not isinstance(params, _MAPPING):
         return [f"`params` must be a dict as for client.messages.create(**params), not {type(params).__name__}"]
     named = [] if _UNSUSPECTED.issuperset(params) else _faults_by_name(params, api_version, betas)
-    return [*named, *_model_faults(params, models), *_max_tokens_faults(params), *_messages_faults(params)]
+    found = [] if not names_model and "model" not in params else _model_faults(params, models)
+    return [*named, *found, *_max_tokens_faults(params), *_messages_faults(params)]
 
 
 def _faults_by_name(params: Mapping[str, object], api_version: str, betas: Collection[str]) -> list[str]:

@@ -62,6 +62,12 @@ def traps_now(params: Mapping[str, object], model: Model, today: date, *, betas:
     return traps(params, model, betas=betas) + [trap for trap in ends if trap is not None]
 
 
+def refusal(params: Mapping[str, object], model: Model, *, betas: Collection[str] = ()) -> str | None:
+    """Why a model is known to turn a request down that another may take; None where nothing is known against it."""
+    limits = [text for name, text in _limits(params, model, betas) if name in ("max_tokens", "inference_geo")]
+    return next((text for text in (*(text for _, text in _rejected(params, model)), *limits)), None)
+
+
 def kind(params: Mapping[str, object], betas: Collection[str] = ()) -> tuple[object, ...]:
     """What the traps of a request depend on: requests of one kind walk into the same. Cheap; may be unhashable."""
     telling: tuple[object, ...] = ()

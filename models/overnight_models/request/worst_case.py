@@ -31,7 +31,12 @@ def may_have_more(tokens: int, size: int, *parts: bytes) -> bool:
 
     size: bytes of its request, whose JSON is in these parts.
     """
-    return size + ADDED_TOKENS > tokens or any(b'"type"' in part and _UNBOUNDED.search(part) for part in parts)
+    return size + ADDED_TOKENS > tokens or holds_no_text(*parts)
+
+
+def holds_no_text(*parts: bytes) -> bool:
+    """Whether a request's JSON, in these parts, may hold what isn't text, whose bytes say nothing about its tokens."""
+    return any(b'"type"' in part and _UNBOUNDED.search(part) is not None for part in parts)
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ class Item(Table, table=True):
 
 
 class Request(Table, table=True):
-    """What an item asks, and for whom; written once, but where it is cut before it is first packed."""
+    """What an item asks, and for whom; written once, but where it is cut or its model is chosen, before it is sent."""
 
     __tablename__ = "request"
     __table_args__ = ({"postgresql_partition_by": "RANGE (item_id)"},)
@@ -168,6 +168,8 @@ class Request(Table, table=True):
     cut_from_tokens: int | None = None
     """Its prompt was too long, so a text of `params` was cut: its tokens before and after, as the API counts them."""
     cut_to_tokens: int | None = None
+    model_why: str | None = long_text(default=None)
+    """Why its lane has chosen the model in `params`; null where its producer named it."""
 
 
 class Redo(Table, table=True):
@@ -181,6 +183,8 @@ class Redo(Table, table=True):
     """How often this has happened to the receipt."""
     asked_again: int = zero()
     """How many of the last ones were `retry_invalid`'s, one after the other."""
+    escalated: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """One of them went to a stronger model."""
     attempts_before: int
     """Tries that had an outcome, before it."""
     cost_before_nano: int | None = big(default=None)
@@ -207,7 +211,7 @@ class Recall(Table, table=True):
 
 
 class Unmeasured(Table, table=True):
-    """An item whose prompt may be longer than its lane takes: it isn't packed before the API has counted it."""
+    """An item that isn't packed before the API has counted it: it may be too long, or between its lane's models."""
 
     __tablename__ = "unmeasured"
     __table_args__ = (
@@ -216,6 +220,8 @@ class Unmeasured(Table, table=True):
     item_id: int = by_item()
     cuttable: str | None = long_text(default=None)
     """The place of the text that may be cut, such as `messages.0.content`."""
+    chooses: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Its size is near a limit of its lane's models: the count says which it is."""
     tries: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
     """Calls about it that got no answer; grows the pause before the next."""
     not_before: datetime | None = None

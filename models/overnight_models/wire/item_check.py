@@ -40,7 +40,13 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
     betas: Any = item.get("betas")
     are_betas = isinstance(betas, (list, tuple)) and all(map(_is_beta, betas))
     params = item.get("params")
-    found = request.faults(params, models=models, api_version=rules.api_version, betas=betas if are_betas else ())
+    found = request.faults(
+        params,
+        models=models,
+        api_version=rules.api_version,
+        betas=betas if are_betas else (),
+        names_model=not rules.models,
+    )
     if size > rules.max_bytes:
         found.append(f"the request has {size:,} bytes; lane {lane!r} takes {rules.max_bytes:,} at most")
     key: Any = item.get("key")

@@ -86,6 +86,8 @@ class Outcome:
     `line_base64`, the line of the results as it came."""
     model: str | None = None
     """The model that served it."""
+    model_why: str | None = None
+    """Why its lane has chosen the model (`[[lanes.NAME.models]]`); None where the item named it itself."""
     usage: dict[str, Any] | None = None
     """The API's own usage object (tokens)."""
     cost_usd: Decimal | None = Decimal(0)
@@ -110,6 +112,10 @@ class Outcome:
     """The same for every delivery of this outcome: what a callback remembers to act once."""
     enqueued_at: datetime | None = None
     finished_at: datetime | None = None
+    deadline: datetime | None = None
+    """By when it was wanted, by the item's word or its lane's; None when nobody said so."""
+    late_s: float | None = None
+    """Seconds from the deadline to `finished_at`: 0.0 when it was in time, None without a deadline."""
     trace_id: str | None = None
     v: int = VERSION
     extra: dict[str, object] = field(default_factory=dict)
@@ -124,7 +130,7 @@ class Outcome:
         for name in ("cost_usd", "realtime_cost_usd", "earlier_cost_usd"):
             value = known.get(name, 0)
             known[name] = None if value is None else Decimal(str(value))
-        for name in ("enqueued_at", "finished_at"):
+        for name in ("enqueued_at", "finished_at", "deadline"):
             if isinstance(known.get(name), str):
                 known[name] = datetime.fromisoformat(known[name])
         return cls(**known, extra=extra)

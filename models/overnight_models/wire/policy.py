@@ -23,6 +23,8 @@ class LanePolicy:
     """Names of Celery tasks that outcomes may go to; `*` stands for anything."""
     unknown_price: str = "refuse"
     """What becomes of items whose model has no price: "refuse" or "accept"."""
+    models: tuple[str, ...] = ()
+    """Those that it chooses from for items that leave `model` out; empty: they have to name one."""
 
     def allows(self, task: str) -> bool:
         """Whether outcomes may go to that task. Celery's own tasks and ours are never callbacks."""
@@ -75,6 +77,7 @@ class Policy:
                 tuple(lane["callbacks"]),
                 # which an older version didn't publish
                 lane.get("unknown_price", "refuse"),
+                tuple(lane.get("models", ())),
             )
             for name, lane in document["lanes"].items()
         }

@@ -2,7 +2,7 @@
 
 -- _reordered: Those whose fields only stand in another order: to accept they are the same item.
 -- ids = '{1}'
-SELECT item_id, params, document
+SELECT item_id, params, document, model_why
 FROM request
 JOIN item ON item.id = item_id
 LEFT JOIN prefix ON prefix.id = prefix_id
@@ -66,6 +66,28 @@ FROM (
 ) told
 JOIN item ON item.id = told.item_id
 GROUP BY item.model_id;
+
+-- prompt_rates: What the prompts of the latest billed answers had, those read from a cache included; by lane and model.
+-- latest = 1
+SELECT lane.name AS lane, model.name AS model, count(*) AS answers,
+    (sum(tokens)::float / sum(size))::float AS per_byte, coalesce(stddev_samp(tokens::float / size),
+    0)::float AS deviation
+FROM (
+    SELECT item.lane_id, item.model_id, greatest(item.size, 1) AS size,
+        told.input_tokens + told.cache_write_5m_tokens + told.cache_write_1h_tokens + told.cache_read_tokens AS tokens
+    FROM (
+        SELECT item_id, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens
+        FROM outcome
+        WHERE billed
+        ORDER BY item_id DESC
+        LIMIT :latest
+    ) told
+    JOIN item ON item.id = told.item_id
+) prompt
+JOIN lane ON lane.id = lane_id
+JOIN model ON model.id = model_id
+WHERE tokens > 0
+GROUP BY lane.name, model.name;
 
 -- turnarounds: How long the latest batches took, of all lanes; those that were canceled are left out.
 -- limit = 1

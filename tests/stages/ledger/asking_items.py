@@ -58,6 +58,7 @@ def ask_deadlines(connection: Connection) -> None:
     kept.fold(connection)
     running.stop(connection, NOBODY, "deadlines are at risk")
     history.lengths(connection)
+    history.prompt_rates(connection)
     models(connection)
 
 
@@ -72,9 +73,10 @@ def ask_intake(connection: Connection) -> None:
     prefixes.use(connection, [1])
     prefixes.read(connection, 1)
     (waits, *_) = overview.items(connection, Wanted(state="waiting"))
-    measure.want(connection, [(waits["id"], None)])
+    measure.want(connection, [measure.Wanted(waits["id"], None, chooses=False)])
     assert measure.claim(connection, owner=1, limit=10, max_bytes=1000, lease_s=60)
     measure.settle(connection, [1])
+    measure.choose(connection, measure.Chosen(1, 1, None, "it is short", b"{}", 10))
     measure.shorten(connection, Shortened(1, b"{}", True, 10, 20, 10))
     measure.put_back(connection, [1])
     measure.try_later(connection, 1, pause_s=1)

@@ -189,6 +189,20 @@ def test_the_filters_that_are_tried_are_all_there_are() -> None:
     assert len(ASKED) > 12
 
 
+@pytest.mark.parametrize("command", [name for name, options in OPTIONS.items() if "--key" in options])
+def test_so_is_a_key_that_no_item_has(busy: Service, command: str) -> None:
+    assert CliRunner().invoke(app, ["items", "a"]).exit_code == 0
+    done = CliRunner().invoke(app, [command, *MORE.get(command, []), "--key", "nope"])
+    assert done.exit_code != 0
+    assert "no item has the key 'nope'" in str(done.exception)
+
+
+def test_so_is_a_key_of_another_lane(busy: Service) -> None:
+    busy.configure(lanes={"other": {}})
+    done = CliRunner().invoke(app, ["items", "a", "--lane", "other"])
+    assert "lane 'other' has no item with the key 'a': lane default has" in str(done.exception)
+
+
 @pytest.mark.parametrize("words", [["pause", "nope"], ["resume", "nope"], ["decide", "987654", "--gone", "--yes"]])
 def test_so_is_an_argument(busy: Service, words: list[str]) -> None:
     done = CliRunner().invoke(app, words)

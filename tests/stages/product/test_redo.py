@@ -7,12 +7,14 @@ from decimal import Decimal
 import orjson
 import pytest
 
+from overnight_models.money.prices import load
+from overnight_models.request.worst_case import ADDED_TOKENS
 from overnight_producers import Overnight, Rejected, UnknownItem, task
 from overnight_workers.cli import app
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
-from tests.driving import Service, callback, item, params, read_command
+from tests.driving import MODEL, Service, callback, item, params, read_command
 from tests.service.ledger import Json
 from tests.stages.product.conftest import take_in, taking_in
 
@@ -146,3 +148,18 @@ def test_what_fails_again_is_tried_once_by_one_command(service: Service) -> None
     deliver()
     service.finish()
     assert service.ledger.states("item") == ["redone", "failed"]
+
+
+@pytest.mark.parametrize(("road", "times"), [("batch", 1), ("direct", 2)])
+def test_what_it_may_cost_is_by_the_road_that_it_takes_again(service: Service, road: str, times: int) -> None:
+    service.configure(lane={"road": road})
+    service.accept(item("a", fault="refused:1"))
+    service.finish()
+    told = orjson.loads(read_command(app, "redo", "--key", "a", "--yes", "--json"))
+    model, own = load().models[MODEL], service.ledger.fetch_one("SELECT size, max_tokens FROM item LIMIT 1")
+    worst = (own["size"] + ADDED_TOKENS) * max(model.rates.write_1h, model.rates.input)
+    most = Decimal(told["most_usd"]) * 10**9
+    least = (worst + own["max_tokens"] * model.rates.output) / 2
+    assert least * times <= most <= Decimal("1.2") * Decimal(float(least)) * times
+    service.finish()
+    assert service.ledger.fetch_one("SELECT via FROM outcome ORDER BY item_id DESC LIMIT 1")["via"] == road

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from decimal import Decimal
 
+import orjson
 import pytest
 
+from overnight_models.ledger import answer
+from overnight_models.ledger.documents import document
+from overnight_producers import Outcome
+from overnight_workers import process
 from overnight_workers.cli import app
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.deliver.deliver import deliver
@@ -298,3 +304,24 @@ def test_in_real_time_too_an_answer_that_nobody_needs_any_more_is_not_bought(ser
     assert [service.ledger.item(key)["problem"] for key in "ab"] == ["too_late", None]
     assert service.ledger.item("b")["state"] == "succeeded"
     assert service.api.meter()["billed"] == 1
+
+
+def test_an_outcome_says_its_deadline_and_how_late_it_came(service: Service) -> None:
+    service.accept(item("kept", deadline=within(14)), item("missed", deadline=within(14)), item("without"))
+    service.ledger.execute(
+        "UPDATE item SET deadline = now() - interval '90 seconds' FROM request WHERE item_id = id AND key = 'missed'"
+    )
+    service.round()
+    found = {}
+    for key in ("kept", "missed", "without"):
+        with process.database().transaction() as connection:
+            row = answer.read_item(connection, service.ledger.item(key)["id"])
+        assert row is not None
+        found[key] = Outcome.read(orjson.loads(orjson.dumps(document(row))))
+    assert found["kept"].late_s == 0
+    missed = found["missed"]
+    assert missed.deadline is not None
+    assert missed.finished_at is not None
+    assert missed.late_s == pytest.approx((missed.finished_at - missed.deadline).total_seconds())
+    assert missed.finished_at - missed.deadline > timedelta(seconds=80)
+    assert (found["without"].deadline, found["without"].late_s) == (None, None)

@@ -227,10 +227,12 @@ def _check(source: IO[bytes], wish: _Wish) -> _Checked:
     from overnight_models.request.traps import traps_now
     from overnight_workers.item_file import Bad, Checker, lines
     from overnight_workers.settings import settings
+    from overnight_workers.sizes.chooser import Chooser
 
     found = _Checked()
     prices, today = load(settings().prices), datetime.now(UTC).date()
-    with Checker(wish.lane, settings().policy, settings().redis_url) as checker:
+    chooser = Chooser(wish.lane, settings().lane(wish.lane))
+    with Checker(wish.lane, settings().policy, settings().redis_url, chooser=chooser) as checker:
         for line in lines(source):
             if isinstance(line, Bad):
                 found.bad.append((line.number, line.why))
@@ -240,7 +242,7 @@ def _check(source: IO[bytes], wish: _Wish) -> _Checked:
                 found.bad.append((line.number, "; ".join(checked.faults)))
                 continue
             found.good += 1
-            params = checked.written["params"]
+            params = checked.params
             model = prices.model(params["model"])
             if model is not None:
                 found.traps.update(traps_now(params, model, today, betas=checked.written.get("betas", ())))

@@ -101,7 +101,7 @@ _STYLES = {"unclear": "bold yellow", "rejected": "red", "failed": "red", "gone":
 
 
 _ITEM_COLUMNS: Final = (
-    *("key", "lane", "tenant", "state", "batch", "tries", "enqueued", "problem", "delivery", "cost", "road"),
+    *("key", "lane", "tenant", "model", "state", "batch", "tries", "enqueued", "problem", "delivery", "cost", "road"),
 )
 
 
@@ -124,14 +124,22 @@ def items(
 ) -> None:
     """Items, the newest first: where each is and why, how often it was tried, what went wrong with it.
 
-    The last column says why it takes its road: a batch or real time, and what that saves or costs.
+    The last column says why it takes its road: a batch or real time, and what that saves or costs; and why its lane has
+    chosen its model, where the item names none.
     """
     from overnight_models.ledger.operators import overview
     from overnight_workers.operators import documents, filters
     from overnight_workers.process import database
 
     filters.check(
-        lane=lane, run=run, batch=batch, item_state=state, delivery_state=delivery, problem=problem, any_problem=True
+        lane=lane,
+        run=run,
+        batch=batch,
+        key=named or key,
+        item_state=state,
+        delivery_state=delivery,
+        problem=problem,
+        any_problem=True,
     )
     wanted = overview.Wanted(
         lane=lane,
@@ -165,6 +173,7 @@ def _table(found: list[dict[str, Any]]) -> Table:
             Text(row["key"]),
             row["lane"],
             Text(row["tenant"] or ""),
+            Text(row["model"] or row["asked_model"]),
             Text(row["state"], style="red" if row["state"] == "failed" else ""),
             str(row["batch_id"] or ""),
             str(row["attempts"]),
@@ -172,6 +181,6 @@ def _table(found: list[dict[str, Any]]) -> Table:
             Text(words.trouble(row)),
             Text(words.delivery(row), style="red" if row["delivery"] == "dead" else ""),
             "unknown" if row["ok"] is not None and row["cost_nano"] is None else console.money(row["cost_nano"] or 0),
-            Text(road),
+            Text("; ".join(filter(None, (road, row["model_why"] and f"model: {row['model_why']}")))),
         )
     return table

@@ -33,7 +33,7 @@ def outcomes(
     from overnight_workers.operators import filters
     from overnight_workers.process import database
 
-    filters.check(lane=lane, run=run, problem=problem, any_problem=True)
+    filters.check(lane=lane, run=run, key=key, problem=problem, any_problem=True)
     wanted = overview.Wanted(lane=lane, key=key, run=run, problem=problem, since=moment(since), final=key is None)
     with database().transaction() as connection:
         for row in overview.items(connection, wanted):

@@ -117,6 +117,8 @@ def _counting(plan: Plan) -> Iterable[RenderableType]:
         yield Text(f"in: {into.looked_at:,} of {plan.survey.items:,} items counted{strata}, {raised}; {calls}", "dim")
     else:
         yield Text("in: nobody was asked; 4 bytes are taken for a token, it may be 2.5 to 5", style="dim")
+    if len(into.by_model) > 1:
+        yield _by_model(plan)
     for words, models in _by_words(plan).items():
         yield Text(f"out: {words} ({', '.join(models)})", style="dim")
     if plan.pilot is not None:
@@ -137,6 +139,22 @@ def _counting(plan: Plan) -> Iterable[RenderableType]:
         f"Ten tokens more in every prompt cost {cents(costs.ten_more_in_nano)}, in every answer"
         f" {cents(costs.ten_more_out_nano)}. At worst, all of it costs {cents(costs.worst_nano)}, batched."
     )
+
+
+def _by_model(plan: Plan) -> Table:
+    """What goes to each model, and what that costs."""
+    table = _grid("left", "right", "right", "right", "right", "right")
+    heads = ("model", "items", "tokens in", "tokens out", "in real time", "batched")
+    table.add_row(*(Text(head, style="bold") for head in heads))
+    for one in plan.tokens_in.by_model:
+        of = one.model, one.geo
+        realtime, batched = plan.costs.by_model[of]
+        out = plan.tokens_out.by_model[of].value
+        name = one.model if one.geo is None else f"{one.model} ({one.geo})"
+        table.add_row(
+            name, f"{one.items:,}", f"{one.tokens.value:,}", f"{out:,}", cents(realtime.value), cents(batched.value)
+        )
+    return table
 
 
 def _by_words(plan: Plan) -> dict[str, list[str]]:

@@ -34,7 +34,7 @@ def redo(
     from overnight_workers.operators import filters
     from overnight_workers.process import database, prices
 
-    filters.check(lane=lane, run=run, problem=problem)
+    filters.check(lane=lane, run=run, key=key, problem=problem)
     wish = redoing.Wish(lane=lane, run=run, key=key, problem=problem)
     if wish.is_everything and not everything:
         narrower = "--lane, --run, --key, --problem"

@@ -34,7 +34,7 @@ def replay(
     from overnight_workers.operators import filters
     from overnight_workers.process import database
 
-    filters.check(lane=lane, run=run)
+    filters.check(lane=lane, run=run, key=key)
     state: Literal["delivered", "dead"] = "delivered" if delivered else "dead"
     wanted = ledger.Replayed(state=state, lane=lane, run=run, key=key, since=moment(since))
     if delivered and wanted.is_everything and not everything:

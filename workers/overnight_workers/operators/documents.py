@@ -73,6 +73,8 @@ def item(row: Mapping[str, Any]) -> dict[str, Any]:
         "batch": row["batch_id"],
         "api_batch_id": row["api_batch_id"],
         "road": item_roads.told([row])[0],
+        "model": row["model"] or row["asked_model"],
+        "model_why": row["model_why"],
         "deadline": None if row["deadline"] is None else row["deadline"].isoformat(),
         "enqueued_at": row["enqueued_at"].isoformat(),
         "finished_at": None if row["finished_at"] is None else row["finished_at"].isoformat(),

@@ -17,7 +17,7 @@ ANY_PROBLEM = "any"
 
 
 class UnknownName(PermanentError):
-    """A lane, run, batch, state or problem that isn't there; what there is instead is said."""
+    """A lane, run, batch, key, state or problem that isn't there; what there is instead is said."""
 
 
 def check(
@@ -25,6 +25,7 @@ def check(
     lane: str | None = None,
     run: str | None = None,
     batch: int | None = None,
+    key: str | None = None,
     item_state: str | None = None,
     batch_states: Iterable[str] = (),
     delivery_state: str | None = None,
@@ -44,12 +45,13 @@ def check(
         *_not_one_of("state of a delivery", [delivery_state], DELIVERY.states),
         *_not_one_of("problem", [problem], problems),
     ]
-    if lane is not None or run is not None or batch is not None:
+    if any(name is not None for name in (lane, run, batch, key)):
         with (ledger or database()).transaction() as connection:
             found = [
                 None if lane is None else known_names.unknown_lane(connection, lane, tuple(settings().lanes)),
                 None if run is None else known_names.unknown_run(connection, run),
                 None if batch is None else known_names.unknown_batch(connection, batch),
+                None if key is None else known_names.unknown_key(connection, key, lane),
             ]
         faults += [fault for fault in found if fault is not None]
     if faults:

@@ -68,6 +68,8 @@ class Costs:
     ten_more_out_nano: int
     lane_caches: bool
     """The lane caches what pays, where the file doesn't do so itself."""
+    by_model: Mapping[Of, tuple[Figure, Figure]]
+    """What goes to each model costs in real time, and batched without a cache."""
 
     @property
     def is_cached(self) -> bool:
@@ -124,6 +126,13 @@ def costs(
         ten_more_in_nano=_priced(priced, ten, lambda rates: rates.input, batch=True).value,
         ten_more_out_nano=_priced(priced, ten, lambda rates: rates.output, batch=True).value,
         lane_caches=lane_caches,
+        by_model={
+            (one.model, one.geo): (
+                _column([(one, model)], out, batch=False).total,
+                _column([(one, model)], out, batch=True).total,
+            )
+            for one, model in priced
+        },
     )
 
 

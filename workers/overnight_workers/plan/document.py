@@ -97,6 +97,8 @@ def _counting(plan: Plan) -> dict[str, object]:
                 "tokens_in": _figure(one.tokens),
                 "tokens_out": _figure(out.by_model[one.model, one.geo]),
                 "answers": out.told[one.model, one.geo],
+                "realtime": _money(costs.by_model[one.model, one.geo][0]),
+                "batched": _money(costs.by_model[one.model, one.geo][1]),
             }
             for one in into.by_model
         ],

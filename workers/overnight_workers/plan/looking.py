@@ -16,6 +16,7 @@ from overnight_workers.plan.prefixes import Shared
 from overnight_workers.plan.strata import Group
 from overnight_workers.plan.survey import Known, Unit, enqueuable, priced_as, size_of
 from overnight_workers.plan.tokens import Counted
+from overnight_workers.sizes.chooser import Chooser
 
 T = TypeVar("T")
 
@@ -27,6 +28,8 @@ class Looker:
     source: IO[bytes]
     counter: Counter
     redis_url: str
+    chooser: Chooser
+    """Of the lane's models."""
 
     def look(self, _group: Group, units: Sequence[Unit]) -> list[Count]:
         """The tokens of some items, in their order."""
@@ -39,7 +42,7 @@ class Looker:
         def prompts() -> Iterator[Prompt[tuple[str, str | None, str, int]]]:
             for _, checked in enqueuable(self.source, checker, known):
                 if checked is not None and checked.written is not None and not checked.faults:
-                    written, params = checked.written, checked.written["params"]
+                    written, params = checked.written, checked.params
                     if prices.model(params["model"]) is None:
                         continue  # in no sum, so nobody needs to know how long it is
                     model, geo = priced_as(params, prices)
@@ -54,7 +57,9 @@ class Looker:
 
         def prompts() -> Iterator[Prompt[None]]:
             for one in shared:
-                params = line_of(line_at(self.source, one.offset), redis_url=self.redis_url)[0]["params"]
+                written, _ = line_of(line_at(self.source, one.offset), redis_url=self.redis_url)
+                # several models may share it
+                params = {**written["params"], "model": one.model}
                 yield Prompt(None, head(params, one.pieces))
                 yield Prompt(None, nothing(params))
 
@@ -68,4 +73,5 @@ class Looker:
 
     def _prompt(self, of: T, item: Item) -> Prompt[T]:
         written, _ = line_of(item, redis_url=self.redis_url)
-        return Prompt(of, counted(written["params"]), written.get("betas", ()))
+        betas = written.get("betas", ())
+        return Prompt(of, counted(self.chooser.expect(written["params"], betas)[0]), betas)

@@ -21,7 +21,7 @@ from overnight_workers.plan.answers import Asked, TokensOut, tokens_out
 from overnight_workers.plan.costs import Costs, Sharing, costs
 from overnight_workers.plan.counting import Counter
 from overnight_workers.plan.figure import weakest
-from overnight_workers.plan.hints import Hint, asked_again, counted_first, hints, slow_to_enqueue
+from overnight_workers.plan.hints import Hint, asked_again, between_models, counted_first, hints, slow_to_enqueue
 from overnight_workers.plan.looking import Looker
 from overnight_workers.plan.memory import Memory, known, remember
 from overnight_workers.plan.packing import Packer, waves
@@ -37,6 +37,7 @@ from overnight_workers.plan.tokens import IMAGE_TOKENS, TokensIn
 from overnight_workers.roads.direct_rate import DirectLoad
 from overnight_workers.roads.turnaround import EXPIRES_S, Turnarounds
 from overnight_workers.settings import Lane, settings
+from overnight_workers.sizes.chooser import Chooser
 
 MOST_COUNTED: Final = 2_000
 """Items of a sample that chooses its own size."""
@@ -130,7 +131,7 @@ def _look(wish: Wish, news: News, memory: Memory, prices: Prices) -> _Seen:
         pilot = _pilot(source, found, wish, news) if wish.pilot and found.items else None
         began = time.monotonic()
         with Counter(lane.workspace, lane.api_version, rate, news.counting) as counter:
-            looker = Looker(source, counter, settings().redis_url)
+            looker = Looker(source, counter, settings().redis_url, Chooser(wish.lane, lane))
             tokens_in = tokens.at_least(_tokens_in(looker, found, wish, lane, memory, news), found.unknown)
             beginnings = [] if wish.offline else looker.beginnings(found.prefixes[:_BEGINNINGS])
         return _Seen(found, pilot, tokens_in, beginnings, counter.calls, time.monotonic() - began)
@@ -181,6 +182,7 @@ def _hints(wish: Wish, seen: _Seen, prices: Prices, now: datetime, done_by: date
     return [
         *slow_to_enqueue(seen.survey.items, lane.max_wait),
         *counted_first(seen.survey.unmeasured, lane, settings().workspaces[lane.workspace].counting_rate),
+        *between_models(seen.survey.between_models, lane, settings().workspaces[lane.workspace].counting_rate),
         *asked_again(seen.survey.of_schema, lane.retry_invalid),
         *hints(seen.survey, seen.tokens_in, prices, now, done_by),
     ]
@@ -188,7 +190,8 @@ def _hints(wish: Wish, seen: _Seen, prices: Prices, now: datetime, done_by: date
 
 def _survey(source: IO[bytes], wish: Wish, lane: Lane, prices: Prices, memory: Memory, news: News) -> Survey:
     packer = Packer(max_items=lane.max_items, max_bytes=int(lane.max_bytes))
-    with Checker(wish.lane, settings().policy, settings().redis_url, lane.max_input_tokens) as checker:
+    chooser = Chooser(wish.lane, lane)
+    with Checker(wish.lane, settings().policy, settings().redis_url, lane.max_input_tokens, chooser) as checker:
         found = survey(
             source,
             checker,
@@ -230,7 +233,7 @@ def _tokens_in(looker: Looker, found: Survey, wish: Wish, lane: Lane, memory: Me
         )
     rate = settings().workspaces[lane.workspace].counting_rate
     news.say(f"counting all {found.items:,} items, {rate:,} a minute, takes {spoken(found.items / rate * 60)}")
-    with Checker(wish.lane, settings().policy, settings().redis_url) as checker:
+    with Checker(wish.lane, settings().policy, settings().redis_url, chooser=Chooser(wish.lane, lane)) as checker:
         return tokens.counted(looker.every(checker, lambda items: known(wish.lane, memory, items), prices), prices)
 
 

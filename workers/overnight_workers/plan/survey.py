@@ -128,6 +128,8 @@ class Survey:
     """Models and geographies that have such items."""
     unmeasured: int
     """Items that may have more tokens than the lane takes: they are counted before they are packed."""
+    between_models: int
+    """Items whose size is near a limit of the lane's models: they are counted before they are packed."""
     of_schema: int
     """Items whose answers must be of a schema."""
 
@@ -189,7 +191,7 @@ class _Surveyor:
     def __init__(self, prices: Prices, packer: Packer, rng: random.Random, most_chosen: int) -> None:
         self.known = 0
         self._prices, self._packer, self._rng, self._most_chosen = prices, packer, rng, most_chosen
-        self._items = self._size = self._bad = self._unmeasured = self._of_schema = 0
+        self._items = self._size = self._bad = self._unmeasured = self._between_models = self._of_schema = 0
         self._bad_lines: list[Bad] = []
         self._reasons: Counter[str] = Counter()
         self._unpriced: Counter[str] = Counter()
@@ -218,7 +220,7 @@ class _Surveyor:
             if isinstance(params, Mapping) and list(checked.faults) == unknown_model(params, models):
                 self._unpriced[str(params["model"]) if is_word(params["model"]) else quoted(params["model"])] += 1
             return
-        params = checked.written["params"]
+        params = checked.params
         if self._prices.model(params["model"]) is None:  # its lane takes it all the same
             self._unpriced[params["model"]] += 1
             return
@@ -230,6 +232,7 @@ class _Surveyor:
         self._items += 1
         self._size += checked.size
         self._unmeasured += checked.may_be_too_long
+        self._between_models += checked.is_between_models
         config = params.get("output_config")
         self._of_schema += isinstance(config, Mapping) and config.get("format") is not None
         if checked.left_out:
@@ -279,6 +282,7 @@ class _Surveyor:
             uncounted=dict(self._uncounted.most_common()),
             unknown=frozenset(self._unknown),
             unmeasured=self._unmeasured,
+            between_models=self._between_models,
             of_schema=self._of_schema,
         )
 

@@ -173,7 +173,8 @@ def claimed(
             f"""
             SELECT item.id, item.target_id, item.attempts, lane.name AS lane, run.name AS run,
                    request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
-                   request.cut_from_tokens, request.cut_to_tokens, request.callback, now() AS finished_at,
+                   request.cut_from_tokens, request.cut_to_tokens, request.model_why, item.deadline, request.callback,
+                   now() AS finished_at,
                    {REDONE}
             FROM item
             JOIN request ON request.item_id = item.id

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from overnight_models import exact_json
 from overnight_models.ledger.answer import content_hash, key_hash
-from overnight_models.ledger.prefixes import whole_request
+from overnight_models.ledger.prefixes import asked_request
 from overnight_models.ledger.rows import fetch_all
 from overnight_models.wire.message import ItemLine
 
@@ -130,6 +130,7 @@ class _Asked(NamedTuple):
     params: str
     document: str | None
     """Its prefix's."""
+    model_why: str | None
 
 
 def known(connection: Connection, lane: str, items: Iterable[ItemLine]) -> dict[str, bool]:
@@ -164,12 +165,16 @@ def _reordered(connection: Connection, items: Mapping[int, ItemLine]) -> set[int
         connection,
         _Asked,
         """
-        SELECT item_id, params, document FROM request JOIN item ON item.id = item_id
+        SELECT item_id, params, document, model_why FROM request JOIN item ON item.id = item_id
         LEFT JOIN prefix ON prefix.id = prefix_id WHERE item_id = ANY(:ids)
         """,
         ids=plain,
     )
-    return {row.item_id for row in rows if whole_request(row.document, row.params) == items[row.item_id].get("params")}
+    return {
+        row.item_id
+        for row in rows
+        if asked_request(row.document, row.params, row.model_why) == items[row.item_id].get("params")
+    }
 
 
 class LengthsOf(NamedTuple):
@@ -198,6 +203,43 @@ def lengths(connection: Connection, *, latest: int = 5_000) -> list[LengthsOf]:
             FROM outcome WHERE billed ORDER BY item_id DESC LIMIT :latest
         ) told
         JOIN item ON item.id = told.item_id GROUP BY item.model_id
+        """,
+        latest=latest,
+    )
+
+
+class PromptRate(NamedTuple):
+    """How many tokens the latest prompts of a lane had to one model for each byte of their requests."""
+
+    lane: str
+    model: str
+    answers: int
+    per_byte: float
+    deviation: float
+    """Standard deviation of single prompts."""
+
+
+def prompt_rates(connection: Connection, *, latest: int = 5_000) -> list[PromptRate]:
+    """What the prompts of the latest billed answers had, those read from a cache included; by lane and model."""
+    return fetch_all(
+        connection,
+        PromptRate,
+        """
+        SELECT lane.name AS lane, model.name AS model, count(*) AS answers,
+               (sum(tokens)::float / sum(size))::float AS per_byte,
+               coalesce(stddev_samp(tokens::float / size), 0)::float AS deviation
+        FROM (
+            SELECT item.lane_id, item.model_id, greatest(item.size, 1) AS size,
+                   told.input_tokens + told.cache_write_5m_tokens + told.cache_write_1h_tokens
+                   + told.cache_read_tokens AS tokens
+            FROM (
+                SELECT item_id, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens
+                FROM outcome WHERE billed ORDER BY item_id DESC LIMIT :latest
+            ) told
+            JOIN item ON item.id = told.item_id
+        ) prompt
+        JOIN lane ON lane.id = lane_id JOIN model ON model.id = model_id
+        WHERE tokens > 0 GROUP BY lane.name, model.name
         """,
         latest=latest,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.rows import fetch_column, fetch_only_value
 
 _SHOWN = 5
@@ -29,3 +30,24 @@ def unknown_batch(connection: Connection, batch_id: int) -> str | None:
     if fetch_only_value(connection, bool, "SELECT EXISTS (SELECT FROM batch WHERE id = :id)", id=batch_id):
         return None
     return f"there is no batch {batch_id}: `overnight batches` lists them"
+
+
+def unknown_key(connection: Connection, key: str, lane: str | None) -> str | None:
+    """What is wrong with an item's key; None when an item of the lane, or of any, has it."""
+    lanes = fetch_column(
+        connection,
+        str,
+        """
+        SELECT lane.name FROM item_key JOIN lane ON lane.id = item_key.lane_id
+        WHERE item_key.key_hash = :key_hash ORDER BY lane.name
+        """,
+        key_hash=key_hash(key),
+    )
+    if lane in lanes or (lane is None and lanes):
+        return None
+    if lanes:
+        return f"lane {lane!r} has no item with the key {key!r}: lane {', '.join(lanes)} has"
+    return (
+        f"no item has the key {key!r}: what was enqueued just now may be on its way, and what was turned down is in the"
+        " log of accept, and in what `confirm` told its producer"
+    )

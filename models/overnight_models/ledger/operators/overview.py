@@ -293,7 +293,7 @@ class Wanted:
 
 
 _ROAD: Final = """
-    item.deadline, item.give_up_at, item.batch_chance, item.direct_at, item.batch_id, item.model_id, item.size,
+    item.give_up_at, item.batch_chance, item.direct_at, item.batch_id, item.model_id, item.size,
     item.max_tokens, (SELECT name FROM model WHERE model.id = item.model_id) AS asked_model,
     (
         SELECT extract(epoch FROM coalesce(ended_at, now()) - api_created_at)::float FROM submission

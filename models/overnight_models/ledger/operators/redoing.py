@@ -61,21 +61,29 @@ class Prospect(NamedTuple):
 
 
 def prospect(connection: Connection, wish: Wish, prices: Prices) -> Prospect:
-    """How many items it is, and what they may cost."""
+    """How many items it is, and what they may cost: each by the rates of the road that it takes again."""
+    roads = [_prospect(connection, wish, prices, direct=direct) for direct in (False, True)]
+    return Prospect(*(sum(numbers) for numbers in zip(*roads, strict=True)))
+
+
+def _prospect(connection: Connection, wish: Wish, prices: Prices, *, direct: bool) -> Prospect:
+    """The same of the items that go in batches, or in real time."""
     return fetch_only(
         connection,
         Prospect,
         f"""
         WITH {RATE}, chosen AS (
             SELECT item.model_id, item.size, item.max_tokens, outcome.cost_nano FROM {_CHOSEN}
+              AND (outcome.via = 'direct') = :direct
         )
         SELECT count(*) AS items, coalesce(sum(chosen.cost_nano), 0)::bigint AS billed_nano,
                coalesce(sum({worst("chosen")}), 0)::bigint AS most_nano,
                count(*) FILTER (WHERE rate.model_id IS NULL) AS unpriced
         FROM chosen LEFT JOIN rate ON {rated("chosen")}
         """,
+        direct=direct,
         **wish.values,
-        **rate_values(road_rates(connection, prices, batch=True), {}),
+        **rate_values(road_rates(connection, prices, batch=not direct), {}),
     )
 
 

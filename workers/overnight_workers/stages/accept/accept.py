@@ -25,6 +25,7 @@ from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import StoredPrefix
 from overnight_models.request.countable import divide, is_plain, may_hold_uncountable
 from overnight_models.request.prefix import MARK_BYTES, Prefix
+from overnight_models.request.prompt import shape_of
 from overnight_models.request.worst_case import may_have_more
 from overnight_models.wire import message
 from overnight_models.wire.item_check import item_faults, lane_faults
@@ -32,13 +33,13 @@ from overnight_models.wire.message import ItemLine
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
+from overnight_workers.sizes.chooser import Chooser
 from overnight_workers.stages import doorbell, output_schema, pulse
 from overnight_workers.stages.accept import gather
 from overnight_workers.stages.accept.faults import fault, unreadable
 from overnight_workers.stages.accept.gather import Gathered, Message
 from overnight_workers.stages.pack import pack
 from overnight_workers.stages.routing.accepting import Router
-from overnight_workers.stages.submit.shapes import shape_of
 
 MAX_TRIES: Final = 5
 """A message that killed its worker so often isn't parsed again."""
@@ -122,7 +123,7 @@ def _take_new(new: Sequence[Message], begun: Mapping[UUID, ledger.Begun]) -> str
         doorbell.ring(routes.PACK)
     if any(item.direct_at is not None for reading in readings for item in reading.items):
         doorbell.ring(routes.DIRECT)
-    if any(settings().lanes[lane].max_input_tokens is not None for lane in lanes):
+    if any(settings().lanes[lane].counts_first for lane in lanes):
         doorbell.ring(routes.MEASURE)
     told = f"{accepted} accepted, {known} known, {sum(len(one.rejected) for one in verdicts)} rejected"
     return f"{new[0].lane}: {told}" if len(new) == 1 else f"{len(new)} messages: {told}"
@@ -238,6 +239,7 @@ class _Reader:
         self._policy = process.policy()
         self._names = process.names()
         self._router = Router(lane, self._rules)
+        self._chooser = Chooser(lane, self._rules)
         self._models: dict[str, int] = {}
         self._targets: dict[tuple[str, str], int] = {}
         self._headers: dict[tuple[str, ...], int] = {}
@@ -268,7 +270,12 @@ class _Reader:
         prefix = _prefix_of(item)
         written, size = self._checked(item, prefix, may_hold_nul=may_hold_nul)
         output = _output_schema(item)
-        key, params, betas = item["key"], item["params"], item.get("betas")
+        key, betas = item["key"], item.get("betas")
+        content = content_hash(written, betas, item.get("output"), prefix)
+        params, choice = self._chooser.choose(item["params"], betas or (), prefix, size)
+        if choice is not None:
+            own = exact_json.dumps(params) if prefix is None else prefix.own(params)
+            written, size = own, size + len(own) - len(written)
         callback, tenant, most = item.get("callback"), item.get("tenant"), self._rules.max_input_tokens
         headers_id = self._headers_id(tuple(betas or ()))
         road = self._router.road(item)
@@ -278,7 +285,7 @@ class _Reader:
             receipt,
             key,
             key_hash(key),
-            content_hash(written, betas, item.get("output"), prefix),
+            content,
             headers_id,
             self._names.tenant(tenant),
             self._model(params["model"]),
@@ -294,6 +301,8 @@ class _Reader:
             None if callback is None else exact_json.dumps(callback),
             most is not None and may_have_more(most, size, written, b"" if prefix is None else prefix.document),
             item.get("cuttable"),
+            None if choice is None else choice.why,
+            choice is not None and choice.is_near,
             *road,
             item.get("if_known") or CONFLICT,
         )

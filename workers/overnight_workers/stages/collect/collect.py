@@ -20,7 +20,6 @@ from overnight_models.ledger import workspaces
 from overnight_models.ledger.collect import collect as ledger
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
-from overnight_models.ledger.collect.asking_again import Rule
 from overnight_models.ledger.collect.collect import Reading
 from overnight_models.ledger.collect.outcomes import Recorded
 from overnight_models.ledger.database import DatabaseFull
@@ -31,6 +30,7 @@ from overnight_models.wire.outcome import Problem
 from overnight_workers import api, logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
+from overnight_workers.sizes import escalation
 from overnight_workers.stages import doorbell, protocol, pulse
 from overnight_workers.stages.collect.lines import arrival
 from overnight_workers.stages.collect.schema_checks import check_of
@@ -231,6 +231,7 @@ def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
     arrivals = [_our_own(reading, one) for one in _arrivals(reading, chunk, progress)]
     lane = settings().lane(reading.lane)
+    again = escalation.rule(lane)
     with process.database().transaction() as connection:
         if not ledger.extend(connection, reading, lease_s=settings().timing.lease):
             raise Forgotten(f"submission {reading.submission_id} isn't in the ledger any more: it was restored")
@@ -241,7 +242,7 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
             source,
             arrivals,
             max_attempts=lane.max_attempts,
-            again_if_invalid=Rule(lane.retry_invalid, lane.max_bytes, lane.max_input_tokens),
+            again_if_invalid=again,
             claim=targets.keys(),
             lease_s=deliver.LEASE_S,
         )

@@ -11,7 +11,6 @@ from overnight_models.ledger.direct import record as ledger
 from overnight_workers import logs, process
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell
-from overnight_workers.stages.direct.recording import rules
 from overnight_workers.stages.direct.turns import LEASE_S
 
 _AT_ONCE: Final = 50
@@ -30,7 +29,8 @@ def bring_home() -> None:
             source = Source(claim.id, claim.number, None, only_live=True, via="direct")
             lost = dict.fromkeys(claim.let_go, _WHY)
             lane = settings().lane(claim.lane)
-            due += ledger.record(connection, source, [], lost, process.prices(), rules(lane)).due
+            tries = ledger.Rules(lane.max_attempts, lane.max_maybe_billed)
+            due += ledger.record(connection, source, [], lost, process.prices(), tries).due
     if doubtful:
         log.error("may have been billed: their worker died", items=doubtful)
     if unsent:

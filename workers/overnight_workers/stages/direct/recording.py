@@ -10,7 +10,6 @@ from overnight_models import routes
 from overnight_models.errors import TransientError
 from overnight_models.ledger import workspaces
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
-from overnight_models.ledger.collect.asking_again import Rule
 from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.deliver.deliver import Due, Target
 from overnight_models.ledger.direct import pauses
@@ -21,6 +20,7 @@ from overnight_workers import limiter, logs, process
 from overnight_workers.limiter import Grant, Used
 from overnight_workers.realtime import Reply
 from overnight_workers.settings import Lane, settings
+from overnight_workers.sizes import escalation
 from overnight_workers.stages import doorbell
 from overnight_workers.stages.collect.lines import arrival
 from overnight_workers.stages.collect.schema_checks import check_of
@@ -79,8 +79,7 @@ class _Group:
 
 def rules(lane: Lane) -> ledger.Rules:
     """How often a lane's items are tried."""
-    again = Rule(lane.retry_invalid, lane.max_bytes, lane.max_input_tokens)
-    return ledger.Rules(lane.max_attempts, lane.max_maybe_billed, again)
+    return ledger.Rules(lane.max_attempts, lane.max_maybe_billed, escalation.rule(lane))
 
 
 class Recorder:
@@ -150,7 +149,7 @@ class Recorder:
         claim, lane = group.claim, settings().lane(group.claim.place.lane)
         has_prefixes = any(one.cache_read_tokens or one.cache_write_5m_tokens for one in group.arrivals)
         source = Source(claim.id, claim.number, None, only_live=True, via="direct", has_prefixes=has_prefixes)
-        newly_held = False
+        newly_held, tries = False, rules(lane)
         with process.database().transaction() as connection:
             targets = deliveries.targets_in_the_clear(connection)
             recorded = ledger.record(
@@ -159,7 +158,7 @@ class Recorder:
                 group.arrivals,
                 group.lost,
                 process.prices(),
-                rules(lane),
+                tries,
                 claim=targets.keys(),
                 lease_s=deliver.LEASE_S,
             )

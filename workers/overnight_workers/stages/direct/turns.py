@@ -156,7 +156,7 @@ class Turns:
                 lease_s=LEASE_S,
                 most=min(most, self._fitting.get(place) or most),
                 max_bytes=_MOST_BYTES,
-                counts_first=lane.max_input_tokens is not None,
+                counts_first=lane.counts_first,
                 max_calls=lane.max_calls,
             )
             whole = [] if taken.claim is None else requests(connection, taken.claim, taken.asked)

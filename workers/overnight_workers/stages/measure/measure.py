@@ -1,8 +1,8 @@
-"""Measure: prompts that may be longer than their lane takes are counted (free) before they are packed.
+"""Measure: prompts that may be too long for their lane, or are between its models, are counted before they are sent.
 
 Too long, an item is refused, or what it names as cuttable is cut until it fits: counted, never guessed. Most items
-never come here, since their bytes alone say that they can't be too long. What `count_tokens` doesn't count although
-batches take it is left out of the count: the rest has to fit.
+never come here, since their bytes alone say that they can't be too long, or which model they are for. What
+`count_tokens` doesn't count although batches take it is left out of the count: the rest has to fit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from overnight_models.ledger import measure as ledger
 from overnight_models.ledger import workspaces
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import UNSENT, Arrival, Fate
-from overnight_models.ledger.measure import Shortened, Unmeasured
+from overnight_models.ledger.measure import Chosen, Shortened, Unmeasured
 from overnight_models.request.countable import divide
 from overnight_models.request.cuttable import text_at
 from overnight_models.request.prefix import MARK_BYTES
@@ -34,7 +34,7 @@ from overnight_workers.count_refusals import is_refusal, verdict, words_of
 from overnight_workers.pace import Pace
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell, protocol, pulse
-from overnight_workers.stages.measure import cutting
+from overnight_workers.stages.measure import choosing, cutting
 
 _FOR_S: Final = 60.0
 """A task's time; the rest is rung for again, so that packing and polling get their turn."""
@@ -100,9 +100,10 @@ def _claim(passed_over: Collection[str]) -> list[Unmeasured]:
 
 @dataclass(frozen=True)
 class _Fits:
-    """It may be sent: as it is, or cut."""
+    """It may be sent: as it is, or to another model, or cut."""
 
     cut: Shortened | None = None
+    chosen: Chosen | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,8 @@ def _measure(group: Sequence[Unmeasured], paces: Mapping[str, Pace]) -> tuple[in
         waiting = ledger.settle(connection, known)
         for item_id in waiting:
             verdict = known[item_id]
+            if isinstance(verdict, _Fits) and verdict.chosen is not None:
+                ledger.choose(connection, verdict.chosen)
             if isinstance(verdict, _Fits) and verdict.cut is not None:
                 ledger.shorten(connection, verdict.cut)
         failures = [
@@ -200,11 +203,19 @@ class _Asker:
 
     def _look(self, item: Unmeasured) -> _Fits | _Fails | _Unanswered | None:
         lane = settings().lane(item.lane)
-        if lane.max_input_tokens is None:
+        chooses = item.chooses and bool(lane.models)
+        if lane.max_input_tokens is None and not chooses:
             return _Fits()  # it has no limit any more
         try:
             api.client(item.workspace)
-            return self._judged(item, lane, lane.max_input_tokens)
+            params = exact_json.loads(item.whole)
+            chosen = None
+            if chooses:
+                params, chosen = choosing.choose(item, lane, lambda asked: self._count(item, asked))
+            if lane.max_input_tokens is None:
+                return _Fits(chosen=chosen)
+            judged = self._judged(item, params, lane, lane.max_input_tokens)
+            return judged if isinstance(judged, _Fails) else _Fits(judged.cut, chosen)
         except _NotAsked:
             return None
         except BadSettings as error:
@@ -221,8 +232,7 @@ class _Asker:
         log.warning("sent although it can't be counted", item_id=item.item_id, why=words_of(error))
         return _Fits()
 
-    def _judged(self, item: Unmeasured, lane: Lane, most: int) -> _Fits | _Fails:
-        params = exact_json.loads(item.whole)
+    def _judged(self, item: Unmeasured, params: Mapping[str, Any], lane: Lane, most: int) -> _Fits | _Fails:
         tokens = self._count(item, params)
         if tokens <= most:
             return _Fits()

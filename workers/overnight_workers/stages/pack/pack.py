@@ -97,7 +97,7 @@ def _pack(source: Waiting, filling: _Filling) -> Packed:
             return Packed()
         if lane.prime and lane.caching != "off":
             return _pack_primed(connection, now, filling)
-        return _pack_all(connection, now, filling, stay=StayBehind(unmeasured=_counts_first(lane)))
+        return _pack_all(connection, now, filling, stay=StayBehind(unmeasured=lane.counts_first))
 
 
 def _pack_all(
@@ -118,7 +118,7 @@ def _pack_primed(connection: Connection, source: Waiting, filling: _Filling) -> 
     """The first item of a prefix alone; else all but those whose prefix is being written for them."""
     lane = filling.lane
     measured = caching.hit_rates(connection, source.lane)
-    stay = StayBehind(unmeasured=_counts_first(lane), being_written=priming.being_written(connection, source))
+    stay = StayBehind(unmeasured=lane.counts_first, being_written=priming.being_written(connection, source))
     for primer in priming.cold(connection, source, max_items=filling.size, stay=stay):
         if is_worth_priming(primer, measured):
             packed = _pack_all(connection, source, filling, only=primer.item_id)
@@ -127,11 +127,6 @@ def _pack_primed(connection: Connection, source: Waiting, filling: _Filling) -> 
             priming.note(connection, source, primer)
             return packed
     return _pack_all(connection, source, filling, stay=stay)
-
-
-def _counts_first(lane: Lane) -> bool:
-    """Whether an item that may be too long for this lane stays behind until somebody has counted it."""
-    return lane.max_input_tokens is not None
 
 
 def worth_a_look(lane: str, lane_id: int) -> bool:

@@ -10,23 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from overnight_models import exact_json
 from overnight_models.ledger.submit import shapes as ledger
-from overnight_models.request.prompt import COUNTED
 from overnight_workers import logs, process, sample_checks
 
-_CHECKED: Final = tuple(name for name in COUNTED if name not in ("messages", "system"))
 _SHAPES: Final = 20
 """No more are asked about for one batch."""
 PATIENCE_S: Final = 20.0
 """Nor for longer: a batch doesn't wait for an API that doesn't answer."""
 
 log = logs.get(__name__)
-
-
-def shape_of(params: Mapping[str, object]) -> bytes:
-    """What is checked of a request beside its text: equal for requests that the API takes or refuses alike."""
-    return exact_json.dumps({name: params[name] for name in _CHECKED if name in params})
 
 
 def refused(batch_id: int, workspace: str, headers: Mapping[str, str], *, patience_s: float) -> dict[int, str]:

@@ -1,0 +1,62 @@
+"""What a lane says of its models: which of them takes an item that names none, by the size of its prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from overnight_workers.configuration.kinds import kind_of, text, whole, yes_or_no
+from overnight_workers.configuration.reading import made_setting, near, setting
+
+_OPTIONS: Final = ("model", "up_to_tokens")
+_MOST: Final = 10
+
+
+@dataclass(frozen=True)
+class ModelBySize:
+    """`[[lanes.NAME.models]]`: one of the models that a lane chooses from."""
+
+    model: str
+    up_to_tokens: int | None = None
+    """Of a prompt; None: of any length. The last one has none."""
+
+
+def read_models(given: object) -> tuple[ModelBySize, ...]:
+    """A lane's models, from tables, the shortest prompts' first. Raises ValueError."""
+    if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
+        raise ValueError(f"it is a list of tables, [[lanes.NAME.models]], and not {kind_of(given)}")
+    if len(given) > _MOST:
+        raise ValueError(f"they are {len(given)}: at most {_MOST}")
+    found = [_read_model(one) for one in given]
+    for before, one in pairwise(found):
+        if before.up_to_tokens is None:
+            raise ValueError(f"{before.model} needs its up_to_tokens: only the last one takes prompts of any length")
+        if one.up_to_tokens is not None and one.up_to_tokens <= before.up_to_tokens:
+            raise ValueError(f"up_to_tokens of {one.model} must be more than the {before.up_to_tokens:,} before it")
+    if found and found[-1].up_to_tokens is not None:
+        raise ValueError(f"the last one, {found[-1].model}, takes what is longer: leave its up_to_tokens out")
+    if len({one.model for one in found}) < len(found):
+        raise ValueError("each model stands in it once")
+    return tuple(found)
+
+
+def _read_model(given: Mapping[str, object]) -> ModelBySize:
+    for name in given:
+        if name not in _OPTIONS:
+            raise ValueError(f"there is no such setting as {name}{near(str(name), _OPTIONS)}")
+    if not given.get("model"):
+        raise ValueError("each one names its `model`")
+    most = given.get("up_to_tokens")
+    return ModelBySize(text(given["model"]), None if most is None else whole(1)(most))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneModels:
+    """The options of `[lanes.NAME]` about its models."""
+
+    models: tuple[ModelBySize, ...] = made_setting(read_models, tuple)
+    """Models for items that leave `model` out, by the tokens of their prompts. Empty: each item names its model."""
+    escalate: bool = setting(yes_or_no, False)
+    """An answer of such a model that is cut off, or isn't of its schema, is asked of the next model up, once."""

@@ -1,0 +1,1 @@
+"""By size to a model: which model takes an item that names none."""
