@@ -1,11 +1,7 @@
 -- What ledger/operators/redoing.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- newest: The newest item.
-SELECT coalesce(max(id), 0)
-FROM item;
-
--- prospect: How many items it is, and what they may cost.
--- key_hash = null, lane = 'text', problem = null, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}', run = 'text'
+-- _prospect: The same of the items that go in batches, or in real time.
+-- direct = true, key_hash = null, lane = 'text', problem = null, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}', run = 'text'
 WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
     SELECT *
     FROM unnest(CAST(:rate_models AS integer[]), CAST(:rate_aboves AS bigint[]),
@@ -32,7 +28,7 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
         SELECT item_id
         FROM item_key
         WHERE item_key.key_hash = :key_hash
-    ))
+    )) AND (outcome.via = 'direct') = :direct
 )
 SELECT count(*) AS items, coalesce(sum(chosen.cost_nano), 0)::bigint AS billed_nano, coalesce(sum(
     (chosen.size + 2000) * rate.input_nano + chosen.max_tokens::bigint * rate.output_nano
@@ -40,6 +36,10 @@ SELECT count(*) AS items, coalesce(sum(chosen.cost_nano), 0)::bigint AS billed_n
 FROM chosen
 LEFT JOIN rate ON rate.model_id = chosen.model_id AND chosen.size + 2000 > rate.above
     AND chosen.size + 2000 <= rate.up_to;
+
+-- newest: The newest item.
+SELECT coalesce(max(id), 0)
+FROM item;
 
 -- redo_group: Try one group of them again, in the order of items.
 -- after = 1, key_hash = null, lane = 'text', limit = 1, problem = null, run = 'text', until = 1

@@ -53,6 +53,7 @@ def ask_operators(connection: Connection) -> None:
     known_names.unknown_lane(connection, "default", ())
     known_names.unknown_run(connection, "nobody's")
     known_names.unknown_batch(connection, 1)
+    known_names.unknown_key(connection, "nobody has it", None)
     pulse.pulses(connection)
     pulse.note_run(connection, "pack")
     pulse.note_failure(connection, "pack", "OSError: no room", lasts_s=90)
