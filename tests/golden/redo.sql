@@ -1,30 +1,56 @@
 -- What ledger/redo.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- _copy, 1 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
--- models = '{null}', new = '{1}', old = '{1}', params = '{null}', sizes = '{null}', whys = '{null}'
+-- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', sizes = '{null}', whys = '{null}'
 INSERT INTO item(id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
     target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at, direct_at)
 SELECT successor.new, lane_id, headers_id, run_id, tenant_id, coalesce(successor.model_id, item.model_id),
     schema_id, CASE WHEN successor.model_id IS NULL THEN shape_id END, prefix_id, target_id, 'waiting',
-    now(), coalesce(successor.size, item.size), callback_size, max_tokens, CASE
-    WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END, CASE
-    WHEN outcome.via = 'direct' THEN now() END
+    now(), coalesce(successor.size, item.size), callback_size, coalesce(successor.max_tokens,
+    item.max_tokens), CASE WHEN deadline > now() THEN deadline END, CASE
+    WHEN give_up_at > now() THEN give_up_at END, CASE WHEN outcome.via = 'direct' THEN now() END
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
-    CAST(:sizes AS integer[]), CAST(:models AS integer[]), CAST(:whys AS text[])) AS successor(old, new,
-    params, size, model_id, model_why)
+    CAST(:sizes AS integer[]), CAST(:most AS integer[]), CAST(:models AS integer[]),
+    CAST(:whys AS text[])) AS successor(old, new, params, size, max_tokens, model_id, model_why)
 JOIN item ON item.id = successor.old
 LEFT JOIN outcome ON outcome.item_id = successor.old;
 
 -- _copy, 2 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
--- models = '{null}', new = '{1}', old = '{1}', params = '{null}', sizes = '{null}', whys = '{null}'
+-- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', sizes = '{null}', whys = '{null}'
 INSERT INTO request(item_id, receipt, key, tenant, trace_id, callback, params, cut_from_tokens,
     cut_to_tokens, model_why)
 SELECT successor.new, receipt, key, tenant, trace_id, callback, coalesce(successor.params, request.params),
     cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why)
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
-    CAST(:sizes AS integer[]), CAST(:models AS integer[]), CAST(:whys AS text[])) AS successor(old, new,
-    params, size, model_id, model_why)
+    CAST(:sizes AS integer[]), CAST(:most AS integer[]), CAST(:models AS integer[]),
+    CAST(:whys AS text[])) AS successor(old, new, params, size, max_tokens, model_id, model_why)
 JOIN request ON request.item_id = successor.old;
+
+-- _pass_on, 1 of 3: Keys and followers go from old items to new ones.
+-- old = '{1}'
+SELECT item.lane_id, item.id, request.key
+FROM item
+JOIN request ON request.item_id = item.id
+WHERE item.id = ANY(:old);
+
+-- _pass_on, 2 of 3: Keys and followers go from old items to new ones.
+-- new = '{1}', old = '{1}'
+UPDATE follower
+SET of_item_id = successor.new
+FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[])) AS successor(old, new)
+WHERE of_item_id = successor.old AND EXISTS (
+    SELECT
+    FROM item
+    WHERE item.id = follower.item_id AND item.state = 'following'
+);
+
+-- _pass_on, 3 of 3: Keys and followers go from old items to new ones.
+-- hashes = '{\x00}', lanes = '{1}', new = '{1}'
+UPDATE item_key
+SET item_id = successor.new
+FROM unnest(CAST(:lanes AS integer[]), CAST(:hashes AS bytea[]),
+    CAST(:new AS bigint[])) AS successor(lane_id, key_hash, new)
+WHERE item_key.lane_id = successor.lane_id AND item_key.key_hash = successor.key_hash;
 
 -- lock, 1 of 2: Those of the items that can be tried again: nobody else redoes them until the transaction ends.
 -- ids = '{1}'
@@ -45,7 +71,7 @@ WHERE item_id = ANY(:ids);
 SELECT nextval('item_id')
 FROM generate_series(1, :n);
 
--- replace, 1 of 5: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
+-- replace, 1 of 2: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
 -- by_itself = true, escalated = '{}', new = '{1}', old = '{1}'
 INSERT INTO redo(item_id, of_item_id, number, asked_again, escalated, attempts_before, cost_before_nano)
 SELECT successor.new, successor.old, coalesce(redo.number, 0) + 1, CASE
@@ -58,37 +84,11 @@ JOIN item ON item.id = successor.old
 LEFT JOIN redo ON redo.item_id = successor.old
 LEFT JOIN outcome ON outcome.item_id = successor.old;
 
--- replace, 2 of 5: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
--- old = '{1}'
-SELECT item.lane_id, item.id, request.key
-FROM item
-JOIN request ON request.item_id = item.id
-WHERE item.id = ANY(:old);
-
--- replace, 3 of 5: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
--- new = '{1}', old = '{1}'
-UPDATE follower
-SET of_item_id = successor.new
-FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[])) AS successor(old, new)
-WHERE of_item_id = successor.old AND EXISTS (
-    SELECT
-    FROM item
-    WHERE item.id = follower.item_id AND item.state = 'following'
-);
-
--- replace, 4 of 5: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
+-- replace, 2 of 2: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
 -- ids = '{1}'
 UPDATE item
 SET state = 'redone'
 WHERE id = ANY(:ids) AND state IN ('failed', 'canceled');
-
--- replace, 5 of 5: New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
--- hashes = '{\x00}', lanes = '{1}', new = '{1}'
-UPDATE item_key
-SET item_id = successor.new
-FROM unnest(CAST(:lanes AS integer[]), CAST(:hashes AS bytea[]),
-    CAST(:new AS bigint[])) AS successor(lane_id, key_hash, new)
-WHERE item_key.lane_id = successor.lane_id AND item_key.key_hash = successor.key_hash;
 
 -- why_not: Why an item isn't tried again when somebody asks; None when that is happening already.
 -- id = 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal
 
-from overnight_workers.configuration.kinds import kind_of, text, whole, yes_or_no
-from overnight_workers.configuration.reading import made_setting, near, setting
+from overnight_workers.configuration.kinds import kind_of, one_of, text, whole, yes_or_no
+from overnight_workers.configuration.reading import Faults, made_setting, near, setting
 
 _OPTIONS: Final = ("model", "up_to_tokens")
 _MOST: Final = 10
@@ -58,5 +59,25 @@ class LaneModels:
 
     models: tuple[ModelBySize, ...] = made_setting(read_models, tuple)
     """Models for items that leave `model` out, by the tokens of their prompts. Empty: each item names its model."""
+    unknown_price: Literal["refuse", "accept"] = setting(one_of("refuse", "accept"), "refuse")
+    """What becomes of an item whose model has no price: accepted, what it costs is unknown, and in no sum."""
     escalate: bool = setting(yes_or_no, False)
     """An answer of such a model that is cut off, or isn't of its schema, is asked of the next model up, once."""
+
+
+def models_fit(lanes: Mapping[str, LaneModels], prices_file: Path | None, faults: Faults) -> None:
+    """Lanes choose models that have a price, as items may name no others."""
+    from overnight_models.money.prices import PricesInvalid, load
+
+    for name, lane in lanes.items():
+        if lane.escalate and len(lane.models) < 2 and faults.is_right("lanes", name, "models"):
+            faults.add(("lanes", name, "escalate"), "there is no model to go on to: list two as [[lanes.NAME.models]]")
+        if not lane.models or lane.unknown_price == "accept" or not faults.is_right("prices"):
+            continue
+        try:
+            prices = load(prices_file)
+        except PricesInvalid:
+            return  # told by whoever needs them
+        for one in lane.models:
+            if prices.model(one.model) is None:
+                faults.add(("lanes", name, "models"), f"{one.model} has no price{near(one.model, prices.models)}")

@@ -36,7 +36,6 @@ from overnight_workers.configuration.kinds import (
 from overnight_workers.configuration.reading import (
     Faults,
     made_setting,
-    near,
     read_part,
     read_table,
     required_secret,
@@ -44,7 +43,7 @@ from overnight_workers.configuration.reading import (
     setting,
 )
 from overnight_workers.configuration.urls import api_url, broker_url, postgres_url, variable_name
-from overnight_workers.lane_models import LaneModels
+from overnight_workers.lane_models import LaneModels, models_fit
 from overnight_workers.lane_roads import LaneRoads
 
 _KEY: Final = re.compile(r"[!-~]+")
@@ -141,7 +140,7 @@ class Broker(BrokerLimits):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lane(LaneRoads, LaneModels):
+class Lane(LaneModels, LaneRoads):
     """`[lanes.NAME]`: a named stream of items under one policy."""
 
     workspace: str = setting(text, "default")
@@ -169,8 +168,6 @@ class Lane(LaneRoads, LaneModels):
     """The longest prompt, in tokens as the API counts them (free) before anything is paid; None: it has no limit."""
     when_longer: Literal["refuse", "cut"] = setting(one_of("refuse", "cut"), "refuse")
     """A longer one isn't sent, or the text that it names as `cuttable` is cut from its end until it fits."""
-    unknown_price: Literal["refuse", "accept"] = setting(one_of("refuse", "accept"), "refuse")
-    """What becomes of an item whose model has no price: accepted, what it costs is unknown, and in no sum."""
     max_deliveries: int = setting(whole(1), 12)
     """Tries of a callback before its delivery is dead."""
     ack_within: float = setting(duration(0.1), 600.0)
@@ -315,8 +312,9 @@ def read_settings() -> Settings:
         timing=read_part(Timing, given.get("timing", {}), ("timing",), faults),
         direct=read_part(Direct, given.get("direct", {}), ("direct",), faults),
     )
-    for check in (_keys_fit, _lanes_fit, _models_fit, _brokers_fit, _places_fit, _times_fit):
+    for check in (_keys_fit, _lanes_fit, _brokers_fit, _places_fit, _times_fit):
         check(found, faults)
+    models_fit(found.lanes, found.prices, faults)
     if faults.said:
         raise BadSettings(faults.said)
     return found
@@ -354,24 +352,6 @@ def _lanes_fit(found: Settings, faults: Faults) -> None:
                 )
             elif lane.deadline is None and faults.is_right("lanes", name, "deadline"):
                 faults.add(("lanes", name, "min_items"), "fewer would wait for ever: set a `deadline` of the lane too")
-
-
-def _models_fit(found: Settings, faults: Faults) -> None:
-    """Lanes choose models that have a price, as items may name no others."""
-    from overnight_models.money.prices import PricesInvalid, load
-
-    for name, lane in found.lanes.items():
-        if lane.escalate and len(lane.models) < 2 and faults.is_right("lanes", name, "models"):
-            faults.add(("lanes", name, "escalate"), "there is no model to go on to: list two as [[lanes.NAME.models]]")
-        if not lane.models or lane.unknown_price == "accept" or not faults.is_right("prices"):
-            continue
-        try:
-            prices = load(found.prices)
-        except PricesInvalid:
-            return  # told by whoever needs them
-        for one in lane.models:
-            if prices.model(one.model) is None:
-                faults.add(("lanes", name, "models"), f"{one.model} has no price{near(one.model, prices.models)}")
 
 
 _OF_REDIS: Final = {

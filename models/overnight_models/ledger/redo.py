@@ -97,6 +97,12 @@ def replace(
         by_itself=by_itself,
         escalated=list(escalated),
     )
+    _pass_on(connection, successors)
+
+
+def _pass_on(connection: Connection, successors: Mapping[int, int]) -> None:
+    """Keys and followers go from old items to new ones."""
+    old, new = list(successors), list(successors.values())
     keys = fetch_all(
         connection,
         _Key,

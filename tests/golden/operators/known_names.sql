@@ -8,6 +8,14 @@ SELECT EXISTS (
     WHERE id = :id
 );
 
+-- unknown_key: What is wrong with an item's key; None when an item of the lane, or of any, has it.
+-- key_hash = '\x00'
+SELECT lane.name
+FROM item_key
+JOIN lane ON lane.id = item_key.lane_id
+WHERE item_key.key_hash = :key_hash
+ORDER BY lane.name;
+
 -- unknown_lane: What is wrong with a lane's name; None when it is configured, or ever had an item.
 SELECT name
 FROM lane

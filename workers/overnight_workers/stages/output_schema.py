@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -51,3 +51,13 @@ def _validator(document: str) -> Any:
 def _refuse(uri: str) -> Any:
     """Nothing is fetched on the word of an item."""
     raise LookupError(f"{uri} is elsewhere: a schema must stand for itself")
+
+
+def asked(params: Mapping[str, object]) -> dict[str, object] | None:
+    """The schema that the request itself asks its answer to fit."""
+    output_config = params.get("output_config")
+    form = output_config.get("format") if isinstance(output_config, dict) else None
+    if isinstance(form, dict) and form.get("type") == "json_schema" and isinstance(form.get("schema"), dict):
+        schema: dict[str, Any] = form["schema"]
+        return schema
+    return None

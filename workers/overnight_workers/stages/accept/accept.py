@@ -375,7 +375,7 @@ def _prefix_of(item: ItemLine) -> StoredPrefix | None:
 
 def _output_schema(item: ItemLine) -> str | None:
     """The schema that its answer must fit, as JSON. Raises _TurnedDown."""
-    schema = item.get("output") or _asked_schema(item["params"])
+    schema = item.get("output") or output_schema.asked(item["params"])
     if schema is None:
         return None
     output = exact_json.dumps(schema).decode()
@@ -388,13 +388,3 @@ def _output_schema(item: ItemLine) -> str | None:
 def _is_uncountable(written: bytes, params: Mapping[str, Any]) -> bool:
     """Whether count_tokens refuses it though batches take it. written: the same as JSON."""
     return not is_plain(params) and may_hold_uncountable(written) and bool(divide(params).left_out)
-
-
-def _asked_schema(params: dict[str, object]) -> dict[str, object] | None:
-    """The schema that the request itself asks its answer to fit."""
-    output_config = params.get("output_config")
-    asked = output_config.get("format") if isinstance(output_config, dict) else None
-    if isinstance(asked, dict) and asked.get("type") == "json_schema" and isinstance(asked.get("schema"), dict):
-        schema: dict[str, Any] = asked["schema"]
-        return schema
-    return None
