@@ -76,7 +76,10 @@ bench.bars: .venv  ## memory for a batch of 256 MB; calls and lateness with many
 	.venv/bin/python -m tests.benchmarks.open_batches ends
 	.venv/bin/python -m tests.benchmarks.one_item
 
+bench.catalog: .venv  ## a night without changes: diff and plan of 500,000 rows beside DuckDB's hash join of the same tables
+	.venv/bin/python -m tests.benchmarks.catalog --rows 500000
+
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.bars clean
+.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.bars bench.catalog clean

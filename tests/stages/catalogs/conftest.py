@@ -90,7 +90,9 @@ class Enriched:
             if step.is_over or run.state in ("asking", until):
                 return run
             if step.wait_s:
-                self.service.finish()
+                # not to the end: what a budget holds stays where it is
+                self.service.clock.pauses_are_over()
+                self.service.round()
         raise AssertionError(f"the run doesn't end: {run}")
 
     def run(self, **wish: Any) -> Run:

@@ -51,6 +51,7 @@ def ask_catalogs(connection: Connection) -> None:
     assert len(answers.unsent(connection, run_id)) == 1
     answers.verdicts(connection, "r")
     answers.to_ask_again(connection, "r", ["cut_off"], times=2, after=0)
+    assert answers.spent(connection, "shop", hours=24, but=run_id) == 0
     answers.not_sent(connection, "r", held=False)
     memory.forget_planned(connection, run_id)
     _ask_schedules(connection, catalog_id)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.rows import execute, fetch_all, fetch_column
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value
 from overnight_models.states import ITEM
 
 _MINE: Final = "item.run_id = (SELECT id FROM run WHERE name = :run)"
@@ -86,6 +86,25 @@ def to_ask_again(
         times=times,
         after=after,
         limit=limit,
+    )
+
+
+def spent(connection: Connection, catalog: str, *, hours: int, but: int | None) -> int:
+    """Nano-dollars that runs of a catalog were billed in the last hours. but: not those of this run."""
+    return fetch_only_value(
+        connection,
+        int,
+        """
+        SELECT coalesce(sum(spending.cost_nano), 0)::bigint FROM spending
+        JOIN run ON run.id = spending.run_id
+        JOIN catalog_run ON run.name = :catalog || '-' || catalog_run.number
+        WHERE catalog_run.catalog_id = (SELECT id FROM catalog WHERE name = :catalog)
+          AND spending.at > now() - make_interval(hours => :hours)
+          AND catalog_run.id IS DISTINCT FROM CAST(:but AS bigint)
+        """,
+        catalog=catalog,
+        hours=hours,
+        but=but,
     )
 
 

@@ -18,7 +18,7 @@ from overnight_models.ledger.money import budgets
 from overnight_models.states import CATALOG_RUN
 from overnight_workers import process
 from overnight_workers.catalogs.reading import parse_catalog
-from overnight_workers.catalogs.runs import again, pilot, planning, publishing, sending
+from overnight_workers.catalogs.runs import again, pilot, planning, problems, publishing, sending
 from overnight_workers.catalogs.runs.taken import Step, TakenRun
 
 _LOOK_EVERY_S: Final = 1.0
@@ -138,7 +138,7 @@ def _waits(taken: TakenRun) -> Step | None:
         counts = sending.unfinished(taken)
         if set(counts) == {"held"} and (given_up := _give_up_held(taken)):
             taken.note_enqueued(over_the_cap=given_up)
-            return Step(f"{given_up:,} rows are over caps.max_cost and aren't sent")
+            return Step(f"{given_up:,} rows are over its cap and aren't sent")
     if taken.catalog.publish == "as_they_come":
         _publish_so_far(taken)
     return Step(f"waits for {sum(counts.values()):,} rows", wait_s=_LOOK_EVERY_S)
@@ -166,6 +166,7 @@ def _stop(taken: TakenRun, reason: str, **counts: object) -> Step:
         with process.database().transaction() as connection:
             cancel.cancel(connection, item_id)
     found = pilot.verdicts_of(taken.run.name, taken.run.id)
+    problems.write(taken.catalog, taken.run.name, taken.run.number, publishing.answered(taken, "any"))
     return taken.stop(reason, **(found.document() | counts))
 
 

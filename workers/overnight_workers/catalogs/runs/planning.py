@@ -17,6 +17,7 @@ from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.diff import OF_RECIPE, Diff, Reason, Wanted, differences
 from overnight_workers.catalogs.opened import opened
 from overnight_workers.catalogs.recipe import Recipe, recipe_of
+from overnight_workers.catalogs.runs.capping import cap_of_a_run
 from overnight_workers.catalogs.runs.dollars import Dollars, estimated
 from overnight_workers.catalogs.runs.taken import Step, TakenRun, Wish
 
@@ -59,7 +60,7 @@ def plan(taken: TakenRun) -> Step:
         _keep(taken)
         return Step("planned")
     document = taken.plan
-    over = _over_its_cap(taken.catalog, document)
+    over = _over_its_cap(taken.catalog, taken.run.id, document)
     if over is not None:
         return taken.stop(over)
     asks = None if taken.wish.approved or taken.run.approved_at else why_ask(taken.catalog, document)
@@ -109,13 +110,14 @@ def _keep(taken: TakenRun) -> None:
             ledger.replace_entries(connection, taken.run.catalog_id, merged)
 
 
-def _over_its_cap(catalog: Catalog, document: dict[str, Any]) -> str | None:
+def _over_its_cap(catalog: Catalog, run_id: int, document: dict[str, Any]) -> str | None:
     """Why a plan costs too much at its least; None when it doesn't."""
-    cap = catalog.caps.max_cost
-    if cap is None or document["low_nano"] <= cap * 10**9:
+    cap = cap_of_a_run(catalog, run_id)
+    if cap is None or not document["send"] or (document["low_nano"] <= cap[0] and cap[0]):
         return None
+    most, which = cap
     return (
-        f"it would cost {money(document['low_nano'])} at least, caps.max_cost is ${cap}:"
+        f"it would cost {money(document['low_nano'])} at least, {which} leaves {money(most)}:"
         " raise it, or send less with --limit"
     )
 

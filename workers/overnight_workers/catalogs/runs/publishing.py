@@ -20,6 +20,7 @@ from overnight_workers.catalogs.diff import Reason
 from overnight_workers.catalogs.memory import Came
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.rows import read_item_key
+from overnight_workers.catalogs.runs import problems
 from overnight_workers.catalogs.runs.pilot import Verdicts, verdicts_of
 from overnight_workers.catalogs.runs.taken import AT_ONCE, Step, TakenRun
 from overnight_workers.catalogs.sinks import Answered, Publication, sink_of
@@ -60,6 +61,7 @@ def publish(taken: TakenRun) -> Step:
     """Write into the sink, then end the run with the memory of it. Raises Taken, and what the sink raises."""
     gone = _gone(taken)
     write(taken, gone)
+    problems.write(taken.catalog, taken.run.name, taken.run.number, answered(taken, "any"))
     found = verdicts_of(taken.run.name, taken.run.id)
     states = {problem: came(False, problem) for problem in found.problems}
     may_do_better = sum(n for problem, n in found.problems.items() if states[problem] is Came.FAILED)
@@ -82,7 +84,7 @@ def publish(taken: TakenRun) -> Step:
 def _short_of(may_do_better: int, missed: int, counts: dict[str, object]) -> str:
     said = [f"{may_do_better:,} rows failed in a way that another try may not"] if may_do_better else []
     said += [f"{missed:,} rows changed or left the source meanwhile"] if missed else []
-    said += [f"{counts['over_the_cap']:,} rows are over caps.max_cost"] if counts.get("over_the_cap") else []
+    said += [f"{counts['over_the_cap']:,} rows are over the cap"] if counts.get("over_the_cap") else []
     return "; ".join(said) + ": the next run sends them"
 
 
@@ -92,15 +94,15 @@ def write(taken: TakenRun, gone: Entries) -> None:
     if sink is None:
         return
     entries = {memory_entry.tobytes()[:16] for memory_entry in gone}
-    sink.publish(Publication(taken.run.number, _answered(taken), entries))
+    sink.publish(Publication(taken.run.number, answered(taken), entries))
 
 
-def _answered(taken: TakenRun) -> Iterator[Answered]:
-    """What came back, page by page; then the rows that couldn't be sent."""
+def answered(taken: TakenRun, problem: str | None = None) -> Iterator[Answered]:
+    """What came back, page by page; then the rows that couldn't be sent. problem: "any" for those that have one."""
     after: int | None = 0
     while after is not None:
         with process.database().transaction() as connection:
-            page, after = answer.outcomes_page(connection, run=taken.run.name, lane=None, problem=None, after=after)
+            page, after = answer.outcomes_page(connection, run=taken.run.name, lane=None, problem=problem, after=after)
             read = [Outcome.read(orjson.loads(orjson.dumps(documents.document(row)))) for row in page]
         for outcome in read:
             _, variant, sent = read_item_key(outcome.key)

@@ -21,6 +21,7 @@ from overnight_workers.catalogs.faults import BadRow
 from overnight_workers.catalogs.opened import Opened, opened
 from overnight_workers.catalogs.recipe import recipe_of
 from overnight_workers.catalogs.rows import Row, item_key, read_item_key
+from overnight_workers.catalogs.runs.capping import cap_of_a_run, check_row
 from overnight_workers.catalogs.runs.planning import hashes
 from overnight_workers.catalogs.runs.taken import AT_ONCE, TakenRun
 from overnight_workers.settings import settings
@@ -125,6 +126,7 @@ class _Sender:
             self._taken.news(self.looked_at)
             try:
                 request = self._source.rows.recipe.request(row.cells, row.variant)
+                check_row(self._taken.catalog, request)
             except BadRow as error:
                 self._note(_unsent(row, str(error)))
                 continue
@@ -159,13 +161,13 @@ def _unsent(row: Row, why: str) -> Unsent:
 
 def _reserve(taken: TakenRun) -> None:
     """The run's cap is a budget of the run, before its first item."""
-    cap = taken.catalog.caps.max_cost
+    cap = cap_of_a_run(taken.catalog, taken.run.id)
     if cap is None:
         return
     run_id = process.names().run(taken.run.name)
     assert run_id is not None, "it has a name"
     with process.database().transaction() as connection:
-        budgets.set_budget(connection, "run", run_id, "all", int(cap * 10**9), process.prices(), strict=True)
+        budgets.set_budget(connection, "run", run_id, "all", cap[0], process.prices(), strict=True)
 
 
 def unfinished(taken: TakenRun) -> dict[str, int]:
