@@ -23,6 +23,19 @@ FROM unnest(CAST(:entries AS bytea[]), CAST(:keys AS text[]), CAST(:variants AS 
     CAST(:causes AS text[]), CAST(:details AS text[]))
 ON CONFLICT DO NOTHING;
 
+-- spent: Nano-dollars that runs of a catalog were billed in the last hours. but: not those of this run.
+-- but = 1, catalog = 'text', hours = 1
+SELECT coalesce(sum(spending.cost_nano), 0)::bigint
+FROM spending
+JOIN run ON run.id = spending.run_id
+JOIN catalog_run ON run.name = :catalog || '-' || catalog_run.number
+WHERE catalog_run.catalog_id = (
+    SELECT id
+    FROM catalog
+    WHERE name = :catalog
+) AND spending.at > now() - make_interval(hours => :hours)
+    AND catalog_run.id IS DISTINCT FROM CAST(:but AS bigint);
+
 -- to_ask_again: The next failed items of a run that have such a problem, or may do better another time.
 -- after = 1, limit = 1, problems = '{text}', run = 'text', times = 1
 SELECT item.id, outcome.problem, outcome.detail, outcome.message, request.params, item.size, item.max_tokens

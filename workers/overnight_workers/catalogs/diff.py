@@ -114,7 +114,6 @@ def differences(
     Raises BadSource when a key is null or stands twice.
     """
     connection.execute(f"CREATE OR REPLACE TABLE seen AS SELECT {rows.hash} AS n, {rows.input} AS input {rows.source}")
-    total = _checked(connection, key_faults)
     memory.register(connection, "memory", memory.entries(known))
     connection.execute("CREATE OR REPLACE TABLE recipe (number USMALLINT, reason UTINYINT, is_comparable BOOLEAN)")
     connection.executemany(
@@ -122,31 +121,51 @@ def differences(
         [(0, 0, True), *((one.number, *_compared(one, hashes)) for one in kept)],
     )
     connection.execute(f"""
-        CREATE OR REPLACE TABLE judged AS
-        SELECT seen.n, seen.input, memory.sent, {_judged(wanted)} AS reason
-        FROM seen
-        LEFT JOIN (SELECT {memory.HASH} AS n, input, sent, recipe, state FROM memory) memory ON memory.n = seen.n
-        LEFT JOIN recipe ON recipe.number = memory.recipe
+        CREATE OR REPLACE TABLE judged AS SELECT * FROM (
+            SELECT seen.n, seen.input, memory.sent, {_judged(wanted)} AS reason
+            FROM seen
+            LEFT JOIN (SELECT {memory.HASH} AS n, input, sent, recipe, state FROM memory) memory ON memory.n = seen.n
+            LEFT JOIN recipe ON recipe.number = memory.recipe
+        ) WHERE reason <> {Reason.UNCHANGED}
     """)
+    total = _checked(connection, len(memory.entries(known)), wanted, key_faults)
     same = _rendered_alike(
         connection, rows, [one for one in kept if _compared(one, hashes)[0] == Reason.PROMPT], hashes
     )
-    gone = 0 if wanted.is_partial else _find_gone(connection)
     counted = connection.execute("SELECT reason, count(*) FROM judged GROUP BY reason ORDER BY reason").fetchall()
     reasons = {Reason(reason): n for reason, n in counted}
+    differing = sum(n for reason, n in reasons.items() if reason is not Reason.UNCHANGED)
+    if total > differing:
+        reasons[Reason.UNCHANGED] = total - differing
+    gone = 0 if wanted.is_partial else _note_gone(connection)
     if gone:
         reasons[Reason.GONE] = gone
     return Diff(total, _limited(connection, reasons, wanted), _to_send(connection), same)
 
 
-def _checked(connection: DuckDBPyConnection, key_faults: Callable[[], list[str]]) -> int:
-    """How many rows there are. Raises BadSource for keys that are null, or stand twice."""
-    ((total, nulls),) = connection.execute("SELECT count(*), count(*) FILTER (n IS NULL) FROM seen").fetchall()
-    ((twice,),) = connection.execute("SELECT count(*) - count(DISTINCT n) FROM seen WHERE n IS NOT NULL").fetchall()
+def _checked(connection: DuckDBPyConnection, known: int, wanted: Wanted, key_faults: Callable[[], list[str]]) -> int:
+    """How many rows there are. Raises BadSource for keys that are null, or stand twice.
+
+    known: entries of the memory. Each key stands there once, so keys that it knows are counted and not compared.
+    """
+    connection.execute(f"""
+        CREATE OR REPLACE TABLE gone AS
+        SELECT n, input, sent FROM (SELECT {memory.HASH} AS n, input, sent FROM memory) memory ANTI JOIN seen USING (n)
+    """)
+    total, gone = (
+        int(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]) for table in ("seen", "gone")
+    )
+    # with retries only, new rows aren't among the judged
+    unknown = f"(SELECT n FROM seen ANTI JOIN (SELECT {memory.HASH} AS n FROM memory) USING (n))"
+    new = unknown if wanted.retry_failed else f"(SELECT n FROM judged WHERE reason = {Reason.NEW})"
+    ((rows, nulls, distinct),) = connection.execute(
+        f"SELECT count(*), count(*) FILTER (n IS NULL), count(DISTINCT n) FROM {new}"
+    ).fetchall()
+    twice = (rows - nulls - distinct) + (total - rows) - (known - gone)
     if nulls or twice:
         faults = key_faults() or [f"{nulls:,} rows have no key, and {twice:,} have that of another"]
         raise BadSource([*faults, "nothing was sent: each row needs a key of its own"])
-    return int(total)
+    return total
 
 
 def _compared(kept: KeptRecipe, now: Hashes) -> tuple[int, bool]:
@@ -209,14 +228,10 @@ def _rendered_alike(
     )
 
 
-def _find_gone(connection: DuckDBPyConnection) -> int:
-    """Rows that the memory knows and the source has no more, among the judged. Returns how many."""
-    connection.execute(f"""
-        INSERT INTO judged SELECT n, input, sent, {Reason.GONE}
-        FROM (SELECT {memory.HASH} AS n, input, sent FROM memory) memory ANTI JOIN seen USING (n)
-    """)
-    found = connection.execute(f"SELECT count(*) FROM judged WHERE reason = {Reason.GONE}").fetchall()
-    return int(found[0][0])
+def _note_gone(connection: DuckDBPyConnection) -> int:
+    """Rows that the memory knows and the source has no more are among the judged from now on. Returns how many."""
+    connection.execute(f"INSERT INTO judged SELECT n, input, sent, {Reason.GONE} FROM gone")
+    return int(connection.execute("SELECT count(*) FROM gone").fetchall()[0][0])
 
 
 def _limited(connection: DuckDBPyConnection, reasons: dict[Reason, int], wanted: Wanted) -> dict[Reason, int]:
