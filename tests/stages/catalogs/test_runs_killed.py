@@ -33,11 +33,12 @@ def _live(environment: dict[str, str], run_id: int, spared: frozenset[str], said
             points.die()
 
     points.arm(reach)
-    taken = advancing.take(run_id, "a process that may die")
-    assert taken is not None, "whoever had it is dead"
-    step = advancing.advance(taken)
-    while not (step.is_over or step.wait_s):
+    if not advancing.read(run_id).is_over:  # one that died after the last commit has ended it
+        taken = advancing.take(run_id, "a process that may die")
+        assert taken is not None, "whoever had it is dead"
         step = advancing.advance(taken)
+        while not (step.is_over or step.wait_s):
+            step = advancing.advance(taken)
     said.send(None)
 
 
