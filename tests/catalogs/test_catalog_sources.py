@@ -166,6 +166,16 @@ def test_rows_without_a_key_and_with_anothers_are_named(tmp_path: Path) -> None:
         ]
 
 
+def test_rows_are_numbered_as_they_stand_whatever_order_they_are_read_in(tmp_path: Path) -> None:
+    lines = "".join(f"{number:07d},{'x' * 60}\n" for number in range(600_000))
+    (tmp_path / "rows.csv").write_text(f"sku,name\n{lines}0599999,again\n")
+    with opened(DeclaredSource(path="rows.csv"), tmp_path) as source, duckdb.connect() as connection:
+        connection.execute("SET preserve_insertion_order = false")
+        (said,) = source.key_faults(connection, ("sku",))
+        assert said.endswith("'0599999' in rows 600,000, 600,001")
+        assert connection.execute("SELECT current_setting('preserve_insertion_order')").fetchall() == [(False,)]
+
+
 def test_two_cells_of_a_key_are_not_one_text(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("shop,sku\n1,11\n11,1\n")
     with opened(DeclaredSource(path="rows.csv"), tmp_path) as source, duckdb.connect() as connection:

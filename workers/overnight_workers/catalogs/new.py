@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from overnight_workers.catalogs import cells
 from overnight_workers.catalogs.declaration import DeclaredSource
+from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.sources import dialect, files
 from overnight_workers.catalogs.sources import source as sources
 
@@ -62,9 +63,7 @@ def source_of(data: str, *, encoding: str | None, separator: str | None) -> tupl
 
 def look(source: DeclaredSource, doubts: Sequence[str], *, rows: int) -> Looked:
     """Read all of the data once. rows: of the preview. Raises BadSource."""
-    import duckdb
-
-    with sources.opened(source, Path()) as opened, duckdb.connect() as connection:
+    with sources.opened(source, Path()) as opened, duck(in_order=True) as connection:
         preview = opened.first(connection, rows)
         with opened.reading():
             counted = _counted(connection, opened)

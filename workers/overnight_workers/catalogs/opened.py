@@ -33,8 +33,8 @@ class Opened:
 
 
 @contextmanager
-def duck() -> Iterator[DuckDBPyConnection]:
-    """A DuckDB that is gone at the end, within bounds."""
+def duck(*, in_order: bool = False) -> Iterator[DuckDBPyConnection]:
+    """A DuckDB that is gone at the end, within bounds. in_order: rows come as they stand in their source."""
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="overnight-catalog-") as directory:
@@ -45,7 +45,7 @@ def duck() -> Iterator[DuckDBPyConnection]:
         }
         connection = duckdb.connect(config=config)
         try:
-            connection.execute("SET preserve_insertion_order = false")
+            connection.execute(f"SET preserve_insertion_order = {str(in_order).lower()}")
             yield connection
         finally:
             connection.close()

@@ -56,8 +56,7 @@ def _one_line(cell: str) -> str:
 
 def show(file: Path, *, rows: int, prompts: int, all_rows: bool) -> bool:
     """Print how a catalog is read. False where rows have faults. Raises BadCatalog and BadSource."""
-    import duckdb
-
+    from overnight_workers.catalogs.opened import duck
     from overnight_workers.catalogs.reading import read_catalog
     from overnight_workers.catalogs.recipe import recipe_of
     from overnight_workers.catalogs.sources import open_source
@@ -65,7 +64,7 @@ def show(file: Path, *, rows: int, prompts: int, all_rows: bool) -> bool:
     catalog = read_catalog(file)
     recipe = recipe_of(catalog)
     most = None if all_rows else max(rows, _RENDERED)
-    with open_source(catalog, most=most) as source, duckdb.connect() as connection:
+    with open_source(catalog, most=most) as source, duck(in_order=True) as connection:
         _print_reading(catalog, recipe, source, source.first(connection, rows))
         faults = [f"key: {fault}" for fault in source.key_faults(connection, catalog.key)]
         seen, wrong = _print_prompts(recipe, source, connection, prompts, most)

@@ -103,7 +103,15 @@ class Source:
                 f"SELECT count(*), count(*) FILTER ({is_null}), count(DISTINCT md5_number(concat_ws(chr(31), {names})))"
                 f" FROM {rows}",
             )
-            return [] if not nulls and every == distinct else _named_keys(connection, rows, names, is_null, nulls)
+            if not nulls and every == distinct:
+                return []
+            # whoever doesn't care about their order gets rows by threads, and these have numbers
+            ((kept,),) = connection.execute("SELECT current_setting('preserve_insertion_order')").fetchall()
+            connection.execute("SET preserve_insertion_order = true")
+            try:
+                return _named_keys(connection, rows, names, is_null, nulls)
+            finally:
+                connection.execute(f"SET preserve_insertion_order = {str(kept).lower()}")
 
 
 def check_names(columns: Sequence[str]) -> None:
