@@ -70,6 +70,11 @@ def main(
         "times": round(bare_s / overnight_s, 2),
         "states": states,
         "cpu_seconds": {"bare": round(bare_cpu_s, 2), **cpu},
+        # what a busy machine says too: the sending process beside the bare script, each for one item
+        "sender_cpu_ms_an_item": {
+            "bare": round(1000 * bare_cpu_s / items, 2),
+            "direct": round(1000 * cpu["direct"] / items, 2),
+        },
         "peak_rss_mb": {"bare": round(bare_mb), "direct": peak},
     }
     print(json.dumps(result, indent=2))
