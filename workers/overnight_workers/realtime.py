@@ -7,7 +7,9 @@ as a text, an error as a message of Nones, a body that was cut as an error of th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -29,6 +31,8 @@ _WHOLE_S: Final = 600.0
 _LONGEST_S: Final = 3600.0
 """For any answer: the API ends those that take longer."""
 _CONNECT_S: Final = 5.0
+_POOL: Final = 8
+"""Connections of one client: with each request, httpcore looks whether any of them has expired."""
 _MOST_BYTES: Final = 64_000_000
 """Of one answer: more is no answer of the API."""
 
@@ -54,27 +58,37 @@ class Reply:
 
 
 class Clients:
-    """The clients of one event loop, one a workspace. The SDK's retries are off, and so are redirects.
+    """The clients of one event loop, some a workspace. The SDK's retries are off, and so are redirects.
 
     calls: how many may run at once, over all workspaces; as many connections are kept open, or each wave of calls would
     open new ones.
     """
 
     def __init__(self, calls: int) -> None:
-        self._calls = calls
-        self._clients: dict[str, anthropic.AsyncAnthropic] = {}
+        self._connections = min(calls, _POOL)
+        self._clients: dict[str, list[anthropic.AsyncAnthropic]] = {}
+        self._under_way: Counter[int] = Counter()
+        """Calls, by client."""
 
     async def close(self) -> None:
         """End their connections."""
-        for client in self._clients.values():
-            await client.close()
+        for clients in self._clients.values():
+            for client in clients:
+                await client.close()
 
-    def of(self, workspace: str) -> anthropic.AsyncAnthropic:
-        """The client of a workspace. Raises BadSettings when it has no key."""
-        known = self._clients.get(workspace)
-        if known is None:
-            known = self._clients[workspace] = self._new(workspace)
-        return known
+    @contextmanager
+    def _of(self, workspace: str) -> Iterator[anthropic.AsyncAnthropic]:
+        """A client of a workspace with a connection that is free. Raises BadSettings when it has no key."""
+        clients = self._clients.setdefault(workspace, [])
+        client = next((one for one in clients if self._under_way[id(one)] < self._connections), None)
+        if client is None:
+            client = self._new(workspace)
+            clients.append(client)
+        self._under_way[id(client)] += 1
+        try:
+            yield client
+        finally:
+            self._under_way[id(client)] -= 1
 
     def _new(self, workspace: str) -> anthropic.AsyncAnthropic:
         import anthropic
@@ -85,7 +99,8 @@ class Clients:
         if told is None or key is None:
             variable = told.api_key_env if told else "ANTHROPIC_API_KEY"
             raise BadSettings([f"workspace {workspace!r} has no key: set {variable}"])
-        limits = httpx2.Limits(max_connections=self._calls, max_keepalive_connections=self._calls, keepalive_expiry=30)
+        most = self._connections
+        limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=30)
         return anthropic.AsyncAnthropic(
             api_key=key,
             base_url=told.base_url,
@@ -99,7 +114,12 @@ class Clients:
         body: the request as JSON, without `stream`.
         max_tokens: of the answer: a long one is streamed.
         """
-        client = self.of(workspace)
+        with self._of(workspace) as client:
+            return await self._send(client, body, headers, max_tokens)
+
+    async def _send(
+        self, client: anthropic.AsyncAnthropic, body: bytes, headers: Mapping[str, str], max_tokens: int
+    ) -> Reply:
         reach("before message")
         try:
             async with asyncio.timeout(_LONGEST_S):
