@@ -75,7 +75,7 @@ def _write_privately(path: Path, text: str) -> None:
 def read_urls(data_dir: Path) -> dict[str, str]:
     """The URLs of the embedded servers (`database_url`, `redis_url`); empty if none ever ran there."""
     try:
-        found = json.loads((data_dir / _FILE).read_text())
+        urls = json.loads((data_dir / _FILE).read_text())
     except (OSError, ValueError):
         return {}
-    return {str(name): str(url) for name, url in found.items()} if isinstance(found, dict) else {}
+    return {str(name): str(url) for name, url in urls.items()} if isinstance(urls, dict) else {}

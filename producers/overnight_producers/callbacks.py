@@ -136,7 +136,7 @@ def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str) -> Ca
 
 
 @cache
-def _place(url: str) -> tuple[Any, ...]:
+def _place(url: str) -> tuple[object, ...]:
     """Which broker a URL means, whatever user it names and whether it is encrypted."""
     plain, _, _ = url.partition("?")  # an app of theirs may have options that mean nothing here
     if not is_redis(url):

@@ -77,6 +77,6 @@ def _said(what: object) -> object:
     """A result as the API takes it: a text, or a list of blocks."""
     if isinstance(what, str):
         return what
-    if isinstance(what, list) and what and all(isinstance(one, dict) and "type" in one for one in what):
+    if isinstance(what, list) and what and all(isinstance(block, dict) and "type" in block for block in what):
         return what
     return exact_json.dumps(what).decode()

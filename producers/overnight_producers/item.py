@@ -119,24 +119,24 @@ def _add_moments(line: ItemLine, item: Item) -> list[str]:
 def _unwritable(line: ItemLine) -> str | None:
     """What of an item can't be written as JSON, by its place; None when it is another fault."""
     for name in ("params", "output", "callback"):
-        found = exact_json.fault_in(line.get(name), name, most_levels=exact_json.MOST_LEVELS - 1)
-        if found is not None:
-            return found
+        fault = exact_json.fault_in(line.get(name), name, most_levels=exact_json.MOST_LEVELS - 1)
+        if fault is not None:
+            return fault
     return None
 
 
 def cut(line: ItemLine, written: bytes, cutter: Cutter, *, index: int) -> Line:
     """The line as it is sent: what this process has sent before is cut off its params."""
-    found = cutter.cut(line["params"]) if len(written) > SMALLEST else None
-    if found is None:
+    divided = cutter.cut(line["params"]) if len(written) > SMALLEST else None
+    if divided is None:
         return Line(index, written, None)
-    prefix, own = found
+    prefix, own = divided
     rest: ItemLine = {**line, "prefix": prefix.hash}
     del rest["params"]
     return Line(index, b'%b,"params":%b}' % (write_line(rest)[:-1], own), prefix)
 
 
-def _asking_for(strict: Mapping[str, Any], params: dict[str, Any]) -> dict[str, object]:
+def _asking_for(strict: Mapping[str, object], params: dict[str, Any]) -> dict[str, object]:
     config = dict(params.get("output_config") or {})
     if "format" in config:
         raise ValueError("`output` and `params['output_config']['format']` both name a schema: keep one")

@@ -161,7 +161,7 @@ class Overnight:
         except NotConfirmed as error:
             error.sent = sent
             raise
-        bad = tuple(Rejection(one.key, one.index or 0, "; ".join(one.faults)) for one in sent.bad)
+        bad = tuple(Rejection(item.key, item.index or 0, "; ".join(item.faults)) for item in sent.bad)
         return total + Confirmation(rejected=bad, warnings=sent.warnings, sent=sent)
 
     def confirm(self, what: Receipt | Sent, *, timeout: float = 5.0) -> Confirmation:

@@ -35,11 +35,11 @@ def as_sent(params: Mapping[str, object]) -> dict[str, object]:
     if b"null" not in written:
         return dict(params)  # plain JSON, as nearly all of them; a NaN would have been written as null
     reader = _Reader()
-    found = reader.read(params, "", 0)
+    sent = reader.read(params, "", 0)
     if reader.faults:
         raise ValueError("; ".join(reader.faults))
-    assert isinstance(found, dict), "a mapping is read as one"
-    return found
+    assert isinstance(sent, dict), "a mapping is read as one"
+    return sent
 
 
 class _Reader:
@@ -60,8 +60,8 @@ class _Reader:
         if plain is not value:
             return self.read(plain, at, depth + 1)
         if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, memoryview, set, frozenset)):
-            parts = [self.read(one, f"{at}.{n}".lstrip("."), depth + 1) for n, one in enumerate(value)]
-            return [one for one in parts if one is not _LEFT_OUT]
+            parts = [self.read(element, f"{at}.{n}".lstrip("."), depth + 1) for n, element in enumerate(value)]
+            return [part for part in parts if part is not _LEFT_OUT]
         return self._fault(at, f"a {type(value).__name__} isn't JSON: {_instead_of(value)}")
 
     def _scalar(self, value: bool | float | str | None, at: str) -> object:
@@ -81,15 +81,15 @@ class _Reader:
         return value
 
     def _mapping(self, value: Mapping[object, object], at: str, depth: int) -> dict[str, object]:
-        found: dict[str, object] = {}
+        fields: dict[str, object] = {}
         for name, inner in value.items():
             if not isinstance(name, str):
                 self._fault(at, f"the name {quoted(name)} must be a text")
                 continue
             read = self.read(inner, f"{at}.{name}".lstrip("."), depth + 1)
             if read is not _LEFT_OUT:
-                found[name] = read
-        return found
+                fields[name] = read
+        return fields
 
     def _fault(self, at: str, why: str) -> object:
         """Note what is wrong. What is read in its place doesn't matter: nothing is sent."""

@@ -36,9 +36,9 @@ class About:
             return cls(receipt.lane, receipt.key, receipt)
         return cls(lane, key or "")
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """As it travels."""
-        document = {"lane": self.lane, "key": self.key}
+        document: dict[str, object] = {"lane": self.lane, "key": self.key}
         if self.receipt is not None and self.receipt.message_id:
             document |= {"id": self.receipt.item_id, "message_id": self.receipt.message_id}
         return document
@@ -84,10 +84,10 @@ class Questions:
 
     def outcome(self, about: About, *, within_s: float | None = None) -> Outcome | None:
         """An item's outcome; None while it isn't final. Raises Rejected, NotYet, UnknownItem or Unreachable."""
-        found = about.read(self.ask("outcome", about.document(), within_s=within_s))
-        if found is None:
+        answer = about.read(self.ask("outcome", about.document(), within_s=within_s))
+        if answer is None:
             raise about.unknown()
-        return None if found["outcome"] is None else Outcome.read(found["outcome"])
+        return None if answer["outcome"] is None else Outcome.read(answer["outcome"])
 
     def outcomes(self, wanted: dict[str, object]) -> Iterator[Outcome]:
         """Outcomes page by page, in the order in which their items were accepted."""
@@ -101,8 +101,8 @@ class Questions:
 
     def run(self, name: str, *, within_s: float | None = None) -> dict[str, int]:
         """A run's items by state; empty when nothing of it is in Postgres."""
-        found: dict[str, int] | None = self.ask("run", {"run": name}, within_s=within_s)
-        return found or {}
+        states: dict[str, int] | None = self.ask("run", {"run": name}, within_s=within_s)
+        return states or {}
 
 
 def wait_for(what: str, look: Callable[[float], T | None], *, timeout: float) -> T:
@@ -116,11 +116,11 @@ def wait_for(what: str, look: Callable[[float], T | None], *, timeout: float) ->
         cause: Exception | None = None
         silence = "it isn't final"
         try:
-            found = look(min(max(stop_at - time.monotonic(), 0.5), _ANSWER_S))
+            value = look(min(max(stop_at - time.monotonic(), 0.5), _ANSWER_S))
         except (NotYet, Unreachable) as error:
-            found, cause, silence = None, error, str(error)
-        if found is not None:
-            return found
+            value, cause, silence = None, error, str(error)
+        if value is not None:
+            return value
         if time.monotonic() + pause_s > stop_at:
             raise NotFinished(
                 f"{what} has no outcome after {timeout:g} s ({silence}): wait longer, or read it later"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from overnight_models.errors import BadItem
+from overnight_models.wire.verdict import VerdictDocument
 
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 """The 17th digit of a UUID: its first two bits say by which rules it is made."""
@@ -73,7 +74,7 @@ class Sent:
 
         Raises IndexError when no item of that index was handed to Redis.
         """
-        if not 0 <= index < self.until or any(one.index == index for one in self.bad):
+        if not 0 <= index < self.until or any(item.index == index for item in self.bad):
             raise IndexError(f"no item of index {index} was handed to Redis")
         message_ids = list(self.messages)
         message_id = message_ids[bisect_right(list(self.messages.values()), index) - 1]
@@ -144,7 +145,7 @@ class Confirmation:
         )
 
 
-def read_verdict(verdict: Mapping[str, Any], what: Receipt | Sent, message_id: str) -> Confirmation:
+def read_verdict(verdict: VerdictDocument, what: Receipt | Sent, message_id: str) -> Confirmation:
     """One message's verdict, its rejections by their index in what was enqueued."""
     first = what.messages[message_id] if isinstance(what, Sent) else 0
     positions = what.positions.get(message_id) if isinstance(what, Sent) else None

@@ -16,11 +16,11 @@ class Unmergeable(ValueError):
     """Both say something about the same, and it can't be said as one. The message names it."""
 
 
-def merged(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
+def merged(schema: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
     """One schema for what fits both. Raises Unmergeable."""
-    both = {**one, **other}
-    for name in one.keys() & other.keys():
-        both[name] = _of_both(name, one[name], other[name])
+    both = {**schema, **other}
+    for name in schema.keys() & other.keys():
+        both[name] = _of_both(name, schema[name], other[name])
     return both
 
 
@@ -31,14 +31,14 @@ def _of_both(name: str, first: object, second: object) -> object:
         twice = {key: {"allOf": [first[key], second[key]]} for key in first.keys() & second.keys()}
         return {**first, **second, **twice}
     if name == "required" and isinstance(first, list) and isinstance(second, list):
-        return first + [one for one in second if one not in first]
+        return first + [value for value in second if value not in first]
     if name == "allOf" and isinstance(first, list) and isinstance(second, list):
         return first + second
-    if name in _STRICTER and all(isinstance(one, (int, float)) for one in (first, second)):
+    if name in _STRICTER and all(isinstance(bound, (int, float)) for bound in (first, second)):
         return _STRICTER[name](first, second)
     if name in ("type", "enum"):
         options = second if isinstance(second, list) else [second]
-        left = [one for one in (first if isinstance(first, list) else [first]) if one in options]
+        left = [kind for kind in (first if isinstance(first, list) else [first]) if kind in options]
         if left:
             return left[0] if name == "type" and len(left) == 1 else left
     raise Unmergeable(f"two parts disagree about `{name}`")

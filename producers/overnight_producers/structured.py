@@ -7,7 +7,7 @@ translated; what the API would take for something else (an object with any keys,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -115,33 +115,33 @@ class _Translator:
             return self._each_type(schema, declared, at, depth)
         return self._one_type(schema, declared, at, depth)
 
-    def _reference(self, schema: Mapping[str, Any], at: str, depth: int) -> dict[str, Any]:
-        target = self._target(schema["$ref"], at)
-        if target is None:
-            return {}
+    def _reference(self, schema: Mapping[str, object], at: str, depth: int) -> dict[str, object]:
         pointer = schema["$ref"]
+        target = self._target(pointer, at)
+        if target is None or not isinstance(pointer, str):
+            return {}
         name = self._names.get(pointer)
         if name is None:
             name = self._names[pointer] = self._free_name(pointer)
             self.definitions[name] = {}
             self.definitions[name] = self.translate(target, name, depth + 1)
-        reference = {"$ref": f"#/$defs/{name}"}
+        reference: dict[str, object] = {"$ref": f"#/$defs/{name}"}
         description = _described(schema, schema.keys() - _SILENT)
         # a reference stands alone: what is said about it stands around it
         return {"anyOf": [reference], "description": description} if description else reference
 
     def _target(self, pointer: object, at: str) -> object:
         """What a reference points to; None where it points nowhere, and then that is a fault."""
-        found: object = self._root if isinstance(pointer, str) and re.match(r"#(/|$)", pointer) else None
+        target: object = self._root if isinstance(pointer, str) and re.match(r"#(/|$)", pointer) else None
         for written in str(pointer)[1:].split("/")[1:]:
             step = written.replace("~1", "/").replace("~0", "~")
-            if isinstance(found, list):
-                found = found[int(step)] if step.isdecimal() and int(step) < len(found) else None
+            if isinstance(target, list):
+                target = target[int(step)] if step.isdecimal() and int(step) < len(target) else None
             else:
-                found = found.get(step) if isinstance(found, Mapping) else None
-        if found is None:
+                target = target.get(step) if isinstance(target, Mapping) else None
+        if target is None:
             self._fault(at, f"the reference {quoted(pointer)} points to nothing inside the schema")
-        return found
+        return target
 
     def _free_name(self, pointer: str) -> str:
         name = plain = re.sub(r"[^\w.-]", "_", pointer.rpartition("/")[2].lstrip("#")) or "root"
@@ -177,7 +177,7 @@ class _Translator:
 
     def _literals(self, schema: Mapping[str, object], at: str) -> dict[str, object]:
         values = schema["enum"] if "enum" in schema else [schema["const"]]
-        if not isinstance(values, list) or not values or any(isinstance(one, (dict, list)) for one in values):
+        if not isinstance(values, list) or not values or any(isinstance(value, (dict, list)) for value in values):
             return self._fault(at, "`enum` and `const` may have texts, numbers, true, false and null only")
         strict = {name: schema[name] for name in ("enum", "const") if name in schema}
         return strict | _words(schema, schema.keys() - _SILENT - strict.keys())
@@ -193,9 +193,9 @@ class _Translator:
         return {"anyOf": strict} | _words(schema, schema.keys() - _SILENT - shared.keys())
 
     def _each_type(self, schema: Mapping[str, Any], types: list[Any], at: str, depth: int) -> dict[str, object]:
-        if not types or not all(isinstance(one, str) and one in _TYPES for one in types):
+        if not types or not all(isinstance(kind, str) and kind in _TYPES for kind in types):
             return self._fault(at, f"`type` must be of {', '.join(sorted(_TYPES))}, not {quoted(types)}")
-        own = {one: {"type": one} | {n: schema[n] for n in schema if n in _keywords_of(one)} for one in types}
+        own = {kind: {"type": kind} | {n: schema[n] for n in schema if n in _keywords_of(kind)} for kind in types}
         strict = [self.translate(part, at, depth + 1) for part in own.values()]
         return {"anyOf": strict} | _words(schema, schema.keys() - _SILENT - _ALL_OF_TYPES)
 
@@ -265,16 +265,16 @@ def _keywords_of(type_: str) -> frozenset[str]:
     return _OF_TYPE.get("number" if type_ == "integer" else type_, frozenset())
 
 
-def _words(schema: Mapping[str, object], told: object) -> dict[str, object]:
-    """Title, default and description; told: keywords that go into the description."""
+def _words(schema: Mapping[str, object], keywords: Collection[str]) -> dict[str, object]:
+    """Title, default and description. keywords: those that go into the description."""
     kept = {name: schema[name] for name in ("title", "default") if name in schema}
-    description = _described(schema, told)
+    description = _described(schema, keywords)
     return kept | ({"description": description} if description else {})
 
 
-def _described(schema: Mapping[str, Any], told: Any) -> str:
+def _described(schema: Mapping[str, object], keywords: Collection[str]) -> str:
     """The description, with keywords that the API doesn't take at its end; in the form that Anthropic's SDK has."""
-    words = ", ".join(f"{name}: {_written(schema[name])}" for name in schema if name in told)
+    words = ", ".join(f"{name}: {_written(schema[name])}" for name in schema if name in keywords)
     own = schema.get("description")
     return "\n\n".join(filter(None, [own if isinstance(own, str) else "", f"{{{words}}}" if words else ""]))
 

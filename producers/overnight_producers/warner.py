@@ -33,12 +33,12 @@ class Warner:
         if time.monotonic() > self._until or len(self._known) > _KINDS:
             self._known, self._until = {}, time.monotonic() + _GOOD_FOR_S
         try:
-            found = self._known.get(of)
+            traps = self._known.get(of)
         except TypeError:
             return ()  # it isn't a request as the API takes it: that is told as a fault
-        if found is None:
-            found = self._known[of] = _thought_about(params, betas)
-        return found
+        if traps is None:
+            traps = self._known[of] = _thought_about(params, betas)
+        return traps
 
 
 def _thought_about(params: Mapping[str, object], betas: Sequence[str]) -> tuple[str, ...]:

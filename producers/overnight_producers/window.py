@@ -86,7 +86,7 @@ class Window:
 
     def _send_silent(self) -> None:
         now = time.monotonic()
-        for message_id in [one for one, sent_at in self._sent_at.items() if now - sent_at > _SILENCE_S]:
+        for message_id in [sent for sent, sent_at in self._sent_at.items() if now - sent_at > _SILENCE_S]:
             self._send(message_id)
 
     def _send(self, message_id: str) -> None:

@@ -23,6 +23,7 @@ from overnight_models.wire.message import Line
 from overnight_models.wire.policy import Policy
 from overnight_models.wire.redis_client import redis_client
 from overnight_models.wire.redis_place import read_redis_url
+from overnight_models.wire.verdict import VerdictDocument
 
 _TIMEOUT_S: Final = 1.5
 """For connecting and for each command, so that a dead Redis is known within two seconds."""
@@ -45,7 +46,7 @@ class Wire:
         """Until when it is good, and what it is."""
         self.cutter = Cutter()
 
-    def send(self, task: str, arguments: dict[str, Any], *, shown: str) -> None:
+    def send(self, task: str, arguments: Mapping[str, object], *, shown: str) -> None:
         """Put one task's message into its queue. Raises Unreachable; then it may have got through all the same.
 
         shown: what Flower shows as its arguments; never a request's body.
@@ -58,7 +59,7 @@ class Wire:
 
     def leave_prefixes(self, prefixes: Iterable[Prefix]) -> None:
         """Have these lie in Redis before a message that needs them: each is sent once, unless Redis has lost it."""
-        by_key = {routes.PREFIX_KEY.format(one.hash): one.document for one in prefixes}
+        by_key = {routes.PREFIX_KEY.format(prefix.hash): prefix.document for prefix in prefixes}
         if not by_key:
             return
         try:
@@ -128,14 +129,14 @@ def send_lines(wire: Wire, message_id: str, lane: str, run: str | None, lines: S
     wire.send(routes.ACCEPT, arguments, shown=f"{lane}: {len(lines)} items, message {message_id[:8]}")
 
 
-def ask_verdicts(wire: Wire, message_ids: Iterable[str], *, timeout_s: float) -> dict[str, dict[str, object]]:
+def ask_verdicts(wire: Wire, message_ids: Iterable[str], *, timeout_s: float) -> dict[str, VerdictDocument]:
     """What became of messages, those without a verdict yet left out; asks after a hundred at most."""
     asked = list(message_ids)[:_ASKED_AT_ONCE]
     answer = wire.ask("confirm", {"message_ids": asked}, timeout_s=timeout_s)
     return {message_id: verdict for message_id, verdict in answer.items() if verdict is not None}
 
 
-def envelope(task: str, arguments: dict[str, object], *, shown: str) -> bytes:
+def envelope(task: str, arguments: Mapping[str, object], *, shown: str) -> bytes:
     """A message for one of Overnight's own tasks, with these keyword arguments."""
     body = orjson.dumps([[], arguments, NO_CANVAS])
     return write_envelope(task, body, queue=task, task_id=str(uuid4()), shown=f"({shown})")

@@ -16,6 +16,7 @@ from overnight_models.ledger.collect import caching, collect, outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.deliver import acknowledge, deliver, obstacles
+from overnight_models.ledger.deliver.due import recorded_and_claimed
 from overnight_models.ledger.money import budgets, costs, history, plans
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.operators import overview, troubles
@@ -207,7 +208,7 @@ def _record(connection: Connection, found: _Found) -> object:
     clear = deliver.targets_in_the_clear(connection)
     recorded = outcomes.record(connection, source, arrivals, max_attempts=3, claim=clear, lease_s=_LEASE_S)
     assert recorded.succeeded == len(found.answered)
-    return deliver.claimed(connection, source, arrivals, recorded)
+    return recorded_and_claimed(connection, source, arrivals, recorded)
 
 
 def _deliver(connection: Connection, found: _Found) -> object:

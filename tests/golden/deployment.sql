@@ -1,5 +1,25 @@
 -- What ledger/deployment.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _doubt_what_was_sent, 1 of 2: What was being sent is unclear, and may be listed for so long. Returns how many batches that are.
+-- allowance_s = 1
+UPDATE submission
+SET quiet_after = clock_timestamp() + make_interval(secs => :allowance_s)
+WHERE state = 'unclear';
+
+-- _doubt_what_was_sent, 2 of 2: What was being sent is unclear, and may be listed for so long. Returns how many batches that are.
+WITH doubted AS (
+    UPDATE submission
+    SET state = 'unclear', error = 'the ledger was restored or moved', lease_until = NULL,
+        items = coalesce(submission.items, batch.items)
+    FROM batch
+    WHERE batch.id = submission.batch_id AND submission.state IN ('claimed', 'sending')
+    RETURNING submission.batch_id
+)
+UPDATE batch
+SET state = 'unclear', changed_at = now(), reason = 'the ledger was restored or moved'
+FROM doubted
+WHERE batch.id = doubted.batch_id AND batch.state IN ('submitting');
+
 -- give_word: A person says that this ledger may send: its original doesn't run any more. False when no word is wanted.
 UPDATE deployment
 SET word_wanted = false
@@ -22,19 +42,19 @@ SET looked_at = clock_timestamp()
 FROM deployment
 WHERE name = :name AND moved_at = :moved_at AND (looked_at IS NULL OR looked_at < moved_at);
 
--- notice_move, 1 of 6: Notice that the ledger lives elsewhere than it did, or was set back. None when it is where it was.
+-- notice_move, 1 of 4: Notice that the ledger lives elsewhere than it did, or was set back. None when it is where it was.
 -- forgotten = 1
 SELECT setval('batch_id_seq', nextval('batch_id_seq') + :forgotten);
 
--- notice_move, 2 of 6: Notice that the ledger lives elsewhere than it did, or was set back. None when it is where it was.
+-- notice_move, 2 of 4: Notice that the ledger lives elsewhere than it did, or was set back. None when it is where it was.
 -- forgotten = 1
 SELECT setval('item_id', nextval('item_id') + :forgotten);
 
--- notice_move, 3 of 6: Notice that the ledger lives elsewhere than it did, or was set back. None when it is where it was.
+-- notice_move, 3 of 4: Notice that the ledger lives elsewhere than it did, or was set back. None when it is where it was.
 -- forgotten = 1
 SELECT setval('submission_id_seq', nextval('submission_id_seq') + :forgotten);
 
--- notice_move, 4 of 6: Notice that the ledger lives elsewhere than it did, or was set back. None when it is where it was.
+-- notice_move, 4 of 4: Notice that the ledger lives elsewhere than it did, or was set back. None when it is where it was.
 -- set_back = true
 UPDATE deployment
 SET home = (
@@ -92,26 +112,6 @@ WHERE home <> (
     WHERE datname = current_database()
 ) OR :set_back
 RETURNING id, moved_at, moved_why, word_wanted;
-
--- notice_move, 5 of 6: Notice that the ledger lives elsewhere than it did, or was set back. None when it is where it was.
--- allowance_s = 1
-UPDATE submission
-SET quiet_after = clock_timestamp() + make_interval(secs => :allowance_s)
-WHERE state = 'unclear';
-
--- notice_move, 6 of 6: Notice that the ledger lives elsewhere than it did, or was set back. None when it is where it was.
-WITH doubted AS (
-    UPDATE submission
-    SET state = 'unclear', error = 'the ledger was restored or moved', lease_until = NULL,
-        items = coalesce(submission.items, batch.items)
-    FROM batch
-    WHERE batch.id = submission.batch_id AND submission.state IN ('claimed', 'sending')
-    RETURNING submission.batch_id
-)
-UPDATE batch
-SET state = 'unclear', changed_at = now(), reason = 'the ledger was restored or moved'
-FROM doubted
-WHERE batch.id = doubted.batch_id AND batch.state IN ('submitting');
 
 -- oldest_unfinished: When the oldest item that may still be sent was accepted: nothing of it can have been created before.
 -- workspace = 'text'

@@ -1,19 +1,6 @@
 -- What ledger/measure.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- choose, 1 of 2: Its model from now on. In the transaction that has settled it, so never after a body was built.
--- item_id = 1, model_id = 1, shape_id = null, size = 1
-UPDATE item
-SET model_id = :model_id, size = :size, shape_id = CASE
-    WHEN shape_id IS NOT NULL THEN CAST(:shape_id AS integer) END
-WHERE id = :item_id;
-
--- choose, 2 of 2: Its model from now on. In the transaction that has settled it, so never after a body was built.
--- item_id = 1, own = 'text', why = 'text'
-UPDATE request
-SET params = :own, model_why = :why
-WHERE item_id = :item_id;
-
--- claim, 1 of 2: Take the oldest that may be counted, unless another process is at it.
+-- _lock_due: The oldest that may be counted, without those that another process has.
 -- limit = 1, passed_over = '{}'
 SELECT unmeasured.item_id, item.size
 FROM unmeasured
@@ -52,7 +39,20 @@ ORDER BY unmeasured.item_id
 LIMIT :limit
 FOR UPDATE OF unmeasured SKIP LOCKED;
 
--- claim, 2 of 2: Take the oldest that may be counted, unless another process is at it.
+-- choose, 1 of 2: Its model from now on. In the transaction that has settled it, so never after a body was built.
+-- item_id = 1, model_id = 1, shape_id = null, size = 1
+UPDATE item
+SET model_id = :model_id, size = :size, shape_id = CASE
+    WHEN shape_id IS NOT NULL THEN CAST(:shape_id AS integer) END
+WHERE id = :item_id;
+
+-- choose, 2 of 2: Its model from now on. In the transaction that has settled it, so never after a body was built.
+-- item_id = 1, own = 'text', why = 'text'
+UPDATE request
+SET params = :own, model_why = :why
+WHERE item_id = :item_id;
+
+-- claim: Take the oldest that may be counted, unless another process is at it.
 -- ids = '{1}', lease_s = 1, owner = 1
 WITH taken AS (
     UPDATE unmeasured

@@ -40,7 +40,7 @@ def send_all_of_it(database: Database, lane: str) -> list[int]:
                 prices,
                 owner=1,
                 lease_s=600,
-                most=3,
+                limit=3,
                 max_bytes=10**6,
                 counts_first=False,
             )
@@ -108,7 +108,7 @@ def test_a_budget_that_is_set_while_items_are_being_sent_reserves_for_them(servi
                 process.prices(),
                 owner=1,
                 lease_s=600,
-                most=3,
+                limit=3,
                 max_bytes=10**6,
                 counts_first=False,
             )

@@ -45,7 +45,7 @@ def test_it_fits_and_is_not_much_shorter_than_it_must_be(weigh: Callable[[str], 
 
     tokens = count(asking(text))
     assert tokens > most
-    found = cut(asking(text), PLACE, tokens=tokens, most=most, count=count)
+    found = cut(asking(text), PLACE, tokens=tokens, max_tokens=most, count=count)
     assert isinstance(found, Cut)
     kept = found.params["messages"][0]["content"]
     assert text.startswith(kept)
@@ -62,20 +62,24 @@ def test_where_tokens_are_spread_evenly_three_counts_are_enough() -> None:
         calls.append(params)
         return 50 + even(params["messages"][0]["content"])
 
-    cut(asking("kettle " * 4_000), PLACE, tokens=7_050, most=3_000, count=count)
+    cut(asking("kettle " * 4_000), PLACE, tokens=7_050, max_tokens=3_000, count=count)
     assert len(calls) == 2
 
 
 def test_it_ends_with_no_blanks_since_the_api_takes_none_there() -> None:
     text = "word " * 1_000 + " " * 5_000 + "b" * 5_000
-    found = cut(asking(text), PLACE, tokens=3_750, most=1_300, count=lambda one: even(one["messages"][0]["content"]))
+
+    def count(params: Mapping[str, Any]) -> int:
+        return even(params["messages"][0]["content"])
+
+    found = cut(asking(text), PLACE, tokens=3_750, max_tokens=1_300, count=count)
     assert isinstance(found, Cut)
     assert found.params["messages"][0]["content"] == ("word " * 1_000).rstrip()
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x"])
 def test_where_there_is_nothing_to_cut_it_is_too_long(text: str) -> None:
-    found = cut(asking(text), PLACE, tokens=5_000, most=3_000, count=lambda _: 4_900)
+    found = cut(asking(text), PLACE, tokens=5_000, max_tokens=3_000, count=lambda _: 4_900)
     assert found == TooLong(4_900)
 
 
@@ -86,7 +90,7 @@ def test_what_is_too_long_without_its_text_costs_one_count() -> None:
         calls.append(params)
         return 4_000
 
-    cut(asking("text " * 99), PLACE, tokens=5_000, most=3_000, count=count)
+    cut(asking("text " * 99), PLACE, tokens=5_000, max_tokens=3_000, count=count)
     assert len(calls) == 1
 
 

@@ -95,8 +95,9 @@ def test_memory_is_bounded_and_what_matters_is_kept() -> None:
 def test_a_prompt_is_cut_off_after_a_piece() -> None:
     params = asking("Why?", text(CONTRACT), system=[text(RULES), text("Be brief.")], tools=TOOLS)
     params["messages"] += [{"role": "assistant", "content": "So."}, {"role": "user", "content": "And?"}]
-    cuts = [head(params, length) for length in range(8)]
-    sizes = [prompt_tokens(cut) - prompt_tokens(nothing(params)) for cut in cuts]
+    cuts: list[Any] = [head(params, length) for length in range(8)]
+    empty: Any = nothing(params)
+    sizes = [prompt_tokens(cut) - prompt_tokens(empty) for cut in cuts]
     assert sizes[0] == 0
     assert sizes == sorted(sizes)
     assert "system" not in cuts[1]

@@ -65,10 +65,11 @@ def test_what_a_url_leaves_out_is_the_usual(url: str, node: tuple[str, int]) -> 
 
 @pytest.mark.parametrize("scheme", ["rediss", "valkeys"])
 def test_tls_is_verified_unless_the_url_says_otherwise(scheme: str, tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").touch()
+    own = tmp_path / "ca.pem"
+    own.touch()
+    by_own = {**VERIFIED, "ssl_ca_certs": str(own)}
     assert read_redis_url(f"{scheme}://h").tls == VERIFIED
-    own = read_redis_url(f"{scheme}://h", ca_file=str(tmp_path / "ca.pem")).tls
-    assert own == {**VERIFIED, "ssl_ca_certs": str(tmp_path / "ca.pem")}
+    assert read_redis_url(f"{scheme}://h", ca_file=str(own)).tls == by_own
     for none in ("none", "CERT_NONE"):
         unverified = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
         assert read_redis_url(f"{scheme}://h?ssl_cert_reqs={none}").tls == unverified

@@ -25,7 +25,6 @@ MOST_LINES_OF_A_FUNCTION = 50
 """Without its signature and docstring."""
 LONGER_FUNCTIONS = {
     "tests/explore/submitting.py: _goes_on": "every step of a submitter, in the order of the protocol",
-    "tests/stages/plan/test_plan.py: test_the_json_is_complete_and_stable": "the whole document",
 }
 """Functions that are longer, and why."""
 

@@ -54,7 +54,7 @@ def by(tokens: Callable[[Unit], int | Refused]) -> Callable[[Group, Sequence[Uni
 def looked(found: Survey, tokens: Callable[[Unit], int | Refused], *, most: int = 2_000, **more: Any) -> TokensIn:
     keys = {long.unit: long.key for long in found.longest}
     strata = groups(found.cells, found.longest)
-    return sampled(strata, keys, by(tokens), PRICES, within=more.pop("within", 0.01), most=most, **more)
+    return sampled(strata, keys, by(tokens), PRICES, within=more.pop("within", 0.01), at_most=most, **more)
 
 
 def noisy(unit: Unit) -> int:
@@ -114,7 +114,7 @@ def test_the_interval_holds_the_truth_of_the_whole_file() -> None:
     held, runs = 0, 200
     for _ in range(runs):
         other = [group if group.whole else replace(group, order=tuple(shuffled(group.order, rng))) for group in strata]
-        told = sampled(other, keys, by(noisy), PRICES, within=0.01, most=2_000)
+        told = sampled(other, keys, by(noisy), PRICES, within=0.01, at_most=2_000)
         assert told.looked_at < 900
         held += told.total.low <= truth <= told.total.high
     assert 0.92 <= held / runs <= 0.985

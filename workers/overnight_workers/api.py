@@ -209,8 +209,8 @@ class Listed:
         api_id = row.get("id")
         if not isinstance(api_id, str) or not _API_ID.fullmatch(api_id):
             raise ValueError(f"a batch without a usable id: {api_id!r}"[:200])
-        told = row.get("request_counts")
-        counts = {name: n for name, n in told.items() if type(n) is int} if isinstance(told, Mapping) else {}
+        given = row.get("request_counts")
+        counts = {name: n for name, n in given.items() if type(n) is int} if isinstance(given, Mapping) else {}
         ended = row.get("processing_status") == "ended"
         created_at = _maybe_time(row.get("created_at"))
         return cls(
@@ -251,17 +251,18 @@ def list_batches(workspace: str, *, after_id: str | None = None, limit: int = _P
         query["after_id"] = after_id
     with _reading("list of batches"):
         document, headers = _get(workspace, _BATCHES, query)
-        rows = _mapping(document)["data"]
+        page = _mapping(document)
+        rows = page["data"]
         if not isinstance(rows, list):
             raise TypeError(f"its `data` is no list, but {type(rows).__name__}")
-        date, more = _date(headers), document.get("has_more")
+        date, more = _date(headers), page.get("has_more")
         batches, unread = [], 0
         for row in rows:
             try:
                 batches.append(Listed.read(row, date or datetime.now(UTC)))
             except ValueError:
                 unread += 1
-        unread += sum(one.is_odd for one in batches)
+        unread += sum(batch.is_odd for batch in batches)
         odd = None
         if unread:
             odd = f"{unread} of its rows can't be read, or don't say when they were created"
@@ -279,7 +280,7 @@ def retrieve(workspace: str, api_id: str) -> Listed:
         return Listed.read(document, _date(headers) or datetime.now(UTC))
 
 
-def _get(workspace: str, path: str, query: dict[str, object]) -> tuple[Any, Mapping[str, str]]:
+def _get(workspace: str, path: str, query: dict[str, object]) -> tuple[object, Mapping[str, str]]:
     """An answer's JSON and headers. However slowly it comes, it is waited for a few seconds only."""
     import anthropic
     import httpx2
@@ -313,7 +314,7 @@ def cancel(workspace: str, api_id: str) -> None:
 
 
 def count_tokens(
-    workspace: str, params: Mapping[str, Any], *, headers: Mapping[str, str], timeout_s: float = 60.0
+    workspace: str, params: Mapping[str, object], *, headers: Mapping[str, str], timeout_s: float = 60.0
 ) -> int:
     """How many tokens a prompt has, as the API estimates it; free, under a rate limit of its own.
 
@@ -328,7 +329,10 @@ def count_tokens(
             body=params,
             options={"headers": dict(headers), "timeout": timeout_s},
         )
-        return int(_mapping(answer)["input_tokens"])
+        tokens = _mapping(answer)["input_tokens"]
+        if not isinstance(tokens, int):
+            raise TypeError(f"its `input_tokens` is no number, but {type(tokens).__name__}")
+        return tokens
 
 
 @contextmanager
@@ -414,7 +418,7 @@ def said(error: anthropic.APIStatusError) -> str:
     return " ".join(str(body or error.message).split())[:500]
 
 
-def _mapping(answer: object) -> Mapping[str, Any]:
+def _mapping(answer: object) -> Mapping[str, object]:
     if isinstance(answer, Mapping):
         return answer
     raise TypeError(f"an object was expected, not {type(answer).__name__}")
@@ -438,8 +442,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 def _time(text: object) -> datetime:
     """A moment. Raises ValueError when it is none, or none that a batch can have."""
-    found = datetime.fromisoformat(str(text))
-    return _plausible(found)
+    moment = datetime.fromisoformat(str(text))
+    return _plausible(moment)
 
 
 def _maybe_time(text: object) -> datetime | None:

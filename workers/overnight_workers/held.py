@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from functools import wraps
 from threading import RLock
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_values: dict[tuple[Callable[..., Any], tuple[Hashable, ...]], Any] = {}
+_values: dict[tuple[Callable[..., object], tuple[Hashable, ...]], object] = {}
 _making = RLock()
 """Of several threads that need the same thing first, one makes it."""
 

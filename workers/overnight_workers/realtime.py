@@ -94,16 +94,16 @@ class Clients:
         import anthropic
         import httpx2
 
-        told = settings().workspaces.get(workspace)
-        key = told.api_key() if told else None
-        if told is None or key is None:
-            variable = told.api_key_env if told else "ANTHROPIC_API_KEY"
+        configured = settings().workspaces.get(workspace)
+        key = configured.api_key() if configured else None
+        if configured is None or key is None:
+            variable = configured.api_key_env if configured else "ANTHROPIC_API_KEY"
             raise BadSettings([f"workspace {workspace!r} has no key: set {variable}"])
         most = self._connections
         limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=30)
         return anthropic.AsyncAnthropic(
             api_key=key,
-            base_url=told.base_url,
+            base_url=configured.base_url,
             max_retries=0,
             http_client=anthropic.DefaultAsyncHttpxClient(follow_redirects=False, limits=limits),
         )

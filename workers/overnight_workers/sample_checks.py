@@ -37,7 +37,7 @@ def ask(samples: Sequence[Sample], workspace: str, headers: Mapping[str, str], *
     """Ask the API about these, for so long at most; the rest goes unchecked. Raises BadSettings without a key."""
     api.client(workspace)  # made before the time runs: the SDK is imported for it
     give_up_at = time.monotonic() + patience_s
-    found: dict[int, str] = {}
+    refusals: dict[int, str] = {}
     passed: list[int] = []
     whole: dict[int, str] = {}
     for sample in samples:
@@ -46,12 +46,12 @@ def ask(samples: Sequence[Sample], workspace: str, headers: Mapping[str, str], *
         except api.ApiUnavailable as error:
             log.warning("requests go unchecked", shape_id=sample.shape_id, why=str(error))
             break
-        found |= words
+        refusals |= words
         if passes:
             passed.append(sample.shape_id)
         elif len(words) == len(sample.params):
             whole[sample.shape_id] = next(iter(words.values()))
-    return Verdicts(found, passed, whole)
+    return Verdicts(refusals, passed, whole)
 
 
 def _ask(sample: Sample, workspace: str, headers: Mapping[str, str], give_up_at: float) -> tuple[dict[int, str], bool]:

@@ -69,14 +69,14 @@ def _by_pool(given: object) -> dict[str, Limits]:
         raise ValueError(
             f"it holds limits by model, such as {{ claude-sonnet-5 = {{ requests = 500 }} }}, not {given!r}"
         )
-    faults, found = Faults(), dict[str, Limits]()
+    faults, limits = Faults(), dict[str, Limits]()
     for name, part in given.items():
-        if pool(name) in found:
+        if pool(name) in limits:
             faults.add((name,), f"it shares the limits of {pool(name)}, which are said already")
-        found[pool(name)] = read_part(Limits, part, ("limits", name), faults)
+        limits[pool(name)] = read_part(Limits, part, ("limits", name), faults)
     if faults.said:
         raise ValueError("; ".join(faults.said))
-    return found
+    return limits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,16 +295,16 @@ def settings() -> Settings:
 
 def read_settings() -> Settings:
     """The settings, read anew. Raises BadSettings with every fault."""
-    names = tuple(one.name for one in fields(Settings) if one.name not in _TABLES)
+    names = tuple(field.name for field in fields(Settings) if field.name not in _TABLES)
     given, faults = sources.given(names, _TABLES)
-    found = read_part(Settings, given, (), faults, _TABLES)
+    settings = read_part(Settings, given, (), faults, _TABLES)
     lanes = read_table(Lane, given.get("lanes", {}), "lanes", faults)
     workspaces = read_table(Workspace, given.get("workspaces", {}), "workspaces", faults)
-    urls = read_urls(found.data_dir)
-    found = replace(
-        found,
-        database_url=found.database_url or urls.get("database_url", ""),
-        redis_url=found.redis_url or urls.get("redis_url", ""),
+    urls = read_urls(settings.data_dir)
+    settings = replace(
+        settings,
+        database_url=settings.database_url or urls.get("database_url", ""),
+        redis_url=settings.redis_url or urls.get("redis_url", ""),
         workspaces={"default": Workspace()} | workspaces,
         lanes={"default": Lane()} | lanes,
         brokers=read_table(Broker, given.get("brokers", {}), "brokers", faults),
@@ -313,26 +313,26 @@ def read_settings() -> Settings:
         direct=read_part(Direct, given.get("direct", {}), ("direct",), faults),
     )
     for check in (_keys_fit, _lanes_fit, _brokers_fit, _places_fit, _times_fit):
-        check(found, faults)
-    models_fit(found.lanes, found.prices, faults)
+        check(settings, faults)
+    models_fit(settings.lanes, settings.prices, faults)
     if faults.said:
         raise BadSettings(faults.said)
-    return found
+    return settings
 
 
-def _keys_fit(found: Settings, faults: Faults) -> None:
+def _keys_fit(settings: Settings, faults: Faults) -> None:
     """What can't be sent as a header is refused here: whoever sends it would show it in an error."""
-    for name, workspace in found.workspaces.items():
+    for name, workspace in settings.workspaces.items():
         if _KEY.fullmatch(workspace.api_key() or "x") is None:
             why = f"{workspace.api_key_env} holds no key: a key is one word of ASCII characters"
             faults.add(("workspaces", name, "api_key_env"), why)
 
 
-def _lanes_fit(found: Settings, faults: Faults) -> None:
-    for name, lane in found.lanes.items():
+def _lanes_fit(settings: Settings, faults: Faults) -> None:
+    for name, lane in settings.lanes.items():
         if not faults.is_right("lanes", name, "workspace") or not faults.is_right("workspaces"):
             continue
-        workspace = found.workspaces.get(lane.workspace)
+        workspace = settings.workspaces.get(lane.workspace)
         if workspace is None:
             faults.add(("lanes", name, "workspace"), f"there is no [workspaces.{lane.workspace}]")
         elif (
@@ -363,8 +363,8 @@ _OF_REDIS: Final = {
 """Settings of a broker that mean nothing for others, and why."""
 
 
-def _brokers_fit(found: Settings, faults: Faults) -> None:
-    for name, broker in found.brokers.items():
+def _brokers_fit(settings: Settings, faults: Faults) -> None:
+    for name, broker in settings.brokers.items():
         if broker.is_redis or not faults.is_right("brokers", name, "url"):
             continue
         for option, why in _OF_REDIS.items():
@@ -372,10 +372,10 @@ def _brokers_fit(found: Settings, faults: Faults) -> None:
                 faults.add(("brokers", name, option), why)
 
 
-def _places_fit(found: Settings, faults: Faults) -> None:
+def _places_fit(settings: Settings, faults: Faults) -> None:
     """The URLs of Redis servers, with what belongs to each."""
-    places: list[tuple[tuple[str, ...], Settings | Broker]] = [(("redis_url",), found)] if found.redis_url else []
-    places += [(("brokers", name, "url"), one) for name, one in found.brokers.items() if one.is_redis]
+    places: list[tuple[tuple[str, ...], Settings | Broker]] = [(("redis_url",), settings)] if settings.redis_url else []
+    places += [(("brokers", name, "url"), broker) for name, broker in settings.brokers.items() if broker.is_redis]
     for at, whose in places:
         if faults.is_right(*at):
             try:
@@ -385,7 +385,7 @@ def _places_fit(found: Settings, faults: Faults) -> None:
                     faults.add(at, fault)
 
 
-def _times_fit(found: Settings, faults: Faults) -> None:
+def _times_fit(settings: Settings, faults: Faults) -> None:
     right = faults.is_right("timing", "lease") and faults.is_right("timing", "create_timeout")
-    if right and found.timing.lease <= found.timing.create_timeout:
+    if right and settings.timing.lease <= settings.timing.create_timeout:
         faults.add(("timing", "lease"), "it must be longer than create_timeout: a submitter would be taken for dead")

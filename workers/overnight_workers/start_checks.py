@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 
 from celery import concurrency
 
@@ -22,7 +22,7 @@ _SPOOLED: Final = (routes.SUBMIT, routes.COLLECT)
 log = logs.get(__name__)
 
 
-def require_pool(pool: str | type[Any]) -> None:
+def require_pool(pool: str | type[object]) -> None:
     """Raise BadSettings for a pool in which tasks can't be ended. pool: a class of Celery's, or its name."""
     module = str(concurrency.get_implementation(pool).__module__)
     if module not in _POOLS:
@@ -32,7 +32,7 @@ def require_pool(pool: str | type[Any]) -> None:
         )
 
 
-def check(pool: str | type[Any], queues: Collection[str]) -> None:
+def check(pool: str | type[object], queues: Collection[str]) -> None:
     """Warn of a small temporary directory. Ends the process, with a reason in the log, for a pool that can't work."""
     logs.configure()  # Celery does it later
     try:

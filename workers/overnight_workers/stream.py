@@ -5,8 +5,6 @@ Reading is lenient: events, blocks and deltas of tomorrow are kept where they ha
 
 from __future__ import annotations
 
-from typing import Any
-
 from overnight_models import exact_json
 
 _CALLS = "partial_json"
@@ -17,7 +15,9 @@ class Gathered:
 
     def __init__(self) -> None:
         self._rest = bytearray()
-        self._message: dict[str, Any] | None = None
+        self._message: dict[str, object] | None = None
+        """Without its content."""
+        self._blocks: list[dict[str, object]] = []
         self._pieces: dict[tuple[int, str], list[str]] = {}
         """Texts that come piece by piece: by the number of their block and the name of their field."""
         self.is_whole = False
@@ -39,24 +39,23 @@ class Gathered:
         """The message as JSON; empty when it hasn't begun. Raises ValueError when a tool's input can't be read."""
         if self._message is None:
             return b""
-        blocks = self._message["content"]
         for (index, name), pieces in self._pieces.items():
-            text = "".join(pieces)
+            block, text = self._blocks[index], "".join(pieces)
             if name == _CALLS:
-                blocks[index]["input"] = exact_json.loads(text) if text else blocks[index].get("input", {})
+                block["input"] = exact_json.loads(text) if text else block.get("input", {})
             else:
-                blocks[index][name] = (blocks[index].get(name) or "") + text
+                block[name] = f"{block.get(name) or ''}{text}"
         self._pieces.clear()
-        return exact_json.dumps(self._message)
+        return exact_json.dumps(self._message | {"content": self._blocks})
 
-    def _take_event(self, event: dict[str, Any]) -> None:
+    def _take_event(self, event: dict[str, object]) -> None:
         kind = event.get("type")
         if kind == "error":
             error = event.get("error")
-            told = error if isinstance(error, dict) else {}
-            self.fault = f"{told.get('type', 'error')}: {told.get('message', '')}".rstrip(": ")
-        elif kind == "message_start" and isinstance(event.get("message"), dict):
-            self._message = {**event["message"], "content": list(event["message"].get("content") or [])}
+            said = error if isinstance(error, dict) else {}
+            self.fault = f"{said.get('type', 'error')}: {said.get('message', '')}".rstrip(": ")
+        elif kind == "message_start" and isinstance(message := event.get("message"), dict):
+            self._message, self._blocks = {**message, "content": []}, list(message.get("content") or [])
         elif self._message is None:
             return
         elif kind == "content_block_start":
@@ -68,29 +67,28 @@ class Gathered:
         elif kind == "message_stop":
             self.is_whole = self.fault is None
 
-    def _begin(self, event: dict[str, Any]) -> None:
-        assert self._message is not None
-        index, block, blocks = event.get("index"), event.get("content_block"), self._message["content"]
+    def _begin(self, event: dict[str, object]) -> None:
+        index, block, blocks = event.get("index"), event.get("content_block"), self._blocks
         if not isinstance(block, dict) or index != len(blocks):
             raise ValueError(f"block {index!r} begins after {len(blocks)}")
         blocks.append(block)
 
-    def _add(self, event: dict[str, Any]) -> None:
-        assert self._message is not None
-        index, delta, blocks = event.get("index"), event.get("delta"), self._message["content"]
+    def _add(self, event: dict[str, object]) -> None:
+        index, delta, blocks = event.get("index"), event.get("delta"), self._blocks
         if not isinstance(index, int) or not 0 <= index < len(blocks) or not isinstance(delta, dict):
             raise ValueError(f"a delta of block {index!r}, of {len(blocks)}")
         for name, value in delta.items():
             if name == "type":
                 continue
             if name == "citation":
-                blocks[index]["citations"] = [*(blocks[index].get("citations") or []), value]
+                before = blocks[index].get("citations")
+                blocks[index]["citations"] = [*(before if isinstance(before, list) else []), value]
             elif isinstance(value, str):
                 self._pieces.setdefault((index, name), []).append(value)
             else:
                 blocks[index][name] = value
 
-    def _end(self, event: dict[str, Any]) -> None:
+    def _end(self, event: dict[str, object]) -> None:
         assert self._message is not None
         delta, usage = event.get("delta"), event.get("usage")
         if isinstance(delta, dict):
@@ -101,7 +99,7 @@ class Gathered:
             self._message["usage"] = {**(before if isinstance(before, dict) else {}), **counted}
 
 
-def _read(data: bytes) -> dict[str, Any]:
+def _read(data: bytes) -> dict[str, object]:
     try:
         event = exact_json.loads(data)
     except ValueError:

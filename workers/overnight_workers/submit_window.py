@@ -45,14 +45,14 @@ class SubmitWindow:
 
 def read_window(text: object) -> SubmitWindow:
     """A window as it is written in a lane. Raises ValueError, with what to write instead."""
-    found = _WRITTEN.fullmatch(text.strip()) if isinstance(text, str) else None
-    if found is None:
+    written = _WRITTEN.fullmatch(text.strip()) if isinstance(text, str) else None
+    if written is None:
         raise ValueError(f"{text!r} is no window: write two times and a time zone, such as {_EXAMPLE}")
     try:
-        opens, closes = (time(int(found[n]), int(found[n + 1])) for n in (1, 3))
+        opens, closes = (time(int(written[n]), int(written[n + 1])) for n in (1, 3))
     except ValueError as error:
         raise ValueError(f"{text!r} is no window: {error}") from error
     if opens == closes:
         raise ValueError(f"{text!r} is open all day or never: leave it out, or write two different times")
-    _ = time_zone(found[5])
-    return SubmitWindow(opens, closes, found[5])
+    _ = time_zone(written[5])
+    return SubmitWindow(opens, closes, written[5])

@@ -22,8 +22,8 @@ class ShownRequest(Request):
     @property
     def argsrepr(self) -> str:
         """Its arguments, as events show them."""
-        told = str(super().argsrepr or "")
-        return told if not told or _HARMLESS.fullmatch(told) else _HIDDEN
+        shown = str(super().argsrepr or "")
+        return shown if not shown or _HARMLESS.fullmatch(shown) else _HIDDEN
 
     @property
     def kwargsrepr(self) -> str:
@@ -39,8 +39,8 @@ class ShownRequest(Request):
 
     def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's own name
         """Tell Flower and others; an exception and its traceback without what they may quote."""
-        told = {name: logs.brief(value) if name in _OF_ITS_FAILURE else value for name, value in fields.items()}
-        super().send_event(type, **told)
+        shown = {name: logs.brief(value) if name in _OF_ITS_FAILURE else value for name, value in fields.items()}
+        super().send_event(type, **shown)
 
 
 def hide_bodies() -> None:

@@ -60,7 +60,10 @@ def _of_another_deployment(database: Database) -> str | None:
     if wanted is None:
         return None
     with database.transaction() as connection:
-        found = deployment.read(connection).id
-    if found == wanted:
+        deployment_id = deployment.read(connection).id
+    if deployment_id == wanted:
         return None
-    return f"this ledger is of deployment {found} and the configuration says {wanted}: it may be another one's copy"
+    return (
+        f"this ledger is of deployment {deployment_id} and the configuration says {wanted}:"
+        " it may be another one's copy"
+    )

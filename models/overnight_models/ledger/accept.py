@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -19,6 +19,7 @@ from overnight_models.ledger.known import Admission, Row, judge
 from overnight_models.ledger.measure import Wanted
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value
+from overnight_models.wire.verdict import Fault
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,7 @@ class Verdict:
     accepted: int
     known: int
     """Already there, with the same content: the same items, or those that follow them."""
-    rejected: tuple[dict[str, Any], ...]
-    """One `{"index", "key", "why", "id"}` each; without an id where the line had none."""
+    rejected: tuple[Fault, ...]
     delivered: int = 0
     """Of the known: their outcomes are delivered to these items' callbacks too, or again."""
     redone: int = 0

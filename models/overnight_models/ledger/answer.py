@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from overnight_models import exact_json
-from overnight_models.ledger.documents import COLUMNS, JOINS
-from overnight_models.ledger.rows import fetch_all, fetch_one, fitting
+from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
+from overnight_models.ledger.rows import fetch_all, fetch_one, fetch_pairs, fetch_value, fitting
 from overnight_models.request.prefix import Prefix
+from overnight_models.wire.verdict import VerdictDocument
 
 
 def key_hash(key: str) -> bytes:
@@ -32,14 +33,22 @@ def content_hash(params: bytes, betas: Sequence[str] | None, output: object, pre
     return hasher.digest()
 
 
+class _Message(NamedTuple):
+    """A message that came."""
+
+    message_id: UUID
+    verdict: str | None
+
+
 def verdicts(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, str | None]:
     """The verdicts of messages; None while one isn't done, absent when it never arrived."""
-    rows = fetch_all(
+    inbox = fetch_all(
         connection,
+        _Message,
         "SELECT message_id, verdict FROM inbox WHERE message_id = ANY(:ids)",
         ids=list(message_ids),
     )
-    return {str(row["message_id"]): row["verdict"] for row in rows}
+    return {str(message.message_id): message.verdict for message in inbox}
 
 
 class Asked(NamedTuple):
@@ -76,8 +85,8 @@ def locate(connection: Connection, asked: Asked) -> Standing:
     already, with the same content and wishes, stands for that same item.
     """
     row = _of_key(connection, asked)
-    if asked.receipt is None or (row is not None and row["receipt"] == asked.receipt):
-        return Standing(None if row is None else int(row["item_id"]))
+    if asked.receipt is None or (row is not None and row.receipt == asked.receipt):
+        return Standing(None if row is None else row.item_id)
     follower = _follower(connection, asked.receipt)
     if follower is not None:
         return Standing(follower)
@@ -87,7 +96,7 @@ def locate(connection: Connection, asked: Asked) -> Standing:
     verdict = known[str(asked.message_id)]
     if verdict is None:
         return Standing(not_yet="its message is being accepted")
-    document = orjson.loads(verdict)
+    document: VerdictDocument = orjson.loads(verdict)
     why = _turned_down(document, asked)
     if why is not None:
         return Standing(rejected=why)
@@ -99,13 +108,20 @@ def locate(connection: Connection, asked: Asked) -> Standing:
     if follower is not None:
         return Standing(follower)
     row = _of_key(connection, asked)
-    return Standing(None if row is None else int(row["item_id"]))
+    return Standing(None if row is None else row.item_id)
 
 
-def _of_key(connection: Connection, asked: Asked) -> RowMapping | None:
-    """The item that has the key, and the receipt that it came with."""
+class _OfKey(NamedTuple):
+    """The item that has a key, and the receipt that it came with."""
+
+    item_id: int
+    receipt: UUID | None
+
+
+def _of_key(connection: Connection, asked: Asked) -> _OfKey | None:
     return fetch_one(
         connection,
+        _OfKey,
         """
         SELECT item_key.item_id, request.receipt
         FROM item_key JOIN lane ON lane.id = item_key.lane_id
@@ -119,23 +135,22 @@ def _of_key(connection: Connection, asked: Asked) -> RowMapping | None:
 
 def _follower(connection: Connection, receipt: UUID) -> int | None:
     """The item of that receipt, where it follows another."""
-    row = fetch_one(connection, "SELECT item_id FROM follower WHERE receipt = :receipt", receipt=receipt)
-    return None if row is None else int(row["item_id"])
+    return fetch_value(connection, int, "SELECT item_id FROM follower WHERE receipt = :receipt", receipt=receipt)
 
 
-def _turned_down(verdict: dict[str, Any], asked: Asked) -> str | None:
+def _turned_down(verdict: VerdictDocument, asked: Asked) -> str | None:
     """Why a message's verdict turns the receipt's item down; None when it doesn't."""
     nothing_accepted = verdict["accepted"] + verdict["known"] == 0
     for fault in verdict["rejected"]:
         named = fault.get("id") or fault["key"]  # those of an older version name no ids
         if named in (str(asked.receipt), asked.key) or (named is None and nothing_accepted):
-            return str(fault["why"])
+            return fault["why"]
     return None
 
 
-def read_item(connection: Connection, item_id: int) -> RowMapping | None:
-    """An item with its outcome, as `documents.document` takes it; `ok` is null when it has none."""
-    return fetch_one(connection, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = :id", id=item_id)
+def read_item(connection: Connection, item_id: int) -> ItemRow | None:
+    """An item with its outcome, if it has one."""
+    return fetch_one(connection, ItemRow, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = :id", id=item_id)
 
 
 _PAGE_ITEMS: Final = 500
@@ -153,8 +168,8 @@ class _Size(NamedTuple):
 
 def outcomes_page(
     connection: Connection, *, run: str, lane: str | None, problem: str | None, after: int
-) -> tuple[Sequence[RowMapping], int | None]:
-    """The next outcomes of a run, as `documents.document` takes them, and where the page after it begins.
+) -> tuple[list[ItemRow], int | None]:
+    """The next outcomes of a run, and where the page after it begins.
 
     problem: only with this problem; "any" for every one that isn't ok.
     after: where the page before it ended; 0 at first. None follows the last page.
@@ -180,7 +195,7 @@ def outcomes_page(
     )
     ids = [item.id for item in sizes[: fitting((item.size for item in sizes), _PAGE_BYTES)]]
     rows = fetch_all(
-        connection, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = ANY(:ids) ORDER BY item.id", ids=ids
+        connection, ItemRow, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = ANY(:ids) ORDER BY item.id", ids=ids
     )
     is_last = len(ids) == len(sizes) < _PAGE_ITEMS
     return rows, None if is_last else ids[-1]
@@ -188,24 +203,27 @@ def outcomes_page(
 
 def run_counts(connection: Connection, name: str) -> dict[str, int] | None:
     """Items of a run by state; None when there is no such run. One that was tried again counts once."""
-    found = fetch_one(connection, "SELECT id FROM run WHERE name = :name", name=name)
-    if found is None:
+    run_id = fetch_value(connection, int, "SELECT id FROM run WHERE name = :name", name=name)
+    if run_id is None:
         return None
-    rows = fetch_all(
+    return fetch_pairs(
         connection,
+        str,
+        int,
         """
         SELECT state, sum(n)::bigint AS n FROM tally
         WHERE noun = 'item' AND run_id = :run_id AND state <> 'redone' GROUP BY state HAVING sum(n) > 0
         """,
-        run_id=found["id"],
+        run_id=run_id,
     )
-    return {row["state"]: row["n"] for row in rows}
 
 
 def states(connection: Connection, lane: str, keys: Sequence[str]) -> dict[str, int]:
     """How many of these keys' items are in which state; unknown keys are left out."""
-    rows = fetch_all(
+    return fetch_pairs(
         connection,
+        str,
+        int,
         """
         SELECT item.state, count(*) AS n
         FROM item_key JOIN lane ON lane.id = item_key.lane_id JOIN item ON item.id = item_key.item_id
@@ -214,4 +232,3 @@ def states(connection: Connection, lane: str, keys: Sequence[str]) -> dict[str, 
         lane=lane,
         hashes=[key_hash(key) for key in keys],
     )
-    return {row["state"]: row["n"] for row in rows}

@@ -58,7 +58,7 @@ class Connector:
         """Whether a pooler stands between; False before the first connection."""
 
     @property
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, object]:
         """The URL as psycopg's parameters: as text, a password with a space would be read wrongly, and be shown."""
         url = self.url.difference_update_query(["options"])
         _, from_url = PGDialect_psycopg().create_connect_args(url)  # type: ignore[no-untyped-call]

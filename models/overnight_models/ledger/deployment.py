@@ -127,6 +127,18 @@ def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -
     )
     if moved is None:
         return None
+    unclear = _doubt_what_was_sent(connection, allowance_s)
+    # and no row gets the number of a forgotten one: processes from before the move still know those
+    for sequence in ("item_id", "batch_id_seq", "submission_id_seq"):
+        execute(
+            connection, f"SELECT setval('{sequence}', nextval('{sequence}') + :forgotten)", forgotten=_FORGOTTEN_ITEMS
+        )
+    make_partitions(connection)
+    return Moved(moved, unclear)
+
+
+def _doubt_what_was_sent(connection: Connection, allowance_s: float) -> int:
+    """What was being sent is unclear, and may be listed for so long. Returns how many batches that are."""
     unclear = execute(
         connection,
         f"""
@@ -147,13 +159,7 @@ def notice_move(connection: Connection, *, allowance_s: float, set_back: bool) -
         " WHERE state = 'unclear'",
         allowance_s=allowance_s,
     )
-    # and no row gets the number of a forgotten one: processes from before the move still know those
-    for sequence in ("item_id", "batch_id_seq", "submission_id_seq"):
-        execute(
-            connection, f"SELECT setval('{sequence}', nextval('{sequence}') + :forgotten)", forgotten=_FORGOTTEN_ITEMS
-        )
-    make_partitions(connection)
-    return Moved(moved, unclear)
+    return unclear
 
 
 def give_word(connection: Connection) -> bool:

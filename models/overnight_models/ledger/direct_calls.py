@@ -35,7 +35,7 @@ def end(connection: Connection, claim_id: int, item_ids: Collection[int]) -> dic
         claim_id=claim_id,
         ids=list(item_ids),
     )
-    return {one.item_id: one for one in ended}
+    return {call.item_id: call for call in ended}
 
 
 def go_back(connection: Connection, ended: Mapping[int, Ended]) -> set[int]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import RowMapping
 
 from overnight_models.wire.outcome import VERSION, dollars
 
@@ -38,6 +38,43 @@ JOINS: Final = """
 """
 
 
+@dataclass(slots=True)
+class ItemRow:
+    """An item and its outcome: the row that `COLUMNS` make. Money is nano-dollars."""
+
+    id: int
+    state: str
+    lane: str
+    run: str | None
+    receipt: UUID
+    key: str
+    tenant: str | None
+    trace_id: str | None
+    enqueued_at: datetime
+    cut_from_tokens: int | None
+    cut_to_tokens: int | None
+    model_why: str | None
+    """Why its lane chose that model; None: it was asked for."""
+    deadline: datetime | None
+    ok: bool | None
+    """None: it has no outcome yet, and nothing of what follows."""
+    problem: str | None
+    detail: str | None
+    retryable: bool | None
+    message: str | bytes | None
+    """The API's message, as JSON."""
+    model: str | None
+    cost_nano: int | None
+    realtime_nano: int | None
+    attempts: int
+    via: str | None
+    api_batch_id: str | None
+    finished_at: datetime | None
+    redos: int
+    attempts_before: int
+    cost_before_nano: int | None
+
+
 def delivery_id(receipt: UUID, redos: int = 0) -> str:
     """The same for every delivery of an item's outcome, on whichever road and however often.
 
@@ -48,70 +85,69 @@ def delivery_id(receipt: UUID, redos: int = 0) -> str:
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
 
 
-def document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
-    """The outcome's document, for orjson to write, from a row of `COLUMNS`, and its `usage` where that is at hand.
+def document(row: ItemRow, usage: object = None) -> dict[str, object]:
+    """The outcome's document, for orjson to write. The message is passed through unparsed.
 
-    The message is passed through unparsed.
+    usage: the message's, where that is at hand.
     """
-    message = row["message"]
-    usage = row.get("usage") or (None if message is None else orjson.loads(message).get("usage"))
+    message = row.message
+    usage = usage or (None if message is None else orjson.loads(message).get("usage"))
     return {
         "v": VERSION,
-        "item_id": row["receipt"],
-        "key": row["key"],
-        "lane": row["lane"],
-        "tenant": row["tenant"],
-        "run": row["run"],
-        "delivery_id": delivery_id(row["receipt"], row["redos"]),
-        "ok": row["ok"],
-        "problem": row["problem"],
-        "detail": row["detail"],
-        "retryable": row["retryable"],
+        "item_id": row.receipt,
+        "key": row.key,
+        "lane": row.lane,
+        "tenant": row.tenant,
+        "run": row.run,
+        "delivery_id": delivery_id(row.receipt, row.redos),
+        "ok": row.ok,
+        "problem": row.problem,
+        "detail": row.detail,
+        "retryable": row.retryable,
         "message": None if message is None else orjson.Fragment(message),
-        "model": row["model"],
-        "model_why": row["model_why"],
+        "model": row.model,
+        "model_why": row.model_why,
         "usage": usage,
-        "cost_usd": None if row["cost_nano"] is None else dollars(row["cost_nano"]),
-        "realtime_cost_usd": None if row["realtime_nano"] is None else dollars(row["realtime_nano"]),
-        "earlier_cost_usd": None if row["cost_before_nano"] is None else dollars(row["cost_before_nano"]),
+        "cost_usd": None if row.cost_nano is None else dollars(row.cost_nano),
+        "realtime_cost_usd": None if row.realtime_nano is None else dollars(row.realtime_nano),
+        "earlier_cost_usd": None if row.cost_before_nano is None else dollars(row.cost_before_nano),
         "cut": _cut(row),
-        "attempts": row["attempts"] + row["attempts_before"],
-        "via": row["via"],
-        "batch_id": row["api_batch_id"],
-        "enqueued_at": row["enqueued_at"],
-        "finished_at": row["finished_at"],
-        "deadline": row["deadline"],
+        "attempts": row.attempts + row.attempts_before,
+        "via": row.via,
+        "batch_id": row.api_batch_id,
+        "enqueued_at": row.enqueued_at,
+        "finished_at": row.finished_at,
+        "deadline": row.deadline,
         "late_s": _late_s(row),
-        "trace_id": row["trace_id"],
+        "trace_id": row.trace_id,
     }
 
 
-def _late_s(row: Mapping[str, Any] | RowMapping) -> float | None:
+def _late_s(row: ItemRow) -> float | None:
     """Seconds from its deadline to its outcome: 0 where it was in time, None where it had no deadline."""
-    deadline, finished_at = row["deadline"], row["finished_at"]
+    deadline, finished_at = row.deadline, row.finished_at
     if deadline is None or finished_at is None:
         return None
-    late_s: float = (finished_at - deadline).total_seconds()
-    return max(late_s, 0.0)
+    return max((finished_at - deadline).total_seconds(), 0.0)
 
 
-def _cut(row: Mapping[str, Any] | RowMapping) -> dict[str, int] | None:
+def _cut(row: ItemRow) -> dict[str, int] | None:
     """What was cut off its prompt; None when nothing was."""
-    if row["cut_from_tokens"] is None:
+    if row.cut_from_tokens is None or row.cut_to_tokens is None:
         return None
-    return {"from_tokens": row["cut_from_tokens"], "to_tokens": row["cut_to_tokens"]}
+    return {"from_tokens": row.cut_from_tokens, "to_tokens": row.cut_to_tokens}
 
 
-def pending(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
+def pending(row: ItemRow) -> dict[str, object]:
     """The document of an item that has no outcome yet."""
     return {
         "v": VERSION,
-        "item_id": row["receipt"],
-        "key": row["key"],
-        "lane": row["lane"],
-        "tenant": row["tenant"],
-        "run": row["run"],
-        "attempts": row["attempts"] + row["attempts_before"],
-        "enqueued_at": row["enqueued_at"],
-        "trace_id": row["trace_id"],
+        "item_id": row.receipt,
+        "key": row.key,
+        "lane": row.lane,
+        "tenant": row.tenant,
+        "run": row.run,
+        "attempts": row.attempts + row.attempts_before,
+        "enqueued_at": row.enqueued_at,
+        "trace_id": row.trace_id,
     }

@@ -218,7 +218,7 @@ def _there(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> di
 
 def _followers(connection: Connection, leaders: Sequence[int]) -> dict[int, list[_Follower]]:
     """Those that follow these items already."""
-    found: dict[int, list[_Follower]] = {}
+    followers: dict[int, list[_Follower]] = {}
     for row in fetch_all(
         connection,
         _Follower,
@@ -230,8 +230,8 @@ def _followers(connection: Connection, leaders: Sequence[int]) -> dict[int, list
         """,
         leaders=list(leaders),
     ):
-        found.setdefault(row.of_item_id, []).append(row)
-    return found
+        followers.setdefault(row.of_item_id, []).append(row)
+    return followers
 
 
 def _is_same(row: _There, item: NewItem) -> bool:
@@ -271,7 +271,7 @@ def _others(there: _Wishes | None, own: _Wishes) -> list[str]:
 
 
 def _same_follower(followers: Sequence[_Follower], wishes: _Wishes) -> _Follower | None:
-    return next((one for one in followers if not _others(one.wishes, wishes)), None)
+    return next((follower for follower in followers if not _others(follower.wishes, wishes)), None)
 
 
 def _successor(item: NewItem, row: _There) -> NewItem:

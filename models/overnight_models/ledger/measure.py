@@ -124,20 +124,9 @@ def silent_workspaces(connection: Connection) -> list[str]:
     )
 
 
-def claim(
-    connection: Connection,
-    *,
-    owner: int,
-    limit: int,
-    max_bytes: int,
-    lease_s: float,
-    passed_over: Collection[str] = (),
-) -> list[Unmeasured]:
-    """Take the oldest that may be counted, unless another process is at it.
-
-    passed_over: workspaces of which none is taken.
-    """
-    due = fetch_all(
+def _lock_due(connection: Connection, limit: int, passed_over: Collection[str]) -> list[_Due]:
+    """The oldest that may be counted, without those that another process has."""
+    return fetch_all(
         connection,
         _Due,
         f"""
@@ -151,6 +140,22 @@ def claim(
         limit=limit,
         passed_over=list(passed_over),
     )
+
+
+def claim(
+    connection: Connection,
+    *,
+    owner: int,
+    limit: int,
+    max_bytes: int,
+    lease_s: float,
+    passed_over: Collection[str] = (),
+) -> list[Unmeasured]:
+    """Take the oldest that may be counted, unless another process is at it.
+
+    passed_over: workspaces of which none is taken.
+    """
+    due = _lock_due(connection, limit, passed_over)
     taken = due[: fitting((item.size for item in due), max_bytes)]
     if not taken:
         return []

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_pairs
+from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value, fetch_pairs
 from overnight_models.states import BATCH
 
 _MOST_ITEMS: Final = 2**31 - 1
@@ -85,11 +85,7 @@ def swept(connection: Connection, workspace: str, at: datetime) -> None:
 
 def now(connection: Connection) -> datetime:
     """The database's clock."""
-    row = fetch_one(connection, "SELECT clock_timestamp() AS now")
-    assert row is not None
-    found = row["now"]
-    assert isinstance(found, datetime)
-    return found
+    return fetch_only_value(connection, datetime, "SELECT clock_timestamp() AS now")
 
 
 def end(connection: Connection, submission_id: int, ended_at: datetime, counts: str | None) -> bool:
@@ -234,7 +230,7 @@ def unknown_batches(connection: Connection, workspace: str, since: datetime) -> 
     return [UnknownBatch(**row) for row in rows]
 
 
-def readable_sightings(connection: Connection, workspace: str, most: int) -> list[UnknownBatch]:
+def readable_sightings(connection: Connection, workspace: str, limit: int) -> list[UnknownBatch]:
     """Some of the batches that the ledger doesn't know, have ended, and whose token is to be read now.
 
     Those that a person named come first, then those of as many requests as something unclear: counts say whom to ask
@@ -252,7 +248,7 @@ def readable_sightings(connection: Connection, workspace: str, most: int) -> lis
         ), api_created_at LIMIT :most
         """,
         workspace=workspace,
-        most=most,
+        most=limit,
     )
     return [UnknownBatch(**row) for row in rows]
 

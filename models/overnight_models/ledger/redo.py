@@ -186,7 +186,7 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
 
     Each takes the road that the old one took.
     """
-    told = {
+    wishes = {
         "old": list(successors),
         "new": list(successors.values()),
         "params": [contents[old].params if old in contents else None for old in successors],
@@ -214,7 +214,7 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
                CASE WHEN outcome.via = 'direct' THEN now() END
         FROM {successor} JOIN item ON item.id = successor.old LEFT JOIN outcome ON outcome.item_id = successor.old
         """,
-        **told,
+        **wishes,
     )
     execute(
         connection,
@@ -225,5 +225,5 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
                cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why)
         FROM {successor} JOIN request ON request.item_id = successor.old
         """,
-        **told,
+        **wishes,
     )

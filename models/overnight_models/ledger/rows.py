@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from itertools import accumulate, starmap
-from typing import Any, TypeVar, cast, overload
+from typing import TypeVar, cast, overload
 
 from sqlalchemy import Connection, RowMapping, text
 
@@ -29,7 +29,7 @@ def fetch_all(
         result = connection.execute(text(row), values)
         return result.mappings().all() if result.returns_rows else []
     result = connection.execute(text(sql), values)
-    return list(starmap(_maker(row, tuple(result.keys())), result.all()))
+    return list(starmap(maker(row, tuple(result.keys())), result.all()))
 
 
 @overload
@@ -42,7 +42,7 @@ def fetch_one(connection: Connection, row: type[R] | str, sql: str = "", /, **va
         return connection.execute(text(row), values).mappings().first()
     result = connection.execute(text(sql), values)
     first = result.first()
-    return None if first is None else _maker(row, tuple(result.keys()))(*first)
+    return None if first is None else maker(row, tuple(result.keys()))(*first)
 
 
 def fetch_only(connection: Connection, row: type[R], sql: str, /, **values: object) -> R:
@@ -81,10 +81,10 @@ def fetch_pairs(connection: Connection, key: type[V], value: type[W], sql: str, 
 
 
 _MAKERS: dict[tuple[object, tuple[str, ...]], object] = {}
-"""What `_maker` has made, by the row's type and the columns."""
+"""What `maker` has made, by the row's type and the columns."""
 
 
-def _maker(row: type[R], columns: tuple[str, ...]) -> Callable[..., R]:
+def maker(row: type[R], columns: tuple[str, ...]) -> Callable[..., R]:
     """What makes a `row` of a result's values, in the order of its columns. Raises TypeError when they don't fit."""
     known = _MAKERS.get((row, columns))
     if known is None:
@@ -111,18 +111,11 @@ def _fields(row: type[object]) -> tuple[tuple[str, ...], set[str]]:
     return names, set(names) - set(getattr(row, "_field_defaults", {}))
 
 
-def fetch_dicts(connection: Connection, sql: str, **values: object) -> list[dict[str, Any]]:
-    """Run one statement; its rows as dicts, at a third of what mappings cost: for rows by the thousand."""
-    result = connection.execute(text(sql), values)
-    columns = tuple(result.keys())
-    return [dict(zip(columns, row, strict=True)) for row in result.all()]
-
-
 def execute(connection: Connection, sql: str, /, **values: object) -> int:
     """Run one statement; how many rows it touched."""
     return connection.execute(text(sql), values).rowcount
 
 
-def fitting(sizes: Iterable[int], most: float) -> int:
-    """How many of the first have no more than `most` bytes together; one in any case, if there is one."""
-    return sum(total <= most or place == 0 for place, total in enumerate(accumulate(sizes)))
+def fitting(sizes: Iterable[int], max_bytes: float) -> int:
+    """How many of the first have no more than `max_bytes` together; one in any case, if there is one."""
+    return sum(total <= max_bytes or place == 0 for place, total in enumerate(accumulate(sizes)))

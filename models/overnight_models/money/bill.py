@@ -36,11 +36,13 @@ def bill_of(message: Mapping[str, object], prices: Prices, *, batch: bool = True
 
     batch: whether it was a request of a batch, or one in real time.
     """
-    told = message.get("usage")
+    counters = message.get("usage")
     served = str(message.get("model", ""))
-    if not isinstance(told, dict) or not isinstance(told.get("iterations"), list):
-        return _bill_of_one(prices.model(served), Usage.of(told if isinstance(told, dict) else None), batch=batch)
-    parts = _parts(told, told["iterations"], served, prices)
+    if not isinstance(counters, dict) or not isinstance(counters.get("iterations"), list):
+        return _bill_of_one(
+            prices.model(served), Usage.of(counters if isinstance(counters, dict) else None), batch=batch
+        )
+    parts = _parts(counters, counters["iterations"], served, prices)
     priced = [(model, usage) for name, usage in parts if (model := prices.model(name)) is not None]
     total = _summed(usage for _, usage in parts)
     if len(priced) < len(parts):
@@ -61,10 +63,10 @@ def _bill_of_one(model: Model | None, usage: Usage, *, batch: bool) -> Bill:
 
 
 def _parts(
-    told: Mapping[str, object], iterations: Sequence[object], served: str, prices: Prices
+    counters: Mapping[str, object], iterations: Sequence[object], served: str, prices: Prices
 ) -> list[tuple[str, Usage]]:
     """Each call that is priced by itself: its model and its counters. The request's own comes first."""
-    whole = Usage.of(told)
+    whole = Usage.of(counters)
     own: dict[str, Usage] = {}
     beside = []
     for entry in iterations:

@@ -106,21 +106,21 @@ class Usage(NamedTuple):
         """
         if not isinstance(usage, dict):
             return cls()
-        told = usage.get
+        get = usage.get
         write_5m = write_1h = 0
-        split = told("cache_creation")
+        split = get("cache_creation")
         if isinstance(split, dict):
             write_5m = _count(split.get("ephemeral_5m_input_tokens"))
             write_1h = _count(split.get("ephemeral_1h_input_tokens"))
         # The total is the older counter. What the split doesn't explain was written for 5 minutes.
-        write_5m += max(0, _count(told("cache_creation_input_tokens")) - write_5m - write_1h)
-        details, tools, geo = told("output_tokens_details"), told("server_tool_use"), told("inference_geo")
+        write_5m += max(0, _count(get("cache_creation_input_tokens")) - write_5m - write_1h)
+        details, tools, geo = get("output_tokens_details"), get("server_tool_use"), get("inference_geo")
         return cls(
-            _count(told("input_tokens")),
+            _count(get("input_tokens")),
             write_5m,
             write_1h,
-            _count(told("cache_read_input_tokens")),
-            _count(told("output_tokens")),
+            _count(get("cache_read_input_tokens")),
+            _count(get("output_tokens")),
             _count(details.get("thinking_tokens")) if isinstance(details, dict) else 0,
             _count(tools.get("web_search_requests")) if isinstance(tools, dict) else 0,
             geo if isinstance(geo, str) else None,

@@ -42,9 +42,9 @@ def mark_last(fields: Mapping[str, object], lifetime: Literal["5m", "1h"]) -> bo
     fields: `tools`, `system` and `messages` of a request, or some of them; changed in place. A text that is marked
     becomes the block that it stands for.
     """
-    for holder, key, found in _backwards(fields):
-        is_text = isinstance(found, str) and key != "tools"
-        block = {"type": "text", "text": found} if is_text else found
+    for holder, key, content in _backwards(fields):
+        is_text = isinstance(content, str) and key != "tools"
+        block = {"type": "text", "text": content} if is_text else content
         if isinstance(block, dict) and (may_load(block) if key == "tools" else may_bear(block)):
             block["cache_control"] = {"type": "ephemeral", "ttl": lifetime}
             if is_text:
@@ -73,14 +73,14 @@ def may_load(tool: Mapping[str, object]) -> bool:
     listed = configs.values() if isinstance(configs, Mapping) else configs if isinstance(configs, list) else ()
     every = [tool, tool.get("default_config"), *listed]
     return not any(
-        isinstance(one, Mapping) and (one.get("defer_loading") or one.get("enabled") is False) for one in every
+        isinstance(part, Mapping) and (part.get("defer_loading") or part.get("enabled") is False) for part in every
     )
 
 
 def _backwards(fields: Mapping[str, object]) -> Iterator[tuple[dict[str, object], str, object]]:
     """The blocks of a request from its end, each with what holds it and under which name; a text is one block."""
     messages = fields.get("messages")
-    holders = [(one, "content") for one in reversed(messages)] if isinstance(messages, list) else []
+    holders = [(message, "content") for message in reversed(messages)] if isinstance(messages, list) else []
     for holder, key in [*holders, (fields, "system"), (fields, "tools")]:
         blocks = holder.get(key) if isinstance(holder, dict) else None
         for block in reversed(blocks) if isinstance(blocks, list) else [blocks] if isinstance(blocks, str) else ():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 _SERVER_TOOLS: Final = ("web_search", "web_fetch", "code_execution", "tool_search_tool")
 _BY_NAME: Final = ("url", "file")
@@ -35,7 +35,7 @@ def may_hold_uncountable(document: bytes) -> bool:
     return _TELLING.search(document) is not None
 
 
-def is_plain(params: Mapping[str, Any]) -> bool:
+def is_plain(params: Mapping[str, object]) -> bool:
     """Whether a request is texts alone, without tools, as most are: then all of it can be counted."""
     if "tools" in params or "mcp_servers" in params or isinstance(params.get("system"), list):
         return False
@@ -48,7 +48,7 @@ def is_plain(params: Mapping[str, Any]) -> bool:
     return True
 
 
-def divide(params: Mapping[str, Any]) -> Countable:
+def divide(params: Mapping[str, object]) -> Countable:
     """A request without what can't be counted. It may be anything JSON; the given one is left as it is."""
     left_out: dict[str, None] = {}
     rest = dict(params)
@@ -65,8 +65,9 @@ def divide(params: Mapping[str, Any]) -> Countable:
         left_out["mcp_servers"] = None
         del rest["mcp_servers"]
     for name in ("system", "messages"):
-        if isinstance(params.get(name), list):
-            rest[name] = [_without(one, left_out, whole=name == "messages") for one in params[name]]
+        parts = params.get(name)
+        if isinstance(parts, list):
+            rest[name] = [_without(part, left_out, whole=name == "messages") for part in parts]
     return Countable(rest, tuple(left_out)) if left_out else Countable(dict(params), ())
 
 

@@ -21,16 +21,16 @@ def is_place(value: object) -> bool:
 def text_at(params: Mapping[str, object], place: str) -> str | None:
     """The text that stands there; None when there is none. The data of an image or a PDF is no text."""
     holder: object = None
-    found: object = params
+    value: object = params
     for step in _steps(place):
-        holder = found
+        holder = value
         if isinstance(step, int):
-            found = found[step] if isinstance(found, (list, tuple)) and step < len(found) else None
+            value = value[step] if isinstance(value, (list, tuple)) and step < len(value) else None
         else:
-            found = found.get(step) if isinstance(found, Mapping) else None
+            value = value.get(step) if isinstance(value, Mapping) else None
     if place.endswith("data") and isinstance(holder, Mapping) and holder.get("type") != "text":
         return None
-    return found if isinstance(found, str) else None
+    return value if isinstance(value, str) else None
 
 
 def with_text(params: Mapping[str, object], place: str, text: str) -> dict[str, object]:

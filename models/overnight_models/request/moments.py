@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from overnight_models.quantities import seconds
 
@@ -55,7 +55,7 @@ def moment_of(value: object, *, now: datetime) -> datetime:
     return read_moment(value)
 
 
-def moment_faults(item: Mapping[str, Any]) -> list[str]:
+def moment_faults(item: Mapping[str, object]) -> list[str]:
     """What is wrong with an item's moments, one sentence each."""
     faults, read = [], {}
     for name in ("deadline", "give_up_at"):

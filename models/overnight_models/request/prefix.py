@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from overnight_models import exact_json
 from overnight_models.request.breakpoint import mark_last
@@ -137,15 +137,13 @@ class Cutter:
         self._seen: OrderedDict[str, Prefix] = OrderedDict()
         self._bytes = 0
 
-    def cut(self, params: Mapping[str, Any]) -> tuple[Prefix, bytes] | None:
+    def cut(self, params: Mapping[str, object]) -> tuple[Prefix, bytes] | None:
         """A request's prefix and its own part; None when its beginning is new, or short."""
-        for named in _beginnings(params):
-            prefix = self._met_again(Prefix.of(named))
+        for fields, last in _beginnings(params):
+            prefix = self._met_again(Prefix.of(fields))
             if prefix is not None:
-                own = {name: value for name, value in params.items() if name not in named}
-                if "messages" in named:
-                    own["messages"] = params["messages"][len(named["messages"]) :]
-                return prefix, prefix.own(own)
+                own = {name: value for name, value in params.items() if name not in fields}
+                return prefix, prefix.own(own | last)
         return None
 
     def _met_again(self, prefix: Prefix) -> Prefix | None:
@@ -165,9 +163,11 @@ class Cutter:
             return None
 
 
-def _beginnings(params: Mapping[str, object]) -> list[dict[str, Any]]:
-    """The beginnings of a request that others may share, the longest first."""
+def _beginnings(params: Mapping[str, object]) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
+    """The beginnings of a request that others may share, the longest first; each with the messages that follow it."""
     rules = {name: params[name] for name in ("tools", "system") if params.get(name)}
     messages = params.get("messages")
-    leading = list(messages[:-1]) if isinstance(messages, (list, tuple)) else []
-    return [one for one in ({**rules, "messages": leading} if leading else {}, rules) if one]
+    if isinstance(messages, (list, tuple)) and len(messages) > 1:
+        yield {**rules, "messages": list(messages[:-1])}, {"messages": messages[-1:]}
+    if rules:
+        yield rules, {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from overnight_models import exact_json
 from overnight_models.money.forecast import Lifetime
@@ -60,14 +60,14 @@ def shape_of(params: Mapping[str, object]) -> bytes:
     return exact_json.dumps({name: params[name] for name in _CHECKED if name in params})
 
 
-def head(params: Mapping[str, object], length: int) -> dict[str, Any]:
+def head(params: Mapping[str, object], length: int) -> dict[str, object]:
     """The first so many pieces of a prompt, as a request whose tokens can be counted; compare it with `nothing`."""
     tools, system = _list(params.get("tools")), params.get("system")
     blocks = system if isinstance(system, list) else [system] if system is not None else []
     cut = nothing(params)
     if tools:
         cut["tools"] = tools[:length]
-    length -= len(cut.get("tools", ()))
+        length -= min(length, len(tools))
     if blocks and length > 0:
         cut["system"] = system if isinstance(system, str) else blocks[:length]
         length -= min(length, len(blocks))
@@ -75,13 +75,15 @@ def head(params: Mapping[str, object], length: int) -> dict[str, Any]:
     for message in _list(params.get("messages")):
         if length <= 0:
             break
-        content = message["content"]
-        messages.append(message if isinstance(content, str) else {**message, "content": content[:length]})
-        length -= 1 if isinstance(content, str) else min(length, len(content))
+        if not isinstance(message, Mapping):
+            continue
+        content = message.get("content")
+        messages.append({**message, "content": content[:length]} if isinstance(content, list) else message)
+        length -= min(length, len(content)) if isinstance(content, list) else 1
     return cut | {"messages": [*messages, _CLOSING]}
 
 
-def nothing(params: Mapping[str, object]) -> dict[str, Any]:
+def nothing(params: Mapping[str, object]) -> dict[str, object]:
     """A request to the same model that says nothing."""
     return {"model": params["model"], "messages": [_CLOSING]}
 
@@ -114,10 +116,10 @@ def _weight(block: object) -> tuple[int, bool]:
     if kind in ("image", "document") and isinstance(source, Mapping) and source.get("type") != "text":
         return 0, True
     if isinstance(block.get("content"), list):
-        inner = [_weight(one) for one in block["content"]]
+        inner = [_weight(part) for part in block["content"]]
         return sum(size for size, _ in inner), any(media for _, media in inner)
     return len(exact_json.dumps(block)), False
 
 
-def _list(value: object) -> list[Any]:
+def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []

@@ -79,14 +79,14 @@ def faults(
 
 def _faults_by_name(params: Mapping[str, object], api_version: str, betas: Collection[str]) -> list[str]:
     """What is wrong with parameters that not every request has."""
-    found = [why for name, why in _NOT_IN_A_BATCH.items() if params.get(name) not in (None, False)]
+    faults = [why for name, why in _NOT_IN_A_BATCH.items() if params.get(name) not in (None, False)]
     if api_version == LATEST_API_VERSION:
-        found += [
+        faults += [
             f"API version {api_version} has no `{name}`: leave it out, or set the lane's api_version to 2023-06-01"
             for name in _SAMPLING
             if name in params
         ]
-    return found + _slips(params) + _thinking_faults(params, betas)
+    return faults + _slips(params) + _thinking_faults(params, betas)
 
 
 def unknown_parameters(params: Mapping[str, object]) -> frozenset[str]:
@@ -96,22 +96,22 @@ def unknown_parameters(params: Mapping[str, object]) -> frozenset[str]:
 
 def _slips(params: Mapping[str, object]) -> list[str]:
     """Unknown parameters that are nearly the name of a known one. Others are sent: the API may take them by now."""
-    found = []
+    slips = []
     for name in sorted(map(str, unknown_parameters(params))):
         near = difflib.get_close_matches(name, PARAMETERS, n=1, cutoff=_NEAR)
         if near:
-            found.append(f"unknown parameter `{name}`: did you mean `{near[0]}`?")
-    return found
+            slips.append(f"unknown parameter `{name}`: did you mean `{near[0]}`?")
+    return slips
 
 
 def _thinking_faults(params: Mapping[str, object], betas: Collection[str]) -> list[str]:
-    thinking, most = params.get("thinking"), params.get("max_tokens")
+    thinking, max_tokens = params.get("thinking"), params.get("max_tokens")
     budget = thinking.get("budget_tokens") if isinstance(thinking, Mapping) else None
-    if not isinstance(budget, int) or not isinstance(most, int) or budget < most:
+    if not isinstance(budget, int) or not isinstance(max_tokens, int) or budget < max_tokens:
         return []
     if any(str(beta).startswith(_INTERLEAVED) for beta in betas):
         return []
-    return [f"`thinking.budget_tokens` ({budget:,}) must be below `max_tokens` ({most:,}), which it is a part of"]
+    return [f"`thinking.budget_tokens` ({budget:,}) must be below `max_tokens` ({max_tokens:,}), which it is a part of"]
 
 
 def _model_faults(params: Mapping[str, object], models: Collection[str] | None) -> list[str]:

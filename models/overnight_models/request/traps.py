@@ -38,21 +38,21 @@ class Trap:
 
 def traps(params: Mapping[str, object], model: Model, *, betas: Collection[str] = ()) -> list[Trap]:
     """The traps that a request walks into. It may be anything JSON: what can't be read is no trap."""
-    found = [Trap(name, text) for name, text in _rejected(params, model)]
-    found += [Trap(name, text) for name, text in _limits(params, model, betas)]
+    risks = [Trap(name, text) for name, text in _rejected(params, model)]
+    risks += [Trap(name, text) for name, text in _limits(params, model, betas)]
     if model.name == _THINKS_UNASKED and "thinking" not in params and _at_most(params, _LITTLE_TO_THINK_WITH):
         text = f"{model.name} thinks unless told not to, and thinking spends max_tokens: answers may be cut off"
-        found.append(Trap("thinks_unasked", text))
+        risks.append(Trap("thinks_unasked", text))
     if _searches(params):
         text = f"web searches cost {model.web_search * 1000 / 1e9:g} dollars per 1,000, batched too: not in the sums"
-        found.append(Trap("web_search", text))
-    found += [
+        risks.append(Trap("web_search", text))
+    risks += [
         Trap(
             "unknown_parameter", f"`{name}` isn't known here: where the API doesn't know it either, answers are errors"
         )
         for name in sorted(map(str, unknown_parameters(params)))
     ]
-    return found
+    return risks
 
 
 def traps_now(params: Mapping[str, object], model: Model, today: date, *, betas: Collection[str] = ()) -> list[Trap]:
@@ -116,16 +116,16 @@ def _rejected(params: Mapping[str, object], model: Model) -> list[tuple[str, str
 
 
 def _limits(params: Mapping[str, object], model: Model, betas: Collection[str]) -> list[tuple[str, str]]:
-    found = []
-    most = LONG_OUTPUT_TOKENS if model.long_output and LONG_OUTPUT_BETA in betas else model.max_output_tokens
-    if not _at_most(params, most):
-        found.append(("max_tokens", f"max_tokens is more than {most:,}, which is all that {model.name} takes"))
+    risks = []
+    max_output = LONG_OUTPUT_TOKENS if model.long_output and LONG_OUTPUT_BETA in betas else model.max_output_tokens
+    if not _at_most(params, max_output):
+        risks.append(("max_tokens", f"max_tokens is more than {max_output:,}, which is all that {model.name} takes"))
     geo = params.get("inference_geo")
     if isinstance(geo, str) and geo != "global" and geo not in model.geography:
-        found.append(("inference_geo", f"inference_geo {quoted(geo)} is an error on {model.name}: leave it out"))
+        risks.append(("inference_geo", f"inference_geo {quoted(geo)} is an error on {model.name}: leave it out"))
     if model.name.startswith(("claude-fable", "claude-mythos")):
-        found.append(("retention", f"{model.name} fails in organisations that keep data for less than 30 days"))
-    return found
+        risks.append(("retention", f"{model.name} fails in organisations that keep data for less than 30 days"))
+    return risks
 
 
 def _at_most(params: Mapping[str, object], tokens: int) -> bool:

@@ -59,11 +59,11 @@ def worst_rates(model: Model, *, batch: bool) -> list[WorstRate]:
         factor *= model.batch_factor
     sizes = [(0, model.rates), *((tier.above_prompt_tokens, tier.rates) for tier in reversed(model.tiers))]
     ends = [above for above, _ in sizes[1:]] + [2**31]
-    found = []
+    worst = []
     for number, ((above, _), up_to) in enumerate(zip(sizes, ends, strict=True), start=1):
         # a bound in a dearer range doesn't say that the prompt is
         possible = [rates for _, rates in sizes[:number]]
-        found.append(
+        worst.append(
             WorstRate(
                 above,
                 up_to,
@@ -71,7 +71,7 @@ def worst_rates(model: Model, *, batch: bool) -> list[WorstRate]:
                 ceil(max(rates.output for rates in possible) * factor),
             )
         )
-    return found
+    return worst
 
 
 def _input(rates: Rates) -> int | Fraction:

@@ -37,7 +37,11 @@ class Acknowledgement:
         """What came back; None when it never was one. Anybody can push anything onto a list."""
         try:
             item_id, generation, receipt = word.decode().split(".")
-            found = cls(int(item_id), int(generation), UUID(receipt))
+            acknowledgement = cls(int(item_id), int(generation), UUID(receipt))
         except ValueError:
             return None
-        return found if 0 <= found.item_id < 2**63 and 0 <= found.generation < 2**15 else None
+        return (
+            acknowledgement
+            if 0 <= acknowledgement.item_id < 2**63 and 0 <= acknowledgement.generation < 2**15
+            else None
+        )

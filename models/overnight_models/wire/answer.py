@@ -18,10 +18,14 @@ def readings(content: object) -> list[str]:
     texts = [_text(block) for block in blocks]
     if len(texts) > 1:
         after = next((at for at in reversed(range(len(blocks))) if blocks[at].get("type") != "text"), -1) + 1
-        found = ["".join(texts), "".join(texts[after:]), next((text for text in reversed(texts) if text.strip()), "")]
+        candidates = [
+            "".join(texts),
+            "".join(texts[after:]),
+            next((text for text in reversed(texts) if text.strip()), ""),
+        ]
     else:
-        found = texts
-    return [text for text in dict.fromkeys(found) if text.strip()]
+        candidates = texts
+    return [text for text in dict.fromkeys(candidates) if text.strip()]
 
 
 def has_text(content: object) -> bool:

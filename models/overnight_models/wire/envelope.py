@@ -61,7 +61,7 @@ def _form(task: str, queue: str, headers: bytes) -> bytes:
 
     To be filled in, in this order: the body, the id, the id as root, what is shown, the id as correlation, the tag.
     """
-    told: dict[str, object] = {
+    own_headers: dict[str, object] = {
         "lang": "py",
         "task": task,
         "id": _FILLED_IN,
@@ -89,7 +89,7 @@ def _form(task: str, queue: str, headers: bytes) -> bytes:
         "body": _FILLED_IN,
         "content-encoding": "utf-8",
         "content-type": "application/json",
-        "headers": told | orjson.loads(headers),
+        "headers": own_headers | orjson.loads(headers),
         "properties": properties,
     }
     return orjson.dumps(form).replace(b"%", b"%%").replace(orjson.dumps(_FILLED_IN), b"%b")
@@ -99,10 +99,10 @@ def read_envelope(message: bytes) -> tuple[str, dict[str, Any]] | None:
     """A message's task and keyword arguments; None when it takes more than this to read it, which Celery does."""
     try:
         envelope = orjson.loads(message)
-        told, body = envelope["headers"], envelope["body"]
+        headers, body = envelope["headers"], envelope["body"]
         if envelope["properties"].get("body_encoding") == "base64":
             body = base64.b64decode(body)
         args, arguments, _ = orjson.loads(body)
-        return None if args else (told["task"], {**arguments})
+        return None if args else (headers["task"], {**arguments})
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -7,7 +7,8 @@ API or Celery would choke on later would take others down with it.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final, TypeGuard
 
 from overnight_models.request import request
 from overnight_models.request.cuttable import is_place
@@ -37,67 +38,67 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
     if rules is None:
         return lane_faults(lane, policy)
     models = None if rules.unknown_price == "accept" else policy.models
-    betas: Any = item.get("betas")
-    are_betas = isinstance(betas, (list, tuple)) and all(map(_is_beta, betas))
-    params = item.get("params")
-    found = request.faults(
-        params,
+    betas = _betas(item.get("betas"))
+    faults = request.faults(
+        item.get("params"),
         models=models,
         api_version=rules.api_version,
-        betas=betas if are_betas else (),
+        betas=betas or (),
         names_model=not rules.models,
     )
     if size > rules.max_bytes:
-        found.append(f"the request has {size:,} bytes; lane {lane!r} takes {rules.max_bytes:,} at most")
-    key: Any = item.get("key")
+        faults.append(f"the request has {size:,} bytes; lane {lane!r} takes {rules.max_bytes:,} at most")
+    key = item.get("key")
     if not _is_text(key) or not 1 <= len(key) <= 512:
-        found.append("`key` must be a text of 1 to 512 characters, without NUL")
+        faults.append("`key` must be a text of 1 to 512 characters, without NUL")
     for name, text in (("tenant", item.get("tenant")), ("trace_id", item.get("trace_id"))):
         if text is not None and not _is_text(text):
-            found.append(f"`{name}` must be a text without NUL")
-    if betas is not None and not are_betas:
-        found.append(
+            faults.append(f"`{name}` must be a text without NUL")
+    if betas is None:
+        faults.append(
             "`betas` must be a list of names for the anthropic-beta header, such as ['output-300k-2026-03-24']"
         )
     if item.get("output") is not None and not isinstance(item.get("output"), dict):
-        found.append("`output` must be a JSON schema: an object")
+        faults.append("`output` must be a JSON schema: an object")
     if item.get("cuttable") is not None and not is_place(item.get("cuttable")):
-        found.append(
+        faults.append(
             "`cuttable` must say where a text stands: `system`, `messages.0.content`, `messages.0.content.1.text`"
         )
     if item.get("if_known") is not None and item.get("if_known") not in IF_KNOWN:
-        found.append(f"`if_known` must be one of {', '.join(IF_KNOWN)}, not {quoted(item.get('if_known'))}")
+        faults.append(f"`if_known` must be one of {', '.join(IF_KNOWN)}, not {quoted(item.get('if_known'))}")
     if item.get("deadline") is not None or item.get("give_up_at") is not None:
-        found += moment_faults(item)
+        faults += moment_faults(item)
     callback: object = item.get("callback")
     if callback is not None:
-        found += _callback_faults(callback, lane, rules, policy)
+        faults += _callback_faults(callback, lane, rules, policy)
         if may_hold_nul and _holds_nul(callback):
-            found.append("`callback` must be without NUL, in its arguments too")
-    return found
+            faults.append("`callback` must be without NUL, in its arguments too")
+    return faults
 
 
 def _callback_faults(callback: object, lane: str, rules: LanePolicy, policy: Policy) -> list[str]:
     if not isinstance(callback, dict):
         return ["`callback` must be an object with a `task` and a `queue`"]
-    found = []
+    faults = []
     task, queue, broker = callback.get("task"), callback.get("queue"), callback.get("broker")
     if not (task and queue and _is_text(task) and _is_text(queue)):
-        found.append("`callback` needs a `task` and the `queue` its workers listen on")
+        faults.append("`callback` needs a `task` and the `queue` its workers listen on")
     elif not rules.allows(task):
-        found.append(f"lane {lane!r} doesn't allow the callback {quoted(task)}: it allows {', '.join(rules.callbacks)}")
+        faults.append(
+            f"lane {lane!r} doesn't allow the callback {quoted(task)}: it allows {', '.join(rules.callbacks)}"
+        )
     for name, kind, what in _ARGUMENTS:
         if callback.get(name) is not None and not isinstance(callback[name], kind):
-            found.append(f"`callback`'s `{name}` must be {what}")
+            faults.append(f"`callback`'s `{name}` must be {what}")
     if not isinstance(callback.get("ack"), bool | None):
-        found.append("`callback`'s `ack` must be true or false")
+        faults.append("`callback`'s `ack` must be true or false")
     if broker is not None and broker not in policy.brokers:
         known = ", ".join(policy.brokers) or "none"
-        found.append(f"no broker {quoted(broker)} for a `callback` (known: {known}): configure it as [brokers.NAME]")
-    return found
+        faults.append(f"no broker {quoted(broker)} for a `callback` (known: {known}): configure it as [brokers.NAME]")
+    return faults
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     """Whether it is a text that Postgres can keep."""
     return isinstance(value, str) and "\x00" not in value
 
@@ -109,6 +110,13 @@ def _holds_nul(value: object) -> bool:
     if isinstance(value, (list, tuple)):
         return any(map(_holds_nul, value))
     return isinstance(value, str) and "\x00" in value
+
+
+def _betas(given: object) -> Sequence[str] | None:
+    """The names for the header: none where none are given, and None where they aren't names."""
+    if given is None:
+        return ()
+    return given if isinstance(given, (list, tuple)) and all(map(_is_beta, given)) else None
 
 
 def _is_beta(value: object) -> bool:

@@ -40,7 +40,7 @@ from __future__ import annotations
 import base64
 import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypedDict
 
 from overnight_models import exact_json
@@ -64,8 +64,8 @@ class CallbackLine(TypedDict, total=False):
 
     task: str
     queue: str
-    args: list[Any]
-    kwargs: dict[str, Any]
+    args: Sequence[object]
+    kwargs: Mapping[str, object]
     broker: str
     ack: bool
 
@@ -77,7 +77,7 @@ class ItemLine(TypedDict, total=False):
     key: str
     params: dict[str, Any]
     betas: list[str]
-    output: dict[str, Any]
+    output: Mapping[str, object]
     callback: CallbackLine
     tenant: str
     trace_id: str

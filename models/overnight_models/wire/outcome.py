@@ -200,8 +200,8 @@ def _faults(wrong: ValidationError | None) -> str:
     """What is wrong with a text and where, without what stands there."""
     if wrong is None:
         return "it is empty"
-    found = wrong.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the top'}: {one['msg']}" for one in found[:20])
+    errors = wrong.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, error['loc'])) or 'the top'}: {error['msg']}" for error in errors[:20])
 
 
 _FIELDS: Final = tuple(f.name for f in fields(Outcome) if f.name != "extra")

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from io import BufferedReader
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
-from overnight_models.wire.redis_place import RedisPlace
+from overnight_models.wire.redis_place import RedisPlace, Tls
 
 Word: TypeAlias = str | int
 Reply: TypeAlias = "bytes | int | list[Reply] | Said | None"
@@ -126,7 +126,7 @@ def _dialled(place: RedisPlace, timeout_s: float) -> socket.socket:
     raise why or ConnectionRefusedError("no Sentinel answers")
 
 
-def _connected(node: tuple[str, int], tls: dict[str, Any] | None, timeout_s: float) -> socket.socket:
+def _connected(node: tuple[str, int], tls: Tls | None, timeout_s: float) -> socket.socket:
     if tls is None:
         return socket.create_connection(node, timeout=timeout_s)
     context = ssl.create_default_context(cafile=tls.get("ssl_ca_certs"))

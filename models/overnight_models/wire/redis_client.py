@@ -58,12 +58,12 @@ class _DialsAgain:
 
 def _refusal(error: redis.ResponseError) -> type[TakesNoWrites] | None:
     """Why it takes no writes; None: the answer is about what was asked."""
-    told = str(error)
-    if isinstance(error, redis.ReadOnlyError) or told.startswith(_UNBLOCKED):
+    said = str(error)
+    if isinstance(error, redis.ReadOnlyError) or said.startswith(_UNBLOCKED):
         return Demoted
     if isinstance(error, redis.OutOfMemoryError):
         return Full
-    return TakesNoWrites if told.startswith(_REFUSALS) else None
+    return TakesNoWrites if said.startswith(_REFUSALS) else None
 
 
 class PlainConnection(_DialsAgain, redis.Connection):
@@ -87,7 +87,7 @@ class SentinelTlsConnection(_DialsAgain, SentinelManagedSSLConnection):
 
 
 def redis_client(place: RedisPlace, *, timeout_s: float, connect_timeout_s: float) -> redis.Redis:
-    """A client that never tries again by itself, and never waits for longer than it is told."""
+    """A client that never tries again by itself, and never waits for longer than it is said."""
     waits: dict[str, Any] = {
         "socket_timeout": timeout_s,
         "socket_connect_timeout": connect_timeout_s,

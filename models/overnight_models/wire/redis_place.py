@@ -12,8 +12,9 @@ In the query of a TLS URL: ssl_cert_reqs, ssl_check_hostname, ssl_ca_certs, ssl_
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal, Required, TypedDict
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from overnight_models.errors import BadSettings
@@ -27,9 +28,23 @@ _SCHEMES: Final = (*_TCP, *_SENTINEL, *_SOCKET)
 _CLUSTER: Final = ("redis+cluster", "rediss+cluster", "redis-cluster", "rediss-cluster", "valkey-cluster", "cluster")
 _VERIFIED: Final = {"required": "required", "optional": "optional", "none": "none"}
 _BOOLEAN: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+_FILES: Final[tuple[Literal["ssl_ca_certs", "ssl_certfile", "ssl_keyfile"], ...]] = (
+    "ssl_ca_certs",
+    "ssl_certfile",
+    "ssl_keyfile",
+)
 _TLS_OPTIONS: Final = ("ssl_cert_reqs", "ssl_check_hostname", *_FILES)
 _DATABASE: Final = ("db", "virtual_host")
+
+
+class Tls(TypedDict, total=False):
+    """redis-py's options of an encrypted connection: whom to believe, and files of certificates in PEM."""
+
+    ssl_cert_reqs: Required[str]
+    ssl_check_hostname: Required[bool]
+    ssl_ca_certs: str
+    ssl_certfile: str
+    ssl_keyfile: str
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,7 @@ class RedisPlace:
     """One Redis, or the Sentinels that know it.
 
     nodes: hosts and ports, of the server or of its Sentinels; empty for a socket.
-    tls: redis-py's `ssl_…` options; None: not encrypted.
+    tls: None: not encrypted.
     master_name: what the Sentinels call it; None: there are no Sentinels.
     """
 
@@ -45,7 +60,7 @@ class RedisPlace:
     database: int = 0
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    tls: dict[str, Any] | None = field(default=None, compare=False)
+    tls: Tls | None = field(default=None, compare=False)
     master_name: str | None = None
     socket: str | None = None
 
@@ -56,14 +71,14 @@ class RedisPlace:
         return f"{self.master_name!r} of the Sentinels at {where}" if self.master_name else where
 
     @property
-    def identity(self) -> tuple[Any, ...]:
+    def identity(self) -> tuple[object, ...]:
         """What two URLs of the same database have in common, whatever user and encryption they name."""
         nodes = frozenset(("127.0.0.1" if host == "localhost" else host, port) for host, port in self.nodes)
         return nodes, self.database, self.master_name, self.socket
 
-    def celery(self, transport_options: dict[str, Any] | None = None) -> dict[str, Any]:
+    def celery(self, transport_options: Mapping[str, object] | None = None) -> dict[str, Any]:
         """The settings of a Celery app whose broker it is."""
-        options = dict(transport_options or {})
+        options: dict[str, object] = dict(transport_options or {})
         if self.master_name:
             options["master_name"] = self.master_name
             timeouts = {name: wait for name, wait in options.items() if name.startswith("socket_")}
@@ -112,10 +127,10 @@ def _read(url: str, ca_file: str, master_name: str, faults: list[str]) -> RedisP
         )
         return None
     if scheme not in _SCHEMES:
-        faults.append(f"the URL of a Redis begins with {', '.join(f'{one}://' for one in _SCHEMES)}")
+        faults.append(f"the URL of a Redis begins with {', '.join(f'{known}://' for known in _SCHEMES)}")
         return None
     try:
-        parts = [urlsplit(one if "://" in one else f"{scheme}://{one}") for one in url.split(";")]
+        parts = [urlsplit(node if "://" in node else f"{scheme}://{node}") for node in url.split(";")]
         given = dict(option for part in parts for option in parse_qsl(part.query, keep_blank_values=True))
         nodes = tuple(_node(part, 26379 if scheme in _SENTINEL else 6379) for part in parts)
     except ValueError:
@@ -162,7 +177,7 @@ def _database(given: dict[str, str], path: str, faults: list[str]) -> int:
     return int(number)
 
 
-def _tls(given: dict[str, str], ca_file: str, faults: list[str]) -> dict[str, Any]:
+def _tls(given: dict[str, str], ca_file: str, faults: list[str]) -> Tls:
     """What both libraries are told of TLS: verified, unless the URL says otherwise."""
     asked = given.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
     if asked not in _VERIFIED:
@@ -170,17 +185,17 @@ def _tls(given: dict[str, str], ca_file: str, faults: list[str]) -> dict[str, An
     by_name = given.get("ssl_check_hostname", "true").lower()
     if by_name not in _BOOLEAN:
         faults.append("ssl_check_hostname is true (the default) or false")
-    tls: dict[str, Any] = {
+    tls: Tls = {
         "ssl_cert_reqs": _VERIFIED.get(asked, "required"),
         "ssl_check_hostname": _BOOLEAN.get(by_name, True) and asked != "none",
     }
-    files = {name: given[name] for name in _FILES if given.get(name)}
-    if ca_file:
-        files.setdefault("ssl_ca_certs", ca_file)
-    for name, path in files.items():
-        if not os.access(path, os.R_OK):
-            faults.append(f"{name}: there is no file {path} that can be read")
-    return tls | files
+    for name in _FILES:
+        path = given.get(name) or (ca_file if name == "ssl_ca_certs" else "")
+        if path:
+            tls[name] = path
+            if not os.access(path, os.R_OK):
+                faults.append(f"{name}: there is no file {path} that can be read")
+    return tls
 
 
 def _refuse_options(given: dict[str, str], scheme: str, tls: bool, ca_file: str, faults: list[str]) -> None:

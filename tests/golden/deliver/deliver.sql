@@ -17,14 +17,14 @@ WITH claimed AS (
     WHERE item_id = ANY(:ids)
     RETURNING item_id, tries, generation
 )
-SELECT claimed.tries, claimed.generation, request.callback, item.id, item.state, lane.name AS lane,
-    run.name AS run, request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
-    request.cut_from_tokens, request.cut_to_tokens, request.model_why, item.deadline, outcome.ok,
-    outcome.problem, outcome.detail, outcome.retryable, outcome.message, outcome.model, outcome.cost_nano,
-    outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via,
-    outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
-    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
-    ELSE redo.cost_before_nano END AS cost_before_nano
+SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
+    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
+    item.deadline, outcome.ok, outcome.problem, outcome.detail, outcome.retryable, outcome.message,
+    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
+    item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
+    0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
+    WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, claimed.tries,
+    claimed.generation, request.callback
 FROM claimed
 JOIN item ON item.id = claimed.item_id
 JOIN request ON request.item_id = item.id
@@ -32,20 +32,6 @@ LEFT JOIN outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id;
-
--- claimed: What this transaction has recorded and claimed, by target; its answers are at hand and not read again.
--- ids = '{1}'
-SELECT item.id, item.target_id, item.attempts, lane.name AS lane, run.name AS run, request.receipt,
-    request.key, request.tenant, request.trace_id, request.enqueued_at, request.cut_from_tokens,
-    request.cut_to_tokens, request.model_why, item.deadline, request.callback, now() AS finished_at,
-    coalesce(redo.number, 0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
-    WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano
-FROM item
-JOIN request ON request.item_id = item.id
-JOIN lane ON lane.id = item.lane_id
-LEFT JOIN run ON run.id = item.run_id
-LEFT JOIN redo ON redo.item_id = item.id
-WHERE item.id = ANY(:ids);
 
 -- dead_letter: They never got through: dead, visible, and can be replayed.
 -- ids = '{1}', why = 'text'

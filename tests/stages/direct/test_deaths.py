@@ -34,7 +34,7 @@ def taken(service: Service, *, let_go: bool) -> Claim:
             process.prices(),
             owner=NOBODY,
             lease_s=600,
-            most=10,
+            limit=10,
             max_bytes=10**6,
             counts_first=False,
         )

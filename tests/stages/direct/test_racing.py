@@ -60,7 +60,7 @@ def test_a_batch_that_brings_nothing_leaves_the_item_to_its_call(service: Servic
             process.prices(),
             owner=process.database().owner(),
             lease_s=600,
-            most=3,
+            limit=3,
             max_bytes=10**6,
             counts_first=False,
         )

@@ -23,7 +23,7 @@ def taken(service: Service, most: int, max_calls: int | None = None) -> list[str
             process.prices(),
             owner=process.database().owner(),
             lease_s=600,
-            most=most,
+            limit=most,
             max_bytes=10**6,
             counts_first=False,
             max_calls=max_calls,

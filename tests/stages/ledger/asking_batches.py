@@ -12,6 +12,7 @@ from overnight_models.ledger.collect import caching, collect, outcomes, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.caching import Choice
 from overnight_models.ledger.deliver import deliver as deliveries
+from overnight_models.ledger.deliver.due import recorded_and_claimed
 from overnight_models.ledger.deployment import Forgotten
 from overnight_models.ledger.money import budgets, settle
 from overnight_models.ledger.operators import lanes, troubles
@@ -106,7 +107,7 @@ def _record(connection: Connection, reading: collect.Reading) -> None:
     source = Source(reading.submission_id, reading.batch_id, reading.api_id, only_live=True, has_prefixes=True)
     clear = deliveries.targets_in_the_clear(connection)
     recorded = outcomes.record(connection, source, arrivals, max_attempts=3, claim=clear, lease_s=60)
-    deliveries.claimed(connection, source, arrivals, recorded)
+    recorded_and_claimed(connection, source, arrivals, recorded)
 
 
 def ask_unclear(connection: Connection) -> None:

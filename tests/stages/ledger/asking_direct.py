@@ -50,7 +50,7 @@ def _take(connection: Connection, before: Claim | None, most: int) -> Taken:
         process.prices(),
         owner=1,
         lease_s=60,
-        most=most,
+        limit=most,
         max_bytes=1_000_000,
         counts_first=False,
         max_calls=10,

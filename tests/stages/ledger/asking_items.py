@@ -73,7 +73,7 @@ def ask_intake(connection: Connection) -> None:
     prefixes.use(connection, [1])
     prefixes.read(connection, 1)
     (waits, *_) = overview.items(connection, Wanted(state="waiting"))
-    measure.want(connection, [measure.Wanted(waits["id"], None, chooses=False)])
+    measure.want(connection, [measure.Wanted(waits.id, None, chooses=False)])
     assert measure.claim(connection, owner=1, limit=10, max_bytes=1000, lease_s=60)
     measure.settle(connection, [1])
     measure.choose(connection, measure.Chosen(1, 1, None, "it is short", b"{}", 10))

@@ -69,7 +69,7 @@ def ask_operators(connection: Connection) -> None:
     cancel.cancel(connection, final_item(connection))
     packed(connection)
     (batched, *_) = overview.items(connection, Wanted(state="batched"))
-    assert cancel.cancel(connection, batched["id"]) is cancel.Canceled.CANCELED
+    assert cancel.cancel(connection, batched.id) is cancel.Canceled.CANCELED
 
 
 def ask_keeping_house(connection: Connection) -> None:

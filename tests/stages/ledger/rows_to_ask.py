@@ -20,7 +20,7 @@ NOBODY = 10**12
 def final_item(connection: Connection, key: str = "first contract 0") -> int:
     """An item that has its outcome."""
     (newest,) = overview.items(connection, Wanted(key=key, state="succeeded"), limit=1)
-    return int(newest["id"])
+    return newest.id
 
 
 def waiting_source(connection: Connection) -> pack.Waiting:

@@ -248,55 +248,58 @@ def test_the_page_fits_into_80_columns_and_answers_five_questions(hasty: Service
     assert "overnight plan --compare page" in shown
 
 
+PARTS_OF_THE_JSON = {
+    "half_price": [
+        "bad_lines",
+        "batches",
+        "queue_limit",
+        "queued_now",
+        "ruled_out",
+        "unknown_prices",
+        "waves",
+    ],
+    "counting": [
+        "by",
+        "by_model",
+        "calls",
+        "counts_per_minute",
+        "histogram",
+        "longest",
+        "looked_at",
+        "pilot",
+        "seconds",
+        "strata",
+        "ten_tokens_more",
+        "tokens_in",
+        "tokens_out",
+        "tokens_per_byte",
+        "worst_tokens_out",
+    ],
+    "time": ["options", "turnaround"],
+    "caching": [
+        "as_marked",
+        "batched",
+        "break_even",
+        "cached",
+        "hit_rate",
+        "prefixes",
+        "prefixes_found",
+        "realtime",
+        "shared_items",
+        "ways",
+        "why",
+        "worst_batched_usd",
+        "worst_realtime_usd",
+    ],
+    "road": ["changes", "option", "sure", "why"],
+}
+
+
 def test_the_json_is_complete_and_stable(hasty: Service, tmp_path: Path) -> None:
     file = written(tmp_path / "work.jsonl", texts(60, system=RULES))
     found = planned(file, "--by", "8h")
     assert found["v"] == 1
-    assert {part: sorted(found[part]) for part in ("half_price", "counting", "time", "caching", "road")} == {
-        "half_price": [
-            "bad_lines",
-            "batches",
-            "queue_limit",
-            "queued_now",
-            "ruled_out",
-            "unknown_prices",
-            "waves",
-        ],
-        "counting": [
-            "by",
-            "by_model",
-            "calls",
-            "counts_per_minute",
-            "histogram",
-            "longest",
-            "looked_at",
-            "pilot",
-            "seconds",
-            "strata",
-            "ten_tokens_more",
-            "tokens_in",
-            "tokens_out",
-            "tokens_per_byte",
-            "worst_tokens_out",
-        ],
-        "time": ["options", "turnaround"],
-        "caching": [
-            "as_marked",
-            "batched",
-            "break_even",
-            "cached",
-            "hit_rate",
-            "prefixes",
-            "prefixes_found",
-            "realtime",
-            "shared_items",
-            "ways",
-            "why",
-            "worst_batched_usd",
-            "worst_realtime_usd",
-        ],
-        "road": ["changes", "option", "sure", "why"],
-    }
+    assert {part: sorted(found[part]) for part in PARTS_OF_THE_JSON} == PARTS_OF_THE_JSON
     # a plan that was kept is the plan that was printed
     kept = planned(file, "--run", "r")
     assert orjson.loads(hasty.ledger.fetch_one("SELECT document FROM plan")["document"]) == kept

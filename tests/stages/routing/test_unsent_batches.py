@@ -45,7 +45,7 @@ def take(service: Service) -> claims.Taken:
             process.prices(),
             owner=process.database().owner(),
             lease_s=600,
-            most=3,
+            limit=3,
             max_bytes=10**6,
             counts_first=False,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
@@ -61,7 +61,7 @@ def budget(
         for period, cap_nano in parsed.items():
             _change(of, name, period, cap_nano, strict)  # type: ignore[arg-type]
     if as_json:
-        console.as_json([_document(one) for one in _found(chosen)])
+        console.as_json([_document(budget) for budget in _found(chosen)])
     else:
         show(chosen)
 
@@ -95,9 +95,9 @@ def _change(of: Of, name: str, period: Period, cap_nano: int | None, strict: boo
             raise PermanentError(f"{of} {name} has no such budget")
 
 
-def documents() -> list[dict[str, Any]]:
+def documents() -> list[dict[str, object]]:
     """Every budget as JSON."""
-    return [_document(one) for one in _found({})]
+    return [_document(budget) for budget in _found({})]
 
 
 def _found(chosen: dict[str, str]) -> list[BudgetView]:
@@ -105,50 +105,50 @@ def _found(chosen: dict[str, str]) -> list[BudgetView]:
     from overnight_workers.process import database
 
     with database().transaction() as connection:
-        return [one for one in budgets.budgets(connection) if not chosen or chosen == {one.of: one.name}]
+        return [budget for budget in budgets.budgets(connection) if not chosen or chosen == {budget.of: budget.name}]
 
 
 def show(chosen: dict[str, str]) -> None:
     """The budgets of a lane, a tenant or a run, or all, as a table."""
-    found = _found(chosen)
-    if not found:
+    shown = _found(chosen)
+    if not shown:
         console.OUT.print("No budget: set one with --lane, --tenant or --run, and --day, --month or --total.")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("budget", "", "cap", "spent", "reserved", "left", "held", "next period in"):
         table.add_column(title, justify="left" if title in ("budget", "") else "right")
-    for one in found:
-        held = ", ".join(f"{n:,} {why}" for why, n in one.held.items())
+    for budget in shown:
+        held = ", ".join(f"{n:,} {why}" for why, n in budget.held.items())
         table.add_row(
-            Text(one.title),
-            "strict" if one.strict else "estimated",
-            console.money(one.cap_nano),
-            console.money(one.spent_nano),
-            console.money(one.reserved_nano),
-            Text(console.money(one.left_nano), style="red" if one.left_nano < 0 else ""),
+            Text(budget.title),
+            "strict" if budget.strict else "estimated",
+            console.money(budget.cap_nano),
+            console.money(budget.spent_nano),
+            console.money(budget.reserved_nano),
+            Text(console.money(budget.left_nano), style="red" if budget.left_nano < 0 else ""),
             Text(held, style="yellow"),
-            "-" if one.ends_s is None else spoken(one.ends_s),
+            "-" if budget.ends_s is None else spoken(budget.ends_s),
         )
     console.OUT.print(table)
-    for one in found:
-        if one.too_small:
-            console.OUT.print(Text(f"{one.title}: {one.too_small}", style="yellow"))
+    for budget in shown:
+        if budget.too_small:
+            console.OUT.print(Text(f"{budget.title}: {budget.too_small}", style="yellow"))
 
 
-def _document(one: BudgetView) -> dict[str, object]:
+def _document(budget: BudgetView) -> dict[str, object]:
     """A budget as JSON; money in dollars, as decimal strings."""
     from overnight_models.wire.outcome import dollars
 
     return {
-        "of": one.of,
-        "name": one.name,
-        "period": one.period,
-        "strict": one.strict,
-        "cap_usd": dollars(one.cap_nano),
-        "spent_usd": dollars(one.spent_nano),
-        "reserved_usd": dollars(one.reserved_nano),
-        "left_usd": dollars(one.left_nano),
-        "held": one.held,
-        "too_small": one.too_small,
-        "ends_in_s": one.ends_s,
+        "of": budget.of,
+        "name": budget.name,
+        "period": budget.period,
+        "strict": budget.strict,
+        "cap_usd": dollars(budget.cap_nano),
+        "spent_usd": dollars(budget.spent_nano),
+        "reserved_usd": dollars(budget.reserved_nano),
+        "left_usd": dollars(budget.left_nano),
+        "held": budget.held,
+        "too_small": budget.too_small,
+        "ends_in_s": budget.ends_s,
     }

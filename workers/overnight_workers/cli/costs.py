@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -42,43 +42,43 @@ def costs(
     from overnight_workers.process import database
 
     with database().transaction() as connection:
-        found = ledger.costs(connection, by, moment(since))
+        groups = ledger.costs(connection, by, moment(since))
         doubtful = ledger.maybe_billed(connection, moment(since))
     if plot is not None:
-        _plot(by, found, plot)
+        _plot(by, groups, plot)
     if as_json:
-        _print_json(by, since, found, doubtful)
+        _print_json(by, since, groups, doubtful)
     elif as_csv:
-        _print_csv(by, found)
+        _print_csv(by, groups)
     else:
-        _print_table(by, found, doubtful)
+        _print_table(by, groups, doubtful)
 
 
-def document(one: Costs) -> dict[str, Any]:
+def document(group: Costs) -> dict[str, object]:
     """Costs as JSON and CSV have them; money in dollars, as exact decimal strings."""
     from overnight_models.wire.outcome import dollars
 
     return {
-        "name": one.name,
-        "answers": one.answers,
-        "cost_usd": dollars(one.cost_nano),
-        "realtime_cost_usd": dollars(one.realtime_nano),
-        "saved_usd": dollars(one.saved_nano),
-        "unpriced": one.unpriced,
-        "paid_twice": one.paid_twice,
-        "paid_twice_usd": dollars(one.paid_twice_nano),
-        "input_tokens": one.input_tokens,
-        "cache_write_5m_tokens": one.cache_write_5m_tokens,
-        "cache_write_1h_tokens": one.cache_write_1h_tokens,
-        "cache_read_tokens": one.cache_read_tokens,
-        "cache_hits": round(one.cache_hits, 4),
-        "output_tokens": one.output_tokens,
-        "thinking_tokens": one.thinking_tokens,
-        "thinking_usd": dollars(one.thinking_nano),
+        "name": group.name,
+        "answers": group.answers,
+        "cost_usd": dollars(group.cost_nano),
+        "realtime_cost_usd": dollars(group.realtime_nano),
+        "saved_usd": dollars(group.saved_nano),
+        "unpriced": group.unpriced,
+        "paid_twice": group.paid_twice,
+        "paid_twice_usd": dollars(group.paid_twice_nano),
+        "input_tokens": group.input_tokens,
+        "cache_write_5m_tokens": group.cache_write_5m_tokens,
+        "cache_write_1h_tokens": group.cache_write_1h_tokens,
+        "cache_read_tokens": group.cache_read_tokens,
+        "cache_hits": round(group.cache_hits, 4),
+        "output_tokens": group.output_tokens,
+        "thinking_tokens": group.thinking_tokens,
+        "thinking_usd": dollars(group.thinking_nano),
     }
 
 
-def _print_json(by: str, since: str | None, found: list[Costs], doubtful: MaybeBilled) -> None:
+def _print_json(by: str, since: str | None, groups: list[Costs], doubtful: MaybeBilled) -> None:
     from overnight_models.ledger.money import costs as ledger
     from overnight_models.wire.outcome import dollars
     from overnight_workers.process import prices
@@ -88,7 +88,7 @@ def _print_json(by: str, since: str | None, found: list[Costs], doubtful: MaybeB
             "by": by,
             "since": moment(since),
             "prices_as_of": prices().as_of,
-            "total": document(ledger.total(found)),
+            "total": document(ledger.total(groups)),
             "maybe_billed": {
                 "calls": doubtful.calls,
                 "input_tokens": doubtful.input_tokens,
@@ -96,26 +96,26 @@ def _print_json(by: str, since: str | None, found: list[Costs], doubtful: MaybeB
                 "at_most_usd": dollars(doubtful.at_most_nano),
                 "unbounded": doubtful.unbounded,
             },
-            "costs": [document(one) for one in found],
+            "costs": [document(group) for group in groups],
             "budgets": budget.documents(),
         }
     )
 
 
-def _print_csv(by: str, found: list[Costs]) -> None:
+def _print_csv(by: str, groups: list[Costs]) -> None:
     from overnight_models.ledger.money.costs import Costs
 
     names = [by if name == "name" else name for name in document(Costs(""))]
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows(document(one).values() for one in found)
+    writer.writerows(document(group).values() for group in groups)
 
 
-def _print_table(by: str, found: list[Costs], doubtful: MaybeBilled) -> None:
+def _print_table(by: str, groups: list[Costs], doubtful: MaybeBilled) -> None:
     from overnight_models.ledger.money import costs as ledger
     from overnight_workers.process import prices
 
-    if not found:
+    if not groups:
         console.OUT.print("Nothing was billed.")
     else:
         table = Table(box=None, header_style="bold", pad_edge=False)
@@ -131,10 +131,10 @@ def _print_table(by: str, found: list[Costs], doubtful: MaybeBilled) -> None:
             "thinking",
         ):
             table.add_column(title, justify="right")
-        for one in found:
-            table.add_row(Text(one.name or "-"), *_figures(one))
-        everything = ledger.total(found)
-        if len(found) > 1:
+        for group in groups:
+            table.add_row(Text(group.name or "-"), *_figures(group))
+        everything = ledger.total(groups)
+        if len(groups) > 1:
             table.add_row("all", *_figures(everything), style="bold")
         console.OUT.print(table)
         if everything.unpriced:
@@ -160,40 +160,44 @@ def _doubt(doubtful: MaybeBilled) -> str:
     return f"may have been billed: {calls} without an answer, {bound}; in no sum"
 
 
-def _figures(one: Costs) -> tuple[str, ...]:
-    tokens_in = one.input_tokens + one.cache_write_5m_tokens + one.cache_write_1h_tokens + one.cache_read_tokens
-    saved = f"{console.money(one.saved_nano)} ({one.saved_nano / one.realtime_nano:.0%})" if one.realtime_nano else "-"
+def _figures(group: Costs) -> tuple[str, ...]:
+    tokens_in = group.input_tokens + group.cache_write_5m_tokens + group.cache_write_1h_tokens + group.cache_read_tokens
+    saved = (
+        f"{console.money(group.saved_nano)} ({group.saved_nano / group.realtime_nano:.0%})"
+        if group.realtime_nano
+        else "-"
+    )
     return (
-        f"{one.answers:,}",
-        console.billed(one.cost_nano, one.unpriced),
-        console.billed(one.realtime_nano, one.unpriced),
+        f"{group.answers:,}",
+        console.billed(group.cost_nano, group.unpriced),
+        console.billed(group.realtime_nano, group.unpriced),
         saved,
         f"{tokens_in:,}",
-        f"{one.cache_hits:.0%}",
-        f"{one.output_tokens:,}",
-        f"{one.thinking_tokens:,} ({console.money(one.thinking_nano)})" if one.thinking_tokens else "0",
+        f"{group.cache_hits:.0%}",
+        f"{group.output_tokens:,}",
+        f"{group.thinking_tokens:,} ({console.money(group.thinking_nano)})" if group.thinking_tokens else "0",
     )
 
 
-def _plot(by: str, found: list[Costs], path: Path) -> None:
+def _plot(by: str, groups: list[Costs], path: Path) -> None:
     """What was billed, of it for thinking, and what was saved on top, a bar for each."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise PermanentError("--plot needs matplotlib: pip install 'overnight[plot]'") from error
-    figure = Figure(figsize=(max(6.4, 0.4 * len(found) + 2), 4.8), layout="constrained")
+    figure = Figure(figsize=(max(6.4, 0.4 * len(groups) + 2), 4.8), layout="constrained")
     axes = figure.subplots()
-    names = [one.name or "-" for one in found]
-    billed = [one.cost_nano / 1e9 for one in found]
-    thinking = [one.thinking_nano / 1e9 for one in found]
-    saved = [one.saved_nano / 1e9 for one in found]
+    names = [group.name or "-" for group in groups]
+    billed = [group.cost_nano / 1e9 for group in groups]
+    thinking = [group.thinking_nano / 1e9 for group in groups]
+    saved = [group.saved_nano / 1e9 for group in groups]
     axes.bar(names, billed, label="billed", color="#2f6f9f")
     if any(thinking):
         axes.bar(names, thinking, label="of it for thinking", color="#17405f")
     axes.bar(names, saved, bottom=billed, label="saved against real time", color="#c8dcea")
     axes.set_ylabel("US dollars")
     axes.set_title(f"Costs by {by}")
-    axes.tick_params(axis="x", rotation=45 if len(found) > 6 else 0)
+    axes.tick_params(axis="x", rotation=45 if len(groups) > 6 else 0)
     axes.legend()
     figure.savefig(path, dpi=150, format="png")
     console.say(f"drawn into {path}")

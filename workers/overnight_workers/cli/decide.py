@@ -37,10 +37,10 @@ def decide(
     if gone and not yes:
         typer.confirm(f"The unfinished items of batch {batch} fail, and may be billed all the same. Go on?", abort=True)
     if adopt is not None:
-        told = operator_overrides.adopt(batch, adopt)
+        answer = operator_overrides.adopt(batch, adopt)
     else:
-        told = (operator_overrides.never_created if never_created else operator_overrides.gone)(batch, user())
-    OUT.print(told, markup=False)
+        answer = (operator_overrides.never_created if never_created else operator_overrides.gone)(batch, user())
+    OUT.print(answer, markup=False)
 
 
 def user() -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from overnight_models.ledger.money.costs import Costs
     from overnight_models.ledger.money.runs import Timeline
     from overnight_producers import Overnight
+    from overnight_workers.demo.catalog import Airport
     from overnight_workers.one_machine.supervisor import Process
 
 _RUN: Final = "airports"
@@ -74,7 +75,7 @@ def demo(
     say("everything is stopped")
 
 
-def _wants_to_pay(airports: list[dict[str, object]]) -> bool:
+def _wants_to_pay(airports: list[Airport]) -> bool:
     """Whether the real API is to be used: only with a key, at a terminal, after the price was shown."""
     from overnight_models.money import prices
     from overnight_workers.demo import catalog
@@ -88,11 +89,11 @@ def _wants_to_pay(airports: list[dict[str, object]]) -> bool:
     model = prices.load().model(catalog.MODEL)
     assert model is not None
     # about 400 tokens of schema, instructions and airport, and 80 of answer; at most all of max_tokens
-    expected, most = (
+    expected, highest = (
         prices.cost(model, prices.Usage(input_tokens=400, output_tokens=out), batch=True) * len(airports)
         for out in (80, catalog.MAX_TOKENS)
     )
-    say(f"{len(airports):,} requests to {catalog.MODEL}, batched: about {money(expected)}, at most {money(most)}.")
+    say(f"{len(airports):,} requests to {catalog.MODEL}, batched: about {money(expected)}, at most {money(highest)}.")
     return typer.confirm("Use the real API?", default=False)
 
 
@@ -119,7 +120,7 @@ def _product(environment: dict[str, str]) -> Process:
     )
 
 
-def _run(airports: list[dict[str, object]], paid: bool) -> None:
+def _run(airports: list[Airport], paid: bool) -> None:
     from overnight_models.ledger.money import runs
     from overnight_models.ledger.money.costs import costs, total
     from overnight_producers import Overnight
@@ -168,7 +169,7 @@ def _watch(overnight: Overnight, total: int) -> None:
             states = overnight.run(_RUN)
             with database().transaction() as connection:
                 batches = overview.batches(connection)
-            words = ", ".join(f"{one.items:,} items {one.state}" for one in batches) or "being packed"
+            words = ", ".join(f"{batch.items:,} items {batch.state}" for batch in batches) or "being packed"
             progress.update(batch, description=f"batch: {words}", completed=0)
             progress.update(answered, completed=sum(n for state, n in states.items() if state in ITEM.final))
             progress.update(written, completed=len(product.rows()))

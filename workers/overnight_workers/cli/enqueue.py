@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Final, get_args
+from typing import IO, TYPE_CHECKING, Annotated, Final, get_args
 
 import typer
 
@@ -62,7 +62,7 @@ class _Checked:
         if len(self.bad) > _SHOWN:
             console.fail(f"… and {len(self.bad) - _SHOWN} more bad lines")
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """The same as JSON."""
         return {
             "bad": [{"line": line, "why": why} for line, why in self.bad],
@@ -153,23 +153,27 @@ def _enqueue(source: IO[bytes], wish: _Wish, wait: bool, skip_bad: bool, as_json
     if not as_json:
         console.OUT.print(_in_words(confirmation, len(checked.bad)))
     if wait:
-        result["items"] = _wait(source, wish.lane, passed_over)
+        states = _wait(source, wish.lane, passed_over)
+        result["items"] = states
         if not as_json:
-            console.OUT.print(", ".join(f"{n:,} {state}" for state, n in sorted(result["items"].items())))
+            console.OUT.print(", ".join(f"{n:,} {state}" for state, n in sorted(states.items())))
     if as_json:
         console.as_json(result)
     if confirmation.rejected:
         raise typer.Exit(1)
 
 
-def _document(confirmation: Confirmation) -> dict[str, Any]:
+def _document(confirmation: Confirmation) -> dict[str, object]:
     """What the workers said, as JSON."""
     return {
         "accepted": confirmation.accepted,
         "redone": confirmation.redone,
         "known": confirmation.known,
         "delivered": confirmation.delivered,
-        "rejected": [{"key": one.key, "index": one.index, "why": one.why} for one in confirmation.rejected],
+        "rejected": [
+            {"key": rejection.key, "index": rejection.index, "why": rejection.why}
+            for rejection in confirmation.rejected
+        ],
     }
 
 
@@ -229,24 +233,24 @@ def _check(source: IO[bytes], wish: _Wish) -> _Checked:
     from overnight_workers.settings import settings
     from overnight_workers.sizes.chooser import Chooser
 
-    found = _Checked()
+    file = _Checked()
     prices, today = load(settings().prices), datetime.now(UTC).date()
     chooser = Chooser(wish.lane, settings().lane(wish.lane))
     with Checker(wish.lane, settings().policy, settings().redis_url, chooser=chooser) as checker:
         for line in lines(source):
             if isinstance(line, Bad):
-                found.bad.append((line.number, line.why))
+                file.bad.append((line.number, line.why))
                 continue
             checked = checker.check(replace(line, item=wish.of(line.item)))
             if checked.faults or checked.written is None:
-                found.bad.append((line.number, "; ".join(checked.faults)))
+                file.bad.append((line.number, "; ".join(checked.faults)))
                 continue
-            found.good += 1
+            file.good += 1
             params = checked.params
             model = prices.model(params["model"])
             if model is not None:
-                found.traps.update(traps_now(params, model, today, betas=checked.written.get("betas", ())))
-    return found
+                file.traps.update(traps_now(params, model, today, betas=checked.written.get("betas", ())))
+    return file
 
 
 def _items(source: IO[bytes], passed_over: set[int]) -> Iterator[Item]:

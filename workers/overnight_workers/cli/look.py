@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
@@ -15,6 +15,7 @@ from overnight_models.wire.outcome import Problem
 from overnight_workers.cli import console
 
 if TYPE_CHECKING:
+    from overnight_models.ledger.operators.overview import ItemView
     from overnight_models.ledger.operators.troubles import UnclearView
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -42,18 +43,18 @@ def batches(
         _unclear(as_json)
         return
     with database().transaction() as connection:
-        found = overview.batches(connection, lane=lane, states=state or None, limit=limit)
+        shown = overview.batches(connection, lane=lane, states=state or None, limit=limit)
     if as_json:
-        console.as_json([documents.batch(batch) for batch in found])
+        console.as_json([documents.batch(batch) for batch in shown])
         return
-    if not found:
+    if not shown:
         console.OUT.print("No batches. Items wait until their lane's threshold is reached (`overnight status`).")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("batch", "lane", "state", "items", "MB", "age", "cost", "API id", "why"):
         right = title in ("batch", "items", "MB", "age", "cost")
         table.add_column(title, justify="right" if right else "left", no_wrap=title != "why")
-    for batch in found:
+    for batch in shown:
         table.add_row(
             str(batch.id),
             batch.lane,
@@ -73,27 +74,31 @@ def _unclear(as_json: bool) -> None:
     from overnight_workers.process import database
 
     with database().transaction() as connection:
-        found = troubles.unclear(connection)
+        unclear = troubles.unclear(connection)
     if as_json:
-        console.as_json([asdict(one) for one in found])
+        console.as_json([asdict(batch) for batch in unclear])
         return
-    if not found:
+    if not unclear:
         console.OUT.print("Nothing is unclear: of every batch it is known whether it was created.")
-    for one in found:
-        console.OUT.print(Text(f"batch {one.batch_id}: {one.items:,} items, workspace {one.workspace}", style="bold"))
-        console.OUT.print(f"  its create: {one.why}, {one.let_go_at or one.claimed_at:%Y-%m-%d %H:%M:%S}", markup=False)
-        console.OUT.print(f"  so far:     {one.so_far}", markup=False)
-        console.OUT.print(f"  next:       {_next(one)}", markup=False)
+    for batch in unclear:
         console.OUT.print(
-            f"  or decide:  overnight decide {one.batch_id} --adopt ID, or --never-created", style="dim", markup=False
+            Text(f"batch {batch.batch_id}: {batch.items:,} items, workspace {batch.workspace}", style="bold")
+        )
+        console.OUT.print(
+            f"  its create: {batch.why}, {batch.let_go_at or batch.claimed_at:%Y-%m-%d %H:%M:%S}", markup=False
+        )
+        console.OUT.print(f"  so far:     {batch.so_far}", markup=False)
+        console.OUT.print(f"  next:       {_next(batch)}", markup=False)
+        console.OUT.print(
+            f"  or decide:  overnight decide {batch.batch_id} --adopt ID, or --never-created", style="dim", markup=False
         )
 
 
-def _next(one: UnclearView) -> str:
-    if one.candidates:
-        return f"{', '.join(one.candidates)} may be it: the token is read when it has ended, within 24 hours"
-    if one.quiet_s > 0:
-        return f"it may be listed for {spoken(one.quiet_s)} more; if no list shows it by then, it is sent again"
+def _next(batch: UnclearView) -> str:
+    if batch.candidates:
+        return f"{', '.join(batch.candidates)} may be it: the token is read when it has ended, within 24 hours"
+    if batch.quiet_s > 0:
+        return f"it may be listed for {spoken(batch.quiet_s)} more; if no list shows it by then, it is sent again"
     return "sent again at the next look, if a whole list from its workspace doesn't show it"
 
 
@@ -152,35 +157,35 @@ def items(
         late=late,
     )
     with database().transaction() as connection:
-        found = list(overview.items(connection, wanted, limit, deliveries=True))
+        rows = list(overview.items(connection, wanted, limit, deliveries=True))
     if as_json:
-        console.as_json([documents.item(row) for row in found])
+        console.as_json([documents.item(row) for row in rows])
         return
-    if not found:
+    if not rows:
         console.OUT.print("No such items.")
         return
-    console.OUT.print(_table(found))
+    console.OUT.print(_table(rows))
 
 
-def _table(found: list[dict[str, Any]]) -> Table:
+def _table(rows: list[ItemView]) -> Table:
     from overnight_workers.operators import item_roads, words
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in _ITEM_COLUMNS:
         table.add_column(title, justify="right" if title in ("batch", "tries", "cost") else "left")
-    for row, road in zip(found, item_roads.told(found), strict=True):
+    for row, road in zip(rows, item_roads.reasons(rows), strict=True):
         table.add_row(
-            Text(row["key"]),
-            row["lane"],
-            Text(row["tenant"] or ""),
-            Text(row["model"] or row["asked_model"]),
-            Text(row["state"], style="red" if row["state"] == "failed" else ""),
-            str(row["batch_id"] or ""),
-            str(row["attempts"]),
-            f"{row['enqueued_at']:%Y-%m-%d %H:%M:%S}",
+            Text(row.key),
+            row.lane,
+            Text(row.tenant or ""),
+            Text(row.model or row.asked_model),
+            Text(row.state, style="red" if row.state == "failed" else ""),
+            str(row.batch_id or ""),
+            str(row.attempts),
+            f"{row.enqueued_at:%Y-%m-%d %H:%M:%S}",
             Text(words.trouble(row)),
-            Text(words.delivery(row), style="red" if row["delivery"] == "dead" else ""),
-            "unknown" if row["ok"] is not None and row["cost_nano"] is None else console.money(row["cost_nano"] or 0),
-            Text("; ".join(filter(None, (road, row["model_why"] and f"model: {row['model_why']}")))),
+            Text(words.delivery(row), style="red" if row.delivery == "dead" else ""),
+            "unknown" if row.ok is not None and row.cost_nano is None else console.money(row.cost_nano or 0),
+            Text("; ".join(filter(None, (road, row.model_why and f"model: {row.model_why}")))),
         )
     return table

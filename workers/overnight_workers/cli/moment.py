@@ -17,7 +17,7 @@ def moment(text: str | None) -> datetime | None:
     except ValueError:
         pass
     try:
-        found = datetime.fromisoformat(text)
+        read = datetime.fromisoformat(text)
     except ValueError as error:
         raise PermanentError(f"--since {text!r} is neither a duration ('2h') nor a time (2026-11-23T18:00)") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -37,6 +37,6 @@ def outcomes(
     wanted = overview.Wanted(lane=lane, key=key, run=run, problem=problem, since=moment(since), final=key is None)
     with database().transaction() as connection:
         for row in overview.items(connection, wanted):
-            document = documents.document(row) if row["ok"] is not None else documents.pending(row)
-            sys.stdout.buffer.write(orjson.dumps(document | {"state": row["state"]}, option=orjson.OPT_APPEND_NEWLINE))
+            document = documents.document(row) if row.ok is not None else documents.pending(row)
+            sys.stdout.buffer.write(orjson.dumps(document | {"state": row.state}, option=orjson.OPT_APPEND_NEWLINE))
     sys.stdout.flush()

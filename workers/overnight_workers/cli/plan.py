@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -105,16 +105,16 @@ def deadline(text: str, now: datetime) -> datetime:
             at = datetime.strptime(text, form)  # noqa: DTZ007  # a time of day
         except ValueError:
             continue
-        found = here.replace(hour=at.hour, minute=at.minute, second=at.second, microsecond=0)
-        return found if found > here else found + timedelta(days=1)
+        today = here.replace(hour=at.hour, minute=at.minute, second=at.second, microsecond=0)
+        return today if today > here else today + timedelta(days=1)
     try:
-        found = datetime.fromisoformat(text)
+        today = datetime.fromisoformat(text)
     except ValueError as error:
         raise PermanentError(f"--by {text!r} is no time: write '06:00', 2026-11-26T06:00 or '8h'") from error
-    found = found if found.tzinfo else found.replace(tzinfo=here.tzinfo)
-    if found <= now:
+    today = today if today.tzinfo else today.replace(tzinfo=here.tzinfo)
+    if today <= now:
         raise PermanentError(f"--by {text} is over")
-    return found
+    return today
 
 
 def _seconds(text: str) -> float:
@@ -171,16 +171,16 @@ def _kept(made: Plan) -> dict[str, object]:
     from overnight_workers.plan.document import document
     from overnight_workers.process import database, names
 
-    found = document(made)
+    whole = document(made)
     if made.wish.run is not None and made.survey.items:
         run_id, lane_id = names().run(made.wish.run), names().lane(made.wish.lane)
         assert run_id is not None, "it has a name"
         with database().transaction() as connection:
-            plans.keep(connection, run_id, lane_id, made.estimates, orjson.dumps(found).decode())
-    return found
+            plans.keep(connection, run_id, lane_id, made.estimates, orjson.dumps(whole).decode())
+    return whole
 
 
-def _document(kept: Kept) -> dict[str, Any]:
+def _document(kept: Kept) -> dict[str, object]:
     """A kept plan beside its bill, as JSON; money as in a plan's."""
     from dataclasses import asdict
 

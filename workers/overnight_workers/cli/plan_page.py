@@ -49,11 +49,11 @@ def page(plan: Plan) -> RenderableType:
 
 
 def _head(plan: Plan) -> Iterable[RenderableType]:
-    found, expected = plan.survey, plan.costs.expected.total
-    yield Text(f"{plan.wish.file.name}: {found.items:,} items for lane {plan.wish.lane}", style="bold")
-    if found.known:
-        yield Text(f"{found.known:,} more are in the lane already: they cost nothing again")
-    if found.items:
+    survey, expected = plan.survey, plan.costs.expected.total
+    yield Text(f"{plan.wish.file.name}: {survey.items:,} items for lane {plan.wish.lane}", style="bold")
+    if survey.known:
+        yield Text(f"{survey.known:,} more are in the lane already: they cost nothing again")
+    if survey.items:
         realtime, road = _least(plan.costs.realtime.total), "batched"
         if plan.costs.is_cached:
             road = "batched and cached, as the lane does it,"
@@ -66,14 +66,14 @@ def _head(plan: Plan) -> Iterable[RenderableType]:
 
 
 def _half_price(plan: Plan) -> Iterable[RenderableType]:
-    found = plan.survey
-    if not found.bad:
+    survey = plan.survey
+    if not survey.bad:
         yield Text("Nothing is ruled out: no streams, no fast mode, no parameter that batches refuse.")
     else:
-        yield Text(f"{found.bad:,} lines can't be enqueued as they are:", style="bold yellow")
-        yield _listed((f"{lines:,}", why) for why, lines in list(found.reasons.items())[:_SHOWN])
-        first = ", ".join(str(bad.number) for bad in found.bad_lines[:10])
-        yield Text(f"lines {first}{' …' if found.bad > 10 else ''}; more with --json", style="dim")
+        yield Text(f"{survey.bad:,} lines can't be enqueued as they are:", style="bold yellow")
+        yield _listed((f"{lines:,}", why) for why, lines in list(survey.reasons.items())[:_SHOWN])
+        first = ", ".join(str(bad.number) for bad in survey.bad_lines[:10])
+        yield Text(f"lines {first}{' …' if survey.bad > 10 else ''}; more with --json", style="dim")
     yield Text(
         "Batched, requests and answers stay at Anthropic for up to 29 days (no zero data retention), and answers may"
         " take up to 24 hours."
@@ -125,11 +125,11 @@ def _counting(plan: Plan) -> Iterable[RenderableType]:
         items = f"pilot: {plan.pilot.items:,} items, {plan.pilot.billed:,} of them billed"
         yield Text(f"{items}, {cents(plan.pilot.cost_nano)}; they are done, and free when enqueued again", style="dim")
     yield Text()
-    most = max((one.items for one in into.bins), default=1)
+    fullest = max((bin_.items for bin_ in into.bins), default=1)
     bars = _grid("right", "left", "right")
-    for one in into.bins:
-        bar = "█" * round(_BAR * one.items / most) or ("▏" if one.items else "")
-        bars.add_row(f"{one.low:,} to {one.high:,}", Text(bar, style="cyan"), f"{one.items:,}")
+    for bin_ in into.bins:
+        bar = "█" * round(_BAR * bin_.items / fullest) or ("▏" if bin_.items else "")
+        bars.add_row(f"{bin_.low:,} to {bin_.high:,}", Text(bar, style="cyan"), f"{bin_.items:,}")
     yield Text("items by tokens in", style="dim")
     yield bars
     if into.longest:
@@ -158,10 +158,10 @@ def _by_model(plan: Plan) -> Table:
 
 
 def _by_words(plan: Plan) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    lines: dict[str, list[str]] = {}
     for (model, _), words in plan.tokens_out.told.items():
-        found.setdefault(words, []).append(model)
-    return found
+        lines.setdefault(words, []).append(model)
+    return lines
 
 
 def _time(plan: Plan) -> Iterable[RenderableType]:
@@ -170,18 +170,18 @@ def _time(plan: Plan) -> Iterable[RenderableType]:
     )
     in_time = "in time" if plan.deadline_s is not None else ""
     yield Text(f"{'':14}{'half by':>15}{'95 of 100 by':>17}{in_time:>15}{'price':>12}", style="bold")
-    for one in plan.options:
-        chance = "" if plan.deadline_s is None else likely(one.done.chance(plan.deadline_s))
-        times = f"{one.told(one.done.half_s):>15}{one.told(one.done.sure_s):>17}"
-        chosen = plan.advice is not None and plan.advice.option == one.name
-        name = (f"{one.name:14}", "bold green" if chosen else "")
-        yield Text.assemble(name, times, f"{chance:>15}", f"{cents(one.total.value):>12}")
-        yield Text(f"  {_what(one)}", style="dim")
+    for option in plan.options:
+        chance = "" if plan.deadline_s is None else likely(option.done.chance(plan.deadline_s))
+        times = f"{option.told(option.done.half_s):>15}{option.told(option.done.sure_s):>17}"
+        chosen = plan.advice is not None and plan.advice.option == option.name
+        name = (f"{option.name:14}", "bold green" if chosen else "")
+        yield Text.assemble(name, times, f"{chance:>15}", f"{cents(option.total.value):>12}")
+        yield Text(f"  {_what(option)}", style="dim")
 
 
-def _what(one: Option) -> str:
-    waves = f", {one.waves:,} waves" if one.waves > 1 else ""
-    return f"{one.what}{waves}: {one.how.value}"
+def _what(option: Option) -> str:
+    waves = f", {option.waves:,} waves" if option.waves > 1 else ""
+    return f"{option.what}{waves}: {option.how.value}"
 
 
 def _caching(plan: Plan) -> Iterable[RenderableType]:
@@ -209,10 +209,10 @@ def _caching(plan: Plan) -> Iterable[RenderableType]:
             " by the documentation). The whole file, batched, with that cached:"
         )
         yield _ways(plan)
-        for one in costs.break_even[:6]:
-            rate = "never pays" if one.hit_rate is None else f"pays above {_percent(one.hit_rate)} of hits"
-            primed = "" if one.primed_from is None else f", primed from {one.primed_from} requests on"
-            yield Text(f"{one.model}: a {one.lifetime} write {rate}{primed}", style="dim")
+        for point in costs.break_even[:6]:
+            rate = "never pays" if point.hit_rate is None else f"pays above {_percent(point.hit_rate)} of hits"
+            primed = "" if point.primed_from is None else f", primed from {point.primed_from} requests on"
+            yield Text(f"{point.model}: a {point.lifetime} write {rate}{primed}", style="dim")
 
 
 def _prefix(segment: Segment, plan: Plan) -> str:
@@ -226,7 +226,7 @@ def _prefix(segment: Segment, plan: Plan) -> str:
 
 
 def _ways(plan: Plan) -> Table:
-    by_way = {one.caching: one.total.value for one in plan.costs.ways}
+    by_way = {way.caching: way.total.value for way in plan.costs.ways}
     table = _grid("left", "right", "right", "right", "right", "right")
     rates = sorted({way.hit_rate for way in WAYS})
     heads = ["", "not cached", *(f"{_percent(rate)} hits" for rate in rates), "primed"]
@@ -245,22 +245,22 @@ def _road(plan: Plan) -> Iterable[RenderableType]:
     if advice is None:
         yield Text("Everything in this file is in the lane already: enqueuing it again is free.")
         return
-    one = next(option for option in plan.options if option.name == advice.option)
+    chosen = next(option for option in plan.options if option.name == advice.option)
     if plan.wish.by is not None and plan.deadline_s is not None:
         yield Text(f"To be done by {plan.wish.by.astimezone():%Y-%m-%d %H:%M %Z}, {spoken(plan.deadline_s)} from now.")
-    half = _moment(plan, one)
+    half = _moment(plan, chosen)
     style = "bold green" if advice.sure else "bold yellow"
-    yield Text.assemble((f"{one.name}", style), f": {one.what}; {advice.why}.")
+    yield Text.assemble((f"{chosen.name}", style), f": {chosen.what}; {advice.why}.")
     yield Text(f"As likely done before {half:%Y-%m-%d %H:%M %Z} as after it, roughly.")
     yield Text("what would change the answer:", style="dim")
     for change in advice.changes:
         yield _bullet(Text("•", style="dim"), change)
 
 
-def _moment(plan: Plan, one: Option) -> datetime:
+def _moment(plan: Plan, option: Option) -> datetime:
     """When a road is as likely done as not; a round time, since nobody knows it to the minute."""
-    step_s = max(coarse(one.done.half_s), 300)
-    at = plan.made_at.timestamp() + one.done.half_s
+    step_s = max(coarse(option.done.half_s), 300)
+    at = plan.made_at.timestamp() + option.done.half_s
     return datetime.fromtimestamp(round(at / step_s) * step_s, UTC).astimezone()
 
 
@@ -271,9 +271,11 @@ def _foot(plan: Plan) -> Iterable[RenderableType]:
         yield Text(plan.ledger_told, style="dim")
     off = errors(plan.past, "cost_nano")
     if off:
-        told = ", ".join(f"{error:+.1%}" for error in off.values())
+        shares = ", ".join(f"{error:+.1%}" for error in off.values())
         plans = "the last plan" if len(off) == 1 else f"the last {len(off)} plans"
-        yield Text(f"{plans} of this lane {'was' if len(off) == 1 else 'were'} off by {told} of the bill", style="dim")
+        yield Text(
+            f"{plans} of this lane {'was' if len(off) == 1 else 'were'} off by {shares} of the bill", style="dim"
+        )
     if plan.wish.run and plan.survey.items:
         yield Text(f"kept: `overnight plan --compare {plan.wish.run}` puts the bill beside it", style="dim")
 
@@ -307,8 +309,8 @@ def _percent(share: Fraction) -> str:
 
 def _grid(*justify: str) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for one in justify:
-        table.add_column(justify="right" if one == "right" else "left")
+    for justification in justify:
+        table.add_column(justify="right" if justification == "right" else "left")
     return table
 
 

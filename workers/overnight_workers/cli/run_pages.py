@@ -27,13 +27,13 @@ def plan_table(plan: dict[str, Any]) -> Group:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("why", "rows", "about", "between", "known by"):
         table.add_column(title, justify="left" if title in ("why", "known by") else "right")
-    for one in plan["reasons"].values():
-        between = f"${one['low_usd']} and ${one['high_usd']}"
-        table.add_row(one["words"], f"{one['rows']:,}", f"${one['usd']}", between, one["how"])
+    for reason in plan["reasons"].values():
+        between = f"${reason['low_usd']} and ${reason['high_usd']}"
+        table.add_row(reason["words"], f"{reason['rows']:,}", f"${reason['usd']}", between, reason["how"])
     if len(plan["reasons"]) > 1:
         between = f"${plan['low_usd']} and ${plan['high_usd']}"
         table.add_row(Text("together", style="bold"), f"{plan['send']:,}", f"${plan['usd']}", between, plan["how"])
-    left = ", ".join(f"{one['rows']:,} {one['words']}" for one in plan["left"].values())
+    left = ", ".join(f"{group['rows']:,} {group['words']}" for group in plan["left"].values())
     sent = f"{plan['send']:,} of {plan['rows']:,} rows are to be sent"
     return Group(Text(sent + (f"; {left}" if left else ""), style="bold"), *([table] if plan["reasons"] else []))
 
@@ -75,12 +75,12 @@ def page(run: Run) -> Group:
 _STYLES = {"complete": "bold green", "partial": "bold yellow", "stopped": "bold red", "asking": "bold yellow"}
 
 
-def runs_table(found: list[Run]) -> Table:
+def runs_table(runs: list[Run]) -> Table:
     """Runs, a line each."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("run", "state", "began", "sent", "ok", "problems", "cost", "why"):
         table.add_column(title, justify="right" if title in ("sent", "ok", "problems", "cost") else "left")
-    for run in found:
+    for run in runs:
         counts, plan = orjson.loads(run.counts), orjson.loads(run.plan or "{}")
         table.add_row(
             run.name,

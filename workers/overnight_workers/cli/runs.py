@@ -30,11 +30,11 @@ def listed(
     from overnight_workers.process import database
 
     with database().transaction() as connection:
-        found = ledger.runs(connection, catalog=catalog, limit=limit)
+        latest = ledger.runs(connection, catalog=catalog, limit=limit)
     if as_json:
-        console.as_json([document(run) for run in found])
-    elif found:
-        console.OUT.print(runs_table(found))
+        console.as_json([document(run) for run in latest])
+    elif latest:
+        console.OUT.print(runs_table(latest))
     else:
         console.OUT.print("No runs: `overnight enrich catalogs/NAME.toml` begins one.")
 

@@ -63,8 +63,10 @@ def _document(seen: Snapshot) -> dict[str, object]:
         "batches": _added(lane.batches for lane in lanes),
         "deliveries": _added(lane.deliveries for lane in lanes),
         "oldest_waiting_s": max((lane.oldest_waiting_s or 0 for lane in lanes), default=None) or None,
-        "limited": [f"{one.model} of {one.workspace}, {one.why}" for one in seen.troubles.limited],
-        "held_workspaces": {one.name: one.held_reason for one in seen.workspaces if one.held_for_s is not None},
+        "limited": [f"{limit.model} of {limit.workspace}, {limit.why}" for limit in seen.troubles.limited],
+        "held_workspaces": {
+            workspace.name: workspace.held_reason for workspace in seen.workspaces if workspace.held_for_s is not None
+        },
         **documents.money(sum(lane.cost_nano for lane in lanes), sum(lane.realtime_nano for lane in lanes)),
     }
 
@@ -91,7 +93,8 @@ def _page(seen: Snapshot) -> RenderableType:
     parts.append(_table(seen.lanes))
     parts.extend(Text(f"{lane.lane}: {words.deadlines(lane)}") for lane in seen.lanes if any(lane.deadlines))
     parts.extend(
-        Text(f"waits for its rate limit: {one.model} of {one.workspace}, {one.why}") for one in seen.troubles.limited
+        Text(f"waits for its rate limit: {limit.model} of {limit.workspace}, {limit.why}")
+        for limit in seen.troubles.limited
     )
     at_work = {state: n for state, n in _added(lane.batches for lane in seen.lanes).items() if state not in BATCH.final}
     parts.append(Text("batches: " + (", ".join(f"{n:,} {state}" for state, n in at_work.items()) or "none at work")))

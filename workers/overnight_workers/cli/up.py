@@ -73,8 +73,8 @@ def up(
             say(f"Flower: {installation.urls['flower_url']}")
         if not given_redis:
             # the URL has a password, and what is printed may end in anybody's log
-            told = write_product_environment(home, installation.urls["redis_url"])
-            typer.echo(f"for your product: . {shlex.quote(str(told))}")
+            environment_file = write_product_environment(home, installation.urls["redis_url"])
+            typer.echo(f"for your product: . {shlex.quote(str(environment_file))}")
         typer.echo(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C stops everything")
         supervisor.run_forever()
     say("stopped")

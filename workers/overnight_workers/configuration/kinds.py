@@ -60,8 +60,8 @@ def size(at_least: int = 1, at_most: int | None = None) -> Read[int]:
     """Bytes, with a unit."""
 
     def read(given: object) -> int:
-        _within(found := bytes_in(given), at_least, at_most, shown(given), lambda bound: f"{bound:,} bytes")
-        return found
+        _within(number := bytes_in(given), at_least, at_most, shown(given), lambda bound: f"{bound:,} bytes")
+        return number
 
     return read
 
@@ -70,16 +70,18 @@ def duration(at_least: float = 0.0, at_most: float | None = None) -> Read[float]
     """Seconds, written with a unit."""
 
     def read(given: object) -> float:
-        _within(found := seconds(given), at_least, at_most, shown(given), spoken)
-        return found
+        _within(number := seconds(given), at_least, at_most, shown(given), spoken)
+        return number
 
     return read
 
 
-def _within(found: float, at_least: float, at_most: float | None, given: str, said: Callable[[Any], str] = str) -> None:
-    if found < at_least:
+def _within(
+    number: float, at_least: float, at_most: float | None, given: str, said: Callable[[float], str] = str
+) -> None:
+    if number < at_least:
         raise ValueError(f"{given} is too little: at least {said(at_least)}")
-    if at_most is not None and found > at_most:
+    if at_most is not None and number > at_most:
         raise ValueError(f"{given} is too much: at most {said(at_most)}")
 
 
@@ -88,12 +90,12 @@ def share(at_least: float, at_most: float) -> Read[float]:
 
     def read(given: object) -> float:
         try:
-            found = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
+            number = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
         except (TypeError, ValueError):
-            found = math.nan
-        if not at_least <= found <= at_most:
+            number = math.nan
+        if not at_least <= number <= at_most:
             raise ValueError(f"it is a number from {at_least} to {at_most}, and not {shown(given)}")
-        return found
+        return number
 
     return read
 
@@ -116,10 +118,10 @@ def _or(choices: tuple[str, ...]) -> str:
 def yes_or_no(given: object) -> bool:
     """True or false."""
     words = {"true": True, "false": False}
-    found = words.get(given.strip().lower()) if isinstance(given, str) else given
-    if not isinstance(found, bool):
+    meaning = words.get(given.strip().lower()) if isinstance(given, str) else given
+    if not isinstance(meaning, bool):
         raise ValueError(f"it is true or false, and not {shown(given)}")
-    return found
+    return meaning
 
 
 def text(given: object) -> str:
@@ -131,7 +133,7 @@ def text(given: object) -> str:
 
 def texts(given: object) -> tuple[str, ...]:
     """A list of texts."""
-    if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
+    if not isinstance(given, list | tuple) or not all(isinstance(element, str) for element in given):
         raise ValueError('it is a list of texts, such as ["shop.*"]')
     return tuple(given)
 

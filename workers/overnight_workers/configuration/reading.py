@@ -76,24 +76,24 @@ def read_part(kind: type[P], given: object, at: tuple[str, ...], faults: Faults,
 
     tables: names that stand in it too, and are read by somebody else.
     """
-    known = {one.name: one for one in fields(cast("Any", kind)) if _READ in one.metadata}
+    known = {setting_.name: setting_ for setting_ in fields(cast("Any", kind)) if _READ in setting_.metadata}
     if not isinstance(given, Mapping):
         faults.add(at, f"it is a table of settings ({', '.join(list(known)[:3])}, …), and not {kind_of(given)}")
         given = {}
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for name in given:
         if name not in known and name not in tables:
             faults.add((*at, str(name)), f"there is no such setting{near(str(name), [*known, *tables])}")
-    for name, one in known.items():
+    for name, setting_ in known.items():
         if name in given:
             try:
-                values[name] = one.metadata[_READ](given[name])
+                values[name] = setting_.metadata[_READ](given[name])
                 continue
             except ValueError as error:
                 faults.add((*at, name), str(error))
-        elif _is_required(one):
+        elif _is_required(setting_):
             faults.add((*at, name), "it has to be said")
-        if _is_required(one):
+        if _is_required(setting_):
             values[name] = ""
     return kind(**values)
 
@@ -114,15 +114,15 @@ def read_table(kind: type[P], given: object, at: str, faults: Faults) -> dict[st
     return parts
 
 
-def _is_required(one: Field[Any]) -> bool:
-    return one.default is MISSING and one.default_factory is MISSING
+def _is_required(setting_: Field[Any]) -> bool:
+    return setting_.default is MISSING and setting_.default_factory is MISSING
 
 
 def near(name: str, known: Iterable[str]) -> str:
     """What was probably meant, or which names there are: the end of a sentence."""
     from difflib import get_close_matches
 
-    names = {one.lower(): one for one in known}
+    names = {name.lower(): name for name in known}
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     if close:
         return f": did you mean {names[close[0]]}?"

@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from overnight_models.errors import BadSettings
 from overnight_workers.configuration.kinds import shown
@@ -41,7 +41,7 @@ def given_in_file() -> dict[str, object]:
         raise BadSettings([f"{path}: {error}"]) from error
 
 
-def given(names: tuple[str, ...], tables: tuple[str, ...]) -> tuple[dict[str, Any], Faults]:
+def given(names: tuple[str, ...], tables: tuple[str, ...]) -> tuple[dict[str, object], Faults]:
     """What file and environment say together, unchecked, and what is wrong already.
 
     names: of values; their variables hold texts.
@@ -49,27 +49,27 @@ def given(names: tuple[str, ...], tables: tuple[str, ...]) -> tuple[dict[str, An
     """
     faults = Faults()
     try:
-        found: dict[str, Any] = dict(given_in_file())
+        values: dict[str, object] = dict(given_in_file())
     except BadSettings as error:
         faults.said += error.faults
-        found = {}
+        values = {}
     sources = {name: variable for name in (*names, *tables) if os.environ.get(variable := PREFIX + name.upper())}
     for name, variable in sources.items():
-        value: Any = os.environ[variable]
+        value: object = os.environ[variable]
         if name in tables:
             try:
-                value = json.loads(value)
+                value = json.loads(os.environ[variable])
             except ValueError as error:
                 # the value may hold a password; where it stops being JSON is no secret
                 place = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
                 faults.sources = {name: variable}
                 faults.add((name,), f"it isn't JSON ({place}), which holds the table [{name}]")
-                found.pop(name, None)
+                values.pop(name, None)
                 continue
-        found[name] = _over(found.get(name), value)
+        values[name] = _over(values.get(name), value)
     faults.sources = sources
     _check_variables(names, tables, faults)
-    return found, faults
+    return values, faults
 
 
 def _over(below: object, above: object) -> object:

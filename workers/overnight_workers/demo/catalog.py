@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal, TypedDict
 
 from pydantic import BaseModel, Field
 
@@ -17,19 +17,33 @@ class Enriched(BaseModel):
     category: Literal["hub", "regional", "island", "mountain", "bush", "business"]
 
 
-def airports(rows: int) -> list[dict[str, object]]:
+class Airport(TypedDict):
+    """What of an airport its request says; the catalog has more."""
+
+    iata: str
+    name: str
+    city: str
+    subd: str
+    """Its state or province."""
+    country: str
+    elevation: float
+    """Feet."""
+    tz: str
+
+
+def airports(rows: int) -> list[Airport]:
     """So many airports, spread evenly over the alphabet of IATA codes; the same ones every time."""
     import airportsdata
 
     known = airportsdata.load("IATA")
     codes = sorted(known)
     step = max(len(codes) / rows, 1.0)
-    return [dict(known[codes[int(i * step)]]) for i in range(min(rows, len(codes)))]
+    return [known[codes[int(i * step)]] for i in range(min(rows, len(codes)))]
 
 
-def params(airport: dict[str, Any]) -> dict[str, Any]:
+def params(airport: Airport) -> dict[str, object]:
     """The request for one airport, as `client.messages.create` takes it."""
-    place = ", ".join(airport[part] for part in ("city", "subd", "country") if airport[part])
+    place = ", ".join(filter(None, (airport["city"], airport["subd"], airport["country"])))
     return {
         "model": MODEL,
         "max_tokens": MAX_TOKENS,

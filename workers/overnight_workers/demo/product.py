@@ -10,12 +10,12 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from celery import Celery
 
 from overnight_producers import Item, Outcome, callback
-from overnight_workers.demo.catalog import Enriched, params
+from overnight_workers.demo.catalog import Airport, Enriched, params
 
 COLUMNS: Final = ("iata", "name", "country", "category", "description", "problem", "cost_usd", "delivery_id")
 
@@ -58,7 +58,7 @@ def save(outcome: Outcome, *, iata: str, name: str, country: str) -> str:
     return iata
 
 
-def items(catalog: list[dict[str, Any]]) -> Iterator[Item]:
+def items(catalog: list[Airport]) -> Iterator[Item]:
     """The catalog as items: keyed by airport, each with its own callback."""
     for airport in catalog:
         yield Item(

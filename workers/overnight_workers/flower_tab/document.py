@@ -18,14 +18,15 @@ def document(look: Look, settings: Settings) -> dict[str, Any]:
     return {
         "at": seen.at.isoformat(),
         "fault": look.fault,
-        "alarms": [documents.alarm(one) for one in seen.alarms(settings)],
+        "alarms": [documents.alarm(alarm) for alarm in seen.alarms(settings)],
         "lanes": [documents.lane(lane) for lane in seen.lanes],
         "batches": [documents.batch(batch) for batch in (*seen.unfinished, *seen.finished)],
-        "turnarounds": [vars(found) for found in seen.turnarounds.values()],
+        "turnarounds": [vars(turnaround) for turnaround in seen.turnarounds.values()],
         "workspaces": [
-            {"name": one.name, "held_for_s": one.held_for_s, "held_reason": one.held_reason} for one in seen.workspaces
+            {"name": workspace.name, "held_for_s": workspace.held_for_s, "held_reason": workspace.held_reason}
+            for workspace in seen.workspaces
         ],
-        "dead_deliveries": [vars(one) for one in seen.dead],
+        "dead_deliveries": [vars(delivery) for delivery in seen.dead],
         "money": {
             **documents.money(*(sum(column) for column in zip(*money, strict=True))),
             "unpriced": sum(lane.unpriced for lane in seen.lanes),

@@ -37,13 +37,13 @@ class BatchesPage(BaseHandler):  # type: ignore[misc]
         look = await self.application.reader.look()
         self.set_header("Cache-Control", "no-store")
         page = "batches_now.html" if self.get_argument("part") == "now" else "batches.html"
-        told = settings()
+        current = settings()
         self.render(
             page,
             look=look,
             words=words,
-            settings=told,
-            policies=told.lanes,
+            settings=current,
+            policies=current.lanes,
             ITEM=ITEM,
             BATCH=BATCH,
             DELIVERY=DELIVERY,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 import redis
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from overnight_models.errors import OvernightError
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.operators import overview
-from overnight_models.ledger.operators.overview import Wanted
+from overnight_models.ledger.operators.overview import ItemView, Wanted
 from overnight_workers.operators import filters
 from overnight_workers.operators.snapshot import Look, take_snapshot
 
@@ -47,7 +47,7 @@ class Reader:
         # shielded: one reader who goes away takes the answer from no other
         return await asyncio.shield(self._looking)
 
-    async def items(self, wanted: Wanted, fault: str | None, most: int) -> tuple[list[dict[str, Any]], str | None]:
+    async def items(self, wanted: Wanted, fault: str | None, limit: int) -> tuple[list[ItemView], str | None]:
         """The newest items that are wanted, with their deliveries, and why there are none. Never raises.
 
         fault: what is wrong with the wish already.
@@ -55,9 +55,9 @@ class Reader:
         if fault is not None:
             return [], fault
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._items, wanted, most)
+        return await loop.run_in_executor(self._thread, self._items, wanted, limit)
 
-    def _items(self, wanted: Wanted, most: int) -> tuple[list[dict[str, Any]], str | None]:
+    def _items(self, wanted: Wanted, limit: int) -> tuple[list[ItemView], str | None]:
         try:
             filters.check(
                 lane=wanted.lane,
@@ -70,7 +70,7 @@ class Reader:
                 ledger=self._database,
             )
             with self._database.transaction() as connection:
-                return list(overview.items(connection, wanted, most, deliveries=True)), None
+                return list(overview.items(connection, wanted, limit, deliveries=True)), None
         except (OvernightError, SQLAlchemyError) as error:
             return [], " ".join(str(error).split())
 

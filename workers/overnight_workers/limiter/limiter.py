@@ -79,7 +79,7 @@ class Limiter:
         self._client = client
         self._limits_of = limits_of
         self._name = secrets.token_hex(8)
-        self._remembered: dict[str, dict[str, Any]] = {}
+        self._remembered: dict[str, dict[str, object]] = {}
         self._known: dict[str, Known] = {}
         self._shares: dict[str, Share] = {}
         self._said_at: dict[str, float] = {}
@@ -106,7 +106,7 @@ class Limiter:
             share = self._shares.setdefault(key, Share())
             return share.acquire(self._known.get(key), workspace, pool, needs, time.monotonic(), ahead_s)
         now, (answers,) = done
-        return [_answer(workspace, pool, need, told, now) for need, told in zip(needs, answers, strict=True)]
+        return [_answer(workspace, pool, need, answer, now) for need, answer in zip(needs, answers, strict=True)]
 
     def settle(self, settled: Sequence[tuple[Grant, Used | None]]) -> None:
         """Give back what wasn't used, and owe what was used beyond. One round trip.
@@ -171,23 +171,23 @@ class Limiter:
         paused_s = max(0.0, known.paused_until - time.monotonic())
         return PoolUse(workspace, pool, paused_s, known.factor, known.workers, buckets)
 
-    def _run(self, jobs: Sequence[tuple[str, str, dict[str, Any]]]) -> tuple[int, list[Any]] | None:
+    def _run(self, jobs: Sequence[tuple[str, str, Mapping[str, object]]]) -> tuple[int, list[Any]] | None:
         """Do jobs in Redis: its time and the answers of each. None: it is away."""
         started = time.monotonic()
         if started < self._asked_from:
             return None
-        keys, told = [routes.LIMITER_POOLS_KEY], []
+        keys, arguments = [routes.LIMITER_POOLS_KEY], []
         for workspace, pool, job in jobs:
             key, limits = _key(workspace, pool), self._limits_of(workspace, pool)
             keys += [key, f"{key}:workers"]
             more = {"limits": limits.per_minute, "set": limits.is_set, "known": self._remembered.get(key)}
             if job["op"] == "acquire" and started - self._said_at.get(key, -math.inf) > _SAYS_IT_LIVES_EVERY_S:
                 self._said_at[key] = started
-                told.append(job | more | {"worker": self._name, "name": f"{workspace} {pool}"})
+                arguments.append({**job, **more, "worker": self._name, "name": f"{workspace} {pool}"})
             else:
-                told.append(job | more)
+                arguments.append({**job, **more})
         try:
-            now, replies = self._script(keys=keys, args=[orjson.dumps(told)])
+            now, replies = self._script(keys=keys, args=[orjson.dumps(arguments)])
         except redis.RedisError:
             self._asked_from = time.monotonic() + _ASKED_AGAIN_S
             self._said_at.clear()
@@ -218,15 +218,15 @@ class Limiter:
         self._shares.pop(key, None)
 
 
-def _answer(workspace: str, pool: str, need: Need, told: list[int], now: int) -> Answer:
-    match told:
+def _answer(workspace: str, pool: str, need: Need, answer: list[int], now: int) -> Answer:
+    match answer:
         case [1, start, *charges, output_tokens]:
             costs = (1, max(0, need.input_tokens), output_tokens)
             return Grant(workspace, pool, costs, (charges[0], charges[1], charges[2]), now, start / _MICRO)
         case [0, wait, obstacle]:
             return Wait(wait / _MICRO, _OBSTACLES[obstacle - 1])
         case _:
-            return TooLarge(need.input_tokens, told[1])
+            return TooLarge(need.input_tokens, answer[1])
 
 
 def _key(workspace: str, pool: str) -> str:

@@ -102,14 +102,14 @@ class Installation:
     @property
     def environment(self) -> dict[str, str]:
         """What a process of this installation is told: the servers, and the sandbox if there is one."""
-        told = {
+        variables = {
             "OVERNIGHT_DATA_DIR": str(self.data_dir),
             "OVERNIGHT_DATABASE_URL": self.urls["database_url"],
             "OVERNIGHT_REDIS_URL": self.urls["redis_url"],
         }
         if self._sandbox:
-            told |= {"ANTHROPIC_BASE_URL": self.urls["sandbox_url"], "ANTHROPIC_API_KEY": "sk-sandbox-default"}
-        return told | self._more
+            variables |= {"ANTHROPIC_BASE_URL": self.urls["sandbox_url"], "ANTHROPIC_API_KEY": "sk-sandbox-default"}
+        return variables | self._more
 
     @property
     def _redis_place(self) -> RedisPlace:
@@ -215,11 +215,11 @@ class Installation:
         self, name: str, arguments: list[str], ready: Callable[[], bool] | None = None, *, ends_first: bool = False
     ) -> Process:
         # a worker that is told to stop hands its work back in seconds instead of finishing it first
-        told = {} if ends_first else {"REMAP_SIGTERM": "SIGQUIT"}
+        signals = {} if ends_first else {"REMAP_SIGTERM": "SIGQUIT"}
         return Process(
             name=name,
             argv=[sys.executable, "-m", "celery", "-A", self._app, *arguments],
-            env={**self.environment, **told, "PYTHONUNBUFFERED": "1"},
+            env={**self.environment, **signals, "PYTHONUNBUFFERED": "1"},
             ready=ready,
             grace_seconds=_ENDS_FIRST_S if ends_first else _HANDS_BACK_S,
         )

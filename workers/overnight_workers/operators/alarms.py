@@ -55,7 +55,7 @@ def alarms(
     signs: of the workers that live; None: they weren't asked for.
     policy: the one in force, which the workers have published; None: judged by these settings alone.
     """
-    found = [
+    alarms_on = [
         *_redis(redis),
         *_workers(signs),
         *_read_only(troubles.read_only),
@@ -72,15 +72,15 @@ def alarms(
         *_budgets(troubles),
         *_deadlines(troubles),
     ]
-    return sorted(found, key=lambda alarm: not alarm.urgent)
+    return sorted(alarms_on, key=lambda alarm: not alarm.urgent)
 
 
 def _deadlines(troubles: Troubles) -> Iterator[Alarm]:
-    for one in troubles.late:
-        many = "a thousand or more" if one.items >= MOST_COUNTED else f"{one.items:,}"
-        since = f"the first is over for {spoken(one.first_s)}" if one.first_s > 0 else "the first is over in a minute"
+    for late in troubles.late:
+        many = "a thousand or more" if late.items >= MOST_COUNTED else f"{late.items:,}"
+        since = f"the first is over for {spoken(late.first_s)}" if late.first_s > 0 else "the first is over in a minute"
         yield Alarm(
-            "deadlines at risk", f"Lane {one.lane}: {many} deadlines pass while items are {one.where}: {since}."
+            "deadlines at risk", f"Lane {late.lane}: {many} deadlines pass while items are {late.where}: {since}."
         )
     for limit in troubles.limited:
         if limit.since_s > _LIMITED_LONG_S:
@@ -147,29 +147,37 @@ def _moved(troubles: Troubles) -> Iterator[Alarm]:
 
 
 def _workspaces(workspaces: Sequence[WorkspaceState], settings: Settings) -> Iterator[Alarm]:
-    for one in workspaces:
-        if one.held_for_s is not None:
-            reason = one.held_reason or "no reason given"
-            text = f"Workspace {one.name} is held for {spoken(one.held_for_s)}: {reason}"
-            waits = ". It isn't tried again before `overnight resume --all`" if one.until_resumed else ""
+    for workspace in workspaces:
+        if workspace.held_for_s is not None:
+            reason = workspace.held_reason or "no reason given"
+            text = f"Workspace {workspace.name} is held for {spoken(workspace.held_for_s)}: {reason}"
+            waits = ". It isn't tried again before `overnight resume --all`" if workspace.until_resumed else ""
             yield Alarm("workspace held", text + waits)
-        if (one.unread_for_s or 0.0) > _LATE_S:
+        if (workspace.unread_for_s or 0.0) > _LATE_S:
             yield Alarm(
                 "list unread",
-                f"Workspace {one.name} isn't read for {spoken(one.unread_for_s or 0.0)}: {one.unread_why}",
+                f"Workspace {workspace.name} isn't read for {spoken(workspace.unread_for_s or 0.0)}:"
+                f" {workspace.unread_why}",
             )
-        known = settings.workspaces.get(one.name)
-        if known is not None and one.queued and one.queued + (one.smallest_packed or 0) > known.queue_limit:
+        known = settings.workspaces.get(workspace.name)
+        if (
+            known is not None
+            and workspace.queued
+            and workspace.queued + (workspace.smallest_packed or 0) > known.queue_limit
+        ):
             yield Alarm(
                 "queue full",
-                f"Workspace {one.name}: {one.queued:,} of {known.queue_limit:,} requests are in the API's queue.",
+                f"Workspace {workspace.name}: {workspace.queued:,} of {known.queue_limit:,} requests are in the API's"
+                " queue.",
             )
 
 
 def _batches(troubles: Troubles) -> Iterator[Alarm]:
-    for one in troubles.unclear:
-        if one.quiet_s < -_UNCLEAR_LONG_S:
-            yield Alarm("batch unclear", f"Batch {one.batch_id} is unclear since {one.claimed_at:%F %R}: {one.so_far}")
+    for batch in troubles.unclear:
+        if batch.quiet_s < -_UNCLEAR_LONG_S:
+            yield Alarm(
+                "batch unclear", f"Batch {batch.batch_id} is unclear since {batch.claimed_at:%F %R}: {batch.so_far}"
+            )
     for overdue in troubles.overdue:
         yield Alarm("batch overdue", f"Batch {overdue.batch_id} ({overdue.api_id}) runs for {spoken(overdue.open_s)}.")
     for unread in troubles.unread:
@@ -232,39 +240,43 @@ def _dead(lanes: Sequence[LaneView], dead: Sequence[DeadDelivery]) -> Iterator[A
 
 
 def _obstacles(troubles: Troubles) -> Iterator[Alarm]:
-    for one in troubles.obstacles:
-        if not one.queue and one.lasted_s > _LATE_S:
-            name = one.broker or "Overnight's own Redis"
-            yield Alarm("broker away", f"Broker {name} is away for {spoken(one.lasted_s)}: {one.why}")
-        elif one.queue and one.lasted_s > _FULL_LONG_S:
-            yield Alarm("product full", f"Nothing was taken for {spoken(one.lasted_s)}: {one.why}")
+    for obstacle in troubles.obstacles:
+        if not obstacle.queue and obstacle.lasted_s > _LATE_S:
+            name = obstacle.broker or "Overnight's own Redis"
+            yield Alarm("broker away", f"Broker {name} is away for {spoken(obstacle.lasted_s)}: {obstacle.why}")
+        elif obstacle.queue and obstacle.lasted_s > _FULL_LONG_S:
+            yield Alarm("product full", f"Nothing was taken for {spoken(obstacle.lasted_s)}: {obstacle.why}")
 
 
 def _unread_queues(troubles: Troubles) -> Iterator[Alarm]:
-    for one in troubles.unread_queues:
-        if one.unread_s > _UNREAD_QUEUE_S:
-            name = f"broker {one.broker}" if one.broker else "Overnight's own Redis"
+    for queue in troubles.unread_queues:
+        if queue.unread_s > _UNREAD_QUEUE_S:
+            name = f"broker {queue.broker}" if queue.broker else "Overnight's own Redis"
             yield Alarm(
                 "queue unread",
-                f"Queue {one.queue!r} of {name}: nobody has taken the oldest of {one.messages:,} messages for"
-                f" {spoken(one.unread_s)}.",
+                f"Queue {queue.queue!r} of {name}: nobody has taken the oldest of {queue.messages:,} messages for"
+                f" {spoken(queue.unread_s)}.",
             )
 
 
 def _budgets(troubles: Troubles) -> Iterator[Alarm]:
-    for one in troubles.holding:
-        over = one.held.get(OVER)
+    for budget in troubles.holding:
+        over = budget.held.get(OVER)
         if over:
-            again = "" if one.ends_s is None else f"; the next period begins in {spoken(one.ends_s)}"
-            yield Alarm("over budget", f"{over:,} items are held by the budget of {one.title}{again}.")
-        if one.too_small:
-            yield Alarm("budget stuck", f"The budget of {one.title} is too small: {one.too_small}.")
+            again = "" if budget.ends_s is None else f"; the next period begins in {spoken(budget.ends_s)}"
+            yield Alarm("over budget", f"{over:,} items are held by the budget of {budget.title}{again}.")
+        if budget.too_small:
+            yield Alarm("budget stuck", f"The budget of {budget.title} is too small: {budget.too_small}.")
         for why in (NO_PRICE, NO_BOUND):
-            if one.held.get(why):
-                yield Alarm("budget stuck", f"{one.held[why]:,} items are held by the budget of {one.title}: {why}.")
+            if budget.held.get(why):
+                yield Alarm(
+                    "budget stuck", f"{budget.held[why]:,} items are held by the budget of {budget.title}: {why}."
+                )
 
 
 def _given_up(troubles: Troubles) -> Iterator[Alarm]:
-    for one in troubles.given_up:
-        number = f"{one.prefixes:,} prefix is" if one.prefixes == 1 else f"{one.prefixes:,} prefixes are"
-        yield Alarm("caching given up", f"Lane {one.lane}, {one.model}: {number} not {one.what} any more: {one.why}")
+    for item in troubles.given_up:
+        number = f"{item.prefixes:,} prefix is" if item.prefixes == 1 else f"{item.prefixes:,} prefixes are"
+        yield Alarm(
+            "caching given up", f"Lane {item.lane}, {item.model}: {number} not {item.what} any more: {item.why}"
+        )

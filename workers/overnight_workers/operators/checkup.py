@@ -112,23 +112,23 @@ def _ledger(current: Settings, redis: Redis | None) -> list[Finding]:
     from overnight_models.ledger.probe import probe
 
     began_s = time.time()
-    found = None if current.presence_url else probe(current.database_url)
+    server = None if current.presence_url else probe(current.database_url)
     watch = None if redis is None else redis.watch
-    if found is None or watch is None or current.deployment not in (None, found.deployment):
+    if server is None or watch is None or current.deployment not in (None, server.deployment):
         from overnight_workers.operators import thorough
 
         return thorough.ledger(current, None if redis is None else redis.policy)
-    apart_s = abs(found.now_s - (began_s + time.time()) / 2)
+    apart_s = abs(server.now_s - (began_s + time.time()) / 2)
     alarms = [
-        Finding(one["alarm"], FAULT if one["urgent"] else NOTE, one["text"], one["do"])
-        for one in watch["alarms"]
-        if one["alarm"] != workers.MISSING  # seen from here, and newer
+        Finding(alarm["alarm"], FAULT if alarm["urgent"] else NOTE, alarm["text"], alarm["do"])
+        for alarm in watch["alarms"]
+        if alarm["alarm"] != workers.MISSING  # seen from here, and newer
     ]
     return [
-        Finding("database", OK, f"PostgreSQL {found.server_version}"),
+        Finding("database", OK, f"PostgreSQL {server.server_version}"),
         Finding("presence", OK, "processes can show that they live"),
-        Finding("schema", OK, f"revision {found.revision}"),
-        deployment(str(found.deployment), watch["deployment"]),
+        Finding("schema", OK, f"revision {server.revision}"),
+        deployment(str(server.deployment), watch["deployment"]),
         clock(apart_s),
         *(alarms or [Finding("alarms", OK, f"none is on, as {watch['host']} sees it")]),
     ]
@@ -170,8 +170,8 @@ def _policy(current: Settings, redis: Redis | None) -> list[Finding]:
     policy = redis.policy
     if policy is None:
         return [Finding("policy", NOTE, "none is published", "a worker with -Q overnight.rescue does, and a beat")]
-    told = policy.published
-    by_whom = f"{told}, {told.at[:19].replace('T', ' ')} UTC" if told else "of an older version"
+    published = policy.published
+    by_whom = f"{published}, {published.at[:19].replace('T', ' ')} UTC" if published else "of an older version"
     whose = f"in force: {', '.join(policy.lanes)} ({by_whom})"
     if set(policy.lanes) == set(current.lanes):
         return [Finding("policy", OK, whose)]
@@ -188,38 +188,38 @@ def _workers(redis: Redis | None) -> list[Finding]:
         start = "start `overnight up`, or celery -A overnight_workers.app worker"
         return [Finding("workers", FAULT, "none shows that it lives", start)]
     stuck = [sign.worker for sign in redis.signs if not sign.takes_work]
-    found = [
+    findings = [
         Finding("workers", FAULT, f"{name} takes messages and begins none", "start it anew: its processes are frozen")
         for name in stuck
     ]
     if silent := workers.without_worker(redis.signs):
-        found.append(
+        findings.append(
             Finding("workers", FAULT, f"nobody works on {', '.join(silent)}", "start a worker with -Q for them")
         )
     names = sorted(sign.worker for sign in redis.signs)
-    return found or [Finding("workers", OK, f"{len(names)} show that they live: {', '.join(names)}")]
+    return findings or [Finding("workers", OK, f"{len(names)} show that they live: {', '.join(names)}")]
 
 
 def _keys(current: Settings, redis: Redis | None) -> list[Finding]:
     """The keys, as far as they are known here: only the workers that speak to the API need them."""
     elsewhere = redis is not None and any(SUBMIT in sign.queues for sign in redis.signs)
-    found = []
+    findings = []
     for name, workspace in current.workspaces.items():
         check, variable = f"key of workspace {name}", workspace.api_key_env
         if workspace.api_key():
-            found.append(Finding(check, OK, f"{variable} is set"))
+            findings.append(Finding(check, OK, f"{variable} is set"))
         elif elsewhere:
-            found.append(Finding(check, OK, f"{variable} isn't set here; the workers that submit have their own"))
+            findings.append(Finding(check, OK, f"{variable} isn't set here; the workers that submit have their own"))
         elif redis is not None and redis.health.is_away:
             unseen = f"{variable} isn't set here; whether a worker that submits has it shows in Redis"
-            found.append(Finding(check, UNKNOWN, unseen, "start Redis first"))
+            findings.append(Finding(check, UNKNOWN, unseen, "start Redis first"))
         else:
-            found.append(Finding(check, FAULT, f"{variable} isn't set here", f"set {variable} for the workers"))
-    return found
+            findings.append(Finding(check, FAULT, f"{variable} isn't set here", f"set {variable} for the workers"))
+    return findings
 
 
 def _temporary_directory() -> list[Finding]:
     """Only a note: the workers that send may be on other hosts, and say it at their start."""
     fault = temporary_directory_fault()
-    found = "has room for the largest batch" if fault is None else f"on this host, {fault}"
-    return [Finding("temporary directory", OK if fault is None else NOTE, found)]
+    words = "has room for the largest batch" if fault is None else f"on this host, {fault}"
+    return [Finding("temporary directory", OK if fault is None else NOTE, words)]

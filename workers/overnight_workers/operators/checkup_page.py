@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -26,19 +26,19 @@ def report(findings: Sequence[Finding], *, as_json: bool) -> int:
     """Print it; the exit code."""
     code = checkup.exit_code(findings)
     if as_json:
-        document: dict[str, Any] = {
+        document: dict[str, object] = {
             "ok": code == 0,
             "exit": code,
-            "findings": [{**asdict(one), "ok": one.state in (OK, NOTE)} for one in findings],
+            "findings": [{**asdict(finding), "ok": finding.state in (OK, NOTE)} for finding in findings],
         }
         sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
         return code
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    for one in findings:
-        mark, colour = _MARKS[one.state]
-        print(f"{colour}{mark}\033[0m" if coloured else mark, f"{one.check}: {one.found}")
-        if one.state != OK and one.do:
-            print(f"      → {one.do}")
+    for finding in findings:
+        mark, colour = _MARKS[finding.state]
+        print(f"{colour}{mark}\033[0m" if coloured else mark, f"{finding.check}: {finding.found}")
+        if finding.state != OK and finding.do:
+            print(f"      → {finding.do}")
     return code
 
 

@@ -47,13 +47,13 @@ def check(
     ]
     if any(name is not None for name in (lane, run, batch, key)):
         with (ledger or database()).transaction() as connection:
-            found = [
+            unknown = [
                 None if lane is None else known_names.unknown_lane(connection, lane, tuple(settings().lanes)),
                 None if run is None else known_names.unknown_run(connection, run),
                 None if batch is None else known_names.unknown_batch(connection, batch),
                 None if key is None else known_names.unknown_key(connection, key, lane),
             ]
-        faults += [fault for fault in found if fault is not None]
+        faults += [fault for fault in unknown if fault is not None]
     if faults:
         raise UnknownName("; ".join(faults))
 

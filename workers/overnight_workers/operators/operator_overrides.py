@@ -43,7 +43,7 @@ def adopt(batch_id: int, api_id: str) -> str:
     if proven:
         doorbell.ring(routes.COLLECT)
         return f"{api_id} bears the token of batch {batch_id}: its results are collected now"
-    if any(one.api_id == api_id for one in unproven):
+    if any(batch.api_id == api_id for batch in unproven):
         sizes = f"{listed.items:,} requests by its counts, {unclear.items:,} in the batch"
         differs = "" if listed.items == unclear.items else f" ({sizes}: that proves nothing)"
         return (
@@ -74,7 +74,7 @@ def gone(batch_id: int, by: str) -> str:
 
 def _unclear(batch_id: int) -> UnclearView:
     with process.database().transaction() as connection:
-        found = troubles.unclear(connection, batch_id)
-    if not found:
+        unclear = troubles.unclear(connection, batch_id)
+    if not unclear:
         raise CantDecide(f"batch {batch_id} isn't unclear: `overnight batches --unclear` lists those that are")
-    return found[0]
+    return unclear[0]

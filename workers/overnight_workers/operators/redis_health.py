@@ -85,9 +85,9 @@ def look(client: redis.Redis) -> RedisHealth:
             server, memory, *lengths = asked.execute(raise_on_error=False)
         except redis.RedisError as error:
             return failed(error)
-    told = {name: value for part in (server, memory) if isinstance(part, dict) for name, value in part.items()}
+    info = {name: value for part in (server, memory) if isinstance(part, dict) for name, value in part.items()}
     queues = {queue: length for queue, length in zip(routes.QUEUES, lengths, strict=True) if isinstance(length, int)}
-    return replace(judged(told), queues=queues)
+    return replace(judged(info), queues=queues)
 
 
 def failed(error: Exception, kind: str | None = None) -> RedisHealth:

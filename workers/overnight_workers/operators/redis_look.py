@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import orjson
 
@@ -16,6 +16,23 @@ from overnight_workers.operators.workers import Sign
 from overnight_workers.settings import Settings
 
 
+class WatchedAlarm(TypedDict):
+    """An alarm that is on, as `overnight status --json` has it."""
+
+    alarm: str
+    urgent: bool
+    text: str
+    do: str
+
+
+class Watch(TypedDict):
+    """What a worker saw, as it lies in Redis."""
+
+    host: str
+    deployment: str
+    alarms: list[WatchedAlarm]
+
+
 @dataclass(frozen=True)
 class Redis:
     """What one look found."""
@@ -25,8 +42,8 @@ class Redis:
     """Of the workers that live, by name."""
     policy: Policy | None = None
     """The one in force; None when none is published."""
-    watch: dict[str, Any] | None = None
-    """What a worker saw within the last half minute: `deployment`, `host`, `alarms` as `overnight status` has them."""
+    watch: Watch | None = None
+    """What a worker saw within the last half minute."""
 
 
 def look(settings: Settings) -> Redis:
@@ -41,7 +58,7 @@ def look(settings: Settings) -> Redis:
                 ("GET", routes.WATCH_KEY),
                 ("SMEMBERS", routes.WORKERS_KEY),
             )
-            keys = [routes.WORKER_KEY.format(name.decode()) for name in sorted(_list(names)) if isinstance(name, bytes)]
+            keys = [routes.WORKER_KEY.format(name.decode()) for name in sorted(_texts(names))]
             (shown,) = redis.ask(("MGET", *keys)) if keys else ([],)
     except (OSError, Said, ValueError) as error:
         return Redis(redis_health.failed(error))
@@ -50,14 +67,14 @@ def look(settings: Settings) -> Redis:
     )
     return Redis(
         health,
-        tuple(Sign.load(sign) for sign in _list(shown) if isinstance(sign, bytes)),
+        tuple(map(Sign.load, _texts(shown))),
         Policy.load(policy) if isinstance(policy, bytes) else None,
         orjson.loads(watch) if isinstance(watch, bytes) else None,
     )
 
 
-def _list(reply: Reply) -> list[Any]:
-    return reply if isinstance(reply, list) else []
+def _texts(reply: Reply) -> list[bytes]:
+    return [text for text in reply if isinstance(text, bytes)] if isinstance(reply, list) else []
 
 
 def _info(reply: Reply) -> dict[str, str]:

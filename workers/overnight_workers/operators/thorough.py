@@ -33,10 +33,10 @@ def ledger(current: Settings, policy: Policy | None) -> list[Finding]:
     except OvernightError as error:
         return [Finding("database", FAULT, _line(error), "correct OVERNIGHT_DATABASE_URL")]
     through = ", through a pooler" if database().is_pooled else ""
-    found = [Finding("database", OK, f"PostgreSQL {version}{through}")]
+    findings = [Finding("database", OK, f"PostgreSQL {version}{through}")]
     for check in (presence, revision, which_deployment, clocks):
-        found += looked(check)
-    return found + looked(lambda: alarms(policy), "alarms")
+        findings += looked(check)
+    return findings + looked(lambda: alarms(policy), "alarms")
 
 
 def looked(check: Callable[[], list[Finding]], name: str = "") -> list[Finding]:
@@ -73,12 +73,12 @@ def revision() -> list[Finding]:
 def which_deployment() -> list[Finding]:
     """The deployment of the ledger, beside the configured one."""
     with database().transaction() as connection:
-        found = ledger_deployment.read(connection).id
+        id_ = ledger_deployment.read(connection).id
     wanted = settings().deployment
-    if wanted in (None, found):
-        return [deployment(str(found), None)]
+    if wanted in (None, id_):
+        return [deployment(str(id_), None)]
     return [
-        Finding("deployment", FAULT, f"the ledger is of {found}", f"OVERNIGHT_DEPLOYMENT is {wanted}: which?"),
+        Finding("deployment", FAULT, f"the ledger is of {id_}", f"OVERNIGHT_DEPLOYMENT is {wanted}: which?"),
     ]
 
 
@@ -93,6 +93,6 @@ def clocks() -> list[Finding]:
 def alarms(policy: Policy | None) -> list[Finding]:
     """Every alarm that is on."""
     on = replace(take_snapshot(database()), policy=policy).alarms(settings())
-    return [Finding(one.kind, FAULT if one.urgent else NOTE, one.text, one.do) for one in on] or [
+    return [Finding(alarm.kind, FAULT if alarm.urgent else NOTE, alarm.text, alarm.do) for alarm in on] or [
         Finding("alarms", OK, "none is on")
     ]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import redis
@@ -20,6 +19,7 @@ from overnight_models.errors import OvernightError
 from overnight_workers import logs, process
 from overnight_workers.held import held
 from overnight_workers.operators import workers
+from overnight_workers.operators.redis_look import Watch
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.settings import settings
 
@@ -54,10 +54,12 @@ def watch() -> None:
         log.warning("nothing seen", why=str(error))
 
 
-def _seen(client: redis.Redis) -> Mapping[str, Any]:
+def _seen(client: redis.Redis) -> Watch:
     alarms = take_snapshot(process.database(), client).alarms(settings())
     return {
         "host": socket.gethostname(),
         "deployment": str(process.deployment()),
-        "alarms": [{"alarm": one.kind, "urgent": one.urgent, "text": one.text, "do": one.do} for one in alarms],
+        "alarms": [
+            {"alarm": alarm.kind, "urgent": alarm.urgent, "text": alarm.text, "do": alarm.do} for alarm in alarms
+        ],
     }

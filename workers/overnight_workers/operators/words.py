@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from overnight_models.ledger.operators.overview import BatchView, LaneView, TurnaroundView
+from overnight_models.ledger.operators.overview import BatchView, ItemView, LaneView, TurnaroundView
 from overnight_models.quantities import money, spoken
 from overnight_models.states import BATCH, DELIVERY
 from overnight_workers.operators.snapshot import Look, Snapshot
@@ -45,10 +45,10 @@ def dollars(nano: int) -> str:
     return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
 
 
-def billed(one: LaneView | BatchView) -> str:
+def billed(view: LaneView | BatchView) -> str:
     """What a lane's or a batch's answers cost, and how many aren't in it; empty before the first."""
-    known = dollars(one.cost_nano) if one.realtime_nano else ""
-    unknown = several(one.unpriced, "answer") + " without a price" if one.unpriced else ""
+    known = dollars(view.cost_nano) if view.realtime_nano else ""
+    unknown = several(view.unpriced, "answer") + " without a price" if view.unpriced else ""
     return " + ".join(part for part in (known, unknown) if part)
 
 
@@ -89,7 +89,7 @@ def tone_of(state: str) -> str:
 
 def stopped(batch: BatchView, seen: Snapshot) -> str | None:
     """What keeps a batch from being sent, if somebody stopped its workspace or its lane."""
-    if any(one.name == batch.workspace and one.held_for_s is not None for one in seen.workspaces):
+    if any(workspace.name == batch.workspace and workspace.held_for_s is not None for workspace in seen.workspaces):
         return "its workspace is held"
     if any(lane.lane == batch.lane and lane.paused_reason is not None for lane in seen.lanes):
         return "its lane is paused"
@@ -205,19 +205,20 @@ def leads(lane: LaneView) -> list[Lead]:
     ]
 
 
-def trouble(row: Mapping[str, Any]) -> str:
+def trouble(item: ItemView) -> str:
     """What is wrong with an item, or why it is held; empty when nothing is."""
-    said = f"{row['problem']}: {row['detail']}" if row["problem"] else row["held"] or ""
+    said = f"{item.problem}: {item.detail}" if item.problem else item.held or ""
     return said if len(said) <= _MOST_CHARACTERS else said[:_MOST_CHARACTERS] + "…"
 
 
-def delivery(row: Mapping[str, Any]) -> str:
+def delivery(item: ItemView) -> str:
     """Where an item's outcome is on its way to its callback, and why it isn't there; empty without a callback."""
-    if row["delivery"] is None:
+    if item.delivery is None:
         return ""
-    tried = f" after {several(row['delivery_tries'], 'try', 'tries')}" if row["delivery_tries"] > 1 else ""
-    why = f": {row['delivery_error']}" if row["delivery_error"] and row["delivery"] != "delivered" else ""
-    return f"{row['delivery']}{tried}, queue {row['delivery_queue']}{why}"
+    tries = item.delivery_tries or 0
+    tried = f" after {several(tries, 'try', 'tries')}" if tries > 1 else ""
+    why = f": {item.delivery_error}" if item.delivery_error and item.delivery != "delivered" else ""
+    return f"{item.delivery}{tried}, queue {item.delivery_queue}{why}"
 
 
 def alerts(look: Look, settings: Settings) -> list[Word]:

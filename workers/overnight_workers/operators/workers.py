@@ -80,7 +80,7 @@ class Showing:
 
         begun = len(state.active_requests)
         waiting = {request.id for request in state.reserved_requests if request not in state.active_requests}
-        self._waiting = {one: self._waiting.get(one, now) for one in waiting}
+        self._waiting = {queue: self._waiting.get(queue, now) for queue in waiting}
         if begun >= (self.worker.concurrency or 1):
             self._waiting = dict.fromkeys(waiting, now)
         return max((now - since for since in self._waiting.values()), default=0.0)

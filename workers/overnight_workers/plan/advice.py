@@ -33,21 +33,21 @@ def advise(
 
     unknown: what the answer rests on that nobody has looked at, a sentence each.
     """
-    packed, direct = options[0], next(one for one in options if one.name == "direct")
+    packed, direct = options[0], next(option for option in options if option.name == "direct")
     saved = direct.total.value - packed.total.value
     if deadline_s is None:
         why = f"nothing waits for it: batched it costs {cents(saved)} less than in real time"
         changes = [f"a deadline sooner than {packed.told(packed.done.sure_s)} from now: then look again, with --by"]
         return Advice(packed.name, True, why, (*changes, *unknown))
-    sure = [one for one in options if one.done.chance(deadline_s) >= SURE]
+    sure = [option for option in options if option.done.chance(deadline_s) >= SURE]
     if not sure:
-        best = max(options, key=lambda one: (one.done.chance(deadline_s), -one.total.value))
+        best = max(options, key=lambda option: (option.done.chance(deadline_s), -option.total.value))
         why = f"no road is sure to be in time; this one is in {likely(best.done.chance(deadline_s))} of cases"
         return Advice(best.name, False, why, (*_faster(direct, loads, tier), *_later(options), *unknown))
-    best = min(sure, key=lambda one: (one.total.value, options.index(one)))
+    best = min(sure, key=lambda option: (option.total.value, options.index(option)))
     chance = best.done.chance(deadline_s)
     if best.direct_items:
-        batch = min((one for one in options if not one.direct_items), key=lambda one: one.done.sure_s)
+        batch = min((option for option in options if not option.direct_items), key=lambda option: option.done.sure_s)
         why = f"batched, it would be in time in {likely(batch.done.chance(deadline_s))} of cases only"
         costs = best.total.value - packed.total.value
         later = batch.told(batch.done.sure_s)
@@ -70,8 +70,8 @@ def _faster(direct: Option, loads: Sequence[DirectLoad], tier: Tier) -> list[str
 
 
 def _later(options: Sequence[Option]) -> list[str]:
-    soonest = min(options, key=lambda one: one.done.sure_s)
-    cheapest = min(options, key=lambda one: (one.total.value, one.done.sure_s))
+    soonest = min(options, key=lambda option: option.done.sure_s)
+    cheapest = min(options, key=lambda option: (option.total.value, option.done.sure_s))
     changes = [f"a deadline {soonest.told(soonest.done.sure_s)} from now: sure enough as {soonest.name!r}"]
     if cheapest.name != soonest.name:
         changes.append(
@@ -82,14 +82,16 @@ def _later(options: Sequence[Option]) -> list[str]:
 
 def assumptions(tokens_in: How, tokens_out: How, times: How) -> list[str]:
     """What the answer rests on that nobody has looked at."""
-    found = []
+    assumptions_made = []
     if tokens_out is How.ASSUMED:
-        found.append("how long answers are is assumed: `--pilot 50` measures it, and those items are done then")
+        assumptions_made.append(
+            "how long answers are is assumed: `--pilot 50` measures it, and those items are done then"
+        )
     if tokens_in is How.ASSUMED:
-        found.append("tokens are assumed from bytes: without `--offline` they are counted, for free")
+        assumptions_made.append("tokens are assumed from bytes: without `--offline` they are counted, for free")
     if times is How.ASSUMED:
-        found.append("how long batches take is assumed: from 8 batches of your own on it is learned")
-    return found
+        assumptions_made.append("how long batches take is assumed: from 8 batches of your own on it is learned")
+    return assumptions_made
 
 
 def likely(chance: float) -> str:

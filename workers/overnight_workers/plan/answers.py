@@ -55,13 +55,13 @@ def tokens_out(
     share: of `max_tokens`, where there is nothing to learn from.
     """
     by_model: dict[Of, Figure] = {}
-    told: dict[Of, str] = {}
-    for of, one in asked.items():
-        found, words = _of_model(one, past.get(of[0], ()), pilot.get(of), share)
-        by_model[of] = found.within(one.max_tokens)
-        told[of] = words
-    worst = sum(one.max_tokens for one in asked.values())
-    return TokensOut(added(by_model.values()), by_model, worst, told)
+    words_of: dict[Of, str] = {}
+    for of, model_asked in asked.items():
+        sizes, words = _of_model(model_asked, past.get(of[0], ()), pilot.get(of), share)
+        by_model[of] = sizes.within(model_asked.max_tokens)
+        words_of[of] = words
+    worst = sum(model_asked.max_tokens for model_asked in asked.values())
+    return TokensOut(added(by_model.values()), by_model, worst, words_of)
 
 
 def _of_model(asked: Asked, past: Sequence[Answers], pilot: Measured | None, share: Fraction) -> tuple[Figure, str]:
@@ -89,7 +89,7 @@ def learned(items: int, past: Sequence[Answers]) -> Figure:
     variance, freedom = within * (1 / answers + 1 / max(items, 1)), math.inf
     if len(past) > 1:
         middle = sum(means) / len(past)
-        between = sum((one - middle) ** 2 for one in means) / (len(past) - 1)
+        between = sum((mean - middle) ** 2 for mean in means) / (len(past) - 1)
         between -= sum(within / batch.answers for batch in past) / len(past)
         if between > 0:
             variance, freedom = variance + between * (1 + 1 / len(past)), len(past) - 1
@@ -98,8 +98,8 @@ def learned(items: int, past: Sequence[Answers]) -> Figure:
 
 def measured(asked: Asked, pilot: Measured) -> Figure:
     """As the answers to a random part of these very items were."""
-    found = estimate(asked.stratum, Sample(pilot.sizes, pilot.tokens))
-    return around(found.total, found.deviation, How.MEASURED)
+    estimated = estimate(asked.stratum, Sample(pilot.sizes, pilot.tokens))
+    return around(estimated.total, estimated.deviation, How.MEASURED)
 
 
 def assumed(asked: Asked, share: Fraction) -> Figure:

@@ -103,14 +103,14 @@ def costs(
     lane_caches: bool,
 ) -> Costs:
     """The file's costs, from its tokens."""
-    priced = [(one, _model(prices, one.model)) for one in models]
+    priced = [(model, _model(prices, model.model)) for model in models]
     realtime = _column(priced, out, batch=False)
     batched = _column(priced, out, batch=True)
     paying = [(segment, segment.decide(sharing.hits.ways)) for segment in sharing.segments]
     primed = [segment for segment in sharing.segments if segment.decide(PRIMED).caching is not None]
     cached = [(segment, decision.caching) for segment, decision in paying if decision.caching is not None]
-    worst = {of: Figure(most, most, most, How.COUNTED) for of, most in max_tokens.items()}
-    ten = {(one.model, one.geo): Figure(10 * one.items, 0, 10 * one.items, How.COUNTED) for one in models}
+    worst = {of: Figure(tokens, tokens, tokens, How.COUNTED) for of, tokens in max_tokens.items()}
+    ten = {(model.model, model.geo): Figure(10 * model.items, 0, 10 * model.items, How.COUNTED) for model in models}
     return Costs(
         realtime=realtime,
         batched=batched,
@@ -137,7 +137,7 @@ def costs(
 
 
 def _column(priced: Sequence[tuple[ModelTokens, Model]], out: Mapping[Of, Figure], *, batch: bool) -> Column:
-    input_ = added(one.nano.times(factor(model, batch=batch, inference_geo=one.geo)) for one, model in priced)
+    input_ = added(tokens.nano.times(factor(model, batch=batch, inference_geo=tokens.geo)) for tokens, model in priced)
     output = _priced(priced, out, lambda rates: rates.output, batch=batch)
     return Column(input_, output, added([input_, output]))
 
@@ -150,13 +150,15 @@ def _priced(
     batch: bool,
 ) -> Figure:
     """Tokens of each model at the mean rate of its items."""
-    found = []
-    for one, model in priced:
-        answered = sum((row.items for row in one.rows), Fraction(0))
-        if answered and (one.model, one.geo) in tokens:
-            mean = sum((row.items * rate(row.rates) for row in one.rows), Fraction(0)) / answered
-            found.append(tokens[one.model, one.geo].times(mean * factor(model, batch=batch, inference_geo=one.geo)))
-    return added(found)
+    billed = []
+    for counted, model in priced:
+        answered = sum((row.items for row in counted.rows), Fraction(0))
+        if answered and (counted.model, counted.geo) in tokens:
+            mean = sum((row.items * rate(row.rates) for row in counted.rows), Fraction(0)) / answered
+            billed.append(
+                tokens[counted.model, counted.geo].times(mean * factor(model, batch=batch, inference_geo=counted.geo))
+            )
+    return added(billed)
 
 
 def _cached(batched: Column, cached: Iterable[tuple[Segment, Caching]], hits: Hits) -> Column:
@@ -174,9 +176,9 @@ def _less(column: Column, value: Fraction, low: Fraction, high: Fraction, how: H
 
     def less(figure: Figure) -> Figure:
         weak = weakest(figure.how, how)
-        found = figure.value - round(value)
+        difference = figure.value - round(value)
         lowest, highest = figure.low - math.ceil(high), figure.high - math.floor(low)
-        return Figure(max(found, 0), max(min(lowest, found), 0), max(highest, found, 0), weak)
+        return Figure(max(difference, 0), max(min(lowest, difference), 0), max(highest, difference, 0), weak)
 
     return Column(less(column.input), column.output, less(column.total))
 

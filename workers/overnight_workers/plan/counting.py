@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 from overnight_models.request.countable import divide
 from overnight_workers import api
@@ -60,7 +60,7 @@ class Prompt(Generic[T]):
     """A prompt to be counted, and whose it is."""
 
     of: T
-    params: Mapping[str, Any]
+    params: Mapping[str, object]
     """What count_tokens takes (`request.prompt.counted`)."""
     betas: Sequence[str] = ()
 
@@ -94,11 +94,11 @@ class Counter:
         waiting: deque[tuple[T, Future[Count]]] = deque(islice(coming, _AHEAD))
         while waiting:
             of, future = waiting.popleft()
-            found = future.result()
+            tokens = future.result()
             self.calls += 1
             self._progress(self.calls)
             waiting.extend(islice(coming, 1))
-            yield of, found
+            yield of, tokens
 
     def _count(self, prompt: Prompt[T]) -> Count:
         rest, left_out = divide(prompt.params)

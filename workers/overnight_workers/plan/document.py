@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 from overnight_models.money.forecast import Caching
 from overnight_models.wire.outcome import dollars
@@ -23,9 +23,9 @@ _BAD_LINES: Final = 100
 _PREFIXES: Final = 20
 
 
-def document(plan: Plan) -> dict[str, Any]:
+def document(plan: Plan) -> dict[str, object]:
     """The whole plan."""
-    found, wish = plan.survey, plan.wish
+    survey, wish = plan.survey, plan.wish
     return {
         "v": VERSION,
         "made_at": plan.made_at.isoformat(),
@@ -33,9 +33,9 @@ def document(plan: Plan) -> dict[str, Any]:
         "lane": wish.lane,
         "run": wish.run,
         "by": None if wish.by is None else wish.by.isoformat(),
-        "items": found.items,
-        "known": found.known,
-        "bad": found.bad,
+        "items": survey.items,
+        "known": survey.known,
+        "bad": survey.bad,
         "prices": {"as_of": plan.prices_as_of.isoformat(), "age_days": plan.prices_age_days},
         "ledger": plan.ledger_told or "read",
         "expected": {
@@ -61,11 +61,11 @@ def document(plan: Plan) -> dict[str, Any]:
 
 
 def _half_price(plan: Plan) -> dict[str, object]:
-    found = plan.survey
+    survey = plan.survey
     return {
-        "ruled_out": [{"why": why, "lines": lines} for why, lines in found.reasons.items()],
-        "bad_lines": [{"line": bad.number, "why": bad.why} for bad in found.bad_lines[:_BAD_LINES]],
-        "unknown_prices": [{"model": model, "items": items} for model, items in found.unpriced.items()],
+        "ruled_out": [{"why": why, "lines": lines} for why, lines in survey.reasons.items()],
+        "bad_lines": [{"line": bad.number, "why": bad.why} for bad in survey.bad_lines[:_BAD_LINES]],
+        "unknown_prices": [{"model": model, "items": items} for model, items in survey.unpriced.items()],
         "batches": [
             {"items": batch.items, "bytes": batch.size, "why": batch.why.value, "betas": list(batch.betas)}
             for batch in plan.batches
@@ -91,18 +91,18 @@ def _counting(plan: Plan) -> dict[str, object]:
         "counts_per_minute": plan.counts_per_minute,
         "by_model": [
             {
-                "model": one.model,
-                "inference_geo": one.geo,
-                "items": one.items,
-                "tokens_in": _figure(one.tokens),
-                "tokens_out": _figure(out.by_model[one.model, one.geo]),
-                "answers": out.told[one.model, one.geo],
-                "realtime": _money(costs.by_model[one.model, one.geo][0]),
-                "batched": _money(costs.by_model[one.model, one.geo][1]),
+                "model": model.model,
+                "inference_geo": model.geo,
+                "items": model.items,
+                "tokens_in": _figure(model.tokens),
+                "tokens_out": _figure(out.by_model[model.model, model.geo]),
+                "answers": out.told[model.model, model.geo],
+                "realtime": _money(costs.by_model[model.model, model.geo][0]),
+                "batched": _money(costs.by_model[model.model, model.geo][1]),
             }
-            for one in into.by_model
+            for model in into.by_model
         ],
-        "histogram": [{"from": one.low, "below": one.high, "items": one.items} for one in into.bins],
+        "histogram": [{"from": bin_.low, "below": bin_.high, "items": bin_.items} for bin_ in into.bins],
         "longest": [{"key": key, "tokens": tokens} for key, tokens in into.longest],
         "ten_tokens_more": {"in_usd": dollars(costs.ten_more_in_nano), "out_usd": dollars(costs.ten_more_out_nano)},
         "pilot": None
@@ -118,26 +118,26 @@ def _counting(plan: Plan) -> dict[str, object]:
 
 
 def _time(plan: Plan) -> dict[str, object]:
-    return {"turnaround": plan.turnaround_told, "options": [_option(plan, one) for one in plan.options]}
+    return {"turnaround": plan.turnaround_told, "options": [_option(plan, option) for option in plan.options]}
 
 
-def _option(plan: Plan, one: Option) -> dict[str, object]:
+def _option(plan: Plan, option: Option) -> dict[str, object]:
     likely, sure = (
-        (plan.made_at + timedelta(seconds=seconds)).isoformat() for seconds in (one.done.half_s, one.done.sure_s)
+        (plan.made_at + timedelta(seconds=seconds)).isoformat() for seconds in (option.done.half_s, option.done.sure_s)
     )
     return {
-        "option": one.name,
-        "what": one.what,
-        "batches": one.batches,
-        "waves": one.waves,
-        "direct_items": one.direct_items,
-        "half_s": round(one.done.half_s, 1),
-        "sure_s": round(one.done.sure_s, 1),
+        "option": option.name,
+        "what": option.what,
+        "batches": option.batches,
+        "waves": option.waves,
+        "direct_items": option.direct_items,
+        "half_s": round(option.done.half_s, 1),
+        "sure_s": round(option.done.sure_s, 1),
         "half_at": likely,
         "sure_at": sure,
-        "chance": None if plan.deadline_s is None else round(one.done.chance(plan.deadline_s), 4),
-        "cost": _money(one.total),
-        "how": one.how.value,
+        "chance": None if plan.deadline_s is None else round(option.done.chance(plan.deadline_s), 4),
+        "cost": _money(option.total),
+        "how": option.how.value,
     }
 
 
@@ -158,29 +158,29 @@ def _caching(plan: Plan) -> dict[str, object]:
             "high": _share(costs.hits.high),
             "how": costs.hits.how.value,
         },
-        "ways": [{**_way(one.caching), "cost": _money(one.total)} for one in costs.ways],
+        "ways": [{**_way(way.caching), "cost": _money(way.total)} for way in costs.ways],
         "break_even": [
             {
-                "model": one.model,
-                "lifetime": one.lifetime,
-                "hit_rate": None if one.hit_rate is None else _share(one.hit_rate),
-                "primed_from": one.primed_from,
+                "model": point.model,
+                "lifetime": point.lifetime,
+                "hit_rate": None if point.hit_rate is None else _share(point.hit_rate),
+                "primed_from": point.primed_from,
             }
-            for one in costs.break_even
+            for point in costs.break_even
         ],
-        "prefixes": [_prefix(one) for one in plan.shared[:_PREFIXES]],
+        "prefixes": [_prefix(segment) for segment in plan.shared[:_PREFIXES]],
         "prefixes_found": len(plan.shared),
     }
 
 
-def _prefix(one: Segment) -> dict[str, object]:
-    primed = one.decide(PRIMED)
+def _prefix(segment: Segment) -> dict[str, object]:
+    primed = segment.decide(PRIMED)
     return {
-        "model": one.model.name,
-        "items": one.load.requests,
-        "tokens": round(one.load.prefix_tokens),
-        "before_tokens": one.before_tokens,
-        "marked": one.mark,
+        "model": segment.model.name,
+        "items": segment.load.requests,
+        "tokens": round(segment.load.prefix_tokens),
+        "before_tokens": segment.before_tokens,
+        "marked": segment.mark,
         "primed": {"pays": primed.caching is not None, "why": primed.text, "saved_usd": dollars(round(primed.saved))},
     }
 

@@ -54,9 +54,9 @@ class Figure:
             round(self.value * factor), math.floor(self.low * factor), math.ceil(self.high * factor), self.how
         )
 
-    def within(self, most: int) -> Figure:
-        """Nothing of it above `most`."""
-        return Figure(min(self.value, most), min(self.low, most), min(self.high, most), self.how)
+    def within(self, limit: int) -> Figure:
+        """Nothing of it above `limit`."""
+        return Figure(min(self.value, limit), min(self.low, limit), min(self.high, limit), self.how)
 
 
 def exactly(value: int, how: How = How.COUNTED) -> Figure:
@@ -72,11 +72,11 @@ def around(value: float, deviation: float, how: How) -> Figure:
 def added(figures: Iterable[Figure]) -> Figure:
     """The sum of independent numbers: their doubts add in squares, those of assumed ones in full."""
     given = list(figures)
-    doubts = [(one.value - one.low, one.high - one.value, one.how is How.ASSUMED) for one in given]
-    value = sum(one.value for one in given)
+    doubts = [(figure.value - figure.low, figure.high - figure.value, figure.how is How.ASSUMED) for figure in given]
+    value = sum(figure.value for figure in given)
     down, up = (
         sum(doubt[side] for doubt in doubts if doubt[2])
         + math.isqrt(sum(doubt[side] ** 2 for doubt in doubts if not doubt[2]))
         for side in (0, 1)
     )
-    return Figure(value, value - down, value + up, weakest(*(one.how for one in given)))
+    return Figure(value, value - down, value + up, weakest(*(figure.how for figure in given)))

@@ -33,15 +33,15 @@ class Hint:
     """How many items it concerns."""
 
 
-def hints(found: Survey, tokens_in: TokensIn, prices: Prices, now: datetime, done_by: datetime) -> list[Hint]:
+def hints(survey: Survey, tokens_in: TokensIn, prices: Prices, now: datetime, done_by: datetime) -> list[Hint]:
     """Everything worth knowing, the worst first. done_by: when all is done, at the latest that is likely."""
     worst = [
-        *_retiring(found, prices, now, done_by),
-        *_unpriced(found, prices),
+        *_retiring(survey, prices, now, done_by),
+        *_unpriced(survey, prices),
         *_refused(tokens_in),
-        *_uncounted(found, tokens_in),
+        *_uncounted(survey, tokens_in),
     ]
-    return [*worst, *(Hint(trap.name, trap.text, model, items) for trap, model, items in found.traps)]
+    return [*worst, *(Hint(trap.name, trap.text, model, items) for trap, model, items in survey.traps)]
 
 
 def slow_to_enqueue(items: int, max_wait_s: float) -> list[Hint]:
@@ -92,10 +92,10 @@ def asked_again(items: int, times: int) -> list[Hint]:
     return [Hint("retry_invalid", text, "", items)]
 
 
-def _retiring(found: Survey, prices: Prices, now: datetime, done_by: datetime) -> Sequence[Hint]:
+def _retiring(survey: Survey, prices: Prices, now: datetime, done_by: datetime) -> Sequence[Hint]:
     hints = []
-    for name in found.models:
-        model, items = prices.model(name), sum(c.units for cell, c in found.cells.items() if cell.model == name)
+    for name in survey.models:
+        model, items = prices.model(name), sum(c.units for cell, c in survey.cells.items() if cell.model == name)
         assert model is not None, "only priced models are surveyed"
         trap = retirement(model, now.date(), done_by.date())
         if trap is not None:
@@ -109,17 +109,17 @@ def _retiring(found: Survey, prices: Prices, now: datetime, done_by: datetime) -
     return hints
 
 
-def _unpriced(found: Survey, prices: Prices) -> Sequence[Hint]:
+def _unpriced(survey: Survey, prices: Prices) -> Sequence[Hint]:
     hints = []
-    for name, items in found.unpriced.items():
+    for name, items in survey.unpriced.items():
         near = prices.near(name)
         did_you_mean = f": did you mean {' or '.join(near)}?" if near else ""
         hints.append(Hint("unpriced", f"the price of {name} is unknown, they are in no sum{did_you_mean}", name, items))
     return hints
 
 
-def _uncounted(found: Survey, tokens_in: TokensIn) -> Sequence[Hint]:
-    kinds = [(f"the API doesn't count {', '.join(kinds)}", items) for kinds, items in found.uncounted.items()]
+def _uncounted(survey: Survey, tokens_in: TokensIn) -> Sequence[Hint]:
+    kinds = [(f"the API doesn't count {', '.join(kinds)}", items) for kinds, items in survey.uncounted.items()]
     refused = [(f"the API doesn't count them though batches take them ({why})", n) for why, n in tokens_in.uncounted]
     unknown = "what that costs is unknown and in no sum, so the sums are the least"
     return [Hint("uncounted", f"{why}: {unknown}", "", items) for why, items in [*kinds, *refused]]

@@ -34,7 +34,7 @@ class Looker:
     def look(self, _group: Group, units: Sequence[Unit]) -> list[Count]:
         """The tokens of some items, in their order."""
         prompts = (self._prompt(unit, line_at(self.source, unit.offset)) for unit in units)
-        return [found for _, found in self.counter.counts(prompts)]
+        return [tokens for _, tokens in self.counter.counts(prompts)]
 
     def every(self, checker: Checker, known: Known, prices: Prices) -> Iterator[Counted]:
         """The tokens of every item of the file that can be enqueued and isn't known. Flat."""
@@ -49,26 +49,26 @@ class Looker:
                     of = (model.name, geo, written["key"], size_of(pieces(params)))
                     yield Prompt(of, counted(params), written.get("betas", ()))
 
-        for (model, geo, key, size), found in self.counter.counts(prompts()):
-            yield Counted(model, geo, key, size, found)
+        for (model, geo, key, size), tokens in self.counter.counts(prompts()):
+            yield Counted(model, geo, key, size, tokens)
 
     def beginnings(self, shared: Sequence[Shared]) -> list[int | None]:
         """The tokens of shared beginnings; None where the API doesn't take one."""
 
         def prompts() -> Iterator[Prompt[None]]:
-            for one in shared:
-                written, _ = line_of(line_at(self.source, one.offset), redis_url=self.redis_url)
+            for segment in shared:
+                written, _ = line_of(line_at(self.source, segment.offset), redis_url=self.redis_url)
                 # several models may share it
-                params = {**written["params"], "model": one.model}
-                yield Prompt(None, head(params, one.pieces))
+                params = {**written["params"], "model": segment.model}
+                yield Prompt(None, head(params, segment.pieces))
                 yield Prompt(None, nothing(params))
 
-        found = [tokens for _, tokens in self.counter.counts(prompts())]
+        counted = [tokens for _, tokens in self.counter.counts(prompts())]
         return [
             None
             if isinstance(whole, Refused) or isinstance(empty, Refused)
             else max(known_tokens(whole) - known_tokens(empty), 0)
-            for whole, empty in zip(found[::2], found[1::2], strict=True)
+            for whole, empty in zip(counted[::2], counted[1::2], strict=True)
         ]
 
     def _prompt(self, of: T, item: Item) -> Prompt[T]:

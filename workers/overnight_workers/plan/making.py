@@ -73,23 +73,23 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
     if memory.told and (wish.run is not None or wish.pilot):
         raise PermanentError(f"{'--pilot' if wish.pilot else '--run'} needs the ledger, but {memory.told}")
     seen = _look(wish, news, memory, prices)
-    lane, found, tokens_in = settings().lanes[wish.lane], seen.survey, seen.tokens_in
+    lane, survey, tokens_in = settings().lanes[wish.lane], seen.survey, seen.tokens_in
     workspace = settings().workspaces[lane.workspace]
-    asked = _asked(found, tokens_in)
+    asked = _asked(survey, tokens_in)
     measured = {} if seen.pilot is None else seen.pilot.measured
     out = tokens_out(asked, memory.answers, measured, Fraction(wish.output_share).limit_denominator(1000))
-    sharing = _sharing(found, tokens_in, seen.beginnings, memory, prices, PRIMING if lane.prime else DOCUMENTED)
-    most = {of: one.max_tokens for of, one in asked.items()}
+    sharing = _sharing(survey, tokens_in, seen.beginnings, memory, prices, PRIMING if lane.prime else DOCUMENTED)
+    max_tokens = {of: model.max_tokens for of, model in asked.items()}
     caches = lane.caching != "off"
-    money = costs(tokens_in.by_model, out.by_model, most, sharing, prices, lane_caches=caches)
+    money = costs(tokens_in.by_model, out.by_model, max_tokens, sharing, prices, lane_caches=caches)
     times = _times(wish, seen, out, money, memory, now)
     return Plan(
         wish=wish,
         made_at=now,
         prices_as_of=prices.as_of,
-        survey=found,
-        batches=found.batches,
-        waves=len(waves([batch.items for batch in found.batches], workspace.queue_limit)),
+        survey=survey,
+        batches=survey.batches,
+        waves=len(waves([batch.items for batch in survey.batches], workspace.queue_limit)),
         queue=Queue(workspace.queue_limit, memory.queued),
         tokens_in=tokens_in,
         tokens_out=out,
@@ -127,14 +127,14 @@ def _look(wish: Wish, news: News, memory: Memory, prices: Prices) -> _Seen:
     lane = settings().lanes[wish.lane]
     rate = settings().workspaces[lane.workspace].counting_rate
     with open_file(wish.file) as source:
-        found = _survey(source, wish, lane, prices, memory, news)
-        pilot = _pilot(source, found, wish, news) if wish.pilot and found.items else None
+        surveyed = _survey(source, wish, lane, prices, memory, news)
+        pilot = _pilot(source, surveyed, wish, news) if wish.pilot and surveyed.items else None
         began = time.monotonic()
         with Counter(lane.workspace, lane.api_version, rate, news.counting) as counter:
             looker = Looker(source, counter, settings().redis_url, Chooser(wish.lane, lane))
-            tokens_in = tokens.at_least(_tokens_in(looker, found, wish, lane, memory, news), found.unknown)
-            beginnings = [] if wish.offline else looker.beginnings(found.prefixes[:_BEGINNINGS])
-        return _Seen(found, pilot, tokens_in, beginnings, counter.calls, time.monotonic() - began)
+            tokens_in = tokens.at_least(_tokens_in(looker, surveyed, wish, lane, memory, news), surveyed.unknown)
+            beginnings = [] if wish.offline else looker.beginnings(surveyed.prefixes[:_BEGINNINGS])
+        return _Seen(surveyed, pilot, tokens_in, beginnings, counter.calls, time.monotonic() - began)
 
 
 @dataclass(frozen=True)
@@ -150,13 +150,13 @@ class _Timed:
 
 
 def _times(wish: Wish, seen: _Seen, out: TokensOut, money: Costs, memory: Memory, now: datetime) -> _Timed:
-    lane, found = settings().lanes[wish.lane], seen.survey
+    lane, survey = settings().lanes[wish.lane], seen.survey
     workspace = settings().workspaces[lane.workspace]
     loads = _loads(seen.tokens_in, out)
     work = Work(
-        items=found.items,
-        size=sum(batch.size for batch in found.batches),
-        batches=found.batches,
+        items=survey.items,
+        size=sum(batch.size for batch in survey.batches),
+        batches=survey.batches,
         loads=loads,
         loads_how=weakest(seen.tokens_in.total.how, out.total.how),
         max_wait_s=lane.max_wait,
@@ -166,12 +166,12 @@ def _times(wish: Wish, seen: _Seen, out: TokensOut, money: Costs, memory: Memory
         realtime=money.realtime.total,
     )
     ways = options(work, memory.turnarounds, now)
-    turnaround = Turnarounds(memory.turnarounds, max((batch.items for batch in found.batches), default=1))
+    turnaround = Turnarounds(memory.turnarounds, max((batch.items for batch in survey.batches), default=1))
     unknown = assumptions(seen.tokens_in.total.how, out.total.how, known_how(turnaround))
     deadline_s = None if wish.by is None else (wish.by - now).total_seconds()
     return _Timed(
         options=ways,
-        advice=advise(ways, deadline_s, loads, workspace.tier, unknown) if found.items else None,
+        advice=advise(ways, deadline_s, loads, workspace.tier, unknown) if survey.items else None,
         done_by=now + timedelta(seconds=max(ways[0].done.sure_s, EXPIRES_S)),
         told=turnaround.told,
     )
@@ -192,7 +192,7 @@ def _survey(source: IO[bytes], wish: Wish, lane: Lane, prices: Prices, memory: M
     packer = Packer(max_items=lane.max_items, max_bytes=int(lane.max_bytes))
     chooser = Chooser(wish.lane, lane)
     with Checker(wish.lane, settings().policy, settings().redis_url, lane.max_input_tokens, chooser) as checker:
-        found = survey(
+        surveyed = survey(
             source,
             checker,
             prices,
@@ -202,17 +202,17 @@ def _survey(source: IO[bytes], wish: Wish, lane: Lane, prices: Prices, memory: M
             most_chosen=max(MOST_COUNTED, wish.sample or 0, wish.pilot),
             progress=news.reading,
         )
-    if not found.items and not found.known:
-        first = "; ".join(f"line {bad.number}: {bad.why}" for bad in found.bad_lines[:3])
+    if not surveyed.items and not surveyed.known:
+        first = "; ".join(f"line {bad.number}: {bad.why}" for bad in surveyed.bad_lines[:3])
         raise PermanentError(f"nothing in {wish.file} can be enqueued: {first or 'it is empty'}")
-    return found
+    return surveyed
 
 
-def _pilot(source: IO[bytes], found: Survey, wish: Wish, news: News) -> Pilot:
-    news.say(f"pilot: {min(wish.pilot, found.items):,} items are enqueued and paid for; waiting for their answers")
+def _pilot(source: IO[bytes], survey: Survey, wish: Wish, news: News) -> Pilot:
+    news.say(f"pilot: {min(wish.pilot, survey.items):,} items are enqueued and paid for; waiting for their answers")
     return run_pilot(
         source,
-        found,
+        survey,
         wish.pilot,
         lane=wish.lane,
         run=wish.run,
@@ -221,30 +221,30 @@ def _pilot(source: IO[bytes], found: Survey, wish: Wish, news: News) -> Pilot:
     )
 
 
-def _tokens_in(looker: Looker, found: Survey, wish: Wish, lane: Lane, memory: Memory, news: News) -> TokensIn:
+def _tokens_in(looker: Looker, survey: Survey, wish: Wish, lane: Lane, memory: Memory, news: News) -> TokensIn:
     prices = process.prices()
-    keys = {long.unit: long.key for long in found.longest}
-    strata = groups(found.cells, found.longest)
+    keys = {long.unit: long.key for long in survey.longest}
+    strata = groups(survey.cells, survey.longest)
     if wish.offline:
         return tokens.assumed(strata, keys, prices)
     if not wish.exact:
         return tokens.sampled(
-            strata, keys, looker.look, prices, within=wish.within, most=MOST_COUNTED, asked=wish.sample
+            strata, keys, looker.look, prices, within=wish.within, at_most=MOST_COUNTED, asked=wish.sample
         )
     rate = settings().workspaces[lane.workspace].counting_rate
-    news.say(f"counting all {found.items:,} items, {rate:,} a minute, takes {spoken(found.items / rate * 60)}")
+    news.say(f"counting all {survey.items:,} items, {rate:,} a minute, takes {spoken(survey.items / rate * 60)}")
     with Checker(wish.lane, settings().policy, settings().redis_url, chooser=Chooser(wish.lane, lane)) as checker:
         return tokens.counted(looker.every(checker, lambda items: known(wish.lane, memory, items), prices), prices)
 
 
-def _asked(found: Survey, tokens_in: TokensIn) -> dict[Of, Asked]:
+def _asked(survey: Survey, tokens_in: TokensIn) -> dict[Of, Asked]:
     """What bounds the answers, by model; items that the API doesn't take have none."""
     asked = {}
-    for one in tokens_in.by_model:
-        cells = [cell for name, cell in found.cells.items() if (name.model, name.geo) == (one.model, one.geo)]
-        answered = sum((row.items for row in one.rows), Fraction(0))
-        asked[one.model, one.geo] = Asked(
-            items=round(one.items * answered),
+    for model in tokens_in.by_model:
+        cells = [cell for name, cell in survey.cells.items() if (name.model, name.geo) == (model.model, model.geo)]
+        answered = sum((row.items for row in model.rows), Fraction(0))
+        asked[model.model, model.geo] = Asked(
+            items=round(model.items * answered),
             max_tokens=round(sum(cell.max_tokens for cell in cells) * answered),
             stratum=Stratum(sum(cell.units for cell in cells), sum(cell.size for cell in cells)),
         )
@@ -253,30 +253,32 @@ def _asked(found: Survey, tokens_in: TokensIn) -> dict[Of, Asked]:
 
 def _loads(tokens_in: TokensIn, out: TokensOut) -> list[DirectLoad]:
     return [
-        DirectLoad(one.model, one.items, one.tokens.value, out.by_model[one.model, one.geo].value)
-        for one in tokens_in.by_model
+        DirectLoad(model.model, model.items, model.tokens.value, out.by_model[model.model, model.geo].value)
+        for model in tokens_in.by_model
     ]
 
 
 def _sharing(
-    found: Survey, tokens_in: TokensIn, counted: Sequence[int | None], memory: Memory, prices: Prices, unmeasured: Hits
+    survey: Survey, tokens_in: TokensIn, counted: Sequence[int | None], memory: Memory, prices: Prices, unmeasured: Hits
 ) -> Sharing:
     """unmeasured: the hits that are expected where none were measured."""
     by_bytes = [
-        round(one.size * tokens_in.per_byte)
-        + (IMAGE_TOKENS if one.media and (one.model, one.geo) not in tokens_in.unknown else 0)
-        for one in found.prefixes
+        round(prefix.size * tokens_in.per_byte)
+        + (IMAGE_TOKENS if prefix.media and (prefix.model, prefix.geo) not in tokens_in.unknown else 0)
+        for prefix in survey.prefixes
     ]
     lengths = [
         assumed if at >= len(counted) or (length := counted[at]) is None else length
         for at, assumed in enumerate(by_bytes)
     ]
-    prompts = {(one.model, one.geo): Fraction(one.tokens.value, max(one.items, 1)) for one in tokens_in.by_model}
-    cached = marked(found.prefixes, lengths, prompts, prices)
+    prompts = {
+        (model.model, model.geo): Fraction(model.tokens.value, max(model.items, 1)) for model in tokens_in.by_model
+    }
+    cached = marked(survey.prefixes, lengths, prompts, prices)
     past = [batch for batches in memory.answers.values() for batch in batches]
     return Sharing(
-        segments=segments(found.prefixes, lengths, prompts, prices),
+        segments=segments(survey.prefixes, lengths, prompts, prices),
         marked=cached,
-        unshared_marks=unshared_marks(found.marks, cached, tokens_in.per_byte, prices),
+        unshared_marks=unshared_marks(survey.marks, cached, tokens_in.per_byte, prices),
         hits=learned_hits(past) or unmeasured,
     )

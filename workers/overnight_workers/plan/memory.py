@@ -41,7 +41,7 @@ def remember(lane: str, prices: Prices) -> Memory:
             for batch in history.answers(connection, lane):
                 model = prices.model(batch.model)
                 by_model.setdefault(model.name if model else batch.model, []).append(batch)
-            queued = [one.queued for one in workspaces.workspaces(connection) if one.name == workspace]
+            queued = [known.queued for known in workspaces.workspaces(connection) if known.name == workspace]
             return Memory(
                 answers=by_model,
                 turnarounds=history.turnarounds(connection),

@@ -60,18 +60,18 @@ class Packer:
 
 def waves(batches: Sequence[int], queue_limit: int) -> list[list[int]]:
     """Batches by the number of their items, in groups that the API's queue takes at once, in order."""
-    found: list[list[int]] = []
+    rounds: list[list[int]] = []
     room = 0
     for items in batches:
-        if items > room or not found:
-            found.append([])
+        if items > room or not rounds:
+            rounds.append([])
             room = queue_limit
-        found[-1].append(items)
+        rounds[-1].append(items)
         room -= items
-    return found
+    return rounds
 
 
-def divided(items: int, most: int) -> list[int]:
+def divided(items: int, at_most: int) -> list[int]:
     """So many items in batches of at most so many, all about the same."""
-    batches = -(-items // most)
+    batches = -(-items // at_most)
     return [items // batches + (at < items % batches) for at in range(batches)]

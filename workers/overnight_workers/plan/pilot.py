@@ -62,18 +62,18 @@ def run_pilot(
     _wait(lane, keys, within_s, progress)
     with process.database().transaction() as connection:
         billed = history.answers_of(connection, lane, keys)
-    found: defaultdict[Of, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+    samples: defaultdict[Of, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for (cell, unit), key in zip(units, keys, strict=True):
-        sizes, tokens = found[cell.model, cell.geo]
+        sizes, tokens = samples[cell.model, cell.geo]
         sizes.append(unit.size)
         tokens.append(billed[key].tokens_out if key in billed else 0)
     return Pilot(
         items=len(keys),
         billed=len(billed),
-        tokens_in=sum(one.tokens_in for one in billed.values()),
-        tokens_out=sum(one.tokens_out for one in billed.values()),
-        cost_nano=sum(one.cost_nano for one in billed.values()),
-        measured={of: Measured(sizes, tokens) for of, (sizes, tokens) in found.items()},
+        tokens_in=sum(bill.tokens_in for bill in billed.values()),
+        tokens_out=sum(bill.tokens_out for bill in billed.values()),
+        cost_nano=sum(bill.cost_nano for bill in billed.values()),
+        measured={of: Measured(sizes, tokens) for of, (sizes, tokens) in samples.items()},
     )
 
 

@@ -112,9 +112,9 @@ def _range(figure: Figure) -> Range:
 
 def errors(past: Sequence[Kept], what: str) -> Mapping[str, float]:
     """By how much each earlier plan was off: (estimate - bill) / bill, by run."""
-    found = {}
+    off = {}
     for kept in past:
         billed = getattr(kept.billed, what)
         if billed:
-            found[kept.run] = (getattr(kept.estimates, what).value - billed) / billed
-    return found
+            off[kept.run] = (getattr(kept.estimates, what).value - billed) / billed
+    return off

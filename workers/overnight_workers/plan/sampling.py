@@ -81,20 +81,20 @@ def estimate(stratum: Stratum, sample: Sample, *, first: int | None = None) -> E
 
 def combined(estimates: Sequence[Estimate]) -> Estimate:
     """The total of several strata. Degrees of freedom by Satterthwaite."""
-    variance = sum(one.variance for one in estimates)
-    weight = sum(one.variance**2 / one.freedom for one in estimates if one.variance > 0)
-    kinds = {one.by for one in estimates if one.by != "all"}
+    variance = sum(estimate_.variance for estimate_ in estimates)
+    weight = sum(estimate_.variance**2 / estimate_.freedom for estimate_ in estimates if estimate_.variance > 0)
+    kinds = {estimate_.by for estimate_ in estimates if estimate_.by != "all"}
     by: Literal["all", "mean", "ratio"] = "ratio" if "ratio" in kinds else "mean" if kinds else "all"
     freedom = variance * variance / weight if weight > 0 else math.inf
-    return Estimate(sum(one.total for one in estimates), variance, freedom, by)
+    return Estimate(sum(estimate_.total for estimate_ in estimates), variance, freedom, by)
 
 
 def needed(strata: Sequence[Stratum], samples: Sequence[Sample], within: float) -> list[int]:
     """How many units of each stratum make half the interval as small as `within` of the total (0.01 is 1%)."""
-    found = [estimate(stratum, sample) for stratum, sample in zip(strata, samples, strict=True)]
-    total = sum(one.total for one in found)
-    deviations = _unit_deviations(strata, samples, found)
-    target = (within * total / t_quantile(combined(found).freedom)) ** 2
+    estimates = [estimate(stratum, sample) for stratum, sample in zip(strata, samples, strict=True)]
+    total = sum(estimated.total for estimated in estimates)
+    deviations = _unit_deviations(strata, samples, estimates)
+    target = (within * total / t_quantile(combined(estimates).freedom)) ** 2
     weighted = sum(stratum.units * deviation for stratum, deviation in zip(strata, deviations, strict=True))
     squares = sum(stratum.units * deviation**2 for stratum, deviation in zip(strata, deviations, strict=True))
     # the finite population correction is in the second term: what is counted whole leaves no doubt
@@ -104,8 +104,8 @@ def needed(strata: Sequence[Stratum], samples: Sequence[Sample], within: float) 
 
 def shared_out(strata: Sequence[Stratum], samples: Sequence[Sample], units: int) -> list[int]:
     """So many units among the strata, more where they differ more (Neyman); by their sizes where nothing differs."""
-    found = [estimate(stratum, sample) for stratum, sample in zip(strata, samples, strict=True)]
-    deviations = _unit_deviations(strata, samples, found)
+    estimates = [estimate(stratum, sample) for stratum, sample in zip(strata, samples, strict=True)]
+    deviations = _unit_deviations(strata, samples, estimates)
     return _shares(strata, deviations if any(deviations) else [1.0] * len(strata), units)
 
 
@@ -137,14 +137,16 @@ def _variance(residuals: Sequence[float]) -> float:
     return sum(residual * residual for residual in residuals) / (len(residuals) - 1)
 
 
-def _unit_deviations(strata: Sequence[Stratum], samples: Sequence[Sample], found: Sequence[Estimate]) -> list[float]:
+def _unit_deviations(
+    strata: Sequence[Stratum], samples: Sequence[Sample], estimates: Sequence[Estimate]
+) -> list[float]:
     """How much one unit of each stratum is off, by the estimate that is used there."""
     deviations = []
-    for stratum, sample, one in zip(strata, samples, found, strict=True):
+    for stratum, sample, estimated in zip(strata, samples, estimates, strict=True):
         n = len(sample.values)
         whole = n >= stratum.units
         spread = 1.0 if whole else stratum.units**2 * (1 - n / stratum.units) / n
-        deviations.append(0.0 if whole else math.sqrt(one.variance / spread))
+        deviations.append(0.0 if whole else math.sqrt(estimated.variance / spread))
     return deviations
 
 

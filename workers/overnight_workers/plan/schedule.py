@@ -73,16 +73,16 @@ def options(work: Work, past: Sequence[Turnaround], now: datetime) -> list[Optio
     rest_waits = any(batch.why is Full.WAIT for batch in work.batches)
     before_s = own_s(work.items) + work.max_wait_s * rest_waits
     what = f"{len(packed):,} batches, as the lane packs them" if len(packed) > 1 else "one batch"
-    found = [_batched("as packed", what, packed, work, known, before_s)]
+    ways = [_batched("as packed", what, packed, work, known, before_s)]
     if len(packed) > 1 and work.items <= MAX_BATCH_ITEMS and work.size <= MAX_BATCH_BYTES:
-        found.append(_batched("one batch", "all in one", [work.items], work, known, before_s))
+        ways.append(_batched("one batch", "all in one", [work.items], work, known, before_s))
     smaller = divided(work.items, max(work.items // _SMALLER, _SMALLEST)) if work.items else []
     if len(smaller) > len(packed):
         what = f"{len(smaller):,} batches of {max(smaller):,}: set max_items of the lane"
-        found.append(_batched("smaller", what, smaller, work, Turnarounds(past, max(smaller)), before_s))
+        ways.append(_batched("smaller", what, smaller, work, Turnarounds(past, max(smaller)), before_s))
     if work.items:
-        found += [_off_peak(found[0], past, now), _half(work, known, before_s, largest), _direct(work)]
-    return found
+        ways += [_off_peak(ways[0], past, now), _half(work, known, before_s, largest), _direct(work)]
+    return ways
 
 
 def known_how(known: Turnarounds) -> How:

@@ -68,7 +68,7 @@ class Segment:
 
     def saved(self, way: Caching) -> Fraction:
         """Nano-dollars that this way saves, batched; below zero where it loses."""
-        plain, cached = (total(self.model, self.load, batch=True, caching=one) for one in (None, way))
+        plain, cached = (total(self.model, self.load, batch=True, caching=caching) for caching in (None, way))
         return plain - cached
 
 
@@ -80,37 +80,37 @@ def segments(
     tokens: of each beginning, from the start of the prompt.
     prompt_tokens: of a prompt, on average.
     """
-    return [_segment(one, tokens, at, one.parent, prompt_tokens, prices) for at, one in enumerate(shared)]
+    return [_segment(prefix, tokens, at, prefix.parent, prompt_tokens, prices) for at, prefix in enumerate(shared)]
 
 
 def marked(
     shared: Sequence[Shared], tokens: Sequence[int], prompt_tokens: Mapping[Of, Fraction], prices: Prices
 ) -> list[Segment]:
     """Those that the caller caches, each less the part that it caches before."""
-    found = []
-    for at, one in enumerate(shared):
-        parent = one.parent
+    marks = []
+    for at, segment in enumerate(shared):
+        parent = segment.parent
         while parent is not None and shared[parent].mark is None:
             parent = shared[parent].parent
-        if one.mark is not None:
-            found.append(_segment(one, tokens, at, parent, prompt_tokens, prices))
-    return found
+        if segment.mark is not None:
+            marks.append(_segment(segment, tokens, at, parent, prompt_tokens, prices))
+    return marks
 
 
 def _segment(
-    one: Shared,
+    prefix: Shared,
     tokens: Sequence[int],
     at: int,
     parent: int | None,
     prompt_tokens: Mapping[Of, Fraction],
     prices: Prices,
 ) -> Segment:
-    model = prices.model(one.model)
+    model = prices.model(prefix.model)
     assert model is not None, "only priced models are surveyed"
     before = 0 if parent is None else min(tokens[parent], tokens[at])
-    own = max(prompt_tokens.get((one.model, one.geo), Fraction(0)) - (tokens[at] - before), Fraction(before))
-    load = Load(one.items, tokens[at] - before, own, inference_geo=one.geo)
-    return Segment(model, load, before, one.mark)
+    own = max(prompt_tokens.get((prefix.model, prefix.geo), Fraction(0)) - (tokens[at] - before), Fraction(before))
+    load = Load(prefix.items, tokens[at] - before, own, inference_geo=prefix.geo)
+    return Segment(model, load, before, prefix.mark)
 
 
 def learned_hits(past: Iterable[Answers]) -> Hits | None:
@@ -130,16 +130,16 @@ def unshared_marks(
     marks: Mapping[Of, Marks], cached: Sequence[Segment], per_byte: float, prices: Prices
 ) -> dict[Of, int]:
     """Tokens up to the caller's own marks that no other prompt begins with: each item writes them, and none reads."""
-    found = {}
+    unshared = {}
     for (name, geo), mark in marks.items():
         shared = sum(
-            one.load.requests * round(one.load.prefix_tokens)
-            for one in cached
-            if (one.model.name, one.load.inference_geo) == (name, geo)
+            segment.load.requests * round(segment.load.prefix_tokens)
+            for segment in cached
+            if (segment.model.name, segment.load.inference_geo) == (name, geo)
         )
         model, all_ = prices.model(name), round(mark.size * per_byte)
         assert model is not None, "only priced models are surveyed"
         # a few percent are the difference between counting and bytes; too short ones aren't cached at all
         if all_ - shared > all_ * _ROUGHLY and all_ >= mark.items * model.min_cacheable_tokens:
-            found[name, geo] = all_ - shared
-    return found
+            unshared[name, geo] = all_ - shared
+    return unshared

@@ -27,21 +27,21 @@ class Group:
 def groups(cells: Mapping[CellName, Cell], longest: Sequence[Long]) -> list[Group]:
     """The strata of a file; the longest items, on which much depends, are strata that are looked at whole."""
     taken = {long.unit.line for long in longest}
-    found = []
+    strata = []
     for kind, cells_of_kind in _kinds(cells):
         sums = [sum(getattr(cell, name) for _, cell in cells_of_kind) for name in ("units", "size", "squares")]
         apart = [long.unit for long in longest if long.cell[:3] == kind]
         if apart:
-            found.append(Group(*kind, Stratum(len(apart), sum(unit.size for unit in apart)), tuple(apart), whole=True))
-        for together in [[one] for one in cells_of_kind] if size_strata_pay(*sums) else [cells_of_kind]:
+            strata.append(Group(*kind, Stratum(len(apart), sum(unit.size for unit in apart)), tuple(apart), whole=True))
+        for together in [[cell] for cell in cells_of_kind] if size_strata_pay(*sums) else [cells_of_kind]:
             names = {name for name, _ in together}
             gone = [long.unit.size for long in longest if long.cell in names]
             units = sum(cell.units for _, cell in together) - len(gone)
             size = sum(cell.size for _, cell in together) - sum(gone)
             if units:
                 order = tuple(unit for unit in _in_order([cell for _, cell in together]) if unit.line not in taken)
-                found.append(Group(*kind, Stratum(units, size), order))
-    return found
+                strata.append(Group(*kind, Stratum(units, size), order))
+    return strata
 
 
 def _kinds(
@@ -57,7 +57,7 @@ def chosen(cells: Mapping[CellName, Cell], items: int) -> list[tuple[CellName, U
     """So many items of the whole file, at random; fewer if it hasn't as many, or hasn't kept as many."""
     complete = _complete(cells.values())
     lots = sorted(
-        ((-lot, unit, name) for name, cell in cells.items() for lot, unit in cell.chosen), key=lambda one: one[:2]
+        ((-lot, unit, name) for name, cell in cells.items() for lot, unit in cell.chosen), key=lambda unit: unit[:2]
     )
     return [(name, unit) for lot, unit, name in lots if lot <= complete][:items]
 

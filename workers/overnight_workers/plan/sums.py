@@ -63,12 +63,12 @@ class Histogram:
 
     def bins(self) -> tuple[Bin, ...]:
         """From the shortest to the longest, empty ones between them too."""
-        found: list[Bin] = []
+        in_order: list[Bin] = []
         low = min(self._weights, default=1)
         while self._weights and low <= max(self._weights):
-            found.append(Bin(low, _next(low), round(self._weights.get(low, Fraction(0)))))
+            in_order.append(Bin(low, _next(low), round(self._weights.get(low, Fraction(0)))))
             low = _next(low)
-        return tuple(found)
+        return tuple(in_order)
 
 
 class Sums:
@@ -85,23 +85,23 @@ class Sums:
         self._items: defaultdict[Of, Fraction] = defaultdict(Fraction)
         self._rows: defaultdict[Of, dict[Rates, tuple[Fraction, Fraction]]] = defaultdict(dict)
 
-    def add(self, model: str, geo: str | None, found: Count, weight: Fraction) -> int:
+    def add(self, model: str, geo: str | None, count: Count, weight: Fraction) -> int:
         """One item that stands for `weight` items. Returns its tokens, as far as they are known."""
         of = (model, geo)
         self._items[of] += weight
-        if isinstance(found, Refused):
-            self.refused[found.why] += weight
+        if isinstance(count, Refused):
+            self.refused[count.why] += weight
             return 0
-        if isinstance(found, AtLeast):
+        if isinstance(count, AtLeast):
             self.unknown.add(of)
-            if found.why is not None:
-                self.uncounted[found.why] += weight
-            found = found.tokens
-        self.histogram.add(found, weight)
-        rates = self._rates(model, found)
+            if count.why is not None:
+                self.uncounted[count.why] += weight
+            count = count.tokens
+        self.histogram.add(count, weight)
+        rates = self._rates(model, count)
         items, tokens = self._rows[of].get(rates, (Fraction(0), Fraction(0)))
-        self._rows[of][rates] = (items + weight, tokens + weight * found)
-        return found
+        self._rows[of][rates] = (items + weight, tokens + weight * count)
+        return count
 
     @property
     def models(self) -> list[Of]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from overnight_models.money.prices import Model, Prices
 from overnight_models.request.prompt import Piece, pieces
@@ -67,13 +67,13 @@ class Cell:
     chosen: list[tuple[float, Unit]] = field(default_factory=list)
     """A heap of the units with the smallest lots, negated: any number of the smallest are a random sample."""
 
-    def add(self, unit: Unit, max_tokens: int, lot: float, most: int) -> None:
-        """One more item. most: how many are kept."""
+    def add(self, unit: Unit, max_tokens: int, lot: float, limit: int) -> None:
+        """One more item. limit: how many are kept."""
         self.units += 1
         self.size += unit.size
         self.squares += unit.size * unit.size
         self.max_tokens += max_tokens
-        if len(self.chosen) < most:
+        if len(self.chosen) < limit:
             heapq.heappush(self.chosen, (-lot, unit))
         elif -self.chosen[0][0] > lot:
             heapq.heapreplace(self.chosen, (-lot, unit))
@@ -136,10 +136,10 @@ class Survey:
     @property
     def models(self) -> list[str]:
         """The models of its items, the most frequent first."""
-        found: Counter[str] = Counter()
+        counter: Counter[str] = Counter()
         for name, cell in self.cells.items():
-            found[name.model] += cell.units
-        return [model for model, _ in found.most_common()]
+            counter[name.model] += cell.units
+        return [model for model, _ in counter.most_common()]
 
 
 def survey(
@@ -175,16 +175,16 @@ def enqueuable(source: IO[bytes], checker: Checker, known: Known) -> Iterator[tu
     read = lines(source)
     while group := list(islice(read, _GROUP)):
         checks = [None if isinstance(line, Bad) else checker.check(line) for line in group]
-        there = known([one.written for one in checks if one and one.written is not None and not one.faults])
-        for line, one in zip(group, checks, strict=True):
-            same = None if isinstance(line, Bad) or (one and one.faults) else there.get(str(line.item.key))
+        there = known([check.written for check in checks if check and check.written is not None and not check.faults])
+        for line, check in zip(group, checks, strict=True):
+            same = None if isinstance(line, Bad) or (check and check.faults) else there.get(str(line.item.key))
             if same is False:
                 yield (
                     Bad(line.number, "its key is taken in this lane by an item with other content: give it another"),
                     None,
                 )
             else:
-                yield line, None if same else one
+                yield line, None if same else check
 
 
 class _Surveyor:
@@ -287,9 +287,9 @@ class _Surveyor:
         )
 
 
-def priced_as(params: Mapping[str, Any], prices: Prices) -> tuple[Model, str | None]:
+def priced_as(params: Mapping[str, object], prices: Prices) -> tuple[Model, str | None]:
     """The model and geography by which a checked request is priced."""
-    model = prices.model(params["model"])
+    model = prices.model(str(params["model"]))
     assert model is not None, "checked"
     geo = params.get("inference_geo")
     return model, geo if isinstance(geo, str) and geo in model.geography else None

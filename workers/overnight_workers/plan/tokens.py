@@ -69,10 +69,10 @@ def counted(each: Iterable[Counted], prices: Prices) -> TokensIn:
     sums = Sums(prices)
     longest: list[tuple[int, str]] = []
     size = looked_at = 0
-    for one in each:
-        tokens = sums.add(one.model, one.geo, one.found, Fraction(1))
-        longest = sorted([*longest, (tokens, one.key)], reverse=True)[:LONGEST]
-        size, looked_at = size + one.size, looked_at + 1
+    for count in each:
+        tokens = sums.add(count.model, count.geo, count.found, Fraction(1))
+        longest = sorted([*longest, (tokens, count.key)], reverse=True)[:LONGEST]
+        size, looked_at = size + count.size, looked_at + 1
     by_model = [
         ModelTokens(
             *of, exactly(int(sums.tokens(of))), exactly(round(sums.nano(of))), sums.rows(of), int(sums.items(of))
@@ -89,24 +89,24 @@ def sampled(
     prices: Prices,
     *,
     within: float,
-    most: int,
+    at_most: int,
     asked: int | None = None,
 ) -> TokensIn:
     """From a random sample, and from the longest items, which are all looked at.
 
     keys: of the longest items.
     within: half the wanted 95% interval, as a share of the total (0.01 is 1%).
-    most: items that are looked at at most, whatever the interval.
+    at_most: items that are looked at at most, whatever the interval.
     asked: look at so many and take the interval that comes.
     """
-    found = [list(look(group, group.order[:n])) for group, n in zip(strata, _first(strata, asked), strict=True)]
+    counts = [list(look(group, group.order[:n])) for group, n in zip(strata, _first(strata, asked), strict=True)]
     for _ in range(_ROUNDS):
-        wanted = _wanted(strata, found, within, most, asked)
-        if all(n <= len(some) for n, some in zip(wanted, found, strict=True)):
+        wanted = _wanted(strata, counts, within, at_most, asked)
+        if all(n <= len(some) for n, some in zip(wanted, counts, strict=True)):
             break
-        for group, some, n in zip(strata, found, wanted, strict=True):
+        for group, some, n in zip(strata, counts, wanted, strict=True):
             some.extend(look(group, group.order[len(some) : n]))
-    return _raised(strata, found, keys, prices)
+    return _raised(strata, counts, keys, prices)
 
 
 def assumed(strata: Sequence[Group], keys: Mapping[Unit, str], prices: Prices) -> TokensIn:
@@ -115,30 +115,34 @@ def assumed(strata: Sequence[Group], keys: Mapping[Unit, str], prices: Prices) -
     def look(group: Group, units: Sequence[Unit]) -> list[Count]:
         return [-(-unit.size // BYTES_PER_TOKEN) + IMAGE_TOKENS * group.media for unit in units]
 
-    found = sampled(strata, keys, look, prices, within=0.01, most=2_000)
-    by_model = tuple(replace(one, tokens=_widened(one.tokens), nano=_widened(one.nano)) for one in found.by_model)
-    return replace(found, total=_widened(found.total), by_model=by_model, looked_at=0, by="bytes")
+    counted = sampled(strata, keys, look, prices, within=0.01, at_most=2_000)
+    by_model = tuple(
+        replace(model, tokens=_widened(model.tokens), nano=_widened(model.nano)) for model in counted.by_model
+    )
+    return replace(counted, total=_widened(counted.total), by_model=by_model, looked_at=0, by="bytes")
 
 
-def at_least(found: TokensIn, models: Collection[Of]) -> TokensIn:
+def at_least(counted: TokensIn, models: Collection[Of]) -> TokensIn:
     """The same, with the figures of models said to be the least, since some of their prompts can't be counted whole."""
-    unknown = found.unknown | frozenset(models)
+    unknown = counted.unknown | frozenset(models)
     if not unknown:
-        return found
+        return counted
 
     def least(figure: Figure) -> Figure:
         return replace(figure, how=How.UNKNOWN)
 
     by_model = tuple(
-        replace(one, tokens=least(one.tokens), nano=least(one.nano)) if (one.model, one.geo) in unknown else one
-        for one in found.by_model
+        replace(model, tokens=least(model.tokens), nano=least(model.nano))
+        if (model.model, model.geo) in unknown
+        else model
+        for model in counted.by_model
     )
-    return replace(found, by_model=by_model, total=least(found.total), unknown=unknown)
+    return replace(counted, by_model=by_model, total=least(counted.total), unknown=unknown)
 
 
 def _widened(figure: Figure) -> Figure:
-    fewest, most = (figure.value * BYTES_PER_TOKEN / bytes_ for bytes_ in (MOST_BYTES, FEWEST_BYTES))
-    return Figure(figure.value, math.floor(fewest), math.ceil(most), How.ASSUMED)
+    fewest, dearest = (figure.value * BYTES_PER_TOKEN / bytes_ for bytes_ in (MOST_BYTES, FEWEST_BYTES))
+    return Figure(figure.value, math.floor(fewest), math.ceil(dearest), How.ASSUMED)
 
 
 def _first(strata: Sequence[Group], asked: int | None) -> list[int]:
@@ -148,24 +152,24 @@ def _first(strata: Sequence[Group], asked: int | None) -> list[int]:
 
 
 def _wanted(
-    strata: Sequence[Group], found: Sequence[Sequence[Count]], within: float, most: int, asked: int | None
+    strata: Sequence[Group], counts: Sequence[Sequence[Count]], within: float, at_most: int, asked: int | None
 ) -> list[int]:
     """How many units of each stratum should be looked at, those included that were."""
     parts = [group.stratum for group in strata]
-    samples = [_sample(group, some) for group, some in zip(strata, found, strict=True)]
+    samples = [_sample(group, some) for group, some in zip(strata, counts, strict=True)]
     wanted = needed(parts, samples, within) if asked is None else []
-    there = sum(len(some) for some in found)
-    if asked is not None or sum(max(n, len(some)) for n, some in zip(wanted, found, strict=True)) > most:
+    there = sum(len(some) for some in counts)
+    if asked is not None or sum(max(n, len(some)) for n, some in zip(wanted, counts, strict=True)) > at_most:
         whole = sum(group.stratum.units for group in strata if group.whole)
-        wanted = shared_out(parts, samples, (most if asked is None else asked) - whole)
-    if there >= (most if asked is None else asked):
+        wanted = shared_out(parts, samples, (at_most if asked is None else asked) - whole)
+    if there >= (at_most if asked is None else asked):
         return [0] * len(strata)
     return [min(n, len(group.order)) for group, n in zip(strata, wanted, strict=True)]
 
 
-def _sample(group: Group, found: Sequence[Count]) -> Sample:
-    values = [known_tokens(one) for one in found]
-    return Sample([unit.size for unit in group.order[: len(found)]], values)
+def _sample(group: Group, counts: Sequence[Count]) -> Sample:
+    values = [known_tokens(count) for count in counts]
+    return Sample([unit.size for unit in group.order[: len(counts)]], values)
 
 
 def _most_first(reasons: Mapping[str, Fraction]) -> tuple[tuple[str, int], ...]:
@@ -173,16 +177,16 @@ def _most_first(reasons: Mapping[str, Fraction]) -> tuple[tuple[str, int], ...]:
 
 
 def _raised(
-    strata: Sequence[Group], found: Sequence[Sequence[Count]], keys: Mapping[Unit, str], prices: Prices
+    strata: Sequence[Group], counts: Sequence[Sequence[Count]], keys: Mapping[Unit, str], prices: Prices
 ) -> TokensIn:
     """From the sample to all."""
     sums = Sums(prices)
     longest: list[tuple[str, int]] = []
     estimates: defaultdict[tuple[str, str | None], list[tuple[Estimate, Estimate]]] = defaultdict(list)
-    for group, some in zip(strata, found, strict=True):
+    for group, some in zip(strata, counts, strict=True):
         weight = Fraction(group.stratum.units, len(some))
-        for unit, one in zip(group.order, some, strict=False):
-            tokens = sums.add(group.model, group.geo, one, weight)
+        for unit, count in zip(group.order, some, strict=False):
+            tokens = sums.add(group.model, group.geo, count, weight)
             if group.whole:
                 longest.append((keys[unit], tokens))
         sample = _sample(group, some)
@@ -204,16 +208,16 @@ def _raised(
         )
         items = sum(group.stratum.units for group in strata if (group.model, group.geo) == of)
         by_model.append(ModelTokens(*of, in_all, cost, rows, items))
-    every = combined([one for parts in estimates.values() for one, _ in parts])
+    every = combined([estimated for parts in estimates.values() for estimated, _ in parts])
     size = sum(group.stratum.size for group in strata)
-    looked_at = sum(len(some) for some in found)
+    looked_at = sum(len(some) for some in counts)
     longest.sort(key=lambda pair: -pair[1])
     whole = _tokens_in(by_model, sums, looked_at, len(strata), every.by, size, longest)
     return replace(whole, total=_figure(every))
 
 
-def _figure(found: Estimate) -> Figure:
-    return around(found.total, found.deviation, How.COUNTED if found.by == "all" else How.SAMPLED)
+def _figure(estimated: Estimate) -> Figure:
+    return around(estimated.total, estimated.deviation, How.COUNTED if estimated.by == "all" else How.SAMPLED)
 
 
 def _tokens_in(
@@ -225,10 +229,10 @@ def _tokens_in(
     size: int,
     longest: Sequence[tuple[str, int]],
 ) -> TokensIn:
-    total = sum(one.tokens.value for one in by_model)
+    total = sum(model.tokens.value for model in by_model)
     return TokensIn(
         total=exactly(total),
-        by_model=tuple(sorted(by_model, key=lambda one: -one.nano.value)),
+        by_model=tuple(sorted(by_model, key=lambda model: -model.nano.value)),
         looked_at=looked_at,
         strata=strata,
         by=by,

@@ -65,10 +65,10 @@ class Pace:
 def sizes(items: int) -> list[int]:
     """Into batches of how many items so many may be divided, the largest first."""
     least = max(min(items, SMALLEST), -(-items // _PARTS), 1)
-    found = [max(items, 1)]
-    while found[-1] > least:
-        found.append(max(found[-1] // 2, least))
-    return found
+    numbers = [max(items, 1)]
+    while numbers[-1] > least:
+        numbers.append(max(numbers[-1] // 2, least))
+    return numbers
 
 
 def latest_starts(deadlines_s: Sequence[float], costs_s: Sequence[float]) -> list[float]:

@@ -39,14 +39,14 @@ def _remembered() -> _Remembered:
 
 
 def _fresh() -> _Remembered:
-    found = _remembered()
-    if found.read_at is None or time.monotonic() - found.read_at > _FOR_S:
+    remembered = _remembered()
+    if remembered.read_at is None or time.monotonic() - remembered.read_at > _FOR_S:
         with process.database().transaction() as connection:
-            found.past = history.turnarounds(connection)
-            found.lengths = {row.model_id: Lengths(*row[1:]) for row in history.lengths(connection)}
-        found.known.clear()
-        found.read_at = time.monotonic()
-    return found
+            remembered.past = history.turnarounds(connection)
+            remembered.lengths = {row.model_id: Lengths(*row[1:]) for row in history.lengths(connection)}
+        remembered.known.clear()
+        remembered.read_at = time.monotonic()
+    return remembered
 
 
 def forget() -> None:
@@ -78,11 +78,11 @@ def _lengths(model_id: int) -> Lengths:
 
 def costs(models: Mapping[int, str], workspace: str) -> list[Cost]:
     """How long an item of each of these models keeps the direct road of a workspace busy. models: by number."""
-    found = []
+    of_models = []
     for model_id, model in models.items():
         requests, into, out = limits_of(workspace, model).per_minute
         known = _lengths(model_id)
-        found.append(
+        of_models.append(
             Cost(
                 model_id,
                 f"{workspace}:{pool(model)}",
@@ -91,4 +91,4 @@ def costs(models: Mapping[int, str], workspace: str) -> list[Cost]:
                 60 / out / DIRECT_SHARE * known.answer_share,
             )
         )
-    return found
+    return of_models

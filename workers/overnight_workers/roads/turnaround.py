@@ -68,9 +68,9 @@ class Turnarounds:
 
     def __init__(self, past: Sequence[Turnaround], items: int) -> None:
         """From earlier batches, those of about so many items if there are enough of them."""
-        like = [one for one in past if 1 / _LIKE <= one.items / max(items, 1) <= _LIKE]
+        like = [batch for batch in past if 1 / _LIKE <= batch.items / max(items, 1) <= _LIKE]
         used = like if len(like) >= _ENOUGH else past if len(past) >= _ENOUGH else []
-        self._residuals = sorted(math.log(one.took_s / prior_median_s(one.items)) for one in used)
+        self._residuals = sorted(math.log(batch.took_s / prior_median_s(batch.items)) for batch in used)
         self.is_learned = bool(used)
         self.told = (
             f"learned from {len(used):,} earlier batches"
@@ -151,20 +151,20 @@ def best_hours(past: Sequence[Turnaround]) -> tuple[int, float] | None:
 
     None when too little is known to tell hours apart: in and outside of them there must be enough batches.
     """
-    found = None
+    best = None
     for start in range(24):
-        inside = [one for one in past if (one.created_at.hour - start) % 24 < _OFF_PEAK_H]
-        outside = [one for one in past if (one.created_at.hour - start) % 24 >= _OFF_PEAK_H]
+        inside = [batch for batch in past if (batch.created_at.hour - start) % 24 < _OFF_PEAK_H]
+        outside = [batch for batch in past if (batch.created_at.hour - start) % 24 >= _OFF_PEAK_H]
         if min(len(inside), len(outside)) < _ENOUGH:
             continue
         factor = math.exp(_mean_residual(inside) - _mean_residual(past))
-        if found is None or factor < found[1]:
-            found = (start, factor)
-    return found
+        if best is None or factor < best[1]:
+            best = (start, factor)
+    return best
 
 
 def _mean_residual(past: Sequence[Turnaround]) -> float:
-    return sum(math.log(one.took_s / prior_median_s(one.items)) for one in past) / len(past)
+    return sum(math.log(batch.took_s / prior_median_s(batch.items)) for batch in past) / len(past)
 
 
 def _draws(batches: int) -> int:

@@ -123,10 +123,10 @@ def sandbox(
 
 def seconds(text: str) -> float:
     """A duration such as `500ms`, `20s`, `5m`, `2h`, or a bare number of seconds."""
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
+    duration = _DURATION.fullmatch(text.strip())
+    if duration is None:
         raise typer.BadParameter(f"{text!r} is not a duration; use 500ms, 20s, 5m, 2h or 1d")
-    return float(found.group(1)) * _SECONDS[found.group(2) or "s"]
+    return float(duration.group(1)) * _SECONDS[duration.group(2) or "s"]
 
 
 def _faults(text: str | None) -> list[dict[str, object]] | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from overnight_workers.sandbox.clock import SECOND, http_date
 
 TYPE_BY_STATUS = {
@@ -95,7 +93,7 @@ class Refusal(Exception):
 
 def envelope(type_: str, message: str, request_id: str | None, error_code: str | None = None) -> dict[str, object]:
     """The standard error body. In a result line it sits inside `result.error`: nested twice."""
-    error: dict[str, Any] = {"type": type_, "message": message}
+    error: dict[str, object] = {"type": type_, "message": message}
     if error_code is not None:
         error["details"] = {"error_code": error_code}
     return {"type": "error", "error": error, "request_id": request_id}

@@ -117,7 +117,7 @@ class Meter:
                 [(endpoint, status, times) for (endpoint, status), times in calls.items()],
             )
 
-    def read(self) -> dict[str, Any]:
+    def read(self) -> dict[str, object]:
         """Everything, as `GET /sandbox/meter` answers it."""
         self.flush_calls()
         db = self._store.reader
@@ -139,8 +139,8 @@ class Meter:
         for row in db.execute("SELECT * FROM call"):
             calls.setdefault(row["endpoint"], {})[row["status"]] = row["times"]
         return {
-            "creates_accepted": sum(one["creates_accepted"] for one in workspaces.values()),
-            "requests_accepted": sum(one["requests_accepted"] for one in workspaces.values()),
+            "creates_accepted": sum(workspace["creates_accepted"] for workspace in workspaces.values()),
+            "requests_accepted": sum(workspace["requests_accepted"] for workspace in workspaces.values()),
             "requests_accepted_twice": _count(db, _TWICE.format(billed=0)),
             "requests_billed": sum(row["requests"] for row in batched),
             "requests_billed_twice": _count(db, _TWICE.format(billed=1)),
@@ -172,12 +172,12 @@ def save_accepted(
         db.execute(_ACCEPTED, (workspace, 0, 0, 1))
         return
     db.execute(_ACCEPTED, (workspace, 1, requests, 0))
-    db.executemany(_SEEN.format(billed=0), ((one,) for one in hashes))
+    db.executemany(_SEEN.format(billed=0), ((hash_,) for hash_ in hashes))
 
 
 def save_billed(db: sqlite3.Connection, hashes: Iterable[int]) -> None:
     """Count requests as billed, inside the transaction that bills them."""
-    db.executemany(_SEEN.format(billed=1), ((one,) for one in hashes))
+    db.executemany(_SEEN.format(billed=1), ((hash_,) for hash_ in hashes))
 
 
 def _count(db: sqlite3.Connection, query: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from overnight_models.money.rate_limits import Tier
 
@@ -27,7 +26,7 @@ class Options:
     clock_offset_s: float = 0.0
     instant: bool = False
     seed: int = 0
-    faults: list[dict[str, Any]] | None = None
+    faults: list[dict[str, object]] | None = None
     hit_rate: float = 0.6
     warm_hit_rate: float = 0.95
     answer_bytes: int = 400

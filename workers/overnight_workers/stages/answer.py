@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,9 +24,12 @@ _KEPT_S: Final = 60
 
 log = logs.get(__name__)
 
+About = Mapping[str, Any]
+"""What is asked about, as it came: whatever isn't as it should be is answered with an error."""
+
 
 @app.task(name=routes.ANSWER, send_events=False)
-def answer(question: str, reply_to: str, about: dict[str, Any], **_later: Any) -> str:
+def answer(question: str, reply_to: str, about: About, **_later: object) -> str:
     """Answer one question. An unknown question is answered with an error, not with silence."""
     pulse.at_work(routes.ANSWER)
     document = _document(question, about)
@@ -43,7 +46,7 @@ def answer(question: str, reply_to: str, about: dict[str, Any], **_later: Any) -
     return question
 
 
-def _document(question: str, about: dict[str, object]) -> dict[str, object]:
+def _document(question: str, about: About) -> dict[str, object]:
     """`{"answer": …}`, or `{"error": why}` for what nobody here understands."""
     ask = _QUESTIONS.get(question)
     if ask is None:
@@ -55,30 +58,32 @@ def _document(question: str, about: dict[str, object]) -> dict[str, object]:
         return {"error": f"workers can't answer {question!r} as it was asked: {error!r}"}
 
 
-def _confirm(about: dict[str, Any]) -> dict[str, Any]:
+def _confirm(about: About) -> dict[str, object]:
     """Verdicts by message id: null while it isn't done, absent when it never arrived."""
     with process.database().transaction() as connection:
-        found = ledger.verdicts(connection, [UUID(message_id) for message_id in about["message_ids"]])
-    return {message_id: None if verdict is None else orjson.Fragment(verdict) for message_id, verdict in found.items()}
+        verdicts = ledger.verdicts(connection, [UUID(message_id) for message_id in about["message_ids"]])
+    return {
+        message_id: None if verdict is None else orjson.Fragment(verdict) for message_id, verdict in verdicts.items()
+    }
 
 
-def _asked(about: dict[str, Any]) -> Asked:
+def _asked(about: About) -> Asked:
     """Which item it is about: products of an older version ask by key alone, whatever they hold."""
     receipt, message_id = (None if about.get(name) is None else UUID(about[name]) for name in ("id", "message_id"))
     return Asked(about["lane"], about["key"], receipt, message_id)
 
 
-def _outcome(about: dict[str, object]) -> dict[str, object] | None:
+def _outcome(about: About) -> dict[str, object] | None:
     """`{"state", "outcome"}`, `{"rejected": why}` or `{"not_yet": why}`; null when there is no such item."""
     with process.database().transaction() as connection:
         standing = ledger.locate(connection, _asked(about))
         row = None if standing.item_id is None else ledger.read_item(connection, standing.item_id)
     if row is None:
         return _without_item(standing)
-    return {"state": row["state"], "outcome": None if row["ok"] is None else documents.document(row)}
+    return {"state": row.state, "outcome": None if row.ok is None else documents.document(row)}
 
 
-def _cancel(about: dict[str, object]) -> str | dict[str, object] | None:
+def _cancel(about: About) -> str | dict[str, object] | None:
     """A word of `Canceled`, `{"rejected": why}` or `{"not_yet": why}`.
 
     What is on its way is canceled when it comes, and nobody who is accepting just now overlooks that.
@@ -101,7 +106,7 @@ def _cancel(about: dict[str, object]) -> str | dict[str, object] | None:
     return _cancel(about)
 
 
-def _redo(about: dict[str, object]) -> dict[str, object] | None:
+def _redo(about: About) -> dict[str, object] | None:
     """`{"receipt"}` of what is tried again; `{"refused": why}`, `{"rejected": why}`, `{"not_yet": why}`; null for none.
 
     Asked again, it says the same.
@@ -114,7 +119,7 @@ def _redo(about: dict[str, object]) -> dict[str, object] | None:
         why_not = redo.why_not(connection, item_id)
         row = ledger.read_item(connection, item_id)
     doorbell.ring(routes.PACK)
-    return {"receipt": None if row is None else row["receipt"]} if why_not is None else {"refused": why_not}
+    return {"receipt": None if row is None else row.receipt} if why_not is None else {"refused": why_not}
 
 
 def _without_item(standing: Standing) -> dict[str, object] | None:
@@ -124,13 +129,13 @@ def _without_item(standing: Standing) -> dict[str, object] | None:
     return None if standing.not_yet is None else {"not_yet": standing.not_yet}
 
 
-def _run(about: dict[str, Any]) -> dict[str, int] | None:
+def _run(about: About) -> dict[str, int] | None:
     """Items by state; null when there is no such run."""
     with process.database().transaction() as connection:
         return ledger.run_counts(connection, about["run"])
 
 
-def _outcomes(about: dict[str, Any]) -> dict[str, Any]:
+def _outcomes(about: About) -> dict[str, object]:
     """A page of a run's outcomes, and where the next one begins: null after the last."""
     with process.database().transaction() as connection:
         rows, after = ledger.outcomes_page(
@@ -143,7 +148,7 @@ def _outcomes(about: dict[str, Any]) -> dict[str, Any]:
     return {"outcomes": [documents.document(row) for row in rows], "next": after}
 
 
-_QUESTIONS: Final[dict[str, Callable[[dict[str, object]], object]]] = {
+_QUESTIONS: Final[dict[str, Callable[[About], object]]] = {
     "confirm": _confirm,
     "outcome": _outcome,
     "outcomes": _outcomes,

@@ -45,7 +45,7 @@ log = logs.get(__name__)
 
 @app.task(name=routes.RESCUE, send_events=False)  # ticks would hide the work in Flower
 def sweep(**_later: object) -> str:
-    """One sweep. Any number at once does no harm. A part of it that fails keeps no other from being done."""
+    """One sweep. Several at once do no harm. A part of it that fails keeps no other from being done."""
     restored.notice()
     _alone(_bring_home)
     _alone(_release_held)
@@ -108,11 +108,11 @@ def _ring() -> list[str]:
 
 def _free_deliveries() -> None:
     """What nobody is sending any more, and what nobody acknowledged in time: due again, or dead."""
-    most = {name: lane.max_deliveries for name, lane in settings().lanes.items()}
+    max_deliveries = {name: lane.max_deliveries for name, lane in settings().lanes.items()}
     due = dead = 0
     for _ in range(_GROUPS):
         with process.database().transaction() as connection:
-            freed, buried = deliver.free_lapsed(connection, most, _NEW.max_deliveries, limit=_FREED_AT_ONCE)
+            freed, buried = deliver.free_lapsed(connection, max_deliveries, _NEW.max_deliveries, limit=_FREED_AT_ONCE)
         due, dead = due + freed, dead + buried
         if freed + buried < _FREED_AT_ONCE:
             break

@@ -6,7 +6,7 @@ orjson reads nearly all of them. What it can't read, the standard library may; w
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -29,7 +29,7 @@ class Line(NamedTuple):
 
     raw: bytes
     custom_id: str
-    result: dict[str, Any] | None
+    result: dict[str, object] | None
     """None when it can't be read."""
     exact: bool = False
     """Integers of more than 64 bits are what they were."""
@@ -53,14 +53,13 @@ def read_line(raw: bytes) -> Line | None:
     try:
         return _line(raw, exact_json.mended(raw), exact=True)
     except ValueError as error:
-        found, whole = outline(raw)
-        custom_id = found.get("custom_id")
+        fields, whole = outline(raw)
+        custom_id = fields.get("custom_id")
         return Line(raw, custom_id, None, whole=whole, why=str(error)) if isinstance(custom_id, str) else None
 
 
-def _line(raw: bytes, document: Any, *, exact: bool) -> Line | None:
-    custom_id = document.get("custom_id") if isinstance(document, dict) else None
-    if not isinstance(custom_id, str):
+def _line(raw: bytes, document: object, *, exact: bool) -> Line | None:
+    if not isinstance(document, dict) or not isinstance(custom_id := document.get("custom_id"), str):
         return None
     result = document.get("result")
     if not isinstance(result, dict):
@@ -75,7 +74,7 @@ def outline(raw: bytes) -> tuple[dict[str, object], bool]:
 
     Only texts and brackets are looked at, so neither depth nor odd numbers matter.
     """
-    found: dict[str, Any] = {}
+    fields: dict[str, object] = {}
     names: list[bytes] = []
     opened: list[int] = []
     name = b""
@@ -88,27 +87,27 @@ def outline(raw: bytes) -> tuple[dict[str, object], bool]:
             name = b""
         elif text in (b"}", b"]"):
             if not opened:
-                return found, False
+                return fields, False
             began = opened.pop()
             if len(names) <= _DEEPEST_WANTED + 1:
-                _note(found, tuple(names), raw[began:end])
+                _note(fields, tuple(names), raw[began:end])
             names.pop()
             name = b""
         elif _COLON.match(raw, end):
             name = token[1]
         else:
             if len(names) <= _DEEPEST_WANTED:
-                _note(found, (*names, name), text)
+                _note(fields, (*names, name), text)
             name = b""
-    return found, not opened and raw[:1] == b"{" and not raw[end:].strip()
+    return fields, not opened and raw[:1] == b"{" and not raw[end:].strip()
 
 
-def _note(found: dict[str, object], place: tuple[bytes, ...], text: bytes) -> None:
+def _note(fields: dict[str, object], place: tuple[bytes, ...], text: bytes) -> None:
     """Keep a value that stands where one is wanted; the first name of a place is the line's own, and empty."""
     wanted = _WANTED.get(place[1:])
-    if wanted is None or wanted in found:
+    if wanted is None or wanted in fields:
         return
     try:
-        found[wanted] = exact_json.mended(text)
+        fields[wanted] = exact_json.mended(text)
     except ValueError:
         return

@@ -146,9 +146,11 @@ def _note_deadlines(
 ) -> int:
     """Deadlines were kept or missed. Returns how many answers were paid twice because an item was rescued."""
     wanted = {item.id for item in ended if item.deadline is not None}
-    costs = {one.item_id: one.cost_nano or 0 for one in arrivals if one.item_id in wanted}
+    costs = {arrival.item_id: arrival.cost_nano or 0 for arrival in arrivals if arrival.item_id in wanted}
     kept.note_settled(connection, costs, direct=source.via == "direct")
-    return kept.note_doubles(connection, {one.item_id: one.cost_nano or 0 for one in doubles}, via=source.via)
+    return kept.note_doubles(
+        connection, {arrival.item_id: arrival.cost_nano or 0 for arrival in doubles}, via=source.via
+    )
 
 
 def _cost(arrival: Arrival) -> int | None:

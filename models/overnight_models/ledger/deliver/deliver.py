@@ -9,19 +9,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from overnight_models import exact_json
-from overnight_models.ledger.collect.arrivals import Arrival, Source
-from overnight_models.ledger.collect.outcomes import Recorded
 from overnight_models.ledger.deliver import obstacles
-from overnight_models.ledger.documents import COLUMNS, JOINS, REDONE
-from overnight_models.ledger.rows import execute, fetch_all, fetch_dicts, fetch_only, fitting
+from overnight_models.ledger.deliver.due import Due
+from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
+from overnight_models.ledger.rows import execute, fetch_all, fetch_only, fitting
 from overnight_models.states import DELIVERY
-from overnight_models.wire.acknowledgement import Acknowledgement
 
 PLACES: Final = f"""
     SELECT target.id, target.broker, target.queue, obstacle.broker IS NOT NULL AS obstructed
@@ -51,32 +48,6 @@ class Target:
     """The last look found its broker away, or no room."""
 
 
-class Due(NamedTuple):
-    """One outcome to hand over."""
-
-    item_id: int
-    tries: int
-    """Tries so far, this one included."""
-    generation: int
-    due_at: datetime
-    """Since when; it is given back with that when nothing was tried."""
-    lane: str
-    callback: Mapping[str, Any]
-    """As it came with the item: `message.CallbackLine`."""
-    outcome: dict[str, Any]
-    """The row of an outcome, as `documents.document` takes it."""
-
-    @property
-    def wants_ack(self) -> bool:
-        """Whether its callback has to answer."""
-        return bool(self.callback.get("ack"))
-
-    @property
-    def acknowledgement(self) -> Acknowledgement:
-        """What its callback says when it has to answer, and is done."""
-        return Acknowledgement(self.item_id, self.generation, self.outcome["receipt"])
-
-
 def targets(connection: Connection) -> list[Target]:
     """Brokers and queues for which something is due now; of a broker that doesn't answer one process looks, if any."""
     mine = obstacles.take_turns(connection)
@@ -89,6 +60,15 @@ class _Waiting(NamedTuple):
     item_id: int
     due_at: datetime
     size: int
+
+
+@dataclass(slots=True)
+class _Claimed(ItemRow):
+    """An outcome to hand over."""
+
+    tries: int
+    generation: int
+    callback: str
 
 
 def claim(
@@ -113,15 +93,16 @@ def claim(
     due_at = {delivery.item_id: delivery.due_at for delivery in waiting[:number]}
     if not due_at:
         return []
-    claimed = fetch_dicts(
+    claimed = fetch_all(
         connection,
+        _Claimed,
         f"""
         WITH claimed AS (
             UPDATE delivery
             SET {DELIVERY.claim.set}, tries = tries + 1, due_at = now() + make_interval(secs => :lease_s)
             WHERE item_id = ANY(:ids) RETURNING item_id, tries, generation
         )
-        SELECT claimed.tries, claimed.generation, request.callback, {COLUMNS}
+        SELECT {COLUMNS}, claimed.tries, claimed.generation, request.callback
         FROM claimed JOIN item ON item.id = claimed.item_id {JOINS}
         """,
         ids=list(due_at),
@@ -129,12 +110,12 @@ def claim(
     )
     return [
         Due(
-            item_id=row["id"],
-            tries=row["tries"],
-            generation=row["generation"],
-            due_at=due_at[row["id"]],
-            lane=row["lane"],
-            callback=exact_json.loads(row["callback"]),
+            item_id=row.id,
+            tries=row.tries,
+            generation=row.generation,
+            due_at=due_at[row.id],
+            lane=row.lane,
+            callback=exact_json.loads(row.callback),
             outcome=row,
         )
         for row in claimed
@@ -153,54 +134,6 @@ def targets_in_the_clear(connection: Connection) -> dict[int, Target]:
         """,
     )
     return {target.id: target for target in targets}
-
-
-_ANSWERED: Final = ("problem", "detail", "retryable", "message", "usage", "model", "cost_nano", "realtime_nano")
-"""What an outcome's document says of an arrival."""
-_answered: Final = attrgetter(*_ANSWERED)
-
-
-def claimed(
-    connection: Connection, source: Source, arrivals: Sequence[Arrival], recorded: Recorded
-) -> dict[int, list[Due]]:
-    """What this transaction has recorded and claimed, by target; its answers are at hand and not read again."""
-    if not recorded.claimed:
-        return {}
-    asked = {
-        row["id"]: row
-        for row in fetch_dicts(
-            connection,
-            f"""
-            SELECT item.id, item.target_id, item.attempts, lane.name AS lane, run.name AS run,
-                   request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
-                   request.cut_from_tokens, request.cut_to_tokens, request.model_why, item.deadline, request.callback,
-                   now() AS finished_at,
-                   {REDONE}
-            FROM item
-            JOIN request ON request.item_id = item.id
-            JOIN lane ON lane.id = item.lane_id
-            LEFT JOIN run ON run.id = item.run_id
-            LEFT JOIN redo ON redo.item_id = item.id
-            WHERE item.id = ANY(:ids)
-            """,
-            ids=list(recorded.claimed),
-        )
-    }
-    by_target: dict[int, list[Due]] = {}
-    callbacks: dict[str, dict[str, Any]] = {}
-    """By their text, which many of them have in common."""
-    origin = {"via": source.via, "api_batch_id": source.api_batch_id}
-    for arrival in arrivals:
-        row = asked.pop(arrival.item_id, None)
-        if row is not None:
-            row.update(zip(_ANSWERED, _answered(arrival), strict=True), ok=arrival.problem is None, **origin)
-            written = row["callback"]
-            callback = callbacks.get(written)
-            if callback is None:
-                callback = callbacks[written] = exact_json.loads(written)
-            due = Due(arrival.item_id, 1, 0, row["finished_at"], row["lane"], callback, row)
-            by_target.setdefault(row["target_id"], []).append(due)
-    return by_target
 
 
 class _Sent(NamedTuple):

@@ -83,7 +83,7 @@ def take(
     *,
     owner: int,
     lease_s: float,
-    most: int,
+    limit: int,
     max_bytes: float,
     counts_first: bool,
     max_calls: int | None = None,
@@ -91,21 +91,21 @@ def take(
     """Take the items there whose turn it is, in the order in which they go; what a budget can't take is held.
 
     claim: to which they are added; None for a new one. One that was taken from this process is followed by a new one.
-    most: no more than these can be sent at once.
+    limit: no more than these can be sent at once.
     max_bytes: of requests that are in memory; the first is taken however large it is.
     counts_first: those that nobody has measured yet stay where they are.
     max_calls: of the lane under way at once, over all workers; None: it has no bound.
     """
     if max_calls is not None:
-        most = min(most, places.room(connection, place.lane_id, max_calls))
+        limit = min(limit, places.room(connection, place.lane_id, max_calls))
     # others look at this moment too, and what they have locked is passed over
-    order = places.in_turns(connection, place, most + _PASSED_OVER, counts_first=counts_first) if most else []
+    order = places.in_turns(connection, place, limit + _PASSED_OVER, counts_first=counts_first) if limit else []
     if not order:
         return Taken(claim)
     # asked before anything is changed, see `budgets.set_budget`
     which = Candidates("SELECT * FROM item WHERE id = ANY(:asked)", place.lane_id, {"asked": order})
     allowance = reserve.allowance(connection, which, prices, batch=False)
-    locked = _lock(connection, order, most, max_bytes)
+    locked = _lock(connection, order, limit, max_bytes)
     if not locked:
         return Taken(claim)
     if claim is None or not _is_ours(connection, claim.id):
@@ -114,7 +114,7 @@ def take(
     return Taken(claim, _asked(connection, claim, [row.id for row in locked]), held)
 
 
-def _lock(connection: Connection, order: Sequence[int], most: int, max_bytes: float) -> list[_Locked]:
+def _lock(connection: Connection, order: Sequence[int], limit: int, max_bytes: float) -> list[_Locked]:
     """Those of them that nobody else has at this moment, in that order."""
     rows = fetch_all(
         connection,
@@ -124,7 +124,7 @@ def _lock(connection: Connection, order: Sequence[int], most: int, max_bytes: fl
         ORDER BY array_position(CAST(:ids AS bigint[]), id) LIMIT :most FOR UPDATE SKIP LOCKED
         """,
         ids=list(order),
-        most=most,
+        most=limit,
     )
     return rows[: fitting((row.size for row in rows), max_bytes)]
 
@@ -287,9 +287,9 @@ def give_back(connection: Connection, claim_id: int, number: int, item_ids: Coll
     budgeted = settle.is_budgeted(connection, number)
     ended = direct_calls.end(connection, claim_id, item_ids)
     waiting = direct_calls.go_back(connection, ended)
-    direct_calls.fall_back(connection, {item_id: one for item_id, one in ended.items() if item_id not in waiting}, 0)
+    direct_calls.fall_back(connection, {item_id: call for item_id, call in ended.items() if item_id not in waiting}, 0)
     if budgeted:
-        settle.end_calls(connection, number, {item_id: (one.reserved_nano, 0) for item_id, one in ended.items()})
+        settle.end_calls(connection, number, {item_id: (call.reserved_nano, 0) for item_id, call in ended.items()})
     unwanted = "SELECT id FROM item WHERE id = ANY(:ids) AND cancel_wanted AND state = 'waiting' ORDER BY id"
     for item_id in fetch_column(connection, int, unwanted, ids=list(waiting)):
         cancel(connection, item_id)

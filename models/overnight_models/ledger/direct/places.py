@@ -146,7 +146,7 @@ _IN_TURNS: Final = f"""
 """
 
 
-def in_turns(connection: Connection, place: Place, most: int, *, counts_first: bool) -> list[int]:
+def in_turns(connection: Connection, place: Place, limit: int, *, counts_first: bool) -> list[int]:
     """Whose turn it is there: items in the order in which they go. Nothing is locked.
 
     counts_first: those that nobody has measured yet stay where they are.
@@ -159,5 +159,5 @@ def in_turns(connection: Connection, place: Place, most: int, *, counts_first: b
         lane_id=place.lane_id,
         headers_id=place.headers_id,
         model_id=place.model_id,
-        most=most,
+        most=limit,
     )

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.copying import driver_connection
-from overnight_models.ledger.documents import COLUMNS, JOINS
+from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
 from overnight_models.ledger.money.budgets import WHY_HELD
 from overnight_models.ledger.pack.turns import oldest
 from overnight_models.ledger.roads.kept import NONE_YET, Kept, kept
-from overnight_models.ledger.rows import fetch_all
+from overnight_models.ledger.rows import fetch_all, maker
 from overnight_models.states import BATCH, ITEM
 
 
@@ -303,6 +303,30 @@ _ROAD: Final = """
 """What says why it takes its road."""
 
 
+@dataclass(slots=True)
+class ItemView(ItemRow):
+    """An item with its outcome, with what says why it takes its road, and with its delivery where that is asked for."""
+
+    give_up_at: datetime | None
+    batch_chance: int | None
+    direct_at: datetime | None
+    batch_id: int | None
+    model_id: int
+    size: int
+    max_tokens: int
+    asked_model: str
+    took_s: float | None
+    """How long its batch took, or has been open."""
+    held: str | None
+    """Why its budget holds it."""
+    delivery: str | None = None
+    """The state of its delivery; None also when it has none."""
+    delivery_tries: int | None = None
+    delivery_error: str | None = None
+    delivery_queue: str | None = None
+    delivery_broker: str | None = None
+
+
 _DELIVERY: Final = """
     delivery.state AS delivery, delivery.tries AS delivery_tries, delivery.error AS delivery_error,
     target.queue AS delivery_queue, target.broker AS delivery_broker
@@ -314,11 +338,11 @@ _DELIVERY_JOINS: Final = """
 
 def items(
     connection: Connection, wanted: Wanted, limit: int | None = None, *, deliveries: bool = False
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[ItemView]:
     """Items with their outcomes, by id, from a cursor on the server: flat for any number.
 
     limit: the newest so many.
-    deliveries: with the delivery of each (`delivery`, its state, `delivery_tries`, `_error`, `_queue` and `_broker`).
+    deliveries: with the delivery of each.
     """
     conditions = {
         "lane.name = %(lane)s": wanted.lane,
@@ -354,6 +378,6 @@ def items(
             values,
         )
         assert cursor.description is not None
-        columns = [column.name for column in cursor.description]
+        view = maker(ItemView, tuple(column.name for column in cursor.description))
         for row in cursor:
-            yield dict(zip(columns, row, strict=True))
+            yield view(*row)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
+from psycopg.rows import TupleRow
 from sqlalchemy import Connection, RowMapping
 
 from overnight_models.ledger.cancel import unpack
@@ -177,7 +178,7 @@ def requests_by_prefix(connection: Connection, claim: Claim) -> Iterator[tuple[i
     )
 
 
-def _from_cursor(connection: Connection, statement: LiteralString, claim: Claim) -> Iterator[Any]:
+def _from_cursor(connection: Connection, statement: LiteralString, claim: Claim) -> Iterator[TupleRow]:
     with driver_connection(connection).cursor(name="batch_requests", binary=True) as cursor:
         cursor.itersize = min(max(_FETCHED_BYTES // claim.longest, 1), _FETCHED_ROWS)
         cursor.execute(statement, (claim.batch_id,))

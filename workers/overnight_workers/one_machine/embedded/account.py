@@ -24,10 +24,10 @@ def account_for_postgres(cluster: Path) -> Account | None:
     if cluster.exists() and (owner := cluster.stat()).st_uid != 0:
         return Account(owner.st_uid, owner.st_gid)
     try:
-        found = pwd.getpwnam(_NAME)
+        account = pwd.getpwnam(_NAME)
     except KeyError:
-        found = _create()
-    return Account(found.pw_uid, found.pw_gid)
+        account = _create()
+    return Account(account.pw_uid, account.pw_gid)
 
 
 def _create() -> pwd.struct_passwd:

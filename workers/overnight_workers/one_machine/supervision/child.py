@@ -113,9 +113,9 @@ class Child:
         finally:
             os.close(log)
         self.handle = os.pidfd_open(popen.pid)
-        found = process_table.entry(popen.pid)
+        entry = process_table.entry(popen.pid)
         # Dead at once, it is a zombie until reaped: any start no later than its own will do.
-        self._ticks = 0 if found is None else found.started
+        self._ticks = 0 if entry is None else entry.started
         self._popen = popen
         self.starts += 1
 

@@ -49,7 +49,7 @@ def entry(pid: int) -> Entry | None:
 def all_entries() -> list[Entry]:
     """Every living process this user can see."""
     pids = (int(path.name) for path in _PROC.iterdir() if path.name.isdigit())
-    return [found for pid in pids if (found := entry(pid)) is not None]
+    return [process for pid in pids if (process := entry(pid)) is not None]
 
 
 def processor_ticks(whom: Iterable[Entry]) -> int:
@@ -78,15 +78,15 @@ def family(leader_pid: int, leader_started: int) -> list[Entry]:
     table = all_entries()
     if any(who.pid == leader_pid and who.started != leader_started for who in table):
         return []
-    found = {who.pid: who for who in table if who.pid == leader_pid}
-    found |= {who.pid: who for who in table if who.session == leader_pid and who.started >= leader_started}
+    members = {who.pid: who for who in table if who.pid == leader_pid}
+    members |= {who.pid: who for who in table if who.session == leader_pid and who.started >= leader_started}
     # Descendants in sessions of their own: each Postgres backend is one.
     grown = True
     while grown:
-        children = [who for who in table if who.parent in found and who.pid not in found]
-        found |= {who.pid: who for who in children}
+        children = [who for who in table if who.parent in members and who.pid not in members]
+        members |= {who.pid: who for who in children}
         grown = bool(children)
-    return list(found.values())
+    return list(members.values())
 
 
 def with_program_in(directory: Path, programs: Iterable[str]) -> list[Entry]:
@@ -96,7 +96,7 @@ def with_program_in(directory: Path, programs: Iterable[str]) -> list[Entry]:
     except FileNotFoundError:
         return []
     names = {name + suffix for name in programs for suffix in ("", " (deleted)")}
-    found = []
+    processes = []
     for who in all_entries():
         # Somebody else's process can't be read, or has just ended: either way not ours.
         with contextlib.suppress(OSError):
@@ -104,8 +104,8 @@ def with_program_in(directory: Path, programs: Iterable[str]) -> list[Entry]:
             cwd = (proc / "cwd").stat()
             same = (cwd.st_dev, cwd.st_ino) == (there.st_dev, there.st_ino)
             if same and (proc / "exe").readlink().name in names:
-                found.append(who)
-    return found
+                processes.append(who)
+    return processes
 
 
 def send(who: Entry, number: signal.Signals) -> None:

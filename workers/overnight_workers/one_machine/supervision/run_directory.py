@@ -75,31 +75,31 @@ class RunDirectory:
 
     def remember(self, started: Iterable[Started]) -> None:
         """Replace the record."""
-        kept = [[one.name, one.pid, one.started, int(one.stop_signal)] for one in started]
+        kept = [[child.name, child.pid, child.started, int(child.stop_signal)] for child in started]
         fresh = self._record.with_suffix(".new")
         fresh.write_text(json.dumps({"boot": process_table.boot_id(), "processes": kept}))
         fresh.replace(self._record)
 
     def end_survivors(self, grace_seconds: float) -> list[str]:
-        """End what an earlier supervisor started and couldn't stop; returns the names of what was found.
+        """End what an earlier supervisor started and couldn't stop; returns the names of what was still there.
 
         Each is asked by its own stop signal, then killed when the grace is over, with all that belongs to it.
         """
         survivors = []
         deadline = time.monotonic() + grace_seconds
-        for one in self._recorded():
-            members = process_table.family(one.pid, one.started)
+        for recorded in self._recorded():
+            members = process_table.family(recorded.pid, recorded.started)
             if members:
-                survivors.append((one, members))
-        leaders = [members[0] for one, members in survivors if members[0].pid == one.pid]
-        for one, members in survivors:
+                survivors.append((recorded, members))
+        leaders = [members[0] for recorded, members in survivors if members[0].pid == recorded.pid]
+        for recorded, members in survivors:
             if members[0] in leaders:
-                process_table.send(members[0], one.stop_signal)
+                process_table.send(members[0], recorded.stop_signal)
         process_table.wait_until_gone(leaders, deadline - time.monotonic())
-        for one, _ in survivors:
-            kill_family(one.pid, one.started)
+        for recorded, _ in survivors:
+            kill_family(recorded.pid, recorded.started)
         self.remember([])
-        return [one.name for one, _ in survivors]
+        return [recorded.name for recorded, _ in survivors]
 
     def _recorded(self) -> list[Started]:
         try:

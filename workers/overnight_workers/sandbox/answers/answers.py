@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -29,7 +29,7 @@ class Task(NamedTuple):
     #: How much it thinks: "disabled", "adaptive", "enabled".
     thinking: str
     #: Values for the schema of the answer or of the tool; None for free text.
-    make: Callable[[int, str], Any] | None
+    make: Callable[[int, str], object] | None
     #: The name of the tool that has to be called.
     tool: str | None
     #: Size of free text; exact when it was asked for.

@@ -1,20 +1,22 @@
 """Prompt caching: which part of a prompt was read from a cache, and which was written to one.
 
 Entries are prefixes that end at a breakpoint, by workspace, with a lifetime on the sandbox's clock that each
-read renews. Requests of one batch run side by side, so that a prefix this batch wrote is found by chance
-(`hit_rate`); one that was there before is nearly always found (`warm_hit_rate`). What /v1/messages wrote is
-not found by batches, as measured by users of the real API; the other way round it is.
+read renews. Requests of one batch run side by side, so that a prefix this batch wrote is points by chance
+(`hit_rate`); one that was there before is nearly always points (`warm_hit_rate`). What /v1/messages wrote is
+not points by batches, as measured by users of the real API; the other way round it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from sqlite3 import Connection
+from typing import NamedTuple
 
 import orjson
 
 from overnight_models.money.prices import Model
+from overnight_workers.sandbox.answers.checked import Block, Request, Tool
 from overnight_workers.sandbox.answers.weights import (
     BYTES_PER_TOKEN,
     MESSAGE_TOKENS,
@@ -48,11 +50,11 @@ class Split(NamedTuple):
     read: int
 
 
-def breakpoints_of(params: Mapping[str, object], model: Model) -> list[Breakpoint]:
+def breakpoints_of(params: Request, model: Model) -> list[Breakpoint]:
     """The prefixes of a prompt that end at a breakpoint and are large enough, shortest first."""
     hasher = blake2b(model.name.encode(), digest_size=16)
     size = extra = 0
-    found: list[Breakpoint] = []
+    points: list[Breakpoint] = []
     last: Breakpoint | None = None
     for block, weight, message_tokens in _blocks(params):
         hasher.update(orjson.dumps(block))
@@ -62,14 +64,14 @@ def breakpoints_of(params: Mapping[str, object], model: Model) -> list[Breakpoin
         here = Breakpoint(hasher.digest(), extra + -(-size // BYTES_PER_TOKEN), _lifetime(control))
         last = here
         if control:
-            found.append(here)
+            points.append(here)
     automatic = params.get("cache_control")
-    if automatic and last is not None and (not found or found[-1].prefix != last.prefix):
-        found.append(last._replace(lifetime=_lifetime(automatic)))
-    return [point for point in found if point.tokens >= model.min_cacheable_tokens]
+    if automatic and last is not None and (not points or points[-1].prefix != last.prefix):
+        points.append(last._replace(lifetime=_lifetime(automatic)))
+    return [point for point in points if point.tokens >= model.min_cacheable_tokens]
 
 
-def problem_of(params: Mapping[str, Any]) -> str | None:
+def problem_of(params: Request) -> str | None:
     """What the API says about breakpoints it doesn't take."""
     controls = [block["cache_control"] for block, _, _ in _blocks(params) if block.get("cache_control")]
     automatic = params.get("cache_control")
@@ -91,7 +93,7 @@ def problem_of(params: Mapping[str, Any]) -> str | None:
     return _misplaced(params)
 
 
-def _misplaced(params: Mapping[str, Any]) -> str | None:
+def _misplaced(params: Request) -> str | None:
     """What the API says about a breakpoint on a block that can't have one."""
     for number, tool in enumerate(params.get("tools") or ()):
         defaults = tool.get("default_config") or {}
@@ -153,7 +155,7 @@ class Cache:
             self._known[prefix] = known
         return known
 
-    def save(self, db: Any, now_us: int) -> None:
+    def save(self, db: Connection, now_us: int) -> None:
         """Keep the entries, and drop those of everybody that are over."""
         db.executemany(
             "INSERT OR REPLACE INTO cache_entry VALUES (?, ?, ?, ?)",
@@ -173,7 +175,7 @@ def split(total: int, points: list[Breakpoint], read_depth: int) -> Split:
     return Split(max(0, total - done), written["5m"], written["1h"], read)
 
 
-def _blocks(params: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], tuple[int, int], int]]:
+def _blocks(params: Request) -> Iterator[tuple[Block | Tool, tuple[int, int], int]]:
     """Every block in the order of the prompt, with its weight and the tokens its message adds."""
     tools = params.get("tools") or ()
     for number, tool in enumerate(tools):
@@ -186,9 +188,8 @@ def _blocks(params: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], tupl
             yield block, block_weight(block), 0
     for message in params["messages"]:
         content = message["content"]
-        if isinstance(content, str):
-            content = [{"type": "text", "text": content}]
-        for number, block in enumerate(content):
+        blocks: list[Block] = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        for number, block in enumerate(blocks):
             yield block, block_weight(block), MESSAGE_TOKENS if number == 0 else 0
 
 

@@ -97,18 +97,18 @@ def ended(model: Model, now_us: int) -> bool:
     return model.end_of_life is not None and datetime.fromtimestamp(now_us // SECOND, UTC).date() > model.end_of_life
 
 
-def _limits(params: Mapping[str, Any], model: Model, terms: Terms) -> str | None:
+def _limits(params: Mapping[str, object], model: Model, terms: Terms) -> str | None:
     max_tokens = params.get("max_tokens")
     if not isinstance(max_tokens, int) or isinstance(max_tokens, bool):
         return "max_tokens: Field required" if max_tokens is None else "max_tokens: Input should be a valid integer"
     if max_tokens < 1:
         return "max_tokens: Input should be greater than or equal to 1"
-    most = model.max_output_tokens
+    limit = model.max_output_tokens
     if terms.batch and model.long_output and LONG_OUTPUT_BETA in terms.betas:
-        most = LONG_OUTPUT_TOKENS
-    if max_tokens > most:
+        limit = LONG_OUTPUT_TOKENS
+    if max_tokens > limit:
         return (
-            f"max_tokens: {max_tokens} > {most}, which is the maximum allowed number of output tokens for {model.name}"
+            f"max_tokens: {max_tokens} > {limit}, which is the maximum allowed number of output tokens for {model.name}"
         )
     return None
 
@@ -210,9 +210,10 @@ def _geography(params: Mapping[str, object], model: Model, _terms: Terms) -> str
     return None if geo in model.geography else f"inference_geo: '{geo}' is not a known geography"
 
 
-def _thinking(params: Mapping[str, Any], model: Model, terms: Terms) -> str | None:
+def _thinking(params: Mapping[str, object], model: Model, terms: Terms) -> str | None:
     thinking = params["thinking"]
-    type_ = thinking.get("type") if isinstance(thinking, dict) else None
+    thinking = thinking if isinstance(thinking, dict) else {}
+    type_ = thinking.get("type")
     if type_ not in ("enabled", "disabled", "adaptive"):
         return "thinking: Input tag does not match any of the expected tags: 'adaptive', 'disabled', 'enabled'"
     if f"thinking_{type_}" in model.rejects:
@@ -222,7 +223,8 @@ def _thinking(params: Mapping[str, Any], model: Model, terms: Terms) -> str | No
         if not isinstance(budget, int) or budget < 1024:
             return "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024"
         interleaved = any(beta.startswith("interleaved-thinking") for beta in terms.betas)
-        if budget >= params["max_tokens"] and not interleaved:
+        max_tokens = params["max_tokens"]
+        if isinstance(max_tokens, int) and budget >= max_tokens and not interleaved:
             return "max_tokens: must be greater than thinking.budget_tokens"
     return None
 

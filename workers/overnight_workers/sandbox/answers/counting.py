@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 _USE_MESSAGES = "Use the /v1/messages endpoint instead."
 _BY_THE_API = ("web_search", "web_fetch", "code_execution", "tool_search_tool")
@@ -13,7 +12,7 @@ _NOT_HERE = {
 }
 
 
-def refusal(params: Mapping[str, Any]) -> str | None:
+def refusal(params: Mapping[str, object]) -> str | None:
     """Why a request isn't counted; None when it is."""
     if params.get("mcp_servers"):
         return "MCP servers are not supported in the token counting endpoint."
@@ -30,7 +29,7 @@ def refusal(params: Mapping[str, Any]) -> str | None:
 def _of_sources(part: object) -> str | None:
     """The first source inside that is only named."""
     if isinstance(part, list):
-        return next((words for one in part if (words := _of_sources(one)) is not None), None)
+        return next((words for inner in part if (words := _of_sources(inner)) is not None), None)
     if not isinstance(part, dict):
         return None
     if part.get("type") == "container_upload":

@@ -52,12 +52,14 @@ def _of_block(index: int, block: dict[str, Any]) -> list[bytes]:
     ]
 
 
-def _divided(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _divided(block: dict[str, Any]) -> tuple[dict[str, object], list[dict[str, object]]]:
     """A block as it begins, and the deltas that fill it. Blocks that the API sends whole have none."""
     match block["type"]:
         case "text":
-            deltas: list[dict[str, Any]] = [{"type": "text_delta", "text": piece} for piece in _pieces(block["text"])]
-            deltas += [{"type": "citations_delta", "citation": one} for one in block["citations"] or ()]
+            deltas: list[dict[str, object]] = [
+                {"type": "text_delta", "text": piece} for piece in _pieces(block["text"])
+            ]
+            deltas += [{"type": "citations_delta", "citation": citation} for citation in block["citations"] or ()]
             return {**block, "text": "", "citations": None}, deltas
         case "thinking":
             deltas = [{"type": "thinking_delta", "thinking": piece} for piece in _pieces(block["thinking"])]

@@ -95,15 +95,19 @@ class _Compiler:
     def _resolve(self, ref: object) -> Schema:
         if not isinstance(ref, str) or not ref.startswith("#"):
             raise Unfittable(f"$ref {ref!r}: only references inside the schema are followed")
-        found: object = self._root
+        target: object = self._root
         for written in ref[1:].split("/")[1:]:
             step = written.replace("~1", "/").replace("~0", "~")
-            found = (
-                found[int(step)] if isinstance(found, list) else found.get(step) if isinstance(found, Mapping) else None
+            target = (
+                target[int(step)]
+                if isinstance(target, list)
+                else target.get(step)
+                if isinstance(target, Mapping)
+                else None
             )
-            if found is None:
+            if target is None:
                 raise Unfittable(f"$ref {ref!r}: points nowhere")
-        return found if isinstance(found, Mapping) else {}
+        return target if isinstance(target, Mapping) else {}
 
     def _one_of_schemas(self, shared: Schema, options: list[object]) -> Maker:
         makers: list[Maker] = []
@@ -125,9 +129,9 @@ class _Compiler:
     def _of_type(self, schema: Schema) -> Maker:
         declared = schema.get("type", _implied(schema))
         if isinstance(declared, list):
-            makers = [self._of_type({**schema, "type": one}) for one in declared]
+            makers = [self._of_type({**schema, "type": kind}) for kind in declared]
             # "string or null" is mostly a string.
-            makers = [maker for maker, one in zip(makers, declared, strict=True) if one != "null"] * 3 + makers
+            makers = [maker for maker, kind in zip(makers, declared, strict=True) if kind != "null"] * 3 + makers
             return lambda words, salt, depth: makers[int(draw(words[0], salt, depth, 12) * len(makers))](
                 words, salt, depth
             )
@@ -162,9 +166,9 @@ class _Compiler:
             if depth > _BOTTOMLESS:
                 raise Unfittable("a required property contains itself without end")
             lean = depth >= _DEEP and not needed
-            kept = [one for one in fields if one[1] or not lean]
+            kept = [field for field in fields if field[1] or not lean]
             if at_most is not None and len(kept) > at_most:
-                kept = sorted(kept, key=lambda one: not one[1])[:at_most]
+                kept = sorted(kept, key=lambda field: not field[1])[:at_most]
             return {
                 name: maker(words, salt * 31 + number + 1, depth + 1) for number, (name, _, maker) in enumerate(kept)
             }
@@ -176,7 +180,7 @@ class _Compiler:
         rest = schema.get("items", True)
         at_least = size(schema, "minItems") or 0
         at_most = size(schema, "maxItems")
-        most = max(at_least, 3 if at_most is None else min(at_most, at_least + 3))
+        longest = max(at_least, 3 if at_most is None else min(at_most, at_least + 3))
         maker = self.maker(rest) if rest is not False else None
         unique = bool(schema.get("uniqueItems", False))
         free_text = isinstance(rest, Mapping) and rest.get("type") == "string" and not rest.keys() & _NOT_FREE
@@ -184,21 +188,23 @@ class _Compiler:
         def make(words: Words, salt: int, depth: int) -> list[object]:
             if depth > _BOTTOMLESS:
                 raise Unfittable("a required array contains itself without end")
-            low = at_least if depth >= _DEEP else max(at_least, min(1, most))
-            count = low + int(draw(words[0], salt, depth, 14) * (most - low + 1)) if depth < _DEEP else low
+            low = at_least if depth >= _DEEP else max(at_least, min(1, longest))
+            count = low + int(draw(words[0], salt, depth, 14) * (longest - low + 1)) if depth < _DEEP else low
             count = max(count, len(first)) if at_most is None else count
-            found = [one(words, salt * 31 + number, depth + 1) for number, one in enumerate(first[:count])]
+            values = [
+                make_value(words, salt * 31 + number, depth + 1) for number, make_value in enumerate(first[:count])
+            ]
             tries = 0
-            while maker is not None and len(found) < count and tries < count + 200:
+            while maker is not None and len(values) < count and tries < count + 200:
                 value = maker(words, salt * 31 + 100 + tries, depth + 1)
                 tries += 1
-                if unique and value in found:
+                if unique and value in values:
                     if free_text:
                         value = _renumbered(str(value), tries)
-                    if value in found:
+                    if value in values:
                         continue
-                found.append(value)
-            return found
+                values.append(value)
+            return values
 
         return make
 
@@ -299,15 +305,15 @@ def _number(schema: Schema, *, whole: bool) -> Callable[[Words, int, int], float
 
 def _as_numbers(options: list[object]) -> list[object]:
     """Options without a text beside a number: it may be the number written (a decimal is declared so), and no words."""
-    texts = [one for one in options if isinstance(one, Mapping) and one.get("type") == "string"]
-    texts = [one for one in texts if not one.keys() & {"format", "enum", "const"}]
+    texts = [option for option in options if isinstance(option, Mapping) and option.get("type") == "string"]
+    texts = [option for option in texts if not option.keys() & {"format", "enum", "const"}]
     if not texts or not any(map(_is_number, options)):
         return options
-    patterns = [str(one["pattern"]) for one in texts if "pattern" in one]
+    patterns = [str(option["pattern"]) for option in texts if "pattern" in option]
     return [
-        {**one, _WRITTEN: patterns} if isinstance(one, Mapping) and _is_number(one) else one
-        for one in options
-        if one not in texts
+        {**option, _WRITTEN: patterns} if isinstance(option, Mapping) and _is_number(option) else option
+        for option in options
+        if option not in texts
     ]
 
 
@@ -328,7 +334,7 @@ def _written_as(schema: Schema, *, whole: bool) -> Callable[[Words, int, int], f
 
     def make_written(words: Words, salt: int, depth: int) -> float:
         value = make(words, salt, depth)
-        return next((one for one in (round(value), round(value, 1)) if fits(one)), value)
+        return next((number for number in (round(value), round(value, 1)) if fits(number)), value)
 
     return make_written
 
@@ -343,18 +349,18 @@ def _implied(schema: Schema) -> str:
     return "string"
 
 
-def _merged(one: Schema, other: object) -> Schema:
+def _merged(schema: Schema, other: object) -> Schema:
     if not isinstance(other, Mapping):
-        return one
-    both = {**one, **other}
+        return schema
+    both = {**schema, **other}
     for key in ("properties", "$defs"):
-        if key in one and key in other:
-            both[key] = {**named(one, key), **named(other, key)}
-    if "required" in one and "required" in other:
-        names = listed(one, "required")
+        if key in schema and key in other:
+            both[key] = {**named(schema, key), **named(other, key)}
+    if "required" in schema and "required" in other:
+        names = listed(schema, "required")
         both["required"] = [*names, *(name for name in listed(other, "required") if name not in names)]
     for key, is_lowest in (("minimum", True), ("maximum", False), ("minLength", True), ("maxLength", False)):
-        limits = [limit for limit in (figure(one, key), figure(other, key)) if limit is not None]
+        limits = [limit for limit in (figure(schema, key), figure(other, key)) if limit is not None]
         if len(limits) == 2:
             both[key] = max(limits) if is_lowest else min(limits)
     return both

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import orjson
 
 from overnight_models.money.prices import Model
 from overnight_workers.sandbox.answers.answers import Task
+from overnight_workers.sandbox.answers.checked import Rest
 from overnight_workers.sandbox.answers.checks import Problem, Terms, problem_of_rest
 from overnight_workers.sandbox.answers.fitting import compile_schema
 from overnight_workers.sandbox.answers.keywords import Unfittable
@@ -50,7 +51,7 @@ class Plans:
         self._plans: dict[bytes, Plan] = {}
         self._makers: dict[bytes, Callable[[int, str], object]] = {}
 
-    def of(self, rest: Mapping[str, Any]) -> Plan:
+    def of(self, rest: Mapping[str, object]) -> Plan:
         """The plan of `rest`: the params without `messages`."""
         key = orjson.dumps(rest)
         plan = self._plans.get(key)
@@ -60,11 +61,12 @@ class Plans:
             plan = self._plans[key] = self._made(rest)
         return plan
 
-    def _made(self, rest: Mapping[str, Any]) -> Plan:
-        problem = problem_of_rest(rest, self._terms)
-        mark = mark_of(rest)
+    def _made(self, unchecked: Mapping[str, object]) -> Plan:
+        problem = problem_of_rest(unchecked, self._terms)
+        mark = mark_of(unchecked)
         if problem is not None:
             return Plan(problem, mark)
+        rest = cast("Rest", unchecked)  # which it is now
         model = self._terms.prices.model(rest["model"])
         assert model is not None, "checked"
         try:
@@ -91,16 +93,16 @@ class Plans:
             tail=b'"service_tier":"%b","inference_geo":%b}}' % (self._tier.encode(), orjson.dumps(shown_geo)),
         )
 
-    def _wanted(self, rest: Mapping[str, Any]) -> tuple[str | None, Callable[[int, str], Any] | None]:
+    def _wanted(self, rest: Rest) -> tuple[str | None, Callable[[int, str], object] | None]:
         tools, choice = rest.get("tools"), rest.get("tool_choice")
         if tools and choice and choice["type"] in ("any", "tool"):
-            tool = next((one for one in tools if one.get("name") == choice.get("name")), tools[0])
+            tool = next((tool for tool in tools if tool.get("name") == choice.get("name")), tools[0])
             return tool["name"], self._maker(tool.get("input_schema", {"type": "object"}))
         config = rest.get("output_config")
         format_ = config.get("format") if config else None
         return None, self._maker(format_["schema"]) if format_ else None
 
-    def _maker(self, schema: Mapping[str, Any]) -> Callable[[int, str], Any]:
+    def _maker(self, schema: Mapping[str, object]) -> Callable[[int, str], object]:
         key = orjson.dumps(schema)
         maker = self._makers.get(key)
         if maker is None:
@@ -118,7 +120,7 @@ def served_name(model: Model) -> str:
     return model.name
 
 
-def _thinking(rest: Mapping[str, Any], model: Model) -> str:
+def _thinking(rest: Rest, model: Model) -> str:
     thinking = rest.get("thinking")
     if thinking is not None:
         return str(thinking["type"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 _UNSUPPORTED = {
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
@@ -15,7 +14,7 @@ _INSIDE = ("properties", "$defs", "definitions")
 _WHERE = "output_config.format.schema"
 
 
-def problem_of(schema: Any) -> str | None:
+def problem_of(schema: object) -> str | None:
     """The first thing that the API doesn't take, as it would put it."""
     if not isinstance(schema, Mapping):
         return f"{_WHERE}: Input should be a valid dictionary or object"
@@ -37,9 +36,9 @@ def problem_of(schema: Any) -> str | None:
     return next((words for part in _parts(schema) if (words := problem_of(part)) is not None), None)
 
 
-def _parts(schema: Mapping[str, Any]) -> list[Any]:
-    parts = [part for name in _INSIDE if isinstance(schema.get(name), Mapping) for part in schema[name].values()]
-    parts += [
-        part for name in ("anyOf", "allOf", "oneOf") if isinstance(schema.get(name), list) for part in schema[name]
-    ]
+def _parts(schema: Mapping[str, object]) -> list[object]:
+    by_name = [schema.get(name) for name in _INSIDE]
+    lists = [schema.get(name) for name in ("anyOf", "allOf", "oneOf")]
+    parts = [part for inner in by_name if isinstance(inner, Mapping) for part in inner.values()]
+    parts += [part for inner in lists if isinstance(inner, list) for part in inner]
     return [*parts, schema["items"]] if "items" in schema else parts

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from overnight_models.money.prices import Usage
 from overnight_workers.sandbox.answers.answers import Answer
 
-_WORDS = {"type": "text", "text": "Made up by the sandbox: let me look first.", "citations": None}
-_CALL = {"type": "tool_use", "id": "toolu_sandbox", "name": "made_up_by_the_sandbox", "input": {"about": "an item"}}
-_SEARCH: list[dict[str, Any]] = [
+_WORDS: dict[str, object] = {"type": "text", "text": "Made up by the sandbox: let me look first.", "citations": None}
+_CALL: dict[str, object] = {
+    "type": "tool_use",
+    "id": "toolu_sandbox",
+    "name": "made_up_by_the_sandbox",
+    "input": {"about": "an item"},
+}
+_SEARCH: list[dict[str, object]] = [
     {"type": "server_tool_use", "id": "srvtoolu_sandbox", "name": "web_search", "input": {"query": "made up"}},
     {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_sandbox", "content": []},
 ]
@@ -23,8 +28,11 @@ _ADVICE: list[dict[str, object]] = [
         "content": {"type": "advisor_result", "text": "Made up by the sandbox: go on."},
     },
 ]
-_COMPACTION = {"type": "compaction", "content": "Made up by the sandbox: a summary of what came before."}
-_THOUGHT = {"type": "thinking", "thinking": "", "signature": "bWFkZSB1cCBieSB0aGUgc2FuZGJveA"}
+_COMPACTION: dict[str, object] = {
+    "type": "compaction",
+    "content": "Made up by the sandbox: a summary of what came before.",
+}
+_THOUGHT: dict[str, object] = {"type": "thinking", "thinking": "", "signature": "bWFkZSB1cCBieSB0aGUgc2FuZGJveA"}
 
 
 _COUNTERS = (
@@ -40,7 +48,7 @@ ADVISOR = "claude-opus-5-5"
 
 def shaped(said: Answer, shape: str) -> Answer:
     """The answer in one of the shapes of `marks.SHAPES`."""
-    blocks: list[dict[str, Any]] = orjson.loads(said.content)
+    blocks: list[dict[str, object]] = orjson.loads(said.content)
     match shape:
         case "tool_call":
             return _with(said, [_WORDS, _CALL], b"tool_use")
@@ -88,7 +96,7 @@ def told_in_usage(message: bytes, searches: int, done_beside: Beside | None) -> 
         usage["server_tool_use"] = {"web_search_requests": searches, "web_fetch_requests": 0}
     if done_beside is not None:
         counted = done_beside.usage
-        extra: dict[str, Any] = {"type": done_beside.type, "model": done_beside.model} | dict.fromkeys(_COUNTERS, 0)
+        extra: dict[str, object] = {"type": done_beside.type, "model": done_beside.model} | dict.fromkeys(_COUNTERS, 0)
         extra |= {"input_tokens": counted.input_tokens, "output_tokens": counted.output_tokens, "cache_creation": None}
         if done_beside.type == "compaction":
             del extra["model"]
@@ -96,5 +104,5 @@ def told_in_usage(message: bytes, searches: int, done_beside: Beside | None) -> 
     return orjson.dumps(document)
 
 
-def _with(said: Answer, blocks: list[dict[str, Any]], stop: bytes | None = None) -> Answer:
+def _with(said: Answer, blocks: list[dict[str, object]], stop: bytes | None = None) -> Answer:
     return said._replace(content=orjson.dumps(blocks), stop_reason=stop or said.stop_reason)

@@ -116,9 +116,9 @@ def _written(parsed: object, number: int, attempt: int, low: int) -> str:
                 if argument[0] is not None:
                     groups[argument[0]] = "".join(written[start:])
             elif op in (code.MAX_REPEAT, code.MIN_REPEAT):
-                least, most, repeated = argument
+                least, at_most, repeated = argument
                 spare = max(low, least + 3) if attempt % 2 == 0 else least
-                for _ in range(max(least, min(most, spare))):
+                for _ in range(max(least, min(at_most, spare))):
                     write(repeated)
             elif op is code.GROUPREF:
                 written.append(groups.get(argument, ""))

@@ -35,17 +35,17 @@ def with_told(schema: Any) -> Any:
     """The schema with what its descriptions tell; the given one is left as it is."""
     if not isinstance(schema, Mapping):
         return schema
-    found = _told(schema.get("description")) | dict(schema)
+    whole = _told(schema.get("description")) | dict(schema)
     for name in _NAMED:
-        if isinstance(found.get(name), Mapping):
-            found[name] = {key: with_told(one) for key, one in found[name].items()}
+        if isinstance(whole.get(name), Mapping):
+            whole[name] = {key: with_told(part) for key, part in whole[name].items()}
     for name in _LISTS:
-        if isinstance(found.get(name), list):
-            found[name] = [with_told(one) for one in found[name]]
+        if isinstance(whole.get(name), list):
+            whole[name] = [with_told(part) for part in whole[name]]
     for name in _INSIDE:
-        if name in found:
-            found[name] = with_told(found[name])
-    return found
+        if name in whole:
+            whole[name] = with_told(whole[name])
+    return whole
 
 
 def _told(description: object) -> dict[str, object]:
@@ -53,11 +53,11 @@ def _told(description: object) -> dict[str, object]:
     if words is None:
         return {}
     pieces = _BETWEEN.split(words.group(1))[1:]
-    found = {}
+    constraints = {}
     for keyword, text in zip(pieces[::2], pieces[1::2], strict=True):
         try:
             if keyword in _READ:
-                found[keyword] = _READ[keyword](text)
+                constraints[keyword] = _READ[keyword](text)
         except ValueError:
             continue  # no constraint, but words
-    return found
+    return constraints

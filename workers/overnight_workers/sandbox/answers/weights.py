@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import orjson
+
+from overnight_workers.sandbox.answers.checked import Block, Message, Request, Rest
 
 BYTES_PER_TOKEN = 4
 MESSAGE_TOKENS = 4
@@ -13,12 +12,12 @@ IMAGE_TOKENS = 1_500
 TOOLS_TOKENS = 290
 
 
-def prompt_tokens(params: Mapping[str, Any]) -> int:
+def prompt_tokens(params: Request) -> int:
     """Tokens of a whole prompt."""
     return rest_tokens(params) + messages_tokens(params["messages"])
 
 
-def rest_tokens(params: Mapping[str, Any]) -> int:
+def rest_tokens(params: Rest) -> int:
     """Tokens of what comes before the messages: tools and system."""
     size = tokens = 0
     for tool in params.get("tools") or ():
@@ -33,7 +32,7 @@ def rest_tokens(params: Mapping[str, Any]) -> int:
     return tokens + -(-size // BYTES_PER_TOKEN)
 
 
-def messages_tokens(messages: list[Mapping[str, Any]]) -> int:
+def messages_tokens(messages: list[Message]) -> int:
     """Tokens of the messages."""
     size, tokens = 0, MESSAGE_TOKENS * len(messages)
     for message in messages:
@@ -48,7 +47,7 @@ def messages_tokens(messages: list[Mapping[str, Any]]) -> int:
     return tokens + -(-size // BYTES_PER_TOKEN)
 
 
-def block_weight(block: Mapping[str, Any]) -> tuple[int, int]:
+def block_weight(block: Block) -> tuple[int, int]:
     """Bytes of text, and tokens that come on top, of one content block."""
     type_ = block["type"]
     if type_ == "text":

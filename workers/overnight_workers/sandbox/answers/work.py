@@ -5,8 +5,8 @@ Settling a batch and streaming its results both go through here, which is why re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import orjson
 
@@ -14,6 +14,7 @@ from overnight_models.money.prices import Prices, Usage
 from overnight_workers.sandbox.answers import caching
 from overnight_workers.sandbox.answers.answers import Answer, answer
 from overnight_workers.sandbox.answers.caching import Breakpoint, Split
+from overnight_workers.sandbox.answers.checked import Message, Rest
 from overnight_workers.sandbox.answers.checks import Problem, Terms, problem_of_messages
 from overnight_workers.sandbox.answers.odd_contents import ODD_CONTENTS
 from overnight_workers.sandbox.answers.profiles import Plan, Plans
@@ -121,7 +122,7 @@ class Work:
         return None
 
 
-def problem_of(plan: Plan, rest: Mapping[str, Any], messages: Any, terms: Terms, *, cached: bool) -> Problem | None:
+def problem_of(plan: Plan, rest: Rest, messages: list[Message], terms: Terms, *, cached: bool) -> Problem | None:
     """What is wrong with the messages of a request whose rest is right."""
     assert plan.model is not None, "its rest is right"
     message = problem_of_messages(messages, plan.model, strict=terms.strict)
@@ -190,7 +191,7 @@ def message_of(done: Done, message_id: bytes) -> bytes:
     return told_in_usage(message, said.searches, beside_of(done))
 
 
-def last_text(messages: list[Mapping[str, Any]]) -> str:
+def last_text(messages: list[Message]) -> str:
     """The text the answer goes to: of the last message, its last text block."""
     content = messages[-1]["content"]
     if isinstance(content, str):

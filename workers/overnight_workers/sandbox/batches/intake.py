@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from json import JSONDecodeError, JSONDecoder
@@ -78,7 +78,7 @@ def take_in(path: Path) -> Intake:
     return intake
 
 
-def params_hash(params: dict[str, object]) -> int:
+def params_hash(params: Mapping[str, object]) -> int:
     """64 bits that are equal for equal params, however their keys are ordered."""
     canonical = orjson.dumps(params, option=orjson.OPT_SORT_KEYS)
     return int.from_bytes(blake2b(canonical, digest_size=8).digest(), "little", signed=True)
@@ -121,13 +121,13 @@ def _requests(path: Path) -> Iterator[tuple[int, int, object]]:
                 raise _tail_refusal(path)
             return
         while True:
-            found = _element(window, at, whole=whole)
-            while found is None:
+            element = _element(window, at, whole=whole)
+            while element is None:
                 # Grow by what is there: one huge request costs a few reads, not a quadratic number.
                 more = file.read(max(_WINDOW, len(window) - at))
                 window, offset, at, whole = window[at:] + more, offset + at, 0, not more
-                found = _element(window, at, whole=whole)
-            end, value = found
+                element = _element(window, at, whole=whole)
+            end, value = element
             yield offset + at, offset + end, value
             between = _BETWEEN.match(window, end)
             while between is None or between.end() == len(window):

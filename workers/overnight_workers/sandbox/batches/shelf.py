@@ -72,18 +72,18 @@ class Shelf:
             {"workspace": workspace, "cursor": cursor},
         )
         now = time.time()
-        found: list[Batch] = []
+        batches: list[Batch] = []
         for row in rows:
             hidden = any(rule.hides(now - row["accepted_real_s"], row["ordinal"]) for rule in hidden_by)
             if hidden:
                 continue
-            if len(found) == limit:
+            if len(batches) == limit:
                 rows.close()
                 break
-            found.append(Batch.of(row))
+            batches.append(Batch.of(row))
         else:
-            return (found[::-1] if order == "ASC" else found), False
-        return (found[::-1] if order == "ASC" else found), True
+            return (batches[::-1] if order == "ASC" else batches), False
+        return (batches[::-1] if order == "ASC" else batches), True
 
     def cancel(self, batch_id: str, workspace: str) -> Batch:
         """Begin to cancel. Asked twice, it stays as it was; a batch that has ended can't be canceled."""

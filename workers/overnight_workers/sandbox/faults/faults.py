@@ -64,7 +64,6 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 from overnight_workers.sandbox.draws import draw
 from overnight_workers.sandbox.faults.marks import DEEDS as MARK_DEEDS
@@ -161,9 +160,9 @@ class Faults:
             self._rules = [*self._rules, *new] if add else new
             self._keep()
 
-    def shown(self) -> list[dict[str, Any]]:
+    def shown(self) -> list[dict[str, object]]:
         """The rules, without what is as usual."""
-        defaults = {one.name: one.default for one in fields(Rule)}
+        defaults = {field.name: field.default for field in fields(Rule)}
         with self._lock:
             return [
                 {
@@ -184,16 +183,21 @@ class Faults:
                 self._keep()
             return hits
 
-    def for_items(self, workspace: str, requests: int) -> list[dict[str, Any]]:
+    def for_items(self, workspace: str, requests: int) -> list[dict[str, object]]:
         """What shall happen to the items of a batch created now, in a form to keep with it."""
         if not self._rules:
             return []
-        kept: list[dict[str, Any]] = []
+        kept: list[dict[str, object]] = []
         with self._lock:
             for number, rule in enumerate(self._rules):
                 if not rule.concerns("item", workspace):
                     continue
-                fault = {"do": rule.do, "type": rule.type, "seed": rule.seed + number, "rate": rule.rate}
+                fault: dict[str, object] = {
+                    "do": rule.do,
+                    "type": rule.type,
+                    "seed": rule.seed + number,
+                    "rate": rule.rate,
+                }
                 if rule.count is not None:
                     first = min(requests, rule.count - rule.fired)
                     rule.fired += first
@@ -237,7 +241,7 @@ def read_rules(value: object) -> list[dict[str, object]]:
 
 
 def _rule(number: int, given: object, seed: int) -> Rule:
-    known = {one.name for one in fields(Rule)} - {"came_up", "fired"}
+    known = {field.name for field in fields(Rule)} - {"came_up", "fired"}
     if not isinstance(given, dict):
         raise FaultsInvalid(f"rule {number}: not an object")
     given = {key: value for key, value in given.items() if key not in ("came_up", "fired")}

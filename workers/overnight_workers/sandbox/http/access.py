@@ -1,6 +1,6 @@
 """Who is calling: key, API version, workspace.
 
-Any key is good. It selects a workspace: `sk-sandbox-NAME` (and `sk-sandbox-NAME-anything`) the workspace
+Every key is good. It selects a workspace: `sk-sandbox-NAME` (and `sk-sandbox-NAME-anything`) the workspace
 `wrkspc_sandbox_NAME`, any other key one made from its hash. The header `anthropic-workspace-id` selects
 another. Two names are refused, for tests: `sk-sandbox-invalid` with 401, `sk-sandbox-forbidden` with 403.
 """

@@ -158,7 +158,7 @@ class BatchCalls:
         return document
 
 
-def _odd(page: dict[str, Any], deeds: set[str]) -> dict[str, Any]:
+def _odd(page: dict[str, Any], deeds: set[str]) -> dict[str, object]:
     """A page as the faults want it."""
     rows = page["data"]
     for row in rows:

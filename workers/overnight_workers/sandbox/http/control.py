@@ -111,7 +111,7 @@ class Control:
             return JSON({"error": "a stranger takes workspace, and if wanted requests and created_ago_s"}, 400)
         return JSON(await run_in_threadpool(self._stranger, wish, str(request.base_url).rstrip("/")))
 
-    def _stranger(self, wish: dict[str, Any], base_url: str) -> dict[str, Any]:
+    def _stranger(self, wish: dict[str, Any], base_url: str) -> dict[str, object]:
         count = int(wish.get("requests", 1))
         path = self._desk.incoming()
         with path.open("wb") as file:

@@ -13,7 +13,6 @@ import math
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
 from overnight_models.money.rate_limits import MessageLimits, message_limits, pool
 from overnight_workers.sandbox.clock import SECOND, Clock, rfc3339
@@ -144,7 +143,7 @@ class MessageRates:
             headers[f"anthropic-ratelimit-{kind}-reset"] = rfc3339(full_at)
         return headers
 
-    def shown(self) -> list[dict[str, Any]]:
+    def shown(self) -> list[dict[str, object]]:
         """Each pool of each workspace: its limits, what was let through in all and in the worst minute, and refused."""
         with self._lock:
             return [

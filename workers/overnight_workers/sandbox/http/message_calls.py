@@ -15,6 +15,7 @@ from starlette.responses import Response
 from overnight_models.money.prices import Model, Prices
 from overnight_workers.sandbox.answers import caching, counting
 from overnight_workers.sandbox.answers.caching import Cache, Split
+from overnight_workers.sandbox.answers.checked import Request
 from overnight_workers.sandbox.answers.checks import Problem, Terms, ended
 from overnight_workers.sandbox.answers.odd_contents import ODD_CONTENTS
 from overnight_workers.sandbox.answers.profiles import Plan, Plans
@@ -81,7 +82,7 @@ class MessageCalls:
         call.headers |= self._rates.headers(workspace, model)
         return MessageStream(message, call.rules) if params.get("stream") else WholeMessage(message, call.rules)
 
-    async def _answer(self, call: Call, params: dict[str, Any], raw: bytes) -> tuple[bytes, int]:
+    async def _answer(self, call: Call, params: Any, raw: bytes) -> tuple[bytes, int]:
         """The answer to a request, billed, and its tokens. Raises Refusal."""
         terms = self._terms(call)
         messages = params.pop("messages", None)
@@ -98,7 +99,7 @@ class MessageCalls:
             return options.latency_s
         return log_normal(options.latency_s, options.latency_spread, options.seed, next(self._calls))
 
-    def _answered(self, workspace: str, params: dict[str, Any], plan: Plan) -> tuple[bytes, int]:
+    def _answered(self, workspace: str, params: Request, plan: Plan) -> tuple[bytes, int]:
         assert plan.model is not None, "checked before"
         number = params_hash(params)
         mark = self._told(workspace, plan, number)
@@ -158,8 +159,8 @@ class MessageCalls:
         terms = self._terms(call)
         model = self._prices.model(str(params.get("model")))
         # as much as there can be: a thinking budget, which counting knows too, has to fit into it
-        most = 1 if model is None else model.max_output_tokens
-        rest = {key: value for key, value in params.items() if key != "messages"} | {"max_tokens": most}
+        max_output = 1 if model is None else model.max_output_tokens
+        rest: Any = {key: value for key, value in params.items() if key != "messages"} | {"max_tokens": max_output}
         plan = Plans(terms, 1, tier="standard").of(rest)
         problem = plan.problem or problem_of(
             plan, rest, params.get("messages"), terms, cached=b'"cache_control"' in raw

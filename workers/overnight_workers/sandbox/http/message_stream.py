@@ -80,10 +80,10 @@ class MessageStream(Response):
 
     async def _send_slowly(self, lasts_s: float, scope: Scope, send: Send) -> None:
         transport: asyncio.Transport = scope["state"]["transport"]
-        for one in self._events:
+        for message_event in self._events:
             if transport.is_closing():
                 return
-            await _write(send, PING + one if one is not self._events[0] else one)
+            await _write(send, PING + message_event if message_event is not self._events[0] else message_event)
             await asyncio.sleep(lasts_s / len(self._events))
 
 

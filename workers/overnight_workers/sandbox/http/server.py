@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from typing import Any
+from socket import socket
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -32,7 +32,7 @@ class _Protocol(H11Protocol):
 class _Server(uvicorn.Server):
     """Says when it answers."""
 
-    async def startup(self, sockets: Any = None) -> None:
+    async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
         for server in self.servers:
             host, port = server.sockets[0].getsockname()[:2]

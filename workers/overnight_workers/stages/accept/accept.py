@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from celery.exceptions import Reject
@@ -30,6 +30,7 @@ from overnight_models.request.worst_case import may_have_more
 from overnight_models.wire import message
 from overnight_models.wire.item_check import item_faults, lane_faults
 from overnight_models.wire.message import ItemLine
+from overnight_models.wire.verdict import Fault
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
@@ -73,7 +74,7 @@ def accept(
         if not is_back:
             gathered = gather.take(large=gather.LARGE_AT_ONCE - gather.is_large(items, encoding))
         own = Message(v, UUID(message_id), lane, items, encoding, run)
-        told = _take([own, *(one.message for one in gathered)])
+        done = _take([own, *(waiting.message for waiting in gathered)])
     except Exception as error:
         # a task that fails is acknowledged, and its items would be gone; tries are counted, so this ends
         log.warning("messages put back", message_id=message_id, error=str(error), exc_info=_unexpected(error))
@@ -82,7 +83,7 @@ def accept(
         time.sleep(1)  # the database is away: there is no condition to wait for but time
         raise Reject(str(error), requeue=True) from error
     gather.done(gathered)
-    return told
+    return done
 
 
 def _unexpected(error: Exception) -> bool:
@@ -94,8 +95,8 @@ def _take(messages: Sequence[Message]) -> str:
     database = process.database()
     # counted in a transaction of its own, before anything of them is looked at: one may kill this process
     with database.transaction() as connection:
-        begun = ledger.begin(connection, {one.id for one in messages})
-    new = {one.id: one for one in messages if begun[one.id].verdict is None}
+        begun = ledger.begin(connection, {message.id for message in messages})
+    new = {message.id: message for message in messages if begun[message.id].verdict is None}
     if not new:
         return f"known: {begun[messages[0].id].verdict}"
     try:
@@ -110,14 +111,17 @@ def _take(messages: Sequence[Message]) -> str:
 def _take_new(new: Sequence[Message], begun: Mapping[UUID, ledger.Begun]) -> str:
     """Accept messages that weren't done before."""
     readers: dict[str, _Reader] = {}
-    readings = [_read(one, begun[one.id].tries, readers) for one in new]
+    readings = [_read(message, begun[message.id].tries, readers) for message in new]
     verdicts = _write(readings)
     for reading, verdict in zip(readings, verdicts, strict=True):
         if verdict.rejected:
             log.warning("items rejected", lane=reading.lane, rejected=len(verdict.rejected), first=verdict.rejected[0])
-    accepted, known = sum(one.accepted for one in verdicts), sum(one.known for one in verdicts)
-    lanes = {one.lane: one.lane_id for one, verdict in zip(readings, verdicts, strict=True) if verdict.accepted}
-    if any(one.delivered for one in verdicts):
+    accepted, known = sum(verdict.accepted for verdict in verdicts), sum(verdict.known for verdict in verdicts)
+    rejected = sum(len(verdict.rejected) for verdict in verdicts)
+    lanes = {
+        reading.lane: reading.lane_id for reading, verdict in zip(readings, verdicts, strict=True) if verdict.accepted
+    }
+    if any(verdict.delivered for verdict in verdicts):
         doorbell.ring(routes.DELIVER)
     if any(pack.worth_a_look(lane, lane_id) for lane, lane_id in lanes.items()):
         doorbell.ring(routes.PACK)
@@ -125,8 +129,8 @@ def _take_new(new: Sequence[Message], begun: Mapping[UUID, ledger.Begun]) -> str
         doorbell.ring(routes.DIRECT)
     if any(settings().lanes[lane].counts_first for lane in lanes):
         doorbell.ring(routes.MEASURE)
-    told = f"{accepted} accepted, {known} known, {sum(len(one.rejected) for one in verdicts)} rejected"
-    return f"{new[0].lane}: {told}" if len(new) == 1 else f"{len(new)} messages: {told}"
+    counts = f"{accepted} accepted, {known} known, {rejected} rejected"
+    return f"{new[0].lane}: {counts}" if len(new) == 1 else f"{len(new)} messages: {counts}"
 
 
 @dataclass(frozen=True)
@@ -139,23 +143,23 @@ class _Reading:
     """Given when it has items."""
     run_id: int | None = None
     items: Sequence[NewItem] = ()
-    rejected: Sequence[dict[str, Any]] = ()
+    rejected: Sequence[Fault] = ()
 
 
-def _read(told: Message, tries: int, readers: dict[str, _Reader]) -> _Reading:
+def _read(received: Message, tries: int, readers: dict[str, _Reader]) -> _Reading:
     """Read a message. readers: those of lanes that were met already."""
     try:
-        lines = message.read_lines(told.items, told.encoding)
+        lines = message.read_lines(received.items, received.encoding)
     except ValueError as error:  # how many they are, nobody knows
-        return _Reading(told.id, told.lane, rejected=[fault(0, None, str(error))])
-    wrong = _faults(told, tries)
+        return _Reading(received.id, received.lane, rejected=[fault(0, None, str(error))])
+    wrong = _faults(received, tries)
     if wrong:
-        return _Reading(told.id, told.lane, rejected=[fault(index, None, wrong) for index in range(len(lines))])
-    if told.lane not in readers:
-        readers[told.lane] = _Reader(told.lane)
-    reader = readers[told.lane]
+        return _Reading(received.id, received.lane, rejected=[fault(index, None, wrong) for index in range(len(lines))])
+    if received.lane not in readers:
+        readers[received.lane] = _Reader(received.lane)
+    reader = readers[received.lane]
     items: list[NewItem] = []
-    rejected: list[dict[str, Any]] = []
+    rejected: list[Fault] = []
     for position, line in enumerate(lines):
         read = reader.read(position, line)
         if isinstance(read, NewItem):
@@ -163,19 +167,19 @@ def _read(told: Message, tries: int, readers: dict[str, _Reader]) -> _Reading:
         else:
             rejected.append(read)
     names = process.names()
-    return _Reading(told.id, told.lane, names.lane(told.lane), names.run(told.run), items, rejected)
+    return _Reading(received.id, received.lane, names.lane(received.lane), names.run(received.run), items, rejected)
 
 
-def _faults(told: Message, tries: int) -> str | None:
+def _faults(received: Message, tries: int) -> str | None:
     """Why nothing of a message can be accepted."""
-    if told.v != message.VERSION:
-        return f"accept messages of version {told.v} aren't known here: update the workers"
+    if received.v != message.VERSION:
+        return f"accept messages of version {received.v} aren't known here: update the workers"
     if tries > MAX_TRIES:
         return f"its message failed {tries - 1} times; see the workers' log"
-    if wrong_lane := lane_faults(told.lane, process.policy()):
+    if wrong_lane := lane_faults(received.lane, process.policy()):
         return wrong_lane[0]
-    if not _may_name_a_run(told.run):
-        return f"the run's name must be a text without NUL, not {told.run!r}"
+    if not _may_name_a_run(received.run):
+        return f"the run's name must be a text without NUL, not {received.run!r}"
     return None
 
 
@@ -247,7 +251,7 @@ class _Reader:
         self._uncountable: dict[str, bool] = {}
         """By the hashes of prefixes."""
 
-    def read(self, position: int, line: str) -> NewItem | dict[str, Any]:
+    def read(self, position: int, line: str) -> NewItem | Fault:
         """A line as an item ready to be written, or why it can't be."""
         try:
             item: ItemLine = exact_json.loads(line)
@@ -276,7 +280,7 @@ class _Reader:
         if choice is not None:
             own = exact_json.dumps(params) if prefix is None else prefix.own(params)
             written, size = own, size + len(own) - len(written)
-        callback, tenant, most = item.get("callback"), item.get("tenant"), self._rules.max_input_tokens
+        callback, tenant, max_tokens = item.get("callback"), item.get("tenant"), self._rules.max_input_tokens
         headers_id = self._headers_id(tuple(betas or ()))
         road = self._router.road(item)
         # in the order of its fields: with their names it takes three times as long, for each item
@@ -299,7 +303,8 @@ class _Reader:
             tenant,
             item.get("trace_id"),
             None if callback is None else exact_json.dumps(callback),
-            most is not None and may_have_more(most, size, written, b"" if prefix is None else prefix.document),
+            max_tokens is not None
+            and may_have_more(max_tokens, size, written, b"" if prefix is None else prefix.document),
             item.get("cuttable"),
             None if choice is None else choice.why,
             choice is not None and choice.is_near,
@@ -309,7 +314,7 @@ class _Reader:
 
     def _checked(self, item: ItemLine, prefix: Prefix | None, *, may_hold_nul: bool) -> tuple[bytes, int]:
         """Its own part of the request, and the bytes of all of it. Raises _TurnedDown."""
-        params: Any = item.get("params")
+        params = item.get("params", {})
         try:
             written = exact_json.dumps(params)
         except (ValueError, TypeError) as error:
@@ -324,27 +329,27 @@ class _Reader:
         return (written if prefix is None else prefix.own(params)), size
 
     def _headers_id(self, betas: tuple[str, ...]) -> int:
-        found = self._headers.get(betas)
-        if found is None:
+        number = self._headers.get(betas)
+        if number is None:
             rules = self._rules
-            found = self._headers[betas] = self._names.headers(rules.workspace, betas, rules.api_version)
-        return found
+            number = self._headers[betas] = self._names.headers(rules.workspace, betas, rules.api_version)
+        return number
 
     def _model(self, name: str) -> int:
-        found = self._models.get(name)
-        if found is None:
-            found = self._models[name] = self._names.model(name)
-        return found
+        number = self._models.get(name)
+        if number is None:
+            number = self._models[name] = self._names.model(name)
+        return number
 
     def _shape(self, headers_id: int, params: dict[str, object], written: bytes, prefix: Prefix | None) -> int | None:
         """Its shape; None for what count_tokens doesn't take, so that it is never asked about."""
         if _is_uncountable(written, params) or (prefix is not None and self._is_uncountable(prefix)):
             return None
         shape = (headers_id, shape_of(params if prefix is None else {**prefix.tools, **params}))
-        found = self._shapes.get(shape)
-        if found is None and len(self._shapes) < _NEW_SHAPES:
-            found = self._shapes[shape] = self._names.shape(*shape)
-        return found
+        number = self._shapes.get(shape)
+        if number is None and len(self._shapes) < _NEW_SHAPES:
+            number = self._shapes[shape] = self._names.shape(*shape)
+        return number
 
     def _is_uncountable(self, prefix: Prefix) -> bool:
         known = self._uncountable.get(prefix.hash)
@@ -354,10 +359,10 @@ class _Reader:
         return known
 
     def _target(self, broker: str, queue: str) -> int:
-        found = self._targets.get((broker, queue))
-        if found is None:
-            found = self._targets[broker, queue] = self._names.target(broker, queue)
-        return found
+        number = self._targets.get((broker, queue))
+        if number is None:
+            number = self._targets[broker, queue] = self._names.target(broker, queue)
+        return number
 
 
 def _prefix_of(item: ItemLine) -> StoredPrefix | None:
@@ -385,6 +390,6 @@ def _output_schema(item: ItemLine) -> str | None:
     return output
 
 
-def _is_uncountable(written: bytes, params: Mapping[str, Any]) -> bool:
+def _is_uncountable(written: bytes, params: Mapping[str, object]) -> bool:
     """Whether count_tokens refuses it though batches take it. written: the same as JSON."""
     return not is_plain(params) and may_hold_uncountable(written) and bool(divide(params).left_out)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from overnight_models import exact_json
+from overnight_models.wire.verdict import Fault
 
 
-def unreadable(position: int, line: str) -> dict[str, object] | None:
+def unreadable(position: int, line: str) -> Fault | None:
     """What is wrong with a line that only other readers of JSON take, by its place; None when none does."""
     try:
         item = json.loads(line)
@@ -19,7 +19,9 @@ def unreadable(position: int, line: str) -> dict[str, object] | None:
     return None if why is None else fault(position, key, why)
 
 
-def fault(position: int, key: str | None, why: str, receipt: str | None = None) -> dict[str, Any]:
+def fault(position: int, key: str | None, why: str, receipt: str | None = None) -> Fault:
     """What is told of an item that isn't accepted. receipt: where its line has one."""
-    found = {"index": position, "key": key, "why": why}
-    return found if receipt is None else found | {"id": receipt.lower()}
+    said: Fault = {"index": position, "key": key, "why": why}
+    if receipt is not None:
+        said["id"] = receipt.lower()
+    return said

@@ -112,7 +112,7 @@ def done(gathered: Sequence[Gathered]) -> None:
     """They are in Postgres. Should this get lost they come again, which changes nothing."""
     if not gathered:
         return
-    tags = [one.tag for one in gathered]
+    tags = [message.tag for message in gathered]
     unacked, index = _keys()
     reach("before acknowledging")
     try:
@@ -127,7 +127,7 @@ def done(gathered: Sequence[Gathered]) -> None:
 
 def put_back(gathered: Sequence[Gathered]) -> None:
     """They aren't in Postgres: from now on each goes alone."""
-    _give_back([(one.tag, one.raw) for one in gathered])
+    _give_back([(message.tag, message.raw) for message in gathered])
 
 
 def _give_back(messages: Sequence[tuple[str, bytes]]) -> None:
@@ -165,11 +165,11 @@ def _read(raw: bytes) -> Message | None:
     read = read_envelope(raw)
     if read is None or read[0] != routes.ACCEPT:
         return None
-    told = read[1]
+    arguments = read[1]
     try:
-        own_id, items, encoding = UUID(told["message_id"]), told["items"], told.get("encoding")
+        own_id, items, encoding = UUID(arguments["message_id"]), arguments["items"], arguments.get("encoding")
         if bytes_of(items, encoding) > _LARGEST_BYTES:
             return None
-        return Message(told["v"], own_id, told["lane"], items, encoding, told.get("run"))
+        return Message(arguments["v"], own_id, arguments["lane"], items, encoding, arguments.get("run"))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -24,6 +24,7 @@ from overnight_models.ledger.collect.collect import Reading
 from overnight_models.ledger.collect.outcomes import Recorded
 from overnight_models.ledger.database import DatabaseFull
 from overnight_models.ledger.deliver import deliver as deliveries
+from overnight_models.ledger.deliver.due import recorded_and_claimed
 from overnight_models.ledger.money import settle
 from overnight_models.quantities import spoken
 from overnight_models.wire.outcome import Problem
@@ -229,7 +230,7 @@ def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 
 def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
-    arrivals = [_our_own(reading, one) for one in _arrivals(reading, chunk, progress)]
+    arrivals = [_our_own(reading, arrival) for arrival in _arrivals(reading, chunk, progress)]
     lane = settings().lane(reading.lane)
     again = escalation.rule(lane)
     with process.database().transaction() as connection:
@@ -246,9 +247,14 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
             claim=targets.keys(),
             lease_s=deliver.LEASE_S,
         )
-        claimed = deliveries.claimed(connection, source, arrivals, recorded)
+        claimed = recorded_and_claimed(connection, source, arrivals, recorded)
         stopped_by = next(
-            (one.detail for one in arrivals if one.fate == Fate.WAIT_OWN and one.problem != Problem.CANCELED), None
+            (
+                arrival.detail
+                for arrival in arrivals
+                if arrival.fate == Fate.WAIT_OWN and arrival.problem != Problem.CANCELED
+            ),
+            None,
         )
         held = False
         if stopped_by is not None:

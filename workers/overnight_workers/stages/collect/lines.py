@@ -7,7 +7,7 @@ Such a line is kept as bytes, with its bill as far as its outline shows it: the 
 from __future__ import annotations
 
 import base64
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -42,11 +42,11 @@ def arrival(item_id: int, line: Line, prices: Prices, check: Check | None, *, ba
 
 def _unreadable(item_id: int, line: Line, prices: Prices, why: str, *, batch: bool) -> Arrival:
     """An arrival that keeps the line as it came. What is billed and what it cost is said where the outline shows it."""
-    found, _ = outline(line.raw)
-    kind, usage = found.get("kind"), found.get("usage")
+    fields, _ = outline(line.raw)
+    kind, usage = fields.get("kind"), fields.get("usage")
     if kind in _NO_ANSWER:
         return read_result(item_id, {"type": kind}, prices, None)
-    message = {name: found[name] for name in ("model", "stop_reason") if isinstance(found.get(name), str)} | {
+    message = {name: fields[name] for name in ("model", "stop_reason") if isinstance(fields.get(name), str)} | {
         "type": "unreadable",
         "content": [],
         "usage": usage if isinstance(usage, dict) else None,
@@ -54,7 +54,7 @@ def _unreadable(item_id: int, line: Line, prices: Prices, why: str, *, batch: bo
     }
     read = read_result(item_id, {"type": "succeeded", "message": message}, prices, None, batch=batch)
     billed = read.billed and (kind == "succeeded" or isinstance(usage, dict))
-    unknown: dict[str, Any] = {} if isinstance(usage, dict) else {"cost_nano": None, "realtime_nano": None}
+    unknown: dict[str, object] = {} if isinstance(usage, dict) else {"cost_nano": None, "realtime_nano": None}
     return read._replace(
         fate=Fate.FAIL,
         problem=Problem.INVALID_OUTPUT if billed else Problem.ERRORED,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from overnight_models import exact_json
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
@@ -57,7 +57,7 @@ _BILLED_REFUSALS: Final = frozenset({"bio", "frontier_llm", "reasoning_extractio
 
 
 def read_result(
-    item_id: int, result: dict[str, Any], prices: Prices, check: Check | None, *, batch: bool = True
+    item_id: int, result: Mapping[str, object], prices: Prices, check: Check | None, *, batch: bool = True
 ) -> Arrival:
     """One result as an arrival.
 
@@ -68,8 +68,9 @@ def read_result(
     Raises ValueError when its message can't be written again.
     """
     kind = result.get("type")
-    if kind == "succeeded" and isinstance(result.get("message"), dict):
-        return _answered(item_id, result["message"], prices, check, batch=batch)
+    message = result.get("message")
+    if kind == "succeeded" and isinstance(message, dict):
+        return _answered(item_id, message, prices, check, batch=batch)
     if kind == "expired":
         return _again(item_id, Problem.EXPIRED, "no answer within the batch's 24 hours")
     if kind == "canceled":
@@ -87,15 +88,15 @@ def _again(item_id: int, problem: Problem, detail: str) -> Arrival:
     return Arrival(item_id, Fate.RETRY_OWN, problem=problem, detail=detail, retryable=True)
 
 
-def _innermost(error: object) -> dict[str, Any]:
+def _innermost(error: object) -> dict[str, object]:
     """The error itself: the API nests it twice, some proxies once."""
-    found = _object(error)
-    while isinstance(found.get("error"), dict):
-        found = found["error"]
-    return found
+    inner = _object(error)
+    while isinstance(deeper := inner.get("error"), dict):
+        inner = deeper
+    return inner
 
 
-def _answered(item_id: int, message: dict[str, Any], prices: Prices, check: Check | None, *, batch: bool) -> Arrival:
+def _answered(item_id: int, message: dict[str, object], prices: Prices, check: Check | None, *, batch: bool) -> Arrival:
     problem, detail = _problem(message, check)
     billed = _is_billed(message)
     bill = bill_of(message, prices, batch=batch)
@@ -159,5 +160,5 @@ def _is_billed(message: dict[str, object]) -> bool:
     return str(_object(message.get("stop_details")).get("category")) in _BILLED_REFUSALS
 
 
-def _object(value: object) -> dict[str, Any]:
+def _object(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}

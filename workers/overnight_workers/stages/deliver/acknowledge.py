@@ -44,7 +44,7 @@ def drain() -> int:
 
 def _record(words: list[bytes]) -> int:
     read = [Acknowledgement.read(word) for word in words]
-    acknowledged = [one for one in read if one is not None]
+    acknowledged = [acknowledgement for acknowledgement in read if acknowledgement is not None]
     if len(acknowledged) < len(words):
         log.error("not acknowledgements", words=len(words) - len(acknowledged))
     try:

@@ -13,18 +13,19 @@ import orjson
 import redis
 import redis.exceptions
 from celery import Celery
+from kombu import Producer
 from kombu.exceptions import KombuError
 
 from overnight_models import exact_json
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
-from overnight_models.ledger.deliver.deliver import Due
+from overnight_models.ledger.deliver.due import Due
 from overnight_models.ledger.deliver.unread_queues import QueueLook
 from overnight_models.wire.redis_client import TakesNoWrites, redis_client
 from overnight_models.wire.redis_place import RedisPlace
 from overnight_workers.held import held
 from overnight_workers.settings import BrokerLimits, settings
-from overnight_workers.stages.deliver.callbacks import call, enveloped, shown
+from overnight_workers.stages.deliver.callbacks import call, enveloped
 from overnight_workers.stages.deliver.room import BYTES_IN_FLIGHT, Room, cost_of, room_in
 
 _TIMEOUT_S: Final = 5
@@ -89,13 +90,13 @@ def broker(name: str) -> Broker:
     """
     if not name:
         return RedisBroker("own", settings().redis_place, settings().own_broker)
-    told = settings().brokers.get(name)
-    if told is None:
+    configured = settings().brokers.get(name)
+    if configured is None:
         raise BrokerUnavailable(f"broker {name!r}: the configuration has no [brokers.{name}]")
     try:
-        if told.is_redis:
-            return RedisBroker(name, told.redis_place, told, key_prefix=told.key_prefix)
-        return KombuBroker(name, told.url, told)
+        if configured.is_redis:
+            return RedisBroker(name, configured.redis_place, configured, key_prefix=configured.key_prefix)
+        return KombuBroker(name, configured.url, configured)
     except Exception as error:  # noqa: BLE001 - a URL that makes no sense: each client says so in its own way
         kind = type(error).__name__
     # its words may have parts of the url in them, and so would a traceback
@@ -143,11 +144,11 @@ class RedisBroker:
                 answers: Any = asked.execute(raise_on_error=False)
         except redis.RedisError as error:
             raise BrokerUnavailable(self._said(error)) from error
-        found = {}
+        looks = {}
         for queue, length, oldest in zip(queues, answers[::2], answers[1::2], strict=True):
             if isinstance(length, int) and (oldest is None or isinstance(oldest, bytes)):
-                found[queue] = QueueLook(length, None if oldest is None else blake2b(oldest, digest_size=8).hexdigest())
-        return found
+                looks[queue] = QueueLook(length, None if oldest is None else blake2b(oldest, digest_size=8).hexdigest())
+        return looks
 
     def publish(self, queue: str, due: Sequence[Due], room: Room) -> Handed:
         """Put one message for each outcome into a queue."""
@@ -217,7 +218,7 @@ def _next_group(queue: str, rest: deque[Due], room: Room, handed: Handed) -> tup
 
 
 class KombuBroker:
-    """Any other broker that Celery speaks to. A queue that isn't there is declared with the first message."""
+    """Every other broker that Celery speaks to. A queue that isn't there is declared with the first message."""
 
     def __init__(self, name: str, url: str, limits: BrokerLimits) -> None:
         self._name, self._limits = name, limits
@@ -252,21 +253,21 @@ class KombuBroker:
         """Whether anybody listens, which only a RabbitMQ says."""
         if not self._knows_listeners:
             return {}
-        found = {}
+        looks = {}
         try:
             with self._app.connection_for_write() as connection:
                 for queue in queues:
                     try:
                         channel: Any = connection.channel()
                         with channel:
-                            told: Any = channel.queue_declare(queue, passive=True)
+                            declared = channel.queue_declare(queue, passive=True)
                     except self._no_such_queue:
                         continue
-                    waits = told.message_count and not told.consumer_count
-                    found[queue] = QueueLook(told.message_count, "nobody listens" if waits else None)
+                    waits = declared.message_count and not declared.consumer_count
+                    looks[queue] = QueueLook(declared.message_count, "nobody listens" if waits else None)
         except Exception as error:  # each transport has errors of its own
             raise BrokerUnavailable(self._said(error)) from error
-        return found
+        return looks
 
     def publish(self, queue: str, due: Sequence[Due], room: Room) -> Handed:
         """Put one message for each outcome into a queue."""
@@ -282,7 +283,7 @@ class KombuBroker:
         handed.left += rest
         return handed
 
-    def _send(self, producer: object, queue: str, due: Due, handed: Handed) -> None:
+    def _send(self, producer: Producer, queue: str, due: Due, handed: Handed) -> None:
         reach("before publish")
         try:
             self._publish(producer, queue, due)
@@ -295,18 +296,18 @@ class KombuBroker:
             handed.taken.append(due)
         reach("after publish")
 
-    def _publish(self, producer: Any, queue: str, due: Due) -> None:
-        args, kwargs, task, headers = call(due)
+    def _publish(self, producer: Producer, queue: str, due: Due) -> None:
+        to = call(due)
         self._app.send_task(
-            task,
-            [exact_json.loads(orjson.dumps(args[0])), *args[1:]],
-            kwargs,
+            to.task,
+            [exact_json.loads(orjson.dumps(to.outcome)), *to.others],
+            dict(to.kwargs),
             queue=queue,
             producer=producer,
-            task_id=args[0]["delivery_id"],
-            argsrepr=shown(args[0]),
+            task_id=to.task_id,
+            argsrepr=to.shown,
             kwargsrepr="{}",
-            headers=headers,
+            headers=to.headers,
         )
 
     def _said(self, error: Exception) -> str:

@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import orjson
 
 from overnight_models import exact_json
 from overnight_models.ledger import documents
-from overnight_models.ledger.deliver.deliver import Due
+from overnight_models.ledger.deliver.due import Due
 from overnight_models.wire import acknowledgement
 from overnight_models.wire.envelope import NO_CANVAS, write_envelope
 
 _NO_CANVAS: Final = orjson.dumps(NO_CANVAS)
 
 
-def call(due: Due) -> tuple[list[Any], dict[str, Any], str, dict[str, Any]]:
-    """Arguments, keyword arguments, task and headers of one callback."""
-    args = [documents.document(due.outcome), *(due.callback.get("args") or [])]
-    headers: dict[str, Any] = {"overnight_generation": due.generation}
+class Call(NamedTuple):
+    """A callback's task, and what it is called with."""
+
+    task: str
+    task_id: str
+    outcome: dict[str, object]
+    """Its first argument: the outcome's document, for orjson to write."""
+    others: Sequence[object]
+    """The arguments after it."""
+    kwargs: Mapping[str, object]
+    headers: dict[str, object]
+    shown: str
+    """What Flower and logs show of its arguments: whose outcome it is, and not what it says."""
+
+
+def call(due: Due) -> Call:
+    """A callback, as it is to be sent. Raises KeyError when it names no task."""
+    outcome, callback = due.outcome, due.callback
+    headers: dict[str, object] = {"overnight_generation": due.generation}
     if due.wants_ack:
         headers[acknowledgement.HEADER] = due.acknowledgement.write()
-    return args, due.callback.get("kwargs") or {}, due.callback["task"], headers
-
-
-def shown(outcome: dict[str, Any]) -> str:
-    """What Flower and logs show of it: whose it is, and not what it says."""
-    return f"(outcome of {outcome['key']!r},)"
+    return Call(
+        task=callback["task"],
+        task_id=documents.delivery_id(outcome.receipt, outcome.redos),
+        outcome=documents.document(outcome, due.usage),
+        others=callback.get("args") or (),
+        kwargs=callback.get("kwargs") or {},
+        headers=headers,
+        shown=f"(outcome of {outcome.key!r},)",
+    )
 
 
 def enveloped(queue: str, due: Due) -> bytes:
     """One callback as a message for a Redis. Raises KeyError, TypeError or ValueError when none can be made of it."""
-    args, kwargs, task, headers = call(due)
-    outcome, *others = args
+    to = call(due)
     # the outcome holds a message as it is; what its product asked to be told may have integers of any length
-    rest = b"".join(b",%b" % exact_json.dumps(one) for one in others)
-    body = b"[[%b%b],%b,%b]" % (orjson.dumps(outcome), rest, exact_json.dumps(kwargs) if kwargs else b"{}", _NO_CANVAS)
-    return write_envelope(
-        task, body, queue=queue, task_id=args[0]["delivery_id"], shown=shown(args[0]), headers=headers
-    )
+    others = b"".join(b",%b" % exact_json.dumps(argument) for argument in to.others)
+    kwargs = exact_json.dumps(to.kwargs) if to.kwargs else b"{}"
+    body = b"[[%b%b],%b,%b]" % (orjson.dumps(to.outcome), others, kwargs, _NO_CANVAS)
+    return write_envelope(to.task, body, queue=queue, task_id=to.task_id, shown=to.shown, headers=to.headers)

@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from overnight_models import routes
 from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import obstacles
-from overnight_models.ledger.deliver.deliver import Due, Target
+from overnight_models.ledger.deliver.deliver import Target
+from overnight_models.ledger.deliver.due import Due
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
@@ -122,7 +123,7 @@ def _hand_over(broker: Broker, target: Target, due: list[Due], room: Room) -> Ha
     """Put them into the queue; never more than there is room for, however many deliverers there are."""
     if room.messages < _SCARCE_GROUPS * _AT_ONCE or room.bytes < _SCARCE_GROUPS * _BYTES_AT_ONCE:
         with process.database().transaction() as connection:
-            messages, size = ledger.sent_by_others(connection, target, mine=[one.item_id for one in due])
+            messages, size = ledger.sent_by_others(connection, target, mine=[delivery.item_id for delivery in due])
         try:
             room = broker.room(target.queue)
         except BrokerUnavailable as error:
@@ -165,12 +166,12 @@ def _full(connection: Connection, target: Target, why: str) -> None:
 def _taken(connection: Connection, due: list[Due]) -> None:
     """The broker took them: that is all, or their callbacks have to answer within their lane's time."""
     by_patience: dict[float, list[int]] = {}
-    for one in due:
-        if one.wants_ack:
-            by_patience.setdefault(settings().lane(one.lane).ack_within, []).append(one.item_id)
+    for delivery in due:
+        if delivery.wants_ack:
+            by_patience.setdefault(settings().lane(delivery.lane).ack_within, []).append(delivery.item_id)
     for within_s, item_ids in by_patience.items():
         ledger.taken_to_be_acknowledged(connection, item_ids, within_s=within_s)
-    simple = [one.item_id for one in due if not one.wants_ack]
+    simple = [delivery.item_id for delivery in due if not delivery.wants_ack]
     if simple:
         ledger.taken(connection, simple)
 
@@ -186,10 +187,10 @@ def _refuse(target: Target, why: str) -> None:
 def _put_back(connection: Connection, due: Sequence[Due], why: str) -> None:
     """By tries: due again after a pause that grows, or dead."""
     by_pause: dict[float | None, list[int]] = {}
-    for one in due:
-        most = settings().lane(one.lane).max_deliveries
-        pause_s = None if one.tries >= most else min(2.0 ** min(one.tries, 10), 600.0)
-        by_pause.setdefault(pause_s, []).append(one.item_id)
+    for delivery in due:
+        max_deliveries = settings().lane(delivery.lane).max_deliveries
+        pause_s = None if delivery.tries >= max_deliveries else min(2.0 ** min(delivery.tries, 10), 600.0)
+        by_pause.setdefault(pause_s, []).append(delivery.item_id)
     for pause_s, item_ids in by_pause.items():
         if pause_s is None:
             ledger.dead_letter(connection, item_ids, why)

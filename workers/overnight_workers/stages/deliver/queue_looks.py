@@ -20,14 +20,14 @@ def look() -> None:
     with process.database().transaction() as connection:
         for target in unread_queues.targets(connection):
             by_broker[target.broker].append(target)
-    found: dict[int, QueueLook] = {}
+    by_target: dict[int, QueueLook] = {}
     for name, targets in by_broker.items():
         try:
             looks = brokers.broker(name).look([target.queue for target in targets])
         except BrokerUnavailable as error:
             log.info("queues can't be looked at", broker=name, why=str(error))
             continue
-        found |= {target.id: looks[target.queue] for target in targets if target.queue in looks}
-    if found:
+        by_target |= {target.id: looks[target.queue] for target in targets if target.queue in looks}
+    if by_target:
         with process.database().transaction() as connection:
-            unread_queues.note(connection, found)
+            unread_queues.note(connection, by_target)

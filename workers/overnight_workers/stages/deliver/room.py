@@ -61,11 +61,11 @@ def room_in(queue: str, length: int, memory: Mapping[str, Any], limits: BrokerLi
         limits.max_queue - length,
         queue_is=f"queue {queue!r} has {length:,} messages; max_queue is {limits.max_queue:,}",
     )
-    most = _most_memory(memory, limits)
-    if most is not None:
+    max_memory = _most_memory(memory, limits)
+    if max_memory is not None:
         used = int(memory["used_memory"])
-        room.bytes, room.ever = most - used - BYTES_IN_FLIGHT, most - BYTES_IN_FLIGHT
-        room.memory_is = f"its Redis uses {used:,} bytes; deliveries stop before {int(most):,}"
+        room.bytes, room.ever = max_memory - used - BYTES_IN_FLIGHT, max_memory - BYTES_IN_FLIGHT
+        room.memory_is = f"its Redis uses {used:,} bytes; deliveries stop before {int(max_memory):,}"
     return room
 
 

@@ -75,7 +75,7 @@ class _Run:
                     elif not (self._under_way or self._done or self._turns.has_unrecorded or self._will_go_on()):
                         break
                     await self._something_new()
-                    self._handing_over = {one for one in self._handing_over if not one.done()}
+                    self._handing_over = {delivery for delivery in self._handing_over if not delivery.done()}
             finally:
                 await loop.run_in_executor(ledger, self._turns.close)
                 await self._clients.close()

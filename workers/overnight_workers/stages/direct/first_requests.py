@@ -38,10 +38,10 @@ class FirstRequests:
         """
         now = time.monotonic()
         groups: dict[int, list[Request]] = {}
-        for one in requests:
-            shape_id = one.asked.shape_id
+        for request in requests:
+            shape_id = request.asked.shape_id
             if shape_id is not None and self._not_before.get(shape_id, 0.0) <= now:
-                groups.setdefault(shape_id, []).append(one)
+                groups.setdefault(shape_id, []).append(request)
         many = {shape_id: group for shape_id, group in groups.items() if len(group) > 1}
         if not many:
             return {}
@@ -54,7 +54,10 @@ class FirstRequests:
     def _ask(self, groups: dict[int, list[Request]], now: float) -> dict[int, str]:
         self._not_before |= dict.fromkeys(groups, now + _ASKED_AGAIN_S)
         samples = [
-            Sample(shape_id, {one.asked.item_id: one.body for one in (group[0], group[len(group) // 2], group[-1])})
+            Sample(
+                shape_id,
+                {request.asked.item_id: request.body for request in (group[0], group[len(group) // 2], group[-1])},
+            )
             for shape_id, group in groups.items()
         ]
         first = next(iter(groups.values()))[0]
@@ -67,7 +70,7 @@ class FirstRequests:
             with process.database().transaction() as connection:
                 ledger.passed(connection, verdicts.passed)
         self._not_before |= dict.fromkeys(verdicts.passed, float("inf")) | dict.fromkeys(verdicts.whole, 0.0)
-        found = dict(verdicts.refused)
+        refusals = dict(verdicts.refused)
         for shape_id, why in verdicts.whole.items():
-            found |= dict.fromkeys((one.asked.item_id for one in groups[shape_id]), why)
-        return found
+            refusals |= dict.fromkeys((request.asked.item_id for request in groups[shape_id]), why)
+        return refusals

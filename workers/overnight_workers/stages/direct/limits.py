@@ -25,7 +25,7 @@ class Expected:
     def needs(self, asked: Sequence[Asked]) -> list[Need]:
         """What these will take."""
         return [
-            Need(max(int(one.size * self._per_byte), 1), max(int(one.max_tokens * self._share), 1)) for one in asked
+            Need(max(int(item.size * self._per_byte), 1), max(int(item.max_tokens * self._share), 1)) for item in asked
         ]
 
     def learn(self, asked: Asked, used: Used) -> None:

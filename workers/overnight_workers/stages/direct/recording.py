@@ -11,7 +11,8 @@ from overnight_models.errors import TransientError
 from overnight_models.ledger import workspaces
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.deliver import deliver as deliveries
-from overnight_models.ledger.deliver.deliver import Due, Target
+from overnight_models.ledger.deliver.deliver import Target
+from overnight_models.ledger.deliver.due import Due, recorded_and_claimed
 from overnight_models.ledger.direct import pauses
 from overnight_models.ledger.direct import record as ledger
 from overnight_models.ledger.direct.claim import Asked, Claim
@@ -107,12 +108,12 @@ class Recorder:
         """Write what came. Returns what is to be handed over. Raises TransientError: then the rest is kept."""
         hand_over: list[HandOver] = []
         by_claim: dict[int, list[Done]] = {}
-        for one in self._unrecorded:
-            by_claim.setdefault(one.request.claim.id, []).append(one)
+        for answer in self._unrecorded:
+            by_claim.setdefault(answer.request.claim.id, []).append(answer)
         for done in by_claim.values():
             hand_over += self._record_one_by_one(done)
-            written = {id(one) for one in done}
-            self._unrecorded = [one for one in self._unrecorded if id(one) not in written]
+            written = {id(answer) for answer in done}
+            self._unrecorded = [answer for answer in self._unrecorded if id(answer) not in written]
             self.recorded += len(done)
         return hand_over
 
@@ -140,14 +141,14 @@ class Recorder:
         except Exception:
             log.exception("answers can't be recorded together", claim_id=group.claim.id, items=len(done))
         if len(done) > 1:
-            return [one for each in done for one in self._record_one_by_one([each])]
-        (item,) = (one.request.asked.item_id for one in done)
+            return [recorded for each in done for recorded in self._record_one_by_one([each])]
+        (item,) = (answer.request.asked.item_id for answer in done)
         log.error("an answer can't be recorded: it may have been billed", item_id=item)
         return self._write(_Group(group.claim, lost={item: "an answer came that can't be recorded: see the log"}))
 
     def _write(self, group: _Group) -> list[HandOver]:
         claim, lane = group.claim, settings().lane(group.claim.place.lane)
-        has_prefixes = any(one.cache_read_tokens or one.cache_write_5m_tokens for one in group.arrivals)
+        has_prefixes = any(arrival.cache_read_tokens or arrival.cache_write_5m_tokens for arrival in group.arrivals)
         source = Source(claim.id, claim.number, None, only_live=True, via="direct", has_prefixes=has_prefixes)
         newly_held, tries = False, rules(lane)
         with process.database().transaction() as connection:
@@ -162,7 +163,7 @@ class Recorder:
                 claim=targets.keys(),
                 lease_s=deliver.LEASE_S,
             )
-            claimed = deliveries.claimed(connection, source, group.arrivals, recorded)
+            claimed = recorded_and_claimed(connection, source, group.arrivals, recorded)
             for pause in group.pauses:
                 pauses.pause(connection, claim.place, pause.why, pause_s=_pause_s(pause))
             for hold in group.holds[:1]:
@@ -193,17 +194,17 @@ class Recorder:
             )
 
 
-def _pause_s(told: NotTaken) -> float:
-    if told.pause_s is not None:
-        return min(told.pause_s, LONGEST_PAUSE_S)
-    return _LIMITED_S if told.is_limit else _PAUSE_S
+def _pause_s(refusal: NotTaken) -> float:
+    if refusal.pause_s is not None:
+        return min(refusal.pause_s, LONGEST_PAUSE_S)
+    return _LIMITED_S if refusal.is_limit else _PAUSE_S
 
 
 def _judge(done: Sequence[Done]) -> _Group:
     """What calls of one claim mean for their items."""
     group = _Group(done[0].request.claim)
-    for one in done:
-        asked, verdict = one.request.asked, classify(one.reply)
+    for answer in done:
+        asked, verdict = answer.request.asked, classify(answer.reply)
         used: Used | None = None
         match verdict:
             case Answered(line):
@@ -218,12 +219,12 @@ def _judge(done: Sequence[Done]) -> _Group:
                 group.arrivals.append(_waits(asked.item_id, verdict.why))
                 group.holds.append(verdict)
             case Refused(why):
-                group.arrivals.append(Arrival(asked.item_id, Fate.FAIL_OWN, problem=one.problem, detail=why))
+                group.arrivals.append(Arrival(asked.item_id, Fate.FAIL_OWN, problem=answer.problem, detail=why))
             case Lost(why):
                 group.lost[asked.item_id] = why
-        if one.request.grant is not None and not isinstance(verdict, Lost):
-            group.settled.append((one.request.grant, used))
-        group.headers = one.reply.headers or group.headers
+        if answer.request.grant is not None and not isinstance(verdict, Lost):
+            group.settled.append((answer.request.grant, used))
+        group.headers = answer.reply.headers or group.headers
     return group
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from overnight_workers.api import SPEND_LIMIT
 from overnight_workers.realtime import Reply
@@ -101,14 +101,14 @@ def _answered(reply: Reply) -> Verdict:
         is_message = message.get("type") == "message" and _counts(message.get("usage"))
     else:
         # nobody can read it, and it is whole: it is an answer if its outline has a usage
-        found, whole = outline(line.raw)
-        is_message = whole and _counts(found.get("usage"))
+        fields, whole = outline(line.raw)
+        is_message = whole and _counts(fields.get("usage"))
     if is_message:
         return Answered(line)
     return Lost(f"{reply.status}, and what came is no message: {_begin_of(reply.body)}")
 
 
-def _counts(usage: Any) -> bool:
+def _counts(usage: object) -> bool:
     return isinstance(usage, Mapping) and all(
         type(usage.get(name)) is int for name in ("input_tokens", "output_tokens")
     )

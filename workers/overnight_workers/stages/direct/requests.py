@@ -33,32 +33,32 @@ class Request:
 
 def headers(place: Place) -> dict[str, str]:
     """The headers of requests that go there."""
-    told = {"anthropic-version": place.api_version, "content-type": "application/json"}
-    return told | {"anthropic-beta": place.betas} if place.betas else told
+    headers_ = {"anthropic-version": place.api_version, "content-type": "application/json"}
+    return headers_ | {"anthropic-beta": place.betas} if place.betas else headers_
 
 
 def requests(connection: Connection, claim: Claim, asked: Sequence[Asked]) -> list[Request]:
     """What is asked, whole."""
-    told = headers(claim.place)
-    if all(one.prefix_id is None for one in asked):
-        return [Request(claim, one, one.params.encode(), told) for one in asked]
+    sent_headers = headers(claim.place)
+    if all(item.prefix_id is None for item in asked):
+        return [Request(claim, item, item.params.encode(), sent_headers) for item in asked]
     lifetimes = _choose(connection, claim, asked)
     stored: dict[int, StoredPrefix] = {}
-    for one in asked:
-        if one.prefix_id is not None and one.prefix_id not in stored:
-            stored[one.prefix_id] = prefixes.read(connection, one.prefix_id)
+    for item in asked:
+        if item.prefix_id is not None and item.prefix_id not in stored:
+            stored[item.prefix_id] = prefixes.read(connection, item.prefix_id)
     marked = {
         prefix_id: prefix.marked_head(lifetime)
         for prefix_id, prefix in stored.items()
         if (lifetime := lifetimes.get(prefix_id)) is not None
     }
-    return [Request(claim, one, _whole(one, stored, marked, lifetimes), told) for one in asked]
+    return [Request(claim, item, _whole(item, stored, marked, lifetimes), sent_headers) for item in asked]
 
 
 def _choose(connection: Connection, claim: Claim, asked: Sequence[Asked]) -> dict[int, Lifetime | None]:
     """For how long each prefix is cached; None: it isn't."""
-    shared = Counter(one.prefix_id for one in asked if one.prefix_id is not None)
-    groups = caching.groups_of_items(connection, [one.item_id for one in asked if one.prefix_id is not None])
+    shared = Counter(item.prefix_id for item in asked if item.prefix_id is not None)
+    groups = caching.groups_of_items(connection, [item.item_id for item in asked if item.prefix_id is not None])
     rates = caching.hit_rates(connection, claim.place.lane)
     choices = [cache_choices.choose(group, rates) for group in groups]
     caching.note_calls(connection, claim.id, claim.place.lane_id, choices, shared)
@@ -66,15 +66,15 @@ def _choose(connection: Connection, claim: Claim, asked: Sequence[Asked]) -> dic
 
 
 def _whole(
-    one: Asked,
+    item: Asked,
     stored: Mapping[int, StoredPrefix],
     marked: Mapping[int, bytes | None],
     lifetimes: Mapping[int, Lifetime | None],
 ) -> bytes:
-    own = one.params.encode()
-    if one.prefix_id is None:
+    own = item.params.encode()
+    if item.prefix_id is None:
         return own
-    prefix, head, lifetime = stored[one.prefix_id], marked.get(one.prefix_id), lifetimes.get(one.prefix_id)
+    prefix, head, lifetime = stored[item.prefix_id], marked.get(item.prefix_id), lifetimes.get(item.prefix_id)
     if head is not None and lifetime is not None and has_room_for_a_breakpoint(own, lifetime):
         return head + prefix.after_head(own)
     return prefix.splice(own)

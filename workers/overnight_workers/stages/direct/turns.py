@@ -84,14 +84,14 @@ class Turns:
         """Calls whose end is recorded."""
         return self._recorder.recorded
 
-    def turn(self, done: Sequence[Done], most: int) -> Turn:
-        """Record what has come, and take what can be sent now. most: no more than these."""
+    def turn(self, done: Sequence[Done], limit: int) -> Turn:
+        """Record what has come, and take what can be sent now. limit: no more than these."""
         self._recorder.add(done)
         deliveries: list[HandOver] = []
         try:
             self._sign()
             deliveries = self._recorder.record()
-            return Turn(self._take(most) if most > 0 else (), deliveries)
+            return Turn(self._take(limit) if limit > 0 else (), deliveries)
         except TransientError as error:
             log.warning("the database is away: answers are kept and recorded later", error=str(error))
             self._signed_at = float("-inf")
@@ -122,25 +122,25 @@ class Turns:
                 ledger.extend(connection, self._claims, owner=owner, lease_s=LEASE_S)
         self._signed_at = now
 
-    def _take(self, most: int) -> list[Request]:
+    def _take(self, limit: int) -> list[Request]:
         """Take what is to be sent now, from one place after the other, until there is no room for more."""
         lanes = settings().lanes
         if self.pause_ends_in_s == 0:
             self._paused_until = math.inf
         with process.database().transaction() as connection:
             sources = places.sources(connection, lanes)
-        found: list[Request] = []
+        requests: list[Request] = []
         for place in sources:
-            if len(found) >= most or stopping.told():
+            if len(requests) >= limit or stopping.told():
                 break
-            found += self._take_there(place, most - len(found))
-        if len(found) >= most:
+            requests += self._take_there(place, limit - len(requests))
+        if len(requests) >= limit:
             # another worker may begin with the rest
             doorbell.ring(routes.DIRECT)
-        self.taken += len(found)
-        return found
+        self.taken += len(requests)
+        return requests
 
-    def _take_there(self, place: Place, most: int) -> list[Request]:
+    def _take_there(self, place: Place, limit: int) -> list[Request]:
         lane, now = settings().lanes[place.lane], time.monotonic()
         opened = self._open.get(place)
         if opened is not None and now - opened.since > _CLAIM_S:
@@ -154,7 +154,7 @@ class Turns:
                 process.prices(),
                 owner=owner or process.database().owner(),
                 lease_s=LEASE_S,
-                most=min(most, self._fitting.get(place) or most),
+                limit=min(limit, self._fitting.get(place) or limit),
                 max_bytes=_MOST_BYTES,
                 counts_first=lane.counts_first,
                 max_calls=lane.max_calls,
@@ -174,31 +174,33 @@ class Turns:
     def _checked(self, whole: Sequence[Request]) -> list[Request]:
         """Those that the API doesn't refuse, as far as it was asked."""
         words = self._first_requests.refused(whole)
-        for one in whole if words else ():
-            if one.asked.item_id in words:
-                self._recorder.refuse(one, words[one.asked.item_id], Problem.REJECTED)
-        return [one for one in whole if one.asked.item_id not in words]
+        for request in whole if words else ():
+            if request.asked.item_id in words:
+                self._recorder.refuse(request, words[request.asked.item_id], Problem.REJECTED)
+        return [request for request in whole if request.asked.item_id not in words]
 
     def _within_limits(self, claim: Claim, whole: Sequence[Request]) -> list[Request]:
         """Those that the account's rate limit lets go now; the others go back, and nothing is sent there meanwhile."""
         if not whole:
             return []
         place = claim.place
-        needs = self._expected.setdefault((place.lane, place.model), Expected()).needs([one.asked for one in whole])
+        needs = self._expected.setdefault((place.lane, place.model), Expected()).needs(
+            [request.asked for request in whole]
+        )
         answers = limiter.acquire(place.workspace, place.model, needs, _AHEAD_S)
         granted: list[Request] = []
         waits: list[tuple[Request, Wait]] = []
-        for one, answer in zip(whole, answers, strict=True):
+        for request, answer in zip(whole, answers, strict=True):
             if isinstance(answer, Grant):
-                granted.append(replace(one, grant=answer))
+                granted.append(replace(request, grant=answer))
             elif isinstance(answer, Wait):
-                waits.append((one, answer))
+                waits.append((request, answer))
             else:
-                self._recorder.refuse(one, str(answer))
+                self._recorder.refuse(request, str(answer))
         if waits:
             first = min(waits, key=lambda wait: wait[1].seconds)[1]
             with process.database().transaction() as connection:
-                ledger.give_back(connection, claim.id, claim.number, [one.asked.item_id for one, _ in waits])
+                ledger.give_back(connection, claim.id, claim.number, [request.asked.item_id for request, _ in waits])
                 pauses.pause(connection, place, f"rate limit: {first.bucket}", pause_s=first.seconds)
             self._paused_until = min(self._paused_until, time.monotonic() + first.seconds)
         # as many as may go now and in a moment: more would be taken and given back
@@ -210,7 +212,7 @@ class Turns:
         if not whole:
             return []
         with process.database().transaction() as connection:
-            ours = ledger.let_go(connection, claim.id, [one.asked.item_id for one in whole])
+            ours = ledger.let_go(connection, claim.id, [request.asked.item_id for request in whole])
         if not ours:
             # the sweep took this process for dead, and brings them home
             log.warning("its lease ran out before anything was sent", claim_id=claim.id)

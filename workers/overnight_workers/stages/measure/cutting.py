@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from overnight_models.request.cuttable import text_at, with_text
 
-Count = Callable[[Mapping[str, Any]], int]
+Count = Callable[[Mapping[str, object]], int]
 """The tokens of a request, as the API counts them."""
 
 _NEAR: Final = Fraction(1, 50)
@@ -35,7 +35,7 @@ class TooLong:
     """What is left of the prompt without the text."""
 
 
-def cut(params: Mapping[str, Any], place: str, *, tokens: int, most: int, count: Count) -> Cut | TooLong:
+def cut(params: Mapping[str, object], place: str, *, tokens: int, max_tokens: int, count: Count) -> Cut | TooLong:
     """Cut the text at that place until the prompt has at most so many tokens.
 
     tokens: what it has uncut, which is more.
@@ -44,19 +44,19 @@ def cut(params: Mapping[str, Any], place: str, *, tokens: int, most: int, count:
     begins = len(text) - len(text.lstrip()) + 1
     shortest = with_text(params, place, text[:begins])
     fits = Cut(shortest, count(shortest))
-    if fits.tokens > most or not text:
+    if fits.tokens > max_tokens or not text:
         return TooLong(fits.tokens)
     # lengths of the text: with the one it fits, with the other it doesn't
     low, high, high_tokens = begins, len(text), tokens
-    aim = most * (1 - _NEAR / 2)
+    aim = max_tokens * (1 - _NEAR / 2)
     for number in range(1, _MOST_COUNTS):
-        if high - low <= 1 or most - fits.tokens <= most * _NEAR:
+        if high - low <= 1 or max_tokens - fits.tokens <= max_tokens * _NEAR:
             break
         slope = Fraction(1, 2) if number % _HALVED_EVERY == 0 else (aim - fits.tokens) / (high_tokens - fits.tokens)
         length = min(max(low + int((high - low) * slope), low + 1), high - 1)
         shorter = with_text(params, place, text[:length].rstrip())
         counted = count(shorter)
-        if counted <= most:
+        if counted <= max_tokens:
             low, fits = length, Cut(shorter, counted)
         else:
             high, high_tokens = length, counted

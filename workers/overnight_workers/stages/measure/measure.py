@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from overnight_models import exact_json, routes
 from overnight_models.errors import BadSettings
@@ -55,7 +55,7 @@ log = logs.get(__name__)
 
 
 @app.task(name=routes.MEASURE)
-def measure(**_later: Any) -> str:
+def measure(**_later: object) -> str:
     """Measure what waits for it, for a while. Running it twice at once measures nothing twice.
 
     An item at which we fail ourselves waits; the others go on.
@@ -63,7 +63,7 @@ def measure(**_later: Any) -> str:
     doorbell.heard(routes.MEASURE)
     stop_at = time.monotonic() + _FOR_S
     total = 0
-    paces = {name: Pace(one.counting_rate, time.monotonic()) for name, one in settings().workspaces.items()}
+    paces = {name: Pace(workspace.counting_rate, time.monotonic()) for name, workspace in settings().workspaces.items()}
     with process.database().transaction() as connection:
         silent = set(ledger.silent_workspaces(connection))
     # what gave no answer of late comes last, and what gives none now is left to the next task
@@ -129,9 +129,9 @@ def _measure(group: Sequence[Unmeasured], paces: Mapping[str, Pace]) -> tuple[in
     """Measure these, several at once. Returns of how many it is known now, and the workspaces of the others."""
     asker = _Asker(paces)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="measure") as pool:
-        found = dict(zip((item.item_id for item in group), pool.map(asker.look, group), strict=True))
+        judged = dict(zip((item.item_id for item in group), pool.map(asker.look, group), strict=True))
     with process.database().transaction() as connection:
-        known = {item_id: one for item_id, one in found.items() if isinstance(one, (_Fits, _Fails))}
+        known = {item_id: judgement for item_id, judgement in judged.items() if isinstance(judgement, (_Fits, _Fails))}
         waiting = ledger.settle(connection, known)
         for item_id in waiting:
             verdict = known[item_id]
@@ -140,15 +140,15 @@ def _measure(group: Sequence[Unmeasured], paces: Mapping[str, Pace]) -> tuple[in
             if isinstance(verdict, _Fits) and verdict.cut is not None:
                 ledger.shorten(connection, verdict.cut)
         failures = [
-            Arrival(item_id, Fate.FAIL, problem=one.problem, detail=one.detail)
-            for item_id, one in known.items()
-            if item_id in waiting and isinstance(one, _Fails)
+            Arrival(item_id, Fate.FAIL, problem=judgement.problem, detail=judgement.detail)
+            for item_id, judgement in known.items()
+            if item_id in waiting and isinstance(judgement, _Fails)
         ]
         recorded = outcomes.record(connection, UNSENT, failures, max_attempts=1)
-        for item_id, answer in found.items():
+        for item_id, answer in judged.items():
             if isinstance(answer, _Unanswered):
                 ledger.try_later(connection, item_id, pause_s=answer.pause_s)
-        ledger.put_back(connection, [item_id for item_id, answer in found.items() if answer is None])
+        ledger.put_back(connection, [item_id for item_id, answer in judged.items() if answer is None])
         newly = {
             workspace: hold
             for workspace, hold in asker.held.items()
@@ -232,14 +232,14 @@ class _Asker:
         log.warning("sent although it can't be counted", item_id=item.item_id, why=words_of(error))
         return _Fits()
 
-    def _judged(self, item: Unmeasured, params: Mapping[str, Any], lane: Lane, most: int) -> _Fits | _Fails:
+    def _judged(self, item: Unmeasured, params: Mapping[str, object], lane: Lane, max_tokens: int) -> _Fits | _Fails:
         tokens = self._count(item, params)
-        if tokens <= most:
+        if tokens <= max_tokens:
             return _Fits()
         left_out = divide(params).left_out
         apart = f" without what it doesn't count ({', '.join(left_out)})" if left_out else ""
         has = f"its prompt has {tokens:,} tokens, as the API counts them{apart}"
-        long = f"{has}, and lane {item.lane} takes {most:,} at most"
+        long = f"{has}, and lane {item.lane} takes {max_tokens:,} at most"
         if lane.when_longer == "refuse":
             return _Fails(Problem.TOO_LONG, f"{long}: shorten it, or raise the lane's max_input_tokens")
         if item.cuttable is None:
@@ -247,7 +247,11 @@ class _Asker:
         if text_at(params, item.cuttable) is None:
             return _Fails(Problem.TOO_LONG, f"{long}: there is no text at {item.cuttable}, which may be cut")
         shorter = cutting.cut(
-            params, item.cuttable, tokens=tokens, most=most, count=lambda changed: self._count(item, changed)
+            params,
+            item.cuttable,
+            tokens=tokens,
+            max_tokens=max_tokens,
+            count=lambda changed: self._count(item, changed),
         )
         if isinstance(shorter, cutting.TooLong):
             return _Fails(
@@ -255,7 +259,7 @@ class _Asker:
             )
         return _Fits(_shortened(item, shorter, tokens))
 
-    def _count(self, item: Unmeasured, params: Mapping[str, Any]) -> int:
+    def _count(self, item: Unmeasured, params: Mapping[str, object]) -> int:
         now = time.monotonic()
         wait_s = self._paces[item.workspace].take(now)
         is_late = now + wait_s > self._give_up_at

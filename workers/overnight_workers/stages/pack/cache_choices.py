@@ -36,7 +36,9 @@ def choose(group: Group, measured: Measured) -> Choice:
     if group.primed == "writes":
         return Choice(group, "1h", "it goes ahead and writes it for those after it", priming="ahead")
     lifetimes: tuple[Lifetime, ...] = ("1h", "5m") if group.primed else ("5m",)
-    decision = decide(model, _load(group), [Caching(one, _expected(group, one, measured)) for one in lifetimes])
+    decision = decide(
+        model, _load(group), [Caching(lifetime, _expected(group, lifetime, measured)) for lifetime in lifetimes]
+    )
     lifetime = None if decision.caching is None else decision.caching.lifetime
     choice = Choice(group, lifetime, decision.text, loses=decision.why == Why.TOO_FEW_HITS)
     if not lane.prime or not _gives_priming_up(group, model, measured):
@@ -45,10 +47,10 @@ def choose(group: Group, measured: Measured) -> Choice:
     return replace(choice, why=f"{choice.why}; {read}, which doesn't repay its write", priming="given up")
 
 
-def is_worth_priming(one: Cold, measured: Measured) -> bool:
+def is_worth_priming(cold: Cold, measured: Measured) -> bool:
     """Whether so many read what one writes that it costs the least, by what was measured."""
-    model = process.prices().model(one.model)
-    return model is not None and _enough_to_prime(one, model) and _primes(one, model, measured)
+    model = process.prices().model(cold.model)
+    return model is not None and _enough_to_prime(cold, model) and _primes(cold, model, measured)
 
 
 def _gives_priming_up(group: Group, model: Model, measured: Measured) -> bool:
@@ -57,32 +59,32 @@ def _gives_priming_up(group: Group, model: Model, measured: Measured) -> bool:
     return was_tried and _enough_to_prime(group, model) and not _primes(group, model, measured)
 
 
-def _enough_to_prime(one: Cold | Group, model: Model) -> bool:
+def _enough_to_prime(group: Cold | Group, model: Model) -> bool:
     """Whether it would pay if all of them read it."""
     enough = primed_from(model.rates, "1h")
-    return enough is not None and one.requests >= enough
+    return enough is not None and group.requests >= enough
 
 
-def _primes(one: Cold | Group, model: Model, measured: Measured) -> bool:
+def _primes(group: Cold | Group, model: Model, measured: Measured) -> bool:
     ways = (
-        Caching("1h", _expected(one, "1h", measured), primed=True),
-        Caching("5m", _expected(one, "5m", measured)),
+        Caching("1h", _expected(group, "1h", measured), primed=True),
+        Caching("5m", _expected(group, "5m", measured)),
     )
-    found: Decision = decide(model, _load(one), ways)
-    return found.caching is not None and found.caching.primed
+    decision: Decision = decide(model, _load(group), ways)
+    return decision.caching is not None and decision.caching.primed
 
 
-def _load(one: Cold | Group) -> Load:
-    return Load(requests=one.requests, prefix_tokens=one.prefix_bytes // FEWEST_BYTES_PER_TOKEN)
+def _load(group: Cold | Group) -> Load:
+    return Load(requests=group.requests, prefix_tokens=group.prefix_bytes // FEWEST_BYTES_PER_TOKEN)
 
 
-def _expected(one: Cold | Group, lifetime: Lifetime, measured: Measured) -> Fraction:
+def _expected(group: Cold | Group, lifetime: Lifetime, measured: Measured) -> Fraction:
     """The hit rate as it was measured for this prefix, else for its lane and model, else the one to begin with."""
-    for subject in _subjects(one, lifetime):
+    for subject in _subjects(group, lifetime):
         if subject in measured:
             return measured[subject]
     return _UNMEASURED[lifetime]
 
 
-def _subjects(one: Cold | Group, lifetime: Lifetime) -> tuple[Subject, Subject]:
-    return Subject(one.prefix_id, one.model_id, lifetime), Subject(None, one.model_id, lifetime)
+def _subjects(group: Cold | Group, lifetime: Lifetime) -> tuple[Subject, Subject]:
+    return Subject(group.prefix_id, group.model_id, lifetime), Subject(None, group.model_id, lifetime)

@@ -37,7 +37,7 @@ def pack(**_later: object) -> str:
     with process.database().transaction() as connection:
         waiting = ledger.waiting(connection)
         deadlines = earliest(connection, [name for name, lane in settings().lanes.items() if lane.road != "direct"])
-    within = {(one.lane_id, one.headers_id): one.within_s for one in deadlines}
+    within = {(deadline.lane_id, deadline.headers_id): deadline.within_s for deadline in deadlines}
     for source in waiting:
         lane = settings().lanes.get(source.lane)
         if lane is None:

@@ -30,19 +30,19 @@ def read_list(
     ahead = api.ahead(page, started_at)
     oldest = back_to(ahead)
     listed, odd = list(page.batches), page.odd
-    seen = {one.api_id for one in listed}
+    seen = {batch.api_id for batch in listed}
     pages = 1
     while page.more and page.batches and listed[-1].created_at >= oldest:
         if pages == _MOST_PAGES or time.monotonic() > stop_at:
             odd = odd or f"it has more than the {pages} pages that one look took"
             break
         page = api.list_batches(workspace, after_id=listed[-1].api_id)
-        new = [one for one in page.batches if one.api_id not in seen]
+        new = [batch for batch in page.batches if batch.api_id not in seen]
         odd = odd or page.odd
         if page.batches and not new:
             odd = "it repeats its page: `after_id` gets lost on the way to the API"
             break
-        seen.update(one.api_id for one in new)
+        seen.update(batch.api_id for batch in new)
         listed += new
         pages += 1
     if any(later.created_at - newer.created_at > protocol.CLOCK_SKEW for newer, later in pairwise(listed)):

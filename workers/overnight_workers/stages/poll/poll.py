@@ -49,9 +49,9 @@ def poll(**_later: object) -> str:
         moved_at = deployment.read(connection).moved_at
         # for a day longer than anybody waits for it: what is listed later than every allowance is found as well
         again = moved_at is not None and ledger.now(connection) < moved_at + restored.LONGEST_BATCH
-        unlooked = [one.name for one in known] if again else deployment.unlooked(connection)
+        unlooked = [workspace.name for workspace in known] if again else deployment.unlooked(connection)
     ended = 0
-    for workspace in sorted(known, key=lambda one: one.unread_for_s is not None):
+    for workspace in sorted(known, key=lambda workspace: workspace.unread_for_s is not None):
         if workspace.look_in_s <= 0:
             ended += _look(workspace, moved_at if workspace.name in unlooked else None)
             pulse.at_work(routes.POLL)
@@ -121,15 +121,15 @@ def _poll(workspace: str) -> tuple[int, str | None]:
         sought_since, sweep = ledger.sought_since(connection, workspace, sweep_every_s=settings().timing.quiet)
         started_at = ledger.now(connection)
         unproven = ledger.running_sightings(connection, workspace) if watched or sought_since else []
-    claimed = [one.claimed_at for one in watched]
+    claimed = [batch.claimed_at for batch in watched]
     if sought_since is not None:
         claimed.append(sought_since)
     if not claimed:
         return 0, None
     since = min(claimed)
     listing, listed = read_list(workspace, started_at, lambda ahead: _oldest(watched, since, ahead))
-    expected = {*unproven, *(one.api_id for one in watched if one.api_id is not None)}
-    listed += _look_up(workspace, expected - {one.api_id for one in listed}, give_up_at)
+    expected = {*unproven, *(batch.api_id for batch in watched if batch.api_id is not None)}
+    listed += _look_up(workspace, expected - {batch.api_id for batch in listed}, give_up_at)
     ended = _note(workspace, watched, unproven, since, listing, listed)
     ended += unknown_batches.judge(workspace, give_up_at)
     _decide(workspace, watched, listing)
@@ -142,22 +142,22 @@ def _poll(workspace: str) -> tuple[int, str | None]:
 
 def _oldest(watched: list[Watched], since: datetime, ahead: timedelta) -> datetime:
     """By the API's clock: what was created before says nothing about any of these."""
-    created = min((one.api_created_at or one.claimed_at + ahead for one in watched), default=since + ahead)
+    created = min((batch.api_created_at or batch.claimed_at + ahead for batch in watched), default=since + ahead)
     return min(created, since + ahead) - protocol.CLOCK_SKEW - timedelta(minutes=1)
 
 
 def _look_up(workspace: str, missing: set[str], give_up_at: float) -> list[api.Listed]:
     """Some of the batches that should be on the list and aren't (it may lag, they may be deleted), one by one."""
-    found = []
+    batches = []
     for api_id in random.sample(sorted(missing), min(_LOOKED_UP, len(missing))):
         try:
-            found.append(api.retrieve(workspace, api_id))
+            batches.append(api.retrieve(workspace, api_id))
         except api.ApiUnavailable as error:
             # 404 on a batch that exists heals by itself; it is never a reason to send it again
             log.warning("a batch isn't listed and can't be looked up", api_id=api_id, error=str(error))
             if time.monotonic() > give_up_at:
                 break
-    return found
+    return batches
 
 
 def _note(
@@ -169,30 +169,30 @@ def _note(
     listed: list[api.Listed],
 ) -> int:
     """What the list says: which of ours ended, and which batches we don't know that might be ours (R9)."""
-    by_id = {one.api_id: one for one in watched if one.api_id is not None}
+    by_id = {batch.api_id: batch for batch in watched if batch.api_id is not None}
     ended = 0
     with process.database().transaction() as connection:
-        strangers = [one for one in listed if one.api_id not in by_id]
-        ours = ledger.known_api_ids(connection, [one.api_id for one in strangers])
+        strangers = [batch for batch in listed if batch.api_id not in by_id]
+        ours = ledger.known_api_ids(connection, [batch.api_id for batch in strangers])
         ledger.note_unknown_batches(
             connection,
             workspace,
             [
-                UnknownBatch(one.api_id, one.items, one.created_at, one.ended_at)
-                for one in strangers
-                if one.api_id not in ours
-                and (one.api_id in unproven or protocol.worth_a_look(since, Candidate(one.created_at), listing))
+                UnknownBatch(batch.api_id, batch.items, batch.created_at, batch.ended_at)
+                for batch in strangers
+                if batch.api_id not in ours
+                and (batch.api_id in unproven or protocol.worth_a_look(since, Candidate(batch.created_at), listing))
             ],
         )
-        for one in listed:
-            known = by_id.get(one.api_id)
-            if known is not None and one.ended_at is not None and known.ended_at is None:
-                ended += ledger.end(connection, known.submission_id, one.ended_at, one.counts)
+        for batch in listed:
+            known = by_id.get(batch.api_id)
+            if known is not None and batch.ended_at is not None and known.ended_at is None:
+                ended += ledger.end(connection, known.submission_id, batch.ended_at, batch.counts)
     return ended
 
 
-def _sent(one: Watched) -> Sent | None:
-    return None if one.quiet_after is None else Sent(one.claimed_at, one.quiet_after, one.api_workspace_id)
+def _sent(batch: Watched) -> Sent | None:
+    return None if batch.quiet_after is None else Sent(batch.claimed_at, batch.quiet_after, batch.api_workspace_id)
 
 
 def _stop(workspace: str, give_up_at: float) -> None:
@@ -224,24 +224,24 @@ def _stop(workspace: str, give_up_at: float) -> None:
 
 def _decide(workspace: str, watched: list[Watched], listing: Listing) -> None:
     """Unclear submissions that no list shows are lost, and their batches may be sent again (R4, R5)."""
-    unclear = [one for one in watched if one.state == "unclear" and one.api_id is None]
+    unclear = [batch for batch in watched if batch.state == "unclear" and batch.api_id is None]
     if not unclear:
         return
-    oldest = min(one.claimed_at for one in unclear) + listing.api_clock_ahead - protocol.CLOCK_SKEW
+    oldest = min(batch.claimed_at for batch in unclear) + listing.api_clock_ahead - protocol.CLOCK_SKEW
     with process.database().transaction() as connection:
         unproven = ledger.unknown_batches(connection, workspace, oldest)
-    for one in unclear:
-        sent = _sent(one)
-        candidates = [Candidate(seen.created_at, believed=seen.believed_of == one.submission_id) for seen in unproven]
+    for batch in unclear:
+        sent = _sent(batch)
+        candidates = [Candidate(seen.created_at, believed=seen.believed_of == batch.submission_id) for seen in unproven]
         why = "it isn't known what was sent" if sent is None else protocol.why_not_lost(sent, listing, candidates)
-        bound = log.bind(batch_id=one.batch_id, submission_id=one.submission_id)
+        bound = log.bind(batch_id=batch.batch_id, submission_id=batch.submission_id)
         if why is not None:
             with process.database().transaction() as connection:
-                submissions.say_why_unclear(connection, one.batch_id, why)
+                submissions.say_why_unclear(connection, batch.batch_id, why)
             bound.info("still unclear", why=why)
             continue
         with process.database().transaction() as connection:
-            lost = submissions.lose(connection, one.submission_id, one.batch_id)
+            lost = submissions.lose(connection, batch.submission_id, batch.batch_id)
         if lost:
             bound.warning("believed never created: it will be sent again")
             doorbell.ring(routes.SUBMIT)

@@ -51,10 +51,10 @@ def _furthest() -> tuple[str, int]:
     """How far whose log is known to have been. Redis remembers it, as long as Redis remembers."""
     reach("before the position is asked for")
     try:
-        found = process.redis_client().get(routes.LEDGER_POSITION_KEY)
+        position = process.redis_client().get(routes.LEDGER_POSITION_KEY)
     except redis.RedisError:
         return "", 0
-    noted = orjson.loads(found) if isinstance(found, bytes) else {}
+    noted = orjson.loads(position) if isinstance(position, bytes) else {}
     return str(noted.get("home", "")), int(noted.get("position", 0))
 
 
@@ -83,16 +83,16 @@ def look(workspace: str, moved_at: datetime) -> str | None:
     listing, listed = read_list(workspace, started_at, lambda ahead: since + ahead)
     since, latest = since + listing.api_clock_ahead, until + listing.api_clock_ahead + protocol.CLOCK_SKEW
     with process.database().transaction() as connection:
-        ours = ledger.known_api_ids(connection, [one.api_id for one in listed])
+        ours = ledger.known_api_ids(connection, [batch.api_id for batch in listed])
         unknown = [
-            UnknownBatch(one.api_id, one.items, one.created_at, one.ended_at)
-            for one in listed
-            if one.api_id not in ours and since <= one.created_at <= latest
+            UnknownBatch(batch.api_id, batch.items, batch.created_at, batch.ended_at)
+            for batch in listed
+            if batch.api_id not in ours and since <= batch.created_at <= latest
         ]
         ledger.note_unknown_batches(connection, workspace, unknown)
     unknown_batches.judge(workspace, time.monotonic() + LOOK_S)
     with process.database().transaction() as connection:
-        known = {one.name: one.api_workspace_id for one in workspaces.workspaces(connection)}
+        known = {workspace.name: workspace.api_workspace_id for workspace in workspaces.workspaces(connection)}
         why = protocol.why_still_looking(
             listing,
             since=since,

@@ -31,7 +31,7 @@ def judge(workspace: str, give_up_at: float = math.inf) -> int:
     """
     with process.database().transaction() as connection:
         unknown = ledger.readable_sightings(connection, workspace, _READ_AT_ONCE)
-    found = 0
+    judged = 0
     for seen in unknown:
         if time.monotonic() > give_up_at:
             break
@@ -45,8 +45,8 @@ def judge(workspace: str, give_up_at: float = math.inf) -> int:
         # only now: until the id is saved on its submission, the sighting is the only trace of it
         with process.database().transaction() as connection:
             ledger.judge(connection, seen.api_id, ours=ours)
-        found += ours
-    return found
+        judged += ours
+    return judged
 
 
 def read_token(workspace: str, api_id: str) -> str | None:

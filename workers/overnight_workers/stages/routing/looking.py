@@ -83,18 +83,20 @@ def _leave() -> int:
         return 0
     total = 0
     with process.database().transaction() as connection:
-        found = waiting.earliest(connection, list(lanes))
-        amounts = {(one.lane_id, one.headers_id): one.items for one in pack.waiting(connection)} if found else {}
-    for one in found:
-        rules = lanes[one.lane]
-        items = min(amounts.get((one.lane_id, one.headers_id), 1), rules.max_items)
+        places = waiting.earliest(connection, list(lanes))
+        amounts = (
+            {(place.lane_id, place.headers_id): place.items for place in pack.waiting(connection)} if places else {}
+        )
+    for place in places:
+        rules = lanes[place.lane]
+        items = min(amounts.get((place.lane_id, place.headers_id), 1), rules.max_items)
         needs_s = memory.pace(rules, items).needs_s(items)
-        for _ in range(_GROUPS if one.within_s < needs_s else 0):
+        for _ in range(_GROUPS if place.within_s < needs_s else 0):
             with process.database().transaction() as connection:
                 left = waiting.leave(
                     connection,
-                    one.lane_id,
-                    one.headers_id,
+                    place.lane_id,
+                    place.headers_id,
                     needs_s=needs_s,
                     most_doubts=rules.max_maybe_billed,
                     limit=_AT_ONCE,
@@ -118,22 +120,22 @@ def _look_at_running() -> tuple[int, Mapping[int, float]]:
     Returns how many items are told to be sent in real time, and of which batches that aren't sent yet some may be too
     late: by number, those whose deadline is nearer than so many seconds.
     """
-    told, late = 0, dict[int, float]()
+    total, late = 0, dict[int, float]()
     with process.database().transaction() as connection:
-        found = running.to_look_at(connection)
-        for one in found:
-            if one.state in _NOT_SENT:
-                lane = settings().lanes.get(one.lane)
-                needs_s = memory.pace(lane, one.items).packed_needs_s(one.items) if _is_by_deadline(lane) else 0.0
-                running.look_again(connection, one.batch_id, _soon((one.within_s - needs_s) / 4))
-                if one.state == "packed" and one.within_s < needs_s:
-                    late[one.batch_id] = needs_s
-        sent = [one for one in found if one.state not in _NOT_SENT]
+        under_way = running.to_look_at(connection)
+        for batch in under_way:
+            if batch.state in _NOT_SENT:
+                lane = settings().lanes.get(batch.lane)
+                needs_s = memory.pace(lane, batch.items).packed_needs_s(batch.items) if _is_by_deadline(lane) else 0.0
+                running.look_again(connection, batch.batch_id, _soon((batch.within_s - needs_s) / 4))
+                if batch.state == "packed" and batch.within_s < needs_s:
+                    late[batch.batch_id] = needs_s
+        sent = [batch for batch in under_way if batch.state not in _NOT_SENT]
         for workspace, batches in _by_workspace(sent).items():
-            told += _rescue(connection, workspace, batches)
-    if told:
-        log.warning("deadlines at risk: sent in real time beside their batches", items=told)
-    return told, late
+            total += _rescue(connection, workspace, batches)
+    if total:
+        log.warning("deadlines at risk: sent in real time beside their batches", items=total)
+    return total, late
 
 
 def _take_out(needs: Mapping[int, float]) -> int:
@@ -147,43 +149,43 @@ def _take_out(needs: Mapping[int, float]) -> int:
     return left
 
 
-def _by_workspace(found: Sequence[Running]) -> Mapping[str, list[Running]]:
+def _by_workspace(batches: Sequence[Running]) -> Mapping[str, list[Running]]:
     groups: defaultdict[str, list[Running]] = defaultdict(list)
-    for one in found:
-        groups[one.workspace].append(one)
+    for batch in batches:
+        groups[batch.workspace].append(batch)
     return groups
 
 
 def _rescue(connection: Connection, workspace: str, batches: Sequence[Running]) -> int:
     """What of a workspace's batches is at risk, and is to be sent in real time: they share its rate limit."""
     lanes = settings().lanes
-    wanted = {one.batch_id: one for one in batches if _may_rescue(lanes.get(one.lane))}
-    for one in batches:
-        if one.batch_id not in wanted:
-            running.look_again(connection, one.batch_id, _LATEST_S)
+    wanted = {batch.batch_id: batch for batch in batches if _may_rescue(lanes.get(batch.lane))}
+    for batch in batches:
+        if batch.batch_id not in wanted:
+            running.look_again(connection, batch.batch_id, _LATEST_S)
     if not wanted:
         return 0
     costs = memory.costs(models(connection), workspace)
-    told = 0
+    total = 0
     for rescue in ("race", "cancel_first"):
-        chosen = [one for one in wanted.values() if lanes[one.lane].rescue == rescue]
-        risks = [_risk(one, lanes[one.lane]) for one in chosen]
+        chosen = [batch for batch in wanted.values() if lanes[batch.lane].rescue == rescue]
+        risks = [_risk(batch, lanes[batch.lane]) for batch in chosen]
         answer_s = ONE_ANSWER_S + (CANCEL_S if rescue == "cancel_first" else 0.0)
         race = rescue == "race"
-        found = {
-            one.batch_id: one
-            for one in running.at_risk(connection, risks, costs, answer_s=answer_s, ahead_s=AHEAD_S, race=race)
+        at_risk = {
+            risk.batch_id: risk
+            for risk in running.at_risk(connection, risks, costs, answer_s=answer_s, ahead_s=AHEAD_S, race=race)
         }
-        for one in chosen:
-            risk = found.get(one.batch_id)
-            running.look_again(connection, one.batch_id, _next_look_s(one, risk))
+        for batch in chosen:
+            risk = at_risk.get(batch.batch_id)
+            running.look_again(connection, batch.batch_id, _next_look_s(batch, risk))
             if risk is None or not risk.due:
                 continue
             if race:
-                told += risk.due
+                total += risk.due
             else:
-                _cancel(connection, one, risk)
-    return told
+                _cancel(connection, batch, risk)
+    return total
 
 
 def _is_by_deadline(lane: Lane | None) -> TypeGuard[Lane]:
@@ -194,15 +196,15 @@ def _may_rescue(lane: Lane | None) -> bool:
     return _is_by_deadline(lane) and lane.rescue != "off"
 
 
-def _risk(one: Running, lane: Lane) -> Risk:
+def _risk(batch: Running, lane: Lane) -> Risk:
     """For which deadlines a running batch isn't likely enough to be in time."""
-    until_s = memory.pace(lane, one.items).needs_s(one.items, running_s=one.running_s)
-    return Risk(one.batch_id, until_s, lane.max_maybe_billed)
+    until_s = memory.pace(lane, batch.items).needs_s(batch.items, running_s=batch.running_s)
+    return Risk(batch.batch_id, until_s, lane.max_maybe_billed)
 
 
-def _next_look_s(one: Running, risk: AtRisk | None) -> float:
+def _next_look_s(batch: Running, risk: AtRisk | None) -> float:
     """When it is looked at next: the sooner the nearer the next thing is that may have to be done."""
-    until_s = one.within_s if risk is None else math.inf if risk.next_s is None else risk.next_s - AHEAD_S
+    until_s = batch.within_s if risk is None else math.inf if risk.next_s is None else risk.next_s - AHEAD_S
     return _soon(until_s / 4)
 
 
@@ -210,10 +212,10 @@ def _soon(seconds: float) -> float:
     return min(max(seconds, _SOONEST_S), _LATEST_S)
 
 
-def _cancel(connection: Connection, one: Running, risk: AtRisk) -> None:
+def _cancel(connection: Connection, batch: Running, risk: AtRisk) -> None:
     """The whole batch is canceled; what it hasn't answered goes in real time when it has ended."""
-    if one.state != "open":
+    if batch.state != "open":
         return
-    why = f"{risk.items:,} deadlines are at risk after {spoken(one.running_s)}: canceled, to be sent in real time"
-    if running.stop(connection, one.batch_id, why):
-        log.warning("a batch is canceled for its deadlines", batch_id=one.batch_id, at_risk=risk.items)
+    why = f"{risk.items:,} deadlines are at risk after {spoken(batch.running_s)}: canceled, to be sent in real time"
+    if running.stop(connection, batch.batch_id, why):
+        log.warning("a batch is canceled for its deadlines", batch_id=batch.batch_id, at_risk=risk.items)

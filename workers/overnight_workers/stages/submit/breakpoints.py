@@ -19,7 +19,7 @@ def whole_requests(connection: Connection, claim: ledger.Claim) -> Iterator[tupl
     rates = caching.hit_rates(connection, groups[0].lane) if groups else {}
     choices = [cache_choices.choose(group, rates) for group in groups]
     caching.note(connection, claim.submission_id, choices)
-    lifetimes = {(one.group.prefix_id, one.group.model_id): one.lifetime for one in choices}
+    lifetimes = {(choice.group.prefix_id, choice.group.model_id): choice.lifetime for choice in choices}
     prefix, marked, at_model = None, None, 0
     for item_id, own, prefix_id, model_id in ledger.requests_by_prefix(connection, claim):
         if prefix_id is None:

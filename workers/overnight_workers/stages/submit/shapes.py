@@ -31,9 +31,9 @@ def refused(batch_id: int, workspace: str, headers: Mapping[str, str], *, patien
     if not samples:
         return {}
     verdicts = sample_checks.ask(samples, workspace, headers, patience_s=patience_s)
-    found = dict(verdicts.refused)
+    refusals = dict(verdicts.refused)
     with process.database().transaction() as connection:
         ledger.passed(connection, verdicts.passed)
         for shape_id, why in verdicts.whole.items():
-            found |= dict.fromkeys(ledger.members(connection, batch_id, shape_id), why)
-    return found
+            refusals |= dict.fromkeys(ledger.members(connection, batch_id, shape_id), why)
+    return refusals

@@ -63,7 +63,7 @@ def submit(**_later: object) -> str:
                 token=token,
                 owner=owner,
                 lease_s=settings().timing.lease,
-                queue_limits={name: one.queue_limit for name, one in settings().workspaces.items()},
+                queue_limits={name: workspace.queue_limit for name, workspace in settings().workspaces.items()},
             )
         if claim is None:
             break
@@ -288,7 +288,7 @@ def _not_answered(claim: ledger.Claim, reply: Reply) -> None:
 def _workspace_is_known(claim: ledger.Claim) -> bool:
     """Learn what the API calls this workspace before the first create: a list from another proves nothing (R5)."""
     with process.database().transaction() as connection:
-        known = {one.name: one.api_workspace_id for one in workspaces.workspaces(connection)}
+        known = {workspace.name: workspace.api_workspace_id for workspace in workspaces.workspaces(connection)}
         api_workspace_id = known.get(claim.workspace)
         if api_workspace_id is not None:
             # another batch's submitter may have learned it since this one was claimed

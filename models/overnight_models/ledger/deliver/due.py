@@ -1,0 +1,145 @@
+"""What is due: an outcome to hand over, as a deliverer claims it, or as whoever records it has claimed it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from overnight_models import exact_json
+from overnight_models.ledger.collect.arrivals import Arrival, Source
+from overnight_models.ledger.collect.outcomes import Recorded
+from overnight_models.ledger.documents import REDONE, ItemRow
+from overnight_models.ledger.rows import fetch_all
+from overnight_models.wire.acknowledgement import Acknowledgement
+from overnight_models.wire.message import CallbackLine
+
+
+class Due(NamedTuple):
+    """One outcome to hand over."""
+
+    item_id: int
+    tries: int
+    """Tries so far, this one included."""
+    generation: int
+    due_at: datetime
+    """Since when; it is given back with that when nothing was tried."""
+    lane: str
+    callback: CallbackLine
+    """As it came with the item."""
+    outcome: ItemRow
+    usage: object = None
+    """The answer's, where it is at hand."""
+
+    @property
+    def wants_ack(self) -> bool:
+        """Whether its callback has to answer."""
+        return bool(self.callback.get("ack"))
+
+    @property
+    def acknowledgement(self) -> Acknowledgement:
+        """What its callback says when it has to answer, and is done."""
+        return Acknowledgement(self.item_id, self.generation, self.outcome.receipt)
+
+
+class _Asked(NamedTuple):
+    """What was asked, for whom, and where its outcome goes."""
+
+    id: int
+    target_id: int
+    attempts: int
+    state: str
+    lane: str
+    run: str | None
+    receipt: UUID
+    key: str
+    tenant: str | None
+    trace_id: str | None
+    enqueued_at: datetime
+    cut_from_tokens: int | None
+    cut_to_tokens: int | None
+    model_why: str | None
+    deadline: datetime | None
+    callback: str
+    finished_at: datetime
+    redos: int
+    attempts_before: int
+    cost_before_nano: int | None
+
+    def answered(self, source: Source, arrival: Arrival) -> ItemRow:
+        """The same with its outcome, which was recorded just now."""
+        return ItemRow(
+            id=self.id,
+            state=self.state,
+            lane=self.lane,
+            run=self.run,
+            receipt=self.receipt,
+            key=self.key,
+            tenant=self.tenant,
+            trace_id=self.trace_id,
+            enqueued_at=self.enqueued_at,
+            cut_from_tokens=self.cut_from_tokens,
+            cut_to_tokens=self.cut_to_tokens,
+            model_why=self.model_why,
+            deadline=self.deadline,
+            ok=arrival.problem is None,
+            problem=arrival.problem,
+            detail=arrival.detail,
+            retryable=arrival.retryable,
+            message=arrival.message,
+            model=arrival.model,
+            cost_nano=arrival.cost_nano,
+            realtime_nano=arrival.realtime_nano,
+            attempts=self.attempts,
+            via=source.via,
+            api_batch_id=source.api_batch_id,
+            finished_at=self.finished_at,
+            redos=self.redos,
+            attempts_before=self.attempts_before,
+            cost_before_nano=self.cost_before_nano,
+        )
+
+
+def recorded_and_claimed(
+    connection: Connection, source: Source, arrivals: Sequence[Arrival], recorded: Recorded
+) -> dict[int, list[Due]]:
+    """What this transaction has recorded and claimed, by target; its answers are at hand and not read again."""
+    if not recorded.claimed:
+        return {}
+    asked = {
+        item.id: item
+        for item in fetch_all(
+            connection,
+            _Asked,
+            f"""
+            SELECT item.id, item.target_id, item.attempts, item.state, lane.name AS lane, run.name AS run,
+                   request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
+                   request.cut_from_tokens, request.cut_to_tokens, request.model_why, item.deadline, request.callback,
+                   now() AS finished_at,
+                   {REDONE}
+            FROM item
+            JOIN request ON request.item_id = item.id
+            JOIN lane ON lane.id = item.lane_id
+            LEFT JOIN run ON run.id = item.run_id
+            LEFT JOIN redo ON redo.item_id = item.id
+            WHERE item.id = ANY(:ids)
+            """,
+            ids=list(recorded.claimed),
+        )
+    }
+    by_target: dict[int, list[Due]] = {}
+    callbacks: dict[str, CallbackLine] = {}
+    """By their text, which many of them have in common."""
+    for arrival in arrivals:
+        item = asked.pop(arrival.item_id, None)
+        if item is not None:
+            callback = callbacks.get(item.callback)
+            if callback is None:
+                callback = callbacks[item.callback] = exact_json.loads(item.callback)
+            outcome = item.answered(source, arrival)
+            due = Due(item.id, 1, 0, item.finished_at, item.lane, callback, outcome, arrival.usage)
+            by_target.setdefault(item.target_id, []).append(due)
+    return by_target
