@@ -70,6 +70,10 @@ NOT_REACHED: Final = {
     "turns._sign: process.database().owner": "after some seconds of sending",
     "turns._sign: process.database().transaction": "after some seconds of sending",
     "turns._take: doorbell.ring": "when more waits than may be under way at once",
+    "turns._within_limits: process.database().transaction": "when the account's rate limit is used up",
+    "choosing.choose: process.names().model": "when a lane chooses models by size, once for each model",
+    "choosing.choose: process.names().shape": "as the line before",
+    "looking._take_out: process.database().transaction": "when deadlines are at risk in a batch that isn't sent yet",
     "deliver._deliver: process.database().transaction": "when a broker can't even be asked",
     "acknowledge._put_back: process.redis_client().rpush": "when Postgres goes away in between",
     "gather._give_back: process.redis_client().pipeline": "when Postgres goes away in between",
@@ -79,6 +83,13 @@ NOT_REACHED: Final = {
     "unknown_batches.judge: process.database().transaction": "when the token of an unknown batch can't be read yet",
 }
 """Calls that these runs don't make, and when they are made. Their points are in the same few places."""
+BY_SPEED: Final = {
+    "turns._sign: process.database().owner",
+    "turns._sign: process.database().transaction",
+    "turns._take: doorbell.ring",
+    "turns._within_limits: process.database().transaction",
+}
+"""Those of them that a slow machine makes all the same."""
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +274,7 @@ def test_every_call_of_a_stage_is_in_a_scenario(stage: Stage, reached: dict[str,
     places = {found[0] for point in every if (found := re.search(r"\S+:\d+(?= )", point))}
     missed = {f"{function}: {called}" for function, called, lines in calls_of_the_stages() if not lines & places}
     assert not missed - set(NOT_REACHED), f"in no scenario: {', '.join(sorted(missed - set(NOT_REACHED)))}"
-    assert missed == set(NOT_REACHED)
+    assert set(NOT_REACHED) - missed <= BY_SPEED
 
 
 def calls_of_the_stages() -> Iterator[tuple[str, str, set[str]]]:

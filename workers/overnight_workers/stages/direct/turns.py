@@ -145,14 +145,14 @@ class Turns:
         opened = self._open.get(place)
         if opened is not None and now - opened.since > _CLAIM_S:
             opened = None
-        owner = process.database().owner() if opened is None else 0
+        owner = process.database().owner()
         with process.database().transaction() as connection:
             taken = ledger.take(
                 connection,
                 place,
                 None if opened is None else opened.claim,
                 process.prices(),
-                owner=owner or process.database().owner(),
+                owner=owner,
                 lease_s=LEASE_S,
                 limit=min(limit, self._fitting.get(place) or limit),
                 max_bytes=_MOST_BYTES,
