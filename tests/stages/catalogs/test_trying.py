@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from overnight_workers.catalogs import trying
@@ -55,8 +56,6 @@ def test_rows_of_every_length_are_tried_and_the_same_ones_each_time(catalog: Enr
 
 
 def sum_of(document: dict[str, Any]) -> str:
-    from decimal import Decimal
-
     return f"{sum(Decimal(row['cost_usd']) for row in document['rows']):f}"
 
 
@@ -117,7 +116,8 @@ def test_two_prompts_are_compared_on_the_same_rows_and_paid_once(catalog: Enrich
     assert [(side["name"], side["rows"]) for side in document["sides"]] == [("prompt", 6), ("longer", 6)]
     (beside,) = document["beside"]
     assert beside["measure"] == "right"
-    assert beside["dollars"]["low"] <= beside["dollars"]["value"] <= beside["dollars"]["high"]
+    low, value, high = (Decimal(beside["dollars"][f"{name}_usd"]) for name in ("low", "value", "high"))
+    assert low <= value <= high
     assert beside["sentence"].startswith("longer instead of prompt: ")
     assert set(beside["agreement"]) == {"title", "stars"}
     assert catalog.sent == 12
@@ -135,4 +135,5 @@ def test_two_models_that_answer_alike_are_no_difference_in_quality(catalog: Enri
     (beside,) = document["beside"]
     assert beside["adjusted_p"] == 1.0
     assert "no difference was seen in valid answers" in beside["sentence"]
-    assert document["sides"][1]["cost_a_row"] > document["sides"][0]["cost_a_row"]
+    first, second = (Decimal(side["cost_a_row_usd"]) for side in document["sides"])
+    assert second > first

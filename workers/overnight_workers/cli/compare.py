@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -71,11 +72,38 @@ def compare(
     target = page or file.with_name(f"{catalog.name}.compared.html")
     _write(target, catalog, compared, judged, asked, answers, None if right is None else gold)
     if as_json:
-        console.as_json(
-            {"catalog": catalog.name, **asdict(compared), "judged": judged and asdict(judged), "page": str(target)}
-        )
+        console.as_json(_document(catalog, compared, judged, target))
     else:
         _print(compared, judged, target)
+
+
+def _document(catalog: Catalog, compared: Comparison, judged: Judged | None, target: Path) -> dict[str, object]:
+    """All of it as JSON; dollars are decimal strings, rounded to the nano-dollar where they are means."""
+    return {
+        "catalog": catalog.name,
+        "rows": compared.rows,
+        "whole": compared.whole,
+        "sides": [
+            {name: value for name, value in asdict(side).items() if name not in ("cost_a_row", "whole_cost")}
+            | {"cost_a_row_usd": _usd(side.cost_a_row), "whole_cost_usd": _usd(side.whole_cost)}
+            for side in compared.sides
+        ],
+        "beside": [
+            asdict(one)
+            | {
+                "dollars": {"method": one.dollars.method}
+                | {f"{name}_usd": _usd(getattr(one.dollars, name)) for name in ("value", "low", "high")}
+            }
+            for one in compared.beside
+        ],
+        "judged": None if judged is None else asdict(judged),
+        "page": str(target),
+    }
+
+
+def _usd(amount: float | None) -> str | None:
+    """None where it isn't known, or has no bound."""
+    return None if amount is None or not math.isfinite(amount) else f"{amount:.9f}".rstrip("0").rstrip(".")
 
 
 def _run_name(catalog: Catalog) -> str:

@@ -130,7 +130,7 @@ def items(
     """Items, the newest first: where each is and why, how often it was tried, what went wrong with it.
 
     The last column says why it takes its road: a batch or real time, and what that saves or costs; and why its lane has
-    chosen its model, where the item names none.
+    chosen its model, where the item names none. The models stand in a column where there are several.
     """
     from overnight_models.ledger.operators import overview
     from overnight_workers.operators import documents, filters
@@ -171,14 +171,17 @@ def _table(rows: list[ItemView]) -> Table:
     from overnight_workers.operators import item_roads, words
 
     table = Table(box=None, header_style="bold", pad_edge=False)
+    models = [row.model or row.asked_model for row in rows]
+    several = len(set(models)) > 1
     for title in _ITEM_COLUMNS:
-        table.add_column(title, justify="right" if title in ("batch", "tries", "cost") else "left")
-    for row, road in zip(rows, item_roads.reasons(rows), strict=True):
+        if several or title != "model":
+            table.add_column(title, justify="right" if title in ("batch", "tries", "cost") else "left")
+    for row, model, road in zip(rows, models, item_roads.reasons(rows), strict=True):
         table.add_row(
             Text(row.key),
             row.lane,
             Text(row.tenant or ""),
-            Text(row.model or row.asked_model),
+            *([Text(model)] if several else []),
             Text(row.state, style="red" if row.state == "failed" else ""),
             str(row.batch_id or ""),
             str(row.attempts),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final
 
 import orjson
@@ -113,13 +114,11 @@ def _keep(taken: TakenRun) -> None:
 def _over_its_cap(catalog: Catalog, run_id: int, document: dict[str, Any]) -> str | None:
     """Why a plan costs too much at its least; None when it doesn't."""
     cap = cap_of_a_run(catalog, run_id)
-    if cap is None or not document["send"] or (document["low_nano"] <= cap[0] and cap[0]):
+    least = int(Decimal(document["low_usd"]) * 10**9)
+    if cap is None or not document["send"] or (least <= cap[0] and cap[0]):
         return None
     most, which = cap
-    return (
-        f"it would cost {money(document['low_nano'])} at least, {which} leaves {money(most)}:"
-        " raise it, or send less with --limit"
-    )
+    return f"it would cost {money(least)} at least, {which} leaves {money(most)}: raise it, or send less with --limit"
 
 
 def _document(catalog: Catalog, found: Diff, dollars: dict[Reason, Dollars], *, has_memory: bool) -> dict[str, Any]:
@@ -142,5 +141,4 @@ def _document(catalog: Catalog, found: Diff, dollars: dict[Reason, Dollars], *, 
             if reason not in dollars
         },
         **total.document(),
-        "low_nano": total.low,
     }
