@@ -225,7 +225,7 @@ def test_a_redis_that_refuses_for_want_of_memory_costs_no_try(service: Service, 
     crm.set(maxmemory_policy="volatile-lru", maxmemory=crm.used)
     assert deliver() == "1 delivered"
     assert set(counted(service)) == {("due", 0)}
-    assert "OutOfMemory" in full()[0].why
+    assert "Full: command not allowed when used memory" in full()[0].why
     assert away() == []
     crm.set(maxmemory=0)
     assert deliver() == "400 delivered"

@@ -69,5 +69,5 @@ def test_a_product_of_a_user_without_a_home_is_asked_for_the_url() -> None:
 
 
 def test_who_decides_is_named_by_number_without_a_name() -> None:
-    done = run_as_nobody("-c", "from overnight_workers.cli.decide import _user; print(_user())")
+    done = run_as_nobody("-c", "from overnight_workers.cli.decide import user; print(user())")
     assert done.stdout.strip() == f"user {NOBODY}"

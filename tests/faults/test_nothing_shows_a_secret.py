@@ -313,6 +313,8 @@ ARGUMENTS = {
         ["bad.jsonl"],
         ["bad.jsonl", "--json"],
     ],
+    "enrich": [["none.toml", "--dry-run"], ["none.toml", "--json"]],
+    "compare": [["none.toml", "--models", "a,b"], ["none.toml", "--prompts", "a,b", "--json"]],
     "outcomes": [["--lane", "none"], ["--problem", "none"]],
     "status": [[], ["--json"]],
     "batches": [[], ["--json"], ["--unclear"], ["--unclear", "--json"]],

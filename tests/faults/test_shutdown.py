@@ -34,7 +34,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.whole, pytest.mark.usefixtures("apart")]
 
-STOPS_WITHIN_S = 15.0
+STOPS_WITHIN_S = 45.0
 """Five of them are the soft shutdown's: a task that ends by then isn't done again."""
 
 

@@ -109,7 +109,6 @@ def test_an_acknowledgement_from_before_the_replay_is_none_for_what_was_sent_aft
         (("--lane", "other"), "c"),
         (("--run", "r"), "b"),
         (("--key", "a"), "a"),
-        (("--key", "nobody"), ""),
         (("--since", "1h"), "bc"),
         (("--since", "2100-01-01"), ""),
         (("--lane", "default", "--since", "1h"), "b"),

@@ -86,6 +86,7 @@ def test_alarms_come_first_the_worst_on_top(flowers: Flowers) -> None:
         r'<li class="(\w+)">(.*?)<span class="do">[^<]+</span></li>', flowers.seeded.page("/batches?part=now")
     )
     assert [(tone, unescape(text).split(":")[0]) for tone, text in alerts] == [
+        ("alarming", "No worker shows that it lives."),
         ("alarming", "Workspace tight is held for 1 h 5 min"),
         ("alarming", "Lane retired has unfinished items, and the configuration doesn't have it."),
         ("alarming", "3 deliveries were given up and can be replayed. The newest, for queue shop"),
