@@ -8,8 +8,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-version=2.42.0+ds-5+deb12u1
-apt-get download -qq "prometheus=$version" >/dev/null 2>&1 || exit 2
+apt-get download -qq prometheus=2.42.0+ds-5+deb12u1 >/dev/null 2>&1 || exit 2
 dpkg-deb -x prometheus_*.deb . || exit 2
 promtool=$folder/usr/bin/promtool
 "$promtool" --version | head -n 1

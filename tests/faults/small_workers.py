@@ -46,7 +46,7 @@ def touch(path):
 def hold(path):
     Path(path + ".held").touch()
     while not Path(path).exists():
-        time.sleep(0.01)
+        time.sleep(0.01)  # it stands in a task until the test lets it go
 
 if sys.argv[3] == "worker":
     app.worker_main(["worker", "-P", "prefork", "-c", "1", "--without-gossip", "--without-mingle", "-l", "WARNING"])

@@ -16,8 +16,8 @@ from overnight_workers.catalogs.compare.paired import (
     rows_to_tell,
     share_difference,
     tabulate,
-    wilson,
 )
+from overnight_workers.catalogs.interval import wilson
 
 Z = 1.959963984540054
 
@@ -147,4 +147,5 @@ def test_the_number_of_rows_that_would_tell_is_near_what_simulation_says() -> No
 
 def test_wilson_never_gives_a_share_of_nothing_without_doubt() -> None:
     assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
+    assert wilson(17, 200) == pytest.approx((0.0537, 0.1319), abs=1e-4)
     assert wilson(0, 0) == (0.0, 1.0)

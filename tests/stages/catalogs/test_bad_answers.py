@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from overnight_workers.catalogs.runs.pilot import wilson
 from tests.stages.catalogs.conftest import Enriched, shop
 
 
@@ -62,12 +61,6 @@ def test_what_is_over_the_cap_is_not_sent_and_the_run_is_partial(catalog: Enrich
     assert "are over the cap" in str(run.reason)
     assert 0 < catalog.sent < 20
     assert catalog.service.api.meter()["nano"] <= 350_000
-
-
-def test_the_interval_of_a_share_holds_for_none_and_for_few() -> None:
-    assert [round(bound, 4) for bound in wilson(0, 20)] == [0.0, 0.1611]
-    assert [round(bound, 4) for bound in wilson(17, 200)] == [0.0537, 0.1319]
-    assert wilson(0, 0) == (0.0, 1.0)
 
 
 def test_a_night_that_has_spent_its_cap_and_a_row_that_may_cost_too_much(catalog: Enriched) -> None:

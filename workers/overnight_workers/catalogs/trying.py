@@ -23,6 +23,7 @@ from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.faults import BadRow, BadSource
 from overnight_workers.catalogs.opened import Opened
 from overnight_workers.catalogs.rows import Row, item_key
+from overnight_workers.catalogs.sinks.answered import cost_of
 from overnight_workers.settings import settings
 
 _CONFIRM_S: Final = 60.0
@@ -180,13 +181,6 @@ def tokens_in(outcome: Outcome) -> int:
 def tokens_out(outcome: Outcome) -> int:
     """All tokens that came out, thoughts included."""
     return int((outcome.usage or {}).get("output_tokens") or 0)
-
-
-def cost_of(outcome: Outcome) -> Decimal | None:
-    """Dollars of all its tries; None where one has no price."""
-    if outcome.cost_usd is None or outcome.earlier_cost_usd is None:
-        return None
-    return outcome.cost_usd + outcome.earlier_cost_usd
 
 
 def asked(params: Mapping[str, Any]) -> str:

@@ -94,8 +94,8 @@ def pause(name: Name, why: Annotated[str, typer.Option(help="For whoever looks l
     from overnight_models.ledger.catalogs import schedules as ledger
     from overnight_workers.process import database
 
+    schedule = _find(name)
     with database().transaction() as connection:
-        schedule = _find(name)
         paused = ledger.pause(connection, schedule.catalog_id, who=user(), reason=why)
     kept = "are dropped" if schedule.when_paused == "drop" else "wait: the last of them runs when it goes on"
     console.OUT.print(

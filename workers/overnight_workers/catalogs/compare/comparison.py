@@ -16,9 +16,9 @@ from overnight_workers.catalogs.compare.paired import (
     rows_to_tell,
     share_difference,
     tabulate,
-    wilson,
 )
 from overnight_workers.catalogs.compare.sides import Answer
+from overnight_workers.catalogs.interval import wilson
 
 _LEVEL = 0.05
 

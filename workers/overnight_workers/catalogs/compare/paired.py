@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean
 from typing import Final
 
-CONFIDENCE: Final = 0.95
+from overnight_workers.catalogs.interval import Z, wilson
+
 _POWER: Final = 0.8
 _RESAMPLES: Final = 2_000
 _SEED: Final = 1
-_Z: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +113,6 @@ def _correlation(table: Table) -> float:
     return product / math.sqrt(margins)
 
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """Wilson's interval of one share, 0 to 1; everything where there is no row."""
-    if n == 0:
-        return 0.0, 1.0
-    share, z2 = successes / n, _Z * _Z
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
-
-
 def mean_difference(first: Sequence[float], second: Sequence[float]) -> Estimate:
     """The mean of what the second has more than the first, row by row: scores, seconds or dollars.
 
@@ -166,5 +156,5 @@ def rows_to_tell(table: Table) -> int | None:
     discordant = (table.first_only + table.second_only) / table.rows
     difference = abs(table.difference)
     power = NormalDist().inv_cdf(_POWER)
-    root = _Z * math.sqrt(discordant) + power * math.sqrt(max(discordant - difference**2, 0.0))
+    root = Z * math.sqrt(discordant) + power * math.sqrt(max(discordant - difference**2, 0.0))
     return max(math.ceil((root / difference) ** 2), table.rows)

@@ -18,6 +18,7 @@ from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.opened import Opened
 from overnight_workers.catalogs.recipe import recipe_of
 from overnight_workers.catalogs.rows import Rows, read_item_key
+from overnight_workers.catalogs.sinks.answered import cost_of
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _answer(outcome: Outcome) -> Answer:
         outcome.problem,
         outcome.text,
         _value(outcome) if outcome.ok else None,
-        trying.cost_of(outcome),
+        cost_of(outcome),
         trying.tokens_out(outcome),
         took,
     )

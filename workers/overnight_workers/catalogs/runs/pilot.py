@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from math import sqrt
-from typing import Final
 
 from overnight_models.ledger.catalogs import answers
 from overnight_workers import process
+from overnight_workers.catalogs.interval import wilson
 from overnight_workers.catalogs.runs.taken import AT_ONCE
-
-_Z: Final = 1.959964
-"""Of the normal distribution: 95 of 100 lie between minus and plus that."""
 
 
 @dataclass
@@ -66,19 +62,6 @@ def verdicts_of(run_name: str, run_id: int) -> Verdicts:
     with process.database().transaction() as connection:
         found.problems.update(row.cause for row in answers.unsent(connection, run_id))
     return found
-
-
-def wilson(bad: int, all_: int) -> tuple[float, float]:
-    """Between what a share lies, at 95%: Wilson's interval (1927, JASA 22, 209-212), which holds for few and for none.
-
-    bad: of `all_`, how many. Returns shares of 1.
-    """
-    if not all_:
-        return 0.0, 1.0
-    share, z2 = bad / all_, _Z * _Z / all_
-    middle = (share + z2 / 2) / (1 + z2)
-    half = _Z * sqrt(share * (1 - share) / all_ + z2 / (4 * all_)) / (1 + z2)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def why_stop(found: Verdicts, most: float) -> str | None:

@@ -103,6 +103,7 @@ class Columns:
     def row(self, one: Answered, run: int) -> dict[str, object]:
         """A row of the sink."""
         outcome = one.outcome
+        cost = None if outcome is None else cost_of(outcome)
         found: dict[str, object] = dict(zip(self.key, one.key, strict=True))
         if self.has_variants:
             found[VARIANT] = one.variant
@@ -115,7 +116,7 @@ class Columns:
             "overnight_request": one.request,
             "overnight_model": None if outcome is None else outcome.model,
             "overnight_problem": one.problem,
-            "overnight_cost_usd": _cost(outcome),
+            "overnight_cost_usd": None if cost is None else f"{cost:f}",
         }
         return found | ({GONE: False} if self.marks_gone else {})
 
@@ -171,11 +172,11 @@ def _time(outcome: Outcome) -> str:
     return outcome.finished_at.replace(tzinfo=None).isoformat(sep=" ")
 
 
-def _cost(outcome: Outcome | None) -> str | None:
-    """What the row cost, all its tries."""
-    if outcome is None or outcome.cost_usd is None or outcome.earlier_cost_usd is None:
+def cost_of(outcome: Outcome) -> Decimal | None:
+    """Dollars of all its tries; None where one has no price."""
+    if outcome.cost_usd is None or outcome.earlier_cost_usd is None:
         return None
-    return f"{Decimal(outcome.cost_usd) + Decimal(outcome.earlier_cost_usd):f}"
+    return outcome.cost_usd + outcome.earlier_cost_usd
 
 
 def line(row: Mapping[str, object]) -> bytes:
