@@ -42,6 +42,7 @@ from overnight_workers.stages import pulse
 
 __all__ = ["app"]
 
+gc.freeze()  # nor need the first round look at them
 gc.enable()
 command.install(app)  # Flower's Batches tab; does nothing outside Celery's command line
 

@@ -13,10 +13,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.partitions import make_partitions
+from overnight_models.ledger.partitions import PARTITION_ITEMS, make_partitions
 from overnight_models.ledger.rows import execute, fetch_column, fetch_one, fetch_only, fetch_only_value, fetch_value
 from overnight_models.states import BATCH, ITEM, SUBMISSION
-from overnight_models.tables import PARTITION_ITEMS
 
 HOME: Final = """
     (SELECT system_identifier FROM pg_control_system()) || '/' ||

@@ -7,7 +7,12 @@ from typing import Final
 from sqlalchemy import Connection
 
 from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value
-from overnight_models.tables import PARTITION_ITEMS, PARTITIONED
+
+PARTITION_ITEMS: Final = 5_000_000
+"""Item ids in one partition."""
+
+PARTITIONED: Final = ("item", "request", "outcome", "double", "delivery")
+"""Tables partitioned by the item's id."""
 
 _AHEAD: Final = 2
 """Partitions kept ready beyond the newest item."""

@@ -47,13 +47,16 @@ def migrate(database: Database) -> None:
 
     Raises WrongEncoding, before anything is made.
     """
-    from alembic import command
-
     with database.transaction() as connection:
         take_turns(connection)
         _require_utf8(connection)
         _adopt_version(connection)
-        command.upgrade(config(connection), "head")
+        current, newest = revisions(connection)
+        if current != newest:
+            # with all the tables it takes half a second, which most starts needn't wait for
+            from alembic import command
+
+            command.upgrade(config(connection), "head")
         make_partitions(connection)
         deployment.settle(connection)
 

@@ -29,8 +29,6 @@ from overnight_models.tables.names import Headers, Model, OutputSchema, Prefix, 
 from overnight_models.tables.outcomes import Delivery, Double, Outcome
 
 __all__ = [
-    "PARTITIONED",
-    "PARTITION_ITEMS",
     "Batch",
     "Booking",
     "Budget",
@@ -80,9 +78,3 @@ __all__ = [
     "Unmeasured",
     "Workspace",
 ]
-
-PARTITION_ITEMS = 5_000_000
-"""Item ids in one partition."""
-
-PARTITIONED = ("item", "request", "outcome", "double", "delivery")
-"""Tables partitioned by the item's id."""

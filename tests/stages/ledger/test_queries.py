@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from overnight_models.ledger.database import Database
-from overnight_models.tables import PARTITIONED
+from overnight_models.ledger.partitions import PARTITIONED
 from tests.benchmarks.asking import questions
 from tests.benchmarks.filling import Filled, fill
 from tests.benchmarks.plans import watched

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 
 from overnight_models import tables
 from overnight_models.ledger.database import Database
-from overnight_models.ledger.partitions import make_partitions
+from overnight_models.ledger.partitions import PARTITION_ITEMS, PARTITIONED, make_partitions
 from overnight_models.ledger.rows import fetch_all, fetch_one
 from overnight_models.ledger.schema import compared, migrate, revisions
 from overnight_models.states import LIVES, Life
@@ -51,11 +51,11 @@ def test_the_database_allows_every_known_state_and_no_other(database: Database, 
 
 def test_partitions_are_made_before_their_items_come(fresh_database: Database) -> None:
     with fresh_database.transaction() as connection:
-        fetch_all(connection, "SELECT setval('item_id', :n)", n=tables.PARTITION_ITEMS * 7 + 5)
+        fetch_all(connection, "SELECT setval('item_id', :n)", n=PARTITION_ITEMS * 7 + 5)
         made = make_partitions(connection)
-        assert made == 3 * len(tables.PARTITIONED)
+        assert made == 3 * len(PARTITIONED)
         assert make_partitions(connection) == 0
-        for table in tables.PARTITIONED:
+        for table in PARTITIONED:
             names = {
                 r["n"]
                 for r in fetch_all(
@@ -63,12 +63,12 @@ def test_partitions_are_made_before_their_items_come(fresh_database: Database) -
                     f"SELECT inhrelid::regclass::text AS n FROM pg_inherits WHERE inhparent = '{table}'::regclass",
                 )
             }
-            assert {f"{table}_from_{tables.PARTITION_ITEMS * n}" for n in (7, 8, 9)} <= names
+            assert {f"{table}_from_{PARTITION_ITEMS * n}" for n in (7, 8, 9)} <= names
 
 
 def test_a_partition_that_retention_dropped_stays_away(fresh_database: Database) -> None:
     with fresh_database.transaction() as connection:
-        fetch_all(connection, "SELECT setval('item_id', :n)", n=tables.PARTITION_ITEMS * 2)
+        fetch_all(connection, "SELECT setval('item_id', :n)", n=PARTITION_ITEMS * 2)
         make_partitions(connection)
         fetch_all(connection, "DROP TABLE double_from_0")
         assert make_partitions(connection) == 0
