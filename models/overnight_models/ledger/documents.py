@@ -18,16 +18,19 @@ REDONE: Final = """
 """
 """What a document says of the tries before an item that has taken another's place: LEFT JOIN redo."""
 
-COLUMNS: Final = f"""
+COLUMNS_BUT_MESSAGE: Final = f"""
     item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens,
     request.model_why, item.deadline,
     outcome.ok, outcome.problem, outcome.detail, outcome.retryable,
-    outcome.message, outcome.model, outcome.cost_nano, outcome.realtime_nano,
+    outcome.model, outcome.cost_nano, outcome.realtime_nano,
     coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at,
     {REDONE}
 """
+COLUMNS: Final = f"{COLUMNS_BUT_MESSAGE}, outcome.message"
 """What a document is made of."""
+WITHOUT_MESSAGE: Final = f"{COLUMNS_BUT_MESSAGE}, NULL AS message"
+"""The same for whoever may not see the answer, or doesn't need it: it isn't read."""
 
 JOINS: Final = """
     JOIN request ON request.item_id = item.id

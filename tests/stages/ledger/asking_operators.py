@@ -18,7 +18,8 @@ from overnight_models.ledger import (
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.money import costs, history, plans, runs
 from overnight_models.ledger.money.plans import Estimates, Range
-from overnight_models.ledger.operators import known_names, overview, pulse, troubles
+from overnight_models.ledger.operators import item_life, item_list, known_names, overview, pulse, troubles
+from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.rows import execute
 from overnight_models.wire.message import ItemLine
@@ -50,8 +51,13 @@ def ask_operators(connection: Connection) -> None:
     wanted = Wanted("default", "first plain", "r", 1, "succeeded", "any", NOW, final=True)
     list(overview.items(connection, wanted, 10))
     list(overview.items(connection, replace(wanted, delivery="delivered"), 10, deliveries=True))
+    newest = ask_item_list(connection)
+    assert item_life.life(connection, newest)
+    assert item_life.body(connection, newest)
     known_names.unknown_lane(connection, "default", ())
     known_names.unknown_run(connection, "nobody's")
+    known_names.unknown_tenant(connection, "nobody")
+    known_names.unknown_model(connection, "nobody's")
     known_names.unknown_batch(connection, 1)
     known_names.unknown_key(connection, "nobody has it", None)
     pulse.pulses(connection)
@@ -70,6 +76,30 @@ def ask_operators(connection: Connection) -> None:
     packed(connection)
     (batched, *_) = overview.items(connection, Wanted(state="batched"))
     assert cancel.cancel(connection, batched.id) is cancel.Canceled.CANCELED
+
+
+def ask_item_list(connection: Connection) -> int:
+    """By each filter alone. Returns the newest item."""
+    filters = (
+        ItemFilter(lane="default"),
+        ItemFilter(tenant="nobody's"),
+        ItemFilter(run="r"),
+        ItemFilter(state="held"),
+        ItemFilter(state="waiting"),
+        ItemFilter(problem="any"),
+        ItemFilter(problem="refused"),
+        ItemFilter(model="nobody's"),
+        ItemFilter(enqueued_since=NOW, enqueued_before=NOW),
+        ItemFilter(key="first plain"),
+        ItemFilter(key_prefix="first"),
+        ItemFilter(batch_id=1),
+        ItemFilter(delivery="dead"),
+        ItemFilter(delivery="delivered"),
+        ItemFilter(late=True),
+    )
+    for wanted in filters:
+        item_list.page(connection, wanted)
+    return item_list.page(connection, ItemFilter()).items[0].id
 
 
 def ask_keeping_house(connection: Connection) -> None:

@@ -12,11 +12,12 @@ from flower.views.broker import BrokerView
 from tornado import web
 
 from overnight_models import routes
+from overnight_models.ledger.operators.item_filter import ANY_PROBLEM
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.states import BATCH, DELIVERY, ITEM
 from overnight_models.wire.outcome import Problem
 from overnight_workers.flower_tab.document import document
-from overnight_workers.operators import filters, words
+from overnight_workers.operators import words
 from overnight_workers.settings import settings
 
 
@@ -66,7 +67,7 @@ class ItemsPage(BaseHandler):  # type: ignore[misc]
         self.set_status(400 if fault else 200)
         choices = {
             "state": list(ITEM.states),
-            "problem": [filters.ANY_PROBLEM, *Problem],
+            "problem": [ANY_PROBLEM, *Problem],
             "delivery": list(DELIVERY.states),
         }
         self.render("items.html", asked=asked, rows=rows, fault=fault, choices=choices, words=words, most=_MOST_ITEMS)

@@ -7,23 +7,23 @@ from collections.abc import Iterable
 from overnight_models.errors import PermanentError
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.operators import known_names
+from overnight_models.ledger.operators.item_filter import ANY_PROBLEM
 from overnight_models.states import BATCH, DELIVERY, ITEM
 from overnight_models.wire.outcome import Problem
 from overnight_workers.process import database
 from overnight_workers.settings import settings
 
-ANY_PROBLEM = "any"
-"""Every item that isn't ok."""
-
 
 class UnknownName(PermanentError):
-    """A lane, run, batch, key, state or problem that isn't there; what there is instead is said."""
+    """A lane, run, tenant, model, batch, key, state or problem that isn't there; what there is instead is said."""
 
 
 def check(
     *,
     lane: str | None = None,
     run: str | None = None,
+    tenant: str | None = None,
+    model: str | None = None,
     batch: int | None = None,
     key: str | None = None,
     item_state: str | None = None,
@@ -45,11 +45,13 @@ def check(
         *_not_one_of("state of a delivery", [delivery_state], DELIVERY.states),
         *_not_one_of("problem", [problem], problems),
     ]
-    if any(name is not None for name in (lane, run, batch, key)):
+    if any(name is not None for name in (lane, run, tenant, model, batch, key)):
         with (ledger or database()).transaction() as connection:
             unknown = [
                 None if lane is None else known_names.unknown_lane(connection, lane, tuple(settings().lanes)),
                 None if run is None else known_names.unknown_run(connection, run),
+                None if tenant is None else known_names.unknown_tenant(connection, tenant),
+                None if model is None else known_names.unknown_model(connection, model),
                 None if batch is None else known_names.unknown_batch(connection, batch),
                 None if key is None else known_names.unknown_key(connection, key, lane),
             ]

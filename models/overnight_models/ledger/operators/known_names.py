@@ -25,6 +25,23 @@ def unknown_run(connection: Connection, name: str) -> str | None:
     return f"there is no run {name!r}{there}"
 
 
+def unknown_tenant(connection: Connection, name: str) -> str | None:
+    """What is wrong with a tenant's name; None when an item ever was on its behalf."""
+    return _unknown(connection, "tenant", name)
+
+
+def unknown_model(connection: Connection, name: str) -> str | None:
+    """What is wrong with a model's name; None when a request ever called it so."""
+    return _unknown(connection, "model", name)
+
+
+def _unknown(connection: Connection, table: str, name: str) -> str | None:
+    if fetch_only_value(connection, bool, f"SELECT EXISTS (SELECT FROM {table} WHERE name = :name)", name=name):
+        return None
+    some = fetch_column(connection, str, f"SELECT name FROM {table} ORDER BY name LIMIT :shown", shown=2 * _SHOWN)
+    return f"there is no {table} {name!r}: {'there are ' + ', '.join(some) if some else 'there is none'}"
+
+
 def unknown_batch(connection: Connection, batch_id: int) -> str | None:
     """What is wrong with a batch's number; None when it is one."""
     if fetch_only_value(connection, bool, "SELECT EXISTS (SELECT FROM batch WHERE id = :id)", id=batch_id):

@@ -292,7 +292,7 @@ class Wanted:
     """Only what missed its deadline, or is late already."""
 
 
-_ROAD: Final = """
+ROAD: Final = """
     item.give_up_at, item.batch_chance, item.direct_at, item.batch_id, item.model_id, item.size,
     item.max_tokens, (SELECT name FROM model WHERE model.id = item.model_id) AS asked_model,
     (
@@ -327,11 +327,11 @@ class ItemView(ItemRow):
     delivery_broker: str | None = None
 
 
-_DELIVERY: Final = """
+DELIVERED: Final = """
     delivery.state AS delivery, delivery.tries AS delivery_tries, delivery.error AS delivery_error,
     target.queue AS delivery_queue, target.broker AS delivery_broker
 """
-_DELIVERY_JOINS: Final = """
+DELIVERY_JOINS: Final = """
     LEFT JOIN delivery ON delivery.item_id = item.id LEFT JOIN target ON target.id = delivery.target_id
 """
 
@@ -369,11 +369,11 @@ def items(
         "key_hash": None if wanted.key is None else key_hash(wanted.key),
         "limit": limit,
     }
-    columns_more, joins_more = (f", {_DELIVERY}", _DELIVERY_JOINS) if deliveries else ("", "")
+    columns_more, joins_more = (f", {DELIVERED}", DELIVERY_JOINS) if deliveries else ("", "")
     with driver_connection(connection).cursor(name="items") as cursor:
         cursor.itersize = 1000
         cursor.execute(
-            f"SELECT {COLUMNS}, {_ROAD}, {WHY_HELD} AS held{columns_more} FROM item {JOINS}{joins_more}"
+            f"SELECT {COLUMNS}, {ROAD}, {WHY_HELD} AS held{columns_more} FROM item {JOINS}{joins_more}"
             f" {where} ORDER BY {order} LIMIT %(limit)s",
             values,
         )

@@ -1,0 +1,95 @@
+"""The filter of items: which of them an operator means, the same for each list and for each action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Final
+
+from overnight_models.ledger.answer import key_hash
+from overnight_models.states import ITEM
+
+ANY_PROBLEM: Final = "any"
+"""Every item that isn't ok."""
+OF_KEY: Final = "lane_id IN (SELECT id FROM lane) AND key_hash = :key_hash"
+"""Of `item_key`: the newest items of a key, one a lane at most. The keys' index begins with the lane."""
+_WITH_PROBLEM: Final = ", ".join(f"'{state}'" for state in (*sorted(ITEM.final - {"succeeded"}), "following"))
+_SAID: Final = ("key", "late")
+"""Fields that aren't told to `where` as they are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemFilter:
+    """Which items are meant; what is None doesn't matter. Names of lanes, tenants, runs and models, not numbers."""
+
+    lane: str | None = None
+    tenant: str | None = None
+    run: str | None = None
+    state: str | None = None
+    problem: str | None = None
+    """Its outcome's; "any" for every item that isn't ok."""
+    model: str | None = None
+    """As its request calls it."""
+    enqueued_since: datetime | None = None
+    """Only what was accepted then or later; also what has taken another's place since then."""
+    enqueued_before: datetime | None = None
+    key: str | None = None
+    """A key may stand in several lanes."""
+    key_prefix: str | None = None
+    batch_id: int | None = None
+    delivery: str | None = None
+    """The state of its delivery."""
+    late: bool | None = None
+    """True: only what missed its deadline, or is late already."""
+
+    @property
+    def is_everything(self) -> bool:
+        """Nothing narrows it down."""
+        return not self.narrowed
+
+    @property
+    def narrowed(self) -> dict[str, object]:
+        """What narrows it down, by the field's name."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in given.items() if value is not None and value is not False}
+
+    @property
+    def source(self) -> str:
+        """For FROM: `item`, and the tables beside it that the conditions are about."""
+        joins = {
+            "JOIN request ON request.item_id = item.id": (self.key_prefix, self.enqueued_since, self.enqueued_before),
+            "LEFT JOIN outcome ON outcome.item_id = item.id": (self.problem, self.late),
+            "JOIN delivery ON delivery.item_id = item.id": (self.delivery,),
+        }
+        return " ".join(["item", *(join for join, wishes in joins.items() if any(wishes))])
+
+    @property
+    def where(self) -> str:
+        """The condition, to be used with `source` and `values`; "true" when nothing is narrowed."""
+        conditions = {
+            "item.lane_id = (SELECT id FROM lane WHERE name = :lane)": self.lane,
+            "item.tenant_id = (SELECT id FROM tenant WHERE name = :tenant)": self.tenant,
+            "item.run_id = (SELECT id FROM run WHERE name = :run)": self.run,
+            "item.state = :state": self.state,
+            # the narrow row first: few items have a problem, and outcomes are wide
+            f"item.state IN ({_WITH_PROBLEM}) AND outcome.problem IS NOT NULL": self.problem,
+            "outcome.problem = :problem": None if self.problem == ANY_PROBLEM else self.problem,
+            "item.model_id = (SELECT id FROM model WHERE name = :model)": self.model,
+            "request.enqueued_at >= :enqueued_since": self.enqueued_since,
+            "request.enqueued_at < :enqueued_before": self.enqueued_before,
+            f"item.id IN (SELECT item_id FROM item_key WHERE {OF_KEY})": self.key,
+            "starts_with(request.key, :key_prefix)": self.key_prefix,
+            "item.batch_id = :batch_id": self.batch_id,
+            "delivery.state = :delivery": self.delivery,
+            "item.deadline < coalesce(outcome.finished_at, now())": self.late or None,
+        }
+        return " AND ".join(condition for condition, value in conditions.items() if value is not None) or "true"
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What `where` is told."""
+        told: dict[str, object] = {"key_hash": None if self.key is None else key_hash(self.key)}
+        told["problem"] = None if self.problem == ANY_PROBLEM else self.problem
+        return {
+            name: value for name, value in {**self.narrowed, **told}.items() if value is not None and name not in _SAID
+        }
