@@ -191,6 +191,10 @@ SELECT EXISTS (
     )))
 ) OR EXISTS (
     SELECT
+    FROM catalog_report
+    WHERE callback IS NOT NULL
+) OR EXISTS (
+    SELECT
     FROM catalog_schedule
     WHERE next_at <= now() AND paused_at IS NULL
 ) AS catalogs;

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models import routes
+from overnight_models.ledger.catalogs.reports import IS_UNSENT as REPORT_IS_UNSENT
 from overnight_models.ledger.catalogs.runs import HAS_WORK as RUN_HAS_WORK
 from overnight_models.ledger.catalogs.schedules import IS_DUE as SCHEDULE_IS_DUE
 from overnight_models.ledger.collect.collect import READABLE
@@ -195,6 +196,7 @@ def stages_with_work(connection: Connection) -> list[str]:
                EXISTS ({PLACES} AND {LOOKED_AT}) AS deliver,
                {HAS_WORK} AS direct,
                EXISTS (SELECT FROM catalog_run WHERE {RUN_HAS_WORK})
+                   OR EXISTS (SELECT FROM catalog_report WHERE {REPORT_IS_UNSENT})
                    OR EXISTS (SELECT FROM catalog_schedule WHERE {SCHEDULE_IS_DUE}) AS catalogs
         """,
     )

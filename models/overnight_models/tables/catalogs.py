@@ -85,6 +85,8 @@ class CatalogRun(Table, table=True):
     recipe: int | None = Field(default=None, sa_type=SmallInteger)
     counts: str = long_text(sa_column_kwargs={"server_default": "{}"})
     """JSON: what came of it so far."""
+    steps: str = long_text(sa_column_kwargs={"server_default": "[]"})
+    """JSON: each state that it has left, and when."""
     enqueued_at: datetime | None = None
     """When all rows of this state were in Postgres as items; null while they aren't."""
     owner: int | None = None
@@ -120,6 +122,20 @@ class CatalogUnsent(Table, table=True):
     variant: str | None = long_text(default=None)
     cause: str = long_text()
     detail: str = long_text()
+
+
+class CatalogReport(Table, table=True):
+    """What a run came to, kept when its items are long gone; and what some of its rows had in the sink before."""
+
+    __tablename__ = "catalog_report"
+    __table_args__ = (CheckConstraint("callback IS NULL OR document IS NOT NULL", name="what_is_sent_is_written"),)
+    run_id: int = big(primary_key=True, foreign_key="catalog_run.id")
+    before: str = long_text()
+    """JSON: rows that were drawn before anything was published, each with what it had in the sink then."""
+    document: str | None = long_text(default=None)
+    """JSON: the report; null while the run isn't over."""
+    callback: str | None = long_text(default=None)
+    """JSON: the task that gets the report; null when none does, or when its broker has it."""
 
 
 class CatalogSchedule(Table, table=True):

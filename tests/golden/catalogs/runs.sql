@@ -3,7 +3,8 @@
 -- approve: A person lets a run send what it has planned. False when it doesn't ask.
 -- id = 1, who = 'text'
 UPDATE catalog_run
-SET state = 'planned', approved_at = now(), approved_by = :who, reason = NULL, changed_at = now()
+SET state = 'planned', approved_at = now(), approved_by = :who, reason = NULL, changed_at = now(),
+    steps = (steps::jsonb || jsonb_build_object('state', state, 'left_at', now()))::text
 WHERE id = :id AND state IN ('asking');
 
 -- begin: Begin a run; its id. None when the catalog has one that isn't over, or one of that nominal time.
@@ -53,14 +54,16 @@ WHERE id = :id AND owner = :owner AND state = 'planned';
 -- counts = null, id = 1, owner = 1, reason = 'text'
 UPDATE catalog_run
 SET state = 'asking', changed_at = now(), enqueued_at = NULL, ended_at = NULL, reason = :reason,
-    counts = coalesce(:counts, counts)
+    counts = coalesce(:counts, counts), steps = (steps::jsonb || jsonb_build_object('state', state,
+    'left_at', now()))::text
 WHERE id = :id AND owner = :owner AND state IN ('planned');
 
 -- move, 2 of 2: Bring a run into its next state. False when it isn't this process's any more, or in another state.
 -- counts = null, id = 1, owner = 1, reason = 'text'
 UPDATE catalog_run
 SET state = 'stopped', changed_at = now(), enqueued_at = NULL, ended_at = now(), reason = :reason,
-    counts = coalesce(:counts, counts)
+    counts = coalesce(:counts, counts), steps = (steps::jsonb || jsonb_build_object('state', state,
+    'left_at', now()))::text
 WHERE id = :id AND owner = :owner AND state IN ('planned', 'asking', 'pilot', 'sending', 'retrying',
     'publishing');
 
@@ -73,9 +76,9 @@ WHERE id = :id AND owner = :owner;
 -- read: A run by its id.
 -- id = 1
 SELECT catalog_run.id, catalog_run.catalog_id, catalog.name AS catalog, number, nominal_at, finish_at, state,
-    reason, path, declaration, wish, plan, recipe, counts, enqueued_at, owner_name, began_at, changed_at,
-    approved_at, approved_by, stop_wanted, ended_at, owner IS NOT NULL AND NOT (owner IS NOT NULL
-    AND NOT EXISTS (
+    reason, path, declaration, wish, plan, recipe, counts, steps, enqueued_at, owner_name, began_at,
+    changed_at, approved_at, approved_by, stop_wanted, ended_at, owner IS NOT NULL
+    AND NOT (owner IS NOT NULL AND NOT EXISTS (
     SELECT
     FROM pg_locks
     WHERE locktype = 'advisory' AND classid = 20041 AND objid = owner::bigint::oid AND objsubid = 2
@@ -98,9 +101,9 @@ WHERE id = :id AND owner = :owner;
 -- runs: Runs, those that aren't over first, then the newest first.
 -- catalog = 'text', limit = 1, number = 1
 SELECT catalog_run.id, catalog_run.catalog_id, catalog.name AS catalog, number, nominal_at, finish_at, state,
-    reason, path, declaration, wish, plan, recipe, counts, enqueued_at, owner_name, began_at, changed_at,
-    approved_at, approved_by, stop_wanted, ended_at, owner IS NOT NULL AND NOT (owner IS NOT NULL
-    AND NOT EXISTS (
+    reason, path, declaration, wish, plan, recipe, counts, steps, enqueued_at, owner_name, began_at,
+    changed_at, approved_at, approved_by, stop_wanted, ended_at, owner IS NOT NULL
+    AND NOT (owner IS NOT NULL AND NOT EXISTS (
     SELECT
     FROM pg_locks
     WHERE locktype = 'advisory' AND classid = 20041 AND objid = owner::bigint::oid AND objsubid = 2

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.catalogs import answers, memory, runs, schedules
+from overnight_models.ledger.catalogs import answers, memory, reports, runs, schedules
 from overnight_models.ledger.catalogs.answers import Unsent
 from overnight_models.ledger.catalogs.memory import Recipe
 from overnight_models.ledger.rows import execute
@@ -54,7 +54,27 @@ def ask_catalogs(connection: Connection) -> None:
     assert answers.spent(connection, "shop", hours=24, but=run_id) == 0
     answers.not_sent(connection, "r", held=False)
     memory.forget_planned(connection, run_id)
+    _ask_reports(connection, run_id)
     _ask_schedules(connection, catalog_id)
+
+
+def _ask_reports(connection: Connection, run_id: int) -> None:
+    """A report from the rows that are drawn to the callback that gets it."""
+    reports.draw(connection, "r", rows=10)
+    assert reports.note_before(connection, run_id, "[]")
+    assert not reports.note_before(connection, run_id, "[1]")
+    assert reports.before(connection, run_id) == "[]"
+    reports.progress(connection, "r", parts=60)
+    reports.lengths(connection, "r", parts=24)
+    reports.tokens(connection, "r")
+    assert reports.keep(connection, run_id, '{"v": 1}', '{"task": "shop.read"}')
+    assert reports.document(connection, run_id) == '{"v": 1}'
+    assert reports.unsent(connection) == [run_id]
+    waiting = reports.lock_unsent(connection, run_id)
+    assert waiting is not None
+    assert waiting.name == "shop-1"
+    reports.note_sent(connection, run_id)
+    assert reports.unsent(connection) == []
 
 
 def _ask_schedules(connection: Connection, catalog_id: int) -> None:

@@ -241,6 +241,17 @@ class DeclaredSink(Part):
         return self
 
 
+class DeclaredReport(Part):
+    """Who gets the report of each run at its end, as its first argument."""
+
+    task: Given
+    """A Celery task."""
+    queue: Given
+    """The queue that the task's workers listen on."""
+    broker: Given | None = None
+    """The task's broker, as the configuration names it; Overnight's own where nothing is said."""
+
+
 class Caps(Part):
     """The most that may be spent, in dollars."""
 
@@ -292,6 +303,8 @@ class Catalog(Part):
     sink: DeclaredSink | None = None
     variants: dict[Annotated[str, Field(pattern=f"^{NAME.pattern}$")], dict[str, str]] = {}
     """One row asked many times, such as in many languages: each variant with its own words, as {{ variant.word }}."""
+    report: DeclaredReport | None = None
+    """Who gets the report of each run."""
     caps: Caps = Caps()
     pilot: Pilot = Pilot()
     publish: Literal["as_they_come", "complete"] | Valid = "complete"

@@ -21,10 +21,12 @@ log = logs.get(__name__)
 @app.task(name=routes.CATALOGS, soft_time_limit=_LONGEST_S, time_limit=_LONGEST_S + 60)
 def advance_runs(**_later: object) -> str:
     """Begin what is scheduled, and take steps of every run that nobody has, until it waits for answers or is over."""
+    from overnight_workers.catalogs.report import sending
     from overnight_workers.catalogs.schedules.starting import start_due
 
     doorbell.heard(routes.CATALOGS)
     start_due()
+    sending.send_all()
     with process.database().transaction() as connection:
         run_ids = ledger.to_be_advanced(connection)
     said = [told for run_id in run_ids if (told := _advance(run_id)) is not None]

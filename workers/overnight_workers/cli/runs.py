@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,15 +41,27 @@ def listed(
 
 
 @runs.command()
-def show(name: Name, as_json: Json = False) -> None:
-    """One run: its plan with the dollars, and what came of it."""
+def show(
+    name: Name,
+    html: Annotated[Path | None, typer.Option(help="Write its report there, as one page without network.")] = None,
+    as_json: Json = False,
+) -> None:
+    """One run: its plan with the dollars, and what came of it; its report, of one under way with what has come."""
+    from overnight_workers.catalogs.report import writing
+    from overnight_workers.catalogs.report.looking import report_of
     from overnight_workers.catalogs.runs.finding import find
     from overnight_workers.cli.run_pages import document, page
 
     run = find(name)
+    report = report_of(run) if html is not None or as_json else None
+    if html is not None:
+        if report is None:
+            raise PermanentError(f"run {run.name} left no report, and its declaration can't be read any more")
+        writing.write_page(html, report)
+        console.say(f"the report of {run.name} is in {html}")
     if as_json:
-        console.as_json(document(run))
-    else:
+        console.as_json(document(run) | {"report": report})
+    elif html is None:
         console.OUT.print(page(run))
 
 

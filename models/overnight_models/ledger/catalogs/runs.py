@@ -15,8 +15,8 @@ from overnight_models.states import CATALOG_RUN, Move
 
 _COLUMNS: Final = f"""
     catalog_run.id, catalog_run.catalog_id, catalog.name AS catalog, number, nominal_at, finish_at, state, reason, path,
-    declaration, wish, plan, recipe, counts, enqueued_at, owner_name, began_at, changed_at, approved_at, approved_by,
-    stop_wanted, ended_at, owner IS NOT NULL AND NOT {is_gone("owner")} AS is_owned
+    declaration, wish, plan, recipe, counts, steps, enqueued_at, owner_name, began_at, changed_at, approved_at,
+    approved_by, stop_wanted, ended_at, owner IS NOT NULL AND NOT {is_gone("owner")} AS is_owned
 """
 
 
@@ -38,6 +38,8 @@ class Run:
     plan: str | None
     recipe: int | None
     counts: str
+    steps: str
+    """JSON: each state that it has left, and when."""
     enqueued_at: datetime | None
     owner_name: str | None
     began_at: datetime
@@ -58,6 +60,10 @@ class Run:
     def is_over(self) -> bool:
         """Nothing more comes of it."""
         return self.ended_at is not None
+
+
+_WITH_THIS_STEP: Final = "(steps::jsonb || jsonb_build_object('state', state, 'left_at', now()))::text"
+"""The steps, with the state that is being left."""
 
 
 def begin(
@@ -203,7 +209,7 @@ def move(
             connection,
             f"""
             UPDATE catalog_run SET {move.set}, changed_at = now(), enqueued_at = NULL, ended_at = {ended},
-                   reason = :reason, counts = coalesce(:counts, counts)
+                   reason = :reason, counts = coalesce(:counts, counts), steps = {_WITH_THIS_STEP}
             WHERE id = :id AND owner = :owner AND {move.where}
             """,
             id=run_id,
@@ -234,7 +240,7 @@ def approve(connection: Connection, run_id: int, who: str) -> bool:
         execute(
             connection,
             f"UPDATE catalog_run SET {move.set}, approved_at = now(), approved_by = :who, reason = NULL,"
-            f" changed_at = now() WHERE id = :id AND {move.where}",
+            f" changed_at = now(), steps = {_WITH_THIS_STEP} WHERE id = :id AND {move.where}",
             id=run_id,
             who=who,
         )

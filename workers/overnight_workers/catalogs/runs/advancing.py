@@ -18,7 +18,7 @@ from overnight_models.ledger.money import budgets
 from overnight_models.states import CATALOG_RUN
 from overnight_workers import process
 from overnight_workers.catalogs.reading import parse_catalog
-from overnight_workers.catalogs.runs import again, pilot, planning, problems, publishing, sending
+from overnight_workers.catalogs.runs import again, ending, pilot, planning, problems, publishing, sending
 from overnight_workers.catalogs.runs.taken import Step, TakenRun
 
 _LOOK_EVERY_S: Final = 1.0
@@ -166,8 +166,8 @@ def _stop(taken: TakenRun, reason: str, **counts: object) -> Step:
         with process.database().transaction() as connection:
             cancel.cancel(connection, item_id)
     found = pilot.verdicts_of(taken.run.name, taken.run.id)
-    problems.write(taken.catalog, taken.run.name, taken.run.number, publishing.answered(taken, "any"))
-    return taken.stop(reason, **(found.document() | counts))
+    causes = problems.write(taken.catalog, taken.run.name, taken.run.number, publishing.answered(taken, "any"))
+    return ending.stop(taken, reason, causes=causes, **(found.document() | counts))
 
 
 _STEPS: Final[dict[str, Callable[[TakenRun], Step]]] = {

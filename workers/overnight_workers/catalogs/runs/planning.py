@@ -18,6 +18,7 @@ from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.diff import OF_RECIPE, Diff, Reason, Wanted, differences
 from overnight_workers.catalogs.opened import opened
 from overnight_workers.catalogs.recipe import Recipe, recipe_of
+from overnight_workers.catalogs.runs import ending
 from overnight_workers.catalogs.runs.capping import cap_of_a_run
 from overnight_workers.catalogs.runs.dollars import Dollars, estimated
 from overnight_workers.catalogs.runs.taken import Step, TakenRun, Wish
@@ -63,7 +64,7 @@ def plan(taken: TakenRun) -> Step:
     document = taken.plan
     over = _over_its_cap(taken.catalog, taken.run.id, document)
     if over is not None:
-        return taken.stop(over)
+        return ending.stop(taken, over)
     asks = None if taken.wish.approved or taken.run.approved_at else why_ask(taken.catalog, document)
     if asks is not None:
         taken.move(CATALOG_RUN.ask, reason=asks)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,8 @@ import orjson
 
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.opened import duck
+from overnight_workers.catalogs.pages import page
+from overnight_workers.catalogs.report.document import Cause
 from overnight_workers.catalogs.sinks import Answered
 
 EXAMPLES: Final = 3
@@ -32,50 +33,35 @@ _COLUMNS: Final = {
     "cost_usd": "DECIMAL(18,9)",
 }
 
-_PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{{ run }}: problems</title>
-<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1c1c1c}
-h2{margin-top:2rem;font-size:1.1rem}pre{background:#f4f4f2;padding:.6rem;white-space:pre-wrap;overflow-wrap:anywhere}
-dt{font-weight:600}dd{margin:0 0 .5rem}</style>
-<h1>{{ run }}: {{ "{:,}".format(total) }} rows have no useful answer</h1>
-{% for group in groups %}<h2>{{ "{:,}".format(group.rows) }} x {{ group.cause }}</h2><p>{{ group.told }}</p>
-{% for one in group.examples %}<dl><dt>{{ one.key }}</dt><dd>{{ one.detail }}</dd>
-{% if one.answer %}<dd><pre>{{ one.answer }}</pre></dd>{% endif %}</dl>{% endfor %}{% endfor %}
-</html>
-"""
-
 
 @dataclass
 class Group:
     """Rows with one cause."""
 
     cause: str
-    told: str
+    said: str
     """The sentence that they have in common, without what differs from row to row."""
     rows: int = 0
     examples: list[dict[str, str]] = field(default_factory=list)
 
 
-def write(catalog: Catalog, run_name: str, number: int, left: Iterator[Answered]) -> None:
-    """Write both files beside the catalog's declaration; without problems there are none afterwards."""
-    table, page = (catalog.directory / f"{catalog.name}.problems.{end}" for end in ("parquet", "html"))
+def write(catalog: Catalog, run_name: str, number: int, left: Iterator[Answered]) -> list[Cause]:
+    """Write both files beside the catalog's declaration; without problems there are none afterwards.
+
+    Returns the problems by cause, the most frequent first.
+    """
+    table, html = (catalog.directory / f"{catalog.name}.problems.{end}" for end in ("parquet", "html"))
     with tempfile.TemporaryDirectory(prefix="overnight-problems-") as directory:
         lines = Path(directory) / "problems.jsonl"
         groups = _gather(lines, number, left)
         if not groups:
             table.unlink(missing_ok=True)
-            page.unlink(missing_ok=True)
-            return
-        _put(table, lambda aside: _write_table(lines, aside))
-        _put(page, lambda aside: aside.write_text(_page(run_name, groups)))
-
-
-def _put(path: Path, make: Callable[[Path], object]) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
-    try:
-        make(aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+            html.unlink(missing_ok=True)
+            return []
+        page.put(table, lambda aside: _write_table(lines, aside))
+        total = sum(group.rows for group in groups)
+        page.write(html, "problems", run=run_name, total=total, groups=groups, table=table.name)
+    return [Cause(group.cause, group.said, group.rows, group.examples) for group in groups]
 
 
 def _gather(lines: Path, number: int, left: Iterator[Answered]) -> list[Group]:
@@ -84,8 +70,8 @@ def _gather(lines: Path, number: int, left: Iterator[Answered]) -> list[Group]:
         for one in left:
             row = _row(one, number)
             file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-            told = _VALUES.sub("…", str(row["detail"]))
-            group = groups.setdefault((str(row["cause"]), told), Group(str(row["cause"]), told))
+            said = _VALUES.sub("…", str(row["detail"]))
+            group = groups.setdefault((str(row["cause"]), said), Group(str(row["cause"]), said))
             group.rows += 1
             if len(group.examples) < EXAMPLES:
                 answer = str(row["answer"] or "")
@@ -116,10 +102,3 @@ def _write_table(lines: Path, table: Path) -> None:
             f"COPY (SELECT * FROM read_json('{lines}', format = 'newline_delimited', columns = {{{columns}}})"
             f" ORDER BY cause, key) TO '{table.as_posix().replace(chr(39), chr(39) * 2)}' (FORMAT parquet)"
         )
-
-
-def _page(run_name: str, groups: list[Group]) -> str:
-    from jinja2 import Environment
-
-    template = Environment(autoescape=True).from_string(_PAGE)
-    return template.render(run=run_name, total=sum(group.rows for group in groups), groups=groups)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import orjson
+from sqlalchemy import Connection
 
 from overnight_models.crash_points import reach
 from overnight_models.ledger import answer, documents
-from overnight_models.ledger.catalogs import answers, runs
+from overnight_models.ledger.catalogs import answers
 from overnight_models.ledger.catalogs import memory as ledger
 from overnight_models.states import CATALOG_RUN
 from overnight_models.wire.outcome import Outcome, Problem
@@ -19,8 +20,9 @@ from overnight_workers.catalogs.declaration import Valid
 from overnight_workers.catalogs.diff import Reason
 from overnight_workers.catalogs.memory import Came
 from overnight_workers.catalogs.opened import duck
+from overnight_workers.catalogs.report import before
 from overnight_workers.catalogs.rows import read_item_key
-from overnight_workers.catalogs.runs import problems
+from overnight_workers.catalogs.runs import ending, problems
 from overnight_workers.catalogs.runs.pilot import Verdicts, verdicts_of
 from overnight_workers.catalogs.runs.taken import AT_ONCE, Step, TakenRun
 from overnight_workers.catalogs.sinks import Answered, Publication, sink_of
@@ -61,24 +63,25 @@ def publish(taken: TakenRun) -> Step:
     """Write into the sink, then end the run with the memory of it. Raises Taken, and what the sink raises."""
     gone = _gone(taken)
     write(taken, gone)
-    problems.write(taken.catalog, taken.run.name, taken.run.number, answered(taken, "any"))
+    causes = problems.write(taken.catalog, taken.run.name, taken.run.number, answered(taken, "any"))
     found = verdicts_of(taken.run.name, taken.run.id)
     states = {problem: came(False, problem) for problem in found.problems}
     may_do_better = sum(n for problem, n in found.problems.items() if states[problem] is Came.FAILED)
     missed = taken.plan["send"] - found.items - sum(found.problems[cause] for cause in UNSENT)
     is_whole = not may_do_better and missed <= 0 and not taken.counts.get("over_the_cap")
-    counts = taken.counts | found.document() | {"gone": len(gone), "changed_meanwhile": max(missed, 0)}
+    counts = taken.counts | found.document()
+    counts |= {"gone": len(gone), "changed_meanwhile": max(missed, 0), "published": True}
     move = CATALOG_RUN.finish if is_whole else CATALOG_RUN.fall_short
     reason = None if is_whole else _short_of(may_do_better, max(missed, 0), counts)
     changed = _entries(taken)
     reach("before the memory is written")
-    with process.database().transaction() as connection:
-        dumped = orjson.dumps(counts).decode()
-        taken.must(runs.move(connection, taken.run.id, taken.owner, move, reason=reason, counts=dumped))
+
+    def remember(connection: Connection) -> None:
         merged = memory.merged(ledger.entries(connection, taken.run.catalog_id), changed, gone)
         ledger.replace_entries(connection, taken.run.catalog_id, merged)
         ledger.forget_planned(connection, taken.run.id)
-    return Step(move.after if reason is None else f"{move.after}: {reason}", is_over=True)
+
+    return ending.end(taken, move, reason=reason, counts=counts, causes=causes, within=remember)
 
 
 def _short_of(may_do_better: int, missed: int, counts: dict[str, object]) -> str:
@@ -93,6 +96,7 @@ def write(taken: TakenRun, gone: Entries) -> None:
     sink = sink_of(taken.catalog)
     if sink is None:
         return
+    before.note(taken.catalog, taken.run)
     entries = {memory_entry.tobytes()[:16] for memory_entry in gone}
     sink.publish(Publication(taken.run.number, answered(taken), entries))
 

@@ -12,7 +12,7 @@ from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
 from overnight_models.ledger.catalogs import runs as ledger
 from overnight_models.ledger.catalogs.runs import Run
-from overnight_models.states import CATALOG_RUN, Move
+from overnight_models.states import Move
 from overnight_workers import process
 from overnight_workers.catalogs.declaration import Catalog
 
@@ -93,11 +93,6 @@ class TakenRun:
         dumped = orjson.dumps(self.counts | counts).decode()
         with process.database().transaction() as connection:
             self.must(ledger.note_enqueued(connection, self.run.id, self.owner, dumped))
-
-    def stop(self, reason: str, **counts: object) -> Step:
-        """End it unpublished."""
-        self.move(CATALOG_RUN.stop, reason=reason, **counts)
-        return Step(f"stopped: {reason}", is_over=True)
 
     def must(self, is_ours: bool) -> None:
         """Raise Taken when a move found that the run isn't this process's any more."""

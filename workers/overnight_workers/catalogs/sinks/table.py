@@ -41,7 +41,7 @@ class TableSink:
 
     def publish(self, publication: Publication) -> None:
         """Upsert the run's answers in one transaction. Raises PermanentError, TransientError."""
-        engine = sa.create_engine(self._url(), hide_parameters=True)
+        engine = sa.create_engine(self.url, hide_parameters=True)
         try:
             with engine.begin() as connection:
                 table = self._table(connection)
@@ -58,7 +58,9 @@ class TableSink:
         finally:
             engine.dispose()
 
-    def _url(self) -> str:
+    @property
+    def url(self) -> str:
+        """The table's database. Raises PermanentError when its variable isn't set."""
         if self.declared.url is not None:
             return self.declared.url
         url = os.environ.get(self.declared.url_variable or "")

@@ -25,7 +25,7 @@ from overnight_models.wire.redis_client import TakesNoWrites, redis_client
 from overnight_models.wire.redis_place import RedisPlace
 from overnight_workers.held import held
 from overnight_workers.settings import BrokerLimits, settings
-from overnight_workers.stages.deliver.callbacks import call, enveloped
+from overnight_workers.stages.deliver.callbacks import Call, call, enveloped, enveloped_call
 from overnight_workers.stages.deliver.room import BYTES_IN_FLIGHT, Room, cost_of, room_in
 
 _TIMEOUT_S: Final = 5
@@ -80,6 +80,9 @@ class Broker(Protocol):
 
     def publish(self, queue: str, due: Sequence[Due], room: Room) -> Handed:
         """Put one message for each outcome into a queue, in their order, as long as there is room."""
+
+    def publish_call(self, queue: str, to: Call) -> None:
+        """Put one message that isn't an outcome's into a queue. Raises BrokerUnavailable or QueueRefused."""
 
 
 @held
@@ -161,6 +164,13 @@ class RedisBroker:
                 self._push(queue, group, messages, handed)
         handed.left += rest
         return handed
+
+    def publish_call(self, queue: str, to: Call) -> None:
+        """Put one message that isn't an outcome's into a queue."""
+        try:
+            self._pushing.lpush(self._key(queue), enveloped_call(queue, to))
+        except redis.RedisError as error:
+            raise (BrokerUnavailable if self._is_its_own(error) else QueueRefused)(self._said(error)) from error
 
     def _push(self, queue: str, group: list[Due], messages: list[bytes], handed: Handed) -> None:
         reach("before publish")
@@ -296,8 +306,18 @@ class KombuBroker:
             handed.taken.append(due)
         reach("after publish")
 
+    def publish_call(self, queue: str, to: Call) -> None:
+        """Put one message that isn't an outcome's into a queue."""
+        try:
+            with self._app.producer_pool.acquire(block=True, timeout=_TIMEOUT_S) as producer:
+                self._publish_call(producer, queue, to)
+        except self._errors as error:
+            raise BrokerUnavailable(self._said(error)) from error
+
     def _publish(self, producer: Producer, queue: str, due: Due) -> None:
-        to = call(due)
+        self._publish_call(producer, queue, call(due))
+
+    def _publish_call(self, producer: Producer, queue: str, to: Call) -> None:
         self._app.send_task(
             to.task,
             [exact_json.loads(orjson.dumps(to.outcome)), *to.others],

@@ -50,7 +50,11 @@ def call(due: Due) -> Call:
 
 def enveloped(queue: str, due: Due) -> bytes:
     """One callback as a message for a Redis. Raises KeyError, TypeError or ValueError when none can be made of it."""
-    to = call(due)
+    return enveloped_call(queue, call(due))
+
+
+def enveloped_call(queue: str, to: Call) -> bytes:
+    """A call as a message for a Redis. Raises TypeError or ValueError when none can be made of it."""
     # the outcome holds a message as it is; what its product asked to be told may have integers of any length
     others = b"".join(b",%b" % exact_json.dumps(argument) for argument in to.others)
     kwargs = exact_json.dumps(to.kwargs) if to.kwargs else b"{}"

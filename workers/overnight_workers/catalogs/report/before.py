@@ -1,0 +1,138 @@
+"""Some rows of a run, and what they have in the sink: drawn before anything is published, and looked at again after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+
+from overnight_models.errors import PermanentError, TransientError
+from overnight_models.ledger.catalogs import reports as ledger
+from overnight_models.ledger.catalogs.runs import Run
+from overnight_workers import logs, process
+from overnight_workers.catalogs.cells import quoted
+from overnight_workers.catalogs.declaration import Catalog
+from overnight_workers.catalogs.opened import duck
+from overnight_workers.catalogs.rows import read_item_key
+from overnight_workers.catalogs.sinks.answered import VARIANT, Columns
+
+DRAWN: Final = 10
+_LONGEST: Final = 400
+"""Characters of a cell."""
+
+log = logs.get(__name__)
+
+
+def note(catalog: Catalog, run: Run) -> None:
+    """Draw rows and keep what they have in the sink now; done once a run, before its first answer is published."""
+    with process.database().transaction() as connection:
+        if ledger.before(connection, run.id) is not None:
+            return
+        drawn = ledger.draw(connection, run.name, rows=DRAWN)
+    rows = [(tuple(orjson.loads(row.cells or "[]")), read_item_key(row.key)[1]) for row in drawn]
+    there = in_sink(catalog, rows)
+    noted = [{"key": key, "variant": variant, "before": there.get((key, variant))} for key, variant in rows]
+    with process.database().transaction() as connection:
+        ledger.note_before(connection, run.id, orjson.dumps(noted).decode())
+
+
+def with_now(catalog: Catalog, run: Run) -> list[dict[str, Any]]:
+    """The drawn rows with what they have in the sink now."""
+    with process.database().transaction() as connection:
+        noted: list[dict[str, Any]] = orjson.loads(ledger.before(connection, run.id) or "[]")
+    there = in_sink(catalog, [(tuple(row["key"]), row["variant"]) for row in noted])
+    return [row | {"now": there.get((tuple(row["key"]), row["variant"]))} for row in noted]
+
+
+Named = tuple[tuple[str, ...], str | None]
+"""A row: the cells of its key, and its variant."""
+
+
+def in_sink(catalog: Catalog, rows: Sequence[Named]) -> dict[Named, dict[str, Any]]:
+    """What rows have in the sink: the answer's columns and the problem. Nothing where there is no sink to be read.
+
+    A sink that can't be read is no reason to stop a run: publishing says what is wrong with it.
+    """
+    sink = catalog.sink
+    if not rows or sink is None or sink.kind == "callback":
+        return {}
+    columns = Columns.of(catalog)
+    try:
+        found = _in_file(catalog, columns, rows) if sink.kind == "file" else _in_table(catalog, columns, rows)
+    except (PermanentError, TransientError) as error:
+        log.warning("the sink can't be read for the report", catalog=catalog.name, error=str(error))
+        return {}
+    return {_named(columns, row): _shown(columns, row) for row in found}
+
+
+def _named(columns: Columns, row: dict[str, Any]) -> Named:
+    variant = row.get(VARIANT) if columns.has_variants else None
+    return tuple(str(row[name]) for name in columns.key), variant
+
+
+def _shown(columns: Columns, row: dict[str, Any]) -> dict[str, Any]:
+    """The cells that a person looks at, as texts and numbers of JSON."""
+    names = [*columns.answer, "overnight_model", "overnight_problem", "overnight_run"]
+    return {name: _short(row[name]) for name in names if row.get(name) is not None}
+
+
+def _short(value: object) -> object:
+    if isinstance(value, (bool, int, float)):
+        return value
+    text = str(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+
+
+def _in_file(catalog: Catalog, columns: Columns, rows: Sequence[Named]) -> list[dict[str, Any]]:
+    import duckdb
+
+    path = catalog.directory / ((catalog.sink.path if catalog.sink else None) or "")
+    if not path.exists():
+        return []
+    place = "'{}'".format(str(path).replace("'", "''"))
+    source = {
+        ".parquet": f"read_parquet({place})",
+        ".jsonl": f"read_json({place}, format = 'newline_delimited')",
+        ".csv": f"read_csv({place}, header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"')",
+    }[path.suffix]
+    names = columns.identifying
+    same = " AND ".join(f"{quoted(name)}::VARCHAR IS NOT DISTINCT FROM ?" for name in names)
+    values = [[*key, variant] if columns.has_variants else list(key) for key, variant in rows]
+    try:
+        with duck() as connection:
+            cursor = connection.execute(
+                f"SELECT * FROM {source} WHERE {' OR '.join([f'({same})'] * len(rows))}",
+                [value for row in values for value in row],
+            )
+            titles = [description[0] for description in cursor.description or ()]
+            return [dict(zip(titles, row, strict=True)) for row in cursor.fetchall()]
+    except duckdb.Error as error:
+        raise PermanentError(str(error).partition("\n")[0]) from error
+
+
+def _in_table(catalog: Catalog, columns: Columns, rows: Sequence[Named]) -> list[dict[str, Any]]:
+    import sqlalchemy as sa
+
+    from overnight_workers.catalogs.sinks.table import TableSink
+
+    assert catalog.sink is not None, "asked before"
+    schema, _, name = (catalog.sink.table or "").rpartition(".")
+    try:
+        engine = sa.create_engine(TableSink(catalog.sink, columns).url, hide_parameters=True)
+        try:
+            with engine.connect() as connection:
+                if not sa.inspect(connection).has_table(name, schema=schema or None):
+                    return []
+                table = sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
+                same = [
+                    sa.and_(*(table.c[column] == cell for column, cell in zip(columns.identifying, cells, strict=True)))
+                    for cells in ([*key, variant] if columns.has_variants else [*key] for key, variant in rows)
+                ]
+                chosen = [table.c[column] for column in columns.types if column in table.c]
+                found = connection.execute(sa.select(*chosen).where(sa.or_(*same))).mappings()
+                return [dict(row) for row in found]
+        finally:
+            engine.dispose()
+    except sa.exc.SQLAlchemyError as error:
+        raise PermanentError(f"table {catalog.sink.table}: {type(error).__name__}") from error

@@ -1,0 +1,66 @@
+"""The report goes to the callback that a catalog names: an ordinary Celery message, sent until its broker has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from overnight_models.crash_points import reach
+from overnight_models.errors import TransientError
+from overnight_models.ledger.catalogs import reports as ledger
+from overnight_producers import task
+from overnight_workers import logs, process
+from overnight_workers.catalogs.declaration import Catalog
+from overnight_workers.stages.deliver.brokers import broker
+from overnight_workers.stages.deliver.callbacks import Call
+
+log = logs.get(__name__)
+
+
+def callback_of(catalog: Catalog) -> str | None:
+    """The task that gets a catalog's reports, as JSON; None when it names none."""
+    wanted = catalog.report
+    if wanted is None:
+        return None
+    return orjson.dumps(task(wanted.task, queue=wanted.queue, broker=wanted.broker)).decode()
+
+
+def send_all() -> int:
+    """Send the reports that their callbacks haven't got. Returns how many."""
+    with process.database().transaction() as connection:
+        run_ids = ledger.unsent(connection)
+    return sum(send(run_id) for run_id in run_ids)
+
+
+def send(run_id: int) -> bool:
+    """Send the report of a run; the same task id each time. False when it was sent, or its broker is away.
+
+    Killed in between, it is sent again: twice is possible, never is not.
+    """
+    with process.database().transaction() as connection:
+        waiting = ledger.lock_unsent(connection, run_id)
+        if waiting is None:
+            return False
+        callback = orjson.loads(waiting.callback)
+        try:
+            reach("before the report is sent")
+            broker(callback.get("broker") or "").publish_call(callback["queue"], _call(waiting, callback))
+            reach("after the report is sent")
+        except TransientError as error:
+            log.warning("a report waits for its broker", run=waiting.name, error=str(error))
+            return False
+        ledger.note_sent(connection, run_id)
+        return True
+
+
+def _call(waiting: ledger.UnsentReport, callback: dict[str, Any]) -> Call:
+    return Call(
+        task=callback["task"],
+        task_id=f"report-{waiting.name}",
+        outcome=orjson.loads(waiting.document),
+        others=(),
+        kwargs={},
+        headers={},
+        shown=f"(report of {waiting.name!r},)",
+    )
