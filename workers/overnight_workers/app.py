@@ -44,7 +44,7 @@ __all__ = ["app"]
 
 gc.freeze()  # nor need the first round look at them
 gc.enable()
-command.install(app)  # Flower's Batches tab; does nothing outside Celery's command line
+command.install(app)  # our pages in Flower; does nothing outside Celery's command line
 
 
 @setup_logging.connect

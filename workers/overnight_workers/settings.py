@@ -43,11 +43,12 @@ from overnight_workers.configuration.reading import (
     setting,
 )
 from overnight_workers.configuration.urls import api_url, broker_url, postgres_url, variable_name
+from overnight_workers.flower_roles import Roles
 from overnight_workers.lane_models import LaneModels, models_fit
 from overnight_workers.lane_roads import LaneRoads
 
 _KEY: Final = re.compile(r"[!-~]+")
-_TABLES: Final = ("workspaces", "brokers", "own_broker", "lanes", "timing", "direct")
+_TABLES: Final = ("workspaces", "brokers", "own_broker", "lanes", "timing", "direct", "roles")
 """Settings that are tables of the file, and JSON in the environment."""
 
 
@@ -237,6 +238,7 @@ class Settings:
     lanes: Mapping[str, Lane] = field(default_factory=lambda: {"default": Lane()})
     timing: Timing = Timing()
     direct: Direct = Direct()
+    roles: Roles = Roles()
 
     def lane(self, name: str) -> Lane:
         """The policy of a lane. One that the configuration has lost keeps to that of a new lane.
@@ -311,6 +313,7 @@ def read_settings() -> Settings:
         own_broker=read_part(BrokerLimits, given.get("own_broker", {}), ("own_broker",), faults),
         timing=read_part(Timing, given.get("timing", {}), ("timing",), faults),
         direct=read_part(Direct, given.get("direct", {}), ("direct",), faults),
+        roles=read_part(Roles, given.get("roles", {}), ("roles",), faults),
     )
     for check in (_keys_fit, _lanes_fit, _brokers_fit, _places_fit, _times_fit):
         check(settings, faults)

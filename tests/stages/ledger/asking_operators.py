@@ -96,6 +96,7 @@ def ask_item_list(connection: Connection) -> int:
         ItemFilter(delivery="dead"),
         ItemFilter(delivery="delivered"),
         ItemFilter(late=True),
+        ItemFilter(ids=(1, 2)),
     )
     for wanted in filters:
         item_list.page(connection, wanted)

@@ -139,7 +139,7 @@ def running_flowers(servers: Servers, where: Path) -> Iterator[Flowers]:
             wait_until(lambda flower=flower: answers(flower), 120)  # type: ignore[misc]
         with psycopg.connect(servers.database_url, autocommit=True) as connection:
             connection.execute(SEEDED.encode())  # now that they answer: ages are looked at
-        wait_until(lambda: 'data-row="f14"' in started.seeded.page("/batches"), 60)  # it looks every few seconds
+        wait_until(lambda: 'data-row="lretired"' in started.seeded.page("/now"), 60)  # it looks every few seconds
         yield started
     finally:
         for flower in running:

@@ -1,4 +1,4 @@
-"""Flower with the Batches tab, by the ordinary command, on real servers: what an operator sees, and what nobody may."""
+"""Flower with our pages, by the ordinary command, on real servers: what an operator sees, and what nobody may."""
 
 from __future__ import annotations
 
@@ -41,49 +41,50 @@ def flowers(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def test_nobody_gets_in_without_the_password(flowers: Flowers) -> None:
-    for path in ("/batches", "/batches?part=now", "/api/batches"):
+    for path in ("/now", "/now?part=now", "/batches", "/batches/1", "/items", "/items/2020", "/api/batches"):
         assert flowers.seeded.get(path, auth=None).status_code == 401
         assert flowers.seeded.get(path, auth=("operator", "wrong")).status_code == 401
         assert flowers.seeded.get(path).status_code == 200
 
 
 def test_the_tab_is_the_first_on_every_page_and_the_landing_page(flowers: Flowers) -> None:
-    for path in ("/batches", "/workers", "/tasks", "/broker", "/no-such-page"):
+    for path in ("/now", "/items", "/workers", "/tasks", "/broker", "/no-such-page"):
         tabs = re.findall(r'class="nav-link[^"]*"\s+href="([^"]+)"', flowers.seeded.get(path).text)
-        assert tabs[:4] == ["/batches", "/workers", "/tasks", "/broker"]
+        assert tabs[:4] == ["/now", "/workers", "/tasks", "/broker"]
     landing = flowers.seeded.get("/")
-    assert (landing.status_code, landing.headers["location"]) == (302, "/batches")
+    assert (landing.status_code, landing.headers["location"]) == (302, "/now")
 
 
 def test_unfinished_batches_show_age_against_what_is_expected(flowers: Flowers) -> None:
     page = flowers.seeded.page("/batches")
-    young = row(page, "u15")
-    assert young.startswith("15 default open 100,000 184.0 MB 30 min ")
-    assert young.endswith(" half end within 30 min, 9 of 10 within 50 min 48 s - default msgbatch_young")
-    assert re.search(r"expires in (1 h|59 min)", row(page, "u16"))
-    assert "looked up at Anthropic before anything is sent again no answer to the create" in row(page, "u18")
-    assert "sent when that is over: its workspace is held" in row(page, "u17")
+    young = row(page, "b15")
+    assert young.startswith("15 default open 100,000 184.0 MB 31 min ")
+    assert young.endswith(" half end within 30 min, 9 of 10 within 50 min 48 s - - default msgbatch_young")
+    assert re.search(r"expires in (1 h|59 min)", row(page, "b16"))
+    assert "looked up at Anthropic before anything is sent again no answer to the create" in row(page, "b18")
+    assert "sent when that is over: its workspace is held" in row(page, "b17")
 
 
-def test_finished_batches_are_the_newest_few(flowers: Flowers) -> None:
+def test_batches_are_listed_from_the_newest_back(flowers: Flowers) -> None:
     page = flowers.seeded.page("/batches")
-    finished = re.findall(r'data-row="f(\d+)"', page)
-    assert finished == [str(number) for number in range(14, 2, -1)]
-    assert "14 default collected 1,000 56 min 1 d 4 h ago" in row(page, "f14")
+    assert re.findall(r'data-row="b(\d+)"', page) == [str(number) for number in range(18, 0, -1)]
+    assert "14 default collected 1,000 900.0 kB 1 d 18 h ago 56 min" in row(page, "b14")
+    collected = flowers.seeded.page("/batches?state=collected&before=10")
+    assert re.findall(r'data-row="b(\d+)"', collected) == [str(number) for number in range(9, 0, -1)]
 
 
 def test_lanes_show_items_by_state_deliveries_and_money(flowers: Flowers) -> None:
-    page = flowers.seeded.page("/batches")
+    page = flowers.seeded.page("/now")
     default = row(page, "ldefault")
     assert "packed at 100,000 items, 200.0 MB or 5 min" in default
-    assert re.search(r"1,017 1 min \d+ s - 60 2,345 - 18 3 \$61.25 \$122.50 \$61.25", default), default
+    assert re.search(r"1,017 1 min \d+ s - 60 - - - 18 3 \$61.25", default), default
     assert "paused: prompt <i>under</i> review" in row(page, "lnightly")
     assert "not in the configuration" in row(page, "lretired")
 
 
 def test_alarms_come_first_the_worst_on_top(flowers: Flowers) -> None:
     alerts = re.findall(
-        r'<li class="(\w+)">(.*?)<span class="do">[^<]+</span></li>', flowers.seeded.page("/batches?part=now")
+        r'<li class="(\w+)"><span class="said">(.*?)<span class="do">[^<]+</span>', flowers.seeded.page("/now?part=now")
     )
     assert [(tone, unescape(text).split(":")[0]) for tone, text in alerts] == [
         ("alarming", "No worker shows that it lives."),
@@ -95,7 +96,7 @@ def test_alarms_come_first_the_worst_on_top(flowers: Flowers) -> None:
 
 
 def test_what_to_do_about_an_alarm_is_text_that_everybody_sees(flowers: Flowers) -> None:
-    page = text_of(flowers.seeded.page("/batches"))
+    page = text_of(flowers.seeded.page("/now"))
     for kind in ("workspace held", "lane unknown", "deliveries dead", "lane paused"):
         assert " ".join(KINDS[kind].do.split()) in page
 
@@ -113,8 +114,8 @@ def test_the_broker_tab_shows_every_queue_though_no_worker_runs(flowers: Flowers
 
 
 def test_counts_lead_to_their_items_with_problem_and_delivery(flowers: Flowers) -> None:
-    links = {html.unescape(link) for link in re.findall(r'href="(/items[^"]*)"', flowers.seeded.page("/batches"))}
-    assert {"/items?lane=default&state=succeeded", "/items?lane=default&delivery=dead", "/items?batch=15"} <= links
+    links = {html.unescape(link) for link in re.findall(r'href="(/items[^"]*)"', flowers.seeded.page("/now"))}
+    assert {"/items?lane=default&state=waiting", "/items?lane=default&delivery=dead", "/items?delivery=dead"} <= links
     for link in links:
         assert flowers.seeded.get(link).status_code == 200, link
     dead = text_of(flowers.seeded.page("/items?lane=default&delivery=dead"))
@@ -123,6 +124,7 @@ def test_counts_lead_to_their_items_with_problem_and_delivery(flowers: Flowers) 
     assert "sku-2021 <b>" in dead
     assert "acme" in dead
     assert "No such items." in text_of(flowers.seeded.page("/items?lane=nightly"))
+    assert "sku-2021 <b>" in text_of(flowers.seeded.page("/items/2021"))
 
 
 @pytest.mark.parametrize(
@@ -146,16 +148,19 @@ def test_a_filter_that_names_what_is_not_there_is_an_error_that_says_what_is(
 
 
 def test_nothing_that_others_wrote_becomes_markup(flowers: Flowers) -> None:
-    page = flowers.seeded.page("/batches")
-    for written in ("<script>alert(1)</script>", "<img src=x>", "<i>under</i>", "<b>now</b>"):
+    page = flowers.seeded.page("/now")
+    for written in ("<i>under</i>", "<b>now</b>"):
         assert written not in page
         assert written.replace("<", "&lt;").replace(">", "&gt;") in page
+    for path in ("/now", "/batches", "/batches/17", "/items?delivery=dead", "/items/2020"):
+        for written in ("<script>alert(1)</script>", "<img src=x>", "sku-2020 <b>"):
+            assert written not in flowers.seeded.page(path)
 
 
 def test_the_changing_part_alone_is_a_fragment_and_not_cached(flowers: Flowers) -> None:
-    answer = flowers.seeded.get("/batches?part=now")
+    answer = flowers.seeded.get("/now?part=now")
     assert "<html" not in answer.text
-    assert "msgbatch_young" in answer.text
+    assert "1,017" in answer.text
     assert answer.headers["cache-control"] == "no-store"
 
 
@@ -197,43 +202,54 @@ def test_prometheus_finds_the_metrics_beside_flowers_own(flowers: Flowers) -> No
 
 
 def test_an_unreachable_database_is_a_sentence_and_not_a_traceback(flowers: Flowers) -> None:
-    page = flowers.cut_off.page("/batches")
-    assert "The ledger can&#x27;t be read: Postgres at 127.0.0.1:" in page
-    assert "Traceback" not in page
+    page = text_of(flowers.cut_off.page("/now"))
+    assert "The ledger can't be read Postgres at 127.0.0.1:" in page
+    assert "Start Postgres, or correct OVERNIGHT_DATABASE_URL" in page
+    for path in ("/batches", "/items", "/items/1", "/batches/1"):
+        answer = flowers.cut_off.get(path)
+        assert answer.status_code == 503
+        assert "Postgres can't be reached" in text_of(answer.text)
+        assert "Nothing is lost." in text_of(answer.text)
+        assert "Traceback" not in answer.text
     assert flowers.cut_off.get("/api/batches").status_code == 503
     assert "overnight_ledger_up 0.0" in flowers.cut_off.page("/metrics")
     assert flowers.cut_off.get("/workers").status_code == 200
 
 
 def test_an_empty_database_says_what_to_do_and_then_what_to_expect(flowers: Flowers, servers: Servers) -> None:
-    assert "overnight migrate" in text_of(flowers.empty.page("/mon/batches"))
+    for path in ("now", "batches", "items"):
+        assert "overnight migrate" in text_of(flowers.empty.get(f"/mon/{path}").text)
     database = Database(servers.empty_url)
     schema.migrate(database)
     database.close()
-    wait_until(lambda: "Nothing waits." in flowers.empty.page("/mon/batches"))
-    page = text_of(flowers.empty.page("/mon/batches"))
-    assert "No batch is under way. The next one appears when items have been enqueued and packed." in page
+    wait_until(lambda: "Nothing waits." in flowers.empty.page("/mon/now"))
+    page = text_of(flowers.empty.page("/mon/now"))
     assert "No lane has had an item yet." in page
-    assert "No batch has finished yet." in page
+    assert "No budget is set" in page
+    assert "The next one appears when items have been enqueued and packed." in text_of(
+        flowers.empty.page("/mon/batches")
+    )
+    assert "No item was ever accepted." in text_of(flowers.empty.page("/mon/items"))
 
 
 def test_held_items_are_no_empty_page(flowers: Flowers, servers: Servers) -> None:
     """After the test before it, which has migrated that database."""
     with psycopg.connect(servers.empty_url, autocommit=True) as connection:
         connection.execute(HELD.encode())
-        wait_until(lambda: "848 held" in flowers.empty.page("/mon/batches"))
-        page = text_of(flowers.empty.page("/mon/batches"))
-        assert 'href="/mon/items?state=held"' in flowers.empty.page("/mon/batches")
+        wait_until(lambda: "848 held" in flowers.empty.page("/mon/now"))
+        page = text_of(flowers.empty.page("/mon/now"))
+        assert 'href="/mon/items?state=held"' in flowers.empty.page("/mon/now")
     assert "None waits to be packed. 848 held" in page
-    assert "848 items are held: the alarms above say why, and what ends it." in page
     assert "Nothing waits" not in page
 
 
 def test_a_url_prefix_is_in_every_link(flowers: Flowers) -> None:
-    page = flowers.empty.page("/mon/batches")
-    assert 'href="/mon/batches"' in page
-    assert 'data-from="/mon/batches?part=now"' in page
-    assert flowers.empty.get("/mon/").headers["location"] == "/mon/batches"
+    page = flowers.empty.page("/mon/now")
+    for name in ("now", "batches", "items", "overnight/style.css"):
+        assert f'href="/mon/{name}"' in page
+    assert flowers.empty.get("/mon/overnight/style.css").status_code == 200
+    assert 'data-from="/mon/now?part=now"' in page
+    assert flowers.empty.get("/mon/").headers["location"] == "/mon/now"
     assert flowers.empty.get("/mon/api/batches", auth=None).status_code in (200, 503)
     assert flowers.empty.get("/batches").status_code == 404
 
@@ -255,8 +271,8 @@ def test_our_defaults_give_way_to_what_the_user_says(flowers: Flowers) -> None:
 
 
 def test_another_apps_flower_is_the_stock_one(flowers: Flowers) -> None:
-    assert "Batches" not in flowers.other.page("/workers")
-    assert flowers.other.get("/batches").status_code == 404
+    assert "Overnight" not in flowers.other.page("/workers")
+    assert flowers.other.get("/now").status_code == 404
     assert "overnight_" not in flowers.other.page("/metrics")
     assert flowers.other.get("/").status_code == 200
 

@@ -112,6 +112,7 @@ now = datetime.now(UTC)
         (ItemFilter(delivery="dead"), [3, 2, 1]),
         (ItemFilter(delivery="delivered", run="spring", problem="any"), [24, 16, 8]),
         (ItemFilter(late=True), [3]),
+        (ItemFilter(ids=(90, 4, 10**9)), [90, 4]),
     ],
 )
 def test_a_filter_lists_what_it_names(ledger: Database, wanted: ItemFilter, ids: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""The `flower` command: for Overnight's app, and only for it, Flower starts with the Batches tab.
+"""The `flower` command: for Overnight's app, and only for it, Flower starts with our pages.
 
 Celery's command line has loaded Flower's command before it loads the app, and calls it after that. In between, the
 app puts this in the command's place; nothing of Flower is imported here, so a worker or a beat starts no slower.
@@ -23,7 +23,7 @@ DEFAULTS: Final = {
 
 
 def install(app: Celery[Any]) -> None:
-    """Give this app's `flower` command the Batches tab. Does nothing outside Celery's command line."""
+    """Give this app's `flower` command our pages. Does nothing outside Celery's command line."""
     loaded = sys.modules.get("flower.command")
     if loaded is None:
         return

@@ -1,35 +1,45 @@
-"""Reading the ledger for Flower: in a thread of its own, for all who look at once, and at most once a second."""
+"""Reading the ledger for Flower, beside its event loop: the overview for all who look, and what each page asks."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeVar
 
 import redis
+from sqlalchemy import Connection
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from overnight_models.errors import OvernightError
 from overnight_models.ledger.database import Database
-from overnight_models.ledger.operators import overview
-from overnight_models.ledger.operators.overview import ItemView, Wanted
-from overnight_workers.operators import filters
+from overnight_workers.flower_tab.for_everybody import for_everybody
 from overnight_workers.operators.snapshot import Look, take_snapshot
 
 _FRESH_S: Final = 1.0
+_AT_ONCE: Final = 3
+"""Pages that ask the ledger at once; with the look beside them as many connections as the ledger allows a process."""
+
+T = TypeVar("T")
 
 
 class Reader:
-    """Looks at the ledger on request. Belongs to one event loop, and never blocks it."""
+    """Looks at the ledger on request, at most once a second. Belongs to one event loop, and never blocks it."""
 
     def __init__(self, database: Database, client: redis.Redis) -> None:
         self._database = database
         self._redis = client
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="page")
         self._latest = Look(None, "the ledger hasn't been read yet")
         self._looked_at = float("-inf")
         self._looking: asyncio.Future[Look] | None = None
+
+    @property
+    def database(self) -> Database:
+        """The ledger, with a limit on each statement's time."""
+        return self._database
 
     @property
     def latest(self) -> Look:
@@ -47,36 +57,24 @@ class Reader:
         # shielded: one reader who goes away takes the answer from no other
         return await asyncio.shield(self._looking)
 
-    async def items(self, wanted: Wanted, fault: str | None, limit: int) -> tuple[list[ItemView], str | None]:
-        """The newest items that are wanted, with their deliveries, and why there are none. Never raises.
-
-        fault: what is wrong with the wish already.
-        """
-        if fault is not None:
-            return [], fault
+    async def ask(self, question: Callable[[Connection], T]) -> T:
+        """What a question to the ledger comes to, in a transaction that only reads. Raises as the ledger does."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._items, wanted, limit)
+        return await loop.run_in_executor(self._threads, self._asked, question)
 
-    def _items(self, wanted: Wanted, limit: int) -> tuple[list[ItemView], str | None]:
-        try:
-            filters.check(
-                lane=wanted.lane,
-                run=wanted.run,
-                batch=wanted.batch_id,
-                item_state=wanted.state,
-                delivery_state=wanted.delivery,
-                problem=wanted.problem,
-                any_problem=True,
-                ledger=self._database,
-            )
-            with self._database.transaction() as connection:
-                return list(overview.items(connection, wanted, limit, deliveries=True)), None
-        except (OvernightError, SQLAlchemyError) as error:
-            return [], " ".join(str(error).split())
+    async def do(self, act: Callable[[], T]) -> T:
+        """Something that an operator does, in a thread; by the calls that the command line uses."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, act)
+
+    def _asked(self, question: Callable[[Connection], T]) -> T:
+        with self._database.snapshot() as connection:
+            return question(connection)
 
     def close(self) -> None:
         """Let the thread and the connections go."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._database.close()
 
     def _keep(self, done: asyncio.Future[Look]) -> None:
@@ -87,7 +85,7 @@ class Reader:
 
     def _read(self) -> Look:
         try:
-            seen = take_snapshot(self._database, self._redis)
+            seen = for_everybody(take_snapshot(self._database, self._redis))
             if seen.troubles.read_only is not None:
                 self._database.close()  # who only reads would stay at a primary that was replaced
             return Look(seen, None)

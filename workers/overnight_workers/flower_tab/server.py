@@ -1,40 +1,53 @@
-"""Flower's server with the Batches tab."""
+"""Flower's server with our pages."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
 
 import prometheus_client
 from flower.app import Flower, rewrite_handler
 from tornado.ioloop import PeriodicCallback
-from tornado.web import url
+from tornado.web import StaticFileHandler, url
 
 from overnight_models.ledger.database import Database
 from overnight_workers import process
+from overnight_workers.flower_tab.batch_pages import BatchesPage, BatchPage
+from overnight_workers.flower_tab.flower_pages import BatchesApi, BrokerPage, Landing, QueuesApi
+from overnight_workers.flower_tab.item_pages import ItemPage, ItemsPage
 from overnight_workers.flower_tab.metrics import LOOK_EVERY_S, LedgerMetrics
-from overnight_workers.flower_tab.pages import BatchesApi, BatchesPage, BrokerPage, ItemsPage, Landing, QueuesApi
+from overnight_workers.flower_tab.now_page import NowPage
 from overnight_workers.flower_tab.reading import Reader
 from overnight_workers.settings import settings
 
 _STATEMENT_TIMEOUT_S = 10.0
+_FILES: Final = Path(__file__).parent / "html"
+
+ROUTES: Final = [
+    url(r"/", Landing),
+    url(r"/now", NowPage, name="now"),
+    url(r"/batches", BatchesPage, name="batches"),
+    url(r"/batches/([1-9][0-9]{0,17})", BatchPage, name="batch"),
+    url(r"/items", ItemsPage, name="items"),
+    url(r"/items/([1-9][0-9]{0,17})", ItemPage, name="item"),
+    url(r"/overnight/(style\.css|refresh\.js)", StaticFileHandler, {"path": str(_FILES)}, name="overnight file"),
+    url(r"/api/batches", BatchesApi),
+    url(r"/broker", BrokerPage, name="broker"),
+    url(r"/api/queues/length", QueuesApi),
+]
+"""What is ours. These match before Flower's own, which end in one that matches everything."""
 
 
 class BatchesFlower(Flower):  # type: ignore[misc]
-    """Flower, and what it needs to show the ledger: a reader, three routes, the gauges."""
+    """Flower, and what it needs to show the ledger: a reader, our routes, the gauges."""
 
     def __init__(self, **given: object) -> None:
         super().__init__(**given)
         database = Database(settings().database_url, name="overnight flower", statement_timeout_s=_STATEMENT_TIMEOUT_S)
         self.reader = Reader(database, process.redis_client())
-        routes = [
-            url(r"/", Landing),
-            url(r"/batches", BatchesPage, name="batches"),
-            url(r"/api/batches", BatchesApi),
-            url(r"/items", ItemsPage, name="items"),
-            url(r"/broker", BrokerPage, name="broker"),
-            url(r"/api/queues/length", QueuesApi),
-        ]
+        routes = ROUTES
         if self.options.url_prefix:
             routes = [rewrite_handler(route, self.options.url_prefix) for route in routes]
-        # these match before Flower's own, which end in one that matches everything
         self.add_handlers(r".*", routes)
         prometheus_client.REGISTRY.register(LedgerMetrics(self.reader))
         self._looking = PeriodicCallback(self._look, LOOK_EVERY_S * 1000)

@@ -11,9 +11,9 @@ _OURS: Final = Path(__file__).parent / "html"
 _FIRST_TAB: Final = '<ul class="app-nav navbar-nav">'
 _TAB: Final = """
         <li class="nav-item">
-          <a class="nav-link{% if active_tab == 'batches' %} active{% end %}"
-            href="{{ reverse_url('batches') }}"
-            {% if active_tab == 'batches' %}aria-current="page"{% end %}>Batches</a>
+          <a class="nav-link{% if active_tab == 'overnight' %} active{% end %}"
+            href="{{ reverse_url('now') }}"
+            {% if active_tab == 'overnight' %}aria-current="page"{% end %}>Overnight</a>
         </li>"""
 
 

@@ -33,6 +33,7 @@ WORDS: Final = (
     "batch",
     "delivery",
     "late",
+    "ids",
 )
 """What an operator may say, in the order of the page's form."""
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -66,6 +67,10 @@ def read(given: Mapping[str, str], *, now: datetime | None = None) -> ItemFilter
 def _value(name: str, text: str, now: datetime) -> object:
     if name in ("older", "newer"):
         return _moment(name, text, now)
+    if name == "ids":
+        if re.fullmatch(r"[1-9]\d{0,17}(,[1-9]\d{0,17}){0,999}", text, re.ASCII) is None:
+            raise ValueError("ids are numbers of items, with commas between, at most a thousand")
+        return tuple(sorted({int(number) for number in text.split(",")}))
     if name == "batch":
         if re.fullmatch(r"[1-9]\d{0,17}", text, re.ASCII) is None:
             raise ValueError(f"a batch is a number, and not {text!r}")
@@ -97,7 +102,9 @@ def written(wanted: ItemFilter) -> dict[str, str]:
     said: dict[str, str] = {}
     for field, value in wanted.narrowed.items():
         text = "yes" if value is True else str(value)
-        if isinstance(value, datetime):
+        if isinstance(value, tuple):
+            text = ",".join(map(str, value))
+        elif isinstance(value, datetime):
             text = value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         said[words.get(field, field)] = text
     return {word: said[word] for word in WORDS if word in said}
@@ -105,7 +112,10 @@ def written(wanted: ItemFilter) -> dict[str, str]:
 
 def spoken(wanted: ItemFilter) -> str:
     """A filter for a person: "lane copy, problem any"; "all items" when nothing narrows it down."""
-    return ", ".join(f"{word} {text}" for word, text in written(wanted).items()) or "all items"
+    said = written(wanted)
+    if wanted.ids is not None:
+        said["ids"] = f"{len(wanted.ids):,} selected"
+    return ", ".join(text if word == "ids" else f"{word} {text}" for word, text in said.items()) or "all items"
 
 
 def check(wanted: ItemFilter, ledger: Database | None = None) -> None:

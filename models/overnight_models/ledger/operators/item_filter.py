@@ -41,6 +41,8 @@ class ItemFilter:
     """The state of its delivery."""
     late: bool | None = None
     """True: only what missed its deadline, or is late already."""
+    ids: tuple[int, ...] | None = None
+    """Only of these, by their numbers: what a person has selected."""
 
     @property
     def is_everything(self) -> bool:
@@ -81,6 +83,7 @@ class ItemFilter:
             "starts_with(request.key, :key_prefix)": self.key_prefix,
             "item.batch_id = :batch_id": self.batch_id,
             "delivery.state = :delivery": self.delivery,
+            "item.id = ANY(:ids)": self.ids,
             "item.deadline < coalesce(outcome.finished_at, now())": self.late or None,
         }
         return " AND ".join(condition for condition, value in conditions.items() if value is not None) or "true"
@@ -89,6 +92,7 @@ class ItemFilter:
     def values(self) -> dict[str, object]:
         """What `where` is told."""
         told: dict[str, object] = {"key_hash": None if self.key is None else key_hash(self.key)}
+        told["ids"] = None if self.ids is None else list(self.ids)
         told["problem"] = None if self.problem == ANY_PROBLEM else self.problem
         return {
             name: value for name, value in {**self.narrowed, **told}.items() if value is not None and name not in _SAID

@@ -80,7 +80,9 @@ def page(
 def _window(connection: Connection, wanted: ItemFilter, before: int, limit: int) -> _Window:
     """The next window back: along an index that knows what is wanted, where there is one."""
     table, column, condition = "item", "id", "true"
-    if wanted.key is not None:
+    if wanted.ids is not None:
+        condition = "id = ANY(:ids)"
+    elif wanted.key is not None:
         table, column, condition = "item_key", "item_id", OF_KEY
     elif wanted.batch_id is not None:
         condition = "batch_id = :batch_id"

@@ -1,4 +1,4 @@
-"""The overview: what operators look at, in `overnight status`, `overnight batches` and Flower's Batches tab."""
+"""The overview: what operators look at, in `overnight status`, `overnight batches` and Flower."""
 
 from __future__ import annotations
 
@@ -181,6 +181,36 @@ def lanes(connection: Connection) -> list[LaneView]:
     ]
 
 
+BATCH_COLUMNS: Final = """
+    batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
+           batch.packed_at, extract(epoch FROM now() - batch.packed_at)::float AS age_s,
+           extract(epoch FROM now() - batch.changed_at)::float AS changed_s,
+           CASE WHEN batch.not_before > now() THEN extract(epoch FROM batch.not_before - now())::float END
+           AS resumes_s,
+           extract(epoch FROM now() - newest.api_created_at)::float AS open_s,
+           extract(epoch FROM newest.ended_at - newest.api_created_at)::float AS took_s,
+           extract(epoch FROM newest.api_expires_at - now())::float AS expires_s, newest.api_id,
+           (SELECT count(*) FROM submission WHERE submission.batch_id = batch.id) AS submissions,
+           coalesce(spent.cost_nano, 0)::bigint AS cost_nano,
+           coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano,
+           coalesce(spent.unpriced, 0)::bigint AS unpriced
+"""
+BATCH_JOINS: Final = """
+    JOIN lane ON lane.id = batch.lane_id JOIN headers ON headers.id = batch.headers_id
+    LEFT JOIN LATERAL (
+        SELECT api_id, api_created_at, api_expires_at, ended_at FROM submission
+        WHERE submission.batch_id = batch.id AND api_id IS NOT NULL ORDER BY id DESC LIMIT 1
+    ) newest ON true
+    LEFT JOIN LATERAL (
+        SELECT sum(spending.cost_nano) AS cost_nano, sum(spending.realtime_nano) AS realtime_nano,
+               sum(spending.unpriced) AS unpriced
+        FROM submission JOIN spending ON spending.submission_id = submission.id
+        WHERE submission.batch_id = batch.id
+    ) spent ON true
+"""
+"""A `BatchView` of the few rows that are called `batch` in FROM."""
+
+
 def batches(
     connection: Connection,
     *,
@@ -198,34 +228,13 @@ def batches(
         connection,
         BatchView,
         f"""
-        SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
-               batch.packed_at, extract(epoch FROM now() - batch.packed_at)::float AS age_s,
-               extract(epoch FROM now() - batch.changed_at)::float AS changed_s,
-               CASE WHEN batch.not_before > now() THEN extract(epoch FROM batch.not_before - now())::float END
-               AS resumes_s,
-               extract(epoch FROM now() - newest.api_created_at)::float AS open_s,
-               extract(epoch FROM newest.ended_at - newest.api_created_at)::float AS took_s,
-               extract(epoch FROM newest.api_expires_at - now())::float AS expires_s, newest.api_id,
-               (SELECT count(*) FROM submission WHERE submission.batch_id = batch.id) AS submissions,
-               coalesce(spent.cost_nano, 0)::bigint AS cost_nano,
-               coalesce(spent.realtime_nano, 0)::bigint AS realtime_nano,
-               coalesce(spent.unpriced, 0)::bigint AS unpriced
+        SELECT {BATCH_COLUMNS}
         FROM (
             -- the few that are shown, before anything is looked up for them; each half by its own index
             ({wanted} AND state = ANY(:unfinished) ORDER BY id DESC LIMIT :limit)
             UNION ALL ({wanted} AND NOT state = ANY(:unfinished) ORDER BY id DESC LIMIT :limit)
         ) batch
-        JOIN lane ON lane.id = batch.lane_id JOIN headers ON headers.id = batch.headers_id
-        LEFT JOIN LATERAL (
-            SELECT api_id, api_created_at, api_expires_at, ended_at FROM submission
-            WHERE submission.batch_id = batch.id AND api_id IS NOT NULL ORDER BY id DESC LIMIT 1
-        ) newest ON true
-        LEFT JOIN LATERAL (
-            SELECT sum(spending.cost_nano) AS cost_nano, sum(spending.realtime_nano) AS realtime_nano,
-                   sum(spending.unpriced) AS unpriced
-            FROM submission JOIN spending ON spending.submission_id = submission.id
-            WHERE submission.batch_id = batch.id
-        ) spent ON true
+        {BATCH_JOINS}
         ORDER BY NOT batch.state = ANY(:unfinished), batch.id DESC LIMIT :limit
         """,
         lane=lane,

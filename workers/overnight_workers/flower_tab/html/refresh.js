@@ -3,7 +3,7 @@
 (function () {
   "use strict";
   var EVERY_MS = 3000;
-  var page = document.getElementById("batches-now");
+  var page = document.getElementById("now");
   // not relative to the page: its address may hold a password, which fetch refuses
   var from = window.location.origin + page.dataset.from;
 

@@ -1,0 +1,61 @@
+"""Items: their list by a filter, and one of them, line by line; what it asks and was answered needs a role."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from overnight_models.ledger.operators import item_life, item_list
+from overnight_models.ledger.operators.item_life import ItemLife
+from overnight_workers.flower_tab.faults import Fault
+from overnight_workers.flower_tab.page import Page
+from overnight_workers.operators import item_filter, item_roads, life_lines
+
+_ON_A_PAGE: Final = 50
+
+
+class ItemsPage(Page):
+    """`/items`: the newest items of a filter, page by page."""
+
+    tab = "items"
+
+    async def answer(self, *parts: str) -> None:
+        """The page that the URL's query names."""
+        del parts
+        asked = self.words(*item_filter.WORDS)
+        wanted, before = item_filter.read(asked), self.number("before")
+        await self.application.reader.do(lambda: item_filter.check(wanted, self.application.reader.database))
+        page = await self.ask(lambda connection: item_list.page(connection, wanted, before=before, limit=_ON_A_PAGE))
+        written = item_filter.written(wanted)
+        self.show(
+            "items.html",
+            asked=asked,
+            filter=written,
+            page=page,
+            names=item_filter.WORDS[:-1],
+            choices=item_filter.CHOICES,
+            is_first=before is None,
+            older=None if page.before is None else self.link("items", **written, before=page.before),
+        )
+
+
+class ItemPage(Page):
+    """`/items/NUMBER`: one item."""
+
+    tab = "items"
+
+    async def answer(self, *parts: str) -> None:
+        """Its life, without a word of its request and its answer."""
+        life = await self._life(int(parts[0]))
+        roads = await self.application.reader.do(lambda: item_roads.reasons([life.item]))
+        self.show("item.html", life=life, item=life.item, road=roads[0], lines=life_lines.lines(life), body=None)
+
+    async def _life(self, number: int) -> ItemLife:
+        life = await self.ask(lambda connection: item_life.life(connection, number))
+        if life is None:
+            raise Fault(
+                404,
+                f"There is no item {number}",
+                "It was never there, or it is older than what is kept.",
+                "Look for its key in the list of items.",
+            )
+        return life

@@ -1,0 +1,104 @@
+"""Now: what is stuck, why, since when, what it costs, and what to do; alarms first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.catalogs import schedules
+from overnight_models.ledger.catalogs.schedules import Schedule
+from overnight_models.ledger.money import costs
+from overnight_models.ledger.money.costs import Costs
+from overnight_models.states import ITEM
+from overnight_workers.flower_tab.page import Page
+from overnight_workers.local_time import time_zone
+from overnight_workers.operators.alarm_kinds import Alarm
+from overnight_workers.operators.snapshot import Snapshot
+from overnight_workers.settings import settings
+
+_LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
+    "batch unclear": ("Look at unclear batches", "batches", {"state": "unclear"}),
+    "batch overdue": ("Look at open batches", "batches", {"state": "open"}),
+    "results unread": ("Look at ended batches", "batches", {"state": "ended"}),
+    "results aging": ("Look at ended batches", "batches", {"state": "ended"}),
+    "deadlines at risk": ("Look at late items", "items", {"late": "yes"}),
+    "waiting overdue": ("Look at waiting items", "items", {"state": "waiting"}),
+    "lane unknown": ("Look at waiting items", "items", {"state": "waiting"}),
+    "over budget": ("Look at held items", "items", {"state": "held"}),
+    "budget stuck": ("Look at held items", "items", {"state": "held"}),
+    "deliveries dead": ("Look at dead deliveries", "items", {"delivery": "dead"}),
+    "product full": ("Look at due deliveries", "items", {"delivery": "due"}),
+    "broker away": ("Look at due deliveries", "items", {"delivery": "due"}),
+}
+"""Where an alarm leads: the button's text, the page, and its filter."""
+_MOST_SCHEDULES: Final = 5
+
+
+@dataclass(frozen=True)
+class Today:
+    """What the overview doesn't say."""
+
+    spent: Sequence[Costs]
+    """Since midnight in UTC, by lane."""
+    schedules: Sequence[Schedule]
+    """The next ones first; paused ones last."""
+
+
+class NowPage(Page):
+    """`/now`, and with `?part=now` only what changes on it, which the page asks for every few seconds."""
+
+    tab = "now"
+
+    async def answer(self, *parts: str) -> None:
+        """What the ledger and Redis say now. What can't be read stays as it was, and that is said."""
+        del parts
+        look = await self.application.reader.look()
+        today = None if look.fault else await self.ask(_today)
+        current = settings()
+        seen = look.snapshot
+        self.show(
+            "now_part.html" if self.get_argument("part") == "now" else "now.html",
+            look=look,
+            seen=seen,
+            today=today,
+            settings=current,
+            alarms=[] if seen is None else [(alarm, self._lead(alarm, seen)) for alarm in seen.alarms(current)],
+            late={} if seen is None else _late(seen),
+            local=local,
+            ITEM=ITEM,
+        )
+
+    def _lead(self, alarm: Alarm, seen: Snapshot) -> tuple[str, str] | None:
+        """The button of an alarm: its text and its address."""
+        del seen
+        if alarm.kind not in _LEADS:
+            return None
+        text, route, query = _LEADS[alarm.kind]
+        return text, self.link(route, **query)
+
+
+def _today(connection: Connection) -> Today:
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    kept = sorted(schedules.schedules(connection), key=lambda kept: (kept.paused_at is not None, kept.next_at))
+    return Today(costs.costs(connection, "lane", midnight), kept[:_MOST_SCHEDULES])
+
+
+def _late(seen: Snapshot) -> dict[str, int]:
+    """Items of each lane whose deadlines are over, or will be before an answer comes; a thousand of a kind at most."""
+    late: dict[str, int] = {}
+    for part in seen.troubles.late:
+        late[part.lane] = late.get(part.lane, 0) + part.items
+    return late
+
+
+def local(schedule: Any) -> str:
+    """The next time of a schedule by its own clock."""
+    try:
+        zone = time_zone(schedule.zone)
+    except ValueError:
+        return f"{schedule.next_at:%a %H:%M} UTC"
+    return f"{schedule.next_at.astimezone(zone):%a %H:%M} {schedule.zone}"

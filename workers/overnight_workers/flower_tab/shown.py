@@ -1,0 +1,86 @@
+"""How pages show single values: times, ages, money, and texts that others wrote."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from overnight_models.ledger.operators.overview import BatchView, ItemView
+from overnight_models.quantities import spoken
+from overnight_models.states import BATCH, ITEM, SUBMISSION
+from overnight_workers.operators import words
+from overnight_workers.operators.foreign_texts import everybody
+from overnight_workers.operators.snapshot import Snapshot
+
+DASH: Final = "\N{EN DASH}"
+
+
+def at(moment: datetime | None) -> str:
+    """A moment in UTC, to the second; a dash where there is none."""
+    return DASH if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def ago(moment: datetime | None) -> str:
+    """How long ago a moment is, or in how long it comes."""
+    if moment is None:
+        return DASH
+    past_s = (datetime.now(UTC) - moment).total_seconds()
+    return f"{spoken(past_s)} ago" if past_s >= 0 else f"in {spoken(-past_s)}"
+
+
+def delta(earlier: datetime | None, later: datetime | None) -> str:
+    """From one moment to the next; empty without both."""
+    if earlier is None or later is None:
+        return ""
+    passed_s = (later - earlier).total_seconds()
+    return f"+{spoken(passed_s)}" if passed_s >= 0 else f"{DASH}{spoken(-passed_s)}"
+
+
+def money(nano: int | None, *, unknown: str = DASH) -> str:
+    """Money; what isn't known is said."""
+    return unknown if nano is None else words.dollars(nano)
+
+
+def trouble(item: ItemView) -> str:
+    """What is wrong with an item, or why it is held, as everybody may see it; empty when nothing is."""
+    if item.problem is None:
+        return item.held or ""
+    why = everybody(item.detail, item.problem)
+    return f"{item.problem}: {why}" if why else item.problem
+
+
+def delivery(item: ItemView) -> str:
+    """Where an item's outcome is on its way to its callback, as everybody may see it; empty without a callback."""
+    return words.delivery(replace(item, delivery_error=everybody(item.delivery_error)))
+
+
+def state_of_item(state: str) -> str:
+    """What a state means."""
+    return ITEM.states.get(state, "")
+
+
+def foreign(text: str | None) -> str:
+    """A text that others wrote, as everybody may see it."""
+    return everybody(text)
+
+
+def state_of_submission(state: str) -> str:
+    """What a state means."""
+    return SUBMISSION.states.get(state, "")
+
+
+def tone_of_batch(state: str) -> str:
+    """How a batch's state looks: worrying, moving, not begun, or done."""
+    tone = words.tone_of(state)
+    if tone != words.CALM:
+        return tone
+    return "moving" if state in ("submitting", "open", "ended") else "quiet" if state in ("packed", "canceled") else ""
+
+
+def waits(batch: BatchView, seen: Snapshot | None) -> words.Word | None:
+    """What an unfinished batch waits for; None for one that is over."""
+    if batch.state in BATCH.final:
+        return None
+    history = None if seen is None else seen.turnarounds.get(batch.lane)
+    return words.expectation(batch, history, None if seen is None else words.stopped(batch, seen))

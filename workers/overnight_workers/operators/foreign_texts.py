@@ -1,0 +1,51 @@
+"""Texts that the API, a model or a broker wrote, as everybody may see them: without what may be of a request.
+
+An error may quote what it is about. So a text keeps plain words, names of fields and small numbers; what stands in
+quotation marks, addresses, ids and words that no dictionary has become an ellipsis. A reader of bodies sees it whole.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from overnight_models.wire.outcome import Problem
+
+_MOST_CHARACTERS: Final = 200
+_HIDDEN: Final = "\N{HORIZONTAL ELLIPSIS}"
+_QUOTED: Final = re.compile(r"\"[^\"]*\"?|(?<!\w)'[^']*'?(?!\w)|`[^`]*`?|“[^”]*”?|「[^」]*」?|«[^»]*»?")
+_PLAIN: Final = re.compile(
+    r"""
+    [A-Za-z]{1,20}(?:['\u2019][a-z]{1,2})?        # a word
+    | [A-Za-z]{1,20}(?:[-_/][A-Za-z]{1,20})+   # several in one: invalid_request_error, up-to-date
+    | [A-Za-z]{1,20}Error                     # what Python calls an exception
+    | \d{1,7}(?:[.,]\d{1,6})?[%s]?            # a number that names nobody
+    | [a-z_]{1,40}(?:\.(?:[a-z_]{1,40}|\d{1,5})){1,8}   # a place in a request: messages.0.content
+    | claude-[a-z0-9.-]{1,40}
+    | (?:msgbatch|req)_\w{1,40}
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_AROUND: Final = "()[]{}<>,.:;!?=…"
+
+
+def everybody(text: str | None, problem: str | None = None) -> str:
+    """The text as everybody may see it; empty where there is none.
+
+    problem: the outcome's. Of a refusal only the category is shown: the rest is the model's own words about a request.
+    """
+    if not text:
+        return ""
+    if problem == Problem.REFUSED:
+        text = text.partition(": ")[0]
+    said = " ".join(map(_word, _QUOTED.sub(_HIDDEN, text).split()))
+    said = re.sub(rf"{_HIDDEN}(?: {_HIDDEN})+", _HIDDEN, said)
+    return said if len(said) <= _MOST_CHARACTERS else said[:_MOST_CHARACTERS] + _HIDDEN
+
+
+def _word(token: str) -> str:
+    bare = token.strip(_AROUND)
+    if not bare:
+        return token
+    before, _, after = token.partition(bare)
+    return token if _PLAIN.fullmatch(bare) else before + _HIDDEN + after
