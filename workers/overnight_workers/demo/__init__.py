@@ -1,1 +1,1 @@
-"""The demo: a small product that enriches a real catalog through Overnight's public API."""
+"""The demo: a real catalog, declared in ten lines, that goes in and comes back enriched."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CHOSEN: Final = 200
 """Rows of each reason that are looked at."""
+_COUNTED: Final = 50
+"""So many of them are counted by the API: a call each, and what the others have more or less is part of the doubt."""
 
 
 @dataclass(frozen=True)
@@ -106,5 +108,5 @@ def _plan(catalog: Catalog, file: Path, items: int) -> Plan:
 
     lane = settings().lane(catalog.lane)
     is_offline = not settings().workspaces[lane.workspace].api_key()
-    wish = Wish(file=file, lane=catalog.lane, sample=min(items, CHOSEN), offline=is_offline)
+    wish = Wish(file=file, lane=catalog.lane, sample=min(items, _COUNTED), offline=is_offline)
     return make(wish, News(), datetime.now(UTC))
