@@ -238,7 +238,7 @@ class Settings:
     lanes: Mapping[str, Lane] = field(default_factory=lambda: {"default": Lane()})
     timing: Timing = Timing()
     direct: Direct = Direct()
-    roles: Roles = Roles()
+    roles: Roles = field(default_factory=Roles)
 
     def lane(self, name: str) -> Lane:
         """The policy of a lane. One that the configuration has lost keeps to that of a new lane.
