@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: csv.writer with lineterminator="\n" does not quote a cell with a lone carriage return, and csv.reader ends the row there: one row comes back as two.
 # Expected: QUOTE_MINIMAL quotes what its own reader would take for the end of a line.
 # Source: Python documentation: csv.QUOTE_MINIMAL; RFC 4180, rule 6; changed in later versions of Python, as the output says
-# Here: workers/overnight_workers/catalogs/sinks: CSV is written with every cell quoted
+# Here: workers/overnight_workers/catalogs/sinks: CSV is written by DuckDB, which quotes it
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

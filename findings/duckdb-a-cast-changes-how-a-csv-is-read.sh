@@ -5,7 +5,6 @@ set -euo pipefail
 # Source: found by running it; EXPLAIN shows a scan without the cast
 # Here: workers/overnight_workers/catalogs: every cell is read as VARCHAR, and typed by its own expression
 
-
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"

@@ -16,6 +16,7 @@ from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.rows import read_item_key
 from overnight_workers.catalogs.sinks.answered import VARIANT, Columns
+from overnight_workers.catalogs.sinks.stored import stored_answers
 
 DRAWN: Final = 10
 _LONGEST: Final = 400
@@ -88,19 +89,14 @@ def _in_file(catalog: Catalog, columns: Columns, rows: Sequence[Named]) -> list[
     import duckdb
 
     path = catalog.directory / ((catalog.sink.path if catalog.sink else None) or "")
-    if not path.exists():
+    if not path.exists() or path.stat().st_size == 0:
         return []
-    place = "'{}'".format(str(path).replace("'", "''"))
-    source = {
-        ".parquet": f"read_parquet({place})",
-        ".jsonl": f"read_json({place}, format = 'newline_delimited')",
-        ".csv": f"read_csv({place}, header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"')",
-    }[path.suffix]
     names = columns.identifying
     same = " AND ".join(f"{quoted(name)}::VARCHAR IS NOT DISTINCT FROM ?" for name in names)
     values = [[*key, variant] if columns.has_variants else list(key) for key, variant in rows]
     try:
         with duck() as connection:
+            source = stored_answers(connection, path, columns.types)
             cursor = connection.execute(
                 f"SELECT * FROM {source} WHERE {' OR '.join([f'({same})'] * len(rows))}",
                 [value for row in values for value in row],

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError
-from overnight_workers.catalogs.cells import quoted
+from overnight_workers.catalogs.cells import literal, quoted
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication, line
+from overnight_workers.catalogs.sinks.stored import as_of_today, stored_answers
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -57,10 +58,10 @@ class FileSink:
             columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in self.columns.types.items())
             connection.execute(f"CREATE TABLE came ({columns}, {_BETTER} BOOLEAN)")
             return
-        given = ", ".join(f"{_text(name)}: '{kind}'" for name, kind in self.columns.types.items())
+        given = ", ".join(f"{literal(name)}: '{kind}'" for name, kind in self.columns.types.items())
         connection.execute(f"""
             CREATE VIEW came AS SELECT * FROM read_json(
-                {_text(str(file))}, format = 'newline_delimited', columns = {{{given}, {_BETTER}: 'BOOLEAN'}},
+                {literal(str(file))}, format = 'newline_delimited', columns = {{{given}, {_BETTER}: 'BOOLEAN'}},
 
             )
         """)
@@ -70,17 +71,12 @@ class FileSink:
         import duckdb
 
         today = self.columns.types
-        if not self.path.exists():
+        if not self.path.exists() or self.path.stat().st_size == 0:
             empty = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in today.items())
             connection.execute(f"CREATE VIEW old AS SELECT {empty} WHERE false")
             return
-        path = _text(str(self.path))
-        source = {
-            ".parquet": f"read_parquet({path})",
-            ".jsonl": f"read_json({path}, format = 'newline_delimited')",
-            ".csv": f"read_csv({path}, header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"')",
-        }[self.path.suffix]
         try:
+            source = stored_answers(connection, self.path, today)
             there = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
         except duckdb.Error as error:
             raise PermanentError(f"{self.path} can't be read, so it isn't replaced: move it away: {error}") from error
@@ -90,14 +86,7 @@ class FileSink:
                 f"{self.path} has no column {', '.join(missing)}, so it isn't of this catalog and isn't replaced:"
                 " move it away, or name another file as the sink"
             )
-        columns = [
-            f"TRY_CAST({quoted(name)} AS {kind}) AS {quoted(name)}"
-            if name in there
-            else f"CAST(NULL AS {kind}) AS {quoted(name)}"
-            for name, kind in today.items()
-        ]
-        columns += [quoted(name) for name in there if name not in today]
-        connection.execute(f"CREATE VIEW old AS SELECT {', '.join(columns)} FROM {source}")
+        connection.execute(f"CREATE VIEW old AS SELECT {as_of_today(there, today)} FROM {source}")
 
     def _note_gone(self, connection: DuckDBPyConnection, gone: set[bytes]) -> None:
         connection.execute("CREATE TABLE gone (n UHUGEINT)")
@@ -120,7 +109,7 @@ class FileSink:
         try:
             connection.execute(
                 f"COPY (SELECT * FROM ({old} UNION ALL BY NAME SELECT * EXCLUDE ({_BETTER}) FROM came WHERE {comes})"
-                f" ORDER BY {keys}) TO {_text(str(aside))} ({_WRITTEN[self.path.suffix]})"
+                f" ORDER BY {keys}) TO {literal(str(aside))} ({_WRITTEN[self.path.suffix]})"
             )
             _sync(aside)
             reach("before the file is replaced")
@@ -138,8 +127,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _text(value: str) -> str:
-    """A text in SQL."""
-    return "'{}'".format(value.replace("'", "''"))
