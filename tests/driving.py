@@ -240,6 +240,11 @@ class Service:
         self.round()
         assert set(self.ledger.states("delivery")) == {"due"}
 
+    def empty(self, name: str = "shop") -> None:
+        """A worker of the product has taken what waits in its queue."""
+        with redis.Redis.from_url(self.redis_url) as client:
+            client.delete(name)
+
     def queue(self, name: str = "shop", url: str | None = None) -> list[Json]:
         """The messages that wait in a product's queue, the newest first."""
         with redis.Redis.from_url(url or self.redis_url) as client:

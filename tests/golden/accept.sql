@@ -8,7 +8,8 @@ FROM unnest(CAST(:ids AS bigint[]), CAST(:leaders AS bigint[]), CAST(:receipts A
 
 -- _write_items, 1 of 2
 COPY item(id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id, target_id,
-    state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at, direct_at, batch_chance)
+    state, waiting_since, size, callback_size, max_tokens, chain_id, deadline, give_up_at, direct_at,
+    batch_chance)
 FROM STDIN;
 
 -- _write_items, 2 of 2

@@ -2,11 +2,12 @@
 
 -- _copy, 1 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
 -- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', sizes = '{null}', whys = '{null}'
-INSERT INTO item(id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
-    target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at, direct_at)
-SELECT successor.new, lane_id, headers_id, run_id, tenant_id, coalesce(successor.model_id, item.model_id),
-    schema_id, CASE WHEN successor.model_id IS NULL THEN shape_id END, prefix_id, target_id, 'waiting',
-    now(), coalesce(successor.size, item.size), callback_size, coalesce(successor.max_tokens,
+INSERT INTO item(id, lane_id, headers_id, run_id, tenant_id, chain_id, model_id, schema_id, shape_id,
+    prefix_id, target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at,
+    direct_at)
+SELECT successor.new, lane_id, headers_id, run_id, tenant_id, chain_id, coalesce(successor.model_id,
+    item.model_id), schema_id, CASE WHEN successor.model_id IS NULL THEN shape_id END, prefix_id, target_id,
+    'waiting', now(), coalesce(successor.size, item.size), callback_size, coalesce(successor.max_tokens,
     item.max_tokens), CASE WHEN deadline > now() THEN deadline END, CASE
     WHEN give_up_at > now() THEN give_up_at END, CASE WHEN outcome.via = 'direct' THEN now() END
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),

@@ -62,6 +62,8 @@ def test_what_the_api_adds_is_counted() -> None:
         ('{"messages":[{"role":"user","content":[{"type":"text","text":"x"}]}]}', False),
         ('{"messages":[{"role":"user","content":"say \\"type\\": \\"image\\""}]}', False),
         ('{"tools":[{"name":"f","input_schema":{"type":"object","properties":{"type":{"type":"string"}}}}]}', False),
+        ('{"messages":[{"content":[{"type":"tool_use","caller":{"type":"direct"},"input":{}}]}]}', False),
+        ('{"messages":[{"content":[{"type":"tool_use","caller":{"type":"code_execution_20260120"}}]}]}', True),
         ('{"messages":[{"content":[{"type":"image","source":{"type":"base64","data":"aa"}}]}]}', True),
         ('{"messages":[{"content":[{"type" : "document","source":{"type":"url","url":"https://x"}}]}]}', True),
         ('{"tools":[{"type":"web_search_20260209","name":"web_search"}]}', True),

@@ -21,6 +21,7 @@ from overnight_models.wire.policy import LanePolicy, Policy, Published
 from overnight_models.wire.redis_place import RedisPlace, is_redis, read_redis_url
 from overnight_workers.configuration import sources
 from overnight_workers.configuration.kinds import (
+    dollars,
     duration,
     existing_file,
     one_of,
@@ -155,6 +156,8 @@ class Lane(LaneModels, LaneRoads):
     """Outcomes of one item that say "try again" before it fails."""
     retry_invalid: int = setting(whole(0, 10), 0)
     """How often an answer that isn't of its schema is asked for again, with the error in the prompt. Each is paid."""
+    max_cost_per_trace: int | None = setting(optional(dollars), None)
+    """What all items of one `trace_id` may cost together, in dollars; what has no room fails as `over_budget`."""
     caching: Literal["auto", "off"] = setting(one_of("auto", "off"), "auto")
     """Whether prefixes are cached where that pays, by the hit rates that were measured."""
     prime: bool = setting(yes_or_no, False)

@@ -190,9 +190,9 @@ def _write_items(connection: Connection, lane_id: int, rows: Sequence[Row]) -> N
     copy_lines(
         connection,
         "item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id, target_id, state,"
-        " waiting_since, size, callback_size, max_tokens, deadline, give_up_at, direct_at, batch_chance)",
+        " waiting_since, size, callback_size, max_tokens, chain_id, deadline, give_up_at, direct_at, batch_chance)",
         b"".join(
-            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%d\t%d\t%d\t%b\n"
+            b"%d\t%d\t%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%d\t%d\t%d\t%b\t%b\n"
             % (
                 row.id,
                 lane_id,
@@ -208,6 +208,7 @@ def _write_items(connection: Connection, lane_id: int, rows: Sequence[Row]) -> N
                 item.size,
                 len(item.callback or b""),
                 item.max_tokens,
+                copy_number(item.chain_id),
                 # most have no time, and wait for a batch
                 _NO_TIMES if item.deadline is item.give_up_at is item.direct_at is None else _times(row, now),
             )

@@ -79,6 +79,7 @@ class _There(NamedTuple):
     schema_id: int | None
     run_id: int | None
     tenant_id: int | None
+    chain_id: int | None
     target_id: int | None
     receipt: UUID | None
     params: str | None
@@ -202,9 +203,9 @@ def _there(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> di
         _There,
         """
         SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.headers_id, item.schema_id,
-               item.run_id, item.tenant_id, item.target_id, request.receipt, request.params,
-               request.model_why, request.tenant, request.trace_id, request.callback, prefix.document AS prefix,
-               outcome.problem
+               item.run_id, item.tenant_id, item.chain_id, item.target_id, request.receipt,
+               request.params, request.model_why, request.tenant, request.trace_id, request.callback,
+               prefix.document AS prefix, outcome.problem
         FROM item_key
         LEFT JOIN item ON item.id = item_key.item_id LEFT JOIN request ON request.item_id = item_key.item_id
         LEFT JOIN prefix ON prefix.id = item.prefix_id LEFT JOIN outcome ON outcome.item_id = item_key.item_id
@@ -281,7 +282,7 @@ def _successor(item: NewItem, row: _There) -> NewItem:
         given = given._replace(callback=row.callback.encode(), target_id=row.target_id)
     if item.tenant is None:
         given = given._replace(tenant=row.tenant, tenant_id=row.tenant_id)
-    return given if item.trace_id is not None else given._replace(trace_id=row.trace_id)
+    return given if item.trace_id is not None else given._replace(trace_id=row.trace_id, chain_id=row.chain_id)
 
 
 def _point_to(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> None:

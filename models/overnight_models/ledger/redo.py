@@ -203,12 +203,13 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
     execute(
         connection,
         f"""
-        INSERT INTO item (id, lane_id, headers_id, run_id, tenant_id, model_id, schema_id, shape_id, prefix_id,
-                          target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at,
-                          direct_at)
-        SELECT successor.new, lane_id, headers_id, run_id, tenant_id, coalesce(successor.model_id, item.model_id),
-               schema_id, CASE WHEN successor.model_id IS NULL THEN shape_id END, prefix_id,
-               target_id, 'waiting', now(), coalesce(successor.size, item.size), callback_size,
+        INSERT INTO item (id, lane_id, headers_id, run_id, tenant_id, chain_id, model_id, schema_id, shape_id,
+                          prefix_id, target_id, state, waiting_since, size, callback_size, max_tokens, deadline,
+                          give_up_at, direct_at)
+        SELECT successor.new, lane_id, headers_id, run_id, tenant_id, chain_id,
+               coalesce(successor.model_id, item.model_id), schema_id,
+               CASE WHEN successor.model_id IS NULL THEN shape_id END, prefix_id, target_id,
+               'waiting', now(), coalesce(successor.size, item.size), callback_size,
                coalesce(successor.max_tokens, item.max_tokens),
                CASE WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END,
                CASE WHEN outcome.via = 'direct' THEN now() END

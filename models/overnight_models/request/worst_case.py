@@ -19,7 +19,7 @@ ADDED_TOKENS: Final = 2000
 
 UNBOUNDED: Final = (
     r'[^\\]"type"\s*:\s*"(?!(text|tool_use|tool_result|thinking|redacted_thinking|ephemeral|enabled|adaptive|disabled'
-    r'|json_schema|auto|any|tool|none|custom|object|array|string|number|integer|boolean|null)")'
+    r'|json_schema|auto|any|tool|none|custom|direct|object|array|string|number|integer|boolean|null)")'
 )
 """A regular expression, as Postgres reads it: something in a request's JSON that its bytes don't bound."""
 

@@ -109,6 +109,8 @@ class Item(Table, table=True):
     headers_id: int
     run_id: int | None = None
     tenant_id: int | None = None
+    chain_id: int | None = None
+    """What it may cost together with others of its `trace_id` is bounded; null when its lane bounds nothing."""
     model_id: int
     schema_id: int | None = None
     prefix_id: int | None = None

@@ -44,24 +44,28 @@ class Spending(Table, table=True):
 
 
 class Budget(Table, table=True):
-    """What a lane or a tenant may spend in a day or a month, or a run in all."""
+    """What a lane or a tenant may spend in a day or a month, or a run or a chain in all."""
 
     __tablename__ = "budget"
     __table_args__ = (
-        UniqueConstraint("lane_id", "tenant_id", "run_id", "period", postgresql_nulls_not_distinct=True),
-        CheckConstraint("num_nonnulls(lane_id, tenant_id, run_id) = 1", name="a_budget_is_of_one_thing"),
+        UniqueConstraint("lane_id", "tenant_id", "run_id", "chain_id", "period", postgresql_nulls_not_distinct=True),
+        CheckConstraint("num_nonnulls(lane_id, tenant_id, run_id, chain_id) = 1", name="a_budget_is_of_one_thing"),
         CheckConstraint(
-            "CASE WHEN run_id IS NULL THEN period IN ('day', 'month') ELSE period = 'all' END",
-            name="only_runs_have_a_budget_for_all_of_it",
+            "CASE WHEN run_id IS NULL AND chain_id IS NULL THEN period IN ('day', 'month') ELSE period = 'all' END",
+            name="only_runs_and_chains_have_a_budget_for_all_of_it",
         ),
+        # there may be millions of chains, and few that people have set
+        Index("budget_that_people_set", "id", postgresql_where=text("chain_id IS NULL")),
+        Index("budget_of_chain", "chain_id", unique=True, postgresql_where=text("chain_id IS NOT NULL")),
         CheckConstraint("cap_nano >= 0", name="no_budget_is_below_nothing"),
     )
     id: int | None = Field(default=None, primary_key=True)
     lane_id: int | None = Field(default=None, foreign_key="lane.id")
     tenant_id: int | None = Field(default=None, foreign_key="tenant.id")
     run_id: int | None = Field(default=None, foreign_key="run.id")
+    chain_id: int | None = Field(default=None, foreign_key="chain.id")
     period: str = long_text()
-    """`day` or `month`, by UTC; `all` for a run."""
+    """`day` or `month`, by UTC; `all` for a run or a chain."""
     cap_nano: int = big()
     strict: bool
     """It reserves the most that an item may cost, and not what is expected."""

@@ -39,6 +39,16 @@ class Tenant(Table, table=True):
     name: str = long_text(unique=True)
 
 
+class Chain(Table, table=True):
+    """The items of one `trace_id` in a lane that says what those may cost together (`max_cost_per_trace`)."""
+
+    __tablename__ = "chain"
+    __table_args__ = (UniqueConstraint("lane_id", "trace_id"),)
+    id: int | None = Field(default=None, primary_key=True)
+    lane_id: int = Field(foreign_key="lane.id")
+    trace_id: str = long_text()
+
+
 class Model(Table, table=True):
     """A model by the name that requests call it."""
 

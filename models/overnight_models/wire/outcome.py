@@ -43,6 +43,8 @@ class Problem(StrEnum):
     """Its prompt has more tokens than its lane takes (`max_input_tokens`); it was not sent."""
     TOO_LATE = "too_late"
     """It wasn't sent before its `give_up_at`, from when on an answer is of no use: it was not bought."""
+    OVER_BUDGET = "over_budget"
+    """What all items of its trace may cost together (`max_cost_per_trace`) has no room for it; it was not sent."""
     GIVEN_UP = "given_up"
     """Its results could not be had any more."""
 
@@ -57,6 +59,7 @@ ProblemName = Literal[
     "rejected",
     "too_long",
     "too_late",
+    "over_budget",
     "given_up",
 ]
 """The values of `Problem`, as a product's type checker knows them."""

@@ -61,32 +61,35 @@ UPDATE item
 SET state = 'waiting', waiting_since = held_since, held_by = NULL, held_since = NULL, held_reason = NULL
 WHERE state IN ('held') AND held_by = :budget_id AND true;
 
--- budgets, 1 of 2: Every budget.
+-- budgets, 1 of 2: Every budget that somebody has set; those of chains are their lanes'.
 -- alone = 'text'
 SELECT budget.id, coalesce(lane.name, tenant.name, run.name) AS name, coalesce('lane ' || lane.name,
-    'tenant ' || tenant.name, 'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
-    a ' || period END AS title, period, strict, cap_nano, (
+    'tenant ' || tenant.name, 'run ' || run.name, 'trace ' || chain.trace_id) || CASE period
+    WHEN 'all' THEN ', in all' ELSE ', a ' || period END AS title, period, strict, cap_nano, (
     SELECT max(reserved_nano)
     FROM item
     WHERE held_by = budget.id AND held_reason = :alone AND reserved_nano > cap_nano
-) AS alone_nano, CASE WHEN lane_id IS NOT NULL THEN 'lane' WHEN tenant_id IS NOT NULL THEN 'tenant'
-    ELSE 'run' END AS of, coalesce(booked.spent, 0)::bigint AS spent_nano, coalesce(booked.reserved,
-    0)::bigint AS reserved_nano, CASE WHEN period <> 'all' THEN extract(epoch FROM CASE budget.period
-    WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
+) AS alone_nano, CASE WHEN budget.lane_id IS NOT NULL THEN 'lane'
+    WHEN tenant_id IS NOT NULL THEN 'tenant' ELSE 'run' END AS of, coalesce(booked.spent,
+    0)::bigint AS spent_nano, coalesce(booked.reserved, 0)::bigint AS reserved_nano, CASE
+    WHEN period <> 'all' THEN extract(epoch FROM CASE budget.period WHEN 'all' THEN date 'epoch'
+    ELSE date_trunc(budget.period,
     now() AT TIME ZONE 'UTC')::date END + ('1 ' || period)::interval - now() AT TIME ZONE 'UTC')::float END AS ends_s
 FROM budget
 LEFT JOIN lane ON lane.id = budget.lane_id
 LEFT JOIN tenant ON tenant.id = budget.tenant_id
 LEFT JOIN run ON run.id = budget.run_id
+LEFT JOIN chain ON chain.id = budget.chain_id
 LEFT JOIN LATERAL (
     SELECT sum(spent_nano) AS spent, sum(reserved_nano) AS reserved
     FROM booking
     WHERE budget_id = budget.id AND begins = CASE budget.period WHEN 'all' THEN date 'epoch'
         ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC')::date END
 ) booked ON true
+WHERE budget.chain_id IS NULL
 ORDER BY lane.name, tenant.name, run.name, period;
 
--- budgets, 2 of 2: Every budget.
+-- budgets, 2 of 2: Every budget that somebody has set; those of chains are their lanes'.
 SELECT held_by, held_reason, count(*) AS n
 FROM item
 WHERE held_by IS NOT NULL
@@ -102,7 +105,7 @@ SELECT budget.id, (budget.cap_nano - coalesce(
     ), 0
 ))::bigint AS nano, cap_nano, strict
 FROM budget
-WHERE EXISTS (
+WHERE chain_id IS NULL AND EXISTS (
     SELECT
     FROM item
     WHERE held_by = budget.id

@@ -103,13 +103,14 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     LIMIT 1
 ) AS took_s, CASE WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
-        'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
+        'run ' || run.name, 'trace ' || chain.trace_id) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
         WHEN 'over the cap by itself' THEN '; it needs ' || '$' || trim_scale(item.reserved_nano / 1000000000::numeric) || ', the cap is ' || '$' || trim_scale(cap_nano / 1000000000::numeric) ELSE '' END
     FROM budget
     LEFT JOIN lane ON lane.id = budget.lane_id
     LEFT JOIN tenant ON tenant.id = budget.tenant_id
     LEFT JOIN run ON run.id = budget.run_id
+    LEFT JOIN chain ON chain.id = budget.chain_id
     WHERE budget.id = item.held_by
 ) END AS held
 FROM item
@@ -143,13 +144,14 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     LIMIT 1
 ) AS took_s, CASE WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
-        'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
+        'run ' || run.name, 'trace ' || chain.trace_id) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
         WHEN 'over the cap by itself' THEN '; it needs ' || '$' || trim_scale(item.reserved_nano / 1000000000::numeric) || ', the cap is ' || '$' || trim_scale(cap_nano / 1000000000::numeric) ELSE '' END
     FROM budget
     LEFT JOIN lane ON lane.id = budget.lane_id
     LEFT JOIN tenant ON tenant.id = budget.tenant_id
     LEFT JOIN run ON run.id = budget.run_id
+    LEFT JOIN chain ON chain.id = budget.chain_id
     WHERE budget.id = item.held_by
 ) END AS held
 FROM item
@@ -190,13 +192,14 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     LIMIT 1
 ) AS took_s, CASE WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
-        'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
+        'run ' || run.name, 'trace ' || chain.trace_id) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
         WHEN 'over the cap by itself' THEN '; it needs ' || '$' || trim_scale(item.reserved_nano / 1000000000::numeric) || ', the cap is ' || '$' || trim_scale(cap_nano / 1000000000::numeric) ELSE '' END
     FROM budget
     LEFT JOIN lane ON lane.id = budget.lane_id
     LEFT JOIN tenant ON tenant.id = budget.tenant_id
     LEFT JOIN run ON run.id = budget.run_id
+    LEFT JOIN chain ON chain.id = budget.chain_id
     WHERE budget.id = item.held_by
 ) END AS held
 FROM item
@@ -242,13 +245,14 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     LIMIT 1
 ) AS took_s, CASE WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
-        'run ' || run.name) || CASE period WHEN 'all' THEN ', in all' ELSE ',
+        'run ' || run.name, 'trace ' || chain.trace_id) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason
         WHEN 'over the cap by itself' THEN '; it needs ' || '$' || trim_scale(item.reserved_nano / 1000000000::numeric) || ', the cap is ' || '$' || trim_scale(cap_nano / 1000000000::numeric) ELSE '' END
     FROM budget
     LEFT JOIN lane ON lane.id = budget.lane_id
     LEFT JOIN tenant ON tenant.id = budget.tenant_id
     LEFT JOIN run ON run.id = budget.run_id
+    LEFT JOIN chain ON chain.id = budget.chain_id
     WHERE budget.id = item.held_by
 ) END AS held, delivery.state AS delivery, delivery.tries AS delivery_tries,
     delivery.error AS delivery_error, target.queue AS delivery_queue, target.broker AS delivery_broker

@@ -38,7 +38,7 @@ SET LOCAL enable_nestloop = off;
 -- pack, 4 of 8: Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
 -- batch_id = 1, headers_id = 1, lane_id = 1, max_bytes = 1, max_items = 1, written_models = '{1}', written_prefixes = '{1}'
 WITH candidate AS (
-    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
+    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
         row_number() OVER (ORDER BY tenant_id, waiting_since, id) AS position
     FROM item
     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id AND item.headers_id = :headers_id
@@ -68,7 +68,7 @@ WITH candidate AS (
         SELECT id
         FROM chosen
     ))
-    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano, deadline
+    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, chain_id, reserved_nano, deadline
 ), filled AS (
     SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
         count(prefix_id) > 0 AS has_prefixes, count(deadline) > 0 AS has_deadlines
@@ -84,7 +84,7 @@ RETURNING batch.items, 0 AS held;
 -- pack, 5 of 8: Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
 -- batch_id = 1, each = 1, headers_id = 1, lane_id = 1, max_bytes = 1, max_items = 1, tenants = '{1}', written_models = '{1}', written_prefixes = '{1}'
 WITH candidate AS (
-    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
+    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
         row_number() OVER (ORDER BY turn, waiting_since, id) AS position
     FROM (
         SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY waiting_since, id) AS turn
@@ -92,7 +92,8 @@ WITH candidate AS (
             SELECT next.*
             FROM unnest(CAST(:tenants AS integer[])) AS head(tenant_id)
             CROSS JOIN LATERAL (
-                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
+                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
+                    waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
@@ -109,7 +110,8 @@ WITH candidate AS (
                 LIMIT :each
             ) next
             UNION ALL (
-                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
+                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
+                    waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
@@ -144,7 +146,7 @@ WITH candidate AS (
         SELECT id
         FROM chosen
     ))
-    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano, deadline
+    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, chain_id, reserved_nano, deadline
 ), filled AS (
     SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
         count(prefix_id) > 0 AS has_prefixes, count(deadline) > 0 AS has_deadlines
@@ -160,7 +162,7 @@ RETURNING batch.items, 0 AS held;
 -- pack, 6 of 8: Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
 -- batch_id = 1, each = 1, headers_id = 1, lane_id = 1, max_bytes = 1, max_items = 1, tenants = '{1}'
 WITH candidate AS (
-    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
+    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
         row_number() OVER (ORDER BY turn, waiting_since, id) AS position
     FROM (
         SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY waiting_since, id) AS turn
@@ -168,7 +170,8 @@ WITH candidate AS (
             SELECT next.*
             FROM unnest(CAST(:tenants AS integer[])) AS head(tenant_id)
             CROSS JOIN LATERAL (
-                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
+                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
+                    waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
@@ -179,7 +182,8 @@ WITH candidate AS (
                 LIMIT :each
             ) next
             UNION ALL (
-                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
+                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
+                    waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
@@ -208,7 +212,7 @@ WITH candidate AS (
         SELECT id
         FROM chosen
     ))
-    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano, deadline
+    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, chain_id, reserved_nano, deadline
 ), filled AS (
     SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
         count(prefix_id) > 0 AS has_prefixes, count(deadline) > 0 AS has_deadlines
@@ -222,9 +226,9 @@ WHERE id = :batch_id
 RETURNING batch.items, 0 AS held;
 
 -- pack, 7 of 8: Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
--- batch_id = 1, each = 1, headers_id = 1, lane_id = 1, max_bytes = 1, max_items = 1, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}', room_begins = '{text}', room_budgets = '{1}', room_caps = '{1}', room_lanes = '{1}', room_nanos = '{1}', room_runs = '{null}', room_stricts = '{true}', room_tenants = '{null}', tenants = '{1}', unbounded = 'text'
+-- batch_id = 1, each = 1, headers_id = 1, lane_id = 1, max_bytes = 1, max_items = 1, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}', room_begins = '{text}', room_budgets = '{1}', room_caps = '{1}', room_chains = '{null}', room_lanes = '{1}', room_nanos = '{1}', room_runs = '{null}', room_stricts = '{true}', room_tenants = '{null}', tenants = '{1}', unbounded = 'text'
 WITH candidate AS (
-    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
+    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
         row_number() OVER (ORDER BY turn, waiting_since, id) AS position
     FROM (
         SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY waiting_since, id) AS turn
@@ -232,7 +236,8 @@ WITH candidate AS (
             SELECT next.*
             FROM unnest(CAST(:tenants AS integer[])) AS head(tenant_id)
             CROSS JOIN LATERAL (
-                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
+                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
+                    waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
@@ -243,7 +248,8 @@ WITH candidate AS (
                 LIMIT :each
             ) next
             UNION ALL (
-                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
+                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
+                    waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
@@ -257,15 +263,16 @@ WITH candidate AS (
     ) queued
     ORDER BY turn, waiting_since, id
     LIMIT :max_items
-), room(budget_id, run_id, tenant_id, lane_id, strict, begins, cap_nano, nano) AS (
+), room(budget_id, chain_id, run_id, tenant_id, lane_id, strict, begins, cap_nano, nano) AS (
     SELECT *
-    FROM unnest(CAST(:room_budgets AS integer[]), CAST(:room_runs AS integer[]),
-        CAST(:room_tenants AS integer[]), CAST(:room_lanes AS integer[]), CAST(:room_stricts AS boolean[]),
-        CAST(:room_begins AS date[]), CAST(:room_caps AS bigint[]), CAST(:room_nanos AS bigint[]))
+    FROM unnest(CAST(:room_budgets AS integer[]), CAST(:room_chains AS integer[]),
+        CAST(:room_runs AS integer[]), CAST(:room_tenants AS integer[]), CAST(:room_lanes AS integer[]),
+        CAST(:room_stricts AS boolean[]), CAST(:room_begins AS date[]), CAST(:room_caps AS bigint[]),
+        CAST(:room_nanos AS bigint[]))
 ), unlocked AS (
     SELECT tenant_id, run_id
     FROM budget
-    WHERE id NOT IN (
+    WHERE chain_id IS NULL AND id NOT IN (
         SELECT budget_id
         FROM room
     )
@@ -274,6 +281,12 @@ WITH candidate AS (
     FROM unnest(CAST(:rate_models AS integer[]), CAST(:rate_aboves AS bigint[]),
         CAST(:rate_up_tos AS bigint[]), CAST(:rate_inputs AS bigint[]), CAST(:rate_outputs AS bigint[]),
         CAST(:rate_shares AS float[]))
+), chain_room AS (
+    SELECT DISTINCT ON (chain_id) chain_id, budget_id AS chain_budget, cap_nano AS chain_cap,
+        nano AS chain_nano, bool_or(strict) OVER (PARTITION BY chain_id) AS chain_strict
+    FROM room
+    WHERE chain_id IS NOT NULL
+    ORDER BY chain_id, nano, budget_id
 ), run_room AS (
     SELECT DISTINCT ON (run_id) run_id, budget_id AS run_budget, cap_nano AS run_cap, nano AS run_nano,
         bool_or(strict) OVER (PARTITION BY run_id) AS run_strict
@@ -293,11 +306,12 @@ WITH candidate AS (
     WHERE lane_id IS NOT NULL
     ORDER BY lane_id, nano, budget_id
 ), budgeted AS (
-    SELECT candidate.*, run_budget, run_cap, run_nano, tenant_budget, tenant_cap, tenant_nano, lane_budget,
-        lane_cap, lane_nano, coalesce(run_budget, tenant_budget, lane_budget) AS budget_id,
-        coalesce(run_strict, false) OR coalesce(tenant_strict, false) OR coalesce(lane_strict,
-        false) AS strict
+    SELECT candidate.*, chain_budget, chain_cap, chain_nano, run_budget, run_cap, run_nano, tenant_budget,
+        tenant_cap, tenant_nano, lane_budget, lane_cap, lane_nano, coalesce(chain_budget, run_budget,
+        tenant_budget, lane_budget) AS budget_id, coalesce(chain_strict, false) OR coalesce(run_strict,
+        false) OR coalesce(tenant_strict, false) OR coalesce(lane_strict, false) AS strict
     FROM candidate
+    LEFT JOIN chain_room USING (chain_id)
     LEFT JOIN run_room USING (run_id)
     LEFT JOIN tenant_room USING (tenant_id)
     LEFT JOIN lane_room USING (lane_id)
@@ -310,6 +324,9 @@ WITH candidate AS (
         SELECT run_id
         FROM unlocked
         WHERE run_id IS NOT NULL
+    )) AND (chain_id IS NULL OR chain_id IN (
+        SELECT chain_id
+        FROM chain_room
     ))
 ), unbounded_prefix AS (
     SELECT id
@@ -339,23 +356,29 @@ WITH candidate AS (
     FROM bounded
     LEFT JOIN rate ON rate.model_id = bounded.model_id AND bounded.size + 2000 > rate.above
         AND bounded.size + 2000 <= rate.up_to
-), fits_run AS (
-    SELECT *, CASE WHEN reserve > run_cap OR sum(reserve) FILTER (WHERE true
-        AND reserve <= run_cap) OVER (PARTITION BY run_id ORDER BY position) > run_nano THEN run_budget END AS over_run
+), fits_chain AS (
+    SELECT *, CASE WHEN reserve > chain_cap OR sum(reserve) FILTER (WHERE true
+        AND reserve <= chain_cap) OVER (PARTITION BY chain_id ORDER BY position) > chain_nano THEN chain_budget END AS over_chain
     FROM priced
+), fits_run AS (
+    SELECT *, CASE WHEN reserve > run_cap OR sum(reserve) FILTER (WHERE over_chain IS NULL
+        AND reserve <= run_cap) OVER (PARTITION BY run_id ORDER BY position) > run_nano THEN run_budget END AS over_run
+    FROM fits_chain
 ), fits_tenant AS (
-    SELECT *, CASE WHEN reserve > tenant_cap OR sum(reserve) FILTER (WHERE over_run IS NULL
+    SELECT *, CASE WHEN reserve > tenant_cap OR sum(reserve) FILTER (WHERE coalesce(over_chain,
+        over_run) IS NULL
         AND reserve <= tenant_cap) OVER (PARTITION BY tenant_id ORDER BY position) > tenant_nano THEN tenant_budget END AS over_tenant
     FROM fits_run
 ), fits_lane AS (
-    SELECT *, CASE WHEN reserve > lane_cap OR sum(reserve) FILTER (WHERE over_run IS NULL
-        AND over_tenant IS NULL
+    SELECT *, CASE WHEN reserve > lane_cap OR sum(reserve) FILTER (WHERE coalesce(over_chain, over_run,
+        over_tenant) IS NULL
         AND reserve <= lane_cap) OVER (PARTITION BY lane_id ORDER BY position) > lane_nano THEN lane_budget END AS over_lane
     FROM fits_tenant
 ), judged AS (
-    SELECT id, size, position, reserve, CASE WHEN reserve IS NULL THEN budget_id ELSE coalesce(over_run,
-        over_tenant, over_lane) END AS held_by, CASE WHEN unbounded THEN 'no bound'
-        WHEN reserve IS NULL THEN 'no price' WHEN reserve > CASE WHEN over_run IS NOT NULL THEN run_cap
+    SELECT id, size, position, reserve, CASE WHEN reserve IS NULL THEN budget_id ELSE coalesce(over_chain,
+        over_run, over_tenant, over_lane) END AS held_by, CASE WHEN unbounded THEN 'no bound'
+        WHEN reserve IS NULL THEN 'no price' WHEN reserve > CASE
+        WHEN over_chain IS NOT NULL THEN chain_cap WHEN over_run IS NOT NULL THEN run_cap
         WHEN over_tenant IS NOT NULL THEN tenant_cap ELSE lane_cap END THEN 'over the cap by itself'
         ELSE 'over budget' END AS why
     FROM fits_lane
@@ -387,7 +410,7 @@ WITH candidate AS (
         SELECT id
         FROM chosen
     )) AND item.id = chosen.id
-    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano, deadline
+    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, chain_id, reserved_nano, deadline
 ), booked AS (
     INSERT INTO booking(budget_id, begins, batch_id, reserved_nano)
     SELECT room.budget_id, room.begins, :batch_id, sum(part.nano)
@@ -398,6 +421,12 @@ WITH candidate AS (
         GROUP BY lane_id, tenant_id, run_id
     ) part
     JOIN room ON room.lane_id = part.lane_id OR room.tenant_id = part.tenant_id OR room.run_id = part.run_id
+    GROUP BY room.budget_id, room.begins
+    UNION ALL
+    SELECT room.budget_id, room.begins, :batch_id, sum(moved.reserved_nano)
+    FROM moved
+    JOIN room USING (chain_id)
+    WHERE moved.reserved_nano IS NOT NULL
     GROUP BY room.budget_id, room.begins
 ), filled AS (
     SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
@@ -417,7 +446,7 @@ RETURNING batch.items, (
 -- pack, 8 of 8: Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
 -- batch_id = 1, headers_id = 1, item_id = 1, lane_id = 1, max_bytes = 1
 WITH candidate AS (
-    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, 1 AS position
+    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id, 1 AS position
     FROM item
     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id AND item.headers_id = :headers_id
         AND id = :item_id
@@ -436,7 +465,7 @@ WITH candidate AS (
         SELECT id
         FROM chosen
     ))
-    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano, deadline
+    RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, chain_id, reserved_nano, deadline
 ), filled AS (
     SELECT count(*) AS items, coalesce(sum(size), 0) AS size, count(schema_id) > 0 AS has_schemas,
         count(prefix_id) > 0 AS has_prefixes, count(deadline) > 0 AS has_deadlines

@@ -13,7 +13,7 @@ SELECT item_id, prefix_id, model_id, model.name AS model, requests, octet_length
 FROM (
     SELECT min(id) AS item_id, prefix_id, model_id, count(*) AS requests
     FROM (
-        SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
+        SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
             row_number() OVER (ORDER BY turn, waiting_since, id) AS position
         FROM (
             SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY waiting_since, id) AS turn
@@ -21,7 +21,7 @@ FROM (
                 SELECT next.*
                 FROM unnest(CAST(:tenants AS integer[])) AS head(tenant_id)
                 CROSS JOIN LATERAL (
-                    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
+                    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
                         waiting_since
                     FROM item
                     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
@@ -39,7 +39,7 @@ FROM (
                     LIMIT :each
                 ) next
                 UNION ALL (
-                    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
+                    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
                         waiting_since
                     FROM item
                     WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id

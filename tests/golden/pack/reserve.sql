@@ -26,16 +26,21 @@ FROM item, budget, rate
 WHERE budget.id = :budget_id AND item.id = direct_call.item_id
     AND (item.lane_id = budget.lane_id OR item.tenant_id = budget.tenant_id OR item.run_id = budget.run_id) AND direct_call.reserved_nano IS NULL AND rate.model_id = item.model_id AND item.size + 2000 > rate.above AND item.size + 2000 <= rate.up_to;
 
--- allowance, 1 of 5: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- allowance, 1 of 6: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 -- lane_id = 1
-SELECT id
-FROM budget
-WHERE lane_id IS NULL OR lane_id = :lane_id
-LIMIT 1;
+SELECT EXISTS (
+    SELECT
+    FROM budget
+    WHERE chain_id IS NULL AND (lane_id IS NULL OR lane_id = :lane_id)
+) OR EXISTS (
+    SELECT
+    FROM chain
+    WHERE lane_id = :lane_id
+);
 
--- allowance, 2 of 5: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- allowance, 2 of 6: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 -- ids = '{1}'
-SELECT id AS budget_id, lane_id, tenant_id, run_id, strict, (CASE budget.period
+SELECT id AS budget_id, lane_id, tenant_id, run_id, chain_id, strict, (CASE budget.period
     WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
     now() AT TIME ZONE 'UTC')::date END)::text AS begins, cap_nano, (budget.cap_nano - coalesce(
     (
@@ -48,35 +53,52 @@ SELECT id AS budget_id, lane_id, tenant_id, run_id, strict, (CASE budget.period
 FROM budget
 WHERE id = ANY(:ids);
 
--- allowance, 3 of 5: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- allowance, 3 of 6: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 SET LOCAL lock_timeout = '90s';
 
--- allowance, 4 of 5: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- allowance, 4 of 6: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- cap = 1, ids = '{1}'
+UPDATE budget
+SET cap_nano = :cap
+WHERE id = ANY(:ids) AND chain_id IS NOT NULL AND cap_nano <> :cap;
+
+-- allowance, 5 of 6: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 -- asked = '{1}'
 WITH candidate AS (
     SELECT *
     FROM item
     WHERE id = ANY(:asked)
 )
-SELECT budget.id
+SELECT id
 FROM budget
-WHERE budget.lane_id IN (
-    SELECT lane_id
-    FROM candidate
-) OR budget.tenant_id IN (
-    SELECT tenant_id
-    FROM candidate
-) OR budget.run_id IN (
-    SELECT run_id
-    FROM candidate
-)
-ORDER BY budget.id
-FOR NO KEY UPDATE OF budget;
+WHERE id = ANY(ARRAY(
+    SELECT id
+    FROM budget
+    WHERE chain_id IS NULL AND (lane_id IN (
+        SELECT lane_id
+        FROM candidate
+    ) OR tenant_id IN (
+        SELECT tenant_id
+        FROM candidate
+    ) OR run_id IN (
+        SELECT run_id
+        FROM candidate
+    ))
+    UNION ALL
+    SELECT budget.id
+    FROM (
+        SELECT DISTINCT chain_id
+        FROM candidate
+    ) own
+    JOIN budget USING (chain_id)
+))
+ORDER BY id
+FOR NO KEY UPDATE;
 
--- allowance, 5 of 5: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- allowance, 6 of 6: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 -- each = 1, headers_id = 1, lane_id = 1, max_items = 1, tenants = '{1}'
 WITH candidate AS (
-    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id,
+    SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
         row_number() OVER (ORDER BY turn, waiting_since, id) AS position
     FROM (
         SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY waiting_since, id) AS turn
@@ -84,7 +106,8 @@ WITH candidate AS (
             SELECT next.*
             FROM unnest(CAST(:tenants AS integer[])) AS head(tenant_id)
             CROSS JOIN LATERAL (
-                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
+                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
+                    waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
@@ -95,7 +118,8 @@ WITH candidate AS (
                 LIMIT :each
             ) next
             UNION ALL (
-                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
+                SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
+                    waiting_since
                 FROM item
                 WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
                     AND item.headers_id = :headers_id
@@ -110,20 +134,31 @@ WITH candidate AS (
     ORDER BY turn, waiting_since, id
     LIMIT :max_items
 )
-SELECT budget.id
+SELECT id
 FROM budget
-WHERE budget.lane_id IN (
-    SELECT lane_id
-    FROM candidate
-) OR budget.tenant_id IN (
-    SELECT tenant_id
-    FROM candidate
-) OR budget.run_id IN (
-    SELECT run_id
-    FROM candidate
-)
-ORDER BY budget.id
-FOR NO KEY UPDATE OF budget;
+WHERE id = ANY(ARRAY(
+    SELECT id
+    FROM budget
+    WHERE chain_id IS NULL AND (lane_id IN (
+        SELECT lane_id
+        FROM candidate
+    ) OR tenant_id IN (
+        SELECT tenant_id
+        FROM candidate
+    ) OR run_id IN (
+        SELECT run_id
+        FROM candidate
+    ))
+    UNION ALL
+    SELECT budget.id
+    FROM (
+        SELECT DISTINCT chain_id
+        FROM candidate
+    ) own
+    JOIN budget USING (chain_id)
+))
+ORDER BY id
+FOR NO KEY UPDATE;
 
 -- reserve_under_way, 1 of 2: A budget is new: what is on its way already is reserved in its present period, the most that it may cost.
 -- budget_id = 1, unfinished = '{text}'

@@ -7,7 +7,7 @@ FROM (
     SELECT next.*
     FROM unnest(CAST(:tenants AS integer[])) AS head(tenant_id)
     CROSS JOIN LATERAL (
-        SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
+        SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id, waiting_since
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
             AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
@@ -23,7 +23,7 @@ FROM (
         LIMIT :each
     ) next
     UNION ALL (
-        SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
+        SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id, waiting_since
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
             AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
@@ -47,7 +47,7 @@ FROM (
     SELECT next.*
     FROM unnest(CAST(:tenants AS integer[])) AS head(tenant_id)
     CROSS JOIN LATERAL (
-        SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
+        SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id, waiting_since
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
             AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())
@@ -57,7 +57,7 @@ FROM (
         LIMIT :each
     ) next
     UNION ALL (
-        SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, waiting_since
+        SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id, waiting_since
         FROM item
         WHERE item.waiting_since IS NOT NULL AND item.lane_id = :lane_id
             AND item.headers_id = :headers_id AND (item.direct_at IS NULL OR item.direct_at > now())

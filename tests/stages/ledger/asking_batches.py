@@ -14,7 +14,7 @@ from overnight_models.ledger.collect.caching import Choice
 from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.deliver.due import recorded_and_claimed
 from overnight_models.ledger.deployment import Forgotten
-from overnight_models.ledger.money import budgets, settle
+from overnight_models.ledger.money import budgets, chains, settle
 from overnight_models.ledger.operators import lanes, troubles
 from overnight_models.ledger.pack import pack, priming, rates
 from overnight_models.ledger.pack.turns import StayBehind
@@ -49,8 +49,11 @@ def ask_within_budgets(connection: Connection) -> None:
         budgets.set_budget(connection, "lane", lane, "day", cap, prices, strict=strict)
         budgets.set_budget(connection, "run", 1, "all", 10**12, prices, strict=strict)
     budgets.budgets(connection)
+    (number,) = chains.numbers(connection, lane, ["t"], cap_nano=1).values()
+    execute(connection, "UPDATE item SET chain_id = :n WHERE tenant_id IS NULL", n=number)
     source = waiting_source(connection)
-    assert pack.pack(connection, source, prices, max_items=100, max_bytes=1_000_000).held
+    assert pack.pack(connection, source, prices, max_items=100, max_bytes=1_000_000, chain_cap_nano=2).held
+    assert chains.spent(connection, limit=10)
     budgets.set_budget(connection, "lane", lane, "day", 10**12, prices, strict=False)
     assert budgets.release_held(connection, [MODEL])
     packed(connection)

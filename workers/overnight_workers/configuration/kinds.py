@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from overnight_models.embedded_urls import expanded
 from overnight_models.errors import BadSettings
+from overnight_models.money.prices import NANO_PER_DOLLAR
 from overnight_models.quantities import bytes_in, seconds, spoken
 
 T = TypeVar("T")
@@ -64,6 +66,18 @@ def size(at_least: int = 1, at_most: int | None = None) -> Read[int]:
         return number
 
     return read
+
+
+def dollars(given: object) -> int:
+    """A sum of dollars, in nano-dollars."""
+    written = str(given).strip().removeprefix("$").replace(",", "")
+    try:
+        nano = Decimal("NaN" if isinstance(given, bool) else written) * NANO_PER_DOLLAR
+    except InvalidOperation:
+        nano = Decimal("NaN")
+    if not nano.is_finite() or not 0 < nano <= 2**62 or nano != int(nano):
+        raise ValueError(f"it is a sum of dollars, such as 0.25, in whole nano-dollars, and not {shown(given)}")
+    return int(nano)
 
 
 def duration(at_least: float = 0.0, at_most: float | None = None) -> Read[float]:

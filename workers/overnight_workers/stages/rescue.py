@@ -26,7 +26,7 @@ from overnight_workers import logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.held import held
 from overnight_workers.settings import Lane, settings
-from overnight_workers.stages import doorbell, pulse
+from overnight_workers.stages import chains, doorbell, pulse
 from overnight_workers.stages.deliver import acknowledge, queue_looks
 from overnight_workers.stages.direct import abandoned
 from overnight_workers.stages.poll import restored
@@ -90,8 +90,11 @@ def _release_held() -> None:
     """Items that a budget has room for again go on."""
     with process.database().transaction() as connection:
         released = budgets.release_held(connection, process.policy().models)
+        spent = chains.end_spent(connection)
     if released:
         log.info("budgets have room again", items=released)
+    if spent:
+        log.warning("over what their traces may cost", items=spent)
 
 
 def _ring() -> list[str]:

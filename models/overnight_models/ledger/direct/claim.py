@@ -87,6 +87,7 @@ def take(
     max_bytes: float,
     counts_first: bool,
     max_calls: int | None = None,
+    chain_cap_nano: int | None = None,
 ) -> Taken:
     """Take the items there whose turn it is, in the order in which they go; what a budget can't take is held.
 
@@ -95,6 +96,7 @@ def take(
     max_bytes: of requests that are in memory; the first is taken however large it is.
     counts_first: those that nobody has measured yet stay where they are.
     max_calls: of the lane under way at once, over all workers; None: it has no bound.
+    chain_cap_nano: what all items of one trace may cost together.
     """
     if max_calls is not None:
         limit = min(limit, places.room(connection, place.lane_id, max_calls))
@@ -104,7 +106,7 @@ def take(
         return Taken(claim)
     # asked before anything is changed, see `budgets.set_budget`
     which = Candidates("SELECT * FROM item WHERE id = ANY(:asked)", place.lane_id, {"asked": order})
-    allowance = reserve.allowance(connection, which, prices, batch=False)
+    allowance = reserve.allowance(connection, which, prices, batch=False, chain_cap_nano=chain_cap_nano)
     locked = _lock(connection, order, limit, max_bytes)
     if not locked:
         return Taken(claim)
@@ -239,7 +241,8 @@ def _statement(to: str, guard: str, *, within: bool) -> str:
     """The statement that claims. within: budgets are asked, and what is over is held."""
     return f"""
         WITH candidate AS (
-            SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, asked.place,
+            SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
+                   asked.place,
                    row_number() OVER (ORDER BY asked.place, id) AS position
             FROM unnest(CAST(:ids AS bigint[]), CAST(:places AS timestamptz[])) AS asked (asked_id, place)
             JOIN item ON item.id = asked.asked_id
@@ -252,7 +255,7 @@ def _statement(to: str, guard: str, *, within: bool) -> str:
         moved AS (
             UPDATE item SET {to}, direct_at = NULL, waiting_since = NULL FROM chosen
             WHERE item.id = chosen.id AND item.id = ANY(CAST(:ids AS bigint[])) AND item.{guard}
-            RETURNING item.id, lane_id, tenant_id, run_id, chosen.reserve AS reserved_nano, chosen.place
+            RETURNING item.id, lane_id, tenant_id, run_id, chain_id, chosen.reserve AS reserved_nano, chosen.place
         ),
         {f"{BOOKED}," if within else ""}
         called AS (

@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.money import chains
 from overnight_models.ledger.pack.reserve import ALONE, BEGINS, LEFT, NO_BOUND, NO_PRICE, OVER, reserve_under_way
 from overnight_models.ledger.rows import execute, fetch_all, fetch_only_value, fetch_value
 from overnight_models.money.prices import Prices
@@ -20,12 +21,12 @@ Period = Literal["day", "month", "all"]
 _RELEASED_AT_ONCE: Final = 100_000
 
 _TITLE: Final = """
-    coalesce('lane ' || lane.name, 'tenant ' || tenant.name, 'run ' || run.name)
+    coalesce('lane ' || lane.name, 'tenant ' || tenant.name, 'run ' || run.name, 'trace ' || chain.trace_id)
     || CASE period WHEN 'all' THEN ', in all' ELSE ', a ' || period END
 """
 _NAMED: Final = """
     budget LEFT JOIN lane ON lane.id = budget.lane_id LEFT JOIN tenant ON tenant.id = budget.tenant_id
-    LEFT JOIN run ON run.id = budget.run_id
+    LEFT JOIN run ON run.id = budget.run_id LEFT JOIN chain ON chain.id = budget.chain_id
 """
 
 
@@ -109,7 +110,7 @@ class _Held(NamedTuple):
 
 
 def budgets(connection: Connection) -> list[BudgetView]:
-    """Every budget."""
+    """Every budget that somebody has set; those of chains are their lanes'."""
     rows = fetch_all(
         connection,
         _Budget,
@@ -120,7 +121,7 @@ def budgets(connection: Connection) -> list[BudgetView]:
                    SELECT max(reserved_nano) FROM item
                    WHERE held_by = budget.id AND held_reason = :alone AND reserved_nano > cap_nano
                ) AS alone_nano,
-               CASE WHEN lane_id IS NOT NULL THEN 'lane' WHEN tenant_id IS NOT NULL THEN 'tenant' ELSE 'run' END AS of,
+               CASE WHEN budget.lane_id IS NOT NULL THEN 'lane' WHEN tenant_id IS NOT NULL THEN 'tenant' ELSE 'run' END AS of,
                coalesce(booked.spent, 0)::bigint AS spent_nano, coalesce(booked.reserved, 0)::bigint AS reserved_nano,
                CASE WHEN period <> 'all' THEN extract(
                    epoch FROM {BEGINS} + ('1 ' || period)::interval - now() AT TIME ZONE 'UTC'
@@ -130,6 +131,7 @@ def budgets(connection: Connection) -> list[BudgetView]:
             SELECT sum(spent_nano) AS spent, sum(reserved_nano) AS reserved
             FROM booking WHERE budget_id = budget.id AND begins = {BEGINS}
         ) booked ON true
+        WHERE budget.chain_id IS NULL
         ORDER BY lane.name, tenant.name, run.name, period
         """,
         alone=ALONE,
@@ -262,10 +264,10 @@ def release_held(connection: Connection, priced: Collection[str]) -> int:
         _Holding,
         f"""
         SELECT budget.id, {LEFT} AS nano, cap_nano, strict FROM budget
-        WHERE EXISTS (SELECT FROM item WHERE held_by = budget.id)
+        WHERE chain_id IS NULL AND EXISTS (SELECT FROM item WHERE held_by = budget.id)
         """,
     )
-    released = 0
+    released = chains.release(connection)
     for budget in holding:
         released += _release(
             connection,

@@ -14,6 +14,16 @@ from sqlalchemy import Connection
 from overnight_models.ledger.rows import execute, fetch_value
 from overnight_models.states import BATCH
 
+_IN_BUDGETS: Final = """
+    in_budgets AS (
+        SELECT budget.id AS own_id, part.* FROM part JOIN budget ON budget.chain_id IS NULL AND (
+            budget.lane_id = part.lane_id OR budget.tenant_id = part.tenant_id OR budget.run_id = part.run_id
+        )
+        UNION ALL
+        SELECT budget.id, part.* FROM part JOIN budget ON budget.chain_id = part.chain_id
+    )
+"""
+"""Sums `part`, each of one lane, tenant, run and chain, once for each budget that they count in."""
 _BOOKED_BY_BATCH: Final = "(SELECT DISTINCT budget_id, begins FROM booking WHERE batch_id = :batch_id)"
 _OVER: Final = ", ".join(f"'{state}'" for state in sorted(BATCH.final))
 _BOOKED_OR_OVER: Final = f"""
@@ -24,6 +34,7 @@ _BOOKED_OR_OVER: Final = f"""
                        ELSE date_trunc(budget.period, batch.packed_at AT TIME ZONE 'UTC')::date END
      FROM batch, budget
      WHERE batch.id = :batch_id AND batch.state IN ({_OVER})
+       AND (chain_id IS NULL OR chain_id IN (SELECT chain_id FROM part))
        AND NOT EXISTS (SELECT FROM booking WHERE booking.batch_id = batch.id AND booking.budget_id = budget.id))
 """
 
@@ -70,18 +81,17 @@ def end_calls(connection: Connection, number: int, calls: Mapping[int, tuple[int
     execute(
         connection,
         f"""
-        INSERT INTO booking (budget_id, begins, batch_id, reserved_nano, spent_nano)
-        SELECT own.budget_id, own.begins, :batch_id, -sum(part.ended), sum(part.spent)
-        FROM (
-            SELECT lane_id, tenant_id, run_id, coalesce(sum(call.reserved), 0) AS ended,
+        WITH part AS (
+            SELECT lane_id, tenant_id, run_id, chain_id, coalesce(sum(call.reserved), 0) AS ended,
                    sum(coalesce(call.cost, call.reserved, 0)) AS spent
             FROM unnest(CAST(:ids AS bigint[]), CAST(:reserved AS bigint[]), CAST(:costs AS bigint[]))
                  AS call (id, reserved, cost)
             JOIN item ON item.id = call.id
-            GROUP BY lane_id, tenant_id, run_id
-        ) part
-        JOIN budget ON budget.lane_id = part.lane_id OR budget.tenant_id = part.tenant_id OR budget.run_id = part.run_id
-        JOIN {_BOOKED_BY_BATCH} own ON own.budget_id = budget.id
+            GROUP BY lane_id, tenant_id, run_id, chain_id
+        ), {_IN_BUDGETS}
+        INSERT INTO booking (budget_id, begins, batch_id, reserved_nano, spent_nano)
+        SELECT own.budget_id, own.begins, :batch_id, -sum(ended), sum(spent)
+        FROM in_budgets JOIN {_BOOKED_BY_BATCH} own ON own.budget_id = own_id
         GROUP BY own.budget_id, own.begins
         """,
         batch_id=number,
@@ -97,17 +107,17 @@ def _book(connection: Connection, batch_id: int, costs: Mapping[int, int | None]
     execute(
         connection,
         f"""
-        INSERT INTO booking (budget_id, begins, batch_id, reserved_nano, spent_nano)
-        SELECT own.budget_id, own.begins, :batch_id, -sum(part.ended), sum(part.spent)
-        FROM (
-            SELECT lane_id, tenant_id, run_id, coalesce(sum(reserved_nano) FILTER (WHERE {ended}), 0) AS ended,
+        WITH part AS (
+            SELECT lane_id, tenant_id, run_id, chain_id,
+                   coalesce(sum(reserved_nano) FILTER (WHERE {ended}), 0) AS ended,
                    sum(coalesce(answer.cost, reserved_nano, 0)) AS spent
             FROM unnest(CAST(:ids AS bigint[]), CAST(:costs AS bigint[])) AS answer (id, cost)
             JOIN item ON item.id = answer.id
-            GROUP BY lane_id, tenant_id, run_id
-        ) part
-        JOIN budget ON budget.lane_id = part.lane_id OR budget.tenant_id = part.tenant_id OR budget.run_id = part.run_id
-        JOIN {_BOOKED_OR_OVER} own ON own.budget_id = budget.id
+            GROUP BY lane_id, tenant_id, run_id, chain_id
+        ), {_IN_BUDGETS}
+        INSERT INTO booking (budget_id, begins, batch_id, reserved_nano, spent_nano)
+        SELECT own.budget_id, own.begins, :batch_id, -sum(ended), sum(spent)
+        FROM in_budgets JOIN {_BOOKED_OR_OVER} own ON own.budget_id = own_id
         GROUP BY own.budget_id, own.begins
         """,
         batch_id=batch_id,
@@ -134,16 +144,15 @@ def _reserve_items(
     execute(
         connection,
         f"""
-        INSERT INTO booking (budget_id, begins, batch_id, submission_id, reserved_nano)
-        SELECT own.budget_id, own.begins, part.batch_id, :submission_id, sum(part.nano)
-        FROM (
-            SELECT batch_id, lane_id, tenant_id, run_id, sum(reserved_nano) AS nano FROM item
+        WITH part AS (
+            SELECT batch_id, lane_id, tenant_id, run_id, chain_id, sum(reserved_nano) AS nano FROM item
             WHERE batch_id = ANY(:in_batches) AND state = 'batched' AND reserved_nano IS NOT NULL
-            GROUP BY batch_id, lane_id, tenant_id, run_id
-        ) part
-        JOIN budget ON budget.lane_id = part.lane_id OR budget.tenant_id = part.tenant_id OR budget.run_id = part.run_id
-        JOIN {_BOOKED_BY_BATCH} own ON own.budget_id = budget.id
-        GROUP BY own.budget_id, own.begins, part.batch_id
+            GROUP BY batch_id, lane_id, tenant_id, run_id, chain_id
+        ), {_IN_BUDGETS}
+        INSERT INTO booking (budget_id, begins, batch_id, submission_id, reserved_nano)
+        SELECT own.budget_id, own.begins, in_budgets.batch_id, :submission_id, sum(nano)
+        FROM in_budgets JOIN {_BOOKED_BY_BATCH} own ON own.budget_id = own_id
+        GROUP BY own.budget_id, own.begins, in_budgets.batch_id
         """,
         batch_id=batch_id,
         in_batches=list(in_batches),

@@ -139,11 +139,13 @@ def pack(
     max_bytes: int,
     stay: StayBehind = NOBODY,
     only: int | None = None,
+    chain_cap_nano: int | None = None,
 ) -> Packed:
     """Make one batch of those that have waited longest, tenant by tenant; what a budget can't take is held.
 
     stay: the items that stay behind.
     only: the item that goes alone, out of its turn.
+    chain_cap_nano: what all items of one trace may cost together.
 
     Called in a turn. Nothing passes through this process: 100,000 items are one statement.
     """
@@ -151,7 +153,7 @@ def pack(
         candidates = next_in_line(connection, source, max_items=max_items, stay=stay)
     else:
         candidates = turns.alone(only, lane_id=source.lane_id, headers_id=source.headers_id)
-    allowance = reserve.allowance(connection, candidates, prices)
+    allowance = reserve.allowance(connection, candidates, prices, chain_cap_nano=chain_cap_nano)
     batch_id = fetch_only_value(
         connection,
         int,
@@ -196,7 +198,7 @@ def _statement(candidates: str, *, within: bool) -> str:
                 {", reserved_nano = chosen.reserve FROM chosen" if within else ""}
             WHERE {ITEM.pack.where} AND item.id = ANY(ARRAY(SELECT id FROM chosen))
                 {"AND item.id = chosen.id" if within else ""}
-            RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, reserved_nano, deadline
+            RETURNING item.size, schema_id, prefix_id, lane_id, tenant_id, run_id, chain_id, reserved_nano, deadline
         ),
         {f"{BOOKED}," if within else ""}
         filled AS (

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.pack.rates import RATE, Rates, expected, rate_values, rated, road_rates, worst
 from overnight_models.ledger.pack.turns import Candidates
-from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_value
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value
 from overnight_models.money.prices import Prices
 from overnight_models.request.worst_case import UNBOUNDED
 from overnight_models.states import BATCH, ITEM
@@ -38,7 +38,7 @@ NO_PRICE: Final = "no price"
 NO_BOUND: Final = "no bound"
 """Why a budget holds an item; without these two it can't say how much it needs."""
 
-_SCOPES: Final = ("run", "tenant", "lane")
+_SCOPES: Final = ("chain", "run", "tenant", "lane")
 """In the order in which budgets say who is held: what one run may not spend is there for the others of its lane."""
 
 
@@ -50,6 +50,7 @@ class Room:
     lane_id: int | None
     tenant_id: int | None
     run_id: int | None
+    chain_id: int | None
     strict: bool
     begins: str
     cap_nano: int
@@ -108,26 +109,30 @@ def _fitting(of: str, given: str, fits: str) -> str:
 
 
 JUDGED: Final = f"""
-    room (budget_id, run_id, tenant_id, lane_id, strict, begins, cap_nano, nano) AS (
+    room (budget_id, chain_id, run_id, tenant_id, lane_id, strict, begins, cap_nano, nano) AS (
         SELECT * FROM unnest(
-            CAST(:room_budgets AS integer[]), CAST(:room_runs AS integer[]), CAST(:room_tenants AS integer[]),
-            CAST(:room_lanes AS integer[]), CAST(:room_stricts AS boolean[]), CAST(:room_begins AS date[]),
-            CAST(:room_caps AS bigint[]), CAST(:room_nanos AS bigint[])
+            CAST(:room_budgets AS integer[]), CAST(:room_chains AS integer[]), CAST(:room_runs AS integer[]),
+            CAST(:room_tenants AS integer[]), CAST(:room_lanes AS integer[]), CAST(:room_stricts AS boolean[]),
+            CAST(:room_begins AS date[]), CAST(:room_caps AS bigint[]), CAST(:room_nanos AS bigint[])
         )
     ),
-    unlocked AS (SELECT tenant_id, run_id FROM budget WHERE id NOT IN (SELECT budget_id FROM room)),
+    unlocked AS (
+        SELECT tenant_id, run_id FROM budget WHERE chain_id IS NULL AND id NOT IN (SELECT budget_id FROM room)
+    ),
     {RATE},
     {",".join(_tightest(of) for of in _SCOPES)},
     budgeted AS (
-        SELECT candidate.*, run_budget, run_cap, run_nano, tenant_budget, tenant_cap, tenant_nano,
-               lane_budget, lane_cap, lane_nano,
-               coalesce(run_budget, tenant_budget, lane_budget) AS budget_id,
-               coalesce(run_strict, false) OR coalesce(tenant_strict, false) OR coalesce(lane_strict, false) AS strict
-        FROM candidate LEFT JOIN run_room USING (run_id) LEFT JOIN tenant_room USING (tenant_id)
-        LEFT JOIN lane_room USING (lane_id)
+        SELECT candidate.*, chain_budget, chain_cap, chain_nano, run_budget, run_cap, run_nano,
+               tenant_budget, tenant_cap, tenant_nano, lane_budget, lane_cap, lane_nano,
+               coalesce(chain_budget, run_budget, tenant_budget, lane_budget) AS budget_id,
+               coalesce(chain_strict, false) OR coalesce(run_strict, false) OR coalesce(tenant_strict, false)
+               OR coalesce(lane_strict, false) AS strict
+        FROM candidate LEFT JOIN chain_room USING (chain_id) LEFT JOIN run_room USING (run_id)
+        LEFT JOIN tenant_room USING (tenant_id) LEFT JOIN lane_room USING (lane_id)
         -- those whose budget isn't locked came after the look for it: the next batch takes them
         WHERE (tenant_id IS NULL OR tenant_id NOT IN (SELECT tenant_id FROM unlocked WHERE tenant_id IS NOT NULL))
           AND (run_id IS NULL OR run_id NOT IN (SELECT run_id FROM unlocked WHERE run_id IS NOT NULL))
+          AND (chain_id IS NULL OR chain_id IN (SELECT chain_id FROM chain_room))
     ),
     unbounded_prefix AS (
         SELECT id FROM prefix
@@ -146,14 +151,17 @@ JUDGED: Final = f"""
             THEN ceil(({worst("bounded")}) * CASE WHEN strict THEN 1 ELSE rate.share END)::bigint END AS reserve
         FROM bounded LEFT JOIN rate ON {rated("bounded")}
     ),
-    {_fitting("run", "priced", "true")},
-    {_fitting("tenant", "fits_run", "over_run IS NULL")},
-    {_fitting("lane", "fits_tenant", "over_run IS NULL AND over_tenant IS NULL")},
+    {_fitting("chain", "priced", "true")},
+    {_fitting("run", "fits_chain", "over_chain IS NULL")},
+    {_fitting("tenant", "fits_run", "coalesce(over_chain, over_run) IS NULL")},
+    {_fitting("lane", "fits_tenant", "coalesce(over_chain, over_run, over_tenant) IS NULL")},
     judged AS (
         SELECT id, size, position, reserve,
-               CASE WHEN reserve IS NULL THEN budget_id ELSE coalesce(over_run, over_tenant, over_lane) END AS held_by,
+               CASE WHEN reserve IS NULL THEN budget_id
+                    ELSE coalesce(over_chain, over_run, over_tenant, over_lane) END AS held_by,
                CASE WHEN unbounded THEN '{NO_BOUND}' WHEN reserve IS NULL THEN '{NO_PRICE}'
-                    WHEN reserve > CASE WHEN over_run IS NOT NULL THEN run_cap
+                    WHEN reserve > CASE WHEN over_chain IS NOT NULL THEN chain_cap
+                                        WHEN over_run IS NOT NULL THEN run_cap
                                         WHEN over_tenant IS NOT NULL THEN tenant_cap ELSE lane_cap END THEN '{ALONE}'
                     ELSE '{OVER}' END AS why
         FROM fits_lane
@@ -182,20 +190,35 @@ BOOKED: Final = """
         ) part
         JOIN room ON room.lane_id = part.lane_id OR room.tenant_id = part.tenant_id OR room.run_id = part.run_id
         GROUP BY room.budget_id, room.begins
+        UNION ALL
+        SELECT room.budget_id, room.begins, :batch_id, sum(moved.reserved_nano)
+        FROM moved JOIN room USING (chain_id) WHERE moved.reserved_nano IS NOT NULL
+        GROUP BY room.budget_id, room.begins
     )
 """
 
 
+_MAY_HAVE: Final = """
+    SELECT EXISTS (SELECT FROM budget WHERE chain_id IS NULL AND (lane_id IS NULL OR lane_id = :lane_id))
+        OR EXISTS (SELECT FROM chain WHERE lane_id = :lane_id)
+"""
+
+
 def allowance(
-    connection: Connection, candidates: Candidates, prices: Prices, *, batch: bool = True
+    connection: Connection,
+    candidates: Candidates,
+    prices: Prices,
+    *,
+    batch: bool = True,
+    chain_cap_nano: int | None = None,
 ) -> Allowance | None:
     """Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
 
     batch: whether they are to be sent in a batch, or in real time.
+    chain_cap_nano: what the lane says now that all items of one trace may cost together.
     """
     lane_id = candidates.lane_id
-    may_have = "SELECT id FROM budget WHERE lane_id IS NULL OR lane_id = :lane_id LIMIT 1"
-    if fetch_value(connection, int, may_have, lane_id=lane_id) is None:
+    if not fetch_only_value(connection, bool, _MAY_HAVE, lane_id=lane_id):
         return None
     # others may stand at the same budgets, and each packs up to 100,000 items while it has them
     execute(connection, "SET LOCAL lock_timeout = '90s'")
@@ -204,20 +227,33 @@ def allowance(
         int,
         f"""
         WITH candidate AS ({candidates.query})
-        SELECT budget.id FROM budget
-        WHERE budget.lane_id IN (SELECT lane_id FROM candidate)
-           OR budget.tenant_id IN (SELECT tenant_id FROM candidate)
-           OR budget.run_id IN (SELECT run_id FROM candidate)
-        ORDER BY budget.id FOR NO KEY UPDATE OF budget
+        SELECT id FROM budget WHERE id = ANY(ARRAY(
+            SELECT id FROM budget
+            WHERE chain_id IS NULL AND (
+                lane_id IN (SELECT lane_id FROM candidate) OR tenant_id IN (SELECT tenant_id FROM candidate)
+                OR run_id IN (SELECT run_id FROM candidate)
+            )
+            UNION ALL
+            SELECT budget.id FROM (SELECT DISTINCT chain_id FROM candidate) own JOIN budget USING (chain_id)
+        ))
+        ORDER BY id FOR NO KEY UPDATE
         """,
         **candidates.values,
     )
+    if chain_cap_nano is not None:
+        execute(
+            connection,
+            "UPDATE budget SET cap_nano = :cap WHERE id = ANY(:ids) AND chain_id IS NOT NULL AND cap_nano <> :cap",
+            cap=chain_cap_nano,
+            ids=budget_ids,
+        )
     # only now: what was booked while this transaction waited for the lock counts
     rooms = fetch_all(
         connection,
         Room,
         f"""
-        SELECT id AS budget_id, lane_id, tenant_id, run_id, strict, ({BEGINS})::text AS begins, cap_nano, {LEFT} AS nano
+        SELECT id AS budget_id, lane_id, tenant_id, run_id, chain_id, strict, ({BEGINS})::text AS begins, cap_nano,
+               {LEFT} AS nano
         FROM budget WHERE id = ANY(:ids)
         """,
         ids=budget_ids,

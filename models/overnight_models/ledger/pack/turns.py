@@ -140,7 +140,7 @@ def _count(connection: Connection, stay: StayBehind, values: dict[str, object]) 
     return fetch_only_value(connection, int, counted, **values)
 
 
-_COLUMNS: Final = "id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id"
+_COLUMNS: Final = "id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id"
 
 # ordered by the tenant too, though there is but one: the planner wouldn't see that the index has that order
 _WAIT: Final = f"{_waits(':lane_id', ':headers_id')} AND {_NOT_URGENT} AND NOT ({{unless}})"

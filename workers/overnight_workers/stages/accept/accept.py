@@ -35,7 +35,7 @@ from overnight_workers import logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.sizes.chooser import Chooser
-from overnight_workers.stages import doorbell, output_schema, pulse
+from overnight_workers.stages import chains, doorbell, output_schema, pulse
 from overnight_workers.stages.accept import gather
 from overnight_workers.stages.accept.faults import fault, unreadable
 from overnight_workers.stages.accept.gather import Gathered, Message
@@ -167,7 +167,8 @@ def _read(received: Message, tries: int, readers: dict[str, _Reader]) -> _Readin
         else:
             rejected.append(read)
     names = process.names()
-    return _Reading(received.id, received.lane, names.lane(received.lane), names.run(received.run), items, rejected)
+    lane_id, run_id = names.lane(received.lane), names.run(received.run)
+    return _Reading(received.id, received.lane, lane_id, run_id, chains.joined(received.lane, lane_id, items), rejected)
 
 
 def _faults(received: Message, tries: int) -> str | None:

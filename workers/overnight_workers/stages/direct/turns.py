@@ -158,6 +158,7 @@ class Turns:
                 max_bytes=_MOST_BYTES,
                 counts_first=lane.counts_first,
                 max_calls=lane.max_calls,
+                chain_cap_nano=lane.max_cost_per_trace,
             )
             whole = [] if taken.claim is None else requests(connection, taken.claim, taken.asked)
         if taken.held:

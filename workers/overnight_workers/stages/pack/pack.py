@@ -111,6 +111,7 @@ def _pack_all(
         max_bytes=filling.lane.max_bytes,
         stay=stay,
         only=only,
+        chain_cap_nano=filling.lane.max_cost_per_trace,
     )
 
 
