@@ -52,7 +52,9 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
     assert (documented["direct"], read.direct) == ({"calls": told.Direct().calls}, told.Direct())
     assert set(documented["lanes"]["copy"]) == names(told.Lane)
     copy = replace(read.lanes["copy"], callbacks=("*",), max_input_tokens=None)
-    copy = replace(copy, deadline=None, max_calls=None, submit_window=None, target_batches=None, models=())
+    copy = replace(
+        copy, deadline=None, max_calls=None, max_cost_per_trace=None, submit_window=None, target_batches=None, models=()
+    )
     assert copy == told.Lane()
     assert set(documented["brokers"]["shop"]) == names(told.Broker)
     assert [field for field in sorted(names(told.Workspace)) if f"{field} = " not in block] == []

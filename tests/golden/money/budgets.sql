@@ -69,11 +69,10 @@ SELECT budget.id, coalesce(lane.name, tenant.name, run.name) AS name, coalesce('
     SELECT max(reserved_nano)
     FROM item
     WHERE held_by = budget.id AND held_reason = :alone AND reserved_nano > cap_nano
-) AS alone_nano, CASE WHEN budget.lane_id IS NOT NULL THEN 'lane'
-    WHEN tenant_id IS NOT NULL THEN 'tenant' ELSE 'run' END AS of, coalesce(booked.spent,
-    0)::bigint AS spent_nano, coalesce(booked.reserved, 0)::bigint AS reserved_nano, CASE
-    WHEN period <> 'all' THEN extract(epoch FROM CASE budget.period WHEN 'all' THEN date 'epoch'
-    ELSE date_trunc(budget.period,
+) AS alone_nano, CASE WHEN run_id IS NOT NULL THEN 'run' WHEN tenant_id IS NOT NULL THEN 'tenant'
+    ELSE 'lane' END AS of, coalesce(booked.spent, 0)::bigint AS spent_nano, coalesce(booked.reserved,
+    0)::bigint AS reserved_nano, CASE WHEN period <> 'all' THEN extract(epoch FROM CASE budget.period
+    WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
     now() AT TIME ZONE 'UTC')::date END + ('1 ' || period)::interval - now() AT TIME ZONE 'UTC')::float END AS ends_s
 FROM budget
 LEFT JOIN lane ON lane.id = budget.lane_id

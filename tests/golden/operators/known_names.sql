@@ -1,5 +1,35 @@
 -- What ledger/operators/known_names.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _unknown, 1 of 4
+-- name = 'text'
+SELECT EXISTS (
+    SELECT
+    FROM model
+    WHERE name = :name
+);
+
+-- _unknown, 2 of 4
+-- name = 'text'
+SELECT EXISTS (
+    SELECT
+    FROM tenant
+    WHERE name = :name
+);
+
+-- _unknown, 3 of 4
+-- shown = 1
+SELECT name
+FROM model
+ORDER BY name
+LIMIT :shown;
+
+-- _unknown, 4 of 4
+-- shown = 1
+SELECT name
+FROM tenant
+ORDER BY name
+LIMIT :shown;
+
 -- unknown_batch: What is wrong with a batch's number; None when it is one.
 -- id = 1
 SELECT EXISTS (

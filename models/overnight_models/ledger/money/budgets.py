@@ -121,7 +121,7 @@ def budgets(connection: Connection) -> list[BudgetView]:
                    SELECT max(reserved_nano) FROM item
                    WHERE held_by = budget.id AND held_reason = :alone AND reserved_nano > cap_nano
                ) AS alone_nano,
-               CASE WHEN budget.lane_id IS NOT NULL THEN 'lane' WHEN tenant_id IS NOT NULL THEN 'tenant' ELSE 'run' END AS of,
+               CASE WHEN run_id IS NOT NULL THEN 'run' WHEN tenant_id IS NOT NULL THEN 'tenant' ELSE 'lane' END AS of,
                coalesce(booked.spent, 0)::bigint AS spent_nano, coalesce(booked.reserved, 0)::bigint AS reserved_nano,
                CASE WHEN period <> 'all' THEN extract(
                    epoch FROM {BEGINS} + ('1 ' || period)::interval - now() AT TIME ZONE 'UTC'

@@ -1,0 +1,275 @@
+-- What ledger/operators/item_list.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- _chosen, 1 of 14: The newest of a window that are wanted.
+-- before = 1, delivery = 'text', limit = 1, oldest = 1
+SELECT item.id
+FROM item
+JOIN delivery ON delivery.item_id = item.id
+WHERE delivery.state = :delivery AND item.id >= :oldest AND item.id < :before
+    AND delivery.item_id >= :oldest AND delivery.item_id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 2 of 14: The newest of a window that are wanted.
+-- before = 1, enqueued_before = '2026-11-29', enqueued_since = '2026-11-29', limit = 1, oldest = 1
+SELECT item.id
+FROM item
+JOIN request ON request.item_id = item.id
+WHERE request.enqueued_at >= :enqueued_since AND request.enqueued_at < :enqueued_before
+    AND item.id >= :oldest AND item.id < :before AND request.item_id >= :oldest AND request.item_id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 3 of 14: The newest of a window that are wanted.
+-- before = 1, key_prefix = 'text', limit = 1, oldest = 1
+SELECT item.id
+FROM item
+JOIN request ON request.item_id = item.id
+WHERE starts_with(request.key, :key_prefix) AND item.id >= :oldest AND item.id < :before
+    AND request.item_id >= :oldest AND request.item_id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 4 of 14: The newest of a window that are wanted.
+-- before = 1, limit = 1, oldest = 1
+SELECT item.id
+FROM item
+LEFT JOIN outcome ON outcome.item_id = item.id
+WHERE item.deadline < coalesce(outcome.finished_at, now()) AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 5 of 14: The newest of a window that are wanted.
+-- before = 1, limit = 1, oldest = 1
+SELECT item.id
+FROM item
+LEFT JOIN outcome ON outcome.item_id = item.id
+WHERE item.state IN ('canceled', 'failed', 'redone', 'following') AND outcome.problem IS NOT NULL
+    AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 6 of 14: The newest of a window that are wanted.
+-- before = 1, limit = 1, oldest = 1, problem = 'text'
+SELECT item.id
+FROM item
+LEFT JOIN outcome ON outcome.item_id = item.id
+WHERE item.state IN ('canceled', 'failed', 'redone', 'following') AND outcome.problem IS NOT NULL
+    AND outcome.problem = :problem AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 7 of 14: The newest of a window that are wanted.
+-- batch_id = 1, before = 1, limit = 1, oldest = 1
+SELECT item.id
+FROM item
+WHERE item.batch_id = :batch_id AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 8 of 14: The newest of a window that are wanted.
+-- before = 1, key_hash = '\x00', limit = 1, oldest = 1
+SELECT item.id
+FROM item
+WHERE item.id IN (
+    SELECT item_id
+    FROM item_key
+    WHERE lane_id IN (
+        SELECT id
+        FROM lane
+    ) AND key_hash = :key_hash
+) AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 9 of 14: The newest of a window that are wanted.
+-- before = 1, lane = 'text', limit = 1, oldest = 1
+SELECT item.id
+FROM item
+WHERE item.lane_id = (
+    SELECT id
+    FROM lane
+    WHERE name = :lane
+) AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 10 of 14: The newest of a window that are wanted.
+-- before = 1, limit = 1, model = 'text', oldest = 1
+SELECT item.id
+FROM item
+WHERE item.model_id = (
+    SELECT id
+    FROM model
+    WHERE name = :model
+) AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 11 of 14: The newest of a window that are wanted.
+-- before = 1, limit = 1, oldest = 1, run = 'text'
+SELECT item.id
+FROM item
+WHERE item.run_id = (
+    SELECT id
+    FROM run
+    WHERE name = :run
+) AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 12 of 14: The newest of a window that are wanted.
+-- before = 1, limit = 1, oldest = 1, state = 'text'
+SELECT item.id
+FROM item
+WHERE item.state = :state AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 13 of 14: The newest of a window that are wanted.
+-- before = 1, limit = 1, oldest = 1, tenant = 'text'
+SELECT item.id
+FROM item
+WHERE item.tenant_id = (
+    SELECT id
+    FROM tenant
+    WHERE name = :tenant
+) AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 14 of 14: The newest of a window that are wanted.
+-- before = 1, limit = 1, oldest = 1
+SELECT item.id
+FROM item
+WHERE true AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _views: Items by their ids, as operators see them.
+-- ids = '{1}'
+SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
+    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
+    item.deadline, outcome.ok, outcome.problem, outcome.detail, outcome.retryable, outcome.model,
+    outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
+    outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
+    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano, NULL AS message, item.give_up_at, item.batch_chance,
+    item.direct_at, item.batch_id, item.model_id, item.size, item.max_tokens, (
+    SELECT name
+    FROM model
+    WHERE model.id = item.model_id
+) AS asked_model, (
+    SELECT extract(epoch FROM coalesce(ended_at, now()) - api_created_at)::float
+    FROM submission
+    WHERE submission.batch_id = item.batch_id AND api_created_at IS NOT NULL
+    ORDER BY id DESC
+    LIMIT 1
+) AS took_s, CASE WHEN item.held_by IS NOT NULL THEN (
+    SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
+        'run ' || run.name, 'trace ' || chain.trace_id) || CASE period WHEN 'all' THEN ', in all' ELSE ',
+        a ' || period END || CASE item.held_reason
+        WHEN 'over the cap by itself' THEN '; it needs ' || '$' || trim_scale(item.reserved_nano / 1000000000::numeric) || ', the cap is ' || '$' || trim_scale(cap_nano / 1000000000::numeric) ELSE '' END
+    FROM budget
+    LEFT JOIN lane ON lane.id = budget.lane_id
+    LEFT JOIN tenant ON tenant.id = budget.tenant_id
+    LEFT JOIN run ON run.id = budget.run_id
+    LEFT JOIN chain ON chain.id = budget.chain_id
+    WHERE budget.id = item.held_by
+) END AS held, delivery.state AS delivery, delivery.tries AS delivery_tries,
+    delivery.error AS delivery_error, target.queue AS delivery_queue, target.broker AS delivery_broker
+FROM item
+JOIN request ON request.item_id = item.id
+LEFT JOIN outcome ON outcome.item_id = item.id
+JOIN lane ON lane.id = item.lane_id
+LEFT JOIN run ON run.id = item.run_id
+LEFT JOIN redo ON redo.item_id = item.id
+LEFT JOIN delivery ON delivery.item_id = item.id
+LEFT JOIN target ON target.id = delivery.target_id
+WHERE item.id = ANY(:ids)
+ORDER BY item.id DESC;
+
+-- _window, 1 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- batch_id = 1, before = 1, window = 1
+SELECT min(id) AS oldest, count(*) AS n
+FROM (
+    SELECT id AS id
+    FROM item
+    WHERE batch_id = :batch_id AND id < :before
+    ORDER BY id DESC
+    LIMIT :window
+) looked;
+
+-- _window, 2 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- before = 1, window = 1
+SELECT min(id) AS oldest, count(*) AS n
+FROM (
+    SELECT id AS id
+    FROM item
+    WHERE held_by IS NOT NULL AND id < :before
+    ORDER BY id DESC
+    LIMIT :window
+) looked;
+
+-- _window, 3 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- before = 1, run = 'text', window = 1
+SELECT min(id) AS oldest, count(*) AS n
+FROM (
+    SELECT id AS id
+    FROM item
+    WHERE run_id = (
+        SELECT id
+        FROM run
+        WHERE name = :run
+    ) AND id < :before
+    ORDER BY id DESC
+    LIMIT :window
+) looked;
+
+-- _window, 4 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- before = 1, window = 1
+SELECT min(id) AS oldest, count(*) AS n
+FROM (
+    SELECT id AS id
+    FROM item
+    WHERE true AND id < :before
+    ORDER BY id DESC
+    LIMIT :window
+) looked;
+
+-- _window, 5 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- before = 1, window = 1
+SELECT min(id) AS oldest, count(*) AS n
+FROM (
+    SELECT id AS id
+    FROM item
+    WHERE waiting_since IS NOT NULL AND id < :before
+    ORDER BY id DESC
+    LIMIT :window
+) looked;
+
+-- _window, 6 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- before = 1, delivery = 'text', window = 1
+SELECT min(id) AS oldest, count(*) AS n
+FROM (
+    SELECT item_id AS id
+    FROM delivery
+    WHERE state = :delivery AND item_id < :before
+    ORDER BY item_id DESC
+    LIMIT :window
+) looked;
+
+-- _window, 7 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- before = 1, key_hash = '\x00', window = 1
+SELECT min(id) AS oldest, count(*) AS n
+FROM (
+    SELECT item_id AS id
+    FROM item_key
+    WHERE lane_id IN (
+        SELECT id
+        FROM lane
+    ) AND key_hash = :key_hash AND item_id < :before
+    ORDER BY item_id DESC
+    LIMIT :window
+) looked;
+
