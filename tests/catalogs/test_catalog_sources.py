@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import duckdb
 import fsspec
@@ -221,6 +223,46 @@ def test_a_sheet_of_excel_has_its_names_in_the_first_row(tmp_path: Path) -> None
     assert columns_of(DeclaredSource(path="rows.xlsx", sheet="rows"), tmp_path, ()) == ("id", "2024")
     assert "there is no sheet 'Rows': it has empty, rows" in faults(tmp_path, path="rows.xlsx", sheet="Rows")[0]
     assert "the sheet 'empty' is empty" in faults(tmp_path, path="rows.xlsx")[0]
+
+
+def test_a_sheet_with_errors_or_formulas_without_a_result_is_refused(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "rows.xlsx")) as book:
+        sheet = book.add_worksheet("prices")
+        sheet.write_row(0, 0, ["id", "price", "text"])
+        sheet.write_row(1, 0, ["a", 1, "fine"])
+        sheet.write_formula(1, 1, "=1/0", None, "#DIV/0!")
+        sheet.write_formula(2, 1, "=1+1", None, 2)
+        sheet.write_string(2, 0, "b")
+        sheet.write_formula(9_999, 1, "=NA()", None, "#N/A")
+        sheet.write_formula(3, 3, "=1/0", None, "#DIV/0!")  # below no name: it isn't read
+        book.add_worksheet("others").write_row(0, 0, ["id"])
+    (fault,) = faults(tmp_path, path="rows.xlsx")
+    assert "cells without a value in the sheet 'prices', 2 of them: B2 (#DIV/0!), B10000 (#N/A)" in fault
+    assert read(tmp_path, path="rows.xlsx", sheet="others") == []
+
+
+def test_a_formula_that_nobody_has_calculated_is_no_empty_text(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "by_a_program.xlsx")) as book:
+        sheet = book.add_worksheet("prices")
+        sheet.write_row(0, 0, ["id", "price"])
+        sheet.write_string(1, 0, "a")
+        sheet.write_formula(1, 1, "=1+1", None, "")
+    (fault,) = faults(tmp_path, path="by_a_program.xlsx")
+    assert "1 of them: B2 (a formula that hasn't been calculated)" in fault
+    _rewrite(tmp_path / "by_a_program.xlsx", rb"><f>1\+1</f><v></v>", b' t="str"><f>""</f><v></v>')
+    assert read(tmp_path, path="by_a_program.xlsx") == [("a", None)], "a formula whose result is an empty text"
+
+
+def _rewrite(path: Path, pattern: bytes, by: bytes) -> None:
+    """Other XML in a workbook's first sheet, as programs write it that calculate nothing."""
+    with ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet], n = re.subn(pattern, by, parts[sheet])
+    assert n == 1, parts[sheet]
+    with ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
 
 
 @pytest.fixture

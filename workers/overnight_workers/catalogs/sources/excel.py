@@ -12,6 +12,7 @@ from overnight_workers.catalogs import cells
 from overnight_workers.catalogs.declaration import DeclaredSource
 from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.sources import written
+from overnight_workers.catalogs.sources.excel_errors import cells_without_value
 from overnight_workers.catalogs.sources.files import local, place_of
 from overnight_workers.catalogs.sources.source import Source
 
@@ -25,14 +26,42 @@ _WHOLE = 1e15
 
 def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Collection[str]) -> tuple[str, ...]:
     """The columns. wanted: not asked, all of them are known."""
-    return tuple(_header(_sheet(declared, directory, room), place_of(declared, directory))[0])
+    place = place_of(declared, directory)
+    return tuple(_header(_sheet(declared, place, local(place, room, end=Path(place).suffix)), place)[0])
 
 
 def open_rows(declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
     """A sheet, whose first row has the names of its columns. most: rows that are read. Raises BadSource."""
     place = place_of(declared, directory)
-    columns, rows = _header(_sheet(declared, directory, room), place)
+    file = local(place, room, end=Path(place).suffix)
+    sheet = _sheet(declared, place, file)
+    columns, rows = _header(sheet, place)
+    _refuse_cells_without_value(file, sheet.name, place, len(columns))
     return written.source_of(written.write(_texts(islice(rows, most), len(columns)), columns, room), columns, place)
+
+
+_NAMED = 5
+
+
+def _refuse_cells_without_value(file: Path, sheet: str, place: str, width: int) -> None:
+    """Raises BadSource where cells below names have an error, or a formula without a result."""
+    faults = [(cell, why) for cell, why in cells_without_value(file, sheet) if _column(cell) <= width]
+    if faults:
+        named = ", ".join(f"{cell} ({why})" for cell, why in faults[:_NAMED]) + (", …" if len(faults) > _NAMED else "")
+        raise BadSource(
+            [
+                f"{place}: cells without a value in the sheet {sheet!r}, {len(faults):,} of them: {named}: they would be"
+                + " read as empty: correct or empty them; formulas are calculated when Excel saves the file"
+            ]
+        )
+
+
+def _column(cell: str) -> int:
+    """The number of a cell's column: 1 for A7, 27 for AA7."""
+    number = 0
+    for letter in cell.rstrip("0123456789"):
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number
 
 
 def _texts(rows: Iterable[Sequence[Value]], width: int) -> Iterator[list[str]]:
@@ -60,11 +89,9 @@ def _text(value: Value) -> str:
     return cells.text_of(value)
 
 
-def _sheet(declared: DeclaredSource, directory: Path, room: Path) -> CalamineSheet:
+def _sheet(declared: DeclaredSource, place: str, file: Path) -> CalamineSheet:
     from python_calamine import CalamineError, CalamineWorkbook
 
-    place = place_of(declared, directory)
-    file = local(place, room, end=Path(place).suffix)
     try:
         book = CalamineWorkbook.from_path(str(file))
         sheets = book.sheet_names
