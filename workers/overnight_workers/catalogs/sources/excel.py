@@ -48,12 +48,9 @@ def _refuse_cells_without_value(file: Path, sheet: str, place: str, width: int) 
     faults = [(cell, why) for cell, why in cells_without_value(file, sheet) if _column(cell) <= width]
     if faults:
         named = ", ".join(f"{cell} ({why})" for cell, why in faults[:_NAMED]) + (", …" if len(faults) > _NAMED else "")
-        raise BadSource(
-            [
-                f"{place}: cells without a value in the sheet {sheet!r}, {len(faults):,} of them: {named}: they would be"
-                + " read as empty: correct or empty them; formulas are calculated when Excel saves the file"
-            ]
-        )
+        what = f"{place}: cells without a value in the sheet {sheet!r}, {len(faults):,} of them: {named}"
+        advice = "they would be read as empty: correct or empty them; formulas are calculated when Excel saves the file"
+        raise BadSource([f"{what}: {advice}"])
 
 
 def _column(cell: str) -> int:
