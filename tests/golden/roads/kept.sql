@@ -61,7 +61,20 @@ GROUP BY lane.name, place
 ORDER BY lane.name, place;
 
 -- limited: What waits for the rate limit now, and since when again and again; the longest first.
-SELECT workspace, model.name AS model, extract(epoch FROM now() - since)::float AS since_s, why
+-- most = 1
+SELECT workspace, model.name AS model, extract(epoch FROM now() - since)::float AS since_s, why, (
+    SELECT count(*)
+    FROM lane
+    CROSS JOIN headers
+    CROSS JOIN LATERAL (
+        SELECT direct_at
+        FROM item
+        WHERE item.lane_id = lane.id AND item.headers_id = headers.id
+            AND item.model_id = direct_pause.model_id AND direct_at IS NOT NULL AND held_by IS NULL
+        LIMIT :most
+    ) waiting
+    WHERE headers.workspace = direct_pause.workspace AND direct_at <= now()
+) AS items
 FROM direct_pause
 JOIN model ON model.id = direct_pause.model_id
 WHERE not_before > now()

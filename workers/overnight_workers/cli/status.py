@@ -52,7 +52,7 @@ def _seen() -> Snapshot:
 
 
 def _document(seen: Snapshot) -> dict[str, object]:
-    from overnight_workers.operators import documents
+    from overnight_workers.operators import documents, limits_used
     from overnight_workers.settings import settings
 
     lanes = seen.lanes
@@ -64,6 +64,7 @@ def _document(seen: Snapshot) -> dict[str, object]:
         "deliveries": _added(lane.deliveries for lane in lanes),
         "oldest_waiting_s": max((lane.oldest_waiting_s or 0 for lane in lanes), default=None) or None,
         "limited": [f"{limit.model} of {limit.workspace}, {limit.why}" for limit in seen.troubles.limited],
+        "limits": limits_used.documents(seen),
         "held_workspaces": {
             workspace.name: workspace.held_reason for workspace in seen.workspaces if workspace.held_for_s is not None
         },
@@ -80,7 +81,7 @@ def _added(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _page(seen: Snapshot) -> RenderableType:
-    from overnight_workers.operators import words
+    from overnight_workers.operators import limits_used, words
     from overnight_workers.settings import settings
 
     parts: list[RenderableType] = []
@@ -96,6 +97,7 @@ def _page(seen: Snapshot) -> RenderableType:
         Text(f"waits for its rate limit: {limit.model} of {limit.workspace}, {limit.why}")
         for limit in seen.troubles.limited
     )
+    parts.extend(Text(view.text) for view in limits_used.limits(seen) if view.is_at_work)
     at_work = {state: n for state, n in _added(lane.batches for lane in seen.lanes).items() if state not in BATCH.final}
     parts.append(Text("batches: " + (", ".join(f"{n:,} {state}" for state, n in at_work.items()) or "none at work")))
     leads = (lead for lane in seen.lanes for lead in words.leads(lane))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from overnight_workers.operators import documents
+from overnight_workers.operators import documents, limits_used
 from overnight_workers.operators.snapshot import Look
 from overnight_workers.settings import Settings
 
@@ -26,6 +26,7 @@ def document(look: Look, settings: Settings) -> dict[str, Any]:
             {"name": workspace.name, "held_for_s": workspace.held_for_s, "held_reason": workspace.held_reason}
             for workspace in seen.workspaces
         ],
+        "limits": limits_used.documents(seen),
         "dead_deliveries": [vars(delivery) for delivery in seen.dead],
         "money": {
             **documents.money(*(sum(column) for column in zip(*money, strict=True))),

@@ -19,6 +19,7 @@ from overnight_models.ledger.operators.overview import LaneView
 from overnight_models.states import BATCH, DELIVERY, ITEM, Life
 from overnight_models.wire.outcome import Problem
 from overnight_workers.flower_tab.reading import Reader
+from overnight_workers.operators import limits_used
 from overnight_workers.operators.alarm_kinds import KINDS
 from overnight_workers.operators.snapshot import Snapshot
 from overnight_workers.settings import settings
@@ -90,6 +91,7 @@ def metrics(seen: Snapshot) -> Iterator[Metric]:
     yield from _stages(seen)
     yield from _budgets(seen)
     yield from _deadlines(seen)
+    yield from _limits(seen)
     yield _alarms(seen)
 
 
@@ -176,6 +178,25 @@ def _budgets(seen: Snapshot) -> Iterator[Metric]:
         for budget in known:
             gauge.add_metric([budget.of, budget.name, budget.period], nano(budget) / _NANO)
         yield gauge
+
+
+def _limits(seen: Snapshot) -> Iterator[Metric]:
+    names = ["workspace", "pool", "limit"]
+    used = GaugeMetricFamily(
+        "overnight_rate_limit_used_ratio", "How much of a limit a minute is used; 1: all of it", labels=names
+    )
+    used_up = GaugeMetricFamily(
+        "overnight_rate_limit_used_up", "1 if requests had to wait for it in the last ten seconds", labels=names
+    )
+    for workspace, pool, limit, share, is_used_up in limits_used.shares(seen):
+        used.add_metric([workspace, pool, limit], share)
+        used_up.add_metric([workspace, pool, limit], is_used_up)
+    waiting = GaugeMetricFamily(
+        "overnight_rate_limited_items", "Items that wait for a limit; a thousand of a lane at most", labels=names[:2]
+    )
+    for view in limits_used.limits(seen):
+        waiting.add_metric([view.use.workspace, view.use.pool], view.items)
+    yield from (used, used_up, waiting)
 
 
 def _deadlines(seen: Snapshot) -> Iterator[Metric]:

@@ -16,6 +16,7 @@ from overnight_models.ledger.money.costs import Costs
 from overnight_models.states import ITEM
 from overnight_workers.flower_tab.page import Page
 from overnight_workers.local_time import time_zone
+from overnight_workers.operators import limits_used
 from overnight_workers.operators.alarm_kinds import Alarm
 from overnight_workers.operators.snapshot import Snapshot
 from overnight_workers.settings import settings
@@ -67,6 +68,7 @@ class NowPage(Page):
             today=today,
             settings=current,
             alarms=[] if seen is None else [(alarm, self._lead(alarm, seen)) for alarm in seen.alarms(current)],
+            limits=[] if seen is None else [view for view in limits_used.limits(seen) if view.is_at_work],
             late={} if seen is None else _late(seen),
             local=local,
             ITEM=ITEM,

@@ -32,6 +32,7 @@ __all__ = [
     "Used",
     "Wait",
     "acquire",
+    "limits_of",
     "observe",
     "settle",
     "throttled",

@@ -16,6 +16,7 @@ from overnight_models.ledger.operators.troubles import Troubles, troubles
 from overnight_models.ledger.workspaces import WorkspaceState, workspaces
 from overnight_models.states import BATCH
 from overnight_models.wire.policy import Policy
+from overnight_workers.limiter import Limiter, PoolUse, limits_of
 from overnight_workers.operators import redis_health, workers
 from overnight_workers.operators.alarm_kinds import Alarm
 from overnight_workers.operators.alarms import alarms
@@ -44,6 +45,8 @@ class Snapshot:
     """Overnight's own Redis; None when it wasn't asked."""
     policy: Policy | None = None
     """The policy in force, as the workers have published it; None when none is, or Redis wasn't asked."""
+    limits: tuple[PoolUse, ...] = ()
+    """Rate limits of real time that were used in the last day; none when Redis wasn't asked."""
     signs: tuple[Sign, ...] | None = None
     """Of the workers that live; None when Redis wasn't asked, or didn't say."""
 
@@ -83,6 +86,7 @@ def take_snapshot(database: Database, client: redis.Redis | None = None) -> Snap
     health = None if client is None else redis_health.look(client)
     policy = None if client is None or health is None or health.is_away else _policy(client)
     signs = None if client is None or health is None or not health.takes_writes else _signs(client)
+    limits = [] if client is None or health is None or not health.takes_writes else Limiter(client, limits_of).use()
     unfinished = BATCH.unfinished
     # all of it at one moment: what moves meanwhile isn't seen in two places
     with database.snapshot() as connection:
@@ -97,6 +101,7 @@ def take_snapshot(database: Database, client: redis.Redis | None = None) -> Snap
             troubles=troubles(connection),
             redis=health,
             policy=policy,
+            limits=tuple(limits),
             signs=signs,
         )
 

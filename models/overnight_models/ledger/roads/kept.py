@@ -161,6 +161,8 @@ class Limited(NamedTuple):
     model: str
     since_s: float
     why: str
+    items: int = 0
+    """Of it wait; a thousand of each lane and its headers are looked at, at most."""
 
 
 def limited(connection: Connection) -> Sequence[Limited]:
@@ -169,8 +171,18 @@ def limited(connection: Connection) -> Sequence[Limited]:
         connection,
         Limited,
         """
-        SELECT workspace, model.name AS model, extract(epoch FROM now() - since)::float AS since_s, why
+        SELECT workspace, model.name AS model, extract(epoch FROM now() - since)::float AS since_s, why,
+               (
+                   SELECT count(*) FROM lane CROSS JOIN headers CROSS JOIN LATERAL (
+                       SELECT direct_at FROM item
+                       WHERE item.lane_id = lane.id AND item.headers_id = headers.id
+                         AND item.model_id = direct_pause.model_id AND direct_at IS NOT NULL AND held_by IS NULL
+                       LIMIT :most
+                   ) waiting
+                   WHERE headers.workspace = direct_pause.workspace AND direct_at <= now()
+               ) AS items
         FROM direct_pause JOIN model ON model.id = direct_pause.model_id WHERE not_before > now()
         ORDER BY since
         """,
+        most=MOST_COUNTED,
     )
