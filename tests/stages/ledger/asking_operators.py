@@ -18,7 +18,17 @@ from overnight_models.ledger import (
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.money import costs, history, plans, runs
 from overnight_models.ledger.money.plans import Estimates, Range
-from overnight_models.ledger.operators import item_life, item_list, known_names, overview, pulse, troubles
+from overnight_models.ledger.operators import (
+    batch_list,
+    delivery_list,
+    item_life,
+    item_list,
+    known_names,
+    overview,
+    pulse,
+    run_list,
+    troubles,
+)
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.rows import execute
@@ -54,6 +64,13 @@ def ask_operators(connection: Connection) -> None:
     newest = ask_item_list(connection)
     assert item_life.life(connection, newest)
     assert item_life.body(connection, newest)
+    batch_list.page(connection, batch_list.BatchFilter(lane="default", state=batch_list.UNFINISHED), before=10)
+    batch_list.page(connection, batch_list.BatchFilter(workspace="default", api_id="msgbatch_a"))
+    assert batch_list.life(connection, 1)
+    delivery_list.targets(connection)
+    delivery_list.dead(connection)
+    run_list.page(connection, prefix="r")
+    run_list.planned(connection)
     known_names.unknown_lane(connection, "default", ())
     known_names.unknown_run(connection, "nobody's")
     known_names.unknown_tenant(connection, "nobody")

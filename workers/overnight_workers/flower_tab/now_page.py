@@ -31,9 +31,11 @@ _LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
     "lane unknown": ("Look at waiting items", "items", {"state": "waiting"}),
     "over budget": ("Look at held items", "items", {"state": "held"}),
     "budget stuck": ("Look at held items", "items", {"state": "held"}),
-    "deliveries dead": ("Look at dead deliveries", "items", {"delivery": "dead"}),
-    "product full": ("Look at due deliveries", "items", {"delivery": "due"}),
-    "broker away": ("Look at due deliveries", "items", {"delivery": "due"}),
+    "deliveries dead": ("Look at dead deliveries", "deliveries", {}),
+    "product full": ("Look at deliveries", "deliveries", {}),
+    "broker away": ("Look at deliveries", "deliveries", {}),
+    "queue unread": ("Look at deliveries", "deliveries", {}),
+    "paid twice": ("Look at the money", "money", {}),
 }
 """Where an alarm leads: the button's text, the page, and its filter."""
 _MOST_SCHEDULES: Final = 5

@@ -23,6 +23,9 @@ TABS: Final[Mapping[str, str]] = {
     "now": "Now",
     "batches": "Batches",
     "items": "Items",
+    "deliveries": "Deliveries",
+    "money": "Money",
+    "runs": "Runs",
 }
 """Our pages in the navigation: the route's name, and the title."""
 
@@ -90,6 +93,7 @@ class Page(BaseHandler):  # type: ignore[misc]
             template,
             tab=self.tab,
             tabs=TABS,
+            tabs_acts=(),
             person=self.person,
             may_act=self.person.may(OPERATOR),
             may_read=self.person.may(READER_OF_BODIES),

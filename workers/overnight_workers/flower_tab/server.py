@@ -13,11 +13,14 @@ from tornado.web import StaticFileHandler, url
 from overnight_models.ledger.database import Database
 from overnight_workers import process
 from overnight_workers.flower_tab.batch_pages import BatchesPage, BatchPage
+from overnight_workers.flower_tab.delivery_pages import DeliveriesPage
 from overnight_workers.flower_tab.flower_pages import BatchesApi, BrokerPage, Landing, QueuesApi
 from overnight_workers.flower_tab.item_pages import ItemPage, ItemsPage
 from overnight_workers.flower_tab.metrics import LOOK_EVERY_S, LedgerMetrics
+from overnight_workers.flower_tab.money_pages import MoneyPage
 from overnight_workers.flower_tab.now_page import NowPage
 from overnight_workers.flower_tab.reading import Reader
+from overnight_workers.flower_tab.run_pages import RunsPage
 from overnight_workers.settings import settings
 
 _STATEMENT_TIMEOUT_S = 10.0
@@ -30,6 +33,9 @@ ROUTES: Final = [
     url(r"/batches/([1-9][0-9]{0,17})", BatchPage, name="batch"),
     url(r"/items", ItemsPage, name="items"),
     url(r"/items/([1-9][0-9]{0,17})", ItemPage, name="item"),
+    url(r"/deliveries", DeliveriesPage, name="deliveries"),
+    url(r"/money", MoneyPage, name="money"),
+    url(r"/runs", RunsPage, name="runs"),
     url(r"/overnight/(style\.css|refresh\.js)", StaticFileHandler, {"path": str(_FILES)}, name="overnight file"),
     url(r"/api/batches", BatchesApi),
     url(r"/broker", BrokerPage, name="broker"),

@@ -1,0 +1,201 @@
+"""The operator's pages over HTTP, in one real Flower on a real ledger: what each shows, and what nobody sees."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+
+import httpx2 as httpx
+import psycopg
+import pytest
+
+from overnight_workers.flower_tab.server import ROUTES
+from tests.servers import copy_database
+from tests.stages.operators.flowers import OURS, Running, answers, row, start, text_of
+from tests.stages.operators.planted_rows import PLANTED, SECRET
+from tests.waiting import wait_until
+
+ROLES = {"viewer": ["vera"], "operator": ["operator"], "reader_of_bodies": ["rita"]}
+USERS = {name: (name, "secret") for name in ("operator", "vera", "rita", "nobody")}
+
+
+@dataclass(frozen=True)
+class Planted:
+    flower: Running
+    database_url: str
+
+    def get(self, path: str, who: str = "vera") -> httpx.Response:
+        return self.flower.get(path, auth=USERS[who])
+
+    def page(self, path: str, who: str = "vera") -> str:
+        answer = self.get(path, who)
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.text
+
+
+@pytest.fixture(scope="module")
+def planted(postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
+    url = copy_database(postgres)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(PLANTED.encode())
+    users = ",".join(":".join(pair) for pair in USERS.values())
+    environment = {
+        "OVERNIGHT_REDIS_URL": redis_server,
+        "OVERNIGHT_DATABASE_URL": url,
+        "OVERNIGHT_ROLES": json.dumps(ROLES),
+    }
+    flower = start(tmp_path_factory.mktemp("pages"), OURS, [f"--basic-auth={users}"], environment)
+    try:
+        wait_until(lambda: answers(flower), 120)
+        yield Planted(flower, url)
+    finally:
+        flower.process.send_signal(signal.SIGTERM)
+        assert flower.process.wait(30) == 0, flower.log.read_text()[-2000:]
+
+
+def paths() -> list[str]:
+    """Every route of ours, with each number that the ledger has; a new route is covered by being there."""
+    found = []
+    for route in ROUTES:
+        pattern = route.regex.pattern.rstrip("$")
+        if "style" in pattern:
+            found += ["/overnight/style.css", "/overnight/refresh.js"]
+        elif "(" in pattern:
+            found += [re.sub(r"\(.*\)", str(number), pattern) for number in range(1, 10)]
+        else:
+            found.append(pattern)
+    return found
+
+
+def test_a_viewer_finds_nothing_of_a_request_or_an_answer_on_any_route(planted: Planted) -> None:
+    seen = 0
+    more = ["/items?problem=any", "/items?delivery=dead", "/items?batch=1", "/now?part=now", "/money?by=run&days=30"]
+    flowers_own = ["/workers", "/tasks", "/broker", "/metrics", "/api/workers", "/api/tasks"]
+    for path in [*paths(), *more, *flowers_own]:
+        answer = planted.get(path)
+        assert answer.status_code in (200, 302, 401, 404, 405), (path, answer.status_code, answer.text[-2000:])
+        assert SECRET not in unescape(answer.text), path
+        seen += answer.status_code == 200
+    assert seen > 30
+    assert SECRET not in planted.flower.log.read_text()
+
+
+def test_who_is_named_nowhere_sees_nothing_and_is_told_why(planted: Planted) -> None:
+    for path in ("/now", "/items", "/items/1", "/batches/1", "/money"):
+        answer = planted.get(path, "nobody")
+        assert answer.status_code == 403
+        assert "nobody isn't named in `viewer` of [roles]" in text_of(answer.text)
+        assert "sku-1" not in answer.text
+
+
+def test_now_says_money_against_its_cap_and_the_next_schedule_by_its_clock(planted: Planted) -> None:
+    page = text_of(planted.page("/now"))
+    assert "lane default, a day" in page
+    assert re.search(r"shop \w{3} \d\d:\d\d Europe/Berlin in (5 h|4 h 59 min)", page), page
+    assert "paused: everything is rejected alike: 400 messages.0: … is no good" in page
+
+
+def test_a_batch_has_its_timeline_problems_submissions_and_money(planted: Planted) -> None:
+    page = text_of(planted.page("/batches/1"))
+    assert "packed, with 4 items" in page
+    assert "+1 min claimed by a submitter" in page
+    assert "accepted: Anthropic created msgbatch_a" in page
+    assert "refused cyber 2 item 3" in page
+    assert "errored invalid_request_error: messages.0: … is no good, …, see … 1 item 2" in page
+    assert "1 succeeded 2 errored" in page
+    assert "Billed $0.0100" in page
+
+
+def test_a_running_batch_shows_its_expected_end_with_an_interval(planted: Planted) -> None:
+    page = text_of(planted.page("/batches/2"))
+    assert re.search(r"Expected end \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(in .*\): as likely earlier as later", page)
+    assert "Nine of ten such batches end between" in page
+    assert "so no bar is shown" in page
+
+
+def test_an_unclear_batch_says_why_and_what_happens(planted: Planted) -> None:
+    page = text_of(planted.page("/batches/3"))
+    assert "Nobody knows whether it was created no usable answer: messages.0: … is no good" in page
+    assert "sends nothing of it again" in page
+
+
+def test_an_items_life_leads_from_its_enqueuing_to_its_delivery(planted: Planted) -> None:
+    page = text_of(planted.page("/items/1"))
+    steps = [
+        "accepted, and confirmed",
+        "packed into batch 1",
+        "Anthropic created msgbatch_a",
+        "succeeded, by batch; billed $0.0010",
+        "delivery to queue shop: dead after 12 tries",
+    ]
+    places = [page.find(step) for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
+    again = text_of(planted.page("/items/4"))
+    assert "took the place of the try before it: somebody wanted another try" in again
+    assert "refused: cyber" in again
+
+
+def test_lists_go_on_by_keyset_and_keep_their_filter(planted: Planted) -> None:
+    page = planted.page("/items?run=spring&before=4")
+    assert re.findall(r'data-row="(\d+)"', page) == ["3", "2", "1"]
+    assert 'href="/items?run=spring"' in page
+
+
+def test_money_is_by_what_was_asked_with_a_bar_for_each_day(planted: Planted) -> None:
+    page = planted.page("/money?by=tenant&days=7")
+    assert len(re.findall(r'class="bar"', page)) == 7
+    text = text_of(page)
+    assert "acme $0.0100 $0.0200 $0.0100 33" in text
+    assert "spring default, 4 items, 0.0 s ago $0.0011 $0.000900 and $0.0013" in re.sub(
+        r"\d+\.\d s ago|\d+ s ago", "0.0 s ago", text
+    )
+    for query in ("by=nobody", "days=8"):
+        assert planted.get(f"/money?{query}").status_code == 400
+
+
+def test_deliveries_are_by_target_and_dead_ones_by_what_was_said(planted: Planted) -> None:
+    text = text_of(planted.page("/deliveries"))
+    assert "shop Overnight's own Redis default OperationalError: messages.0: … is no good, …, see … 1 item 1" in text
+    assert "refused: messages.0: …" in text
+
+
+def test_runs_show_their_items_and_schedules_their_times(planted: Planted) -> None:
+    text = text_of(planted.page("/runs"))
+    assert "spring" in text
+    assert "2 failed" in text
+    assert "0 22 * * * Europe/Berlin" in text
+    assert "2026-11-28T22:00: no run: its file: messages.0: … is no good" in text
+    assert "shop-1 asking `overnight runs approve shop` or `stop` prompt changed:" in text
+    assert re.findall(r'href="/items\?run=([\w-]+)"', planted.page("/runs?prefix=shop")) != []
+
+
+def test_what_is_not_there_says_so(planted: Planted) -> None:
+    for path in ("/items/999", "/batches/999"):
+        answer = planted.get(path)
+        assert answer.status_code == 404
+        assert "There is no" in text_of(answer.text)
+    assert planted.get("/items?before=-1").status_code == 400
+    assert planted.get("/runs?before=99999999999999").status_code == 200
+
+
+def test_every_page_is_reached_from_every_page_and_says_where_it_is(planted: Planted) -> None:
+    for path in ("/now", "/batches", "/items", "/deliveries", "/money", "/runs"):
+        page = planted.page(path)
+        nav = re.search(r'<nav class="ours".*?</nav>', page, re.DOTALL)
+        assert nav
+        assert set(re.findall(r'href="(/\w+)"', nav[0])) >= {
+            "/now",
+            "/batches",
+            "/items",
+            "/deliveries",
+            "/money",
+            "/runs",
+        }
+        assert re.search(rf'href="{path}" aria-current="page"', nav[0])
+        assert "<script>" not in page
+    assert row(planted.page("/items"), "1").startswith("sku-1 default succeeded")

@@ -1,0 +1,43 @@
+"""Deliveries: what is due, by where it goes, and what is dead, by what was said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from overnight_models.ledger.operators import delivery_list
+from overnight_models.ledger.operators.delivery_list import MOST_COUNTED, MOST_DEAD, DeadGroup
+from overnight_workers.flower_tab.page import Page
+from overnight_workers.operators.foreign_texts import everybody
+
+
+class DeliveriesPage(Page):
+    """`/deliveries`."""
+
+    tab = "deliveries"
+
+    async def answer(self, *parts: str) -> None:
+        """What is on its way to products, and what isn't any more."""
+        del parts
+        targets, dead = await self.ask(
+            lambda connection: (delivery_list.targets(connection), delivery_list.dead(connection))
+        )
+        self.show(
+            "deliveries.html",
+            targets=targets,
+            dead=grouped(dead),
+            most=MOST_COUNTED,
+            is_all=sum(group.n for group in dead) < MOST_DEAD,
+        )
+
+
+def grouped(dead: Sequence[DeadGroup]) -> list[DeadGroup]:
+    """Those that say the same, numbers and quotations aside, as everybody may see it; the most frequent first."""
+    groups: dict[tuple[str, ...], DeadGroup] = {}
+    for part in dead:
+        text = everybody(part.error)
+        key = part.lane, part.broker, part.queue, re.sub(r"\d+", "#", text)
+        group = groups.get(key, part._replace(error=text, n=0))
+        newest = max(group.newest_item_id, part.newest_item_id)
+        groups[key] = group._replace(n=group.n + part.n, newest_item_id=newest)
+    return sorted(groups.values(), key=lambda group: -group.n)
