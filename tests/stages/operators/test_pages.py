@@ -20,6 +20,7 @@ from tests.stages.operators.planted_rows import PLANTED, SECRET
 from tests.waiting import wait_until
 
 ROLES = {"viewer": ["vera"], "operator": ["operator"], "reader_of_bodies": ["rita"]}
+LISTS = ("/now", "/batches", "/items", "/deliveries", "/money", "/runs")
 USERS = {name: (name, "secret") for name in ("operator", "vera", "rita", "nobody")}
 
 
@@ -151,9 +152,7 @@ def test_money_is_by_what_was_asked_with_a_bar_for_each_day(planted: Planted) ->
     assert len(re.findall(r'class="bar"', page)) == 7
     text = text_of(page)
     assert "acme $0.0100 $0.0200 $0.0100 33" in text
-    assert "spring default, 4 items, 0.0 s ago $0.0011 $0.000900 and $0.0013" in re.sub(
-        r"\d+\.\d s ago|\d+ s ago", "0.0 s ago", text
-    )
+    assert re.search(r"spring default, 4 items, .* ago \$0.0011 \$0.000900 and \$0.0013", text)
     for query in ("by=nobody", "days=8"):
         assert planted.get(f"/money?{query}").status_code == 400
 
@@ -184,18 +183,11 @@ def test_what_is_not_there_says_so(planted: Planted) -> None:
 
 
 def test_every_page_is_reached_from_every_page_and_says_where_it_is(planted: Planted) -> None:
-    for path in ("/now", "/batches", "/items", "/deliveries", "/money", "/runs"):
+    for path in LISTS:
         page = planted.page(path)
         nav = re.search(r'<nav class="ours".*?</nav>', page, re.DOTALL)
         assert nav
-        assert set(re.findall(r'href="(/\w+)"', nav[0])) >= {
-            "/now",
-            "/batches",
-            "/items",
-            "/deliveries",
-            "/money",
-            "/runs",
-        }
+        assert set(re.findall(r'href="(/\w+)"', nav[0])) >= set(LISTS)
         assert re.search(rf'href="{path}" aria-current="page"', nav[0])
         assert "<script>" not in page
     assert row(planted.page("/items"), "1").startswith("sku-1 default succeeded")
