@@ -28,6 +28,9 @@ STALE_S: Final = 300
 POLICY_KEY: Final = "overnight:policy"
 """Where the workers publish lanes, their limits and the known models (a JSON string)."""
 
+HOST_POLICIES_KEY: Final = "overnight:policies"
+"""What the workers of each host go by (a hash: host to a JSON object): hosts with other configurations are seen."""
+
 WATCH_KEY: Final = "overnight:watch"
 """Where the sweep leaves what it saw: the alarms that are on (a JSON object; gone when nobody looks)."""
 

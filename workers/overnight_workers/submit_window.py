@@ -25,6 +25,9 @@ class SubmitWindow:
     closes: time
     zone: str
 
+    def __str__(self) -> str:
+        return f"{self.opens:%H:%M}-{self.closes:%H:%M} {self.zone}"
+
     def opens_in_s(self, now: datetime) -> float:
         """Seconds until it is open; 0 while it is."""
         for days in (-1, 0, 1, 2):

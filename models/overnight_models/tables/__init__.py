@@ -9,6 +9,7 @@ Times are the database's. Money is whole nano-dollars.
 
 from __future__ import annotations
 
+from overnight_models.tables.actions import Action
 from overnight_models.tables.batches import Batch, Caching, Primer, Sighting, Submission
 from overnight_models.tables.catalogs import (
     Catalog,
@@ -30,6 +31,7 @@ from overnight_models.tables.names import Headers, Model, OutputSchema, Prefix, 
 from overnight_models.tables.outcomes import Delivery, Double, Outcome
 
 __all__ = [
+    "Action",
     "Batch",
     "Booking",
     "Budget",

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, text
 from sqlmodel import Field
 
-from overnight_models.tables.columns import Table, long_text, now
+from overnight_models.tables.columns import Table, big, long_text, now
 
 
 class Deployment(Table, table=True):
@@ -65,6 +65,11 @@ class Lane(Table, table=True):
     name: str = long_text(unique=True)
     paused_at: datetime | None = None
     paused_reason: str | None = long_text(default=None)
+    paused_by: str | None = long_text(default=None)
+    """Who paused it; null when Overnight did."""
+    drain_until: int | None = big(default=None)
+    """While it is drained: the newest item that was to go at once. It is paused when none of these waits."""
+    drained_by: str | None = long_text(default=None)
 
 
 class Obstacle(Table, table=True):

@@ -19,6 +19,10 @@ class Outcome(Table, table=True):
         CheckConstraint("ok = (problem IS NULL)", name="an_outcome_is_ok_or_has_a_problem"),
         CheckConstraint("cost_nano >= 0 AND realtime_nano >= 0", name="nothing_costs_less_than_nothing"),
         CheckConstraint("billed OR cost_nano = 0", name="what_is_not_billed_costs_nothing"),
+        # few have one; what is fine is in no index but its key's
+        Index("outcome_with_problem", "item_id", postgresql_where=text("problem IS NOT NULL")),
+        # they are written in the order of their times, so one entry for many pages finds the latest
+        Index("outcome_by_time", "finished_at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
         {"postgresql_partition_by": "RANGE (item_id)"},
     )
     item_id: int = by_item()

@@ -24,6 +24,7 @@ from overnight_models.ledger.measure import Shortened
 from overnight_models.ledger.money import history
 from overnight_models.ledger.names import models
 from overnight_models.ledger.operators import overview, redoing
+from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack
 from overnight_models.ledger.roads import kept, running, waiting
@@ -92,10 +93,9 @@ def ask_redoing(connection: Connection) -> None:
     assert asking_again.ask_again(connection, [wrong], {item_id}, rule) == {item_id}
     other = final_item(connection, "first contract 1")
     execute(connection, "UPDATE item SET state = 'failed' WHERE id = :id", id=other)
-    wish = redoing.Wish(lane="default", run="r")
-    assert redoing.prospect(connection, wish, process.prices()).items == 1
-    until = redoing.newest(connection)
-    assert redoing.redo_group(connection, wish, after=0, until=until, limit=10) == (1, other)
+    wanted = ItemFilter(lane="default", run="r")
+    assert redoing.prospect(connection, wanted, process.prices()).items == 1
+    assert redoing.redo_group(connection, wanted, after=0, until=other, limit=10) == (1, other)
 
 
 def ask_again(connection: Connection) -> None:
@@ -126,8 +126,9 @@ def ask_delivering(connection: Connection) -> None:
     deliveries.dead_letter(connection, ids, "never")
     deliveries.free_lapsed(connection, {"default": 3}, 3, limit=10)
     acknowledge.acknowledge(connection, [Acknowledgement(ids[0], 0, uuid4())])
-    replay.replay(connection, Replayed("dead"), after=0, limit=10)
-    replay.replay(connection, Replayed("delivered", "default", "r", "first plain", NOW), after=0, limit=10)
+    assert replay.count(connection, Replayed("dead")) == 0
+    replay.replay(connection, Replayed("dead"), after=0, until=9, limit=10)
+    replay.replay(connection, Replayed("delivered", "default", "r", "first plain", NOW), after=0, until=9, limit=10)
 
 
 def ask_obstacles(connection: Connection) -> None:

@@ -19,12 +19,16 @@ from overnight_models.ledger.collect import caching
 from overnight_models.ledger.money import costs, history, plans, runs
 from overnight_models.ledger.money.plans import Estimates, Range
 from overnight_models.ledger.operators import (
+    actions,
     batch_list,
+    canceling,
     delivery_list,
     item_life,
     item_list,
     known_names,
+    lanes,
     overview,
+    problems,
     pulse,
     run_list,
     troubles,
@@ -33,6 +37,7 @@ from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.rows import execute
 from overnight_models.wire.message import ItemLine
+from overnight_workers import process
 from tests.stages.ledger.rows_to_ask import NOW, final_item, packed
 
 
@@ -93,6 +98,37 @@ def ask_operators(connection: Connection) -> None:
     packed(connection)
     (batched, *_) = overview.items(connection, Wanted(state="batched"))
     assert cancel.cancel(connection, batched.id) is cancel.Canceled.CANCELED
+    ask_lanes(connection)
+    ask_actions(connection)
+
+
+def ask_lanes(connection: Connection) -> None:
+    """Paused, drained, looked at; what their problems say."""
+    assert lanes.drain(connection, 1, "ada") is not None
+    lanes.end_drains(connection)
+    lanes.pause(connection, 1, "for a look", "ada")
+    lanes.states(connection)
+    lanes.resume(connection, 1)
+    which = problems.Which("default", "r", "any", NOW)
+    problems.said(connection, which)
+    problems.finished(connection, replace(which, problem="errored"), 10)
+
+
+def ask_actions(connection: Connection) -> None:
+    """One about many items, group by group; one that is aborted; one that was done at once."""
+    wanted = ItemFilter(lane="default", run="r", state="waiting")
+    canceling.prospect(connection, wanted, process.prices())
+    by = actions.By("ada")
+    wish = actions.wish_of(wanted)
+    number, _ = actions.begin(connection, "cancel", wish, by, items=1)
+    assert actions.begin(connection, "cancel", wish, by, items=1) == (number, True)
+    assert actions.under_way(connection, "cancel", wish)
+    assert actions.standing_still(connection, for_s=-1.0) == [number]
+    assert actions.step(connection, number)
+    assert actions.abort(connection, number, "ada")
+    actions.note(connection, "pause", {"lane": "default"}, by)
+    actions.actions(connection)
+    actions.action(connection, number)
 
 
 def ask_item_list(connection: Connection) -> int:

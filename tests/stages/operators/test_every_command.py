@@ -37,7 +37,13 @@ IN_JSON: dict[str, list[list[str]]] = {
     "items": [[], ["--key", "a"], ["--state", "failed"]],
     "costs": [["--by", by] for by in ("lane", "tenant", "model", "run", "day")],
     "budget": [["--lane", "default"], []],
+    "lanes": [[]],
+    "errors": [[]],
+    "actions": [[]],
+    "tail": [["--since", "1h", "--number", "1"]],
     "redo": [["--all"]],
+    "retry": [["--all", "--dry-run"]],
+    "cancel": [["--all"]],
     "replay": [[]],
     "plan": [["FILE", "--offline", "--run", "kept"], ["--compare", "kept"]],
     "enqueue": [["BAD"]],
@@ -92,7 +98,15 @@ def told(tmp_path: Path, command: str, words: list[str]) -> Any:
     (tmp_path / "shop.toml").write_text(CATALOG)
     done = CliRunner().invoke(app, [command, *(files.get(word, word) for word in words), "--json"])
     assert done.exception is None or isinstance(done.exception, SystemExit | PermanentError), done.output
-    return json.loads(done.stdout)
+    return documents(done.stdout)
+
+
+def documents(printed: str) -> Any:
+    """A document, or the rows of JSON Lines."""
+    try:
+        return json.loads(printed)
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in printed.splitlines()]
 
 
 def leaves(document: Any) -> Iterator[tuple[str, Any]]:
@@ -148,10 +162,10 @@ def test_items_show_problem_batch_tenant_and_what_became_of_their_delivery(busy:
     assert "errored: " in b
     (c,) = [line for line in said.splitlines() if line.startswith("c ")]
     assert "over the cap by itself: lane default, a day" in c
-    (only,) = json.loads(CliRunner().invoke(app, ["items", "--delivery", "dead", "--json"]).stdout)
+    only = json.loads(CliRunner().invoke(app, ["items", "--delivery", "dead", "--json"]).stdout)
     assert only["delivery"] == {"state": "dead", "queue": "shop", "broker": "", "tries": 3, "error": "queue gone"}
     assert (only["key"], only["tenant"], only["run"], only["batch"]) == ("a", "acme", "r", 1)
-    (failed,) = json.loads(CliRunner().invoke(app, ["items", "--problem", "errored", "--json"]).stdout)
+    failed = json.loads(CliRunner().invoke(app, ["items", "--problem", "errored", "--json"]).stdout)
     assert failed["key"] == "b"
 
 
@@ -163,16 +177,19 @@ FILTERS: dict[str, tuple[str, ...]] = {
     "--batch": ("overnight batches",),
     "--problem": tuple(Problem),
     "--delivery": tuple(DELIVERY.states),
+    "--tenant": ("acme",),
+    "--model": ("claude-haiku-5-5",),
 }
 """Options that name something, and what an error lists."""
-STATES = {"items": tuple(ITEM.states), "batches": tuple(BATCH.states)}
-CREATE = {("plan", "--run"), ("enqueue", "--run"), ("budget", "--run"), ("budget", "--tenant")}
+STATES = {"batches": tuple(BATCH.states)}
+"""By command, what an error lists for `--state`; the others' are those of items."""
+CREATE = {("plan", "--run"), ("enqueue", "--run"), ("budget", "--run"), ("budget", "--tenant"), ("compare", "--model")}
 """A name that is new there is no mistake."""
-MORE = {"enqueue": ["FILE"], "plan": ["FILE", "--offline"], "redo": ["--yes"]}
+MORE = {"enqueue": ["FILE"], "plan": ["FILE", "--offline"], "redo": ["--yes"], "cancel": ["--yes"]}
 ASKED = [
     (command, option)
     for command, options in OPTIONS.items()
-    for option in ("--lane", "--run", "--batch", "--state", "--problem", "--delivery")
+    for option in ("--lane", "--run", "--tenant", "--model", "--batch", "--state", "--problem", "--delivery")
     if option in options and (command, option) not in CREATE
 ]
 
@@ -188,7 +205,7 @@ def test_a_name_that_is_not_there_is_an_error_that_says_what_is(
     said = f"{done.output} {done.exception}"
     assert done.exit_code != 0, said
     assert wrong in said
-    there = STATES[command] if option == "--state" else FILTERS[option]
+    there = STATES.get(command, tuple(ITEM.states)) if option == "--state" else FILTERS[option]
     assert [name for name in there if name not in said] == []
 
 
@@ -198,6 +215,8 @@ def test_the_filters_that_are_tried_are_all_there_are() -> None:
         ("batches", "--state"),
         ("items", "--delivery"),
         ("redo", "--problem"),
+        ("cancel", "--tenant"),
+        ("items", "--model"),
         ("replay", "--lane"),
     }
     assert named <= set(ASKED)

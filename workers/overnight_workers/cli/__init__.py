@@ -8,13 +8,16 @@ import sys
 import typer
 
 from overnight_models.errors import OvernightError
-from overnight_workers.cli import budget, catalog_try, console, costs, decide, look, outcomes, sandbox, steer
+from overnight_workers.cli import actions as actions_command
+from overnight_workers.cli import budget, catalog_try, console, costs, decide, errors, look, outcomes, sandbox, steer
+from overnight_workers.cli import cancel as cancel_command
 from overnight_workers.cli import catalog as catalog_command
 from overnight_workers.cli import compare as compare_command
 from overnight_workers.cli import demo as demo_command
 from overnight_workers.cli import doctor as doctor_command
 from overnight_workers.cli import enqueue as enqueue_command
 from overnight_workers.cli import enrich as enrich_command
+from overnight_workers.cli import lanes as lanes_command
 from overnight_workers.cli import plan as plan_command
 from overnight_workers.cli import redo as redo_command
 from overnight_workers.cli import replay as replay_command
@@ -26,6 +29,10 @@ from overnight_workers.cli import up as up_command
 app = typer.Typer(
     name="overnight",
     help="LLM work at half price: single requests in, Message Batches out, each outcome to its own callback.",
+    epilog=(
+        "Exit codes: 0 done; 1 it can't be done, or (doctor, health) somebody is needed; 2 called wrongly, or (doctor,"
+        " health) it can't be told; 3 (enrich) some rows have no useful answer; 130 Ctrl-C."
+    ),
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -42,11 +49,32 @@ for panel, commands in {
         compare_command.compare,
         outcomes.outcomes,
     ),
-    "Look": (status_command.status, look.batches, look.items, costs.costs),
-    "Steer": (steer.pause, steer.resume, budget.budget, decide.decide, redo_command.redo, replay_command.replay),
+    "Look": (
+        status_command.status,
+        lanes_command.lanes,
+        look.batches,
+        look.items,
+        errors.errors,
+        errors.tail,
+        costs.costs,
+        actions_command.actions,
+    ),
+    "Steer": (
+        steer.pause,
+        steer.drain,
+        steer.resume,
+        budget.budget,
+        decide.decide,
+        redo_command.redo,
+        cancel_command.cancel,
+        replay_command.replay,
+        actions_command.abort,
+    ),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+# the word that other queues have for it
+app.command("retry", hidden=True)(redo_command.redo)
 catalog_command.catalog.command("try")(catalog_try.try_rows)
 app.add_typer(catalog_command.catalog, name="catalog", rich_help_panel="Work")
 app.add_typer(runs_command.runs, name="runs", rich_help_panel="Look")

@@ -13,6 +13,7 @@ from overnight_models.errors import PermanentError
 from overnight_models.money.prices import NANO_PER_DOLLAR
 from overnight_models.quantities import spoken
 from overnight_workers.cli import console
+from overnight_workers.cli.act import by
 
 if TYPE_CHECKING:
     from overnight_models.ledger.money.budgets import BudgetView, Of, Period
@@ -81,6 +82,7 @@ def _nano(text: str) -> int | None:
 
 def _change(of: Of, name: str, period: Period, cap_nano: int | None, strict: bool | None) -> None:
     from overnight_models.ledger.money import budgets
+    from overnight_models.ledger.operators import actions
     from overnight_workers.process import database, names, prices
     from overnight_workers.settings import settings
 
@@ -93,6 +95,7 @@ def _change(of: Of, name: str, period: Period, cap_nano: int | None, strict: boo
             budgets.set_budget(connection, of, number, period, cap_nano, prices(), strict=strict)
         elif not budgets.remove_budget(connection, of, number, period):
             raise PermanentError(f"{of} {name} has no such budget")
+        actions.note(connection, "budget", {of: name, "period": period}, by(None), most_nano=cap_nano)
 
 
 def documents() -> list[dict[str, object]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -47,9 +47,25 @@ def billed(nano: int, unpriced: int) -> str:
 
 
 def as_json(document: object) -> None:
-    """A document for a script. Money in it is dollars as exact decimal strings, in names that end in `_usd`."""
-    sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str))
+    """A document for a script; a list as JSON Lines, one a row.
+
+    Money in it is dollars as exact decimal strings, in names that end in `_usd`.
+    """
+    rows, indent = (document, 0) if isinstance(document, list) else ([document], orjson.OPT_INDENT_2)
+    for row in rows:
+        sys.stdout.buffer.write(orjson.dumps(row, option=indent | orjson.OPT_APPEND_NEWLINE, default=str))
     sys.stdout.flush()
 
 
-__all__ = ["ERR", "OUT", "as_json", "billed", "fail", "interruptible", "money", "say"]
+@contextmanager
+def progress(what: str, items: int) -> Iterator[Callable[[int], None]]:
+    """Shows on a terminal how many of so many items are done, beside what the command prints. Yields who is told."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as bar:
+        task = bar.add_task(what, total=items)
+        yield lambda done: bar.update(task, completed=done)
+
+
+__all__ = ["ERR", "OUT", "as_json", "billed", "fail", "interruptible", "money", "progress", "say"]

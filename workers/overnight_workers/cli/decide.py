@@ -36,10 +36,17 @@ def decide(
         typer.confirm(f"Batch {batch} is sent again. If it was created after all, it is paid twice. Go on?", abort=True)
     if gone and not yes:
         typer.confirm(f"The unfinished items of batch {batch} fail, and may be billed all the same. Go on?", abort=True)
+    from overnight_models.ledger.operators import actions
+    from overnight_models.ledger.operators.actions import By
+    from overnight_workers.process import database
+
+    said = {"batch": batch, "adopt": adopt} if adopt is not None else {"batch": batch, "gone": gone}
     if adopt is not None:
         answer = operator_overrides.adopt(batch, adopt)
     else:
         answer = (operator_overrides.never_created if never_created else operator_overrides.gone)(batch, user())
+    with database().transaction() as connection:
+        actions.note(connection, "decide", said, By(user()))
     OUT.print(answer, markup=False)
 
 

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from overnight_models.quantities import spoken
-from overnight_models.states import BATCH, DELIVERY, ITEM
-from overnight_models.wire.outcome import Problem
-from overnight_workers.cli import console
+from overnight_models.states import BATCH
+from overnight_workers.cli import console, item_options
 
 if TYPE_CHECKING:
+    from overnight_models.ledger.operators.item_filter import ItemFilter
     from overnight_models.ledger.operators.overview import ItemView
     from overnight_models.ledger.operators.troubles import UnclearView
 
@@ -111,60 +111,73 @@ _ITEM_COLUMNS: Final = (
 
 
 def items(
-    named: Annotated[str | None, typer.Argument(metavar="[KEY]", help="Only the item of this key.")] = None,
-    lane: Annotated[str | None, typer.Option(help="Only this lane's.")] = None,
-    key: Annotated[str | None, typer.Option(help="Only the item of this key.")] = None,
-    run: Annotated[str | None, typer.Option(help="Only this run's.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Only this batch's (its number in `overnight batches`).")] = None,
-    state: Annotated[str | None, typer.Option(help=f"Only in this state: {', '.join(ITEM.states)}.")] = None,
-    problem: Annotated[
-        str | None, typer.Option(help=f"Only with this problem: {', '.join(Problem)}, or `any` of them.")
+    named: item_options.Named = None,
+    lane: item_options.Lane = None,
+    tenant: item_options.Tenant = None,
+    run: item_options.Run = None,
+    batch: item_options.Batch = None,
+    state: item_options.State = None,
+    problem: item_options.ProblemName = None,
+    model: item_options.Model = None,
+    delivery: item_options.Delivery = None,
+    late: item_options.Late = False,
+    newer: item_options.Newer = None,
+    older: item_options.Older = None,
+    key: item_options.Key = None,
+    prefix: item_options.Prefix = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 30,
+    before: Annotated[
+        int | None, typer.Option(metavar="PAGE", help="The next page, as the last line of this one says it.")
     ] = None,
-    delivery: Annotated[
-        str | None, typer.Option(help=f"Only whose outcome's delivery is {', '.join(DELIVERY.states)}.")
-    ] = None,
-    late: Annotated[bool, typer.Option("--late", help="Only what missed its deadline, or is late already.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 30,
-    as_json: Json = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines, an item each.")] = False,
 ) -> None:
     """Items, the newest first: where each is and why, how often it was tried, what went wrong with it.
 
     The last column says why it takes its road: a batch or real time, and what that saves or costs; and why its lane has
     chosen its model, where the item names none. The models stand in a column where there are several.
     """
-    from overnight_models.ledger.operators import overview
-    from overnight_workers.operators import documents, filters
-    from overnight_workers.process import database
+    from overnight_workers.operators import documents
 
-    filters.check(
+    wanted = item_options.chosen(
+        named,
+        key=key,
+        newer=newer,
+        older=older,
         lane=lane,
+        tenant=tenant,
         run=run,
         batch=batch,
-        key=named or key,
-        item_state=state,
-        delivery_state=delivery,
-        problem=problem,
-        any_problem=True,
-    )
-    wanted = overview.Wanted(
-        lane=lane,
-        key=named or key,
-        run=run,
-        batch_id=batch,
         state=state,
         problem=problem,
+        model=model,
         delivery=delivery,
         late=late,
+        prefix=prefix,
     )
-    with database().transaction() as connection:
-        rows = list(overview.items(connection, wanted, limit, deliveries=True))
+    rows, next_page = _page(wanted, before, limit)
     if as_json:
         console.as_json([documents.item(row) for row in rows])
-        return
-    if not rows:
+    elif rows:
+        console.OUT.print(_table(rows))
+    else:
         console.OUT.print("No such items.")
-        return
-    console.OUT.print(_table(rows))
+    if next_page is not None:
+        console.say(f"there are older ones: --before {next_page}")
+
+
+def _page(wanted: ItemFilter, before: int | None, limit: int) -> tuple[list[ItemView], int | None]:
+    """A page of items, however far they lie apart; and where the next one begins, if there may be one."""
+    from overnight_models.ledger.operators import item_list
+    from overnight_workers.process import database
+
+    rows: list[ItemView] = []
+    while True:
+        with database().transaction() as connection:
+            page = item_list.page(connection, wanted, before=before, limit=limit - len(rows))
+        rows += page.items
+        before = page.before
+        if before is None or len(rows) >= limit:
+            return rows, before
 
 
 def _table(rows: list[ItemView]) -> Table:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from overnight_models.errors import PermanentError
-from overnight_workers.cli import console
+from overnight_workers.cli import console, item_options
+from overnight_workers.cli.act import act
 from overnight_workers.cli.moment import moment
-
-_AT_ONCE: Final = 5000
 
 
 def replay(
@@ -24,15 +23,17 @@ def replay(
         str | None, typer.Option(help="Only what finished since then: '2h' ago, or 2026-11-23T18:00.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="With --delivered: all that there ever was.")] = False,
+    reason: item_options.Reason = None,
+    dry_run: item_options.DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Send outcomes to their callbacks again: the dead ones, or delivered ones that a product has lost.
 
-    Nothing is paid for again. Each comes with the same delivery id as before: a product that has it already can tell.
+    Nothing is paid for again, so it doesn't ask. Each comes with the same delivery id as before: a product that has it
+    already can tell. Killed in the middle, it goes on: by the workers, or by the same command. Ctrl-C ends it.
     """
     from overnight_models.ledger.deliver import replay as ledger
-    from overnight_workers.operators import filters
-    from overnight_workers.process import database
+    from overnight_workers.operators import acting, filters
 
     filters.check(lane=lane, run=run, key=key)
     state: Literal["delivered", "dead"] = "delivered" if delivered else "dead"
@@ -41,16 +42,7 @@ def replay(
         raise PermanentError(
             "every outcome ever delivered? Narrow it down (--lane, --run, --key, --since), or say --all"
         )
-    replayed = last = 0
-    with console.interruptible():
-        # a group is a transaction: a million of them take no memory, and hold nobody up
-        while True:
-            with database().transaction() as connection:
-                number, last = ledger.replay(connection, wanted, after=last, limit=_AT_ONCE)
-            replayed += number
-            if number < _AT_ONCE:
-                break
-    if as_json:
-        console.as_json({"replayed": replayed, "state": state})
-        return
-    console.OUT.print(f"{replayed:,} {state} deliveries are due again", markup=False)
+    preview = acting.preview_replay(wanted)
+    step = act(preview, question="", reason=reason, yes=True, dry_run=dry_run, as_json=as_json)
+    if not as_json and not dry_run:
+        console.OUT.print(f"{0 if step is None else step.done:,} {state} deliveries are due again", markup=False)

@@ -1,4 +1,4 @@
-"""`overnight pause` and `overnight resume`: stop spending at once, and go on."""
+"""`overnight pause`, `drain` and `resume`: stop spending at once, empty a lane, and go on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from overnight_models.errors import PermanentError
+from overnight_workers.cli.act import by
 from overnight_workers.cli.console import OUT
 
 Lane = Annotated[str | None, typer.Argument(help="The lane's name.")]
@@ -22,13 +23,42 @@ def pause(
 
     Items are still accepted, and wait. What is already at Anthropic goes on, is billed, collected and delivered.
     """
-    from overnight_models.ledger.operators import lanes
+    from overnight_models.ledger.operators import actions, lanes
     from overnight_workers.process import database, names
 
+    who = by(reason)
     for name in _named(lane, everything):
         with database().transaction() as connection:
-            paused = lanes.pause(connection, names().lane(name), reason)
+            paused = lanes.pause(connection, names().lane(name), reason, who.actor)
+            if paused:
+                actions.note(connection, "pause", {"lane": name}, who)
         OUT.print(f"lane {name} {'is paused' if paused else 'was paused already'}", markup=False)
+
+
+def drain(
+    lane: Annotated[str, typer.Argument(help="The lane's name.")],
+    reason: Annotated[str | None, typer.Option(help="Why, for whoever looks later.")] = None,
+) -> None:
+    """Empty a lane: what is in it goes at once, whatever its thresholds and hours say; then it is paused.
+
+    Nothing is turned away: what comes later may go along while it drains, and then waits for `overnight resume`. It is
+    paused when all that was in it has its outcome; what a budget holds isn't waited for.
+    """
+    from overnight_models import routes
+    from overnight_models.ledger.operators import actions, lanes
+    from overnight_workers.process import database, names
+    from overnight_workers.stages import doorbell
+
+    (name,) = _named(lane, False)
+    who = by(reason)
+    with database().transaction() as connection:
+        waiting = lanes.drain(connection, names().lane(name), who.actor)
+        if waiting is not None:
+            actions.note(connection, "drain", {"lane": name}, who, items=waiting)
+    if waiting is None:
+        raise PermanentError(f"lane {name} is paused, so nothing of it is sent: `overnight resume {name}` first")
+    doorbell.ring(routes.PACK)
+    OUT.print(f"lane {name} drains: {waiting:,} items that wait are packed at once", markup=False)
 
 
 def resume(
@@ -42,12 +72,14 @@ def resume(
 
     With --all also with workspaces that money or permission held, and with a ledger that moved to another database.
     """
-    from overnight_models.ledger.operators import lanes
+    from overnight_models.ledger.operators import actions, lanes
     from overnight_workers.process import database, names
 
     for name in _named(lane, everything):
         with database().transaction() as connection:
             again = lanes.resume(connection, names().lane(name))
+            if again is not None:
+                actions.note(connection, "resume", {"lane": name}, by(None))
         OUT.print(f"lane {name} {'was not paused' if again is None else 'goes on'}", markup=False)
         if again:
             OUT.print(f"{again:,} of its rejected batches are tried whole again", markup=False)
@@ -57,6 +89,7 @@ def resume(
 
 def _resume_workspaces(anyway: bool) -> None:
     from overnight_models.ledger import deployment, workspaces
+    from overnight_models.ledger.operators import actions
     from overnight_workers.process import database
 
     with database().transaction() as connection:
@@ -65,6 +98,8 @@ def _resume_workspaces(anyway: bool) -> None:
             for workspace in workspaces.workspaces(connection)
             if workspace.held_reason and workspaces.release(connection, workspace.name)
         ]
+        if released:
+            actions.note(connection, "release", {"workspaces": released}, by(None))
         may_send = deployment.give_word(connection)
         unlooked = deployment.unlooked(connection)
         moved_at = deployment.read(connection).moved_at

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+import orjson
 import redis
 
 from overnight_models import routes
@@ -19,6 +20,7 @@ from overnight_models.ledger import following, measure, partitions, prefixes, re
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, settle
+from overnight_models.ledger.operators import actions, lanes
 from overnight_models.ledger.operators import pulse as ledger_pulse
 from overnight_models.ledger.roads import kept
 from overnight_models.ledger.submit import facts
@@ -37,6 +39,10 @@ _NEW: Final = Lane()
 """What lanes that the configuration has lost keep to, as in `Settings.lane`."""
 _HOUSEKEEPING_EVERY_S: Final = 60.0
 _FREED_AT_ONCE: Final = 2000
+_STANDS_STILL_S: Final = 5.0
+"""An action that nobody took a step of for so long is the sweep's."""
+_ACTIONS_FOR_S: Final = 5.0
+"""How long one sweep goes on with actions; the rest is for the next one."""
 _GROUPS: Final = 50
 """The rest is for the next sweep."""
 
@@ -50,6 +56,8 @@ def sweep(**_later: object) -> str:
     _alone(_bring_home)
     _alone(_release_held)
     stages = _ring()
+    _alone(_end_drains)
+    _alone(_go_on)
     # what was acknowledged in time but not read yet is not sent again
     _alone(acknowledge.drain)
     _alone(abandoned.bring_home)
@@ -95,6 +103,27 @@ def _release_held() -> None:
         log.info("budgets have room again", items=released)
     if spent:
         log.warning("over what their traces may cost", items=spent)
+
+
+def _end_drains() -> None:
+    """Lanes that are empty now are paused."""
+    with process.database().transaction() as connection:
+        drained = lanes.end_drains(connection)
+    for lane in drained:
+        log.info("drained", lane=lane)
+
+
+def _go_on() -> None:
+    """Actions of people whose process went away, or who wait in Flower, go on group by group."""
+    with process.database().transaction() as connection:
+        unfinished = actions.standing_still(connection, for_s=_STANDS_STILL_S)
+    until = time.monotonic() + _ACTIONS_FOR_S
+    for action_id in unfinished:
+        while time.monotonic() < until:
+            with process.database().transaction() as connection:
+                step = actions.step(connection, action_id)
+            if step is None or step.is_over:
+                break
 
 
 def _ring() -> list[str]:
@@ -144,8 +173,11 @@ def publish_policy() -> None:
     """Tell products what they may enqueue, and operators whose word that is; again and again, since Redis forgets."""
     reach("before policy")
     try:
-        policy = replace(process.policy(), published=settings().published(datetime.now(UTC)))
-        process.redis_client().set(routes.POLICY_KEY, policy.dump())
+        published = settings().published(datetime.now(UTC))
+        client = process.redis_client()
+        client.set(routes.POLICY_KEY, replace(process.policy(), published=published).dump())
+        shown = {"file": published.file, "at": published.at, "lanes": settings().lane_options}
+        client.hset(routes.HOST_POLICIES_KEY, published.host, orjson.dumps(shown))
         reach("after policy")
     except redis.RedisError as error:
         log.warning("policy not published", error=str(error))

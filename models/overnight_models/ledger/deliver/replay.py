@@ -9,7 +9,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.rows import execute, fetch_column
+from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value
 from overnight_models.states import DELIVERY
 
 
@@ -31,35 +31,37 @@ class Replayed:
         return all(value is None for value in (self.lane, self.run, self.key, self.since))
 
 
-def replay(connection: Connection, wanted: Replayed, *, after: int, limit: int) -> tuple[int, int]:
+def count(connection: Connection, wanted: Replayed) -> int:
+    """How many deliveries it is about."""
+    conditions, joins, values = _chosen(wanted)
+    counted = f"SELECT count(*) FROM delivery {joins} WHERE delivery.state = '{wanted.state}' {conditions}"
+    return fetch_only_value(connection, int, counted, **values)
+
+
+def replay(connection: Connection, wanted: Replayed, *, after: int, until: int, limit: int) -> tuple[int, int]:
     """One group of them is due again: the same delivery id, the next generation, its tries counted anew.
 
     after: the item that the group before ended with; 0 at first. In the order of items, so that one that has been
     delivered again meanwhile isn't met a second time.
 
-    Returns how many, and the last one's item: there may be more while it is `limit` of them.
+    until: the newest item of when the wish was uttered.
+
+    Returns how many, and the last one's item: there may be more while that isn't 0.
     """
-    conditions = {
-        "delivery.lane_id = (SELECT id FROM lane WHERE name = :lane)": wanted.lane,
-        "item.run_id = (SELECT id FROM run WHERE name = :run)": wanted.run,
-        "delivery.item_id IN (SELECT item_id FROM item_key WHERE key_hash = :key_hash)": wanted.key,
-        "outcome.finished_at >= :since": wanted.since,
-    }
-    chosen = "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
-    joins = "" if wanted.run is None else "JOIN item ON item.id = delivery.item_id"
-    joins += "" if wanted.since is None else " JOIN outcome ON outcome.item_id = delivery.item_id"
+    conditions, joins, values = _chosen(wanted)
     ids = fetch_column(
         connection,
         int,
         f"""
         SELECT delivery.item_id FROM delivery {joins}
-        WHERE delivery.state = '{wanted.state}' AND delivery.item_id > :after {chosen}
+        WHERE delivery.state = '{wanted.state}' AND delivery.item_id > :after
+          AND delivery.item_id <= :until {conditions}
         ORDER BY delivery.item_id LIMIT :limit FOR UPDATE OF delivery
         """,
         after=after,
+        until=until,
         limit=limit,
-        **{name: getattr(wanted, name) for name in ("lane", "run", "since")},
-        key_hash=None if wanted.key is None else key_hash(wanted.key),
+        **values,
     )
     replayed = execute(
         connection,
@@ -70,4 +72,19 @@ def replay(connection: Connection, wanted: Replayed, *, after: int, limit: int) 
         """,
         ids=ids,
     )
-    return replayed, max(ids, default=after)
+    return replayed, max(ids, default=0)
+
+
+def _chosen(wanted: Replayed) -> tuple[str, str, dict[str, object]]:
+    """Conditions, joins and values."""
+    conditions = {
+        "delivery.lane_id = (SELECT id FROM lane WHERE name = :lane)": wanted.lane,
+        "item.run_id = (SELECT id FROM run WHERE name = :run)": wanted.run,
+        "delivery.item_id IN (SELECT item_id FROM item_key WHERE key_hash = :key_hash)": wanted.key,
+        "outcome.finished_at >= :since": wanted.since,
+    }
+    chosen = "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
+    joins = "" if wanted.run is None else "JOIN item ON item.id = delivery.item_id"
+    joins += "" if wanted.since is None else " JOIN outcome ON outcome.item_id = delivery.item_id"
+    values: dict[str, object] = {name: getattr(wanted, name) for name in ("lane", "run", "since")}
+    return chosen, joins, values | {"key_hash": None if wanted.key is None else key_hash(wanted.key)}

@@ -29,6 +29,8 @@ class Waiting:
     bytes: int
     oldest_age_s: float
     """Seconds that the one that waits longest has waited."""
+    drains: bool = False
+    """Its lane is being emptied: it waits for no threshold."""
 
 
 def waiting(connection: Connection, *, lane_id: int | None = None, headers_id: int | None = None) -> list[Waiting]:
@@ -42,7 +44,8 @@ def waiting(connection: Connection, *, lane_id: int | None = None, headers_id: i
         Waiting,
         f"""
         SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes,
-               coalesce(extract(epoch FROM now() - {since}), 0)::float AS oldest_age_s
+               coalesce(extract(epoch FROM now() - {since}), 0)::float AS oldest_age_s,
+               lane.drain_until IS NOT NULL AS drains
         FROM (
             SELECT lane_id, headers_id, sum(n)::bigint AS items, sum(bytes)::bigint AS bytes
             FROM tally WHERE noun = 'item' AND state = 'waiting'

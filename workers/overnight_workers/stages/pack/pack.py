@@ -147,11 +147,13 @@ def worth_a_look(lane: str, lane_id: int) -> bool:
 def is_due(source: Waiting, lane: Lane, within_s: float | None = None) -> bool:
     """Whether a batch is due: there is enough for a whole one, the oldest waited enough, or a deadline needs it now.
 
-    A deadline doesn't wait for the lane's hours, nor for a batch that is worth it.
+    A deadline doesn't wait for the lane's hours, nor for a batch that is worth it; neither does a lane that is drained.
     within_s: until the earliest deadline of what waits; None where nothing has one.
     """
     if source.items <= 0:
         return False
+    if source.drains:
+        return True
     if within_s is not None and within_s <= _needs_s(source.items, lane) + _LEAD_SWEEPS * settings().timing.sweep_every:
         return True
     if lane.submit_window is not None and lane.submit_window.opens_in_s(datetime.now(UTC)) > 0:

@@ -1,0 +1,259 @@
+"""Actions: what people do is kept, and what is about many items is done group by group.
+
+A group and its count are one transaction. So whoever dies in the middle, nothing is done twice or forgotten: the same
+command goes on, and so does the sweep. Nothing of a request or an answer is kept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import orjson
+from sqlalchemy import Connection
+
+from overnight_models.ledger.deliver import replay
+from overnight_models.ledger.operators import canceling, redoing
+from overnight_models.ledger.operators.item_filter import ItemFilter
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one, fetch_only_value, fetch_value
+
+_AT_ONCE: Final = 1000
+"""Items of one group: a transaction of some hundred milliseconds, that holds nobody up for longer."""
+_TIMES: Final = ("enqueued_since", "enqueued_before", "since")
+
+Wish = Mapping[str, object]
+"""What was said of an action, as JSON has it."""
+
+
+@dataclass(frozen=True)
+class By:
+    """Who does something, from where, and why."""
+
+    actor: str
+    via: str = "command"
+    """`command` or `flower`."""
+    reason: str | None = None
+
+
+class Step(NamedTuple):
+    """How far an action is."""
+
+    done: int
+    """Items that it has changed so far."""
+    is_over: bool
+    is_aborted: bool
+
+
+class ActionView(NamedTuple):
+    """An action, as people see it."""
+
+    id: int
+    name: str
+    actor: str
+    via: str
+    reason: str | None
+    wish: str
+    items: int
+    most_nano: int | None
+    done: int
+    began_at: datetime
+    stepped_at: datetime
+    aborted_at: datetime | None
+    aborted_by: str | None
+    ended_at: datetime | None
+
+
+class _Under(NamedTuple):
+    """An action that is under way."""
+
+    name: str
+    wish: str
+    after_item: int
+    until_item: int
+    done: int
+    aborted_at: datetime | None
+
+
+def _redo(connection: Connection, wish: Wish, after: int, until: int) -> tuple[int, int]:
+    return redoing.redo_group(connection, filter_of(wish), after=after, until=until, limit=_AT_ONCE)
+
+
+def _cancel(connection: Connection, wish: Wish, after: int, until: int) -> tuple[int, int]:
+    return canceling.cancel_group(connection, filter_of(wish), after=after, until=until, limit=_AT_ONCE)
+
+
+def _replay(connection: Connection, wish: Wish, after: int, until: int) -> tuple[int, int]:
+    wanted = replay.Replayed(**_read(wish))  # type: ignore[arg-type]
+    return replay.replay(connection, wanted, after=after, until=until, limit=_AT_ONCE)
+
+
+_GROUPS: Final[Mapping[str, Callable[[Connection, Wish, int, int], tuple[int, int]]]] = {
+    "redo": _redo,
+    "cancel": _cancel,
+    "replay": _replay,
+}
+"""What is done to one group: how many it changed, and its last item; 0 when there is no more."""
+
+
+def wish_of(wanted: ItemFilter) -> dict[str, object]:
+    """A filter as the wish of an action."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in wanted.narrowed.items()
+    }
+
+
+def filter_of(wish: Wish) -> ItemFilter:
+    """The filter that a wish says."""
+    return ItemFilter(**_read(wish))  # type: ignore[arg-type]
+
+
+def _read(wish: Wish) -> dict[str, object]:
+    return {name: datetime.fromisoformat(str(value)) if name in _TIMES else value for name, value in wish.items()}
+
+
+def begin(
+    connection: Connection, name: str, wish: Wish, by: By, *, items: int, most_nano: int | None = None
+) -> tuple[int, bool]:
+    """An action about many items begins: `redo`, `cancel` or `replay`. It is about the items that there are now.
+
+    Returns its id, and whether it is under way already, by whomever: then that one goes on.
+    """
+    written = _written(wish)
+    new = fetch_value(
+        connection,
+        int,
+        """
+        INSERT INTO action (name, actor, via, reason, wish, items, most_nano, until_item)
+        VALUES (:name, :actor, :via, :reason, :wish, :items, :most_nano, (SELECT last_value FROM item_id))
+        ON CONFLICT (name, wish) WHERE ended_at IS NULL DO NOTHING RETURNING id
+        """,
+        name=name,
+        wish=written,
+        items=items,
+        most_nano=most_nano,
+        **vars(by),
+    )
+    if new is not None:
+        return new, False
+    there = "SELECT id FROM action WHERE name = :name AND wish = :wish AND ended_at IS NULL"
+    return fetch_only_value(connection, int, there, name=name, wish=written), True
+
+
+def under_way(connection: Connection, name: str, wish: Wish) -> ActionView | None:
+    """The action of this wish that isn't over; None when there is none."""
+    return fetch_one(
+        connection,
+        ActionView,
+        f"SELECT {_SHOWN} FROM action WHERE name = :name AND wish = :wish AND ended_at IS NULL",
+        name=name,
+        wish=_written(wish),
+    )
+
+
+def note(
+    connection: Connection, name: str, wish: Wish, by: By, *, items: int = 0, most_nano: int | None = None
+) -> None:
+    """Something was done at once, in this transaction: a lane paused, a body looked at."""
+    execute(
+        connection,
+        """
+        INSERT INTO action (name, actor, via, reason, wish, items, done, most_nano, ended_at)
+        VALUES (:name, :actor, :via, :reason, :wish, :items, :items, :most_nano, now())
+        """,
+        name=name,
+        wish=_written(wish),
+        items=items,
+        most_nano=most_nano,
+        **vars(by),
+    )
+
+
+def step(connection: Connection, action_id: int) -> Step | None:
+    """Do one group of an action. None when it is over, or there is no such action.
+
+    Two who take a step at once take two, one after the other.
+    """
+    action = fetch_one(
+        connection,
+        _Under,
+        """
+        SELECT name, wish, after_item, until_item, done, aborted_at FROM action
+        WHERE id = :id AND ended_at IS NULL FOR UPDATE
+        """,
+        id=action_id,
+    )
+    if action is None:
+        return None
+    changed, last = 0, 0
+    if action.aborted_at is None:
+        changed, last = _GROUPS[action.name](
+            connection, orjson.loads(action.wish), action.after_item, action.until_item
+        )
+    execute(
+        connection,
+        """
+        UPDATE action SET done = done + :changed, after_item = greatest(after_item, :last), stepped_at = now(),
+                          ended_at = CASE WHEN :last = 0 THEN now() END
+        WHERE id = :id
+        """,
+        id=action_id,
+        changed=changed,
+        last=last,
+    )
+    return Step(action.done + changed, last == 0, action.aborted_at is not None)
+
+
+def standing_still(connection: Connection, *, for_s: float) -> list[int]:
+    """Actions that aren't over, and of which nobody took a step for so long: whoever began them may be dead."""
+    return fetch_column(
+        connection,
+        int,
+        """
+        SELECT id FROM action WHERE ended_at IS NULL AND stepped_at < now() - make_interval(secs => :for_s) ORDER BY id
+        """,
+        for_s=for_s,
+    )
+
+
+def abort(connection: Connection, action_id: int, by: str) -> bool:
+    """Do no further group of an action; what is done stays done. False when it is over, or there is no such action."""
+    return (
+        execute(
+            connection,
+            """
+            UPDATE action SET aborted_at = now(), aborted_by = :by, ended_at = now()
+            WHERE id = :id AND ended_at IS NULL
+            """,
+            id=action_id,
+            by=by,
+        )
+        == 1
+    )
+
+
+_SHOWN: Final = ", ".join(ActionView._fields)
+
+
+def actions(connection: Connection, *, before: int | None = None, limit: int = 50) -> list[ActionView]:
+    """Actions, the newest first. before: an action's id; None: from the newest on."""
+    return fetch_all(
+        connection,
+        ActionView,
+        f"""
+        SELECT {_SHOWN} FROM action WHERE CAST(:before AS bigint) IS NULL OR id < :before
+        ORDER BY id DESC LIMIT :limit
+        """,
+        before=before,
+        limit=limit,
+    )
+
+
+def action(connection: Connection, action_id: int) -> ActionView | None:
+    """One action; None when there is none of this number."""
+    return fetch_one(connection, ActionView, f"SELECT {_SHOWN} FROM action WHERE id = :id", id=action_id)
+
+
+def _written(wish: Wish) -> str:
+    return orjson.dumps(wish, option=orjson.OPT_SORT_KEYS).decode()

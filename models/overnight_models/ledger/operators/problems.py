@@ -1,0 +1,115 @@
+"""Problems: what outcomes that aren't ok say, the newest of them, and outcomes as they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.rows import fetch_all
+
+LOOKED_AT: Final = 100_000
+"""So many of the newest outcomes with a problem are grouped."""
+_SHOWN: Final = 400
+"""Characters of a text."""
+
+
+class SaidProblem(NamedTuple):
+    """What some outcomes of a lane say, word for word."""
+
+    lane: str
+    problem: str
+    detail: str
+    """Its beginning."""
+    n: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which outcomes are meant; what is None doesn't matter."""
+
+    lane: str | None = None
+    run: str | None = None
+    problem: str | None = None
+    """"any": every one that isn't ok."""
+    since: datetime | None = None
+    """Only what finished then or later."""
+
+    @property
+    def conditions(self) -> str:
+        """To follow on another condition."""
+        conditions = {
+            "item.lane_id = (SELECT id FROM lane WHERE name = :lane)": self.lane,
+            "item.run_id = (SELECT id FROM run WHERE name = :run)": self.run,
+            "outcome.problem IS NOT NULL": self.problem,
+            "outcome.problem = :problem": None if self.problem == "any" else self.problem,
+            "outcome.finished_at >= :since": self.since,
+        }
+        return "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What they are told."""
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        return {name: value for name, value in given.items() if (name, value) != ("problem", "any")}
+
+
+def said(connection: Connection, which: Which) -> list[SaidProblem]:
+    """What the newest outcomes with a problem say, word for word, the most frequent first."""
+    return fetch_all(
+        connection,
+        SaidProblem,
+        f"""
+        SELECT lane.name AS lane, problem, coalesce(left(detail, {_SHOWN}), '') AS detail, count(*) AS n,
+               min(finished_at) AS first_at, max(finished_at) AS last_at
+        FROM (
+            SELECT item.lane_id, outcome.problem, outcome.detail, outcome.finished_at
+            FROM outcome JOIN item ON item.id = outcome.item_id
+            WHERE outcome.problem IS NOT NULL AND item.state <> 'redone' {which.conditions}
+            ORDER BY outcome.item_id DESC LIMIT {LOOKED_AT}
+        ) newest
+        JOIN lane ON lane.id = newest.lane_id
+        GROUP BY 1, 2, 3 ORDER BY n DESC, last_at DESC
+        """,
+        **which.values,
+    )
+
+
+class Finished(NamedTuple):
+    """An item that has its outcome, without request and answer."""
+
+    id: int
+    key: str
+    lane: str
+    tenant: str | None
+    run: str | None
+    state: str
+    problem: str | None
+    detail: str | None
+    model: str | None
+    via: str
+    attempts: int
+    cost_nano: int | None
+    finished_at: datetime
+
+
+def finished(connection: Connection, which: Which, limit: int) -> list[Finished]:
+    """Items that got their outcome since then, in the order in which they did; at most so many."""
+    return fetch_all(
+        connection,
+        Finished,
+        f"""
+        SELECT item.id, request.key, lane.name AS lane, request.tenant, run.name AS run, item.state, outcome.problem,
+               left(outcome.detail, {_SHOWN}) AS detail, outcome.model, outcome.via, outcome.attempts,
+               outcome.cost_nano, outcome.finished_at
+        FROM outcome JOIN item ON item.id = outcome.item_id JOIN request ON request.item_id = outcome.item_id
+        JOIN lane ON lane.id = item.lane_id LEFT JOIN run ON run.id = item.run_id
+        WHERE true {which.conditions} ORDER BY outcome.finished_at, outcome.item_id LIMIT :limit
+        """,
+        limit=limit,
+        **which.values,
+    )

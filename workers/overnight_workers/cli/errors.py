@@ -1,0 +1,122 @@
+"""`overnight errors` and `overnight tail`: problems by what they say; outcomes as they come."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from overnight_models.wire.outcome import Problem, dollars
+from overnight_workers.cli import console, item_options
+from overnight_workers.cli.moment import moment
+
+if TYPE_CHECKING:
+    from overnight_models.ledger.operators.problems import Finished
+
+_EVERY_S: Final = 1.0
+_COMMITTED_WITHIN: Final = timedelta(seconds=60)
+"""An outcome bears the time at which its transaction began: others may be seen before it."""
+_AT_ONCE: Final = 5000
+
+ProblemName = Annotated[str | None, typer.Option("--problem", help=f"Only with this problem: {', '.join(Problem)}.")]
+Since = Annotated[str | None, typer.Option(help="Only what finished since then: '2h' ago, or 2026-11-23T18:00.")]
+
+
+def errors(
+    lane: item_options.Lane = None,
+    run: item_options.Run = None,
+    problem: ProblemName = None,
+    since: Since = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many groups.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines, a group each.")] = False,
+) -> None:
+    """Problems by what they say, the most frequent first: of the newest 100,000 outcomes that aren't ok.
+
+    Numbers, ids and quotations are left out, so that a thousand of a kind are one line, and nothing of a request or an
+    answer is shown. `overnight items --problem` has the items, `overnight redo` tries them again.
+    """
+    from overnight_models.ledger.operators import problems
+    from overnight_workers.operators import filters, fingerprints
+    from overnight_workers.process import database
+
+    filters.check(lane=lane, run=run, problem=problem)
+    with database().transaction() as connection:
+        said = problems.said(connection, problems.Which(lane, run, problem, moment(since)))
+    groups = fingerprints.grouped(said)
+    if as_json:
+        console.as_json([asdict(group) for group in groups[:limit]])
+        return
+    if not groups:
+        console.OUT.print("No outcome has a problem.")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("items", "problem", "lane", "last", "fingerprint", "what they say"):
+        table.add_column(title, justify="right" if title == "items" else "left", no_wrap=title != "what they say")
+    for group in groups[:limit]:
+        last = f"{group.last_at:%Y-%m-%d %H:%M}"
+        table.add_row(f"{group.n:,}", group.problem, Text(group.lane), last, group.fingerprint, Text(group.text))
+    console.OUT.print(table)
+    if len(groups) > limit:
+        console.say(f"and {len(groups) - limit:,} more groups: --limit {len(groups)}")
+
+
+def tail(
+    lane: item_options.Lane = None,
+    run: item_options.Run = None,
+    problem: item_options.ProblemName = None,
+    since: Since = None,
+    number: Annotated[int | None, typer.Option("--number", "-n", min=1, help="End after so many.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines, an outcome each.")] = False,
+) -> None:
+    """Outcomes as they come, without requests and answers, until Ctrl-C. `overnight outcomes` prints the answers."""
+    from overnight_models.ledger.operators import problems
+    from overnight_workers.operators import filters
+    from overnight_workers.process import database
+
+    filters.check(lane=lane, run=run, problem=problem, any_problem=True)
+    began = moment(since) or datetime.now(UTC)
+    seen: OrderedDict[int, datetime] = OrderedDict()
+    shown = 0
+    with console.interruptible():
+        while True:
+            newest = max(seen.values(), default=began)
+            after = began if not seen else max(began, newest - _COMMITTED_WITHIN)
+            with database().transaction() as connection:
+                rows = problems.finished(connection, problems.Which(lane, run, problem, after), _AT_ONCE + len(seen))
+            for row in rows:
+                if row.id in seen:
+                    continue
+                seen[row.id] = row.finished_at
+                console.as_json([_document(row)]) if as_json else console.OUT.print(_line(row), soft_wrap=True)
+                shown += 1
+                if shown == number:
+                    return
+            _forget(seen, max(seen.values(), default=began) - _COMMITTED_WITHIN)
+            if len(rows) < _AT_ONCE:
+                time.sleep(_EVERY_S)  # as often as somebody looks
+
+
+def _forget(seen: OrderedDict[int, datetime], before: datetime) -> None:
+    for number in [number for number, finished_at in seen.items() if finished_at < before]:
+        del seen[number]
+
+
+def _document(row: Finished) -> dict[str, object]:
+    document = {name: value for name, value in row._asdict().items() if name not in ("id", "cost_nano")}
+    return document | {"cost_usd": None if row.cost_nano is None else dollars(row.cost_nano)}
+
+
+def _line(row: Finished) -> Text:
+    cost = "price unknown" if row.cost_nano is None else console.money(row.cost_nano)
+    text = Text(f"{row.finished_at:%H:%M:%S} {row.lane} {row.key} ")
+    text.append(row.state, style="red" if row.problem else "green")
+    text.append(f" {row.via} {cost}")
+    if row.problem:
+        text.append(f" {row.problem}: {row.detail or ''}")
+    return text
