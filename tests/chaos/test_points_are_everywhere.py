@@ -53,6 +53,7 @@ CLIENTS_IN_STAGES: Final = {
 """For the exceptions that they raise."""
 
 NOT_REACHED: Final = {
+    "rescue._go_on: process.database().transaction": "when nobody took a step of an action for five seconds",
     "submit.submit: doorbell.ring": "after four minutes of submitting",
     "submit._give_back: process.database().transaction": "after a failure of our own: no room for the body",
     "pulse.failed: process.database().transaction": "after a failure of our own",

@@ -275,13 +275,6 @@ class Settings:
         aliases = [alias for model in models.values() for alias in model.aliases]
         return Policy(lanes, tuple(self.brokers), (*models, *aliases))
 
-    @property
-    def lane_options(self) -> dict[str, dict[str, object]]:
-        """By lane, each option as a person would write it, to be shown."""
-        return {
-            name: {option: _shown(value) for option, value in vars(lane).items()} for name, lane in self.lanes.items()
-        }
-
     def published(self, at: datetime) -> Published:
         """Whose word the policy is: this host's, by its overnight.toml."""
         path = sources.config_path()
@@ -297,13 +290,6 @@ class Settings:
         ]
         if faults:
             raise BadSettings(faults)
-
-
-def _shown(value: object) -> object:
-    """An option's value in JSON."""
-    if isinstance(value, tuple):
-        return [_shown(part) for part in value]
-    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
 
 
 @cache

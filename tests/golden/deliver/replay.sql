@@ -1,12 +1,18 @@
 -- What ledger/deliver/replay.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- count: How many deliveries it is about.
+SELECT count(*)
+FROM delivery
+WHERE delivery.state = 'dead';
+
 -- replay, 1 of 3: One group of them is due again: the same delivery id, the next generation, its tries counted anew.
--- after = 1, key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29'
+-- after = 1, key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29', until = 1
 SELECT delivery.item_id
 FROM delivery
 JOIN item ON item.id = delivery.item_id
 JOIN outcome ON outcome.item_id = delivery.item_id
-WHERE delivery.state = 'delivered' AND delivery.item_id > :after AND delivery.lane_id = (
+WHERE delivery.state = 'delivered' AND delivery.item_id > :after AND delivery.item_id <= :until
+    AND delivery.lane_id = (
     SELECT id
     FROM lane
     WHERE name = :lane
@@ -24,10 +30,10 @@ LIMIT :limit
 FOR UPDATE OF delivery;
 
 -- replay, 2 of 3: One group of them is due again: the same delivery id, the next generation, its tries counted anew.
--- after = 1, limit = 1
+-- after = 1, limit = 1, until = 1
 SELECT delivery.item_id
 FROM delivery
-WHERE delivery.state = 'dead' AND delivery.item_id > :after
+WHERE delivery.state = 'dead' AND delivery.item_id > :after AND delivery.item_id <= :until
 ORDER BY delivery.item_id
 LIMIT :limit
 FOR UPDATE OF delivery;

@@ -1,9 +1,46 @@
 -- What ledger/operators/lanes.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- pause: Pack and submit nothing of this lane. Returns False when it was paused already.
--- id = 1, reason = 'text'
+-- drain, 1 of 2: What waits in it goes at once, whatever its thresholds and hours say; then it is paused.
+-- id = 1
+SELECT coalesce(sum(n), 0)::bigint
+FROM tally
+WHERE noun = 'item' AND state = 'waiting' AND lane_id = :id;
+
+-- drain, 2 of 2: What waits in it goes at once, whatever its thresholds and hours say; then it is paused.
+-- by = 'text', id = 1
 UPDATE lane
-SET paused_at = now(), paused_reason = :reason
+SET drain_until = (
+    SELECT last_value
+    FROM item_id
+), drained_by = :by
+WHERE id = :id AND paused_at IS NULL;
+
+-- end_drains: Lanes that are drained are paused, once what was to go has its outcome, or is held. Returns their names.
+UPDATE lane
+SET paused_at = now(), paused_reason = 'drained: what came later waits', paused_by = drained_by,
+    drain_until = NULL, drained_by = NULL
+WHERE drain_until IS NOT NULL AND NOT EXISTS (
+    SELECT
+    FROM item
+    WHERE lane_id = lane.id AND waiting_since IS NOT NULL AND item.id <= lane.drain_until
+) AND NOT EXISTS (
+    SELECT
+    FROM batch
+    JOIN item ON item.batch_id = batch.id
+    WHERE batch.lane_id = lane.id AND batch.state IN ('packed', 'submitting', 'unclear', 'open', 'canceling',
+        'ended', 'incomplete', 'rejected') AND item.id <= lane.drain_until
+) AND NOT EXISTS (
+    SELECT
+    FROM direct_call
+    JOIN item ON item.id = direct_call.item_id
+    WHERE item.lane_id = lane.id AND item.id <= lane.drain_until
+)
+RETURNING name;
+
+-- pause: Pack and submit nothing of this lane. Returns False when it was paused already.
+-- by = null, id = 1, reason = 'text'
+UPDATE lane
+SET paused_at = now(), paused_reason = :reason, paused_by = :by, drain_until = NULL, drained_by = NULL
 WHERE id = :id AND paused_at IS NULL;
 
 -- resume, 1 of 2: Go on with it. Returns how many of its rejected batches are tried whole again; None when it wasn't paused.
@@ -36,6 +73,17 @@ OR batch.parent_id IS NOT NULL AND EXISTS (
 -- resume, 2 of 2: Go on with it. Returns how many of its rejected batches are tried whole again; None when it wasn't paused.
 -- id = 1
 UPDATE lane
-SET paused_at = NULL, paused_reason = NULL
+SET paused_at = NULL, paused_reason = NULL, paused_by = NULL
 WHERE id = :id AND paused_at IS NOT NULL;
+
+-- states: Every lane that ever had an item, by name.
+SELECT name, paused_at, paused_by, paused_reason, drained_by, coalesce(
+    (
+        SELECT sum(n)
+        FROM tally
+        WHERE noun = 'item' AND state = 'waiting' AND lane_id = lane.id
+    ), 0
+)::bigint AS waiting
+FROM lane
+ORDER BY name;
 

@@ -1,7 +1,7 @@
 -- What ledger/operators/redoing.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- _prospect: The same of the items that go in batches, or in real time.
--- direct = true, key_hash = null, lane = 'text', problem = null, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}', run = 'text'
+-- direct = true, lane = 'text', rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}', run = 'text'
 WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
     SELECT *
     FROM unnest(CAST(:rate_models AS integer[]), CAST(:rate_aboves AS bigint[]),
@@ -15,20 +15,19 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
         SELECT
         FROM follower
         WHERE follower.item_id = item.id
-    ) AND (CAST(:lane AS text) IS NULL OR item.lane_id = (
-        SELECT id
-        FROM lane
-        WHERE name = :lane
-    )) AND (CAST(:run AS text) IS NULL OR item.run_id = (
-        SELECT id
-        FROM run
-        WHERE name = :run
-    )) AND (CAST(:problem AS text) IS NULL OR outcome.problem = :problem)
-        AND (CAST(:key_hash AS bytea) IS NULL OR item.id IN (
-        SELECT item_id
-        FROM item_key
-        WHERE item_key.key_hash = :key_hash
-    )) AND (outcome.via = 'direct') = :direct
+    ) AND item.id IN (
+        SELECT item.id
+        FROM item
+        WHERE item.lane_id = (
+            SELECT id
+            FROM lane
+            WHERE name = :lane
+        ) AND item.run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+    ) AND (outcome.via = 'direct') = :direct
 )
 SELECT count(*) AS items, coalesce(sum(chosen.cost_nano), 0)::bigint AS billed_nano, coalesce(sum(
     (chosen.size + 2000) * rate.input_nano + chosen.max_tokens::bigint * rate.output_nano
@@ -37,12 +36,8 @@ FROM chosen
 LEFT JOIN rate ON rate.model_id = chosen.model_id AND chosen.size + 2000 > rate.above
     AND chosen.size + 2000 <= rate.up_to;
 
--- newest: The newest item.
-SELECT coalesce(max(id), 0)
-FROM item;
-
 -- redo_group: Try one group of them again, in the order of items.
--- after = 1, key_hash = null, lane = 'text', limit = 1, problem = null, run = 'text', until = 1
+-- after = 1, lane = 'text', limit = 1, run = 'text', until = 1
 SELECT item.id
 FROM item
 JOIN outcome ON outcome.item_id = item.id
@@ -50,20 +45,19 @@ WHERE item.state IN ('failed', 'canceled') AND NOT EXISTS (
     SELECT
     FROM follower
     WHERE follower.item_id = item.id
-) AND (CAST(:lane AS text) IS NULL OR item.lane_id = (
-    SELECT id
-    FROM lane
-    WHERE name = :lane
-)) AND (CAST(:run AS text) IS NULL OR item.run_id = (
-    SELECT id
-    FROM run
-    WHERE name = :run
-)) AND (CAST(:problem AS text) IS NULL OR outcome.problem = :problem)
-    AND (CAST(:key_hash AS bytea) IS NULL OR item.id IN (
-    SELECT item_id
-    FROM item_key
-    WHERE item_key.key_hash = :key_hash
-)) AND item.id > :after AND item.id <= :until
+) AND item.id IN (
+    SELECT item.id
+    FROM item
+    WHERE item.lane_id = (
+        SELECT id
+        FROM lane
+        WHERE name = :lane
+    ) AND item.run_id = (
+        SELECT id
+        FROM run
+        WHERE name = :run
+    )
+) AND item.id > :after AND item.id <= :until
 ORDER BY item.id
 LIMIT :limit;
 

@@ -525,7 +525,7 @@ SELECT lane.name AS lane, t.lane_id, t.headers_id, t.items, t.bytes, coalesce(ex
             LIMIT 1
         )
     ) head
-)), 0)::float AS oldest_age_s
+)), 0)::float AS oldest_age_s, lane.drain_until IS NOT NULL AS drains
 FROM (
     SELECT lane_id, headers_id, sum(n)::bigint AS items, sum(bytes)::bigint AS bytes
     FROM tally

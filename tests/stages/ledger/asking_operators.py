@@ -68,6 +68,7 @@ def ask_operators(connection: Connection) -> None:
     list(overview.items(connection, replace(wanted, delivery="delivered"), 10, deliveries=True))
     newest = ask_item_list(connection)
     assert item_life.life(connection, newest)
+    assert item_life.life(connection, final_item(connection))
     assert item_life.body(connection, newest)
     batch_list.page(connection, batch_list.BatchFilter(lane="default", state=batch_list.UNFINISHED), before=10)
     batch_list.page(connection, batch_list.BatchFilter(workspace="default", api_id="msgbatch_a"))
@@ -125,6 +126,7 @@ def ask_actions(connection: Connection) -> None:
     assert actions.under_way(connection, "cancel", wish)
     assert actions.standing_still(connection, for_s=-1.0) == [number]
     assert actions.step(connection, number)
+    number, _ = actions.begin(connection, "cancel", wish, by, items=1)
     assert actions.abort(connection, number, "ada")
     actions.note(connection, "pause", {"lane": "default"}, by)
     actions.actions(connection)

@@ -53,8 +53,9 @@ def _do(preview: Preview, reason: str | None) -> Step:
             return acting.finish(begun.id, seen)
     except KeyboardInterrupt:
         with database().transaction() as connection:
-            actions.abort(connection, begun.id, user())
+            aborted = actions.abort(connection, begun.id, user())
             action = actions.action(connection, begun.id)
         done = 0 if action is None else action.done
-        console.say(f"stopped after {done:,} items; what is done stays done, and the same command goes on")
+        said = "what is done stays done, and the same command goes on" if aborted else "all of them"
+        console.say(f"stopped after {done:,} items: {said}")
         raise typer.Exit(130) from None

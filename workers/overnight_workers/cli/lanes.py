@@ -43,9 +43,10 @@ def lanes(
 
 
 def _rows(policies: list[HostPolicy], states: dict[str, LaneState]) -> list[dict[str, Any]]:
-    from overnight_workers.settings import Lane, Settings
+    from overnight_workers.configuration import showing
+    from overnight_workers.settings import Lane
 
-    default = Settings(lanes={"": Lane()}).lane_options[""]
+    default = showing.options(Lane())
     rows = [
         {
             "lane": name,

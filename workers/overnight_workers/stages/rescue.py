@@ -26,6 +26,7 @@ from overnight_models.ledger.roads import kept
 from overnight_models.ledger.submit import facts
 from overnight_workers import logs, process
 from overnight_workers.celery_app import app
+from overnight_workers.configuration.showing import options
 from overnight_workers.held import held
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import chains, doorbell, pulse
@@ -174,9 +175,11 @@ def publish_policy() -> None:
     reach("before policy")
     try:
         published = settings().published(datetime.now(UTC))
+        lane_options = {name: options(lane) for name, lane in settings().lanes.items()}
+        shown = {"file": published.file, "at": published.at, "lanes": lane_options}
         client = process.redis_client()
         client.set(routes.POLICY_KEY, replace(process.policy(), published=published).dump())
-        shown = {"file": published.file, "at": published.at, "lanes": settings().lane_options}
+        reach("between policies")
         client.hset(routes.HOST_POLICIES_KEY, published.host, orjson.dumps(shown))
         reach("after policy")
     except redis.RedisError as error:

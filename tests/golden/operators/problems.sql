@@ -1,0 +1,48 @@
+-- What ledger/operators/problems.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- finished: Items that got their outcome since then, in the order in which they did; at most so many.
+-- lane = 'text', limit = 1, problem = 'text', run = 'text', since = '2026-11-29'
+SELECT item.id, request.key, lane.name AS lane, request.tenant, run.name AS run, item.state, outcome.problem,
+    left(outcome.detail, 400) AS detail, outcome.model, outcome.via, outcome.attempts, outcome.cost_nano,
+    outcome.finished_at
+FROM outcome
+JOIN item ON item.id = outcome.item_id
+JOIN request ON request.item_id = outcome.item_id
+JOIN lane ON lane.id = item.lane_id
+LEFT JOIN run ON run.id = item.run_id
+WHERE true AND item.lane_id = (
+    SELECT id
+    FROM lane
+    WHERE name = :lane
+) AND item.run_id = (
+    SELECT id
+    FROM run
+    WHERE name = :run
+) AND outcome.problem IS NOT NULL AND outcome.problem = :problem AND outcome.finished_at >= :since
+ORDER BY outcome.finished_at, outcome.item_id
+LIMIT :limit;
+
+-- said: What the newest outcomes with a problem say, word for word, the most frequent first.
+-- lane = 'text', run = 'text', since = '2026-11-29'
+SELECT lane.name AS lane, problem, coalesce(left(detail, 400), '') AS detail, count(*) AS n,
+    min(finished_at) AS first_at, max(finished_at) AS last_at
+FROM (
+    SELECT item.lane_id, outcome.problem, outcome.detail, outcome.finished_at
+    FROM outcome
+    JOIN item ON item.id = outcome.item_id
+    WHERE outcome.problem IS NOT NULL AND item.state <> 'redone' AND item.lane_id = (
+        SELECT id
+        FROM lane
+        WHERE name = :lane
+    ) AND item.run_id = (
+        SELECT id
+        FROM run
+        WHERE name = :run
+    ) AND outcome.problem IS NOT NULL AND outcome.finished_at >= :since
+    ORDER BY outcome.item_id DESC
+    LIMIT 100000
+) newest
+JOIN lane ON lane.id = newest.lane_id
+GROUP BY 1, 2, 3
+ORDER BY n DESC, last_at DESC;
+
