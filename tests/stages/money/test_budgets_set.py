@@ -190,8 +190,7 @@ def test_without_a_budget_nothing_is_booked(service: Service) -> None:
 
 def test_the_command_sets_raises_shows_and_takes_away(service: Service) -> None:
     def shown(*words: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(read_command(app, "budget", *words, "--json"))
-        return found
+        return [json.loads(line) for line in read_command(app, "budget", *words, "--json").splitlines()]
 
     (lane,) = shown("--lane", "default", "--day", "0.000001")
     assert (lane["cap_usd"], lane["strict"], lane["period"]) == ("0.000001", True, "day")

@@ -203,7 +203,7 @@ def test_the_command_says_the_model_and_why(service: Service) -> None:
     page = read_command(app, "items", "short")
     assert HAIKU in page
     assert "takes up to 2,000" in " ".join(page.split())
-    (row,) = orjson.loads(read_command(app, "items", "short", "--json"))
+    row = orjson.loads(read_command(app, "items", "short", "--json"))
     assert row["model_why"] == outcome(service, "short").model_why
 
 
