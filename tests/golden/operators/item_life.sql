@@ -12,6 +12,14 @@ WHERE item_id = :id
 ORDER BY at
 LIMIT 50;
 
+-- _sent
+-- batch_id = 1
+SELECT id, state, items, claimed_at, let_go_at, api_id, api_created_at, ended_at, error
+FROM submission
+WHERE batch_id = :batch_id
+ORDER BY id
+LIMIT 50;
+
 -- _tries
 -- id = 1
 WITH RECURSIVE earlier AS (

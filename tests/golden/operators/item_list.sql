@@ -1,6 +1,6 @@
 -- What ledger/operators/item_list.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- _chosen, 1 of 14: The newest of a window that are wanted.
+-- _chosen, 1 of 15: The newest of a window that are wanted.
 -- before = 1, delivery = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -10,7 +10,7 @@ WHERE delivery.state = :delivery AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 2 of 14: The newest of a window that are wanted.
+-- _chosen, 2 of 15: The newest of a window that are wanted.
 -- before = 1, enqueued_before = '2026-11-29', enqueued_since = '2026-11-29', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -20,7 +20,7 @@ WHERE request.enqueued_at >= :enqueued_since AND request.enqueued_at < :enqueued
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 3 of 14: The newest of a window that are wanted.
+-- _chosen, 3 of 15: The newest of a window that are wanted.
 -- before = 1, key_prefix = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -30,7 +30,7 @@ WHERE starts_with(request.key, :key_prefix) AND item.id >= :oldest AND item.id <
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 4 of 14: The newest of a window that are wanted.
+-- _chosen, 4 of 15: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -39,7 +39,7 @@ WHERE item.deadline < coalesce(outcome.finished_at, now()) AND item.id >= :oldes
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 5 of 14: The newest of a window that are wanted.
+-- _chosen, 5 of 15: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -49,7 +49,7 @@ WHERE item.state IN ('canceled', 'failed', 'redone', 'following') AND outcome.pr
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 6 of 14: The newest of a window that are wanted.
+-- _chosen, 6 of 15: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, problem = 'text'
 SELECT item.id
 FROM item
@@ -59,7 +59,7 @@ WHERE item.state IN ('canceled', 'failed', 'redone', 'following') AND outcome.pr
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 7 of 14: The newest of a window that are wanted.
+-- _chosen, 7 of 15: The newest of a window that are wanted.
 -- batch_id = 1, before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -67,7 +67,15 @@ WHERE item.batch_id = :batch_id AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 8 of 14: The newest of a window that are wanted.
+-- _chosen, 8 of 15: The newest of a window that are wanted.
+-- before = 1, ids = '{1}', limit = 1, oldest = 1
+SELECT item.id
+FROM item
+WHERE item.id = ANY(:ids) AND item.id >= :oldest AND item.id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 9 of 15: The newest of a window that are wanted.
 -- before = 1, key_hash = '\x00', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -82,7 +90,7 @@ WHERE item.id IN (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 9 of 14: The newest of a window that are wanted.
+-- _chosen, 10 of 15: The newest of a window that are wanted.
 -- before = 1, lane = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -94,7 +102,7 @@ WHERE item.lane_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 10 of 14: The newest of a window that are wanted.
+-- _chosen, 11 of 15: The newest of a window that are wanted.
 -- before = 1, limit = 1, model = 'text', oldest = 1
 SELECT item.id
 FROM item
@@ -106,7 +114,7 @@ WHERE item.model_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 11 of 14: The newest of a window that are wanted.
+-- _chosen, 12 of 15: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, run = 'text'
 SELECT item.id
 FROM item
@@ -118,7 +126,7 @@ WHERE item.run_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 12 of 14: The newest of a window that are wanted.
+-- _chosen, 13 of 15: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, state = 'text'
 SELECT item.id
 FROM item
@@ -126,7 +134,7 @@ WHERE item.state = :state AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 13 of 14: The newest of a window that are wanted.
+-- _chosen, 14 of 15: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, tenant = 'text'
 SELECT item.id
 FROM item
@@ -138,7 +146,7 @@ WHERE item.tenant_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 14 of 14: The newest of a window that are wanted.
+-- _chosen, 15 of 15: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -189,7 +197,7 @@ LEFT JOIN target ON target.id = delivery.target_id
 WHERE item.id = ANY(:ids)
 ORDER BY item.id DESC;
 
--- _window, 1 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 1 of 8: The next window back: along an index that knows what is wanted, where there is one.
 -- batch_id = 1, before = 1, window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -200,7 +208,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 2 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 2 of 8: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -211,7 +219,18 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 3 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 3 of 8: The next window back: along an index that knows what is wanted, where there is one.
+-- before = 1, ids = '{1}', window = 1
+SELECT min(id) AS oldest, count(*) AS n
+FROM (
+    SELECT id AS id
+    FROM item
+    WHERE id = ANY(:ids) AND id < :before
+    ORDER BY id DESC
+    LIMIT :window
+) looked;
+
+-- _window, 4 of 8: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, run = 'text', window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -226,7 +245,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 4 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 5 of 8: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -237,7 +256,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 5 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 6 of 8: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -248,7 +267,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 6 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 7 of 8: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, delivery = 'text', window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -259,7 +278,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 7 of 7: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 8 of 8: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, key_hash = '\x00', window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
