@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from overnight_models.ledger.money.history import Turnaround
-from overnight_models.money.rate_limits import Tier
 from overnight_workers.plan.advice import Advice, advise, assumptions, likely
 from overnight_workers.plan.figure import How, exactly
 from overnight_workers.plan.hints import slow_to_enqueue
@@ -16,10 +15,12 @@ from overnight_workers.plan.packing import Full, PackedBatch
 from overnight_workers.plan.schedule import Option, Work, options
 from overnight_workers.roads.direct_rate import DirectLoad, direct_time
 from overnight_workers.roads.turnaround import EXPIRES_S, Turnarounds, best_hours, prior_median_s
+from overnight_workers.settings import Limits, Workspace
 
 NOW = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)
 HOUR = 3600.0
 HAIKU = "claude-haiku-5-5"
+START = Workspace()
 
 
 def past(took_s: float, *, items: int = 1_000, hour: int = 12, n: int = 10) -> list[Turnaround]:
@@ -27,7 +28,7 @@ def past(took_s: float, *, items: int = 1_000, hour: int = 12, n: int = 10) -> l
 
 
 def work(
-    items: int = 100_000, *, batches: list[int] | None = None, max_wait_s: float = 0, tier: Tier = "start"
+    items: int = 100_000, *, batches: list[int] | None = None, max_wait_s: float = 0, workspace: Workspace = START
 ) -> Work:
     sizes = batches or [items]
     return Work(
@@ -38,7 +39,7 @@ def work(
         loads_how=How.SAMPLED,
         max_wait_s=max_wait_s,
         queue_limit=200_000,
-        tier=tier,
+        workspace=workspace,
         batched=exactly(50),
         realtime=exactly(100),
     )
@@ -96,17 +97,17 @@ def test_hours_are_told_apart_only_from_enough_batches() -> None:
 
 
 def test_real_time_is_as_fast_as_the_first_limit_that_is_used_up() -> None:
-    many = direct_time([DirectLoad(HAIKU, 10_000, 1_000_000, 10_000)], "start")
+    many = direct_time([DirectLoad(HAIKU, 10_000, 1_000_000, 10_000)], START)
     assert (many.seconds, many.limit) == (600, "requests")
-    long = direct_time([DirectLoad(HAIKU, 100, 40_000_000, 10_000)], "start")
+    long = direct_time([DirectLoad(HAIKU, 100, 40_000_000, 10_000)], START)
     assert (long.seconds, long.limit) == (1_200, "input tokens")
-    wordy = direct_time([DirectLoad(HAIKU, 100, 1_000, 4_000_000)], "scale")
+    wordy = direct_time([DirectLoad(HAIKU, 100, 1_000, 4_000_000)], Workspace(tier="scale"))
     assert (wordy.seconds, wordy.limit) == (120, "output tokens")
     # two models of one pool share its limit; two pools go side by side
-    pooled = direct_time([DirectLoad(f"claude-opus-4-{n}", 1_000, 0, 0) for n in (7, 8)], "start")
-    apart = direct_time([DirectLoad(f"claude-opus-{name}", 1_000, 0, 0) for name in ("5", "5-5")], "start")
+    pooled = direct_time([DirectLoad(f"claude-opus-4-{n}", 1_000, 0, 0) for n in (7, 8)], START)
+    apart = direct_time([DirectLoad(f"claude-opus-{name}", 1_000, 0, 0) for name in ("5", "5-5")], START)
     assert (pooled.seconds, apart.seconds) == (120, 60)
-    assert direct_time([], "start").seconds == 0
+    assert direct_time([], START).seconds == 0
 
 
 def test_every_road_has_its_time_and_its_price() -> None:
@@ -143,10 +144,10 @@ def test_a_lane_that_packs_before_the_file_has_arrived_is_told() -> None:
     assert "take 40 s, and the lane packs what it has after 20 s" in hint.text
 
 
-def advice(hours: float | None, *, took_s: float = 2 * HOUR, tier: Tier = "start") -> Advice:
-    file = work(tier=tier)
+def advice(hours: float | None, *, took_s: float = 2 * HOUR, workspace: Workspace = START) -> Advice:
+    file = work(workspace=workspace)
     found = options(file, past(took_s, items=100_000), NOW)
-    return advise(found, None if hours is None else hours * HOUR, file.loads, tier, ())
+    return advise(found, None if hours is None else hours * HOUR, file.loads, workspace, ())
 
 
 def test_without_a_deadline_it_is_batched() -> None:
@@ -173,7 +174,27 @@ def test_when_no_road_is_sure_it_is_said_and_what_would_help() -> None:
     assert found.changes[0] == "the build tier: in real time it takes 20 min there, not 1 h 40 min"
     assert any("sure enough as 'direct'" in change for change in found.changes)
     assert any("the cheapest" in change for change in found.changes)
-    assert not any("tier" in change for change in advice(0.05, took_s=20 * HOUR, tier="scale").changes)
+    assert not any(
+        "tier" in change for change in advice(0.05, took_s=20 * HOUR, workspace=Workspace(tier="scale")).changes
+    )
+
+
+def test_the_workspaces_own_limits_say_how_fast_real_time_is() -> None:
+    slow = Workspace(limits={HAIKU: Limits(requests=100)})
+    assert direct_time([DirectLoad(HAIKU, 1_000, 0, 0)], slow).seconds == 600
+    assert direct_time([DirectLoad("claude-opus-5", 1_000, 0, 0)], slow).seconds == 60, "other models have their tier's"
+    everywhere = Workspace(limits={"*": Limits(output_tokens=10_000)})
+    kept = direct_time([DirectLoad(HAIKU, 10, 0, 20_000)], everywhere)
+    assert (kept.seconds, kept.limit, kept.is_set) == (120, "output tokens", True)
+    direct = by_name(options(work(1_000, workspace=slow), [], NOW))["direct"]
+    assert (direct.done.sure_s, direct.what) == (
+        600,
+        "all in real time, as fast as the workspace's own requests a minute allow",
+    )
+    found = advice(0.5, took_s=20 * HOUR, workspace=slow)
+    assert found.changes[0].startswith(
+        "without `limits` of the workspace: in real time it takes 1 h 40 min then, not 16 h"
+    )
 
 
 def test_what_the_answer_rests_on_is_said() -> None:

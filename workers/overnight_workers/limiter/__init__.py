@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from overnight_workers import process
 from overnight_workers.held import held
 from overnight_workers.limiter.limiter import BucketUse, Limiter, PoolUse
-from overnight_workers.limiter.limits import limits_of
+from overnight_workers.limiter.limits import PoolLimits, limits_of, limits_within
 from overnight_workers.limiter.needs import Answer, Bucket, Grant, Need, Obstacle, TooLarge, Used, Wait
 
 __all__ = [
@@ -27,12 +27,14 @@ __all__ = [
     "Limiter",
     "Need",
     "Obstacle",
+    "PoolLimits",
     "PoolUse",
     "TooLarge",
     "Used",
     "Wait",
     "acquire",
     "limits_of",
+    "limits_within",
     "observe",
     "settle",
     "throttled",

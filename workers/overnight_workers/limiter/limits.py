@@ -18,7 +18,11 @@ class PoolLimits(NamedTuple):
 
 def limits_of(workspace: str, model: str) -> PoolLimits:
     """The limits of a model's pool. A workspace that the configuration has lost keeps to the smallest tier."""
-    known = settings().workspaces.get(workspace) or Workspace()
+    return limits_within(settings().workspaces.get(workspace) or Workspace(), model)
+
+
+def limits_within(known: Workspace, model: str) -> PoolLimits:
+    """The limits of a model's pool in a workspace of these settings."""
     tier = message_limits(model, known.tier)
     given = known.limits.get(pool(model)) or known.limits.get("*")
     own = (given.requests, given.input_tokens, given.output_tokens) if given is not None else (None, None, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from overnight_models.money.rate_limits import Tier
 from overnight_models.quantities import cents
@@ -11,6 +11,7 @@ from overnight_workers.plan.figure import How
 from overnight_workers.plan.schedule import Option
 from overnight_workers.roads.direct_rate import DirectLoad, direct_time
 from overnight_workers.roads.turnaround import SURE
+from overnight_workers.settings import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,11 @@ class Advice:
 
 
 def advise(
-    options: Sequence[Option], deadline_s: float | None, loads: Sequence[DirectLoad], tier: Tier, unknown: Sequence[str]
+    options: Sequence[Option],
+    deadline_s: float | None,
+    loads: Sequence[DirectLoad],
+    workspace: Workspace,
+    unknown: Sequence[str],
 ) -> Advice:
     """The road for a deadline in so many seconds, or for none.
 
@@ -43,7 +48,7 @@ def advise(
     if not sure:
         best = max(options, key=lambda option: (option.done.chance(deadline_s), -option.total.value))
         why = f"no road is sure to be in time; this one is in {likely(best.done.chance(deadline_s))} of cases"
-        return Advice(best.name, False, why, (*_faster(direct, loads, tier), *_later(options), *unknown))
+        return Advice(best.name, False, why, (*_faster(direct, loads, workspace), *_later(options), *unknown))
     best = min(sure, key=lambda option: (option.total.value, options.index(option)))
     chance = best.done.chance(deadline_s)
     if best.direct_items:
@@ -58,15 +63,20 @@ def advise(
     return Advice(best.name, True, why, (change, *unknown))
 
 
-def _faster(direct: Option, loads: Sequence[DirectLoad], tier: Tier) -> list[str]:
-    """What a higher tier would do."""
+def _faster(direct: Option, loads: Sequence[DirectLoad], workspace: Workspace) -> list[str]:
+    """What the tier's own limits, or a higher tier, would do."""
+    here = direct.told(direct.done.sure_s)
+    if direct_time(loads, workspace).is_set:
+        faster = direct_time(loads, replace(workspace, limits={}))
+        return [
+            f"without `limits` of the workspace: in real time it takes {direct.told(faster.seconds)} then, not {here}"
+        ]
     above: dict[Tier, Tier] = {"start": "build", "build": "scale"}
-    higher = above.get(tier)
+    higher = above.get(workspace.tier)
     if higher is None:
         return []
-    faster = direct_time(loads, higher)
-    there, here = direct.told(faster.seconds), direct.told(direct.done.sure_s)
-    return [f"the {higher} tier: in real time it takes {there} there, not {here}"]
+    faster = direct_time(loads, replace(workspace, tier=higher))
+    return [f"the {higher} tier: in real time it takes {direct.told(faster.seconds)} there, not {here}"]
 
 
 def _later(options: Sequence[Option]) -> list[str]:

@@ -161,7 +161,7 @@ def _times(wish: Wish, seen: _Seen, out: TokensOut, money: Costs, memory: Memory
         loads_how=weakest(seen.tokens_in.total.how, out.total.how),
         max_wait_s=lane.max_wait,
         queue_limit=workspace.queue_limit,
-        tier=workspace.tier,
+        workspace=workspace,
         batched=money.expected.total,
         realtime=money.realtime.total,
     )
@@ -171,7 +171,7 @@ def _times(wish: Wish, seen: _Seen, out: TokensOut, money: Costs, memory: Memory
     deadline_s = None if wish.by is None else (wish.by - now).total_seconds()
     return _Timed(
         options=ways,
-        advice=advise(ways, deadline_s, loads, workspace.tier, unknown) if survey.items else None,
+        advice=advise(ways, deadline_s, loads, workspace, unknown) if survey.items else None,
         done_by=now + timedelta(seconds=max(ways[0].done.sure_s, EXPIRES_S)),
         told=turnaround.told,
     )

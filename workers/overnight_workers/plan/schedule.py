@@ -9,13 +9,13 @@ from fractions import Fraction
 from typing import Final
 
 from overnight_models.ledger.money.history import Turnaround
-from overnight_models.money.rate_limits import Tier
 from overnight_models.quantities import about, spoken
 from overnight_models.request.request import MAX_BATCH_BYTES, MAX_BATCH_ITEMS
 from overnight_workers.plan.figure import Figure, How, added
 from overnight_workers.plan.packing import Full, PackedBatch, divided, waves
 from overnight_workers.roads.direct_rate import DirectLoad, direct_time
 from overnight_workers.roads.turnaround import Times, Turnarounds, best_hours, own_s, times
+from overnight_workers.settings import Workspace
 
 _SMALLER: Final = 10
 """Into how many the file is divided to see whether smaller batches are faster."""
@@ -59,7 +59,8 @@ class Work:
     loads_how: How
     max_wait_s: float
     queue_limit: int
-    tier: Tier
+    workspace: Workspace
+    """Whose limits real time keeps to."""
     batched: Figure
     """What all of it costs batched."""
     realtime: Figure
@@ -112,7 +113,7 @@ def _half(work: Work, known: Turnarounds, before_s: float, largest: int) -> Opti
     direct_items = work.items // 2
     sizes = divided(work.items - direct_items, largest)
     loads = [DirectLoad(load.model, load.items // 2, load.tokens_in // 2, load.tokens_out // 2) for load in work.loads]
-    at_least = direct_time(loads, work.tier)
+    at_least = direct_time(loads, work.workspace)
     batched = known.times(sizes, work.queue_limit, after_s=before_s)
     return Option(
         name="half direct",
@@ -127,10 +128,11 @@ def _half(work: Work, known: Turnarounds, before_s: float, largest: int) -> Opti
 
 
 def _direct(work: Work) -> Option:
-    at_least = direct_time(work.loads, work.tier)
+    at_least = direct_time(work.loads, work.workspace)
+    whose = "the workspace's own" if at_least.is_set else f"the {work.workspace.tier} tier's"
     return Option(
         name="direct",
-        what=f"all in real time, as fast as the {work.tier} tier's {at_least.limit} a minute allow",
+        what=f"all in real time, as fast as {whose} {at_least.limit} a minute allow",
         batches=0,
         waves=0,
         direct_items=work.items,
