@@ -111,3 +111,22 @@ ON CONFLICT DO NOTHING;
 SELECT id, name
 FROM model;
 
+-- shapes, 1 of 2: The numbers of kinds of requests, in a transaction that goes on; new ones get theirs.
+-- hashes = '{\x00}'
+INSERT INTO shape(hash)
+SELECT new.hash
+FROM unnest(CAST(:hashes AS bytea[])) AS new(hash)
+WHERE NOT EXISTS (
+    SELECT
+    FROM shape
+    WHERE shape.hash = new.hash
+)
+ORDER BY new.hash
+ON CONFLICT DO NOTHING;
+
+-- shapes, 2 of 2: The numbers of kinds of requests, in a transaction that goes on; new ones get theirs.
+-- hashes = '{\x00}'
+SELECT hash, id
+FROM shape
+WHERE hash = ANY(:hashes);
+

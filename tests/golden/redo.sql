@@ -1,30 +1,33 @@
 -- What ledger/redo.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- _copy, 1 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
--- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', sizes = '{null}', whys = '{null}'
+-- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', shapes = '{null}', sizes = '{null}', whys = '{null}'
 INSERT INTO item(id, lane_id, headers_id, run_id, tenant_id, chain_id, model_id, schema_id, shape_id,
     prefix_id, target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at,
     direct_at)
 SELECT successor.new, lane_id, headers_id, run_id, tenant_id, chain_id, coalesce(successor.model_id,
-    item.model_id), schema_id, CASE WHEN successor.model_id IS NULL THEN shape_id END, prefix_id, target_id,
-    'waiting', now(), coalesce(successor.size, item.size), callback_size, coalesce(successor.max_tokens,
-    item.max_tokens), CASE WHEN deadline > now() THEN deadline END, CASE
-    WHEN give_up_at > now() THEN give_up_at END, CASE WHEN outcome.via = 'direct' THEN now() END
+    item.model_id), schema_id, CASE WHEN successor.model_id IS NULL THEN item.shape_id
+    ELSE successor.shape_id END, prefix_id, target_id, 'waiting', now(), coalesce(successor.size, item.size),
+    callback_size, coalesce(successor.max_tokens, item.max_tokens), CASE
+    WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END, CASE
+    WHEN outcome.via = 'direct' THEN now() END
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
     CAST(:sizes AS integer[]), CAST(:most AS integer[]), CAST(:models AS integer[]),
-    CAST(:whys AS text[])) AS successor(old, new, params, size, max_tokens, model_id, model_why)
+    CAST(:shapes AS integer[]), CAST(:whys AS text[])) AS successor(old, new, params, size, max_tokens,
+    model_id, shape_id, model_why)
 JOIN item ON item.id = successor.old
 LEFT JOIN outcome ON outcome.item_id = successor.old;
 
 -- _copy, 2 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
--- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', sizes = '{null}', whys = '{null}'
+-- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', shapes = '{null}', sizes = '{null}', whys = '{null}'
 INSERT INTO request(item_id, receipt, key, tenant, trace_id, callback, params, cut_from_tokens,
     cut_to_tokens, model_why)
 SELECT successor.new, receipt, key, tenant, trace_id, callback, coalesce(successor.params, request.params),
     cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why)
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
     CAST(:sizes AS integer[]), CAST(:most AS integer[]), CAST(:models AS integer[]),
-    CAST(:whys AS text[])) AS successor(old, new, params, size, max_tokens, model_id, model_why)
+    CAST(:shapes AS integer[]), CAST(:whys AS text[])) AS successor(old, new, params, size, max_tokens,
+    model_id, shape_id, model_why)
 JOIN request ON request.item_id = successor.old;
 
 -- _pass_on, 1 of 3: Keys and followers go from old items to new ones.

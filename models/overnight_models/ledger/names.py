@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
@@ -54,8 +54,7 @@ class Names:
 
     def shape(self, headers_id: int, shape: bytes) -> int:
         """The number of a kind of request, as sent with these headers."""
-        digest = hashlib.blake2b(b"%d %b" % (headers_id, shape), digest_size=16).digest()
-        return self._number("shape", hash=digest)
+        return self._number("shape", hash=shape_hash(headers_id, shape))
 
     def _note_workspace(self, name: str) -> None:
         """A workspace has no number: its name is its key."""
@@ -78,6 +77,27 @@ class Names:
         # remembered only now that it is committed
         self._numbers[(table, *named.values())] = number
         return number
+
+
+def shape_hash(headers_id: int, shape: bytes) -> bytes:
+    """What a kind of request is known by, as sent with these headers: 16 bytes."""
+    return hashlib.blake2b(b"%d %b" % (headers_id, shape), digest_size=16).digest()
+
+
+def shapes(connection: Connection, hashes: Collection[bytes]) -> dict[bytes, int]:
+    """The numbers of kinds of requests, in a transaction that goes on; new ones get theirs."""
+    # in one order, or two who number the same wait for each other
+    named = {"hashes": sorted(hashes)}
+    execute(
+        connection,
+        """
+        INSERT INTO shape (hash) SELECT new.hash FROM unnest(CAST(:hashes AS bytea[])) AS new (hash)
+        WHERE NOT EXISTS (SELECT FROM shape WHERE shape.hash = new.hash) ORDER BY new.hash ON CONFLICT DO NOTHING
+        """,
+        **named,
+    )
+    numbers = fetch_pairs(connection, bytes, int, "SELECT hash, id FROM shape WHERE hash = ANY(:hashes)", **named)
+    return {bytes(hash_): number for hash_, number in numbers.items()}
 
 
 def models(connection: Connection) -> dict[int, str]:

@@ -46,6 +46,8 @@ class Content(NamedTuple):
     model_id: int | None = None
     """The stronger model that is asked now; None: the same."""
     model_why: str | None = None
+    shape_id: int | None = None
+    """Of a request to a stronger model, where such are checked before they are sent."""
 
 
 def lock(connection: Connection, item_ids: Sequence[int]) -> list[int]:
@@ -193,12 +195,13 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
         "sizes": [contents[old].size if old in contents else None for old in successors],
         "most": [contents[old].max_tokens if old in contents else None for old in successors],
         "models": [contents[old].model_id if old in contents else None for old in successors],
+        "shapes": [contents[old].shape_id if old in contents else None for old in successors],
         "whys": [contents[old].model_why if old in contents else None for old in successors],
     }
     successor = """
         unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]), CAST(:sizes AS integer[]),
-               CAST(:most AS integer[]), CAST(:models AS integer[]), CAST(:whys AS text[]))
-        AS successor (old, new, params, size, max_tokens, model_id, model_why)
+               CAST(:most AS integer[]), CAST(:models AS integer[]), CAST(:shapes AS integer[]), CAST(:whys AS text[]))
+        AS successor (old, new, params, size, max_tokens, model_id, shape_id, model_why)
     """
     execute(
         connection,
@@ -208,8 +211,8 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
                           give_up_at, direct_at)
         SELECT successor.new, lane_id, headers_id, run_id, tenant_id, chain_id,
                coalesce(successor.model_id, item.model_id), schema_id,
-               CASE WHEN successor.model_id IS NULL THEN shape_id END, prefix_id, target_id,
-               'waiting', now(), coalesce(successor.size, item.size), callback_size,
+               CASE WHEN successor.model_id IS NULL THEN item.shape_id ELSE successor.shape_id END, prefix_id,
+               target_id, 'waiting', now(), coalesce(successor.size, item.size), callback_size,
                coalesce(successor.max_tokens, item.max_tokens),
                CASE WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END,
                CASE WHEN outcome.via = 'direct' THEN now() END

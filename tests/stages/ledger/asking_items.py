@@ -22,7 +22,7 @@ from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.deliver.replay import Replayed
 from overnight_models.ledger.measure import Shortened
 from overnight_models.ledger.money import history
-from overnight_models.ledger.names import models
+from overnight_models.ledger.names import models, shapes
 from overnight_models.ledger.operators import overview, redoing
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.overview import Wanted
@@ -61,6 +61,7 @@ def ask_deadlines(connection: Connection) -> None:
     history.lengths(connection)
     history.prompt_rates(connection)
     models(connection)
+    shapes(connection, [b"a shape's hash"])
 
 
 def ask_intake(connection: Connection) -> None:

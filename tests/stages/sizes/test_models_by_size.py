@@ -234,6 +234,26 @@ def test_an_answer_of_no_use_is_asked_of_the_next_model_up_once(service: Service
     )
 
 
+def test_asked_of_the_next_model_up_it_is_checked_before_it_is_paid_for_where_its_lane_checks(service: Service) -> None:
+    by_size(service, escalate=True, check_first=True)
+    prefix = Prefix.of({"tools": [{"name": "f", "input_schema": {"type": "object"}}], "system": "Be brief. " * 200})
+    hash_ = put_prefix(service, prefix)
+    service.accept(asked("a", fault="cut_off"), asked("b", fault="cut_off") | {"prefix": hash_})
+    service.round()
+    assert service.ledger.states("item") == ["redone", "redone", "waiting", "waiting"]
+    before = counts(service)
+    named = [asked("c", model=SONNET), asked("d", model=SONNET) | {"prefix": hash_}]
+    service.accept(*named)
+    shapes = service.ledger.fetch_all(
+        "SELECT key, shape_id, passed_at FROM item JOIN request ON item_id = item.id JOIN shape ON shape.id = shape_id"
+        " WHERE state = 'waiting' ORDER BY key"
+    )
+    assert [row["shape_id"] for row in shapes[:2]] == [row["shape_id"] for row in shapes[2:]], "as if it had named it"
+    assert {row["passed_at"] for row in shapes} == {None}
+    service.round()
+    assert counts(service) > before
+
+
 def test_corrections_come_first_and_then_the_stronger_model(service: Service) -> None:
     by_size(service, escalate=True, retry_invalid=1)
     schema = {

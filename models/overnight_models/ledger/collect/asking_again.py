@@ -10,19 +10,22 @@ that one's outcome is delivered.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import orjson
 from sqlalchemy import Connection
 
-from overnight_models.ledger import redo
+from overnight_models import exact_json
+from overnight_models.ledger import prefixes, redo
 from overnight_models.ledger.collect.arrivals import Arrival
+from overnight_models.ledger.names import shape_hash, shapes
 from overnight_models.ledger.redo import Content
 from overnight_models.ledger.rows import fetch_all
 from overnight_models.money.prices import Model
 from overnight_models.request.correction import corrected
+from overnight_models.request.prompt import shape_of
 from overnight_models.request.traps import refusal
 from overnight_models.request.worst_case import may_have_more
 from overnight_models.wire.outcome import Problem
@@ -69,6 +72,10 @@ class _Asked(NamedTuple):
     model_id: int
     model_why: str | None
     betas: str
+    headers_id: int
+    shape_id: int | None
+    """None where it wasn't checked before it was sent."""
+    prefix_id: int | None
 
 
 def ask_again(connection: Connection, arrivals: Sequence[Arrival], failed: Collection[int], rule: Rule) -> set[int]:
@@ -87,7 +94,8 @@ def ask_again(connection: Connection, arrivals: Sequence[Arrival], failed: Colle
         _Asked,
         """
         SELECT item.id, item.size, request.params, coalesce(redo.asked_again, 0) AS asked_again,
-               coalesce(redo.escalated, false) AS escalated, item.model_id, request.model_why, headers.betas
+               coalesce(redo.escalated, false) AS escalated, item.model_id, request.model_why, headers.betas,
+               item.headers_id, item.shape_id, item.prefix_id
         FROM item JOIN request ON request.item_id = item.id JOIN headers ON headers.id = item.headers_id
         LEFT JOIN redo ON redo.item_id = item.id
         WHERE item.id = ANY(:ids) AND NOT item.cancel_wanted
@@ -99,7 +107,24 @@ def ask_again(connection: Connection, arrivals: Sequence[Arrival], failed: Colle
         for item in asked
         if (content := _corrected(item, wrong[item.id], rule) or _escalated(item, wrong[item.id], rule)) is not None
     }
+    contents |= _shaped(connection, {item.id: item for item in asked}, contents)
     return set(redo.redo(connection, list(contents), contents=contents, by_itself=True))
+
+
+def _shaped(connection: Connection, asked: Mapping[int, _Asked], contents: Mapping[int, Content]) -> dict[int, Content]:
+    """Requests to a stronger model are checked before they are sent, if those before them were."""
+    tools: dict[int, Mapping[str, object]] = {}
+    hashes: dict[int, bytes] = {}
+    for item_id, content in contents.items():
+        item = asked[item_id]
+        if content.model_id is None or item.shape_id is None:
+            continue
+        if item.prefix_id is not None and item.prefix_id not in tools:
+            tools[item.prefix_id] = prefixes.read(connection, item.prefix_id).tools
+        shared = {} if item.prefix_id is None else tools[item.prefix_id]
+        hashes[item_id] = shape_hash(item.headers_id, shape_of({**shared, **exact_json.loads(content.params)}))
+    numbers = shapes(connection, set(hashes.values())) if hashes else {}
+    return {item_id: contents[item_id]._replace(shape_id=numbers[hash_]) for item_id, hash_ in hashes.items()}
 
 
 def _escalated(item: _Asked, arrival: Arrival, rule: Rule) -> Content | None:
