@@ -59,7 +59,7 @@ def main(
             "OVERNIGHT_REDIS_URL": "redis://127.0.0.1:1/0",
             "OVERNIGHT_DATA_DIR": name,
         }
-        _write(directory, rows)
+        write_rows(directory, rows)
         for kind in ("csv", "parquet"):
             _measured(context, _remember, directory, kind)
             least: dict[str, tuple[float, float, float]] = {}
@@ -73,7 +73,8 @@ def main(
     out.print(table)
 
 
-def _write(directory: Path, rows: int) -> None:
+def write_rows(directory: Path, rows: int) -> None:
+    """Write so many rows as CSV and Parquet, with a declaration for each."""
     import airportsdata
     import duckdb
 

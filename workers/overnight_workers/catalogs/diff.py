@@ -209,16 +209,16 @@ def _rendered_alike(
     empty = memory.entries(b"")
     if not is_possible:
         return empty
-    connection.execute("CREATE OR REPLACE TABLE alike (n UHUGEINT, input UBIGINT)")
     (waiting,) = connection.execute(f"SELECT count(*) FROM judged WHERE reason = {Reason.PROMPT}").fetchall()[0]
     if not waiting:
         return empty
     alike = [
-        (row.number, row.input)
+        (row.number & memory.FULL, row.number >> 64, row.input)
         for row, sent in rows.rendered(connection, f"SELECT n, sent FROM judged WHERE reason = {Reason.PROMPT}")
         if sent == row.beside
     ]
-    connection.executemany("INSERT INTO alike VALUES (?, ?)", alike) if alike else None
+    memory.register(connection, "alike_entries", memory.of_halves(alike))
+    connection.execute(f"CREATE OR REPLACE TABLE alike AS SELECT {memory.HASH} AS n, input FROM alike_entries")
     connection.execute(f"UPDATE judged SET reason = {Reason.UNCHANGED} FROM alike WHERE alike.n = judged.n")
     return memory.made(
         connection.execute(f"""

@@ -7,6 +7,7 @@ of it (1). MD5 and not a function of the engine, which may change with its versi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
@@ -32,10 +33,11 @@ ENTRY: Final = np.dtype(
 """The key's MD5 is `high * 2**64 + low`, as DuckDB's md5_number has it."""
 assert ENTRY.itemsize == 39
 
-_FULL: Final = 18446744073709551615
+FULL: Final = 18446744073709551615
+"""Of 8 bytes, every bit."""
 HASH: Final = "(high::UHUGEINT << 64) | low"
 """The key's MD5 of a registered entry, in SQL."""
-HALVES: Final = f"(n & {_FULL}::UHUGEINT)::UBIGINT AS low, (n >> 64)::UBIGINT AS high"
+HALVES: Final = f"(n & {FULL}::UHUGEINT)::UBIGINT AS low, (n >> 64)::UBIGINT AS high"
 """Of `n`, in SQL, for numpy, which has no integers of 16 bytes."""
 
 
@@ -55,7 +57,7 @@ class Came(IntEnum):
 
 def first_half(text: str) -> str:
     """The first 8 bytes of a text's MD5 as an integer, in SQL. text: an expression."""
-    return f"(md5_number({text}) & {_FULL}::UHUGEINT)::UBIGINT"
+    return f"(md5_number({text}) & {FULL}::UHUGEINT)::UBIGINT"
 
 
 def entries(raw: bytes) -> Entries:
@@ -70,6 +72,12 @@ def made(columns: dict[str, NDArray[np.generic]]) -> Entries:
         if name in columns:
             found[name] = columns[name]
     return found
+
+
+def of_halves(given: Sequence[tuple[int, int, int]]) -> Entries:
+    """Entries from `low`, `high` and `input` of each."""
+    columns = np.array(given, dtype=np.uint64).reshape(-1, 3)
+    return made({"low": columns[:, 0], "high": columns[:, 1], "input": columns[:, 2]})
 
 
 def register(connection: DuckDBPyConnection, name: str, given: Entries) -> None:
