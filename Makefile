@@ -76,8 +76,9 @@ bench.bars: .venv  ## memory for a batch of 256 MB; calls and lateness with many
 	.venv/bin/python -m tests.benchmarks.open_batches ends
 	.venv/bin/python -m tests.benchmarks.one_item
 
-bench.catalog: .venv  ## a night without changes: diff and plan of 500,000 rows beside DuckDB's hash join of the same tables
+bench.catalog: .venv  ## 500,000 rows: nothing changed, beside DuckDB's hash join; a first night, beside `enqueue --wait`
 	.venv/bin/python -m tests.benchmarks.catalog --rows 500000
+	.venv/bin/python -m tests.benchmarks.first_night --rows 500000
 
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

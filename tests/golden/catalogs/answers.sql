@@ -1,5 +1,25 @@
 -- What ledger/catalogs/answers.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- groups: What came of a run's rows, by problem.
+-- run = 'text'
+SELECT ok, problem, state, count(*) AS rows, count(*) FILTER (WHERE redos > 0) AS asked_again,
+    coalesce(sum(cost_nano), 0)::bigint AS cost_nano, count(*) FILTER (WHERE ok IS NOT NULL
+    AND cost_nano IS NULL) AS unpriced
+FROM (
+    SELECT outcome.ok, outcome.problem, item.state, coalesce(redo.number, 0) AS redos,
+        outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_nano
+    FROM item
+    LEFT JOIN outcome ON outcome.item_id = item.id
+    LEFT JOIN redo ON redo.item_id = item.id
+    WHERE item.run_id = (
+        SELECT id
+        FROM run
+        WHERE name = :run
+    ) AND item.state <> 'redone'
+) each
+GROUP BY ok, problem, state
+ORDER BY rows DESC, problem, state;
+
 -- not_sent: Items of a run that can still be taken back. held: only those that the run's own budget holds.
 -- held = true, run = 'text'
 SELECT item.id
@@ -66,13 +86,10 @@ ORDER BY entry;
 
 -- verdicts: The next items of a run, in the order of their ids. after: the last id of the page before.
 -- after = 1, limit = 1, run = 'text'
-SELECT item.id, request.key, item.state, outcome.ok, outcome.problem, outcome.retryable,
-    coalesce(redo.number, 0) AS redos, outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0
-    ELSE redo.cost_before_nano END AS cost_nano
+SELECT item.id, request.key, outcome.ok, outcome.problem
 FROM item
 JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
-LEFT JOIN redo ON redo.item_id = item.id
 WHERE item.run_id = (
     SELECT id
     FROM run

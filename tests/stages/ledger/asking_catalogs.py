@@ -50,6 +50,7 @@ def ask_catalogs(connection: Connection) -> None:
     answers.note_unsent(connection, run_id, [Unsent(bytes(16), '["1"]', None, "can't be sent", "null")])
     assert len(answers.unsent(connection, run_id)) == 1
     answers.verdicts(connection, "r")
+    answers.groups(connection, "r")
     answers.to_ask_again(connection, "r", ["cut_off"], times=2, after=0)
     assert answers.spent(connection, "shop", hours=24, but=run_id) == 0
     answers.not_sent(connection, "r", held=False)

@@ -100,13 +100,16 @@ class Text:
             tree = _WithoutSelf().visit(_ENVIRONMENT.parse(source))
             self.columns, self.variant_words = _used(tree)
             self._template: Template = _ENVIRONMENT.from_string(tree)
+            self._globals = dict(self._template.globals)
         except TemplateError as error:
             raise BadTemplate(str(error.message), getattr(error, "lineno", None) or 1) from error
 
     def render(self, cells_: Mapping[str, object], variant: Mapping[str, str]) -> str:
         """The text of a row. cells_: values of the columns that it uses, `Null` where there is none. Raises BadRow."""
         try:
-            return self._template.render({**cells_, ROW: Row(cells_), VARIANT: variant})
+            # as Template.render does it, which copies all of this twice more for each row
+            values = {**self._globals, **cells_, ROW: Row(cells_), VARIANT: variant}
+            return "".join(self._template.root_render_func(self._template.new_context(values, shared=True)))
         except BadRow:
             raise
         except SecurityError as error:

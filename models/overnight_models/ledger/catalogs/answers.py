@@ -18,15 +18,9 @@ class Verdict(NamedTuple):
 
     id: int
     key: str
-    state: str
     ok: bool | None
     """None while it has no outcome."""
     problem: str | None
-    retryable: bool | None
-    redos: int
-    """How often it was asked again."""
-    cost_nano: int | None
-    """Of all its tries; None while it has no outcome, and where a try has no price."""
 
 
 def verdicts(connection: Connection, run: str, *, after: int = 0, limit: int = 20_000) -> list[Verdict]:
@@ -35,17 +29,51 @@ def verdicts(connection: Connection, run: str, *, after: int = 0, limit: int = 2
         connection,
         Verdict,
         f"""
-        SELECT item.id, request.key, item.state, outcome.ok, outcome.problem, outcome.retryable,
-               coalesce(redo.number, 0) AS redos,
-               outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_nano
-        FROM item JOIN request ON request.item_id = item.id
-        LEFT JOIN outcome ON outcome.item_id = item.id LEFT JOIN redo ON redo.item_id = item.id
+        SELECT item.id, request.key, outcome.ok, outcome.problem
+        FROM item JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
         WHERE {_MINE} AND item.id > :after AND item.state <> 'redone'
         ORDER BY item.id LIMIT :limit
         """,
         run=run,
         after=after,
         limit=limit,
+    )
+
+
+class Group(NamedTuple):
+    """Rows of which the same came."""
+
+    ok: bool | None
+    """None while they have no outcome."""
+    problem: str | None
+    state: str
+    rows: int
+    asked_again: int
+    """Rows that needed more than one try."""
+    cost_nano: int
+    """Of all their tries, without those that have no price."""
+    unpriced: int
+    """Rows with a try that has no price."""
+
+
+def groups(connection: Connection, run: str) -> list[Group]:
+    """What came of a run's rows, by problem."""
+    return fetch_all(
+        connection,
+        Group,
+        f"""
+        SELECT ok, problem, state, count(*) AS rows, count(*) FILTER (WHERE redos > 0) AS asked_again,
+               coalesce(sum(cost_nano), 0)::bigint AS cost_nano,
+               count(*) FILTER (WHERE ok IS NOT NULL AND cost_nano IS NULL) AS unpriced
+        FROM (
+            SELECT outcome.ok, outcome.problem, item.state, coalesce(redo.number, 0) AS redos,
+                   outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_nano
+            FROM item LEFT JOIN outcome ON outcome.item_id = item.id LEFT JOIN redo ON redo.item_id = item.id
+            WHERE {_MINE} AND item.state <> 'redone'
+        ) each
+        GROUP BY ok, problem, state ORDER BY rows DESC, problem, state
+        """,
+        run=run,
     )
 
 

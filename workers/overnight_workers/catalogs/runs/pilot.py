@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from overnight_models.ledger.catalogs import answers
 from overnight_workers import process
 from overnight_workers.catalogs.interval import wilson
-from overnight_workers.catalogs.runs.taken import AT_ONCE
 
 
 @dataclass
@@ -43,22 +42,17 @@ class Verdicts:
 def verdicts_of(run_name: str, run_id: int) -> Verdicts:
     """What came of a run's rows, those that couldn't be sent among them."""
     found = Verdicts()
-    after = 0
-    while True:
-        with process.database().transaction() as connection:
-            page = answers.verdicts(connection, run_name, after=after, limit=AT_ONCE)
-        if not page:
-            break
-        after = page[-1].id
-        for one in page:
-            found.items += 1
-            found.asked_again += one.redos > 0
-            found.unpriced += one.ok is not None and one.cost_nano is None
-            found.cost_nano += one.cost_nano or 0
-            if one.ok:
-                found.ok += 1
-            elif one.ok is not None:
-                found.problems[one.problem or one.state] += 1
+    with process.database().transaction() as connection:
+        groups = answers.groups(connection, run_name)
+    for group in groups:
+        found.items += group.rows
+        found.asked_again += group.asked_again
+        found.unpriced += group.unpriced
+        found.cost_nano += group.cost_nano
+        if group.ok:
+            found.ok += group.rows
+        elif group.ok is not None:
+            found.problems[group.problem or group.state] += group.rows
     with process.database().transaction() as connection:
         found.problems.update(row.cause for row in answers.unsent(connection, run_id))
     return found

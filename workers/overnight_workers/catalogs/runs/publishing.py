@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from datetime import UTC
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 from sqlalchemy import Connection
 
 from overnight_models.crash_points import reach
-from overnight_models.ledger import answer, documents
+from overnight_models.ledger import answer
 from overnight_models.ledger.catalogs import answers
 from overnight_models.ledger.catalogs import memory as ledger
+from overnight_models.ledger.documents import ItemRow
 from overnight_models.states import CATALOG_RUN
-from overnight_models.wire.outcome import Outcome, Problem
+from overnight_models.wire.outcome import Outcome, Problem, ProblemName
 from overnight_workers import process
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.declaration import Valid
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 USELESS: Final = (Problem.INVALID_OUTPUT, Problem.CUT_OFF, Problem.TOO_LONG)
 UNSENT: Final = ("can't be sent", "turned down")
 
+
+_PAGE: Final = 2_000
 
 NONE_GONE: Final = memory.entries(b"")
 
@@ -106,9 +111,10 @@ def answered(taken: TakenRun, problem: str | None = None) -> Iterator[Answered]:
     after: int | None = 0
     while after is not None:
         with process.database().transaction() as connection:
-            page, after = answer.outcomes_page(connection, run=taken.run.name, lane=None, problem=problem, after=after)
-            read = [Outcome.read(orjson.loads(orjson.dumps(documents.document(row)))) for row in page]
-        for outcome in read:
+            page, after = answer.outcomes_page(
+                connection, run=taken.run.name, lane=None, problem=problem, after=after, most=_PAGE
+            )
+        for outcome in map(_outcome, page):
             _, variant, sent = read_item_key(outcome.key)
             key = tuple(orjson.loads(outcome.trace_id or "[]"))
             may_do_better = came(outcome.ok, outcome.problem) is Came.FAILED
@@ -118,6 +124,33 @@ def answered(taken: TakenRun, problem: str | None = None) -> Iterator[Answered]:
     for row in unsent:
         if row.key != "[]":
             yield Answered(tuple(orjson.loads(row.key)), row.variant, None, row.cause, None, False, row.detail)
+
+
+def _outcome(row: ItemRow) -> Outcome:
+    """What came back for an item, as a product reads it: made of its row, without JSON between them."""
+    message: dict[str, Any] | None = None if row.message is None else orjson.loads(row.message)
+    return Outcome(
+        item_id=str(row.receipt),
+        key=row.key,
+        lane=row.lane,
+        ok=bool(row.ok),
+        problem=cast("ProblemName | None", row.problem),
+        detail=row.detail,
+        retryable=bool(row.retryable),
+        message=message,
+        model=row.model,
+        usage=None if message is None else message.get("usage"),
+        cost_usd=_usd(row.cost_nano),
+        realtime_cost_usd=_usd(row.realtime_nano),
+        earlier_cost_usd=_usd(row.cost_before_nano),
+        run=row.run,
+        finished_at=None if row.finished_at is None else row.finished_at.astimezone(UTC),
+        trace_id=row.trace_id,
+    )
+
+
+def _usd(nano: int | None) -> Decimal | None:
+    return None if nano is None else Decimal(nano).scaleb(-9)
 
 
 def _gone(taken: TakenRun) -> Entries:

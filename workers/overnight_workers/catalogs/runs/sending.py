@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _NOTED_AT_ONCE: Final = 500
+_NEWS_EVERY: Final = 100
+"""Rows between two words about the progress."""
 _CONFIRM_S: Final = 60.0
 
 
@@ -123,7 +125,8 @@ class _Sender:
             callback = task(sink.task, queue=sink.queue or "", broker=sink.broker)
         for row in self._source.rows.read(self._source.connection, chosen, same_input=True):
             self.looked_at += 1
-            self._taken.news(self.looked_at)
+            if self.looked_at % _NEWS_EVERY == 0:
+                self._taken.news(self.looked_at)
             try:
                 request = self._source.rows.recipe.request(row.cells, row.variant)
                 check_row(self._taken.catalog, request)
