@@ -1,5 +1,11 @@
 -- What ledger/money/chains.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _there_are_chains: Most installations have none, and each sweep asks.
+SELECT EXISTS (
+    SELECT
+    FROM chain
+);
+
 -- numbers, 1 of 3: The numbers of the chains of a lane, by trace; those that aren't there yet get a budget of so much.
 -- cap_nano = 1, lane_id = 1, traces = '{text}'
 INSERT INTO budget(chain_id, period, cap_nano, strict)
@@ -105,9 +111,14 @@ WITH RECURSIVE holder(id) AS (
 SELECT item.id, direct_at IS NOT NULL AS is_direct, held_reason, item.reserved_nano AS needed_nano, cap_nano,
     spent_nano
 FROM holding
-JOIN item ON item.held_by = holding.id
-WHERE held_reason <> :over OR item.reserved_nano > cap_nano - spent_nano
-ORDER BY item.id
-LIMIT :limit
-FOR UPDATE OF item SKIP LOCKED;
+CROSS JOIN LATERAL (
+    -- a limit of its own: the planner would read all items in the order of ids, to find a few that are held
+    SELECT id, direct_at, held_reason, reserved_nano
+    FROM item
+    WHERE held_by = holding.id AND (held_reason <> :over OR item.reserved_nano > cap_nano - spent_nano)
+    ORDER BY held_reason, held_since, id
+    LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+) item
+LIMIT :limit;
 

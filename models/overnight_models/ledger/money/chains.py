@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger.pack.reserve import NO_BOUND, NO_PRICE, OVER
-from overnight_models.ledger.rows import execute, fetch_all, fetch_pairs
+from overnight_models.ledger.rows import execute, fetch_all, fetch_only_value, fetch_pairs
 from overnight_models.states import ITEM
 from overnight_models.wire.outcome import dollars
 
@@ -62,6 +62,11 @@ def numbers(connection: Connection, lane_id: int, traces: Collection[str], *, ca
     return fetch_pairs(connection, str, int, by_trace, **named)
 
 
+def _there_are_chains(connection: Connection) -> bool:
+    """Most installations have none, and each sweep asks."""
+    return fetch_only_value(connection, bool, "SELECT EXISTS (SELECT FROM chain)")
+
+
 class _Over(NamedTuple):
     """An item that its chain has no room for."""
 
@@ -84,6 +89,8 @@ class Spent(NamedTuple):
 
 def spent(connection: Connection, *, limit: int) -> list[Spent]:
     """Held items that have no room beside what their chains have spent already; locked, for the caller to end."""
+    if not _there_are_chains(connection):
+        return []
     rows = fetch_all(
         connection,
         _Over,
@@ -91,9 +98,13 @@ def spent(connection: Connection, *, limit: int) -> list[Spent]:
         {HOLDING}
         SELECT item.id, direct_at IS NOT NULL AS is_direct, held_reason, item.reserved_nano AS needed_nano, cap_nano,
                spent_nano
-        FROM holding JOIN item ON item.held_by = holding.id
-        WHERE held_reason <> :over OR item.reserved_nano > cap_nano - spent_nano
-        ORDER BY item.id LIMIT :limit FOR UPDATE OF item SKIP LOCKED
+        FROM holding CROSS JOIN LATERAL (
+            -- a limit of its own: the planner would read all items in the order of ids, to find a few that are held
+            SELECT id, direct_at, held_reason, reserved_nano FROM item
+            WHERE held_by = holding.id AND (held_reason <> :over OR item.reserved_nano > cap_nano - spent_nano)
+            ORDER BY held_reason, held_since, id LIMIT :limit FOR UPDATE SKIP LOCKED
+        ) item
+        LIMIT :limit
         """,
         over=OVER,
         limit=limit,
@@ -116,6 +127,8 @@ def _why(row: _Over) -> str:
 
 def release(connection: Connection) -> int:
     """Held items that their chains have room for again wait in their old places. Returns how many."""
+    if not _there_are_chains(connection):
+        return 0
     return execute(
         connection,
         f"""
