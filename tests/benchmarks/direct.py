@@ -19,6 +19,7 @@ import typer
 
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.rows import fetch_all
+from tests.benchmarks.profiling import profiled
 from tests.benchmarks.service import Service, running
 from tests.benchmarks.work import SANDBOX
 
@@ -48,6 +49,7 @@ def main(
     items: Annotated[int, typer.Option(help="How many.")] = 10_000,
     calls: Annotated[int, typer.Option(help="Calls under way at once.")] = 100,
     latency: Annotated[str, typer.Option(help="How long the sandbox takes for each.")] = "50ms",
+    profile: Annotated[Path | None, typer.Option(help="Where py-spy puts a profile of each service.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
 ) -> None:
     """Run both and compare."""
@@ -55,7 +57,8 @@ def main(
     with running(CONFIG, sandbox=(*SANDBOX, *limits), calls=max(calls // _PROCESSES, 1)) as service:
         bare_s, bare_cpu_s, bare_mb, bare_median_ms, bare_late_ms = _bare(items, calls, service)
         before = service.cpu_seconds()
-        overnight_s = _overnight(items, service)
+        with profiled(service.pids(), profile):
+            overnight_s = _overnight(items, service)
         cpu = {name: round(spent - before[name], 2) for name, spent in service.cpu_seconds().items()}
         peak = service.peak_rss_mb()["direct"]
         states = _states(service)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-PROFILED: Final = ("intake", "batches", "submit", "results", "deliver", "sandbox")
+PROFILED: Final = ("intake", "batches", "submit", "results", "deliver", "direct", "sandbox")
 _SHOWN: Final = 12
 _WAITS: Final = (
     "Connection._recv (billiard",

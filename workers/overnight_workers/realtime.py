@@ -7,11 +7,10 @@ as a text, an error as a message of Nones, a body that was cut as an error of th
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.request import getproxies
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings
@@ -21,6 +20,7 @@ from overnight_workers.stream import Gathered
 
 if TYPE_CHECKING:
     import anthropic
+    import httpx2
 
 STREAMED_FROM: Final = 8_192
 """An answer that may have more tokens is sent as a stream: minutes without a byte are cut by what lies between."""
@@ -31,8 +31,6 @@ _WHOLE_S: Final = 600.0
 _LONGEST_S: Final = 3600.0
 """For any answer: the API ends those that take longer."""
 _CONNECT_S: Final = 5.0
-_POOL: Final = 8
-"""Connections of one client: with each request, httpcore looks whether any of them has expired."""
 _MOST_BYTES: Final = 64_000_000
 """Of one answer: more is no answer of the API."""
 
@@ -58,54 +56,37 @@ class Reply:
 
 
 class Clients:
-    """The clients of one event loop, some a workspace. The SDK's retries are off, and so are redirects.
+    """The clients of one event loop, one a workspace. The SDK's retries are off, and so are redirects.
 
-    calls: how many may run at once, over all workspaces; as many connections are kept open, or each wave of calls would
-    open new ones.
+    calls: how many may run at once; as many connections are kept open, or each wave of calls would open new ones.
     """
 
     def __init__(self, calls: int) -> None:
-        self._connections = min(calls, _POOL)
-        self._clients: dict[str, list[anthropic.AsyncAnthropic]] = {}
-        self._under_way: Counter[int] = Counter()
-        """Calls, by client."""
+        self._calls = calls
+        self._clients: dict[str, anthropic.AsyncAnthropic] = {}
 
     async def close(self) -> None:
         """End their connections."""
-        for clients in self._clients.values():
-            for client in clients:
-                await client.close()
+        for client in self._clients.values():
+            await client.close()
 
-    @contextmanager
-    def _of(self, workspace: str) -> Iterator[anthropic.AsyncAnthropic]:
-        """A client of a workspace with a connection that is free. Raises BadSettings when it has no key."""
-        clients = self._clients.setdefault(workspace, [])
-        client = next((one for one in clients if self._under_way[id(one)] < self._connections), None)
+    def _of(self, workspace: str) -> anthropic.AsyncAnthropic:
+        """The client of a workspace. Raises BadSettings when it has no key."""
+        client = self._clients.get(workspace)
         if client is None:
-            client = self._new(workspace)
-            clients.append(client)
-        self._under_way[id(client)] += 1
-        try:
-            yield client
-        finally:
-            self._under_way[id(client)] -= 1
+            client = self._clients[workspace] = self._new(workspace)
+        return client
 
     def _new(self, workspace: str) -> anthropic.AsyncAnthropic:
         import anthropic
-        import httpx2
 
         configured = settings().workspaces.get(workspace)
         key = configured.api_key() if configured else None
         if configured is None or key is None:
             variable = configured.api_key_env if configured else "ANTHROPIC_API_KEY"
             raise BadSettings([f"workspace {workspace!r} has no key: set {variable}"])
-        most = self._connections
-        limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=30)
         return anthropic.AsyncAnthropic(
-            api_key=key,
-            base_url=configured.base_url,
-            max_retries=0,
-            http_client=anthropic.DefaultAsyncHttpxClient(follow_redirects=False, limits=limits),
+            api_key=key, base_url=configured.base_url, max_retries=0, http_client=_http_client(self._calls)
         )
 
     async def send(self, workspace: str, body: bytes, headers: Mapping[str, str], *, max_tokens: int) -> Reply:
@@ -114,12 +95,7 @@ class Clients:
         body: the request as JSON, without `stream`.
         max_tokens: of the answer: a long one is streamed.
         """
-        with self._of(workspace) as client:
-            return await self._send(client, body, headers, max_tokens)
-
-    async def _send(
-        self, client: anthropic.AsyncAnthropic, body: bytes, headers: Mapping[str, str], max_tokens: int
-    ) -> Reply:
+        client = self._of(workspace)
         reach("before message")
         try:
             async with asyncio.timeout(_LONGEST_S):
@@ -132,6 +108,19 @@ class Clients:
             return _failed(error)
         finally:
             reach("after message")
+
+
+def _http_client(calls: int) -> httpx2.AsyncClient:
+    """What the SDK sends by: connections of our own, and httpx2's where a proxy of the environment stands before it."""
+    import anthropic
+    import httpx2
+
+    from overnight_workers.connections import Connections
+
+    if not getproxies().keys() & {"http", "https", "all"}:
+        return anthropic.DefaultAsyncHttpxClient(follow_redirects=False, transport=Connections())
+    limits = httpx2.Limits(max_connections=calls, max_keepalive_connections=calls, keepalive_expiry=30)
+    return anthropic.DefaultAsyncHttpxClient(follow_redirects=False, limits=limits)
 
 
 async def _whole(client: anthropic.AsyncAnthropic, body: bytes, headers: Mapping[str, str]) -> Reply:
