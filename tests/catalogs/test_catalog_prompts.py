@@ -175,7 +175,7 @@ def test_images_and_pdfs_go_before_the_text(tmp_path: Path) -> None:
     assert scan["source"]["media_type"] == "image/png", "by its bytes, not by its name"
     assert manual == {"type": "document", "source": {"type": "file", "file_id": "file_011CN"}}
     assert text == {"type": "text", "text": "chair"}
-    assert made.reads_files
+    assert made.file_columns == ("scan",)
     assert len(content(made.request({**row, "scan": None}))) == 3
 
 

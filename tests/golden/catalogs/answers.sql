@@ -20,6 +20,26 @@ FROM (
 GROUP BY ok, problem, state
 ORDER BY rows DESC, problem, state;
 
+-- failed: The next items of all runs of a catalog that have failed or were taken back.
+-- after = 1, but = '{text}', catalog = 'text', limit = 1
+SELECT item.id, request.key
+FROM item
+JOIN request ON request.item_id = item.id
+JOIN outcome ON outcome.item_id = item.id
+WHERE item.run_id IN (
+    SELECT run.id
+    FROM run
+    JOIN catalog_run ON run.name = :catalog || '-' || catalog_run.number
+    WHERE catalog_run.catalog_id = (
+        SELECT id
+        FROM catalog
+        WHERE name = :catalog
+    )
+) AND state IN ('failed', 'canceled') AND outcome.problem <> ALL (:but) AND starts_with(request.key,
+    'catalog/') AND item.id > :after
+ORDER BY item.id
+LIMIT :limit;
+
 -- not_sent: Items of a run that can still be taken back. held: only those that the run's own budget holds.
 -- held = true, run = 'text'
 SELECT item.id

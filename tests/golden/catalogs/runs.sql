@@ -73,6 +73,18 @@ UPDATE catalog_run
 SET enqueued_at = now(), counts = :counts
 WHERE id = :id AND owner = :owner;
 
+-- note_goes_on: What a run waited for is over.
+-- id = 1, owner = 1
+UPDATE catalog_run
+SET reason = NULL, changed_at = now()
+WHERE id = :id AND owner = :owner AND ended_at IS NULL AND reason LIKE 'waits: %';
+
+-- note_waits: What a run waits for; it stands there until the run's next move. False when the run isn't this process's.
+-- id = 1, owner = 1, why = 'text'
+UPDATE catalog_run
+SET reason = :why, changed_at = now()
+WHERE id = :id AND owner = :owner AND ended_at IS NULL AND reason IS DISTINCT FROM :why;
+
 -- read: A run by its id.
 -- id = 1
 SELECT catalog_run.id, catalog_run.catalog_id, catalog.name AS catalog, number, nominal_at, finish_at, state,

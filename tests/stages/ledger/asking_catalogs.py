@@ -42,6 +42,8 @@ def ask_catalogs(connection: Connection) -> None:
     assert runs.to_be_advanced(connection) == []
     assert runs.approve(connection, run_id, "a person")
     assert runs.note_enqueued(connection, run_id, 1, "{}")
+    runs.note_waits(connection, run_id, 1, "waits: its sink is away")
+    runs.note_goes_on(connection, run_id, 1)
     assert runs.want_stop(connection, run_id, "a person")
     assert runs.move(connection, run_id, 1, CATALOG_RUN.stop, reason="enough")
     runs.release(connection, run_id, 1)
@@ -54,6 +56,7 @@ def ask_catalogs(connection: Connection) -> None:
     answers.to_ask_again(connection, "r", ["cut_off"], times=2, after=0)
     assert answers.spent(connection, "shop", hours=24, but=run_id) == 0
     answers.not_sent(connection, "r", held=False)
+    assert answers.failed(connection, "shop", but=("refused",)) == []
     memory.forget_planned(connection, run_id)
     _ask_reports(connection, run_id)
     _ask_schedules(connection, catalog_id)

@@ -11,10 +11,12 @@ from overnight_models.request import request
 from overnight_models.wire.item_check import lane_faults
 from overnight_models.wire.policy import LanePolicy, Policy
 from overnight_workers.catalogs import output
+from overnight_workers.catalogs.declaration import DeclaredSink
 from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.prompt import BadTemplate, Text
 from overnight_workers.catalogs.reading import Faults, Parts
 from overnight_workers.catalogs.sources import source as sources
+from overnight_workers.catalogs.sources.sql import url_of
 from overnight_workers.configuration.reading import near
 from overnight_workers.settings import settings
 
@@ -28,6 +30,15 @@ def check(parts: Parts, faults: Faults, *, look: bool) -> None:
     _check_prompt(parts, row, columns, faults)
     _check_output(parts, faults)
     _check_params(parts, faults)
+    if look and parts.sink is not None and parts.sink.table is not None:
+        _check_url(parts.sink, parts, faults)
+
+
+def _check_url(sink: DeclaredSink, parts: Parts, faults: Faults) -> None:
+    try:
+        url_of(sink.url, sink.url_variable, parts.directory)
+    except BadSource as error:
+        faults.add(("sink", "url" if sink.url is not None else "url_variable"), error.faults[0])
 
 
 def _columns(parts: Parts, row: Text | None, faults: Faults) -> tuple[str, ...] | None:

@@ -36,6 +36,8 @@ class Reason(IntEnum):
     """It came back without a useful answer; `--retry-failed` sends it again."""
     REFUSED = 22
     UNSENT = 23
+    ASIDE = 24
+    """It didn't fail, and only what failed is wanted."""
     GONE = 30
     UNCHANGED = 40
 
@@ -57,6 +59,7 @@ _WORDS: Final = {
     Reason.USELESS: "without a useful answer last time",
     Reason.REFUSED: "refused last time",
     Reason.UNSENT: "can't be sent as they are",
+    Reason.ASIDE: "that didn't fail",
     Reason.GONE: "gone from the source",
     Reason.UNCHANGED: "unchanged",
 }
@@ -70,6 +73,9 @@ class Wanted:
     limit: int | None = None
     retry_failed: bool = False
     """Only those that failed last time, also those whose answers were of no use."""
+    failed_before: tuple[bytes, ...] = ()
+    """Hashes of rows that failed in some run: with `retry_failed` also those that the memory doesn't know, since the
+    run was stopped."""
     new_only: bool = False
     """Rows that an older recipe sent stay as they are."""
     is_partial: bool = False
@@ -120,6 +126,8 @@ def differences(
         "INSERT INTO recipe VALUES (?, ?, ?)",
         [(0, 0, True), *((one.number, *_compared(one, hashes)) for one in kept)],
     )
+    connection.execute("CREATE OR REPLACE TABLE failed_before (n UHUGEINT)")
+    memory.insert(connection, "failed_before", wanted.failed_before)
     connection.execute(f"""
         CREATE OR REPLACE TABLE judged AS SELECT * FROM (
             SELECT seen.n, seen.input, memory.sent, {_judged(wanted)} AS reason
@@ -130,13 +138,13 @@ def differences(
     """)
     total = _checked(connection, len(memory.entries(known)), wanted, key_faults)
     same = _rendered_alike(
-        connection, rows, [one for one in kept if _compared(one, hashes)[0] == Reason.PROMPT], hashes
+        connection, rows, [one for one in kept if _compared(one, hashes)[0] == Reason.PROMPT], hashes, wanted
     )
     counted = connection.execute("SELECT reason, count(*) FROM judged GROUP BY reason ORDER BY reason").fetchall()
     reasons = {Reason(reason): n for reason, n in counted}
     differing = sum(n for reason, n in reasons.items() if reason is not Reason.UNCHANGED)
     if total > differing:
-        reasons[Reason.UNCHANGED] = total - differing
+        reasons[Reason.ASIDE if wanted.retry_failed else Reason.UNCHANGED] = total - differing
     gone = 0 if wanted.is_partial else _note_gone(connection)
     if gone:
         reasons[Reason.GONE] = gone
@@ -182,44 +190,57 @@ def _compared(kept: KeptRecipe, now: Hashes) -> tuple[int, bool]:
 
 def _judged(wanted: Wanted) -> str:
     """The reason of a row, in SQL."""
-    again = (Came.FAILED, Came.USELESS) if wanted.retry_failed else (Came.FAILED,)
     recipe = f"{Reason.LEFT}" if wanted.new_only else "recipe.reason"
     judged = f"""
         CASE WHEN memory.n IS NULL THEN {Reason.NEW}
              WHEN recipe.is_comparable AND memory.input <> seen.input THEN {Reason.ROW}
              WHEN recipe.reason <> 0 THEN {recipe}
-             WHEN memory.state IN ({", ".join(str(int(state)) for state in again)}) THEN {Reason.FAILED}
+             ELSE {_of_state(wanted)} END
+    """
+    if wanted.retry_failed:
+        unknown = f"({judged}) = {Reason.NEW} AND seen.n IN (SELECT n FROM failed_before)"
+        return f"CASE WHEN ({judged}) = {Reason.FAILED} OR ({unknown}) THEN {Reason.FAILED} ELSE {Reason.UNCHANGED} END"
+    return judged
+
+
+def _of_state(wanted: Wanted) -> str:
+    """The reason of a row that would be sent as it was last time, in SQL: by what came of it."""
+    again = (Came.FAILED, Came.USELESS) if wanted.retry_failed else (Came.FAILED,)
+    return f"""
+        CASE WHEN memory.state IN ({", ".join(str(int(state)) for state in again)}) THEN {Reason.FAILED}
              WHEN memory.state = {Came.USELESS} THEN {Reason.USELESS}
              WHEN memory.state = {Came.REFUSED} THEN {Reason.REFUSED}
              WHEN memory.state = {Came.UNSENT} THEN {Reason.UNSENT}
              ELSE {Reason.UNCHANGED} END
     """
-    if wanted.retry_failed:
-        return f"CASE WHEN ({judged}) = {Reason.FAILED} THEN {Reason.FAILED} ELSE {Reason.UNCHANGED} END"
-    return judged
 
 
 def _rendered_alike(
-    connection: DuckDBPyConnection, rows: Rows, others: Sequence[KeptRecipe], hashes: Hashes
+    connection: DuckDBPyConnection, rows: Rows, others: Sequence[KeptRecipe], hashes: Hashes, wanted: Wanted
 ) -> Entries:
-    """Rows of an older prompt whose requests are the same all the same: they are unchanged."""
-    is_possible = any(
+    """Rows of an older prompt, or with a file that was touched, whose requests are the same all the same."""
+    is_possible = bool(rows.recipe.file_columns) or any(
         (one.model, one.output, one.params) == (hashes.model, hashes.output, hashes.params) for one in others
     )
     empty = memory.entries(b"")
     if not is_possible:
         return empty
-    (waiting,) = connection.execute(f"SELECT count(*) FROM judged WHERE reason = {Reason.PROMPT}").fetchall()[0]
+    # a file that was only touched is no change either
+    looked_at = f"reason = {Reason.PROMPT}" + (f" OR reason = {Reason.ROW}" if rows.recipe.file_columns else "")
+    (waiting,) = connection.execute(f"SELECT count(*) FROM judged WHERE {looked_at}").fetchall()[0]
     if not waiting:
         return empty
     alike = [
         (row.number & memory.FULL, row.number >> 64, row.input)
-        for row, sent in rows.rendered(connection, f"SELECT n, sent FROM judged WHERE reason = {Reason.PROMPT}")
+        for row, sent in rows.rendered(connection, f"SELECT n, sent FROM judged WHERE {looked_at}")
         if sent == row.beside
     ]
     memory.register(connection, "alike_entries", memory.of_halves(alike))
     connection.execute(f"CREATE OR REPLACE TABLE alike AS SELECT {memory.HASH} AS n, input FROM alike_entries")
-    connection.execute(f"UPDATE judged SET reason = {Reason.UNCHANGED} FROM alike WHERE alike.n = judged.n")
+    connection.execute(f"""
+        UPDATE judged SET reason = {_of_state(wanted)} FROM alike
+        JOIN (SELECT *, {memory.HASH} AS hash FROM memory) memory ON memory.hash = alike.n WHERE alike.n = judged.n
+    """)
     return memory.made(
         connection.execute(f"""
             SELECT {memory.HALVES}, alike.input, memory.sent, memory.run, memory.state FROM alike

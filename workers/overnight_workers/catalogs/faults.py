@@ -3,6 +3,7 @@
 PermanentError
 ├── BadCatalog    the file's declaration (every fault, with its line)
 ├── BadSource     the data can't be read as it is declared (lines or rows named)
+│   └── NotSetHere    this process lacks an environment variable that has a database's URL; another may have it
 └── BadRow        one row can't become a request; the others can
 """
 
@@ -34,6 +35,10 @@ class BadSource(PermanentError):
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = list(faults)
         super().__init__("\n".join(self.faults))
+
+
+class NotSetHere(BadSource):
+    """An environment variable with a database's URL isn't set in this process; another process may have it."""
 
 
 class BadRow(PermanentError):

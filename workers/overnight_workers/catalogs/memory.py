@@ -85,6 +85,19 @@ def register(connection: DuckDBPyConnection, name: str, given: Entries) -> None:
     connection.register(name, {column: np.ascontiguousarray(given[column]) for column in ENTRY.names or ()})
 
 
+def insert(connection: DuckDBPyConnection, table: str, hashes: Sequence[bytes]) -> None:
+    """Add hashes of rows, of 16 bytes each, to a table of one column UHUGEINT.
+
+    Not by a parameter: DuckDB takes a list of such integers for a list of doubles, and loses half of their digits.
+    """
+    if not hashes:
+        return
+    given = np.frombuffer(b"".join(hashes), dtype=[("low", "<u8"), ("high", "<u8")])
+    connection.register("some_hashes", {name: np.ascontiguousarray(given[name]) for name in ("low", "high")})
+    connection.execute(f"INSERT INTO {table} SELECT {HASH} FROM some_hashes")
+    connection.unregister("some_hashes")
+
+
 def parts(given: Entries) -> dict[int, bytes]:
     """Entries by the first byte of their hash, sorted; as they are kept."""
     ordered = given[np.lexsort((given["high"], given["low"], given["low"] & np.uint64(0xFF)))]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from overnight_models.errors import PermanentError
+from overnight_workers.catalogs import stamps
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.recipe import Recipe
 from overnight_workers.catalogs.rows import Rows
@@ -62,9 +63,12 @@ def opened(catalog: Catalog, recipe: Recipe, where: str | None = None) -> Iterat
     with duck() as connection, open_source(catalog) as source, source.reading():
         connection.execute(f"CREATE VIEW every_row AS {source.query}")
         try:
-            connection.execute(f"CREATE VIEW source AS SELECT * FROM every_row WHERE {where or 'true'}")
+            connection.execute(f"CREATE VIEW some_rows AS SELECT * FROM every_row WHERE {where or 'true'}")
         except duckdb.Error as error:
             said = str(error).partition("\n")[0]
             raise PermanentError(f"--where {where!r} isn't an expression of these columns: {said}") from error
+        columns, directory = recipe.file_columns, catalog.directory
+        looked = stamps.stamped(connection, "some_rows", columns, directory) if columns else "SELECT * FROM some_rows"
+        connection.execute(f"CREATE VIEW source AS {looked}")
         rows = Rows(catalog.key, recipe)
         yield Opened(connection, rows, lambda: source.key_faults(connection, catalog.key))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from pydantic import BaseModel
 
@@ -52,13 +53,38 @@ def _schema(file: Path) -> dict[str, object]:
     return found
 
 
+_STATES: dict[str, dict[str, tuple[int, int]]] = {}
+"""By the first name of an imported module: of each of its files, size and time of change when it was imported."""
+
+
+def _imported(module_name: str) -> ModuleType:
+    """The module as its files are now: a worker lives for weeks, and a schema that changed is sent as it is."""
+    top = module_name.partition(".")[0]
+    if top in _STATES and _STATES[top] != _state(top):
+        for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
+            del sys.modules[name]
+    importlib.invalidate_caches()
+    found = importlib.import_module(module_name)
+    _STATES[top] = _state(top)
+    return found
+
+
+def _state(top: str) -> dict[str, tuple[int, int]]:
+    files = [
+        Path(file)
+        for name, module in list(sys.modules.items())
+        if (name == top or name.startswith(f"{top}.")) and (file := getattr(module, "__file__", None))
+    ]
+    return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()}
+
+
 def _class(named: str, directory: Path) -> type[BaseModel]:
     module_name, _, name = named.partition(":")
     for place in (str(Path.cwd()), str(directory.resolve())):
         if place not in sys.path:
             sys.path.append(place)
     try:
-        found = importlib.import_module(module_name)
+        found = _imported(module_name)
         for part in name.split("."):
             found = getattr(found, part)
     except AttributeError as error:

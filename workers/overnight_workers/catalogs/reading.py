@@ -12,7 +12,13 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from overnight_workers.catalogs.declaration import Catalog, DeclaredOutput, DeclaredPrompt, DeclaredSource
+from overnight_workers.catalogs.declaration import (
+    Catalog,
+    DeclaredOutput,
+    DeclaredPrompt,
+    DeclaredSink,
+    DeclaredSource,
+)
 from overnight_workers.catalogs.faults import BadCatalog
 from overnight_workers.catalogs.lines import Path as Place
 from overnight_workers.catalogs.lines import line_of, lines_of
@@ -51,6 +57,7 @@ class Parts:
     source: DeclaredSource | None
     prompt: DeclaredPrompt | None
     output: DeclaredOutput | None
+    sink: DeclaredSink | None
     key: tuple[str, ...]
     variants: Mapping[str, Mapping[str, str]]
     params: Mapping[str, Any]
@@ -112,6 +119,7 @@ def _parts(given: Mapping[str, Any], directory: Path, text: str) -> Parts:
         source=_alone(DeclaredSource, given.get("source")),
         prompt=_alone(DeclaredPrompt, given.get("prompt"), at_least=("row", "system")),
         output=_alone(DeclaredOutput, given.get("output")),
+        sink=_alone(DeclaredSink, given.get("sink")),
         key=_texts(given.get("key")),
         variants={name: words for name, words in _table(variants).items() if isinstance(words, dict)},
         params={**_table(params), **written},

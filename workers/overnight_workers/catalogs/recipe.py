@@ -48,8 +48,8 @@ class Recipe:
     """16 bytes of the output's schema; of nothing where there is none."""
     params_hash: bytes
     """16 bytes: max_tokens, params and betas. The model stands beside it."""
-    reads_files: bool
-    """Whether requests have in them what files hold that a column names: those may change while the row doesn't."""
+    file_columns: tuple[str, ...]
+    """Columns that name files whose content is sent: that may change while the row doesn't."""
 
     def __init__(self, catalog: Catalog, output: type[BaseModel] | dict[str, object] | None) -> None:
         """Raises BadTemplate, and ValueError where the output can't be asked for."""
@@ -62,7 +62,9 @@ class Recipe:
         self.columns = tuple(sorted({*self._row.columns, *prompt.images, *prompt.pdfs}))
         self.variants = tuple(catalog.variants) or (None,)
         self.model = catalog.model
-        self.reads_files = any(media.by == "path" for media in (*prompt.images.values(), *prompt.pdfs.values()))
+        self.file_columns = tuple(
+            name for name, media in sorted({**prompt.images, **prompt.pdfs}.items()) if media.by == "path"
+        )
         self._params = {"model": catalog.model, "max_tokens": catalog.max_tokens, **catalog.params}
         strict = None if output is None else asked_and_strict(output)
         types = {name: kind for name, kind in self._types.items() if name in self.columns}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from overnight_workers.catalogs import memory
+from overnight_workers.catalogs import memory, stamps
 from overnight_workers.catalogs.cells import quoted
 from overnight_workers.catalogs.faults import BadRow
 from overnight_workers.catalogs.recipe import Recipe, Request
@@ -75,8 +75,12 @@ class Rows:
 
     @property
     def input(self) -> str:
-        """The hash of the cells that the prompt uses, in SQL. An empty cell is a null one."""
-        cells = [f"coalesce({quoted(name)}, '')" for name in self.recipe.columns]
+        """The hash of the cells that the prompt uses, and of the state of files that they name, in SQL.
+
+        An empty cell is a null one.
+        """
+        columns = [*self.recipe.columns, *map(stamps.column_of, self.recipe.file_columns)]
+        cells = [f"coalesce({quoted(name)}, '')" for name in columns]
         return memory.first_half(f"concat_ws({_BETWEEN}, {', '.join(cells)})" if cells else "''")
 
     def read(self, connection: DuckDBPyConnection, chosen: str, *, same_input: bool = False) -> Iterator[Row]:

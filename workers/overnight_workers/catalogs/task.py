@@ -25,7 +25,10 @@ def advance_runs(**_later: object) -> str:
     from overnight_workers.catalogs.schedules.starting import start_due
 
     doorbell.heard(routes.CATALOGS)
-    start_due()
+    try:
+        start_due()
+    except Exception:  # runs that are under way go on all the same; the next sweep asks again
+        log.exception("what is scheduled can't be begun")
     sending.send_all()
     with process.database().transaction() as connection:
         run_ids = ledger.to_be_advanced(connection)
@@ -40,8 +43,8 @@ def _advance(run_id: int) -> str | None:
     try:
         taken = advancing.take(run_id, advancing.own_name("a worker"))
     except PermanentError as error:
-        log.error("a run can't go on", run_id=run_id, error=str(error))
-        return f"run {run_id} stopped"
+        log.error("a run can't be taken here", run_id=run_id, error=str(error))
+        return f"run {run_id} waits"
     if taken is None:
         return None
     try:
@@ -52,6 +55,10 @@ def _advance(run_id: int) -> str | None:
     except TransientError as error:
         log.warning("a run waits", run=taken.run.name, error=str(error))
         return f"{taken.run.name}: {error}"
+    except Exception as error:  # of this run alone: the others go on
+        log.exception("a run fails", run=taken.run.name)
+        advancing.note_waits(taken, f"{type(error).__name__}: {error}".partition("\n")[0])
+        return f"{taken.run.name} fails"
     finally:
         advancing.leave(taken)
     return f"{taken.run.name}: {step.said}"

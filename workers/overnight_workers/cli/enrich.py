@@ -47,15 +47,17 @@ def enrich(
     from overnight_workers.catalogs.runs.taken import Wish
 
     wish = Wish(limit=limit, where=where, retry_failed=retry_failed, approved=yes)
-    catalog = read_catalog(file)
-    if dry_run:
-        _dry(catalog, wish, as_json)
-        return
-    run = _begin(catalog, wish)
+    run = None
     try:
+        catalog = read_catalog(file)
+        if dry_run:
+            _dry(catalog, wish, as_json)
+            return
+        run = _begin(catalog, wish)
         run = _follow(run, may_ask=not as_json and console.ERR.is_terminal)
     except KeyboardInterrupt:
         _detach(run)
+    assert run is not None, "a command that was interrupted has ended"
     _tell(run, as_json)
     raise typer.Exit(_EXITS.get(run.state, 1))
 
@@ -137,7 +139,10 @@ def _approved(run: Run, may_ask: bool) -> bool:
     return advancing.approve(run.id)
 
 
-def _detach(run: Run) -> None:
+def _detach(run: Run | None) -> None:
+    if run is None:
+        console.say("stopped before anything was sent; `overnight runs` shows a run if it had begun")
+        raise typer.Exit(130)
     console.say(
         f"detached: the workers go on with {run.name}. `overnight runs show {run.name}` says how far it is,"
         f" `overnight runs stop {run.name}` ends it"

@@ -33,9 +33,16 @@ def plan_table(plan: dict[str, Any]) -> Group:
     if len(plan["reasons"]) > 1:
         between = f"${plan['low_usd']} and ${plan['high_usd']}"
         table.add_row(Text("together", style="bold"), f"{plan['send']:,}", f"${plan['usd']}", between, plan["how"])
+    unsendable = [
+        Text(f"{reason['unsendable']:,} of the {reason['words']} can't be sent: {reason['why_unsendable']}", "yellow")
+        for reason in plan["reasons"].values()
+        if reason.get("unsendable")
+    ]
     left = ", ".join(f"{group['rows']:,} {group['words']}" for group in plan["left"].values())
     sent = f"{plan['send']:,} of {plan['rows']:,} rows are to be sent"
-    return Group(Text(sent + (f"; {left}" if left else ""), style="bold"), *([table] if plan["reasons"] else []))
+    return Group(
+        Text(sent + (f"; {left}" if left else ""), style="bold"), *([table] if plan["reasons"] else []), *unsendable
+    )
 
 
 def document(run: Run) -> dict[str, Any]:
@@ -90,7 +97,7 @@ def runs_table(runs: list[Run]) -> Table:
             f"{counts['ok']:,}" if "ok" in counts else "-",
             f"{sum(counts['problems'].values()):,}" if "problems" in counts else "-",
             money(counts["cost_nano"]) if "cost_nano" in counts else "-",
-            Text(run.reason or ""),
+            Text((run.reason or "").partition("\n")[0]),
         )
     return table
 

@@ -153,6 +153,40 @@ def not_sent(connection: Connection, run: str, *, held: bool) -> list[int]:
     )
 
 
+class FailedKey(NamedTuple):
+    """An item without a useful answer, whichever run of the catalog it is of."""
+
+    id: int
+    key: str
+
+
+def failed(
+    connection: Connection, catalog: str, *, but: Sequence[str], after: int = 0, limit: int = 20_000
+) -> list[FailedKey]:
+    """The next items of all runs of a catalog that have failed or were taken back.
+
+    but: without those that have such a problem.
+    """
+    return fetch_all(
+        connection,
+        FailedKey,
+        f"""
+        SELECT item.id, request.key FROM item
+        JOIN request ON request.item_id = item.id JOIN outcome ON outcome.item_id = item.id
+        WHERE item.run_id IN (
+            SELECT run.id FROM run JOIN catalog_run ON run.name = :catalog || '-' || catalog_run.number
+            WHERE catalog_run.catalog_id = (SELECT id FROM catalog WHERE name = :catalog)
+        ) AND {ITEM.redo.where} AND outcome.problem <> ALL(:but)
+          AND starts_with(request.key, 'catalog/') AND item.id > :after
+        ORDER BY item.id LIMIT :limit
+        """,
+        catalog=catalog,
+        but=list(but),
+        after=after,
+        limit=limit,
+    )
+
+
 class Unsent(NamedTuple):
     """A row that couldn't be sent, and why."""
 

@@ -233,6 +233,29 @@ def note_enqueued(connection: Connection, run_id: int, owner: int, counts: str) 
     )
 
 
+def note_waits(connection: Connection, run_id: int, owner: int, why: str) -> None:
+    """What a run waits for; it stands there until the run goes on. Nothing when the run isn't this process's."""
+    execute(
+        connection,
+        "UPDATE catalog_run SET reason = :why, changed_at = now()"
+        " WHERE id = :id AND owner = :owner AND ended_at IS NULL AND reason IS DISTINCT FROM :why",
+        id=run_id,
+        owner=owner,
+        why=why,
+    )
+
+
+def note_goes_on(connection: Connection, run_id: int, owner: int) -> None:
+    """What a run waited for is over."""
+    execute(
+        connection,
+        "UPDATE catalog_run SET reason = NULL, changed_at = now()"
+        " WHERE id = :id AND owner = :owner AND ended_at IS NULL AND reason LIKE 'waits: %'",
+        id=run_id,
+        owner=owner,
+    )
+
+
 def approve(connection: Connection, run_id: int, who: str) -> bool:
     """A person lets a run send what it has planned. False when it doesn't ask."""
     move = CATALOG_RUN.approve

@@ -115,20 +115,16 @@ def _in_table(catalog: Catalog, columns: Columns, rows: Sequence[Named]) -> list
     assert catalog.sink is not None, "asked before"
     schema, _, name = (catalog.sink.table or "").rpartition(".")
     try:
-        engine = sa.create_engine(TableSink(catalog.sink, columns).url, hide_parameters=True)
-        try:
-            with engine.connect() as connection:
-                if not sa.inspect(connection).has_table(name, schema=schema or None):
-                    return []
-                table = sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
-                same = [
-                    sa.and_(*(table.c[column] == cell for column, cell in zip(columns.identifying, cells, strict=True)))
-                    for cells in ([*key, variant] if columns.has_variants else [*key] for key, variant in rows)
-                ]
-                chosen = [table.c[column] for column in columns.types if column in table.c]
-                found = connection.execute(sa.select(*chosen).where(sa.or_(*same))).mappings()
-                return [dict(row) for row in found]
-        finally:
-            engine.dispose()
-    except sa.exc.SQLAlchemyError as error:
-        raise PermanentError(f"table {catalog.sink.table}: {type(error).__name__}") from error
+        with TableSink(catalog.sink, columns, catalog.directory).connected() as connection:
+            if not sa.inspect(connection).has_table(name, schema=schema or None):
+                return []
+            table = sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
+            same = [
+                sa.and_(*(table.c[column] == cell for column, cell in zip(columns.identifying, cells, strict=True)))
+                for cells in ([*key, variant] if columns.has_variants else [*key] for key, variant in rows)
+            ]
+            chosen = [table.c[column] for column in columns.types if column in table.c]
+            found = connection.execute(sa.select(*chosen).where(sa.or_(*same))).mappings()
+            return [dict(row) for row in found]
+    except TransientError as error:
+        raise PermanentError(str(error)) from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from overnight_models.errors import PermanentError
+from overnight_models.crash_points import reach
+from overnight_models.errors import PermanentError, TransientError
 from overnight_models.ledger import cancel
 from overnight_models.ledger.catalogs import answers
 from overnight_models.ledger.catalogs import runs as ledger
@@ -17,11 +19,13 @@ from overnight_models.ledger.catalogs.runs import Run
 from overnight_models.ledger.money import budgets
 from overnight_models.states import CATALOG_RUN
 from overnight_workers import process
+from overnight_workers.catalogs.faults import NotSetHere
 from overnight_workers.catalogs.reading import parse_catalog
-from overnight_workers.catalogs.runs import again, ending, pilot, planning, problems, publishing, sending
-from overnight_workers.catalogs.runs.taken import Step, TakenRun
+from overnight_workers.catalogs.runs import again, ending, pilot, planning, publishing, sending
+from overnight_workers.catalogs.runs.taken import Step, Taken, TakenRun
 
 _LOOK_EVERY_S: Final = 1.0
+_TAKEN_BACK_AT_ONCE: Final = 1_000
 
 
 def take(run_id: int, name: str, news: Callable[[int], None] | None = None) -> TakenRun | None:
@@ -29,7 +33,8 @@ def take(run_id: int, name: str, news: Callable[[int], None] | None = None) -> T
 
     name: of whoever takes it, as people see it.
 
-    Raises PermanentError when its declaration can't be read any more; the run is stopped then.
+    Raises PermanentError when its declaration can't be used in this process: another process may have what it names,
+    so the run waits, and says why. It is stopped where a person wants that.
     """
     owner = process.database().owner()
     with process.database().transaction() as connection:
@@ -41,9 +46,14 @@ def take(run_id: int, name: str, news: Callable[[int], None] | None = None) -> T
         catalog = parse_catalog(run.declaration, Path(run.path))
     except PermanentError as error:
         with process.database().transaction() as connection:
-            is_stopped = ledger.move(connection, run_id, owner, CATALOG_RUN.stop, reason=str(error))
-        if not is_stopped:
-            return None  # somebody else has it by now, and finds the same
+            ledger.note_waits(connection, run_id, owner, f"waits: {name} can't take it: {error}")
+            reason = f"{run.stop_wanted} stopped it"
+            is_stopped = run.stop_wanted is not None and ledger.move(
+                connection, run_id, owner, CATALOG_RUN.stop, reason=reason
+            )
+            ledger.release(connection, run_id, owner)
+        if is_stopped:
+            return None
         raise
     return TakenRun(run, catalog, owner, news or (lambda done: None))
 
@@ -65,7 +75,8 @@ def read(run_id: int) -> Run:
 def advance(taken: TakenRun) -> Step:
     """Take the next step of a run. A fault that stays ends the run with its reason.
 
-    Raises Taken when it is in other hands, and transient errors: then take it again.
+    Raises Taken when it is in other hands, and transient errors: then take it again. What this process lacks (room on
+    its disk, an environment variable) is one of these; the run says meanwhile what it waits for.
     """
     taken.run = read(taken.run.id)
     if taken.run.is_over:
@@ -73,9 +84,35 @@ def advance(taken: TakenRun) -> Step:
     if taken.run.stop_wanted is not None:
         return _stop(taken, f"{taken.run.stop_wanted} stopped it")
     try:
-        return _STEPS[taken.run.state](taken)
+        step = _STEPS[taken.run.state](taken)
+    except Taken:
+        raise
+    except TransientError as error:
+        note_waits(taken, str(error))
+        raise
+    except NotSetHere as error:
+        note_waits(taken, str(error))
+        raise TransientError(str(error)) from error
     except PermanentError as error:
         return _stop(taken, str(error))
+    except OSError as error:
+        said = f"{error.filename or 'this machine'}: {error.strerror or error}"
+        note_waits(taken, said)
+        raise TransientError(said) from error
+    if taken.run.reason is not None:
+        _note_goes_on(taken)
+    return step
+
+
+def note_waits(taken: TakenRun, why: str) -> None:
+    """People see it in `overnight runs` until the run goes on."""
+    with suppress(TransientError), process.database().transaction() as connection:
+        ledger.note_waits(connection, taken.run.id, taken.owner, f"waits: {why}")
+
+
+def _note_goes_on(taken: TakenRun) -> None:
+    with process.database().transaction() as connection:
+        ledger.note_goes_on(connection, taken.run.id, taken.owner)
 
 
 def _asking(taken: TakenRun) -> Step:
@@ -148,10 +185,16 @@ def _give_up_held(taken: TakenRun) -> int:
     """Take back what the run's own budget holds. Returns how many."""
     with process.database().transaction() as connection:
         held = answers.not_sent(connection, taken.run.name, held=True)
-    for item_id in held:
-        with process.database().transaction() as connection:
-            cancel.cancel(connection, item_id)
+    _take_back(held)
     return len(held)
+
+
+def _take_back(item_ids: Sequence[int]) -> None:
+    """In groups: half a million are some minutes, one by one they are an hour."""
+    for begin in range(0, len(item_ids), _TAKEN_BACK_AT_ONCE):
+        with process.database().transaction() as connection:
+            cancel.take_back(connection, item_ids[begin : begin + _TAKEN_BACK_AT_ONCE])
+        reach("a group was taken back")
 
 
 def _publish_so_far(taken: TakenRun) -> None:
@@ -162,11 +205,9 @@ def _stop(taken: TakenRun, reason: str, **counts: object) -> Step:
     """End it: what isn't sent is taken back, what is sent is paid, and the next run has its answers for nothing."""
     with process.database().transaction() as connection:
         open_ = answers.not_sent(connection, taken.run.name, held=False)
-    for item_id in open_:
-        with process.database().transaction() as connection:
-            cancel.cancel(connection, item_id)
+    _take_back(open_)
     found = pilot.verdicts_of(taken.run.name, taken.run.id)
-    causes = problems.write(taken.catalog, taken.run.name, taken.run.number, publishing.answered(taken, "any"))
+    causes = publishing.leave_problems(taken)
     return ending.stop(taken, reason, causes=causes, **(found.document() | counts))
 
 

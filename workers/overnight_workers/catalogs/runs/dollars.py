@@ -20,6 +20,7 @@ from overnight_workers.catalogs.diff import Diff, Reason
 from overnight_workers.catalogs.faults import BadRow
 from overnight_workers.catalogs.opened import Opened
 from overnight_workers.catalogs.rows import item_key
+from overnight_workers.catalogs.runs.capping import check_row
 from overnight_workers.settings import settings
 
 if TYPE_CHECKING:
@@ -63,25 +64,46 @@ class Dollars:
         }
 
 
-def estimated(catalog: Catalog, source: Opened, found: Diff) -> dict[Reason, Dollars]:
+@dataclass(frozen=True)
+class Estimate:
+    """What rows of one reason will cost, by those of them that were looked at."""
+
+    dollars: Dollars
+    unsendable: int
+    """About so many of them can't become a request as they are."""
+    why: str | None
+    """The first one's fault."""
+
+    def document(self) -> dict[str, object]:
+        """As JSON."""
+        known: dict[str, object] = {**self.dollars.document()}
+        return known | ({"unsendable": self.unsendable, "why_unsendable": self.why} if self.unsendable else {})
+
+
+def estimated(catalog: Catalog, source: Opened, found: Diff) -> dict[Reason, Estimate]:
     """What the rows of each reason will cost. The rows are judged in the source's connection."""
     reasons = [reason for reason in found.reasons if reason < Reason.LEFT]
     return {reason: _of(catalog, source, reason, found.reasons[reason]) for reason in reasons}
 
 
-def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int) -> Dollars:
+def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int) -> Estimate:
     # a hash is as good as a draw
     chosen = f"SELECT n, input FROM judged WHERE reason = {reason} ORDER BY n LIMIT {CHOSEN}"
-    items, looked_at = [], 0
+    items: list[Item] = []
+    faults: list[str] = []
     for row in source.rows.read(source.connection, chosen):
-        looked_at += 1
         try:
             request = source.rows.recipe.request(row.cells, row.variant)
-        except BadRow:
+            check_row(catalog, request)
+        except BadRow as error:
+            faults.append(str(error))
             continue
         key = item_key(catalog.name, row, request)
+        # what failed is asked again and paid again: its key is known, and that makes it no cheaper
+        key = f"{key}/again" if reason is Reason.FAILED else key
         items.append(Item(params=request.params, key=key, output=request.output, betas=request.betas))
-    return of_items(catalog, items).times(Fraction(rows, max(looked_at, 1)))
+    share = Fraction(rows, max(len(items) + len(faults), 1))
+    return Estimate(of_items(catalog, items).times(share), round(len(faults) * share), faults[0] if faults else None)
 
 
 def of_items(catalog: Catalog, items: Sequence[Item]) -> Dollars:

@@ -7,21 +7,24 @@ from typing import Any, Final
 
 import orjson
 
+from overnight_models.ledger.catalogs import answers, runs
 from overnight_models.ledger.catalogs import memory as ledger
-from overnight_models.ledger.catalogs import runs
 from overnight_models.ledger.catalogs.memory import Recipe as Hashes
 from overnight_models.quantities import money
 from overnight_models.states import CATALOG_RUN
+from overnight_models.wire.outcome import Problem
 from overnight_workers import process
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.diff import OF_RECIPE, Diff, Reason, Wanted, differences
 from overnight_workers.catalogs.opened import opened
 from overnight_workers.catalogs.recipe import Recipe, recipe_of
+from overnight_workers.catalogs.rows import read_item_key
 from overnight_workers.catalogs.runs import ending
 from overnight_workers.catalogs.runs.capping import cap_of_a_run
-from overnight_workers.catalogs.runs.dollars import Dollars, estimated
+from overnight_workers.catalogs.runs.dollars import Dollars, Estimate, estimated
 from overnight_workers.catalogs.runs.taken import Step, TakenRun, Wish
+from overnight_workers.catalogs.sinks import sink_of
 
 _FEW: Final = 20
 """Rows that nobody is asked about, whatever their share is."""
@@ -30,9 +33,11 @@ _FEW: Final = 20
 def made(catalog: Catalog, wish: Wish) -> tuple[Diff, dict[str, Any]]:
     """The plan of a run that would begin now: its rows, and the plan as JSON. Nothing is written and nothing sent.
 
-    Raises BadSource.
+    Raises BadSource, and PermanentError where the sink can't be written.
     """
     recipe = recipe_of(catalog)
+    if (sink := sink_of(catalog)) is not None:
+        sink.check()  # what can't be kept isn't paid for
     with process.database().transaction() as connection:
         catalog_id = ledger.catalog_id(connection, catalog.name)
         kept = [] if catalog_id is None else ledger.recipes(connection, catalog_id)
@@ -42,12 +47,26 @@ def made(catalog: Catalog, wish: Wish) -> tuple[Diff, dict[str, Any]]:
         retry_failed=wish.retry_failed,
         new_only=catalog.on_prompt_change == "new_only",
         is_partial=wish.where is not None,
+        failed_before=_failed_before(catalog) if wish.retry_failed else (),
     )
     with opened(catalog, recipe, wish.where) as source:
         found = differences(
             source.connection, source.rows, hashes(recipe), kept, known, wanted, key_faults=source.key_faults
         )
         return found, _document(catalog, found, estimated(catalog, source, found), has_memory=bool(known))
+
+
+def _failed_before(catalog: Catalog) -> tuple[bytes, ...]:
+    """Hashes of rows that failed in any run, stopped ones among them."""
+    found: set[bytes] = set()
+    after = 0
+    while True:
+        with process.database().transaction() as connection:
+            page = answers.failed(connection, catalog.name, but=(Problem.REFUSED,), after=after)
+        if not page:
+            return tuple(found)
+        after = page[-1].id
+        found.update(read_item_key(one.key)[0] for one in page)
 
 
 def hashes(recipe: Recipe) -> Hashes:
@@ -122,9 +141,9 @@ def _over_its_cap(catalog: Catalog, run_id: int, document: dict[str, Any]) -> st
     return f"it would cost {money(least)} at least, {which} leaves {money(most)}: raise it, or send less with --limit"
 
 
-def _document(catalog: Catalog, found: Diff, dollars: dict[Reason, Dollars], *, has_memory: bool) -> dict[str, Any]:
+def _document(catalog: Catalog, found: Diff, estimates: dict[Reason, Estimate], *, has_memory: bool) -> dict[str, Any]:
     """A plan as JSON."""
-    total = Dollars.sum(dollars.values())
+    total = Dollars.sum(one.dollars for one in estimates.values())
     return {
         "v": 1,
         "catalog": catalog.name,
@@ -132,14 +151,14 @@ def _document(catalog: Catalog, found: Diff, dollars: dict[Reason, Dollars], *, 
         "send": found.sent,
         "known": has_memory,
         "reasons": {
-            reason.name.lower(): {"words": reason.words, "rows": rows, **(dollars[reason].document() if rows else {})}
+            reason.name.lower(): {"words": reason.words, "rows": rows, **(estimates[reason].document() if rows else {})}
             for reason, rows in sorted(found.reasons.items())
-            if reason in dollars
+            if reason in estimates
         },
         "left": {
             reason.name.lower(): {"words": reason.words, "rows": rows}
             for reason, rows in sorted(found.reasons.items())
-            if reason not in dollars
+            if reason not in estimates
         },
         **total.document(),
     }

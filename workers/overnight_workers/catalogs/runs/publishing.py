@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -17,13 +17,14 @@ from overnight_models.ledger.catalogs import memory as ledger
 from overnight_models.ledger.documents import ItemRow
 from overnight_models.states import CATALOG_RUN
 from overnight_models.wire.outcome import Outcome, Problem, ProblemName
-from overnight_workers import process
+from overnight_workers import logs, process
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.declaration import Valid
 from overnight_workers.catalogs.diff import Reason
 from overnight_workers.catalogs.memory import Came
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.report import before
+from overnight_workers.catalogs.report.document import Cause
 from overnight_workers.catalogs.rows import read_item_key
 from overnight_workers.catalogs.runs import ending, problems
 from overnight_workers.catalogs.runs.pilot import Verdicts, verdicts_of
@@ -38,6 +39,8 @@ UNSENT: Final = ("can't be sent", "turned down")
 
 
 _PAGE: Final = 2_000
+
+log = logs.get(__name__)
 
 NONE_GONE: Final = memory.entries(b"")
 
@@ -68,7 +71,7 @@ def publish(taken: TakenRun) -> Step:
     """Write into the sink, then end the run with the memory of it. Raises Taken, and what the sink raises."""
     gone = _gone(taken)
     write(taken, gone)
-    causes = problems.write(taken.catalog, taken.run.name, taken.run.number, answered(taken, "any"))
+    causes = leave_problems(taken)
     found = verdicts_of(taken.run.name, taken.run.id)
     states = {problem: came(False, problem) for problem in found.problems}
     may_do_better = sum(n for problem, n in found.problems.items() if states[problem] is Came.FAILED)
@@ -104,6 +107,15 @@ def write(taken: TakenRun, gone: Entries) -> None:
     before.note(taken.catalog, taken.run)
     entries = {memory_entry.tobytes()[:16] for memory_entry in gone}
     sink.publish(Publication(taken.run.number, answered(taken), entries))
+
+
+def leave_problems(taken: TakenRun) -> Sequence[Cause]:
+    """Write what has no useful answer beside the declaration. A place that can't be written is no reason to wait."""
+    try:
+        return problems.write(taken.catalog, taken.run.name, taken.run.number, answered(taken, "any"))
+    except OSError as error:
+        log.warning("the problems of a run can't be written", run=taken.run.name, error=str(error))
+        return []
 
 
 def answered(taken: TakenRun, problem: str | None = None) -> Iterator[Answered]:

@@ -13,6 +13,7 @@ from overnight_models.ledger.catalogs import memory as ledger
 from overnight_models.ledger.catalogs.answers import Unsent
 from overnight_models.ledger.money import budgets
 from overnight_models.states import ITEM
+from overnight_models.wire.outcome import Problem
 from overnight_producers import Item, Overnight, task
 from overnight_workers import process
 from overnight_workers.catalogs import memory
@@ -23,6 +24,7 @@ from overnight_workers.catalogs.recipe import recipe_of
 from overnight_workers.catalogs.rows import Row, item_key, read_item_key
 from overnight_workers.catalogs.runs.capping import cap_of_a_run, check_row
 from overnight_workers.catalogs.runs.planning import hashes
+from overnight_workers.catalogs.runs.publishing import USELESS
 from overnight_workers.catalogs.runs.taken import AT_ONCE, TakenRun
 from overnight_workers.settings import settings
 
@@ -33,6 +35,8 @@ _NOTED_AT_ONCE: Final = 500
 _NEWS_EVERY: Final = 100
 """Rows between two words about the progress."""
 _CONFIRM_S: Final = 60.0
+_KEEP: Final = (Problem.REFUSED, *USELESS)
+"""What is paid for again only on a person's word, or never."""
 
 
 class RecipeChanged(PermanentError):
@@ -80,10 +84,29 @@ def _choose(connection: DuckDBPyConnection, taken: TakenRun, most: int | None) -
         with process.database().transaction() as ledger_connection:
             page = answers.verdicts(ledger_connection, taken.run.name, after=after, limit=AT_ONCE)
         if not page:
-            return
+            break
         after = page[-1].id
-        there = [int.from_bytes(read_item_key(verdict.key)[0], "little") for verdict in page]
-        connection.execute("DELETE FROM chosen WHERE n IN (SELECT unnest(?::UHUGEINT[]))", [there])
+        connection.execute("CREATE OR REPLACE TABLE there (n UHUGEINT)")
+        memory.insert(connection, "there", [read_item_key(verdict.key)[0] for verdict in page])
+        connection.execute("DELETE FROM chosen WHERE n IN (SELECT n FROM there)")
+    _note_taken_back(connection, taken)
+
+
+def _note_taken_back(connection: DuckDBPyConnection, taken: TakenRun) -> None:
+    """What an earlier run took back, or what failed in a way that another try may not, is asked again.
+
+    Its key is known, and delivered it would only say again that it has no answer.
+    """
+    connection.execute("CREATE OR REPLACE TABLE taken_back (n UHUGEINT)")
+    after = 0
+    while True:
+        with process.database().transaction() as ledger_connection:
+            page = answers.failed(ledger_connection, taken.run.catalog, but=_KEEP, after=after, limit=AT_ONCE)
+        if not page:
+            break
+        after = page[-1].id
+        memory.insert(connection, "taken_back", [read_item_key(one.key)[0] for one in page])
+    connection.execute(f"UPDATE chosen SET state = {Reason.FAILED} WHERE n IN (SELECT n FROM taken_back)")
 
 
 class _Sender:
@@ -106,15 +129,14 @@ class _Sender:
             timeout=_CONFIRM_S,
         )
         reach("after enqueuing")
-        again = []
+        again: list[bytes] = []
         for rejection in done.rejected:
             entry, variant, _ = read_item_key(rejection.key or "")
             if if_known == "redo":
-                again.append(int.from_bytes(entry, "little"))
+                again.append(entry)
             else:
                 self._note(Unsent(entry, "[]", variant, "turned down", rejection.why))
-        if again:
-            self._source.connection.execute("INSERT INTO turned_down SELECT unnest(?::UHUGEINT[])", [again])
+        memory.insert(self._source.connection, "turned_down", again)
         self._flush()
         return bool(again)
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from overnight_models import exact_json
+from overnight_models.errors import PermanentError
 from overnight_models.wire.answer import readings
 from overnight_models.wire.outcome import Outcome
 from overnight_producers.structured import asked_and_strict
@@ -63,6 +64,10 @@ class Publication:
 class Sink(Protocol):
     """Where answers go."""
 
+    def check(self) -> None:
+        """Raise PermanentError where `publish` would fail: asked before anything is paid. Nothing is written."""
+        ...
+
     def publish(self, publication: Publication) -> None:
         """Write all of it, so that readers see the state before or after and none between."""
         ...
@@ -88,6 +93,16 @@ class Columns:
         fields = _fields(schema)
         marks = catalog.sink is not None and catalog.sink.gone == "mark"
         return cls(catalog.key, bool(catalog.variants), fields or {ANSWER: "VARCHAR"}, not fields, marks)
+
+    def check(self) -> None:
+        """Raise PermanentError when two of them have one name: an answer would go over its row's key."""
+        taken = {name.lower() for name in (*self.identifying, *ADDED, GONE)}
+        twice = [name for name in self.answer if name.lower() in taken]
+        if twice:
+            raise PermanentError(
+                f"the output's {', '.join(twice)} has the name of another column of the sink (the key's, variant, or"
+                " overnight_…; capital letters are the same here): rename it in the output"
+            )
 
     @property
     def identifying(self) -> tuple[str, ...]:

@@ -15,4 +15,4 @@ def sink_of(catalog: Catalog) -> Sink | None:
         return FileSink(catalog.directory / (catalog.sink.path or ""), Columns.of(catalog), catalog.sink.gone)
     from overnight_workers.catalogs.sinks.table import TableSink
 
-    return TableSink(catalog.sink, Columns.of(catalog))
+    return TableSink(catalog.sink, Columns.of(catalog), catalog.directory)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError
+from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.cells import literal, quoted
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication, line
@@ -34,16 +37,40 @@ class FileSink:
     columns: Columns
     gone: Literal["keep", "mark", "delete"]
 
+    def check(self) -> None:
+        """Raise PermanentError when the file can't be written, or is there and isn't of this catalog."""
+        self.columns.check()
+        with self._said(), duck() as connection:
+            room = next(place for place in self.path.absolute().parents if place.exists())
+            with tempfile.TemporaryFile(dir=room):
+                pass
+            self._there(connection)
+
     def publish(self, publication: Publication) -> None:
         """Write the file anew: the run's answers in the places of older ones. Raises PermanentError."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="overnight-sink-") as directory, duck() as connection:
+        with (
+            self._said(),
+            tempfile.TemporaryDirectory(prefix="overnight-sink-") as directory,
+            duck() as connection,
+        ):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             if not self._write_lines(publication, Path(directory) / "answers.jsonl") and not publication.gone:
                 return
             self._read_lines(connection, Path(directory) / "answers.jsonl")
             self._read_old(connection)
             self._note_gone(connection, publication.gone)
             self._replace(connection)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """What the disk or DuckDB can't do with the file, as a sentence."""
+        import duckdb
+
+        try:
+            yield
+        except (OSError, duckdb.Error) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
+            raise PermanentError(f"the sink {self.path} can't be written: {why}") from error
 
     def _write_lines(self, publication: Publication, file: Path) -> int:
         rows = 0
@@ -66,33 +93,40 @@ class FileSink:
             )
         """)
 
-    def _read_old(self, connection: DuckDBPyConnection) -> None:
-        """What stands in the file, with today's columns first; columns of earlier outputs stay."""
+    def _there(self, connection: DuckDBPyConnection) -> tuple[str, list[str]] | None:
+        """The old file as a FROM clause, and its columns; None where there is none. Raises PermanentError."""
         import duckdb
 
-        today = self.columns.types
         if not self.path.exists() or self.path.stat().st_size == 0:
-            empty = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in today.items())
-            connection.execute(f"CREATE VIEW old AS SELECT {empty} WHERE false")
-            return
+            return None
         try:
-            source = stored_answers(connection, self.path, today)
-            there = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+            source = stored_answers(connection, self.path, self.columns.types)
+            there = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
         except duckdb.Error as error:
-            raise PermanentError(f"{self.path} can't be read, so it isn't replaced: move it away: {error}") from error
+            why = str(error).partition("\n")[0]
+            raise PermanentError(f"{self.path} can't be read, so it isn't replaced: move it away: {why}") from error
         missing = [name for name in (*self.columns.identifying, RUN) if name not in there]
         if missing:
             raise PermanentError(
                 f"{self.path} has no column {', '.join(missing)}, so it isn't of this catalog and isn't replaced:"
                 " move it away, or name another file as the sink"
             )
+        return source, there
+
+    def _read_old(self, connection: DuckDBPyConnection) -> None:
+        """What stands in the file, with today's columns first; columns of earlier outputs stay."""
+        today = self.columns.types
+        found = self._there(connection)
+        if found is None:
+            empty = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in today.items())
+            connection.execute(f"CREATE VIEW old AS SELECT {empty} WHERE false")
+            return
+        source, there = found
         connection.execute(f"CREATE VIEW old AS SELECT {as_of_today(there, today)} FROM {source}")
 
     def _note_gone(self, connection: DuckDBPyConnection, gone: set[bytes]) -> None:
         connection.execute("CREATE TABLE gone (n UHUGEINT)")
-        numbers = [int.from_bytes(entry, "little") for entry in gone]
-        if numbers:
-            connection.execute("INSERT INTO gone SELECT unnest(?::UHUGEINT[])", [numbers])
+        memory.insert(connection, "gone", list(gone))
 
     def _replace(self, connection: DuckDBPyConnection) -> None:
         keys = ", ".join(quoted(name) for name in self.columns.identifying)

@@ -15,6 +15,8 @@ from overnight_workers.catalogs.cells import literal, quoted
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_LONGEST_ROW: Final = 16_000_000
+"""Bytes of a row with its answer."""
 _FOUND_IN_TEXTS: Final = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID")
 """Types that DuckDB gives to texts of JSON that look like them."""
 
@@ -31,16 +33,17 @@ def stored_answers(connection: DuckDBPyConnection, path: Path, types: Mapping[st
     if path.suffix == ".csv":
         return (
             f"read_csv({place}, header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"',"
-            " allow_quoted_nulls = false)"
+            f" allow_quoted_nulls = false, max_line_size = {_LONGEST_ROW}, buffer_size = {_LONGEST_ROW})"
         )
+    longest = f"maximum_object_size = {_LONGEST_ROW}"
     # all of its lines: a column may be null in the first thousands of them
-    everything = f"read_json({place}, format = 'newline_delimited', sample_size = -1)"
+    everything = f"read_json({place}, format = 'newline_delimited', sample_size = -1, {longest})"
     columns = {
         name: types.get(name) or ("VARCHAR" if kind in _FOUND_IN_TEXTS else kind)
         for name, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {everything}").fetchall()
     }
     given = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
-    return f"read_json({place}, format = 'newline_delimited', columns = {{{given}}})"
+    return f"read_json({place}, format = 'newline_delimited', columns = {{{given}}}, {longest})"
 
 
 def as_of_today(columns: list[str], types: Mapping[str, str]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError, TransientError
 from overnight_workers.catalogs.declaration import DeclaredSink
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication
+from overnight_workers.catalogs.sources.sql import url_of
 
 _AT_ONCE: Final = 1_000
 _TYPES: Final[dict[str, sa.types.TypeEngine[Any]]] = {
@@ -38,42 +40,78 @@ class TableSink:
 
     declared: DeclaredSink
     columns: Columns
+    directory: Path
+    """Where the path of an SQLite file begins from."""
+
+    def check(self) -> None:
+        """Raise PermanentError where `publish` would fail, TransientError where it may. Nothing is written."""
+        self.columns.check()
+        with self.connected() as connection:
+            if not self._is_there(connection) and connection.dialect.name != "postgresql":
+                return  # others keep a table that was made in a transaction that is taken back
+            table = self._table(connection)
+            self._check_key(connection, table)
+            nothing = sa.select(*(sa.cast(sa.null(), column.type) for column in table.columns)).where(sa.false())
+            connection.execute(sa.insert(table).from_select(list(table.columns), nothing))
+            connection.execute(sa.update(table).where(sa.false()).values({RUN: 0}))
+            if self.declared.gone == "delete":
+                connection.execute(sa.delete(table).where(sa.false()))
+            connection.rollback()
 
     def publish(self, publication: Publication) -> None:
         """Upsert the run's answers in one transaction. Raises PermanentError, TransientError."""
-        engine = sa.create_engine(self.url, hide_parameters=True)
+        with self.connected() as connection:
+            table = self._table(connection)
+            for group in _groups(publication, self.columns):
+                self._upsert(connection, table, [row for row, better in group if not better], replaces=True)
+                self._upsert(connection, table, [row for row, better in group if better], replaces=False)
+            self._take_out(connection, table, publication.gone)
+            reach("before the table is committed")
+        reach("after the table is committed")
+
+    @contextmanager
+    def connected(self) -> Iterator[sa.Connection]:
+        """A transaction of its own. What the database can't do is said in a sentence, without the URL."""
+        engine = sa.create_engine(
+            url_of(self.declared.url, self.declared.url_variable, self.directory), hide_parameters=True
+        )
         try:
             with engine.begin() as connection:
-                table = self._table(connection)
-                for group in _groups(publication, self.columns):
-                    self._upsert(connection, table, [row for row, better in group if not better], replaces=True)
-                    self._upsert(connection, table, [row for row, better in group if better], replaces=False)
-                self._take_out(connection, table, publication.gone)
-                reach("before the table is committed")
-            reach("after the table is committed")
-        except sa.exc.OperationalError as error:
-            raise TransientError(f"table {self.declared.table}: {error.orig}") from error
+                if connection.dialect.name not in _INSERTS:
+                    raise PermanentError(
+                        f"a sink's table is in {', '.join(_INSERTS)}; this is {connection.dialect.name}"
+                    )
+                yield connection
         except sa.exc.SQLAlchemyError as error:
-            raise PermanentError(f"table {self.declared.table} can't be written: {error}") from error
+            why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+            said = f"the sink's table {self.declared.table}: {why}"
+            raise (TransientError(said) if _may_pass(error) else PermanentError(said)) from error
         finally:
             engine.dispose()
 
-    @property
-    def url(self) -> str:
-        """The table's database. Raises PermanentError when its variable isn't set."""
-        if self.declared.url is not None:
-            return self.declared.url
-        url = os.environ.get(self.declared.url_variable or "")
-        if not url:
-            raise PermanentError(f"the sink's url_variable {self.declared.url_variable} isn't set here")
-        return url
+    def _is_there(self, connection: sa.Connection) -> bool:
+        schema, _, name = (self.declared.table or "").rpartition(".")
+        return sa.inspect(connection).has_table(name, schema=schema or None)
+
+    def _check_key(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Upserts need a unique key of just these columns."""
+        looked, wanted = sa.inspect(connection), set(self.columns.identifying)
+        unique: list[list[str | None]] = [
+            [*looked.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"]]
+        ]
+        unique += [one["column_names"] for one in looked.get_unique_constraints(table.name, schema=table.schema)]
+        unique += [one["column_names"] for one in looked.get_indexes(table.name, schema=table.schema) if one["unique"]]
+        if wanted not in [set(columns) for columns in unique]:
+            named = ", ".join(self.columns.identifying)
+            raise PermanentError(
+                f"the sink's table {self.declared.table} has no unique key of ({named}), so nothing can be upserted:"
+                " add a primary key or a unique constraint of these columns, or name another table"
+            )
 
     def _table(self, connection: sa.Connection) -> sa.Table:
         """The table as it is; made where there is none, with the columns that it lacks."""
         schema, _, name = (self.declared.table or "").rpartition(".")
-        if connection.dialect.name not in _INSERTS:
-            raise PermanentError(f"a sink's table is in {', '.join(_INSERTS)}; this is {connection.dialect.name}")
-        if not sa.inspect(connection).has_table(name, schema=schema or None):
+        if not self._is_there(connection):
             self._declare(name, schema, connection.dialect.name).create(connection)
         table = sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
         missing = {column: kind for column, kind in self.columns.types.items() if column not in table.columns}
@@ -140,6 +178,19 @@ class TableSink:
             connection.execute(sa.delete(table).where(same), found)
         else:
             connection.execute(sa.update(table).where(same).values({GONE: True}), found)
+
+
+_LASTS: Final = (
+    *("authentication", "does not exist", "pg_hba", "permission", "unable to open", "readonly", "read-only"),
+    *("no such", "no column", "access denied", "unknown database", "disk"),
+)
+"""Words of databases about what doesn't pass by itself."""
+
+
+def _may_pass(error: sa.exc.SQLAlchemyError) -> bool:
+    """Whether the same may work in a while."""
+    said = str(getattr(error, "orig", None) or error).lower()
+    return isinstance(error, sa.exc.OperationalError) and not any(words in said for words in _LASTS)
 
 
 _INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert, "mysql": mysql.insert}

@@ -17,7 +17,7 @@ from overnight_models.errors import BadSettings
 from overnight_models.ledger.database_url import read_database_url
 from overnight_workers.catalogs import cells
 from overnight_workers.catalogs.declaration import DeclaredSource
-from overnight_workers.catalogs.faults import BadSource
+from overnight_workers.catalogs.faults import BadSource, NotSetHere
 from overnight_workers.catalogs.sources import written
 from overnight_workers.catalogs.sources.source import Source
 
@@ -106,7 +106,7 @@ def url_of(url: str | None, variable: str | None, directory: Path) -> URL:
 
     text = url if url is not None else os.environ.get(variable or "", "")
     if not text:
-        raise BadSource([f"the environment variable {variable} isn't set: it should have the database's URL"])
+        raise NotSetHere([f"the environment variable {variable} isn't set: it should have the database's URL"])
     where = "`url`" if url is not None else f"the environment variable {variable}"
     if text.partition(":")[0] in ("postgres", "postgresql", "postgresql+psycopg"):
         try:

@@ -1,0 +1,179 @@
+"""Sinks of every kind: what readers see night after night, and what stops a run before it costs anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from overnight_models.errors import PermanentError, TransientError
+from overnight_workers.catalogs.faults import BadCatalog
+from tests.catalogs.publishing import KINDS, Place, answer, publish
+
+GOOD = {"title": "Good", "stars": 5}
+BETTER = {"title": "Better", "stars": 6}
+
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path, postgres: str) -> Place:
+    found = Place(tmp_path, request.param, postgres)
+    if found.kind == "postgresql":
+        with found.connected() as connection:
+            connection.execute(sa.text("DROP TABLE IF EXISTS answers"))
+    return found
+
+
+def test_an_older_runs_late_answer_never_goes_over_a_newer_ones(place: Place) -> None:
+    sink = place.sink()
+    publish(sink, 2, [answer("A", BETTER), answer("B", BETTER)])
+    publish(sink, 1, [answer("A", GOOD), answer("C", GOOD)])
+    assert place.seen("sku", "title", "stars", "overnight_run") == [
+        ("A", "Better", "6", "2"),
+        ("B", "Better", "6", "2"),
+        ("C", "Good", "5", "1"),
+    ]
+    publish(sink, 2, [answer("A", GOOD)])  # the same run again: its last word counts
+    assert place.seen("title")[0] == ("Good",)
+
+
+def test_a_failure_that_may_do_better_leaves_the_answer_that_is_there(place: Place) -> None:
+    sink = place.sink()
+    publish(sink, 1, [answer("A", GOOD), answer("B", GOOD)])
+    expired = answer("A", None, problem="expired", may_do_better=True)
+    new = answer("C", None, problem="expired", may_do_better=True)
+    publish(sink, 2, [expired, new, answer("B", None, problem="refused")])
+    assert place.seen("sku", "title", "overnight_problem", "overnight_run") == [
+        ("A", "Good", "", "1"),
+        ("B", "", "refused", "2"),
+        ("C", "", "expired", "2"),
+    ]
+
+
+def test_rows_that_are_gone_are_kept_marked_or_deleted_and_come_back(place: Place) -> None:
+    publish(place.sink(gone="keep"), 1, [answer("A", GOOD), answer("B", GOOD)])
+    publish(place.sink(gone="keep"), 2, [], gone=[("B",)])
+    assert place.seen("sku") == [("A",), ("B",)]
+    publish(place.sink(gone="mark"), 3, [answer("A", BETTER)], gone=[("B",)])
+    marked = {sku: gone.lower() for sku, gone in place.seen("sku", "overnight_gone")}
+    assert (marked["A"], marked["B"]) in (("false", "true"), ("0", "1"))
+    publish(place.sink(gone="mark"), 4, [answer("B", BETTER)])
+    assert place.seen("overnight_gone")[1][0].lower() in ("false", "0")
+    publish(place.sink(gone="delete"), 5, [], gone=[("A",)])
+    assert place.seen("sku", "title") == [("B", "Better")]
+
+
+def test_rows_of_variants_are_rows_of_their_own(place: Place) -> None:
+    more = 'variants = {de = {language = "German"}, fr = {language = "French"}}'
+    sink = place.sink(more=more, gone="delete")
+    publish(sink, 1, [answer("A", GOOD, variant="de"), answer("A", BETTER, variant="fr")])
+    publish(sink, 2, [answer("A", BETTER, variant="de")], gone=[("A", "fr")])
+    assert place.seen("sku", "variant", "title", "overnight_run") == [("A", "de", "Better", "2")]
+
+
+def test_columns_that_a_new_output_adds_are_added_and_those_of_the_old_one_stay(place: Place) -> None:
+    publish(place.sink(), 1, [answer("A", GOOD), answer("B", GOOD)])
+    tags = {"title": {"type": "string"}, "tags": {"type": "array", "items": {"type": "string"}}}
+    publish(place.sink(properties=tags), 2, [answer("A", {"title": "New", "tags": ["x", 'y"']})])
+    assert place.seen("sku", "title", "tags") == [("A", "New", '["x","y\\""]'), ("B", "Good", "")]
+    assert place.seen("stars")[1] == ("5",)
+
+
+def test_texts_that_look_like_something_else_stay_texts(place: Place) -> None:
+    """A key that reads like a time, leading zeros, quotes, breaks of lines: the same key the next night."""
+    keys = ["0007", "2026-01-02 03:04", "7", "a,\"b\"\n'c'", "null", "true", "商品"]
+    sink = place.sink()
+    publish(sink, 1, [answer(key, {"title": f"  {key}\r\n", "stars": 1}) for key in keys])
+    publish(sink, 2, [answer(key, GOOD) for key in keys[:3]])
+    assert sorted(place.seen("sku")) == [(key,) for key in sorted(keys)]
+    assert {sku: title for sku, title in place.seen("sku", "title") if title != "Good"} == {
+        key: f"  {key}\r\n" for key in keys[3:]
+    }
+
+
+def test_a_sink_that_can_be_written_passes_the_check_and_nothing_is_written(place: Place) -> None:
+    place.sink().check()
+    if "." in place.kind:
+        assert not (place.directory / place.kind).exists()
+    else:
+        with place.connected() as connection:
+            assert not sa.inspect(connection).has_table("answers")
+    publish(place.sink(), 1, [answer("A", GOOD)])
+    before = place.rows()
+    place.sink(gone="delete").check()
+    assert place.rows() == before
+
+
+def test_an_output_field_with_the_keys_name_is_a_fault_before_it_costs(place: Place) -> None:
+    properties = {"SKU": {"type": "string"}, "title": {"type": "string"}}
+    with pytest.raises(PermanentError, match="the output's SKU has the name of another column"):
+        place.sink(properties=properties).check()
+
+
+def test_a_file_that_can_not_be_written_or_is_another_ones_stops_the_run_before_it_costs(tmp_path: Path) -> None:
+    place = Place(tmp_path, "answers.csv", "")
+    (tmp_path / "answers.csv").write_text("sku,title\nA,mine\n")
+    with pytest.raises(PermanentError, match="has no column overnight_run, so it isn't of this catalog"):
+        place.sink().check()
+    (tmp_path / "answers.csv").unlink()
+    (tmp_path / "answers.csv").mkdir()
+    with pytest.raises(
+        PermanentError, match=r"answers\.csv can't be read, so it isn't replaced: move it away: [^\n]+$"
+    ):
+        place.sink().check()
+    for path in ("/proc/nowhere/answers.csv", "in.csv/answers.csv"):
+        sink = Place(tmp_path, path, "").sink()
+        with pytest.raises(PermanentError, match="can't be written: "):
+            sink.check()
+        with pytest.raises(PermanentError, match="can't be written: "):
+            publish(sink, 1, [answer("A", GOOD)])
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ("(sku text, title text)", r"has no unique key of \(sku\)"),
+        ("(sku text PRIMARY KEY, note text NOT NULL)", None),
+        ("(sku bigint PRIMARY KEY)", None),
+        ("(sku text, lang text, PRIMARY KEY (sku, lang))", r"has no unique key of \(sku\)"),
+    ],
+)
+def test_a_table_of_the_teams_own_is_looked_at_before_it_costs(
+    tmp_path: Path, postgres: str, table: str, why: str | None
+) -> None:
+    place = Place(tmp_path, "postgresql", postgres)
+    with place.connected() as connection:
+        connection.execute(sa.text("DROP TABLE IF EXISTS answers"))
+        connection.execute(sa.text(f"CREATE TABLE answers {table}"))
+    if why is None:
+        place.sink().check()
+    else:
+        with pytest.raises(PermanentError, match=why):
+            place.sink().check()
+    with place.connected() as connection:
+        assert "overnight_run" not in {column["name"] for column in sa.inspect(connection).get_columns("answers")}
+        connection.execute(sa.text("DROP TABLE answers"))
+
+
+def test_a_database_that_refuses_is_a_fault_and_one_that_is_away_is_waited_for(tmp_path: Path, postgres: str) -> None:
+    def check(url: str) -> None:
+        Place(tmp_path, "postgresql", url).sink().check()
+
+    with pytest.raises(PermanentError, match='database "nobody" does not exist'):
+        check(postgres.rpartition("/")[0] + "/nobody")
+    with pytest.raises(TransientError, match="the sink's table answers: ") as away:
+        check("postgresql://u:secret@127.0.0.1:1/x")
+    assert "secret" not in str(away.value)
+    with pytest.raises(PermanentError, match="unable to open database file"):
+        check("sqlite:///nowhere/answers.db")
+
+
+def test_a_variable_that_is_not_set_is_a_fault_of_the_file_with_its_line(tmp_path: Path) -> None:
+    place = Place(tmp_path, "sqlite", "")
+    place.sink()
+    file = tmp_path / "shop.toml"
+    file.write_text(file.read_text().replace('url = "sqlite:///answers.db"', 'url_variable = "NOT_SET_HERE"'))
+    from overnight_workers.catalogs.reading import read_catalog
+
+    with pytest.raises(BadCatalog, match=r"shop\.toml:\d+: sink\.url_variable: the environment variable NOT_SET_HERE"):
+        read_catalog(file)

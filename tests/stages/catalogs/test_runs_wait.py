@@ -1,0 +1,128 @@
+"""Runs that can't go on here: what stops before it costs, what waits and says for what; others are never stalled."""
+
+from __future__ import annotations
+
+import pytest
+
+from overnight_models.errors import PermanentError
+from overnight_models.ledger.catalogs import runs as ledger
+from overnight_models.ledger.catalogs.runs import Run
+from overnight_workers.catalogs.runs import advancing
+from overnight_workers.catalogs.task import advance_runs
+from overnight_workers.process import database
+from tests.stages.catalogs.conftest import Enriched, shop
+
+
+def work(catalog: Enriched, run: Run) -> Run:
+    """What the workers do about a run that nobody has, until it is over."""
+    for _ in range(30):
+        advance_runs()
+        run = advancing.read(run.id)
+        if run.is_over:
+            return run
+        catalog.service.clock.pauses_are_over()
+        catalog.service.round()
+    raise AssertionError(f"the workers don't end {run}")
+
+
+def test_a_sink_that_can_not_be_written_stops_the_run_before_anything_is_sent(catalog: Enriched) -> None:
+    catalog.declare(sink="/proc/nowhere/out.csv")
+    catalog.write(shop(5))
+    with pytest.raises(PermanentError, match="can't be written"):
+        catalog.plan()
+    run = catalog.run()
+    assert (run.state, catalog.sent) == ("stopped", 0)
+    assert "the sink /proc/nowhere/out.csv can't be written: " in str(run.reason)
+
+
+def test_a_detached_run_is_finished_by_the_workers_and_paid_once(catalog: Enriched) -> None:
+    catalog.declare(more="[pilot]\nrows = 2")
+    catalog.write(shop(6))
+    run = work(catalog, catalog.begin())
+    assert (run.state, catalog.sent, len(catalog.published())) == ("complete", 6, 6)
+    assert not run.is_owned
+
+
+def test_a_worker_without_what_the_declaration_names_waits_says_so_and_goes_on_later(catalog: Enriched) -> None:
+    catalog.write(shop(3))
+    run = catalog.begin()
+    (catalog.directory / "answer.json").rename(catalog.directory / "elsewhere.json")
+    assert "waits" in advance_runs()
+    waiting = advancing.read(run.id)
+    assert (waiting.is_over, waiting.is_owned) == (False, False)
+    assert "waits: a worker" in str(waiting.reason)
+    assert "answer.json can't be read" in str(waiting.reason)
+    (catalog.directory / "elsewhere.json").rename(catalog.directory / "answer.json")
+    done = work(catalog, run)
+    assert (done.state, done.reason) == ("complete", None)
+
+
+def test_a_run_whose_declaration_can_not_be_used_any_more_is_stopped_on_a_word(catalog: Enriched) -> None:
+    catalog.write(shop(3))
+    run = catalog.begin()
+    (catalog.directory / "answer.json").unlink()
+    assert advancing.want_stop(run.id, "Ann")
+    advance_runs()
+    assert (advancing.read(run.id).state, advancing.read(run.id).reason) == ("stopped", "Ann stopped it")
+
+
+def test_a_variable_that_only_the_command_has_is_waited_for(catalog: Enriched, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog.write(shop(3))
+    file = catalog.directory / "shop.toml"
+    table = 'table = "answers"\nurl_variable = "SHOP_DATABASE"'
+    file.write_text(file.read_text().replace('path = "out.csv"', table))
+    monkeypatch.setenv("SHOP_DATABASE", "sqlite:///answers.db")
+    run = catalog.begin()
+    monkeypatch.delenv("SHOP_DATABASE")
+    advance_runs()
+    assert "waits: the environment variable SHOP_DATABASE isn't set" in str(advancing.read(run.id).reason)
+    monkeypatch.setenv("SHOP_DATABASE", "sqlite:///answers.db")
+    done = work(catalog, run)
+    assert (done.state, done.reason, catalog.sent) == ("complete", None, 3)
+    assert (catalog.directory / "answers.db").exists(), "SQLite's path begins from the catalog's file"
+
+
+def test_one_broken_run_or_schedule_never_stalls_the_others(catalog: Enriched) -> None:
+    catalog.write(shop(2))
+    with database().transaction() as connection:
+        names = ("broken", "badly scheduled")
+        for name in names:
+            connection.exec_driver_sql("INSERT INTO catalog (name) VALUES (%s)", (name,))
+        ids: dict[str, int] = dict(row._tuple() for row in connection.exec_driver_sql("SELECT name, id FROM catalog"))
+        text = (catalog.directory / "shop.toml").read_text()
+        path = str(catalog.directory / "shop.toml")
+        broken = ledger.begin(connection, ids["broken"], path=path, declaration=text, wish="{no JSON")
+        connection.exec_driver_sql(
+            "INSERT INTO catalog_schedule (catalog_id, path, cron, zone, overlap, when_paused, next_at, kept_by)"
+            " VALUES (%s, 'x.toml', 'no cron line', 'Nowhere/At all', 'skip', 'drop', now(), 'Ann')",
+            (ids["badly scheduled"],),
+        )
+    assert work(catalog, catalog.begin()).state == "complete"
+    assert broken is not None
+    assert "waits: JSONDecodeError" in str(advancing.read(broken).reason)
+
+
+def test_a_stopped_run_takes_what_is_not_sent_back_in_groups(catalog: Enriched) -> None:
+    catalog.declare(more="[pilot]\nrows = 0")
+    catalog.write(shop(40))
+    run = catalog.begin()
+    taken = advancing.take(run.id, "a test")
+    assert taken is not None
+    while advancing.read(run.id).enqueued_at is None:
+        advancing.advance(taken)
+    before = transactions(catalog)
+    assert advancing.want_stop(run.id, "Ann")
+    advancing.advance(taken)
+    assert transactions(catalog) - before < 20
+    assert catalog.service.ledger.states("item") == ["canceled"] * 40
+    assert catalog.sent == 0
+    assert catalog.run().state == "complete"
+    assert catalog.sent == 40
+
+
+def transactions(catalog: Enriched) -> int:
+    return int(
+        catalog.service.ledger.fetch_all(
+            "SELECT count(DISTINCT xmin::text) AS n FROM item WHERE state = 'canceled' OR state = 'waiting'"
+        )[0]["n"]
+    )
