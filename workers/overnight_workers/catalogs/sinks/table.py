@@ -96,12 +96,11 @@ class TableSink:
     def _check_key(self, connection: sa.Connection, table: sa.Table) -> None:
         """Upserts need a unique key of just these columns."""
         looked, wanted = sa.inspect(connection), set(self.columns.identifying)
-        unique: list[list[str | None]] = [
-            [*looked.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"]]
-        ]
-        unique += [one["column_names"] for one in looked.get_unique_constraints(table.name, schema=table.schema)]
-        unique += [one["column_names"] for one in looked.get_indexes(table.name, schema=table.schema) if one["unique"]]
-        if wanted not in [set(columns) for columns in unique]:
+        unique = [set(looked.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"])]
+        unique += [set(one["column_names"]) for one in looked.get_unique_constraints(table.name, schema=table.schema)]
+        indexes = looked.get_indexes(table.name, schema=table.schema)
+        unique += [set(map(str, one["column_names"])) for one in indexes if one["unique"]]
+        if wanted not in unique:
             named = ", ".join(self.columns.identifying)
             raise PermanentError(
                 f"the sink's table {self.declared.table} has no unique key of ({named}), so nothing can be upserted:"
