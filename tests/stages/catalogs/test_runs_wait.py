@@ -88,7 +88,8 @@ def test_one_broken_run_or_schedule_never_stalls_the_others(catalog: Enriched) -
         names = ("broken", "badly scheduled")
         for name in names:
             connection.exec_driver_sql("INSERT INTO catalog (name) VALUES (%s)", (name,))
-        ids: dict[str, int] = dict(row._tuple() for row in connection.exec_driver_sql("SELECT name, id FROM catalog"))
+        rows = connection.exec_driver_sql("SELECT name, id FROM catalog")
+        ids: dict[str, int] = {str(row[0]): int(row[1]) for row in rows}
         text = (catalog.directory / "shop.toml").read_text()
         path = str(catalog.directory / "shop.toml")
         broken = ledger.begin(connection, ids["broken"], path=path, declaration=text, wish="{no JSON")
