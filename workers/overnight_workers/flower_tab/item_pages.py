@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from overnight_models.ledger.operators import item_life, item_list
-from overnight_models.ledger.operators.item_life import ItemLife
+from overnight_models.ledger.operators.item_life import Body, ItemLife
+from overnight_models.states import ITEM
 from overnight_workers.flower_tab.faults import Fault
 from overnight_workers.flower_tab.page import Page
 from overnight_workers.operators import item_filter, item_roads, life_lines
@@ -45,11 +46,24 @@ class ItemPage(Page):
 
     async def answer(self, *parts: str) -> None:
         """Its life, without a word of its request and its answer."""
-        life = await self._life(int(parts[0]))
-        roads = await self.application.reader.do(lambda: item_roads.reasons([life.item]))
-        self.show("item.html", life=life, item=life.item, road=roads[0], lines=life_lines.lines(life), body=None)
+        await self.show_item(int(parts[0]), None)
 
-    async def _life(self, number: int) -> ItemLife:
+    async def show_item(self, number: int, body: Body | None) -> None:
+        """Render it. body: what it asks and was answered, for whoever may see that; None for everybody."""
+        life = await self.life(number)
+        roads = await self.application.reader.do(lambda: item_roads.reasons([life.item]))
+        self.show(
+            "item.html",
+            life=life,
+            item=life.item,
+            road=roads[0],
+            lines=life_lines.lines(life),
+            body=body,
+            ITEM=ITEM,
+        )
+
+    async def life(self, number: int) -> ItemLife:
+        """Everything about an item. Raises Fault when there is none of this number."""
         life = await self.ask(lambda connection: item_life.life(connection, number))
         if life is None:
             raise Fault(

@@ -15,6 +15,7 @@ from overnight_models.ledger.money import costs
 from overnight_models.ledger.money.costs import Costs
 from overnight_models.states import ITEM
 from overnight_workers.flower_tab.page import Page
+from overnight_workers.flower_tab.people import OPERATOR
 from overnight_workers.local_time import time_zone
 from overnight_workers.operators import limits_used
 from overnight_workers.operators.alarm_kinds import Alarm
@@ -28,7 +29,8 @@ _LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
     "results aging": ("Look at ended batches", "batches", {"state": "ended"}),
     "deadlines at risk": ("Look at late items", "items", {"late": "yes"}),
     "waiting overdue": ("Look at waiting items", "items", {"state": "waiting"}),
-    "lane unknown": ("Look at waiting items", "items", {"state": "waiting"}),
+    "lane paused": ("Look at the lanes", "lanes", {}),
+    "lane unknown": ("Look at the lanes", "lanes", {}),
     "over budget": ("Look at held items", "items", {"state": "held"}),
     "budget stuck": ("Look at held items", "items", {"state": "held"}),
     "deliveries dead": ("Look at dead deliveries", "deliveries", {}),
@@ -78,7 +80,11 @@ class NowPage(Page):
 
     def _lead(self, alarm: Alarm, seen: Snapshot) -> tuple[str, str] | None:
         """The button of an alarm: its text and its address."""
-        del seen
+        if alarm.kind == "lane paused" and self.person.may(OPERATOR):
+            named = [lane.lane for lane in seen.lanes if alarm.text.startswith(f"Lane {lane.lane} is paused")]
+            return (f"Resume {named[-1]}…", self.link("act", name="resume", lane=named[-1])) if named else None
+        if alarm.kind in ("workspace held", "copy") and self.person.may(OPERATOR):
+            return "Release…", self.link("act", name="release")
         if alarm.kind not in _LEADS:
             return None
         text, route, query = _LEADS[alarm.kind]

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
 from overnight_models.errors import OvernightError
+from overnight_models.ledger.operators.actions import By
 from overnight_workers.flower_tab import shown
 from overnight_workers.flower_tab.faults import Fault, fault_of
 from overnight_workers.flower_tab.people import OPERATOR, READER_OF_BODIES, VIEWER, Person, person_of
@@ -26,6 +27,8 @@ TABS: Final[Mapping[str, str]] = {
     "deliveries": "Deliveries",
     "money": "Money",
     "runs": "Runs",
+    "lanes": "Lanes",
+    "actions": "Actions",
 }
 """Our pages in the navigation: the route's name, and the title."""
 
@@ -80,10 +83,10 @@ class Page(BaseHandler):  # type: ignore[misc]
             raise Fault(400, "That isn't there", f"{name} is a number, and not {said!r}")
         return int(said)
 
-    def link(self, name: str, *parts: object, **query: object) -> str:
+    def link(self, route: str, /, *parts: object, **query: object) -> str:
         """The address of a route of ours, with a query; what is None or empty isn't in it."""
         said = {key: value for key, value in query.items() if value not in (None, "")}
-        path: str = self.reverse_url(name, *(str(part) for part in parts))
+        path: str = self.reverse_url(route, *(str(part) for part in parts))
         return f"{path}?{urlencode(said, doseq=True)}" if said else path
 
     def show(self, template: str, **values: object) -> None:
@@ -93,7 +96,6 @@ class Page(BaseHandler):  # type: ignore[misc]
             template,
             tab=self.tab,
             tabs=TABS,
-            tabs_acts=(),
             person=self.person,
             may_act=self.person.may(OPERATOR),
             may_read=self.person.may(READER_OF_BODIES),
@@ -122,6 +124,12 @@ class Form(Page):
     async def act(self, *parts: str) -> None:
         """What POST does."""
         raise NotImplementedError
+
+    def by(self, reason: str | None) -> By:
+        """Who does it, and why, as it is recorded."""
+        name = self.person.name
+        assert name is not None, "without a name nobody has the role"
+        return By(name, via="flower", reason=reason or None)
 
     def check_xsrf_cookie(self) -> None:
         """Flower asks for the token only where its login is a cookie; here it is asked for always."""

@@ -14,6 +14,8 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from overnight_models.errors import OvernightError
 from overnight_models.ledger.database import Database
+from overnight_models.ledger.operators import actions
+from overnight_workers import logs, process
 from overnight_workers.flower_tab.for_everybody import for_everybody
 from overnight_workers.operators.snapshot import Look, take_snapshot
 
@@ -22,6 +24,8 @@ _AT_ONCE: Final = 3
 """Pages that ask the ledger at once; with the look beside them as many connections as the ledger allows a process."""
 
 T = TypeVar("T")
+
+log = logs.get(__name__)
 
 
 class Reader:
@@ -34,6 +38,7 @@ class Reader:
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="page")
         self._latest = Look(None, "the ledger hasn't been read yet")
         self._looked_at = float("-inf")
+        self._is_closing = False
         self._looking: asyncio.Future[Look] | None = None
 
     @property
@@ -62,6 +67,23 @@ class Reader:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._asked, question)
 
+    def go_on(self, action_id: int) -> None:
+        """Do an action's groups in the background, one after the other, until it is over or this process ends.
+
+        The sweep goes on with what is left.
+        """
+        self._threads.submit(self._steps, action_id)
+
+    def _steps(self, action_id: int) -> None:
+        try:
+            while not self._is_closing:
+                with process.database().transaction() as connection:
+                    step = actions.step(connection, action_id)
+                if step is None or step.is_over:
+                    return
+        except (OvernightError, SQLAlchemyError) as error:
+            log.warning("an action is left to the sweep", action=action_id, why=" ".join(str(error).split()))
+
     async def do(self, act: Callable[[], T]) -> T:
         """Something that an operator does, in a thread; by the calls that the command line uses."""
         loop = asyncio.get_running_loop()
@@ -72,7 +94,8 @@ class Reader:
             return question(connection)
 
     def close(self) -> None:
-        """Let the thread and the connections go."""
+        """Let the threads and the connections go."""
+        self._is_closing = True
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._database.close()

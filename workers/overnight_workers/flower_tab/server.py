@@ -12,10 +12,12 @@ from tornado.web import StaticFileHandler, url
 
 from overnight_models.ledger.database import Database
 from overnight_workers import process
+from overnight_workers.flower_tab.act_pages import ActionPage, ActionsPage, ActPage, BodyPage
 from overnight_workers.flower_tab.batch_pages import BatchesPage, BatchPage
 from overnight_workers.flower_tab.delivery_pages import DeliveriesPage
 from overnight_workers.flower_tab.flower_pages import BatchesApi, BrokerPage, Landing, QueuesApi
 from overnight_workers.flower_tab.item_pages import ItemPage, ItemsPage
+from overnight_workers.flower_tab.lane_pages import LanesPage
 from overnight_workers.flower_tab.metrics import LOOK_EVERY_S, LedgerMetrics
 from overnight_workers.flower_tab.money_pages import MoneyPage
 from overnight_workers.flower_tab.now_page import NowPage
@@ -36,6 +38,11 @@ ROUTES: Final = [
     url(r"/deliveries", DeliveriesPage, name="deliveries"),
     url(r"/money", MoneyPage, name="money"),
     url(r"/runs", RunsPage, name="runs"),
+    url(r"/lanes", LanesPage, name="lanes"),
+    url(r"/actions", ActionsPage, name="actions"),
+    url(r"/actions/([1-9][0-9]{0,17})", ActionPage, name="action"),
+    url(r"/act", ActPage, name="act"),
+    url(r"/items/([1-9][0-9]{0,17})/body", BodyPage, name="body"),
     url(r"/overnight/(style\.css|refresh\.js)", StaticFileHandler, {"path": str(_FILES)}, name="overnight file"),
     url(r"/api/batches", BatchesApi),
     url(r"/broker", BrokerPage, name="broker"),

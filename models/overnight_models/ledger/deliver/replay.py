@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -24,11 +25,13 @@ class Replayed:
     """A key may stand in several lanes."""
     since: datetime | None = None
     """Only what finished then or later."""
+    ids: Sequence[int] | None = None
+    """Only of these items, by their numbers."""
 
     @property
     def is_everything(self) -> bool:
         """Nothing narrows it down."""
-        return all(value is None for value in (self.lane, self.run, self.key, self.since))
+        return all(value is None for value in (self.lane, self.run, self.key, self.since, self.ids))
 
 
 def count(connection: Connection, wanted: Replayed) -> int:
@@ -82,9 +85,11 @@ def _chosen(wanted: Replayed) -> tuple[str, str, dict[str, object]]:
         "item.run_id = (SELECT id FROM run WHERE name = :run)": wanted.run,
         "delivery.item_id IN (SELECT item_id FROM item_key WHERE key_hash = :key_hash)": wanted.key,
         "outcome.finished_at >= :since": wanted.since,
+        "delivery.item_id = ANY(:chosen_ids)": wanted.ids,
     }
     chosen = "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
     joins = "" if wanted.run is None else "JOIN item ON item.id = delivery.item_id"
     joins += "" if wanted.since is None else " JOIN outcome ON outcome.item_id = delivery.item_id"
     values: dict[str, object] = {name: getattr(wanted, name) for name in ("lane", "run", "since")}
+    values["chosen_ids"] = None if wanted.ids is None else list(wanted.ids)
     return chosen, joins, values | {"key_hash": None if wanted.key is None else key_hash(wanted.key)}

@@ -1,0 +1,231 @@
+"""Acts from the pages over HTTP: said first, confirmed with a token, by a role, done by the calls of the commands."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import unescape
+from typing import Any
+
+import httpx2 as httpx
+import psycopg
+import pytest
+
+from tests.servers import copy_database
+from tests.stages.operators.flowers import OURS, Running, answers, start, text_of
+from tests.stages.operators.planted_rows import PLANTED, SECRET
+from tests.waiting import wait_until
+
+ROLES = {"viewer": ["vera"], "operator": ["ann"], "reader_of_bodies": ["rita"]}
+USERS = {name: (name, "secret") for name in ("ann", "vera", "rita")}
+MANY = 2500
+ROWS = f"""
+INSERT INTO run (name) VALUES ('many');
+INSERT INTO item (id, lane_id, headers_id, model_id, run_id, max_tokens, state, batch_id, size)
+    SELECT i, 1, 1, 1, (SELECT id FROM run WHERE name = 'many'), 500, 'failed', 1, 1000
+    FROM generate_series(1001, 1000 + {MANY}) i;
+INSERT INTO request (item_id, receipt, key, params) SELECT i, gen_random_uuid(), 'many-' || i, '{{}}'
+    FROM generate_series(1001, 1000 + {MANY}) i;
+INSERT INTO outcome (item_id, submission_id, cost_nano, realtime_nano, attempts, ok, retryable, billed, via, problem)
+    SELECT i, 1, 1000, 2000, 1, false, true, true, 'batch', 'expired' FROM generate_series(1001, 1000 + {MANY}) i;
+SELECT setval('item_id', 10000);
+"""
+
+
+@dataclass(frozen=True)
+class Pages:
+    flower: Running
+    database_url: str
+
+    def get(self, path: str, who: str = "ann") -> httpx.Response:
+        return self.flower.get(path, auth=USERS[who])
+
+    def page(self, path: str, who: str = "ann") -> str:
+        answer = self.get(path, who)
+        assert answer.status_code == 200, text_of(answer.text)
+        return answer.text
+
+    def post(
+        self, path: str, said: Mapping[str, str], who: str = "ann", *, token: str | None = "its own"
+    ) -> httpx.Response:
+        """A form as a browser sends it. token: "its own": the one that its page has."""
+        with httpx.Client(base_url=self.flower.url, auth=USERS[who], timeout=30) as browser:
+            page = browser.get("/actions").text
+            del page
+            own = browser.cookies.get("_xsrf")
+            assert own
+            fields = dict(said) | ({} if token is None else {"_xsrf": own if token == "its own" else token})
+            return browser.post(path, data=fields)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            return connection.execute(sql.encode()).fetchall()
+
+    def actions(self) -> list[tuple[Any, ...]]:
+        return self.rows("SELECT name, actor, via, reason, items FROM action ORDER BY id")
+
+    def form(self, path: str) -> dict[str, str]:
+        """The hidden fields of a preview's form."""
+        found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', self.page(path))
+        return {unescape(name): unescape(value) for name, value in found if name != "_xsrf"}
+
+
+@pytest.fixture(scope="module")
+def pages(postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    url = copy_database(postgres)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(PLANTED.encode())
+        connection.execute(ROWS.encode())
+    users = ",".join(":".join(pair) for pair in USERS.values())
+    environment = {
+        "OVERNIGHT_REDIS_URL": redis_server,
+        "OVERNIGHT_DATABASE_URL": url,
+        "OVERNIGHT_ROLES": json.dumps(ROLES),
+        "OVERNIGHT_LANES": json.dumps({"odd": {}}),
+    }
+    flower = start(tmp_path_factory.mktemp("acts"), OURS, [f"--basic-auth={users}"], environment)
+    try:
+        wait_until(lambda: answers(flower), 120)
+        yield Pages(flower, url)
+    finally:
+        flower.process.send_signal(signal.SIGTERM)
+        assert flower.process.wait(30) == 0, flower.log.read_text()[-2000:]
+
+
+def test_an_act_needs_the_role_for_its_preview_and_for_doing_it(pages: Pages) -> None:
+    for who in ("vera", "rita"):
+        for answer in (
+            pages.get("/act?name=pause&lane=default", who),
+            pages.post("/act", {"name": "pause", "lane": "default"}, who),
+            pages.post("/actions/1", {}, who),
+        ):
+            assert answer.status_code == 403
+            assert f"{who} isn't named in `operator` of [roles]" in text_of(answer.text)
+        for path in ("/now", "/items", "/items/2", "/batches/3", "/lanes", "/money", "/deliveries"):
+            assert 'href="/act?' not in pages.page(path, who)
+    assert pages.actions() == []
+
+
+def test_a_form_without_the_token_of_its_page_does_nothing(pages: Pages) -> None:
+    for token in (None, "somebody's"):
+        answer = pages.post("/act", {"name": "pause", "lane": "default"}, token=token)
+        assert answer.status_code == 403
+    assert pages.rows("SELECT paused_at FROM lane WHERE name = 'default'") == [(None,)]
+    assert pages.get("/act?name=pause&lane=default&confirm=yes").status_code == 200
+    assert pages.rows("SELECT paused_at FROM lane WHERE name = 'default'") == [(None,)]
+
+
+def test_a_lane_is_paused_and_goes_on_and_both_are_recorded(pages: Pages) -> None:
+    assert "Nothing more is packed or submitted." in text_of(pages.page("/act?name=pause&lane=default"))
+    done = pages.post("/act", {"name": "pause", "lane": "default", "reason": "prices <b>changed</b>"})
+    assert "Lane default is paused." in text_of(done.text)
+    assert "by ann" in text_of(pages.page("/lanes"))
+    assert "prices &lt;b&gt;changed&lt;/b&gt;" in pages.page("/lanes")
+    assert re.search(r'href="/act\?name=resume&amp;lane=default"', pages.page("/now"))
+    assert "Lane default goes on." in text_of(pages.post("/act", {"name": "resume", "lane": "default"}).text)
+    assert pages.actions()[-2:] == [
+        ("pause", "ann", "flower", "prices <b>changed</b>", 0),
+        ("resume", "ann", "flower", None, 0),
+    ]
+    assert pages.post("/act", {"name": "pause", "lane": "nobody's"}).status_code == 400
+
+
+def test_a_whole_filter_is_tried_again_in_the_background_after_its_count_and_dollars_were_said(pages: Pages) -> None:
+    said = pages.form("/act?name=redo&run=many&problem=any")
+    assert said == {"name": "redo", "run": "many", "problem": "any"}
+    preview = text_of(pages.page("/act?name=redo&run=many&problem=any"))
+    assert re.search(
+        rf"{MANY:,} items: their last tries were billed \$0.0025; another costs \$[\d.]+ at the most", preview
+    )
+    answer = pages.post("/act", said | {"reason": "a bad night"})
+    assert answer.status_code == 303
+    page = answer.headers["location"]
+    wait_until(lambda: "Done" in text_of(pages.page(page)), 30)
+    states = "SELECT state, count(*) FROM item JOIN run ON run.id = run_id WHERE name = 'many' GROUP BY 1 ORDER BY 1"
+    assert pages.rows(states) == [("redone", MANY), ("waiting", MANY)]
+    assert pages.actions()[-1] == ("redo", "ann", "flower", "a bad night", MANY)
+    assert f"{MANY:,} items done" in text_of(pages.page(page))
+
+
+def test_a_selection_is_canceled_and_no_other_item(pages: Pages) -> None:
+    preview = text_of(pages.page("/act?name=cancel&ids=8&ids=9"))
+    assert "Cancel: 2 selected" in preview
+    assert "2 items not sent yet: canceled and never billed" in preview
+    said = pages.form("/act?name=cancel&ids=8&ids=9")
+    answer = pages.post("/act", said)
+    wait_until(lambda: "Done" in text_of(pages.page(answer.headers["location"])), 30)
+    assert pages.rows("SELECT id FROM item WHERE state = 'canceled' ORDER BY id") == [(8,), (9,)]
+
+
+def test_everything_has_to_be_said(pages: Pages) -> None:
+    assert 'name="everything"' in pages.page("/act?name=redo")
+    assert 'name="everything"' not in pages.page("/act?name=redo&lane=default")
+    answer = pages.post("/act", {"name": "redo"})
+    assert answer.status_code == 400
+    assert "tick that all of them are meant" in text_of(answer.text)
+
+
+def test_dead_deliveries_are_sent_again(pages: Pages) -> None:
+    assert "1 dead delivery; nothing is paid again" in text_of(pages.page("/act?name=replay&ids=1"))
+    answer = pages.post("/act", {"name": "replay", "ids": "1"})
+    wait_until(lambda: "Done" in text_of(pages.page(answer.headers["location"])), 30)
+    assert pages.rows("SELECT state, generation FROM delivery WHERE item_id = 1") == [("due", 1)]
+    assert pages.get("/act?name=replay&tenant=acme").status_code == 400
+
+
+def test_a_cap_is_raised_in_dollars(pages: Pages) -> None:
+    link = next(
+        link for link in map(unescape, re.findall(r'href="(/act[^"]*)"', pages.page("/money"))) if "cap" in link
+    )
+    said = pages.form(link)
+    assert "may spend $12.5 a day" in text_of(pages.post("/act", said | {"cap": "12.50"}).text)
+    assert pages.rows("SELECT cap_nano FROM budget") == [(12_500_000_000,)]
+    assert pages.post("/act", said | {"cap": "much"}).status_code == 400
+    assert pages.actions()[-1][:3] == ("budget", "ann", "flower")
+
+
+def test_an_unclear_batch_is_declared_never_created(pages: Pages) -> None:
+    page = pages.page("/batches/3")
+    assert "It was never created" in text_of(page)
+    assert "is sent again" in text_of(pages.page("/act?name=never_created&batch=3"))
+    assert "batch 3 is sent again" in text_of(pages.post("/act", {"name": "never_created", "batch": "3"}).text).lower()
+    assert pages.rows("SELECT state FROM batch WHERE id = 3") == [("packed",)]
+    again = pages.post("/act", {"name": "never_created", "batch": "3"})
+    assert again.status_code == 400
+    assert "isn't unclear" in text_of(again.text)
+
+
+def test_a_body_is_shown_to_its_readers_only_and_each_look_is_recorded(pages: Pages) -> None:
+    before = len(pages.actions())
+    for who in ("ann", "vera"):
+        answer = pages.post("/items/1/body", {}, who)
+        assert answer.status_code == 403
+        assert SECRET not in answer.text
+        assert "Show body" not in pages.page("/items/1", who)
+    assert pages.get("/items/1/body", "rita").status_code == 302, "no link shows it"
+    assert len(pages.actions()) == before
+    assert "Show body" in pages.page("/items/1", "rita")
+    assert SECRET not in pages.page("/items/1", "rita")
+    shown = pages.post("/items/1/body", {}, "rita")
+    assert shown.text.count(SECRET) == 3, "request, prefix and answer"
+    assert shown.headers["cache-control"] == "no-store"
+    assert pages.actions()[-1] == ("show body", "rita", "flower", None, 1)
+    assert "show body item 1" in text_of(pages.page("/actions", "vera"))
+    assert SECRET not in pages.page("/actions", "vera")
+
+
+def test_what_is_under_way_can_be_aborted_and_what_is_over_stays_as_it_is(pages: Pages) -> None:
+    (number,) = pages.rows(
+        "INSERT INTO action (name, actor, via, wish, items, until_item)"
+        " VALUES ('redo', 'bob', 'command', '{\"lane\": \"nobody''s\"}', 7, 5) RETURNING id"
+    )[0]
+    page = pages.page(f"/actions/{number}")
+    assert "Abort it" in page
+    assert 'http-equiv="refresh"' in page
+    assert pages.post(f"/actions/{number}", {}).status_code == 303
+    assert "Aborted by ann" in text_of(pages.page(f"/actions/{number}"))
+    assert 'http-equiv="refresh"' not in pages.page(f"/actions/{number}")
+    assert pages.get("/actions/99999").status_code == 404

@@ -1,0 +1,131 @@
+"""Acts: previewed, confirmed and done; what people did, and how far that is which goes on in the background."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from overnight_models.ledger.operators import actions, item_life
+from overnight_models.ledger.operators.actions import ActionView
+from overnight_workers.flower_tab.acts import Said, known_act
+from overnight_workers.flower_tab.faults import Fault
+from overnight_workers.flower_tab.item_pages import ItemPage
+from overnight_workers.flower_tab.page import Form, Page
+from overnight_workers.flower_tab.people import OPERATOR, READER_OF_BODIES
+from overnight_workers.operators import item_filter
+from overnight_workers.process import database
+
+_ON_A_PAGE: Final = 50
+_WORDS: Final = (*item_filter.WORDS, "name", "of", "of_name", "period", "cap", "api_id", "everything", "reason")
+
+
+class ActPage(Form):
+    """`/act`: GET says what an act would do and cost, POST does it."""
+
+    tab = "actions"
+
+    async def answer(self, *parts: str) -> None:
+        """The preview, with a button that does it."""
+        del parts
+        self.require(OPERATOR)
+        said = self._said()
+        act = known_act(said.get("name", ""))
+        proposal = await self.application.reader.do(lambda: act.propose(said))
+        kept = {name: value for name, value in said.items() if name not in ("reason", "everything")}
+        self.show("act.html", proposal=proposal, said=kept)
+
+    async def act(self, *parts: str) -> None:
+        """Do it; what takes longer goes on in the background, and has a page."""
+        del parts
+        said = self._said()
+        act = known_act(said.get("name", ""))
+        by = self.by(said.get("reason"))
+        done = await self.application.reader.do(lambda: act.perform(said, by))
+        if done.action_id is not None:
+            self.application.reader.go_on(done.action_id)
+            self.redirect(self.link("action", done.action_id), status=303)
+            return
+        self.show("done.html", done=done)
+
+    def _said(self) -> Said:
+        said = {name: value.strip() for name, value in self.words(*_WORDS).items()}
+        selected = [number for number in self.get_arguments("ids") if number.strip()]
+        return {**said, "ids": ",".join(selected)} if selected else said
+
+
+class ActionsPage(Page):
+    """`/actions`: who did what, when, to how many, and why."""
+
+    tab = "actions"
+
+    async def answer(self, *parts: str) -> None:
+        """The newest first, page by page."""
+        del parts
+        before = self.number("before")
+        found = await self.ask(lambda connection: actions.actions(connection, before=before, limit=_ON_A_PAGE + 1))
+        older = found[_ON_A_PAGE - 1].id if len(found) > _ON_A_PAGE else None
+        self.show(
+            "actions.html",
+            actions=[(action, spoken(action)) for action in found[:_ON_A_PAGE]],
+            is_first=before is None,
+            older=None if older is None else self.link("actions", before=older),
+        )
+
+
+class ActionPage(Form):
+    """`/actions/NUMBER`: one action, and how far it is; POST aborts it."""
+
+    tab = "actions"
+
+    async def answer(self, *parts: str) -> None:
+        """It; one that goes on is asked for again every two seconds."""
+        number = int(parts[0])
+        action = await self.ask(lambda connection: actions.action(connection, number))
+        if action is None:
+            raise Fault(404, f"There is no action {number}", "None of that number was ever begun.")
+        self.show("action.html", action=action, wish=spoken(action))
+
+    async def act(self, *parts: str) -> None:
+        """Do no further group of it. What is done stays done."""
+        number, by = int(parts[0]), self.by(None)
+
+        def abort() -> None:
+            with database().transaction() as connection:
+                actions.abort(connection, number, by.actor)
+
+        await self.application.reader.do(abort)
+        self.redirect(self.link("action", number), status=303)
+
+
+class BodyPage(Form, ItemPage):
+    """`/items/NUMBER/body`: POST shows what an item asks and was answered, once it is recorded who looks."""
+
+    tab = "items"
+    role = READER_OF_BODIES
+
+    async def answer(self, *parts: str) -> None:
+        """GET leads to the item: a body is shown on a button only, so that no link and no reload shows it."""
+        self.redirect(self.link("item", int(parts[0])))
+
+    async def act(self, *parts: str) -> None:
+        """Record it and show it; nothing is shown that isn't recorded."""
+        number, by = int(parts[0]), self.by(self.words("reason").get("reason"))
+        await self.life(number)
+
+        def look() -> item_life.Body | None:
+            with database().transaction() as connection:
+                actions.note(connection, "show body", {"item": number}, by, items=1)
+                return item_life.body(connection, number)
+
+        await self.show_item(number, await self.application.reader.do(look))
+
+
+def spoken(action: ActionView) -> str:
+    """To what an action is, for a person."""
+    wish = orjson.loads(action.wish)
+    parts = []
+    for name, value in wish.items():
+        text = f"{len(value):,} selected" if name == "ids" else ", ".join(value) if isinstance(value, list) else value
+        parts.append(f"{name} {text}")
+    return ", ".join(parts) or "all"

@@ -1,0 +1,231 @@
+"""What an operator does from a page: each act says first what it would do and cost, and then does it.
+
+The calls and checks are those of the command line (`operators/acting.py`, `operators/steering.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal, cast
+
+from overnight_models.errors import PermanentError
+from overnight_models.ledger.deliver.replay import Replayed
+from overnight_models.ledger.money.budgets import Of, Period
+from overnight_models.ledger.operators.actions import By
+from overnight_models.ledger.operators.item_filter import ItemFilter
+from overnight_models.wire.outcome import dollars
+from overnight_workers.operators import acting, item_filter, steering
+from overnight_workers.operators.acting import Preview
+
+Said = Mapping[str, str]
+"""What a form or a link says."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What an act would do, before it does anything."""
+
+    title: str
+    text: str
+    verb: str
+    """What the button says."""
+    is_possible: bool = True
+    is_dangerous: bool = False
+    asks: tuple[tuple[str, str], ...] = ()
+    """What has to be written yet: the field's name, and its label."""
+    needs_all: bool = False
+    """Nothing narrows it down: the person has to say that everything is meant."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an act has done, or has begun."""
+
+    text: str
+    action_id: int | None = None
+    """Of one that goes on in the background."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing that an operator may do."""
+
+    propose: Callable[[Said], Proposal]
+    perform: Callable[[Said, By], Done]
+
+
+def _filter(said: Said) -> ItemFilter:
+    wanted = item_filter.read({word: said[word] for word in item_filter.WORDS if word in said})
+    item_filter.check(wanted)
+    return wanted
+
+
+def _many(preview: Callable[[Said], Preview], title: str, verb: str, *, is_dangerous: bool = False) -> Act:
+    """An act on a selection or on a whole filter."""
+
+    def propose(said: Said) -> Proposal:
+        found = preview(said)
+        wanted = _filter(said)
+        return Proposal(
+            f"{title}: {item_filter.spoken(wanted)}",
+            found.text,
+            verb,
+            is_possible=found.items > 0,
+            is_dangerous=is_dangerous,
+            needs_all=wanted.is_everything,
+        )
+
+    def perform(said: Said, by: By) -> Done:
+        if _filter(said).is_everything and said.get("everything") != "yes":
+            raise PermanentError("everything? Narrow the filter down, or tick that all of them are meant")
+        found = preview(said)
+        begun = acting.begin(found, by)
+        return Done(found.text, begun.id)
+
+    return Act(propose, perform)
+
+
+def _replayed(said: Said) -> Preview:
+    """Deliveries by the words that a replay knows. Raises PermanentError for others."""
+    wanted = _filter(said)
+    state = wanted.delivery or "dead"
+    if state not in ("dead", "delivered"):
+        raise PermanentError(f"only dead and delivered deliveries are replayed, and not those that are {state}")
+    others = replace(wanted, lane=None, run=None, key=None, delivery=None, ids=None)
+    if not others.is_everything:
+        raise PermanentError(
+            f"a replay is narrowed by lane, run, key and selection, and not by {', '.join(others.narrowed)}: select the"
+            " items, or leave that out"
+        )
+    return acting.preview_replay(
+        Replayed(
+            state=cast("Literal['dead', 'delivered']", state),
+            lane=wanted.lane,
+            run=wanted.run,
+            key=wanted.key,
+            ids=wanted.ids,
+        )
+    )
+
+
+def _of_lane(title: str, text: str, verb: str, perform: Callable[[str, By], str], *, is_dangerous: bool = False) -> Act:
+    def propose(said: Said) -> Proposal:
+        lane = steering.known_lane(said.get("lane", ""))
+        return Proposal(title.format(lane), text, verb, is_dangerous=is_dangerous)
+
+    return Act(propose, lambda said, by: Done(perform(said.get("lane", ""), by)))
+
+
+def _release() -> Act:
+    text = (
+        "Workspaces that money or permission held are tried at once, and a ledger that moved may send when everything"
+        " at the API was looked at."
+    )
+    return Act(
+        lambda said: Proposal("Release held workspaces", text, "Release"),
+        lambda said, by: Done("; ".join(steering.release(by)) or "no workspace is held"),
+    )
+
+
+def _cap() -> Act:
+    def chosen(said: Said) -> tuple[Of, str, Period]:
+        of, name, period = said.get("of", ""), said.get("of_name", ""), said.get("period", "")
+        if (
+            of not in ("lane", "tenant", "run")
+            or not name
+            or period not in (("all",) if of == "run" else ("day", "month"))
+        ):
+            raise PermanentError("a budget is of a lane, a tenant (by day or month) or a run (in all)")
+        return cast("Of", of), name, cast("Period", period)
+
+    def propose(said: Said) -> Proposal:
+        of, name, period = chosen(said)
+        per = "in all" if period == "all" else f"a {period}"
+        text = "What it holds goes on by itself when there is room. What is on its way stays reserved."
+        return Proposal(
+            f"Change the cap of {of} {name}, {per}", text, "Change it", asks=(("cap", "New cap in dollars"),)
+        )
+
+    def perform(said: Said, by: By) -> Done:
+        of, name, period = chosen(said)
+        cap_nano = steering.nano_of(said.get("cap", ""))
+        steering.set_cap(of, name, period, cap_nano, by)
+        return Done(f"{of} {name} may spend ${dollars(cap_nano)} {'in all' if period == 'all' else f'a {period}'}")
+
+    return Act(propose, perform)
+
+
+def _batch(said: Said) -> int:
+    number = said.get("batch", "")
+    if not number.isascii() or not number.isdigit() or len(number) > 18:
+        raise PermanentError(f"a batch is a number, and not {number!r}")
+    return int(number)
+
+
+def _decision(
+    title: str,
+    text: str,
+    verb: str,
+    perform: Callable[[int, Said, By], str],
+    asks: tuple[tuple[str, str], ...] = (),
+) -> Act:
+    return Act(
+        lambda said: Proposal(title.format(_batch(said)), text, verb, is_dangerous=not asks, asks=asks),
+        lambda said, by: Done(perform(_batch(said), said, by)),
+    )
+
+
+ACTS: Final[Mapping[str, Act]] = {
+    "redo": _many(lambda said: acting.preview_redo(_filter(said)), "Try again", "Try them again"),
+    "cancel": _many(lambda said: acting.preview_cancel(_filter(said)), "Cancel", "Take them back", is_dangerous=True),
+    "replay": _many(_replayed, "Send outcomes again", "Replay them"),
+    "pause": _of_lane(
+        "Pause lane {}",
+        "Nothing more is packed or submitted. Items are still accepted, and wait. What is at Anthropic goes on.",
+        "Pause it",
+        steering.pause,
+    ),
+    "drain": _of_lane(
+        "Drain lane {}",
+        "What is in it goes at once, whatever its thresholds and hours say; it is paused when that has its outcomes.",
+        "Drain it",
+        steering.drain,
+        is_dangerous=True,
+    ),
+    "resume": _of_lane(
+        "Resume lane {}",
+        "It goes on; batches of it that were rejected are tried whole: mend first what they were rejected for.",
+        "Resume it",
+        steering.resume,
+    ),
+    "release": _release(),
+    "cap": _cap(),
+    "adopt": _decision(
+        "Adopt an id for batch {}",
+        "Say which batch at Anthropic it is. Its token still has to prove it: if you are wrong, nothing is lost.",
+        "Adopt it",
+        lambda batch, said, by: steering.adopt(batch, said.get("api_id", ""), by),
+        (("api_id", "Its id at Anthropic (msgbatch_…)"),),
+    ),
+    "never_created": _decision(
+        "Batch {} was never created",
+        "It is sent again. If it was created after all, it is found, collected and billed: paid twice.",
+        "It never was: send it again",
+        lambda batch, said, by: steering.never_created(batch, by),
+    ),
+    "gone": _decision(
+        "Give up the results of batch {}",
+        "Its unfinished items fail as given_up, and may be billed all the same.",
+        "Give them up",
+        lambda batch, said, by: steering.gone(batch, by),
+    ),
+}
+"""By name, as a link says it."""
+
+
+def known_act(name: str) -> Act:
+    """An act by its name. Raises PermanentError."""
+    if name not in ACTS:
+        raise PermanentError(f"there is no act {name!r}: {', '.join(ACTS)}")
+    return ACTS[name]

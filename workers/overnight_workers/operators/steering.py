@@ -1,0 +1,139 @@
+"""Steering: what a person does at once to a lane, a workspace, a budget or a batch, checked and recorded.
+
+The same for the command line and for Flower.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from overnight_models import routes
+from overnight_models.errors import PermanentError
+from overnight_models.ledger import deployment, workspaces
+from overnight_models.ledger.money import budgets
+from overnight_models.ledger.money.budgets import Of, Period
+from overnight_models.ledger.operators import actions, lanes
+from overnight_models.ledger.operators.actions import By
+from overnight_models.money.prices import NANO_PER_DOLLAR
+from overnight_workers.operators import operator_overrides
+from overnight_workers.process import database, names, prices
+from overnight_workers.settings import settings
+from overnight_workers.stages import doorbell
+
+
+def known_lane(name: str) -> str:
+    """The same name. Raises PermanentError when the configuration has no such lane."""
+    known = settings().lanes
+    if name not in known:
+        raise PermanentError(f"there is no lane {name!r}: the configuration has {', '.join(known)}")
+    return name
+
+
+def pause(lane: str, by: By) -> str:
+    """Pack and submit nothing more of a lane. Returns what was done, as a person says it."""
+    known_lane(lane)
+    with database().transaction() as connection:
+        paused = lanes.pause(connection, names().lane(lane), by.reason or "paused by an operator", by.actor)
+        if paused:
+            actions.note(connection, "pause", {"lane": lane}, by)
+    return f"lane {lane} {'is paused' if paused else 'was paused already'}"
+
+
+def resume(lane: str, by: By) -> str:
+    """Go on with a paused lane; batches of it that were rejected are tried whole."""
+    known_lane(lane)
+    with database().transaction() as connection:
+        again = lanes.resume(connection, names().lane(lane))
+        if again is not None:
+            actions.note(connection, "resume", {"lane": lane}, by)
+    said = f"lane {lane} {'was not paused' if again is None else 'goes on'}"
+    return f"{said}; {again:,} of its rejected batches are tried whole again" if again else said
+
+
+def drain(lane: str, by: By) -> str:
+    """Empty a lane: what is in it goes at once, then it is paused. Raises PermanentError when it is paused."""
+    known_lane(lane)
+    with database().transaction() as connection:
+        waiting = lanes.drain(connection, names().lane(lane), by.actor)
+        if waiting is not None:
+            actions.note(connection, "drain", {"lane": lane}, by, items=waiting)
+    if waiting is None:
+        raise PermanentError(f"lane {lane} is paused, so nothing of it is sent: `overnight resume {lane}` first")
+    doorbell.ring(routes.PACK)
+    return f"lane {lane} drains: {waiting:,} items that wait are packed at once"
+
+
+def release(by: By, *, anyway: bool = False) -> list[str]:
+    """Try workspaces again that money or permission held, and let a ledger that moved send.
+
+    anyway: also where not everything at the API was looked at: what is sent again is paid twice.
+    """
+    with database().transaction() as connection:
+        released = [
+            workspace.name
+            for workspace in workspaces.workspaces(connection)
+            if workspace.held_reason and workspaces.release(connection, workspace.name)
+        ]
+        may_send = deployment.give_word(connection)
+        unlooked = deployment.unlooked(connection)
+        moved_at = deployment.read(connection).moved_at
+        if anyway and moved_at is not None:
+            unlooked = [name for name in unlooked if deployment.looked(connection, name, moved_at)]
+        if released or may_send or (anyway and unlooked):
+            actions.note(connection, "release", {"workspaces": released, "anyway": anyway}, by)
+    said = [f"workspace {workspace} is tried again" for workspace in released]
+    if may_send:
+        said.append("this ledger may send: its original doesn't run any more")
+    news = "is sent to without a look" if anyway else "is sent to when everything at the API was looked at"
+    return said + [f"workspace {workspace} {news}" for workspace in unlooked]
+
+
+def nano_of(text: str) -> int:
+    """A sum of dollars, as a person writes it, in nano-dollars. Raises PermanentError."""
+    try:
+        nano = Decimal(text.strip().removeprefix("$").replace(",", "")) * NANO_PER_DOLLAR
+    except InvalidOperation as error:
+        raise PermanentError(f"{text!r} is not a sum of dollars, such as 50 or 0.25") from error
+    if not nano.is_finite() or nano < 0 or nano != int(nano) or nano > 2**62:
+        raise PermanentError(f"{text!r} is not a sum of dollars: from 0 up, in whole nano-dollars")
+    return int(nano)
+
+
+def set_cap(of: Of, name: str, period: Period, cap_nano: int | None, by: By, *, strict: bool | None = None) -> None:
+    """Set, raise, lower or (None) take away what a lane, a tenant or a run may spend. Raises PermanentError."""
+    if of == "lane":
+        known_lane(name)
+    number = {"lane": names().lane, "tenant": names().tenant, "run": names().run}[of](name)
+    assert number is not None
+    with database().transaction() as connection:
+        if cap_nano is not None:
+            budgets.set_budget(connection, of, number, period, cap_nano, prices(), strict=strict)
+        elif not budgets.remove_budget(connection, of, number, period):
+            raise PermanentError(f"{of} {name} has no such budget")
+        actions.note(connection, "budget", {of: name, "period": period}, by, most_nano=cap_nano)
+
+
+def adopt(batch: int, api_id: str, by: By) -> str:
+    """An unclear batch is the one of this id at the API, a person says. Raises as `operator_overrides.adopt`."""
+    said = operator_overrides.adopt(batch, api_id)
+    _note_decision({"batch": batch, "adopt": api_id}, by)
+    return said
+
+
+def never_created(batch: int, by: By) -> str:
+    """An unclear batch was never created, a person says. Raises CantDecide."""
+    said = operator_overrides.never_created(batch, by.actor)
+    _note_decision({"batch": batch, "never_created": True}, by)
+    return said
+
+
+def gone(batch: int, by: By) -> str:
+    """The results of a batch can't be had any more, a person says: its items fail. Raises CantDecide."""
+    said = operator_overrides.gone(batch, by.actor)
+    _note_decision({"batch": batch, "gone": True}, by)
+    return said
+
+
+def _note_decision(wish: actions.Wish, by: By) -> None:
+    with database().transaction() as connection:
+        actions.note(connection, "decide", wish, by)
