@@ -10,6 +10,13 @@ WHERE batch_id = :id
 GROUP BY model.id, model.name
 ORDER BY 3 DESC;
 
+-- _parts
+-- id = 1
+SELECT id
+FROM batch
+WHERE parent_id = :id AND id > :id AND id < :id + 10000
+ORDER BY id;
+
 -- _said
 -- id = 1
 SELECT problem, coalesce(left(detail, 400), '') AS detail, count(*) AS n, min(item_id) AS item_id

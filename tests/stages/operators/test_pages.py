@@ -20,7 +20,7 @@ from tests.stages.operators.planted_rows import PLANTED, SECRET
 from tests.waiting import wait_until
 
 ROLES = {"viewer": ["vera"], "operator": ["operator"], "reader_of_bodies": ["rita"]}
-LISTS = ("/now", "/batches", "/items", "/deliveries", "/money", "/runs")
+LISTS = ("/now", "/batches", "/items", "/deliveries", "/money", "/runs", "/lanes", "/actions")
 USERS = {name: (name, "secret") for name in ("operator", "vera", "rita", "nobody")}
 
 
@@ -72,13 +72,16 @@ def paths() -> list[str]:
     return found
 
 
-def test_a_viewer_finds_nothing_of_a_request_or_an_answer_on_any_route(planted: Planted) -> None:
+@pytest.mark.parametrize("who", ["vera", "operator", "rita"])
+def test_nobody_finds_anything_of_a_request_or_an_answer_on_any_route(planted: Planted, who: str) -> None:
+    """A viewer, an operator, and a reader of bodies who presses no button."""
     seen = 0
     more = ["/items?problem=any", "/items?delivery=dead", "/items?batch=1", "/now?part=now", "/money?by=run&days=30"]
+    more += ["/act?name=redo&run=spring", "/act?name=cancel&lane=default", "/act?name=adopt&batch=3"]
     flowers_own = ["/workers", "/tasks", "/broker", "/metrics", "/api/workers", "/api/tasks"]
     for path in [*paths(), *more, *flowers_own]:
-        answer = planted.get(path)
-        assert answer.status_code in (200, 302, 401, 404, 405), (path, answer.status_code, answer.text[-2000:])
+        answer = planted.get(path, who)
+        assert answer.status_code in (200, 302, 400, 401, 403, 404), (path, answer.status_code, answer.text[-2000:])
         assert SECRET not in unescape(answer.text), path
         seen += answer.status_code == 200
     assert seen > 30

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -10,13 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from overnight_models.errors import PermanentError
-from overnight_models.money.prices import NANO_PER_DOLLAR
 from overnight_models.quantities import spoken
 from overnight_workers.cli import console
 from overnight_workers.cli.act import by
 
 if TYPE_CHECKING:
-    from overnight_models.ledger.money.budgets import BudgetView, Of, Period
+    from overnight_models.ledger.money.budgets import BudgetView
 
 _NONE: Final = "none"
 _DOLLARS: Final = "Dollars, such as 50 or 0.25; `none` takes the budget away."
@@ -57,10 +55,12 @@ def budget(
         from overnight_workers.operators import filters
 
         filters.check(lane=lane)
+    from overnight_workers.operators import steering
+
     parsed = {period: _nano(cap) for period, cap in caps.items()}
     for of, name in chosen.items():
         for period, cap_nano in parsed.items():
-            _change(of, name, period, cap_nano, strict)  # type: ignore[arg-type]
+            steering.set_cap(of, name, period, cap_nano, by(None), strict=strict)  # type: ignore[arg-type]
     if as_json:
         console.as_json([_document(budget) for budget in _found(chosen)])
     else:
@@ -68,34 +68,10 @@ def budget(
 
 
 def _nano(text: str) -> int | None:
-    """A sum in nano-dollars; None for `none`."""
-    if text.strip().lower() == _NONE:
-        return None
-    try:
-        nano = Decimal(text.strip().removeprefix("$").replace(",", "")) * NANO_PER_DOLLAR
-    except InvalidOperation as error:
-        raise PermanentError(f"{text!r} is not a sum of dollars, such as 50 or 0.25, nor `none`") from error
-    if not nano.is_finite() or nano < 0 or nano != int(nano) or nano > 2**62:
-        raise PermanentError(f"{text!r} is not a sum of dollars: from 0 up, in whole nano-dollars")
-    return int(nano)
+    """A sum in nano-dollars; None for `none`, which takes a budget away."""
+    from overnight_workers.operators import steering
 
-
-def _change(of: Of, name: str, period: Period, cap_nano: int | None, strict: bool | None) -> None:
-    from overnight_models.ledger.money import budgets
-    from overnight_models.ledger.operators import actions
-    from overnight_workers.process import database, names, prices
-    from overnight_workers.settings import settings
-
-    if of == "lane" and name not in settings().lanes:
-        raise PermanentError(f"there is no lane {name!r}: the configuration has {', '.join(settings().lanes)}")
-    number = {"lane": names().lane, "tenant": names().tenant, "run": names().run}[of](name)
-    assert number is not None
-    with database().transaction() as connection:
-        if cap_nano is not None:
-            budgets.set_budget(connection, of, number, period, cap_nano, prices(), strict=strict)
-        elif not budgets.remove_budget(connection, of, number, period):
-            raise PermanentError(f"{of} {name} has no such budget")
-        actions.note(connection, "budget", {of: name, "period": period}, by(None), most_nano=cap_nano)
+    return None if text.strip().lower() == _NONE else steering.nano_of(text)
 
 
 def documents() -> list[dict[str, object]]:

@@ -28,25 +28,20 @@ def decide(
     Overnight settles nearly all of them by itself. If you are wrong, nothing is lost: an adopted id must be proven by
     its token, and a batch that turns up after all is collected, billed, and shown as paid twice.
     """
-    from overnight_workers.operators import operator_overrides
-
     if [adopt is not None, never_created, gone].count(True) != 1:
         raise PermanentError("say one of --adopt ID, --never-created and --gone")
     if never_created and not yes:
         typer.confirm(f"Batch {batch} is sent again. If it was created after all, it is paid twice. Go on?", abort=True)
     if gone and not yes:
         typer.confirm(f"The unfinished items of batch {batch} fail, and may be billed all the same. Go on?", abort=True)
-    from overnight_models.ledger.operators import actions
     from overnight_models.ledger.operators.actions import By
-    from overnight_workers.process import database
+    from overnight_workers.operators import steering
 
-    said = {"batch": batch, "adopt": adopt} if adopt is not None else {"batch": batch, "gone": gone}
+    by = By(user())
     if adopt is not None:
-        answer = operator_overrides.adopt(batch, adopt)
+        answer = steering.adopt(batch, adopt, by)
     else:
-        answer = (operator_overrides.never_created if never_created else operator_overrides.gone)(batch, user())
-    with database().transaction() as connection:
-        actions.note(connection, "decide", said, By(user()))
+        answer = (steering.never_created if never_created else steering.gone)(batch, by)
     OUT.print(answer, markup=False)
 
 

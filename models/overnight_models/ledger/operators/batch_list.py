@@ -184,7 +184,7 @@ def life(connection: Connection, batch_id: int) -> BatchLife | None:
         ),
         _models(connection, batch_id),
         _said(connection, batch_id),
-        _parts(connection, batch_id) if view.state == "split" else [],
+        _parts(connection, batch_id),
     )
 
 
@@ -241,5 +241,9 @@ def _said(connection: Connection, batch_id: int) -> list[SaidOfItem]:
 
 def _parts(connection: Connection, batch_id: int) -> list[int]:
     return fetch_column(
-        connection, int, "SELECT id FROM batch WHERE parent_id = :id AND id > :id ORDER BY id LIMIT 10", id=batch_id
+        connection,
+        int,
+        # no index knows parents: they are made at once, by the one who divides it, so their numbers are near
+        "SELECT id FROM batch WHERE parent_id = :id AND id > :id AND id < :id + 10000 ORDER BY id",
+        id=batch_id,
     )
