@@ -227,5 +227,6 @@ def test_what_is_under_way_can_be_aborted_and_what_is_over_stays_as_it_is(pages:
     assert 'http-equiv="refresh"' in page
     assert pages.post(f"/actions/{number}", {}).status_code == 303
     assert "Aborted by ann" in text_of(pages.page(f"/actions/{number}"))
+    assert pages.post(f"/actions/{number}", {}).status_code == 409
     assert 'http-equiv="refresh"' not in pages.page(f"/actions/{number}")
     assert pages.get("/actions/99999").status_code == 404

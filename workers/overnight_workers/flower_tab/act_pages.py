@@ -90,11 +90,12 @@ class ActionPage(Form):
         """Do no further group of it. What is done stays done."""
         number, by = int(parts[0]), self.by(None)
 
-        def abort() -> None:
+        def end() -> bool:
             with database().transaction() as connection:
-                actions.abort(connection, number, by.actor)
+                return actions.abort(connection, number, by.actor)
 
-        await self.application.reader.do(abort)
+        if not await self.application.reader.do(end):
+            raise Fault(409, f"Action {number} is over", "Nothing of it is left to be ended, or it was never there.")
         self.redirect(self.link("action", number), status=303)
 
 
