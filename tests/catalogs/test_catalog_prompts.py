@@ -39,6 +39,20 @@ def test_a_column_named_like_a_method_is_a_column(name: str) -> None:
         assert plain.render({name: "cell"}, {}) == "cell"
 
 
+@pytest.mark.parametrize("value", ["1,299", "none yet", "", Null("price")])
+@pytest.mark.parametrize("name", ["int", "float"])
+def test_what_is_no_number_refuses_its_row_and_is_not_zero(name: str, value: object) -> None:
+    with pytest.raises(BadRow, match=r"is null|is no number: .* \| (int|float)\(0\)"):
+        Text(f"{{{{ price | {name} }}}}").render({"price": value}, {})
+    assert Text(f"{{{{ price | {name}(7) }}}}").render({"price": value}, {}) == "7"
+
+
+def test_numbers_are_read_and_a_cut_is_as_long_as_said() -> None:
+    text = Text("{{ a | int }} {{ a | float }} {{ b | int }} {{ c | truncate(10) }}")
+    cells = {"a": " 12.7 ", "b": "12345678901234567890.9", "c": "x" * 15}
+    assert text.render(cells, {}) == "12 12.7 12345678901234567890 xxxxxxx..."
+
+
 def test_a_prompt_is_the_same_text_every_night() -> None:
     for template in ("{{ name.upper }}", "{{ range }}", "{{ row.name.items }}", "{{ [name].append }}"):
         with pytest.raises(BadRow):

@@ -7,7 +7,7 @@ Nothing that differs from night to night gets into a text: no clock, no random c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -195,6 +195,30 @@ def _default(value: Any, default: Any = "", boolean: bool = False) -> Any:
     return default if isinstance(value, (Undefined, Null)) or (boolean and not value) else value
 
 
+_ABSENT: Final = object()
+
+
+def _number(kind: Callable[[Any], object], name: str) -> Callable[..., object]:
+    """Jinja2's filter of that name, which makes 0 of a text that is no number, and of null."""
+
+    def read(value: Any, default: Any = _ABSENT) -> Any:
+        if isinstance(value, Undefined) or (isinstance(value, Null) and default is _ABSENT):
+            return str(value)  # which raises
+        try:
+            return kind(value)
+        except (TypeError, ValueError, ArithmeticError):
+            if default is not _ABSENT:
+                return default
+            raise BadRow(f"{value!r} is no number: say in the template what it is then, as | {name}(0)") from None
+
+    return read
+
+
+def _whole(value: Any) -> int:
+    """As Jinja2 has it, without a float between: what is behind the point is left out."""
+    return int(Decimal(value.strip()) if isinstance(value, str) else value)
+
+
 def _environment() -> _Environment:
     environment = _Environment(
         undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=_finalized, cache_size=0
@@ -204,6 +228,9 @@ def _environment() -> _Environment:
     for name in ("lipsum", "cycler", "joiner", "dict"):
         environment.globals.pop(name, None)
     environment.filters |= {"tojson": _to_json, "default": _default, "d": _default}
+    # findings/jinja-int-and-float-make-zero-of-any-text.sh, findings/jinja-truncate-leaves-five-characters-more.sh
+    environment.filters |= {"int": _number(_whole, "int"), "float": _number(float, "float")}
+    environment.policies["truncate.leeway"] = 0
     environment.tests["none"] = lambda value: value is None or isinstance(value, Null)
     return environment
 
