@@ -48,7 +48,7 @@ bench.floor: .venv  ## what COPY, JSON and Redis alone need for 100,000 items
 bench.growth: .venv  ## time and memory from 1,000 to 1,000,000 items, as a table and growth.png; needs matplotlib
 	.venv/bin/python -m tests.benchmarks.growth --plot growth.png
 
-bench.direct: .venv  ## 10,000 items in real time, 100 at once, beside a bare script of the async SDK
+bench.direct: .venv  ## 10,000 items in real time, 100 at once, beside a bare script of the async SDK and LiteLLM's Router
 	.venv/bin/python -m tests.benchmarks.direct
 
 bench.budgets: .venv  ## twenty packers and one strict budget: reserved, spent, held, and never over the cap
