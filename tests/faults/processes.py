@@ -21,7 +21,7 @@ from tests.servers import assert_never_crashed
 from tests.waiting import wait_until
 
 OVERNIGHT: Final = [sys.executable, "-c", "from overnight_workers.cli import main; main()"]
-SERVERS: Final = frozenset({"postgres", "redis", "sandbox"})
+SERVERS: Final = frozenset({"postgres", "redis", "sandbox", "fork-server"})
 
 
 class Processes:

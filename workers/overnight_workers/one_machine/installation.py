@@ -29,6 +29,7 @@ from overnight_models.wire.redis_place import RedisPlace, read_redis_url
 from overnight_workers.one_machine.embedded.postgres import EmbeddedPostgres
 from overnight_workers.one_machine.embedded.redis import EmbeddedRedis
 from overnight_workers.one_machine.embedded.remembered import remembered_port
+from overnight_workers.one_machine.supervision.fork_server import ForkServer
 from overnight_workers.one_machine.supervisor import Process, Supervisor
 
 
@@ -97,6 +98,7 @@ class Installation:
         self._app = app
         self._copies = ["", *(f"-{number}" for number in range(2, copies + 1))]
         self._say = say
+        self._fork_server = ForkServer(data_dir / "run")
         self._answering: tuple[float, frozenset[str]] = (0.0, frozenset())
 
     @property
@@ -151,7 +153,8 @@ class Installation:
         servers += [self._start_sandbox()] if self._sandbox else []
         if servers:
             self._say(f"starting {', '.join(server.name for server in servers)}")
-            supervisor.start(*servers)
+        # beside the servers: what it imports takes as long as a new database
+        supervisor.start(*servers, self._start_fork_server())
         self.urls["database_url"] = self.urls["database_url"] or postgres.url
         self.urls["redis_url"] = self.urls["redis_url"] or redis.url
 
@@ -175,6 +178,14 @@ class Installation:
                 raise NotThere(_nobody_at("OVERNIGHT_DATABASE_URL", where, error)) from error
             finally:
                 database.close()
+
+    def _start_fork_server(self) -> Process:
+        return Process(
+            name="fork-server",
+            argv=self._fork_server.argv(),
+            env={"PYTHONUNBUFFERED": "1"},
+            ready=self._fork_server.answers,
+        )
 
     def _start_sandbox(self) -> Process:
         home = self.data_dir / "sandbox"
@@ -222,6 +233,7 @@ class Installation:
             env={**self.environment, **signals, "PYTHONUNBUFFERED": "1"},
             ready=ready,
             grace_seconds=_ENDS_FIRST_S if ends_first else _HANDS_BACK_S,
+            fork_server=self._fork_server,
         )
 
     def _workers_that_answer(self) -> frozenset[str]:

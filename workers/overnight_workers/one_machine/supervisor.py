@@ -183,6 +183,7 @@ class Supervisor:
             while not self._stopping or self._groups:
                 self._obey()
                 self._look_for_ends()
+                self._reap_orphans()
                 self._act()
                 self._remember()
                 self._wait()
@@ -241,6 +242,20 @@ class Supervisor:
                 continue
             news = f"{name} died ({how}) {age:.1f} s after its start, starting it again in {delay:g} s"
             self._say(f"{news}. {_ending(child)}" if age < _SHORT_LIFE_SECONDS else news)
+
+    def _reap_orphans(self) -> None:
+        """End the traces of what dead children of ours had started: with a fork server, orphans are ours.
+
+        What has our own session was started by somebody else in this process, who waits for it.
+        """
+        if not any(child.process.fork_server for child in self._children()):
+            return
+        ours = {child.pid for child in self._children()}
+        with contextlib.suppress(ChildProcessError):
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if ended.si_pid in ours or os.getsid(ended.si_pid) == os.getsid(0):
+                    return
+                os.waitpid(ended.si_pid, 0)
 
     def _act(self) -> None:
         if self._killing:

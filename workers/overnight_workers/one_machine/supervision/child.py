@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from overnight_workers.one_machine.supervision import process_table
+from overnight_workers.one_machine.supervision.fork_server import ForkServer, Wish
 from overnight_workers.one_machine.supervision.leash import Account, leashed
 from overnight_workers.one_machine.supervision.run_directory import RunDirectory, Started, kill_family
 
@@ -38,6 +40,7 @@ class Process:
     death_signal: what it gets when the supervisor itself dies; the stop signal by default.
     restart: start it again when it dies.
     account: the user to run as, when the supervisor is root.
+    fork_server: what forks it, when its command is `python -m` and the fork server answers.
     """
 
     name: str
@@ -54,6 +57,18 @@ class Process:
     death_signal: signal.Signals | None = None
     restart: bool = True
     account: Account | None = None
+    fork_server: ForkServer | None = None
+
+
+class _Forked:
+    """A child that another process has forked: what is used of a Popen."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def wait(self) -> int:
+        """Reap it; its exit status, or the signal that ended it, as a negative number."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 class Child:
@@ -66,7 +81,7 @@ class Child:
         self.restart_at: float | None = None
         self.kill_at: float | None = None
         self._directory = directory
-        self._popen: subprocess.Popen[bytes] | None = None
+        self._popen: subprocess.Popen[bytes] | _Forked | None = None
         self._ticks = 0
         self._log_offset = 0
         self._started_at = 0.0
@@ -100,9 +115,10 @@ class Child:
         try:
             self._log_offset = os.fstat(log).st_size
             self._started_at = time.monotonic()
-            popen = subprocess.Popen(
-                leashed(argv, self.process.death_signal or self.process.stop_signal, self.process.account),
-                env={**_ALLOCATOR, **os.environ, **self.process.env},
+            environment = {**_ALLOCATOR, **os.environ, **self.process.env}
+            popen = self._fork(argv, environment, log) or subprocess.Popen(
+                leashed(argv, self._death_signal, self.process.account),
+                env=environment,
                 cwd=self.process.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -118,6 +134,26 @@ class Child:
         self._ticks = 0 if entry is None else entry.started
         self._popen = popen
         self.starts += 1
+
+    @property
+    def _death_signal(self) -> signal.Signals:
+        return self.process.death_signal or self.process.stop_signal
+
+    def _fork(self, argv: Sequence[str], environment: Mapping[str, str], log: int) -> _Forked | None:
+        """The same by the fork server. None where there is none, or it doesn't answer."""
+        if self.process.fork_server is None or list(argv[:2]) != [sys.executable, "-m"]:
+            return None
+        wish = Wish(
+            name=self.process.name,
+            module=argv[2],
+            arguments=argv[3:],
+            environment=environment,
+            directory=None if self.process.cwd is None else str(self.process.cwd),
+            parent=os.getpid(),
+            death_signal=self._death_signal,
+        )
+        pid = self.process.fork_server.fork(wish, log)
+        return None if pid is None else _Forked(pid)
 
     def processor_ticks(self) -> int:
         """How much processor time it and all that belongs to it have used; 0 while it doesn't run."""

@@ -36,6 +36,22 @@ def leashed(argv: Sequence[str], death_signal: signal.Signals, account: Account 
     return [str(word) for word in words]
 
 
+def put_on(parent: int, death_signal: int) -> None:
+    """Put this process on a leash that its parent holds. Raises SystemExit if that one has died meanwhile."""
+    try:
+        prctl(_PR_SET_PDEATHSIG, death_signal)
+    except OSError as error:
+        sys.exit(f"no parent-death signal: {error.strerror}")
+    if os.getppid() != parent:  # it died before the leash was on
+        sys.exit("the process that started this one is gone")
+
+
+def prctl(option: int, value: object) -> None:
+    """Tell Linux something about this process. Raises OSError."""
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 def _become(parent: int, death_signal: int, account: Account, argv: list[str]) -> NoReturn:
     # Python ignores these at its start, and what is ignored stays so across exec.
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
@@ -44,11 +60,7 @@ def _become(parent: int, death_signal: int, account: Account, argv: list[str]) -
         os.setgroups([])
         os.setgid(account.gid)
         os.setuid(account.uid)
-    # After setuid, which clears it.
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
-        sys.exit(f"no parent-death signal: {os.strerror(ctypes.get_errno())}")
-    if os.getppid() != parent:  # it died before the leash was on
-        sys.exit("the process that started this one is gone")
+    put_on(parent, death_signal)  # after setuid, which clears it
     try:
         os.execvp(argv[0], argv)
     except OSError as error:
