@@ -199,7 +199,7 @@ def test_answers_are_learned_from_the_lanes_own() -> None:
     found = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(500, 200)]}, {}, ANSWER_SHARE)
     assert (found.total.value, found.total.how) == (200_000, How.LEARNED)
     assert found.total.high - 200_000 == pytest.approx(1.96 * 1_000 * 20 * (1 / 500 + 1 / 1_000) ** 0.5, rel=0.01)
-    assert found.told[SONNET] == "learned from 500 answers in 1 batch of this lane"
+    assert found.basis[SONNET] == "learned from 500 answers in 1 batch of this lane"
     assert found.worst == 600_000
 
 
@@ -215,13 +215,13 @@ def test_answers_are_measured_by_a_pilot() -> None:
     found = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(500, 900)]}, {SONNET: pilot}, ANSWER_SHARE)
     assert (found.total.value, found.total.how) == (200_000, How.MEASURED)
     assert found.total.low == pytest.approx(200_000 - 2.01 * 1_000 * 20.2 / 50**0.5 * 0.975, rel=0.001)
-    assert found.told[SONNET] == "measured by a pilot of 50 items"
+    assert found.basis[SONNET] == "measured by a pilot of 50 items"
 
 
 def test_answers_are_assumed_where_nothing_is_known() -> None:
     found = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(19, 200)]}, {}, ANSWER_SHARE)
     assert found.total == Figure(150_000, 1_000, 600_000, How.ASSUMED)
-    assert "25% of max_tokens" in found.told[SONNET]
+    assert "25% of max_tokens" in found.basis[SONNET]
 
 
 def test_no_answer_is_longer_than_max_tokens() -> None:

@@ -54,7 +54,7 @@ def test_the_stated_prior_is_what_the_reports_say() -> None:
     assert prior_median_s(100_000) == pytest.approx(164 * 60)
     assert prior_median_s(1) == 3 * 60
     prior = Turnarounds([], 1_000)
-    assert (prior.is_learned, "assumed from public reports" in prior.told) == (False, True)
+    assert (prior.is_learned, "assumed from public reports" in prior.basis) == (False, True)
     done = prior.times([1_000], 200_000)
     assert done.half_s == pytest.approx(5 * 60, rel=0.1)
     # 1 of 20 takes five times as long
@@ -65,11 +65,11 @@ def test_the_stated_prior_is_what_the_reports_say() -> None:
 def test_batches_of_about_the_same_size_teach_first() -> None:
     mixed = past(60, items=1_000) + past(9_000, items=100_000)
     small = Turnarounds(mixed, 2_000)
-    assert (small.is_learned, small.told) == (True, "learned from 10 earlier batches of about this size")
+    assert (small.is_learned, small.basis) == (True, "learned from 10 earlier batches of about this size")
     assert small.times([1_000], 200_000).half_s == pytest.approx(60)
     # ten small ones say how much faster than the prior this account is
     other = Turnarounds(past(30, items=1_000), 100_000)
-    assert other.told == "learned from 10 earlier batches of other sizes"
+    assert other.basis == "learned from 10 earlier batches of other sizes"
     assert other.times([100_000], 200_000).half_s == pytest.approx(164 * 60 / 10)
     assert not Turnarounds(past(60, n=7), 1_000).is_learned
 

@@ -192,7 +192,7 @@ class Checker:
         chooser: of the lane's models; None: each item names its model.
         """
         self.policy = policy
-        self._lane, self._redis_url, self._most, self._chooser = lane, redis_url, max_input_tokens, chooser
+        self._lane, self._redis_url, self._max_input_tokens, self._chooser = lane, redis_url, max_input_tokens, chooser
         self._keys = sqlite3.connect("", isolation_level=None)
         for statement in (
             "PRAGMA journal_mode = OFF",
@@ -217,7 +217,7 @@ class Checker:
             return Checked(None, 0, (*error.faults, *self._repeated(line)))
         faults = item_faults(written, lane=self._lane, size=len(body), policy=self.policy)
         params = exact_json.dumps(written["params"])
-        long = self._most is not None and may_have_more(self._most, len(params), params)
+        long = self._max_input_tokens is not None and may_have_more(self._max_input_tokens, len(params), params)
         left_out = divide(written["params"]).left_out if may_hold_uncountable(params) else ()
         named, is_near = written["params"], False
         if self._chooser is not None and not faults:

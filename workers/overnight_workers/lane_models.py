@@ -26,21 +26,21 @@ class ModelBySize:
 
 def read_models(given: object) -> tuple[ModelBySize, ...]:
     """A lane's models, from tables, the shortest prompts' first. Raises ValueError."""
-    if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
+    if not isinstance(given, list | tuple) or not all(isinstance(table, Mapping) for table in given):
         raise ValueError(f"it is a list of tables, [[lanes.NAME.models]], and not {kind_of(given)}")
     if len(given) > _MOST:
         raise ValueError(f"they are {len(given)}: at most {_MOST}")
-    found = [_read_model(one) for one in given]
-    for before, one in pairwise(found):
+    models = [_read_model(table) for table in given]
+    for before, model in pairwise(models):
         if before.up_to_tokens is None:
             raise ValueError(f"{before.model} needs its up_to_tokens: only the last one takes prompts of any length")
-        if one.up_to_tokens is not None and one.up_to_tokens <= before.up_to_tokens:
-            raise ValueError(f"up_to_tokens of {one.model} must be more than the {before.up_to_tokens:,} before it")
-    if found and found[-1].up_to_tokens is not None:
-        raise ValueError(f"the last one, {found[-1].model}, takes what is longer: leave its up_to_tokens out")
-    if len({one.model for one in found}) < len(found):
+        if model.up_to_tokens is not None and model.up_to_tokens <= before.up_to_tokens:
+            raise ValueError(f"up_to_tokens of {model.model} must be more than the {before.up_to_tokens:,} before it")
+    if models and models[-1].up_to_tokens is not None:
+        raise ValueError(f"the last one, {models[-1].model}, takes what is longer: leave its up_to_tokens out")
+    if len({model.model for model in models}) < len(models):
         raise ValueError("each model stands in it once")
-    return tuple(found)
+    return tuple(models)
 
 
 def _read_model(given: Mapping[str, object]) -> ModelBySize:
@@ -49,8 +49,8 @@ def _read_model(given: Mapping[str, object]) -> ModelBySize:
             raise ValueError(f"there is no such setting as {name}{near(str(name), _OPTIONS)}")
     if not given.get("model"):
         raise ValueError("each one names its `model`")
-    most = given.get("up_to_tokens")
-    return ModelBySize(text(given["model"]), None if most is None else whole(1)(most))
+    limit = given.get("up_to_tokens")
+    return ModelBySize(text(given["model"]), None if limit is None else whole(1)(limit))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,6 @@ def models_fit(lanes: Mapping[str, LaneModels], prices_file: Path | None, faults
             prices = load(prices_file)
         except PricesInvalid:
             return  # told by whoever needs them
-        for one in lane.models:
-            if prices.model(one.model) is None:
-                faults.add(("lanes", name, "models"), f"{one.model} has no price{near(one.model, prices.models)}")
+        for model in lane.models:
+            if prices.model(model.model) is None:
+                faults.add(("lanes", name, "models"), f"{model.model} has no price{near(model.model, prices.models)}")

@@ -267,7 +267,7 @@ class Settings:
                 int(lane.max_bytes),
                 lane.callbacks,
                 lane.unknown_price,
-                tuple(one.model for one in lane.models),
+                tuple(model.model for model in lane.models),
             )
             for name, lane in self.lanes.items()
         }

@@ -102,10 +102,10 @@ def asked_request(document: str | None, own: str, model_why: str | None = None) 
 
     model_why: why its lane has chosen the model, which is none of the producer's words then.
     """
-    found = exact_json.loads(own if document is None else Prefix(document.encode()).splice(own.encode()))
-    if model_why is not None and isinstance(found, dict):
-        found.pop("model", None)
-    return found
+    params = exact_json.loads(own if document is None else Prefix(document.encode()).splice(own.encode()))
+    if model_why is not None and isinstance(params, dict):
+        params.pop("model", None)
+    return params
 
 
 def use(connection: Connection, prefix_ids: Collection[int]) -> bool:

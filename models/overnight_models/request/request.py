@@ -73,8 +73,8 @@ def faults(
     if not isinstance(params, _MAPPING):
         return [f"`params` must be a dict as for client.messages.create(**params), not {type(params).__name__}"]
     named = [] if _UNSUSPECTED.issuperset(params) else _faults_by_name(params, api_version, betas)
-    found = [] if not names_model and "model" not in params else _model_faults(params, models)
-    return [*named, *found, *_max_tokens_faults(params), *_messages_faults(params)]
+    of_model = [] if not names_model and "model" not in params else _model_faults(params, models)
+    return [*named, *of_model, *_max_tokens_faults(params), *_messages_faults(params)]
 
 
 def _faults_by_name(params: Mapping[str, object], api_version: str, betas: Collection[str]) -> list[str]:

@@ -123,7 +123,7 @@ def test_beside_others_who_use_most_of_the_account_it_slows_down(account: Accoun
     taken = 0
     for _ in range(20):
         account.workers[0].observe("default", MODEL, headers(requests=(1000, 30)))
-        account.workers[0]._told.clear()
+        account.workers[0]._shown.clear()
         taken += let_through(account, 1)
     assert taken < 0.5 * free
 

@@ -142,12 +142,12 @@ def canonical(column: str, declared: str) -> str:
         digits = f"rtrim(regexp_replace({trimmed}, '^\\+?(-?)0*(\\d*)(\\.\\d*)?$', '\\1\\2\\3'), '.')"
         digits = f"regexp_replace({digits}, '^(-?)(\\.|$)', '\\10\\2')"
         return _where(f"regexp_full_match({trimmed}, '[+-]?(\\d+\\.?\\d*|\\.\\d+)')", digits, name)
-    if found := DECIMALS.fullmatch(declared):
-        return f"coalesce(TRY_CAST({trimmed} AS DECIMAL(38, {found[1]}))::VARCHAR, nullif({name}, ''))"
+    if decimal := DECIMALS.fullmatch(declared):
+        return f"coalesce(TRY_CAST({trimmed} AS DECIMAL(38, {decimal[1]}))::VARCHAR, nullif({name}, ''))"
     if declared == "boolean":
         words = [f"lower({trimmed}) IN ({', '.join(map(literal, some))})" for some in (_YES, _NO)]
         return f"CASE WHEN {words[0]} THEN 'true' WHEN {words[1]} THEN 'false' ELSE nullif({name}, '') END"
-    kind, form = (found[1], found[2]) if (found := _FORMAT.fullmatch(declared)) else (declared, None)
+    kind, form = (formatted[1], formatted[2]) if (formatted := _FORMAT.fullmatch(declared)) else (declared, None)
     if kind == "date":
         read = f"try_strptime({trimmed}, {literal(form)})" if form else _iso_date(trimmed)
         return f"coalesce(strftime({read}, '%Y-%m-%d'), nullif({name}, ''))"

@@ -100,9 +100,9 @@ class DeclaredSource(Part):
             return self.kind
         if self.query is not None:
             return "sql"
-        found = _kind_of(self.path or "")
-        assert found is not None, "validated"
-        return found
+        kind = _kind_of(self.path or "")
+        assert kind is not None, "validated"
+        return kind
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

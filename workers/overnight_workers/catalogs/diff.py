@@ -124,7 +124,7 @@ def differences(
     connection.execute("CREATE OR REPLACE TABLE recipe (number USMALLINT, reason UTINYINT, is_comparable BOOLEAN)")
     connection.executemany(
         "INSERT INTO recipe VALUES (?, ?, ?)",
-        [(0, 0, True), *((one.number, *_compared(one, hashes)) for one in kept)],
+        [(0, 0, True), *((recipe.number, *_compared(recipe, hashes)) for recipe in kept)],
     )
     connection.execute("CREATE OR REPLACE TABLE failed_before (n UHUGEINT)")
     memory.insert(connection, "failed_before", wanted.failed_before)
@@ -138,7 +138,7 @@ def differences(
     """)
     total = _checked(connection, len(memory.entries(known)), wanted, key_faults)
     same = _rendered_alike(
-        connection, rows, [one for one in kept if _compared(one, hashes)[0] == Reason.PROMPT], hashes, wanted
+        connection, rows, [recipe for recipe in kept if _compared(recipe, hashes)[0] == Reason.PROMPT], hashes, wanted
     )
     counted = connection.execute("SELECT reason, count(*) FROM judged GROUP BY reason ORDER BY reason").fetchall()
     reasons = {Reason(reason): n for reason, n in counted}
@@ -220,7 +220,7 @@ def _rendered_alike(
 ) -> Entries:
     """Rows of an older prompt, or with a file that was touched, whose requests are the same all the same."""
     is_possible = bool(rows.recipe.file_columns) or any(
-        (one.model, one.output, one.params) == (hashes.model, hashes.output, hashes.params) for one in others
+        (recipe.model, recipe.output, recipe.params) == (hashes.model, hashes.output, hashes.params) for recipe in others
     )
     empty = memory.entries(b"")
     if not is_possible:

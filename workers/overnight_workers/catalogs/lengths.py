@@ -42,9 +42,9 @@ def tokens(*texts: str) -> int:
     return -(-_bytes(texts) // BYTES_PER_TOKEN)
 
 
-def shortened(parts: Parts, most: int, system: str, column: str) -> Parts:
+def shortened(parts: Parts, max_tokens: int, system: str, column: str) -> Parts:
     """The same with so much of the cell as fits. Raises BadRow when the rest alone is too long."""
-    room = most * BYTES_PER_TOKEN - _bytes((system, parts.before, parts.after))
+    room = max_tokens * BYTES_PER_TOKEN - _bytes((system, parts.before, parts.after))
     if room <= 0:
         raise BadRow(
             f"without {column}, which may be cut, the prompt still has about {tokens(*parts, system):,} tokens"

@@ -19,7 +19,7 @@ _TOKEN: Final = re.compile(r"\"\"\"|'''|\"(?:[^\"\\]|\\.)*\"|'[^']*'|#.*|[\[\]{}
 
 def lines_of(text: str) -> dict[Path, int]:
     """Every table and key of a TOML text that can be read, with its line, counted from 1."""
-    found: dict[Path, int] = {(): 1}
+    lines: dict[Path, int] = {(): 1}
     table: Path = ()
     counted: dict[Path, int] = {}
     inside = _Inside()
@@ -31,17 +31,17 @@ def lines_of(text: str) -> dict[Path, int]:
         if header is not None and "=" not in _without_texts(header[2]):
             names = _names(header[2])
             table = _table(names, is_list=header[1] == "[[", counted=counted)
-            found.setdefault(tuple(names), number)
-            found.setdefault(table, number)
+            lines.setdefault(tuple(names), number)
+            lines.setdefault(table, number)
             continue
         key = _KEY.match(line)
         if key is not None:
             path = table
             for name in _names(key[1]):
                 path = (*path, name)
-                found.setdefault(path, number)
+                lines.setdefault(path, number)
             inside.go_on(line[key.end() :])
-    return found
+    return lines
 
 
 def line_of(path: Sequence[str | int], lines: Mapping[Path, int]) -> int:
@@ -88,8 +88,8 @@ class _Inside:
         """Behind the quotes that end the text of many lines."""
         assert self._quotes is not None, "asked inside of one only"
         escape = r"(?:\\.|[^\\])*?" if self._quotes == '"""' else r".*?"
-        found = re.match(f"{escape}{self._quotes}", rest)
-        return None if found is None else found.end()
+        quotes = re.match(f"{escape}{self._quotes}", rest)
+        return None if quotes is None else quotes.end()
 
 
 def _names(dotted: str) -> list[str]:

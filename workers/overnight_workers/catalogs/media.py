@@ -40,13 +40,13 @@ def block(kind: Kind, column: str, cell: str, media: Media, directory: Path) -> 
             raise BadRow(f"{column} is {cell[:60]!r}, which is no id of a file, such as file_011CNha…", column=column)
         return {"type": kind, "source": {"type": "file", "file_id": cell}}
     data = _read(column, cell, directory)
-    found = next((name for beginning, name in _BEGINNINGS if beginning.match(data)), None)
-    if found not in _TAKEN[kind]:
+    media_type = next((name for beginning, name in _BEGINNINGS if beginning.match(data)), None)
+    if media_type not in _TAKEN[kind]:
         wanted = "a PNG, JPEG, GIF or WebP" if kind == "image" else "a PDF"
         raise BadRow(f"{column}: the file {cell} is no {wanted.removeprefix('a ')}", column=column)
     return {
         "type": kind,
-        "source": {"type": "base64", "media_type": found, "data": base64.b64encode(data).decode()},
+        "source": {"type": "base64", "media_type": media_type, "data": base64.b64encode(data).decode()},
     }
 
 

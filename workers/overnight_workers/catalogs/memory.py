@@ -67,11 +67,11 @@ def entries(raw: bytes) -> Entries:
 
 def made(columns: dict[str, NDArray[np.generic]]) -> Entries:
     """Entries from columns, as DuckDB's `fetchnumpy` has them; zero where there is none."""
-    found = np.zeros(len(columns["low"]), dtype=ENTRY)
+    filled = np.zeros(len(columns["low"]), dtype=ENTRY)
     for name in ENTRY.names or ():
         if name in columns:
-            found[name] = columns[name]
-    return found
+            filled[name] = columns[name]
+    return filled
 
 
 def of_halves(given: Sequence[tuple[int, int, int]]) -> Entries:
@@ -103,8 +103,8 @@ def parts(given: Entries) -> dict[int, bytes]:
     ordered = given[np.lexsort((given["high"], given["low"], given["low"] & np.uint64(0xFF)))]
     firsts = (ordered["low"] & np.uint64(0xFF)).astype(np.int64)
     bounds = np.searchsorted(firsts, np.arange(257))
-    found = ((part, ordered[bounds[part] : bounds[part + 1]]) for part in range(256))
-    return {part: piece.tobytes() for part, piece in found if len(piece)}
+    pieces = ((part, ordered[bounds[part] : bounds[part + 1]]) for part in range(256))
+    return {part: piece.tobytes() for part, piece in pieces if len(piece)}
 
 
 def halves(digest: bytes) -> tuple[int, int]:

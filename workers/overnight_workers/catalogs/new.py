@@ -56,9 +56,9 @@ def source_of(data: str, *, encoding: str | None, separator: str | None) -> tupl
         return plain.model_copy(update={"encoding": encoding}), ()
     if plain.what != "csv":
         return plain, ()
-    found = dialect.find(files.place_of(plain, Path()), encoding=encoding, separator=separator)
-    said = {"separator": found.separator, "encoding": found.encoding, "quote": found.quote}
-    return plain.model_copy(update=said), found.doubts
+    seen = dialect.find(files.place_of(plain, Path()), encoding=encoding, separator=separator)
+    said = {"separator": seen.separator, "encoding": seen.encoding, "quote": seen.quote}
+    return plain.model_copy(update=said), seen.doubts
 
 
 def look(source: DeclaredSource, doubts: Sequence[str], *, rows: int) -> Looked:

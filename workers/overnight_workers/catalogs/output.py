@@ -29,28 +29,28 @@ def output_of(catalog: Catalog) -> Output | None:
 
 def load(declared: DeclaredOutput, directory: Path) -> Output:
     """The class, or the schema. Raises ValueError with why it can't be used, and what to do."""
-    found = (
+    schema_or_class = (
         _schema(directory / declared.schema_file) if declared.schema_file else _class(declared.class_ or "", directory)
     )
-    asked, _ = asked_and_strict(found)
+    asked, _ = asked_and_strict(schema_or_class)
     from overnight_workers.stages import output_schema
 
     fault = output_schema.fault(exact_json.dumps(asked).decode())
     if fault is not None:
         raise ValueError(fault)
-    return found
+    return schema_or_class
 
 
 def _schema(file: Path) -> dict[str, object]:
     try:
-        found = exact_json.loads(file.read_bytes())
+        schema = exact_json.loads(file.read_bytes())
     except OSError as error:
         raise ValueError(f"{file} can't be read: {error.strerror}") from error
     except ValueError as error:
         raise ValueError(f"{file} isn't JSON: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(schema, dict):
         raise ValueError(f"{file} isn't a JSON Schema: an object")
-    return found
+    return schema
 
 
 _STATES: dict[str, dict[str, tuple[int, int]]] = {}
@@ -84,13 +84,13 @@ def _class(named: str, directory: Path) -> type[BaseModel]:
         if place not in sys.path:
             sys.path.append(place)
     try:
-        found = _imported(module_name)
+        loaded = _imported(module_name)
         for part in name.split("."):
-            found = getattr(found, part)
+            loaded = getattr(loaded, part)
     except AttributeError as error:
         raise ValueError(f"the module {module_name} has no {name}") from error
     except Exception as error:  # a module of somebody else's may raise anything when it is imported
         raise ValueError(f"{module_name} can't be imported: {type(error).__name__}: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, BaseModel)):
+    if not (isinstance(loaded, type) and issubclass(loaded, BaseModel)):
         raise ValueError(f"{named} is no pydantic class")
-    return found
+    return loaded

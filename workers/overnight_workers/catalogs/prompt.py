@@ -137,11 +137,11 @@ def _used(tree: nodes.Template) -> tuple[dict[str, int], dict[str, int]]:
     free = meta.find_undeclared_variables(tree)
     whole = {id(node) for node in tree.find_all(nodes.Name) if node.name in (ROW, VARIANT)}
     named: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
-    for one in named:
-        holder, name = one.node, _name_of(one)
+    for access in named:
+        holder, name = access.node, _name_of(access)
         if isinstance(holder, nodes.Name) and holder.name in (ROW, VARIANT) and name is not None:
             whole.discard(id(holder))
-            (columns if holder.name == ROW else words).setdefault(name, one.lineno)
+            (columns if holder.name == ROW else words).setdefault(name, access.lineno)
     for node in tree.find_all(nodes.Name):
         if id(node) in whole:
             raise BadTemplate(

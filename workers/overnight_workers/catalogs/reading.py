@@ -147,7 +147,7 @@ def _alone(kind: type[P], given: object, *, at_least: tuple[str, ...] = ()) -> P
     try:
         return kind.model_validate(given)
     except ValidationError as error:
-        wrong = {one["loc"][0] for one in error.errors() if one["loc"]}
+        wrong = {fault["loc"][0] for fault in error.errors() if fault["loc"]}
     for kept in (given.keys() - wrong, at_least):
         try:
             return kind.model_validate({name: given[name] for name in kept if name in given})
@@ -160,52 +160,52 @@ def _part(kind: type[P], given: object, at: Place, faults: Faults) -> P | None:
     try:
         return kind.model_validate(given)
     except ValidationError as error:
-        for one in error.errors(include_url=False, include_input=False):
-            _note(kind, one, at, faults)
+        for fault in error.errors(include_url=False, include_input=False):
+            _note(kind, fault, at, faults)
         return None
 
 
 _SENTENCES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     "missing": lambda _: "it has to be said",
-    "literal_error": lambda told: f"it is {told['expected']}",
+    "literal_error": lambda context: f"it is {context['expected']}",
     "string_type": lambda _: "it is a text, in quotation marks",
     "string_too_short": lambda _: "it is empty",
-    "string_too_long": lambda told: f"it has {told['max_length']} character at most",
+    "string_too_long": lambda context: f"it has {context['max_length']} character at most",
     "int_type": lambda _: "it is a whole number",
     "int_parsing": lambda _: "it is a whole number",
     "dict_type": lambda _: "it is a table",
     "model_type": lambda _: "it is a table",
     "tuple_type": lambda _: "it is a list of texts",
     "too_short": lambda _: "it has one entry at least",
-    "greater_than_equal": lambda told: f"it is {told['ge']:g} at least",
-    "less_than_equal": lambda told: f"it is {told['le']:g} at most",
-    "string_pattern_mismatch": lambda told: f"it doesn't have the form {told['pattern']}",
-    "value_error": lambda told: str(told["error"]),
+    "greater_than_equal": lambda context: f"it is {context['ge']:g} at least",
+    "less_than_equal": lambda context: f"it is {context['le']:g} at most",
+    "string_pattern_mismatch": lambda context: f"it doesn't have the form {context['pattern']}",
+    "value_error": lambda context: str(context["error"]),
 }
 
 
-def _note(kind: type[BaseModel], one: ErrorDetails, at: Place, faults: Faults) -> None:
+def _note(kind: type[BaseModel], error: ErrorDetails, at: Place, faults: Faults) -> None:
     """One of pydantic's errors as a sentence, at its place in the file."""
-    place = tuple(part for part in (*at, *one["loc"]) if part not in ("literal['as_they_come','complete']", "Valid"))
-    if one["type"] == "extra_forbidden":
+    place = tuple(part for part in (*at, *error["loc"]) if part not in ("literal['as_they_come','complete']", "Valid"))
+    if error["type"] == "extra_forbidden":
         faults.add(place, f"there is no such option{near(str(place[-1]), _known(kind, place[:-1]))}")
         return
-    sentence = _SENTENCES.get(one["type"])
-    faults.add(place, one["msg"] if sentence is None else sentence(one.get("ctx", {})))
+    sentence = _SENTENCES.get(error["type"])
+    faults.add(place, error["msg"] if sentence is None else sentence(error.get("ctx", {})))
 
 
 def _known(kind: type[BaseModel], place: Place) -> list[str]:
     """The options that stand in a table of the file."""
     for name in place:
-        part = next((one for key, one in kind.model_fields.items() if name in (key, one.alias)), None)
+        part = next((option for key, option in kind.model_fields.items() if name in (key, option.alias)), None)
         inner = [] if part is None else _classes(part.annotation)
         if not inner:
             return []
         kind = inner[0]
-    return [one.alias or name for name, one in kind.model_fields.items()]
+    return [option.alias or name for name, option in kind.model_fields.items()]
 
 
 def _classes(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [found for inner in getattr(annotation, "__args__", ()) for found in _classes(inner)]
+    return [class_ for inner in getattr(annotation, "__args__", ()) for class_ in _classes(inner)]

@@ -96,14 +96,14 @@ class Recipe:
         """The prompt as it fits, and who is asked. Raises BadRow where it doesn't."""
         prompt, cut = self._catalog.prompt, self._catalog.prompt.cut_column
         parts = lengths.Parts(rendered, "", "") if cut is None else lengths.divided(rendered, cut)
-        most = prompt.max_input_tokens
-        if most is None or (has := lengths.tokens(*parts, system)) <= most:
+        max_tokens = prompt.max_input_tokens
+        if max_tokens is None or (has := lengths.tokens(*parts, system)) <= max_tokens:
             return parts, self.model
         if prompt.when_longer == "model" and prompt.longer_model is not None:
             return parts, prompt.longer_model
         if prompt.when_longer == "cut" and parts.cuttable and cut is not None:
-            return lengths.shortened(parts, most, system, cut), self.model
-        raise BadRow(f"the prompt has about {has:,} tokens, and max_input_tokens is {most:,}")
+            return lengths.shortened(parts, max_tokens, system, cut), self.model
+        raise BadRow(f"the prompt has about {has:,} tokens, and max_input_tokens is {max_tokens:,}")
 
     def _media(self, row: Mapping[str, str | None]) -> list[dict[str, object]]:
         """The blocks of images and PDFs, in the file's order."""

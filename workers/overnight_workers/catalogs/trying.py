@@ -139,22 +139,22 @@ def unfinished(catalog: Catalog, items: Sequence[Item]) -> int:
 
 def outcomes(catalog: Catalog, items: Sequence[Item]) -> dict[str, Outcome]:
     """What came back, by key."""
-    found: dict[str, Outcome] = {}
+    outcomes_by_key: dict[str, Outcome] = {}
     with process.database().transaction() as connection:
         for item in items:
             wanted = overview.Wanted(lane=catalog.lane, key=item.key, final=True)
             for row in overview.items(connection, wanted):
-                found[item.key or ""] = Outcome.read(orjson.loads(orjson.dumps(documents.document(row))))
-    return found
+                outcomes_by_key[item.key or ""] = Outcome.read(orjson.loads(orjson.dumps(documents.document(row))))
+    return outcomes_by_key
 
 
 def tried(catalog: Catalog, chosen: Chosen) -> list[Tried]:
     """What came back, in the order in which they were chosen."""
-    found = outcomes(catalog, chosen.items)
+    came_back = outcomes(catalog, chosen.items)
     return [
-        _tried(chosen.names[item.key or ""], item.params, found[item.key or ""])
+        _tried(chosen.names[item.key or ""], item.params, came_back[item.key or ""])
         for item in chosen.items
-        if item.key in found
+        if item.key in came_back
     ]
 
 

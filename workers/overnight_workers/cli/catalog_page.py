@@ -64,7 +64,7 @@ def show(file: Path, *, rows: int, prompts: int, all_rows: bool) -> bool:
     catalog = read_catalog(file)
     recipe = recipe_of(catalog)
     most = None if all_rows else max(rows, _RENDERED)
-    with open_source(catalog, most=most) as source, duck(in_order=True) as connection:
+    with open_source(catalog, max_rows=most) as source, duck(in_order=True) as connection:
         _print_reading(catalog, recipe, source, source.first(connection, rows))
         faults = [f"key: {fault}" for fault in source.key_faults(connection, catalog.key)]
         seen, wrong = _print_prompts(recipe, source, connection, prompts, most)

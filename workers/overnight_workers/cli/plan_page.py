@@ -159,14 +159,14 @@ def _by_model(plan: Plan) -> Table:
 
 def _by_words(plan: Plan) -> dict[str, list[str]]:
     lines: dict[str, list[str]] = {}
-    for (model, _), words in plan.tokens_out.told.items():
+    for (model, _), words in plan.tokens_out.basis.items():
         lines.setdefault(words, []).append(model)
     return lines
 
 
 def _time(plan: Plan) -> Iterable[RenderableType]:
     yield Text(
-        f"One batch's time is {plan.turnaround_told}; several are taken not to slow each other down.", style="dim"
+        f"One batch's time is {plan.turnaround_basis}; several are taken not to slow each other down.", style="dim"
     )
     in_time = "in time" if plan.deadline_s is not None else ""
     yield Text(f"{'':14}{'half by':>15}{'95 of 100 by':>17}{in_time:>15}{'price':>12}", style="bold")
@@ -267,8 +267,8 @@ def _moment(plan: Plan, option: Option) -> datetime:
 def _foot(plan: Plan) -> Iterable[RenderableType]:
     prices = f"prices of {plan.prices_as_of}, {plan.prices_age_days} days old (OVERNIGHT_PRICES goes over them)"
     yield Text(prices, style="dim")
-    if plan.ledger_told:
-        yield Text(plan.ledger_told, style="dim")
+    if plan.why_no_ledger:
+        yield Text(plan.why_no_ledger, style="dim")
     off = errors(plan.past, "cost_nano")
     if off:
         shares = ", ".join(f"{error:+.1%}" for error in off.values())

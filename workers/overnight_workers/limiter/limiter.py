@@ -83,7 +83,7 @@ class Limiter:
         self._known: dict[str, Known] = {}
         self._shares: dict[str, Share] = {}
         self._said_at: dict[str, float] = {}
-        self._told: dict[str, tuple[Shown, float]] = {}
+        self._shown: dict[str, tuple[Shown, float]] = {}
         self._asked_from = -math.inf
 
     def acquire(self, workspace: str, model: str, needs: Sequence[Need], ahead_s: float = 0.0) -> list[Answer]:
@@ -134,11 +134,11 @@ class Limiter:
             return
         pool = rate_limits.pool(model)
         key = _key(workspace, pool)
-        before, now = self._told.get(key), time.monotonic()
+        before, now = self._shown.get(key), time.monotonic()
         scarce = any(0 <= left < limit * _SCARCE for left, limit in zip(shown.left, shown.limits, strict=True))
         if before is not None and before[0].limits == shown.limits and now - before[1] < _TOLD_EVERY_S[not scarce]:
             return
-        self._told[key] = (shown, now)
+        self._shown[key] = (shown, now)
         self._run([(workspace, pool, {"op": "observe", "account": shown.limits, "left": shown.left})])
 
     def throttled(self, workspace: str, model: str, retry_after_s: float | None) -> None:

@@ -34,7 +34,7 @@ class TokensOut:
     by_model: Mapping[Of, Figure]
     worst: int
     """If every answer took all of its `max_tokens`."""
-    told: Mapping[Of, str]
+    basis: Mapping[Of, str]
     """How the answers' length is known, in words."""
 
 

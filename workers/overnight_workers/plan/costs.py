@@ -127,11 +127,11 @@ def costs(
         ten_more_out_nano=_priced(priced, ten, lambda rates: rates.output, batch=True).value,
         lane_caches=lane_caches,
         by_model={
-            (one.model, one.geo): (
-                _column([(one, model)], out, batch=False).total,
-                _column([(one, model)], out, batch=True).total,
+            (tokens.model, tokens.geo): (
+                _column([(tokens, model)], out, batch=False).total,
+                _column([(tokens, model)], out, batch=True).total,
             )
-            for one, model in priced
+            for tokens, model in priced
         },
     )
 

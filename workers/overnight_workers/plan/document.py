@@ -37,7 +37,7 @@ def document(plan: Plan) -> dict[str, object]:
         "known": survey.known,
         "bad": survey.bad,
         "prices": {"as_of": plan.prices_as_of.isoformat(), "age_days": plan.prices_age_days},
-        "ledger": plan.ledger_told or "read",
+        "ledger": plan.why_no_ledger or "read",
         "expected": {
             "tokens_in": _figure(plan.tokens_in.total),
             "tokens_out": _figure(plan.tokens_out.total),
@@ -96,7 +96,7 @@ def _counting(plan: Plan) -> dict[str, object]:
                 "items": model.items,
                 "tokens_in": _figure(model.tokens),
                 "tokens_out": _figure(out.by_model[model.model, model.geo]),
-                "answers": out.told[model.model, model.geo],
+                "answers": out.basis[model.model, model.geo],
                 "realtime": _money(costs.by_model[model.model, model.geo][0]),
                 "batched": _money(costs.by_model[model.model, model.geo][1]),
             }
@@ -118,7 +118,7 @@ def _counting(plan: Plan) -> dict[str, object]:
 
 
 def _time(plan: Plan) -> dict[str, object]:
-    return {"turnaround": plan.turnaround_told, "options": [_option(plan, option) for option in plan.options]}
+    return {"turnaround": plan.turnaround_basis, "options": [_option(plan, option) for option in plan.options]}
 
 
 def _option(plan: Plan, option: Option) -> dict[str, object]:

@@ -72,7 +72,7 @@ def between_models(items: int, lane: Lane, per_minute: int) -> list[Hint]:
     """What a lane's models mean for the file. items: those whose size is near a limit."""
     if not items:
         return []
-    limits = ", ".join(f"{one.up_to_tokens:,}" for one in lane.models if one.up_to_tokens is not None)
+    limits = ", ".join(f"{model.up_to_tokens:,}" for model in lane.models if model.up_to_tokens is not None)
     text = (
         f"they are near a limit of the lane's models ({limits} tokens) and are counted before they are packed, which"
         f" takes {spoken(items / per_minute * 60)}; which model takes them is estimated here"

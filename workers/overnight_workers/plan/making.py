@@ -70,8 +70,8 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
         raise PermanentError(wrong_lane[0])
     prices = process.prices()
     memory = remember(wish.lane, prices)
-    if memory.told and (wish.run is not None or wish.pilot):
-        raise PermanentError(f"{'--pilot' if wish.pilot else '--run'} needs the ledger, but {memory.told}")
+    if memory.why_empty and (wish.run is not None or wish.pilot):
+        raise PermanentError(f"{'--pilot' if wish.pilot else '--run'} needs the ledger, but {memory.why_empty}")
     seen = _look(wish, news, memory, prices)
     lane, survey, tokens_in = settings().lanes[wish.lane], seen.survey, seen.tokens_in
     workspace = settings().workspaces[lane.workspace]
@@ -97,14 +97,14 @@ def make(wish: Wish, news: News, now: datetime) -> Plan:
         took_s=seen.took_s,
         counts_per_minute=workspace.counting_rate,
         options=times.options,
-        turnaround_told=times.told,
+        turnaround_basis=times.basis,
         costs=money,
         shared=sharing.segments,
         advice=times.advice,
         pilot=seen.pilot,
         past=memory.past,
         hints=_hints(wish, seen, prices, now, times.done_by),
-        ledger_told=memory.told,
+        why_no_ledger=memory.why_empty,
     )
 
 
@@ -145,7 +145,7 @@ class _Timed:
     advice: Advice | None
     done_by: datetime
     """When all is done as the lane packs it, at the latest that is likely."""
-    told: str
+    basis: str
     """How the times are known."""
 
 
@@ -173,7 +173,7 @@ def _times(wish: Wish, seen: _Seen, out: TokensOut, money: Costs, memory: Memory
         options=ways,
         advice=advise(ways, deadline_s, loads, workspace, unknown) if survey.items else None,
         done_by=now + timedelta(seconds=max(ways[0].done.sure_s, EXPIRES_S)),
-        told=turnaround.told,
+        basis=turnaround.basis,
     )
 
 

@@ -25,14 +25,16 @@ class Memory:
     turnarounds: Sequence[Turnaround] = ()
     past: Sequence[Kept] = ()
     queued: int = 0
-    told: str = ""
+    why_empty: str = ""
     """Why there is nothing."""
 
 
 def remember(lane: str, prices: Prices) -> Memory:
     """Read the ledger; whatever keeps it from being read is told, and is no error."""
     if not settings().database_url:
-        return Memory(told="no ledger is known here (OVERNIGHT_DATABASE_URL), so nothing is learned from earlier runs")
+        return Memory(
+            why_empty="no ledger is known here (OVERNIGHT_DATABASE_URL), so nothing is learned from earlier runs"
+        )
     workspace = settings().lanes[lane].workspace
     try:
         with process.database().transaction() as connection:
@@ -49,12 +51,12 @@ def remember(lane: str, prices: Prices) -> Memory:
                 queued=sum(queued),
             )
     except TransientError as error:
-        return Memory(told=f"the ledger can't be read, so nothing is learned from earlier runs: {error}")
+        return Memory(why_empty=f"the ledger can't be read, so nothing is learned from earlier runs: {error}")
 
 
 def known(lane: str, memory: Memory, items: Sequence[ItemLine]) -> Mapping[str, bool]:
     """Keys of these items that are in the lane already, and whether as the same item; none if nobody knows."""
-    if memory.told or not items:
+    if memory.why_empty or not items:
         return {}
     with process.database().transaction() as connection:
         return history.known(connection, lane, items)

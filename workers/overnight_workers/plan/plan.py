@@ -69,7 +69,7 @@ class Plan:
     took_s: float
     counts_per_minute: int
     options: Sequence[Option]
-    turnaround_told: str
+    turnaround_basis: str
     costs: Costs
     shared: Sequence[Segment]
     """Beginnings that several prompts have in common, those that most is shared of first."""
@@ -79,7 +79,7 @@ class Plan:
     past: Sequence[Kept]
     """Earlier plans of this lane, and what they came to."""
     hints: Sequence[Hint]
-    ledger_told: str
+    why_no_ledger: str
     """Empty when the ledger was read; else why nothing could be learned from it."""
 
     @property

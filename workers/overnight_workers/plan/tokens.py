@@ -61,7 +61,7 @@ class Counted:
     geo: str | None
     key: str
     size: int
-    found: Count
+    tokens: Count
 
 
 def counted(each: Iterable[Counted], prices: Prices) -> TokensIn:
@@ -70,7 +70,7 @@ def counted(each: Iterable[Counted], prices: Prices) -> TokensIn:
     longest: list[tuple[int, str]] = []
     size = looked_at = 0
     for count in each:
-        tokens = sums.add(count.model, count.geo, count.found, Fraction(1))
+        tokens = sums.add(count.model, count.geo, count.tokens, Fraction(1))
         longest = sorted([*longest, (tokens, count.key)], reverse=True)[:LONGEST]
         size, looked_at = size + count.size, looked_at + 1
     by_model = [

@@ -72,7 +72,7 @@ class Turnarounds:
         used = like if len(like) >= _ENOUGH else past if len(past) >= _ENOUGH else []
         self._residuals = sorted(math.log(batch.took_s / prior_median_s(batch.items)) for batch in used)
         self.is_learned = bool(used)
-        self.told = (
+        self.basis = (
             f"learned from {len(used):,} earlier batches"
             + (" of about this size" if used is like else " of other sizes")
             if used

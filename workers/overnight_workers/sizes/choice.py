@@ -53,7 +53,7 @@ class _Candidate(NamedTuple):
     """A model that takes the request, and the longest prompt that it is asked with."""
 
     name: str
-    most: float
+    longest: float
 
 
 def choose(
@@ -74,47 +74,51 @@ def choose(
         low, about, high = (asked.size * rate for rate in rate(candidate.name))
         if asked.says_no_tokens:
             low, high = 0.0, inf
-        if low <= candidate.most < high and candidate.most < inf:
+        if low <= candidate.longest < high and candidate.longest < inf:
             counted = None if count is None else count(candidate.name)
             is_near |= count is None
             size = "nobody has counted it yet" if count is None else "the API doesn't count it"
             if counted is not None:
                 size = f"its prompt has {counted:,} tokens, as the API counts them"
             low = inf if counted is None else counted
-        if low <= candidate.most:
+        if low <= candidate.longest:
             if not size:
                 known = f"its prompt has about {_round(about):,} tokens"
                 size = "its bytes don't say how long it is" if asked.says_no_tokens else known
             return Choice(candidate.name, f"{size}: {_range(candidate, above)}{against}", is_near)
-        above = int(candidate.most)
+        above = int(candidate.longest)
     raise AssertionError("the last candidate has no limit")
 
 
 def _candidates(models: Sequence[ModelBySize], asked: Asked, prices: Prices) -> tuple[list[_Candidate], str]:
     """Those that take the request, the last of them whatever its length; and what is against the others."""
-    known = {one.model: prices.model(one.model) for one in models}
+    known = {model.model: prices.model(model.model) for model in models}
     refusals = {
         name: None if model is None else refusal(asked.params, model, betas=asked.betas)
         for name, model in known.items()
     }
-    taking = [one for one in models if refusals[one.model] is None] or [models[-1]]
-    against = [why for name, why in refusals.items() if why is not None and name not in {one.model for one in taking}]
-    found = [_Candidate(one.model, _most(one, known[one.model], asked.params)) for one in taking[:-1]]
-    return [*found, _Candidate(taking[-1].model, inf)], "".join(f" ({why})" for why in against)
+    taking = [model for model in models if refusals[model.model] is None] or [models[-1]]
+    against = [
+        why for name, why in refusals.items() if why is not None and name not in {model.model for model in taking}
+    ]
+    candidates = [
+        _Candidate(model.model, _longest_prompt(model, known[model.model], asked.params)) for model in taking[:-1]
+    ]
+    return [*candidates, _Candidate(taking[-1].model, inf)], "".join(f" ({why})" for why in against)
 
 
-def _most(one: ModelBySize, model: Model | None, params: Mapping[str, object]) -> float:
+def _longest_prompt(by_size: ModelBySize, model: Model | None, params: Mapping[str, object]) -> float:
     """The longest prompt for a model that isn't the last: its answer has to find room too."""
-    most = inf if one.up_to_tokens is None else one.up_to_tokens
+    limit = inf if by_size.up_to_tokens is None else by_size.up_to_tokens
     answer = params.get("max_tokens")
     if model is None or not isinstance(answer, int):
-        return most
-    return min(most, max(model.context_tokens - answer, 0))
+        return limit
+    return min(limit, max(model.context_tokens - answer, 0))
 
 
 def _range(candidate: _Candidate, above: int) -> str:
-    if candidate.most < inf:
-        return f"{candidate.name} takes up to {int(candidate.most):,}"
+    if candidate.longest < inf:
+        return f"{candidate.name} takes up to {int(candidate.longest):,}"
     return f"{candidate.name} takes more than {above:,}" if above else f"{candidate.name} takes any"
 
 

@@ -58,10 +58,10 @@ class Chooser:
         if choice is None or not choice.is_near:
             return params if choice is None else {**params, "model": choice.model}, False
         text, media = sum(piece.size for piece in parts), sum(piece.media for piece in parts)
-        found, _ = self.choose(
+        chosen, _ = self.choose(
             params, betas, None, size, lambda model: round(text * self._rates(model).about) + _MEDIA_TOKENS * media
         )
-        return found, True
+        return chosen, True
 
     @property
     def _rates(self) -> Callable[[str], Rate]:

@@ -11,7 +11,7 @@ def rule(lane: Lane) -> Rule:
     """When an answer of a lane is asked for again. Not to be called in a transaction: it may number a model."""
     prices = process.prices()
     ladder = (
-        [Step(process.names().model(one.model), one.model, prices.model(one.model)) for one in lane.models]
+        [Step(process.names().model(model.model), model.model, prices.model(model.model)) for model in lane.models]
         if lane.escalate
         else []
     )

@@ -43,11 +43,11 @@ def forget() -> None:
 
 def rates_of(lane: str) -> Callable[[str], Rate]:
     """The rates of a lane's models, learned or assumed."""
-    found = _remembered()
-    if found.read_at is None or time.monotonic() - found.read_at > _FOR_S:
-        found.rates = _read()
-        found.read_at = time.monotonic()
-    learned = found.rates
+    remembered = _remembered()
+    if remembered.read_at is None or time.monotonic() - remembered.read_at > _FOR_S:
+        remembered.rates = _read()
+        remembered.read_at = time.monotonic()
+    learned = remembered.rates
     return lambda model: learned.get((lane, model), ASSUMED)
 
 
@@ -59,7 +59,7 @@ def _read() -> dict[tuple[str, str], Rate]:
             learned = history.prompt_rates(connection)
     except TransientError:
         return {}
-    return {(one.lane, one.model): rate_of(one) for one in learned if one.answers >= _FEWEST_ANSWERS}
+    return {(rate.lane, rate.model): rate_of(rate) for rate in learned if rate.answers >= _FEWEST_ANSWERS}
 
 
 def rate_of(known: PromptRate) -> Rate:

@@ -50,7 +50,7 @@ def recipes(connection: Connection, catalog_id: int) -> list[KeptRecipe]:
 def recipe_number(connection: Connection, catalog_id: int, recipe: Recipe) -> int:
     """The number of a recipe; a new one where no run went by it yet."""
     execute(connection, "SELECT FROM catalog WHERE id = :id FOR UPDATE", id=catalog_id)
-    told = {
+    hashes = {
         "catalog_id": catalog_id,
         "columns": recipe.columns,
         "prompt": recipe.prompt,
@@ -62,7 +62,7 @@ def recipe_number(connection: Connection, catalog_id: int, recipe: Recipe) -> in
         connection,
         "SELECT number FROM catalog_recipe WHERE catalog_id = :catalog_id AND columns = :columns AND prompt = :prompt"
         " AND output = :output AND model = :model AND params = :params",
-        **told,
+        **hashes,
     )
     if known is not None:
         return int(known["number"])
@@ -75,7 +75,7 @@ def recipe_number(connection: Connection, catalog_id: int, recipe: Recipe) -> in
         FROM catalog_recipe WHERE catalog_id = :catalog_id
         RETURNING number
         """,
-        **told,
+        **hashes,
     )
 
 

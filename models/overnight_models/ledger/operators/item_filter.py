@@ -91,9 +91,11 @@ class ItemFilter:
     @property
     def values(self) -> dict[str, object]:
         """What `where` is told."""
-        told: dict[str, object] = {"key_hash": None if self.key is None else key_hash(self.key)}
-        told["ids"] = None if self.ids is None else list(self.ids)
-        told["problem"] = None if self.problem == ANY_PROBLEM else self.problem
+        values: dict[str, object] = {"key_hash": None if self.key is None else key_hash(self.key)}
+        values["ids"] = None if self.ids is None else list(self.ids)
+        values["problem"] = None if self.problem == ANY_PROBLEM else self.problem
         return {
-            name: value for name, value in {**self.narrowed, **told}.items() if value is not None and name not in _SAID
+            name: value
+            for name, value in {**self.narrowed, **values}.items()
+            if value is not None and name not in _SAID
         }

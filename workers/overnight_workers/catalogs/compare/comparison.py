@@ -96,9 +96,11 @@ def compare(sides: Mapping[str, Answers], whole: int, gold: Gold | None = None) 
     scored = [_score(name, answers, rows, whole, gold) for name, answers in sides.items()]
     (first, base), *others = sides.items()
     beside = [_beside(name, base, answers, rows, gold) for name, answers in others]
-    adjusted = holm([one.test.p for one in beside])
-    judged = [replace(one, adjusted_p=p) for one, p in zip(beside, adjusted, strict=True)]
-    return Comparison(len(rows), whole, scored, [replace(one, sentence=_sentence(first, one, whole)) for one in judged])
+    adjusted = holm([side.test.p for side in beside])
+    judged = [replace(side, adjusted_p=p) for side, p in zip(beside, adjusted, strict=True)]
+    return Comparison(
+        len(rows), whole, scored, [replace(side, sentence=_sentence(first, side, whole)) for side in judged]
+    )
 
 
 def _score(name: str, answers: Answers, rows: Sequence[bytes], whole: int, gold: Gold | None) -> Scored:
@@ -180,9 +182,9 @@ def _agreement(base: Answers, answers: Answers, rows: Sequence[bytes]) -> dict[s
     return {name: sum(said) / len(said) for name, said in sorted(agree.items())}
 
 
-def _sentence(first: str, one: Beside, whole: int) -> str:
+def _sentence(first: str, side: Beside, whole: int) -> str:
     """What changing would cost or save, and how sure that is."""
-    return f"{one.name} instead of {first}: {_money(one.dollars, whole)}, and {_quality(one)}."
+    return f"{side.name} instead of {first}: {_money(side.dollars, whole)}, and {_quality(side)}."
 
 
 def _money(dollars: Estimate, whole: int) -> str:
@@ -196,11 +198,11 @@ def _money(dollars: Estimate, whole: int) -> str:
     return f"{word} about ${abs(value):,.2f} for all {whole:,} rows (${amounts[0]:,.2f} to ${amounts[1]:,.2f})"
 
 
-def _quality(one: Beside) -> str:
-    points = f"{one.quality.low * 100:+.1f} to {one.quality.high * 100:+.1f} points of {one.measure} answers"
-    if one.adjusted_p < _LEVEL and one.quality.decided:
-        word = "better" if one.quality.value > 0 else "worse"
-        return f"it is {word} by {abs(one.quality.value) * 100:.1f} points of {one.measure} answers ({points})"
-    if one.rows_to_tell is None:
-        return f"no difference was seen in {one.measure} answers ({points})"
-    return f"whether it is better can't be told yet ({points}): about {one.rows_to_tell:,} rows would"
+def _quality(side: Beside) -> str:
+    points = f"{side.quality.low * 100:+.1f} to {side.quality.high * 100:+.1f} points of {side.measure} answers"
+    if side.adjusted_p < _LEVEL and side.quality.decided:
+        word = "better" if side.quality.value > 0 else "worse"
+        return f"it is {word} by {abs(side.quality.value) * 100:.1f} points of {side.measure} answers ({points})"
+    if side.rows_to_tell is None:
+        return f"no difference was seen in {side.measure} answers ({points})"
+    return f"whether it is better can't be told yet ({points}): about {side.rows_to_tell:,} rows would"

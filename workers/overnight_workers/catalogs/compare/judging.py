@@ -53,17 +53,17 @@ def questions(
     model: str, first: Asked, second: Asked, answers: tuple[Mapping[bytes, Answer], Mapping[bytes, Answer]]
 ) -> dict[bytes, Orders]:
     """What the judge is asked about each row that both sides answered, by the hash of the row."""
-    found = {}
+    orders = {}
     for entry in answers[0].keys() & answers[1].keys():
-        one, other = answers[0][entry], answers[1][entry]
-        if one.ok and other.ok and entry in first.items:
+        answer, other = answers[0][entry], answers[1][entry]
+        if answer.ok and other.ok and entry in first.items:
             request = asked(first.items[entry].params)
-            texts = one.text, other.text
-            found[entry] = (
+            texts = answer.text, other.text
+            orders[entry] = (
                 _question(model, first.side.catalog.name, entry, request, texts),
                 _question(model, first.side.catalog.name, entry, request, (texts[1], texts[0])),
             )
-    return found
+    return orders
 
 
 def _question(model: str, catalog: str, entry: bytes, request: str, texts: tuple[str, str]) -> Item:
@@ -91,11 +91,11 @@ def judged(model: str, asked_: Mapping[bytes, Orders], said: Mapping[str, str | 
 def _verdicts(asked_: Mapping[bytes, Orders], said: Mapping[str, str | None]) -> Iterator[str]:
     turned = {"first": "second", "second": "first", "same": "same", None: None}
     for straight, other in asked_.values():
-        one, two = said.get(straight.key or ""), turned[said.get(other.key or "")]
-        if one is None or two is None:
+        straight_verdict, turned_verdict = said.get(straight.key or ""), turned[said.get(other.key or "")]
+        if straight_verdict is None or turned_verdict is None:
             yield "without"
         else:
-            yield one if one == two else "by_order"
+            yield straight_verdict if straight_verdict == turned_verdict else "by_order"
 
 
 def _sign_test(first: int, second: int) -> Significance:

@@ -89,10 +89,10 @@ def asked(side: Side, source: Opened) -> Asked:
     return Asked(side, items, len(chosen.bad))
 
 
-def answers(one: Asked) -> dict[bytes, Answer]:
+def answers(asked: Asked) -> dict[bytes, Answer]:
     """What came back, by the hash of the row."""
-    found = trying.outcomes(one.side.catalog, list(one.items.values()))
-    return {entry: _answer(found[item.key]) for entry, item in one.items.items() if item.key in found}
+    outcomes = trying.outcomes(asked.side.catalog, list(asked.items.values()))
+    return {entry: _answer(outcomes[item.key]) for entry, item in asked.items.items() if item.key in outcomes}
 
 
 def _answer(outcome: Outcome) -> Answer:

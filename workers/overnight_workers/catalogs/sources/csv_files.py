@@ -61,23 +61,25 @@ class CsvSource(Source):
 
         with duckdb.connect() as connection:
             connection.execute(f"CREATE TEMP TABLE t AS FROM {self._scan_of(self.columns, ', store_rejects=true')}")
-            found = connection.execute(
+            rejected = connection.execute(
                 "SELECT line, min(error_type), min(error_message), min(csv_line) FROM reject_errors"
                 " GROUP BY line ORDER BY line"
             ).fetchall()
-        return [f"{self._named}:{line}: {_sentence(kind, why)}: {str(text)[:60]!r}" for line, kind, why, text in found]
+        return [
+            f"{self._named}:{line}: {_sentence(kind, why)}: {str(text)[:60]!r}" for line, kind, why, text in rejected
+        ]
 
     def _other_ends(self) -> list[str]:
         """Lines that end otherwise than the first one, which DuckDB can't read and can't name."""
-        found = []
+        faults = []
         with self._file.open("rb") as lines:
             first = next(lines, b"").endswith(b"\r\n")
             for number, line in enumerate(lines, start=2):
                 if line.endswith(b"\n") and line.endswith(b"\r\n") != first:
-                    found.append(
+                    faults.append(
                         f"{self._named}:{number}: the line doesn't end as the first one does: save it with one kind"
                     )
-        return found
+        return faults
 
 
 def _sentence(kind: str, why: str) -> str:
@@ -97,8 +99,8 @@ def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Co
     return tuple(header(io.StringIO(text, newline=""), separator, quote, place))
 
 
-def open_rows(declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
-    """A CSV file as its dialect is declared. most: not needed, rows are read when they are asked for.
+def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: int | None) -> Source:
+    """A CSV file as its dialect is declared. max_rows: not needed, rows are read when they are asked for.
 
     Raises BadSource.
     """
@@ -123,13 +125,13 @@ def header(text: Iterable[str], separator: str, quote: str, named: str) -> list[
         quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
     )
     try:
-        found = next(rows, None)
+        names = next(rows, None)
     except csv.Error as error:
         raise BadSource([f"{named}:1: the header can't be read: {error}"]) from error
-    if not found:
+    if not names:
         raise BadSource([f"{named}:1: it is empty: names of columns and rows are expected"])
     try:
-        check_names(found)
+        check_names(names)
     except BadSource as error:
         raise BadSource([f"{named}:1: {fault}" for fault in error.faults]) from error
-    return found
+    return names

@@ -49,15 +49,15 @@ def find(place: str, *, encoding: str | None = None, separator: str | None = Non
     """Look at a file. encoding, separator: what a person has said already. Raises BadSource when it can't be opened."""
     with opened(place) as file:
         beginning = file.read(_LOOKED_AT)
-        found, doubts = (encoding, []) if encoding is not None else _encoding(beginning, _is_utf8(beginning, file))
-    text = beginning.decode("utf-8-sig" if found == "utf-8" else found, errors="replace")
+        codec, doubts = (encoding, []) if encoding is not None else _encoding(beginning, _is_utf8(beginning, file))
+    text = beginning.decode("utf-8-sig" if codec == "utf-8" else codec, errors="replace")
     if len(beginning) == _LOOKED_AT:
         text = text.rpartition("\n")[0]  # the last line is cut off
     if separator is None:
         separator, more = _separator(text)
         doubts += more
     quote, more = _quote(text, separator)
-    return Dialect(found, separator, quote, tuple(doubts + more))
+    return Dialect(codec, separator, quote, tuple(doubts + more))
 
 
 def _is_utf8(beginning: bytes, rest: object) -> bool:
@@ -126,10 +126,10 @@ def _likeliest(beginning: bytes, possible: Sequence[str]) -> str:
         return "cp1252"
     from charset_normalizer import from_bytes
 
-    found = from_bytes(
+    match = from_bytes(
         beginning, cp_isolation=[name for name in possible if name not in _TWO_BYTES] or list(possible)
     ).best()
-    return found.encoding if found is not None else possible[0]
+    return match.encoding if match is not None else possible[0]
 
 
 def _is_western(beginning: bytes) -> bool:
@@ -241,13 +241,13 @@ def _agreement(widths: Sequence[int]) -> tuple[float, int]:
 def _quote(text: str, separator: str) -> tuple[str, list[str]]:
     """What stands around cells: at the beginning of one, and at its end."""
     edge = re.escape(separator)
-    found = {}
+    quoted_cells = {}
     for quote in ('"', "'"):
-        found[quote] = len(
+        quoted_cells[quote] = len(
             re.findall(rf"(?:^|{edge}){quote}(?:[^{quote}]|{quote}{quote})*{quote}(?={edge}|\r?$)", text, re.MULTILINE)
         )
-    if found["'"] and not found['"']:
+    if quoted_cells["'"] and not quoted_cells['"']:
         return "'", ["quoting: cells stand between single quotes, it seems"]
-    if '"' in text and not found['"']:
+    if '"' in text and not quoted_cells['"']:
         return "", ["quoting: double quotes stand inside of cells only, and are taken for text"]
     return '"', []

@@ -30,14 +30,14 @@ def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Co
     return tuple(_header(_sheet(declared, place, local(place, room, end=Path(place).suffix)), place)[0])
 
 
-def open_rows(declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
-    """A sheet, whose first row has the names of its columns. most: rows that are read. Raises BadSource."""
+def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: int | None) -> Source:
+    """A sheet, whose first row has the names of its columns. max_rows: rows that are read. Raises BadSource."""
     place = place_of(declared, directory)
     file = local(place, room, end=Path(place).suffix)
     sheet = _sheet(declared, place, file)
     columns, rows = _header(sheet, place)
     _refuse_cells_without_value(file, sheet.name, place, len(columns))
-    return written.source_of(written.write(_texts(islice(rows, most), len(columns)), columns, room), columns, place)
+    return written.source_of(written.write(_texts(islice(rows, max_rows), len(columns)), columns, room), columns, place)
 
 
 _NAMED = 5

@@ -30,18 +30,18 @@ def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Co
     return tuple(known)
 
 
-def open_rows(declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
-    """A file of JSON Lines. most: rows that are read of it. Raises BadSource."""
+def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: int | None) -> Source:
+    """A file of JSON Lines. max_rows: rows that are read of it. Raises BadSource."""
     place, file = place_of(declared, directory), _file(declared, directory, room)
     columns: dict[str, None] = {}
     faults: list[str] = []
-    for line in _first(_objects(file, place, faults), most):
+    for line in _first(_objects(file, place, faults), max_rows):
         columns.update(dict.fromkeys(line))
         if len(columns) > _MOST_COLUMNS:
             raise BadSource([f"{place}: it has more than {_MOST_COLUMNS:,} columns: are its keys data?"])
     _stop(faults, place)
     names = list(columns)
-    rows = _rows(_first(_objects(file, place), most), names)
+    rows = _rows(_first(_objects(file, place), max_rows), names)
     return written.source_of(written.write(rows, names, room), names, place)
 
 
@@ -59,8 +59,8 @@ def _rows(lines: Iterator[Mapping[str, Any]], names: Sequence[str]) -> Iterator[
         yield [cells.text_of(line.get(name)) for name in names]
 
 
-def _first(lines: Iterator[Mapping[str, Any]], most: int | None) -> Iterator[Mapping[str, Any]]:
-    return (line for _, line in zip(range(most), lines, strict=False)) if most is not None else lines
+def _first(lines: Iterator[Mapping[str, Any]], max_rows: int | None) -> Iterator[Mapping[str, Any]]:
+    return (line for _, line in zip(range(max_rows), lines, strict=False)) if max_rows is not None else lines
 
 
 def _file(declared: DeclaredSource, directory: Path, room: Path) -> Path:

@@ -17,8 +17,8 @@ def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Co
     return open_rows(declared, directory, room, None).columns
 
 
-def open_rows(declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
-    """A Parquet file. most: not needed, rows are read when they are asked for. Raises BadSource."""
+def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: int | None) -> Source:
+    """A Parquet file. max_rows: not needed, rows are read when they are asked for. Raises BadSource."""
     import duckdb
 
     place = place_of(declared, directory)

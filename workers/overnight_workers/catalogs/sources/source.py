@@ -136,20 +136,20 @@ def _named_keys(connection: duckdb.DuckDBPyConnection, rows: str, names: str, is
     numbered = f"(SELECT {names}, row_number() OVER () AS {_NUMBER} FROM {rows})"
     faults = []
     if nulls:
-        found = connection.execute(
+        keyless = connection.execute(
             f"SELECT {_NUMBER} FROM {numbered} WHERE {is_null} ORDER BY 1 LIMIT {MOST_NAMED}"
         ).fetchall()
-        faults.append(f"{nulls:,} rows have no key ({names}): {_listed([f'row {row:,}' for (row,) in found], nulls)}")
+        faults.append(f"{nulls:,} rows have no key ({names}): {_listed([f'row {row:,}' for (row,) in keyless], nulls)}")
     double = f"FROM {numbered} WHERE NOT ({is_null}) GROUP BY {names} HAVING count(*) > 1"
     (how_many,) = _one(connection, f"SELECT count(*) FROM (SELECT 1 {double})")
     if how_many:
-        found = connection.execute(
+        doubles = connection.execute(
             f"SELECT concat_ws(', ', {names}), list({_NUMBER} ORDER BY {_NUMBER})[:5], count(*), min({_NUMBER})"
             f" {double} ORDER BY 4 LIMIT {MOST_NAMED}"
         ).fetchall()
         each = [
             f"{key!r} in rows {', '.join(f'{row:,}' for row in at)}{' …' if many > len(at) else ''}"
-            for key, at, many, _ in found
+            for key, at, many, _ in doubles
         ]
         faults.append(f"{how_many:,} keys ({names}) stand more than once: {_listed(each, how_many)}")
     return faults
@@ -165,19 +165,19 @@ def _listed(named: Sequence[str], how_many: int) -> str:
     return "; ".join(named) + (f"; and {how_many - len(named):,} more" if how_many > len(named) else "")
 
 
-def open_source(catalog: Catalog, *, most: int | None = None) -> AbstractContextManager[Source]:
+def open_source(catalog: Catalog, *, max_rows: int | None = None) -> AbstractContextManager[Source]:
     """Open a catalog's source; what it needs on disk is gone when it is closed. Raises BadSource.
 
-    most: rows that are wanted, for a preview; there may be more.
+    max_rows: rows that are wanted, for a preview; there may be more.
     """
-    return opened(catalog.source, catalog.directory, most=most)
+    return opened(catalog.source, catalog.directory, max_rows=max_rows)
 
 
 @contextmanager
-def opened(declared: DeclaredSource, directory: Path, *, most: int | None = None) -> Iterator[Source]:
+def opened(declared: DeclaredSource, directory: Path, *, max_rows: int | None = None) -> Iterator[Source]:
     """Open a declared source. directory: where its path begins from."""
     with tempfile.TemporaryDirectory(prefix="overnight-catalog-") as room:
-        yield _opened(declared, directory, Path(room), most).declared(declared.types)
+        yield _opened(declared, directory, Path(room), max_rows).declared(declared.types)
 
 
 def columns_of(declared: DeclaredSource, directory: Path, wanted: Collection[str]) -> tuple[str, ...]:
@@ -186,9 +186,9 @@ def columns_of(declared: DeclaredSource, directory: Path, wanted: Collection[str
     wanted: names that should be among them, where they aren't in every row (JSON Lines).
     """
     with tempfile.TemporaryDirectory(prefix="overnight-catalog-") as room:
-        found = _module(declared.what).columns_of(declared, directory, Path(room), wanted)
-        check_names(found)
-        return found
+        columns = _module(declared.what).columns_of(declared, directory, Path(room), wanted)
+        check_names(columns)
+        return columns
 
 
 def _module(kind: Kind) -> _Kind:
@@ -206,9 +206,9 @@ class _Kind(Protocol):
     ) -> tuple[str, ...]:
         """The names of its columns."""
 
-    def open_rows(self, declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
-        """Its rows. most: as many are enough."""
+    def open_rows(self, declared: DeclaredSource, directory: Path, room: Path, max_rows: int | None) -> Source:
+        """Its rows. max_rows: as many are enough."""
 
 
-def _opened(declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
-    return _module(declared.what).open_rows(declared, directory, room, most)
+def _opened(declared: DeclaredSource, directory: Path, room: Path, max_rows: int | None) -> Source:
+    return _module(declared.what).open_rows(declared, directory, room, max_rows)

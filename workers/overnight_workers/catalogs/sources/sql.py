@@ -39,11 +39,11 @@ def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Co
         return tuple(result.keys())
 
 
-def open_rows(declared: DeclaredSource, directory: Path, room: Path, most: int | None) -> Source:
-    """What the query selects. most: rows that are read. Raises BadSource."""
+def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: int | None) -> Source:
+    """What the query selects. max_rows: rows that are read. Raises BadSource."""
     with _result(declared, directory) as result:
         columns = list(result.keys())
-        file = written.write(_texts(islice(result, most)), columns, room)
+        file = written.write(_texts(islice(result, max_rows)), columns, room)
     return written.source_of(file, columns, "the query's result")
 
 
@@ -114,10 +114,10 @@ def url_of(url: str | None, variable: str | None, directory: Path) -> URL:
         except BadSettings as error:
             raise BadSource([f"{where}: {error.faults[0]}"]) from None
     try:
-        found = make_url(text)
+        database = make_url(text)
     except (ArgumentError, ValueError):
         # their words have parts of the URL in them
         raise BadSource([f"{where} is no URL of a database, such as postgresql://user@host/name"]) from None
-    if found.get_backend_name() == "sqlite" and found.database and found.database != ":memory:":
-        return found.set(database=str(directory / found.database))
-    return found
+    if database.get_backend_name() == "sqlite" and database.database and database.database != ":memory:":
+        return database.set(database=str(directory / database.database))
+    return database

@@ -40,11 +40,11 @@ def choose(
             raise
 
     size = len(item.whole) + (0 if item.prefix is None else MARK_BYTES)
-    found, choice = Chooser(item.lane, lane).choose(
+    params, choice = Chooser(item.lane, lane).choose(
         asked, item.betas.split(",") if item.betas else (), item.prefix, size, counted
     )
     assert choice is not None, "it names no model"
-    own = exact_json.dumps(found) if item.prefix is None else item.prefix.own(found)
+    own = exact_json.dumps(params) if item.prefix is None else item.prefix.own(params)
     whole["model"] = choice.model
     shape = process.names().shape(item.headers_id, shape_of(whole)) if lane.check_first else None
     size += len(choice.model) - len(before)

@@ -34,7 +34,7 @@ class Router:
 
     def __init__(self, lane: str, rules: Lane) -> None:
         self._lane, self._rules = lane, rules
-        self._found: tuple[Pace, int, float] | None = None
+        self._known_pace: tuple[Pace, int, float] | None = None
 
     def road(self, item: ItemLine) -> Road:
         """The road of an item whose moments were checked."""
@@ -64,9 +64,9 @@ class Router:
         return Road(deadline, give_up_at, now - timedelta(seconds=min(needs_s - within_s, 86_400.0)), chance)
 
     def _pace(self) -> tuple[Pace, int, float]:
-        if self._found is None:
-            self._found = _pace_now(self._lane, self._rules)
-        return self._found
+        if self._known_pace is None:
+            self._known_pace = _pace_now(self._lane, self._rules)
+        return self._known_pace
 
 
 def _pace_now(lane: str, rules: Lane) -> tuple[Pace, int, float]:
