@@ -136,7 +136,7 @@ def _expected(batch: BatchView, past: Sequence[history.Turnaround]) -> Expected 
         most_s = math.inf if batch.expires_s is None else max(batch.expires_s, 0.0)
         return None if math.isinf(more_s) else now + timedelta(seconds=min(more_s, most_s))
 
-    return Expected(end(0.5), end(_LOW), end(_HIGH), known.told)
+    return Expected(end(0.5), end(_LOW), end(_HIGH), known.basis)
 
 
 def _estimated(models: Sequence[ModelShare]) -> int | None:
