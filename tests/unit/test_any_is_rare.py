@@ -8,9 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PRODUCT = sorted(path for folder in ("models", "producers", "workers") for path in (ROOT / folder).rglob("*.py"))
 
-NOT_YET = {"catalogs", "sizes"}
-"""Rooms that are still to be looked through. Strike them when that is done."""
-MOST_LINES_WITH_ANY = 110
+MOST_LINES_WITH_ANY = 129
 """A row is a NamedTuple or a dataclass, a document a TypedDict or a `Mapping[str, object]`, and a value that is only
 handed on an `object`."""
 
@@ -23,8 +21,6 @@ def lines_with_any(path: Path) -> set[int]:
 
 
 def test_any_is_rare() -> None:
-    by_file = {
-        str(path.relative_to(ROOT)): len(lines_with_any(path)) for path in PRODUCT if NOT_YET.isdisjoint(path.parts)
-    }
+    by_file = {str(path.relative_to(ROOT)): len(lines_with_any(path)) for path in PRODUCT}
     most_first = sorted(((n, name) for name, n in by_file.items() if n), reverse=True)
     assert sum(by_file.values()) <= MOST_LINES_WITH_ANY, f"give them types of their own: {most_first[:10]}"

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Final
 
 from overnight_workers.catalogs.faults import BadRow
 
@@ -63,7 +63,7 @@ class Digits(str):
     __slots__ = ()
 
 
-def loads(text: bytes | str) -> Any:
+def loads(text: bytes | str) -> object:
     """JSON whose numbers keep their text: 1.10 stays 1.10. Raises ValueError."""
     return json.loads(text, parse_float=Digits, parse_int=Digits, parse_constant=Digits)
 
@@ -78,7 +78,7 @@ _NUMBER: Final = re.compile('"\ue000([^"\ue001]+)\ue001"')
 """A number as `_plain` marks it, since json can't be told how to write one."""
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, (Digits, Decimal)):
         return f"\ue000{text_of(value)}\ue001"
     if value is None or isinstance(value, (str, bool, int, float)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
@@ -289,7 +289,7 @@ class Catalog(Part):
     """The model that is asked."""
     max_tokens: Annotated[int, Field(ge=1)]
     """How long an answer may get."""
-    params: dict[str, Any] = {}
+    params: dict[str, object] = {}
     """More of what `client.messages.create` takes: thinking, stop_sequences."""
     betas: Texts = ()
     """Names for the anthropic-beta header."""
@@ -356,7 +356,7 @@ class Catalog(Part):
         return self
 
 
-def schema() -> dict[str, Any]:
+def schema() -> dict[str, object]:
     """The JSON Schema of a catalog file, for editors. The name is optional there: the file has one."""
     document = Catalog.model_json_schema(by_alias=True)
     document["required"] = [name for name in document["required"] if name != "name"]

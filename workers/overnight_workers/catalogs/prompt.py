@@ -65,14 +65,14 @@ class Row:
 class _Environment(SandboxedEnvironment):
     """Names after a dot are columns and keys first; methods are never text."""
 
-    def getattr(self, obj: Any, attribute: str) -> Any:
+    def getattr(self, obj: object, attribute: str) -> object:
         if type(obj) is Row:
             return self._cell(obj, attribute)
         if isinstance(obj, Mapping) and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
 
-    def getitem(self, obj: Any, argument: Any) -> Any:
+    def getitem(self, obj: object, argument: object) -> object:
         return self._cell(obj, argument) if type(obj) is Row else super().getitem(obj, argument)
 
     def _cell(self, row: Row, name: Any) -> Any:
@@ -178,7 +178,7 @@ def _to_json(value: object, indent: int | None = None) -> str:
     return cells.to_json(_without_nulls(value), indent=indent)
 
 
-def _without_nulls(value: Any) -> Any:
+def _without_nulls(value: object) -> object:
     if isinstance(value, Null):
         return None
     if isinstance(value, Undefined):
@@ -190,7 +190,7 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def _default(value: Any, default: Any = "", boolean: bool = False) -> Any:
+def _default(value: object, default: object = "", boolean: bool = False) -> object:
     """Jinja2's, for which a null cell isn't there either."""
     return default if isinstance(value, (Undefined, Null)) or (boolean and not value) else value
 

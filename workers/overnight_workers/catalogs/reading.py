@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -60,7 +60,7 @@ class Parts:
     sink: DeclaredSink | None
     key: tuple[str, ...]
     variants: Mapping[str, Mapping[str, str]]
-    params: Mapping[str, Any]
+    params: Mapping[str, object]
     """Model, max_tokens and the rest, as they are written."""
     lane: str
     betas: tuple[str, ...]
@@ -109,7 +109,7 @@ def _text_of(path: Path) -> str:
         raise BadCatalog(str(path), [f"{path}: it isn't UTF-8, as TOML has to be: save it as that"]) from error
 
 
-def _parts(given: Mapping[str, Any], directory: Path, text: str) -> Parts:
+def _parts(given: Mapping[str, object], directory: Path, text: str) -> Parts:
     """What can be read of a file, whatever else is wrong with it: so that its faults are said too."""
     variants, params, lane = given.get("variants"), given.get("params"), given.get("lane")
     written = {name: given[name] for name in ("model", "max_tokens") if name in given}
@@ -133,7 +133,7 @@ def _texts(given: object) -> tuple[str, ...]:
     return tuple(text for text in listed if isinstance(text, str))
 
 
-def _table(given: object) -> dict[str, Any]:
+def _table(given: object) -> dict[str, object]:
     return given if isinstance(given, dict) else {}
 
 
@@ -165,7 +165,7 @@ def _part(kind: type[P], given: object, at: Place, faults: Faults) -> P | None:
         return None
 
 
-_SENTENCES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
+_SENTENCES: Final[dict[str, Callable[[Mapping[str, object]], str]]] = {
     "missing": lambda _: "it has to be said",
     "literal_error": lambda context: f"it is {context['expected']}",
     "string_type": lambda _: "it is a text, in quotation marks",
@@ -205,7 +205,7 @@ def _known(kind: type[BaseModel], place: Place) -> list[str]:
     return [option.alias or name for name, option in kind.model_fields.items()]
 
 
-def _classes(annotation: Any) -> list[type[BaseModel]]:
+def _classes(annotation: object) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [class_ for inner in getattr(annotation, "__args__", ()) for class_ in _classes(inner)]

@@ -119,7 +119,7 @@ class Recipe:
                     raise BadRow(f"{name} is null: {without}", column=name)
         return blocks
 
-    def _sent_hash(self, params: Mapping[str, Any]) -> bytes:
+    def _sent_hash(self, params: Mapping[str, object]) -> bytes:
         hasher = hashlib.blake2b(self.schema_hash, digest_size=HASH_BYTES)
         hasher.update(exact_json.dumps([params, self._catalog.betas], sort_keys=True))
         return hasher.digest()

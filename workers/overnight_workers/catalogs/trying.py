@@ -158,7 +158,7 @@ def tried(catalog: Catalog, chosen: Chosen) -> list[Tried]:
     ]
 
 
-def _tried(name: str, params: Mapping[str, Any], outcome: Outcome) -> Tried:
+def _tried(name: str, params: Mapping[str, object], outcome: Outcome) -> Tried:
     return Tried(
         name,
         asked(params),
@@ -188,6 +188,8 @@ def asked(params: Mapping[str, Any]) -> str:
     parts: list[str] = []
     for message in params.get("messages", ()):
         content = message.get("content")
-        blocks: Sequence[Any] = [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
+        blocks: Sequence[Mapping[str, object]] = (
+            [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
+        )
         parts += [str(block["text"]) if block.get("type") == "text" else f"[{block.get('type')}]" for block in blocks]
     return "\n".join(parts)

@@ -27,7 +27,7 @@ class Chooser:
 
     def choose(
         self,
-        params: dict[str, Any],
+        params: dict[str, object],
         betas: Collection[str],
         prefix: Prefix | None,
         size: int,
@@ -45,7 +45,7 @@ class Chooser:
         choice = choose(self._models, asked, process.prices(), self._rates, count)
         return {**params, "model": choice.model}, choice
 
-    def is_asked(self, params: Mapping[str, Any]) -> bool:
+    def is_asked(self, params: Mapping[str, object]) -> bool:
         """Whether it is the lane that names the model of a request."""
         return bool(self._models) and "model" not in params
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from overnight_models import exact_json
 from overnight_models.errors import PermanentError
@@ -124,7 +123,7 @@ def column(source: Opened, name: str) -> dict[bytes, str | None]:
     import duckdb
 
     try:
-        rows: list[tuple[Any, ...]] = source.connection.execute(
+        rows: list[tuple[int, str | None]] = source.connection.execute(
             f"SELECT tried.n, cell FROM (SELECT {source.rows.hash} AS n, {quoted(name)} AS cell {source.rows.source})"
             " JOIN tried USING (n)"
         ).fetchall()

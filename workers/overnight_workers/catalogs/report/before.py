@@ -38,7 +38,7 @@ def note(catalog: Catalog, run: Run) -> None:
         ledger.note_before(connection, run.id, orjson.dumps(noted).decode())
 
 
-def with_now(catalog: Catalog, run: Run) -> list[dict[str, Any]]:
+def with_now(catalog: Catalog, run: Run) -> list[dict[str, object]]:
     """The drawn rows with what they have in the sink now."""
     with process.database().transaction() as connection:
         noted: list[dict[str, Any]] = orjson.loads(ledger.before(connection, run.id) or "[]")
@@ -50,7 +50,7 @@ Named = tuple[tuple[str, ...], str | None]
 """A row: the cells of its key, and its variant."""
 
 
-def in_sink(catalog: Catalog, rows: Sequence[Named]) -> dict[Named, dict[str, Any]]:
+def in_sink(catalog: Catalog, rows: Sequence[Named]) -> dict[Named, dict[str, object]]:
     """What rows have in the sink: the answer's columns and the problem. Nothing where there is no sink to be read.
 
     A sink that can't be read is no reason to stop a run: publishing says what is wrong with it.
@@ -72,7 +72,7 @@ def _named(columns: Columns, row: dict[str, Any]) -> Named:
     return tuple(str(row[name]) for name in columns.key), variant
 
 
-def _shown(columns: Columns, row: dict[str, Any]) -> dict[str, Any]:
+def _shown(columns: Columns, row: dict[str, object]) -> dict[str, object]:
     """The cells that a person looks at, as texts and numbers of JSON."""
     names = [*columns.answer, "overnight_model", "overnight_problem", "overnight_run"]
     return {name: _short(row[name]) for name in names if row.get(name) is not None}
@@ -85,7 +85,7 @@ def _short(value: object) -> object:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
 
 
-def _in_file(catalog: Catalog, columns: Columns, rows: Sequence[Named]) -> list[dict[str, Any]]:
+def _in_file(catalog: Catalog, columns: Columns, rows: Sequence[Named]) -> list[dict[str, object]]:
     import duckdb
 
     path = catalog.directory / ((catalog.sink.path if catalog.sink else None) or "")
@@ -107,7 +107,7 @@ def _in_file(catalog: Catalog, columns: Columns, rows: Sequence[Named]) -> list[
         raise PermanentError(str(error).partition("\n")[0]) from error
 
 
-def _in_table(catalog: Catalog, columns: Columns, rows: Sequence[Named]) -> list[dict[str, Any]]:
+def _in_table(catalog: Catalog, columns: Columns, rows: Sequence[Named]) -> list[dict[str, object]]:
     import sqlalchemy as sa
 
     from overnight_workers.catalogs.sinks.table import TableSink

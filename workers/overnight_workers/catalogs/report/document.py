@@ -62,7 +62,7 @@ def kept(run: Run) -> dict[str, Any] | None:
     return None if found is None else dict(orjson.loads(found))
 
 
-def made(catalog: Catalog, run: Run, ending: Ending) -> dict[str, Any]:
+def made(catalog: Catalog, run: Run, ending: Ending) -> dict[str, object]:
     """The report of a run that ends so, or of one that is under way (then with what has come so far)."""
     counts = dict(ending.counts)
     plan = orjson.loads(run.plan or "{}")
@@ -126,7 +126,7 @@ def _problems(counts: Mapping[str, Any], causes: Sequence[Cause]) -> list[dict[s
     ]
 
 
-def _bill(bill: Costs) -> dict[str, Any]:
+def _bill(bill: Costs) -> dict[str, object]:
     return {
         "usd": dollars(bill.cost_nano),
         "realtime_usd": dollars(bill.realtime_nano),
@@ -162,7 +162,7 @@ def _beside(plan: Mapping[str, Any], bill: Costs) -> dict[str, Any] | None:
     }
 
 
-def _steps(run: Run, now: datetime) -> list[dict[str, Any]]:
+def _steps(run: Run, now: datetime) -> list[dict[str, object]]:
     """The states in their order, and how long each took."""
     left = [(step["state"], datetime.fromisoformat(step["left_at"])) for step in orjson.loads(run.steps)]
     began = [run.began_at, *(at for _, at in left)]
@@ -174,7 +174,7 @@ def _steps(run: Run, now: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _stages(connection: Connection, run: Run) -> dict[str, Any]:
+def _stages(connection: Connection, run: Run) -> dict[str, object]:
     """When the last of its items had passed each stage."""
     line = times.timeline(connection, run.name)
     moments = {
@@ -187,7 +187,7 @@ def _stages(connection: Connection, run: Run) -> dict[str, Any]:
     return {name: None if at is None else _iso(at) for name, at in moments.items()} | {"batches": line.batches}
 
 
-def _progress(connection: Connection, run: Run) -> list[dict[str, Any]]:
+def _progress(connection: Connection, run: Run) -> list[dict[str, object]]:
     moments = ledger.progress(connection, run.name, parts=_PARTS)
     rows, ok = accumulate(moment.rows for moment in moments), accumulate(moment.ok for moment in moments)
     return [
@@ -196,7 +196,7 @@ def _progress(connection: Connection, run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _lengths(connection: Connection, run: Run) -> dict[str, Any]:
+def _lengths(connection: Connection, run: Run) -> dict[str, object]:
     middle = ledger.tokens(connection, run.name)
     bins = ledger.lengths(connection, run.name, parts=_BINS)
     return {
@@ -207,7 +207,7 @@ def _lengths(connection: Connection, run: Run) -> dict[str, Any]:
     }
 
 
-def _nights(connection: Connection, run: Run, ending: Ending, bill: Costs) -> list[dict[str, Any]]:
+def _nights(connection: Connection, run: Run, ending: Ending, bill: Costs) -> list[dict[str, object]]:
     """The last runs of the catalog up to this one, the oldest first."""
     earlier = [
         _night(other, other.state, orjson.loads(other.counts), int(orjson.loads(other.counts).get("cost_nano") or 0))

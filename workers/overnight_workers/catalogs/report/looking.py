@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -15,7 +14,7 @@ from overnight_workers.catalogs.report.document import Ending
 from overnight_workers.catalogs.runs.pilot import verdicts_of
 
 
-def report_of(run: Run) -> dict[str, Any] | None:
+def report_of(run: Run) -> dict[str, object] | None:
     """The report of a run as JSON. None when it left none, and its declaration can't be read any more."""
     kept = document.kept(run)
     if kept is not None:

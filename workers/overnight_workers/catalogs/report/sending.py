@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from overnight_models.crash_points import reach
@@ -54,9 +52,9 @@ def send(run_id: int) -> bool:
         return True
 
 
-def _call(waiting: ledger.UnsentReport, callback: dict[str, Any]) -> Call:
+def _call(waiting: ledger.UnsentReport, callback: dict[str, object]) -> Call:
     return Call(
-        task=callback["task"],
+        task=str(callback["task"]),
         task_id=f"report-{waiting.name}",
         outcome=orjson.loads(waiting.document),
         others=(),

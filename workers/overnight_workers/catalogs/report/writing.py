@@ -21,7 +21,7 @@ _CENT: Final = Decimal("0.01")
 log = logs.get(__name__)
 
 
-def write(catalog: Catalog, document: Mapping[str, Any]) -> None:
+def write(catalog: Catalog, document: Mapping[str, object]) -> None:
     """Write both files in the places of those of the run before.
 
     A directory that can't be written is no reason not to end a run: Postgres keeps the report.
@@ -34,7 +34,7 @@ def write(catalog: Catalog, document: Mapping[str, Any]) -> None:
         log.warning("the report isn't written: `overnight runs show RUN --html PATH` does", run=name, error=str(error))
 
 
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
+def write_json(path: Path, document: Mapping[str, object]) -> None:
     """Write it as JSON."""
     page.put(path, lambda aside: aside.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"))
 

@@ -5,7 +5,7 @@ A refusal is never asked again as it is, and what another run has asked isn't ei
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -56,7 +56,7 @@ def _content(failed: Failed, lane: Lane) -> Content | None:
 
 def _with_more_room(failed: Failed, lane: Lane) -> Content | None:
     """A cut-off answer with twice the room, as far as its model goes."""
-    document: dict[str, Any] = exact_json.loads(failed.params)
+    document: dict[str, object] = exact_json.loads(failed.params)
     model = process.prices().model(str(document.get("model")))
     most = model.max_output_tokens if model is not None else failed.max_tokens * _ROOM
     room = min(failed.max_tokens * _ROOM, most)

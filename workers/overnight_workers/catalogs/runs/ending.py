@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import orjson
 from sqlalchemy import Connection
@@ -22,7 +21,7 @@ def end(
     move: Move,
     *,
     reason: str | None,
-    counts: Mapping[str, Any],
+    counts: Mapping[str, object],
     causes: Sequence[Cause] = (),
     within: Callable[[Connection], None] = lambda connection: None,
 ) -> Step:

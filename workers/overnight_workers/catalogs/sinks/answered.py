@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import orjson
 
@@ -89,7 +89,7 @@ class Columns:
     def of(cls, catalog: Catalog) -> Columns:
         """Those of a catalog."""
         output = output_of(catalog)
-        schema: Mapping[str, Any] = {} if output is None else asked_and_strict(output)[1] or {}
+        schema: Mapping[str, object] = {} if output is None else asked_and_strict(output)[1] or {}
         fields = _fields(schema)
         marks = catalog.sink is not None and catalog.sink.gone == "mark"
         return cls(catalog.key, bool(catalog.variants), fields or {ANSWER: "VARCHAR"}, not fields, marks)
@@ -148,7 +148,7 @@ class Columns:
         return {}
 
 
-def _fields(schema: Mapping[str, Any]) -> dict[str, str]:
+def _fields(schema: Mapping[str, object]) -> dict[str, str]:
     properties = schema.get("properties")
     if schema.get("type") != "object" or not isinstance(properties, Mapping):
         return {}

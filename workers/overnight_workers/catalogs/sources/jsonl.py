@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from overnight_workers.catalogs import cells
 from overnight_workers.catalogs.declaration import DeclaredSource
@@ -54,12 +54,12 @@ def _stop(faults: Sequence[str], place: str) -> None:
         raise BadSource([*faults[:MOST_NAMED], *more])
 
 
-def _rows(lines: Iterator[Mapping[str, Any]], names: Sequence[str]) -> Iterator[list[str]]:
+def _rows(lines: Iterator[Mapping[str, object]], names: Sequence[str]) -> Iterator[list[str]]:
     for line in lines:
         yield [cells.text_of(line.get(name)) for name in names]
 
 
-def _first(lines: Iterator[Mapping[str, Any]], max_rows: int | None) -> Iterator[Mapping[str, Any]]:
+def _first(lines: Iterator[Mapping[str, object]], max_rows: int | None) -> Iterator[Mapping[str, object]]:
     return (line for _, line in zip(range(max_rows), lines, strict=False)) if max_rows is not None else lines
 
 
@@ -67,7 +67,7 @@ def _file(declared: DeclaredSource, directory: Path, room: Path) -> Path:
     return as_utf8(place_of(declared, directory), declared.encoding or "utf-8", room, end=".jsonl")
 
 
-def _objects(file: Path, named: str, faults: list[str] | None = None) -> Iterator[Mapping[str, Any]]:
+def _objects(file: Path, named: str, faults: list[str] | None = None) -> Iterator[Mapping[str, object]]:
     """The lines that aren't blank, read. faults: where a line that can't be is noted; None: BadSource is raised."""
     noted: list[str] = [] if faults is None else faults
     with file.open("rb") as lines:

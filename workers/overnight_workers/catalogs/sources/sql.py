@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from overnight_models.errors import BadSettings
 from overnight_models.ledger.database_url import read_database_url
@@ -47,13 +47,13 @@ def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: i
     return written.source_of(file, columns, "the query's result")
 
 
-def _texts(rows: Iterator[Sequence[Any]]) -> Iterator[list[str]]:
+def _texts(rows: Iterator[Sequence[object]]) -> Iterator[list[str]]:
     for row in rows:
         yield [cells.text_of(value) for value in row]
 
 
 @contextmanager
-def _result(declared: DeclaredSource, directory: Path) -> Iterator[CursorResult[Any]]:
+def _result(declared: DeclaredSource, directory: Path) -> Iterator[CursorResult[object]]:
     from sqlalchemy import create_engine
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -75,7 +75,7 @@ def _result(declared: DeclaredSource, directory: Path) -> Iterator[CursorResult[
         ) from error
 
 
-def _options(url: URL) -> dict[str, Any]:
+def _options(url: URL) -> dict[str, object]:
     """What an engine is made with. Raises SQLAlchemyError where there is no such kind of database."""
     if url.get_backend_name() != "postgresql":
         url.get_dialect()
@@ -83,7 +83,7 @@ def _options(url: URL) -> dict[str, Any]:
     return {"json_deserializer": cells.loads, "connect_args": {"prepare_threshold": None}}
 
 
-def _executed(connection: Connection, query: str, backend: str) -> CursorResult[Any]:
+def _executed(connection: Connection, query: str, backend: str) -> CursorResult[object]:
     """The query's result, read by a server-side cursor in a transaction of its own, which writes nothing."""
     if backend == "postgresql":
         connection = connection.execution_options(postgresql_readonly=True)
