@@ -172,22 +172,26 @@ def test_a_postmaster_of_an_earlier_run_is_stopped(supervisor: Supervisor, postg
     assert execute(again.url, "SELECT 1") == [(1,)]
 
 
-def test_a_lock_file_with_a_strangers_pid_is_no_obstacle(supervisor: Supervisor, postgres: EmbeddedPostgres) -> None:
+@pytest.mark.parametrize("program", [["sleep", "1000"], ["true"]], ids=["a stranger", "a zombie"])
+def test_a_lock_file_with_the_pid_of_another_is_no_obstacle(
+    supervisor: Supervisor, postgres: EmbeddedPostgres, program: list[str]
+) -> None:
     account = account_of(postgres)
-    stranger = subprocess.Popen(leashed(["sleep", "1000"], signal.SIGTERM, account))
-    wait_until(lambda: Path(f"/proc/{stranger.pid}/comm").read_text() == "sleep\n")
+    another = subprocess.Popen(leashed(program, signal.SIGTERM, account))
+    stat = Path(f"/proc/{another.pid}/stat")
+    wait_until(lambda: stat.read_text().split()[1:3] in (["(sleep)", "S"], ["(true)", "Z"]), what=stat.read_text)
     cluster = postgres.data_dir / "cluster"
     lock = cluster / "postmaster.pid"
-    lock.write_text(f"{stranger.pid}\n{cluster}\n1\n5432\n\n127.0.0.1\n 1 1\nready   \n")
+    lock.write_text(f"{another.pid}\n{cluster}\n1\n5432\n\n127.0.0.1\n 1 1\nready   \n")
     lock.chmod(0o600)
     if account:
         os.chown(lock, *account)
     try:
         supervisor.start(postgres.process())
-        assert stranger.poll() is None
+        assert stat.exists()
     finally:
-        stranger.terminate()
-        stranger.wait()
+        another.terminate()
+        another.wait()
 
 
 def test_half_an_initdb_is_started_over(tmp_path: Path) -> None:

@@ -109,26 +109,15 @@ class EmbeddedPostgres(EmbeddedServer):
             if who.parent not in pids:  # a postmaster; orphaned backends end by themselves, or are killed
                 process_table.send(who, signal.SIGINT)
         self._kill(process_table.wait_until_gone(ours, _LEFTOVERS_GRACE_SECONDS))
-        self._remove_strangers_lock()
+        # Nobody runs here any more. PostgreSQL overrules a lock whose pid is free, but not one that is a stranger's by
+        # now, or a zombie's, whose parent doesn't wait for it.
+        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
 
     @staticmethod
     def _kill(these: list[process_table.Entry]) -> None:
         for who in these:
             process_table.send(who, signal.SIGKILL)
         process_table.wait_until_gone(these, _LEFTOVERS_GRACE_SECONDS)
-
-    def _remove_strangers_lock(self) -> None:
-        # PostgreSQL overrules a lock whose pid is dead, but not one whose pid lives, whoever that is.
-        lock = self._cluster / "postmaster.pid"
-        try:
-            pid = int(lock.read_text().split("\n", 1)[0])
-        except FileNotFoundError:
-            return
-        except ValueError:  # the machine crashed while it was written
-            lock.unlink()
-            return
-        if process_table.entry(pid) is not None:
-            lock.unlink()
 
     def _create_cluster(self) -> None:
         free = shutil.disk_usage(self.data_dir).free

@@ -98,10 +98,10 @@ class ForkServer:
         log: a descriptor that takes its output. Orphans of what this process has started are its children from now on.
         """
         try:
-            leash.prctl(_PR_SET_CHILD_SUBREAPER, 1)
             with _short(self.socket) as address, _connection() as server:
                 server.settimeout(_PATIENCE_S)
                 server.connect(address)
+                leash.prctl(_PR_SET_CHILD_SUBREAPER, 1)
                 socket.send_fds(server, [json.dumps(asdict(wish)).encode()], [log])
                 pid = server.recv(20)
                 if pid:
