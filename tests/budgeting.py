@@ -37,7 +37,7 @@ def worst(service: Service, *keys: str) -> int:
     assert model is not None
     rate = worst_rates(model, batch=True)[0]
     rows = [service.ledger.item(key) for key in keys]
-    return sum((one["size"] + ADDED_TOKENS) * rate.input_nano + one["max_tokens"] * rate.output_nano for one in rows)
+    return sum((row["size"] + ADDED_TOKENS) * rate.input_nano + row["max_tokens"] * rate.output_nano for row in rows)
 
 
 def states(service: Service, *keys: str) -> list[str]:

@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for waits in (True, False):
         alike = [of for of in files.values() if any(item.get_closest_marker("whole") for item in of) == waits]
         placed += [(number / len(alike), of) for number, of in enumerate(alike)]
-    items[:] = [item for _, of in sorted(placed, key=lambda one: one[0]) for item in of]
+    items[:] = [item for _, of in sorted(placed, key=lambda place: place[0]) for item in of]
 
 
 def pytest_collection_finish() -> None:

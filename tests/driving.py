@@ -39,8 +39,8 @@ _salt = ""
 
 def params(text: str = "Describe a kettle", *, fault: str | None = None, **more: Any) -> Json:
     """A request. fault: what the sandbox shall do to it, as in `sandbox/marks.py`."""
-    found: Json = {"model": MODEL, "max_tokens": 256, "messages": [{"role": "user", "content": text}], **more}
-    return found | {"metadata": {"user_id": f"sandbox:{fault}"}} if fault else found
+    params_: Json = {"model": MODEL, "max_tokens": 256, "messages": [{"role": "user", "content": text}], **more}
+    return params_ | {"metadata": {"user_id": f"sandbox:{fault}"}} if fault else params_
 
 
 def text_of(key: str) -> str:
@@ -50,8 +50,8 @@ def text_of(key: str) -> str:
 
 def item(key: str, text: str | None = None, *, fault: str | None = None, **more: Any) -> Json:
     """An item as it is on the wire. more: its other fields, or a whole `params`."""
-    found: Json = {"id": str(uuid4()), "key": key, "params": params(text or text_of(key), fault=fault)}
-    return found | more
+    wire: Json = {"id": str(uuid4()), "key": key, "params": params(text or text_of(key), fault=fault)}
+    return wire | more
 
 
 def put_prefix(service: Service, prefix: Prefix) -> str:
@@ -129,14 +129,14 @@ class Service:
         """Start again with other settings. By default whatever waits is packed at once."""
         here = {"base_url": self.sandbox.url}
         named: dict[str, Json] = {"default": {}, **(workspaces or {})}
-        told = {
+        tables = {
             "lanes": {"default": {"max_wait": "0s"} | (lane or {})} | (lanes or {}),
             "timing": {"create_timeout": "20s", "wire": "1s", "quiet": "10s", "lease": "60s"} | (timing or {}),
-            "workspaces": {name: here | dict(one) for name, one in named.items()},
+            "workspaces": {name: here | dict(workspace) for name, workspace in named.items()},
             "brokers": brokers or {},
             "direct": direct or {},
         }
-        for part, value in told.items():
+        for part, value in tables.items():
             self._env.setenv(f"OVERNIGHT_{part.upper()}", json.dumps(value))
         self.restart()
 
@@ -200,7 +200,7 @@ class Service:
         self, *items: Json | str, lane: str = "default", run: str | None = None, message_id: str | None = None
     ) -> Json:
         """Accept one message; its verdict."""
-        lines = [one if isinstance(one, str) else orjson.dumps(one).decode() for one in items]
+        lines = [wire_item if isinstance(wire_item, str) else orjson.dumps(wire_item).decode() for wire_item in items]
         message_id = message_id or str(uuid4())
         accept(v=1, message_id=message_id, lane=lane, run=run, items="\n".join(lines))
         return self.ledger.verdict(message_id)
@@ -208,9 +208,9 @@ class Service:
     def accept_elsewhere(self, items: Sequence[Json]) -> tuple[int, int]:
         """Accept in another thread: how many were new, how many known."""
         message_id = str(uuid4())
-        lines = b"\n".join(orjson.dumps(one) for one in items).decode()
-        told = accept(v=1, message_id=message_id, lane="default", items=lines)
-        counts = [int(word) for word in told.replace(",", "").split() if word.isdecimal()]
+        lines = b"\n".join(orjson.dumps(wire_item) for wire_item in items).decode()
+        answer = accept(v=1, message_id=message_id, lane="default", items=lines)
+        counts = [int(word) for word in answer.replace(",", "").split() if word.isdecimal()]
         return counts[0], counts[1]
 
     def round(self) -> None:

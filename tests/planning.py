@@ -19,8 +19,8 @@ RULES = "Answer in one word, without thinking about it for long. " * 60
 
 def written(file: Path, items: list[Json]) -> Path:
     with file.open("wb") as out:
-        for number, one in enumerate(items):
-            line = one if "params" in one else {"key": f"k{number}", "params": one}
+        for number, item in enumerate(items):
+            line = item if "params" in item else {"key": f"k{number}", "params": item}
             out.write(orjson.dumps(line) + b"\n")
     return file
 
@@ -34,8 +34,8 @@ def texts(n: int, *, seed: int = 1, **more: Any) -> list[Json]:
 def planned(*words: object) -> Json:
     done = CliRunner().invoke(app, ["plan", *map(str, words), "--json"])
     assert done.exit_code == 0, f"{words}: {done.output} {done.exception!r}"
-    found: Json = orjson.loads(done.stdout)
-    return found
+    plan: Json = orjson.loads(done.stdout)
+    return plan
 
 
 def calls(service: Service) -> int:

@@ -28,15 +28,15 @@ def in_url(of: str) -> str:
 
 def found_in(text: str | bytes) -> set[str]:
     """Whose secrets, or parts of them, can be read there."""
-    told = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return {word.lower() for word in _FOUND.findall(told)}
+    shown_text = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return {word.lower() for word in _FOUND.findall(shown_text)}
 
 
 def lines_of(text: str | bytes) -> list[str]:
     """The lines that show a secret, cut around it: for the message of a test that fails."""
-    told = text.decode(errors="replace") if isinstance(text, bytes) else text
+    shown_text = text.decode(errors="replace") if isinstance(text, bytes) else text
     shown = []
-    for line in told.splitlines():
+    for line in shown_text.splitlines():
         match = _FOUND.search(line)
         if match is not None:
             shown.append(line[max(0, match.start() - 150) : match.end() + 60])
@@ -59,5 +59,5 @@ def params(text: str = "Describe a kettle", **more: Any) -> dict[str, Any]:
 
 
 def assert_shows_none(shown: dict[str, str]) -> None:
-    told = {where: lines_of(text)[:3] for where, text in shown.items() if found_in(text)}
-    assert told == {}, "\n".join(f"{where}: {line}" for where, lines in told.items() for line in lines)
+    shown_lines = {where: lines_of(text)[:3] for where, text in shown.items() if found_in(text)}
+    assert shown_lines == {}, "\n".join(f"{where}: {line}" for where, lines in shown_lines.items() for line in lines)

@@ -55,15 +55,17 @@ class Printed:
     paid_twice: int
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Printed:
+    def of(cls, document: Mapping[str, Any]) -> Printed:
         """One of its entries."""
-        return cls(told["answers"], nano(told["cost_usd"]), nano(told["realtime_cost_usd"]), told["paid_twice"])
+        return cls(
+            document["answers"], nano(document["cost_usd"]), nano(document["realtime_cost_usd"]), document["paid_twice"]
+        )
 
 
 def printed(output: str) -> dict[str, Printed]:
     """By name, and of `all`."""
-    told = json.loads(output)
-    return {one["name"]: Printed.of(one) for one in (*told["costs"], told["total"])}
+    document = json.loads(output)
+    return {row["name"]: Printed.of(row) for row in (*document["costs"], document["total"])}
 
 
 def nano(usd: str) -> int:

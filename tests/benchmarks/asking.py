@@ -44,8 +44,8 @@ class Asked:
 
 def questions(database: Database) -> list[Asked]:
     """All of them."""
-    found = _Found(database)
-    return [Asked(name, _taken_back(database, ask)) for name, ask in _asked(found)]
+    ids = _Found(database)
+    return [Asked(name, _taken_back(database, ask)) for name, ask in _asked(ids)]
 
 
 def _taken_back(database: Database, ask: Callable[[Connection], object]) -> Callable[[], object]:
@@ -63,7 +63,7 @@ class _Found:
 
     def __init__(self, database: Database) -> None:
         with database.transaction() as connection:
-            self.waiting = {one.lane_id: one for one in pack.waiting(connection)}
+            self.waiting = {group.lane_id: group for group in pack.waiting(connection)}
             self.target = deliver.targets(connection)[0]
             ended = collect.claim(connection, owner=_OWNER, lease_s=0)
             assert ended is not None
@@ -86,17 +86,17 @@ def _column(connection: Connection, statement: str, **values: object) -> list[An
     return [next(iter(row.values())) for row in fetch_all(connection, statement, **values)]
 
 
-def _asked(found: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
-    yield from _intake(found)
-    yield from _batches(found)
-    yield from _results(found)
-    yield from _ticks(found)
+def _asked(ids: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
+    yield from _intake(ids)
+    yield from _batches(ids)
+    yield from _results(ids)
+    yield from _ticks(ids)
     yield from _people()
 
 
-def _intake(found: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
-    yield "accept a message of 500 items", lambda connection: _accept(connection, found.headers_id)
-    yield "answer confirm", lambda connection: answer.verdicts(connection, found.messages)
+def _intake(ids: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
+    yield "accept a message of 500 items", lambda connection: _accept(connection, ids.headers_id)
+    yield "answer confirm", lambda connection: answer.verdicts(connection, ids.messages)
     yield "answer outcome", _outcome
     yield "answer run", lambda connection: answer.run_counts(connection, "run 1")
 
@@ -140,15 +140,15 @@ def _outcome(connection: Connection) -> object:
     return answer.read_item(connection, item_id)
 
 
-def _batches(found: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
+def _batches(ids: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
     prices = load(None)
     yield "pack: look what waits", pack.waiting
-    yield "pack a batch of 5,000", lambda connection: _pack(connection, found.waiting[2], prices)
-    yield "pack a batch of 5,000 of 50 tenants", lambda connection: _pack(connection, found.waiting[1], prices)
-    yield "pack a batch of 5,000, no tenants at all", lambda connection: _pack_without(connection, found, prices)
+    yield "pack a batch of 5,000", lambda connection: _pack(connection, ids.waiting[2], prices)
+    yield "pack a batch of 5,000 of 50 tenants", lambda connection: _pack(connection, ids.waiting[1], prices)
+    yield "pack a batch of 5,000, no tenants at all", lambda connection: _pack_without(connection, ids, prices)
     yield "submit: claim", _claim_to_submit
     yield "poll: what to look for", _poll
-    yield "poll: which of 1,000 are known", lambda connection: poll.known_api_ids(connection, found.api_ids)
+    yield "poll: which of 1,000 are known", lambda connection: poll.known_api_ids(connection, ids.api_ids)
 
 
 def _pack(connection: Connection, waiting: pack.Waiting, prices: Prices) -> object:
@@ -159,9 +159,9 @@ def _pack(connection: Connection, waiting: pack.Waiting, prices: Prices) -> obje
     return packed
 
 
-def _pack_without(connection: Connection, found: _Found, prices: Prices) -> object:
+def _pack_without(connection: Connection, ids: _Found, prices: Prices) -> object:
     fetch_all(connection, "DELETE FROM tenant")
-    return _pack(connection, found.waiting[2], prices)
+    return _pack(connection, ids.waiting[2], prices)
 
 
 def _claim_to_submit(connection: Connection) -> object:
@@ -182,45 +182,45 @@ def _poll(connection: Connection) -> object:
     return poll.end(connection, watched[0].submission_id, datetime.now(UTC), "{}")
 
 
-def _results(found: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
+def _results(ids: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
     def claim(connection: Connection) -> object:
         reading = collect.claim(connection, owner=_OWNER, lease_s=_LEASE_S)
         assert reading is not None
         return reading
 
     yield "collect: claim", claim
-    yield "collect: record 2,000 answers", lambda connection: _record(connection, found)
-    yield "collect: finish", lambda connection: collect.finish(connection, found.reading, passed_over=False)
+    yield "collect: record 2,000 answers", lambda connection: _record(connection, ids)
+    yield "collect: finish", lambda connection: collect.finish(connection, ids.reading, passed_over=False)
     yield "deliver: where is something due", deliver.targets
-    yield "deliver: claim 2,000, taken", lambda connection: _deliver(connection, found)
-    yield "deliver: acknowledge 2,000", lambda connection: _acknowledge(connection, found)
+    yield "deliver: claim 2,000, taken", lambda connection: _deliver(connection, ids)
+    yield "deliver: acknowledge 2,000", lambda connection: _acknowledge(connection, ids)
 
 
-def _record(connection: Connection, found: _Found) -> object:
-    reading = found.reading
+def _record(connection: Connection, ids: _Found) -> object:
+    reading = ids.reading
     source = Source(reading.submission_id, reading.batch_id, reading.api_id, only_live=True)
     assert collect.only_live(connection, reading)
     arrivals = [
         Arrival(item_id, Fate.SUCCEED, message=b"{}", model="m", billed=True, cost_nano=1, realtime_nano=2)
-        for item_id in found.answered
+        for item_id in ids.answered
     ]
-    collect.output_schemas(connection, found.answered)
+    collect.output_schemas(connection, ids.answered)
     clear = deliver.targets_in_the_clear(connection)
     recorded = outcomes.record(connection, source, arrivals, max_attempts=3, claim=clear, lease_s=_LEASE_S)
-    assert recorded.succeeded == len(found.answered)
+    assert recorded.succeeded == len(ids.answered)
     return recorded_and_claimed(connection, source, arrivals, recorded)
 
 
-def _deliver(connection: Connection, found: _Found) -> object:
-    due = deliver.claim(connection, found.target, limit=_CHUNK, lease_s=_LEASE_S)
+def _deliver(connection: Connection, ids: _Found) -> object:
+    due = deliver.claim(connection, ids.target, limit=_CHUNK, lease_s=_LEASE_S)
     assert len(due) == _CHUNK
-    mine = [one.item_id for one in due]
-    deliver.sent_by_others(connection, found.target, mine=mine)
+    mine = [delivery.item_id for delivery in due]
+    deliver.sent_by_others(connection, ids.target, mine=mine)
     return deliver.taken(connection, mine)
 
 
-def _acknowledge(connection: Connection, found: _Found) -> object:
-    said = [Acknowledgement(row["item_id"], 0, row["receipt"]) for row in found.sent]
+def _acknowledge(connection: Connection, ids: _Found) -> object:
+    said = [Acknowledgement(row["item_id"], 0, row["receipt"]) for row in ids.sent]
     assert acknowledge.acknowledge(connection, said) == _CHUNK
     return said
 

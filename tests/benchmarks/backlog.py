@@ -64,10 +64,10 @@ def _filled(server: EmbeddedPostgres, filled: Filled) -> Database:
 
 
 def _compare(small: Database, large: Database) -> Iterator[dict[str, Any]]:
-    for one, other in zip(questions(small), questions(large), strict=True):
-        few, many = _fastest_ms(one), _fastest_ms(other)
+    for question, other in zip(questions(small), questions(large), strict=True):
+        few, many = _fastest_ms(question), _fastest_ms(other)
         holds = many <= max(BAR * few, _NOISE_MS)
-        yield {"name": one.name, "few_ms": round(few, 2), "many_ms": round(many, 2), "holds": holds}
+        yield {"name": question.name, "few_ms": round(few, 2), "many_ms": round(many, 2), "holds": holds}
 
 
 def _fastest_ms(asked: Asked) -> float:
@@ -82,7 +82,7 @@ def _fastest_ms(asked: Asked) -> float:
 def _sizes(database: Database) -> Mapping[str, int]:
     """Megabytes of the big tables, and of each of their indexes."""
     with database.transaction() as connection:
-        found = fetch_all(
+        sizes = fetch_all(
             connection,
             r"""
             SELECT regexp_replace(relname, '_from_\d+', '') AS name, sum(pg_relation_size(oid)) / 1000000 AS mb
@@ -90,7 +90,7 @@ def _sizes(database: Database) -> Mapping[str, int]:
             GROUP BY 1 HAVING sum(pg_relation_size(oid)) > 1000000 ORDER BY 2 DESC
             """,
         )
-    return {row["name"]: int(row["mb"]) for row in found}
+    return {row["name"]: int(row["mb"]) for row in sizes}
 
 
 def _show(rows: list[dict[str, Any]], sizes: Mapping[str, int]) -> None:

@@ -18,21 +18,21 @@ class Bar:
 
     what: str
     measured: float
-    most: float
+    limit: float
     unit: str
 
     @property
     def is_held(self) -> bool:
         """Whether it is at most what it may be."""
-        return self.measured <= self.most
+        return self.measured <= self.limit
 
 
 def report(bars: Sequence[Bar], figures: Mapping[str, Any], json_file: Path | None) -> None:
     """Print the bars, held or missed; write them and all other figures as JSON if a file is given."""
     table = Table("", "measured", "bar", "")
     for bar in bars:
-        told = (f"{amount:,.10g} {bar.unit}" for amount in (bar.measured, bar.most))
-        table.add_row(bar.what, *told, "held" if bar.is_held else "missed")
+        amounts = (f"{amount:,.10g} {bar.unit}" for amount in (bar.measured, bar.limit))
+        table.add_row(bar.what, *amounts, "held" if bar.is_held else "missed")
     Console().print(table)
     if json_file is not None:
         shown = [{**asdict(bar), "held": bar.is_held} for bar in bars]

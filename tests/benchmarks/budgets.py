@@ -183,7 +183,7 @@ def _wait_until_it_is_still(service: Service) -> None:
 
 def _figures(service: Service, watched: Watched, seconds: float) -> Figures:
     meter = httpx2.get(f"{service.sandbox_url}/sandbox/meter").json()
-    bills: list[Any] = [bill for one in meter["workspaces"].values() for bill in one["bill"]]
+    bills: list[Any] = [bill for workspace in meter["workspaces"].values() for bill in workspace["bill"]]
     with psycopg.connect(service.database_url, row_factory=dict_row) as connection:
         row = connection.execute(
             """

@@ -65,8 +65,8 @@ def main(
             least: dict[str, tuple[float, float, float]] = {}
             for _ in range(times):
                 for what, deed in (("hash join", _join), ("diff and plan", _plan)):
-                    found = _measured(context, deed, directory, kind)
-                    least[what] = min(least.get(what, found), found)
+                    figures = _measured(context, deed, directory, kind)
+                    least[what] = min(least.get(what, figures), figures)
             for what, (processor, clock, memory) in least.items():
                 share = processor / least["hash join"][0]
                 table.add_row(kind, what, f"{processor:.2f} s", f"{clock:.2f} s", f"{memory:.0f} MB", f"{share:.2f}")
@@ -83,9 +83,9 @@ def write_rows(directory: Path, rows: int) -> None:
         writer = csv.writer(file)
         writer.writerow(["id", "name", "city", "country", "lat", "lon", "elevation"])
         for number in range(rows):
-            one = airports[number % len(airports)]
-            cells = (one["city"], one["country"], one["lat"], one["lon"], one["elevation"])
-            writer.writerow([f"{one['icao']}-{number}", f"{one['name']} {number}", *cells])
+            airport = airports[number % len(airports)]
+            cells = (airport["city"], airport["country"], airport["lat"], airport["lon"], airport["elevation"])
+            writer.writerow([f"{airport['icao']}-{number}", f"{airport['name']} {number}", *cells])
     connection = duckdb.connect()
     given = f"SELECT * FROM read_csv('{directory / 'rows.csv'}', all_varchar = true)"
     connection.execute(f"COPY ({given}) TO '{directory / 'rows.parquet'}' (FORMAT parquet)")
@@ -100,9 +100,9 @@ def _measured(
     reading, writing = context.Pipe(duplex=False)
     process = context.Process(target=_measure, args=(deed, directory, kind, writing))
     process.start()
-    found: tuple[float, float, float] = reading.recv()
+    figures: tuple[float, float, float] = reading.recv()
     process.join()
-    return found
+    return figures
 
 
 def _measure(deed: Callable[[Path, str], None], directory: Path, kind: str, said: Connection) -> None:
@@ -140,12 +140,12 @@ def _remember(directory: Path, kind: str) -> None:
     catalog = read_catalog(directory / f"{kind}.toml")
     recipe = recipe_of(catalog)
     with opened(catalog, recipe) as source:
-        found = differences(
+        diff = differences(
             source.connection, source.rows, hashes(recipe), [], b"", Wanted(), key_faults=source.key_faults
         )
     catalog_id = process.names().catalog(catalog.name)
     with process.database().transaction() as connection:
-        entries = found.entries.copy()
+        entries = diff.entries.copy()
         entries["recipe"] = ledger.recipe_number(connection, catalog_id, hashes(recipe))
         entries["state"] = memory.Came.OK
         ledger.replace_entries(connection, catalog_id, memory.parts(entries))
@@ -156,9 +156,9 @@ def _plan(directory: Path, kind: str) -> None:
     from overnight_workers.catalogs.runs import planning
     from overnight_workers.catalogs.runs.taken import Wish
 
-    found, document = planning.made(read_catalog(directory / f"{kind}.toml"), Wish())
+    diff, document = planning.made(read_catalog(directory / f"{kind}.toml"), Wish())
     assert document["send"] == 0, document
-    assert found.rows
+    assert diff.rows
 
 
 if __name__ == "__main__":

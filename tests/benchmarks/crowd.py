@@ -75,8 +75,8 @@ def _run(service: Service, products: int, each: int) -> tuple[float, float, floa
 
 
 def _accepted(connection: psycopg.Connection[Any]) -> int:
-    found = connection.execute("SELECT sum(n)::bigint FROM tally WHERE noun = 'item'").fetchone()
-    return (found and found[0]) or 0
+    row = connection.execute("SELECT sum(n)::bigint FROM tally WHERE noun = 'item'").fetchone()
+    return (row and row[0]) or 0
 
 
 def _show(measured: dict[str, Any]) -> None:

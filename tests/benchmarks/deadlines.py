@@ -122,7 +122,7 @@ class World:
 
     def end(self, now: float) -> None:
         """Batches that are over."""
-        for batch in [one for one in self.open if one.ends <= now]:
+        for batch in [batch for batch in self.open if batch.ends <= now]:
             self.open.remove(batch)
             took = Turnaround(len(batch.items), batch.ends - batch.began, BEGINS + timedelta(seconds=batch.began))
             self.past.append(took)
@@ -138,7 +138,7 @@ class World:
         """What waits, and what runs, is looked at again."""
         if self.waiting:
             needs = self.pace(len(self.waiting)).needs_s(len(self.waiting))
-            for item in [one for one in self.waiting if one.deadline - now < needs]:
+            for item in [item for item in self.waiting if item.deadline - now < needs]:
                 self.waiting.remove(item)
                 self.send(item)
         late: list[Item] = []
@@ -180,17 +180,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plot", type=Path)
-    told = parser.parse_args(argv)
+    options = parser.parse_args(argv)
     shown = []
     print(f"{'policy':12} {'met':>7} {'cost':>6} {'rescued':>8} {'doubles':>8} {'batches':>8}")
     for policy in ("batch", "by deadline", "direct"):
-        world, every = run(policy, told.items, told.seed)
+        world, every = run(policy, options.items, options.seed)
         met = sum(item.done <= item.deadline for item in every) / len(every)
         cost = sum(item.cost for item in every) / len(every)
         shown.append((policy, met, cost))
         print(f"{policy:12} {met:7.2%} {cost:6.3f} {world.rescued:8,} {world.doubles:8,} {world.packed:8,}")
-    if told.plot:
-        plot(shown, told.plot)
+    if options.plot:
+        plot(shown, options.plot)
 
 
 def plot(shown: Sequence[tuple[str, float, float]], path: Path) -> None:

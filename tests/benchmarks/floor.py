@@ -42,7 +42,7 @@ def main(
         requests = [orjson.dumps(work.params(number)) for number in range(_AT_ONCE)]
         results = [orjson.dumps({"custom_id": f"t_{n}", "result": _result()}) for n in range(_AT_ONCE)]
         rounds = items // _AT_ONCE
-        found = {
+        measured = {
             "COPY of requests": _spent(service, "postgres", lambda: _copied(service, requests, rounds)),
             "COPY of answers": _spent(service, "postgres", lambda: _copied(service, results, rounds)),
             "JSON of requests": _spent(service, None, lambda: _decoded(requests, rounds)),
@@ -50,11 +50,11 @@ def main(
             "LPUSH of messages": _spent(service, "redis", lambda: _pushed(service, rounds)),
         }
     table = Table("", "seconds of processor", "items/s of one core")
-    for name, seconds in (found | {"together": sum(found.values())}).items():
+    for name, seconds in (measured | {"together": sum(measured.values())}).items():
         table.add_row(name, f"{seconds:.2f}", f"{items / seconds:,.0f}")
     out.print(table)
     if json_file is not None:
-        json_file.write_text(json.dumps({"items": items, "cpu_seconds": found}, indent=2))
+        json_file.write_text(json.dumps({"items": items, "cpu_seconds": measured}, indent=2))
 
 
 def _spent(service: Service, server: str | None, work_done: Callable[[], None]) -> float:

@@ -26,9 +26,9 @@ def main(
     """Measure the whole way at each size."""
     measured = [measure(int(size), batch=25_000) for size in sizes.split(",")]
     table = Table("items", "bare s", "Overnight s", "ratio", "items/s", "producer MB", "largest worker MB")
-    for one in measured:
-        told = (one["bare_seconds"], one["overnight_seconds"], one["ratio"], one["items_per_second"])
-        table.add_row(f"{one['items']:,}", *map(str, (*told, one["peak_rss_mb"]["producer"], _largest(one))))
+    for run in measured:
+        figures = (run["bare_seconds"], run["overnight_seconds"], run["ratio"], run["items_per_second"])
+        table.add_row(f"{run['items']:,}", *map(str, (*figures, run["peak_rss_mb"]["producer"], _largest(run))))
     Console().print(table)
     if json_file is not None:
         json_file.write_text(json.dumps(measured, indent=2))
@@ -36,8 +36,8 @@ def main(
         _draw(measured, plot)
 
 
-def _largest(one: dict[str, Any]) -> int:
-    return int(max(one["peak_rss_mb"][name] for name in WORKERS))
+def _largest(run: dict[str, Any]) -> int:
+    return int(max(run["peak_rss_mb"][name] for name in WORKERS))
 
 
 def _draw(measured: list[dict[str, Any]], path: Path) -> None:
@@ -45,13 +45,13 @@ def _draw(measured: list[dict[str, Any]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, (time, memory) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    sizes = [one["items"] for one in measured]
+    sizes = [run["items"] for run in measured]
     for name, label in (("bare_seconds", "bare script"), ("overnight_seconds", "Overnight")):
-        time.loglog(sizes, [one[name] for one in measured], marker="o", label=label)
+        time.loglog(sizes, [run[name] for run in measured], marker="o", label=label)
     time.set(xlabel="items", ylabel="seconds", title="time")
     for name in ("bare", "producer"):
-        memory.semilogx(sizes, [one["peak_rss_mb"][name] for one in measured], marker="o", label=name)
-    memory.semilogx(sizes, [_largest(one) for one in measured], marker="o", label="largest worker")
+        memory.semilogx(sizes, [run["peak_rss_mb"][name] for run in measured], marker="o", label=name)
+    memory.semilogx(sizes, [_largest(run) for run in measured], marker="o", label="largest worker")
     memory.set(xlabel="items", ylabel="peak MB", title="memory of a process", ylim=(0, None))
     for axes in (time, memory):
         axes.legend()

@@ -55,7 +55,7 @@ def main(
         Bar(f"{name}: over its idle {grown[name].idle_mb} MB", grown[name].over_idle_mb, MOST_OVER_IDLE_MB, "MB")
         for name in WORKERS
     ]
-    memory = {name: asdict(one) for name, one in grown.items()}
+    memory = {name: asdict(growth) for name, growth in grown.items()}
     report(bars, {"items": items, "body_mb": body_mb, "memory": memory}, json_file)
 
 

@@ -47,22 +47,22 @@ def limiter(url: str) -> Limiter:
 
 def alone(url: str, calls: int = 5000) -> dict[str, float]:
     """The times of a pair of calls, nobody else asking; every one is let through and settled."""
-    one = Limiter(
+    limiter_ = Limiter(
         redis_client(read_redis_url(url), timeout_s=2, connect_timeout_s=2),
         lambda workspace, model: PoolLimits((10**9, 10**12, 10**12), (False,) * 3),
     )
     need, took = Need(1000, 300), []
     for _ in range(calls):
         begun = time.perf_counter()
-        (answer,) = one.acquire("alone", MODEL, [need])
+        (answer,) = limiter_.acquire("alone", MODEL, [need])
         assert isinstance(answer, Grant)
-        one.settle([(answer, None)])
+        limiter_.settle([(answer, None)])
         took.append(time.perf_counter() - begun)
     return quantiles(took)
 
 
 def _crowd(url: str, at_once: int, seconds: float, begin: Barrier, result: Connection) -> None:
-    one = Limiter(
+    limiter_ = Limiter(
         redis_client(read_redis_url(url), timeout_s=2, connect_timeout_s=2),
         lambda workspace, model: PoolLimits((10**9, 10**12, 10**12), (False,) * 3),
     )
@@ -70,8 +70,8 @@ def _crowd(url: str, at_once: int, seconds: float, begin: Barrier, result: Conne
     done, stop_at = 0, time.monotonic() + seconds
     needs = [Need(1000, 300)] * at_once
     while time.monotonic() < stop_at:
-        grants = [answer for answer in one.acquire("crowd", MODEL, needs) if isinstance(answer, Grant)]
-        one.settle([(grant, Used(1000, 200)) for grant in grants])
+        grants = [answer for answer in limiter_.acquire("crowd", MODEL, needs) if isinstance(answer, Grant)]
+        limiter_.settle([(grant, Used(1000, 200)) for grant in grants])
         done += len(grants)
     result.send(done / seconds)
 
@@ -83,7 +83,7 @@ def together(url: str, at_once: int, processes: int = 4, seconds: float = 10.0) 
 
 def _worker(url: str, seconds: float, begin: Barrier, result: Connection) -> None:
     """Send as much as may be, each answered within 2 seconds; tell when how much was used."""
-    one, sent = limiter(url), list[tuple[float, int]]()
+    limiter_, sent = limiter(url), list[tuple[float, int]]()
     running: deque[tuple[float, Grant]] = deque()
     begin.wait()
     stop_at = time.monotonic() + seconds
@@ -91,8 +91,8 @@ def _worker(url: str, seconds: float, begin: Barrier, result: Connection) -> Non
         done = []
         while running and running[0][0] <= now:
             done.append((running.popleft()[1], USED))
-        one.settle(done)
-        answers = one.acquire("hold", MODEL, [NEED] * 20, ahead_s=AHEAD_S)
+        limiter_.settle(done)
+        answers = limiter_.acquire("hold", MODEL, [NEED] * 20, ahead_s=AHEAD_S)
         now = time.monotonic()
         for answer in answers:
             if isinstance(answer, Grant):
@@ -136,10 +136,10 @@ def _each(processes: int, work: Any, *args: Any, meanwhile: Any = None) -> list[
         started.append(process)
     if meanwhile is not None:
         meanwhile()
-    found = [pipe.recv() for pipe in pipes]
+    reports = [pipe.recv() for pipe in pipes]
     for process in started:
         process.join()
-    return found
+    return reports
 
 
 def main(

@@ -105,8 +105,8 @@ def ends(batches: Batches = 200, json_file: JsonFile = None) -> None:
         Overnight(service.redis_url).enqueue_many(item(number) for number in range(batches * items))
         for callback in arriving(product, batches * items, within_s=WITHIN_S):
             first_at.setdefault(callback.api_batch_id, callback.at)
-        told: Any = httpx2.get(f"{service.sandbox_url}/sandbox/batches", params={"limit": 10_000}).json()
-    for batch in told["data"]:
+        document: Any = httpx2.get(f"{service.sandbox_url}/sandbox/batches", params={"limit": 10_000}).json()
+    for batch in document["data"]:
         ended_at[batch["id"]] = datetime.fromisoformat(batch["ended_at"]).timestamp()
     took = [first_at[api_id] - at for api_id, at in ended_at.items()]
     spread_s = max(ended_at.values()) - min(ended_at.values())

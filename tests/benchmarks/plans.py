@@ -15,11 +15,11 @@ from tests.benchmarks.asking import Asked
 def explained(database: Database, asked: Sequence[Asked]) -> str:
     """Each statement of each question, with its plan as it was carried out."""
     parts = []
-    for one in asked:
+    for question in asked:
         with watched(database, "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF)") as plans:
-            one.ask()
+            question.ask()
         for statement, plan in plans:
-            parts.append(f"=== {one.name}\n{statement.strip()}\n\n{plan}\n")
+            parts.append(f"=== {question.name}\n{statement.strip()}\n\n{plan}\n")
     return "\n".join(parts)
 
 

@@ -92,8 +92,8 @@ def size(items: Annotated[int, typer.Option(help="How many share it.")] = 100_00
 
 
 def _received(client: redis.Redis) -> int:
-    told: Any = client.info("stats")
-    return int(told["total_net_input_bytes"])
+    stats: Any = client.info("stats")
+    return int(stats["total_net_input_bytes"])
 
 
 def _sizes(connection: psycopg.Connection[Any]) -> dict[str, int]:

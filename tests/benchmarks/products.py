@@ -35,8 +35,8 @@ def main(processes: int, each: int, redis_url: str) -> None:
 def _enqueue(numbers: range, redis_url: str) -> None:
     overnight = Overnight(redis_url)
     for number in numbers:
-        one = item(number)
-        overnight.enqueue(one.params, key=one.key, callback=one.callback)
+        wire_item = item(number)
+        overnight.enqueue(wire_item.params, key=wire_item.key, callback=wire_item.callback)
 
 
 if __name__ == "__main__":

@@ -47,11 +47,13 @@ class Service:
 
     def cpu_seconds(self) -> dict[str, float]:
         """What each service has used of the processors, its ended children included."""
-        return {name: sum(_spent(one) for one in _family(pid)) for name, pid in self.pids().items()}
+        return {name: sum(_spent(process) for process in _family(pid)) for name, pid in self.pids().items()}
 
     def peak_rss_mb(self) -> dict[str, int]:
         """The most that any process of each service ever had."""
-        return {name: max(_status_mb(one.pid, "VmHWM") for one in _family(pid)) for name, pid in self.pids().items()}
+        return {
+            name: max(_status_mb(process.pid, "VmHWM") for process in _family(pid)) for name, pid in self.pids().items()
+        }
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,11 @@ def watched_memory(service: Service) -> Iterator[dict[str, Memory]]:
     def watch() -> None:
         while not over.wait(0.1):
             for name, leader in service.pids().items():
-                for one in _family(leader):
-                    known = seen[name].get(one.pid) or Memory(_status_mb(one.pid, "VmRSS"))
-                    seen[name][one.pid] = replace(known, peak_mb=max(known.peak_mb, _status_mb(one.pid, "VmHWM")))
+                for process in _family(leader):
+                    known = seen[name].get(process.pid) or Memory(_status_mb(process.pid, "VmRSS"))
+                    seen[name][process.pid] = replace(
+                        known, peak_mb=max(known.peak_mb, _status_mb(process.pid, "VmHWM"))
+                    )
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -92,7 +96,7 @@ def watched_memory(service: Service) -> Iterator[dict[str, Memory]]:
         over.set()
         watcher.join()
         for name, processes in seen.items():
-            grown[name] = max(processes.values(), key=lambda one: one.over_idle_mb)
+            grown[name] = max(processes.values(), key=lambda process: process.over_idle_mb)
 
 
 @contextmanager
@@ -121,15 +125,15 @@ def _family(pid: int) -> list[psutil.Process]:
     return [leader, *leader.children(recursive=True)]
 
 
-def _spent(one: psutil.Process) -> float:
-    times = one.cpu_times()
+def _spent(process: psutil.Process) -> float:
+    times = process.cpu_times()
     return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def _status_mb(pid: int, name: str) -> int:
     """VmRSS, what a process has now, or VmHWM, the most that it ever had; 0 when it has just ended."""
     try:
-        found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+        match = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    return int(found[1]) // 1024 if found else 0
+    return int(match[1]) // 1024 if match else 0

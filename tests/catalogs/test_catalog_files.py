@@ -97,8 +97,8 @@ def faults(directory: Path, text: str) -> list[str]:
 
 def test_every_fault_is_said_at_once_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "answer.json").write_text('{"type": "object", "additionalProperties": true}')
-    found = faults(tmp_path, FAULTY)
-    assert [fault[: len(begins)] for fault, begins in zip(found, FAULTS, strict=True)] == list(FAULTS)
+    said = faults(tmp_path, FAULTY)
+    assert [fault[: len(begins)] for fault, begins in zip(said, FAULTS, strict=True)] == list(FAULTS)
 
 
 def test_faults_of_a_template_are_on_their_own_lines(tmp_path: Path) -> None:

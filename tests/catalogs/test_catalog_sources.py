@@ -27,8 +27,8 @@ FRENCH = "id;nom;prix\n1;Café crème;1,10\n2;Thé;2,20\n3;Pâté;3,3\n4;Où;1,0
 
 def read(directory: Path, **declared: object) -> list[tuple[str | None, ...]]:
     source = DeclaredSource.model_validate({"path": "rows.csv", **declared})
-    with opened(source, directory) as found, duckdb.connect() as connection:
-        return [tuple(row.values()) for row in found.each(connection)]
+    with opened(source, directory) as opened_source, duckdb.connect() as connection:
+        return [tuple(row.values()) for row in opened_source.each(connection)]
 
 
 def faults(directory: Path, **declared: object) -> list[str]:
@@ -49,8 +49,12 @@ def test_every_encoding_is_found_out_of_a_long_file(tmp_path: Path) -> None:
         (CHINESE, "utf-8"),
     ):
         file.write_bytes((text * 40).encode(encoding))
-        found = dialect.find(str(file))
-        assert (found.encoding, found.separator, [d for d in found.doubts if "encoding" in d]) == (encoding, ",", [])
+        form = dialect.find(str(file))
+        assert (form.encoding, form.separator, [d for d in form.doubts if "encoding" in d]) == (
+            encoding,
+            ",",
+            [],
+        )
 
 
 @pytest.mark.parametrize(
@@ -64,9 +68,9 @@ def test_every_encoding_is_found_out_of_a_long_file(tmp_path: Path) -> None:
 def test_a_short_file_is_guessed_with_its_doubts(tmp_path: Path, text: str, encoding: str, also: str) -> None:
     file = tmp_path / "rows.csv"
     file.write_bytes(text.encode(encoding))
-    found = dialect.find(str(file))
-    assert found.encoding == encoding
-    (doubt,) = (doubt for doubt in found.doubts if doubt.startswith("encoding"))
+    form = dialect.find(str(file))
+    assert form.encoding == encoding
+    (doubt,) = (doubt for doubt in form.doubts if doubt.startswith("encoding"))
     assert also in doubt
     assert not [d for d in dialect.find(str(file), encoding=encoding, separator=",").doubts if "encoding" in d]
 
@@ -88,9 +92,9 @@ def test_separator_and_quoting_are_found_out(
     tmp_path: Path, text: str, separator: str, quote: str, doubt: str | None
 ) -> None:
     (tmp_path / "rows.csv").write_text(text)
-    found = dialect.find(str(tmp_path / "rows.csv"))
-    assert (found.separator, found.quote) == (separator, quote)
-    said = [one for one in found.doubts if not one.startswith("encoding")]
+    form = dialect.find(str(tmp_path / "rows.csv"))
+    assert (form.separator, form.quote) == (separator, quote)
+    said = [doubt for doubt in form.doubts if not doubt.startswith("encoding")]
     assert (not said) if doubt is None else doubt in " ".join(said)
 
 
@@ -132,9 +136,9 @@ def test_lines_end_in_any_way_and_cells_keep_their_breaks(tmp_path: Path, end: s
 )
 def test_what_can_not_be_read_is_named_by_its_line(tmp_path: Path, data: bytes, wanted: list[str]) -> None:
     (tmp_path / "rows.csv").write_bytes(data)
-    found = faults(tmp_path)
-    assert len(found) == len(wanted)
-    for fault, begins in zip(found, wanted, strict=True):
+    said = faults(tmp_path)
+    assert len(said) == len(wanted)
+    for fault, begins in zip(said, wanted, strict=True):
         assert fault.startswith(begins)
 
 

@@ -164,10 +164,10 @@ def test_sources_with_types_agree_where_nothing_is_declared(
 @pytest.mark.parametrize("value", [0.1, 2.0, 1e16, 1e-7, 123456789.123456, 1 / 3, -0.0, 5e-324, 1.7976931348623157e308])
 def test_a_double_has_the_same_digits_from_python_and_from_duckdb(value: float) -> None:
     with duckdb.connect() as connection:
-        ((found,),) = connection.execute(
+        ((cell,),) = connection.execute(
             f"SELECT {cells.as_text('x', 'DOUBLE')} FROM (SELECT ?::DOUBLE AS x)", [value]
         ).fetchall()
-    assert found == cells.text_of(value)
+    assert cell == cells.text_of(value)
 
 
 @pytest.mark.parametrize(
@@ -205,10 +205,10 @@ def test_a_declared_type_has_one_form_and_what_is_not_of_it_stays_as_it_is(
     declared: str, given: str, wanted: str
 ) -> None:
     with duckdb.connect() as connection:
-        ((found,),) = connection.execute(
+        ((cell,),) = connection.execute(
             f"SELECT {cells.canonical('x', declared)} FROM (SELECT ? AS x)", [given]
         ).fetchall()
-    assert found == wanted
+    assert cell == wanted
 
 
 def test_no_cell_depends_on_another_row(tmp_path: Path) -> None:

@@ -35,19 +35,20 @@ def main() -> int:
     parser.add_argument("--only", choices=["points", "load"])
     parser.add_argument("--death", nargs=2, metavar=("SCENARIO", "NUMBER"), help="one death again, alone")
     parser.add_argument("--in-a-row", metavar="SCENARIO", help="one scenario again, killed at every point")
-    told = parser.parse_args()
-    if told.death or told.in_a_row:
-        return _again(told)
-    _say(f"seed {told.seed}; the same again: python -m tests.chaos --seconds {told.seconds:g} --seed {told.seed}")
+    options = parser.parse_args()
+    if options.death or options.in_a_row:
+        return _again(options)
+    again = f"python -m tests.chaos --seconds {options.seconds:g} --seed {options.seed}"
+    _say(f"seed {options.seed}; the same again: {again}")
     began = time.monotonic()
-    points = OneByOne(told.seed, _say)
-    if told.only != "load":
+    points = OneByOne(options.seed, _say)
+    if options.only != "load":
         with own_stage() as stage:
-            points.run(stage, told.seconds if told.only else told.seconds / 2)
+            points.run(stage, options.seconds if options.only else options.seconds / 2)
     load, books, wrong = None, None, list(points.wrong)
-    if told.only != "points":
-        load = Load(Path(tempfile.mkdtemp(prefix="overnight-chaos-")), told.seed, _say)
-        left_s = told.seconds - (time.monotonic() - began) - _ASIDE_S
+    if options.only != "points":
+        load = Load(Path(tempfile.mkdtemp(prefix="overnight-chaos-")), options.seed, _say)
+        left_s = options.seconds - (time.monotonic() - began) - _ASIDE_S
         try:
             books = load.run(max(left_s, 30.0))
             wrong += books.wrong
@@ -55,16 +56,16 @@ def main() -> int:
             wrong.append(f"under load, in {load.home}: {error}")
         if not wrong:
             shutil.rmtree(load.home, ignore_errors=True)
-    return show(told.seed, time.monotonic() - began, points, load, books, wrong)
+    return show(options.seed, time.monotonic() - began, points, load, books, wrong)
 
 
-def _again(told: argparse.Namespace) -> int:
+def _again(options: argparse.Namespace) -> int:
     with own_stage() as stage:
-        if told.in_a_row:
-            killed, _ = stage.die_at_all_but(told.in_a_row, set())
+        if options.in_a_row:
+            killed, _ = stage.die_at_all_but(options.in_a_row, set())
             _say(f"killed {len(killed)} times in a row; the books are right")
             return 0
-        scenario, number = told.death
+        scenario, number = options.death
         death = stage.undisturbed(scenario)[int(number) - 1]
         _say(f"killed at {death}")
         stage.die(death)

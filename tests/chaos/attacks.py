@@ -100,8 +100,8 @@ def strangers(overnight: Installed, _: Random) -> None:
         WHERE submission.state IN ('claimed', 'sending', 'unclear') LIMIT 4
         """
     )
-    for one in under_way:
-        overnight.stranger(f"wrkspc_sandbox_{one['workspace']}", one["items"])
+    for order in under_way:
+        overnight.stranger(f"wrkspc_sandbox_{order['workspace']}", order["items"])
 
 
 def _freeze(overnight: Installed, seconds: float, *names: str) -> None:

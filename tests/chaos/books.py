@@ -63,8 +63,8 @@ def _items_are_final(service: Service, scenario: Scenario) -> None:
     verdicts = service.ledger.fetch_all("SELECT verdict FROM inbox")
     said = sum(orjson.loads(row["verdict"])["accepted"] for row in verdicts if row["verdict"] is not None)
     assert said == len(own) + scenario.redone_by_message, "products were told what was accepted"
-    told = service.ledger.fetch_one("SELECT count(*) AS n, count(DISTINCT item_id) AS items FROM outcome")
-    assert told["n"] == told["items"] == len(rows), "one outcome an item"
+    outcomes = service.ledger.fetch_one("SELECT count(*) AS n, count(DISTINCT item_id) AS items FROM outcome")
+    assert outcomes["n"] == outcomes["items"] == len(rows), "one outcome an item"
 
 
 def _money_is_right(service: Service, scenario: Scenario) -> None:
@@ -81,11 +81,11 @@ def _money_is_right(service: Service, scenario: Scenario) -> None:
     )
     more = meter["billed"] - own["bills"] - scenario.unseen
     assert 0 <= more <= doubts["n"], "the API billed what the ledger says, but for what may have been billed"
-    told = printed(read_command(app, "costs", "--json"))["all"]
+    bill = printed(read_command(app, "costs", "--json"))["all"]
     service.restart()  # whoever looks at costs leaves no connection
-    assert told == Printed(own["bills"], own["nano"], own["realtime_nano"], own["doubles"]), "`overnight costs` says it"
+    assert bill == Printed(own["bills"], own["nano"], own["realtime_nano"], own["doubles"]), "`overnight costs` says it"
     if not scenario.unseen:
-        for ours, theirs in ((told.nano, meter["nano"]), (told.realtime_nano, meter["realtime_nano"])):
+        for ours, theirs in ((bill.nano, meter["nano"]), (bill.realtime_nano, meter["realtime_nano"])):
             assert 0 <= theirs - ours <= doubts["nano"], "to the nano-dollar"
     assert own["doubles"] <= scenario.doubles, "paid twice"
     assert own["bills"] - own["doubles"] == own["items"], "and a double is shown as one"
@@ -137,22 +137,22 @@ def _everybody_was_told(service: Service, world: World, scenario: Scenario) -> N
         for row in wishes
         if row["key"] not in scenario.canceled or row["follows"] is not None
     }
-    told = [_delivered(message) for message in _messages(service, world)]
-    assert set(told) == due
+    deliveries = [_delivered(message) for message in _messages(service, world)]
+    assert set(deliveries) == due
     assert service.ledger.fetch_all("SELECT item_id, state FROM delivery WHERE state <> 'delivered'") == []
 
 
 def _messages(service: Service, world: World) -> list[bytes]:
-    found: list[bytes] = []
+    messages: list[bytes] = []
     with redis.Redis.from_url(service.redis_url) as client:
         for queue in ("shop", "crm", "full"):
             waiting: Any = client.lrange(queue, 0, -1)
-            found += waiting
+            messages += waiting
     other = world.home / "broker.sqlite"
     if other.exists():
         with sqlite3.connect(other) as broker:
-            found += [row[0].encode() for row in broker.execute("SELECT payload FROM kombu_message")]
-    return found
+            messages += [row[0].encode() for row in broker.execute("SELECT payload FROM kombu_message")]
+    return messages
 
 
 def _delivered(message: bytes) -> str:

@@ -110,16 +110,16 @@ def live(
         process.start()
     writing.close()
     reached, step, last_words, doomed = [], first, "", False
-    for kind, told in _heard(reading):
+    for kind, value in _heard(reading):
         match kind:
             case "point":
-                reached.append(told)
+                reached.append(value)
             case "step":
-                step = told
+                step = value
             case "doom":
                 doomed = True
             case _:
-                last_words = told
+                last_words = value
     process.join()
     killed = process.exitcode == -SIGKILL and doomed
     if process.exitcode != 0 and not killed:
@@ -205,10 +205,10 @@ def _mark(service: Service, point: str) -> None:
         client.echo(f"point {point}")
 
 
-def _settings(world: World, told: Mapping[str, Any]) -> Json:
-    written = json.dumps(told).replace("{home}", str(world.home)).replace("{redis_url}", world.redis_url)
-    found: Json = json.loads(written)
-    return found
+def _settings(world: World, given: Mapping[str, Any]) -> Json:
+    written = json.dumps(given).replace("{home}", str(world.home)).replace("{redis_url}", world.redis_url)
+    document: Json = json.loads(written)
+    return document
 
 
 def come_home(service: Service) -> None:

@@ -68,9 +68,19 @@ class Load:
         """Attack for so long, then let it come to rest. Returns the books; raises when something is stuck."""
         home = self.home
         home.mkdir(parents=True, exist_ok=True)
-        told = {HOME: str(home), SEED: str(self._seed), RATE: str(DEADLY), "PYTHONPATH": str(Path(__file__).parents[2])}
+        variables = {
+            HOME: str(home),
+            SEED: str(self._seed),
+            RATE: str(DEADLY),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        }
         overnight = Installed(
-            home, _TOML, lanes=LANES[1:], roads=ROADS, up=[sys.executable, "-m", "tests.chaos.up"], environment=told
+            home,
+            _TOML,
+            lanes=LANES[1:],
+            roads=ROADS,
+            up=[sys.executable, "-m", "tests.chaos.up"],
+            environment=variables,
         )
         with ExitStack() as stack:
             stack.callback(overnight.close)
@@ -86,7 +96,7 @@ class Load:
             confirmed = products.finish(150)
             wait_until(lambda: is_at_rest(overnight), 240, what=lambda: picture(overnight))
             overnight.assert_nothing_is_stuck()
-            got = [one for lane in LANES for one in overnight.messages(queue_of(lane))]
+            got = [delivery_id for lane in LANES for delivery_id in overnight.messages(queue_of(lane))]
             books = close_the_books(overnight, confirmed, LANES, got)
             overnight.stop()
         return books

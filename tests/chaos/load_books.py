@@ -77,7 +77,7 @@ def close_the_books(
     got: the delivery ids that came, repeats included.
     """
     wrong: list[str] = []
-    asked = sum(one.items for one in confirmed)
+    asked = sum(order.items for order in confirmed)
     own = _items(overnight, confirmed, asked, wrong)
     money = _money(overnight, lanes, wrong)
     _note(
@@ -127,7 +127,11 @@ def _items(overnight: Installed, confirmed: Sequence[Confirmed], asked: int, wro
             "SELECT run.name, count(*) AS n FROM item JOIN run ON run.id = item.run_id GROUP BY run.name"
         )
     }
-    missing = {one.run: one.items - in_runs.get(one.run, 0) for one in confirmed if in_runs.get(one.run) != one.items}
+    missing = {
+        order.run: order.items - in_runs.get(order.run, 0)
+        for order in confirmed
+        if in_runs.get(order.run) != order.items
+    }
     _note(wrong, missing == {}, f"confirmed items aren't there: {missing}")
     _note(wrong, own["items"] == own["keys"] == asked, f"{own['items']} rows, {own['keys']} keys, {asked} confirmed")
     whole = own["succeeded"] + own["unreadable"] == own["outcomes"] == own["answers"] == asked
@@ -138,8 +142,8 @@ def _items(overnight: Installed, confirmed: Sequence[Confirmed], asked: int, wro
 
 def _money(overnight: Installed, lanes: Sequence[str], wrong: list[str]) -> _Money:
     """In each lane the meter is what the ledger says, and what may have been billed, none of which is said wrongly."""
-    told = overnight.command("costs", "--json")
-    costs = printed(told)
+    shown_costs = overnight.command("costs", "--json")
+    costs = printed(shown_costs)
     money = _Money()
     for lane in lanes:
         own = costs.get(lane, Printed(0, 0, 0, 0))
@@ -162,7 +166,7 @@ def _money(overnight: Installed, lanes: Sequence[str], wrong: list[str]) -> _Mon
         money.nanodollars += own.nano
         money.doubts += doubts["calls"]
         money.doubts_billed += more
-    shown = json.loads(told)["maybe_billed"]
+    shown = json.loads(shown_costs)["maybe_billed"]
     at_most = overnight.number("SELECT sum(cost_nano) FROM maybe_billed")
     _note(
         wrong,

@@ -50,14 +50,14 @@ class OneByOne:
         """Kill for so long. What goes wrong is noted, with how to repeat it, and the next one is tried."""
         began = time.monotonic()
         deaths = {name: stage.undisturbed(name) for name in SCENARIOS}
-        self.possible = sum(len(found) for found in deaths.values())
+        self.possible = sum(len(death) for death in deaths.values())
         self._say(f"{self.possible} deaths are possible in {len(deaths)} scenarios")
         for name in self._draw.sample(list(SCENARIOS), len(SCENARIOS)):
             if time.monotonic() - began > seconds / 2:
                 break
             self._noted(f"--in-a-row {name!r}", lambda name: self._in_a_row(stage, name), name)
             self._say(f"{name}: killed at every point, {self.in_a_row.total()} points by now")
-        every = [death for found in deaths.values() for death in found]
+        every = [death for fault in deaths.values() for death in fault]
         for done, death in enumerate(self._draw.sample(every, len(every))):
             if time.monotonic() - began > seconds:
                 break

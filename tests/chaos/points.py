@@ -33,12 +33,12 @@ def here(what: str) -> str:
 
 def _callers(frame: FrameType | None) -> list[FrameType]:
     """Frames of the workers' own code, the innermost first."""
-    found = []
+    points_ = []
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
-            found.append(frame)
+            points_.append(frame)
         frame = frame.f_back
-    return found
+    return points_
 
 
 def _module(frame: FrameType) -> str:
@@ -51,11 +51,11 @@ def die() -> NoReturn:
     raise AssertionError("still there")
 
 
-def arm(told: Callable[[str], None]) -> None:
+def arm(reach: Callable[[str], None]) -> None:
     """Tell of every point that this process reaches from now on, by its name, before it goes on."""
 
     def reached(what: str) -> None:
-        told(here(what))
+        reach(here(what))
 
     crash_points.armed = reached
 

@@ -71,7 +71,7 @@ class Products:
     def finish(self, timeout_s: float) -> list[Confirmed]:
         """Begin nothing more; what is begun must be confirmed in time."""
         self._enough.set()
-        confirmed = [one for work in self._working for one in work.result(timeout_s)]
+        confirmed = [confirmation for work in self._working for confirmation in work.result(timeout_s)]
         self._pool.shutdown()
         return confirmed
 
@@ -99,14 +99,14 @@ class Products:
             overnight = Overnight(read_urls(self._overnight.data_dir)["redis_url"])
             try:
                 asked = items_of(run, items, self._queue_of(lane), ack=self._ack, deadline=deadline)
-                told = overnight.enqueue_confirmed(asked, lane=lane, run=run, timeout=30)
+                confirmation = overnight.enqueue_confirmed(asked, lane=lane, run=run, timeout=30)
             except (NotConfirmed, Unreachable) as error:
                 why = type(error).__name__
                 self._enough.wait(0.5)
             else:
-                if told.accepted + told.known == items:
+                if confirmation.accepted + confirmation.known == items:
                     return
-                why = f"rejected: {told.rejected[0].why}" if told.rejected else "not all of it is in"
+                why = f"rejected: {confirmation.rejected[0].why}" if confirmation.rejected else "not all of it is in"
             finally:
                 overnight.close()
             with self._turn:

@@ -53,7 +53,7 @@ def message(number: int, *items: Callable[[], Json], v: int = VERSION, run: str 
     """A product's message; the same each time it is taken, as the broker's redelivery is."""
 
     def take(service: Service) -> str:
-        lines = [orjson.dumps(one()).decode() for one in items]
+        lines = [orjson.dumps(item()).decode() for item in items]
         message_id = _message_id(service, number)
         return str(accept(v=v, message_id=message_id, lane="default", run=run, items="\n".join(lines)))
 
@@ -64,11 +64,11 @@ def queued(number: int, *items: Callable[[], Json]) -> Step:
     """A product's message, in the queue and taken by nobody yet."""
 
     def put(service: Service) -> None:
-        lines = [orjson.dumps(one()).decode() for one in items]
+        lines = [orjson.dumps(item()).decode() for item in items]
         message_id = _message_id(service, number)
-        told = {"v": VERSION, "message_id": message_id, "lane": "default", "run": None, "items": "\n".join(lines)}
+        message = {"v": VERSION, "message_id": message_id, "lane": "default", "run": None, "items": "\n".join(lines)}
         with redis.Redis.from_url(service.redis_url) as client:
-            client.lpush(ACCEPT, envelope(ACCEPT, told, shown=""))
+            client.lpush(ACCEPT, envelope(ACCEPT, message, shown=""))
 
     return put
 
@@ -173,7 +173,7 @@ def stranger(requests: int) -> Step:
 
 def tasks(*these: Callable[[], object]) -> tuple[Step, ...]:
     """Tasks as the workers run them."""
-    return tuple(_task(one) for one in these)
+    return tuple(_task(item) for item in these)
 
 
 def _task(task: Callable[[], object]) -> Step:

@@ -127,7 +127,7 @@ def postgres_log(postgres_server: EmbeddedPostgres, emptied_url: str) -> Iterato
 @contextmanager
 def monitored(url: str) -> Iterator[list[str]]:
     """What Redis is told meanwhile, and by its end."""
-    told: list[str] = []
+    commands: list[str] = []
     listening = threading.Event()
 
     def listen() -> None:
@@ -137,13 +137,13 @@ def monitored(url: str) -> Iterator[list[str]]:
                 if event["command"] == "ECHO the end of the monitor":
                     return
                 if event["client_type"] != "lua":  # a script is one
-                    told.append(event["command"])
+                    commands.append(event["command"])
 
     listener = threading.Thread(target=listen)
     listener.start()
     assert listening.wait(10)
     try:
-        yield told
+        yield commands
     finally:
         with redis.Redis.from_url(url) as client:
             client.echo("the end of the monitor")
@@ -169,11 +169,11 @@ def test_no_effect_follows_another_without_a_point_between_them(
     stage: Stage, sandbox: Running, redis_server: str, postgres_log: Path, reached: dict[str, list[str]], name: str
 ) -> None:
     logged, calls = postgres_log.stat().st_size, calls_before(sandbox)
-    with monitored(redis_server) as told:
+    with monitored(redis_server) as commands:
         points = [death.point for death in stage.undisturbed(name, marks=True)]
     reached[name] = points
     assert_marked(postgres_effects(postgres_log.read_bytes()[logged:].decode()), len(points))
-    assert_marked(redis_effects(told, redis_server), len(points))
+    assert_marked(redis_effects(commands, redis_server), len(points))
     assert_called(points, calls_of_the_api(sandbox) - calls)
 
 
@@ -229,12 +229,12 @@ def postgres_effects(log: str) -> Iterator[str]:
 def _statements(log: str) -> Iterator[tuple[int, str]]:
     """Who said what, in order."""
     for record in re.split(r"\n(?=\d{4}-\d\d-\d\d )", log):
-        found = re.match(r".*?\[(\d+)\] LOG:  (?:statement|execute \S+): (.*)", record, re.DOTALL)
-        if found:
-            yield int(found[1]), " ".join(found[2].split())
+        match = re.match(r".*?\[(\d+)\] LOG:  (?:statement|execute \S+): (.*)", record, re.DOTALL)
+        if match:
+            yield int(match[1]), " ".join(match[2].split())
 
 
-def redis_effects(told: Sequence[str], url: str) -> Iterator[str]:
+def redis_effects(monitored_commands: Sequence[str], url: str) -> Iterator[str]:
     """What changes something there, up to the end of the scenario; a transaction is one.
 
     Not what kombu keeps for itself (which queues it knows, the same each time): no point of ours can be in between.
@@ -242,7 +242,7 @@ def redis_effects(told: Sequence[str], url: str) -> Iterator[str]:
     with redis.Redis.from_url(url) as client:
         commands: Any = client.command()
     transaction: list[str] | None = None
-    for words in told:
+    for words in monitored_commands:
         command, _, rest = words.partition(" ")
         if words.startswith("ECHO point"):
             yield MARK
@@ -272,7 +272,7 @@ def test_every_call_of_a_stage_is_in_a_scenario(stage: Stage, reached: dict[str,
     for name in SCENARIOS.keys() - reached.keys():  # when it runs alone
         reached[name] = [death.point for death in stage.undisturbed(name)]
     every = {point for points in reached.values() for point in points}
-    places = {found[0] for point in every if (found := re.search(r"\S+:\d+(?= )", point))}
+    places = {place[0] for point in every if (place := re.search(r"\S+:\d+(?= )", point))}
     missed = {f"{function}: {called}" for function, called, lines in calls_of_the_stages() if not lines & places}
     assert not missed - set(NOT_REACHED), f"in no scenario: {', '.join(sorted(missed - set(NOT_REACHED)))}"
     assert set(NOT_REACHED) - missed <= BY_SPEED
@@ -307,10 +307,10 @@ def _sources() -> Iterator[tuple[str, ast.Module]]:
 
 
 def test_stages_have_no_other_way_to_the_outside() -> None:
-    found = set()
+    modules = set()
     for module, tree in _sources():
         for node in ast.walk(tree):
-            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            found |= {(module, name.partition(".")[0]) for name in names if name.partition(".")[0] in CLIENTS}
-    assert found == CLIENTS_IN_STAGES
+            modules |= {(module, name.partition(".")[0]) for name in names if name.partition(".")[0] in CLIENTS}
+    assert modules == CLIENTS_IN_STAGES

@@ -15,14 +15,14 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--turnaround", default="2s")
     parser.add_argument("--no-flower", action="store_true")
-    told = parser.parse_args()
-    home: Path = told.data_dir
+    options = parser.parse_args()
+    home: Path = options.data_dir
     home.mkdir(parents=True, exist_ok=True)
     installation = Installation(
         home,
         sandbox=True,
-        sandbox_options=["--turnaround", told.turnaround],
-        flower=not told.no_flower,
+        sandbox_options=["--turnaround", options.turnaround],
+        flower=not options.no_flower,
         app="tests.chaos.armed",
         copies=2,
         say=_say,

@@ -50,7 +50,7 @@ def ask(**more: Any) -> Any:
 
 def batched(client: anthropic.Anthropic, *params: Any, headers: dict[str, str] | None = None) -> list[Any]:
     """What becomes of requests in a batch, in the order they were asked in."""
-    requests: Any = [{"custom_id": str(number), "params": one} for number, one in enumerate(params)]
+    requests: Any = [{"custom_id": str(number), "params": request} for number, request in enumerate(params)]
     batch = client.messages.batches.create(requests=requests, extra_headers=headers)
     lines = {line.custom_id: line.result for line in client.messages.batches.results(batch.id)}
     return [lines[str(number)] for number in range(len(params))]

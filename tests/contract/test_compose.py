@@ -17,7 +17,7 @@ from overnight_workers.one_machine.installation import WORKERS
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
-CELERY = {name: one["command"] for name, one in SERVICES.items() if one.get("command", [""])[0] == "celery"}
+CELERY = {name: service["command"] for name, service in SERVICES.items() if service.get("command", [""])[0] == "celery"}
 VARIABLES = re.findall(r"\$\{(\w+)(:[-?])?([^}]*)\}", TEXT)
 
 
@@ -55,10 +55,10 @@ def test_a_worker_told_to_stop_has_time_to_hand_its_work_back(name: str) -> None
 
 
 def test_only_flower_is_published_and_only_on_this_machine() -> None:
-    published = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert list(published) == ["flower"]
     assert all(port.startswith("127.0.0.1:") for port in published["flower"])
-    assert not any("network_mode" in one or one.get("privileged") for one in SERVICES.values())
+    assert not any("network_mode" in service or service.get("privileged") for service in SERVICES.values())
 
 
 def test_nothing_secret_has_a_default_and_each_says_what_to_set() -> None:
@@ -74,35 +74,35 @@ def test_nothing_secret_has_a_default_and_each_says_what_to_set() -> None:
 
 
 def test_every_secret_in_a_service_comes_from_outside() -> None:
-    for one in SERVICES.values():
-        for name, value in one.get("environment", {}).items():
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
             if re.search("PASSWORD|KEY|AUTH|URL", name):
                 assert "${" in value
 
 
 def test_only_the_stages_that_speak_to_the_api_have_its_key() -> None:
-    having = {name for name, one in SERVICES.items() if "ANTHROPIC_API_KEY" in one.get("environment", {})}
+    having = {name for name, service in SERVICES.items() if "ANTHROPIC_API_KEY" in service.get("environment", {})}
     assert having == {"batches", "submit", "results", "direct"}
 
 
 def test_everything_comes_back_by_itself_and_waits_for_nobody() -> None:
-    for name, one in SERVICES.items():
-        assert one["restart"] == ("on-failure" if name == "migrate" else "unless-stopped")
+    for name, service in SERVICES.items():
+        assert service["restart"] == ("on-failure" if name == "migrate" else "unless-stopped")
         # a service that waits by itself does so after a power cut too; podman also refuses to restart dependents
-        assert "depends_on" not in one
-        assert name == "migrate" or "healthcheck" in one
+        assert "depends_on" not in service
+        assert name == "migrate" or "healthcheck" in service
 
 
 def test_no_service_fills_the_disk_with_its_log_or_takes_all_memory() -> None:
-    for one in SERVICES.values():
-        assert one["logging"] == {"driver": "json-file", "options": {"max-size": "20m", "max-file": "5"}}
-        assert bytes_of(one["mem_limit"]) >= bytes_of("512m")
-        assert one["pids_limit"] >= 64
+    for service in SERVICES.values():
+        assert service["logging"] == {"driver": "json-file", "options": {"max-size": "20m", "max-file": "5"}}
+        assert bytes_of(service["mem_limit"]) >= bytes_of("512m")
+        assert service["pids_limit"] >= 64
 
 
 def test_a_full_redis_refuses_before_it_is_killed_for_its_memory() -> None:
-    most = option(SERVICES["redis"]["command"], "--maxmemory").removesuffix("b")
-    assert bytes_of(most) <= bytes_of(SERVICES["redis"]["mem_limit"]) / 2
+    max_memory = option(SERVICES["redis"]["command"], "--maxmemory").removesuffix("b")
+    assert bytes_of(max_memory) <= bytes_of(SERVICES["redis"]["mem_limit"]) / 2
 
 
 @pytest.mark.parametrize("name", WORKERS)
@@ -112,14 +112,14 @@ def test_a_worker_has_room_for_its_children(name: str) -> None:
 
 
 def test_the_sandbox_starts_only_when_asked_for() -> None:
-    assert [name for name, one in SERVICES.items() if "profiles" in one] == ["sandbox"]
+    assert [name for name, service in SERVICES.items() if "profiles" in service] == ["sandbox"]
     assert SERVICES["sandbox"]["profiles"] == ["sandbox"]
 
 
 def test_one_service_builds_the_image_that_the_others_run() -> None:
-    ours = {name for name, one in SERVICES.items() if one["image"] == "overnight"}
+    ours = {name for name, service in SERVICES.items() if service["image"] == "overnight"}
     assert ours == {*CELERY, "migrate", "sandbox"}
-    assert [name for name, one in SERVICES.items() if "build" in one] == ["migrate"]
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["migrate"]
 
 
 def test_the_example_names_every_variable() -> None:

@@ -65,9 +65,9 @@ def test_a_batch_goes_through_the_sdk(instant: Running, key: str) -> None:
         created = client.messages.batches.create(requests=requests(3))
         assert created.processing_status == "in_progress"
         assert created.request_counts.processing == 3
-        found = client.messages.batches.retrieve(created.id)
-        assert found.processing_status == "ended"
-        assert found.request_counts.model_dump() == {
+        retrieved = client.messages.batches.retrieve(created.id)
+        assert retrieved.processing_status == "ended"
+        assert retrieved.request_counts.model_dump() == {
             "processing": 0, "succeeded": 3, "errored": 0, "canceled": 0, "expired": 0,
         }  # fmt: skip
         assert [batch.id for batch in client.messages.batches.list()] == [created.id]
@@ -112,9 +112,9 @@ def test_what_is_shown_is_as_described(instant: Running, key: str, openapi: Any)
 def test_create_retrieve_and_cancel_carry_all_ten_keys(sandbox: Running, key: str) -> None:
     with http(sandbox, key) as client:
         created = client.post("/v1/messages/batches", json={"requests": requests(1)}).json()
-        found = client.get(f"/v1/messages/batches/{created['id']}").json()
+        retrieved = client.get(f"/v1/messages/batches/{created['id']}").json()
         canceled = client.post(f"/v1/messages/batches/{created['id']}/cancel").json()
-    for batch in (created, found, canceled):
+    for batch in (created, retrieved, canceled):
         assert set(batch) == BATCH_KEYS
         assert batch["results_url"] is None
         assert batch["ended_at"] is None
@@ -293,8 +293,8 @@ def test_the_queue_has_a_limit(tmp_path: Path, key: str) -> None:
 def test_turnaround_spreads_and_speed_runs_the_clock(tmp_path: Path, key: str) -> None:
     with running(tmp_path, "--turnaround", "20m", "--speed", "3600") as fast, sdk(fast, key) as client:
         ids = [client.messages.batches.create(requests=requests(1)).id for _ in range(5)]
-        wait_until(lambda: all(client.messages.batches.retrieve(one).ended_at for one in ids))
-        batches = [client.messages.batches.retrieve(one) for one in ids]
+        wait_until(lambda: all(client.messages.batches.retrieve(batch_id).ended_at for batch_id in ids))
+        batches = [client.messages.batches.retrieve(batch_id) for batch_id in ids]
         took = {(batch.ended_at - batch.created_at).total_seconds() for batch in batches if batch.ended_at}
     assert len(took) == 5
     assert all(60 < seconds < 4 * 3600 for seconds in took)

@@ -58,9 +58,9 @@ def test_what_is_no_body_is_rejected(sandbox: Running, key: str, body: bytes) ->
 
 
 def test_more_than_100_000_requests_are_rejected(sandbox: Running, key: str) -> None:
-    one = b'{"custom_id":"i%d","params":{}}'
+    raw_line = b'{"custom_id":"i%d","params":{}}'
     with http(sandbox, key) as client:
-        body = b'{"requests":[%b]}' % b",".join(one % number for number in range(100_001))
+        body = b'{"requests":[%b]}' % b",".join(raw_line % number for number in range(100_001))
         answer = client.post("/v1/messages/batches", content=body, timeout=30)
     assert answer.status_code == 400
     assert "at most 100000" in answer.json()["error"]["message"]

@@ -317,9 +317,9 @@ def test_results_stall_and_go_on(client: httpx2.Client) -> None:
 def test_every_request_is_expired_before_it_is_answered(client: httpx2.Client) -> None:
     batch_id = create(client, 3)
     told(client, {"at": "results", "do": "expired_first"})
-    found = lines(client, batch_id)
-    assert [line["result"]["type"] for line in found] == ["expired"] * 3 + ["succeeded"] * 3
-    assert {line["custom_id"] for line in found[:3]} == {line["custom_id"] for line in found[3:]}
+    read = lines(client, batch_id)
+    assert [line["result"]["type"] for line in read] == ["expired"] * 3 + ["succeeded"] * 3
+    assert {line["custom_id"] for line in read[:3]} == {line["custom_id"] for line in read[3:]}
 
 
 def test_result_lines_of_another_shape(client: httpx2.Client) -> None:
@@ -438,8 +438,8 @@ def test_marked_items(client: httpx2.Client, deed: str, expected: str) -> None:
 def test_items_by_rule(client: httpx2.Client, deed: str, expected: str) -> None:
     do, _, type_ = deed.partition(":")
     told(client, {"at": "item", "do": do, "type": type_ or None, "count": 3})
-    found = [outcome(line) for line in lines(client, create(client, 10))]
-    assert sorted(found) == sorted([expected] * 3 + ["succeeded"] * 7)
+    outcomes = [outcome(line) for line in lines(client, create(client, 10))]
+    assert sorted(outcomes) == sorted([expected] * 3 + ["succeeded"] * 7)
     assert {outcome(line) for line in lines(client, create(client, 5))} == {"succeeded"}
 
 
@@ -449,9 +449,9 @@ def test_a_share_of_the_items(client: httpx2.Client) -> None:
         {"at": "item", "do": "expired", "rate": 0.2},
         {"at": "item", "do": "errored", "type": "overloaded_error", "rate": 0.2},
     )
-    found = [outcome(line) for line in lines(client, create(client, 500))]
-    assert 60 < found.count("expired") < 140
-    assert 40 < found.count("overloaded_error") < 120
+    outcomes = [outcome(line) for line in lines(client, create(client, 500))]
+    assert 60 < outcomes.count("expired") < 140
+    assert 40 < outcomes.count("overloaded_error") < 120
 
 
 @pytest.mark.parametrize(
@@ -536,12 +536,12 @@ def test_a_stranger_shares_the_workspace(client: httpx2.Client) -> None:
     wish = {"workspace": workspace, "requests": 7, "created_ago_s": 3600}
     stranger = client.post("/sandbox/strangers", json=wish).json()
     assert listed(client) == [mine, stranger["id"]]
-    found = client.get(f"{BATCHES}/{stranger['id']}").json()
+    retrieved = client.get(f"{BATCHES}/{stranger['id']}").json()
     age = datetime.fromisoformat(client.get(f"{BATCHES}/{mine}").json()["created_at"]) - datetime.fromisoformat(
-        found["created_at"]
+        retrieved["created_at"]
     )
     assert 3500 < age.total_seconds() < 3700
-    assert found["request_counts"]["succeeded"] == 7
+    assert retrieved["request_counts"]["succeeded"] == 7
     assert {line["custom_id"] for line in lines(client, stranger["id"])} == {f"stranger-{n}" for n in range(7)}
     after = client.get("/sandbox/meter").json()
     assert after["nanodollars"] == before["nanodollars"]

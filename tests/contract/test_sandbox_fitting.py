@@ -184,11 +184,11 @@ LEAVES: st.SearchStrategy[Any] = st.one_of(
 def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     properties = st.dictionaries(st.text(min_size=1, max_size=6), inner, max_size=4)
     objects = properties.flatmap(
-        lambda found: st.lists(st.sampled_from(sorted(found) or ["x"]), unique=True, max_size=3).map(
+        lambda value: st.lists(st.sampled_from(sorted(value) or ["x"]), unique=True, max_size=3).map(
             lambda required: {
                 "type": "object",
-                "properties": found,
-                "required": required if found else [],
+                "properties": value,
+                "required": required if value else [],
                 "additionalProperties": False,
             }
         )

@@ -20,8 +20,8 @@ def read_back(path: Path, raw: bytes) -> list[Any]:
     path.write_bytes(raw)
     taken = take_in(path)
     with Bodies(path) as bodies:
-        in_order = [json.loads(one) for one in bodies.in_order()]
-        assert [json.loads(one) for one in bodies.block(0, len(bodies))] == in_order
+        in_order = [json.loads(body) for body in bodies.in_order()]
+        assert [json.loads(body) for body in bodies.block(0, len(bodies))] == in_order
         assert list(bodies.hashes) == list(taken.hashes)
     return in_order
 
@@ -82,6 +82,6 @@ def test_equal_params_have_equal_hashes(tmp_path: Path) -> None:
         (tmp_path / "body.json").write_bytes(raw)
         return list(take_in(tmp_path / "body.json").hashes)
 
-    one = hashes(b'{"requests":[{"custom_id":"a","params":{"x":1,"y":[2]}}]}')
-    assert hashes(b'{"requests": [{"params": {"y": [2], "x": 1}, "custom_id": "b"}]}') == one
-    assert hashes(b'{"requests":[{"custom_id":"a","params":{"x":1,"y":[3]}}]}') != one
+    first = hashes(b'{"requests":[{"custom_id":"a","params":{"x":1,"y":[2]}}]}')
+    assert hashes(b'{"requests": [{"params": {"y": [2], "x": 1}, "custom_id": "b"}]}') == first
+    assert hashes(b'{"requests":[{"custom_id":"a","params":{"x":1,"y":[3]}}]}') != first

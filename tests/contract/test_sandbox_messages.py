@@ -111,7 +111,7 @@ def test_haiku_thinks_now_and_then_unless_told_not_to(client: anthropic.Anthropi
     asked = [ask(model=HAIKU, messages=[{"role": "user", "content": f"Colour {n}?"}]) for n in range(30)]
     thought = [result.message.usage.output_tokens_details.thinking_tokens for result in batched(client, *asked)]
     assert 0 < sum(tokens > 0 for tokens in thought) < 30
-    silent = [one | {"thinking": {"type": "disabled"}} for one in asked]
+    silent = [request | {"thinking": {"type": "disabled"}} for request in asked]
     assert {result.message.content[0].type for result in batched(client, *silent)} == {"text"}
 
 
@@ -145,12 +145,12 @@ def test_counting_has_a_limit_of_its_own(tmp_path: Path) -> None:
 
 
 def test_models(client: anthropic.Anthropic) -> None:
-    found = list(client.models.list(limit=3))
-    assert [model.id for model in found if model.id == HAIKU] == [HAIKU]
-    one = client.models.retrieve(HAIKU)
-    assert (one.max_input_tokens, one.max_tokens, one.lifecycle) == (1_000_000, 128_000, "active")
-    assert one.capabilities is not None
-    assert one.capabilities.batch.supported
+    models = list(client.models.list(limit=3))
+    assert [model.id for model in models if model.id == HAIKU] == [HAIKU]
+    haiku = client.models.retrieve(HAIKU)
+    assert (haiku.max_input_tokens, haiku.max_tokens, haiku.lifecycle) == (1_000_000, 128_000, "active")
+    assert haiku.capabilities is not None
+    assert haiku.capabilities.batch.supported
     assert client.models.retrieve("claude-haiku-4-5-20251001").id == "claude-haiku-4-5"
     for name in ("claude-nobody", "claude-3-5-haiku-20241022"):
         with pytest.raises(anthropic.NotFoundError):
@@ -211,8 +211,8 @@ def test_a_warm_prefix_is_nearly_always_read_until_it_is_over(sandbox: Running, 
             ask(system=contract("warm", "1h"), messages=[{"role": "user", "content": f"Clause {n}?"}])
             for n in range(50)
         ]
-        found = batched(client, *asked)
-        return sum(bool(result.message.usage.cache_read_input_tokens) for result in found) / 50
+        messages = batched(client, *asked)
+        return sum(bool(result.message.usage.cache_read_input_tokens) for result in messages) / 50
 
     client.messages.create(**ask(system=contract("warm", "1h")))
     assert share_read() < 0.9, "what a message wrote is not read by a batch"

@@ -59,9 +59,9 @@ def send_raw(sandbox: Running, length: int, sent: bytes) -> socket.socket:
 
 @pytest.mark.parametrize(("offset", "minutes"), [("7m", 7), ("-7m", -7)])
 def test_its_clock_may_be_another_from_its_first_start_on(tmp_path: Path, offset: str, minutes: int) -> None:
-    for told in (offset, "1h"):
-        with running(tmp_path, "--instant", f"--clock-offset={told}") as sandbox, client_of(sandbox) as client:
-            answer = client.post(BATCHES, json=body(1, f"Describe {told}"))
+    for turnaround in (offset, "1h"):
+        with running(tmp_path, "--instant", f"--clock-offset={turnaround}") as sandbox, client_of(sandbox) as client:
+            answer = client.post(BATCHES, json=body(1, f"Describe {turnaround}"))
         ours = datetime.now(UTC) + timedelta(minutes=minutes)
         assert abs(parsedate_to_datetime(answer.headers["date"]) - ours) < timedelta(seconds=30)
         assert abs(datetime.fromisoformat(answer.json()["created_at"]) - ours) < timedelta(seconds=30)

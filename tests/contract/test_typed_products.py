@@ -65,14 +65,14 @@ def mypy(project: Path, config: str = "") -> str:
 
 
 def pyright(project: Path, **config: object) -> list[str]:
-    told = {"typeCheckingMode": "strict", "pythonVersion": "3.11", **config}
-    (project / "pyrightconfig.json").write_text(json.dumps(told))
+    options = {"typeCheckingMode": "strict", "pythonVersion": "3.11", **config}
+    (project / "pyrightconfig.json").write_text(json.dumps(options))
     words = [str(PYRIGHT), "--outputjson", "shop.py"]
     done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
     return [
-        f"{found['range']['start']['line'] + 1}: {found['message']}"
-        for found in json.loads(done.stdout)["generalDiagnostics"]
-        if found["severity"] == "error"
+        f"{diagnostic['range']['start']['line'] + 1}: {diagnostic['message']}"
+        for diagnostic in json.loads(done.stdout)["generalDiagnostics"]
+        if diagnostic["severity"] == "error"
     ]
 
 
@@ -81,9 +81,9 @@ def test_mypy_passes(product: Path) -> None:
 
 
 def test_mypy_without_stubs_for_celery_finds_fault_with_celery_alone(product: Path) -> None:
-    told = mypy(product, "[mypy-celery.*]\nfollow_imports = skip\nignore_missing_imports = true\n")
-    faults = [line for line in told.splitlines() if ": error:" in line]
-    assert all(OF_CELERY in line or "misc" in line for line in faults), told
+    output = mypy(product, "[mypy-celery.*]\nfollow_imports = skip\nignore_missing_imports = true\n")
+    faults = [line for line in output.splitlines() if ": error:" in line]
+    assert all(OF_CELERY in line or "misc" in line for line in faults), output
 
 
 def test_mypy_sees_a_wrong_call_of_a_callback(product: Path) -> None:

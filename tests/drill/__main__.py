@@ -81,7 +81,7 @@ class Drill:
             system.overnight.assert_nothing_is_stuck(_GIVEN_BACK_S)
 
     def _observe(self, system: System, name: str, draw: Random) -> Observed:
-        calm = wait_for(system.overnight, lambda found: not found, _CALM_S)
+        calm = wait_for(system.overnight, lambda findings: not findings, _CALM_S)
         assert calm.in_time, f"before {name!r}: {calm.found}"
         system.restore()
         wait_until(lambda: not system.pager.on, 60)
@@ -99,9 +99,9 @@ class Drill:
         say(f"  {mended}")
         later: dict[str, Finding] = {}
 
-        def is_clear(found: list[Finding]) -> bool:
-            later.update({finding.check: finding for finding in found})
-            return not found
+        def is_clear(findings: list[Finding]) -> bool:
+            later.update({finding.check: finding for finding in findings})
+            return not findings
 
         cleared = wait_for(system.overnight, is_clear, _CALM_S)
         say(f"  all clear after {cleared.seconds:.0f} s, {_words(cleared.found)}")
@@ -172,7 +172,7 @@ def report(drill: Drill, wrong: list[str]) -> None:
 def _words(findings: Sequence[Finding]) -> str:
     """What was said, each only once and in a table's cell."""
     words = {_shortened(finding.found): finding.check for finding in reversed(findings)}
-    return "; ".join(f"*{check}*: {found}" for found, check in reversed(words.items()))
+    return "; ".join(f"*{check}*: {words_}" for words_, check in reversed(words.items()))
 
 
 def _shortened(text: str) -> str:

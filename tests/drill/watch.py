@@ -51,7 +51,9 @@ def look(overnight: Installed) -> list[Finding]:
         said = json.loads(done.stdout)
     except ValueError:
         return [Finding("doctor", f"exit {done.returncode}: {done.stdout[-300:]}{done.stderr[-300:]}", "")]
-    return [Finding(one["check"], one["found"], one["do"]) for one in said["findings"] if not one["ok"]]
+    return [
+        Finding(finding["check"], finding["found"], finding["do"]) for finding in said["findings"] if not finding["ok"]
+    ]
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,10 @@ def wait_for(
     """Look again and again until what is found is so. since: from when it is timed, by the monotonic clock."""
     began = time.monotonic() if since is None else since
     while True:
-        found = look(overnight)
+        findings = look(overnight)
         seconds = time.monotonic() - began
-        if is_so(found) or seconds > timeout_s:
-            return Waited(seconds, tuple(found), is_so(found))
+        if is_so(findings) or seconds > timeout_s:
+            return Waited(seconds, tuple(findings), is_so(findings))
         time.sleep(LOOKS_EVERY_S)  # an operator's own pace
 
 

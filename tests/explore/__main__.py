@@ -32,15 +32,17 @@ def main() -> int:
     bounds = Bounds(faults=1, kinds=EVERY_FAULT)
     if len(without) == 1:
         bounds, _ = (MISSED | NOT_MISSED)[next(iter(without))]
-    told = {name: value for name in ("faults", "submissions", "wire") if (value := getattr(given, name)) is not None}
-    bounds = bounds._replace(without=without, **told)
+    given_bounds = {
+        name: value for name in ("faults", "submissions", "wire") if (value := getattr(given, name)) is not None
+    }
+    bounds = bounds._replace(without=without, **given_bounds)
     if given.kinds:
         bounds = bounds._replace(kinds=frozenset(given.kinds))
     for part in sorted(without):
         print(f"without {part}" + (f" ({part.rule.name}: {part.rule.value})" if part.rule else ""))
-    found = search(bounds, depth=given.depth, most_states=given.states)
-    print(found)
-    return found.wrong is not None
+    explored = search(bounds, depth=given.depth, most_states=given.states)
+    print(explored)
+    return explored.wrong is not None
 
 
 if __name__ == "__main__":

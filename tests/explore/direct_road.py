@@ -64,7 +64,7 @@ ENDINGS: Final = (
     Ending("is told 500", Reply(500, True), billed=False),
     Ending("gets half of its answer", Reply(200, True, _MESSAGE[:20], whole=False), billed=True),
 )
-_VERDICTS: Final = tuple(classify(one.reply) for one in ENDINGS)
+_VERDICTS: Final = tuple(classify(ending.reply) for ending in ENDINGS)
 
 
 class Call(NamedTuple):

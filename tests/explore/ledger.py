@@ -134,10 +134,15 @@ def open_submission(world: World, number: int, bounds: Bounds) -> World:
     opened = world if row.state == "open" else world.move_submission("open", number)
     if opened is None:
         return world
-    for other, one in enumerate(opened.submissions):
-        if other == number or one.batch != row.batch or Part.R7_VOID in bounds.without or not at_home(world, bounds):
+    for other, submission in enumerate(opened.submissions):
+        if (
+            other == number
+            or submission.batch != row.batch
+            or Part.R7_VOID in bounds.without
+            or not at_home(world, bounds)
+        ):
             continue
-        if one.state == "claimed" or (one.state == "sending" and not one.let_go):
+        if submission.state == "claimed" or (submission.state == "sending" and not submission.let_go):
             opened = opened.move_submission("void", other) or opened
     if Part.R7_FOLLOW not in bounds.without:
         return follow(opened, row.batch, bounds)

@@ -225,7 +225,9 @@ def _decides(world: World, number: int, look: Look, bounds: Bounds) -> Steps:
     for n in bits(look.unclear):
         row = world.submissions[n]
         sent = _sent(row.claimed_at, row.quiet_after, row.workspace_known)
-        same_size = [(api_id, one) for api_id, one in unproven if _size(world, api_id) == row.body.bit_count()]
+        same_size = [
+            (api_id, unproven_) for api_id, unproven_ in unproven if _size(world, api_id) == row.body.bit_count()
+        ]
         asked = same_size if Part.R1_COUNTS in bounds.without else unproven
         if Part.R1_TOKEN in bounds.without:
             alike = [api_id for api_id, candidate in same_size if protocol.may_be(sent, candidate, listing)]

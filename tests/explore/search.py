@@ -88,7 +88,7 @@ def search_model(
 ) -> Found:
     """The same of any model."""
     began = time.monotonic()
-    found = Found()
+    explored = Found()
     begin = [start] if start is not None else model.starts(bounds)
     number = {state: place for place, state in enumerate(begin)}
     came_by: list[tuple[int, str]] = [(-1, "")] * len(begin)
@@ -100,21 +100,21 @@ def search_model(
     while queue:
         state, here_depth = queue.popleft()
         here = number[state]
-        found.depth = max(found.depth, here_depth)
+        explored.depth = max(explored.depth, here_depth)
         if model.at_rest(state, bounds):
             rests.append(here)
         if (depth is not None and here_depth == depth) or (most_states is not None and len(number) > most_states):
             cut_short = True
             continue
         for what, fault, after in model.steps(state, bounds):
-            found.steps += 1
+            explored.steps += 1
             there = number.get(after)
             wrong = next(model.broken(state, after, bounds), None)
             if wrong is not None:
-                found.states, found.wrong = len(number), wrong
-                found.trace = [*_way(came_by, here), what]
-                found.seconds = time.monotonic() - began
-                return found
+                explored.states, explored.wrong = len(number), wrong
+                explored.trace = [*_way(came_by, here), what]
+                explored.seconds = time.monotonic() - began
+                return explored
             if there is None:
                 there = number[after] = len(number)
                 came_by.append((here, what))
@@ -122,16 +122,16 @@ def search_model(
                 queue.append((after, here_depth + 1))
             if not fault and there != here:
                 homeward[there].append(here)
-    found.states, found.at_rest, found.complete = len(number), len(rests), not cut_short
+    explored.states, explored.at_rest, explored.complete = len(number), len(rests), not cut_short
     for state in number:
-        found.reached.update(model.reached(state))
+        explored.reached.update(model.reached(state))
     if not cut_short:
-        _come_home(found, homeward, rests, came_by)
-    found.seconds = time.monotonic() - began
-    return found
+        _come_home(explored, homeward, rests, came_by)
+    explored.seconds = time.monotonic() - began
+    return explored
 
 
-def _come_home(found: Found, homeward: list[list[int]], rests: list[int], came_by: list[tuple[int, str]]) -> None:
+def _come_home(explored: Found, homeward: list[list[int]], rests: list[int], came_by: list[tuple[int, str]]) -> None:
     """From each state a state at rest must be reachable with nothing more going wrong."""
     home = bytearray(len(homeward))
     queue = deque(rests)
@@ -144,8 +144,8 @@ def _come_home(found: Found, homeward: list[list[int]], rests: list[int], came_b
                 queue.append(before)
     stranded = home.find(0)  # states are numbered breadth first: the nearest one
     if stranded != -1:
-        found.wrong = "nothing brings this home"
-        found.trace = _way(came_by, stranded)
+        explored.wrong = "nothing brings this home"
+        explored.trace = _way(came_by, stranded)
 
 
 def _way(came_by: list[tuple[int, str]], here: int) -> list[str]:

@@ -19,14 +19,14 @@ MISSED = {
 """Part: how much has to go wrong until its absence shows, and how."""
 
 
-@pytest.mark.parametrize(("faults", "most"), [(3, 0), (2, 1)])
-def test_whatever_goes_wrong_what_the_api_billed_is_billed_or_said_to_be_maybe(faults: int, most: int) -> None:
-    found = search_model(MODEL, Bounds(faults=faults, max_maybe_billed=most))
-    print(found)
-    assert found.wrong is None, str(found)
-    assert found.complete
-    assert found.states > 5_000
-    assert {state for _, state in found.reached} == {
+@pytest.mark.parametrize(("faults", "max_doubts"), [(3, 0), (2, 1)])
+def test_whatever_goes_wrong_what_the_api_billed_is_billed_or_said_to_be_maybe(faults: int, max_doubts: int) -> None:
+    explored = search_model(MODEL, Bounds(faults=faults, max_maybe_billed=max_doubts))
+    print(explored)
+    assert explored.wrong is None, str(explored)
+    assert explored.complete
+    assert explored.states > 5_000
+    assert {state for _, state in explored.reached} == {
         *("waiting", "batched", "direct", "racing"),
         *("succeeded", "failed", "canceled"),
     }
@@ -34,13 +34,13 @@ def test_whatever_goes_wrong_what_the_api_billed_is_billed_or_said_to_be_maybe(f
 
 def test_every_part_is_proven() -> None:
     assert MISSED.keys() == set(Part)
-    assert len({one.name for one in ENDINGS}) == len(ENDINGS)
+    assert len({ending.name for ending in ENDINGS}) == len(ENDINGS)
 
 
 @pytest.mark.parametrize("left_out", list(Part))
 def test_without_a_part_a_promise_is_broken(left_out: Part) -> None:
     faults, what = MISSED[left_out]
-    most = 0 if left_out is Part.DOUBTS else 1
-    found = search_model(MODEL, Bounds(faults, most, frozenset({left_out})))
-    print(found)
-    assert what in str(found.wrong), str(found)
+    max_doubts = 0 if left_out is Part.DOUBTS else 1
+    explored = search_model(MODEL, Bounds(faults, max_doubts, frozenset({left_out})))
+    print(explored)
+    assert what in str(explored.wrong), str(explored)

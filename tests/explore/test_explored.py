@@ -32,28 +32,28 @@ BEYOND = {
 
 
 def test_whatever_goes_wrong_once_nothing_is_paid_twice_and_everything_comes_home() -> None:
-    found = search(Bounds(faults=FAULTS))
-    print(found)
-    assert found.wrong is None, str(found)
-    assert found.complete
-    assert found.states > 25_000
-    assert found.depth > 40
+    explored = search(Bounds(faults=FAULTS))
+    print(explored)
+    assert explored.wrong is None, str(explored)
+    assert explored.complete
+    assert explored.states > 25_000
+    assert explored.depth > 40
     for life in (BATCH, SUBMISSION, ITEM):
-        assert {state for noun, state in found.reached if noun == life.noun} == set(life.states) - BEYOND[life.noun]
+        assert {state for noun, state in explored.reached if noun == life.noun} == set(life.states) - BEYOND[life.noun]
 
 
 def test_batches_rejected_down_to_the_culprit_and_emptied_by_people_come_home() -> None:
-    found = search(Bounds(faults=2, kinds=frozenset({Fault.REFUSED, Fault.CANCEL})))
-    print(found)
-    assert found.wrong is None, str(found)
-    assert {("batch", state) for state in BEYOND_ONE} <= found.reached
+    explored = search(Bounds(faults=2, kinds=frozenset({Fault.REFUSED, Fault.CANCEL})))
+    print(explored)
+    assert explored.wrong is None, str(explored)
+    assert {("batch", state) for state in BEYOND_ONE} <= explored.reached
 
 
 def test_nothing_that_goes_wrong_twice_shows_early() -> None:
-    found = search(Bounds(faults=2), depth=9)
-    print(found)
-    assert found.wrong is None, str(found)
-    assert found.states > 3_000
+    explored = search(Bounds(faults=2), depth=9)
+    print(explored)
+    assert explored.wrong is None, str(explored)
+    assert explored.states > 3_000
 
 
 def test_every_part_of_a_rule_is_proven_or_explained() -> None:
@@ -67,16 +67,16 @@ def test_every_rule_has_parts_but_the_one_about_people() -> None:
 @pytest.mark.parametrize("left_out", list(MISSED))
 def test_without_a_part_of_a_rule_a_promise_is_broken(left_out: Part) -> None:
     bounds, what = MISSED[left_out]
-    found = search(bounds._replace(without=frozenset({left_out})))
-    print(found)
-    assert what in str(found.wrong), str(found)
+    explored = search(bounds._replace(without=frozenset({left_out})))
+    print(explored)
+    assert what in str(explored.wrong), str(explored)
 
 
 @pytest.mark.parametrize("left_out", list(NOT_MISSED))
 def test_without_these_nothing_is_less_safe(left_out: Part) -> None:
     bounds, why = NOT_MISSED[left_out]
-    found = search(bounds._replace(without=frozenset({left_out})))
-    assert found.wrong is None, f"{why}\n{found}"
+    explored = search(bounds._replace(without=frozenset({left_out})))
+    assert explored.wrong is None, f"{why}\n{explored}"
 
 
 class Walk(RuleBasedStateMachine):
@@ -103,8 +103,8 @@ class Walk(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Nothing more goes wrong: it comes home, or the search is stopped before."""
         calm = self.world._replace(faults=0)
-        found = search(self.bounds, start=calm, most_states=800)
-        assert found.wrong is None, "\n".join([*self.way, "and then", str(found)])
+        explored = search(self.bounds, start=calm, most_states=800)
+        assert explored.wrong is None, "\n".join([*self.way, "and then", str(explored)])
 
 
 TestWalk = Walk.TestCase

@@ -21,23 +21,23 @@ NOW = datetime.now(UTC)
 
 def claim(connection: Connection) -> ledger.Claim:
     owner = process.database().owner()
-    found = ledger.claim(connection, token=protocol.new_token(process.deployment()), owner=owner, lease_s=60)
-    assert found is not None
-    return found
+    claimed = ledger.claim(connection, token=protocol.new_token(process.deployment()), owner=owner, lease_s=60)
+    assert claimed is not None
+    return claimed
 
 
 def sending(connection: Connection) -> ledger.Claim:
-    found = claim(connection)
-    assert ledger.send(connection, found.submission_id, items=1, create_timeout_s=20, allowance_s=5)
-    return found
+    claimed = claim(connection)
+    assert ledger.send(connection, claimed.submission_id, items=1, create_timeout_s=20, allowance_s=5)
+    return claimed
 
 
 def lost(connection: Connection) -> ledger.Claim:
-    found = sending(connection)
-    assert ledger.authorize_last_bytes(connection, found.submission_id, margin_s=1)
-    assert ledger.doubt(connection, found.submission_id, found.batch_id, "")
-    assert ledger.lose(connection, found.submission_id, found.batch_id)
-    return found
+    submission = sending(connection)
+    assert ledger.authorize_last_bytes(connection, submission.submission_id, margin_s=1)
+    assert ledger.doubt(connection, submission.submission_id, submission.batch_id, "")
+    assert ledger.lose(connection, submission.submission_id, submission.batch_id)
+    return submission
 
 
 def come_back(connection: Connection, lost: ledger.Claim) -> bool:
@@ -116,11 +116,11 @@ def test_what_is_known_to_exist_is_not_lost(service: Service) -> None:
     service.accept(item("a"))
     pack()
     with process.database().transaction() as connection:
-        found = sending(connection)
-        assert ledger.authorize_last_bytes(connection, found.submission_id, margin_s=1)
-        assert ledger.doubt(connection, found.submission_id, found.batch_id, "")
-        facts.note_api_id(connection, found.submission_id, "msgbatch_late", NOW, None)
-        assert not ledger.lose(connection, found.submission_id, found.batch_id)
+        submission = sending(connection)
+        assert ledger.authorize_last_bytes(connection, submission.submission_id, margin_s=1)
+        assert ledger.doubt(connection, submission.submission_id, submission.batch_id, "")
+        facts.note_api_id(connection, submission.submission_id, "msgbatch_late", NOW, None)
+        assert not ledger.lose(connection, submission.submission_id, submission.batch_id)
 
 
 def restored(connection: Connection) -> None:
@@ -132,9 +132,9 @@ def test_nothing_is_let_go_between_a_restore_and_its_notice(service: Service) ->
     service.accept(item("a"))
     pack()
     with process.database().transaction() as connection:
-        found = sending(connection)
+        submission = sending(connection)
         restored(connection)
-        assert not ledger.authorize_last_bytes(connection, found.submission_id, margin_s=1)
+        assert not ledger.authorize_last_bytes(connection, submission.submission_id, margin_s=1)
 
 
 def test_a_late_fact_voids_nobody_between_a_restore_and_its_notice(service: Service) -> None:
@@ -159,10 +159,10 @@ def test_what_was_claimed_in_the_backup_and_is_open_now_has_as_many_items_as_its
     service.accept(item("a"), item("b"))
     pack()
     with process.database().transaction() as connection:
-        found = claim(connection)
-        facts.note_api_id(connection, found.submission_id, "msgbatch_late", NOW, None)
-        facts.open_submission(connection, found.submission_id)
-        poll.end(connection, found.submission_id, NOW, "{}")
+        claimed = claim(connection)
+        facts.note_api_id(connection, claimed.submission_id, "msgbatch_late", NOW, None)
+        facts.open_submission(connection, claimed.submission_id)
+        poll.end(connection, claimed.submission_id, NOW, "{}")
         fetch_all(connection, "UPDATE submission SET lease_until = NULL")  # over by then
         reading = collect.claim(connection, owner=1, lease_s=60)
     assert reading is not None

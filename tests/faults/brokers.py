@@ -134,10 +134,10 @@ class Wire:
 
 
 def _close(*sockets: socket.socket) -> None:
-    for one in sockets:
+    for pair in sockets:
         with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
-        one.close()
+            pair.shutdown(socket.SHUT_RDWR)
+        pair.close()
 
 
 def deliverer() -> subprocess.Popen[bytes]:

@@ -93,8 +93,8 @@ class Installed(Processes):
     ) -> None:
         config = home / "overnight.toml"
         keys = {f"KEY_OF_{lane}": f"sk-sandbox-{lane}" for lane in lanes}
-        told = {"OVERNIGHT_CONFIG": str(config), **keys, **(environment or {})}
-        super().__init__(home, up=up, turnaround=turnaround, environment=told, flower=flower)
+        variables = {"OVERNIGHT_CONFIG": str(config), **keys, **(environment or {})}
+        super().__init__(home, up=up, turnaround=turnaround, environment=variables, flower=flower)
         self._lanes = tuple(lanes)
         self._apis = dict(apis or {})
         self._roads = dict(roads or {})
@@ -127,12 +127,12 @@ class Installed(Processes):
             for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
             if (fields := line.split())[1].endswith(f":{port:04X}") and fields[2].endswith(f":{server:04X}")
         ]
-        (found,) = [
+        (submitter,) = [
             who
             for who in self.children("submit")
             if any(str(link.readlink()) == socket for link in Path(f"/proc/{who.pid}/fd").iterdir())
         ]
-        return found
+        return submitter
 
     # --- the servers -----------------------------------------------------------------------------------------------
 
@@ -180,11 +180,13 @@ class Installed(Processes):
     def meter(self, workspace: str) -> Meter:
         """What the API accepted and billed."""
         url = self._api(workspace.removeprefix("wrkspc_sandbox_"))
-        found = httpx2.get(f"{url}/sandbox/meter", timeout=30, verify=False).json()["workspaces"].get(workspace, {})
-        bill = found.get("bill", [])
+        workspace_ = (
+            httpx2.get(f"{url}/sandbox/meter", timeout=30, verify=False).json()["workspaces"].get(workspace, {})
+        )
+        bill = workspace_.get("bill", [])
         return Meter(
-            creates=found.get("creates_accepted", 0),
-            requests=found.get("requests_accepted", 0),
+            creates=workspace_.get("creates_accepted", 0),
+            requests=workspace_.get("requests_accepted", 0),
             billed=sum(row["requests"] for row in bill),
             nanodollars=sum(row["nanodollars"] for row in bill),
         )

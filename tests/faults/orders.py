@@ -71,7 +71,7 @@ def items_of(
 
 def write_file(path: Path, items: Iterable[Item]) -> Path:
     """As `overnight enqueue` reads it."""
-    lines = [orjson.dumps({"key": one.key, "params": one.params, "callback": one.callback}) for one in items]
+    lines = [orjson.dumps({"key": item.key, "params": item.params, "callback": item.callback}) for item in items]
     path.write_bytes(b"\n".join(lines))
     return path
 
@@ -80,9 +80,9 @@ def delivery_of(message: bytes) -> str:
     """The delivery id in a callback's message."""
     envelope = orjson.loads(message)
     document = orjson.loads(envelope["body"])
-    found = document[0][0]["delivery_id"]
-    assert found == envelope["headers"]["id"]
-    return str(found)
+    batch_id = document[0][0]["delivery_id"]
+    assert batch_id == envelope["headers"]["id"]
+    return str(batch_id)
 
 
 def paced(items: Iterator[Item], number: int, seconds: float) -> Iterator[Item]:

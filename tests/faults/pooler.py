@@ -31,7 +31,7 @@ def running_pooler(database_url: str, mode: str, **options: str) -> Iterator[str
     place.chmod(0o755)
     port = free_port()
     (place / "users.txt").write_text(f'"{url.username}" "{url.password}"\n')
-    told = {
+    ini = {
         "listen_addr": "127.0.0.1",
         "listen_port": port,
         "unix_socket_dir": "",
@@ -41,7 +41,7 @@ def running_pooler(database_url: str, mode: str, **options: str) -> Iterator[str
         "default_pool_size": 60,
         **options,
     }
-    lines = "".join(f"{name} = {value}\n" for name, value in told.items())
+    lines = "".join(f"{name} = {value}\n" for name, value in ini.items())
     (place / "pgbouncer.ini").write_text(f"[databases]\n* = host={url.host} port={url.port}\n[pgbouncer]\n{lines}")
     argv = leashed([str(PROGRAM), str(place / "pgbouncer.ini")], signal.SIGINT, account_for_postgres(place / "none"))
     pooled = url.set(port=port).render_as_string(hide_password=False)

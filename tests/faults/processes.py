@@ -144,11 +144,11 @@ class Processes:
 
     def logged(self, *levels: str) -> list[Json]:
         """What the workers wrote at these levels, oldest first."""
-        found = []
+        documents = []
         for name in self.workers():
             for line in (self.data_dir / "log" / f"{name}.log").read_bytes().splitlines():
                 with contextlib.suppress(ValueError):
                     document = orjson.loads(line)
                     if isinstance(document, dict) and document.get("level") in levels:
-                        found.append(document | {"worker": name})
-        return sorted(found, key=lambda one: str(one.get("timestamp")))
+                        documents.append(document | {"worker": name})
+        return sorted(documents, key=lambda document: str(document.get("timestamp")))

@@ -149,7 +149,7 @@ class Taker:
                 now = time.monotonic()
                 owed, began = owed + (now - began) * self._a_second, now
                 messages: Any = client.rpop(self._queue, int(owed)) if owed >= 1 else None
-                self.taken += [orjson.loads(one)["headers"]["id"] for one in messages or []]
+                self.taken += [orjson.loads(message)["headers"]["id"] for message in messages or []]
                 if messages:
                     self.hungry_s += now - empty_since if empty_since and self.taken else 0.0
                     owed, empty_since = owed - len(messages), 0.0

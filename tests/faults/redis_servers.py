@@ -43,9 +43,9 @@ class Server:
         options = {"port": self.port, "bind": "127.0.0.1", "dir": self.place, **self.options}
         if not self.sentinel:
             options |= {"save": '""', "repl-diskless-sync-delay": 0}
-        told = self.place / "redis.conf"
-        told.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
-        argv = [str(self.program), str(told), *(["--sentinel"] if self.sentinel else [])]
+        file = self.place / "redis.conf"
+        file.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
+        argv = [str(self.program), str(file), *(["--sentinel"] if self.sentinel else [])]
         with (self.place / "log").open("wb") as log:
             self._process = subprocess.Popen(leashed(argv, signal.SIGTERM), stdout=log)
         return self
@@ -107,15 +107,15 @@ class Address:
             while True:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(("127.0.0.1", self.leads_to))
-                for one, other in ((client, server), (server, client)):
-                    threading.Thread(target=_pump, args=(one, other), daemon=True).start()
+                for source, other in ((client, server), (server, client)):
+                    threading.Thread(target=_pump, args=(source, other), daemon=True).start()
 
 
-def _pump(one: socket.socket, other: socket.socket) -> None:
+def _pump(source: socket.socket, other: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        while data := one.recv(65536):
+        while data := source.recv(65536):
             other.sendall(data)
-    for end in (one, other):
+    for end in (source, other):
         with contextlib.suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
         end.close()

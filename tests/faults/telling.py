@@ -50,9 +50,9 @@ def printed(commands: Sequence[Sequence[str]], environment: Mapping[str, str], w
         timeout=300,
         check=False,
     )
-    told = {words: text for words, _, text in (json.loads(line) for line in done.stdout.splitlines())}
-    assert len(told) == len(commands), done.stderr.decode()
-    return told | {"standard error of all": done.stderr.decode()}
+    shown = {words: text for words, _, text in (json.loads(line) for line in done.stdout.splitlines())}
+    assert len(shown) == len(commands), done.stderr.decode()
+    return shown | {"standard error of all": done.stderr.decode()}
 
 
 @contextmanager

@@ -33,13 +33,13 @@ def overnight() -> Iterator[Installed]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Plain params, without keys: what somebody has who used the SDK so far."""
-    found = tmp_path_factory.mktemp("file") / "feedback.jsonl"
-    with found.open("w") as out:
+    path = tmp_path_factory.mktemp("file") / "feedback.jsonl"
+    with path.open("w") as out:
         for number in range(300):
             text = f"Feedback {number}: " + "the kettle is too loud. " * (1 + number % 40)
             asked = {"model": "claude-haiku-5-5", "max_tokens": 1500, "messages": [{"role": "user", "content": text}]}
             out.write(json.dumps(asked) + "\n")
-    return found
+    return path
 
 
 def test_the_plan_the_pilot_and_the_bill(overnight: Installed, file: Path) -> None:
@@ -61,10 +61,10 @@ def test_the_plan_the_pilot_and_the_bill(overnight: Installed, file: Path) -> No
     left, whole = (float(plan["expected"][name]["usd"]) for name in ("left_to_pay", "cost"))
     assert left == pytest.approx(whole - billed / 1e9)
 
-    told = json.loads(overnight.command("enqueue", str(file), "--run", "evening", "--wait", "--json"))
+    verdict = json.loads(overnight.command("enqueue", str(file), "--run", "evening", "--wait", "--json"))
     # the pilot's items are done: they are known, and free
-    assert (told["accepted"], told["known"], told["items"]) == (260, 40, {"succeeded": 300})
-    assert told["traps"] == []
+    assert (verdict["accepted"], verdict["known"], verdict["items"]) == (260, 40, {"succeeded": 300})
+    assert verdict["traps"] == []
 
     compared = json.loads(overnight.command("plan", "--compare", "evening", "--json"))
     assert compared["billed"]["items"] == 300

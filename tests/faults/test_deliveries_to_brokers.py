@@ -78,9 +78,9 @@ def test_a_broker_that_is_down_and_up_again_touches_no_row_and_delays_no_other_b
         service.clock.pauses_are_over()
     assert rows(service) == before
     assert len(service.queue()) == 1
-    (found,) = away()
-    assert (found.broker, found.failures) == ("crm", 5)
-    assert "ConnectionError" in found.why
+    (obstacle,) = away()
+    assert (obstacle.broker, obstacle.failures) == ("crm", 5)
+    assert "ConnectionError" in obstacle.why
     crm.start()
     assert deliver() == "400 delivered"
     assert len(set(ids(service, crm))) == 400
@@ -100,7 +100,7 @@ def test_a_frozen_broker_delays_the_others_by_seconds_and_costs_no_delivery_a_tr
     assert "Timeout" in away()[0].why
     service.clock.pauses_last()
     assert deliver() == "0 delivered"
-    assert [one.failures for one in away()] == [1], "in its pause nobody waits for it"
+    assert [obstacle.failures for obstacle in away()] == [1], "in its pause nobody waits for it"
     crm.thaw()
     service.clock.pauses_are_over()
     assert deliver() == "50 delivered"
@@ -151,10 +151,10 @@ def test_a_push_that_raised_and_was_taken_all_the_same_is_repeated_with_the_same
 
 def counted(service: Service) -> dict[tuple[str, int], int]:
     """How many are in which state after how many tries."""
-    found = service.ledger.fetch_all(
+    rows = service.ledger.fetch_all(
         f"SELECT state, tries, count(*) AS n FROM delivery WHERE target_id = {CRM} GROUP BY state, tries"
     )
-    return {(row["state"], row["tries"]): row["n"] for row in found}
+    return {(row["state"], row["tries"]): row["n"] for row in rows}
 
 
 def test_a_slow_broker_gets_every_delivery(service: Service, crm: TheirRedis) -> None:
@@ -238,9 +238,9 @@ def test_a_missing_queue_of_a_broker_is_created(service: Service, crm: TheirRedi
     deliver()
     assert len(service.queue("typo", crm.url)) == 20
     assert len(service.queue()) == 1
-    (found,) = full()
-    assert (found.broker, found.queue) == ("crm", "typo")
-    assert "20 messages; max_queue is 20" in found.why
+    (obstacle,) = full()
+    assert (obstacle.broker, obstacle.queue) == ("crm", "typo")
+    assert "20 messages; max_queue is 20" in obstacle.why
 
 
 def test_a_missing_queue_of_a_kombu_broker_is_declared(service: Service) -> None:
@@ -285,9 +285,9 @@ def test_a_broker_that_stays_away_ends_in_visible_dead_letters(service: Service,
     service.ledger.execute("UPDATE obstacle SET seen_at = now()")
     housekeeping(service)
     assert service.ledger.states("delivery").count("dead") == 30
-    told = service.ledger.fetch_one("SELECT DISTINCT error, tries FROM delivery WHERE state = 'dead'")
-    assert told["error"].startswith("given up after waiting for too long: broker 'crm': ConnectionError")
-    assert told["tries"] == 0
+    row = service.ledger.fetch_one("SELECT DISTINCT error, tries FROM delivery WHERE state = 'dead'")
+    assert row["error"].startswith("given up after waiting for too long: broker 'crm': ConnectionError")
+    assert row["tries"] == 0
     housekeeping(service)
     assert away() == [], "nothing waits for it any more"
 
@@ -362,7 +362,7 @@ def test_two_deliverers_at_once_send_each_once_and_together_no_more_than_there_i
     for max_queue in (700, 100_000):
         service.configure(brokers={"crm": {"url": crm.url, "max_queue": max_queue}})
         two = [deliverer(), deliverer()]
-        assert [one.wait(60) for one in two] == [0, 0]
+        assert [deliverer.wait(60) for deliverer in two] == [0, 0]
         assert len(ids(service, crm)) <= max_queue
     assert counted(service) == {("delivered", 1): 3000}
     assert len(ids(service, crm)) == len(set(ids(service, crm))) == 3000

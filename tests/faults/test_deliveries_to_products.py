@@ -28,7 +28,7 @@ def test_a_task_that_is_done_has_said_so(service: Service, tmp_path: Path) -> No
     with product(tmp_path, SAVE, broker=service.redis_url, overnight=service.redis_url) as shop:
         deliver()
         wait_until(lambda: is_delivered(service), 30)
-    assert len(shop.came()) == len({one["id"] for one in shop.came()}) == 20
+    assert len(shop.came()) == len({outcome["id"] for outcome in shop.came()}) == 20
 
 
 def test_a_task_that_failed_has_said_nothing_and_gets_it_again(service: Service, tmp_path: Path) -> None:

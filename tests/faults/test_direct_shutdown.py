@@ -17,12 +17,12 @@ def test_told_to_stop_it_waits_for_what_is_under_way_and_sends_nothing_more(serv
     service.configure(lane={"road": "direct"}, direct={"calls": 2})
     service.accept(*(item(key) for key in "abcdef"))
     service.api.fault("messages", "delay", seconds=5)
-    with worker(tmp_path / "direct", APP, routes.DIRECT, REMAP_SIGTERM="") as one:
+    with worker(tmp_path / "direct", APP, routes.DIRECT, REMAP_SIGTERM="") as process:
         log = tmp_path / "direct" / "log"
         doorbell.ring(routes.DIRECT)
         wait_until(lambda: service.api.meter()["billed"] == 2, 300, what=lambda: log.read_text()[-3000:])
-        one.terminate()
-        assert one.wait(60) == 0
+        process.terminate()
+        assert process.wait(60) == 0
     states = service.ledger.states("item")
     assert (states.count("succeeded"), states.count("waiting")) == (2, 4), log.read_text()[-3000:]
     assert service.ledger.fetch_one("SELECT count(*) AS n FROM maybe_billed")["n"] == 0

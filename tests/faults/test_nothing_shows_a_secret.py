@@ -78,7 +78,7 @@ class Planted:
 def database_url_planted(postgres: str) -> tuple[str, str]:
     """Two roles with planted passwords on one database; its URL as each."""
     url = copy_database(postgres)
-    found = []
+    places = []
     with psycopg.connect(url, autocommit=True) as connection:
         for of in ("database", "presence"):
             role = sql.Identifier(f"{of}_planted")
@@ -87,8 +87,8 @@ def database_url_planted(postgres: str) -> tuple[str, str]:
                 sql.SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}").format(role, sql.Literal(secret(of)))
             )
             place = urlsplit(url)
-            found.append(f"postgresql://{of}_planted:{in_url(of)}@{place.hostname}:{place.port}{place.path}")
-    return found[0], found[1]
+            places.append(f"postgresql://{of}_planted:{in_url(of)}@{place.hostname}:{place.port}{place.path}")
+    return places[0], places[1]
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +122,10 @@ def planted(
     home = tmp_path_factory.mktemp("planted")
     server, watcher = redis_planted
     with running(home / "sandbox", "--turnaround", "500ms") as api:
-        told = {of: in_url(of) for of in ("broker", "sentinel", "rabbit", "nosuch")}
+        urls = {of: in_url(of) for of in ("broker", "sentinel", "rabbit", "nosuch")}
         (home / "overnight.toml").write_text(
             TOML.format(
-                **told,
+                **urls,
                 user=USER,
                 port=server.port,
                 watcher=watcher.port,
@@ -145,7 +145,7 @@ def planted(
             "ANTHROPIC_API_KEY": f"sk-sandbox-default-{MARK}-key",
         }
         flower = free_port()
-        found = Planted(home, environment, redis_url, f"http://127.0.0.1:{flower}")
+        system = Planted(home, environment, redis_url, f"http://127.0.0.1:{flower}")
         everything = ",".join(routes.QUEUES)
         celery = {
             "worker": ["worker", "-Q", everything, "-c", "2", "-E", "-l", "DEBUG"],
@@ -157,13 +157,13 @@ def planted(
             for name, words in celery.items():
                 with (home / f"{name}.log").open("wb") as log:
                     argv = [sys.executable, "-m", "celery", "-A", "overnight_workers.app", *words]
-                    found.processes.append(subprocess.Popen(argv, env=environment, cwd=home, stdout=log, stderr=log))
-            use_it(found, database_url_planted[0])
-            yield found
+                    system.processes.append(subprocess.Popen(argv, env=environment, cwd=home, stdout=log, stderr=log))
+            use_it(system, database_url_planted[0])
+            yield system
         finally:
-            for process in found.processes:
+            for process in system.processes:
                 process.send_signal(signal.SIGTERM)
-            for process in found.processes:
+            for process in system.processes:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(30)
                 process.kill()

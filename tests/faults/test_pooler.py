@@ -101,8 +101,8 @@ def test_a_schema_named_in_the_url_is_migrated_through_it(any_mode: str, postgre
     database.close()
     assert current == newest
     with psycopg.connect(at(postgres, new_database)) as admin:
-        found = admin.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'item'").fetchall()
-    assert found == [("app",)]
+        schemas = admin.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'item'").fetchall()
+    assert schemas == [("app",)]
 
 
 def test_in_session_mode_work_is_done_without_a_presence_url(
@@ -150,13 +150,13 @@ def test_what_is_started_behind_transaction_mode_alone_says_what_to_set(
     command: list[str], transaction_mode: str, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERNIGHT_")}
-    told = {
+    variables = {
         "OVERNIGHT_DATABASE_URL": at(transaction_mode, make_url(database_url).database or ""),
         "OVERNIGHT_REDIS_URL": redis_url,
     }
     done = subprocess.run(
         [sys.executable, *command],
-        env=clean | told,
+        env=clean | variables,
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -174,11 +174,11 @@ def test_what_is_started_behind_transaction_mode_alone_says_what_to_set(
 def test_in_transaction_mode_an_installation_works_with_a_presence_url(
     transaction_mode: str, postgres: str, new_database: str, tmp_path: Path
 ) -> None:
-    told = {
+    variables = {
         "OVERNIGHT_DATABASE_URL": at(transaction_mode, new_database),
         "OVERNIGHT_PRESENCE_URL": at(postgres, new_database),
     }
-    overnight = Installed(tmp_path, environment=told)
+    overnight = Installed(tmp_path, environment=variables)
     try:
         overnight.start()
         order = overnight.order(250)

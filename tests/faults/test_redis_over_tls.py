@@ -25,11 +25,11 @@ SCHEMES = ["rediss", "valkeys"]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    found = server_over_tls(tmp_path_factory.mktemp("tls"))
-    if found is None:
+    tls_server = server_over_tls(tmp_path_factory.mktemp("tls"))
+    if tls_server is None:
         pytest.skip("no Redis on this machine that speaks TLS (or no openssl)")
-    yield found
-    found.stop()
+    yield tls_server
+    tls_server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,11 @@ def ca_file(server: Server) -> str:
 def through_celery(place: RedisPlace) -> None:
     """Publish by kombu, as the workers' doorbells do; past its pools, which don't tell certificates apart."""
     transport.install()
-    told = place.celery({"socket_timeout": 5})
-    options = told["broker_transport_options"]
-    with Connection(told["broker_url"], ssl=told["broker_use_ssl"], transport_options=options) as connection:
+    transport_options = place.celery({"socket_timeout": 5})
+    options = transport_options["broker_transport_options"]
+    with Connection(
+        transport_options["broker_url"], ssl=transport_options["broker_use_ssl"], transport_options=options
+    ) as connection:
         connection.SimpleQueue("rung").put({})
 
 

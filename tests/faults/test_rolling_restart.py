@@ -42,8 +42,8 @@ def message(name: str) -> bytes:
 
 
 def arguments(raw: bytes) -> Json:
-    found: Json = orjson.loads(base64.b64decode(orjson.loads(raw)["body"]))[1]
-    return found
+    message: Json = orjson.loads(base64.b64decode(orjson.loads(raw)["body"]))[1]
+    return message
 
 
 def of_another_version(raw: bytes, **more: Any) -> bytes:
@@ -99,10 +99,10 @@ def test_an_accept_message_of_a_later_version_is_turned_down_and_says_so(
     queues.lpush(routes.ACCEPT, of_another_version(message(routes.ACCEPT), v=2, message_id=message_id))
     with worker(tmp_path / "new", APP, routes.ACCEPT):
         wait_until(lambda: verdict(service, message_id), 60)
-    told = verdict(service, message_id)
-    assert told is not None
-    assert told["accepted"] == 0
-    assert [one["why"] for one in told["rejected"]] == [
+    verdict_ = verdict(service, message_id)
+    assert verdict_ is not None
+    assert verdict_["accepted"] == 0
+    assert [rejection["why"] for rejection in verdict_["rejected"]] == [
         "accept messages of version 2 aren't known here: update the workers"
     ] * 3
     assert service.ledger.states("item") == []

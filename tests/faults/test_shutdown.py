@@ -76,13 +76,16 @@ def worker(place: Path, app: str, *queues: str, **told: str) -> Iterator[subproc
     more = {"REMAP_SIGTERM": "SIGQUIT", "PYTHONPATH": str(Path(__file__).parents[2]), **told}
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | more
     argv += ["-c", "1", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-    with log.open("wb") as out, subprocess.Popen(leashed(argv, signal.SIGTERM), env=env, stdout=out, stderr=out) as one:
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(leashed(argv, signal.SIGTERM), env=env, stdout=out, stderr=out) as process,
+    ):
         try:
-            yield one
+            yield process
         finally:
-            if one.poll() is None:
-                one.terminate()
-                one.wait(60)
+            if process.poll() is None:
+                process.terminate()
+                process.wait(60)
 
 
 def everything_under_way(service: Service) -> None:
@@ -116,12 +119,12 @@ def test_in_the_middle_of_every_stage(service: Service, sandbox: Running, tmp_pa
         for name, hold in HOLDS.items():
             log = tmp_path / hold.queue / "log"
             wait_until(hold.sign(tmp_path).exists, 60, what=lambda: f"{name}: {log.read_text()[-3000:]}")  # noqa: B023
-        everybody = [who for one in workers.values() for who in family(one)]
+        everybody = [who for process in workers.values() for who in family(process)]
         assert len(everybody) == 2 * len(workers)
-        for one in workers.values():
-            one.terminate()
+        for running in workers.values():
+            running.terminate()
         told_at = time.monotonic()
-        assert {name: one.wait(60) for name, one in workers.items()} == dict.fromkeys(HOLDS, 0)
+        assert {name: process.wait(60) for name, process in workers.items()} == dict.fromkeys(HOLDS, 0)
         assert time.monotonic() - told_at < STOPS_WITHIN_S
     assert [who for who in everybody if process_table.is_alive(who)] == []
     with redis.Redis.from_url(service.redis_url) as client:
@@ -151,8 +154,8 @@ def go_on(service: Service, place: Path) -> None:
     service.restart()
 
 
-def family(one: subprocess.Popen[bytes]) -> list[process_table.Entry]:
+def family(process: subprocess.Popen[bytes]) -> list[process_table.Entry]:
     """A worker and its pool."""
-    found = process_table.entry(one.pid)
-    assert found is not None
-    return process_table.family(found.pid, found.started)
+    leader = process_table.entry(process.pid)
+    assert leader is not None
+    return process_table.family(leader.pid, leader.started)

@@ -70,10 +70,10 @@ class Script:
     def family(self) -> list[Entry]:
         """All of its descendants, itself excluded."""
         table = process_table.all_entries()
-        found = {self.popen.pid}
-        while more := {who.pid for who in table if who.parent in found} - found:
-            found |= more
-        return [who for who in table if who.pid in found and who.pid != self.popen.pid]
+        pids = {self.popen.pid}
+        while more := {who.pid for who in table if who.parent in pids} - pids:
+            pids |= more
+        return [who for who in table if who.pid in pids and who.pid != self.popen.pid]
 
     def ends(self) -> tuple[int, str]:
         """Its exit status and what it said."""
@@ -112,9 +112,9 @@ def living(these: list[Entry]) -> list[Entry]:
 
 
 def entry_of(pid: int) -> Entry:
-    found = process_table.entry(pid)
-    assert found is not None
-    return found
+    entry = process_table.entry(pid)
+    assert entry is not None
+    return entry
 
 
 def test_starts_once_the_one_before_is_ready(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -351,8 +351,8 @@ def test_the_allocator_is_told_to_keep_memory_unless_somebody_said_otherwise(
 ) -> None:
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
     monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
-    told = tmp_path / "told"
-    tell = f'echo "$MALLOC_TRIM_THRESHOLD_ $MALLOC_MMAP_THRESHOLD_ $OWN" > {told}; sleep 1000'
+    file = tmp_path / "told"
+    tell = f'echo "$MALLOC_TRIM_THRESHOLD_ $MALLOC_MMAP_THRESHOLD_ $OWN" > {file}; sleep 1000'
     supervisor.start(Process("told", ["sh", "-c", tell], env={"OWN": "2"}))
-    wait_until(lambda: told.exists() and told.read_text())
-    assert told.read_text().split() == ["1", str(32 << 20), "2"]
+    wait_until(lambda: file.exists() and file.read_text())
+    assert file.read_text().split() == ["1", str(32 << 20), "2"]

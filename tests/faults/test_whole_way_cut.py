@@ -98,7 +98,7 @@ def test_an_api_whose_clock_is_minutes_away_from_ours(
 def started(overnight: Installed, log: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     """One more process of the installation, as on another machine."""
     urls = read_urls(overnight.data_dir)
-    told = {
+    variables = {
         "OVERNIGHT_DATABASE_URL": urls["database_url"],
         "OVERNIGHT_REDIS_URL": urls["redis_url"],
         "ANTHROPIC_BASE_URL": urls["sandbox_url"],
@@ -107,12 +107,15 @@ def started(overnight: Installed, log: Path, *words: str) -> Iterator[subprocess
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     argv = leashed([sys.executable, "-m", "celery", "-A", "tests.faults.slow_clock", *words], signal.SIGTERM)
-    with log.open("wb") as out, subprocess.Popen(argv, env=overnight.environment | told, stdout=out, stderr=out) as one:
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(argv, env=overnight.environment | variables, stdout=out, stderr=out) as process,
+    ):
         try:
-            yield one
+            yield process
         finally:
-            one.terminate()
-            assert one.wait(30) == 0, log.read_text()
+            process.terminate()
+            assert process.wait(30) == 0, log.read_text()
 
 
 @pytest.fixture(scope="module")

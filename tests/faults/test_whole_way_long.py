@@ -50,8 +50,8 @@ def test_thousands_undisturbed(overnight: Installed, report: Callable[[object], 
 
 def test_a_file_by_the_command_line(overnight: Installed, tmp_path: Path) -> None:
     file = write_file(tmp_path / "items.jsonl", items_of("file", MANY, "file"))
-    told = json.loads(overnight.command("enqueue", str(file), "--run", "file", "--wait", "--json", timeout_s=600))
-    assert (told["accepted"], told["items"]) == (MANY, {"succeeded": MANY})
+    verdict = json.loads(overnight.command("enqueue", str(file), "--run", "file", "--wait", "--json", timeout_s=600))
+    assert (verdict["accepted"], verdict["items"]) == (MANY, {"succeeded": MANY})
     again = json.loads(overnight.command("enqueue", str(file), "--run", "file", "--json"))
     assert (again["accepted"], again["known"]) == (0, MANY)
     assert len(overnight.command("outcomes", "--run", "file").splitlines()) == MANY

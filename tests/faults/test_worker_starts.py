@@ -55,6 +55,6 @@ def test_a_temporary_directory_without_room_for_the_largest_batch_is_a_finding(
     service.configure(lane={"max_bytes": "100MB"})
     assert temporary_directory_fault() is None
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-    told = " ".join(CliRunner().invoke(app, ["doctor"]).output.split())
-    assert "temporary directory: on this host, no temporary directory can be used" in told
-    assert "set TMPDIR to one with 100.0 MB free" in told
+    printed = " ".join(CliRunner().invoke(app, ["doctor"]).output.split())
+    assert "temporary directory: on this host, no temporary directory can be used" in printed
+    assert "set TMPDIR to one with 100.0 MB free" in printed

@@ -33,7 +33,7 @@ def wish(key: str, queue: str) -> Json:
 
 def message_of(*items: Json) -> Callable[[], str]:
     """Accept them as a message of their own."""
-    lines = "\n".join(orjson.dumps(one).decode() for one in items)
+    lines = "\n".join(orjson.dumps(wire_item).decode() for wire_item in items)
     return lambda: str(accept(v=1, message_id=str(uuid4()), lane="default", items=lines))
 
 
@@ -44,7 +44,7 @@ def both_at_once(service: Service, first: Callable[[], str], second: Callable[[]
         running: list[Future[str]] = [pool.submit(first), pool.submit(second)]
         wait_until(lambda: blocked(service) == 2)
         holder.commit()
-        return [one.result(20) for one in running]
+        return [asker.result(20) for asker in running]
 
 
 def followers(service: Service, key: str) -> int:
@@ -59,10 +59,10 @@ def followers(service: Service, key: str) -> int:
 def test_two_that_ask_for_the_same_outcome_with_the_same_wish_at_once_are_one_follower(service: Service) -> None:
     service.accept(item("a"))
     said = both_at_once(service, message_of(wish("a", "crm")), message_of(wish("a", "crm")))
-    assert [one.partition(": ")[2] for one in said] == ["0 accepted, 1 known, 0 rejected"] * 2
+    assert [verdict.partition(": ")[2] for verdict in said] == ["0 accepted, 1 known, 0 rejected"] * 2
     assert followers(service, "a") == 1
     service.finish()
-    assert len([one for one in service.queue("crm") if '"a"' in one["body"]]) == 1
+    assert len([message for message in service.queue("crm") if '"a"' in message["body"]]) == 1
 
 
 def test_two_that_ask_for_the_same_outcome_with_two_wishes_at_once_both_get_it(service: Service) -> None:
@@ -98,7 +98,7 @@ def test_whoever_asks_while_the_item_is_redone_follows_the_new_try_and_nobody_de
         service.ledger.fetch_one("SELECT of_item_id FROM follower ORDER BY item_id DESC LIMIT 1")["of_item_id"] == new
     )
     service.finish()
-    assert len([one for one in service.queue("crm") if '"a"' in one["body"]]) == 1
+    assert len([message for message in service.queue("crm") if '"a"' in message["body"]]) == 1
 
 
 def test_a_cancel_while_its_outcome_is_asked_for_by_another_is_told_to_both(service: Service) -> None:
@@ -115,5 +115,5 @@ def test_a_cancel_while_its_outcome_is_asked_for_by_another_is_told_to_both(serv
     )
     assert [row["state"] for row in rows] == ["canceled", "canceled"]
     service.finish()
-    told = [orjson.loads(one["body"])[0][0] for one in service.queue("crm")]
-    assert [one["problem"] for one in told if not one["ok"]] == ["canceled"]
+    outcomes = [orjson.loads(message["body"])[0][0] for message in service.queue("crm")]
+    assert [outcome["problem"] for outcome in outcomes if not outcome["ok"]] == ["canceled"]

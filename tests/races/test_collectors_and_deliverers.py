@@ -24,12 +24,12 @@ pytestmark = pytest.mark.usefixtures("apart")
 
 
 @pytest.fixture
-def one(service: Service) -> Database:
+def mine(service: Service) -> Database:
     return service.other_process()
 
 
 @pytest.fixture
-def two(service: Service) -> Database:
+def theirs(service: Service) -> Database:
     return service.other_process()
 
 
@@ -41,17 +41,19 @@ def ended(service: Service) -> None:
 
 
 def test_two_collectors_of_one_submission_the_second_gets_nothing(
-    service: Service, one: Database, two: Database
+    service: Service, mine: Database, theirs: Database
 ) -> None:
     ended(service)
-    with one.transaction() as first, two.transaction() as second:
-        assert collect.claim(first, owner=one.owner(), lease_s=60) is not None
-        assert collect.claim(second, owner=two.owner(), lease_s=60) is None
-    with two.transaction() as second:
-        assert collect.claim(second, owner=two.owner(), lease_s=60) is None
+    with mine.transaction() as first, theirs.transaction() as second:
+        assert collect.claim(first, owner=mine.owner(), lease_s=60) is not None
+        assert collect.claim(second, owner=theirs.owner(), lease_s=60) is None
+    with theirs.transaction() as second:
+        assert collect.claim(second, owner=theirs.owner(), lease_s=60) is None
 
 
-def test_a_collector_whose_lease_lapsed_records_nothing_twice(service: Service, one: Database, two: Database) -> None:
+def test_a_collector_whose_lease_lapsed_records_nothing_twice(
+    service: Service, mine: Database, theirs: Database
+) -> None:
     """Both read the same results; the second really waits for the first, and everything is there already."""
     ended(service)
     source = Source(1, 1, "msgbatch_x", only_live=True)
@@ -62,9 +64,9 @@ def test_a_collector_whose_lease_lapsed_records_nothing_twice(service: Service, 
         with database.transaction() as connection:
             return outcomes.record(connection, source, arrivals, max_attempts=3)
 
-    with ThreadPoolExecutor(1) as pool, one.transaction() as first:
+    with ThreadPoolExecutor(1) as pool, mine.transaction() as first:
         assert outcomes.record(first, source, answers, max_attempts=3).succeeded == 2
-        second = pool.submit(record, two, answers[::-1])
+        second = pool.submit(record, theirs, answers[::-1])
         wait_until(lambda: blocked(service))
         first.commit()
         assert second.result(10) == Recorded()
@@ -79,40 +81,40 @@ def test_a_collector_whose_lease_lapsed_records_nothing_twice(service: Service, 
 
 @pytest.mark.parametrize("fate", [Fate.RETRY_OWN, Fate.WAIT_OWN, Fate.FAIL_OWN])
 def test_what_one_of_two_live_submissions_reports_against_an_item_waits_for_the_other(
-    service: Service, one: Database, fate: Fate
+    service: Service, mine: Database, fate: Fate
 ) -> None:
     ended(service)
     against = [Arrival(service.ledger.item("a")["id"], fate, problem="expired", detail="too late")]
-    with one.transaction() as connection:
+    with mine.transaction() as connection:
         both_live = Source(1, 1, "msgbatch_x", only_live=False)
         assert outcomes.record(connection, both_live, against, max_attempts=3) == Recorded()
     assert (service.ledger.item("a")["state"], service.ledger.item("a")["batch_id"]) == ("batched", 1)
-    with one.transaction() as connection:
+    with mine.transaction() as connection:
         of_another_batch = Source(1, 99, "msgbatch_x", only_live=True)
         assert outcomes.record(connection, of_another_batch, against, max_attempts=3) == Recorded()
     assert service.ledger.item("a")["state"] == "batched"
 
 
 def test_two_deliverers_of_one_queue_share_and_neither_gets_the_others(
-    service: Service, one: Database, two: Database
+    service: Service, mine: Database, theirs: Database
 ) -> None:
     ended(service)
     service.round()
-    with one.transaction() as first, two.transaction() as second:
+    with mine.transaction() as first, theirs.transaction() as second:
         (target,) = deliver.targets(first)
-        mine = deliver.claim(first, target, limit=1, lease_s=60)
-        theirs = deliver.claim(second, target, limit=9, lease_s=60)
-    assert len(mine) == len(theirs) == 1
-    assert mine[0].item_id != theirs[0].item_id
-    with one.transaction() as first:
+        claimed = deliver.claim(first, target, limit=1, lease_s=60)
+        others = deliver.claim(second, target, limit=9, lease_s=60)
+    assert len(claimed) == len(others) == 1
+    assert claimed[0].item_id != others[0].item_id
+    with mine.transaction() as first:
         assert deliver.claim(first, target, limit=9, lease_s=60) == []
 
 
 def test_two_that_record_the_same_acknowledgements_the_second_waits_and_records_nothing(
-    service: Service, one: Database, two: Database
+    service: Service, mine: Database, theirs: Database
 ) -> None:
     service.answered(*(item(key, callback=callback(ack=True)) for key in "abc"))
-    with one.transaction() as first:
+    with mine.transaction() as first:
         (target,) = deliver.targets(first)
         said = [due.acknowledgement for due in deliver.claim(first, target, limit=9, lease_s=60)]
 
@@ -120,9 +122,9 @@ def test_two_that_record_the_same_acknowledgements_the_second_waits_and_records_
         with database.transaction() as connection:
             return acknowledge(connection, acknowledged)
 
-    with ThreadPoolExecutor(1) as pool, one.transaction() as first:
+    with ThreadPoolExecutor(1) as pool, mine.transaction() as first:
         assert acknowledge(first, said[:2]) == 2
-        second = pool.submit(record, two, said[::-1])
+        second = pool.submit(record, theirs, said[::-1])
         wait_until(lambda: blocked(service))
         first.commit()
         assert second.result(10) == 1
@@ -130,33 +132,33 @@ def test_two_that_record_the_same_acknowledgements_the_second_waits_and_records_
 
 
 def test_a_callback_that_answers_before_its_deliverer_has_recorded_that_it_was_sent(
-    service: Service, one: Database, two: Database
+    service: Service, mine: Database, theirs: Database
 ) -> None:
     service.answered(item("a", callback=callback(ack=True)))
-    with one.transaction() as first:
+    with mine.transaction() as first:
         (target,) = deliver.targets(first)
         sent = deliver.claim(first, target, limit=9, lease_s=60)
-    with two.transaction() as second:
+    with theirs.transaction() as second:
         assert acknowledge(second, [due.acknowledgement for due in sent]) == 1
-    with one.transaction() as first:
+    with mine.transaction() as first:
         assert deliver.taken_to_be_acknowledged(first, [due.item_id for due in sent], within_s=60) == 0
     assert service.ledger.states("delivery") == ["delivered"]
 
 
 def test_a_deliverer_whose_lease_lapsed_does_not_undo_the_others_work(
-    service: Service, one: Database, two: Database
+    service: Service, mine: Database, theirs: Database
 ) -> None:
     ended(service)
     service.round()
-    with one.transaction() as first:
+    with mine.transaction() as first:
         (target,) = deliver.targets(first)
         slow = deliver.claim(first, target, limit=9, lease_s=60)
     service.clock.leases_lapse()
-    with two.transaction() as second:
+    with theirs.transaction() as second:
         assert deliver.free_lapsed(second, {"default": 12}, 12, limit=9) == (2, 0)
     deliver_all()
     assert service.ledger.states("delivery") == ["delivered"] * 2
-    with one.transaction() as first:
+    with mine.transaction() as first:
         ids = [due.item_id for due in slow]
         assert deliver.schedule_retry(first, ids, "late", pause_s=1) == 0
         assert deliver.dead_letter(first, ids, "late") == 0

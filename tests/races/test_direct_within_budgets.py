@@ -33,7 +33,7 @@ def send_all_of_it(database: Database, lane: str) -> list[int]:
             found_places: list[Place] = places.sources(connection, [lane])
             if not found_places:
                 return taken
-            found = claim.take(
+            claimed = claim.take(
                 connection,
                 found_places[0],
                 before,
@@ -44,10 +44,10 @@ def send_all_of_it(database: Database, lane: str) -> list[int]:
                 max_bytes=10**6,
                 counts_first=False,
             )
-            if not found.asked and not found.held:
+            if not claimed.asked and not claimed.held:
                 return taken
-            before = found.claim
-            taken.append(len(found.asked))
+            before = claimed.claim
+            taken.append(len(claimed.asked))
 
 
 def test_twenty_direct_workers_and_twenty_packers_never_overspend_a_strict_cap(service: Service) -> None:
@@ -57,8 +57,8 @@ def test_twenty_direct_workers_and_twenty_packers_never_overspend_a_strict_cap(s
     service.configure(lanes={lane: {"max_wait": "0s"} for lane in lanes} | {lane: {"road": "direct"} for lane in fast})
     for lane in (*lanes, *fast):
         service.accept(*(item(f"{lane}-{n:02}", "x" * 20, tenant="a") for n in range(ITEMS)), lane=lane)
-    one = worst(service, "lane00-00")
-    cap = 100 * one + one // 2
+    worst_nano = worst(service, "lane00-00")
+    cap = 100 * worst_nano + worst_nano // 2
     budget("a", cap, of="tenant", period="day")
     with ThreadPoolExecutor(2 * WORKERS) as pool, service.other_process().transaction() as holder:
         fetch_all(holder, "SELECT FROM budget FOR UPDATE")
@@ -73,8 +73,8 @@ def test_twenty_direct_workers_and_twenty_packers_never_overspend_a_strict_cap(s
     batched = states.count("batched")
     reserved = service.ledger.fetch_one("SELECT sum(reserved_nano)::bigint AS nano FROM booking")["nano"]
     # in real time the same costs twice as much
-    assert (sent, reserved) == (states.count("direct"), (batched + 2 * sent) * one)
-    assert cap - 2 * one < reserved <= cap
+    assert (sent, reserved) == (states.count("direct"), (batched + 2 * sent) * worst_nano)
+    assert cap - 2 * worst_nano < reserved <= cap
     assert batched + sent + states.count("held") == 2 * WORKERS * ITEMS
 
 

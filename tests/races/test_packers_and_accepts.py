@@ -56,11 +56,11 @@ def test_two_packers_of_two_lanes_both_get_theirs(service: Service, other: Datab
     service.accept(item("b"), lane="night")
     mine = service.other_process()
     with mine.transaction() as first, other.transaction() as second:
-        one, two = waiting(first)
-        assert take_turn(first, one)
-        assert packed(first, one) == 1
-        assert take_turn(second, two)
-        assert packed(second, two) == 1
+        earlier, later = waiting(first)
+        assert take_turn(first, earlier)
+        assert packed(first, earlier) == 1
+        assert take_turn(second, later)
+        assert packed(second, later) == 1
 
 
 def test_a_packer_that_looked_before_another_committed_packs_nothing_twice(service: Service, other: Database) -> None:
@@ -105,5 +105,5 @@ def test_two_accepts_that_both_wait_in_the_middle_of_their_keys_do_not_deadlock(
         both = [pool.submit(service.accept_elsewhere, order) for order in (items, items[::-1])]
         wait_until(lambda: blocked(service) == 2)
         holder.rollback()
-        assert sorted(one.result(20) for one in both) == [(0, 51), (51, 0)]
+        assert sorted(packer.result(20) for packer in both) == [(0, 51), (51, 0)]
     assert len(service.ledger.states("item")) == 52

@@ -30,8 +30,8 @@ def all_of_it(database: Database, lane: str) -> None:
         with database.transaction() as connection:
             fetch_all(connection, "SET LOCAL lock_timeout = '60s'")  # twenty connect before they are let go
             lane_id = fetch_all(connection, "SELECT id FROM lane WHERE name = :name", name=lane)[0]["id"]
-            found = waiting(connection, lane_id=lane_id)
-            now = take_turn(connection, found[0]) if found else None
+            sizes = waiting(connection, lane_id=lane_id)
+            now = take_turn(connection, sizes[0]) if sizes else None
             if now is None or pack(connection, now, prices, max_items=3, max_bytes=10**6) == Packed():
                 return
 
@@ -43,8 +43,8 @@ def test_twenty_packers_within_strict_budgets_never_overspend_and_never_deadlock
     for lane in lanes:
         tenants = ("a", "b") if int(lane[-1]) % 2 else ("b", "a")
         service.accept(*(item(f"{lane}-{n:02}", "x" * 20, tenant=tenants[n % 2]) for n in range(ITEMS)), lane=lane)
-    one = worst(service, "lane00-00")
-    caps = {"a": 50 * one + one // 2, "b": 30 * one + one // 2}
+    worst_nano = worst(service, "lane00-00")
+    caps = {"a": 50 * worst_nano + worst_nano // 2, "b": 30 * worst_nano + worst_nano // 2}
     budget("a", caps["a"], of="tenant", period="day")
     budget("b", caps["b"], of="tenant", period="month")
     with ThreadPoolExecutor(PACKERS) as pool, service.other_process().transaction() as holder:
@@ -61,7 +61,7 @@ def test_twenty_packers_within_strict_budgets_never_overspend_and_never_deadlock
         """
     )
     assert {row["name"]: row["cap"] for row in rows} == caps
-    assert {row["name"]: row["reserved"] for row in rows} == {"a": 50 * one, "b": 30 * one}
+    assert {row["name"]: row["reserved"] for row in rows} == {"a": 50 * worst_nano, "b": 30 * worst_nano}
     assert service.ledger.states("item").count("batched") == 80
     assert service.ledger.states("item").count("held") == PACKERS * ITEMS - 80
 

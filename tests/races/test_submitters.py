@@ -39,75 +39,75 @@ def packed(service: Service) -> Service:
 
 
 @pytest.fixture
-def one(service: Service) -> Database:
+def mine(service: Service) -> Database:
     return service.other_process()
 
 
 @pytest.fixture
-def two(service: Service) -> Database:
+def theirs(service: Service) -> Database:
     return service.other_process()
 
 
-def test_two_submitters_of_one_batch_the_second_gets_nothing(packed: Service, one: Database, two: Database) -> None:
-    with one.transaction() as first, two.transaction() as second:
-        assert claim(first, one) is not None
-        assert claim(second, two) is None
-    with two.transaction() as second:
-        assert claim(second, two) is None
+def test_two_submitters_of_one_batch_the_second_gets_nothing(packed: Service, mine: Database, theirs: Database) -> None:
+    with mine.transaction() as first, theirs.transaction() as second:
+        assert claim(first, mine) is not None
+        assert claim(second, theirs) is None
+    with theirs.transaction() as second:
+        assert claim(second, theirs) is None
     assert packed.ledger.states("submission") == ["claimed"]
 
 
-def test_two_submitters_of_two_batches_get_one_each(packed: Service, one: Database, two: Database) -> None:
+def test_two_submitters_of_two_batches_get_one_each(packed: Service, mine: Database, theirs: Database) -> None:
     packed.accept(item("c"))
     pack()
-    with one.transaction() as first, two.transaction() as second:
-        mine, theirs = claim(first, one), claim(second, two)
-    assert mine is not None
-    assert theirs is not None
-    assert mine.batch_id != theirs.batch_id
+    with mine.transaction() as first, theirs.transaction() as second:
+        claimed, other = claim(first, mine), claim(second, theirs)
+    assert claimed is not None
+    assert other is not None
+    assert claimed.batch_id != other.batch_id
 
 
 def test_a_workspace_that_a_submitter_sends_to_is_left_to_it_and_another_workspace_is_not_delayed(
-    service: Service, one: Database, two: Database
+    service: Service, mine: Database, theirs: Database
 ) -> None:
     service.configure(lanes={"other": {"workspace": "two", "max_wait": "0s"}}, workspaces={"two": {}})
     for key in "ab":
         service.accept(item(key))
         pack()
-    with one.transaction() as connection:
-        hanging = claim(connection, one)
+    with mine.transaction() as connection:
+        hanging = claim(connection, mine)
         assert hanging is not None
         assert send(connection, hanging)
-    with two.transaction() as connection:
-        assert claim(connection, two) is None, "it would hang there too"
+    with theirs.transaction() as connection:
+        assert claim(connection, theirs) is None, "it would hang there too"
     service.accept(item("c"), lane="other")
     pack()
-    with two.transaction() as connection:
-        other = claim(connection, two)
+    with theirs.transaction() as connection:
+        other = claim(connection, theirs)
         assert other is not None
         assert other.workspace == "two"
 
 
 @pytest.mark.parametrize("over", ["its process is gone", "its time is over"])
 def test_a_submitter_that_died_keeps_no_other_from_its_workspace(
-    service: Service, one: Database, two: Database, over: str
+    service: Service, mine: Database, theirs: Database, over: str
 ) -> None:
     for key in "ab":
         service.accept(item(key))
         pack()
-    with one.transaction() as connection:
-        first = claim(connection, one)
+    with mine.transaction() as connection:
+        first = claim(connection, mine)
         assert first is not None
         assert send(connection, first)
     if over == "its process is gone":
-        one.close()
+        mine.close()
     else:
         service.ledger.execute("UPDATE submission SET send_by = now() - interval '1 s'")
     seconds: list[Claim] = []
 
     def is_claimed() -> bool:
-        with two.transaction() as connection:
-            second = claim(connection, two)
+        with theirs.transaction() as connection:
+            second = claim(connection, theirs)
         seconds.extend([] if second is None else [second])
         return bool(seconds)
 
@@ -116,32 +116,32 @@ def test_a_submitter_that_died_keeps_no_other_from_its_workspace(
 
 
 def test_a_submitter_whose_lease_lapsed_while_building_sends_nothing(
-    packed: Service, one: Database, two: Database
+    packed: Service, mine: Database, theirs: Database
 ) -> None:
-    with one.transaction() as connection:
-        first = claim(connection, one)
+    with mine.transaction() as connection:
+        first = claim(connection, mine)
     packed.clock.leases_lapse()
-    with two.transaction() as connection:
+    with theirs.transaction() as connection:
         assert void_abandoned(connection) == (1, 0, [(1, 1, None)])
-    with two.transaction() as connection:
-        second = claim(connection, two)
+    with theirs.transaction() as connection:
+        second = claim(connection, theirs)
         assert second is not None
         assert send(connection, second)
-    with one.transaction() as connection:
+    with mine.transaction() as connection:
         assert first is not None
         assert not send(connection, first)
         assert not ledger.authorize_last_bytes(connection, first.submission_id, margin_s=1)
     assert packed.ledger.states("submission") == ["void", "sending"]
 
 
-def test_letting_go_and_the_rescue_exclude_each_other(packed: Service, one: Database, two: Database) -> None:
+def test_letting_go_and_the_rescue_exclude_each_other(packed: Service, mine: Database, theirs: Database) -> None:
     """Whoever comes second really waits for the first, and finds that it lost."""
-    with one.transaction() as connection:
-        claimed = claim(connection, one)
+    with mine.transaction() as connection:
+        claimed = claim(connection, mine)
         assert claimed is not None
         assert send(connection, claimed)
-    one.close()  # the submitter looks dead, although it isn't: it may still let go
-    rescuer, sender = two, packed.other_process()
+    mine.close()  # the submitter looks dead, although it isn't: it may still let go
+    rescuer, sender = theirs, packed.other_process()
     with ThreadPoolExecutor(1) as pool, sender.transaction() as sending:
         assert ledger.authorize_last_bytes(sending, claimed.submission_id, margin_s=1)
 
@@ -157,14 +157,14 @@ def test_letting_go_and_the_rescue_exclude_each_other(packed: Service, one: Data
 
 
 def test_a_cancel_that_comes_while_a_submitter_claims_is_too_late(
-    packed: Service, one: Database, two: Database
+    packed: Service, mine: Database, theirs: Database
 ) -> None:
     wanted = packed.ledger.item("a")["id"]
-    with ThreadPoolExecutor(1) as pool, one.transaction() as claiming:
-        assert claim(claiming, one) is not None
+    with ThreadPoolExecutor(1) as pool, mine.transaction() as claiming:
+        assert claim(claiming, mine) is not None
 
         def take_back() -> Canceled:
-            with two.transaction() as connection:
+            with theirs.transaction() as connection:
                 return cancel(connection, wanted)
 
         canceled = pool.submit(take_back)
@@ -175,22 +175,22 @@ def test_a_cancel_that_comes_while_a_submitter_claims_is_too_late(
 
 
 def test_a_submitter_that_comes_while_an_item_is_taken_back_passes_its_batch_over(
-    packed: Service, one: Database, two: Database
+    packed: Service, mine: Database, theirs: Database
 ) -> None:
-    with one.transaction() as canceling:
+    with mine.transaction() as canceling:
         assert cancel(canceling, packed.ledger.item("a")["id"]) == Canceled.CANCELED
-        with two.transaction() as claiming:
-            assert claim(claiming, two) is None
-    with two.transaction() as claiming:
-        claimed = claim(claiming, two)
+        with theirs.transaction() as claiming:
+            assert claim(claiming, theirs) is None
+    with theirs.transaction() as claiming:
+        claimed = claim(claiming, theirs)
     assert claimed is not None
     assert claimed.items == 1
 
 
-def lost_submission(one: Database) -> int:
+def lost_submission(mine: Database) -> int:
     """A submission believed never created; its id."""
-    with one.transaction() as connection:
-        first = claim(connection, one)
+    with mine.transaction() as connection:
+        first = claim(connection, mine)
         assert first is not None
         assert send(connection, first)
         ledger.doubt(connection, first.submission_id, first.batch_id, "no answer")
@@ -198,11 +198,11 @@ def lost_submission(one: Database) -> int:
     return first.submission_id
 
 
-def lost_with_a_successor(one: Database) -> tuple[int, Claim]:
+def lost_with_a_successor(mine: Database) -> tuple[int, Claim]:
     """A submission believed never created, and the next one of its batch, claimed."""
-    first_id = lost_submission(one)
-    with one.transaction() as connection:
-        second = claim(connection, one)
+    first_id = lost_submission(mine)
+    with mine.transaction() as connection:
+        second = claim(connection, mine)
     assert second is not None
     return first_id, second
 
@@ -214,61 +214,61 @@ def late_fact(database: Database, submission_id: int) -> bool:
         return facts.open_submission(connection, submission_id)
 
 
-def test_a_late_id_while_the_successor_is_claimed_voids_it(packed: Service, one: Database, two: Database) -> None:
-    lost, successor = lost_with_a_successor(one)
-    assert late_fact(two, lost)
+def test_a_late_id_while_the_successor_is_claimed_voids_it(packed: Service, mine: Database, theirs: Database) -> None:
+    lost, successor = lost_with_a_successor(mine)
+    assert late_fact(theirs, lost)
     assert (packed.ledger.states("submission"), packed.ledger.states("batch")) == (["open", "void"], ["open"])
-    with one.transaction() as connection:
+    with mine.transaction() as connection:
         assert not send(connection, successor)
 
 
 def test_a_late_id_while_the_successor_still_holds_its_last_bytes_voids_it(
-    packed: Service, one: Database, two: Database
+    packed: Service, mine: Database, theirs: Database
 ) -> None:
-    lost, successor = lost_with_a_successor(one)
-    with one.transaction() as connection:
+    lost, successor = lost_with_a_successor(mine)
+    with mine.transaction() as connection:
         assert send(connection, successor)
-    assert late_fact(two, lost)
+    assert late_fact(theirs, lost)
     assert (packed.ledger.states("submission"), packed.ledger.states("batch")) == (["open", "void"], ["open"])
-    with one.transaction() as connection:
+    with mine.transaction() as connection:
         assert not ledger.authorize_last_bytes(connection, successor.submission_id, margin_s=1)
 
 
 def test_a_late_id_after_the_successor_was_let_go_is_a_double_that_is_collected(
-    packed: Service, one: Database, two: Database
+    packed: Service, mine: Database, theirs: Database
 ) -> None:
-    lost, successor = lost_with_a_successor(one)
-    with one.transaction() as connection:
+    lost, successor = lost_with_a_successor(mine)
+    with mine.transaction() as connection:
         assert send(connection, successor)
         assert ledger.authorize_last_bytes(connection, successor.submission_id, margin_s=1)
-    assert not late_fact(two, lost)
+    assert not late_fact(theirs, lost)
     assert (packed.ledger.states("submission"), packed.ledger.states("batch")) == (["open", "sending"], ["submitting"])
-    with one.transaction() as connection:
+    with mine.transaction() as connection:
         ledger.release(connection, successor.submission_id, successor.batch_id, "known not created", pause_s=0)
-    with one.transaction() as connection:
-        assert claim(connection, one) is None, "an earlier submission of it is open"
+    with mine.transaction() as connection:
+        assert claim(connection, mine) is None, "an earlier submission of it is open"
     assert packed.ledger.states("batch") == ["open"], "and so is its batch"
 
 
 def test_a_late_id_while_the_successor_is_open_is_a_double_that_is_collected(
-    packed: Service, one: Database, two: Database
+    packed: Service, mine: Database, theirs: Database
 ) -> None:
-    lost, successor = lost_with_a_successor(one)
-    with one.transaction() as connection:
+    lost, successor = lost_with_a_successor(mine)
+    with mine.transaction() as connection:
         assert send(connection, successor)
         facts.note_api_id(connection, successor.submission_id, "msgbatch_second", LATE, None)
         assert facts.open_submission(connection, successor.submission_id)
-    assert not late_fact(two, lost)
+    assert not late_fact(theirs, lost)
     assert (packed.ledger.states("submission"), packed.ledger.states("batch")) == (["open", "open"], ["open"])
 
 
 def test_a_late_id_that_comes_while_a_successor_is_being_claimed_really_waits(
-    packed: Service, one: Database, two: Database
+    packed: Service, mine: Database, theirs: Database
 ) -> None:
-    first_id = lost_submission(one)
-    with ThreadPoolExecutor(1) as pool, one.transaction() as claiming:
-        assert claim(claiming, one) is not None
-        opened = pool.submit(late_fact, two, first_id)
+    first_id = lost_submission(mine)
+    with ThreadPoolExecutor(1) as pool, mine.transaction() as claiming:
+        assert claim(claiming, mine) is not None
+        opened = pool.submit(late_fact, theirs, first_id)
         wait_until(lambda: blocked(packed))
         claiming.commit()
         assert opened.result(10)

@@ -55,11 +55,11 @@ class Account:
 
     def meter(self) -> Json:
         """What the API accepted and billed in this workspace."""
-        found = self.http.get("/sandbox/meter").json()["workspaces"].get(self.workspace, {})
-        bill: Sequence[Json] = found.get("bill", [])
+        workspace = self.http.get("/sandbox/meter").json()["workspaces"].get(self.workspace, {})
+        bill: Sequence[Json] = workspace.get("bill", [])
         return {
-            "creates": found.get("creates_accepted", 0),
-            "requests": found.get("requests_accepted", 0),
+            "creates": workspace.get("creates_accepted", 0),
+            "requests": workspace.get("requests_accepted", 0),
             "billed": sum(row["requests"] for row in bill),
             "nano": sum(row["nanodollars"] for row in bill),
             "realtime_nano": sum(row["realtime_nanodollars"] for row in bill),
@@ -69,10 +69,10 @@ class Account:
 
     def calls(self, endpoint: str) -> dict[str, int]:
         """How often the sandbox was called there, by status; of all workspaces."""
-        found: dict[str, int] = self.http.get("/sandbox/meter").json()["calls"].get(endpoint, {})
-        return found
+        by_status: dict[str, int] = self.http.get("/sandbox/meter").json()["calls"].get(endpoint, {})
+        return by_status
 
     def body_at_the_api(self, api_id: str) -> Json:
         """What the API got for a batch."""
-        found: Json = orjson.loads((self._sandbox.data_dir / "bodies" / f"{api_id}.json").read_bytes())
-        return found
+        body: Json = orjson.loads((self._sandbox.data_dir / "bodies" / f"{api_id}.json").read_bytes())
+        return body

@@ -29,19 +29,19 @@ def test_confirm_tells_done_under_way_and_never_seen_apart(service: Service) -> 
     done, under_way, unseen = (str(uuid4()) for _ in range(3))
     service.accept(item("a"), message_id=done)
     service.ledger.execute("INSERT INTO inbox (message_id, tries) VALUES (%s, 1)", under_way)
-    told = ask(service, "confirm", message_ids=[done, under_way, unseen])["answer"]
-    assert told == {done: {"accepted": 1, "known": 0, "rejected": []}, under_way: None}
+    answered = ask(service, "confirm", message_ids=[done, under_way, unseen])["answer"]
+    assert answered == {done: {"accepted": 1, "known": 0, "rejected": []}, under_way: None}
 
 
 def test_outcome_is_one_that_can_be_read(service: Service) -> None:
     service.accept(item("a"), run="r")
     assert ask(service, "outcome", lane="default", key="a")["answer"] == {"state": "waiting", "outcome": None}
     service.finish()
-    told = ask(service, "outcome", lane="default", key="a")["answer"]
-    assert told["state"] == "succeeded"
-    outcome = Outcome.read(told["outcome"])
+    answered = ask(service, "outcome", lane="default", key="a")["answer"]
+    assert answered["state"] == "succeeded"
+    outcome = Outcome.read(answered["outcome"])
     assert (outcome.ok, outcome.key, outcome.run, outcome.extra) == (True, "a", "r", {})
-    assert outcome.document() == told["outcome"]
+    assert outcome.document() == answered["outcome"]
     assert outcome.batch_id == service.ledger.fetch_one("SELECT api_id FROM submission")["api_id"]
 
 

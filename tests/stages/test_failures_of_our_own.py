@@ -81,8 +81,8 @@ def failures() -> list[str]:
 def says(*words: str) -> bool:
     """Whether one alarm says that, and `doctor` does too."""
     (text,) = failures()
-    told = CliRunner().invoke(app, ["doctor"]).output
-    return all(word in text for word in words) and "FAULT stage failing" in told
+    printed = CliRunner().invoke(app, ["doctor"]).output
+    return all(word in text for word in words) and "FAULT stage failing" in printed
 
 
 def test_a_batch_whose_body_has_no_room_is_given_back_and_sent_when_there_is_room(
@@ -251,12 +251,12 @@ def test_a_part_of_the_sweep_that_fails_keeps_no_other_part_from_being_done(serv
 def test_a_message_that_a_full_disk_kept_out_is_not_turned_down_for_it(service: Service) -> None:
     message_id = str(uuid4())
     lines = orjson.dumps(item("a")).decode()
-    told = {"v": 1, "message_id": message_id, "lane": "default", "items": lines}
+    message = {"v": 1, "message_id": message_id, "lane": "default", "items": lines}
     with failing(service, "INSERT ON item", code=DISK_FULL):
         for _ in range(MAX_TRIES + 1):
-            accept.apply(kwargs=told)
+            accept.apply(kwargs=message)
         assert says(routes.ACCEPT, message_id, "has no room on its disk")
-    accept.apply(kwargs=told)
+    accept.apply(kwargs=message)
     assert service.ledger.verdict(message_id)["accepted"] == 1
 
 

@@ -29,11 +29,11 @@ def claim(service: Service) -> submitting.Claim:
     pack()
     database = process.database()
     with database.transaction() as connection:
-        found = submitting.claim(
+        claim_ = submitting.claim(
             connection, token=protocol.new_token(process.deployment()), owner=database.owner(), lease_s=60
         )
-    assert found is not None
-    return found
+    assert claim_ is not None
+    return claim_
 
 
 def send(claim: submitting.Claim) -> None:

@@ -37,5 +37,7 @@ def test_every_answer_goes_to_its_own_item(service: Service) -> None:
     service.finish()
     assert service.ledger.states("item") == ["succeeded"] * 50
     assert service.api.meter()["requests"] == 50
-    told = service.ledger.fetch_all("SELECT item_id, count(*) AS n FROM outcome GROUP BY item_id HAVING count(*) <> 1")
-    assert told == []
+    doubles = service.ledger.fetch_all(
+        "SELECT item_id, count(*) AS n FROM outcome GROUP BY item_id HAVING count(*) <> 1"
+    )
+    assert doubles == []

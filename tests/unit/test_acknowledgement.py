@@ -24,8 +24,8 @@ def test_it_survives_the_way(item_id: int, generation: int, receipt: UUID) -> No
 
 @given(st.binary() | st.text().map(str.encode) | st.from_regex(rb"\A-?\d*\.-?\d*\.[0-9a-f-]*\Z"))
 def test_whatever_is_pushed_can_be_read_and_fits_the_ledger(word: bytes) -> None:
-    found = Acknowledgement.read(word)
-    assert found is None or (found.item_id < 2**63 and found.generation < 2**15)
+    acknowledgement = Acknowledgement.read(word)
+    assert acknowledgement is None or (acknowledgement.item_id < 2**63 and acknowledgement.generation < 2**15)
 
 
 def test_outside_of_a_task_nothing_is_asked() -> None:

@@ -53,13 +53,13 @@ def on(
     signs: tuple[Sign, ...] | None = None,
     policy: Policy | None = None,
 ) -> list[Alarm]:
-    told = Settings(lanes={"default": Lane()})
+    settings_ = Settings(lanes={"default": Lane()})
     return alarms(
         lanes=[lane],
         workspaces=[workspace],
         troubles=troubles,
         dead=dead,
-        settings=told,
+        settings=settings_,
         redis=redis,
         signs=signs,
         policy=policy,

@@ -63,4 +63,4 @@ def test_the_command_of_a_base_install_says_what_to_install() -> None:
 def test_what_is_named_heavy_is_installed_and_not_in_the_base() -> None:
     assert set(packages_distributions()) >= HEAVY - {"overnight_workers"}
     base = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert not any(one.replace("-", "_").startswith(tuple(HEAVY)) for one in base)
+    assert not any(requirement.replace("-", "_").startswith(tuple(HEAVY)) for requirement in base)

@@ -21,17 +21,17 @@ def marked(**fields: Any) -> dict[str, Any] | None:
     head = Prefix.of(fields).marked_head("5m")
     if head is None:
         return None
-    found: dict[str, Any] = orjson.loads(head.removesuffix(b",") + (b"]}" if "messages" in fields else b"}"))
-    return found
+    document: dict[str, Any] = orjson.loads(head.removesuffix(b",") + (b"]}" if "messages" in fields else b"}"))
+    return document
 
 
 def places(part: Any, at: str = "") -> list[str]:
     """Where breakpoints stand."""
     if isinstance(part, list):
-        return [place for n, one in enumerate(part) for place in places(one, f"{at}.{n}")]
+        return [place for n, part_ in enumerate(part) for place in places(part_, f"{at}.{n}")]
     if not isinstance(part, dict):
         return []
-    inner = [place for name, one in part.items() for place in places(one, f"{at}.{name}".lstrip("."))]
+    inner = [place for name, part_ in part.items() for place in places(part_, f"{at}.{name}".lstrip("."))]
     return [at, *inner] if part.get("cache_control") == MARK else inner
 
 

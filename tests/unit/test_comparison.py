@@ -30,9 +30,9 @@ def rows(number: int, *, bad: int = 0, cost: str | None = "0.001") -> dict[bytes
 
 
 def test_a_side_that_is_surely_worse_is_said_to_be() -> None:
-    found = compare({"old": rows(200), "new": rows(200, bad=40, cost="0.0005")}, whole=1_000_000)
+    comparison = compare({"old": rows(200), "new": rows(200, bad=40, cost="0.0005")}, whole=1_000_000)
 
-    (beside,) = found.beside
+    (beside,) = comparison.beside
     assert beside.quality.value == pytest.approx(-0.2)
     assert "it is worse by 20.0 points of valid answers" in beside.sentence
     assert "saves about $500.00 for all 1,000,000 rows" in beside.sentence
@@ -40,9 +40,9 @@ def test_a_side_that_is_surely_worse_is_said_to_be() -> None:
 
 
 def test_a_small_difference_on_few_rows_can_not_be_told_and_says_how_many_rows_would() -> None:
-    found = compare({"old": rows(40), "new": rows(40, bad=2)}, whole=1000)
+    comparison = compare({"old": rows(40), "new": rows(40, bad=2)}, whole=1000)
 
-    (beside,) = found.beside
+    (beside,) = comparison.beside
     assert beside.rows_to_tell is not None
     assert (
         f"can't be told yet (-16.5 to +2.9 points of valid answers): about {beside.rows_to_tell:,} rows would"
@@ -53,50 +53,50 @@ def test_a_small_difference_on_few_rows_can_not_be_told_and_says_how_many_rows_w
 
 
 def test_sides_that_agree_everywhere_are_no_difference() -> None:
-    found = compare({"old": rows(50), "new": rows(50)}, whole=50)
+    comparison = compare({"old": rows(50), "new": rows(50)}, whole=50)
 
-    assert "no difference was seen" in found.beside[0].sentence
-    assert found.beside[0].adjusted_p == 1.0
-    assert found.beside[0].agreement == {"tag": 1.0}
+    assert "no difference was seen" in comparison.beside[0].sentence
+    assert comparison.beside[0].adjusted_p == 1.0
+    assert comparison.beside[0].agreement == {"tag": 1.0}
 
 
 def test_only_rows_that_every_side_has_are_compared() -> None:
-    found = compare({"old": rows(10), "new": rows(7)}, whole=10)
+    comparison = compare({"old": rows(10), "new": rows(7)}, whole=10)
 
-    assert found.rows == 7
-    assert [side.rows for side in found.sides] == [7, 7]
+    assert comparison.rows == 7
+    assert [side.rows for side in comparison.sides] == [7, 7]
 
 
 def test_beyond_two_sides_each_p_counts_less() -> None:
-    found = compare({"a": rows(60), "b": rows(60, bad=6), "c": rows(60, bad=7)}, whole=60)
+    comparison = compare({"a": rows(60), "b": rows(60, bad=6), "c": rows(60, bad=7)}, whole=60)
 
-    assert [one.adjusted_p for one in found.beside] == pytest.approx([0.03125, 0.03125])
-    assert found.beside[1].test.p == pytest.approx(0.015625)
+    assert [side.adjusted_p for side in comparison.beside] == pytest.approx([0.03125, 0.03125])
+    assert comparison.beside[1].test.p == pytest.approx(0.015625)
 
 
 def test_an_unknown_price_is_unknown_and_no_zero() -> None:
-    found = compare({"a": rows(5), "b": rows(5, cost=None)}, whole=5)
+    comparison = compare({"a": rows(5), "b": rows(5, cost=None)}, whole=5)
 
-    assert found.sides[1].cost_a_row is None
-    assert "no telling difference in price" in found.beside[0].sentence
+    assert comparison.sides[1].cost_a_row is None
+    assert "no telling difference in price" in comparison.beside[0].sentence
 
 
 def test_gold_makes_quality_what_is_right_and_leaves_rows_without_it_out() -> None:
     gold = Gold("tag", {entry(at): None if at == 9 else "A" if at < 5 else "b" for at in range(10)})
     new = {entry(at): answer({"tag": "b"}) for at in range(10)}
 
-    found = compare({"old": rows(10), "new": new}, whole=10, gold=gold)
+    comparison = compare({"old": rows(10), "new": new}, whole=10, gold=gold)
 
-    assert [side.right for side in found.sides] == [5, 4]
-    assert found.beside[0].measure == "right"
-    assert found.sides[0].f1 == pytest.approx(5 / 9)
+    assert [side.right for side in comparison.sides] == [5, 4]
+    assert comparison.beside[0].measure == "right"
+    assert comparison.sides[0].f1 == pytest.approx(5 / 9)
 
 
 def test_no_rows_at_all_say_nothing_and_break_nothing() -> None:
-    found = compare({"old": {}, "new": {}}, whole=0)
+    comparison = compare({"old": {}, "new": {}}, whole=0)
 
-    assert found.rows == 0
-    assert "no difference was seen" in found.beside[0].sentence
+    assert comparison.rows == 0
+    assert "no difference was seen" in comparison.beside[0].sentence
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,8 @@ def in_steps(text: str) -> int:
 
 
 @pytest.mark.parametrize("weigh", [even, dense_at_the_end, dense_at_the_beginning, in_steps])
-@pytest.mark.parametrize("most", [700, 1_500, 2_400])
-def test_it_fits_and_is_not_much_shorter_than_it_must_be(weigh: Callable[[str], int], most: int) -> None:
+@pytest.mark.parametrize("max_tokens", [700, 1_500, 2_400])
+def test_it_fits_and_is_not_much_shorter_than_it_must_be(weigh: Callable[[str], int], max_tokens: int) -> None:
     text = "".join(f"word{n} " for n in range(1_500))
     calls = []
 
@@ -44,14 +44,14 @@ def test_it_fits_and_is_not_much_shorter_than_it_must_be(weigh: Callable[[str], 
         return 50 + weigh(params["messages"][0]["content"])
 
     tokens = count(asking(text))
-    assert tokens > most
-    found = cut(asking(text), PLACE, tokens=tokens, max_tokens=most, count=count)
-    assert isinstance(found, Cut)
-    kept = found.params["messages"][0]["content"]
+    assert tokens > max_tokens
+    shortened = cut(asking(text), PLACE, tokens=tokens, max_tokens=max_tokens, count=count)
+    assert isinstance(shortened, Cut)
+    kept = shortened.params["messages"][0]["content"]
     assert text.startswith(kept)
-    assert found.tokens == 50 + weigh(kept) <= most
+    assert shortened.tokens == 50 + weigh(kept) <= max_tokens
     longer = text[: len(kept) + len(text) // 50]
-    assert found.tokens >= 0.98 * most or 50 + weigh(longer) > most
+    assert shortened.tokens >= 0.98 * max_tokens or 50 + weigh(longer) > max_tokens
     assert len(calls) <= 15
 
 
@@ -72,15 +72,15 @@ def test_it_ends_with_no_blanks_since_the_api_takes_none_there() -> None:
     def count(params: Mapping[str, Any]) -> int:
         return even(params["messages"][0]["content"])
 
-    found = cut(asking(text), PLACE, tokens=3_750, max_tokens=1_300, count=count)
-    assert isinstance(found, Cut)
-    assert found.params["messages"][0]["content"] == ("word " * 1_000).rstrip()
+    shortened = cut(asking(text), PLACE, tokens=3_750, max_tokens=1_300, count=count)
+    assert isinstance(shortened, Cut)
+    assert shortened.params["messages"][0]["content"] == ("word " * 1_000).rstrip()
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x"])
 def test_where_there_is_nothing_to_cut_it_is_too_long(text: str) -> None:
-    found = cut(asking(text), PLACE, tokens=5_000, max_tokens=3_000, count=lambda _: 4_900)
-    assert found == TooLong(4_900)
+    shortened = cut(asking(text), PLACE, tokens=5_000, max_tokens=3_000, count=lambda _: 4_900)
+    assert shortened == TooLong(4_900)
 
 
 def test_what_is_too_long_without_its_text_costs_one_count() -> None:

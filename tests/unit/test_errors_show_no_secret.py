@@ -58,10 +58,10 @@ def test_settings_that_are_wrong(changed: dict[str, str], monkeypatch: pytest.Mo
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     try:
-        told = repr(read_settings())
+        shown = repr(read_settings())
     except BadSettings as error:
-        told = "".join(traceback.format_exception(error))
-    assert found_in(told) == set(), told
+        shown = "".join(traceback.format_exception(error))
+    assert found_in(shown) == set(), shown
 
 
 def wishes(text: str) -> Iterator[Callable[[Overnight], object]]:

@@ -33,17 +33,17 @@ def test_all_is_in_order() -> None:
 
 
 def test_what_is_taken_or_returned_is_exported() -> None:
-    found: set[type] = set()
+    types: set[type] = set()
     for name, method in inspect.getmembers(Overnight, inspect.isfunction):
         if not name.startswith("_"):
             for hint in typing.get_type_hints(method).values():
-                found |= set(classes_in(hint))
-    for kind in list(found):
+                types |= set(classes_in(hint))
+    for kind in list(types):
         if dataclasses.is_dataclass(kind):
             for hint in typing.get_type_hints(kind).values():
-                found |= set(classes_in(hint))
-    assert found
-    assert {kind.__name__ for kind in found if kind not in PUBLIC} == set()
+                types |= set(classes_in(hint))
+    assert types
+    assert {kind.__name__ for kind in types if kind not in PUBLIC} == set()
 
 
 def public_annotations() -> Iterator[tuple[ModuleType, str]]:

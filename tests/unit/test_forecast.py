@@ -19,9 +19,9 @@ NANO = 1_000_000_000
 
 
 def model(name: str) -> Model:
-    found = PRICES.model(name)
-    assert found is not None
-    return found
+    known_model = PRICES.model(name)
+    assert known_model is not None
+    return known_model
 
 
 SONNET = model("claude-sonnet-4-5")
@@ -55,13 +55,13 @@ def test_the_contracts_by_the_article() -> None:
     """The article pays the prefix once at the ordinary price and then has all 1,000 read it: no write is dearer."""
     once, all_read = Load(requests=1, prefix_tokens=20_000), cached("5m", "1")
     assert total(SONNET, CONTRACTS, batch=False) == 60 * NANO
-    for batch, told in ((False, "$6.06"), (True, "$3.03")):
+    for batch, amount in ((False, "$6.06"), (True, "$3.03")):
         sum_ = total(SONNET, once, batch=batch) + total(SONNET, CONTRACTS, batch=batch, caching=all_read)
-        assert dollars(sum_) == told
+        assert dollars(sum_) == amount
 
 
 @pytest.mark.parametrize(
-    ("caching", "told"),
+    ("caching", "shown"),
     [
         (None, "$30.00"),
         (cached("1h", "0.30"), "$42.90"),
@@ -74,9 +74,9 @@ def test_the_contracts_by_the_article() -> None:
         (cached("5m", "1", primed=True), "$3.03"),
     ],
 )
-def test_the_contracts_as_they_are_billed(caching: Caching | None, told: str) -> None:
+def test_the_contracts_as_they_are_billed(caching: Caching | None, shown: str) -> None:
     """Every miss writes; primed, one request writes and the other 999 read."""
-    assert dollars(total(SONNET, CONTRACTS, batch=True, caching=caching)) == told
+    assert dollars(total(SONNET, CONTRACTS, batch=True, caching=caching)) == shown
 
 
 @pytest.mark.parametrize(
@@ -98,37 +98,37 @@ ANY_MODEL = st.sampled_from(PRICES.names()).map(model)
 
 @given(ANY_MODEL, st.sampled_from(LIFETIMES), st.integers(2, 10**6), st.fractions(0, 1))
 def test_caching_pays_above_the_break_even_and_not_at_it(
-    one: Model, lifetime: Lifetime, n: int, rate: Fraction
+    priced: Model, lifetime: Lifetime, n: int, rate: Fraction
 ) -> None:
-    at = break_even(one.rates, lifetime)
+    at = break_even(priced.rates, lifetime)
     assert at is not None
-    shared = Load(requests=n, prefix_tokens=one.min_cacheable_tokens, own_tokens=100, output_tokens=Fraction(7, 3))
+    shared = Load(requests=n, prefix_tokens=priced.min_cacheable_tokens, own_tokens=100, output_tokens=Fraction(7, 3))
     for hits in (rate, at):
-        decision = decide(one, shared, [Caching(lifetime, hits)])
+        decision = decide(priced, shared, [Caching(lifetime, hits)])
         assert (decision.why is Why.PAYS) == (hits > at)
-        with_it = total(one, shared, batch=True, caching=decision.caching)
-        assert decision.saved == total(one, shared, batch=True) - with_it
+        with_it = total(priced, shared, batch=True, caching=decision.caching)
+        assert decision.saved == total(priced, shared, batch=True) - with_it
 
 
 @given(ANY_MODEL, st.sampled_from(LIFETIMES))
-def test_priming_pays_from_so_many_requests_on(one: Model, lifetime: Lifetime) -> None:
-    least = primed_from(one.rates, lifetime)
+def test_priming_pays_from_so_many_requests_on(priced: Model, lifetime: Lifetime) -> None:
+    least = primed_from(priced.rates, lifetime)
     assert least is not None
     primed = [Caching(lifetime, Fraction(1), primed=True)]
-    tokens = one.min_cacheable_tokens
-    assert decide(one, Load(least, tokens), primed).why is Why.PAYS
-    assert least == 2 or decide(one, Load(least - 1, tokens), primed).why is Why.TOO_FEW_HITS
+    tokens = priced.min_cacheable_tokens
+    assert decide(priced, Load(least, tokens), primed).why is Why.PAYS
+    assert least == 2 or decide(priced, Load(least - 1, tokens), primed).why is Why.TOO_FEW_HITS
 
 
 @given(ANY_MODEL, st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6), st.booleans())
-def test_one_request_costs_what_its_bill_will_say(one: Model, prefix: int, own: int, out: int, batch: bool) -> None:
+def test_one_request_costs_what_its_bill_will_say(priced: Model, prefix: int, own: int, out: int, batch: bool) -> None:
     for geo in (None, "us"):
         alone = Load(1, prefix, own, out, geo)
         plain = Usage(input_tokens=prefix + own, output_tokens=out, inference_geo=geo)
         wrote = Usage(input_tokens=own, write_1h_tokens=prefix, output_tokens=out, inference_geo=geo)
         for caching, usage in ((None, plain), (Caching("1h", Fraction(0)), wrote)):
-            exact = total(one, alone, batch=batch, caching=caching)
-            assert Fraction(-1, 2) < cost(one, usage, batch=batch) - exact <= Fraction(1, 2)
+            exact = total(priced, alone, batch=batch, caching=caching)
+            assert Fraction(-1, 2) < cost(priced, usage, batch=batch) - exact <= Fraction(1, 2)
 
 
 def test_the_cheapest_way_is_taken() -> None:
@@ -142,7 +142,7 @@ def test_the_cheapest_way_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shared", "way", "why", "told"),
+    ("shared", "way", "why", "shown"),
     [
         (Load(1_000), cached("1h", "1"), Why.NO_PREFIX, "no prefix in common"),
         (Load(1, 20_000), cached("1h", "1"), Why.ALONE, "one request alone"),
@@ -157,10 +157,10 @@ def test_the_cheapest_way_is_taken() -> None:
         (Load(3, 1_024), cached("1h", "1", primed=True), Why.PAYS, "one goes ahead"),
     ],
 )
-def test_the_reason_is_said(shared: Load, way: Caching, why: Why, told: str) -> None:
+def test_the_reason_is_said(shared: Load, way: Caching, why: Why, shown: str) -> None:
     decision = decide(SONNET, shared, [way])
     assert decision.why is why
-    assert re.search(told, decision.text)
+    assert re.search(shown, decision.text)
 
 
 def test_what_is_cached_before_it_helps_a_prefix_over_the_minimum() -> None:

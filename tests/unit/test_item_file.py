@@ -22,7 +22,7 @@ POLICY = Policy({"default": LanePolicy()}, (), ("claude-haiku-5-5",))
 
 
 def file_of(*written: Any) -> io.BytesIO:
-    return io.BytesIO(b"\n".join(one if isinstance(one, bytes) else orjson.dumps(one) for one in written))
+    return io.BytesIO(b"\n".join(line if isinstance(line, bytes) else orjson.dumps(line) for line in written))
 
 
 def checked(source: io.BytesIO) -> dict[int, tuple[str, ...]]:
@@ -43,11 +43,11 @@ def test_three_forms_are_read() -> None:
 
 
 def test_a_plain_line_is_the_same_item_wherever_it_stands() -> None:
-    one, other = params("one"), params("other")
-    reordered = dict(reversed(one.items()))
-    keys = [line.item.key for line in lines(file_of(one, other, reordered)) if isinstance(line, Line)]
+    first, other = params("one"), params("other")
+    reordered = dict(reversed(first.items()))
+    keys = [line.item.key for line in lines(file_of(first, other, reordered)) if isinstance(line, Line)]
     assert keys[0] == keys[2] != keys[1]
-    assert checked(file_of(one, other, reordered))[3] == (f"key {keys[0]!r} stands in line 1 too",)
+    assert checked(file_of(first, other, reordered))[3] == (f"key {keys[0]!r} stands in line 1 too",)
 
 
 def test_bad_lines_are_told_by_their_numbers() -> None:
@@ -64,9 +64,9 @@ def test_bad_lines_are_told_by_their_numbers() -> None:
         {"key": "twice", "params": good},
         {"key": "twice", "params": params("other")},
     )
-    found = checked(source)
-    assert list(found) == [1, 3, 4, 5, 6, 7, 8, 9, 10]  # the second is blank
-    for number, told in {
+    report = checked(source)
+    assert list(report) == [1, 3, 4, 5, 6, 7, 8, 9, 10]  # the second is blank
+    for number, fault in {
         1: "not JSON",
         3: "not a JSON object",
         4: "`key` (or `custom_id`) is missing",
@@ -76,8 +76,8 @@ def test_bad_lines_are_told_by_their_numbers() -> None:
         8: "a batch can't stream",
         10: "key 'twice' stands in line 9 too",
     }.items():
-        assert told in "; ".join(found[number])
-    assert found[9] == ()
+        assert fault in "; ".join(report[number])
+    assert report[9] == ()
 
 
 @pytest.mark.parametrize(
@@ -93,15 +93,15 @@ def test_bad_lines_are_told_by_their_numbers() -> None:
     ],
 )
 def test_a_line_that_can_not_be_read_says_where(text: bytes, where: str) -> None:
-    with pytest.raises(BadLine, match=re.escape(where)) as told:
+    with pytest.raises(BadLine, match=re.escape(where)) as raised:
         read_line(text)
-    assert "line 1" not in str(told.value), "its own number is told beside it"
+    assert "line 1" not in str(raised.value), "its own number is told beside it"
 
 
 def test_lines_are_found_again_by_their_offset() -> None:
     source = file_of({"key": "é", "params": params()}, b"   ", {"key": "b", "params": params()})
-    found = [line for line in lines(source) if isinstance(line, Line)]
-    assert [line_at(source, line.offset).key for line in reversed(found)] == ["b", "é"]
+    read_lines = [line for line in lines(source) if isinstance(line, Line)]
+    assert [line_at(source, line.offset).key for line in reversed(read_lines)] == ["b", "é"]
     assert [line.number for line in lines(source, passed_over={1})] == [3]
 
 
@@ -139,8 +139,8 @@ def test_memory_does_not_grow_with_the_lines(tmp_path: Path) -> None:
 
 def test_a_file_may_begin_with_the_mark_that_some_editors_write(tmp_path: Path) -> None:
     file = tmp_path / "work.jsonl"
-    one = orjson.dumps({"key": "a", "params": {"messages": []}, "betas": "b-1"})
-    file.write_bytes(b"\xef\xbb\xbf" + one + b"\n" + one + b"\n")
+    written_line = orjson.dumps({"key": "a", "params": {"messages": []}, "betas": "b-1"})
+    file.write_bytes(b"\xef\xbb\xbf" + written_line + b"\n" + written_line + b"\n")
     with open_file(file) as source:
         first, second = lines(source)
         assert isinstance(first, Line)

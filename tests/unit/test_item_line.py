@@ -32,17 +32,17 @@ def shop() -> Iterator[Celery]:
 
 
 def line(redis_url: str = REDIS, **fields: Any) -> dict[str, Any]:
-    found, written = line_of(Item(**({"params": params(), "key": "k"} | fields)), redis_url=redis_url)
-    assert orjson.loads(written) == found
-    return dict(found)
+    item_id, written = line_of(Item(**({"params": params(), "key": "k"} | fields)), redis_url=redis_url)
+    assert orjson.loads(written) == item_id
+    return dict(item_id)
 
 
 def fault(redis_url: str = REDIS, **fields: Any) -> str:
     with pytest.raises(BadItem) as caught:
         line(redis_url, **fields)
     assert caught.value.key == "k"
-    (found,) = caught.value.faults
-    return found
+    (why,) = caught.value.faults
+    return why
 
 
 def save(app: Celery, **options: Any) -> Any:
@@ -185,8 +185,14 @@ def test_a_signature_whose_workers_read_other_keys_is_refused_with_what_to_write
 
 
 def test_canvas_is_refused(shop: Celery) -> None:
-    one = save(shop)
-    for canvas in (one.s() | one.s(), group(one.s(), one.s()), chord([one.s()], one.s()), one.map([1]), one.si()):
+    signature = save(shop)
+    for canvas in (
+        signature.s() | signature.s(),
+        group(signature.s(), signature.s()),
+        chord([signature.s()], signature.s()),
+        signature.map([1]),
+        signature.si(),
+    ):
         assert "one plain signature" in fault(callback=canvas)
 
 

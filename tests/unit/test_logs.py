@@ -24,7 +24,7 @@ def test_a_tick_that_the_beat_can_not_send_is_a_line(capsys: pytest.CaptureFixtu
     finally:
         logging.getLogger().handlers[:], level = kept
         logging.getLogger().setLevel(level)
-    told = capsys.readouterr().err
-    assert "a tick can't be sent: redis:6379. Name or service not known." in told
-    assert "Traceback" not in told
-    assert len(told.splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert "a tick can't be sent: redis:6379. Name or service not known." in printed
+    assert "Traceback" not in printed
+    assert len(printed.splitlines()) == 1

@@ -44,7 +44,7 @@ def test_filling_is_flat() -> None:
 @given(st.lists(st.text(), min_size=1))
 def test_whatever_is_in_a_text_a_line_stays_one_line(texts: list[str]) -> None:
     items = [item(f"k{n}", text) for n, text in enumerate(texts)]
-    written = write_items([Line(n, write_line(one), None) for n, one in enumerate(items)])  # type: ignore[arg-type]
+    written = write_items([Line(n, write_line(item), None) for n, item in enumerate(items)])  # type: ignore[arg-type]
     assert [orjson.loads(line) for line in read_lines(**written)] == items
 
 

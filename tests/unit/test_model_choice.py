@@ -33,29 +33,29 @@ def choice(
     [(100, HAIKU), (19_000, HAIKU), (21_000, SONNET), (190_000, SONNET), (210_000, OPUS), (9_000_000, OPUS)],
 )
 def test_far_from_a_limit_the_learned_rate_decides(size: int, model: str) -> None:
-    found = choice(size)
-    assert (found.model, found.is_near) == (model, False)
-    assert "about" in found.why
-    assert model in found.why
+    chosen = choice(size)
+    assert (chosen.model, chosen.is_near) == (model, False)
+    assert "about" in chosen.why
+    assert model in chosen.why
 
 
 def test_near_a_limit_the_next_model_up_is_taken_until_somebody_counts() -> None:
-    found = choice(20_000)
-    assert (found.model, found.is_near) == (SONNET, True)
-    assert "nobody has counted it yet" in found.why
+    chosen = choice(20_000)
+    assert (chosen.model, chosen.is_near) == (SONNET, True)
+    assert "nobody has counted it yet" in chosen.why
 
 
 @pytest.mark.parametrize(("tokens", "model"), [(5_000, HAIKU), (5_001, SONNET)])
 def test_near_a_limit_the_count_decides(tokens: int, model: str) -> None:
-    found = choice(20_000, count=lambda model: tokens)
-    assert (found.model, found.is_near) == (model, False)
-    assert f"{tokens:,} tokens, as the API counts them" in found.why
+    chosen = choice(20_000, count=lambda model: tokens)
+    assert (chosen.model, chosen.is_near) == (model, False)
+    assert f"{tokens:,} tokens, as the API counts them" in chosen.why
 
 
 def test_what_the_api_does_not_count_goes_to_the_next_model_up() -> None:
-    found = choice(20_000, count=lambda model: None)
-    assert (found.model, found.is_near) == (SONNET, False)
-    assert "the API doesn't count it" in found.why
+    chosen = choice(20_000, count=lambda model: None)
+    assert (chosen.model, chosen.is_near) == (SONNET, False)
+    assert "the API doesn't count it" in chosen.why
 
 
 def test_bytes_of_an_image_say_nothing_so_each_limit_is_counted() -> None:
@@ -95,9 +95,9 @@ def test_a_model_that_turns_the_request_down_is_passed_over(params: dict[str, An
 
 def test_what_only_the_smaller_model_takes_goes_to_it_whatever_its_length() -> None:
     models = (ModelBySize(HAIKU, 5_000), ModelBySize("claude-fable-5-2"))
-    found = choice(1_000_000, models=models, tool_choice={"type": "any"})
-    assert found.model == HAIKU
-    assert 'tool_choice "any" is an error on claude-fable-5-2' in found.why
+    chosen = choice(1_000_000, models=models, tool_choice={"type": "any"})
+    assert chosen.model == HAIKU
+    assert 'tool_choice "any" is an error on claude-fable-5-2' in chosen.why
 
 
 def test_what_no_model_takes_goes_to_the_last_which_says_why() -> None:

@@ -82,10 +82,10 @@ def thrown_away(source: Path, answering: set[str]) -> Iterator[str]:
 
 
 def test_the_functions_that_answer_are_found() -> None:
-    found = answering_functions()
-    assert "overnight_models.ledger.moves.move_batch" in found
-    assert "overnight_models.ledger.submit.submit.authorize_last_bytes" in found
-    assert len(found) > 20
+    functions = answering_functions()
+    assert "overnight_models.ledger.moves.move_batch" in functions
+    assert "overnight_models.ledger.submit.submit.authorize_last_bytes" in functions
+    assert len(functions) > 20
 
 
 def test_no_answer_of_a_move_is_ignored() -> None:

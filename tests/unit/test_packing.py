@@ -39,10 +39,10 @@ def test_no_batch_is_larger_than_the_lane_allows_and_none_is_lost(sizes: list[in
     packer = Packer(max_items=7, max_bytes=6_000)
     for size in sizes:
         packer.add(size, ())
-    found = packer.packed()
-    assert sum(batch.items for batch in found) == len(sizes)
-    assert sum(batch.size for batch in found) == sum(sizes) + FRAME_BYTES * len(sizes)
-    assert all(batch.items <= 7 and batch.size <= 6_000 for batch in found)
+    batches = packer.packed()
+    assert sum(batch.items for batch in batches) == len(sizes)
+    assert sum(batch.size for batch in batches) == sum(sizes) + FRAME_BYTES * len(sizes)
+    assert all(batch.items <= 7 and batch.size <= 6_000 for batch in batches)
 
 
 def test_waves_are_what_the_queue_takes_at_once() -> None:
@@ -54,8 +54,8 @@ def test_waves_are_what_the_queue_takes_at_once() -> None:
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**5))
-def test_batches_of_about_the_same_size(items: int, most: int) -> None:
-    found = divided(items, most)
-    assert sum(found) == items
-    assert max(found) <= most
-    assert max(found) - min(found) <= 1
+def test_batches_of_about_the_same_size(items: int, at_most: int) -> None:
+    sizes = divided(items, at_most)
+    assert sum(sizes) == items
+    assert max(sizes) <= at_most
+    assert max(sizes) - min(sizes) <= 1

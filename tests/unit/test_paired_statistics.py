@@ -138,11 +138,11 @@ def test_the_number_of_rows_that_would_tell_is_near_what_simulation_says() -> No
     assert 1_500 < rows < 2_500
 
     draw = random.Random(5)
-    told = 0
+    detected = 0
     for _ in range(200):
         kinds = draw.choices(range(4), (0.88, 0.04, 0.06, 0.02), k=rows)
-        told += mcnemar(Table(*(kinds.count(kind) for kind in range(4)))).p < 0.05
-    assert 0.7 < told / 200 < 0.9
+        detected += mcnemar(Table(*(kinds.count(kind) for kind in range(4)))).p < 0.05
+    assert 0.7 < detected / 200 < 0.9
 
 
 def test_wilson_never_gives_a_share_of_nothing_without_doubt() -> None:

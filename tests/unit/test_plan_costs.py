@@ -55,7 +55,7 @@ def summed(
     unshared: Mapping[Of, int] | None = None,
     lane_caches: bool = False,
 ) -> Costs:
-    lengths = [one.size // 4 for one in prefixes]
+    lengths = [prefix.size // 4 for prefix in prefixes]
     means = {SONNET: Fraction(model.tokens.value, model.items)}
     sharing = Sharing(
         segments(prefixes, lengths, means, PRICES), marked(prefixes, lengths, means, PRICES), unshared or {}, hits
@@ -72,9 +72,9 @@ CONTRACTS = tokens_of(1_000, exactly(20_000_000))
 
 
 def test_the_contracts_of_the_article() -> None:
-    found = summed(CONTRACTS, [shared(1_000, 20_000)])
-    assert (cents(found.realtime.total), cents(found.batched.total)) == ("$60.00", "$30.00")
-    by_way = {(way.caching.lifetime, way.caching.primed, way.caching.hit_rate): cents(way.total) for way in found.ways}
+    shares = summed(CONTRACTS, [shared(1_000, 20_000)])
+    assert (cents(shares.realtime.total), cents(shares.batched.total)) == ("$60.00", "$30.00")
+    by_way = {(way.caching.lifetime, way.caching.primed, way.caching.hit_rate): cents(way.total) for way in shares.ways}
     assert by_way == {
         ("1h", False, Fraction(30, 100)): "$42.90",
         ("1h", False, Fraction(60, 100)): "$25.80",
@@ -85,19 +85,22 @@ def test_the_contracts_of_the_article() -> None:
         ("5m", False, Fraction(98, 100)): "$3.69",
         ("5m", True, Fraction(1)): "$3.03",
     }
-    assert found.cached is not None
+    assert shares.cached is not None
     # nobody knows the share of hits: 98% to 30% of 5-minute writes
-    assert cents(found.cached.total) == "$16.80"
-    assert [cents(exactly(bound)) for bound in (found.cached.total.low, found.cached.total.high)] == ["$3.69", "$27.15"]
-    assert found.cached.total.how is How.ASSUMED
-    assert found.expected is found.batched
-    assert found.shared_items == 1_000
+    assert cents(shares.cached.total) == "$16.80"
+    assert [cents(exactly(bound)) for bound in (shares.cached.total.low, shares.cached.total.high)] == [
+        "$3.69",
+        "$27.15",
+    ]
+    assert shares.cached.total.how is How.ASSUMED
+    assert shares.expected is shares.batched
+    assert shares.shared_items == 1_000
 
 
 def test_what_the_lane_caches_is_expected_of_the_bill() -> None:
-    found = summed(CONTRACTS, [shared(1_000, 20_000)], lane_caches=True)
-    assert found.expected is found.cached
-    assert found.is_cached
+    shares = summed(CONTRACTS, [shared(1_000, 20_000)], lane_caches=True)
+    assert shares.expected is shares.cached
+    assert shares.is_cached
     marked_ = summed(CONTRACTS, [shared(1_000, 20_000, mark="1h")], lane_caches=True)
     assert marked_.expected is marked_.as_marked
     assert not marked_.is_cached
@@ -106,21 +109,21 @@ def test_what_the_lane_caches_is_expected_of_the_bill() -> None:
 
 
 def test_a_lane_that_primes_expects_what_it_writes_for_an_hour() -> None:
-    found = summed(CONTRACTS, [shared(1_000, 20_000)], hits=PRIMING, lane_caches=True)
+    shares = summed(CONTRACTS, [shared(1_000, 20_000)], hits=PRIMING, lane_caches=True)
     # 13% write at $6, 87% read at $0.30, halved
-    assert cents(found.expected.total) == "$10.41"
-    assert "1h" in found.why_cached
+    assert cents(shares.expected.total) == "$10.41"
+    assert "1h" in shares.why_cached
 
 
 def test_a_learned_share_of_hits_decides() -> None:
     rare = Hits(Fraction(1, 10), Fraction(5, 100), Fraction(15, 100), How.LEARNED)
-    found = summed(CONTRACTS, [shared(1_000, 20_000)], hits=rare)
-    assert found.cached is None
-    assert "10% of hits are too few" in found.why_cached
+    shares = summed(CONTRACTS, [shared(1_000, 20_000)], hits=rare)
+    assert shares.cached is None
+    assert "10% of hits are too few" in shares.why_cached
     often = replace(rare, value=Fraction(98, 100), low=Fraction(90, 100), high=Fraction(1))
-    found = summed(CONTRACTS, [shared(1_000, 20_000)], hits=often)
-    assert found.cached is not None
-    assert (cents(found.cached.total), found.cached.total.how) == ("$3.69", How.LEARNED)
+    shares = summed(CONTRACTS, [shared(1_000, 20_000)], hits=often)
+    assert shares.cached is not None
+    assert (cents(shares.cached.total), shares.cached.total.how) == ("$3.69", How.LEARNED)
 
 
 def test_nested_beginnings_are_not_saved_twice() -> None:
@@ -133,20 +136,20 @@ def test_nested_beginnings_are_not_saved_twice() -> None:
 
 
 def test_the_files_own_marks_are_in_what_is_expected() -> None:
-    found = summed(CONTRACTS, [shared(1_000, 20_000, mark="1h")])
-    assert found.as_marked is not None
-    assert found.expected is found.as_marked
-    assert cents(found.as_marked.total) == "$25.80"
-    assert cents(exactly(found.as_marked.total.high)) == "$42.90"
+    shares = summed(CONTRACTS, [shared(1_000, 20_000, mark="1h")])
+    assert shares.as_marked is not None
+    assert shares.expected is shares.as_marked
+    assert cents(shares.as_marked.total) == "$25.80"
+    assert cents(exactly(shares.as_marked.total.high)) == "$42.90"
     # a mark after an unmarked beginning caches that too
     deeper = [shared(1_000, 5_000), shared(1_000, 20_000, parent=0, mark="1h")]
-    assert summed(CONTRACTS, deeper).expected.total.value == found.as_marked.total.value
+    assert summed(CONTRACTS, deeper).expected.total.value == shares.as_marked.total.value
 
 
 def test_marks_that_nobody_shares_cost_a_write_each() -> None:
-    found = summed(CONTRACTS, unshared={SONNET: 20_000_000})
+    shares = summed(CONTRACTS, unshared={SONNET: 20_000_000})
     # 20 million tokens at $3.75 instead of $3, halved
-    assert cents(found.expected.total) == "$37.50"
+    assert cents(shares.expected.total) == "$37.50"
     marks = {SONNET: Marks(1_000, 80_000_000)}
     assert unshared_marks(marks, [], 0.25, PRICES) == {SONNET: 20_000_000}
     # shared ones are no such marks, nor are ones that are too short to be cached
@@ -160,28 +163,30 @@ def test_worst_and_ten_tokens_more() -> None:
     model = tokens_of(1_000, around(1_000_000, 50_000, How.SAMPLED))
     sharing = Sharing([], [], {}, DOCUMENTED)
     out = {SONNET: Figure(100_000, 50_000, 200_000, How.LEARNED)}
-    found = costs([model], out, {SONNET: 4_000_000}, sharing, PRICES, lane_caches=False)
+    columns = costs([model], out, {SONNET: 4_000_000}, sharing, PRICES, lane_caches=False)
     # in: 1.05 million at $3; out: 4 million at $15; halved
-    assert found.worst_nano == (1_050_000 * 3_000 + 4_000_000 * 15_000) // 2
-    assert found.worst_realtime_nano == 2 * found.worst_nano
-    assert (found.ten_more_in_nano, found.ten_more_out_nano) == (10_000 * 1_500, 10_000 * 7_500)
-    assert (found.batched.input.how, found.batched.total.how) == (How.SAMPLED, How.LEARNED)
-    assert found.batched.total.low < found.batched.total.value < found.batched.total.high
+    assert columns.worst_nano == (1_050_000 * 3_000 + 4_000_000 * 15_000) // 2
+    assert columns.worst_realtime_nano == 2 * columns.worst_nano
+    assert (columns.ten_more_in_nano, columns.ten_more_out_nano) == (10_000 * 1_500, 10_000 * 7_500)
+    assert (columns.batched.input.how, columns.batched.total.how) == (How.SAMPLED, How.LEARNED)
+    assert columns.batched.total.low < columns.batched.total.value < columns.batched.total.high
 
 
 def test_geography_is_in_every_column() -> None:
     us: Of = ("claude-sonnet-5", "us")
     model = tokens_of(10, exactly(1_000_000), us)
-    found = costs([model], {us: exactly(100_000)}, {us: 0}, Sharing([], [], {}, DOCUMENTED), PRICES, lane_caches=False)
-    assert found.realtime.total == exactly((1_000_000 * 2_000 + 100_000 * 10_000) * 11 // 10)
+    columns = costs(
+        [model], {us: exactly(100_000)}, {us: 0}, Sharing([], [], {}, DOCUMENTED), PRICES, lane_caches=False
+    )
+    assert columns.realtime.total == exactly((1_000_000 * 2_000 + 100_000 * 10_000) * 11 // 10)
 
 
 def test_answers_that_are_refused_are_not_priced() -> None:
     model = tokens_of(10, exactly(900_000), answered=Fraction(9, 10))
-    found = costs(
+    columns = costs(
         [model], {SONNET: exactly(90)}, {SONNET: 0}, Sharing([], [], {}, DOCUMENTED), PRICES, lane_caches=False
     )
-    assert found.realtime.output == exactly(90 * 15_000)
+    assert columns.realtime.output == exactly(90 * 15_000)
 
 
 # --- how long answers are ---------------------------------------------------------------------------------------------
@@ -196,11 +201,11 @@ ASKED = Asked(1_000, 600_000, Stratum(1_000, 400_000))
 
 
 def test_answers_are_learned_from_the_lanes_own() -> None:
-    found = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(500, 200)]}, {}, ANSWER_SHARE)
-    assert (found.total.value, found.total.how) == (200_000, How.LEARNED)
-    assert found.total.high - 200_000 == pytest.approx(1.96 * 1_000 * 20 * (1 / 500 + 1 / 1_000) ** 0.5, rel=0.01)
-    assert found.basis[SONNET] == "learned from 500 answers in 1 batch of this lane"
-    assert found.worst == 600_000
+    answers = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(500, 200)]}, {}, ANSWER_SHARE)
+    assert (answers.total.value, answers.total.how) == (200_000, How.LEARNED)
+    assert answers.total.high - 200_000 == pytest.approx(1.96 * 1_000 * 20 * (1 / 500 + 1 / 1_000) ** 0.5, rel=0.01)
+    assert answers.basis[SONNET] == "learned from 500 answers in 1 batch of this lane"
+    assert answers.worst == 600_000
 
 
 def test_batches_that_differ_make_the_next_less_sure() -> None:
@@ -212,30 +217,30 @@ def test_batches_that_differ_make_the_next_less_sure() -> None:
 
 def test_answers_are_measured_by_a_pilot() -> None:
     pilot = Measured([400] * 50, [180, 220] * 25)
-    found = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(500, 900)]}, {SONNET: pilot}, ANSWER_SHARE)
-    assert (found.total.value, found.total.how) == (200_000, How.MEASURED)
-    assert found.total.low == pytest.approx(200_000 - 2.01 * 1_000 * 20.2 / 50**0.5 * 0.975, rel=0.001)
-    assert found.basis[SONNET] == "measured by a pilot of 50 items"
+    answers = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(500, 900)]}, {SONNET: pilot}, ANSWER_SHARE)
+    assert (answers.total.value, answers.total.how) == (200_000, How.MEASURED)
+    assert answers.total.low == pytest.approx(200_000 - 2.01 * 1_000 * 20.2 / 50**0.5 * 0.975, rel=0.001)
+    assert answers.basis[SONNET] == "measured by a pilot of 50 items"
 
 
 def test_answers_are_assumed_where_nothing_is_known() -> None:
-    found = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(19, 200)]}, {}, ANSWER_SHARE)
-    assert found.total == Figure(150_000, 1_000, 600_000, How.ASSUMED)
-    assert "25% of max_tokens" in found.basis[SONNET]
+    answers = tokens_out({SONNET: ASKED}, {SONNET[0]: [batch(19, 200)]}, {}, ANSWER_SHARE)
+    assert answers.total == Figure(150_000, 1_000, 600_000, How.ASSUMED)
+    assert "25% of max_tokens" in answers.basis[SONNET]
 
 
 def test_no_answer_is_longer_than_max_tokens() -> None:
     short = replace(ASKED, max_tokens=50_000)
-    found = tokens_out({SONNET: short}, {SONNET[0]: [batch(500, 200)]}, {}, ANSWER_SHARE)
-    assert (found.total.value, found.total.high) == (50_000, 50_000)
+    answers = tokens_out({SONNET: short}, {SONNET[0]: [batch(500, 200)]}, {}, ANSWER_SHARE)
+    assert (answers.total.value, answers.total.high) == (50_000, 50_000)
 
 
 def test_a_share_of_hits_is_learned_from_enough_tokens() -> None:
-    one = replace(batch(10, 10), cache_read_tokens=90_000, cache_write_1h_tokens=30_000)
-    found = learned_hits([one])
-    assert found is not None
-    assert (found.value, found.how) == (Fraction(3, 4), How.LEARNED)
-    assert learned_hits([replace(one, cache_read_tokens=10)]) is None
+    cached = replace(batch(10, 10), cache_read_tokens=90_000, cache_write_1h_tokens=30_000)
+    hits = learned_hits([cached])
+    assert hits is not None
+    assert (hits.value, hits.how) == (Fraction(3, 4), How.LEARNED)
+    assert learned_hits([replace(cached, cache_read_tokens=10)]) is None
 
 
 def test_what_a_segment_saves_is_what_the_sum_says() -> None:

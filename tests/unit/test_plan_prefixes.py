@@ -32,9 +32,9 @@ def shared(*prompts: dict[str, Any], remembered: int = 1_000) -> tuple[Shared, .
 
 def test_what_all_have_in_common_is_one_prefix() -> None:
     prompts = [asking(f"Question {n}?", system=RULES, tools=TOOLS) for n in range(20)]
-    (found,) = shared(*prompts)
-    assert (found.items, found.pieces, found.parent, found.mark) == (20, 2, None, None)
-    assert found.size > len(RULES)
+    (segments,) = shared(*prompts)
+    assert (segments.items, segments.pieces, segments.parent, segments.mark) == (20, 2, None, None)
+    assert segments.size > len(RULES)
 
 
 def test_nested_prefixes_know_their_parents() -> None:
@@ -43,12 +43,12 @@ def test_nested_prefixes_know_their_parents() -> None:
         for contract in range(3)
         for n in range(5)
     ]
-    found = shared(*prompts)
-    (whole,) = [one for one in found if one.items == 15]
+    segments = shared(*prompts)
+    (whole,) = [segment for segment in segments if segment.items == 15]
     assert (whole.pieces, whole.size) == (1, len(RULES))
-    contracts = [one for one in found if one.items == 5]
-    assert [(one.pieces, found[one.parent or 0]) for one in contracts] == [(2, whole)] * 3
-    assert len(found) == 4
+    contracts = [segment for segment in segments if segment.items == 5]
+    assert [(contract.pieces, segments[contract.parent or 0]) for contract in contracts] == [(2, whole)] * 3
+    assert len(segments) == 4
 
 
 def test_models_and_places_share_nothing() -> None:
@@ -65,14 +65,14 @@ def test_short_or_single_beginnings_are_none() -> None:
 
 def test_a_shared_image_is_a_prefix() -> None:
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 50_000}}
-    (found,) = shared(asking("What is it?", image), asking("Where is it?", image))
-    assert (found.media, found.size) == (True, 0)
+    (segments,) = shared(asking("What is it?", image), asking("Where is it?", image))
+    assert (segments.media, segments.size) == (True, 0)
 
 
 def test_the_callers_own_marks_are_kept() -> None:
     marked = text(CONTRACT, cache_control={"type": "ephemeral", "ttl": "1h"})
-    (found,) = shared(*(asking(f"{n}?", marked, system=RULES) for n in range(3)))
-    assert (found.pieces, found.mark) == (2, "1h")
+    (segments,) = shared(*(asking(f"{n}?", marked, system=RULES) for n in range(3)))
+    assert (segments.pieces, segments.mark) == (2, "1h")
     (five,) = shared(*(asking(f"{n}?", system=[text(RULES, cache_control={"type": "ephemeral"})]) for n in range(3)))
     assert five.mark == "5m"
 
@@ -84,10 +84,10 @@ def test_memory_is_bounded_and_what_matters_is_kept() -> None:
         for n in range(prompts):
             prefixes.add(MODEL, None, pieces(asking(f"{n} {CONTRACT}", system=RULES)), n)
             prefixes.add(MODEL, None, pieces(asking(f"{n} {CONTRACT}", system=RULES)), n)
-        _, most = tracemalloc.get_traced_memory()
+        _, peak_bytes = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert prefixes.shared()[0].items == 2 * prompts
-        return most
+        return peak_bytes
 
     assert peak(20_000) < peak(2_000) * 2
 

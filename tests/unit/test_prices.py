@@ -43,9 +43,9 @@ DOLLAR = 1_000_000_000
 
 
 def model(name: str) -> Model:
-    found = PRICES.model(name)
-    assert found is not None
-    return found
+    known_model = PRICES.model(name)
+    assert known_model is not None
+    return known_model
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -57,12 +57,12 @@ def test_rates_are_the_published_ones(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED.keys() - {"claude-haiku-5-5"}))
 def test_a_million_tokens_cost_what_the_page_says(name: str) -> None:
-    one = model(name)
+    known_model = model(name)
     published = PUBLISHED[name]
-    assert cost(one, Usage(input_tokens=MILLION), batch=False) == published[0] * DOLLAR
-    assert cost(one, Usage(output_tokens=MILLION), batch=False) == published[4] * DOLLAR
-    assert cost(one, Usage(input_tokens=MILLION), batch=True) == published[5] * DOLLAR
-    assert cost(one, Usage(output_tokens=MILLION), batch=True) == published[6] * DOLLAR
+    assert cost(known_model, Usage(input_tokens=MILLION), batch=False) == published[0] * DOLLAR
+    assert cost(known_model, Usage(output_tokens=MILLION), batch=False) == published[4] * DOLLAR
+    assert cost(known_model, Usage(input_tokens=MILLION), batch=True) == published[5] * DOLLAR
+    assert cost(known_model, Usage(output_tokens=MILLION), batch=True) == published[6] * DOLLAR
 
 
 def test_a_product_description_with_haiku() -> None:
@@ -127,8 +127,8 @@ def test_half_a_nanodollar_goes_up_once_per_answer() -> None:
     st.booleans(),
 )
 def test_the_sum_is_exact(usage: Usage, name: str, batch: bool) -> None:
-    one = model(name)
-    rates = one.rates_for(usage.prompt_tokens)
+    known_model = model(name)
+    rates = known_model.rates_for(usage.prompt_tokens)
     exact = Fraction(
         rates.input * usage.input_tokens
         + rates.write_5m * usage.write_5m_tokens
@@ -137,9 +137,9 @@ def test_the_sum_is_exact(usage: Usage, name: str, batch: bool) -> None:
         + rates.output * usage.output_tokens
     )
     exact *= Fraction(1, 2) if batch else 1
-    exact *= Fraction(11, 10) if usage.inference_geo == "us" and one.geography else 1
-    found = cost(one, usage, batch=batch) - 10_000_000 * usage.web_search_requests
-    assert Fraction(-1, 2) < found - exact <= Fraction(1, 2)
+    exact *= Fraction(11, 10) if usage.inference_geo == "us" and known_model.geography else 1
+    nano = cost(known_model, usage, batch=batch) - 10_000_000 * usage.web_search_requests
+    assert Fraction(-1, 2) < nano - exact <= Fraction(1, 2)
 
 
 def test_usage_is_read_leniently() -> None:

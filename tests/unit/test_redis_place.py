@@ -100,9 +100,9 @@ def test_an_option_that_one_library_does_not_know_is_refused_with_a_sentence(opt
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_with_a_sentence_without_its_password(url: str, said: str) -> None:
-    told = faults(url)
-    assert said in "\n".join(told)
-    assert "secret" not in "\n".join(told)
+    why = faults(url)
+    assert said in "\n".join(why)
+    assert "secret" not in "\n".join(why)
 
 
 def test_certificates_for_a_connection_that_is_not_encrypted_are_refused(tmp_path: Path) -> None:
@@ -113,9 +113,9 @@ def test_certificates_for_a_connection_that_is_not_encrypted_are_refused(tmp_pat
 def test_every_sentinel_is_told_all_since_celery_forgets_what_the_first_said() -> None:
     place = read_redis_url("sentinel://:pw@a;sentinel://b:26380/2", master_name="mine")
     assert place.nodes == (("a", 26379), ("b", 26380))
-    told = place.celery({"socket_timeout": 4})
-    assert told["broker_url"] == "sentinel://:pw@a:26379/2;sentinel://:pw@b:26380/2"
-    assert told["broker_transport_options"] == {
+    options = place.celery({"socket_timeout": 4})
+    assert options["broker_url"] == "sentinel://:pw@a:26379/2;sentinel://:pw@b:26380/2"
+    assert options["broker_transport_options"] == {
         "socket_timeout": 4,
         "master_name": "mine",
         "sentinel_kwargs": {"socket_timeout": 4},
@@ -125,10 +125,10 @@ def test_every_sentinel_is_told_all_since_celery_forgets_what_the_first_said() -
 
 
 def test_sentinels_over_tls_verify_sentinels_and_primary() -> None:
-    told = read_redis_url("sentinels://a?master_name=mine").celery()
-    assert told["broker_url"].startswith("sentinel://a:26379")
-    assert told["broker_use_ssl"] == VERIFIED
-    assert told["broker_transport_options"]["sentinel_kwargs"] == {"ssl": True, **VERIFIED}
+    options = read_redis_url("sentinels://a?master_name=mine").celery()
+    assert options["broker_url"].startswith("sentinel://a:26379")
+    assert options["broker_use_ssl"] == VERIFIED
+    assert options["broker_transport_options"]["sentinel_kwargs"] == {"ssl": True, **VERIFIED}
 
 
 def test_a_socket_may_be_written_as_either_library_does() -> None:

@@ -21,7 +21,7 @@ def told(version: str = "2026-10-21", /, **more: Any) -> list[str]:
 
 
 def told_without(name: str) -> list[str]:
-    left = {one: value for one, value in GOOD.items() if one != name}
+    left = {key: value for key, value in GOOD.items() if key != name}
     return faults(left, models=MODELS, api_version="2026-10-21")
 
 

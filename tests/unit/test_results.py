@@ -150,8 +150,8 @@ def test_each_stop_reason_and_content_is_decided_by_the_table_and_parsed_alike(c
     assert (arrival.problem, arrival.fate) == (problem, Fate.FAIL if problem else Fate.SUCCEED)
     assert (arrival.detail is None) == (problem is None)
     assert arrival.cost_nano == NANO
-    told = None if problem is None else cast("Any", problem.value)
-    outcome = Outcome("i", "k", "l", ok=problem is None, problem=told, message=orjson.loads(arrival.message or ""))
+    word = None if problem is None else cast("Any", problem.value)
+    outcome = Outcome("i", "k", "l", ok=problem is None, problem=word, message=orjson.loads(arrival.message or ""))
     if problem is None and content is not Content.CALL:
         assert outcome.parse(Title).title == "T"
     else:
@@ -243,7 +243,7 @@ def test_a_message_without_anything_is_an_answer_of_no_use() -> None:
 
 def _as_orjson_reads(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _as_orjson_reads(one) for name, one in value.items()}
+        return {name: _as_orjson_reads(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_as_orjson_reads(one) for one in value]
+        return [_as_orjson_reads(part) for part in value]
     return float(value) if isinstance(value, int) and abs(value) >= 2**63 else value

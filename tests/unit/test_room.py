@@ -35,7 +35,7 @@ def test_a_queue_at_its_limit_or_beyond_has_none(length: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("max_memory", "maxmemory", "policy", "most"),
+    ("max_memory", "maxmemory", "policy", "bound"),
     [
         (500 * MB, 0, "noeviction", 500 * MB),
         (500 * MB, 1000 * MB, "noeviction", 500 * MB),
@@ -45,13 +45,13 @@ def test_a_queue_at_its_limit_or_beyond_has_none(length: int) -> None:
         (None, 0, "noeviction", None),
     ],
 )
-def test_by_the_memory_of_its_redis(max_memory: int | None, maxmemory: int, policy: str, most: int | None) -> None:
+def test_by_the_memory_of_its_redis(max_memory: int | None, maxmemory: int, policy: str, bound: int | None) -> None:
     room = room_in("shop", 0, memory(80 * MB, maxmemory, policy), limits(max_memory=max_memory))
-    if most is None:
+    if bound is None:
         assert room.bytes == room.ever == float("inf")
     else:
-        assert room.bytes == most - 80 * MB - BYTES_IN_FLIGHT
-        assert room.ever == most - BYTES_IN_FLIGHT
+        assert room.bytes == bound - 80 * MB - BYTES_IN_FLIGHT
+        assert room.ever == bound - BYTES_IN_FLIGHT
 
 
 def test_where_memory_is_scarce_it_says_so() -> None:

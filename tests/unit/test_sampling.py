@@ -35,29 +35,29 @@ def test_students_t(freedom: float, t: float) -> None:
 
 def test_the_mean_of_a_sample_by_hand() -> None:
     # mean 4, variance 4, 3 of 10: total 40, variance 100 x (1 - 0.3) x 4 / 3
-    found = estimate(Stratum(10, 10), Sample([1, 1, 1], [2, 4, 6]))
-    assert (found.total, found.by, found.freedom) == (40, "mean", 2)
-    assert found.variance == pytest.approx(280 / 3)
-    assert found.deviation == pytest.approx(4.303 * math.sqrt(280 / 3))
+    figure = estimate(Stratum(10, 10), Sample([1, 1, 1], [2, 4, 6]))
+    assert (figure.total, figure.by, figure.freedom) == (40, "mean", 2)
+    assert figure.variance == pytest.approx(280 / 3)
+    assert figure.deviation == pytest.approx(4.303 * math.sqrt(280 / 3))
 
 
 def test_tokens_per_byte_are_tighter_where_they_hold() -> None:
     # exactly a quarter: no residual at all, whatever the sizes
-    found = estimate(Stratum(100, 4_000), Sample([20, 40, 80], [5, 10, 20]))
-    assert (found.total, found.variance, found.by) == (1_000, 0, "ratio")
+    figure = estimate(Stratum(100, 4_000), Sample([20, 40, 80], [5, 10, 20]))
+    assert (figure.total, figure.variance, figure.by) == (1_000, 0, "ratio")
 
 
 def test_all_of_a_stratum_leaves_no_doubt() -> None:
-    found = estimate(Stratum(3, 9), Sample([2, 3, 4], [1, 5, 9]))
-    assert found == Estimate(15, 0, math.inf, "all")
-    assert found.deviation == 0
+    figure = estimate(Stratum(3, 9), Sample([2, 3, 4], [1, 5, 9]))
+    assert figure == Estimate(15, 0, math.inf, "all")
+    assert figure.deviation == 0
 
 
 def test_strata_add_up() -> None:
     parts = [Estimate(10, 4, 9, "mean"), Estimate(20, 4, 9, "ratio"), Estimate(5, 0, math.inf, "all")]
-    found = combined(parts)
-    assert (found.total, found.variance, found.by) == (35, 8, "ratio")
-    assert found.freedom == pytest.approx(18)
+    figure = combined(parts)
+    assert (figure.total, figure.variance, figure.by) == (35, 8, "ratio")
+    assert figure.freedom == pytest.approx(18)
     assert combined([parts[2]]).by == "all"
 
 
@@ -111,8 +111,8 @@ def test_the_interval_holds_the_truth(kind: Callable[[random.Random], tuple[int,
     runs, held = 800, 0
     for _ in range(runs):
         sizes, values = zip(*rng.sample(population, 120), strict=True)
-        found = estimate(stratum, Sample(sizes, values))
-        held += abs(found.total - truth) <= found.deviation
+        figure = estimate(stratum, Sample(sizes, values))
+        held += abs(figure.total - truth) <= figure.deviation
     assert 0.93 <= held / runs <= 0.97
 
 
@@ -132,9 +132,11 @@ def test_the_interval_holds_the_truth_when_the_sample_chooses_its_own_size() -> 
 
         first = looked([FIRST, FIRST])
         counts = [max(FIRST, min(n, 1_200)) for n in needed(strata, first, within)]
-        found = combined([estimate(one, some, first=FIRST) for one, some in zip(strata, looked(counts), strict=True)])
-        held += abs(found.total - truth) <= found.deviation
+        figure = combined(
+            [estimate(stratum, some, first=FIRST) for stratum, some in zip(strata, looked(counts), strict=True)]
+        )
+        held += abs(figure.total - truth) <= figure.deviation
         looked_at += sum(counts)
-        assert found.deviation <= 2.5 * within * truth
+        assert figure.deviation <= 2.5 * within * truth
     assert 0.93 <= held / runs <= 0.975
     assert looked_at / runs < 800

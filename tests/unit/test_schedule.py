@@ -45,8 +45,8 @@ def work(
     )
 
 
-def by_name(found: list[Option]) -> dict[str, Option]:
-    return {one.name: one for one in found}
+def by_name(all_options: list[Option]) -> dict[str, Option]:
+    return {option.name: option for option in all_options}
 
 
 def test_the_stated_prior_is_what_the_reports_say() -> None:
@@ -89,9 +89,9 @@ def test_the_slowest_batch_decides() -> None:
 def test_hours_are_told_apart_only_from_enough_batches() -> None:
     assert best_hours([]) is None
     assert best_hours(past(600, hour=12, n=40)) is None
-    found = best_hours(past(600, hour=14, n=20) + past(150, hour=3, n=20))
-    assert found is not None
-    hour, factor = found
+    hours = best_hours(past(600, hour=14, n=20) + past(150, hour=3, n=20))
+    assert hours is not None
+    hour, factor = hours
     assert (3 - hour) % 24 < 6
     assert factor == pytest.approx(0.5)
 
@@ -111,31 +111,34 @@ def test_real_time_is_as_fast_as_the_first_limit_that_is_used_up() -> None:
 
 
 def test_every_road_has_its_time_and_its_price() -> None:
-    found = by_name(options(work(150_000, batches=[100_000, 50_000], max_wait_s=300), past(600, items=100_000), NOW))
-    assert list(found) == ["as packed", "smaller", "off-peak", "half direct", "direct"]
+    ways = by_name(options(work(150_000, batches=[100_000, 50_000], max_wait_s=300), past(600, items=100_000), NOW))
+    assert list(ways) == ["as packed", "smaller", "off-peak", "half direct", "direct"]
     # 300 s of max_wait and 150,000 items at 500 a second before the last batch goes
-    assert found["as packed"].done.half_s == pytest.approx(600 + 300 + 300)
-    assert {name: one.total.value for name, one in found.items() if one.total.value != 50} == {
+    assert ways["as packed"].done.half_s == pytest.approx(600 + 300 + 300)
+    assert {name: option.total.value for name, option in ways.items() if option.total.value != 50} == {
         "half direct": 75,
         "direct": 100,
     }
-    assert found["direct"].done.half_s == pytest.approx(150 * 60)
-    assert found["half direct"].done.half_s == pytest.approx(75 * 60)
+    assert ways["direct"].done.half_s == pytest.approx(150 * 60)
+    assert ways["half direct"].done.half_s == pytest.approx(75 * 60)
     # 18:00 to 01:00, and no hour is known to be faster
-    assert found["off-peak"].done.half_s == pytest.approx(found["as packed"].done.half_s + 7 * HOUR)
-    assert (found["off-peak"].how, found["as packed"].how) == (How.ASSUMED, How.LEARNED)
+    assert ways["off-peak"].done.half_s == pytest.approx(ways["as packed"].done.half_s + 7 * HOUR)
+    assert (ways["off-peak"].how, ways["as packed"].how) == (How.ASSUMED, How.LEARNED)
 
 
 def test_a_file_that_fits_into_one_batch_is_also_shown_as_one() -> None:
-    found = by_name(options(work(90_000, batches=[45_000, 45_000]), [], NOW))
-    assert (found["as packed"].batches, found["one batch"].batches, found["smaller"].batches) == (2, 1, 10)
+    ways = by_name(options(work(90_000, batches=[45_000, 45_000]), [], NOW))
+    assert (ways["as packed"].batches, ways["one batch"].batches, ways["smaller"].batches) == (2, 1, 10)
     assert "one batch" not in by_name(options(work(100_000), [], NOW))
     assert "smaller" not in by_name(options(work(800), [], NOW))
 
 
 def test_the_direct_road_is_as_sure_as_what_limits_it() -> None:
     requests, tokens = work(1_000), replace(work(1_000), loads=[DirectLoad(HAIKU, 1_000, 10**9, 100)])
-    assert [by_name(options(one, [], NOW))["direct"].how for one in (requests, tokens)] == [How.COUNTED, How.SAMPLED]
+    assert [by_name(options(limit, [], NOW))["direct"].how for limit in (requests, tokens)] == [
+        How.COUNTED,
+        How.SAMPLED,
+    ]
 
 
 def test_a_lane_that_packs_before_the_file_has_arrived_is_told() -> None:
@@ -146,14 +149,14 @@ def test_a_lane_that_packs_before_the_file_has_arrived_is_told() -> None:
 
 def advice(hours: float | None, *, took_s: float = 2 * HOUR, workspace: Workspace = START) -> Advice:
     file = work(workspace=workspace)
-    found = options(file, past(took_s, items=100_000), NOW)
-    return advise(found, None if hours is None else hours * HOUR, file.loads, workspace, ())
+    ways = options(file, past(took_s, items=100_000), NOW)
+    return advise(ways, None if hours is None else hours * HOUR, file.loads, workspace, ())
 
 
 def test_without_a_deadline_it_is_batched() -> None:
-    found = advice(None)
-    assert (found.option, found.sure) == ("as packed", True)
-    assert "less than in real time" in found.why
+    advised = advice(None)
+    assert (advised.option, advised.sure) == ("as packed", True)
+    assert "less than in real time" in advised.why
 
 
 def test_the_cheapest_road_that_is_sure_enough_is_taken() -> None:
@@ -168,12 +171,12 @@ def test_the_cheapest_road_that_is_sure_enough_is_taken() -> None:
 
 
 def test_when_no_road_is_sure_it_is_said_and_what_would_help() -> None:
-    found = advice(0.5, took_s=20 * HOUR)
-    assert not found.sure
-    assert "no road is sure" in found.why
-    assert found.changes[0] == "the build tier: in real time it takes 20 min there, not 1 h 40 min"
-    assert any("sure enough as 'direct'" in change for change in found.changes)
-    assert any("the cheapest" in change for change in found.changes)
+    advised = advice(0.5, took_s=20 * HOUR)
+    assert not advised.sure
+    assert "no road is sure" in advised.why
+    assert advised.changes[0] == "the build tier: in real time it takes 20 min there, not 1 h 40 min"
+    assert any("sure enough as 'direct'" in change for change in advised.changes)
+    assert any("the cheapest" in change for change in advised.changes)
     assert not any(
         "tier" in change for change in advice(0.05, took_s=20 * HOUR, workspace=Workspace(tier="scale")).changes
     )
@@ -191,8 +194,8 @@ def test_the_workspaces_own_limits_say_how_fast_real_time_is() -> None:
         600,
         "all in real time, as fast as the workspace's own requests a minute allow",
     )
-    found = advice(0.5, took_s=20 * HOUR, workspace=slow)
-    assert found.changes[0].startswith(
+    advised = advice(0.5, took_s=20 * HOUR, workspace=slow)
+    assert advised.changes[0].startswith(
         "without `limits` of the workspace: in real time it takes 1 h 40 min then, not 16 h"
     )
 
@@ -205,7 +208,7 @@ def test_what_the_answer_rests_on_is_said() -> None:
 
 def test_the_wait_for_the_quiet_hour_may_end_tomorrow() -> None:
     early = NOW.replace(hour=0, minute=30)
-    found = by_name(options(work(1_000), past(60), early))
-    assert found["off-peak"].done.half_s == pytest.approx(
-        found["as packed"].done.half_s + timedelta(minutes=30).total_seconds()
+    ways = by_name(options(work(1_000), past(60), early))
+    assert ways["off-peak"].done.half_s == pytest.approx(
+        ways["as packed"].done.half_s + timedelta(minutes=30).total_seconds()
     )

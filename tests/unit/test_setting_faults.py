@@ -165,10 +165,10 @@ ONE_AT_A_TIME: dict[str, tuple[str, dict[str, str], list[str]]] = {
 """What is written, and what is said of it: the file, variables, faults."""
 
 
-def in_our_words(told: list[str]) -> bool:
+def in_our_words(told_faults: list[str]) -> bool:
     """No library's sentence, and nothing that may be a secret."""
     foreign = ("type=", "pydantic", "Input should", "Extra inputs", "Field required", "planted", "Traceback")
-    return not any(word in fault for fault in told for word in foreign)
+    return not any(word in fault for fault in told_faults for word in foreign)
 
 
 @pytest.mark.parametrize(("file", "variables", "said"), ONE_AT_A_TIME.values(), ids=ONE_AT_A_TIME)
@@ -177,9 +177,9 @@ def test_a_fault_says_where_it_is_and_what_to_write(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    told = faults(given, file)
-    assert told == said
-    assert in_our_words(told)
+    shown = faults(given, file)
+    assert shown == said
+    assert in_our_words(shown)
 
 
 def test_every_fault_is_told_at_once_with_those_of_several_settings(
@@ -187,7 +187,7 @@ def test_every_fault_is_told_at_once_with_those_of_several_settings(
 ) -> None:
     for name, value in {"OVERNIGHT_LANE": "{}", "OVERNIGHT_LOG_LEVEL": "9", "OVERNIGHT_TIMING": "[]"}.items():
         monkeypatch.setenv(name, value)
-    told = faults(
+    said = faults(
         given,
         '[lanes.a]\nmax_items = 0\nmax_wait = 5\ncolour = "red"\n[lanes.b]\nworkspace = "x"\n[brokers.b]\n'
         'max_queue = 1\n[brokers.c]\nurl = "redis+cluster://h"\n[workspaces.default]\nqueue_limit = 10',
@@ -198,12 +198,12 @@ def test_every_fault_is_told_at_once_with_those_of_several_settings(
         "[lanes.a] max_wait", "[brokers.b] url", "OVERNIGHT_TIMING", "[lanes.default] max_items", "[lanes.b] workspace",
         "[brokers.c] url",
     ]  # fmt: skip
-    assert [fault.partition(": ")[0] for fault in told] == places
-    assert in_our_words(told)
+    assert [fault.partition(": ")[0] for fault in said] == places
+    assert in_our_words(said)
 
 
 def test_what_depends_on_a_wrong_value_is_not_judged(given: Given) -> None:
-    told = faults(given, '[workspaces.default]\nqueue_limit = "some"\n[timing]\nlease = "x"\nworkspace = 1')
-    assert [fault.partition(": ")[0] for fault in told] == [
+    said = faults(given, '[workspaces.default]\nqueue_limit = "some"\n[timing]\nlease = "x"\nworkspace = 1')
+    assert [fault.partition(": ")[0] for fault in said] == [
         "[workspaces.default] queue_limit", "[timing] workspace", "[timing] lease",
     ]  # fmt: skip

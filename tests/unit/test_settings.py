@@ -14,27 +14,27 @@ from tests.configured import Given, faults
 
 
 def test_without_anything_there_is_a_lane_and_a_workspace(given: Given) -> None:
-    found = given()
-    assert list(found.lanes) == ["default"]
-    assert list(found.workspaces) == ["default"]
+    settings_ = given()
+    assert list(settings_.lanes) == ["default"]
+    assert list(settings_.workspaces) == ["default"]
 
 
 def test_the_file_is_read_with_its_units(given: Given) -> None:
-    found = given('[lanes.night]\nmax_wait = "1h30m"\nmax_bytes = "5MB"\n[timing]\npoll_every = "250ms"')
-    assert found.lanes["night"].max_wait == 5400
-    assert found.lanes["night"].max_bytes == 5_000_000
-    assert found.timing.poll_every == 0.25
-    assert set(found.lanes) == {"default", "night"}
+    settings_ = given('[lanes.night]\nmax_wait = "1h30m"\nmax_bytes = "5MB"\n[timing]\npoll_every = "250ms"')
+    assert settings_.lanes["night"].max_wait == 5400
+    assert settings_.lanes["night"].max_bytes == 5_000_000
+    assert settings_.timing.poll_every == 0.25
+    assert set(settings_.lanes) == {"default", "night"}
 
 
 def test_the_environment_goes_over_the_file(given: Given) -> None:
-    found = given('redis_url = "redis://file"\ndatabase_url = "postgresql://file"', redis_url="redis://environment")
-    assert (found.redis_url, found.database_url) == ("redis://environment", "postgresql://file")
+    settings_ = given('redis_url = "redis://file"\ndatabase_url = "postgresql://file"', redis_url="redis://environment")
+    assert (settings_.redis_url, settings_.database_url) == ("redis://environment", "postgresql://file")
 
 
 def test_a_part_in_the_environment_goes_over_that_part_of_the_file_only(given: Given) -> None:
-    found = given('[timing]\npoll_every = "5s"\nwire = "7s"', timing=json.dumps({"wire": "9s"}))
-    assert (found.timing.poll_every, found.timing.wire) == (5, 9)
+    settings_ = given('[timing]\npoll_every = "5s"\nwire = "7s"', timing=json.dumps({"wire": "9s"}))
+    assert (settings_.timing.poll_every, settings_.timing.wire) == (5, 9)
 
 
 def test_the_file_may_be_elsewhere(given: Given, tmp_path: Path) -> None:
@@ -80,9 +80,9 @@ def test_a_lane_names_a_known_api_version(given: Given, version: str) -> None:
 
 
 def test_a_lane_needs_a_workspace_that_there_is(given: Given) -> None:
-    told = "\n".join(faults(given, '[lanes.a]\nworkspace = "x"\n[lanes.b]\nworkspace = "y"'))
-    assert "[lanes.a] workspace: there is no [workspaces.x]" in told
-    assert "[workspaces.y]" in told
+    said = "\n".join(faults(given, '[lanes.a]\nworkspace = "x"\n[lanes.b]\nworkspace = "y"'))
+    assert "[lanes.a] workspace: there is no [workspaces.x]" in said
+    assert "[workspaces.y]" in said
 
 
 @pytest.mark.parametrize(("lease", "good"), [("299s", False), ("300s", False), ("301s", True)])
@@ -98,8 +98,8 @@ def test_the_embedded_servers_are_found(given: Given, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     write_urls(tmp_path / "data", {"database_url": "postgresql://embedded", "redis_url": "redis://embedded"})
     assert given().database_url == "postgresql://embedded"
-    found = given(database_url="postgresql://own")
-    assert (found.database_url, found.redis_url) == ("postgresql://own", "redis://embedded")
+    settings_ = given(database_url="postgresql://own")
+    assert (settings_.database_url, settings_.redis_url) == ("postgresql://own", "redis://embedded")
 
 
 def test_the_embedded_servers_urls_are_for_their_owner_only(given: Given, tmp_path: Path) -> None:
@@ -132,13 +132,13 @@ def test_products_are_told_every_name_that_a_model_goes_by(given: Given) -> None
 
 
 def test_no_url_is_shown(given: Given) -> None:
-    found = given(
+    settings_ = given(
         '[brokers.crm]\nurl = "redis://:secret@x"',
         redis_url="redis://:secret@x",
         database_url="postgresql://u:secret@h/d",
         presence_url="postgresql://u:secret@h/d",
     )
-    assert "secret" not in repr(found)
+    assert "secret" not in repr(settings_)
 
 
 def test_a_key_in_the_place_of_its_variable_is_refused_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def test_a_key_in_the_place_of_its_variable_is_refused_and_never_shown(monkeypat
 
 
 def test_every_fault_of_a_redis_url_is_told_with_the_others(given: Given) -> None:
-    told = faults(
+    said = faults(
         given,
         '[brokers.crm]\nurl = "redis+cluster://:secret@h"\n[brokers.shop]\nurl = "redis://h?protocol=3"\n'
         '[brokers.rabbit]\nurl = "amqp://h"\nca_file = "ca.pem"',
@@ -164,8 +164,8 @@ def test_every_fault_of_a_redis_url_is_told_with_the_others(given: Given) -> Non
         "[brokers.shop] url: option 'protocol'",
         "[brokers.rabbit] ca_file: only for a Redis",
     ):
-        assert any(part in fault for fault in told), part
-    assert "secret" not in "".join(told)
+        assert any(part in fault for fault in said), part
+    assert "secret" not in "".join(said)
 
 
 def test_a_private_ca_is_a_setting_of_its_own(given: Given, tmp_path: Path) -> None:

@@ -35,23 +35,23 @@ def test_every_unfinished_state_has_a_way_out(life: Life) -> None:
 
 @pytest.mark.parametrize("life", BY_NOUN)
 def test_a_final_state_is_left_only_by_a_word_or_a_late_fact(life: Life) -> None:
-    leaving = {move.name: found for move in life if (found := set(move.before) & life.final)}
+    leaving = {move.name: states for move in life if (states := set(move.before) & life.final)}
     assert leaving == OUT_OF_FINAL[life.noun]
 
 
 @pytest.mark.parametrize("life", BY_NOUN)
 def test_a_final_state_can_be_reached_from_every_unfinished_one(life: Life) -> None:
     home = set(life.final)
-    while found := {state for move in life if move.after in home for state in move.before} - home:
-        home |= found
+    while states := {state for move in life if move.after in home for state in move.before} - home:
+        home |= states
     assert home == set(life.states)
 
 
 @pytest.mark.parametrize("life", BY_NOUN)
 def test_every_state_can_be_reached(life: Life) -> None:
     reached = {next(iter(life.states)), *life.also_begins}
-    while found := {move.after for move in life if reached & set(move.before)} - reached:
-        reached |= found
+    while states := {move.after for move in life if reached & set(move.before)} - reached:
+        reached |= states
     assert reached == set(life.states)
 
 

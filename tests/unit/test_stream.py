@@ -74,8 +74,8 @@ def test_without_its_last_event_it_is_not_whole() -> None:
 
 def test_an_error_in_the_middle_is_said_and_makes_it_worthless() -> None:
     first, *_ = events_of(json.dumps(message(TEXT)).encode())
-    told = event("error", error={"type": "overloaded_error", "message": "Overloaded"})
-    stream = gathered(first + told + event("message_stop"), 50)
+    error_event = event("error", error={"type": "overloaded_error", "message": "Overloaded"})
+    stream = gathered(first + error_event + event("message_stop"), 50)
     assert (stream.is_whole, stream.fault) == (False, "overloaded_error: Overloaded")
 
 

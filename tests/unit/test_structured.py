@@ -72,7 +72,7 @@ MODELS = [Part, Tree, Cat, Whole, Listing]
 def shape(schema: Any) -> Any:
     """What a schema demands, without the words around it."""
     if isinstance(schema, list):
-        return [shape(one) for one in schema]
+        return [shape(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     kept = {name: value for name, value in schema.items() if name not in ("title", "description", "default")}
@@ -81,7 +81,7 @@ def shape(schema: Any) -> Any:
     if "enum" in kept or "const" in kept:
         kept.pop("type", None)  # the values say it
     named = {
-        name: {key: shape(one) for key, one in kept.pop(name).items()}
+        name: {key: shape(part) for key, part in kept.pop(name).items()}
         for name in ("$defs", "properties")
         if name in kept
     }
@@ -94,7 +94,7 @@ def keywords(schema: Any) -> set[str]:
         return set().union(*map(keywords, schema))
     if not isinstance(schema, dict):
         return set()
-    inside = [one for name in ("$defs", "properties") for one in schema.get(name, {}).values()]
+    inside = [part for name in ("$defs", "properties") for part in schema.get(name, {}).values()]
     inside += [
         value for name, value in schema.items() if name not in ("$defs", "properties", "enum", "const", "default")
     ]
@@ -121,7 +121,9 @@ def test_what_the_api_does_not_enforce_is_told_to_the_model() -> None:
 def test_every_object_is_closed() -> None:
     whole = for_the_api(json_schema(Whole))
     assert whole["additionalProperties"] is False
-    assert all(one["additionalProperties"] is False for one in whole["$defs"].values() if one.get("type") == "object")
+    assert all(
+        part["additionalProperties"] is False for part in whole["$defs"].values() if part.get("type") == "object"
+    )
 
 
 def test_a_property_may_be_named_like_a_keyword() -> None:
@@ -266,8 +268,8 @@ def test_definitions_of_older_drafts_and_of_inner_schemas_are_found() -> None:
 
 def test_two_definitions_of_one_name_stay_two() -> None:
     both = an_object(a={"$ref": "#/$defs/P"}, b={"$ref": "#/definitions/P"})
-    found = for_the_api(both | {"$defs": {"P": {"type": "string"}}, "definitions": {"P": {"type": "integer"}}})
-    assert found["$defs"] == {"P": {"type": "string"}, "P_2": {"type": "integer"}}
+    simplified = for_the_api(both | {"$defs": {"P": {"type": "string"}}, "definitions": {"P": {"type": "integer"}}})
+    assert simplified["$defs"] == {"P": {"type": "string"}, "P_2": {"type": "integer"}}
 
 
 def test_a_description_beside_a_reference_is_told() -> None:

@@ -18,7 +18,7 @@ def at(text: str) -> datetime:
 
 def openings(window_text: str, start: str, end: str) -> list[tuple[str, float]]:
     """When a window opens between two moments, in UTC, and for how many hours."""
-    window, now, found = read_window(window_text), at(start).astimezone(UTC), list[tuple[str, float]]()
+    window, now, times = read_window(window_text), at(start).astimezone(UTC), list[tuple[str, float]]()
     was_open = window.opens_in_s(now) == 0
     opened = now
     while now < at(end):
@@ -27,9 +27,9 @@ def openings(window_text: str, start: str, end: str) -> list[tuple[str, float]]:
         if is_open and not was_open:
             opened = now
         if was_open and not is_open:
-            found.append((f"{opened:%m-%d %H:%M}", (now - opened).total_seconds() / HOUR))
+            times.append((f"{opened:%m-%d %H:%M}", (now - opened).total_seconds() / HOUR))
         was_open = is_open
-    return found
+    return times
 
 
 def test_over_midnight_it_is_open_from_the_evening_to_the_morning() -> None:
@@ -48,20 +48,20 @@ def test_within_a_day_it_is_open_between_its_hours() -> None:
 
 def test_on_the_night_that_is_an_hour_shorter_it_is_open_once_for_an_hour_less() -> None:
     # America/Los_Angeles, 2026-03-08: 02:00 PST is 03:00 PDT
-    found = openings("22:00-06:00 America/Los_Angeles", "2026-03-07T12:00:00-08:00", "2026-03-09T12:00:00-07:00")
-    assert found == [("03-08 06:00", 7.0), ("03-09 05:00", 8.0)]
+    times = openings("22:00-06:00 America/Los_Angeles", "2026-03-07T12:00:00-08:00", "2026-03-09T12:00:00-07:00")
+    assert times == [("03-08 06:00", 7.0), ("03-09 05:00", 8.0)]
 
 
 def test_on_the_night_that_is_an_hour_longer_it_is_open_once_for_an_hour_more() -> None:
     # 2026-11-01: 02:00 PDT is 01:00 PST
-    found = openings("22:00-06:00 America/Los_Angeles", "2026-10-31T12:00:00-07:00", "2026-11-02T12:00:00-08:00")
-    assert found == [("11-01 05:00", 9.0), ("11-02 06:00", 8.0)]
+    times = openings("22:00-06:00 America/Los_Angeles", "2026-10-31T12:00:00-07:00", "2026-11-02T12:00:00-08:00")
+    assert times == [("11-01 05:00", 9.0), ("11-02 06:00", 8.0)]
 
 
 def test_a_time_that_a_night_leaves_out_is_the_moment_of_the_change() -> None:
     # 02:30 doesn't exist on 2026-03-08: it opens at 10:00 UTC, when 02:00 becomes 03:00
-    found = openings("02:30-05:00 America/Los_Angeles", "2026-03-07T20:00:00-08:00", "2026-03-09T12:00:00-07:00")
-    assert found == [("03-08 10:00", 2.0), ("03-09 09:30", 2.5)]
+    times = openings("02:30-05:00 America/Los_Angeles", "2026-03-07T20:00:00-08:00", "2026-03-09T12:00:00-07:00")
+    assert times == [("03-08 10:00", 2.0), ("03-09 09:30", 2.5)]
 
 
 def test_a_time_that_a_night_has_twice_opens_and_closes_it_once() -> None:

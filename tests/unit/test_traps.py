@@ -17,9 +17,9 @@ PRICES = load()
 
 
 def model(name: str) -> Model:
-    found = PRICES.model(name)
-    assert found is not None
-    return found
+    known_model = PRICES.model(name)
+    assert known_model is not None
+    return known_model
 
 
 def asking(**more: Any) -> dict[str, Any]:
@@ -40,14 +40,14 @@ SHAPES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", PRICES.names())
 @pytest.mark.parametrize("shape", [None, *SHAPES])
 def test_a_trap_is_what_comes_back_as_an_error(name: str, shape: str | None) -> None:
-    one = model(name)
+    known_model = model(name)
     params = asking(model=name, **SHAPES.get(shape or "", {}))
     before_any_ended = 1_700_000_000_000_000
     terms = Terms(PRICES, batch=True, strict=True, betas=frozenset(), now_us=before_any_ended)
     rest = {key: value for key, value in params.items() if key != "messages"}
-    problem = problem_of_rest(rest, terms) or problem_of_messages(params["messages"], one, strict=True)
-    found = {trap.name for trap in traps(params, one)} & set(SHAPES)
-    assert found == ({shape} if problem else set())
+    problem = problem_of_rest(rest, terms) or problem_of_messages(params["messages"], known_model, strict=True)
+    names = {trap.name for trap in traps(params, known_model)} & set(SHAPES)
+    assert names == ({shape} if problem else set())
 
 
 def test_a_beta_raises_the_largest_output() -> None:
@@ -117,10 +117,12 @@ def test_requests_of_one_kind_walk_into_the_same_traps(name: str) -> None:
     tools = [None, TOOLS, [{"type": "web_search_20260209", "name": "web_search"}]]
     seen: dict[object, list[str]] = {}
     for shape in ({}, *SHAPES.values()):
-        for most in (500, 2_000, 200_000):
+        for max_tokens in (500, 2_000, 200_000):
             for tool in tools:
                 for betas in ((), (LONG_OUTPUT_BETA,)):
-                    params = asking(model=name, **({"tools": tool} if tool else {})) | {"max_tokens": most} | shape
-                    found = [trap.text for trap in traps(params, model(name), betas=betas)]
-                    assert seen.setdefault(kind(params, betas), found) == found
+                    params = (
+                        asking(model=name, **({"tools": tool} if tool else {})) | {"max_tokens": max_tokens} | shape
+                    )
+                    texts = [trap.text for trap in traps(params, model(name), betas=betas)]
+                    assert seen.setdefault(kind(params, betas), texts) == texts
     assert len(seen) > 20

@@ -12,8 +12,8 @@ from tests.driving import params
 
 
 def test_known_traps_are_told() -> None:
-    (told,) = Warner().warnings(params())
-    assert "thinking spends max_tokens" in told
+    (warning,) = Warner().warnings(params())
+    assert "thinking spends max_tokens" in warning
     assert Warner().warnings(params(max_tokens=5_000)) == ()
 
 
@@ -25,9 +25,9 @@ def test_a_kind_is_thought_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return ("careful",)
 
     monkeypatch.setattr(warner, "_thought_about", thought_about)
-    one = Warner()
-    assert {one.warnings(params(f"text {n}")) for n in range(100)} == {("careful",)}
-    one.warnings(params(max_tokens=77))
+    first = Warner()
+    assert {first.warnings(params(f"text {n}")) for n in range(100)} == {("careful",)}
+    first.warnings(params(max_tokens=77))
     assert len(thought) == 2
 
 

@@ -39,8 +39,8 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 def taken(client: redis.Redis, queue: str = TASK) -> dict[str, Any]:
     raw = client.rpop(queue)
     assert isinstance(raw, bytes)
-    found: dict[str, Any] = orjson.loads(raw)
-    return found
+    document: dict[str, Any] = orjson.loads(raw)
+    return document
 
 
 def decoded(app: Celery, queue: str = TASK) -> tuple[Any, dict[str, Any]]:
@@ -75,7 +75,7 @@ def test_the_body_is_celerys(both: tuple[dict[str, Any], dict[str, Any]]) -> Non
 
 
 def test_the_headers_are_celerys(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    theirs, ours = ({n: v for n, v in one["headers"].items() if n not in OWN} for one in both)
+    theirs, ours = ({n: v for n, v in message["headers"].items() if n not in OWN} for message in both)
     missing = {name: value for name, value in theirs.items() if name not in ours}
     assert not any(missing.values()), "what is left out is empty"
     assert ours == {name: theirs[name] for name in ours}
@@ -83,7 +83,7 @@ def test_the_headers_are_celerys(both: tuple[dict[str, Any], dict[str, Any]]) ->
 
 
 def test_the_properties_are_celerys(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    theirs, ours = (one["properties"] for one in both)
+    theirs, ours = (message["properties"] for message in both)
     assert theirs.pop("body_encoding") == "base64"
     assert set(ours) == set(theirs)
     random = {"correlation_id", "delivery_tag", "reply_to"}

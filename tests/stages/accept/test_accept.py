@@ -83,7 +83,7 @@ def test_a_key_belongs_to_its_lane(service: Service) -> None:
 def test_bad_items_are_turned_down_alone(service: Service, bad: dict[str, Any]) -> None:
     lines = [line if isinstance(line, str) else item(f"bad{n}") | line for n, line in enumerate(bad.values())]
     verdict = service.accept(item("a"), *lines, item("b"))
-    turned_down = {list(bad)[one["index"] - 1]: one["why"] for one in verdict["rejected"]}
+    turned_down = {list(bad)[rejection["index"] - 1]: rejection["why"] for rejection in verdict["rejected"]}
     assert set(turned_down) == set(bad)
     assert all(turned_down.values())
     assert verdict["accepted"] == 2
@@ -93,12 +93,12 @@ def test_every_item_is_answered_for_by_its_position(service: Service) -> None:
     service.accept(item("taken", "other"))
     verdict = service.accept(item("taken"), "x", item("a"), item("b", params={}), item("a"))
     assert (verdict["accepted"], verdict["known"]) == (1, 1)
-    assert [one["index"] for one in verdict["rejected"]] == [0, 1, 3]
+    assert [rejection["index"] for rejection in verdict["rejected"]] == [0, 1, 3]
 
 
 def test_an_unknown_lane_is_answered(service: Service) -> None:
     verdict = service.accept(item("a"), item("b"), lane="night")
-    assert [one["index"] for one in verdict["rejected"]] == [0, 1]
+    assert [rejection["index"] for rejection in verdict["rejected"]] == [0, 1]
     assert "there is no lane 'night'" in verdict["rejected"][0]["why"]
 
 
@@ -109,7 +109,7 @@ def test_a_run_with_a_name_that_can_not_be_kept_is_answered(service: Service) ->
 def test_a_message_of_tomorrow_is_answered(service: Service) -> None:
     message_id = str(uuid4())
     accept(v=2, message_id=message_id, lane="default", items="a\nb", something="new")
-    assert [one["index"] for one in service.ledger.verdict(message_id)["rejected"]] == [0, 1]
+    assert [rejection["index"] for rejection in service.ledger.verdict(message_id)["rejected"]] == [0, 1]
     assert "update the workers" in service.ledger.verdict(message_id)["rejected"][0]["why"]
 
 

@@ -27,30 +27,30 @@ def test_traps_are_told_once_each_with_a_count(service: Service, tmp_path: Path)
     file = tmp_path / "file.jsonl"
     file.write_bytes(b"\n".join(map(orjson.dumps, lines)))
 
-    told = CliRunner().invoke(app, ["enqueue", str(file), "--json"])
+    done = CliRunner().invoke(app, ["enqueue", str(file), "--json"])
 
-    assert isinstance(told.exception, PermanentError)
-    document = orjson.loads(told.stdout)
+    assert isinstance(done.exception, PermanentError)
+    document = orjson.loads(done.stdout)
     assert [(trap["trap"], trap["items"]) for trap in document["traps"]] == [("thinks_unasked", 3), ("max_tokens", 2)]
-    assert f"! 3 items: {MODEL} thinks unless told not to" in " ".join(told.stderr.split())
+    assert f"! 3 items: {MODEL} thinks unless told not to" in " ".join(done.stderr.split())
     assert service.ledger.fetch_one("SELECT count(*) AS n FROM item")["n"] == 0
 
 
 def enqueued(file: Path, *words: str) -> tuple[Json, str]:
     """What the command says as JSON, and to a person; a worker accepts meanwhile."""
-    told = CliRunner().invoke(app, ["enqueue", str(file), "--json", *words])
-    _, brace, document = f"\n{told.stdout}".rpartition("\n{\n")  # the worker's log stands before it
-    assert brace, f"{told.output} {told.exception!r}"
-    return orjson.loads(brace + document), " ".join(told.stderr.split())
+    done = CliRunner().invoke(app, ["enqueue", str(file), "--json", *words])
+    _, brace, document = f"\n{done.stdout}".rpartition("\n{\n")  # the worker's log stands before it
+    assert brace, f"{done.output} {done.exception!r}"
+    return orjson.loads(brace + document), " ".join(done.stderr.split())
 
 
 @pytest.fixture
 def file(tmp_path: Path, service: Service) -> Iterator[Path]:
-    found = tmp_path / "file.jsonl"
-    found.write_bytes(b"\n".join(orjson.dumps({"key": f"k{n}", "params": params(f"Say {n}")}) for n in range(2)))
+    path = tmp_path / "file.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps({"key": f"k{n}", "params": params(f"Say {n}")}) for n in range(2)))
     service.accept(item("the lane is known"))
     with taking_in(service), answering(service.redis_url):
-        yield found
+        yield path
 
 
 def test_the_same_file_in_another_run_says_what_to_do_and_does_it_when_asked(service: Service, file: Path) -> None:
@@ -75,5 +75,5 @@ def test_what_failed_is_tried_again_with_corrected_content(service: Service, fil
     assert "2 keys failed or were canceled with other content: --if-known redo" in said
     redone, _ = enqueued(file, "--if-known", "redo")
     assert (redone["accepted"], redone["redone"]) == (2, 2)
-    told = CliRunner().invoke(app, ["enqueue", str(file), "--if-known", "maybe"])
-    assert "must be one of conflict, deliver, redo" in str(told.exception)
+    done = CliRunner().invoke(app, ["enqueue", str(file), "--if-known", "maybe"])
+    assert "must be one of conflict, deliver, redo" in str(done.exception)

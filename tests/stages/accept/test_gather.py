@@ -35,16 +35,16 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 def put(client: redis.Redis, *items: Json, **other: Any) -> str:
     """A message into the queue; its id. other: fields that aren't as they should be."""
-    lines = "\n".join(orjson.dumps(one).decode() for one in items)
-    told = {"v": 1, "message_id": str(uuid4()), "lane": "default", "run": None, "items": lines} | other
-    client.lpush(ACCEPT, envelope(ACCEPT, told, shown=""))
-    return str(told["message_id"])
+    lines = "\n".join(orjson.dumps(wire_item).decode() for wire_item in items)
+    message = {"v": 1, "message_id": str(uuid4()), "lane": "default", "run": None, "items": lines} | other
+    client.lpush(ACCEPT, envelope(ACCEPT, message, shown=""))
+    return str(message["message_id"])
 
 
 def waiting(client: redis.Redis) -> list[Json]:
     """What is in the queue, the next one last."""
-    found: Any = client.lrange(ACCEPT, 0, -1)
-    return [orjson.loads(raw) for raw in found]
+    envelopes: Any = client.lrange(ACCEPT, 0, -1)
+    return [orjson.loads(raw) for raw in envelopes]
 
 
 def unacknowledged(client: redis.Redis) -> int:
@@ -66,7 +66,13 @@ def test_small_messages_are_taken_along(service: Service, client: redis.Redis) -
     ids = [put(client, item(key)) for key in "bc"] + [put(client, item("d"), item("a", "other"), lane="default")]
     other_lane, of_a_run = put(client, item("e"), lane="night"), put(client, item("f"), run="r")
     assert service.accept(item("a")) == {"accepted": 1, "known": 0, "rejected": []}
-    assert [service.ledger.verdict(one)["accepted"] for one in (*ids, other_lane, of_a_run)] == [1, 1, 1, 0, 1]
+    assert [service.ledger.verdict(message_id)["accepted"] for message_id in (*ids, other_lane, of_a_run)] == [
+        1,
+        1,
+        1,
+        0,
+        1,
+    ]
     assert service.ledger.verdict(ids[2])["rejected"][0]["index"] == 1
     assert "there is no lane 'night'" in service.ledger.verdict(other_lane)["rejected"][0]["why"]
     assert len(service.ledger.states("item")) == 5
@@ -94,8 +100,8 @@ def test_the_killed_lose_nothing(service: Service, client: redis.Redis) -> None:
     kombu_looks(client, after_s=20)
     assert unacknowledged(client) == 0
     came_back = waiting(client)
-    assert all(one["headers"].pop("redelivered") for one in came_back)
-    assert all(one["properties"]["delivery_info"].pop("redelivered") for one in came_back)
+    assert all(message_id["headers"].pop("redelivered") for message_id in came_back)
+    assert all(message_id["properties"]["delivery_info"].pop("redelivered") for message_id in came_back)
     assert sorted(map(str, came_back)) == sorted(map(str, before))
 
 
@@ -117,7 +123,7 @@ def test_what_nobody_can_read_hurts_nobody_else(service: Service, client: redis.
         service.accept(item("c"))
     except Reject:  # all of them are in the queue again, and go alone
         assert len(waiting(client)) == 3
-        assert all(one["headers"]["redelivered"] for one in waiting(client))
+        assert all(message["headers"]["redelivered"] for message in waiting(client))
     else:
         assert len(waiting(client)) == 1
         assert len(service.ledger.states("item")) == 3

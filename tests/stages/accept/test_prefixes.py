@@ -33,7 +33,7 @@ def request(question: str, contract: str = CONTRACT, **more: Any) -> Json:
 def enqueue(service: Service, *requests: Json, keys: str = "k") -> None:
     """By a product's process of its own."""
     overnight = Overnight(service.redis_url)
-    overnight.enqueue_many([Item(params=one, key=f"{keys}{n}") for n, one in enumerate(requests)])
+    overnight.enqueue_many([Item(params=params_, key=f"{keys}{n}") for n, params_ in enumerate(requests)])
     overnight.close()
 
 
@@ -48,12 +48,12 @@ def deliver_to_accept(service: Service) -> list[Json]:
 
 def sent(service: Service) -> list[Json]:
     """The messages for accept, taken out of the queue."""
-    found = []
+    params_ = []
     with redis.Redis.from_url(service.redis_url) as client:
         while (raw := client.rpop(routes.ACCEPT)) is not None:
             envelope = orjson.loads(raw)
-            found.append(orjson.loads(envelope["body"])[1])
-    return found
+            params_.append(orjson.loads(envelope["body"])[1])
+    return params_
 
 
 def at_the_api(service: Service) -> list[Json]:
@@ -63,7 +63,7 @@ def at_the_api(service: Service) -> list[Json]:
         service.api.body_at_the_api(row["api_id"])["requests"]
         for row in service.ledger.fetch_all("SELECT api_id FROM submission ORDER BY id")
     ]
-    return [one["params"] for requests in bodies for one in requests]
+    return [params_["params"] for requests in bodies for params_ in requests]
 
 
 def test_what_is_spliced_is_what_was_enqueued(service: Service) -> None:
@@ -81,7 +81,7 @@ def test_what_is_spliced_is_what_was_enqueued(service: Service) -> None:
     assert service.ledger.fetch_one("SELECT count(*) AS n FROM prefix")["n"] == 3
 
     def in_order(requests: list[Json]) -> list[bytes]:
-        return sorted(orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in requests)
+        return sorted(orjson.dumps(params_, option=orjson.OPT_SORT_KEYS) for params_ in requests)
 
     assert in_order(at_the_api(service)) == in_order(asked)
 
@@ -89,7 +89,7 @@ def test_what_is_spliced_is_what_was_enqueued(service: Service) -> None:
 def test_equal_prefixes_stand_together(service: Service) -> None:
     enqueue(service, *(request(f"Question {n}", (CONTRACT, OTHER)[n % 2]) for n in range(10)))
     deliver_to_accept(service)
-    systems = [one["system"][0]["text"] for one in at_the_api(service)]
+    systems = [params_["system"][0]["text"] for params_ in at_the_api(service)]
     # the first of each is sent whole: nobody knows yet that others will share it
     shared = [row["prefix_id"] for row in service.ledger.fetch_all("SELECT prefix_id FROM item ORDER BY prefix_id, id")]
     assert shared.count(None) == 2
@@ -101,12 +101,12 @@ def test_a_prefix_is_sent_once_and_stored_once(service: Service) -> None:
     for round_ in range(3):
         enqueue(service, *(request(f"Question {n}") for n in range(50)), keys=f"round {round_} ")
     messages = sent(service)
-    lines = [line for one in messages for line in read_lines(one["items"], one.get("encoding"))]
+    lines = [line for message in messages for line in read_lines(message["items"], message.get("encoding"))]
     assert sum(line.count(CONTRACT) for line in lines) == 3, "once whole in each process"
     with redis.Redis.from_url(service.redis_url) as client:
         assert len(client.keys("overnight:prefix:*")) == 1
-    for one in messages:
-        accept(**one)
+    for envelope in messages:
+        accept(**envelope)
     assert service.ledger.fetch_one("SELECT count(*) AS n FROM prefix")["n"] == 1
     assert (
         service.ledger.fetch_one("SELECT count(*) AS n FROM request WHERE params LIKE %s", "%Every clause%")["n"] == 3
@@ -124,7 +124,7 @@ def test_cut_or_whole_it_is_the_same_item(service: Service) -> None:
     enqueue(service, request("Another question"), request("Question 1"), request("Question 2"))
     (verdict,) = deliver_to_accept(service)
     assert (verdict["accepted"], verdict["known"]) == (0, 2)
-    assert [one["key"] for one in verdict["rejected"]] == ["k0"]
+    assert [rejection["key"] for rejection in verdict["rejected"]] == ["k0"]
 
 
 def test_a_plan_knows_what_goes_on_from_a_prefix_in_whatever_order_its_fields_stand(service: Service) -> None:
@@ -136,15 +136,17 @@ def test_a_plan_knows_what_goes_on_from_a_prefix_in_whatever_order_its_fields_st
     assert [
         row["n"] for row in service.ledger.fetch_all("SELECT count(*) AS n FROM item WHERE prefix_id IS NOT NULL")
     ] == [4]
-    backwards = [dict(reversed(one.items())) for one in asked]
+    backwards = [dict(reversed(params_.items())) for params_ in asked]
     for number in (2, 5):
         backwards[number]["messages"] = [*backwards[number]["messages"][:-1], {"role": "user", "content": "Another"}]
-    keyed = [ItemLine(key=f"k{n}", params=one) for n, one in enumerate(backwards)]
+    keyed = [ItemLine(key=f"k{n}", params=params_) for n, params_ in enumerate(backwards)]
     with process.database().transaction() as connection:
         known = history.known(connection, "default", [*keyed, ItemLine(key="new", params=asked[0])])
     assert known == {"k0": True, "k1": True, "k2": False, "k3": True, "k4": True, "k5": False}
-    verdict = service.accept(*(item(f"k{n}", params=one) for n, one in enumerate(backwards)))
-    assert (verdict["known"], [one["key"] for one in verdict["rejected"]]) == (4, ["k2", "k5"]), "accept says the same"
+    verdict = service.accept(*(item(f"k{n}", params=params_) for n, params_ in enumerate(backwards)))
+    assert (verdict["known"], [rejection["key"] for rejection in verdict["rejected"]]) == (4, ["k2", "k5"]), (
+        "accept says the same"
+    )
 
 
 def test_lost_with_redis_before_the_workers_had_it_it_is_said_and_sent_again(service: Service) -> None:
@@ -156,7 +158,9 @@ def test_lost_with_redis_before_the_workers_had_it_it_is_said_and_sent_again(ser
     accept(**messages[0])
     verdict = service.ledger.verdict(messages[0]["message_id"])
     assert verdict["accepted"] == 1
-    assert {one["why"] for one in verdict["rejected"]} == {"its prefix isn't in Redis any more: enqueue it again"}
+    assert {rejection["why"] for rejection in verdict["rejected"]} == {
+        "its prefix isn't in Redis any more: enqueue it again"
+    }
     enqueue(service, *asked)
     (verdict,) = deliver_to_accept(service)
     assert (verdict["accepted"], verdict["known"]) == (2, 1)
@@ -194,7 +198,7 @@ def test_a_prefix_that_is_none_is_turned_down_alone(service: Service) -> None:
         item("whole"),
     )
     assert verdict["accepted"] == 2
-    whys = {one["key"]: one["why"] for one in verdict["rejected"]}
+    whys = {rejection["key"]: rejection["why"] for rejection in verdict["rejected"]}
     assert "another hash" in whys["a liar"]
     assert "`tools`, `system` and `messages`" in whys["no prefix"]
     assert "SHA-256" in whys["no hash"]

@@ -8,7 +8,7 @@ from tests.stages.catalogs.conftest import Enriched, shop
 
 
 def reasons(plan: dict[str, dict[str, dict[str, object]]]) -> dict[str, object]:
-    return {one["words"]: one["rows"] for one in [*plan["reasons"].values(), *plan["left"].values()]}  # type: ignore[misc]
+    return {reason["words"]: reason["rows"] for reason in [*plan["reasons"].values(), *plan["left"].values()]}  # type: ignore[misc]
 
 
 def test_the_first_night_sends_every_row_and_the_second_only_what_changed(catalog: Enriched) -> None:

@@ -87,10 +87,10 @@ def test_it_is_shown_in_words_with_its_next_times_before_it_is_kept(service: Ser
     (tmp_path / "shop.csv").write_text("sku,name\n1,a red chair\n")
     (tmp_path / "shop.toml").write_text(DECLARED.format(more=""))
 
-    told = read_command(app, "schedules", "keep", str(tmp_path / "shop.toml"), "--yes")
+    printed = read_command(app, "schedules", "keep", str(tmp_path / "shop.toml"), "--yes")
 
-    assert "shop: At 22:00 every day (America/Los_Angeles)" in told
-    assert told.count(" 22:00 (0") == 6  # five, and the next one once more
+    assert "shop: At 22:00 every day (America/Los_Angeles)" in printed
+    assert printed.count(" 22:00 (0") == 6  # five, and the next one once more
     shown = read_command(app, "schedules")
     assert "done by 06:00" in shown
     assert shown.count("next") == 3

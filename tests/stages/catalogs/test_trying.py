@@ -34,9 +34,9 @@ def tried(catalog: Enriched, rows: int) -> dict[str, Any]:
     return document_in(read_command(app, "catalog", "try", file, "--rows", str(rows), "--yes", "--json"))
 
 
-def document_in(told: str) -> dict[str, Any]:
+def document_in(page: str) -> dict[str, Any]:
     """The JSON that comes after the news."""
-    document: dict[str, Any] = json.loads(told[told.index("{\n") :])
+    document: dict[str, Any] = json.loads(page[page.index("{\n") :])
     return document
 
 

@@ -32,7 +32,7 @@ def mended(service: Service) -> None:
 
 
 def outcomes_in(service: Service) -> list[Outcome]:
-    return [Outcome.read(orjson.loads(one["body"])[0][0]) for one in reversed(service.queue())]
+    return [Outcome.read(orjson.loads(message["body"])[0][0]) for message in reversed(service.queue())]
 
 
 def test_the_error_is_in_the_prompt_and_only_the_last_outcome_is_delivered(service: Service) -> None:

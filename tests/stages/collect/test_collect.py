@@ -229,8 +229,8 @@ def test_an_error_that_may_pass_is_tried_again_up_to_max_attempts(service: Servi
 def test_what_passes_the_second_time_is_an_answer(service: Service, fault: str) -> None:
     service.accept(item("a", fault=fault))
     service.finish()
-    found = service.ledger.item("a")
-    assert (found["state"], found["attempts"]) == ("succeeded", 2)
+    row = service.ledger.item("a")
+    assert (row["state"], row["attempts"]) == ("succeeded", 2)
     assert service.ledger.fetch_one("SELECT sum(cost_nano)::bigint AS n FROM bill")["n"] == service.api.meter()["nano"]
 
 
@@ -326,8 +326,8 @@ def test_the_bill_is_the_meters_to_the_nano_dollar(service: Service) -> None:
     assert meter["nano"] > 0
     spent = service.ledger.fetch_one("SELECT sum(answers)::int AS n, sum(cost_nano)::bigint AS nano FROM spending")
     assert spent == {"n": meter["billed"], "nano": meter["nano"]}
-    told = service.ledger.fetch_one("SELECT sum(cost_nano)::bigint AS nano FROM outcome")
-    assert told["nano"] == meter["nano"]
+    sum_ = service.ledger.fetch_one("SELECT sum(cost_nano)::bigint AS nano FROM outcome")
+    assert sum_["nano"] == meter["nano"]
 
 
 def test_a_nul_in_an_error_keeps_no_other_answer_from_being_recorded(service: Service) -> None:

@@ -50,8 +50,8 @@ class Review(BaseModel):
 
 def line(service: Service, n: int) -> Json:
     item = Item(params=params(f"Review kettle {n}"), key=f"k{n}", output=Review)
-    found: Json = orjson.loads(line_of(item, redis_url=service.redis_url)[1])
-    return found
+    wire_item: Json = orjson.loads(line_of(item, redis_url=service.redis_url)[1])
+    return wire_item
 
 
 def test_of_2000_answers_to_a_model_with_constraints_none_is_invalid(service: Service) -> None:

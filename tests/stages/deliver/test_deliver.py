@@ -302,7 +302,7 @@ def test_what_stays_in_the_way_is_an_alarm(service: Service) -> None:
         brokers={"crm": {"url": "redis://127.0.0.1:1/0"}, "shop": {"url": service.redis_url, "max_queue": 1}}
     )
     where = [callback(broker=broker) for broker in ("crm", "shop", "shop")]
-    service.answered(*(item(f"k{n}", callback=one) for n, one in enumerate(where)))
+    service.answered(*(item(f"k{n}", callback=place) for n, place in enumerate(where)))
     deliver()
     assert take_snapshot(process.database()).alarms(settings()) == []
     service.ledger.execute("UPDATE obstacle SET since = now() - interval '1 hour'")
@@ -338,8 +338,8 @@ def test_queues_are_found_however_many_wait_in_each(service: Service) -> None:
     three = service.ledger.fetch_one("SELECT id FROM target WHERE queue = 'three'")["id"]
     service.ledger.execute("UPDATE delivery SET due_at = now() + interval '1 h' WHERE target_id = %s", three)
     with process.database().transaction() as connection:
-        found = sorted((target.broker, target.queue) for target in ledger.targets(connection))
-    assert found == sorted(places - {("b", "three")})
+        targets = sorted((target.broker, target.queue) for target in ledger.targets(connection))
+    assert targets == sorted(places - {("b", "three")})
 
 
 def test_what_a_dead_deliverer_held_is_due_again(service: Service) -> None:

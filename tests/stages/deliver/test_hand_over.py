@@ -21,9 +21,9 @@ from tests.driving import Service, callback, item
 
 def messages(service: Service) -> dict[str, Any]:
     """What waits in the product's queue, by delivery id."""
-    found = service.queue()
-    by_id = {message["headers"]["id"]: message for message in found}
-    assert len(by_id) == len(found)
+    waiting = service.queue()
+    by_id = {message["headers"]["id"]: message for message in waiting}
+    assert len(by_id) == len(waiting)
     return by_id
 
 
@@ -107,10 +107,10 @@ def test_a_broker_that_is_away_or_refuses_costs_nothing_but_time(service: Servic
         item("fine", callback=callback()),
     )
     service.round()
-    found = service.ledger.fetch_all(
+    rows = service.ledger.fetch_all(
         "SELECT request.key, state, tries FROM delivery JOIN request USING (item_id) ORDER BY request.key"
     )
-    assert [tuple(row.values()) for row in found] == [
+    assert [tuple(row.values()) for row in rows] == [
         ("away", "due", 0),
         ("fine", "delivered", 1),
         ("refused", "due", 1),

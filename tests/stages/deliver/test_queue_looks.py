@@ -15,7 +15,7 @@ from tests.driving import Service, callback, item
 def unread() -> dict[str, int]:
     """Messages of queues that have some, by name."""
     with database().transaction() as connection:
-        return {one.queue: one.messages for one in troubles(connection).unread_queues}
+        return {queue_.queue: queue_.messages for queue_ in troubles(connection).unread_queues}
 
 
 def minutes_pass(service: Service, minutes: int) -> None:
@@ -24,8 +24,8 @@ def minutes_pass(service: Service, minutes: int) -> None:
 
 def unread_s(queue: str) -> float:
     with database().transaction() as connection:
-        (found,) = [one.unread_s for one in unread_queues.unread(connection) if one.queue == queue]
-        return found
+        (age_s,) = [queue_.unread_s for queue_ in unread_queues.unread(connection) if queue_.queue == queue]
+        return age_s
 
 
 def delivered(service: Service, *keys: str, queue: str = "shop") -> None:

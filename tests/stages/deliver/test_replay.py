@@ -56,8 +56,8 @@ def sent(service: Service) -> list[tuple[str, int]]:
 def test_the_dead_come_again_with_their_tries_counted_anew(service: Service, replay: Replay) -> None:
     dead(service, "a", "b")
     assert replay() == 2
-    found = service.ledger.fetch_all("SELECT state, tries, error, generation FROM delivery")
-    assert found == [{"state": "due", "tries": 0, "error": None, "generation": 1}] * 2
+    rows = service.ledger.fetch_all("SELECT state, tries, error, generation FROM delivery")
+    assert rows == [{"state": "due", "tries": 0, "error": None, "generation": 1}] * 2
     assert deliver() == "2 delivered"
     assert replay() == 0
 
@@ -125,8 +125,8 @@ def test_only_what_was_asked_for(service: Service, replay: Replay, words: tuple[
         "UPDATE outcome SET finished_at = now() - interval '2 hours' WHERE item_id = %s", service.ledger.item("a")["id"]
     )
     assert replay(*words) == len(keys)
-    found = service.ledger.fetch_all("SELECT item_id FROM delivery WHERE state = 'due'")
-    assert {row["item_id"] for row in found} == {service.ledger.item(key)["id"] for key in keys}
+    rows = service.ledger.fetch_all("SELECT item_id FROM delivery WHERE state = 'due'")
+    assert {row["item_id"] for row in rows} == {service.ledger.item(key)["id"] for key in keys}
 
 
 def test_group_by_group_each_is_met_once_even_if_it_is_delivered_again_meanwhile(service: Service) -> None:

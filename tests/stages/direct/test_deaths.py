@@ -27,7 +27,7 @@ def taken(service: Service, *, let_go: bool) -> Claim:
     """A worker has taken the items of the direct road, and then it died."""
     with process.database().transaction() as connection:
         (place,) = places.sources(connection, ["default"])
-        found = claims.take(
+        claim = claims.take(
             connection,
             place,
             None,
@@ -38,10 +38,10 @@ def taken(service: Service, *, let_go: bool) -> Claim:
             max_bytes=10**6,
             counts_first=False,
         )
-        assert found.claim is not None
+        assert claim.claim is not None
         if let_go:
-            assert claims.let_go(connection, found.claim.id, [one.item_id for one in found.asked])
-    return found.claim
+            assert claims.let_go(connection, claim.claim.id, [call.item_id for call in claim.asked])
+    return claim.claim
 
 
 def waiting_again(service: Service) -> list[str]:

@@ -68,9 +68,9 @@ def test_of_a_shape_that_the_api_refuses_nothing_is_sent(service: Service) -> No
     service.accept(*(item(f"bad{n}", params=params(f"Describe {n}", **REFUSED)) for n in range(5)), item("good"))
     sent = sum(service.api.calls("messages").values())
     direct()
-    found = service.ledger.item("bad4")
-    assert (found["state"], found["problem"], found["cost_nano"]) == ("failed", "rejected", 0)
-    assert "tools" in found["detail"]
+    row = service.ledger.item("bad4")
+    assert (row["state"], row["problem"], row["cost_nano"]) == ("failed", "rejected", 0)
+    assert "tools" in row["detail"]
     assert states(service)["good"] == "succeeded"
     assert sum(service.api.calls("messages").values()) == sent + 1
 

@@ -71,6 +71,6 @@ def test_a_batch_that_brings_nothing_leaves_the_item_to_its_call(service: Servic
     assert service.ledger.states("batch") == ["collected"]
     assert taken.claim is not None
     with process.database().transaction() as connection:
-        claims.give_back(connection, taken.claim.id, taken.claim.number, [one.item_id for one in taken.asked])
+        claims.give_back(connection, taken.claim.id, taken.claim.number, [call.item_id for call in taken.asked])
     direct()
     assert service.ledger.states("item") == ["succeeded"]

@@ -68,9 +68,9 @@ def answered(service: Service, more: Json, **wish: Any) -> tuple[Json, Json]:
 
 def without_what_is_its_own(message: str | bytes | Json) -> Json:
     """A message without its number, and without the tier that says how it was sent."""
-    found: Json = dict(message) if isinstance(message, dict) else json.loads(message)
-    usage = {name: value for name, value in found.pop("usage").items() if name != "service_tier"}
-    return {**found, "id": "", "usage": usage}
+    document: Json = dict(message) if isinstance(message, dict) else json.loads(message)
+    usage = {name: value for name, value in document.pop("usage").items() if name != "service_tier"}
+    return {**document, "id": "", "usage": usage}
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["as it is", "as a stream"])

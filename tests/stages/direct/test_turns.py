@@ -12,24 +12,24 @@ from tests.stages.routing.remembered import within
 from tests.waiting import wait_until
 
 
-def taken(service: Service, most: int, max_calls: int | None = None) -> list[str]:
+def taken(service: Service, limit: int, max_calls: int | None = None) -> list[str]:
     """The keys of those that are taken now, in the order in which they go."""
     with process.database().transaction() as connection:
         place = places.sources(connection, ["default"])[0]
-        found = claims.take(
+        claim = claims.take(
             connection,
             place,
             None,
             process.prices(),
             owner=process.database().owner(),
             lease_s=600,
-            limit=most,
+            limit=limit,
             max_bytes=10**6,
             counts_first=False,
             max_calls=max_calls,
         )
     keys = {row["item_id"]: row["key"] for row in service.ledger.fetch_all("SELECT item_id, key FROM request")}
-    return [keys[one.item_id] for one in found.asked]
+    return [keys[call.item_id] for call in claim.asked]
 
 
 def test_a_tenant_with_many_items_does_not_keep_the_others_waiting(service: Service) -> None:

@@ -26,7 +26,7 @@ def ask_catalogs(connection: Connection) -> None:
         == 1
         == memory.recipe_number(connection, catalog_id, recipe)
     )
-    assert [one.number for one in memory.recipes(connection, catalog_id)] == [1]
+    assert [recipe.number for recipe in memory.recipes(connection, catalog_id)] == [1]
     memory.replace_entries(connection, catalog_id, {0: ENTRY, 7: ENTRY})
     memory.replace_entries(connection, catalog_id, {7: b""})
     assert memory.entries(connection, catalog_id) == ENTRY

@@ -27,8 +27,8 @@ def ask_direct(connection: Connection) -> None:
     budgets.set_budget(connection, "lane", place.lane_id, "day", 10**12, process.prices(), strict=True)
     more = _take(connection, taken.claim, 2)
     assert more.claim == taken.claim
-    ids = [one.item_id for one in (*taken.asked, *more.asked)]
-    prefixed = [one.item_id for one in (*taken.asked, *more.asked) if one.prefix_id is not None]
+    ids = [call.item_id for call in (*taken.asked, *more.asked)]
+    prefixed = [call.item_id for call in (*taken.asked, *more.asked) if call.prefix_id is not None]
     _caching(connection, taken.claim, prefixed or ids)
     assert claim.let_go(connection, taken.claim.id, ids)
     claim.extend(connection, [taken.claim.id], owner=1, lease_s=60)
@@ -41,7 +41,7 @@ def ask_direct(connection: Connection) -> None:
     assert record.abandoned(connection, lease_s=60, limit=10)
 
 
-def _take(connection: Connection, before: Claim | None, most: int) -> Taken:
+def _take(connection: Connection, before: Claim | None, limit: int) -> Taken:
     (place,) = places.sources(connection, ["default"])[:1]
     return claim.take(
         connection,
@@ -50,7 +50,7 @@ def _take(connection: Connection, before: Claim | None, most: int) -> Taken:
         process.prices(),
         owner=1,
         lease_s=60,
-        limit=most,
+        limit=limit,
         max_bytes=1_000_000,
         counts_first=False,
         max_calls=10,
@@ -85,7 +85,7 @@ def ask_racing(connection: Connection) -> None:
     )
     taken = _take(connection, None, 2)
     assert taken.claim is not None
-    first, *_ = [one.item_id for one in taken.asked]
+    first, *_ = [call.item_id for call in taken.asked]
     claim.let_go(connection, taken.claim.id, [first])
     source = Source(taken.claim.id, taken.claim.number, None, only_live=True, via="direct")
     record.record(connection, source, [], {first: "it broke off"}, process.prices(), RULES)

@@ -137,7 +137,7 @@ def ask_obstacles(connection: Connection) -> None:
     obstacles.full(connection, "crm", "shop", "no room")
     obstacles.overcome(connection, "crm", "shop")
     unread_queues.note(
-        connection, {one.id: unread_queues.QueueLook(1, "a hash") for one in unread_queues.targets(connection)}
+        connection, {target.id: unread_queues.QueueLook(1, "a hash") for target in unread_queues.targets(connection)}
     )
     obstacles.take_turns(connection)
     obstacles.unreachable_brokers(connection)

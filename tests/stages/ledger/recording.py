@@ -129,15 +129,15 @@ def recording() -> Iterator[Recorded]:
 
 def asking_functions() -> dict[tuple[str, str], str]:
     """The functions of the ledger that run a statement themselves, each with the first line of its docstring."""
-    found: dict[tuple[str, str], str] = {}
+    statements: dict[tuple[str, str], str] = {}
     for source in sorted(LEDGER.rglob("*.py")):
         if source.name in RUNS_FOR_OTHERS:
             continue
         for function in ast.walk(ast.parse(source.read_text())):
             if isinstance(function, ast.FunctionDef) and _runs_a_statement(function):
                 sentence = (ast.get_docstring(function) or "").partition("\n")[0]
-                found[source.relative_to(LEDGER).as_posix(), function.name] = sentence
-    return found
+                statements[source.relative_to(LEDGER).as_posix(), function.name] = sentence
+    return statements
 
 
 def _runs_a_statement(function: ast.FunctionDef) -> bool:

@@ -43,11 +43,11 @@ BESIDE: Final = {
 
 
 def beside(life: Life, move: Move) -> str:
-    told = BESIDE.get((life.noun, move.name), "")
+    columns = BESIDE.get((life.noun, move.name), "")
     if life is ITEM:
-        told += f", waiting_since = {'now()' if move.after == 'waiting' else 'NULL'}"
-        told += f", held_by = {'1' if move.after == 'held' else 'NULL'}"
-    return told
+        columns += f", waiting_since = {'now()' if move.after == 'waiting' else 'NULL'}"
+        columns += f", held_by = {'1' if move.after == 'held' else 'NULL'}"
+    return columns
 
 
 @pytest.mark.parametrize("life", [pytest.param(life, id=life.noun) for life in LIVES])

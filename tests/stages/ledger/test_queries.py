@@ -16,12 +16,12 @@ LOOKS_THROUGH = re.compile(rf"Seq Scan on (?:(?:{'|'.join(PARTITIONED)})_from_0|
 
 def test_no_query_looks_through_a_big_table(fresh_database: Database) -> None:
     fill(fresh_database, Filled(waiting=100_000, finished=40_000))
-    found = []
+    scans = []
     for asked in questions(fresh_database):
         with watched(fresh_database) as plans:
             asked.ask()
         assert plans or asked.name.startswith("overnight items"), "from a cursor, which isn't seen"
-        found += [
+        scans += [
             f"{asked.name}: {scan}\n{statement}" for statement, plan in plans for scan in LOOKS_THROUGH.findall(plan)
         ]
-    assert found == []
+    assert scans == []

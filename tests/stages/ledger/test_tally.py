@@ -24,7 +24,7 @@ TRUE = """
 
 
 def agrees(connection: psycopg.Connection) -> bool:
-    counted, true = (sorted(connection.execute(one.encode()).fetchall(), key=repr) for one in (COUNTED, TRUE))
+    counted, true = (sorted(connection.execute(sums.encode()).fetchall(), key=repr) for sums in (COUNTED, TRUE))
     assert counted == true
     return bool(true)
 

@@ -52,9 +52,9 @@ def counts(service: Service) -> int:
 
 def outcome(service: Service, key: str) -> Outcome:
     with process.database().transaction() as connection:
-        found = answer.read_item(connection, service.ledger.item(key)["id"])
-    assert found is not None
-    return Outcome.read(orjson.loads(orjson.dumps(document(found))))
+        answered = answer.read_item(connection, service.ledger.item(key)["id"])
+    assert answered is not None
+    return Outcome.read(orjson.loads(orjson.dumps(document(answered))))
 
 
 def test_too_long_it_is_refused_unpaid_with_the_count_the_limit_and_what_to_do(refusing: Service) -> None:
@@ -115,17 +115,17 @@ def test_cut_it_fits_as_the_api_counts_and_its_outcome_says_so(cutting: Service)
     calls = counts(cutting) - before
     cutting.round()
     deliver()
-    told = outcome(cutting, "long")
-    assert told.ok
-    assert told.cut is not None
-    assert told.cut["from_tokens"] > 2 * MOST
-    assert 0.97 * MOST < told.cut["to_tokens"] <= MOST
-    assert told.usage is not None
-    assert told.usage["input_tokens"] == told.cut["to_tokens"]
+    answered = outcome(cutting, "long")
+    assert answered.ok
+    assert answered.cut is not None
+    assert answered.cut["from_tokens"] > 2 * MOST
+    assert 0.97 * MOST < answered.cut["to_tokens"] <= MOST
+    assert answered.usage is not None
+    assert answered.usage["input_tokens"] == answered.cut["to_tokens"]
     assert calls <= 5
     (message,) = cutting.queue()
     (delivered, *_), _, _ = orjson.loads(message["body"])
-    assert delivered["cut"] == told.cut
+    assert delivered["cut"] == answered.cut
     stored = json.loads(cutting.ledger.fetch_one("SELECT params FROM request")["params"])["messages"][0]["content"]
     assert stored.startswith(text_of("long"))
     assert stored in text_of("long") + LONG
@@ -185,10 +185,10 @@ def test_a_text_after_a_shared_prefix_leaves_it_shared(cutting: Service) -> None
     row = cutting.ledger.item("a")
     assert row["prefix_id"] is not None
     assert row["state"] == "succeeded"
-    told = outcome(cutting, "a")
-    assert told.cut is not None
-    assert told.usage is not None
-    assert sum(told.usage[name] for name in ("input_tokens", "cache_creation_input_tokens")) <= MOST
+    answered = outcome(cutting, "a")
+    assert answered.cut is not None
+    assert answered.usage is not None
+    assert sum(answered.usage[name] for name in ("input_tokens", "cache_creation_input_tokens")) <= MOST
 
 
 def test_what_the_api_refuses_to_count_fails_with_its_words(refusing: Service) -> None:
@@ -222,9 +222,9 @@ def test_what_can_not_be_counted_is_left_out_of_the_count_and_sent(refusing: Ser
 def test_what_is_too_long_without_what_can_not_be_counted_is_refused_and_says_so(refusing: Service) -> None:
     refusing.accept(item("a", params=pictured(LONG, tools=[SEARCH])))
     refusing.round()
-    found = refusing.ledger.item("a")
-    assert (found["state"], found["problem"]) == ("failed", "too_long")
-    assert "without what it doesn't count (the tool web_search_20260318, image blocks by url)" in found["detail"]
+    row = refusing.ledger.item("a")
+    assert (row["state"], row["problem"]) == ("failed", "too_long")
+    assert "without what it doesn't count (the tool web_search_20260318, image blocks by url)" in row["detail"]
 
 
 def test_a_text_beside_an_image_by_url_is_cut_until_the_rest_fits(cutting: Service) -> None:
@@ -370,7 +370,7 @@ def test_the_tally_keeps_count_of_the_bytes(cutting: Service) -> None:
 
 
 def test_the_same_item_again_is_known_though_it_was_cut(cutting: Service) -> None:
-    one = item("a", LONG, cuttable=PLACE)
-    cutting.accept(one)
+    wire_item = item("a", LONG, cuttable=PLACE)
+    cutting.accept(wire_item)
     measure()
-    assert cutting.accept(one)["known"] == 1
+    assert cutting.accept(wire_item)["known"] == 1

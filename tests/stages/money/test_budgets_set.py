@@ -82,7 +82,7 @@ def test_what_another_budget_reserved_is_taken_as_it_is(service: Service) -> Non
     pack()
     budget("acme", of="tenant")
     with process.database().transaction() as connection:
-        assert [one.reserved_nano for one in ledger.budgets(connection)] == [worst(service, "a")] * 2
+        assert [budget_row.reserved_nano for budget_row in ledger.budgets(connection)] == [worst(service, "a")] * 2
 
 
 def test_what_alone_is_over_the_cap_says_so_and_keeps_no_other_waiting(service: Service) -> None:
@@ -205,7 +205,7 @@ def test_the_command_sets_raises_shows_and_takes_away(service: Service) -> None:
     assert (lane["cap_usd"], lane["strict"]) == ("1000", False)
     shown("--tenant", "acme", "--month", "5")
     shown("--run", "catalog", "--total", "2.5")
-    assert [(one["of"], one["name"]) for one in shown()] == [
+    assert [(budget_row["of"], budget_row["name"]) for budget_row in shown()] == [
         ("lane", "default"),
         ("tenant", "acme"),
         ("run", "catalog"),

@@ -32,8 +32,8 @@ COUNTERS = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "c
 
 
 def costs(*words: str) -> Json:
-    found: Json = json.loads(read_command(app, "costs", "--json", *words))
-    return found
+    document: Json = json.loads(read_command(app, "costs", "--json", *words))
+    return document
 
 
 def after_much_trouble(service: Service) -> None:
@@ -61,14 +61,15 @@ def after_much_trouble(service: Service) -> None:
 def test_they_are_the_apis_meter_to_the_nano_dollar_after_much_trouble(service: Service) -> None:
     after_much_trouble(service)
     meter = service.api.meter()
-    told = costs()
-    assert nano(told["total"]["cost_usd"]) == meter["nano"] > 0
-    assert nano(told["total"]["realtime_cost_usd"]) == meter["realtime_nano"]
-    assert nano(told["total"]["saved_usd"]) == meter["realtime_nano"] - meter["nano"]
-    assert told["total"]["answers"] == meter["billed"]
-    assert told["total"]["paid_twice"] == 1
+    document = costs()
+    assert nano(document["total"]["cost_usd"]) == meter["nano"] > 0
+    assert nano(document["total"]["realtime_cost_usd"]) == meter["realtime_nano"]
+    assert nano(document["total"]["saved_usd"]) == meter["realtime_nano"] - meter["nano"]
+    assert document["total"]["answers"] == meter["billed"]
+    assert document["total"]["paid_twice"] == 1
     assert (
-        nano(told["total"]["paid_twice_usd"]) == service.ledger.fetch_one("SELECT cost_nano FROM double")["cost_nano"]
+        nano(document["total"]["paid_twice_usd"])
+        == service.ledger.fetch_one("SELECT cost_nano FROM double")["cost_nano"]
     )
 
 
@@ -100,9 +101,9 @@ def test_compactions_an_advisor_and_searches_are_billed_as_the_apis_meter_has_th
     )
     service.finish()
     meter = service.api.meter()
-    told = costs()["total"]
-    assert (nano(told["cost_usd"]), nano(told["realtime_cost_usd"])) == (meter["nano"], meter["realtime_nano"])
-    assert [told[name] for name in ("input_tokens", "output_tokens")] == [meter["tokens_in"], meter["tokens_out"]]
+    document = costs()["total"]
+    assert (nano(document["cost_usd"]), nano(document["realtime_cost_usd"])) == (meter["nano"], meter["realtime_nano"])
+    assert [document[name] for name in ("input_tokens", "output_tokens")] == [meter["tokens_in"], meter["tokens_out"]]
     assert service.ledger.item("compacted")["cost_nano"] > 350 * 250, "350 tokens of a summary, by Haiku"
     assert service.ledger.item("advised")["cost_nano"] > 500 * 10_000, "500 tokens of advice, by Opus"
     assert service.ledger.item("preamble")["cost_nano"] > 10_000_000, "a search"
@@ -115,7 +116,7 @@ def test_compactions_an_advisor_and_searches_are_billed_as_the_apis_meter_has_th
 @pytest.mark.parametrize("by", ["lane", "tenant", "model", "run", "day"])
 def test_by_whatever_they_add_up_to_the_bill(service: Service, by: str) -> None:
     after_much_trouble(service)
-    told = costs("--by", by)
+    document = costs("--by", by)
     whose = {
         "lane": "lane.name",
         "tenant": "coalesce(tenant.name, '')",
@@ -132,13 +133,13 @@ def test_by_whatever_they_add_up_to_the_bill(service: Service, by: str) -> None:
         """
     )
     assert {row["name"]: row for row in bill} == {
-        one["name"]: {
-            "name": one["name"],
-            "answers": one["answers"],
-            "nano": nano(one["cost_usd"]),
-            **{name: one[name] for name in (*COUNTERS, "thinking_tokens")},
+        row["name"]: {
+            "name": row["name"],
+            "answers": row["answers"],
+            "nano": nano(row["cost_usd"]),
+            **{name: row[name] for name in (*COUNTERS, "thinking_tokens")},
         }
-        for one in told["costs"]
+        for row in document["costs"]
     }
 
 
@@ -158,18 +159,20 @@ def test_what_was_thought_is_priced_answer_by_answer(service: Service) -> None:
         output = Fraction(model.rates.output) * usage.thinking_tokens
         exact = output * model.batch_factor * model.geography.get(usage.inference_geo or "", 1)
         worth += int(exact + Fraction(1, 2))
-    told = costs()["total"]
-    assert nano(told["thinking_usd"]) == worth > 0
-    assert nano(told["thinking_usd"]) < nano(told["cost_usd"])
-    assert told["thinking_tokens"] == service.ledger.fetch_one("SELECT sum(thinking_tokens)::int AS n FROM bill")["n"]
-    assert f"{told['thinking_tokens']:,} (${Decimal(worth).scaleb(-9):.6f})" in read_command(app, "costs")
+    document = costs()["total"]
+    assert nano(document["thinking_usd"]) == worth > 0
+    assert nano(document["thinking_usd"]) < nano(document["cost_usd"])
+    assert (
+        document["thinking_tokens"] == service.ledger.fetch_one("SELECT sum(thinking_tokens)::int AS n FROM bill")["n"]
+    )
+    assert f"{document['thinking_tokens']:,} (${Decimal(worth).scaleb(-9):.6f})" in read_command(app, "costs")
     (row,) = csv.DictReader(read_command(app, "costs", "--csv").splitlines())
     assert nano(row["thinking_usd"]) == worth
 
 
 def test_of_one_run(service: Service) -> None:
     after_much_trouble(service)
-    (run,) = [one for one in costs("--by", "run")["costs"] if one["name"] == "r1"]
+    (run,) = [row for row in costs("--by", "run")["costs"] if row["name"] == "r1"]
     with process.database().transaction() as connection:
         bill = ledger.total(ledger.costs(connection, "model", run_name="r1"))
     assert bill.answers == run["answers"] < costs()["total"]["answers"]
@@ -191,13 +194,13 @@ def test_what_budgets_have_left_and_how_old_the_prices_are(service: Service) -> 
     budget(nano=5_000_000_000)
     service.accept(item("a"))
     service.finish()
-    told = costs()
-    (lane,) = told["budgets"]
-    assert nano(lane["spent_usd"]) == nano(told["total"]["cost_usd"])
+    document = costs()
+    (lane,) = document["budgets"]
+    assert nano(lane["spent_usd"]) == nano(document["total"]["cost_usd"])
     assert nano(lane["left_usd"]) == 5_000_000_000 - nano(lane["spent_usd"])
-    assert told["prices_as_of"] == process.prices().as_of.isoformat()
+    assert document["prices_as_of"] == process.prices().as_of.isoformat()
     page = read_command(app, "costs")
-    for words in ("thinking", "cache hits", "saved", "lane default, a day", f"prices of {told['prices_as_of']}"):
+    for words in ("thinking", "cache hits", "saved", "lane default, a day", f"prices of {document['prices_as_of']}"):
         assert words in page
 
 

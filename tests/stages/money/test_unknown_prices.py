@@ -54,8 +54,8 @@ def of_tomorrow(key: str, **more: Any) -> Json:
 
 
 def costs(*words: str) -> Json:
-    found: Json = json.loads(read_command(app, "costs", "--json", *words))
-    return found
+    document: Json = json.loads(read_command(app, "costs", "--json", *words))
+    return document
 
 
 def test_by_default_it_is_refused_with_the_nearest_names(service: Service) -> None:
@@ -139,10 +139,10 @@ def test_a_plan_leaves_it_out_and_says_so(service: Service, tmp_path: Path) -> N
     lines += [{"key": f"t{n}", "params": params(f"text {n}") | {"model": MODEL}} for n in range(3)]
     file.write_text("\n".join(map(json.dumps, lines)))
     for more in ((), ("--exact",)):
-        told = read_command(app, "plan", str(file), "--json", *more)
-        found = json.loads(told[told.index("{") :])
-        assert (found["items"], found["bad"]) == (5, 0)
-        assert found["half_price"]["unknown_prices"] == [{"model": MODEL, "items": 3}]
+        printed = read_command(app, "plan", str(file), "--json", *more)
+        plan = json.loads(printed[printed.index("{") :])
+        assert (plan["items"], plan["bad"]) == (5, 0)
+        assert plan["half_price"]["unknown_prices"] == [{"model": MODEL, "items": 3}]
     page = read_command(app, "plan", str(file))
     assert f"the price of {MODEL} is unknown, they are in no sum" in " ".join(page.split())
 

@@ -182,6 +182,6 @@ def text_of(page: str) -> str:
 
 
 def row(page: str, name: str) -> str:
-    found = re.search(rf'<tr data-row="{name}">.*?</tr>', page, flags=re.DOTALL)
-    assert found, f"no row {name}"
-    return text_of(found[0])
+    match = re.search(rf'<tr data-row="{name}">.*?</tr>', page, flags=re.DOTALL)
+    assert match, f"no row {name}"
+    return text_of(match[0])

@@ -55,7 +55,7 @@ def well(service: Service) -> Service:
 
 def states() -> dict[str, str]:
     """What each check says, where it isn't ok."""
-    return {one.check: one.state for one in checkup.doctor() if one.state != "ok"}
+    return {finding.check: finding.state for finding in checkup.doctor() if finding.state != "ok"}
 
 
 def run(*words: str) -> tuple[int, str]:
@@ -74,10 +74,10 @@ def test_where_all_is_well_nobody_is_needed(well: Service) -> None:
 
 
 def test_the_short_way_looks_at_the_same_as_the_thorough_one(well: Service) -> None:
-    quick = [(one.check, one.state, one.found) for one in checkup.doctor()]
-    long = [(one.check, one.state, one.found) for one in thorough.ledger(settings(), None)]
-    said = {check: found for check, _, found in long}
-    assert [(check, state, said.get(check, found)) for check, state, found in quick if check in said] == long
+    quick = [(finding.check, finding.state, finding.found) for finding in checkup.doctor()]
+    long = [(finding.check, finding.state, finding.found) for finding in thorough.ledger(settings(), None)]
+    said = {check: words for check, _, words in long}
+    assert [(check, state, said.get(check, words)) for check, state, words in quick if check in said] == long
 
 
 def test_the_newest_revision_is_alembics(fresh_database: Database) -> None:
@@ -144,11 +144,13 @@ def test_workers_that_are_gone_frozen_or_missing_need_somebody(well: Service) ->
     process.redis_client().delete(routes.WORKER_KEY.format(f"all@{HOST}"))
     assert states() == {"workers": "fault"}
     show(well, *[queue for queue in routes.QUEUES if queue != routes.PACK])
-    assert [one.found for one in checkup.doctor() if one.check == "workers"] == ["nobody works on overnight.pack"]
+    assert [finding.found for finding in checkup.doctor() if finding.check == "workers"] == [
+        "nobody works on overnight.pack"
+    ]
     show(well, routes.PACK, name="pack", stuck_s=61.0)
-    assert any("begins none" in one.found for one in checkup.doctor())
+    assert any("begins none" in finding.found for finding in checkup.doctor())
     seen = take_snapshot(process.database(), process.redis_client()).alarms(settings())
-    assert [(one.kind, one.text.split()[0]) for one in seen] == [(MISSING, "Worker"), (MISSING, "Nobody")]
+    assert [(finding.kind, finding.text.split()[0]) for finding in seen] == [(MISSING, "Worker"), (MISSING, "Nobody")]
 
 
 def test_a_key_that_is_missing_here_is_no_fault_while_a_worker_submits(
@@ -307,7 +309,7 @@ def test_a_lane_that_only_this_directory_lacks_is_no_urgent_alarm(service: Servi
     sweep()
     show(service)
     service.configure()
-    on = {one.kind: one for one in take_snapshot(process.database(), process.redis_client()).alarms(settings())}
+    on = {alarm.kind: alarm for alarm in take_snapshot(process.database(), process.redis_client()).alarms(settings())}
     assert set(on) == {"other policy"}
     assert not on["other policy"].urgent
     assert (
@@ -315,7 +317,7 @@ def test_a_lane_that_only_this_directory_lacks_is_no_urgent_alarm(service: Servi
         in on["other policy"].text
     )
     assert f"{os.environ['OVERNIGHT_CONFIG']})." in on["other policy"].text
-    policy = next(one for one in checkup.doctor() if one.check == "policy")
+    policy = next(finding for finding in checkup.doctor() if finding.check == "policy")
     assert policy.state == "note"
     assert f"in force: default, copy ({HOST}, " in policy.found
     sweep()  # the workers' own configuration has lost it

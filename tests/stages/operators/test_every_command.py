@@ -129,14 +129,16 @@ def test_money_is_dollars_as_an_exact_decimal_string_in_names_that_end_in_usd(
     busy: Service, tmp_path: Path, command: str
 ) -> None:
     for words in IN_JSON[command]:
-        found = [(name, value) for name, value in leaves(told(tmp_path, command, words)) if not isinstance(value, dict)]
-        assert [name for name, _ in found if "nano" in name] == []
-        sums = [value for name, value in found if name.endswith("usd")]
+        values = [
+            (name, value) for name, value in leaves(told(tmp_path, command, words)) if not isinstance(value, dict)
+        ]
+        assert [name for name, _ in values if "nano" in name] == []
+        sums = [value for name, value in values if name.endswith("usd")]
         assert [
             value for value in sums if not (value is None or (isinstance(value, str) and MONEY.fullmatch(value)))
         ] == []
         of_money = re.compile(r"(cost|saved|billed|spent|cap|left|reserved)(_to_pay)?")
-        assert [(name, value) for name, value in found if of_money.fullmatch(name) and value is not None] == []
+        assert [(name, value) for name, value in values if of_money.fullmatch(name) and value is not None] == []
 
 
 def test_the_status_tells_the_held_from_the_waiting_and_leads_on(busy: Service) -> None:

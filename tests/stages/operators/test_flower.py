@@ -165,17 +165,17 @@ def test_the_changing_part_alone_is_a_fragment_and_not_cached(flowers: Flowers) 
 
 
 def test_the_api_says_the_same_as_json(flowers: Flowers) -> None:
-    found = flowers.seeded.get("/api/batches").json()
-    lane = found["lanes"][0]
+    document = flowers.seeded.get("/api/batches").json()
+    lane = document["lanes"][0]
     assert (lane["lane"], lane["items"]["waiting"], lane["deliveries"]["dead"]) == ("default", 1017, 3)
     money = {"cost_usd": "61.251", "realtime_cost_usd": "122.502", "saved_usd": "61.251", "unpriced": 0}
-    assert found["money"] == money
-    batch = next(batch for batch in found["batches"] if batch["id"] == 15)
+    assert document["money"] == money
+    batch = next(batch for batch in document["batches"] if batch["id"] == 15)
     assert (batch["state"], batch["api_id"], batch["items"]) == ("open", "msgbatch_young", 100_000)
     assert 1790 < batch["open_s"] < 3600
-    assert [alarm["alarm"] for alarm in found["alarms"] if not alarm["urgent"]] == ["lane paused"]
-    assert found["workspaces"][1]["held_reason"] == "Your credit balance is too low <b>now</b>"
-    assert found["fault"] is None
+    assert [alarm["alarm"] for alarm in document["alarms"] if not alarm["urgent"]] == ["lane paused"]
+    assert document["workspaces"][1]["held_reason"] == "Your credit balance is too low <b>now</b>"
+    assert document["fault"] is None
 
 
 def test_prometheus_finds_the_metrics_beside_flowers_own(flowers: Flowers) -> None:

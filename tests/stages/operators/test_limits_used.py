@@ -20,8 +20,8 @@ from tests.driving import MODEL, Service, item, read_command
 
 
 def value(families: list[Metric], name: str, **labels: str) -> float:
-    (found,) = [s.value for family in families for s in family.samples if s.name == name and s.labels == labels]
-    return found
+    (number,) = [s.value for family in families for s in family.samples if s.name == name and s.labels == labels]
+    return number
 
 
 def limited(service: Service, **limit: int) -> None:

@@ -51,9 +51,11 @@ def told() -> bytes:
 
 
 def value(text: bytes, metric: str, **labels: str) -> float:
-    samples = [one for family in text_string_to_metric_families(text.decode()) for one in family.samples]
-    (found,) = [one.value for one in samples if one.name == metric and one.labels.items() >= labels.items()]
-    return found
+    samples = [sample for family in text_string_to_metric_families(text.decode()) for sample in family.samples]
+    (metric_value,) = [
+        sample.value for sample in samples if sample.name == metric and sample.labels.items() >= labels.items()
+    ]
+    return metric_value
 
 
 @pytest.fixture
@@ -163,7 +165,7 @@ def case(rule: alert_rules.Rule) -> dict[str, Any]:
     labels = {"instance": "flower"} if rule.name == "OvernightLedgerUnread" else {}
     fired = {"exp_labels": {**rule.labels, **labels}, "exp_annotations": rule.annotations}
     series = [*alarms, *([] if rule.name == "OvernightMetricsMissing" else [up])]
-    others = [one.name for one in alert_rules.rules() if one.name != rule.name]
+    others = [alert.name for alert in alert_rules.rules() if alert.name != rule.name]
     return {
         "interval": "10s",
         "input_series": series or [{"series": "up", "values": "1x60"}],

@@ -60,16 +60,16 @@ def planted(postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathF
 
 def paths() -> list[str]:
     """Every route of ours, with each number that the ledger has; a new route is covered by being there."""
-    found = []
+    pages = []
     for route in ROUTES:
         pattern = route.regex.pattern.rstrip("$")
         if "style" in pattern:
-            found += ["/overnight/style.css", "/overnight/refresh.js"]
+            pages += ["/overnight/style.css", "/overnight/refresh.js"]
         elif "(" in pattern:
-            found += [re.sub(r"\(.*\)", str(number), pattern) for number in range(1, 10)]
+            pages += [re.sub(r"\(.*\)", str(number), pattern) for number in range(1, 10)]
         else:
-            found.append(pattern)
-    return found
+            pages.append(pattern)
+    return pages
 
 
 @pytest.mark.parametrize("who", ["vera", "operator", "rita"])

@@ -53,7 +53,7 @@ def sent(service: Service) -> list[Json]:
     pack()
     submit()
     api_id = service.ledger.fetch_one("SELECT api_id FROM submission ORDER BY id DESC LIMIT 1")["api_id"]
-    return [one["params"] for one in service.api.body_at_the_api(api_id)["requests"]]
+    return [request["params"] for request in service.api.body_at_the_api(api_id)["requests"]]
 
 
 def chosen(service: Service) -> Json:
@@ -65,7 +65,7 @@ def test_a_shared_prefix_that_is_long_enough_is_marked_at_its_end(service: Servi
     enqueue(service, "a")
     requests = sent(service)
     mark = {"type": "ephemeral", "ttl": "5m"}
-    assert all(one["system"] == [{"type": "text", "text": CONTRACT, "cache_control": mark}] for one in requests)
+    assert all(request["system"] == [{"type": "text", "text": CONTRACT, "cache_control": mark}] for request in requests)
     row = chosen(service)
     assert (row["lifetime"], row["requests"]) == ("5m", 40)
     assert row["why"] == "30% read it and the others write it, for 5m"
@@ -76,11 +76,11 @@ def test_how_much_was_read_is_measured_once_however_often_results_are_read(servi
     service.api.fault("results", "cut_at_line", lines=10, count=1)
     service.finish()
     row = chosen(service)
-    told = service.ledger.fetch_one(
+    usage = service.ledger.fetch_one(
         """SELECT count(*) AS answers, sum(cache_read_tokens) AS read_tokens,
                   sum(cache_write_5m_tokens + cache_write_1h_tokens) AS written_tokens FROM outcome"""
     )
-    assert {name: row[name] for name in told} == {name: int(value) for name, value in told.items()}
+    assert {name: row[name] for name in usage} == {name: int(value) for name, value in usage.items()}
     assert row["read_tokens"] > 0
 
 
@@ -96,7 +96,7 @@ def test_it_is_left_alone_where_it_would_not_pay(
 ) -> None:
     service.configure(lane=lane)
     enqueue(service, "a", contract=contract, **more)
-    assert all(one["system"] == contract for one in sent(service))
+    assert all(request["system"] == contract for request in sent(service))
     assert (chosen(service)["lifetime"], why in chosen(service)["why"]) == (None, True), chosen(service)["why"]
 
 
@@ -110,7 +110,7 @@ def test_what_its_caller_has_marked_is_its_callers(service: Service) -> None:
     system = [{"type": "text", "text": CONTRACT, "cache_control": {"type": "ephemeral"}}]
     prefix = put_prefix(service, Prefix.of({"system": system}))
     service.accept(*(item(f"k{n}", prefix=prefix) for n in range(3)))
-    assert all(one["system"] == system for one in sent(service))
+    assert all(request["system"] == system for request in sent(service))
     assert chosen(service)["why"] == "its caller has set breakpoints"
 
 
@@ -239,7 +239,7 @@ def test_a_prefix_that_ends_in_deferred_tools_is_marked_before_them_and_the_api_
     prefix = put_prefix(service, Prefix.of({"tools": [tool, *rare]}))
     service.accept(*(item(f"k{n}", prefix=prefix) for n in range(40)))
     requests = sent(service)
-    assert all([bool(one.get("cache_control")) for one in each["tools"]] == [True] + [False] * 3 for each in requests)
+    assert all([bool(tool.get("cache_control")) for tool in each["tools"]] == [True] + [False] * 3 for each in requests)
     poll()
     collect()
     assert service.ledger.states("item") == ["succeeded"] * 40

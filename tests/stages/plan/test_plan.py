@@ -23,11 +23,11 @@ from tests.service.ledger import Json
 def test_a_plan_asks_a_sample_and_spends_nothing(hasty: Service, tmp_path: Path) -> None:
     file = written(tmp_path / "work.jsonl", texts(2_000))
     before = calls(hasty)
-    found = planned(file)
-    assert calls(hasty) - before == found["counting"]["calls"]
-    assert 20 <= found["counting"]["looked_at"] < 400
-    assert (found["counting"]["by"], found["expected"]["tokens_in"]["how"]) == ("ratio", "sampled")
-    assert (found["items"], found["bad"], found["known"]) == (2_000, 0, 0)
+    plan = planned(file)
+    assert calls(hasty) - before == plan["counting"]["calls"]
+    assert 20 <= plan["counting"]["looked_at"] < 400
+    assert (plan["counting"]["by"], plan["expected"]["tokens_in"]["how"]) == ("ratio", "sampled")
+    assert (plan["items"], plan["bad"], plan["known"]) == (2_000, 0, 0)
     assert hasty.api.meter()["creates"] == hasty.api.meter()["billed"] == 0
     assert hasty.ledger.fetch_all("SELECT 1 FROM item") == hasty.ledger.fetch_all("SELECT 1 FROM plan") == []
 
@@ -56,7 +56,7 @@ def test_images_are_counted_as_they_are_billed(hasty: Service, tmp_path: Path) -
         return params(max_tokens=500) | {"messages": [{"role": "user", "content": content}]}
 
     items = [{"key": f"i{n}", "params": pictured(n)} for n in range(60)] + [
-        {"key": f"x{n}", "params": one} for n, one in enumerate(texts(60))
+        {"key": f"x{n}", "params": text} for n, text in enumerate(texts(60))
     ]
     file = written(tmp_path / "work.jsonl", items)
     exact, some = planned(file, "--exact"), planned(file, "--sample", "60")
@@ -75,19 +75,19 @@ def test_turnarounds_are_learned_from_the_ledger(hasty: Service, tmp_path: Path)
         hasty.accept({"id": str(uuid4()), "key": f"t{n}", "params": params(f"t{n}")})
         hasty.finish()
     hasty.ledger.execute("UPDATE submission SET ended_at = api_created_at + interval '40 s'")
-    found = planned(file)
-    assert found["time"]["options"][0]["how"] == "learned"
-    assert "9 earlier batches" in found["time"]["turnaround"]
+    plan = planned(file)
+    assert plan["time"]["options"][0]["how"] == "learned"
+    assert "9 earlier batches" in plan["time"]["turnaround"]
 
 
 def test_what_asking_again_may_cost_is_told(hasty: Service, tmp_path: Path) -> None:
     schema = {"type": "object", "properties": {}, "additionalProperties": False}
-    asked = [{**one, "output_config": {"format": {"type": "json_schema", "schema": schema}}} for one in texts(3)]
+    asked = [{**text, "output_config": {"format": {"type": "json_schema", "schema": schema}}} for text in texts(3)]
     file = written(tmp_path / "work.jsonl", [*asked, *(params("y" + str(n)) for n in range(4))])
     hasty.configure(lane={"retry_invalid": 2})
-    (told,) = [hint for hint in planned(file)["hints"] if hint["hint"] == "retry_invalid"]
-    assert told["items"] == 3
-    assert "would cost 3 times as much" in told["text"]
+    (told_hint,) = [hint for hint in planned(file)["hints"] if hint["hint"] == "retry_invalid"]
+    assert told_hint["items"] == 3
+    assert "would cost 3 times as much" in told_hint["text"]
     assert asked_again(3, 0) == asked_again(0, 2) == []
 
 
@@ -100,13 +100,13 @@ def test_what_is_ruled_out_is_listed_by_line_and_by_reason(hasty: Service, tmp_p
     file = written(tmp_path / "work.jsonl", items)
     with file.open("ab") as out:
         out.write(b"{not json\n")
-    found = planned(file)
-    assert (found["items"], found["bad"]) == (26, 5)
-    ruled = {one["why"]: one["lines"] for one in found["half_price"]["ruled_out"]}
+    plan = planned(file)
+    assert (plan["items"], plan["bad"]) == (26, 5)
+    ruled = {option["why"]: option["lines"] for option in plan["half_price"]["ruled_out"]}
     assert ruled["a batch can't stream: leave `stream` out"] == 2
-    assert [bad["line"] for bad in found["half_price"]["bad_lines"]] == [4, 5, 6, 7, 31]
-    assert found["half_price"]["unknown_prices"] == [{"model": "claude-haiku-5.5", "items": 1}]
-    (unpriced,) = [hint for hint in found["hints"] if hint["hint"] == "unpriced"]
+    assert [bad["line"] for bad in plan["half_price"]["bad_lines"]] == [4, 5, 6, 7, 31]
+    assert plan["half_price"]["unknown_prices"] == [{"model": "claude-haiku-5.5", "items": 1}]
+    (unpriced,) = [hint for hint in plan["hints"] if hint["hint"] == "unpriced"]
     assert "did you mean claude-haiku-5-5" in unpriced["text"]
     shown = read_command(app, "plan", str(file))
     assert "5 lines can't be enqueued as they are" in shown
@@ -118,11 +118,11 @@ def test_batches_and_waves_are_the_lanes(service: Service, tmp_path: Path) -> No
         lane={"max_items": 40, "max_wait": "3m"}, workspaces={"default": {"queue_limit": 100, "tier": "build"}}
     )
     file = written(tmp_path / "work.jsonl", texts(250))
-    found = planned(file, "--sample", "30")
-    batches = [(one["items"], one["why"]) for one in found["half_price"]["batches"]]
+    plan = planned(file, "--sample", "30")
+    batches = [(batch["items"], batch["why"]) for batch in plan["half_price"]["batches"]]
     assert batches == [(40, "max_items")] * 6 + [(10, "max_wait")]
-    assert (found["half_price"]["waves"], found["half_price"]["queue_limit"]) == (3, 100)
-    assert found["counting"]["counts_per_minute"] == 4_000
+    assert (plan["half_price"]["waves"], plan["half_price"]["queue_limit"]) == (3, 100)
+    assert plan["counting"]["counts_per_minute"] == 4_000
     shown = read_command(app, "plan", str(file), "--sample", "30")
     assert "6  batches of 40 items" in shown
     assert "3 waves, one after the other: the API's queue takes 100 requests" in shown
@@ -135,18 +135,18 @@ def test_batches_and_waves_are_the_lanes(service: Service, tmp_path: Path) -> No
 def test_shared_beginnings_are_found_counted_and_priced(hasty: Service, tmp_path: Path) -> None:
     contract = [{"type": "text", "text": "The parties agree on this. " * 400}]
     items = [params(f"Clause {n}?", model="claude-sonnet-4-6", system=contract) for n in range(100)]
-    found = planned(written(tmp_path / "work.jsonl", items), "--exact")
-    (prefix,) = found["caching"]["prefixes"]
+    plan = planned(written(tmp_path / "work.jsonl", items), "--exact")
+    (prefix,) = plan["caching"]["prefixes"]
     assert (prefix["items"], prefix["tokens"]) == (100, 2_700)
     assert prefix["primed"]["pays"]
-    ways = {(w["lifetime"], w["hit_rate"], w["primed"]): Decimal(w["cost"]["usd"]) for w in found["caching"]["ways"]}
-    batched = Decimal(found["caching"]["batched"]["total"]["usd"])
+    ways = {(w["lifetime"], w["hit_rate"], w["primed"]): Decimal(w["cost"]["usd"]) for w in plan["caching"]["ways"]}
+    batched = Decimal(plan["caching"]["batched"]["total"]["usd"])
     # $3, a write at $6 and a read at $0.30, halved
     each = Decimal(2_700) / 10**6 / 2
     assert batched - ways["1h", 0.98, False] == each * (300 - 2 * 6 - 98 * Decimal("0.3"))
     assert batched - ways["1h", 1.0, True] == each * (300 - 6 - 99 * Decimal("0.3"))
     assert ways["1h", 0.3, False] > batched > ways["5m", 0.3, False]
-    assert {(one["lifetime"], one["hit_rate"]) for one in found["caching"]["break_even"]} == {
+    assert {(row["lifetime"], row["hit_rate"]) for row in plan["caching"]["break_even"]} == {
         ("5m", 0.2174),
         ("1h", 0.5263),
     }
@@ -155,9 +155,9 @@ def test_shared_beginnings_are_found_counted_and_priced(hasty: Service, tmp_path
 def test_a_lane_that_primes_is_planned_as_one(hasty: Service, tmp_path: Path) -> None:
     hasty.configure(lane={"prime": True})
     items = [{"key": f"m{n}", "params": params(f"Clause {n}?", system=RULES, max_tokens=300)} for n in range(200)]
-    found = planned(written(tmp_path / "work.jsonl", items), "--exact")
-    assert (found["caching"]["hit_rate"]["value"], found["caching"]["hit_rate"]["how"]) == (0.87, "assumed")
-    assert "for 1h" in found["caching"]["why"]
+    plan = planned(written(tmp_path / "work.jsonl", items), "--exact")
+    assert (plan["caching"]["hit_rate"]["value"], plan["caching"]["hit_rate"]["how"]) == (0.87, "assumed")
+    assert "for 1h" in plan["caching"]["why"]
 
 
 def test_a_model_that_retires_is_told(hasty: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,9 +185,9 @@ def test_without_services_it_works_and_says_what_it_cannot_know(
     monkeypatch.setenv("OVERNIGHT_DATABASE_URL", "")
     monkeypatch.setenv("OVERNIGHT_REDIS_URL", "")
     settings.cache_clear()
-    found = planned(file)
-    assert "no ledger is known here" in found["ledger"]
-    assert found["expected"]["tokens_in"]["how"] == "sampled"
+    plan = planned(file)
+    assert "no ledger is known here" in plan["ledger"]
+    assert plan["expected"]["tokens_in"]["how"] == "sampled"
     assert isinstance(refused(str(file), "--run", "x"), PermanentError)
     monkeypatch.setenv("OVERNIGHT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
     settings.cache_clear()
@@ -201,16 +201,16 @@ def test_offline_nobody_is_asked_and_no_key_is_needed(
     file = written(tmp_path / "work.jsonl", texts(50))
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     before = service.api.calls("count_tokens")
-    found = planned(file, "--offline")
+    plan = planned(file, "--offline")
     assert service.api.calls("count_tokens") == before
-    assert (found["expected"]["tokens_in"]["how"], found["counting"]["by"]) == ("assumed", "bytes")
+    assert (plan["expected"]["tokens_in"]["how"], plan["counting"]["by"]) == ("assumed", "bytes")
     error = refused(str(file))
     assert isinstance(error, BadSettings)
     assert "--offline" in str(error)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "sentence"),
     [
         ([], "name a file"),
         (["nowhere.jsonl"], "can't be read"),
@@ -224,13 +224,13 @@ def test_offline_nobody_is_asked_and_no_key_is_needed(
     ],
 )
 def test_what_cannot_be_planned_is_said(
-    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], told: str
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     written(tmp_path / "work.jsonl", texts(3))
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "bad.jsonl").write_text("{\n")
-    assert told in str(refused(*words))
+    assert sentence in str(refused(*words))
 
 
 def test_the_page_fits_into_80_columns_and_answers_five_questions(hasty: Service, tmp_path: Path) -> None:
@@ -241,8 +241,8 @@ def test_the_page_fits_into_80_columns_and_answers_five_questions(hasty: Service
     assert max(len(line) for line in shown.splitlines()) <= 80
     for question in ("Half price", "Counting is free", "24 hours is long", "Does caching stack", "Which road"):
         assert question in shown
-    for told in ("sampled", "assumed", "items by tokens in", "the longest", "Ten tokens more", "real time", "batched"):
-        assert told in shown
+    for words in ("sampled", "assumed", "items by tokens in", "the longest", "Ten tokens more", "real time", "batched"):
+        assert words in shown
     assert "half direct" in shown
     assert "prices of 2026-11-12" in shown
     assert "overnight plan --compare page" in shown
@@ -297,9 +297,9 @@ PARTS_OF_THE_JSON = {
 
 def test_the_json_is_complete_and_stable(hasty: Service, tmp_path: Path) -> None:
     file = written(tmp_path / "work.jsonl", texts(60, system=RULES))
-    found = planned(file, "--by", "8h")
-    assert found["v"] == 1
-    assert {part: sorted(found[part]) for part in PARTS_OF_THE_JSON} == PARTS_OF_THE_JSON
+    plan = planned(file, "--by", "8h")
+    assert plan["v"] == 1
+    assert {part: sorted(plan[part]) for part in PARTS_OF_THE_JSON} == PARTS_OF_THE_JSON
     # a plan that was kept is the plan that was printed
     kept = planned(file, "--run", "r")
     assert orjson.loads(hasty.ledger.fetch_one("SELECT document FROM plan")["document"]) == kept

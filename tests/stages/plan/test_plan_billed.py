@@ -27,7 +27,7 @@ def is_inside(kept: dict[str, Any]) -> bool:
 def test_the_bill_is_what_counting_said_and_the_answers_are_learned(hasty: Service, tmp_path: Path) -> None:
     first, second = (
         written(tmp_path / "a.jsonl", texts(300)),
-        written(tmp_path / "b.jsonl", [{"key": f"b{n}", "params": one} for n, one in enumerate(texts(300, seed=2))]),
+        written(tmp_path / "b.jsonl", [{"key": f"b{n}", "params": text} for n, text in enumerate(texts(300, seed=2))]),
     )
     plan = planned(first, "--run", "one", "--exact")
     assert plan["expected"]["tokens_out"]["how"] == "assumed"
@@ -51,9 +51,9 @@ def test_the_bill_is_what_counting_said_and_the_answers_are_learned(hasty: Servi
     assert error["cost_error"] == pytest.approx(float(estimate * 10**9 / billed_nano(kept)) - 1, abs=1e-5)
     accept_file(hasty, second, run="two")
     hasty.finish()
-    told = read_command(app, "plan", "--compare", "two")
-    assert told.count("inside") == 3
-    assert "300 answers billed" in told
+    printed = read_command(app, "plan", "--compare", "two")
+    assert printed.count("inside") == 3
+    assert "300 answers billed" in printed
 
     # enqueued already: nothing is left to pay, and nobody is asked
     before = calls(hasty)
@@ -70,19 +70,19 @@ def test_the_bill_is_what_counting_said_and_the_answers_are_learned(hasty: Servi
 def test_what_the_lane_caches_is_billed_as_the_plan_says(hasty: Service, tmp_path: Path) -> None:
     items = [{"key": f"m{n}", "params": params(f"Clause {n}?", system=RULES, max_tokens=300)} for n in range(200)]
     file = written(tmp_path / "work.jsonl", items)
-    found = planned(file, "--run", "cached", "--exact")
-    assert found["expected"]["cached"]
-    assert found["expected"]["cost"] == found["caching"]["cached"]["total"]
+    plan = planned(file, "--run", "cached", "--exact")
+    assert plan["expected"]["cached"]
+    assert plan["expected"]["cost"] == plan["caching"]["cached"]["total"]
     assert "batched and cached, as the lane does it, $" in " ".join(read_command(app, "plan", str(file)).split())
     accept_file(hasty, file, run="cached")
     hasty.finish()
     kept = planned("--compare", "cached")
     assert is_inside(kept)
     assert billed_nano(kept) == hasty.api.meter()["nano"]
-    assert Decimal(found["expected"]["cost"]["usd"]) < Decimal(found["caching"]["batched"]["total"]["usd"])
+    assert Decimal(plan["expected"]["cost"]["usd"]) < Decimal(plan["caching"]["batched"]["total"]["usd"])
 
     hasty.configure(lane={"caching": "off"})
-    more = [{"key": f"n{n}", "params": one["params"]} for n, one in enumerate(items)]
+    more = [{"key": f"n{n}", "params": wire_item["params"]} for n, wire_item in enumerate(items)]
     plain = planned(written(tmp_path / "more.jsonl", more), "--exact")
     assert not plain["expected"]["cached"]
     assert plain["expected"]["cost"] == plain["caching"]["batched"]["total"]
@@ -92,12 +92,12 @@ def test_a_file_that_caches_by_itself_is_billed_as_the_plan_says(hasty: Service,
     rules = [{"type": "text", "text": RULES, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
     items = [{"key": f"m{n}", "params": params(f"Clause {n}?", system=rules, max_tokens=300)} for n in range(200)]
     file = written(tmp_path / "work.jsonl", items)
-    found = planned(file, "--run", "marked", "--exact")
-    assert found["caching"]["as_marked"] is not None
+    plan = planned(file, "--run", "marked", "--exact")
+    assert plan["caching"]["as_marked"] is not None
     accept_file(hasty, file, run="marked")
     hasty.finish()
     kept = planned("--compare", "marked")
-    assert kept["billed"]["tokens_in"] == found["expected"]["tokens_in"]["value"]
+    assert kept["billed"]["tokens_in"] == plan["expected"]["tokens_in"]["value"]
     assert is_inside(kept)
     # the next plan has learned how often the prefix is found
     more = [{"key": f"n{n}", "params": params(f"Other {n}?", system=rules, max_tokens=300)} for n in range(200)]

@@ -26,13 +26,13 @@ def test_the_account_is_asked_no_faster_than_it_may_be(service: Service, tmp_pat
     with running(tmp_path / "slow", "--counts-per-minute", "600") as slow:
         service.configure(workspaces={"default": {"base_url": slow.url, "counts_per_minute": 600}})
         began = time.monotonic()
-        found = planned(file, "--sample", "40")
+        plan = planned(file, "--sample", "40")
         took_s = time.monotonic() - began
         other = service.api.http.get(f"{slow.url}/sandbox/meter").json()["calls"]["count_tokens"]
-    assert found["counting"]["counts_per_minute"] == 600
+    assert plan["counting"]["counts_per_minute"] == 600
     # ten at once, then ten a second
-    assert took_s >= (found["counting"]["calls"] - 10) / 10
-    assert other == {"200": found["counting"]["calls"]}
+    assert took_s >= (plan["counting"]["calls"] - 10) / 10
+    assert other == {"200": plan["counting"]["calls"]}
 
 
 def test_an_account_that_may_less_than_was_said_is_waited_for(service: Service, tmp_path: Path) -> None:
@@ -42,10 +42,10 @@ def test_an_account_that_may_less_than_was_said_is_waited_for(service: Service, 
         # a minute's calls are there at once; these are two more, and one comes back every two seconds
         for _ in range(10):
             api.count_tokens("default", {"model": MODEL, "messages": [{"role": "user", "content": "x"}]}, headers={})
-        found = planned(file, "--sample", "22")
+        plan = planned(file, "--sample", "22")
         other = service.api.http.get(f"{slow.url}/sandbox/meter").json()["calls"]["count_tokens"]
-    assert found["counting"]["counts_per_minute"] == 8_000
-    assert other["200"] == 10 + found["counting"]["calls"]
+    assert plan["counting"]["counts_per_minute"] == 8_000
+    assert other["200"] == 10 + plan["counting"]["calls"]
     assert other["429"] >= 1
 
 
@@ -71,11 +71,11 @@ def test_what_the_api_refuses_is_told_before_it_is_paid_for(hasty: Service, tmp_
     # one line each, or they would be the same key
     lines = file.read_bytes().splitlines()
     assert len(set(lines)) == 50
-    found = planned(file, "--exact")
-    hints = {hint["hint"]: hint for hint in found["hints"]}
+    plan = planned(file, "--exact")
+    hints = {hint["hint"]: hint for hint in plan["hints"]}
     assert (hints["refused"]["items"], hints["prefill"]["items"]) == (10, 10)
     assert "does not support assistant message prefill" in hints["refused"]["text"]
-    assert found["counting"]["by_model"][0]["tokens_out"]["high"] == (40 * 2_000 + 10 * 256) * 8 // 10
+    assert plan["counting"]["by_model"][0]["tokens_out"]["high"] == (40 * 2_000 + 10 * 256) * 8 // 10
 
 
 FILE = {"type": "document", "source": {"type": "file", "file_id": "file_1"}}
@@ -90,12 +90,12 @@ def test_of_what_the_api_does_not_count_the_cost_is_unknown_and_no_sum_is_taken_
 ) -> None:
     searching = params(tools=[{"type": "web_search_20260318", "name": "web_search"}])
     file = written(tmp_path / "work.jsonl", [searching, *(with_file(n) for n in range(5))])
-    found = planned(file)
-    into, cost = found["expected"]["tokens_in"], found["expected"]["cost"]
+    plan = planned(file)
+    into, cost = plan["expected"]["tokens_in"], plan["expected"]["cost"]
     assert (into["how"], into["high"], cost["how"], cost["high_usd"]) == ("unknown", None, "unknown", None)
     assert into["value"] > 0, "the rest is counted"
-    told = {hint["text"].partition(":")[0]: hint["items"] for hint in found["hints"] if hint["hint"] == "uncounted"}
-    assert told == {
+    hints = {hint["text"].partition(":")[0]: hint["items"] for hint in plan["hints"] if hint["hint"] == "uncounted"}
+    assert hints == {
         "the API doesn't count document blocks by file": 5,
         "the API doesn't count the tool web_search_20260318": 1,
     }
@@ -108,26 +108,26 @@ def test_one_file_among_thousands_makes_its_models_sums_the_least_though_no_samp
     hasty: Service, tmp_path: Path
 ) -> None:
     plain = texts(1_000) + texts(30, model="claude-sonnet-5")
-    found = planned(written(tmp_path / "work.jsonl", [*plain, with_file(1)]), "--sample", "30")
-    hows = {one["model"]: one["tokens_in"]["how"] for one in found["counting"]["by_model"]}
+    plan = planned(written(tmp_path / "work.jsonl", [*plain, with_file(1)]), "--sample", "30")
+    hows = {row["model"]: row["tokens_in"]["how"] for row in plan["counting"]["by_model"]}
     assert hows == {MODEL: "unknown", "claude-sonnet-5": "sampled"}
-    assert found["expected"]["tokens_in"]["how"] == "unknown"
+    assert plan["expected"]["tokens_in"]["how"] == "unknown"
 
 
 def test_a_refusal_to_count_that_says_nothing_about_the_request_is_unknown_too(hasty: Service, tmp_path: Path) -> None:
     hasty.api.fault("count_tokens", "status", status=400, message="not counted by this endpoint: a_tool_of_tomorrow")
-    found = planned(written(tmp_path / "work.jsonl", texts(3)))
-    assert found["expected"]["tokens_in"]["how"] == "unknown"
-    (told,) = [hint for hint in found["hints"] if hint["hint"] == "uncounted"]
-    assert told["items"] == 3
-    assert "a_tool_of_tomorrow" in told["text"]
+    plan = planned(written(tmp_path / "work.jsonl", texts(3)))
+    assert plan["expected"]["tokens_in"]["how"] == "unknown"
+    (uncounted,) = [hint for hint in plan["hints"] if hint["hint"] == "uncounted"]
+    assert uncounted["items"] == 3
+    assert "a_tool_of_tomorrow" in uncounted["text"]
 
 
 def test_what_has_to_be_counted_before_it_is_packed_is_told(hasty: Service, tmp_path: Path) -> None:
     hasty.configure(lane={"max_input_tokens": 3_000, "when_longer": "cut"})
     short, long = (params("y" + str(n)) for n in range(40)), (params("x" * 4_000 + str(n)) for n in range(3))
     file = written(tmp_path / "work.jsonl", [*short, *long])
-    (told,) = [hint for hint in planned(file)["hints"] if hint["hint"] == "max_input_tokens"]
-    assert told["items"] == 3
-    assert "more than max_input_tokens (3,000)" in told["text"]
-    assert "those that are longer are cut" in told["text"]
+    (too_long,) = [hint for hint in planned(file)["hints"] if hint["hint"] == "max_input_tokens"]
+    assert too_long["items"] == 3
+    assert "more than max_input_tokens (3,000)" in too_long["text"]
+    assert "those that are longer are cut" in too_long["text"]

@@ -29,25 +29,25 @@ def settle() -> int:
 
 def kept(run: str = "r") -> plans.Kept:
     with process.database().transaction() as connection:
-        found = plans.kept(connection, run)
-    assert found is not None
-    return found
+        plan = plans.kept(connection, run)
+    assert plan is not None
+    return plan
 
 
 def test_a_plan_is_compared_with_the_bill_of_its_run(service: Service) -> None:
     keep()
-    found = kept()
-    assert (found.estimates, found.missing, found.billed.items) == (ESTIMATES, 3, 0)
+    plan = kept()
+    assert (plan.estimates, plan.missing, plan.billed.items) == (ESTIMATES, 3, 0)
     service.accept(*(item(f"k{n}") for n in range(3)), run="r")
     assert (kept().unfinished, kept().missing, settle()) == (3, 0, 0)
     service.finish()
-    found = kept()
-    assert (found.unfinished, found.billed.items) == (0, 3)
+    plan = kept()
+    assert (plan.unfinished, plan.billed.items) == (0, 3)
     (bill,) = service.api.http.get("/sandbox/meter").json()["workspaces"][service.api.workspace]["bill"]
-    told = (bill["input_tokens"], bill["output_tokens"], bill["nanodollars"])
-    assert (found.billed.tokens_in, found.billed.tokens_out, found.billed.cost_nano) == told
+    billed = (bill["input_tokens"], bill["output_tokens"], bill["nanodollars"])
+    assert (plan.billed.tokens_in, plan.billed.tokens_out, plan.billed.cost_nano) == billed
     assert settle() == 1
-    assert kept().billed == found.billed
+    assert kept().billed == plan.billed
     assert settle() == 0
 
 
@@ -68,10 +68,10 @@ def test_the_latest_errors_are_of_each_runs_last_plan(service: Service) -> None:
     service.finish()
     assert settle() == 3
     with process.database().transaction() as connection:
-        found = plans.past(connection, "default")
+        earlier = plans.past(connection, "default")
         assert plans.past(connection, "nowhere") == []
-    assert [(one.run, one.estimates.cost_nano.value) for one in found] == [("two", 2), ("one", 0)]
-    assert all(one.billed.cost_nano > 0 for one in found)
+    assert [(plan.run, plan.estimates.cost_nano.value) for plan in earlier] == [("two", 2), ("one", 0)]
+    assert all(plan.billed.cost_nano > 0 for plan in earlier)
 
 
 def test_an_estimate_lies_in_its_interval(service: Service) -> None:
@@ -88,16 +88,16 @@ def test_history_is_of_the_lane_by_batch_and_model(service: Service) -> None:
     service.accept(item("x"), lane="other")
     service.finish()
     with process.database().transaction() as connection:
-        found = history.answers(connection, "default")
+        learned = history.answers(connection, "default")
         latest = history.answers(connection, "default", max_items=1)
         turnarounds = history.turnarounds(connection)
         each = history.answers_of(connection, "default", ["a", "c", "x", "nobody"])
         asked = [ItemLine(key=key, params=params(text_of(text))) for key, text in ("aa", "cx", "xx", "nn")]
         there = history.known(connection, "default", asked)
-    assert [(one.answers, one.model) for one in found] == [(2, MODEL), (1, MODEL)]
-    assert [one.answers for one in latest] == [1]
-    assert sorted(one.items for one in turnarounds) == [1, 1, 2]
+    assert [(plan.answers, plan.model) for plan in learned] == [(2, MODEL), (1, MODEL)]
+    assert [batch.answers for batch in latest] == [1]
+    assert sorted(turnaround.items for turnaround in turnarounds) == [1, 1, 2]
     assert set(each) == {"a", "c"}
-    assert each["c"].tokens_out == found[1].output_tokens
-    assert found[1].output_squares == found[1].output_tokens ** 2
+    assert each["c"].tokens_out == learned[1].output_tokens
+    assert learned[1].output_squares == learned[1].output_tokens ** 2
     assert there == {"a": True, "c": False}

@@ -288,7 +288,7 @@ def test_a_wrong_id_is_taken_off_and_the_batch_looked_for_anew(service: Service,
 
 def _other_than(service: Service, api_id: str) -> str:
     listed = service.api.http.get("/v1/messages/batches").json()["data"]
-    return next(str(one["id"]) for one in listed if one["id"] != api_id)
+    return next(str(batch["id"]) for batch in listed if batch["id"] != api_id)
 
 
 @pytest.mark.parametrize("status", [302, 303, 307, 308])

@@ -49,11 +49,11 @@ def product(service: Service) -> Iterator[Overnight]:
 
 def messages(service: Service) -> list[Json]:
     """The arguments of the accept messages that wait, taken out of the queue."""
-    found = []
+    verdicts = []
     with redis.Redis.from_url(service.redis_url) as client:
         while (raw := client.rpop(routes.ACCEPT)) is not None:
-            found.append(orjson.loads(orjson.loads(raw)["body"])[1])
-    return found
+            verdicts.append(orjson.loads(orjson.loads(raw)["body"])[1])
+    return verdicts
 
 
 def take_in(service: Service) -> list[Json]:

@@ -159,8 +159,8 @@ def test_in_a_batch_it_is_reserved_and_what_has_no_room_beside_what_is_spent_fai
         (spent,) = chains.spent(connection, limit=10)
     assert "max_cost_per_trace" in spent.why
     sweep()
-    found = service.ledger.item("b")
-    assert (found["state"], found["problem"], found["cost_nano"]) == ("failed", "over_budget", 0)
+    row = service.ledger.item("b")
+    assert (row["state"], row["problem"], row["cost_nano"]) == ("failed", "over_budget", 0)
     assert set(service.ledger.states("delivery")) == {"due"}
 
 

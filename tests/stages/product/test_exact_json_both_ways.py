@@ -46,8 +46,8 @@ def sent(service: Service) -> Json:
     submit()
     api_id = service.ledger.fetch_one("SELECT api_id FROM submission")["api_id"]
     body = json.loads((service.sandbox.data_dir / "bodies" / f"{api_id}.json").read_bytes())
-    found: Json = body["requests"][0]["params"]
-    return found
+    params_: Json = body["requests"][0]["params"]
+    return params_
 
 
 def test_a_request_from_another_language_is_sent_exactly(service: Service) -> None:
@@ -85,8 +85,8 @@ def test_a_file_is_read_exactly(service: Service, tmp_path: Path) -> None:
 
 
 def test_what_a_callback_is_told_is_told_exactly(service: Service) -> None:
-    told = callback(args=[ACCOUNT], kwargs={"maximum": MAXIMUM})
-    service.accept(json.dumps(item("a", callback=told, fault="big_integer")))
+    wire_callback = callback(args=[ACCOUNT], kwargs={"maximum": MAXIMUM})
+    service.accept(json.dumps(item("a", callback=wire_callback, fault="big_integer")))
     service.round()
     deliver()
     (message,) = service.queue()

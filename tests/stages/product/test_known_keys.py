@@ -28,7 +28,7 @@ def first(**more: Any) -> Json:
 
 
 def outcomes_in(service: Service, queue: str) -> list[Json]:
-    return [orjson.loads(one["body"])[0][0] for one in service.queue(queue)]
+    return [orjson.loads(message["body"])[0][0] for message in service.queue(queue)]
 
 
 @pytest.mark.parametrize(("what", "more"), OTHERS)
@@ -56,9 +56,9 @@ def test_a_known_outcome_is_delivered_to_the_new_callback_at_once(service: Servi
     receipt = product.enqueue(
         params("The same"), key="a", run="s", callback=task("crm.save", queue="crm"), if_known="deliver"
     )
-    assert [one["delivered"] for one in take_in(service)] == [1]
-    told = product.confirm(receipt)
-    assert (told.accepted, told.known, told.delivered) == (0, 1, 1)
+    assert [verdict["delivered"] for verdict in take_in(service)] == [1]
+    confirmation = product.confirm(receipt)
+    assert (confirmation.accepted, confirmation.known, confirmation.delivered) == (0, 1, 1)
     deliver()
     (got,) = outcomes_in(service, "crm")
     (before,) = outcomes_in(service, "shop")
@@ -107,7 +107,7 @@ def test_a_retry_of_the_same_wish_is_free_and_comes_with_the_same_delivery_id(se
     }
     deliver()
     assert len(service.ledger.states("item")) == 2
-    assert len({one["delivery_id"] for one in outcomes_in(service, "crm")}) == 1
+    assert len({outcome["delivery_id"] for outcome in outcomes_in(service, "crm")}) == 1
     assert len(service.queue("crm")) == 2
 
 
@@ -116,7 +116,7 @@ def test_the_same_wishes_and_deliver_sends_a_delivered_outcome_again(service: Se
     service.finish()
     assert service.accept(first(if_known="deliver"))["delivered"] == 1
     deliver()
-    assert len({one["delivery_id"] for one in outcomes_in(service, "shop")}) == 1
+    assert len({outcome["delivery_id"] for outcome in outcomes_in(service, "shop")}) == 1
     assert len(service.queue("shop")) == 2
 
 
@@ -137,12 +137,12 @@ def test_canceling_the_second_wish_cancels_nothing_of_the_first(service: Service
 
 
 def test_when_the_first_is_taken_back_the_second_is_told(service: Service, product: Overnight) -> None:
-    one = product.enqueue(params("The same"), key="a")
+    receipt = product.enqueue(params("The same"), key="a")
     product.enqueue(params("The same"), key="a", callback=task("crm.save", queue="crm"), if_known="deliver")
     take_in(service)
-    assert product.cancel(one) == "canceled"
+    assert product.cancel(receipt) == "canceled"
     deliver()
-    assert [told["problem"] for told in outcomes_in(service, "crm")] == ["canceled"]
+    assert [outcome["problem"] for outcome in outcomes_in(service, "crm")] == ["canceled"]
 
 
 def test_one_that_was_overlooked_is_answered_by_the_sweep(service: Service) -> None:

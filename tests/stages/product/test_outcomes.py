@@ -27,8 +27,8 @@ def test_what_is_not_final_is_left_out(service: Service, product: Overnight) -> 
 def test_only_one_problem_or_any_of_them(service: Service, product: Overnight) -> None:
     service.accept(item("good"), item("refused", fault="refused"), item("cut", fault="cut_off"), run="r")
     service.finish()
-    assert [one.key for one in product.outcomes(run="r", problem="refused")] == ["refused"]
-    assert [one.key for one in product.outcomes(run="r", problem="any")] == ["refused", "cut"]
+    assert [outcome.key for outcome in product.outcomes(run="r", problem="refused")] == ["refused"]
+    assert [outcome.key for outcome in product.outcomes(run="r", problem="any")] == ["refused", "cut"]
     assert list(product.outcomes(run="r", lane="other")) == []
 
 
@@ -38,7 +38,7 @@ def test_memory_does_not_grow_with_a_runs_answers(service: Service, product: Ove
         asked = {
             f"{run}{n}": params(f"{run} {n}", fault="answer_bytes:200000", max_tokens=64_000) for n in range(items)
         }
-        service.accept(*(item(key, params=one) for key, one in asked.items()), run=run)
+        service.accept(*(item(key, params=request) for key, request in asked.items()), run=run)
     service.finish()
     peaks = {}
     for run, items in (("small", 50), ("large", 150)):

@@ -54,7 +54,7 @@ def test_the_receipt_of_a_rejected_duplicate_raises_rejected_and_cancels_nothing
 
 def test_enqueued_again_after_a_crash_both_receipts_are_of_the_same_item(service: Service, product: Overnight) -> None:
     receipts = [product.enqueue(params("Again?"), key="a") for _ in range(2)]
-    assert [one["known"] for one in take_in(service)] == [0, 1]
+    assert [verdict["known"] for verdict in take_in(service)] == [0, 1]
     service.finish()
     outcomes = [product.outcome(receipt) for receipt in receipts]
     assert outcomes[0] == outcomes[1] is not None
@@ -91,7 +91,7 @@ def test_keys_that_were_made_up_are_in_the_receipts_of_what_was_sent(service: Se
     receipts = list(sent.receipts())
     assert [sent.receipt(index) for index in (0, 3)] == receipts
     answers = [product.wait(receipt, timeout=10) for receipt in receipts]
-    assert [one.item_id for one in answers] == [receipt.item_id for receipt in receipts]
+    assert [answer.item_id for answer in answers] == [receipt.item_id for receipt in receipts]
     assert answers[0].text != answers[1].text
     assert product.wait(sent.receipt(2, "own"), timeout=10).key == "own"
     for index in (1, 4, -1):

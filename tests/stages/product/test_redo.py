@@ -23,7 +23,7 @@ SAVE = task("shop.save", queue="shop")
 
 def outcomes_in(service: Service, queue: str = "shop") -> list[Json]:
     """The oldest first."""
-    return [orjson.loads(one["body"])[0][0] for one in reversed(service.queue(queue))]
+    return [orjson.loads(message["body"])[0][0] for message in reversed(service.queue(queue))]
 
 
 def test_the_same_again_has_the_same_receipt_and_another_delivery_id(service: Service, product: Overnight) -> None:
@@ -43,12 +43,12 @@ def test_the_same_again_has_the_same_receipt_and_another_delivery_id(service: Se
     assert second is not None
     assert (second.ok, second.run, second.tenant, second.attempts) == (True, "r", "ada", 2)
     assert second.earlier_cost_usd == first.cost_usd
-    told = outcomes_in(service)
-    assert [one["ok"] for one in told] == [False, True]
-    assert told[0]["delivery_id"] != told[1]["delivery_id"]
+    outcomes = outcomes_in(service)
+    assert [outcome["ok"] for outcome in outcomes] == [False, True]
+    assert outcomes[0]["delivery_id"] != outcomes[1]["delivery_id"]
     assert service.ledger.states("item") == ["redone", "succeeded"]
     assert product.run("r") == {"succeeded": 1}
-    assert [one.ok for one in product.outcomes(run="r")] == [True]
+    assert [outcome.ok for outcome in product.outcomes(run="r")] == [True]
     meter = service.api.meter()
     assert sum(row["cost_nano"] for row in service.ledger.fetch_all("SELECT cost_nano FROM bill")) == meter["nano"]
 
@@ -129,16 +129,16 @@ def test_the_command_says_how_many_and_what_it_may_cost_and_does_it(service: Ser
     service.accept(*(item(f"r{n}", fault="refused:1") for n in range(3)), run="r")
     service.accept(item("e", fault="errored:invalid_request_error"), run="s")
     service.finish()
-    told = orjson.loads(read_command(app, "redo", "--run", "r", "--json"))
-    assert (told["items"], told["redone"]) == (3, 0)
-    assert Decimal(told["most_usd"]) > Decimal(told["billed_usd"]) > 0
+    printed = orjson.loads(read_command(app, "redo", "--run", "r", "--json"))
+    assert (printed["items"], printed["redone"]) == (3, 0)
+    assert Decimal(printed["most_usd"]) > Decimal(printed["billed_usd"]) > 0
     assert "3 items" in read_command(app, "redo", "--run", "r", "--yes")
     service.finish()
     assert sorted(service.ledger.states("item")) == ["failed", *["redone"] * 3, *["succeeded"] * 3]
     assert orjson.loads(read_command(app, "redo", "--problem", "errored", "--json"))["items"] == 1
     assert "nothing failed" in read_command(app, "redo", "--run", "r")
     earlier = service.ledger.fetch_one("SELECT sum(cost_before_nano) AS nano FROM redo")["nano"]
-    assert Decimal(told["billed_usd"]).scaleb(9) == earlier
+    assert Decimal(printed["billed_usd"]).scaleb(9) == earlier
 
 
 def test_what_fails_again_is_tried_once_by_one_command(service: Service) -> None:
@@ -155,11 +155,11 @@ def test_what_it_may_cost_is_by_the_road_that_it_takes_again(service: Service, r
     service.configure(lane={"road": road})
     service.accept(item("a", fault="refused:1"))
     service.finish()
-    told = orjson.loads(read_command(app, "redo", "--key", "a", "--yes", "--json"))
+    printed = orjson.loads(read_command(app, "redo", "--key", "a", "--yes", "--json"))
     model, own = load().models[MODEL], service.ledger.fetch_one("SELECT size, max_tokens FROM item LIMIT 1")
     worst = (own["size"] + ADDED_TOKENS) * max(model.rates.write_1h, model.rates.input)
-    most = Decimal(told["most_usd"]) * 10**9
+    most_nano = Decimal(printed["most_usd"]) * 10**9
     least = (worst + own["max_tokens"] * model.rates.output) / 2
-    assert least * times <= most <= Decimal("1.2") * Decimal(float(least)) * times
+    assert least * times <= most_nano <= Decimal("1.2") * Decimal(float(least)) * times
     service.finish()
     assert service.ledger.fetch_one("SELECT via FROM outcome ORDER BY item_id DESC LIMIT 1")["via"] == road

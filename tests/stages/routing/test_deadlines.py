@@ -29,8 +29,8 @@ from tests.waiting import wait_until
 
 
 def on_the_road(service: Service, key: str) -> str:
-    found = service.ledger.item(key)
-    return "direct" if found["direct_at"] is not None else str(found["state"])
+    row = service.ledger.item(key)
+    return "direct" if row["direct_at"] is not None else str(row["state"])
 
 
 def test_wanted_tomorrow_morning_it_goes_by_batch_and_wanted_in_two_hours_in_real_time(service: Service) -> None:
@@ -58,9 +58,9 @@ def test_a_lane_of_batches_keeps_to_them_and_notes_the_deadline(service: Service
     service.configure(lane={"max_wait": "1h"})
     batches_took(service, ONE_TO_SIX_HOURS)
     service.accept(item("a", deadline=within(0.5)))
-    found = service.ledger.item("a")
-    assert (found["direct_at"], found["batch_chance"]) == (None, None)
-    assert found["deadline"] is not None
+    row = service.ledger.item("a")
+    assert (row["direct_at"], row["batch_chance"]) == (None, None)
+    assert row["deadline"] is not None
 
 
 def test_while_it_waits_a_batch_is_packed_before_it_would_be_too_late_and_not_sooner(service: Service) -> None:
@@ -105,9 +105,9 @@ def test_an_answer_that_nobody_needs_any_more_is_not_bought_and_says_so(service:
     service.configure(lane={"max_wait": "0s"})
     assert pack() == "1 batches, 1 items"
     sweep()
-    found = service.ledger.item("a")
-    assert (found["state"], found["problem"], found["cost_nano"]) == ("failed", "too_late", 0)
-    assert "give_up_at" in found["detail"]
+    row = service.ledger.item("a")
+    assert (row["state"], row["problem"], row["cost_nano"]) == ("failed", "too_late", 0)
+    assert "give_up_at" in row["detail"]
     deliver()
     assert len(service.queue()) == 1
     assert service.ledger.item("b")["state"] == "batched"
@@ -263,8 +263,8 @@ def test_what_passes_its_deadline_is_an_alarm_that_says_where_it_is(service: Ser
 
 
 def alarms(service: Service) -> dict[str, str]:
-    found = json.loads(read_command(app, "status", "--json"))["alarms"]
-    return {alarm["alarm"]: alarm["text"] for alarm in found}
+    shown = json.loads(read_command(app, "status", "--json"))["alarms"]
+    return {alarm["alarm"]: alarm["text"] for alarm in shown}
 
 
 def test_of_a_rescued_item_the_first_answer_is_kept_and_the_second_is_billed_and_shown(
@@ -291,8 +291,8 @@ def test_of_a_rescued_item_the_first_answer_is_kept_and_the_second_is_billed_and
     assert Decimal(lane["deadlines"]["rescued_usd"]) == 2 * Decimal(lane["deadlines"]["doubles_usd"]) > 0
     assert "paid twice" not in alarms(service)
     assert "its batch is too slow for" in read_command(app, "items", "soon")
-    told = service.ledger.fetch_one("SELECT sum(cost_nano)::bigint AS nano FROM bill")
-    assert told["nano"] == service.api.meter()["nano"]
+    billed = service.ledger.fetch_one("SELECT sum(cost_nano)::bigint AS nano FROM bill")
+    assert billed["nano"] == service.api.meter()["nano"]
 
 
 def test_in_real_time_too_an_answer_that_nobody_needs_any_more_is_not_bought(service: Service) -> None:
@@ -312,16 +312,16 @@ def test_an_outcome_says_its_deadline_and_how_late_it_came(service: Service) -> 
         "UPDATE item SET deadline = now() - interval '90 seconds' FROM request WHERE item_id = id AND key = 'missed'"
     )
     service.round()
-    found = {}
+    roads = {}
     for key in ("kept", "missed", "without"):
         with process.database().transaction() as connection:
             row = answer.read_item(connection, service.ledger.item(key)["id"])
         assert row is not None
-        found[key] = Outcome.read(orjson.loads(orjson.dumps(document(row))))
-    assert found["kept"].late_s == 0
-    missed = found["missed"]
+        roads[key] = Outcome.read(orjson.loads(orjson.dumps(document(row))))
+    assert roads["kept"].late_s == 0
+    missed = roads["missed"]
     assert missed.deadline is not None
     assert missed.finished_at is not None
     assert missed.late_s == pytest.approx((missed.finished_at - missed.deadline).total_seconds())
     assert missed.finished_at - missed.deadline > timedelta(seconds=80)
-    assert (found["without"].deadline, found["without"].late_s) == (None, None)
+    assert (roads["without"].deadline, roads["without"].late_s) == (None, None)

@@ -97,7 +97,7 @@ def test_an_item_in_a_call_when_its_batch_is_sent_stays_out_of_it_and_comes_home
     assert states(service) == ["direct", "batched"]
     assert taken.claim is not None
     with process.database().transaction() as connection:
-        claims.give_back(connection, taken.claim.id, taken.claim.number, [one.item_id for one in taken.asked])
+        claims.give_back(connection, taken.claim.id, taken.claim.number, [call.item_id for call in taken.asked])
     direct()
     poll()
     collect()

@@ -33,9 +33,9 @@ def by_size(service: Service, **lane: object) -> None:
 def asked(key: str, length: int = 0, *, fault: str | None = None, **more: object) -> Json:
     """An item that names no model. length: of its text, in bytes."""
     text = f"{text_of(key)} ".ljust(length, "x")
-    found: Json = {"max_tokens": 256, "messages": [{"role": "user", "content": text}], **more}
+    params_: Json = {"max_tokens": 256, "messages": [{"role": "user", "content": text}], **more}
     return item(
-        key, params=found | ({"metadata": {"user_id": f"sandbox:{fault}"}} if fault else {}), callback=callback()
+        key, params=params_ | ({"metadata": {"user_id": f"sandbox:{fault}"}} if fault else {}), callback=callback()
     )
 
 
@@ -47,9 +47,9 @@ def outcome(service: Service, key: str) -> Outcome:
     """Of the newest item of that key."""
     row = service.ledger.fetch_one("SELECT max(item_id) AS id FROM request WHERE key = %s", key)
     with process.database().transaction() as connection:
-        found = answer.read_item(connection, row["id"])
-    assert found is not None
-    return Outcome.read(orjson.loads(orjson.dumps(document(found))))
+        answered = answer.read_item(connection, row["id"])
+    assert answered is not None
+    return Outcome.read(orjson.loads(orjson.dumps(document(answered))))
 
 
 @pytest.mark.parametrize("road", ROADS)
@@ -64,11 +64,11 @@ def test_short_prompts_go_to_the_small_model_and_long_ones_to_the_strong_one(ser
     assert f"{HAIKU} takes up to {MOST:,}" in short.model_why
     assert f"{SONNET} takes more than {MOST:,}" in str(long.model_why)
     assert counts(service) == before, "bytes say enough"
-    for told in (short, long):
-        usage = Usage.of(told.usage)
-        batched, realtime = both_costs(load().models[str(told.model)], usage)
-        assert told.cost_usd is not None
-        assert int(told.cost_usd.scaleb(9)) == (batched if road == "batch" else realtime)
+    for answered in (short, long):
+        usage = Usage.of(answered.usage)
+        batched, realtime = both_costs(load().models[str(answered.model)], usage)
+        assert answered.cost_usd is not None
+        assert int(answered.cost_usd.scaleb(9)) == (batched if road == "batch" else realtime)
     assert (
         service.ledger.fetch_one("SELECT sum(cost_nano)::bigint AS nano FROM bill")["nano"]
         == service.api.meter()["nano"]
@@ -86,9 +86,9 @@ def test_near_the_limit_the_api_counts_before_anything_is_sent(
     pack()
     assert service.ledger.states("item") == ["waiting"], "nobody has counted it yet"
     service.round()
-    told = outcome(service, "near")
-    assert (told.ok, told.model) == (True, model)
-    assert "tokens, as the API counts them" in str(told.model_why)
+    answered = outcome(service, "near")
+    assert (answered.ok, answered.model) == (True, model)
+    assert "tokens, as the API counts them" in str(answered.model_why)
     assert counts(service) == before + 1
     sent = service.ledger.fetch_one(
         "SELECT params, size, name FROM item JOIN request ON item_id = item.id JOIN model ON model.id = model_id"
@@ -113,8 +113,8 @@ def test_an_item_that_names_its_model_keeps_it(service: Service) -> None:
     named = asked("named", 100, model=OPUS, fault="cut_off")
     service.accept(named)
     service.finish()
-    told = outcome(service, "named")
-    assert (told.model, told.model_why, told.problem, told.attempts) == (OPUS, None, "cut_off", 1)
+    answered = outcome(service, "named")
+    assert (answered.model, answered.model_why, answered.problem, answered.attempts) == (OPUS, None, "cut_off", 1)
 
 
 def test_elsewhere_an_item_has_to_name_its_model(service: Service) -> None:
@@ -124,15 +124,15 @@ def test_elsewhere_an_item_has_to_name_its_model(service: Service) -> None:
 
 def test_the_same_key_is_the_same_item_whatever_is_chosen_now(service: Service) -> None:
     by_size(service)
-    one = asked("a", 100)
-    service.accept(one)
+    wire_item = asked("a", 100)
+    service.accept(wire_item)
     service.configure(lane={"models": [{"model": HAIKU, "up_to_tokens": 1}, {"model": SONNET}]})
-    reordered = one["params"] | {"messages": one["params"]["messages"]}
+    reordered = wire_item["params"] | {"messages": wire_item["params"]["messages"]}
     reordered = dict(reversed(reordered.items()))
-    for params in (one["params"], reordered):
-        verdict = service.accept(one | {"params": params})
+    for params in (wire_item["params"], reordered):
+        verdict = service.accept(wire_item | {"params": params})
         assert (verdict["accepted"], verdict["known"]) == (0, 1)
-    verdict = service.accept(one | {"params": one["params"] | {"model": HAIKU}})
+    verdict = service.accept(wire_item | {"params": wire_item["params"] | {"model": HAIKU}})
     assert "other content" in verdict["rejected"][0]["why"], "that one names its model"
 
 
@@ -147,9 +147,9 @@ def test_a_shared_prefix_stays_one_for_both_models(service: Service) -> None:
     assert (outcome(service, "near").model, outcome(service, "short").model) == (SONNET, HAIKU)
     assert service.ledger.fetch_one("SELECT count(*) AS n FROM prefix")["n"] == 1
     (batch,) = service.ledger.fetch_all("SELECT DISTINCT api_batch_id FROM outcome")
-    sent = [one["params"] for one in service.api.body_at_the_api(batch["api_batch_id"])["requests"]]
-    assert {one["model"] for one in sent} == {HAIKU, SONNET}
-    assert all(one["system"] == system for one in sent)
+    sent = [request["params"] for request in service.api.body_at_the_api(batch["api_batch_id"])["requests"]]
+    assert {request["model"] for request in sent} == {HAIKU, SONNET}
+    assert all(request["system"] == system for request in sent)
 
 
 def test_a_budget_reserves_by_the_model_that_was_chosen(service: Service) -> None:
@@ -173,9 +173,9 @@ def test_both_limits_of_a_lane_hold_a_text_is_cut_for_the_model_that_was_chosen(
     long = asked("long", 20 * MOST)
     service.accept(long | {"cuttable": "messages.0.content"})
     service.round()
-    told = outcome(service, "long")
-    assert (told.ok, told.model) == (True, SONNET)
-    assert told.cut is not None
+    answered = outcome(service, "long")
+    assert (answered.ok, answered.model) == (True, SONNET)
+    assert answered.cut is not None
 
 
 def test_the_api_does_not_count_so_the_strong_model_answers(service: Service) -> None:
@@ -183,9 +183,9 @@ def test_the_api_does_not_count_so_the_strong_model_answers(service: Service) ->
     service.api.fault("count_tokens", "status", status=400, type="invalid_request_error")
     service.accept(asked("near", int(3.9 * MOST)))
     service.round()
-    told = outcome(service, "near")
-    assert told.model == SONNET
-    assert "the API doesn't count it" in str(told.model_why)
+    answered = outcome(service, "near")
+    assert answered.model == SONNET
+    assert "the API doesn't count it" in str(answered.model_why)
 
 
 def test_a_lane_that_has_lost_its_list_sends_what_waits_as_it_is(service: Service) -> None:
@@ -221,13 +221,13 @@ def test_an_answer_of_no_use_is_asked_of_the_next_model_up_once(service: Service
     service.accept(asked("a", fault=fault, output_config={"format": {"type": "json_schema", "schema": schema}}))
     service.finish()
     assert service.ledger.states("item") == ["redone", "failed"], "twice, and not a third time"
-    told = outcome(service, "a")
-    assert (told.problem, told.model, told.attempts) == (fault, SONNET, 2)
-    assert str(told.model_why).startswith(f"the answer of {HAIKU} ")
-    assert told.earlier_cost_usd
+    answered = outcome(service, "a")
+    assert (answered.problem, answered.model, answered.attempts) == (fault, SONNET, 2)
+    assert str(answered.model_why).startswith(f"the answer of {HAIKU} ")
+    assert answered.earlier_cost_usd
     deliver()
-    (delivered,) = (Outcome.read(orjson.loads(one["body"])[0][0]) for one in service.queue())
-    assert (delivered.model, delivered.model_why) == (SONNET, told.model_why)
+    (delivered,) = (Outcome.read(orjson.loads(message["body"])[0][0]) for message in service.queue())
+    assert (delivered.model, delivered.model_why) == (SONNET, answered.model_why)
     assert (
         service.ledger.fetch_one("SELECT sum(cost_nano)::bigint AS nano FROM bill")["nano"]
         == service.api.meter()["nano"]

@@ -30,14 +30,14 @@ def test_the_split_and_its_price_are_shown_and_the_bill_has_the_same_models(serv
     lengths = [40] * 20 + [4 * MOST + n for n in (-400, 400)] + [40 * MOST] * 5
     file = written(tmp_path / "work.jsonl", [request(f"k{n}", length) for n, length in enumerate(lengths)])
     plan = planned(file)
-    by_model = {one["model"]: one for one in plan["counting"]["by_model"]}
-    assert {model: one["items"] for model, one in by_model.items()} == {HAIKU: 21, SONNET: 6}
+    by_model = {row["model"]: row for row in plan["counting"]["by_model"]}
+    assert {model: row["items"] for model, row in by_model.items()} == {HAIKU: 21, SONNET: 6}
     assert by_model[SONNET]["tokens_in"]["value"] > 5 * 10 * MOST
     for model in by_model.values():
         assert float(model["batched"]["usd"]) * 2 == float(model["realtime"]["usd"])
     total = sum(float(model["batched"]["usd"]) for model in by_model.values())
     assert abs(total - float(plan["caching"]["batched"]["total"]["usd"])) < 1e-6
-    (hint,) = (one for one in plan["hints"] if one["hint"] == "models")
+    (hint,) = (hint for hint in plan["hints"] if hint["hint"] == "models")
     assert (hint["items"], "1,000 tokens" in hint["text"]) == (2, True)
     page = CliRunner().invoke(app, ["plan", str(file)]).output
     assert any(line.split()[:2] == [SONNET, "6"] for line in page.splitlines())

@@ -72,9 +72,9 @@ def test_a_body_of_long_requests_takes_the_memory_of_a_few(service: Service) -> 
 
 
 def peak_mb() -> int:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found is not None
-    return int(found[1]) // 1024
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert peak is not None
+    return int(peak[1]) // 1024
 
 
 def test_every_create_has_a_token_of_its_own(service: Service) -> None:
