@@ -68,7 +68,7 @@ def _rows(policies: list[HostPolicy], states: dict[str, LaneState]) -> list[dict
     return sorted(rows, key=lambda row: (row["lane"], row["host"] or ""))
 
 
-def _said(state: LaneState | None) -> dict[str, Any]:
+def _said(state: LaneState | None) -> dict[str, object]:
     return {
         "paused_at": None if state is None else state.paused_at,
         "paused_by": None if state is None else state.paused_by,
@@ -104,11 +104,11 @@ def _packed_at(options: dict[str, Any]) -> str:
     return f"{options['max_items']:,} items or {spoken(float(options['max_wait']))}"
 
 
-def _hours(options: dict[str, Any]) -> str:
+def _hours(options: dict[str, str]) -> str:
     return options["submit_window"] or "any"
 
 
-def _state(row: dict[str, Any]) -> str:
+def _state(row: dict[str, object]) -> str:
     if row["paused_at"] is not None:
         who = row["paused_by"] or "Overnight"
         return f"paused by {who} on {row['paused_at']:%Y-%m-%d %H:%M} UTC: {row['paused_reason'] or 'no reason given'}"

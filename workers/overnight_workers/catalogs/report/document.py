@@ -108,7 +108,7 @@ def _sink_words(catalog: Catalog) -> str | None:
     return None if sink is None else str(sink.path or sink.table or sink.task)
 
 
-def _counts(counts: Mapping[str, Any]) -> dict[str, int]:
+def _counts(counts: Mapping[str, int]) -> dict[str, int]:
     names = ("items", "ok", "asked_again", "over_the_cap", "changed_meanwhile", "gone", "unpriced")
     return {name: int(counts.get(name) or 0) for name in names}
 
@@ -145,7 +145,7 @@ def _bill(bill: Costs) -> dict[str, object]:
     }
 
 
-def _beside(plan: Mapping[str, Any], bill: Costs) -> dict[str, Any] | None:
+def _beside(plan: Mapping[str, str], bill: Costs) -> dict[str, object] | None:
     """What was expected beside what was billed; None without a plan."""
     if not plan:
         return None

@@ -93,6 +93,6 @@ def _time(text: str | None) -> str:
     return "" if text is None else f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S}"
 
 
-def _fields(drawn: list[dict[str, Any]]) -> list[str]:
+def _fields(drawn: list[dict[str, dict[str, object] | None]]) -> list[str]:
     """The columns of the drawn rows, in the order in which they come."""
     return list(dict.fromkeys(name for row in drawn for side in ("before", "now") for name in row[side] or {}))

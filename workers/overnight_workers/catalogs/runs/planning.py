@@ -81,7 +81,9 @@ def plan(taken: TakenRun) -> Step:
         _keep(taken)
         return Step("planned")
     document = taken.plan
-    over = _over_its_cap(taken.catalog, taken.run.id, document)
+    over = None
+    if document["send"]:
+        over = _over_its_cap(taken.catalog, taken.run.id, Decimal(document["low_usd"]))
     if over is not None:
         return ending.stop(taken, over)
     asks = None if taken.wish.approved or taken.run.approved_at else why_ask(taken.catalog, document)
@@ -131,14 +133,14 @@ def _keep(taken: TakenRun) -> None:
             ledger.replace_entries(connection, taken.run.catalog_id, merged)
 
 
-def _over_its_cap(catalog: Catalog, run_id: int, document: dict[str, Any]) -> str | None:
+def _over_its_cap(catalog: Catalog, run_id: int, least_usd: Decimal) -> str | None:
     """Why a plan costs too much at its least; None when it doesn't."""
     cap = cap_of_a_run(catalog, run_id)
-    least = int(Decimal(document["low_usd"]) * 10**9)
-    if cap is None or not document["send"] or (least <= cap[0] and cap[0]):
+    least = int(least_usd * 10**9)
+    if cap is None or (least <= cap[0] and cap[0]):
         return None
-    most, which = cap
-    return f"it would cost {money(least)} at least, {which} leaves {money(most)}: raise it, or send less with --limit"
+    left, which = cap
+    return f"it would cost {money(least)} at least, {which} leaves {money(left)}: raise it, or send less with --limit"
 
 
 def _document(catalog: Catalog, found: Diff, estimates: dict[Reason, Estimate], *, has_memory: bool) -> dict[str, Any]:
