@@ -220,7 +220,8 @@ def _rendered_alike(
 ) -> Entries:
     """Rows of an older prompt, or with a file that was touched, whose requests are the same all the same."""
     is_possible = bool(rows.recipe.file_columns) or any(
-        (recipe.model, recipe.output, recipe.params) == (hashes.model, hashes.output, hashes.params) for recipe in others
+        (recipe.model, recipe.output, recipe.params) == (hashes.model, hashes.output, hashes.params)
+        for recipe in others
     )
     empty = memory.entries(b"")
     if not is_possible:
