@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, SupportsInt
 
 from jinja2 import StrictUndefined, Template, TemplateError, Undefined, meta, nodes
 from jinja2.exceptions import SecurityError
@@ -75,7 +75,7 @@ class _Environment(SandboxedEnvironment):
     def getitem(self, obj: object, argument: object) -> object:
         return self._cell(obj, argument) if type(obj) is Row else super().getitem(obj, argument)
 
-    def _cell(self, row: Row, name: Any) -> Any:
+    def _cell(self, row: Row, name: Any) -> object:
         return row.cells[name] if name in row.cells else self.undefined(f"there is no column {name!r}", name=str(name))
 
 
@@ -201,7 +201,7 @@ _ABSENT: Final = object()
 def _number(kind: Callable[[Any], object], name: str) -> Callable[..., object]:
     """Jinja2's filter of that name, which makes 0 of a text that is no number, and of null."""
 
-    def read(value: Any, default: Any = _ABSENT) -> Any:
+    def read(value: object, default: object = _ABSENT) -> object:
         if isinstance(value, Undefined) or (isinstance(value, Null) and default is _ABSENT):
             return str(value)  # which raises
         try:
@@ -214,7 +214,7 @@ def _number(kind: Callable[[Any], object], name: str) -> Callable[..., object]:
     return read
 
 
-def _whole(value: Any) -> int:
+def _whole(value: SupportsInt | str) -> int:
     """As Jinja2 has it, without a float between: what is behind the point is left out."""
     return int(Decimal(value.strip()) if isinstance(value, str) else value)
 
