@@ -75,8 +75,10 @@ class _Environment(SandboxedEnvironment):
     def getitem(self, obj: object, argument: object) -> object:
         return self._cell(obj, argument) if type(obj) is Row else super().getitem(obj, argument)
 
-    def _cell(self, row: Row, name: Any) -> object:
-        return row.cells[name] if name in row.cells else self.undefined(f"there is no column {name!r}", name=str(name))
+    def _cell(self, row: Row, name: object) -> object:
+        if isinstance(name, str) and name in row.cells:
+            return row.cells[name]
+        return self.undefined(f"there is no column {name!r}", name=str(name))
 
 
 class BadTemplate(Exception):
