@@ -216,6 +216,16 @@ def test_json_lines_may_have_a_column_late_and_faults_by_line(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+@pytest.mark.parametrize("name", ["rows[1]", "rows*", "rows?", "night=2026-11-30/rows"])
+def test_the_named_file_is_read_and_no_other_whatever_its_name(tmp_path: Path, name: str, suffix: str) -> None:
+    (tmp_path / "night=2026-11-30").mkdir()
+    for path, night in ((f"{name}.{suffix}", "named"), (f"rows1.{suffix}", "another"), (f"rowsx.{suffix}", "another")):
+        select, place = f"SELECT '{night}' AS night", str(tmp_path / path).replace("'", "''")
+        duckdb.sql(f"COPY ({select}) TO '{place}'" + (" (FORMAT json)" if suffix == "jsonl" else ""))
+    assert read(tmp_path, path=f"{name}.{suffix}") == [("named",)]
+
+
 def test_a_sheet_of_excel_has_its_names_in_the_first_row(tmp_path: Path) -> None:
     with xlsxwriter.Workbook(str(tmp_path / "rows.xlsx")) as book:
         book.add_worksheet("empty")

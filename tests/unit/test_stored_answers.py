@@ -57,7 +57,7 @@ def answering(text: str) -> Outcome:
 def test_an_answer_stays_as_it_is_when_later_nights_write_the_file_anew(
     tmp_path: Path, suffix: str, texts: list[str]
 ) -> None:
-    sink = FileSink(tmp_path / f"answers{suffix}", COLUMNS, "keep")
+    sink = FileSink(tmp_path / "said=else" / f"answers[1]{suffix}", COLUMNS, "keep")
     published(sink, 1, texts)
     first = sink.path.read_bytes()
     for night in (2, 3):

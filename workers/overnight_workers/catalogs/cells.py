@@ -13,11 +13,13 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Final
 
 from overnight_workers.catalogs.faults import BadRow
 
 DECIMALS: Final = re.compile(r"decimal\((\d+)\)")
+_PATTERN: Final = re.compile(r"[\[*?]")
 _FORMAT: Final = re.compile(r"(date|datetime)\((.+)\)")
 _YES: Final = ("true", "t", "yes", "y", "on", "1")
 _NO: Final = ("false", "f", "no", "n", "off", "0")
@@ -128,6 +130,16 @@ def _seconds(text: str) -> str:
 def literal(text: str) -> str:
     """A text in SQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def one_file(path: Path) -> str:
+    """A file, and only it, as the first arguments of DuckDB's readers.
+
+    Else a bracket in its name is a pattern (findings/duckdb-reads-another-file-than-the-named.sh), and a folder such as
+    `night=2026-11-30` is a column (findings/duckdb-a-folder-name-replaces-a-column.sh).
+    """
+    plain = _PATTERN.sub(r"[\g<0>]", str(path))
+    return f"{literal(plain)}, hive_partitioning = false"
 
 
 def canonical(column: str, declared: str) -> str:

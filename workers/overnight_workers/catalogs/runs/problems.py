@@ -11,6 +11,7 @@ from typing import Final
 
 import orjson
 
+from overnight_workers.catalogs.cells import one_file
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.pages import page
@@ -99,6 +100,6 @@ def _write_table(lines: Path, table: Path) -> None:
     columns = ", ".join(f"{name}: '{kind}'" for name, kind in _COLUMNS.items())
     with duck() as connection:
         connection.execute(
-            f"COPY (SELECT * FROM read_json('{lines}', format = 'newline_delimited', columns = {{{columns}}})"
+            f"COPY (SELECT * FROM read_json({one_file(lines)}, format = 'newline_delimited', columns = {{{columns}}})"
             f" ORDER BY cause, key) TO '{table.as_posix().replace(chr(39), chr(39) * 2)}' (FORMAT parquet)"
         )

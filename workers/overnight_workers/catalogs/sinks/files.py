@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError
 from overnight_workers.catalogs import memory
-from overnight_workers.catalogs.cells import literal, quoted
+from overnight_workers.catalogs.cells import literal, one_file, quoted
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication, line
 from overnight_workers.catalogs.sinks.stored import as_of_today, stored_answers
@@ -88,7 +88,7 @@ class FileSink:
         given = ", ".join(f"{literal(name)}: '{kind}'" for name, kind in self.columns.types.items())
         connection.execute(f"""
             CREATE VIEW came AS SELECT * FROM read_json(
-                {literal(str(file))}, format = 'newline_delimited', columns = {{{given}, {_BETTER}: 'BOOLEAN'}},
+                {one_file(file)}, format = 'newline_delimited', columns = {{{given}, {_BETTER}: 'BOOLEAN'}},
 
             )
         """)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from overnight_workers.catalogs.cells import literal, quoted
+from overnight_workers.catalogs.cells import literal, one_file, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -27,7 +27,7 @@ def stored_answers(connection: DuckDBPyConnection, path: Path, types: Mapping[st
     types: of the columns of today. What else stands in the file keeps its text, or its own type in Parquet. Raises
     duckdb.Error when the file can't be read.
     """
-    place = literal(str(path))
+    place = one_file(path)
     if path.suffix == ".parquet":
         return f"read_parquet({place})"
     if path.suffix == ".csv":

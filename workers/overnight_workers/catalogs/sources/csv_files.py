@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from overnight_workers.catalogs.cells import literal
+from overnight_workers.catalogs.cells import literal, one_file
 from overnight_workers.catalogs.declaration import DeclaredSource
 from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.sources.files import as_utf8, decoded, opened, place_of
@@ -41,7 +41,7 @@ class CsvSource(Source):
     def _scan_of(self, columns: Sequence[str], more: str) -> str:
         names = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
         return (
-            f"read_csv({literal(str(self._file))}, auto_detect=false, header=true, {self._dialect},"
+            f"read_csv({one_file(self._file)}, auto_detect=false, header=true, {self._dialect},"
             f" columns={{{names}}}, null_padding=false, max_line_size=16000000, buffer_size=16000000{more})"
         )
 

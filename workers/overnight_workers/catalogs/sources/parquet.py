@@ -22,7 +22,7 @@ def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: i
     import duckdb
 
     place = place_of(declared, directory)
-    scan = f"read_parquet({cells.literal(str(local(place, room, end='.parquet')))})"
+    scan = f"read_parquet({cells.one_file(local(place, room, end='.parquet'))})"
     try:
         with duckdb.connect() as connection:
             described = connection.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
