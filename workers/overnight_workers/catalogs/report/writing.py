@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from overnight_models.quantities import spoken
-from overnight_workers import logs
+from overnight_workers import logs, on_disk
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.pages import page
 from overnight_workers.catalogs.report import plots
@@ -36,7 +36,7 @@ def write(catalog: Catalog, document: Mapping[str, object]) -> None:
 
 def write_json(path: Path, document: Mapping[str, object]) -> None:
     """Write it as JSON."""
-    page.put(path, lambda aside: aside.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"))
+    on_disk.put(path, lambda aside: aside.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"))
 
 
 def write_page(path: Path, document: Mapping[str, Any]) -> None:

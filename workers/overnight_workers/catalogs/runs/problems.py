@@ -11,6 +11,7 @@ from typing import Final
 
 import orjson
 
+from overnight_workers import on_disk
 from overnight_workers.catalogs.cells import one_file
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.opened import duck
@@ -59,7 +60,7 @@ def write(catalog: Catalog, run_name: str, number: int, left: Iterator[Answered]
             table.unlink(missing_ok=True)
             html.unlink(missing_ok=True)
             return []
-        page.put(table, lambda aside: _write_table(lines, aside))
+        on_disk.put(table, lambda aside: _write_table(lines, aside))
         total = sum(group.rows for group in groups)
         page.write(html, "problems", run=run_name, total=total, groups=groups, table=table.name)
     return [Cause(group.cause, group.said, group.rows, group.examples) for group in groups]

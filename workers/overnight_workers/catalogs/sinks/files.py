@@ -17,6 +17,7 @@ from overnight_workers.catalogs.cells import literal, one_file, quoted
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication, line
 from overnight_workers.catalogs.sinks.stored import as_of_today, stored_answers
+from overnight_workers.on_disk import sync
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -145,19 +146,10 @@ class FileSink:
                 f"COPY (SELECT * FROM ({old} UNION ALL BY NAME SELECT * EXCLUDE ({_BETTER}) FROM came WHERE {comes})"
                 f" ORDER BY {keys}) TO {literal(str(aside))} ({_WRITTEN[self.path.suffix]})"
             )
-            _sync(aside)
+            sync(aside)
             reach("before the file is replaced")
             aside.replace(self.path)
-            _sync(self.path.parent)
+            sync(self.path.parent)
             reach("after the file is replaced")
         finally:
             aside.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    """What was written there is on the disk when this returns."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from overnight_models.ledger.database import is_ready
+from overnight_workers.on_disk import sync
 from overnight_workers.one_machine.embedded.account import account_for_postgres, open_the_way
 from overnight_workers.one_machine.embedded.errors import EmbeddedServerError
 from overnight_workers.one_machine.embedded.remembered import HOST
@@ -150,7 +151,7 @@ class EmbeddedPostgres(EmbeddedServer):
             self._run([_program("initdb"), *where, "--sync-only"])
         # Only now is there a cluster: a kill before this line leaves nothing but a workshop.
         cluster.rename(self._cluster)
-        _sync_directory(self.data_dir)
+        sync(self.data_dir)
         shutil.rmtree(workshop)
 
     def _run(self, argv: list[str | Path], text: str = "") -> None:
@@ -206,11 +207,3 @@ def _program(name: str) -> Path:
 def _version() -> str:
     done = subprocess.run([_program("postgres"), "--version"], capture_output=True, text=True, check=True)
     return done.stdout.split()[-1].split(".")[0]
-
-
-def _sync_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
