@@ -1,25 +1,5 @@
 -- What ledger/catalogs/answers.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- groups: What came of a run's rows, by problem.
--- run = 'text'
-SELECT ok, problem, state, count(*) AS rows, count(*) FILTER (WHERE redos > 0) AS asked_again,
-    coalesce(sum(cost_nano), 0)::bigint AS cost_nano, count(*) FILTER (WHERE ok IS NOT NULL
-    AND cost_nano IS NULL) AS unpriced
-FROM (
-    SELECT outcome.ok, outcome.problem, item.state, coalesce(redo.number, 0) AS redos,
-        outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_nano
-    FROM item
-    LEFT JOIN outcome ON outcome.item_id = item.id
-    LEFT JOIN redo ON redo.item_id = item.id
-    WHERE item.run_id = (
-        SELECT id
-        FROM run
-        WHERE name = :run
-    ) AND item.state <> 'redone'
-) each
-GROUP BY ok, problem, state
-ORDER BY rows DESC, problem, state;
-
 -- failed: The next items of all runs of a catalog that have failed or were taken back.
 -- after = 1, but = '{text}', catalog = 'text', limit = 1
 SELECT item.id, request.key
@@ -39,6 +19,26 @@ WHERE item.run_id IN (
     'catalog/') AND item.id > :after
 ORDER BY item.id
 LIMIT :limit;
+
+-- groups: What came of a run's rows, by problem.
+-- run = 'text'
+SELECT ok, problem, state, count(*) AS rows, count(*) FILTER (WHERE redos > 0) AS asked_again,
+    coalesce(sum(cost_nano), 0)::bigint AS cost_nano, count(*) FILTER (WHERE ok IS NOT NULL
+    AND cost_nano IS NULL) AS unpriced
+FROM (
+    SELECT outcome.ok, outcome.problem, item.state, coalesce(redo.number, 0) AS redos,
+        outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_nano
+    FROM item
+    LEFT JOIN outcome ON outcome.item_id = item.id
+    LEFT JOIN redo ON redo.item_id = item.id
+    WHERE item.run_id = (
+        SELECT id
+        FROM run
+        WHERE name = :run
+    ) AND item.state <> 'redone'
+) each
+GROUP BY ok, problem, state
+ORDER BY rows DESC, problem, state;
 
 -- not_sent: Items of a run that can still be taken back. held: only those that the run's own budget holds.
 -- held = true, run = 'text'
@@ -96,6 +96,28 @@ WHERE item.run_id = (
 )
 ORDER BY item.id
 LIMIT :limit;
+
+-- under_way: What of a run isn't back.
+-- run = 'text'
+SELECT mine.rows, coalesce(batch.items, mine.rows)::bigint AS batch_items,
+    extract(epoch FROM now() - created.at)::float AS open_s
+FROM (
+    SELECT batch_id, count(*) AS rows
+    FROM item
+    WHERE item.run_id = (
+        SELECT id
+        FROM run
+        WHERE name = :run
+    ) AND state IN ('waiting', 'held', 'batched', 'direct', 'racing', 'following')
+    GROUP BY batch_id
+) mine
+LEFT JOIN batch ON batch.id = mine.batch_id
+LEFT JOIN LATERAL (
+    SELECT max(api_created_at) AS at
+    FROM submission
+    WHERE submission.batch_id = batch.id
+) created ON true
+ORDER BY mine.batch_id;
 
 -- unsent: The rows of a run that couldn't be sent.
 -- run_id = 1

@@ -79,7 +79,7 @@ UPDATE catalog_run
 SET reason = NULL, changed_at = now()
 WHERE id = :id AND owner = :owner AND ended_at IS NULL AND reason LIKE 'waits: %';
 
--- note_waits: What a run waits for; it stands there until the run's next move. False when the run isn't this process's.
+-- note_waits: What a run waits for; it stands there until the run goes on. Nothing when the run isn't this process's.
 -- id = 1, owner = 1, why = 'text'
 UPDATE catalog_run
 SET reason = :why, changed_at = now()

@@ -56,6 +56,7 @@ def ask_catalogs(connection: Connection) -> None:
     answers.to_ask_again(connection, "r", ["cut_off"], times=2, after=0)
     assert answers.spent(connection, "shop", hours=24, but=run_id) == 0
     answers.not_sent(connection, "r", held=False)
+    assert answers.under_way(connection, "r") is not None
     assert answers.failed(connection, "shop", but=("refused",)) == []
     memory.forget_planned(connection, run_id)
     _ask_reports(connection, run_id)

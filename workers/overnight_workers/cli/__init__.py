@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from typing import Final
 
 import typer
 
@@ -81,12 +82,30 @@ app.add_typer(runs_command.runs, name="runs", rich_help_panel="Look")
 app.add_typer(schedules_command.schedules, name="schedules", rich_help_panel="Look")
 
 
+_OF_CATALOGS: Final = (
+    "charset_normalizer",
+    "cronsim",
+    "duckdb",
+    "fsspec",
+    "jinja2",
+    "numpy",
+    "python_calamine",
+    "scipy",
+)
+"""What the extra `catalogs` installs; `overnight[workers]` has none of it."""
+
+
 def main() -> None:
     """Run it; errors that Overnight raises on purpose are sentences, not tracebacks."""
     try:
         app()
     except OvernightError as error:
         console.fail(str(error))
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] not in _OF_CATALOGS:
+            raise
+        console.fail(f"this needs catalogs (no module {error.name!r}): pip install 'overnight[catalogs]'")
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)

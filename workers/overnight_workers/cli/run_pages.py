@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from overnight_models.quantities import money
+from overnight_models.quantities import money, spoken
 from overnight_models.wire.outcome import dollars
 from overnight_workers.cli import console
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from overnight_models.ledger.catalogs.runs import Run
+    from overnight_workers.catalogs.runs.forecast import Forecast
     from overnight_workers.catalogs.runs.taken import Step
 
 
@@ -45,9 +46,20 @@ def plan_table(plan: dict[str, Any]) -> Group:
     )
 
 
+def forecast_of(run: Run) -> Forecast | None:
+    """When a run will be done; None when it is over, or nothing of it is under way."""
+    from overnight_workers.catalogs.runs.forecast import forecast
+    from overnight_workers.process import database
+
+    if run.is_over:
+        return None
+    with database().transaction() as connection:
+        return forecast(connection, run)
+
+
 def document(run: Run) -> dict[str, Any]:
     """A run as JSON; money in dollars, as decimal strings."""
-    counts = orjson.loads(run.counts)
+    counts, expected = orjson.loads(run.counts), forecast_of(run)
     cost = counts.pop("cost_nano", None)
     return {
         "run": run.name,
@@ -62,6 +74,7 @@ def document(run: Run) -> dict[str, Any]:
         "plan": None if run.plan is None else orjson.loads(run.plan),
         "counts": counts,
         "cost_usd": None if cost is None else dollars(cost),
+        "forecast": None if expected is None else expected.document(),
     }
 
 
@@ -70,6 +83,9 @@ def page(run: Run) -> Group:
     counts = orjson.loads(run.counts)
     said = [Text(f"{run.name}: {run.state}", style=_STYLES.get(run.state, "bold"))]
     said += [Text(run.reason)] if run.reason else []
+    expected = forecast_of(run)
+    if expected is not None:
+        said += [Text(expected.words), *([Text(expected.missed, "bold red")] if expected.missed else [])]
     parts: list[Any] = [*said, *([plan_table(orjson.loads(run.plan))] if run.plan else [])]
     if "items" in counts:
         problems = ", ".join(f"{n:,} {cause}" for cause, n in counts["problems"].items())
@@ -88,6 +104,8 @@ def runs_table(runs: list[Run]) -> Table:
     for title in ("run", "state", "began", "sent", "ok", "problems", "cost", "why"):
         table.add_column(title, justify="right" if title in ("sent", "ok", "problems", "cost") else "left")
     for run in runs:
+        expected = forecast_of(run)
+        why = [(run.reason or "").partition("\n")[0], "" if expected is None else expected.missed or expected.words]
         counts, plan = orjson.loads(run.counts), orjson.loads(run.plan or "{}")
         table.add_row(
             run.name,
@@ -97,7 +115,7 @@ def runs_table(runs: list[Run]) -> Table:
             f"{counts['ok']:,}" if "ok" in counts else "-",
             f"{sum(counts['problems'].values()):,}" if "problems" in counts else "-",
             money(counts["cost_nano"]) if "cost_nano" in counts else "-",
-            Text((run.reason or "").partition("\n")[0]),
+            Text("; ".join(part for part in why if part)),
         )
     return table
 
@@ -135,6 +153,10 @@ class Shown:
         with database().transaction() as connection:
             counts = answer.run_counts(connection, run.name) or {}
         final = sum(n for state, n in counts.items() if state in ITEM.final)
+        expected = forecast_of(run)
+        if expected is not None and expected.oldest_s is not None:
+            half = "any minute" if expected.half is None else f"about {expected.half:%H:%M} UTC"
+            said = f"{said}, in batches for {spoken(expected.oldest_s)}, done {half}"
         self._progress.update(self._task, description=said, completed=final, total=total)
 
 

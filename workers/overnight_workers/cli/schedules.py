@@ -193,6 +193,9 @@ def _show(schedule: Schedule, last: list[Time]) -> None:
     for due in times.next(schedule.now, _SHOWN):
         left_out = ", left out" if nominal(due) == schedule.skipped else ""
         console.OUT.print(f"    next  {_moment(due)}{left_out}", markup=False)
+    under_way = _under_way(schedule)
+    if under_way is not None:
+        console.OUT.print(f"    now   {under_way}", markup=False)
     for time in last:
         ran = f"run {time.number} {time.state}" if time.number is not None else "no run"
         why = "" if time.reason is None else f": {time.reason}"
@@ -200,6 +203,21 @@ def _show(schedule: Schedule, last: list[Time]) -> None:
     changed = _changed(schedule)
     if changed:
         console.OUT.print(f"    ! {changed}", markup=False)
+
+
+def _under_way(schedule: Schedule) -> str | None:
+    """The catalog's run that isn't over, and when it will be; None when there is none."""
+    from overnight_models.ledger.catalogs import runs
+    from overnight_workers.cli.run_pages import forecast_of
+    from overnight_workers.process import database
+
+    with database().transaction() as connection:
+        run = next((one for one in runs.runs(connection, catalog=schedule.catalog, limit=1) if not one.is_over), None)
+    if run is None:
+        return None
+    expected = forecast_of(run)
+    said = "" if expected is None else f": {expected.missed + '; ' if expected.missed else ''}{expected.words}"
+    return f"{run.name} is {run.state}{said}"
 
 
 def _changed(schedule: Schedule) -> str | None:
@@ -243,5 +261,6 @@ def _document(schedule: Schedule, last: list[Time]) -> dict[str, object]:
             for due in times.next(schedule.now, _SHOWN)
         ],
         "last": [time._asdict() for time in last],
+        "under_way": _under_way(schedule),
         "file_says": _changed(schedule),
     }

@@ -16,6 +16,7 @@ from typing import Final
 from overnight_models.errors import BadSettings, PermanentError
 from overnight_models.quantities import spoken
 from overnight_models.routes import QUEUES, SUBMIT
+from overnight_workers.local_time import rules_version
 from overnight_workers.operators import workers
 from overnight_workers.operators.redis_look import Redis, look
 from overnight_workers.settings import Settings, settings
@@ -59,6 +60,7 @@ def doctor() -> list[Finding]:
     redis = look(current) if current.redis_url else None
     return [
         Finding("configuration", OK, f"lanes: {', '.join(current.lanes)}"),
+        Finding("time zones", OK, f"schedules go by the rules of tzdata {rules_version()}"),
         *_ledger(current, redis),
         *_redis(redis),
         *_policy(current, redis),

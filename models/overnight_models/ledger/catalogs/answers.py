@@ -11,6 +11,7 @@ from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch
 from overnight_models.states import ITEM
 
 _MINE: Final = "item.run_id = (SELECT id FROM run WHERE name = :run)"
+_UNFINISHED: Final = ", ".join(f"'{state}'" for state in ITEM.unfinished)
 
 
 class Verdict(NamedTuple):
@@ -184,6 +185,37 @@ def failed(
         but=list(but),
         after=after,
         limit=limit,
+    )
+
+
+class UnderWay(NamedTuple):
+    """Rows of a run that aren't back, by the batch that they are in."""
+
+    rows: int
+    batch_items: int
+    """Of the whole batch; the rows' number while they are in none."""
+    open_s: float | None
+    """Since the API created the batch; None while it hasn't."""
+
+
+def under_way(connection: Connection, run: str) -> list[UnderWay]:
+    """What of a run isn't back."""
+    return fetch_all(
+        connection,
+        UnderWay,
+        f"""
+        SELECT mine.rows, coalesce(batch.items, mine.rows)::bigint AS batch_items,
+               extract(epoch FROM now() - created.at)::float AS open_s
+        FROM (
+            SELECT batch_id, count(*) AS rows FROM item WHERE {_MINE} AND state IN ({_UNFINISHED}) GROUP BY batch_id
+        ) mine
+        LEFT JOIN batch ON batch.id = mine.batch_id
+        LEFT JOIN LATERAL (
+            SELECT max(api_created_at) AS at FROM submission WHERE submission.batch_id = batch.id
+        ) created ON true
+        ORDER BY mine.batch_id
+        """,
+        run=run,
     )
 
 
