@@ -89,7 +89,7 @@ def forecast(connection: Connection, run: Run) -> Forecast | None:
         oldest_s=max(ages, default=None),
         half=_after(now, _takes_s(past, under_way, rest, 0.5)),
         sure=_after(now, _takes_s(past, under_way, rest, SURE)),
-        source=Turnarounds(past, max([rest, *(one.batch_items for one in under_way)])).told,
+        source=Turnarounds(past, max([rest, *(one.batch_items for one in under_way)])).basis,
         finish_at=run.finish_at,
         in_real_time=lane is not None and lane.road == "by_deadline",
     )
