@@ -70,6 +70,9 @@ bench.limiter: .venv  ## the limiter of the direct road: its time, the worst min
 bench.deadlines: .venv  ## deadlines on an accelerated clock: met and paid, beside all-batch and all-direct; 5 minutes
 	.venv/bin/python -m tests.benchmarks.deadlines
 
+bench.stragglers: .venv  ## a batch of 10,000 that doesn't end, rescued in real time at 6,000 requests a minute; 6 minutes
+	.venv/bin/python -m tests.benchmarks.stragglers
+
 bench.bars: .venv  ## memory for a batch of 256 MB; calls and lateness with many batches open; one item alone; 10 minutes
 	.venv/bin/python -m tests.benchmarks.large_batch
 	.venv/bin/python -m tests.benchmarks.open_batches requests
@@ -83,4 +86,4 @@ bench.catalog: .venv  ## 500,000 rows: nothing changed, beside DuckDB's hash joi
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.bars bench.catalog clean
+.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog clean

@@ -306,8 +306,15 @@ WHERE id = ANY(:ids) AND cancel_wanted AND state = 'waiting'
 ORDER BY id;
 
 -- let_go: Their bytes are about to be written: from now on they may have been billed.
--- claim_id = 1, ids = '{1}'
+-- id = 1, ids = '{1}'
+WITH ours AS (
+    SELECT id
+    FROM direct_claim
+    WHERE id = :id AND done_at IS NULL
+    FOR SHARE
+)
 UPDATE direct_call
 SET let_go_at = clock_timestamp()
-WHERE claim_id = :claim_id AND item_id = ANY(:ids);
+FROM ours
+WHERE claim_id = ours.id AND item_id = ANY(:ids);
 

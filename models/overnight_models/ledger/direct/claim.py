@@ -148,10 +148,12 @@ def _asked(connection: Connection, claim: Claim, item_ids: Sequence[int]) -> lis
     )
 
 
+_OURS: Final = "SELECT id FROM direct_claim WHERE id = :id AND done_at IS NULL FOR SHARE"
+
+
 def _is_ours(connection: Connection, claim_id: int) -> bool:
     """Whether nobody has taken a claim from its owner, nor does until the transaction ends."""
-    ours = "SELECT id FROM direct_claim WHERE id = :id AND done_at IS NULL FOR SHARE"
-    return fetch_value(connection, int, ours, id=claim_id) is not None
+    return fetch_value(connection, int, _OURS, id=claim_id) is not None
 
 
 def _begin(connection: Connection, place: Place, *, owner: int, lease_s: float) -> Claim:
@@ -271,15 +273,17 @@ def let_go(connection: Connection, claim_id: int, item_ids: Collection[int]) -> 
 
     False when somebody has taken this process for dead: then none of them is sent.
     """
-    if not _is_ours(connection, claim_id):
-        return False
-    execute(
+    gone = execute(
         connection,
-        "UPDATE direct_call SET let_go_at = clock_timestamp() WHERE claim_id = :claim_id AND item_id = ANY(:ids)",
-        claim_id=claim_id,
+        f"""
+        WITH ours AS ({_OURS})
+        UPDATE direct_call SET let_go_at = clock_timestamp() FROM ours
+        WHERE claim_id = ours.id AND item_id = ANY(:ids)
+        """,
+        id=claim_id,
         ids=list(item_ids),
     )
-    return True
+    return gone > 0
 
 
 def give_back(connection: Connection, claim_id: int, number: int, item_ids: Collection[int]) -> int:

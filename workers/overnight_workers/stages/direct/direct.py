@@ -27,8 +27,8 @@ from overnight_workers.stages.direct.turns import Turns
 _TAKES_FOR_S: Final = 1200.0
 _SOFT_LIMIT_S: Final = 5400
 """Longer than it takes items for and the longest answer together."""
-_GATHER_S: Final = 0.02
-"""What comes within this time is recorded together."""
+_GATHER_S: Final = 0.04
+"""What comes within this time is recorded together: each group costs some twenty statements, however large it is."""
 _LOOK_EVERY_S: Final = 0.5
 _NOTHING_TO_LOOK_FOR_S: Final = 5.0
 _AWAY_S: Final = 1.0
