@@ -36,6 +36,9 @@ chaos: .venv  ## kill everything at every point and at random for 10 minutes; CH
 drill: .venv  ## what fails at night, one thing at a time, under load: how soon an alarm comes, what is lost; DRILL_SEED
 	.venv/bin/python -m tests.drill
 
+axe: .venv  ## every page of ours in Chromium, by axe-core; needs chromium and npm
+	.venv/bin/python -m tests.accessibility
+
 bench: .venv  ## the whole way against the bare script, 100,000 items
 	.venv/bin/python -m tests.benchmarks.pipeline --items 100000
 

@@ -19,7 +19,9 @@ from overnight_models.ledger.deliver import acknowledge, deliver, obstacles
 from overnight_models.ledger.deliver.due import recorded_and_claimed
 from overnight_models.ledger.money import budgets, costs, history, plans
 from overnight_models.ledger.new_item import NewItem
-from overnight_models.ledger.operators import overview, troubles
+from overnight_models.ledger.operators import batch_list, delivery_list, item_list, overview, run_list, troubles
+from overnight_models.ledger.operators.batch_list import BatchFilter
+from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack
 from overnight_models.ledger.rows import fetch_all
@@ -258,6 +260,13 @@ def _people() -> Iterator[tuple[str, Callable[[Connection], object]]]:
     yield "overnight items --state failed", lambda connection: _items(connection, Wanted(state="failed"))
     yield "overnight items --state waiting", lambda connection: _items(connection, Wanted(state="waiting"))
     yield "overnight items --key", lambda connection: _items(connection, Wanted(key=KEY))
+    yield "Flower: items", lambda connection: item_list.page(connection, ItemFilter())
+    yield "Flower: items of a key", lambda connection: item_list.page(connection, ItemFilter(key=KEY))
+    yield "Flower: items of a run", lambda connection: item_list.page(connection, ItemFilter(run="run 1"))
+    yield "Flower: items that wait", lambda connection: item_list.page(connection, ItemFilter(state="waiting"))
+    yield "Flower: batches", lambda connection: batch_list.page(connection, BatchFilter())
+    yield "Flower: deliveries", lambda connection: (delivery_list.targets(connection), delivery_list.dead(connection))
+    yield "Flower: runs", run_list.page
     yield "overnight costs, a day", lambda connection: costs.costs(connection, "lane", today - timedelta(days=1))
     yield "overnight costs --by day", lambda connection: costs.costs(connection, "day")
     yield "the bill of a run", lambda connection: costs.costs(connection, "model", run_name="run 1")

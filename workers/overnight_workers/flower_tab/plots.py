@@ -53,7 +53,7 @@ def plot(bars: Sequence[Bar]) -> Plot:
     most = max((max(bar.part, bar.whole) for bar in bars), default=0) or 1
     step = (_WIDTH - 2 * _LEFT) / max(len(bars), _FEWEST)
     base, room = _HEIGHT - _BOTTOM, _HEIGHT - _BOTTOM - 6
-    every = max(1, round(len(bars) * 44 / _WIDTH))
+    every = max(1, round(len(bars) * 60 / _WIDTH))
     drawn = []
     for number, bar in enumerate(bars):
         part, whole = room * bar.part / most, room * bar.whole / most
