@@ -86,7 +86,10 @@ bench.catalog: .venv  ## 500,000 rows: nothing changed, beside DuckDB's hash joi
 	.venv/bin/python -m tests.benchmarks.catalog --rows 500000
 	.venv/bin/python -m tests.benchmarks.first_night --rows 500000
 
+bench.retention: .venv  ## sixty nights on an accelerated clock: the database's size after each, flat once what is old goes; 3 minutes
+	.venv/bin/python -m tests.benchmarks.retention
+
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog clean
+.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention clean

@@ -45,6 +45,7 @@ from overnight_workers.configuration.reading import (
 )
 from overnight_workers.configuration.urls import api_url, broker_url, postgres_url, variable_name
 from overnight_workers.flower_roles import Roles
+from overnight_workers.lane_keeps import LaneKeeps, keeps_fit
 from overnight_workers.lane_models import LaneModels, models_fit
 from overnight_workers.lane_roads import LaneRoads
 
@@ -142,7 +143,7 @@ class Broker(BrokerLimits):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lane(LaneModels, LaneRoads):
+class Lane(LaneKeeps, LaneModels, LaneRoads):
     """`[lanes.NAME]`: a named stream of items under one policy."""
 
     workspace: str = setting(text, "default")
@@ -321,6 +322,7 @@ def read_settings() -> Settings:
     for check in (_keys_fit, _lanes_fit, _brokers_fit, _places_fit, _times_fit):
         check(settings, faults)
     models_fit(settings.lanes, settings.prices, faults)
+    keeps_fit(settings.lanes, faults)
     if faults.said:
         raise BadSettings(faults.said)
     return settings

@@ -34,6 +34,11 @@ _ONE_AT_A_TIME: Final = 0x6F766572
 """Advisory lock: two migrations, or two makers of partitions, take turns."""
 
 
+def stored_as(table: str) -> str:
+    """How a partition of the table is stored, to follow on CREATE TABLE."""
+    return _STORED.get(table, "")
+
+
 def take_turns(connection: Connection) -> None:
     """Wait until nobody else changes the schema; until the transaction ends."""
     execute(connection, "SELECT pg_advisory_xact_lock(:lock)", lock=_ONE_AT_A_TIME)
@@ -57,8 +62,6 @@ def make_partitions(connection: Connection) -> int:
             # a partition that retention has dropped is below the newest and stays away
             if name not in there and (number >= newest or not there):
                 values = f"FROM ({first}) TO ({first + PARTITION_ITEMS})"
-                execute(
-                    connection, f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES {values} {_STORED.get(table, '')}"
-                )
+                execute(connection, f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES {values} {stored_as(table)}")
                 made += 1
     return made

@@ -16,7 +16,8 @@ _VERSIONS: Final = Path(__file__).parents[1] / "migrations" / "versions"
 _STATEMENT: Final = """
     SELECT current_setting('server_version_num')::integer, current_setting('server_encoding') = 'UTF8',
            pg_backend_pid(), pg_is_in_recovery(), extract(epoch FROM clock_timestamp())::float8,
-           (SELECT version_num FROM overnight_version), (SELECT id FROM deployment)
+           (SELECT version_num FROM overnight_version), (SELECT id FROM deployment),
+           (SELECT string_agg('items from ' || first_item || ': ' || waits_for, '; ' ORDER BY first_item) FROM kept)
 """
 
 
@@ -29,6 +30,8 @@ class Probed:
     now_s: float
     """The database's clock, since 1970."""
     revision: str
+    waits_for: str | None
+    """What keeps partitions from being dropped, where their age alone would allow it."""
 
 
 def probe(url: str) -> Probed | None:
@@ -44,11 +47,11 @@ def probe(url: str) -> Probed | None:
         return None
     if row is None:
         return None
-    number, is_utf8, pid, is_replica, now_s, revision, deployment = row
+    number, is_utf8, pid, is_replica, now_s, revision, deployment, waits_for = row
     # a pooler makes the session's number up
     if not is_utf8 or is_replica or pid != own_pid or revision != newest_revision() or deployment is None:
         return None
-    return Probed(f"{number // 10_000}.{number % 10_000}", deployment, now_s, revision)
+    return Probed(f"{number // 10_000}.{number % 10_000}", deployment, now_s, revision, waits_for)
 
 
 def newest_revision() -> str:

@@ -7,13 +7,16 @@ of the new one.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one
 from overnight_models.states import ITEM
+
+NO_BODY: Final = "null"
+"""What stands in `request.params` when a request isn't kept any more."""
 
 
 class _Key(NamedTuple):
@@ -150,16 +153,23 @@ def redo(
 
     Returns by old id the new.
     """
-    old = lock(connection, item_ids)
+    contents = contents or {}
+    gone = _without_body(connection, item_ids)
+    old = lock(connection, [item_id for item_id in item_ids if item_id in contents or item_id not in gone])
     if not old:
         return {}
     drawn = fetch_column(connection, int, "SELECT nextval('item_id') FROM generate_series(1, :n)", n=len(old))
     successors = dict(zip(old, drawn, strict=True))
-    contents = contents or {}
     escalated = [item_id for item_id in old if item_id in contents and contents[item_id].model_id is not None]
     replace(connection, successors, by_itself=by_itself, escalated=escalated)
     _copy(connection, successors, contents)
     return successors
+
+
+def _without_body(connection: Connection, item_ids: Sequence[int]) -> set[int]:
+    """Those whose requests aren't kept any more: only with another content can they be tried again."""
+    gone = "SELECT item_id FROM request WHERE item_id = ANY(:ids) AND params = :no_body"
+    return set(fetch_column(connection, int, gone, ids=list(item_ids), no_body=NO_BODY))
 
 
 def why_not(connection: Connection, item_id: int) -> str | None:
@@ -180,6 +190,8 @@ def why_not(connection: Connection, item_id: int) -> str | None:
         return "it got the outcome of another item: redo that one, by its key"
     if item.state == "succeeded":
         return "it has its answer: only what failed or was canceled is tried again"
+    if item.number is None and _without_body(connection, [item_id]):
+        return "its request isn't kept any more: enqueue it again"
     return None if item.number is not None else f"it isn't final yet ({item.state})"
 
 

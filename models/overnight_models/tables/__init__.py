@@ -29,6 +29,7 @@ from overnight_models.tables.items import Follower, Inbox, Item, ItemKey, Recall
 from overnight_models.tables.money import Booking, Budget, DeadlineCount, Plan, Spending
 from overnight_models.tables.names import Headers, Model, OutputSchema, Prefix, Run, Shape, Target, Tenant
 from overnight_models.tables.outcomes import Delivery, Double, Outcome
+from overnight_models.tables.retention import Kept
 
 __all__ = [
     "Action",
@@ -57,6 +58,7 @@ __all__ = [
     "Inbox",
     "Item",
     "ItemKey",
+    "Kept",
     "Lane",
     "MaybeBilled",
     "Model",

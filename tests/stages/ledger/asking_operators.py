@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -35,6 +36,8 @@ from overnight_models.ledger.operators import (
 )
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.overview import Wanted
+from overnight_models.ledger.retention import bodies, keep, keys, money, steps
+from overnight_models.ledger.retention.keep import Keep
 from overnight_models.ledger.rows import execute
 from overnight_models.wire.message import ItemLine
 from overnight_workers import process
@@ -176,3 +179,24 @@ def ask_keeping_house(connection: Connection) -> None:
     # as a ledger of 0.1 is
     execute(connection, f"ALTER TABLE {schema.VERSION_TABLE} RENAME TO alembic_version")
     schema._adopt_version(connection)
+
+
+def ask_retention(connection: Connection) -> None:
+    """Deliveries, bodies, outcomes, keys and money go, in their order; copying is given up once."""
+    execute(connection, "SELECT setval('item_id', 30000000)")
+    later = datetime.now(UTC) + timedelta(days=9)
+
+    def step(keeping: Keep) -> None:
+        assert steps.step(connection, dict.fromkeys((1, 2), keeping), now=later, again_s=-1) is not None
+
+    step(Keep(deliveries=1.0))
+    step(Keep(bodies=1.0))
+    step(Keep(bodies=1.0))
+    bodies._give_up_copying(connection, 0)
+    step(Keep(bodies=1.0))
+    execute(connection, "UPDATE kept SET copied_to = 5000000 WHERE first_item = 0")
+    step(Keep(bodies=1.0))
+    step(Keep(outcomes=1.0))
+    assert keys.drop_keys(connection, {1: Keep(keys=1.0)}, later) is not None
+    money.forget_money(connection, {1: Keep(money=1.0)}, now=later)
+    keep.kept(connection)

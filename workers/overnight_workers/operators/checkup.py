@@ -19,7 +19,7 @@ from overnight_models.routes import QUEUES, SUBMIT
 from overnight_workers.local_time import rules_version
 from overnight_workers.operators import workers
 from overnight_workers.operators.redis_look import Redis, look
-from overnight_workers.settings import Settings, settings
+from overnight_workers.settings import Lane, Settings, settings
 from overnight_workers.temporary_directory import temporary_directory_fault
 
 OK: Final = "ok"
@@ -30,6 +30,7 @@ FAULT: Final = "fault"
 UNKNOWN: Final = "unknown"
 """It can't be told from here, for instance because a server doesn't answer."""
 
+_KEPT: Final = ("deliveries", "bodies", "outcomes", "keys", "money")
 _CLOCKS_APART_S: Final = 5.0
 
 
@@ -132,6 +133,7 @@ def _ledger(current: Settings, redis: Redis | None) -> list[Finding]:
         Finding("schema", OK, f"revision {server.revision}"),
         deployment(str(server.deployment), watch["deployment"]),
         clock(apart_s),
+        *kept(current, server.waits_for),
         *(alarms or [Finding("alarms", OK, f"none is on, as {watch['host']} sees it")]),
     ]
 
@@ -153,6 +155,25 @@ def clock(apart_s: float) -> Finding:
     if apart_s < _CLOCKS_APART_S:
         return Finding("clock", OK, f"{apart_s:.2f} s apart from the database's")
     return Finding("clock", FAULT, f"{apart_s:.0f} s apart from the database's", "set the clocks by NTP")
+
+
+def kept(current: Settings, waits_for: str | None) -> list[Finding]:
+    """What is kept, and until when. waits_for: why something older than that is still there."""
+    lanes = [f"{name}: {_kept_by(lane)}" for name, lane in current.lanes.items()]
+    findings = [Finding("kept", OK, "; ".join(lanes))]
+    if waits_for is not None:
+        do = "end what isn't done: `overnight items --delivery dead`, `overnight replay`, `overnight cancel --older`"
+        findings.append(Finding("kept too long", NOTE, waits_for, do))
+    return findings
+
+
+def _kept_by(lane: Lane) -> str:
+    """How long a lane keeps what."""
+    times = {what: getattr(lane, f"keep_{what}") for what in _KEPT}
+    if not any(times.values()):
+        return "everything for ever"
+    said = (f"{what} {'for ever' if kept_s is None else spoken(kept_s)}" for what, kept_s in times.items())
+    return f"{', '.join(said)}, after the outcome"
 
 
 def _redis(redis: Redis | None) -> list[Finding]:

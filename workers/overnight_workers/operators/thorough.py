@@ -13,8 +13,9 @@ from overnight_models.ledger import deployment as ledger_deployment
 from overnight_models.ledger import poll, schema
 from overnight_models.ledger.database import DatabaseUnavailable
 from overnight_models.ledger.presence import SharedSession
+from overnight_models.ledger.retention import keep
 from overnight_models.wire.policy import Policy
-from overnight_workers.operators.checkup import FAULT, NOTE, OK, UNKNOWN, Finding, clock, deployment
+from overnight_workers.operators.checkup import FAULT, NOTE, OK, UNKNOWN, Finding, clock, deployment, kept
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.process import database
 from overnight_workers.settings import Settings, settings
@@ -34,7 +35,7 @@ def ledger(current: Settings, policy: Policy | None) -> list[Finding]:
         return [Finding("database", FAULT, _line(error), "correct OVERNIGHT_DATABASE_URL")]
     through = ", through a pooler" if database().is_pooled else ""
     findings = [Finding("database", OK, f"PostgreSQL {version}{through}")]
-    for check in (presence, revision, which_deployment, clocks):
+    for check in (presence, revision, which_deployment, clocks, retention):
         findings += looked(check)
     return findings + looked(lambda: alarms(policy), "alarms")
 
@@ -88,6 +89,13 @@ def clocks() -> list[Finding]:
     with database().transaction() as connection:
         theirs = poll.now(connection).timestamp()
     return [clock(abs(theirs - (began + time.time()) / 2))]
+
+
+def retention() -> list[Finding]:
+    """What is kept, and what is still there although it is older."""
+    with database().transaction() as connection:
+        waiting = [f"items from {one.first_item}: {one.waits_for}" for one in keep.kept(connection) if one.waits_for]
+    return kept(settings(), "; ".join(waiting) or None)
 
 
 def alarms(policy: Policy | None) -> list[Finding]:

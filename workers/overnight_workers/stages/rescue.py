@@ -29,7 +29,7 @@ from overnight_workers.celery_app import app
 from overnight_workers.configuration.showing import options
 from overnight_workers.held import held
 from overnight_workers.settings import Lane, settings
-from overnight_workers.stages import chains, doorbell, pulse
+from overnight_workers.stages import chains, doorbell, pulse, retain
 from overnight_workers.stages.deliver import acknowledge, queue_looks
 from overnight_workers.stages.direct import abandoned
 from overnight_workers.stages.poll import restored
@@ -202,7 +202,8 @@ def _keep_house() -> None:
     if last.at is not None and time.monotonic() - last.at < _HOUSEKEEPING_EVERY_S:
         return
     last.at = time.monotonic()
-    for part in (_give_up_deliveries, queue_looks.look, _answer_followers, _add_up, _forget, _make_room):
+    parts = (_give_up_deliveries, queue_looks.look, _answer_followers, _add_up, _forget, _make_room, retain.retain)
+    for part in parts:
         _alone(part)
 
 

@@ -1,0 +1,122 @@
+"""Bodies go: a partition is copied without them, window by window, and the copy takes its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.partitions import PARTITION_ITEMS
+from overnight_models.ledger.redo import NO_BODY
+from overnight_models.ledger.retention.keep import MOST_CARRIED, VIEW, KeptView, within
+from overnight_models.ledger.retention.swap import lock, make, put
+from overnight_models.ledger.retention.undone import undone
+from overnight_models.ledger.rows import execute, fetch_column, fetch_one
+
+_WINDOW: Final = 50_000
+"""Numbers of items that are copied in one transaction."""
+
+
+_BODIES: Final = {"request": "params", "outcome": "message"}
+
+
+def begin(connection: Connection, first: int, now: datetime) -> str:
+    """Bodies are dropped by copying all but them."""
+    for table in _BODIES:
+        make(connection, table, first, f"{table}_copy_{first}")
+    began = "UPDATE kept SET copied_to = :first, left_out = '{}', looked_at = :now WHERE first_item = :first"
+    execute(connection, began, first=first, now=now)
+    return f"partition {first}: its bodies are being dropped"
+
+
+def go_on(connection: Connection, view: KeptView, now: datetime) -> str:
+    """Copy the next window, or, behind the last one, put the copies in the place of the partitions.
+
+    What is final doesn't change any more, so nobody is locked out while it is copied.
+    """
+    first, copied_to = view.first_item, view.copied_to
+    assert copied_to is not None
+    if copied_to >= first + PARTITION_ITEMS:
+        return _end_bodies(connection, view, now)
+    window = {"first": copied_to, "until": min(copied_to + _WINDOW, first + PARTITION_ITEMS)}
+    left = undone(connection, window, now)
+    if len(view.left_out) + len(left) > MOST_CARRIED:
+        return _give_up_copying(connection, first)
+    for table, body in _BODIES.items():
+        _copy(connection, table, f"{table}_copy_{first}", body, window, left)
+    execute(
+        connection,
+        "UPDATE kept SET copied_to = :until, left_out = left_out || CAST(:undone AS bigint[]) WHERE first_item = :of",
+        until=window["until"],
+        undone=left,
+        of=first,
+    )
+    return f"partition {first}: its bodies are being dropped"
+
+
+def _copy(
+    connection: Connection, table: str, copy: str, body: str, window: Mapping[str, object], left: list[int]
+) -> None:
+    columns = _columns(connection, table)
+    blank = f"'{NO_BODY}'" if table == "request" else "NULL"
+    values = ", ".join(blank if column == body else column for column in columns)
+    execute(
+        connection,
+        f"""
+        INSERT INTO {copy} ({", ".join(columns)}) SELECT {values} FROM {table}
+        WHERE {within("item_id")} AND NOT item_id = ANY(:left)
+        """,
+        left=left,
+        **window,
+    )
+
+
+def _columns(connection: Connection, table: str) -> list[str]:
+    return fetch_column(
+        connection,
+        str,
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = CAST(:table AS regclass) AND attnum > 0"
+        " AND NOT attisdropped ORDER BY attnum",
+        table=table,
+    )
+
+
+def _end_bodies(connection: Connection, view: KeptView, now: datetime) -> str:
+    """Copies without bodies take the places of a partition's requests and outcomes."""
+    first = view.first_item
+    whole = lock(connection, tuple(_BODIES), first, view.left_out)
+    for table in _BODIES:
+        copy = f"{table}_copy_{first}"
+        # what is to be delivered again since it was copied has its body, too
+        execute(connection, f"DELETE FROM {copy} WHERE item_id = ANY(:whole)", whole=whole)
+        rows = f"INSERT INTO {copy} SELECT * FROM {table}_from_{first} WHERE item_id = ANY(:whole)"
+        execute(connection, rows, whole=whole)
+        put(connection, table, first, copy)
+    execute(
+        connection,
+        """
+        UPDATE kept SET bodies_dropped_at = :now, copied_to = NULL, left_out = '{}', looked_at = NULL, carried = :whole
+        WHERE first_item = :first
+        """,
+        now=now,
+        first=first,
+        whole=len(whole),
+    )
+    return f"partition {first}: its bodies are dropped, {len(whole):,} items keep theirs"
+
+
+def _give_up_copying(connection: Connection, first: int) -> str:
+    """Too many items aren't done: the partition stays as it is, and is looked at again later."""
+    for table in _BODIES:
+        execute(connection, f"DROP TABLE {table}_copy_{first}")
+    why = f"more than {MOST_CARRIED:,} of its items aren't finished, delivered or billed"
+    given_up = "UPDATE kept SET copied_to = NULL, left_out = '{}', waits_for = :why WHERE first_item = :first"
+    execute(connection, given_up, why=why, first=first)
+    return f"partition {first}: {why}"
+
+
+def copying(connection: Connection) -> KeptView | None:
+    """The partition whose bodies are being dropped; None when there is none."""
+    return fetch_one(connection, KeptView, f"SELECT {VIEW} FROM kept WHERE copied_to IS NOT NULL LIMIT 1")
