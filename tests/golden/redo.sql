@@ -56,6 +56,12 @@ FROM unnest(CAST(:lanes AS integer[]), CAST(:hashes AS bytea[]),
     CAST(:new AS bigint[])) AS successor(lane_id, key_hash, new)
 WHERE item_key.lane_id = successor.lane_id AND item_key.key_hash = successor.key_hash;
 
+-- _without_body: Those whose requests aren't kept any more: only with another content can they be tried again.
+-- ids = '{1}', no_body = 'text'
+SELECT item_id
+FROM request
+WHERE item_id = ANY(:ids) AND params = :no_body;
+
 -- lock, 1 of 2: Those of the items that can be tried again: nobody else redoes them until the transaction ends.
 -- ids = '{1}'
 SELECT id

@@ -15,6 +15,10 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
         SELECT
         FROM follower
         WHERE follower.item_id = item.id
+    ) AND NOT EXISTS (
+        SELECT
+        FROM request
+        WHERE request.item_id = item.id AND params = 'null'
     ) AND item.id IN (
         SELECT item.id
         FROM item
@@ -45,6 +49,10 @@ WHERE item.state IN ('failed', 'canceled') AND NOT EXISTS (
     SELECT
     FROM follower
     WHERE follower.item_id = item.id
+) AND NOT EXISTS (
+    SELECT
+    FROM request
+    WHERE request.item_id = item.id AND params = 'null'
 ) AND item.id IN (
     SELECT item.id
     FROM item

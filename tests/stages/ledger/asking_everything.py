@@ -16,6 +16,7 @@ from overnight_workers import process
 from tests.driving import Service, callback, item, params, put_prefix
 from tests.service.ledger import Json
 from tests.stages.ledger.asking_batches import (
+    ask_collecting,
     ask_disowned,
     ask_packing,
     ask_polling,
@@ -30,9 +31,12 @@ from tests.stages.ledger.asking_direct import ask_direct, ask_racing
 from tests.stages.ledger.asking_items import (
     ask_again,
     ask_deadlines,
+    ask_delivering,
     ask_intake,
+    ask_obstacles,
     ask_redoing,
 )
+from tests.stages.ledger.asking_operators import ask_keeping_house, ask_money, ask_operators, ask_retention
 from tests.stages.ledger.rows_to_ask import final_item
 
 CONTRACT = "Every clause of it. " * 1200
@@ -62,6 +66,13 @@ def ask_everything(service: Service) -> None:
         ask_direct,
         ask_racing,
         ask_catalogs,
+        ask_collecting,
+        ask_money,
+        ask_delivering,
+        ask_obstacles,
+        ask_operators,
+        ask_keeping_house,
+        ask_retention,
     )
     for ask in groups:
         with database.engine.connect() as connection, connection.begin() as transaction:

@@ -197,6 +197,6 @@ def ask_retention(connection: Connection) -> None:
     execute(connection, "UPDATE kept SET copied_to = 5000000 WHERE first_item = 0")
     step(Keep(bodies=1.0))
     step(Keep(outcomes=1.0))
-    assert keys.drop_keys(connection, {1: Keep(keys=1.0)}, later) is not None
+    assert keys.drop_keys(connection, {1: Keep(keys=0.5)}, later) is not None
     money.forget_money(connection, {1: Keep(money=1.0)}, now=later)
     keep.kept(connection)
