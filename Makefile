@@ -89,7 +89,10 @@ bench.catalog: .venv  ## 500,000 rows: nothing changed, beside DuckDB's hash joi
 bench.retention: .venv  ## sixty nights on an accelerated clock: the database's size after each, flat once what is old goes; 3 minutes
 	.venv/bin/python -m tests.benchmarks.retention
 
+bench.nights: .venv  ## four nights of a catalog and a bad prompt: rows sent and why, price, time, memory
+	.venv/bin/python -m tests.benchmarks.nights --rows 20000
+
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention clean
+.PHONY: help demo check format test long chaos drill bench bench.profile bench.floor bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights clean

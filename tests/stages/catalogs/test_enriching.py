@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.runs import advancing
 from tests.driving import MODEL
 from tests.stages.catalogs.conftest import Enriched, shop
@@ -64,3 +67,27 @@ def test_rows_that_are_gone_are_kept_or_deleted(catalog: Enriched) -> None:
     assert [row["sku"] for row in catalog.published()] == ["A0", "A1", "A3"]
     assert reasons(catalog.plan()) == {"unchanged": 3}
     assert catalog.sent == 4
+
+
+def test_a_key_that_stands_twice_is_named_though_as_many_others_are_gone(catalog: Enriched) -> None:
+    catalog.write(shop(4))
+    catalog.run()
+    source = catalog.directory / "in.csv"
+    source.write_text(source.read_text().replace("A2,", "A1,"))
+    with pytest.raises(BadSource, match="'A1' in rows 2, 3"):
+        catalog.plan()
+
+
+def test_a_row_that_is_gone_is_counted_though_another_is_new(catalog: Enriched) -> None:
+    catalog.write(shop(4))
+    catalog.run()
+    source = catalog.directory / "in.csv"
+    source.write_text(source.read_text().replace("A2,", "A9,"))
+    assert reasons(catalog.plan()) == {"new": 1, "unchanged": 3, "gone from the source": 1}
+
+
+def test_columns_called_as_the_engine_calls_its_own_are_columns(catalog: Enriched) -> None:
+    catalog.declare(prompt="Describe {{ n }} of {{ input }}, {{ row_hash }}")
+    catalog.write({"A1": {"n": "a kettle", "input": "Acme", "row_hash": "red", "keys": "1", "variant": "2"}})
+    assert catalog.run().state == "complete"
+    assert len(catalog.published()) == 1

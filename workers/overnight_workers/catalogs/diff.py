@@ -136,7 +136,7 @@ def differences(
             LEFT JOIN recipe ON recipe.number = memory.recipe
         ) WHERE reason <> {Reason.UNCHANGED}
     """)
-    total = _checked(connection, len(memory.entries(known)), wanted, key_faults)
+    total = _checked(connection, memory.entries(known), wanted, key_faults)
     same = _rendered_alike(
         connection, rows, [recipe for recipe in kept if _compared(recipe, hashes)[0] == Reason.PROMPT], hashes, wanted
     )
@@ -151,29 +151,52 @@ def differences(
     return Diff(total, _limited(connection, reasons, wanted), _to_send(connection), same)
 
 
-def _checked(connection: DuckDBPyConnection, known: int, wanted: Wanted, key_faults: Callable[[], list[str]]) -> int:
-    """How many rows there are. Raises BadSource for keys that are null, or stand twice.
+def _checked(
+    connection: DuckDBPyConnection, known: Entries, wanted: Wanted, key_faults: Callable[[], list[str]]
+) -> int:
+    """How many rows there are; makes the table `gone`. Raises BadSource for keys that are null, or stand twice.
 
-    known: entries of the memory. Each key stands there once, so keys that it knows are counted and not compared.
+    known: the memory. Each key stands there once, so keys that it knows are counted and not compared.
     """
-    connection.execute(f"""
-        CREATE OR REPLACE TABLE gone AS
-        SELECT n, input, sent FROM (SELECT {memory.HASH} AS n, input, sent FROM memory) memory ANTI JOIN seen USING (n)
-    """)
-    total, gone = (
-        int(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]) for table in ("seen", "gone")
-    )
     # with retries only, new rows aren't among the judged
     unknown = f"(SELECT n FROM seen ANTI JOIN (SELECT {memory.HASH} AS n FROM memory) USING (n))"
     new = unknown if wanted.retry_failed else f"(SELECT n FROM judged WHERE reason = {Reason.NEW})"
     ((rows, nulls, distinct),) = connection.execute(
         f"SELECT count(*), count(*) FILTER (n IS NULL), count(DISTINCT n) FROM {new}"
     ).fetchall()
-    twice = (rows - nulls - distinct) + (total - rows) - (known - gone)
+    seen = _sums(connection, "seen")
+    total = seen[0]
+    gone_ones = "WHERE false" if _are_all_there(seen, _sums(connection, new), known) else "ANTI JOIN seen USING (n)"
+    connection.execute(f"""
+        CREATE OR REPLACE TABLE gone AS
+        SELECT n, input, sent FROM (SELECT {memory.HASH} AS n, input, sent FROM memory) memory
+        {gone_ones}
+    """)
+    ((gone,),) = connection.execute("SELECT count(*) FROM gone").fetchall()
+    twice = (rows - nulls - distinct) + (total - rows) - (len(known) - gone)
     if nulls or twice:
         faults = key_faults() or [f"{nulls:,} rows have no key, and {twice:,} have that of another"]
         raise BadSource([*faults, "nothing was sent: each row needs a key of its own"])
     return total
+
+
+def _sums(connection: DuckDBPyConnection, hashes: str) -> tuple[int, int, int]:
+    """How many hashes there are, and the sums of their halves. hashes: a table or query of `n`."""
+    ((rows, low, high),) = connection.execute(
+        "SELECT count(*), coalesce(sum(low::HUGEINT), 0), coalesce(sum(high::HUGEINT), 0)"
+        f" FROM (SELECT {memory.HALVES} FROM {hashes})"
+    ).fetchall()
+    return rows, low, high
+
+
+def _are_all_there(seen: tuple[int, int, int], new: tuple[int, int, int], known: Entries) -> bool:
+    """Whether the rows that the memory knows are all of its entries, each once: without a second join.
+
+    Their number and the sums of their hashes say so, modulo 2**64; MD5s with the same sums are no accident.
+    """
+    rows, low, high = (of_seen - of_new for of_seen, of_new in zip(seen, new, strict=True))
+    sums = ((low - int(known["low"].sum())) & memory.FULL, (high - int(known["high"].sum())) & memory.FULL)
+    return rows == len(known) and sums == (0, 0)
 
 
 def _compared(kept: KeptRecipe, now: Hashes) -> tuple[int, bool]:

@@ -70,6 +70,8 @@ class Rows:
         """A row's hash, in SQL; null where its key is."""
         columns = [quoted(name) for name in self.key]
         cells = [*columns, *([] if self.recipe.variants == (None,) else ["overnight_variant"])]
+        if len(cells) == 1:
+            return f"md5_number({cells[0]})"  # the same hash, of null too, and sooner
         nulls = " OR ".join(f"{column} IS NULL" for column in columns)
         return f"CASE WHEN {nulls} THEN NULL ELSE md5_number(concat_ws({_BETWEEN}, {', '.join(cells)})) END"
 
@@ -80,8 +82,8 @@ class Rows:
         An empty cell is a null one.
         """
         columns = [*self.recipe.columns, *map(stamps.column_of, self.recipe.file_columns)]
-        cells = [f"coalesce({quoted(name)}, '')" for name in columns]
-        return memory.first_half(f"concat_ws({_BETWEEN}, {', '.join(cells)})" if cells else "''")
+        cells = f", {_BETWEEN}, ".join(map(quoted, columns))
+        return memory.first_half(f"concat({cells})" if cells else "''")  # concat takes a null for an empty text
 
     def read(self, connection: DuckDBPyConnection, chosen: str, *, same_input: bool = False) -> Iterator[Row]:
         """Rows whose hash is chosen. Memory stays flat.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one, fetch_only_value, fetch_value
+from overnight_models.ledger.copying import driver_connection
+from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value, fetch_value
 
 PARTS = 256
 
@@ -81,13 +82,7 @@ def recipe_number(connection: Connection, catalog_id: int, recipe: Recipe) -> in
 
 def entries(connection: Connection, catalog_id: int) -> bytes:
     """All entries of the memory, part by part."""
-    parts = fetch_column(
-        connection,
-        bytes,
-        "SELECT entries FROM catalog_memory WHERE catalog_id = :catalog_id ORDER BY part",
-        catalog_id=catalog_id,
-    )
-    return b"".join(parts)
+    return _joined(connection, "SELECT entries FROM catalog_memory WHERE catalog_id = %s ORDER BY part", catalog_id)
 
 
 def replace_entries(connection: Connection, catalog_id: int, parts: Mapping[int, bytes]) -> None:
@@ -114,10 +109,14 @@ def replace_entries(connection: Connection, catalog_id: int, parts: Mapping[int,
 
 def planned(connection: Connection, run_id: int) -> bytes:
     """All entries that a run was planned with."""
-    parts = fetch_column(
-        connection, bytes, "SELECT entries FROM catalog_planned WHERE run_id = :run_id ORDER BY part", run_id=run_id
-    )
-    return b"".join(parts)
+    return _joined(connection, "SELECT entries FROM catalog_planned WHERE run_id = %s ORDER BY part", run_id)
+
+
+def _joined(connection: Connection, sql: str, of: int) -> bytes:
+    """The bytes of all rows, one after the other. In binary: as text they would be twice as long, and decoded."""
+    with driver_connection(connection).cursor(binary=True) as cursor:
+        cursor.execute(sql, [of])
+        return b"".join(row[0] for row in cursor)
 
 
 def forget_planned(connection: Connection, run_id: int) -> int:
