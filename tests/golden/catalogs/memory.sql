@@ -1,29 +1,29 @@
 -- What ledger/catalogs/memory.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _joined, 1 of 2: The bytes of all rows, one after the other. In binary: as text they would be twice as long, and decoded.
+-- value_1 = 1
+SELECT entries
+FROM catalog_memory
+WHERE catalog_id = :value_1
+ORDER BY part;
+
+-- _joined, 2 of 2: The bytes of all rows, one after the other. In binary: as text they would be twice as long, and decoded.
+-- value_1 = 1
+SELECT entries
+FROM catalog_planned
+WHERE run_id = :value_1
+ORDER BY part;
+
 -- catalog_id: The catalog's number; None when nothing of it was ever run.
 -- name = 'text'
 SELECT id
 FROM catalog
 WHERE name = :name;
 
--- entries: All entries of the memory, part by part.
--- catalog_id = 1
-SELECT entries
-FROM catalog_memory
-WHERE catalog_id = :catalog_id
-ORDER BY part;
-
 -- forget_planned: A run that has ended needs its entries no more.
 -- run_id = 1
 DELETE FROM catalog_planned
 WHERE run_id = :run_id;
-
--- planned: All entries that a run was planned with.
--- run_id = 1
-SELECT entries
-FROM catalog_planned
-WHERE run_id = :run_id
-ORDER BY part;
 
 -- recipe_number, 1 of 3: The number of a recipe; a new one where no run went by it yet.
 -- catalog_id = 1, columns = 'text', model = 'text', output = '\x00', params = '\x00', prompt = '\x00'
