@@ -89,23 +89,26 @@ def bars(
 
 
 def lines(title: str, x: Sequence[float], series: Sequence[Sequence[float]], *, say_x: Callable[[float], str]) -> Plot:
-    """Lines that begin at 0, over the same x.
+    """Stairs that begin at 0, over the same x: answers come by batches, and nothing lies between two of them.
 
     series: the y of each line. say_x: an x as a text.
     """
     most = _round_up(max((value for one in series for value in one), default=0.0))
     far = max(x, default=0.0) or 1.0
     width = WIDTH - _LEFT - _RIGHT
-    drawn = [
-        " ".join(
-            f"{_LEFT + at / far * width:.1f},{_y(value, most):.1f}"
-            for at, value in zip((0.0, *x), (0.0, *one), strict=True)
-        )
-        for one in series
-    ]
+    places = [_LEFT + at / far * width for at in (0.0, *x)]
+    drawn = [_stairs(places, [_y(value, most) for value in (0.0, *one)]) for one in series]
     ticks = [far * part / (_LABELS - 1) for part in range(_LABELS)]
     below = _some([_LEFT + tick / far * width for tick in ticks], [say_x(tick) for tick in ticks], inside=True)
     return Plot(title, lines=drawn, below=below, beside=_scale(most, lambda value: f"{value:,.0f}"))
+
+
+def _stairs(x: Sequence[float], y: Sequence[float]) -> str:
+    """The points of a polyline that keeps its height until the next x."""
+    corners = [(x[0], y[0])]
+    for before, (at, height) in zip(y, zip(x[1:], y[1:], strict=True), strict=False):
+        corners += [(at, before), (at, height)]
+    return " ".join(f"{at:.1f},{height:.1f}" for at, height in corners)
 
 
 def _y(value: float, most: float) -> float:
