@@ -37,7 +37,7 @@ def in_need(postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathF
     try:
         for flower in flowers:
             wait_until(lambda flower=flower: answers(flower), 120)  # type: ignore[misc]
-        yield InNeed(*flowers, url)
+        yield InNeed(flowers[0], flowers[1], url)
     finally:
         for flower in flowers:
             flower.process.send_signal(signal.SIGTERM)
