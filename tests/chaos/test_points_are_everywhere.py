@@ -54,6 +54,8 @@ CLIENTS_IN_STAGES: Final = {
 
 NOT_REACHED: Final = {
     "rescue._go_on: process.database().transaction": "when nobody took a step of an action for five seconds",
+    "retain.keeps: process.names().lane": "where a lane says how long something is kept",
+    "retain.retain: process.database().transaction": "as the line before",
     "submit.submit: doorbell.ring": "after four minutes of submitting",
     "submit._give_back: process.database().transaction": "after a failure of our own: no room for the body",
     "pulse.failed: process.database().transaction": "after a failure of our own",
