@@ -167,13 +167,13 @@ class _Size(NamedTuple):
 
 
 def outcomes_page(
-    connection: Connection, *, run: str, lane: str | None, problem: str | None, after: int, most: int = _PAGE_ITEMS
+    connection: Connection, *, run: str, lane: str | None, problem: str | None, after: int, limit: int = _PAGE_ITEMS
 ) -> tuple[list[ItemRow], int | None]:
     """The next outcomes of a run, and where the page after it begins.
 
     problem: only with this problem; "any" for every one that isn't ok.
     after: where the page before it ended; 0 at first. None follows the last page.
-    most: so many at most, and about 4 MB of answers.
+    limit: so many at most, and about 4 MB of answers.
     """
     sizes = fetch_all(
         connection,
@@ -192,13 +192,13 @@ def outcomes_page(
         lane=lane,
         problem=problem,
         after=after,
-        most=most,
+        most=limit,
     )
     ids = [item.id for item in sizes[: fitting((item.size for item in sizes), _PAGE_BYTES)]]
     rows = fetch_all(
         connection, ItemRow, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = ANY(:ids) ORDER BY item.id", ids=ids
     )
-    is_last = len(ids) == len(sizes) < most
+    is_last = len(ids) == len(sizes) < limit
     return rows, None if is_last else ids[-1]
 
 

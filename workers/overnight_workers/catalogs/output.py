@@ -64,9 +64,9 @@ def _imported(module_name: str) -> ModuleType:
         for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
             del sys.modules[name]
     importlib.invalidate_caches()
-    found = importlib.import_module(module_name)
+    loaded = importlib.import_module(module_name)
     _STATES[top] = _state(top)
-    return found
+    return loaded
 
 
 def _state(top: str) -> dict[str, tuple[int, int]]:

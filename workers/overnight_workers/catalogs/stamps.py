@@ -48,7 +48,7 @@ def _stamp(cell: str, directory: Path) -> str:
     if files.is_url(cell):
         return ""
     try:
-        found = (directory / cell).stat()
+        stat = (directory / cell).stat()
     except (OSError, ValueError):
         return ""
-    return f"{found.st_size}/{found.st_mtime_ns}"
+    return f"{stat.st_size}/{stat.st_mtime_ns}"

@@ -32,7 +32,7 @@ def advance_runs(**_later: object) -> str:
     sending.send_all()
     with process.database().transaction() as connection:
         run_ids = ledger.to_be_advanced(connection)
-    said = [told for run_id in run_ids if (told := _advance(run_id)) is not None]
+    said = [words for run_id in run_ids if (words := _advance(run_id)) is not None]
     return "; ".join(said) or "nothing to do"
 
 

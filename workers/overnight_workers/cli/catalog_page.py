@@ -63,11 +63,11 @@ def show(file: Path, *, rows: int, prompts: int, all_rows: bool) -> bool:
 
     catalog = read_catalog(file)
     recipe = recipe_of(catalog)
-    most = None if all_rows else max(rows, _RENDERED)
-    with open_source(catalog, max_rows=most) as source, duck(in_order=True) as connection:
+    max_rows = None if all_rows else max(rows, _RENDERED)
+    with open_source(catalog, max_rows=max_rows) as source, duck(in_order=True) as connection:
         _print_reading(catalog, recipe, source, source.first(connection, rows))
         faults = [f"key: {fault}" for fault in source.key_faults(connection, catalog.key)]
-        seen, wrong = _print_prompts(recipe, source, connection, prompts, most)
+        seen, wrong = _print_prompts(recipe, source, connection, prompts, max_rows)
     faults += [f"{many:,} of {seen:,} rows: {why}" for why, many in wrong.most_common(_MOST_CAUSES)]
     for fault in faults:
         OUT.print(f"fault: {fault}", style="red", markup=False)
@@ -107,12 +107,12 @@ def _sink_words(catalog: Catalog) -> str:
 
 
 def _print_prompts(
-    recipe: Recipe, source: Source, connection: DuckDBPyConnection, shown: int, most: int | None
+    recipe: Recipe, source: Source, connection: DuckDBPyConnection, shown: int, max_rows: int | None
 ) -> tuple[int, Counter[str]]:
     """Print the first prompts. Returns how many were made, and why others can't be."""
     wrong: Counter[str] = Counter()
     seen = 0
-    for cells in islice(source.each(connection), most):
+    for cells in islice(source.each(connection), max_rows):
         for variant in recipe.variants:
             seen += 1
             try:

@@ -66,7 +66,7 @@ def compare(
         right = _gold(source, gold)
     _ask(asked, whole, yes or as_json)
     _send(catalog, asked, f"overnight compare {file}")
-    answers = {one.side.name: sides.answers(one) for one in asked}
+    answers = {side.side.name: sides.answers(side) for side in asked}
     compared = comparison.compare(answers, whole, right)
     judged = None if judge is None else _judge(judge, asked, answers, f"overnight compare {file}")
     target = page or file.with_name(f"{catalog.name}.compared.html")
@@ -89,12 +89,12 @@ def _document(catalog: Catalog, compared: Comparison, judged: Judged | None, tar
             for side in compared.sides
         ],
         "beside": [
-            asdict(one)
+            asdict(side)
             | {
-                "dollars": {"method": one.dollars.method}
-                | {f"{name}_usd": _usd(getattr(one.dollars, name)) for name in ("value", "low", "high")}
+                "dollars": {"method": side.dollars.method}
+                | {f"{name}_usd": _usd(getattr(side.dollars, name)) for name in ("value", "low", "high")}
             }
-            for one in compared.beside
+            for side in compared.beside
         ],
         "judged": None if judged is None else asdict(judged),
         "page": str(target),
@@ -134,12 +134,14 @@ def _gold(source: Opened, gold: str | None) -> Gold | None:
 def _ask(asked: Sequence[Asked], whole: int, yes: bool) -> None:
     from overnight_workers.catalogs.runs.dollars import Dollars, of_items
 
-    prices = [of_items(one.side.catalog, list(one.items.values())) for one in asked]
-    for one, price in zip(asked, prices, strict=True):
-        if not one.items:
-            raise PermanentError(f"{one.side.name}: none of the rows can be sent with it")
-        bad = f"; {one.bad} rows can't be sent with it" if one.bad else ""
-        console.say(f"{one.side.name}: {len(one.items)} of {whole:,} rows, about ${price.document()['usd']}{bad}")
+    prices = [of_items(side.side.catalog, list(side.items.values())) for side in asked]
+    for asked_side, price in zip(asked, prices, strict=True):
+        if not asked_side.items:
+            raise PermanentError(f"{asked_side.side.name}: none of the rows can be sent with it")
+        bad = f"; {asked_side.bad} rows can't be sent with it" if asked_side.bad else ""
+        console.say(
+            f"{asked_side.side.name}: {len(asked_side.items)} of {whole:,} rows, about ${price.document()['usd']}{bad}"
+        )
     total = Dollars.sum(prices).document()
     console.say(f"together about ${total['usd']} in batches (between ${total['low_usd']} and ${total['high_usd']})")
     if not yes and not typer.confirm("Send them?", default=True):
@@ -150,7 +152,7 @@ def _send(catalog: Catalog, asked: Sequence[Asked], command: str) -> None:
     from overnight_workers.catalogs import trying
     from overnight_workers.cli.catalog_try import wait
 
-    every = [item for one in asked for item in one.items.values()]
+    every = [item for side in asked for item in side.items.values()]
     rejected = trying.send(catalog, every, _run_name(catalog)).rejected
     if rejected:
         raise PermanentError(f"{len(rejected)} requests were turned down, the first of them: {rejected[0].why}")

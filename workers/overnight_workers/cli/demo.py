@@ -159,8 +159,8 @@ def _show_rows(catalog: Catalog, paid: bool) -> None:
     for column, ratio in (("iata", 1), ("category", 2), ("description", 9)):
         table.add_column(column, ratio=ratio, no_wrap=column != "description")
     relation = duckdb.read_parquet(str(catalog.directory / (catalog.sink.path or "")))
-    found = relation.project("iata, category, description").fetchall()
-    for row in found[:: max(len(found) // 6, 1)][:6]:
+    rows = relation.project("iata, category, description").fetchall()
+    for row in rows[:: max(len(rows) // 6, 1)][:6]:
         table.add_row(*(Text(str(cell)) for cell in row))
     OUT.print(table)
 

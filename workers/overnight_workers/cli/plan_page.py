@@ -146,13 +146,13 @@ def _by_model(plan: Plan) -> Table:
     table = _grid("left", "right", "right", "right", "right", "right")
     heads = ("model", "items", "tokens in", "tokens out", "in real time", "batched")
     table.add_row(*(Text(head, style="bold") for head in heads))
-    for one in plan.tokens_in.by_model:
-        of = one.model, one.geo
+    for row in plan.tokens_in.by_model:
+        of = row.model, row.geo
         realtime, batched = plan.costs.by_model[of]
         out = plan.tokens_out.by_model[of].value
-        name = one.model if one.geo is None else f"{one.model} ({one.geo})"
+        name = row.model if row.geo is None else f"{row.model} ({row.geo})"
         table.add_row(
-            name, f"{one.items:,}", f"{one.tokens.value:,}", f"{out:,}", cents(realtime.value), cents(batched.value)
+            name, f"{row.items:,}", f"{row.tokens.value:,}", f"{out:,}", cents(realtime.value), cents(batched.value)
         )
     return table
 

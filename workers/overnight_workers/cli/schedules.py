@@ -158,11 +158,11 @@ def _find(name: str) -> Schedule:
     from overnight_workers.process import database
 
     with database().transaction() as connection:
-        found = ledger.schedules(connection, name)
+        kept = ledger.schedules(connection, name)
         known = [schedule.catalog for schedule in ledger.schedules(connection)]
-    if not found:
+    if not kept:
         raise PermanentError(f"catalog {name!r} has no schedule; these have one: {', '.join(known) or 'none'}")
-    return found[0]
+    return kept[0]
 
 
 def _times(cron: str, zone: str) -> Times:
@@ -212,7 +212,7 @@ def _under_way(schedule: Schedule) -> str | None:
     from overnight_workers.process import database
 
     with database().transaction() as connection:
-        run = next((one for one in runs.runs(connection, catalog=schedule.catalog, limit=1) if not one.is_over), None)
+        run = next((run for run in runs.runs(connection, catalog=schedule.catalog, limit=1) if not run.is_over), None)
     if run is None:
         return None
     expected = forecast_of(run)

@@ -63,11 +63,11 @@ class ActionsPage(Page):
         """The newest first, page by page."""
         del parts
         before = self.number("before")
-        found = await self.ask(lambda connection: actions.actions(connection, before=before, limit=_ON_A_PAGE + 1))
-        older = found[_ON_A_PAGE - 1].id if len(found) > _ON_A_PAGE else None
+        acts = await self.ask(lambda connection: actions.actions(connection, before=before, limit=_ON_A_PAGE + 1))
+        older = acts[_ON_A_PAGE - 1].id if len(acts) > _ON_A_PAGE else None
         self.show(
             "actions.html",
-            actions=[(action, spoken(action)) for action in found[:_ON_A_PAGE]],
+            actions=[(action, spoken(action)) for action in acts[:_ON_A_PAGE]],
             is_first=before is None,
             older=None if older is None else self.link("actions", before=older),
         )

@@ -65,13 +65,13 @@ def _many(preview: Callable[[Said], Preview], title: str, verb: str, *, is_dange
     """An act on a selection or on a whole filter."""
 
     def propose(said: Said) -> Proposal:
-        found = preview(said)
+        preview_ = preview(said)
         wanted = _filter(said)
         return Proposal(
             f"{title}: {item_filter.spoken(wanted)}",
-            found.text,
+            preview_.text,
             verb,
-            is_possible=found.items > 0,
+            is_possible=preview_.items > 0,
             is_dangerous=is_dangerous,
             needs_all=wanted.is_everything,
         )
@@ -79,9 +79,9 @@ def _many(preview: Callable[[Said], Preview], title: str, verb: str, *, is_dange
     def perform(said: Said, by: By) -> Done:
         if _filter(said).is_everything and said.get("everything") != "yes":
             raise PermanentError("everything? Narrow the filter down, or tick that all of them are meant")
-        found = preview(said)
-        begun = acting.begin(found, by)
-        return Done(found.text, begun.id)
+        preview_ = preview(said)
+        begun = acting.begin(preview_, by)
+        return Done(preview_.text, begun.id)
 
     return Act(propose, perform)
 

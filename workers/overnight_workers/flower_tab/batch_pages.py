@@ -107,7 +107,7 @@ class BatchPage(Page):
             moments=_moments(life),
             groups=grouped(life.said),
             estimate=estimate,
-            counts=[orjson.loads(one.counts) if one.counts else {} for one in life.submissions],
+            counts=[orjson.loads(submission.counts) if submission.counts else {} for submission in life.submissions],
             everybody=everybody,
             BATCH=BATCH,
         )
@@ -155,14 +155,14 @@ def _moments(life: BatchLife) -> list[tuple[datetime, str]]:
     """The timeline, the earliest first."""
     batch, facts = life.batch, life.facts
     moments = [(batch.packed_at, f"packed, with {batch.items:,} items")]
-    for one in life.submissions:
-        named = f" (submission {one.id})" if len(life.submissions) > 1 else ""
+    for submission in life.submissions:
+        named = f" (submission {submission.id})" if len(life.submissions) > 1 else ""
         steps = (
-            (one.claimed_at, "claimed by a submitter"),
-            (one.let_go_at, "sent: its last bytes were let go"),
-            (one.api_created_at, f"accepted: Anthropic created {one.api_id}"),
-            (one.cancel_asked_at, "Anthropic was told to stop it"),
-            (one.ended_at, "ended at Anthropic"),
+            (submission.claimed_at, "claimed by a submitter"),
+            (submission.let_go_at, "sent: its last bytes were let go"),
+            (submission.api_created_at, f"accepted: Anthropic created {submission.api_id}"),
+            (submission.cancel_asked_at, "Anthropic was told to stop it"),
+            (submission.ended_at, "ended at Anthropic"),
         )
         moments += [(at, text + named) for at, text in steps if at is not None]
     if facts.recorded_at is not None:

@@ -66,8 +66,8 @@ class Page(BaseHandler):  # type: ignore[misc]
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """Ask the ledger, in a thread and in a transaction that only reads. Raises as the ledger does."""
-        found: T = await self.application.reader.ask(question)
-        return found
+        answer: T = await self.application.reader.ask(question)
+        return answer
 
     def words(self, *names: str) -> dict[str, str]:
         """What the URL's query says of these names; those that are empty are left out."""

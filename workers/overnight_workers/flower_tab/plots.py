@@ -50,13 +50,13 @@ class Plot:
 
 def plot(bars: Sequence[Bar]) -> Plot:
     """Bars side by side, the highest as high as there is room."""
-    most = max((max(bar.part, bar.whole) for bar in bars), default=0) or 1
+    longest = max((max(bar.part, bar.whole) for bar in bars), default=0) or 1
     step = (_WIDTH - 2 * _LEFT) / max(len(bars), _FEWEST)
     base, room = _HEIGHT - _BOTTOM, _HEIGHT - _BOTTOM - 6
     every = max(1, round(len(bars) * 60 / _WIDTH))
     drawn = []
     for number, bar in enumerate(bars):
-        part, whole = room * bar.part / most, room * bar.whole / most
+        part, whole = room * bar.part / longest, room * bar.whole / longest
         drawn.append(
             Drawn(
                 bar,

@@ -41,13 +41,13 @@ class RunsPage(Page):
         del parts
         prefix, before = self.words("prefix").get("prefix", ""), self.number("before")
         before = None if before is None else min(before, 2**31 - 1)
-        found = await self.ask(lambda connection: _read(connection, prefix, before))
+        rows = await self.ask(lambda connection: _read(connection, prefix, before))
         self.show(
             "runs.html",
-            found=found,
+            found=rows,
             prefix=prefix,
             is_first=before is None,
-            older=None if found.older is None else self.link("runs", prefix=prefix, before=found.older),
+            older=None if rows.older is None else self.link("runs", prefix=prefix, before=rows.older),
             local=local,
             CATALOG_RUN=CATALOG_RUN,
         )

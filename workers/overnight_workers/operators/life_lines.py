@@ -32,76 +32,78 @@ def lines(life: ItemLife) -> list[LifeLine]:
 
 def _begun(life: ItemLife) -> list[LifeLine]:
     item, rows = life.item, life.rows
-    found = [LifeLine(item.enqueued_at, "accepted, and confirmed to whoever enqueued it")]
+    told_lines = [LifeLine(item.enqueued_at, "accepted, and confirmed to whoever enqueued it")]
     for tried in life.tries:
         if tried.item_id == item.id and tried.number:
             why = "its answer was of no use" if tried.by_itself else "somebody wanted another try"
-            found.append(LifeLine(tried.at, f"took the place of the try before it: {why}"))
+            told_lines.append(LifeLine(tried.at, f"took the place of the try before it: {why}"))
         if tried.item_id > item.id:
-            found.append(
+            told_lines.append(
                 LifeLine(tried.at, f"try {tried.number + 1} took its place ({tried.state})", item_id=tried.item_id)
             )
     if rows.follows_item_id is not None:
-        found.append(LifeLine(None, "gets the outcome of an item that asks the same", item_id=rows.follows_item_id))
+        told_lines.append(
+            LifeLine(None, "gets the outcome of an item that asks the same", item_id=rows.follows_item_id)
+        )
     if item.state == "waiting":
-        found.append(
+        told_lines.append(
             LifeLine(rows.waiting_since, "waits for a batch" if item.direct_at is None else "waits for its turn")
         )
     if item.state == "held":
-        found.append(LifeLine(rows.held_since, f"held: {item.held}", NOTABLE))
+        told_lines.append(LifeLine(rows.held_since, f"held: {item.held}", NOTABLE))
     if rows.cancel_wanted:
-        found.append(
+        told_lines.append(
             LifeLine(None, "its owner took it back: an outcome is billed and recorded, and not delivered", NOTABLE)
         )
-    return found
+    return told_lines
 
 
 def _batched(life: ItemLife) -> list[LifeLine]:
     rows, batch = life.rows, life.item.batch_id
     if batch is None:
         return []
-    found = [LifeLine(rows.packed_at, f"packed into batch {batch} (now {rows.batch_state})", batch_id=batch)]
+    told_lines = [LifeLine(rows.packed_at, f"packed into batch {batch} (now {rows.batch_state})", batch_id=batch)]
     for sent in life.sent:
-        found += _sent(sent, batch)
-    return found
+        told_lines += _sent(sent, batch)
+    return told_lines
 
 
 def _sent(sent: Sent, batch: int) -> list[LifeLine]:
-    found = [LifeLine(sent.claimed_at, f"batch {batch} was taken to be sent (submission {sent.id}, {sent.state})")]
+    told_lines = [LifeLine(sent.claimed_at, f"batch {batch} was taken to be sent (submission {sent.id}, {sent.state})")]
     if sent.let_go_at is not None:
-        found.append(LifeLine(sent.let_go_at, "its last bytes were on their way"))
+        told_lines.append(LifeLine(sent.let_go_at, "its last bytes were on their way"))
     if sent.api_created_at is not None:
-        found.append(LifeLine(sent.api_created_at, f"Anthropic created {sent.api_id}"))
+        told_lines.append(LifeLine(sent.api_created_at, f"Anthropic created {sent.api_id}"))
     if sent.ended_at is not None:
-        found.append(LifeLine(sent.ended_at, "Anthropic ended the batch"))
-    return found
+        told_lines.append(LifeLine(sent.ended_at, "Anthropic ended the batch"))
+    return told_lines
 
 
 def _called(life: ItemLife) -> list[LifeLine]:
     rows = life.rows
-    found = []
+    told_lines = []
     if rows.calling_since is not None:
         gone = "; it may be billed from now on" if rows.let_go_at is not None else ""
-        found.append(LifeLine(rows.let_go_at or rows.calling_since, f"being sent in real time{gone}"))
+        told_lines.append(LifeLine(rows.let_go_at or rows.calling_since, f"being sent in real time{gone}"))
     for paid in life.paid:
         cost = "unknown" if paid.cost_nano is None else words.dollars(paid.cost_nano)
         if paid.is_certain:
-            found.append(LifeLine(paid.at, f"a second answer came: billed ({cost}) and dropped", ALARMING))
+            told_lines.append(LifeLine(paid.at, f"a second answer came: billed ({cost}) and dropped", ALARMING))
         else:
-            found.append(
+            told_lines.append(
                 LifeLine(paid.at, f"a call got no answer and may have been billed, {cost} at the most", NOTABLE)
             )
-    return found
+    return told_lines
 
 
 def _ended(life: ItemLife) -> list[LifeLine]:
     item, rows = life.item, life.rows
-    found = []
+    told_lines = []
     if item.finished_at is not None:
         cost = "not known" if item.cost_nano is None else words.dollars(item.cost_nano)
         came = "succeeded" if item.ok else f"{item.state}: {item.problem}"
         via = "in real time" if item.via == "direct" else "by batch"
-        found.append(LifeLine(item.finished_at, f"{came}, {via}; billed {cost}", CALM if item.ok else ALARMING))
+        told_lines.append(LifeLine(item.finished_at, f"{came}, {via}; billed {cost}", CALM if item.ok else ALARMING))
     if item.delivery is not None:
         tone = ALARMING if item.delivery == "dead" else CALM
         again = f", sent again by an operator {rows.delivery_generation} times" if rows.delivery_generation else ""
@@ -109,9 +111,9 @@ def _ended(life: ItemLife) -> list[LifeLine]:
         text = f"delivery to queue {item.delivery_queue}: {item.delivery} after {tries}{again}"
         # the ledger keeps when it is due, not when it was taken
         due = rows.delivery_due_at if item.delivery in ("due", "awaiting_ack", "sending") else None
-        found.append(LifeLine(due or item.finished_at, text, tone))
+        told_lines.append(LifeLine(due or item.finished_at, text, tone))
     if item.deadline is not None:
-        found.append(LifeLine(item.deadline, "its answer is wanted by then"))
+        told_lines.append(LifeLine(item.deadline, "its answer is wanted by then"))
     if item.give_up_at is not None and item.finished_at is None:
-        found.append(LifeLine(item.give_up_at, "given up then, without being bought"))
-    return found
+        told_lines.append(LifeLine(item.give_up_at, "given up then, without being bought"))
+    return told_lines

@@ -94,7 +94,9 @@ def clocks() -> list[Finding]:
 def retention() -> list[Finding]:
     """What is kept, and what is still there although it is older."""
     with database().transaction() as connection:
-        waiting = [f"items from {one.first_item}: {one.waits_for}" for one in keep.kept(connection) if one.waits_for]
+        waiting = [
+            f"items from {table.first_item}: {table.waits_for}" for table in keep.kept(connection) if table.waits_for
+        ]
     return kept(settings(), "; ".join(waiting) or None)
 
 

@@ -174,7 +174,7 @@ class Tokens(NamedTuple):
 
 def tokens(connection: Connection, run: str) -> Tokens:
     """How long a run's prompts and answers are."""
-    found = fetch_one(
+    lengths_ = fetch_one(
         connection,
         Tokens,
         f"""
@@ -188,4 +188,4 @@ def tokens(connection: Connection, run: str) -> Tokens:
         """,
         run=run,
     )
-    return found or Tokens(None, None, None)
+    return lengths_ or Tokens(None, None, None)

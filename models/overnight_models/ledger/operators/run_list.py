@@ -48,7 +48,7 @@ def page(
     connection: Connection, *, prefix: str = "", before: int | None = None, limit: int = 50
 ) -> tuple[list[RunView], int | None]:
     """The newest runs whose names begin so and that are older; and before which the next page is, if any."""
-    found = fetch_all(
+    rows = fetch_all(
         connection,
         _Run,
         """
@@ -70,7 +70,7 @@ def page(
         before=before,
         limit=limit + 1,
     )
-    shown = found[:limit]
+    shown = rows[:limit]
     items: dict[int, dict[str, int]] = {}
     for row in fetch_all(
         connection,
@@ -84,7 +84,7 @@ def page(
     ):
         items.setdefault(row.run_id, {})[row.state] = row.n
     views = [RunView(**run._asdict(), items=items.get(run.id, {})) for run in shown]
-    return views, shown[-1].id if len(found) > limit else None
+    return views, shown[-1].id if len(rows) > limit else None
 
 
 class PlanView(NamedTuple):

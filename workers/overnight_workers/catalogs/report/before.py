@@ -60,11 +60,11 @@ def in_sink(catalog: Catalog, rows: Sequence[Named]) -> dict[Named, dict[str, ob
         return {}
     columns = Columns.of(catalog)
     try:
-        found = _in_file(catalog, columns, rows) if sink.kind == "file" else _in_table(catalog, columns, rows)
+        stored = _in_file(catalog, columns, rows) if sink.kind == "file" else _in_table(catalog, columns, rows)
     except (PermanentError, TransientError) as error:
         log.warning("the sink can't be read for the report", catalog=catalog.name, error=str(error))
         return {}
-    return {_named(columns, row): _shown(columns, row) for row in found}
+    return {_named(columns, row): _shown(columns, row) for row in stored}
 
 
 def _named(columns: Columns, row: dict[str, Any]) -> Named:
@@ -124,7 +124,7 @@ def _in_table(catalog: Catalog, columns: Columns, rows: Sequence[Named]) -> list
                 for cells in ([*key, variant] if columns.has_variants else [*key] for key, variant in rows)
             ]
             chosen = [table.c[column] for column in columns.types if column in table.c]
-            found = connection.execute(sa.select(*chosen).where(sa.or_(*same))).mappings()
-            return [dict(row) for row in found]
+            selected = connection.execute(sa.select(*chosen).where(sa.or_(*same))).mappings()
+            return [dict(row) for row in selected]
     except TransientError as error:
         raise PermanentError(str(error)) from error

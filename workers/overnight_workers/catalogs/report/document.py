@@ -58,8 +58,8 @@ class Ending:
 def kept(run: Run) -> dict[str, Any] | None:
     """The report that a run left; None while it isn't over, and for runs from before there were reports."""
     with process.database().transaction() as connection:
-        found = ledger.document(connection, run.id)
-    return None if found is None else dict(orjson.loads(found))
+        kept_ = ledger.document(connection, run.id)
+    return None if kept_ is None else dict(orjson.loads(kept_))
 
 
 def made(catalog: Catalog, run: Run, ending: Ending) -> dict[str, object]:

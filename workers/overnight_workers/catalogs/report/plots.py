@@ -71,21 +71,19 @@ def bars(
     names: of the bars, some of which stand below; titles: of the bars, when somebody points at them (default: names).
     say: a value as a text; an empty one isn't written beside the axis.
     """
-    most = _round_up(max(values, default=0.0))
+    top = _round_up(max(values, default=0.0))
     room = (WIDTH - _LEFT - _RIGHT) / max(len(values), 1)
     wide = max(min(room * 0.8, 40.0), _LEAST_WIDTH)
     drawn = []
     for at, (value, name) in enumerate(zip(values, titles or names, strict=True)):
-        tall = value / most * (HEIGHT - _TOP - _BOTTOM)
+        tall = value / top * (HEIGHT - _TOP - _BOTTOM)
         x = _LEFT + room * at + (room - wide) / 2
         is_last = last_is_marked and at == len(values) - 1
         drawn.append(
-            Bar(
-                round(x, 1), round(_y(value, most), 1), round(wide, 1), round(tall, 1), f"{name}: {say(value)}", is_last
-            )
+            Bar(round(x, 1), round(_y(value, top), 1), round(wide, 1), round(tall, 1), f"{name}: {say(value)}", is_last)
         )
     middles = [_LEFT + room * (at + 0.5) for at in range(len(names))]
-    return Plot(title, bars=drawn, below=_some(middles, names, inside=False), beside=_scale(most, say))
+    return Plot(title, bars=drawn, below=_some(middles, names, inside=False), beside=_scale(top, say))
 
 
 def lines(title: str, x: Sequence[float], series: Sequence[Sequence[float]], *, say_x: Callable[[float], str]) -> Plot:
@@ -93,14 +91,14 @@ def lines(title: str, x: Sequence[float], series: Sequence[Sequence[float]], *, 
 
     series: the y of each line. say_x: an x as a text.
     """
-    most = _round_up(max((value for one in series for value in one), default=0.0))
+    top = _round_up(max((value for values_ in series for value in values_), default=0.0))
     far = max(x, default=0.0) or 1.0
     width = WIDTH - _LEFT - _RIGHT
     places = [_LEFT + at / far * width for at in (0.0, *x)]
-    drawn = [_stairs(places, [_y(value, most) for value in (0.0, *one)]) for one in series]
+    drawn = [_stairs(places, [_y(value, top) for value in (0.0, *values_)]) for values_ in series]
     ticks = [far * part / (_LABELS - 1) for part in range(_LABELS)]
     below = _some([_LEFT + tick / far * width for tick in ticks], [say_x(tick) for tick in ticks], inside=True)
-    return Plot(title, lines=drawn, below=below, beside=_scale(most, lambda value: f"{value:,.0f}"))
+    return Plot(title, lines=drawn, below=below, beside=_scale(top, lambda value: f"{value:,.0f}"))
 
 
 def _stairs(x: Sequence[float], y: Sequence[float]) -> str:
@@ -111,8 +109,8 @@ def _stairs(x: Sequence[float], y: Sequence[float]) -> str:
     return " ".join(f"{at:.1f},{height:.1f}" for at, height in corners)
 
 
-def _y(value: float, most: float) -> float:
-    return HEIGHT - _BOTTOM - value / most * (HEIGHT - _TOP - _BOTTOM)
+def _y(value: float, top: float) -> float:
+    return HEIGHT - _BOTTOM - value / top * (HEIGHT - _TOP - _BOTTOM)
 
 
 def _round_up(value: float) -> float:
@@ -123,8 +121,8 @@ def _round_up(value: float) -> float:
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value)
 
 
-def _scale(most: float, say: Callable[[float], str]) -> list[Label]:
-    said = [Label(round(_y(part, most), 1), say(part), "end") for part in (0.0, most / 2, most)]
+def _scale(top: float, say: Callable[[float], str]) -> list[Label]:
+    said = [Label(round(_y(part, top), 1), say(part), "end") for part in (0.0, top / 2, top)]
     return [label for at, label in enumerate(said) if label.text not in ("", *(other.text for other in said[:at]))]
 
 

@@ -123,18 +123,18 @@ def _pilot(taken: TakenRun) -> Step:
     """The first rows, until all have come back; then they are judged."""
     rows = taken.catalog.pilot.rows
     if taken.run.enqueued_at is None:
-        done = sending.enqueue(taken, most=rows)
+        done = sending.enqueue(taken, max_rows=rows)
         taken.note_enqueued(pilot=done)
         return Step(f"the pilot's {rows:,} rows are sent")
     waits = _waits(taken)
     if waits is not None:
         return waits
-    found = pilot.verdicts_of(taken.run.name, taken.run.id)
-    why = pilot.why_stop(found, taken.catalog.pilot.max_problems)
+    verdicts = pilot.verdicts_of(taken.run.name, taken.run.id)
+    why = pilot.why_stop(verdicts, taken.catalog.pilot.max_problems)
     if why is not None:
-        return _stop(taken, why, pilot=found.document())
-    taken.move(CATALOG_RUN.send, pilot=found.document())
-    return Step(f"the pilot is good: {found.bad:,} problems in {found.items:,} rows")
+        return _stop(taken, why, pilot=verdicts.document())
+    taken.move(CATALOG_RUN.send, pilot=verdicts.document())
+    return Step(f"the pilot is good: {verdicts.bad:,} problems in {verdicts.items:,} rows")
 
 
 def _sending(taken: TakenRun) -> Step:
@@ -156,8 +156,8 @@ def _retrying(taken: TakenRun) -> Step:
     asked = 0 if taken.counts.get("over_the_cap") else again.ask_again(taken.run.name, taken.catalog)
     if asked:
         return Step(f"{asked:,} rows are asked again")
-    found = pilot.verdicts_of(taken.run.name, taken.run.id)
-    why = publishing.why_not(taken, found)
+    verdicts = pilot.verdicts_of(taken.run.name, taken.run.id)
+    why = publishing.why_not(taken, verdicts)
     if why is not None:
         return _stop(taken, why)
     taken.move(CATALOG_RUN.publish)
@@ -206,9 +206,9 @@ def _stop(taken: TakenRun, reason: str, **counts: object) -> Step:
     with process.database().transaction() as connection:
         open_ = answers.not_sent(connection, taken.run.name, held=False)
     _take_back(open_)
-    found = pilot.verdicts_of(taken.run.name, taken.run.id)
+    verdicts = pilot.verdicts_of(taken.run.name, taken.run.id)
     causes = publishing.leave_problems(taken)
-    return ending.stop(taken, reason, causes=causes, **(found.document() | counts))
+    return ending.stop(taken, reason, causes=causes, **(verdicts.document() | counts))
 
 
 _STEPS: Final[dict[str, Callable[[TakenRun], Step]]] = {

@@ -36,8 +36,8 @@ def ask_again(run_name: str, catalog: Catalog) -> int:
             page = answers.to_ask_again(
                 connection, run_name, [Problem.INVALID_OUTPUT, Problem.CUT_OFF], times=TIMES, after=after
             )
-            contents = {one.id: content for one in page if (content := _content(one, lane)) is not None}
-            as_it_is = [one.id for one in page if one.problem not in (Problem.INVALID_OUTPUT, Problem.CUT_OFF)]
+            contents = {failed.id: content for failed in page if (content := _content(failed, lane)) is not None}
+            as_it_is = [failed.id for failed in page if failed.problem not in (Problem.INVALID_OUTPUT, Problem.CUT_OFF)]
             asked += len(redo.redo(connection, [*contents, *as_it_is], contents=contents))
         if not page:
             return asked
@@ -58,8 +58,8 @@ def _with_more_room(failed: Failed, lane: Lane) -> Content | None:
     """A cut-off answer with twice the room, as far as its model goes."""
     document: dict[str, object] = exact_json.loads(failed.params)
     model = process.prices().model(str(document.get("model")))
-    most = model.max_output_tokens if model is not None else failed.max_tokens * _ROOM
-    room = min(failed.max_tokens * _ROOM, most)
+    longest = model.max_output_tokens if model is not None else failed.max_tokens * _ROOM
+    room = min(failed.max_tokens * _ROOM, longest)
     if room <= failed.max_tokens:
         return None
     return _sized(failed, exact_json.dumps(document | {"max_tokens": room}).decode(), room, lane)

@@ -40,10 +40,10 @@ def check_row(catalog: Catalog, request: Request) -> None:
     if cap is None or model is None:
         return
     prompt = len(exact_json.dumps(request.params)) + ADDED_TOKENS
-    rate = next(one for one in worst_rates(model, batch=True) if prompt <= one.up_to_tokens)
-    most = prompt * rate.input_nano + int(request.params["max_tokens"]) * rate.output_nano
-    if most > _nano(cap):
-        raise BadRow(f"it may cost {money(most)}, caps.max_cost_a_row is ${cap}")
+    rate = next(rates for rates in worst_rates(model, batch=True) if prompt <= rates.up_to_tokens)
+    most_nano = prompt * rate.input_nano + int(request.params["max_tokens"]) * rate.output_nano
+    if most_nano > _nano(cap):
+        raise BadRow(f"it may cost {money(most_nano)}, caps.max_cost_a_row is ${cap}")
 
 
 def _nano(amount: Decimal) -> int:

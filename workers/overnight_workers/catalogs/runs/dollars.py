@@ -46,8 +46,8 @@ class Dollars:
     def sum(cls, given: Iterable[Dollars]) -> Dollars:
         """All of them together; the doubts are of one kind, so they add up in full."""
         all_ = list(given)
-        how = max((one.how for one in all_), default="counted")
-        return cls(sum(one.value for one in all_), sum(one.low for one in all_), sum(one.high for one in all_), how)
+        how = max((part.how for part in all_), default="counted")
+        return cls(sum(part.value for part in all_), sum(one.low for one in all_), sum(one.high for one in all_), how)
 
     def times(self, factor: Fraction) -> Dollars:
         """As many times as much."""
@@ -80,10 +80,10 @@ class Estimate:
         return known | ({"unsendable": self.unsendable, "why_unsendable": self.why} if self.unsendable else {})
 
 
-def estimated(catalog: Catalog, source: Opened, found: Diff) -> dict[Reason, Estimate]:
+def estimated(catalog: Catalog, source: Opened, diff: Diff) -> dict[Reason, Estimate]:
     """What the rows of each reason will cost. The rows are judged in the source's connection."""
-    reasons = [reason for reason in found.reasons if reason < Reason.LEFT]
-    return {reason: _of(catalog, source, reason, found.reasons[reason]) for reason in reasons}
+    reasons = [reason for reason in diff.reasons if reason < Reason.LEFT]
+    return {reason: _of(catalog, source, reason, diff.reasons[reason]) for reason in reasons}
 
 
 def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int) -> Estimate:

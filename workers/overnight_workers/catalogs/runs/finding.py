@@ -13,11 +13,11 @@ def find(name: str) -> Run:
     catalog, _, number = name.rpartition("-")
     with process.database().transaction() as connection:
         if catalog and number.isdecimal():
-            found = ledger.runs(connection, catalog=catalog, number=int(number), limit=1)
+            chosen = ledger.runs(connection, catalog=catalog, number=int(number), limit=1)
         else:
-            found = ledger.runs(connection, catalog=name, limit=1)
-        latest = found or ledger.runs(connection, limit=5)
-    if found:
-        return found[0]
+            chosen = ledger.runs(connection, catalog=name, limit=1)
+        latest = chosen or ledger.runs(connection, limit=5)
+    if chosen:
+        return chosen[0]
     there = f"the latest are {', '.join(run.name for run in latest)}" if latest else "no catalog was ever run"
     raise PermanentError(f"there is no run {name!r}: {there}")

@@ -83,13 +83,13 @@ def forecast(connection: Connection, run: Run) -> Forecast | None:
     past, now = history.turnarounds(connection), datetime.now(UTC)
     declared = tomllib.loads(run.declaration).get("lane", "default")
     lane = settings().lanes.get(declared if isinstance(declared, str) else "default")
-    ages = [one.open_s for one in under_way if one.open_s is not None]
+    ages = [batch.open_s for batch in under_way if batch.open_s is not None]
     return Forecast(
-        rows=sum(one.rows for one in under_way) + rest,
+        rows=sum(batch.rows for batch in under_way) + rest,
         oldest_s=max(ages, default=None),
         half=_after(now, _takes_s(past, under_way, rest, 0.5)),
         sure=_after(now, _takes_s(past, under_way, rest, SURE)),
-        source=Turnarounds(past, max([rest, *(one.batch_items for one in under_way)])).basis,
+        source=Turnarounds(past, max([rest, *(batch.batch_items for batch in under_way)])).basis,
         finish_at=run.finish_at,
         in_real_time=lane is not None and lane.road == "by_deadline",
     )
@@ -106,7 +106,8 @@ def _rest(run: Run, under_way: Sequence[UnderWay]) -> int:
 def _takes_s(past: Sequence[Turnaround], under_way: Sequence[UnderWay], rest: int, confidence: float) -> float:
     """The slowest batch that runs, then the rest in one batch."""
     running = [
-        Turnarounds(past, one.batch_items).sure_s(one.batch_items, confidence, one.open_s or 0.0) for one in under_way
+        Turnarounds(past, batch.batch_items).sure_s(batch.batch_items, confidence, batch.open_s or 0.0)
+        for batch in under_way
     ]
     after = Turnarounds(past, rest).sure_s(rest, confidence) if rest else 0.0
     return max(running, default=0.0) + after

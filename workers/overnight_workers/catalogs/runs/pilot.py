@@ -41,35 +41,35 @@ class Verdicts:
 
 def verdicts_of(run_name: str, run_id: int) -> Verdicts:
     """What came of a run's rows, those that couldn't be sent among them."""
-    found = Verdicts()
+    verdicts = Verdicts()
     with process.database().transaction() as connection:
         groups = answers.groups(connection, run_name)
     for group in groups:
-        found.items += group.rows
-        found.asked_again += group.asked_again
-        found.unpriced += group.unpriced
-        found.cost_nano += group.cost_nano
+        verdicts.items += group.rows
+        verdicts.asked_again += group.asked_again
+        verdicts.unpriced += group.unpriced
+        verdicts.cost_nano += group.cost_nano
         if group.ok:
-            found.ok += group.rows
+            verdicts.ok += group.rows
         elif group.ok is not None:
-            found.problems[group.problem or group.state] += group.rows
+            verdicts.problems[group.problem or group.state] += group.rows
     with process.database().transaction() as connection:
-        found.problems.update(row.cause for row in answers.unsent(connection, run_id))
-    return found
+        verdicts.problems.update(row.cause for row in answers.unsent(connection, run_id))
+    return verdicts
 
 
-def why_stop(found: Verdicts, most: float) -> str | None:
+def why_stop(verdicts: Verdicts, max_share: float) -> str | None:
     """Why the pilot stops its run; None when it doesn't.
 
-    most: the share of problems that is fine. Only what is surely above stops: the whole interval.
+    max_share: the share of problems that is fine. Only what is surely above stops: the whole interval.
     """
-    unsent = found.problems["can't be sent"] + found.problems["turned down"]
-    all_ = found.items + unsent
-    low, high = wilson(found.bad, all_)
-    if low <= most:
+    unsent = verdicts.problems["can't be sent"] + verdicts.problems["turned down"]
+    all_ = verdicts.items + unsent
+    low, high = wilson(verdicts.bad, all_)
+    if low <= max_share:
         return None
-    causes = ", ".join(f"{n:,} {cause}" for cause, n in found.problems.most_common())
+    causes = ", ".join(f"{n:,} {cause}" for cause, n in verdicts.problems.most_common())
     return (
-        f"the pilot has {found.bad:,} problems in {all_:,} rows ({low:.0%} to {high:.0%} of all, pilot.max_problems is"
-        f" {most:.0%}): {causes}"
+        f"the pilot has {verdicts.bad:,} problems in {all_:,} rows ({low:.0%} to {high:.0%} of all,"
+        f" pilot.max_problems is {max_share:.0%}): {causes}"
     )

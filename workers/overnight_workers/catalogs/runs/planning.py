@@ -50,23 +50,23 @@ def made(catalog: Catalog, wish: Wish) -> tuple[Diff, dict[str, Any]]:
         failed_before=_failed_before(catalog) if wish.retry_failed else (),
     )
     with opened(catalog, recipe, wish.where) as source:
-        found = differences(
+        diff = differences(
             source.connection, source.rows, hashes(recipe), kept, known, wanted, key_faults=source.key_faults
         )
-        return found, _document(catalog, found, estimated(catalog, source, found), has_memory=bool(known))
+        return diff, _document(catalog, diff, estimated(catalog, source, diff), has_memory=bool(known))
 
 
 def _failed_before(catalog: Catalog) -> tuple[bytes, ...]:
     """Hashes of rows that failed in any run, stopped ones among them."""
-    found: set[bytes] = set()
+    sent: set[bytes] = set()
     after = 0
     while True:
         with process.database().transaction() as connection:
             page = answers.failed(connection, catalog.name, but=(Problem.REFUSED,), after=after)
         if not page:
-            return tuple(found)
+            return tuple(sent)
         after = page[-1].id
-        found.update(read_item_key(one.key)[0] for one in page)
+        sent.update(read_item_key(row.key)[0] for row in page)
 
 
 def hashes(recipe: Recipe) -> Hashes:
@@ -101,10 +101,14 @@ def plan(taken: TakenRun) -> Step:
 def why_ask(catalog: Catalog, document: dict[str, Any]) -> str | None:
     """Why a person has to say that a plan may be carried out; None when it needn't."""
     reasons, known = document["reasons"], document["known"]
-    changed = {name: one for name, one in reasons.items() if name in {reason.name.lower() for reason in OF_RECIPE}}
+    changed = {
+        name: counted for name, counted in reasons.items() if name in {reason.name.lower() for reason in OF_RECIPE}
+    }
     if changed and catalog.on_prompt_change == "ask":
-        told = ", ".join(f"{one['words']}: {one['rows']:,} rows, about ${one['usd']}" for one in changed.values())
-        return f'{told} (on_prompt_change = "new_only" or "all" decides it for good)'
+        reasons_ = ", ".join(
+            f"{reason['words']}: {reason['rows']:,} rows, about ${reason['usd']}" for reason in changed.values()
+        )
+        return f'{reasons_} (on_prompt_change = "new_only" or "all" decides it for good)'
     share = document["send"] / max(document["rows"], 1)
     if known and document["send"] > _FEW and share > catalog.ask_above:
         return f"{share:.0%} of the rows would be sent, ask_above is {catalog.ask_above:.0%}: about ${document['usd']}"
@@ -112,10 +116,10 @@ def why_ask(catalog: Catalog, document: dict[str, Any]) -> str | None:
 
 
 def _keep(taken: TakenRun) -> None:
-    found, document = made(taken.catalog, taken.wish)
+    diff, document = made(taken.catalog, taken.wish)
     with process.database().transaction() as connection:
         number = ledger.recipe_number(connection, taken.run.catalog_id, hashes(recipe_of(taken.catalog)))
-        entries = found.entries.copy()
+        entries = diff.entries.copy()
         entries["recipe"], entries["run"] = number, taken.run.number
         kept = runs.keep_plan(
             connection,
@@ -126,7 +130,7 @@ def _keep(taken: TakenRun) -> None:
             parts=memory.parts(entries),
         )
         taken.must(kept)
-        alike = found.same_by_another_recipe.copy()
+        alike = diff.same_by_another_recipe.copy()
         if len(alike):
             alike["recipe"] = number
             merged = memory.merged(ledger.entries(connection, taken.run.catalog_id), alike)
@@ -143,23 +147,23 @@ def _over_its_cap(catalog: Catalog, run_id: int, least_usd: Decimal) -> str | No
     return f"it would cost {money(least)} at least, {which} leaves {money(left)}: raise it, or send less with --limit"
 
 
-def _document(catalog: Catalog, found: Diff, estimates: dict[Reason, Estimate], *, has_memory: bool) -> dict[str, Any]:
+def _document(catalog: Catalog, diff: Diff, estimates: dict[Reason, Estimate], *, has_memory: bool) -> dict[str, Any]:
     """A plan as JSON."""
-    total = Dollars.sum(one.dollars for one in estimates.values())
+    total = Dollars.sum(estimate.dollars for estimate in estimates.values())
     return {
         "v": 1,
         "catalog": catalog.name,
-        "rows": found.rows,
-        "send": found.sent,
+        "rows": diff.rows,
+        "send": diff.sent,
         "known": has_memory,
         "reasons": {
             reason.name.lower(): {"words": reason.words, "rows": rows, **(estimates[reason].document() if rows else {})}
-            for reason, rows in sorted(found.reasons.items())
+            for reason, rows in sorted(diff.reasons.items())
             if reason in estimates
         },
         "left": {
             reason.name.lower(): {"words": reason.words, "rows": rows}
-            for reason, rows in sorted(found.reasons.items())
+            for reason, rows in sorted(diff.reasons.items())
             if reason not in estimates
         },
         **total.document(),

@@ -69,8 +69,8 @@ def write(catalog: Catalog, run_name: str, number: int, left: Iterator[Answered]
 def _gather(lines: Path, number: int, left: Iterator[Answered]) -> list[Group]:
     groups: dict[tuple[str, str], Group] = {}
     with lines.open("wb") as file:
-        for one in left:
-            row = _row(one, number)
+        for answered in left:
+            row = _row(answered, number)
             file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
             said = _VALUES.sub("…", str(row["detail"]))
             group = groups.setdefault((str(row["cause"]), said), Group(str(row["cause"]), said))
@@ -78,20 +78,20 @@ def _gather(lines: Path, number: int, left: Iterator[Answered]) -> list[Group]:
             if len(group.examples) < EXAMPLES:
                 answer = str(row["answer"] or "")
                 shown = answer[:_SHOWN] + (" …" if len(answer) > _SHOWN else "")
-                name = ", ".join(one.key) + (f" ({one.variant})" if one.variant else "")
+                name = ", ".join(answered.key) + (f" ({answered.variant})" if answered.variant else "")
                 group.examples.append({"key": name, "detail": str(row["detail"]), "answer": shown})
     return sorted(groups.values(), key=lambda group: -group.rows)
 
 
-def _row(one: Answered, number: int) -> dict[str, object]:
-    outcome = one.outcome
+def _row(answered: Answered, number: int) -> dict[str, object]:
+    outcome = answered.outcome
     return {
-        "key": one.key,
-        "variant": one.variant,
-        "cause": one.problem,
-        "detail": one.detail if outcome is None else outcome.detail or "",
+        "key": answered.key,
+        "variant": answered.variant,
+        "cause": answered.problem,
+        "detail": answered.detail if outcome is None else outcome.detail or "",
         "answer": None if outcome is None else outcome.text,
-        "request": one.request,
+        "request": answered.request,
         "run": number,
         "cost_usd": None if outcome is None or outcome.cost_usd is None else f"{outcome.cost_usd:f}",
     }

@@ -56,12 +56,12 @@ def came(ok: bool, problem: str | None) -> Came:
     return Came.USELESS if problem in USELESS else Came.FAILED
 
 
-def why_not(taken: TakenRun, found: Verdicts) -> str | None:
+def why_not(taken: TakenRun, verdicts: Verdicts) -> str | None:
     """Why a run's answers aren't published; None when they are."""
     wanted = taken.catalog.publish
     if not isinstance(wanted, Valid) or not taken.plan["send"]:
         return None
-    share = found.ok / taken.plan["send"]
+    share = verdicts.ok / taken.plan["send"]
     if share >= wanted.valid:
         return None
     return f"{share:.1%} of its rows are valid, publish wants {wanted.valid:.1%}: nothing was published"
@@ -72,12 +72,12 @@ def publish(taken: TakenRun) -> Step:
     gone = _gone(taken)
     write(taken, gone)
     causes = leave_problems(taken)
-    found = verdicts_of(taken.run.name, taken.run.id)
-    states = {problem: came(False, problem) for problem in found.problems}
-    may_do_better = sum(n for problem, n in found.problems.items() if states[problem] is Came.FAILED)
-    missed = taken.plan["send"] - found.items - sum(found.problems[cause] for cause in UNSENT)
+    verdicts = verdicts_of(taken.run.name, taken.run.id)
+    states = {problem: came(False, problem) for problem in verdicts.problems}
+    may_do_better = sum(n for problem, n in verdicts.problems.items() if states[problem] is Came.FAILED)
+    missed = taken.plan["send"] - verdicts.items - sum(verdicts.problems[cause] for cause in UNSENT)
     is_whole = not may_do_better and missed <= 0 and not taken.counts.get("over_the_cap")
-    counts = taken.counts | found.document()
+    counts = taken.counts | verdicts.document()
     counts |= {"gone": len(gone), "changed_meanwhile": max(missed, 0), "published": True}
     move = CATALOG_RUN.finish if is_whole else CATALOG_RUN.fall_short
     reason = None if is_whole else _short_of(may_do_better, max(missed, 0), counts)
@@ -124,7 +124,7 @@ def answered(taken: TakenRun, problem: str | None = None) -> Iterator[Answered]:
     while after is not None:
         with process.database().transaction() as connection:
             page, after = answer.outcomes_page(
-                connection, run=taken.run.name, lane=None, problem=problem, after=after, most=_PAGE
+                connection, run=taken.run.name, lane=None, problem=problem, after=after, limit=_PAGE
             )
         for outcome in map(_outcome, page):
             _, variant, sent = read_item_key(outcome.key)
@@ -192,10 +192,10 @@ def _entries(taken: TakenRun) -> Entries:
         if not page:
             break
         after = page[-1].id
-        for one in page:
-            entry, _, sent = read_item_key(one.key)
-            if one.ok is not None:
-                add(entry, sent, came(one.ok, one.problem))
+        for verdict in page:
+            entry, _, sent = read_item_key(verdict.key)
+            if verdict.ok is not None:
+                add(entry, sent, came(verdict.ok, verdict.problem))
     with process.database().transaction() as connection:
         for row in answers.unsent(connection, taken.run.id):
             add(row.entry, b"", Came.UNSENT)

@@ -43,10 +43,10 @@ class RecipeChanged(PermanentError):
     """What the catalog's declaration names (a class, a schema) isn't what the run was planned with."""
 
 
-def enqueue(taken: TakenRun, *, most: int | None = None) -> dict[str, int]:
+def enqueue(taken: TakenRun, *, max_rows: int | None = None) -> dict[str, int]:
     """Hand over the rows of the plan that aren't items yet, and see them into Postgres.
 
-    most: only so many of them, the same ones each time.
+    max_rows: only so many of them, the same ones each time.
 
     Returns how many were looked at and how many couldn't be sent. Raises NotConfirmed, BadSource, RecipeChanged.
     """
@@ -62,7 +62,7 @@ def enqueue(taken: TakenRun, *, most: int | None = None) -> dict[str, int]:
     _reserve(taken)
     with opened(taken.catalog, recipe, taken.wish.where) as source:
         memory.register(source.connection, "planned", planned)
-        _choose(source.connection, taken, most)
+        _choose(source.connection, taken, max_rows)
         sender = _Sender(taken, source)
         sender.send(f"state <> {Reason.FAILED}", "deliver")
         if sender.send(f"state = {Reason.FAILED}", "redo"):
@@ -71,9 +71,9 @@ def enqueue(taken: TakenRun, *, most: int | None = None) -> dict[str, int]:
         return {"looked_at": sender.looked_at, "unsent": sender.unsent}
 
 
-def _choose(connection: DuckDBPyConnection, taken: TakenRun, most: int | None) -> None:
+def _choose(connection: DuckDBPyConnection, taken: TakenRun, max_rows: int | None) -> None:
     """Make the table of what is to be enqueued: planned, and no item of this run yet."""
-    limit = "" if most is None else f"LIMIT {most}"
+    limit = "" if max_rows is None else f"LIMIT {max_rows}"
     connection.execute(f"""
         CREATE TABLE chosen AS SELECT {memory.HASH} AS n, state, input FROM planned
         WHERE state < {Reason.LEFT} ORDER BY md5(high::VARCHAR || '/' || low::VARCHAR || '/{taken.run.number}') {limit}
@@ -105,7 +105,7 @@ def _note_taken_back(connection: DuckDBPyConnection, taken: TakenRun) -> None:
         if not page:
             break
         after = page[-1].id
-        memory.insert(connection, "taken_back", [read_item_key(one.key)[0] for one in page])
+        memory.insert(connection, "taken_back", [read_item_key(row.key)[0] for row in page])
     connection.execute(f"UPDATE chosen SET state = {Reason.FAILED} WHERE n IN (SELECT n FROM taken_back)")
 
 

@@ -115,25 +115,25 @@ class Columns:
         gone = {GONE: "BOOLEAN"} if self.marks_gone else {}
         return dict.fromkeys(self.identifying, "VARCHAR") | dict(self.answer) | ADDED | gone
 
-    def row(self, one: Answered, run: int) -> dict[str, object]:
+    def row(self, answered: Answered, run: int) -> dict[str, object]:
         """A row of the sink."""
-        outcome = one.outcome
+        outcome = answered.outcome
         cost = None if outcome is None else cost_of(outcome)
-        found: dict[str, object] = dict(zip(self.key, one.key, strict=True))
+        cells: dict[str, object] = dict(zip(self.key, answered.key, strict=True))
         if self.has_variants:
-            found[VARIANT] = one.variant
-        found |= dict.fromkeys(self.answer)
+            cells[VARIANT] = answered.variant
+        cells |= dict.fromkeys(self.answer)
         if outcome is not None and outcome.ok:
-            found |= self._answer(outcome)
-        found |= {
+            cells |= self._answer(outcome)
+        cells |= {
             RUN: run,
             "overnight_time": None if outcome is None or outcome.finished_at is None else _time(outcome),
-            "overnight_request": one.request,
+            "overnight_request": answered.request,
             "overnight_model": None if outcome is None else outcome.model,
-            "overnight_problem": one.problem,
+            "overnight_problem": answered.problem,
             "overnight_cost_usd": None if cost is None else f"{cost:f}",
         }
-        return found | ({GONE: False} if self.marks_gone else {})
+        return cells | ({GONE: False} if self.marks_gone else {})
 
     def _answer(self, outcome: Outcome) -> dict[str, object]:
         if self.whole:
@@ -152,7 +152,7 @@ def _fields(schema: Mapping[str, object]) -> dict[str, str]:
     properties = schema.get("properties")
     if schema.get("type") != "object" or not isinstance(properties, Mapping):
         return {}
-    return {str(name): _type(one) for name, one in properties.items()}
+    return {str(name): _type(field) for name, field in properties.items()}
 
 
 def _type(schema: object) -> str:
@@ -161,11 +161,11 @@ def _type(schema: object) -> str:
         return "VARCHAR"
     options = schema.get("anyOf")
     if isinstance(options, Sequence):
-        plain = [one for one in options if not (isinstance(one, Mapping) and one.get("type") == "null")]
+        plain = [option for option in options if not (isinstance(option, Mapping) and option.get("type") == "null")]
         return _type(plain[0]) if len(plain) == 1 else "VARCHAR"
     kind = schema.get("type")
     if isinstance(kind, list):
-        kinds = [one for one in kind if one != "null"]
+        kinds = [option for option in kind if option != "null"]
         kind = kinds[0] if len(kinds) == 1 else None
     return _TYPES.get(kind, "VARCHAR") if isinstance(kind, str) else "VARCHAR"
 

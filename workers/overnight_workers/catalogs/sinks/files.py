@@ -76,8 +76,8 @@ class FileSink:
     def _write_lines(self, publication: Publication, file: Path) -> int:
         rows = 0
         with file.open("wb") as lines:
-            for one in publication.rows:
-                lines.write(line(self.columns.row(one, publication.number) | {_BETTER: one.may_do_better}))
+            for answered in publication.rows:
+                lines.write(line(self.columns.row(answered, publication.number) | {_BETTER: answered.may_do_better}))
                 rows += 1
         return rows
 
@@ -117,12 +117,12 @@ class FileSink:
     def _read_old(self, connection: DuckDBPyConnection) -> None:
         """What stands in the file, with today's columns first; columns of earlier outputs stay."""
         today = self.columns.types
-        found = self._there(connection)
-        if found is None:
+        old = self._there(connection)
+        if old is None:
             empty = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in today.items())
             connection.execute(f"CREATE VIEW old AS SELECT {empty} WHERE false")
             return
-        source, there = found
+        source, there = old
         connection.execute(f"CREATE VIEW old AS SELECT {as_of_today(there, today)} FROM {source}")
 
     def _note_gone(self, connection: DuckDBPyConnection, gone: set[bytes]) -> None:

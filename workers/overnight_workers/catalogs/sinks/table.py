@@ -97,9 +97,12 @@ class TableSink:
         """Upserts need a unique key of just these columns."""
         looked, wanted = sa.inspect(connection), set(self.columns.identifying)
         unique = [set(looked.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"])]
-        unique += [set(one["column_names"]) for one in looked.get_unique_constraints(table.name, schema=table.schema)]
+        unique += [
+            set(constraint["column_names"])
+            for constraint in looked.get_unique_constraints(table.name, schema=table.schema)
+        ]
         indexes = looked.get_indexes(table.name, schema=table.schema)
-        unique += [set(map(str, one["column_names"])) for one in indexes if one["unique"]]
+        unique += [set(map(str, index["column_names"])) for index in indexes if index["unique"]]
         if wanted not in unique:
             named = ", ".join(self.columns.identifying)
             raise PermanentError(
@@ -165,18 +168,18 @@ class TableSink:
         if not gone or self.declared.gone == "keep":
             return
         columns = [table.c[column] for column in self.columns.identifying]
-        found = [
+        gone_rows = [
             {f"gone_{at}": cell for at, cell in enumerate(key)}
             for key in connection.execute(sa.select(*columns))
             if hashlib.md5("\x1f".join(map(str, key)).encode(), usedforsecurity=False).digest() in gone
         ]
-        if not found:
+        if not gone_rows:
             return
         same = sa.and_(*(column == sa.bindparam(f"gone_{at}") for at, column in enumerate(columns)))
         if self.declared.gone == "delete":
-            connection.execute(sa.delete(table).where(same), found)
+            connection.execute(sa.delete(table).where(same), gone_rows)
         else:
-            connection.execute(sa.update(table).where(same).values({GONE: True}), found)
+            connection.execute(sa.update(table).where(same).values({GONE: True}), gone_rows)
 
 
 _LASTS: Final = (
@@ -198,7 +201,7 @@ _INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sq
 def _groups(publication: Publication, columns: Columns) -> Iterator[list[tuple[dict[str, object], bool]]]:
     """Rows as SQLAlchemy takes them, with whether an older answer stays."""
     while group := list(islice(publication.rows, _AT_ONCE)):
-        yield [(_typed(columns.row(one, publication.number)), one.may_do_better) for one in group]
+        yield [(_typed(columns.row(answered, publication.number)), answered.may_do_better) for answered in group]
 
 
 def _typed(row: dict[str, object]) -> dict[str, object]:
