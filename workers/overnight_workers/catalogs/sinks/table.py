@@ -19,7 +19,7 @@ from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError, TransientError
 from overnight_workers.catalogs.declaration import DeclaredSink
 from overnight_workers.catalogs.sinks.answered import GONE, RUN, Columns, Publication
-from overnight_workers.catalogs.sources.sql import url_of
+from overnight_workers.catalogs.sources.sql import options_of, url_of
 
 _AT_ONCE: Final = 1_000
 _TYPES: Final[dict[str, sa.types.TypeEngine[Any]]] = {
@@ -72,9 +72,8 @@ class TableSink:
     @contextmanager
     def connected(self) -> Iterator[sa.Connection]:
         """A transaction of its own. What the database can't do is said in a sentence, without the URL."""
-        engine = sa.create_engine(
-            url_of(self.declared.url, self.declared.url_variable, self.directory), hide_parameters=True
-        )
+        url = url_of(self.declared.url, self.declared.url_variable, self.directory)
+        engine = sa.create_engine(url, hide_parameters=True, **options_of(url))
         try:
             with engine.begin() as connection:
                 if connection.dialect.name not in _INSERTS:

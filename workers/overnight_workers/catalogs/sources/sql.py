@@ -59,7 +59,7 @@ def _result(declared: DeclaredSource, directory: Path) -> Iterator[CursorResult[
 
     url = url_of(declared.url, declared.url_variable, directory)
     try:
-        engine = create_engine(url, **_options(url))
+        engine = create_engine(url, **options_of(url))
         try:
             with (
                 engine.connect() as connection,
