@@ -75,8 +75,11 @@ def _result(declared: DeclaredSource, directory: Path) -> Iterator[CursorResult[
         ) from error
 
 
-def _options(url: URL) -> dict[str, object]:
-    """What an engine is made with. Raises SQLAlchemyError where there is no such kind of database."""
+def options_of(url: URL) -> dict[str, object]:
+    """What an engine is made with: no prepared statements, which a pooler in transaction mode gives to another session.
+
+    Raises SQLAlchemyError where there is no such kind of database.
+    """
     if url.get_backend_name() != "postgresql":
         url.get_dialect()
         return {}
