@@ -113,9 +113,15 @@ def _budgets_are_right(service: Service) -> None:
         """
         SELECT sum(spent_nano)::bigint AS spent, sum(reserved_nano) FILTER (WHERE submission_id IS NULL) AS reserved,
                coalesce(sum(reserved_nano) FILTER (WHERE submission.state = 'done'), 0) AS turned_up
-        FROM booking LEFT JOIN submission ON submission.id = submission_id GROUP BY budget_id
+        FROM booking LEFT JOIN submission ON submission.id = submission_id
+        WHERE budget_id IN (SELECT id FROM budget WHERE chain_id IS NULL) GROUP BY budget_id
         """
     )
+    of_chains = (
+        "SELECT sum(reserved_nano)::bigint AS n FROM booking JOIN budget ON budget.id = budget_id"
+        " WHERE chain_id IS NOT NULL"
+    )
+    assert not service.ledger.fetch_one(of_chains)["n"], "nothing of a chain is under way any more"
     if service.ledger.fetch_all("SELECT FROM maybe_billed"):
         # what may have been billed counts as spent, all that was reserved for it
         assert [(row["reserved"], row["spent"] >= billed) for row in booked] in ([], [(0, True)])

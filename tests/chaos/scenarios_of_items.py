@@ -213,7 +213,7 @@ ITEMS: Final = (
             a_budget,
             message(
                 1,
-                one("a"),
+                one("a", trace_id="a chain"),
                 one("b", fault="errored:overloaded_error:1"),
                 one("c", fault="errored:invalid_request_error"),
             ),
@@ -226,7 +226,7 @@ ITEMS: Final = (
         ),
         {"a": DONE, "b": DONE, "c": ("failed",), "d": DONE},
         # each death may lose an answer, and none of them may end an item
-        settings={"lane": {"road": "direct", "max_maybe_billed": 100, "max_attempts": 100}},
+        settings={"lane": {"road": "direct", "max_maybe_billed": 100, "max_attempts": 100, "max_cost_per_trace": 50}},
         shows="SELECT 1 FROM outcome WHERE via = 'direct' HAVING count(*) = 4",
     ),
     Scenario(

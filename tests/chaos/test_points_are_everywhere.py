@@ -70,8 +70,8 @@ NOT_REACHED: Final = {
     "abandoned.bring_home: doorbell.ring": "after a death of a process that sends",
     "direct._hand_over: doorbell.ring": "when a callback's broker takes less than it was given",
     "recording._write: doorbell.ring": "when something stands in a callback's way",
-    "turns._sign: process.database().owner": "after some seconds of sending",
     "turns._sign: process.database().transaction": "after some seconds of sending",
+    "turns._take: process.database().transaction": "when there is something to send in two lanes, or to two models",
     "turns._take: doorbell.ring": "when more waits than may be under way at once",
     "turns._within_limits: process.database().transaction": "when the account's rate limit is used up",
     "choosing.choose: process.names().model": "when a lane chooses models by size, once for each model",
@@ -87,7 +87,6 @@ NOT_REACHED: Final = {
 }
 """Calls that these runs don't make, and when they are made. Their points are in the same few places."""
 BY_SPEED: Final = {
-    "turns._sign: process.database().owner",
     "turns._sign: process.database().transaction",
     "turns._take: doorbell.ring",
     "turns._within_limits: process.database().transaction",

@@ -9,13 +9,15 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.errors import TransientError
 from overnight_models.ledger.direct import claim as ledger
 from overnight_models.ledger.direct import pauses, places
-from overnight_models.ledger.direct.claim import Claim
+from overnight_models.ledger.direct.claim import Claim, Taken
 from overnight_models.ledger.direct.places import Place
 from overnight_models.wire.outcome import Problem
 from overnight_workers import limiter, logs, process, stopping
@@ -59,6 +61,16 @@ class _Open:
     since: float
 
 
+class _There(NamedTuple):
+    """What was taken from one place."""
+
+    place: Place
+    taken: Taken
+    whole: Sequence[Request]
+    is_new: bool
+    """Its claim was begun for it."""
+
+
 class Turns:
     """The turns of one run of the stage; used by one thread."""
 
@@ -66,6 +78,8 @@ class Turns:
         self._open: dict[Place, _Open] = {}
         self._claims: set[int] = set()
         self._signed_at = float("-inf")
+        self._owner = 0
+        """As it was at the last sign: a claim whose owner is gone is nobody else's before a second sign is overdue."""
         self._expected: dict[tuple[str, str], Expected] = {}
         self._recorder = Recorder(self._expected)
         self._fitting: dict[Place, int | None] = {}
@@ -116,10 +130,10 @@ class Turns:
         if now - self._signed_at < _SIGN_EVERY_S:
             return
         pulse.at_work(routes.DIRECT)
+        self._owner = process.database().owner()
         if self._claims:
-            owner = process.database().owner()
             with process.database().transaction() as connection:
-                ledger.extend(connection, self._claims, owner=owner, lease_s=LEASE_S)
+                ledger.extend(connection, self._claims, owner=self._owner, lease_s=LEASE_S)
         self._signed_at = now
 
     def _take(self, limit: int) -> list[Request]:
@@ -127,50 +141,59 @@ class Turns:
         lanes = settings().lanes
         if self.pause_ends_in_s == 0:
             self._paused_until = math.inf
+        requests: list[Request] = []
         with process.database().transaction() as connection:
             sources = places.sources(connection, lanes)
-        requests: list[Request] = []
-        for place in sources:
+            # most often it is the only one, and each transaction more costs as much as some items
+            first = self._take_there(connection, sources[0], limit) if sources else None
+        if first is not None:
+            requests += self._to_be_sent(first)
+        for place in sources[1:]:
             if len(requests) >= limit or stopping.told():
                 break
-            requests += self._take_there(place, limit - len(requests))
+            with process.database().transaction() as connection:
+                taken = self._take_there(connection, place, limit - len(requests))
+            requests += self._to_be_sent(taken)
         if len(requests) >= limit:
             # another worker may begin with the rest
             doorbell.ring(routes.DIRECT)
         self.taken += len(requests)
         return requests
 
-    def _take_there(self, place: Place, limit: int) -> list[Request]:
+    def _take_there(self, connection: Connection, place: Place, limit: int) -> _There:
         lane, now = settings().lanes[place.lane], time.monotonic()
         opened = self._open.get(place)
         if opened is not None and now - opened.since > _CLAIM_S:
             opened = None
-        owner = process.database().owner()
-        with process.database().transaction() as connection:
-            taken = ledger.take(
-                connection,
-                place,
-                None if opened is None else opened.claim,
-                process.prices(),
-                owner=owner,
-                lease_s=LEASE_S,
-                limit=min(limit, self._fitting.get(place) or limit),
-                max_bytes=_MOST_BYTES,
-                counts_first=lane.counts_first,
-                max_calls=lane.max_calls,
-                chain_cap_nano=lane.max_cost_per_trace,
-            )
-            whole = [] if taken.claim is None else requests(connection, taken.claim, taken.asked)
-        if taken.held:
-            log.warning("held: over budget", lane=place.lane, items=taken.held)
-        if taken.claim is None:
+        taken = ledger.take(
+            connection,
+            place,
+            None if opened is None else opened.claim,
+            process.prices(),
+            owner=self._owner,
+            lease_s=LEASE_S,
+            limit=min(limit, self._fitting.get(place) or limit),
+            max_bytes=_MOST_BYTES,
+            counts_first=lane.counts_first,
+            max_calls=lane.max_calls,
+            chain_cap_nano=lane.max_cost_per_trace,
+        )
+        whole = [] if taken.claim is None else requests(connection, taken.claim, taken.asked)
+        return _There(place, taken, whole, is_new=opened is None or opened.claim != taken.claim)
+
+    def _to_be_sent(self, there: _There) -> list[Request]:
+        """What of those that were taken may be sent now; its taking is committed."""
+        place, claim, whole = there.place, there.taken.claim, there.whole
+        if there.taken.held:
+            log.warning("held: over budget", lane=place.lane, items=there.taken.held)
+        if claim is None:
             return []
-        if opened is None or opened.claim != taken.claim:
-            self._open[place] = _Open(taken.claim, now)
-            self._claims.add(taken.claim.id)
-        if lane.check_first:
+        if there.is_new:
+            self._open[place] = _Open(claim, time.monotonic())
+            self._claims.add(claim.id)
+        if settings().lanes[place.lane].check_first:
             whole = self._checked(whole)
-        return self._let_go(taken.claim, self._within_limits(taken.claim, whole))
+        return self._let_go(claim, self._within_limits(claim, whole))
 
     def _checked(self, whole: Sequence[Request]) -> list[Request]:
         """Those that the API doesn't refuse, as far as it was asked."""
