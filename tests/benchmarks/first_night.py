@@ -51,7 +51,8 @@ row = "Describe {{{{ name }}}} in {{{{ city or 'no city' }}}}, {{{{ country }}}}
 [sink]
 path = "described-{number}.parquet"
 """
-out = Console()
+_SHOWN_S: Final = 0.1
+out = Console(width=150)
 
 
 def main(
@@ -109,7 +110,7 @@ def _measured(service: Service, arguments: list[str], profile: Path | None = Non
     """Seconds of the clock, of its own processor and of everybody's, and MB, of one command."""
     recorder = [] if profile is None else [sys.executable, "-m", "cProfile", "-o", str(profile)]
     overnight = str(Path(sys.executable).with_name("overnight"))
-    before = sum(service.cpu_seconds().values())
+    before = service.cpu_seconds()
     began = time.monotonic()
     with (service.home / "said").open("w+b") as said:
         command = subprocess.Popen([*recorder, overnight, *arguments], stdout=said)
@@ -120,7 +121,10 @@ def _measured(service: Service, arguments: list[str], profile: Path | None = Non
             said.seek(0)
             raise SystemExit(f"{arguments[0]} failed: {said.read()[-2000:].decode()}")
     own = spent.ru_utime + spent.ru_stime
-    return clock, own, sum(service.cpu_seconds().values()) - before + own, spent.ru_maxrss / 1024
+    others = {name: seconds - before.get(name, 0.0) for name, seconds in service.cpu_seconds().items()}
+    parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in others.items() if seconds >= _SHOWN_S)
+    out.print(f"{arguments[0]}: processors of {parts}")
+    return clock, own, sum(others.values()) + own, spent.ru_maxrss / 1024
 
 
 def _steps(file: Path) -> str:
