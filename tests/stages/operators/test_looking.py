@@ -1,0 +1,153 @@
+"""What the command line shows: lanes of each host, problems, outcomes as they come; tables, exit codes, completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from rich.cells import cell_len
+from typer.testing import CliRunner
+
+from overnight_models import routes
+from overnight_workers.cli import app
+from overnight_workers.stages.rescue import publish_policy
+from tests.driving import Service, callback, item, read_command
+
+SECRET = "xyzzy-payload"
+
+
+def rows(*words: str) -> list[dict[str, Any]]:
+    """The JSON Lines of a command."""
+    return [json.loads(line) for line in read_command(app, *words, "--json").splitlines()]
+
+
+def test_lanes_show_the_policy_of_each_host_and_who_paused_what_and_why(service: Service) -> None:
+    service.configure(
+        lane={"max_wait": "0s"},
+        lanes={
+            "copy": {
+                "max_items": 7,
+                "keep_keys": "90d",
+                "keep_outcomes": "9d",
+                "keep_bodies": "9d",
+                "keep_deliveries": "9d",
+            }
+        },
+    )
+    publish_policy()
+    other = {
+        "file": None,
+        "at": datetime.now(UTC).isoformat(),
+        "lanes": {
+            "copy": {"workspace": "default", "road": "direct", "max_items": 9, "max_wait": 60.0, "submit_window": None}
+        },
+    }
+    with redis.Redis.from_url(service.redis_url) as client:
+        client.hset(routes.HOST_POLICIES_KEY, "worker-2", json.dumps(other))
+        gone = other | {"at": "2026-01-01T00:00:00+00:00"}
+        client.hset(routes.HOST_POLICIES_KEY, "gone", json.dumps(gone))
+    service.accept(item("a"), lane="copy")
+    read_command(app, "pause", "copy", "--reason", "a wrong prompt")
+    found = rows("lanes")
+    copies = [row for row in found if row["lane"] == "copy"]
+    assert sorted(row["options"]["max_items"] for row in copies) == [7, 9]
+    assert {row["paused_reason"] for row in copies} == {"a wrong prompt"}
+    assert {row["waiting"] for row in copies} == {1}
+    assert all(row["paused_by"] for row in copies)
+    assert "gone" not in {row["host"] for row in found}
+    page = read_command(app, "lanes")
+    assert "worker-2" in page
+    assert "a wrong prompt" in page
+
+
+def test_errors_are_grouped_and_show_nothing_of_a_request_or_an_answer(service: Service) -> None:
+    service.accept(
+        *(item(f"k{n}", f"{SECRET} {n}", fault="errored:invalid_request_error") for n in range(3)),
+        item("r", f"{SECRET} again", fault="refused"),
+        item("fine", SECRET),
+    )
+    service.finish()
+    groups = rows("errors")
+    assert [(group["problem"], group["n"]) for group in groups] == [("errored", 3), ("refused", 1)]
+    assert [group["problem"] for group in rows("errors", "--problem", "refused")] == ["refused"]
+    assert rows("errors", "--lane", "default", "--since", "1h") == groups
+    page = read_command(app, "errors")
+    assert SECRET not in page + json.dumps(groups)
+    read_command(app, "redo", "--problem", "errored", "--yes")
+    assert [group["problem"] for group in rows("errors")] == ["refused"], "what is tried again is no problem any more"
+
+
+def test_tail_shows_each_outcome_once_in_the_order_in_which_they_came(service: Service) -> None:
+    service.accept(item("a", SECRET), item("b", f"{SECRET} b", fault="refused"))
+    service.finish()
+    service.accept(item("c", f"{SECRET} c", tenant="acme"), run="r")
+    service.finish()
+    shown = rows("tail", "--since", "1h", "--number", "3")
+    assert [row["key"] for row in shown] == ["a", "b", "c"]
+    assert [row["problem"] for row in shown] == [None, "refused", None]
+    assert rows("tail", "--since", "1h", "--number", "1", "--run", "r")[0]["tenant"] == "acme"
+    page = read_command(app, "tail", "--since", "1h", "--number", "1", "--problem", "any")
+    assert " default b failed batch " in page
+    assert SECRET not in page + json.dumps(shown)
+
+
+def test_pages_of_items_follow_each_other(service: Service) -> None:
+    service.accept(*(item(f"k{n}") for n in range(5)))
+    first = CliRunner().invoke(app, ["items", "--limit", "2", "--json"])
+    assert [json.loads(line)["key"] for line in first.stdout.splitlines()] == ["k4", "k3"]
+    (before,) = [line.split()[-1] for line in first.stderr.splitlines() if "--before" in line]
+    assert [row["key"] for row in rows("items", "--limit", "9", "--before", before)] == ["k2", "k1", "k0"]
+
+
+def test_columns_stand_under_each_other_in_chinese_too(service: Service) -> None:
+    service.accept(item("鞋子红色"), item("plain"), item("수건"), run="春季目录")
+    header, *lines = read_command(app, "items", "--run", "春季目录").rstrip().splitlines()
+    place = cell_len(header[: header.index("lane")])
+    assert len(lines) == 3
+    for line in lines:
+        assert cell_len(line[: line.index("default")]) == place, line
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["status"], 0),
+        (["items", "--lane", "nope"], 1),
+        (["items", "--nope"], 2),
+        (["cancel", "--yes"], 1),
+        (["abort", "1"], 1),
+        (["drain"], 2),
+    ],
+)
+def test_exit_codes_are_the_documented_ones(service: Service, words: list[str], code: int) -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("overnight")), *words],
+        capture_output=True,
+        check=False,
+        env=dict(os.environ),
+    )
+    assert done.returncode == code, done.stderr.decode()
+    assert bool(done.stderr) == bool(code), "what is wrong is said on standard error"
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("overnight can", "cancel"), ("overnight redo --ten", "--tenant")])
+def test_the_shell_completes_commands_and_options(typed: str, offered: str) -> None:
+    words = typed.split()
+    asked = {"_OVERNIGHT_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+    overnight = Path(sys.executable).with_name("overnight")
+    done = subprocess.run([str(overnight)], capture_output=True, check=False, env={**os.environ, **asked})
+    assert offered in done.stdout.decode().split(), done.stderr.decode()
+
+
+def test_one_delivery_target_is_no_payload(service: Service) -> None:
+    service.accept(item("a", SECRET, callback=callback(args=[SECRET])))
+    service.finish()
+    said = [read_command(app, *words) for words in (["items"], ["items", "a", "--json"], ["actions"], ["status"])]
+    assert not [page for page in said if SECRET in page]
