@@ -130,3 +130,19 @@ def test_a_person_who_stops_a_run_gets_its_report(catalog: Enriched) -> None:
     assert advancing.want_stop(run.id, "a person")
     assert catalog.finish(run).state == "stopped"
     assert report(catalog)["reason"] == "a person stopped it"
+
+
+def test_drawn_rows_of_a_table_show_what_each_variant_had(catalog: Enriched) -> None:
+    declaration = catalog.directory / "shop.toml"
+    sink = f'[sink]\ntable = "described"\nurl = "sqlite:///{catalog.directory}/shop.db"'
+    variants = '[variants]\nde = {language = "German"}\nfr = {language = "French"}'
+    prompt = "In {{ variant.language }}: {{ name }} of {{ maker }}"
+    for maker in ("Acme", "Beta"):
+        catalog.declare(prompt=prompt, more=variants)
+        declaration.write_text(declaration.read_text().replace('[sink]\npath = "out.csv"', sink))
+        catalog.write(shop(1, A0={"maker": maker}))
+        assert catalog.run().state == "complete"
+    drawn = {row["variant"]: row for row in report(catalog)["drawn"]}
+    assert drawn.keys() == {"de", "fr"}
+    assert [(row["before"]["overnight_run"], row["now"]["overnight_run"]) for row in drawn.values()] == [(1, 2)] * 2
+    assert "German" in drawn["de"]["now"]["title"]
