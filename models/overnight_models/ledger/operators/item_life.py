@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.operators import item_list
 from overnight_models.ledger.operators.overview import ItemView
-from overnight_models.ledger.prefixes import StoredPrefix, read
 from overnight_models.ledger.rows import fetch_all, fetch_one
 
 
@@ -192,28 +191,16 @@ class Body(NamedTuple):
     """What is wrong with it, in whole."""
 
 
-class _Body(NamedTuple):
-    """A `Body` with the number of its prefix."""
-
-    params: str
-    prefix_id: int | None
-    message: str | None
-    detail: str | None
-
-
 def body(connection: Connection, item_id: int) -> Body | None:
     """What one item asks and what was answered. The caller has made sure that it may be seen, and records it."""
-    row = fetch_one(
+    return fetch_one(
         connection,
-        _Body,
+        Body,
         """
-        SELECT request.params, item.prefix_id, outcome.message, outcome.detail
+        SELECT request.params, prefix.document AS prefix, outcome.message, outcome.detail
         FROM item JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
+        LEFT JOIN prefix ON prefix.id = item.prefix_id
         WHERE item.id = :id
         """,
         id=item_id,
     )
-    if row is None:
-        return None
-    prefix: StoredPrefix | None = None if row.prefix_id is None else read(connection, row.prefix_id)
-    return Body(row.params, None if prefix is None else prefix.document.decode(), row.message, row.detail)
