@@ -215,6 +215,8 @@ def test_a_body_is_shown_to_its_readers_only_and_each_look_is_recorded(pages: Pa
     assert pages.actions()[-1] == ("show body", "rita", "flower", None, 1)
     assert "show body item 1" in text_of(pages.page("/actions", "vera"))
     assert SECRET not in pages.page("/actions", "vera")
+    pages.rows("UPDATE request SET params = 'null' WHERE item_id = 5 RETURNING 1")
+    assert "It isn't kept any more" in text_of(pages.post("/items/5/body", {}, "rita").text)
 
 
 def test_what_is_under_way_can_be_aborted_and_what_is_over_stays_as_it_is(pages: Pages) -> None:

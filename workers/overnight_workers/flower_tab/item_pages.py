@@ -6,6 +6,7 @@ from typing import Final
 
 from overnight_models.ledger.operators import item_life, item_list
 from overnight_models.ledger.operators.item_life import Body, ItemLife
+from overnight_models.ledger.redo import NO_BODY
 from overnight_models.states import ITEM
 from overnight_workers.flower_tab.faults import Fault
 from overnight_workers.flower_tab.page import Page
@@ -60,6 +61,7 @@ class ItemPage(Page):
             lines=life_lines.lines(life),
             body=body,
             ITEM=ITEM,
+            NO_BODY=NO_BODY,
         )
 
     async def life(self, number: int) -> ItemLife:

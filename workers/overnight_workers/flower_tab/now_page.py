@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -105,7 +105,7 @@ def _late(seen: Snapshot) -> dict[str, int]:
     return late
 
 
-def local(schedule: Any) -> str:
+def local(schedule: Schedule) -> str:
     """The next time of a schedule by its own clock."""
     try:
         zone = time_zone(schedule.zone)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar, Final, TypeVar
 from urllib.parse import urlencode
 
 from flower.views import BaseHandler
@@ -52,7 +52,7 @@ class Page(BaseHandler):  # type: ignore[misc]
         """What GET shows. parts: what the route's expression has matched."""
         raise NotImplementedError
 
-    async def _answered(self, role: str, answer: Callable[..., Any], parts: Sequence[str]) -> None:
+    async def _answered(self, role: str, answer: Callable[..., Awaitable[None]], parts: Sequence[str]) -> None:
         try:
             self.require(role)
             await answer(*parts)

@@ -50,11 +50,12 @@ class Person:
 def person_of(handler: Any) -> Person:
     """Whoever sent the request that a handler answers; the login has let it in."""
     options = handler.application.options
-    name = _name(handler, options)
+    name = _name(handler)
     return Person(name, roles_of(name, settings().roles), bool(options.read_only))
 
 
-def _name(handler: Any, options: Any) -> str | None:
+def _name(handler: Any) -> str | None:
+    options = handler.application.options
     if options.auth:
         return str(handler.current_user)
     if not options.basic_auth:
