@@ -45,9 +45,13 @@ def compared(thing: object, name: str | None, kind: str, reflected: bool, compar
 def migrate(database: Database) -> None:
     """Bring the database to the newest schema, and make the first partitions. Harmless when it is there.
 
+    One transaction, which may take as long as it needs; it waits for a lock for 10 s, then raises TransientError.
+
     Raises WrongEncoding, before anything is made.
     """
     with database.transaction() as connection:
+        # an index of many millions takes longer than a stage's statement may; canceled, it would never be there
+        execute(connection, "SET LOCAL statement_timeout = 0")
         take_turns(connection)
         _require_utf8(connection)
         _adopt_version(connection)

@@ -1,0 +1,202 @@
+"""A ledger of an earlier version is migrated: nothing is lost, the stages go on, and older workers may still run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from psycopg.rows import dict_row
+from typer.testing import CliRunner
+
+from overnight_models import tables
+from overnight_models.ledger.database import Database
+from overnight_models.ledger.partitions import PARTITIONED, take_turns
+from overnight_models.ledger.schema import compared, migrate, revisions
+from overnight_models.states import LIVES
+from overnight_workers.cli import app
+from overnight_workers.sandbox.process import Running
+from overnight_workers.stages.deliver.deliver import deliver
+from overnight_workers.stages.rescue import sweep
+from tests.driving import Service
+from tests.sums import assert_sums_are_right
+from tests.upgrades.earlier import HERE, OF_0_1_0, WORKSPACE_OF_0_1_0, database_at, explainable, fill_as_0_1_0
+from tests.waiting import wait_until
+
+VERSIONS = Path(tables.__file__).parents[1] / "migrations" / "versions"
+EARLIER = sorted(HERE.glob("statements_at_*.sql"))
+_COLUMNS = """
+    SELECT table_name, column_name, data_type, is_nullable = 'YES' OR column_default IS NOT NULL
+           OR is_identity = 'YES' AS may_be_left_out
+    FROM information_schema.columns WHERE table_schema = current_schema() AND table_name !~ '_from_|version'
+"""
+
+_WAITS_LONG = """
+    SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'
+    AND clock_timestamp() - query_start > interval '300 ms'
+"""
+
+
+@pytest.fixture
+def of_0_1_0(postgres: str) -> Iterator[str]:
+    """The URL of a ledger of version 0.1.0 with rows in every state."""
+    with database_at(postgres, OF_0_1_0) as url:
+        fill_as_0_1_0(url)
+        yield url
+
+
+def rows(url: str, statement: str) -> list[dict[str, Any]]:
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        return connection.execute(statement.encode()).fetchall()
+
+
+def bring_up_to_date(url: str) -> None:
+    database = Database(url)
+    migrate(database)
+    with database.transaction() as connection:
+        current, newest = revisions(connection)
+    database.close()
+    assert current == newest
+
+
+def columns(url: str) -> dict[tuple[str, str], tuple[str, bool]]:
+    """By table and column: its type, and whether a writer who doesn't know it may leave it out."""
+    return {(r["table_name"], r["column_name"]): (r["data_type"], r["may_be_left_out"]) for r in rows(url, _COLUMNS)}
+
+
+def contents(url: str, known: dict[tuple[str, str], Any]) -> dict[str, Counter[str]]:
+    """The rows of each table, with the known columns only."""
+    found = {}
+    for table in {table for table, _ in known}:
+        names = ", ".join(f'"{column}"' for of, column in sorted(known) if of == table)
+        listed = rows(url, f"SELECT to_jsonb(known)::text AS one FROM (SELECT {names} FROM {table}) AS known")
+        found[table] = Counter(row["one"] for row in listed)
+    return found
+
+
+def test_the_kept_ledger_has_something_in_every_state_that_its_version_had(of_0_1_0: str) -> None:
+    missing = {"item": {"direct", "racing", "following", "redone"}, "batch": {"rejected", "canceled", "gone"}}
+    for life in LIVES[:3]:
+        states = {row["state"] for row in rows(of_0_1_0, f"SELECT DISTINCT state FROM {life.noun}")}
+        assert set(life.states) - states == missing.get(life.noun, set())
+
+
+def test_every_row_is_there_after_the_migration_and_the_sums_are_right(of_0_1_0: str) -> None:
+    known = columns(of_0_1_0)
+    before = contents(of_0_1_0, known)
+    assert sum(before["item"].values()) == 23
+    bring_up_to_date(of_0_1_0)
+    after = contents(of_0_1_0, known)
+    lost = {table: before[table] - after[table] for table in before}
+    assert {table: gone for table, gone in lost.items() if gone} == {}
+    more = {table for table in before if after[table] - before[table]}
+    assert more == {"tally"}, "outcomes are counted by problem now"
+    assert_sums_are_right(lambda statement: rows(of_0_1_0, statement))
+    assert rows(of_0_1_0, "SELECT conname FROM pg_constraint WHERE NOT convalidated") == []
+    assert rows(of_0_1_0, "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid") == []
+
+
+def test_the_schema_is_the_one_of_a_new_installation(of_0_1_0: str) -> None:
+    bring_up_to_date(of_0_1_0)
+    database = Database(of_0_1_0)
+    with database.transaction() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": compared, "compare_type": True})
+        assert compare_metadata(context, tables.Table.metadata) == []
+    database.close()
+
+
+def test_a_migration_may_take_longer_than_a_statement_of_a_stage(fresh_database: Database) -> None:
+    url = fresh_database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    impatient = Database(url, statement_timeout_s=0.1)
+    with ThreadPoolExecutor(1) as pool:
+        with fresh_database.transaction() as connection:
+            take_turns(connection)  # somebody else migrates
+            waiting = pool.submit(migrate, impatient)
+            wait_until(lambda: rows(url, _WAITS_LONG) or waiting.done())
+        waiting.result(30)
+    impatient.close()
+
+
+def create_again_what_was_at_the_api(service: Service) -> int:
+    """The sandbox of today has the batches that the kept ledger had there. Returns how many requests."""
+    sent = service.ledger.fetch_all("SELECT * FROM submission WHERE state IN ('open', 'unclear') ORDER BY id")
+    for submission in sent:
+        requests = service.ledger.fetch_all(
+            "SELECT item_id, params FROM request JOIN item ON id = item_id WHERE batch_id = %s", submission["batch_id"]
+        )
+        entries = [
+            {"custom_id": f"{submission['token']}_{one['item_id']}", "params": orjson.loads(one["params"])}
+            for one in requests
+        ]
+        created = service.api.http.post("/v1/messages/batches", json={"requests": entries}).json()
+        if submission["state"] == "open":
+            service.ledger.execute("UPDATE submission SET api_id = %s WHERE id = %s", created["id"], submission["id"])
+    return len(sent)
+
+
+def test_the_stages_go_on_and_nothing_is_sent_twice(
+    of_0_1_0: str, redis_url: str, sandbox: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring_up_to_date(of_0_1_0)
+    service = Service(tmp_path, of_0_1_0, redis_url, sandbox, monkeypatch, name=WORKSPACE_OF_0_1_0)
+    try:
+        service.configure(lanes={"capped": {"max_wait": "0s"}})
+        paid_before = service.ledger.fetch_one("SELECT sum(cost_nano)::bigint AS nano FROM bill")["nano"]
+        there = create_again_what_was_at_the_api(service)
+        unfinished = service.ledger.fetch_all(
+            "SELECT id FROM item WHERE state IN ('waiting', 'held', 'batched') ORDER BY id"
+        )
+        assert (there, len(unfinished)) == (5, 12)
+        service.ledger.execute("UPDATE budget SET cap_nano = 1000000000")
+        service.clock.leases_lapse()
+        sweep()
+        service.clock.quiet_is_over()
+        service.finish()
+        deliver()
+        assert service.api.meter()["requests"] == len(unfinished), "what was at the API isn't sent again"
+        ended = service.ledger.fetch_all("SELECT state FROM item WHERE id = ANY(%s)", [row["id"] for row in unfinished])
+        assert {row["state"] for row in ended} == {"succeeded"}
+        billed = service.ledger.fetch_one("SELECT sum(cost_nano)::bigint AS nano FROM bill")["nano"]
+        assert billed - paid_before == service.api.meter()["nano"]
+        assert_sums_are_right(service.ledger.fetch_all)
+        said = CliRunner().invoke(app, ["doctor"]).output
+        assert f"revision {max(path.name for path in VERSIONS.glob('0*.py'))[:4]}" in said
+    finally:
+        service.close()
+
+
+@pytest.mark.parametrize("kept", EARLIER, ids=lambda kept: kept.stem)
+def test_what_running_workers_of_an_earlier_version_ask_is_answered_by_the_new_schema(
+    kept: Path, database_url: str
+) -> None:
+    refused = []
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for statement in kept.read_text().splitlines():
+            try:
+                connection.execute(str(explainable(statement)).encode())
+            except psycopg.errors.Error as error:
+                refused.append(f"{error.diag.message_primary}: {statement[:90]}")
+    expected = (
+        'relation "alembic_version" does not exist: ',  # asked of a ledger of 0.1.0 only
+        'column "batch_id" is of type bigint but expression is of type text: ',  # a parameter whose type isn't said
+    )
+    assert [one for one in refused if not one.startswith(expected)] == []
+    assert len(refused) <= 2
+
+
+@pytest.mark.parametrize("revision", [OF_0_1_0, *(kept.stem[-4:] for kept in EARLIER)])
+def test_what_they_write_has_all_that_the_new_schema_demands(revision: str, postgres: str, database_url: str) -> None:
+    with database_at(postgres, revision) as url:
+        before = columns(url)
+    now = columns(database_url)
+    assert {column: kind for column, (kind, _) in before.items()} == {c: now[c][0] for c in before if c in now}
+    known = {table for table, _ in before}
+    assert [c for c, (_, left_out) in now.items() if c not in before and c[0] in known and not left_out] == []
+    assert set(PARTITIONED) <= known
