@@ -63,6 +63,14 @@ def test_rows_that_are_gone_are_kept_marked_or_deleted_and_come_back(place: Plac
     assert place.seen("sku", "title") == [("B", "Better")]
 
 
+def test_each_of_many_rows_that_are_gone_at_once_is_deleted(place: Place) -> None:
+    """Hashes of 128 bits: none of them may lose a digit on its way."""
+    keys = [f"K{number}" for number in range(60)]
+    publish(place.sink(), 1, [answer(key, GOOD) for key in keys])
+    publish(place.sink(gone="delete"), 2, [], gone=[(key,) for key in keys[10:]])
+    assert place.seen("sku") == [(key,) for key in keys[:10]]
+
+
 def test_rows_of_variants_are_rows_of_their_own(place: Place) -> None:
     more = 'variants = {de = {language = "German"}, fr = {language = "French"}}'
     sink = place.sink(more=more, gone="delete")
