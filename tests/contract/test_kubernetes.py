@@ -1,0 +1,178 @@
+"""deploy/kubernetes: the manifests, read and not applied; their probes' commands are run as a kubelet would."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from overnight_models import routes
+from overnight_workers.app import app as celery_app
+from overnight_workers.cli import app
+from overnight_workers.one_machine.installation import WORKERS
+from tests.contract.test_compose import ROOT, SERVICES
+
+PLACE = ROOT / "deploy" / "kubernetes"
+KINDS = [one for file in sorted(PLACE.glob("*.yaml")) for one in yaml.safe_load_all(file.read_text())]
+DEPLOYMENTS = {one["metadata"]["labels"]["part"]: one for one in KINDS if one["kind"] == "Deployment"}
+(JOB,) = [one for one in KINDS if one["kind"] == "Job"]
+(CONFIG,) = [one for one in KINDS if one["kind"] == "ConfigMap"]
+PODS: dict[str, dict[str, Any]] = {
+    name: one["spec"]["template"]["spec"] for name, one in {**DEPLOYMENTS, "migrate": JOB}.items()
+}
+CONTAINERS: dict[str, dict[str, Any]] = {name: pod["containers"][0] for name, pod in PODS.items()}
+SECRETS = {"database-url", "redis-url", "anthropic-api-key", "flower-login"}
+UNITS = {"Mi": 1 << 20, "Gi": 1 << 30}
+ALIVE_UNLESS_ONE = "; [ $? -ne 1 ]"
+
+
+def bytes_of(size: str) -> int:
+    return int(size[:-2]) * UNITS[size[-2:]]
+
+
+def environment(name: str) -> dict[str, Any]:
+    return {one["name"]: one.get("value", one.get("valueFrom")) for one in CONTAINERS[name]["env"]}
+
+
+def test_everything_of_a_single_host_is_there_but_the_servers() -> None:
+    assert set(DEPLOYMENTS) == {*WORKERS, "beat", "flower"}
+    for name in DEPLOYMENTS:
+        assert CONTAINERS[name]["command"] == SERVICES[name]["command"]
+    assert CONTAINERS["migrate"]["command"] == SERVICES["migrate"]["command"]
+
+
+def test_every_queue_is_read() -> None:
+    commands = [CONTAINERS[name]["command"] for name in WORKERS]
+    read = [queue for words in commands for queue in words[words.index("-Q") + 1].split(",")]
+    assert sorted(read) == sorted(routes.QUEUES)
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_nobody_is_root_or_writes_outside_of_tmp_or_speaks_to_the_cluster(name: str) -> None:
+    pod, container = PODS[name], CONTAINERS[name]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert f"useradd --uid {pod['securityContext']['runAsUser']} " in (ROOT / "Dockerfile").read_text()
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert (pod["enableServiceLinks"], pod["automountServiceAccountToken"]) == (False, False)
+    mounts = {one["mountPath"]: one for one in container["volumeMounts"]}
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    assert set(mounts) == {"/tmp", "/etc/overnight"}
+    assert "emptyDir" in volumes[mounts["/tmp"]["name"]]
+    assert mounts["/etc/overnight"]["readOnly"]
+    assert (environment(name)["TMPDIR"], environment(name)["HOME"]) == ("/tmp", "/tmp")
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_secrets_are_referred_to_and_only_who_speaks_to_the_api_has_its_key(name: str) -> None:
+    has_key = "ANTHROPIC_API_KEY" in SERVICES[name].get("environment", {})
+    assert ("ANTHROPIC_API_KEY" in environment(name)) == has_key
+    for variable, value in environment(name).items():
+        if variable.endswith(("_URL", "_KEY", "_AUTH")):
+            assert value["secretKeyRef"]["name"] == "overnight"
+            assert value["secretKeyRef"]["key"] in SECRETS
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_told_to_stop_has_time_and_room_for_its_children(name: str) -> None:
+    ends_first = WORKERS[name].ends_first
+    assert environment(name)["REMAP_SIGTERM"] == ("" if ends_first else "SIGQUIT")
+    grace_s = PODS[name]["terminationGracePeriodSeconds"]
+    assert grace_s >= (300 if ends_first else celery_app.conf.worker_soft_shutdown_timeout + 10)
+    words = CONTAINERS[name]["command"]
+    children = int(words[words.index("-c") + 1]) * celery_app.conf.worker_max_memory_per_child * 1024
+    assert bytes_of(CONTAINERS[name]["resources"]["limits"]["memory"]) > children
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_probes_ask_for_all_queues_and_only_liveness_passes_over_a_redis_that_is_away(name: str) -> None:
+    asked = ["overnight", "health", *(word for queue in WORKERS[name].queues for word in ("--queue", queue))]
+    container = CONTAINERS[name]
+    assert container["startupProbe"]["exec"]["command"] == asked
+    assert container["readinessProbe"]["exec"]["command"] == asked
+    shell, option, script = container["livenessProbe"]["exec"]["command"]
+    assert (shell, option, script) == ("sh", "-c", shlex.join(asked) + ALIVE_UNLESS_ONE)
+
+
+def test_there_is_one_beat_and_two_are_never_started_side_by_side() -> None:
+    for name in ("beat", "flower"):
+        assert DEPLOYMENTS[name]["spec"]["replicas"] == 1
+        assert DEPLOYMENTS[name]["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_selectors_are_the_labels_of_their_pods() -> None:
+    for one in DEPLOYMENTS.values():
+        assert one["spec"]["selector"]["matchLabels"] == one["spec"]["template"]["metadata"]["labels"]
+    (service,) = [one for one in KINDS if one["kind"] == "Service"]
+    assert service["spec"]["type"] == "ClusterIP"
+    assert service["spec"]["selector"] == DEPLOYMENTS["flower"]["spec"]["template"]["metadata"]["labels"]
+
+
+def test_the_configuration_is_read_without_a_fault(tmp_path: Path) -> None:
+    text = CONFIG["data"]["overnight.toml"]
+    assert tomllib.loads(text)["lanes"]["default"]["max_items"] == 100_000
+    (tmp_path / "overnight.toml").write_text(text)
+    told = {"OVERNIGHT_CONFIG": str(tmp_path / "overnight.toml"), "ANTHROPIC_API_KEY": "sk-sandbox-a"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from overnight_workers.settings import settings; print(*settings().lanes)"],
+        env=of_a_pod(tmp_path) | told,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "default\n"), done.stderr
+
+
+def of_a_pod(home: Path) -> dict[str, str]:
+    """The variables of a container whose Redis is away, and the programs of this environment."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OVERNIGHT_", "ANTHROPIC_"))}
+    return clean | {
+        "PATH": f"{Path(sys.executable).parent}:{clean['PATH']}",
+        "HOME": str(home),
+        "OVERNIGHT_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere",
+        "OVERNIGHT_REDIS_URL": "redis://127.0.0.1:1/0",
+    }
+
+
+def probe(name: str, kind: str, environment: dict[str, str]) -> int:
+    command = CONTAINERS[name][kind]["exec"]["command"]
+    return subprocess.run(command, env=environment, capture_output=True, check=False).returncode
+
+
+def test_while_redis_is_away_a_worker_is_alive_and_not_ready(tmp_path: Path) -> None:
+    assert probe("submit", "readinessProbe", of_a_pod(tmp_path)) == 2
+    assert probe("submit", "livenessProbe", of_a_pod(tmp_path)) == 0
+
+
+def test_where_no_worker_takes_work_it_is_neither(tmp_path: Path, redis_url: str) -> None:
+    told = of_a_pod(tmp_path) | {"OVERNIGHT_REDIS_URL": redis_url}
+    assert probe("submit", "readinessProbe", told) == 1
+    assert probe("submit", "livenessProbe", told) == 1
+
+
+def test_commands_and_options_exist() -> None:
+    for command in ("health", "migrate"):
+        words = CONTAINERS["migrate" if command == "migrate" else "submit"]
+        options = words["command"] if command == "migrate" else words["readinessProbe"]["exec"]["command"]
+        told = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+        assert [word for word in options if word.startswith("--") and word not in told] == []
+    known = {name for parameter in celery_worker_options() for name in parameter}
+    for name in WORKERS:
+        assert {word for word in CONTAINERS[name]["command"][4:] if word.startswith("-")} <= known
+
+
+def celery_worker_options() -> list[list[str]]:
+    from celery.bin.worker import worker
+
+    return [list(parameter.opts) for parameter in worker.params]
