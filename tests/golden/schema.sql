@@ -15,6 +15,21 @@ SELECT to_regclass(:table) IS NOT NULL;
 -- _require_utf8
 SELECT current_setting('server_encoding') AS encoding, current_database() AS name;
 
+-- migrate, 1 of 5: Bring the database to the newest schema, and make the first partitions. Harmless when it is there.
+SET LOCAL statement_timeout = 0;
+
+-- migrate, 2 of 5: Bring the database to the newest schema, and make the first partitions. Harmless when it is there.
+select current_schema();
+
+-- migrate, 3 of 5: Bring the database to the newest schema, and make the first partitions. Harmless when it is there.
+select pg_catalog.version();
+
+-- migrate, 4 of 5: Bring the database to the newest schema, and make the first partitions. Harmless when it is there.
+show standard_conforming_strings;
+
+-- migrate, 5 of 5: Bring the database to the newest schema, and make the first partitions. Harmless when it is there.
+show transaction isolation level;
+
 -- revisions: The schema's revision in this database, and the newest one that this code knows.
 SELECT version_num
 FROM overnight_version;

@@ -8,6 +8,7 @@ from overnight_models.ledger import (
     answer,
     following,
     prefixes,
+    schema,
 )
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.rows import execute
@@ -45,6 +46,7 @@ CONTRACT = "Every clause of it. " * 1200
 def ask_everything(service: Service) -> None:
     """Each group of questions in a transaction that is taken back; the stages write what they ask about."""
     database = process.database()
+    schema.migrate(database)
     _enqueue(service)
     service.round()
     _enqueue(service, "again")
