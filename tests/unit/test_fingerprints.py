@@ -20,12 +20,12 @@ AT = datetime(2026, 11, 30, tzinfo=UTC)
             "invalid_request_error: prompt is 200,001 tokens long",
             "invalid_request_error: prompt is # tokens long",
         ),
-        ("errored", 'no such file "secret plan.pdf", file_011CNha8iCJcU1wXNR6q4V8w', 'no such file "…", …'),
+        ("errored", 'no such file "secret plan.pdf", file_011CNha8iCJcU1wXNR6q4V8w', "no such file …, …"),
         ("errored", "trace 0af7651916cd43dd8448eb211c80319c is unknown", "trace … is unknown"),
         (
             "invalid_output",
             'at patients/Ada Lovelace: the value is not of type "string"',
-            'at …: the value is not of type "…"',
+            "at …: the value is not of type …",
         ),
         (
             "invalid_output",
@@ -33,7 +33,7 @@ AT = datetime(2026, 11, 30, tzinfo=UTC)
             "at …: Additional properties are not allowed (…)",
         ),
         ("refused", "bio: You asked how to make the thing", "bio"),
-        ("errored", "「机密」 is wrong", '"…" is wrong'),
+        ("errored", "「机密」 is wrong", "… is wrong"),
     ],
 )
 def test_numbers_ids_quotations_and_names_of_an_answer_are_left_out(problem: str, detail: str, text: str) -> None:

@@ -22,6 +22,11 @@ from overnight_workers.operators.foreign_texts import everybody
         ("the answer 顧客の住所 was odd", "the answer … was odd"),
         ("no answer to the create of msgbatch_01ab", "no answer to the create of msgbatch_01ab"),
         ("'unfinished quotation of a prompt", "…"),
+        ("at patients/Ada Lovelace: the value is no number", "at …: the value is no number"),
+        (
+            "at the top: Additional properties are not allowed ('diagnosis' was unexpected)",
+            "at …: Additional properties are not allowed (…)",
+        ),
         (None, ""),
         ("word " * 100, "word " * 40 + "…"),
     ],

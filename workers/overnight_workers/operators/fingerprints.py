@@ -10,16 +10,9 @@ from hashlib import blake2b
 from typing import Final
 
 from overnight_models.ledger.operators.problems import SaidProblem
-from overnight_models.wire.outcome import Problem
+from overnight_workers.operators.foreign_texts import plain_words
 
-_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|“[^”]*”|「[^」]*」")
-_ID: Final = re.compile(
-    r"\b[A-Za-z]+_[0-9A-Za-z]{8,}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b"
-)
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
-_PLACE: Final = re.compile(r"(?<=^at )[^:]+(?=:)")
-"""Where in an answer something is wrong: its names are the answer's."""
-_PROPERTIES: Final = re.compile(r"(?<=properties are not allowed )\(.*\)")
 
 
 @dataclass(frozen=True)
@@ -39,11 +32,7 @@ class ErrorGroup:
 
 def masked(problem: str, detail: str) -> str:
     """A text without what differs between two of a kind, or may be of a request or an answer."""
-    if problem == Problem.REFUSED:  # a category, and the model's own words
-        return detail.partition(": ")[0]
-    masked = _PROPERTIES.sub("(…)", _PLACE.sub("…", detail))
-    masked = _ID.sub("…", _QUOTED.sub('"…"', masked))
-    return " ".join(_NUMBER.sub("#", masked).split())
+    return _NUMBER.sub("#", plain_words(detail, problem))
 
 
 def grouped(said: Iterable[SaidProblem]) -> list[ErrorGroup]:

@@ -14,6 +14,9 @@ from overnight_models.wire.outcome import Problem
 _MOST_CHARACTERS: Final = 200
 _HIDDEN: Final = "\N{HORIZONTAL ELLIPSIS}"
 _QUOTED: Final = re.compile(r"\"[^\"]*\"?|(?<!\w)'[^']*'?(?!\w)|`[^`]*`?|“[^”]*”?|「[^」]*」?|«[^»]*»?")
+_PLACE: Final = re.compile(r"(?<=^at )[^:]+(?=:)")
+"""Where in an answer something is wrong: its names are the answer's."""
+_PROPERTIES: Final = re.compile(r"(?<=properties are not allowed )\(.*\)")
 _PLAIN: Final = re.compile(
     r"""
     [A-Za-z]{1,20}(?:['\u2019][a-z]{1,2})?        # a word
@@ -30,17 +33,18 @@ _AROUND: Final = "()[]{}<>,.:;!?=…"
 
 
 def everybody(text: str | None, problem: str | None = None) -> str:
-    """The text as everybody may see it; empty where there is none.
+    """The text as everybody may see it, cut where it is long; empty where there is none. problem: the outcome's."""
+    said = plain_words(text or "", problem)
+    return said if len(said) <= _MOST_CHARACTERS else said[:_MOST_CHARACTERS] + _HIDDEN
 
-    problem: the outcome's. Of a refusal only the category is shown: the rest is the model's own words about a request.
-    """
-    if not text:
-        return ""
+
+def plain_words(text: str, problem: str | None = None) -> str:
+    """The same, whole. Of a refusal only the category is there: the rest is the model's own words about a request."""
     if problem == Problem.REFUSED:
         text = text.partition(": ")[0]
+    text = _PROPERTIES.sub(f"({_HIDDEN})", _PLACE.sub(_HIDDEN, text))
     said = " ".join(map(_word, _QUOTED.sub(_HIDDEN, text).split()))
-    said = re.sub(rf"{_HIDDEN}(?: {_HIDDEN})+", _HIDDEN, said)
-    return said if len(said) <= _MOST_CHARACTERS else said[:_MOST_CHARACTERS] + _HIDDEN
+    return re.sub(rf"{_HIDDEN}(?: {_HIDDEN})+", _HIDDEN, said)
 
 
 def _word(token: str) -> str:
