@@ -54,7 +54,6 @@ CLIENTS_IN_STAGES: Final = {
 
 NOT_REACHED: Final = {
     "rescue._go_on: process.database().transaction": "when nobody took a step of an action for five seconds",
-    "chains.joined: process.database().transaction": "where a lane says what a chain may cost; it only numbers traces",
     "retain.keeps: process.names().lane": "where a lane says how long something is kept",
     "retain.retain: process.database().transaction": "as the line before",
     "submit.submit: doorbell.ring": "after four minutes of submitting",
