@@ -17,6 +17,7 @@ from overnight_models.errors import Unreachable
 from overnight_producers import Overnight
 from overnight_workers.one_machine.supervision.leash import leashed
 from tests.faults.installed import Installed
+from tests.faults.link import Link
 from tests.faults.orders import Order
 from tests.faults.troubled import CLOCKS, TROUBLES, troubled
 from tests.waiting import wait_until
@@ -95,8 +96,10 @@ def test_an_api_whose_clock_is_minutes_away_from_ours(
 
 
 @contextlib.contextmanager
-def started(overnight: Installed, log: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """One more process of the installation, as on another machine."""
+def started(
+    overnight: Installed, log: Path, *words: str, app: str = "tests.faults.slow_clock", **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """One more process of the installation, as on another machine. more: variables for it."""
     urls = read_urls(overnight.data_dir)
     variables = {
         "OVERNIGHT_DATABASE_URL": urls["database_url"],
@@ -105,8 +108,9 @@ def started(overnight: Installed, log: Path, *words: str) -> Iterator[subprocess
         "ANTHROPIC_API_KEY": "sk-sandbox-default",
         "REMAP_SIGTERM": "SIGQUIT",
         "PYTHONPATH": str(Path(__file__).parents[2]),
+        **more,
     }
-    argv = leashed([sys.executable, "-m", "celery", "-A", "tests.faults.slow_clock", *words], signal.SIGTERM)
+    argv = leashed([sys.executable, "-m", "celery", "-A", app, *words], signal.SIGTERM)
     with (
         log.open("wb") as out,
         subprocess.Popen(argv, env=overnight.environment | variables, stdout=out, stderr=out) as process,
@@ -116,6 +120,28 @@ def started(overnight: Installed, log: Path, *words: str) -> Iterator[subprocess
         finally:
             process.terminate()
             assert process.wait(30) == 0, log.read_text()
+
+
+def test_a_redis_that_can_not_be_reached_from_one_of_two_hosts(overnight: Installed, tmp_path: Path) -> None:
+    """What that host had in hand is done by the other one; when it reaches the server again, it works again."""
+    log = tmp_path / "worker.log"
+    link = Link(read_urls(overnight.data_dir)["redis_url"])
+    words = ["worker", "-n", "far@%h", "-Q", ",".join(routes.QUEUES), "-c", "3", "--loglevel", "INFO"]
+    options = {"app": "overnight_workers.app", "OVERNIGHT_REDIS_URL": link.url}
+    with started(overnight, log, *words, "--without-gossip", "--without-mingle", **options) as far:
+        wait_until(lambda: b"ready" in log.read_bytes(), 60, what=log.read_text)
+        orders = [overnight.order(FEW, lane=lane) for lane in MANY]
+        wait_until(lambda: overnight.states(orders[0]))
+        with link.cut():
+            for order in orders:
+                overnight.finish(order, 120)
+                overnight.assert_books_are_right(order)
+        with overnight.frozen(*overnight.processes("batches")):
+            order = overnight.order(FEW)
+            overnight.finish(order, 120)
+        overnight.assert_books_are_right(order)
+        assert far.poll() is None, "it stayed, and needed nobody to start it again"
+    link.close()
 
 
 @pytest.fixture(scope="module")
