@@ -34,6 +34,12 @@ HOST_POLICIES_KEY: Final = "overnight:policies"
 WATCH_KEY: Final = "overnight:watch"
 """Where the sweep leaves what it saw: the alarms that are on (a JSON object; gone when nobody looks)."""
 
+TOLD_KEY: Final = "overnight:told"
+"""Of which kinds of alarms the operators' command has been told, and how many of each (a JSON object)."""
+
+TELLING_KEY: Final = "overnight:telling"
+"""There while a worker runs that command."""
+
 WORKERS_KEY: Final = "overnight:workers"
 """The names of the workers (a set); each has shown that it lives, or is gone by now."""
 

@@ -44,13 +44,13 @@ from overnight_workers.configuration.reading import (
     setting,
 )
 from overnight_workers.configuration.urls import api_url, broker_url, postgres_url, variable_name
-from overnight_workers.flower_roles import Roles
 from overnight_workers.lane_keeps import LaneKeeps, keeps_fit
 from overnight_workers.lane_models import LaneModels, models_fit
 from overnight_workers.lane_roads import LaneRoads
+from overnight_workers.operator_settings import AlarmCommand, Roles
 
 _KEY: Final = re.compile(r"[!-~]+")
-_TABLES: Final = ("workspaces", "brokers", "own_broker", "lanes", "timing", "direct", "roles")
+_TABLES: Final = ("workspaces", "brokers", "own_broker", "lanes", "timing", "direct", "roles", "alarms")
 """Settings that are tables of the file, and JSON in the environment."""
 
 
@@ -243,6 +243,7 @@ class Settings:
     timing: Timing = Timing()
     direct: Direct = Direct()
     roles: Roles = field(default_factory=Roles)
+    alarms: AlarmCommand = field(default_factory=AlarmCommand)
 
     def lane(self, name: str) -> Lane:
         """The policy of a lane. One that the configuration has lost keeps to that of a new lane.
@@ -318,6 +319,7 @@ def read_settings() -> Settings:
         timing=read_part(Timing, given.get("timing", {}), ("timing",), faults),
         direct=read_part(Direct, given.get("direct", {}), ("direct",), faults),
         roles=read_part(Roles, given.get("roles", {}), ("roles",), faults),
+        alarms=read_part(AlarmCommand, given.get("alarms", {}), ("alarms",), faults),
     )
     for check in (_keys_fit, _lanes_fit, _brokers_fit, _places_fit, _times_fit):
         check(settings, faults)
@@ -353,13 +355,12 @@ def _lanes_fit(settings: Settings, faults: Faults) -> None:
                 f"{lane.max_items:,} is more than queue_limit of [workspaces.{lane.workspace}]"
                 f" ({workspace.queue_limit:,}): such a batch could never be sent",
             )
-        if faults.is_right("lanes", name, "min_items") and lane.min_items > 1:
+        at = ("lanes", name, "min_items")
+        if faults.is_right(*at) and lane.min_items > 1:
             if lane.min_items > lane.max_items:
-                faults.add(
-                    ("lanes", name, "min_items"), f"{lane.min_items:,} is more than max_items ({lane.max_items:,})"
-                )
+                faults.add(at, f"{lane.min_items:,} is more than max_items ({lane.max_items:,})")
             elif lane.deadline is None and faults.is_right("lanes", name, "deadline"):
-                faults.add(("lanes", name, "min_items"), "fewer would wait for ever: set a `deadline` of the lane too")
+                faults.add(at, "fewer would wait for ever: set a `deadline` of the lane too")
 
 
 _OF_REDIS: Final = {

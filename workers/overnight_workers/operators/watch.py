@@ -1,7 +1,7 @@
 """The watch: after a sweep a worker looks at the ledger as operators do, and leaves what it saw in Redis.
 
-So `overnight doctor` says within a moment which alarms are on, by the
-settings of the workers, whose policy is in force.
+So `overnight doctor` says within a moment which alarms are on, by the settings of the workers, whose policy is in
+force. Whoever wants to be told has a command in the settings.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from overnight_models import routes
 from overnight_models.errors import OvernightError
 from overnight_workers import logs, process
 from overnight_workers.held import held
-from overnight_workers.operators import workers
+from overnight_workers.operators import telling, workers
 from overnight_workers.operators.redis_look import Watch
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.settings import settings
@@ -48,7 +48,10 @@ def watch() -> None:
     last.at = time.monotonic()
     try:
         client = process.redis_client()
-        client.set(routes.WATCH_KEY, orjson.dumps(_seen(client)), ex=_KEPT_S)
+        seen = _seen(client)
+        client.set(routes.WATCH_KEY, orjson.dumps(seen), ex=_KEPT_S)
+        about = {"host": seen["host"], "deployment": seen["deployment"]}
+        telling.tell(client, settings().alarms.command, seen["alarms"], about)
         workers.forget_gone(client)
     except (redis.RedisError, OvernightError) as error:
         log.warning("nothing seen", why=str(error))
