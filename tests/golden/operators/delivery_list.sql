@@ -47,7 +47,7 @@ LEFT JOIN (
         (
             SELECT target_id, state
             FROM delivery
-            WHERE state = 'sending' AND due_at IS NOT NULL
+            WHERE state = 'sending' AND due_at > '-infinity'
             LIMIT :most
         )
         UNION ALL (

@@ -26,20 +26,29 @@ def lanes(
 
     A lane that two hosts know differently has two rows: which of them takes a message is chance.
     """
+    import redis
+
     from overnight_models.ledger.operators import lanes as ledger
     from overnight_workers.operators import lane_policies
     from overnight_workers.process import database, redis_client
 
-    policies = lane_policies.read(redis_client())
+    policies, fault = [], None
+    try:
+        policies = lane_policies.read(redis_client())
+    except redis.RedisError as error:
+        fault = f"Overnight's own Redis can't be read, so no policy is shown: {error}; `overnight doctor` says more"
     with database().transaction() as connection:
         states = {state.name: state for state in ledger.states(connection)}
     rows = _rows(policies, states)
     if as_json:
         console.as_json(rows)
-        return
-    if not policies:
-        console.say("no worker shows its policy: is one running with -Q overnight.rescue, and a beat?")
-    console.OUT.print(_table(rows))
+    else:
+        if not policies and fault is None:
+            console.say("no worker shows its policy: is one running with -Q overnight.rescue, and a beat?")
+        console.OUT.print(_table(rows))
+    if fault is not None:
+        console.fail(fault)
+        raise typer.Exit(1)
 
 
 def _rows(policies: list[HostPolicy], states: dict[str, LaneState]) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def targets(connection: Connection) -> list[TargetView]:
             SELECT target_id, count(*) FILTER (WHERE state = 'sending') AS sending,
                    count(*) FILTER (WHERE state = 'awaiting_ack') AS awaiting_ack
             FROM (
-                (SELECT target_id, state FROM delivery WHERE state = 'sending' AND due_at IS NOT NULL LIMIT :most)
+                (SELECT target_id, state FROM delivery WHERE state = 'sending' AND due_at > '-infinity' LIMIT :most)
                 UNION ALL (SELECT target_id, state FROM delivery WHERE state = 'awaiting_ack' LIMIT :most)
             ) under_way GROUP BY target_id
         ) moving ON moving.target_id = target.id
