@@ -85,9 +85,15 @@ class Reader:
             log.warning("an action is left to the sweep", action=action_id, why=" ".join(str(error).split()))
 
     async def do(self, act: Callable[[], T]) -> T:
-        """Something that an operator does, in a thread; by the calls that the command line uses."""
+        """Something that an operator does, in a thread; by the calls that the command line uses.
+
+        The next look is a new one: nobody should see a page without what they have just done.
+        """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, act)
+        try:
+            return await loop.run_in_executor(self._threads, act)
+        finally:
+            self._looking, self._looked_at = None, float("-inf")
 
     def _asked(self, question: Callable[[Connection], T]) -> T:
         with self._database.snapshot() as connection:
@@ -101,6 +107,8 @@ class Reader:
         self._database.close()
 
     def _keep(self, done: asyncio.Future[Look]) -> None:
+        if done is not self._looking:
+            return  # begun before something was done
         self._looking = None
         if not done.cancelled() and done.exception() is None:
             self._latest = done.result()
