@@ -85,9 +85,9 @@ def main() -> int:
 
 
 def _chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert found, "there is no chromium"
-    return found
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert browser, "there is no chromium"
+    return browser
 
 
 def _target(port: int) -> str | None:

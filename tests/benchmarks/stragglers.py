@@ -128,11 +128,11 @@ def _kept(service: Service) -> Kept:
 def _until(condition: Callable[[], T], what: str, *, every_s: float = 0.5) -> T:
     """Look until it is so: everything here is seen from outside."""
     deadline = time.monotonic() + _PATIENCE_S
-    while not (found := condition()):
+    while not (value := condition()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"not in {_PATIENCE_S:.0f} s: {what}")
-        time.sleep(every_s)
-    return found
+        time.sleep(every_s)  # it is looked at from outside, where nothing tells of it
+    return value
 
 
 if __name__ == "__main__":

@@ -60,9 +60,9 @@ class Place:
         where = f'path = "{self.kind}"' if "." in self.kind else f'table = "answers"\nurl = "{self.url}"'
         file = self.directory / "shop.toml"
         file.write_text(_DECLARATION.format(sink=where, gone=gone, more=more))
-        found = sink_of(read_catalog(file))
-        assert found is not None
-        return found
+        sink = sink_of(read_catalog(file))
+        assert sink is not None
+        return sink
 
     @contextmanager
     def connected(self) -> Iterator[sa.Connection]:
@@ -86,9 +86,9 @@ class Place:
             return [json.loads(line) for line in file.read_text().splitlines()]
         if file.suffix == ".parquet":
             with duckdb.connect() as duck:
-                found = duck.execute(f"SELECT * FROM '{file}'")
-                names = [column[0] for column in found.description or ()]
-                return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+                selected = duck.execute(f"SELECT * FROM '{file}'")
+                names = [column[0] for column in selected.description or ()]
+                return [dict(zip(names, row, strict=True)) for row in selected.fetchall()]
         with self.connected() as connection:
             return [dict(row) for row in connection.execute(sa.text("SELECT * FROM answers ORDER BY sku")).mappings()]
 

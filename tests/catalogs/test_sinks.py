@@ -17,11 +17,11 @@ BETTER = {"title": "Better", "stars": 6}
 
 @pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path, postgres: str) -> Place:
-    found = Place(tmp_path, request.param, postgres)
-    if found.kind == "postgresql":
-        with found.connected() as connection:
+    made = Place(tmp_path, request.param, postgres)
+    if made.kind == "postgresql":
+        with made.connected() as connection:
             connection.execute(sa.text("DROP TABLE IF EXISTS answers"))
-    return found
+    return made
 
 
 def test_an_older_runs_late_answer_never_goes_over_a_newer_ones(place: Place) -> None:

@@ -123,10 +123,10 @@ def test_the_configuration_is_read_without_a_fault(tmp_path: Path) -> None:
     text = CONFIG["data"]["overnight.toml"]
     assert tomllib.loads(text)["lanes"]["default"]["max_items"] == 100_000
     (tmp_path / "overnight.toml").write_text(text)
-    told = {"OVERNIGHT_CONFIG": str(tmp_path / "overnight.toml"), "ANTHROPIC_API_KEY": "sk-sandbox-a"}
+    variables = {"OVERNIGHT_CONFIG": str(tmp_path / "overnight.toml"), "ANTHROPIC_API_KEY": "sk-sandbox-a"}
     done = subprocess.run(
         [sys.executable, "-c", "from overnight_workers.settings import settings; print(*settings().lanes)"],
-        env=of_a_pod(tmp_path) | told,
+        env=of_a_pod(tmp_path) | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -156,17 +156,17 @@ def test_while_redis_is_away_a_worker_is_alive_and_not_ready(tmp_path: Path) -> 
 
 
 def test_where_no_worker_takes_work_it_is_neither(tmp_path: Path, redis_url: str) -> None:
-    told = of_a_pod(tmp_path) | {"OVERNIGHT_REDIS_URL": redis_url}
-    assert probe("submit", "readinessProbe", told) == 1
-    assert probe("submit", "livenessProbe", told) == 1
+    environment = of_a_pod(tmp_path) | {"OVERNIGHT_REDIS_URL": redis_url}
+    assert probe("submit", "readinessProbe", environment) == 1
+    assert probe("submit", "livenessProbe", environment) == 1
 
 
 def test_commands_and_options_exist() -> None:
     for command in ("health", "migrate"):
         words = CONTAINERS["migrate" if command == "migrate" else "submit"]
         options = words["command"] if command == "migrate" else words["readinessProbe"]["exec"]["command"]
-        told = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
-        assert [word for word in options if word.startswith("--") and word not in told] == []
+        page = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+        assert [word for word in options if word.startswith("--") and word not in page] == []
     known = {name for parameter in celery_worker_options() for name in parameter}
     for name in WORKERS:
         assert {word for word in CONTAINERS[name]["command"][4:] if word.startswith("-")} <= known

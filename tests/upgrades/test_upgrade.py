@@ -73,12 +73,12 @@ def columns(url: str) -> dict[tuple[str, str], tuple[str, bool]]:
 
 def contents(url: str, known: dict[tuple[str, str], Any]) -> dict[str, Counter[str]]:
     """The rows of each table, with the known columns only."""
-    found = {}
+    rows_of_tables = {}
     for table in {table for table, _ in known}:
         names = ", ".join(f'"{column}"' for of, column in sorted(known) if of == table)
         listed = rows(url, f"SELECT to_jsonb(known)::text AS one FROM (SELECT {names} FROM {table}) AS known")
-        found[table] = Counter(row["one"] for row in listed)
-    return found
+        rows_of_tables[table] = Counter(row["one"] for row in listed)
+    return rows_of_tables
 
 
 def test_the_kept_ledger_has_something_in_every_state_that_its_version_had(of_0_1_0: str) -> None:

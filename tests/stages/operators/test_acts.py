@@ -69,8 +69,8 @@ class Pages:
 
     def form(self, path: str) -> dict[str, str]:
         """The hidden fields of a preview's form."""
-        found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', self.page(path))
-        return {unescape(name): unescape(value) for name, value in found if name != "_xsrf"}
+        fields = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', self.page(path))
+        return {unescape(name): unescape(value) for name, value in fields if name != "_xsrf"}
 
 
 @pytest.fixture(scope="module")

@@ -37,9 +37,9 @@ def test_status_flower_and_metrics_say_which_limit_is_used_up_and_how_many_wait_
     seen = take_snapshot(database(), redis_client())
     (view,) = limits(seen)
     assert (view.items, view.used_up, view.is_at_work) == (waiting, ["requests"], True)
-    told = json.loads(read_command(app, "status", "--json"))["limits"]
-    assert told == document(Look(seen, None), settings())["limits"]
-    (pool,) = told
+    pools = json.loads(read_command(app, "status", "--json"))["limits"]
+    assert pools == document(Look(seen, None), settings())["limits"]
+    (pool,) = pools
     assert (pool["workspace"], pool["items_waiting"], pool["pace"]) == ("default", waiting, 1.0)
     assert [name for name, bucket in pool["buckets"].items() if bucket["is_used_up"]] == ["requests"]
     page = " ".join(read_command(app, "status").split())

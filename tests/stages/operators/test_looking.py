@@ -55,13 +55,13 @@ def test_lanes_show_the_policy_of_each_host_and_who_paused_what_and_why(service:
         client.hset(routes.HOST_POLICIES_KEY, "gone", json.dumps(gone))
     service.accept(item("a"), lane="copy")
     read_command(app, "pause", "copy", "--reason", "a wrong prompt")
-    found = rows("lanes")
-    copies = [row for row in found if row["lane"] == "copy"]
+    listed = rows("lanes")
+    copies = [row for row in listed if row["lane"] == "copy"]
     assert sorted(row["options"]["max_items"] for row in copies) == [7, 9]
     assert {row["paused_reason"] for row in copies} == {"a wrong prompt"}
     assert {row["waiting"] for row in copies} == {1}
     assert all(row["paused_by"] for row in copies)
-    assert "gone" not in {row["host"] for row in found}
+    assert "gone" not in {row["host"] for row in listed}
     page = read_command(app, "lanes")
     assert "worker-2" in page
     assert "a wrong prompt" in page

@@ -141,7 +141,7 @@ def _taken_to_its_end(run: Run) -> Run:
             taken = advancing.take(run.id, advancing.own_name("the demo"), shown.rows)
             if taken is None:  # the workers were sooner
                 shown.watch(run)
-                time.sleep(0.5)
+                time.sleep(0.5)  # another process has the run: it is looked at from here
                 continue
             step = advancing.advance(taken)
             shown.step(taken.run, step)
