@@ -12,7 +12,8 @@
         ├── UnknownItem         nobody enqueued an item of that name
         ├── UnknownRun          nothing of a run of that name is in Postgres
         ├── BadSettings         the configuration is wrong (every fault listed)
-        └── BadOutput           an outcome can't be read as what was asked for
+        ├── BadOutput           an outcome can't be read as what was asked for
+        └── BadSignature        a webhook isn't from whoever knows the secret, or isn't from just now
 
 No exception of redis, kombu, psycopg or anthropic leaves a public call; the original is the `__cause__`.
 """
@@ -94,3 +95,10 @@ class BadSettings(PermanentError):
 
 class BadOutput(PermanentError):
     """The outcome has no text, or its text doesn't fit the model it should be read as."""
+
+
+class BadSignature(PermanentError):
+    """A webhook that can't be trusted: not signed with a secret known here, too old, or its headers make no sense.
+
+    Answer 401 and do nothing of what it says.
+    """

@@ -11,6 +11,7 @@ from overnight_models.errors import (
     BadItem,
     BadOutput,
     BadSettings,
+    BadSignature,
     NotConfirmed,
     NotFinished,
     NotYet,
@@ -25,16 +26,19 @@ from overnight_models.errors import (
 from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.outcome import Outcome
 from overnight_models.wire.outcome import ProblemName as Problem
+from overnight_models.wire.webhook import WebhookBody
 from overnight_producers.callbacks import callback, task
 from overnight_producers.following_up import follow_up
 from overnight_producers.item import IfKnown, Item, Moment
 from overnight_producers.overnight import Overnight
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
+from overnight_producers.verifying import verify
 
 __all__ = [
     "BadItem",
     "BadOutput",
     "BadSettings",
+    "BadSignature",
     "CallbackLine",
     "Confirmation",
     "IfKnown",
@@ -56,7 +60,9 @@ __all__ = [
     "UnknownItem",
     "UnknownRun",
     "Unreachable",
+    "WebhookBody",
     "callback",
     "follow_up",
     "task",
+    "verify",
 ]
