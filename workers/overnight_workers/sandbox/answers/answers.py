@@ -65,7 +65,7 @@ def answer(task: Task, text: str, seed: int, twist: str = "") -> Answer:
     words = first_words(text)
     if task.tool is not None and task.make is not None:
         return _tool_call(task.tool, task.make(number, words), number, thinking)
-    said = _said(task, number, words, invalid=twist == "invalid_output")
+    said = _said(task, number, words, text, invalid=twist == "invalid_output")
     spoken = _spoken(said, task.max_tokens, thinking, number, cut=twist == "cut_off")
     return spoken._replace(stop_reason=b"made_up_by_the_sandbox") if twist == "unknown_stop" else spoken
 
@@ -81,13 +81,18 @@ def first_words(text: str) -> str:
     return " ".join(paragraph.split(None, _WORDS)[:_WORDS])[:80].rstrip(" .,:;")
 
 
-def _said(task: Task, number: int, words: str, *, invalid: bool) -> str:
+def _said(task: Task, number: int, words: str, text: str, *, invalid: bool) -> str:
     if task.make is None:
         if invalid:
             return '{"made_up_by_the_sandbox": "not what was asked for"'
         # Between three and five quarters of the usual size.
-        size = task.answer_bytes
-        return filled(words, size if task.exact else size * 3 // 4 + (number >> 7) % (size // 2 + 1))
+        size = (
+            task.answer_bytes
+            if task.exact
+            else task.answer_bytes * 3 // 4 + (number >> 7) % (task.answer_bytes // 2 + 1)
+        )
+        # its own end, so that answers are as unlike each other, and as long when compressed, as what was asked
+        return filled(words, size, text[-size:].encode("utf-8", "ignore").decode())
     if invalid:
         return orjson.dumps({"made_up_by_the_sandbox": "does not fit the schema", "about": words}).decode()
     return exact_json.dumps(task.make(number, words)).decode()

@@ -38,9 +38,9 @@ def sized(words: str, low: int | None, high: int | None) -> str:
     return text
 
 
-def filled(words: str, length: int) -> str:
-    """Free text of about `length` characters."""
-    text = f"{_ABOUT}{words}."
+def filled(words: str, length: int, quoted: str = "") -> str:
+    """Free text of about `length` characters. quoted: what it may go on with, so that answers differ as texts do."""
+    text = f"{_ABOUT}{words}. {quoted}"[:length] if quoted else f"{_ABOUT}{words}."
     missing = length - len(text)
     if missing > len(_MUCH_FILLER):
         return text + (_FILLER * (missing // len(_FILLER) + 1))[:missing]
