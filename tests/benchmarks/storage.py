@@ -1,4 +1,4 @@
-"""What an item leaves in Postgres, in bytes on disk and of write-ahead log, and how soon its outcome is read by its key.
+"""What an item leaves in Postgres, in bytes on disk and of write-ahead log, and how soon it is read by its key.
 
     python -m tests.benchmarks.storage --items 50000 [--json FILE]
 
