@@ -20,6 +20,11 @@ SET state = 'unclear', changed_at = now(), reason = 'the ledger was restored or 
 FROM doubted
 WHERE batch.id = doubted.batch_id AND batch.state IN ('submitting');
 
+-- begin_groups: From now on bodies are written in groups. Changes nothing where they are already.
+UPDATE deployment
+SET bodies_in_groups = true
+WHERE NOT bodies_in_groups;
+
 -- give_word: A person says that this ledger may send: its original doesn't run any more. False when no word is wanted.
 UPDATE deployment
 SET word_wanted = false
@@ -168,7 +173,7 @@ FROM submission
 WHERE token = :token AND twin_of IS NULL;
 
 -- settle: A new ledger lives here. Changes nothing for one that lives somewhere already.
-INSERT INTO deployment(home) VALUES (
+INSERT INTO deployment(home, bodies_in_groups) VALUES (
     (
         SELECT system_identifier
         FROM pg_control_system()
@@ -176,7 +181,7 @@ INSERT INTO deployment(home) VALUES (
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()
-    )
+    ), true
 )
 ON CONFLICT DO NOTHING;
 

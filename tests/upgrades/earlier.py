@@ -24,7 +24,8 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.deployment import HOME
-from overnight_models.ledger.partitions import make_partitions
+from overnight_models.ledger.partitions import PARTITION_ITEMS, PARTITIONED
+from overnight_models.ledger.rows import execute
 from overnight_models.ledger.schema import config
 
 HERE: Final = Path(__file__).parent
@@ -53,7 +54,10 @@ def database_at(postgres_url: str, revision: str) -> Iterator[str]:
 
 def _upgrade(connection: Connection, revision: str) -> None:
     command.upgrade(config(connection), revision)
-    make_partitions(connection)
+    for table in PARTITIONED:
+        execute(
+            connection, f"CREATE TABLE {table}_from_0 PARTITION OF {table} FOR VALUES FROM (0) TO ({PARTITION_ITEMS})"
+        )
 
 
 def fill_as_0_1_0(url: str) -> None:

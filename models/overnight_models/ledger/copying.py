@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import psycopg
+from psycopg.rows import args_row
 from sqlalchemy import Connection
+
+R = TypeVar("R")
 
 
 def driver_connection(connection: Connection) -> psycopg.Connection:
@@ -13,6 +18,15 @@ def driver_connection(connection: Connection) -> psycopg.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver
+
+
+def fetch_binary(connection: Connection, row: Callable[..., R], sql: str, values: Sequence[object]) -> list[R]:
+    """Run one statement, with `%s` for its values; what `row` makes of each row's columns.
+
+    Bytes come as they are, and not twice as long in hex.
+    """
+    with driver_connection(connection).cursor(binary=True, row_factory=args_row(row)) as cursor:
+        return cursor.execute(sql.encode(), values).fetchall()
 
 
 def copy_lines(connection: Connection, table_and_columns: str, lines: bytes) -> None:

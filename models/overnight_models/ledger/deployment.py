@@ -80,7 +80,12 @@ def read(connection: Connection) -> Deployment:
 
 def settle(connection: Connection) -> None:
     """A new ledger lives here. Changes nothing for one that lives somewhere already."""
-    execute(connection, f"INSERT INTO deployment (home) VALUES ({HOME}) ON CONFLICT DO NOTHING")
+    execute(connection, f"INSERT INTO deployment (home, bodies_in_groups) VALUES ({HOME}, true) ON CONFLICT DO NOTHING")
+
+
+def begin_groups(connection: Connection) -> None:
+    """From now on bodies are written in groups. Changes nothing where they are already."""
+    execute(connection, "UPDATE deployment SET bodies_in_groups = true WHERE NOT bodies_in_groups")
 
 
 class LogPosition(NamedTuple):

@@ -12,7 +12,10 @@ PARTITION_ITEMS: Final = 5_000_000
 """Item ids in one partition."""
 
 PARTITIONED: Final = ("item", "request", "outcome", "double", "delivery")
-"""Tables partitioned by the item's id."""
+"""Tables partitioned by the item's id, with a row for each item that has one."""
+
+GROUPED: Final = ("request_group",)
+"""Those of groups of bodies: partitioned by their first item's id."""
 
 _AHEAD: Final = 2
 """Partitions kept ready beyond the newest item."""
@@ -23,6 +26,7 @@ _STORED: Final = {
     "request": _WRITTEN_ONCE,
     "outcome": _WRITTEN_ONCE,
     "double": _WRITTEN_ONCE,
+    "request_group": _WRITTEN_ONCE,
 }
 """How partitions are stored.
 
@@ -49,7 +53,7 @@ def make_partitions(connection: Connection) -> int:
     take_turns(connection)
     newest = fetch_only_value(connection, int, "SELECT last_value FROM item_id") // PARTITION_ITEMS
     made = 0
-    for table in PARTITIONED:
+    for table in (*PARTITIONED, *GROUPED):
         there = fetch_column(
             connection,
             str,

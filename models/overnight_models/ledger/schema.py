@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 VERSION_TABLE: Final = "overnight_version"
 """Ours: in a database that is shared, `alembic_version` may be somebody else's."""
 _ALEMBICS_OWN: Final = "alembic_version"
+_GROUPS_SINCE: Final = "0022"
+"""Workers of an earlier revision can't read bodies in groups."""
 
 
 class WrongEncoding(PermanentError):
@@ -46,6 +48,7 @@ def migrate(database: Database) -> None:
     """Bring the database to the newest schema, and make the first partitions. Harmless when it is there.
 
     One transaction, which may take as long as it needs; it waits for a lock for 10 s, then raises TransientError.
+    From the second time on, bodies are written in groups: until then workers may run that can't read them.
 
     Raises WrongEncoding, before anything is made.
     """
@@ -63,6 +66,8 @@ def migrate(database: Database) -> None:
             command.upgrade(config(connection), "head")
         make_partitions(connection)
         deployment.settle(connection)
+        if current is not None and current >= _GROUPS_SINCE:
+            deployment.begin_groups(connection)
 
 
 def revisions(connection: Connection) -> tuple[str | None, str]:

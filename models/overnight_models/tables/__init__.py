@@ -25,7 +25,18 @@ from overnight_models.tables.catalogs import (
 from overnight_models.tables.columns import Table
 from overnight_models.tables.deployment import Deployment, Lane, Obstacle, Pulse, Workspace
 from overnight_models.tables.direct import DirectCall, DirectClaim, DirectPause, MaybeBilled
-from overnight_models.tables.items import Follower, Inbox, Item, ItemKey, Recall, Redo, Request, Tally, Unmeasured
+from overnight_models.tables.items import (
+    Follower,
+    Inbox,
+    Item,
+    ItemKey,
+    Recall,
+    Redo,
+    Request,
+    RequestGroup,
+    Tally,
+    Unmeasured,
+)
 from overnight_models.tables.money import Booking, Budget, DeadlineCount, Plan, Spending
 from overnight_models.tables.names import Headers, Model, OutputSchema, Prefix, Run, Shape, Target, Tenant
 from overnight_models.tables.outcomes import Delivery, Double, Outcome
@@ -72,6 +83,7 @@ __all__ = [
     "Recall",
     "Redo",
     "Request",
+    "RequestGroup",
     "Run",
     "Shape",
     "Sighting",

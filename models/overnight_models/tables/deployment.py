@@ -26,6 +26,9 @@ class Deployment(Table, table=True):
     moved_why: str | None = long_text(default=None)
     word_wanted: bool = Field(sa_column_kwargs={"server_default": "false"})
     """It may be a copy whose original still runs, so a person must say that it may send."""
+    bodies_in_groups: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """New bodies lie in groups, which versions before 0022 can't read. Of a new ledger, and from the second
+    `overnight migrate` on."""
 
 
 class Workspace(Table, table=True):

@@ -164,14 +164,31 @@ class Request(Table, table=True):
     trace_id: str | None = long_text(default=None)
     callback: str | None = long_text(default=None)
     """JSON: {"task", "queue", "args", "kwargs", "broker", "ack"}."""
-    params: str = long_text()
-    """JSON, passed through unparsed; without its prefix."""
+    params: str | None = long_text(default=None)
+    """JSON, passed through unparsed; without its prefix. Null: it lies in a group."""
+    body_group: int | None = big(default=None)
+    body_place: int | None = Field(default=None, sa_type=SmallInteger)
+    """Which of its group's it is, from 0."""
     enqueued_at: datetime = now()
     cut_from_tokens: int | None = None
     """Its prompt was too long, so a text of `params` was cut: its tokens before and after, as the API counts them."""
     cut_to_tokens: int | None = None
     model_why: str | None = long_text(default=None)
     """Why its lane has chosen the model in `params`; null where its producer named it."""
+
+
+class RequestGroup(Table, table=True):
+    """What many items ask, compressed as one value (`ledger.bodies.packed`): of one lane, one tenant, one partition."""
+
+    __tablename__ = "request_group"
+    __table_args__ = (
+        CheckConstraint("items > 0", name="a_group_of_requests_has_some"),
+        {"postgresql_partition_by": "RANGE (id)"},
+    )
+    id: int = by_item()
+    """The first of its items."""
+    items: int = Field(sa_type=SmallInteger)
+    packed: bytes
 
 
 class Redo(Table, table=True):

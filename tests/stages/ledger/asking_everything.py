@@ -31,6 +31,7 @@ from tests.stages.ledger.asking_catalogs import ask_catalogs
 from tests.stages.ledger.asking_direct import ask_direct, ask_racing
 from tests.stages.ledger.asking_items import (
     ask_again,
+    ask_bodies,
     ask_deadlines,
     ask_delivering,
     ask_intake,
@@ -54,6 +55,7 @@ def ask_everything(service: Service) -> None:
     _known_keys(service, database)
     groups = (
         ask_intake,
+        ask_bodies,
         ask_packing,
         ask_deadlines,
         ask_within_budgets,

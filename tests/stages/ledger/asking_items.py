@@ -15,6 +15,7 @@ from overnight_models.ledger import (
     recall,
     redo,
 )
+from overnight_models.ledger.bodies import groups
 from overnight_models.ledger.collect import asking_again
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
 from overnight_models.ledger.deliver import acknowledge, obstacles, replay, unread_queues
@@ -82,6 +83,13 @@ def ask_intake(connection: Connection) -> None:
     measure.shorten(connection, Shortened(1, b"{}", True, 10, 20, 10))
     measure.put_back(connection, [1])
     measure.try_later(connection, 1, pause_s=1)
+
+
+def ask_bodies(connection: Connection) -> None:
+    """Bodies lie in groups: written, and read again."""
+    groups.are_begun(connection)
+    places = groups.write_groups(connection, "request_group", [groups.Body(9, None, b"{}" * 5_000)])
+    groups.read_places(connection, "request_group", places.values())
 
 
 def ask_redoing(connection: Connection) -> None:

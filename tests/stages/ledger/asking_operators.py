@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import (
     cancel,
+    deployment,
     measure,
     partitions,
     prefixes,
@@ -174,6 +175,7 @@ def ask_keeping_house(connection: Connection) -> None:
     prefixes.delete_unused(connection)
     execute(connection, "SELECT setval('item_id', 30000000)")
     assert partitions.make_partitions(connection)
+    deployment.begin_groups(connection)
     schema.server_version(connection)
     schema.revisions(connection)
     # as a ledger of 0.1 is

@@ -1,0 +1,162 @@
+"""Groups of bodies in their tables: written once, read once for all that is wanted of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Final, Literal, NamedTuple
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger.bodies.packed import DamagedGroup, Group, pack_group, read_group
+from overnight_models.ledger.copying import fetch_binary
+from overnight_models.ledger.partitions import PARTITION_ITEMS
+from overnight_models.ledger.rows import execute, fetch_only_value
+
+GroupTable = Literal["request_group", "answer_group"]
+"""Both are (id, items, packed), partitioned as items are. A group's id is that of its first item."""
+
+MOST_ITEMS: Final = 500
+MOST_BYTES: Final = 1_000_000
+"""Of a group, before it is compressed; one that is longer has a group of its own."""
+_FEWEST_BYTES: Final = 2_000
+"""Less than that isn't worth a row: it is a text in its item's own."""
+_READ_AT_ONCE: Final = 8
+"""Groups that one statement fetches."""
+_KEPT_BYTES: Final = 8_000_000
+
+
+class Body(NamedTuple):
+    """A body that is to be written."""
+
+    item_id: int
+    tenant_id: int | None
+    """Bodies of several tenants never share a group."""
+    text: bytes
+
+
+class Place(NamedTuple):
+    """Where a body lies."""
+
+    group: int
+    place: int
+
+
+def are_begun(connection: Connection) -> bool:
+    """Whether bodies may be written in groups: no process of a version runs that can't read them. See `schema`."""
+    return fetch_only_value(connection, bool, "SELECT bodies_in_groups FROM deployment")
+
+
+def write_groups(connection: Connection, table: GroupTable, bodies: Iterable[Body]) -> dict[int, Place]:
+    """Write bodies of one lane in groups. Returns where each lies by its item.
+
+    Those that aren't in it are the caller's to write into their items' own rows: few bytes that stand alone.
+    """
+    places: dict[int, Place] = {}
+    for group in _divided(sorted(bodies, key=lambda body: (body.tenant_id or 0, body.item_id))):
+        first = group[0].item_id
+        execute(
+            connection,
+            f"INSERT INTO {table} (id, items, packed) VALUES (:id, :items, :packed)",
+            id=first,
+            items=len(group),
+            packed=pack_group([body.text for body in group]),
+        )
+        places |= {body.item_id: Place(first, place) for place, body in enumerate(group)}
+    return places
+
+
+def _divided(bodies: Sequence[Body]) -> Iterator[list[Body]]:
+    """Bodies as groups: of one tenant and one partition, with so many bytes that a row is worth it."""
+    for _, alike in groupby(bodies, key=lambda body: (body.tenant_id, body.item_id // PARTITION_ITEMS)):
+        group: list[Body] = []
+        size = 0
+        for body in alike:
+            if group and (len(group) == MOST_ITEMS or size + len(body.text) > MOST_BYTES):
+                yield group
+                group, size = [], 0
+            group.append(body)
+            size += len(body.text)
+        if size >= _FEWEST_BYTES:
+            yield group
+
+
+class Found(NamedTuple):
+    """What was read of groups."""
+
+    bodies: Mapping[Place, bytes]
+    damaged: Mapping[int, str]
+    """Groups that can't be read, and why; of these no body is here."""
+
+
+def read_places(connection: Connection, table: GroupTable, places: Iterable[tuple[int, int]]) -> Found:
+    """Bodies by their places. Each group is fetched and decompressed once, and only what is wanted of it is kept."""
+    wanted: dict[int, set[int]] = {}
+    for number, place in places:
+        wanted.setdefault(number, set()).add(place)
+    bodies: dict[Place, bytes] = {}
+    damaged: dict[int, str] = {}
+    numbers = sorted(wanted)
+    for start in range(0, len(numbers), _READ_AT_ONCE):
+        some = numbers[start : start + _READ_AT_ONCE]
+        packed = _fetch(connection, table, some)
+        for number in some:
+            try:
+                group = _unpacked(table, number, packed.pop(number, None))
+                bodies |= {Place(number, place): _in(group, table, number, place) for place in wanted[number]}
+            except DamagedGroup as error:
+                damaged[number] = str(error)
+    return Found(bodies, damaged)
+
+
+class GroupReader:
+    """Reads body after body of a long list; the groups that were read last are kept, up to so many bytes."""
+
+    def __init__(self, connection: Connection, table: GroupTable, *, kept_bytes: int = _KEPT_BYTES) -> None:
+        self._connection = connection
+        self._table: GroupTable = table
+        self._kept_bytes = kept_bytes
+        self._groups: OrderedDict[int, Group] = OrderedDict()
+
+    def body(self, group: int, place: int) -> bytes:
+        """One body. Raises DamagedGroup."""
+        return _in(self._group(group), self._table, group, place)
+
+    def _group(self, number: int) -> Group:
+        known = self._groups.get(number)
+        if known is not None:
+            self._groups.move_to_end(number)
+            return known
+        packed = _fetch(self._connection, self._table, [number])
+        group = self._groups[number] = _unpacked(self._table, number, packed.get(number))
+        while len(self._groups) > 1 and sum(kept.size for kept in self._groups.values()) > self._kept_bytes:
+            self._groups.popitem(last=False)
+        return group
+
+
+class _Packed(NamedTuple):
+    id: int
+    packed: bytes
+
+
+def _fetch(connection: Connection, table: GroupTable, numbers: Sequence[int]) -> dict[int, bytes]:
+    return dict(
+        fetch_binary(connection, _Packed, f"SELECT id, packed FROM {table} WHERE id = ANY(%s)", [list(numbers)])
+    )
+
+
+def _unpacked(table: GroupTable, number: int, packed: bytes | None) -> Group:
+    if packed is None:
+        raise DamagedGroup(f"{table} {number} isn't there")
+    try:
+        return read_group(packed)
+    except DamagedGroup as error:
+        raise DamagedGroup(f"{table} {number}: {error}") from error
+
+
+def _in(group: Group, table: GroupTable, number: int, place: int) -> bytes:
+    try:
+        return group[place]
+    except IndexError:
+        raise DamagedGroup(f"{table} {number} has {len(group)} bodies, and none in place {place}") from None

@@ -1,0 +1,14 @@
+-- What ledger/bodies/groups.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- _fetch
+-- value_1 = '{1}'
+b'SELECT id, packed FROM request_group WHERE id = ANY(:value_1)';
+
+-- are_begun: Whether bodies may be written in groups: no process of a version runs that can't read them. See `schema`.
+SELECT bodies_in_groups
+FROM deployment;
+
+-- write_groups: Write bodies of one lane in groups. Returns where each lies by its item.
+-- id = 1, items = 1, packed = '\x00'
+INSERT INTO request_group(id, items, packed) VALUES (:id, :items, :packed);
+
