@@ -12,10 +12,12 @@
         ├── UnknownItem         nobody enqueued an item of that name
         ├── UnknownRun          nothing of a run of that name is in Postgres
         ├── BadSettings         the configuration is wrong (every fault listed)
+        ├── BadSession          the `session` can't take an item
         ├── BadOutput           an outcome can't be read as what was asked for
         └── BadSignature        a webhook isn't from whoever knows the secret, or isn't from just now
 
-No exception of redis, kombu, psycopg or anthropic leaves a public call; the original is the `__cause__`.
+No exception of redis, kombu, psycopg or anthropic leaves a public call; the original is the `__cause__`. Those of a
+`session` that a product hands in are its own, and come as they are: who repeats a transaction goes by them.
 """
 
 from __future__ import annotations
@@ -91,6 +93,10 @@ class BadSettings(PermanentError):
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults
         super().__init__("the configuration has faults:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+class BadSession(PermanentError):
+    """The `session` can't take it: it isn't one, has no transaction, or its database has no inbox for this role."""
 
 
 class BadOutput(PermanentError):

@@ -10,6 +10,7 @@ Everything here works with a Redis URL and the base install. Importing it connec
 from overnight_models.errors import (
     BadItem,
     BadOutput,
+    BadSession,
     BadSettings,
     BadSignature,
     NotConfirmed,
@@ -37,6 +38,7 @@ from overnight_producers.verifying import verify
 __all__ = [
     "BadItem",
     "BadOutput",
+    "BadSession",
     "BadSettings",
     "BadSignature",
     "CallbackLine",

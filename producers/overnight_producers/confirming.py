@@ -34,7 +34,7 @@ def confirm(wire: Callable[[], Wire], what: Receipt | Sent, *, timeout: float) -
         if waiting and time.monotonic() + pause_s > stop_at:
             raise NotConfirmed(
                 f"{len(waiting)} messages to lane {what.lane!r} aren't confirmed after {timeout:g} s: {silence}."
-                " Send them again, it's free; if it stays so, is `overnight up` (or an accept worker) running?"
+                f" {_do(what)}"
             ) from cause
         if waiting:
             time.sleep(pause_s)  # the workers are asked again; there is nothing here to wait on
@@ -42,3 +42,13 @@ def confirm(wire: Callable[[], Wire], what: Receipt | Sent, *, timeout: float) -
     if isinstance(what, Receipt) and total.rejected:
         raise Rejected(f"item {what.key!r}: {total.rejected[0].why}")
     return total
+
+
+def _do(what: Receipt | Sent) -> str:
+    """What to do about silence."""
+    if what.in_transaction:
+        return (
+            "Not yet: has your transaction committed? Then nothing is lost, and `overnight relay` takes it on: is it"
+            " running, and what does `overnight doctor` say?"
+        )
+    return "Send them again, it's free; if it stays so, is `overnight up` (or an accept worker) running?"

@@ -18,6 +18,7 @@ from overnight_models.wire.message import CallbackLine, ItemLine, Line
 from overnight_models.wire.outcome import Outcome
 from overnight_producers import confirming
 from overnight_producers.item import IfKnown, Item, Moment, cut, line_of
+from overnight_producers.outbox import Outbox, row_of
 from overnight_producers.questions import About, Questions, wait_for
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
 from overnight_producers.settings import ProducerSettings
@@ -32,10 +33,13 @@ class Overnight:
     Connects on first use; safe to share between threads, and after a fork.
 
     redis_url: Overnight's Redis; default: OVERNIGHT_REDIS_URL, else the one that `overnight up` runs.
+    inbox: the inbox table for what is enqueued with a `session`, as NAME or SCHEMA.NAME; default: OVERNIGHT_INBOX, else
+    "overnight_inbox".
     """
 
-    def __init__(self, redis_url: str | None = None) -> None:
+    def __init__(self, redis_url: str | None = None, *, inbox: str | None = None) -> None:
         self._given_url = redis_url
+        self._outbox = Outbox(inbox)
         self._wires: dict[int, Wire] = {}
         self._warner = Warner()
         self._questions = Questions(lambda: self._wire)
@@ -66,6 +70,7 @@ class Overnight:
         if_known: IfKnown = "conflict",
         deadline: Moment | None = None,
         give_up_at: Moment | None = None,
+        session: object | None = None,
     ) -> Receipt:
         """Hand over one request; returns when Redis has it, which is before Postgres has it: see `confirm`.
 
@@ -83,11 +88,15 @@ class Overnight:
         deadline: by when the answer is wanted: an aware datetime, or how long from now, as timedelta(hours=2) or "2h".
         In a lane that goes by deadline it decides between a batch and real time. None: the lane's own, if it has one.
         give_up_at: from when on the answer is of no use: then it isn't bought any more.
+        session: a Session or Connection of SQLAlchemy, a connection of psycopg, or Django's, to your own database: the
+        item becomes a row of its inbox table, in its transaction. Rolled back it never was; committed, it is taken on
+        exactly once by `overnight relay`, and can't be lost. Nothing is sent to Redis.
 
         The receipt's `warnings` say what is likely to come back as an error or cut off.
 
         Raises BadItem when it is known to be wrong, Unreachable within two seconds when Redis doesn't answer; then
-        enqueue the same again, with the same key.
+        enqueue the same again, with the same key. BadSession when the session can't take it; whatever else your
+        database says comes as the session raises it.
         """
         item = Item(
             params=params,
@@ -102,10 +111,10 @@ class Overnight:
             deadline=deadline,
             give_up_at=give_up_at,
         )
-        line, sent, warnings = self._checked(item, lane, index=None)
+        line, sent, warnings = self._checked(item, lane, index=None, session=session)
         message_id = str(uuid4())
-        send_lines(self._wire, message_id, lane, run, [sent])
-        return Receipt(item_id=line["id"], key=line["key"], lane=lane, message_id=message_id, warnings=warnings)
+        self._hand_over(message_id, lane, run, [sent], session)
+        return Receipt(line["id"], line["key"], lane, message_id, warnings, in_transaction=session is not None)
 
     def enqueue_many(
         self,
@@ -114,22 +123,24 @@ class Overnight:
         lane: str = "default",
         run: str | None = None,
         bad: Literal["collect", "raise"] = "collect",
+        session: object | None = None,
     ) -> Sent:
         """Hand over many requests, 500 to a message. Memory stays flat, whatever the iterable yields.
 
         run: a name for all of them, with one progress and one bill.
         bad: "collect" passes over bad items and lists them in the returned `Sent.bad`; "raise" stops at the first.
+        session: as in `enqueue`: 500 items to a row.
 
         `Sent.receipts()` has the receipts, and so the keys, of the items without a key of their own.
 
         Raises BadItem (with "raise") or Unreachable; both have a `sent` that says what is in already. Items with keys
         can simply be enqueued again.
         """
-        sent = Sent(lane=lane, run=run)
+        sent = Sent(lane=lane, run=run, in_transaction=session is not None)
         try:
-            for group in self._groups(items, sent, bad):
+            for group in self._groups(items, sent, bad, session):
                 message_id = str(uuid4())
-                send_lines(self._wire, message_id, lane, run, group)
+                self._hand_over(message_id, lane, run, group, session)
                 sent.note(message_id, [line.position for line in group])
         except (BadItem, Unreachable) as error:
             error.sent = sent
@@ -331,8 +342,15 @@ class Overnight:
             raise NotYet(f"nothing of run {run!r} is in Postgres")
         return None if _unfinished(states) else states
 
+    def _hand_over(self, message_id: str, lane: str, run: str | None, lines: Sequence[Line], session: object) -> None:
+        """One message on its way: to Redis, or into the session's transaction."""
+        if session is None:
+            send_lines(self._wire, message_id, lane, run, lines)
+        else:
+            self._outbox.put(session, row_of(message_id, lane, run, lines))
+
     def _checked(
-        self, item: Item, lane: str, *, index: int | None, item_id: str | None = None
+        self, item: Item, lane: str, *, index: int | None, item_id: str | None = None, session: object = None
     ) -> tuple[ItemLine, Line, tuple[str, ...]]:
         """The item as it travels, whole and as it is sent, and what is likely to go wrong with it."""
         wire = self._wire
@@ -340,24 +358,29 @@ class Overnight:
             line, written = line_of(item, redis_url=wire.url, item_id=item_id)
         except BadItem as error:
             raise BadItem(error.faults, key=error.key, index=index) from error.__cause__
-        policy = wire.policy()
+        policy = wire.policy() if session is None else wire.last_policy()
         if policy is not None:
             may_hold_nul = b"\\" in written and b"\\u0000" in written
             faults = item_faults(line, lane=lane, size=len(written), policy=policy, may_hold_nul=may_hold_nul)
             if faults:
                 raise BadItem(faults, key=item.key, index=index)
         warnings = self._warner.warnings(line["params"], item.betas)
+        if session is not None:  # whole: Redis may lose a prefix before the relay comes
+            return line, Line(index or 0, written, None), warnings
         return line, cut(line, written, wire.cutter, index=index or 0), warnings
 
-    def _groups(self, items: Iterable[Item], sent: Sent, bad: Literal["collect", "raise"]) -> Iterator[list[Line]]:
-        policy = self._wire.policy()
+    def _groups(
+        self, items: Iterable[Item], sent: Sent, bad: Literal["collect", "raise"], session: object = None
+    ) -> Iterator[list[Line]]:
+        policy = self._wire.policy() if session is None else self._wire.last_policy()
         if policy is not None and lane_faults(sent.lane, policy):
             raise BadItem(lane_faults(sent.lane, policy))
 
         def lines() -> Iterator[Line]:
             for index, item in enumerate(items):
                 try:
-                    _, line, warnings = self._checked(item, sent.lane, index=index, item_id=sent.item_id(index))
+                    item_id = sent.item_id(index)
+                    _, line, warnings = self._checked(item, sent.lane, index=index, item_id=item_id, session=session)
                 except BadItem as error:
                     if bad == "raise":
                         raise

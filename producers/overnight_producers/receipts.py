@@ -30,6 +30,8 @@ class Receipt:
     """The message it travels in; "" when it is known to be in Postgres."""
     warnings: tuple[str, ...] = ()
     """What is likely to go wrong with it: known traps of its model, a sentence each."""
+    in_transaction: bool = False
+    """It was enqueued with a `session`: nobody sees it before that has committed, and `overnight relay` takes it on."""
 
 
 @dataclass
@@ -50,6 +52,8 @@ class Sent:
     """Items that were not sent; each says why, with its key and index."""
     warnings: Counter[str] = field(default_factory=Counter)
     """What is likely to go wrong, and with how many of the items."""
+    in_transaction: bool = False
+    """They were enqueued with a `session`, as in `Receipt`."""
     positions: dict[str, list[int]] = field(default_factory=dict, repr=False)
     """For messages with a gap (a bad item was passed over): the index of each of its items."""
 
@@ -79,7 +83,8 @@ class Sent:
         message_ids = list(self.messages)
         message_id = message_ids[bisect_right(list(self.messages.values()), index) - 1]
         item_id = self.item_id(index)
-        return Receipt(item_id=item_id, key=item_id if key is None else key, lane=self.lane, message_id=message_id)
+        key = item_id if key is None else key
+        return Receipt(item_id, key, self.lane, message_id, in_transaction=self.in_transaction)
 
     def receipts(self) -> Iterator[Receipt]:
         """The receipts of the items without a key of their own, in their order. Memory stays flat."""
@@ -87,7 +92,7 @@ class Sent:
         for indexes in self.unnamed:
             for index in range(indexes.start, min(indexes.stop, self.until)):
                 item_id, message_id = self.item_id(index), message_ids[bisect_right(firsts, index) - 1]
-                yield Receipt(item_id=item_id, key=item_id, lane=self.lane, message_id=message_id)
+                yield Receipt(item_id, item_id, self.lane, message_id, in_transaction=self.in_transaction)
 
     def note_unnamed(self, index: int) -> None:
         """The item of this index has no key of its own."""

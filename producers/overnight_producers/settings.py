@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from overnight_models.embedded_urls import default_data_dir, expanded, read_urls
 from overnight_models.errors import BadSettings
+from overnight_models.wire.inbox import NAME, InboxTable
 
 
 class ProducerSettings(BaseSettings):
@@ -22,6 +23,8 @@ class ProducerSettings(BaseSettings):
     """Certificates (PEM) that it is verified by over TLS; default: those that the machine trusts."""
     redis_master: str = ""
     """What the Sentinels of a `sentinel://` call the primary."""
+    inbox: str = NAME
+    """The inbox table of the product's database, as NAME or SCHEMA.NAME."""
     data_dir: Path = Field(default_factory=default_data_dir)
 
     def url(self) -> str:
@@ -32,3 +35,10 @@ class ProducerSettings(BaseSettings):
                 [f"where is Overnight's Redis? Set OVERNIGHT_REDIS_URL, or start `overnight up` (no {self.data_dir})"]
             )
         return url
+
+    def inbox_table(self, given: str | None) -> InboxTable:
+        """The inbox table. given: what goes over the setting. Raises BadSettings for what can't be a table's name."""
+        try:
+            return InboxTable.read(self.inbox if given is None else given)
+        except ValueError as error:
+            raise BadSettings([f"OVERNIGHT_INBOX: {error}" if given is None else f"inbox: {error}"]) from error

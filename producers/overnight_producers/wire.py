@@ -29,6 +29,7 @@ _TIMEOUT_S: Final = 1.5
 """For connecting and for each command, so that a dead Redis is known within two seconds."""
 _POLICY_KEPT_S: Final = 30.0
 _NO_POLICY_KEPT_S: Final = 1.0
+_AWAY_S: Final = 10.0
 _ASKED_AT_ONCE: Final = 100
 
 
@@ -44,6 +45,8 @@ class Wire:
         self._redis = redis_client(self._place, timeout_s=_TIMEOUT_S, connect_timeout_s=_TIMEOUT_S)
         self._policy: tuple[float, Policy | None] | None = None
         """Until when it is good, and what it is."""
+        self._away_until = 0.0
+        """Until when nobody who doesn't need Redis waits for it, by the monotonic clock."""
         self.cutter = Cutter()
 
     def send(self, task: str, arguments: Mapping[str, object], *, shown: str) -> None:
@@ -104,6 +107,16 @@ class Wire:
         policy = Policy.load(published) if isinstance(published, bytes) else None
         self._policy = (time.monotonic() + (_POLICY_KEPT_S if policy else _NO_POLICY_KEPT_S), policy)
         return policy
+
+    def last_policy(self) -> Policy | None:
+        """The same for who doesn't need Redis: while it is away, the last that was read, or None. Never raises."""
+        if time.monotonic() < self._away_until:
+            return None if self._policy is None else self._policy[1]
+        try:
+            return self.policy()
+        except Unreachable:
+            self._away_until = time.monotonic() + _AWAY_S
+            return None if self._policy is None else self._policy[1]
 
     def close(self) -> None:
         """Close the connections."""

@@ -17,6 +17,7 @@ from overnight_models.embedded_urls import default_data_dir, read_urls
 from overnight_models.errors import BadSettings
 from overnight_models.money.rate_limits import COUNTS_PER_MINUTE, Tier, pool
 from overnight_models.request.request import LATEST_API_VERSION, MAX_BATCH_BYTES, MAX_BATCH_ITEMS
+from overnight_models.wire.inbox import NAME
 from overnight_models.wire.policy import LanePolicy, Policy, Published
 from overnight_models.wire.redis_place import RedisPlace, is_redis, read_redis_url
 from overnight_workers.configuration import sources
@@ -24,6 +25,7 @@ from overnight_workers.configuration.kinds import (
     dollars,
     duration,
     existing_file,
+    inbox_table,
     one_of,
     optional,
     path_of,
@@ -228,6 +230,8 @@ class Settings:
     """Certificates (PEM) that it is verified by over TLS; default: those that the machine trusts."""
     redis_master: str = setting(text, "")
     """What the Sentinels of a `sentinel://` call the primary."""
+    inbox: str = setting(inbox_table, NAME)
+    """The inbox table in a product's own database, as NAME or SCHEMA.NAME."""
     data_dir: Path = made_setting(path_of, default_data_dir)
     """Where the embedded servers live."""
     deployment: UUID | None = setting(optional(uuid), None)

@@ -18,6 +18,7 @@ from overnight_workers.cli import demo as demo_command
 from overnight_workers.cli import doctor as doctor_command
 from overnight_workers.cli import enqueue as enqueue_command
 from overnight_workers.cli import enrich as enrich_command
+from overnight_workers.cli import inbox as inbox_command
 from overnight_workers.cli import lanes as lanes_command
 from overnight_workers.cli import plan as plan_command
 from overnight_workers.cli import redo as redo_command
@@ -78,6 +79,7 @@ for panel, commands in {
 app.command("retry", hidden=True)(redo_command.redo)
 catalog_command.catalog.command("try")(catalog_try.try_rows)
 app.add_typer(catalog_command.catalog, name="catalog", rich_help_panel="Work")
+app.add_typer(inbox_command.inbox, name="inbox", rich_help_panel="Begin")
 app.add_typer(runs_command.runs, name="runs", rich_help_panel="Look")
 app.add_typer(schedules_command.schedules, name="schedules", rich_help_panel="Look")
 

@@ -14,6 +14,7 @@ from overnight_models.embedded_urls import expanded
 from overnight_models.errors import BadSettings
 from overnight_models.money.prices import NANO_PER_DOLLAR
 from overnight_models.quantities import bytes_in, seconds, spoken
+from overnight_models.wire.inbox import InboxTable
 
 T = TypeVar("T")
 
@@ -56,6 +57,11 @@ def whole(at_least: int = 0, at_most: int | None = None) -> Read[int]:
         return text
 
     return read
+
+
+def inbox_table(given: object) -> str:
+    """The name of an inbox table."""
+    return str(InboxTable.read(text(given)))
 
 
 def size(at_least: int = 1, at_most: int | None = None) -> Read[int]:

@@ -1,0 +1,49 @@
+"""A product's own database beside the ledger's, with its orders and the inbox table, as the command prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from typer.testing import CliRunner
+
+from overnight_producers import Overnight
+from overnight_workers.cli import app
+from tests.driving import Service
+
+
+def printed(*words: str) -> str:
+    """What `overnight inbox` prints."""
+    done = CliRunner().invoke(app, ["inbox", *words])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.fixture
+def empty_shop(postgres: str) -> Iterator[str]:
+    """The URL of a new database, without anything in it."""
+    name = f"shop_{uuid4().hex[:8]}"
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield f"{postgres.rpartition('/')[0]}/{name}"
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def shop(empty_shop: str) -> str:
+    """The URL of a product's database."""
+    with psycopg.connect(empty_shop) as connection:
+        connection.execute("CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sku text)")
+        connection.execute(printed("sql").encode())
+    return empty_shop
+
+
+@pytest.fixture
+def overnight(service: Service) -> Iterator[Overnight]:
+    """A product's side."""
+    overnight = Overnight(service.redis_url)
+    yield overnight
+    overnight.close()
