@@ -13,10 +13,12 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from overnight_models import states, tables
+from overnight_workers import broker_settings
 from overnight_workers import settings as told
 from overnight_workers.cli import app
 from overnight_workers.cli.plan_page import QUESTIONS, WIDTH
 from overnight_workers.operators.alarm_kinds import KINDS
+from overnight_workers.relay_settings import RelaySettings
 from overnight_workers.stages.collect.results import ANY_OTHER, PROBLEMS, Content
 from overnight_workers.stages.protocol import Rule
 
@@ -57,10 +59,12 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
     )
     copy = replace(copy, keep_deliveries=None, keep_bodies=None, keep_outcomes=None, keep_keys=None, keep_money=None)
     assert copy == told.Lane()
-    assert set(documented["brokers"]["shop"]) == names(told.Broker)
+    assert set(documented["brokers"]["shop"]) == names(broker_settings.Broker)
+    assert set(documented["relays"]["shop"]) == names(RelaySettings)
+    assert read.relays["shop"] == RelaySettings(database_url=read.relays["shop"].database_url)
     assert [field for field in sorted(names(told.Workspace)) if f"{field} = " not in block] == []
-    assert set(documented["own_broker"]) == names(told.BrokerLimits)
-    limits = told.BrokerLimits()
+    assert set(documented["own_broker"]) == names(broker_settings.BrokerLimits)
+    limits = broker_settings.BrokerLimits()
     for broker in (read.brokers["shop"], read.own_broker):
         assert broker.max_queue == limits.max_queue
         assert (broker.max_memory, limits.max_memory) == (500_000_000, None)

@@ -19,7 +19,8 @@ from overnight_models.money.rate_limits import COUNTS_PER_MINUTE, Tier, pool
 from overnight_models.request.request import LATEST_API_VERSION, MAX_BATCH_BYTES, MAX_BATCH_ITEMS
 from overnight_models.wire.inbox import NAME
 from overnight_models.wire.policy import LanePolicy, Policy, Published
-from overnight_models.wire.redis_place import RedisPlace, is_redis, read_redis_url
+from overnight_models.wire.redis_place import RedisPlace, read_redis_url
+from overnight_workers.broker_settings import Broker, BrokerLimits, brokers_fit
 from overnight_workers.configuration import sources
 from overnight_workers.configuration.kinds import (
     dollars,
@@ -41,18 +42,18 @@ from overnight_workers.configuration.reading import (
     made_setting,
     read_part,
     read_table,
-    required_secret,
     secret,
     setting,
 )
-from overnight_workers.configuration.urls import api_url, broker_url, postgres_url, variable_name
+from overnight_workers.configuration.urls import api_url, postgres_url, variable_name
 from overnight_workers.lane_keeps import LaneKeeps, keeps_fit
 from overnight_workers.lane_models import LaneModels, models_fit
 from overnight_workers.lane_roads import LaneRoads
 from overnight_workers.operator_settings import AlarmCommand, Roles
+from overnight_workers.relay_settings import RelaySettings, relays_fit
 
 _KEY: Final = re.compile(r"[!-~]+")
-_TABLES: Final = ("workspaces", "brokers", "own_broker", "lanes", "timing", "direct", "roles", "alarms")
+_TABLES: Final = ("workspaces", "brokers", "own_broker", "relays", "lanes", "timing", "direct", "roles", "alarms")
 """Settings that are tables of the file, and JSON in the environment."""
 
 
@@ -109,39 +110,6 @@ class Workspace:
     def counting_rate(self) -> int:
         """Calls of count_tokens a minute."""
         return self.counts_per_minute or COUNTS_PER_MINUTE[self.tier]
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokerLimits:
-    """`[own_broker]`: how much callbacks may put into Overnight's own Redis."""
-
-    max_queue: int = setting(whole(1), 100_000)
-    """Messages in a callback's queue above which deliveries wait."""
-    max_memory: int | None = setting(optional(size(10_000_000)), None)
-    """Bytes that a Redis may use, whoever uses them, before deliveries wait; default: nine tenths of its maxmemory."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Broker(BrokerLimits):
-    """`[brokers.NAME]`: a Redis (or other Celery broker) that callbacks go through."""
-
-    url: str = required_secret(broker_url)
-    key_prefix: str = setting(text, "")
-    """What the product's Celery puts before every key of its Redis (`global_keyprefix`)."""
-    ca_file: str = setting(text, "")
-    """Certificates (PEM) that a Redis over TLS is verified by; default: those that the machine trusts."""
-    master_name: str = setting(text, "")
-    """What the Sentinels of a `sentinel://` call the primary."""
-
-    @property
-    def is_redis(self) -> bool:
-        """Whether it is a Redis at that URL."""
-        return is_redis(self.url)
-
-    @property
-    def redis_place(self) -> RedisPlace:
-        """Where that Redis is. Raises BadSettings."""
-        return read_redis_url(self.url, ca_file=self.ca_file, master_name=self.master_name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,7 +210,8 @@ class Settings:
     """Prices that go over the shipped ones, in the same form."""
     workspaces: Mapping[str, Workspace] = field(default_factory=lambda: {"default": Workspace()})
     brokers: Mapping[str, Broker] = field(default_factory=dict)
-    own_broker: BrokerLimits = BrokerLimits()
+    own_broker: BrokerLimits = field(default_factory=BrokerLimits)
+    relays: Mapping[str, RelaySettings] = field(default_factory=dict)
     lanes: Mapping[str, Lane] = field(default_factory=lambda: {"default": Lane()})
     timing: Timing = Timing()
     direct: Direct = Direct()
@@ -320,13 +289,16 @@ def read_settings() -> Settings:
         lanes={"default": Lane()} | lanes,
         brokers=read_table(Broker, given.get("brokers", {}), "brokers", faults),
         own_broker=read_part(BrokerLimits, given.get("own_broker", {}), ("own_broker",), faults),
+        relays=read_table(RelaySettings, given.get("relays", {}), "relays", faults),
         timing=read_part(Timing, given.get("timing", {}), ("timing",), faults),
         direct=read_part(Direct, given.get("direct", {}), ("direct",), faults),
         roles=read_part(Roles, given.get("roles", {}), ("roles",), faults),
         alarms=read_part(AlarmCommand, given.get("alarms", {}), ("alarms",), faults),
     )
-    for check in (_keys_fit, _lanes_fit, _brokers_fit, _places_fit, _times_fit):
+    for check in (_keys_fit, _lanes_fit, _places_fit, _times_fit):
         check(settings, faults)
+    brokers_fit(settings.brokers, faults)
+    relays_fit(settings.relays, faults)
     models_fit(settings.lanes, settings.prices, faults)
     keeps_fit(settings.lanes, faults)
     if faults.said:
@@ -365,24 +337,6 @@ def _lanes_fit(settings: Settings, faults: Faults) -> None:
                 faults.add(at, f"{lane.min_items:,} is more than max_items ({lane.max_items:,})")
             elif lane.deadline is None and faults.is_right("lanes", name, "deadline"):
                 faults.add(at, "fewer would wait for ever: set a `deadline` of the lane too")
-
-
-_OF_REDIS: Final = {
-    "max_memory": "only a Redis (redis://, rediss://, …) says how much it uses",
-    "key_prefix": "only a Redis (redis://, rediss://, …) has keys to put it before",
-    "ca_file": "only for a Redis (redis://, rediss://, …)",
-    "master_name": "only for a Redis (redis://, rediss://, …)",
-}
-"""Settings of a broker that mean nothing for others, and why."""
-
-
-def _brokers_fit(settings: Settings, faults: Faults) -> None:
-    for name, broker in settings.brokers.items():
-        if broker.is_redis or not faults.is_right("brokers", name, "url"):
-            continue
-        for option, why in _OF_REDIS.items():
-            if getattr(broker, option):
-                faults.add(("brokers", name, option), why)
 
 
 def _places_fit(settings: Settings, faults: Faults) -> None:

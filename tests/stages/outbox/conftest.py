@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from psycopg import sql
 from typer.testing import CliRunner
 
@@ -20,6 +21,11 @@ def printed(*words: str) -> str:
     done = CliRunner().invoke(app, ["inbox", *words])
     assert done.exit_code == 0, done.output
     return done.output
+
+
+def engine_of(shop: str) -> sa.Engine:
+    """SQLAlchemy's engine of a product."""
+    return sa.create_engine(shop.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
 
 
 @pytest.fixture

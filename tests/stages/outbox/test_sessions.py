@@ -12,11 +12,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from overnight_models.wire.inbox import COLUMNS
 from overnight_models.wire.message import read_lines
 from overnight_producers import BadItem, BadSession, Item, NotConfirmed, NotYet, Overnight, task
 from tests.driving import Service, params
-from tests.stages.outbox.conftest import printed
+from tests.stages.outbox.conftest import engine_of, printed
 
 pytest.importorskip("django", reason="needs Django (dependency group dev)")
 
@@ -28,15 +27,11 @@ def rows(shop: str) -> list[dict[str, Any]]:
 
 def orders(shop: str) -> int:
     with psycopg.connect(shop) as connection:
-        return connection.execute("SELECT count(*) FROM orders").fetchall()[0][0]
+        return len(connection.execute("SELECT FROM orders").fetchall())
 
 
 class GivenUp(Exception):
     """The product has changed its mind."""
-
-
-def engine_of(shop: str) -> sa.Engine:
-    return sa.create_engine(shop.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
 
 
 INSERT = "INSERT INTO orders (sku) VALUES ('A1')"
@@ -284,69 +279,3 @@ def test_the_products_role_needs_insert_and_nothing_else(empty_shop: str, overni
         with connection.transaction():
             assert "--grant ROLE" in refusal(writer, connection)
         connection.execute(f"RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}".encode())
-
-
-# --- migrations -------------------------------------------------------------------------------------------------------
-
-
-def columns(url: str, table: str = "overnight_inbox") -> list[tuple[object, ...]]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(
-            "SELECT column_name, data_type, is_nullable, column_default, is_identity FROM information_schema.columns"
-            " WHERE table_name = %s ORDER BY ordinal_position",
-            (table,),
-        ).fetchall()
-
-
-def test_the_sql_may_run_twice_and_has_what_is_written(shop: str) -> None:
-    with psycopg.connect(shop) as connection:
-        connection.execute(printed("sql").encode())
-    assert {*COLUMNS, "id", "enqueued_at", "error"} == {column[0] for column in columns(shop)}
-
-
-def test_alembic_makes_and_drops_the_same_table(shop: str, empty_shop: str, postgres: str) -> None:
-    wanted = columns(shop)
-    with psycopg.connect(shop, autocommit=True) as connection:
-        connection.execute("DROP TABLE overnight_inbox")
-    from alembic.migration import MigrationContext
-    from alembic.operations import Operations
-
-    revision: dict[str, Any] = {}
-    exec(compile(printed("alembic"), "revision.py", "exec"), revision)
-    with engine_of(shop).begin() as connection, Operations.context(MigrationContext.configure(connection)):
-        revision["upgrade"]()
-    assert columns(shop) == wanted
-    with engine_of(shop).begin() as connection, Operations.context(MigrationContext.configure(connection)):
-        revision["downgrade"]()
-    assert columns(shop) == []
-
-
-def test_django_makes_and_drops_the_same_table(shop: str) -> None:
-    from django.db.migrations.executor import MigrationExecutor
-    from django.db.migrations.migration import Migration
-
-    from tests.stages.outbox.django_shop import connected
-
-    wanted = columns(shop)
-    with psycopg.connect(shop, autocommit=True) as plain:
-        plain.execute("DROP TABLE overnight_inbox")
-    written: dict[str, Any] = {}
-    exec(compile(printed("django"), "0001_inbox.py", "exec"), written)
-    migration: Migration = written["Migration"]("0001_inbox", "shop")
-    with connected(shop) as connection:
-        executor = MigrationExecutor(connection)
-        state = executor.loader.project_state()
-        after = executor.apply_migration(state, migration)
-        assert columns(shop) == wanted
-        executor.unapply_migration(after, migration)
-        assert columns(shop) == []
-
-
-def test_a_name_that_is_none_is_refused() -> None:
-    from typer.testing import CliRunner
-
-    from overnight_workers.cli import app
-
-    done = CliRunner().invoke(app, ["inbox", "sql", "--table", 'a"; DROP TABLE orders; --'])
-    assert done.exit_code == 1
-    assert "isn't the name of a table" in str(done.exception)

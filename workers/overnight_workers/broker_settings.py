@@ -1,0 +1,64 @@
+"""`[own_broker]` and `[brokers.NAME]`: what callbacks go through, and how much it may be given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from overnight_models.wire.redis_place import RedisPlace, is_redis, read_redis_url
+from overnight_workers.configuration.kinds import optional, size, text, whole
+from overnight_workers.configuration.reading import Faults, required_secret, setting
+from overnight_workers.configuration.urls import broker_url
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerLimits:
+    """`[own_broker]`: how much callbacks may put into Overnight's own Redis."""
+
+    max_queue: int = setting(whole(1), 100_000)
+    """Messages in a callback's queue above which deliveries wait."""
+    max_memory: int | None = setting(optional(size(10_000_000)), None)
+    """Bytes that a Redis may use, whoever uses them, before deliveries wait; default: nine tenths of its maxmemory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broker(BrokerLimits):
+    """`[brokers.NAME]`: a Redis (or other Celery broker) that callbacks go through."""
+
+    url: str = required_secret(broker_url)
+    key_prefix: str = setting(text, "")
+    """What the product's Celery puts before every key of its Redis (`global_keyprefix`)."""
+    ca_file: str = setting(text, "")
+    """Certificates (PEM) that a Redis over TLS is verified by; default: those that the machine trusts."""
+    master_name: str = setting(text, "")
+    """What the Sentinels of a `sentinel://` call the primary."""
+
+    @property
+    def is_redis(self) -> bool:
+        """Whether it is a Redis at that URL."""
+        return is_redis(self.url)
+
+    @property
+    def redis_place(self) -> RedisPlace:
+        """Where that Redis is. Raises BadSettings."""
+        return read_redis_url(self.url, ca_file=self.ca_file, master_name=self.master_name)
+
+
+_OF_REDIS: Final = {
+    "max_memory": "only a Redis (redis://, rediss://, …) says how much it uses",
+    "key_prefix": "only a Redis (redis://, rediss://, …) has keys to put it before",
+    "ca_file": "only for a Redis (redis://, rediss://, …)",
+    "master_name": "only for a Redis (redis://, rediss://, …)",
+}
+"""Settings of a broker that mean nothing for others, and why."""
+
+
+def brokers_fit(brokers: Mapping[str, Broker], faults: Faults) -> None:
+    """Add what is wrong with them: options that mean nothing for a broker that is no Redis."""
+    for name, broker in brokers.items():
+        if broker.is_redis or not faults.is_right("brokers", name, "url"):
+            continue
+        for option, why in _OF_REDIS.items():
+            if getattr(broker, option):
+                faults.add(("brokers", name, option), why)
