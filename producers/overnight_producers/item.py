@@ -131,9 +131,8 @@ def cut(line: ItemLine, written: bytes, cutter: Cutter, *, index: int) -> Line:
     if divided is None:
         return Line(index, written, None)
     prefix, own = divided
-    rest: ItemLine = {**line, "prefix": prefix.hash}
-    del rest["params"]
-    return Line(index, b'%b,"params":%b}' % (write_line(rest)[:-1], own), prefix)
+    rest = {name: value for name, value in line.items() if name != "params"} | {"prefix": prefix.hash}
+    return Line(index, b'%b,"params":%b}' % (exact_json.dumps(rest)[:-1], own), prefix)
 
 
 def _asking_for(strict: Mapping[str, object], params: dict[str, Any]) -> dict[str, object]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import UUID
 
+import orjson
 import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
 from overnight_models.routes import ACKS_KEY
-from overnight_models.wire.acknowledgement import Acknowledgement
+from overnight_models.wire.acknowledgement import Acknowledgement, read_acknowledgements
 from overnight_producers import acknowledging
 from overnight_producers.acknowledging import Teller
 
@@ -26,6 +27,27 @@ def test_it_survives_the_way(item_id: int, generation: int, receipt: UUID) -> No
 def test_whatever_is_pushed_can_be_read_and_fits_the_ledger(word: bytes) -> None:
     acknowledgement = Acknowledgement.read(word)
     assert acknowledgement is None or (acknowledgement.item_id < 2**63 and acknowledgement.generation < 2**15)
+
+
+def test_several_are_pushed_as_json_and_what_is_none_among_them_costs_the_others_nothing() -> None:
+    words = ["1.0.3f5c2f7e-9a53-4d3e-8a53-b0c1d2e3f405", "2.1.3f5c2f7e-9a53-4d3e-8a53-b0c1d2e3f406"]
+    one, two = (Acknowledgement.read(word.encode()) for word in words)
+    assert read_acknowledgements(words[0].encode()) == [one]
+    assert read_acknowledgements(orjson.dumps({"v": 1, "acks": words, "later": 1})) == [one, two]
+    assert read_acknowledgements(orjson.dumps({"v": 1, "acks": [words[0], "x", 7, words[1]]})) == [one, None, None, two]
+    assert read_acknowledgements(orjson.dumps({"v": 1, "acks": []})) == []
+
+
+@pytest.mark.parametrize(
+    "pushed", [b"{", b"{}", b'{"v": 2, "acks": []}', b'{"v": 1}', b'{"v": 1, "acks": "x"}', b"", b"[]"]
+)
+def test_json_that_is_no_acknowledgement_is_known_as_none(pushed: bytes) -> None:
+    assert read_acknowledgements(pushed) == [None]
+
+
+@given(st.binary() | st.text().map(lambda text: orjson.dumps({"v": 1, "acks": [text]})))
+def test_whatever_is_pushed_is_read_without_an_error(pushed: bytes) -> None:
+    assert all(word is None or word.generation < 2**15 for word in read_acknowledgements(pushed))
 
 
 def test_outside_of_a_task_nothing_is_asked() -> None:

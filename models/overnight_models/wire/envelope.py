@@ -12,19 +12,92 @@ import socket
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, Literal, NotRequired
 from uuid import uuid4
 
 import orjson
-
-NO_CANVAS: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-"""The third part of a task's body: nothing follows it."""
+from typing_extensions import TypedDict
 
 _ORIGIN: Final = f"{os.getpid()}@{socket.gethostname()}"
 _RANDOM: Final = uuid4().hex
 _NO_LIMIT: Final = (None, None)
 _FILLED_IN: Final = f"<{_RANDOM}>"
 _numbers = count()
+
+
+class DeliveryInfo(TypedDict):
+    """Where a message was put, and goes again when its worker dies."""
+
+    exchange: str
+    """Empty: the default one, whose queues are lists of their own names."""
+    routing_key: str
+    """The queue."""
+
+
+class Properties(TypedDict):
+    """The message's properties, as AMQP has them."""
+
+    correlation_id: NotRequired[str]
+    reply_to: NotRequired[str]
+    delivery_mode: NotRequired[int]
+    delivery_info: DeliveryInfo
+    priority: NotRequired[int]
+    delivery_tag: str
+    """Unlike any other's: the broker knows by it which messages are being worked on."""
+    body_encoding: NotRequired[str]
+    """"base64" where the body is written in that; absent: it is text."""
+
+
+class Headers(TypedDict):
+    """The task, by Celery's message protocol 2. Celery knows more of them; what isn't here is passed over."""
+
+    lang: NotRequired[str]
+    task: str
+    """The task's name."""
+    id: str
+    """The call's id: a UUID. Of a callback it is the delivery id."""
+    root_id: NotRequired[str | None]
+    parent_id: NotRequired[str | None]
+    group: NotRequired[str | None]
+    retries: NotRequired[int]
+    eta: NotRequired[str | None]
+    expires: NotRequired[str | None]
+    timelimit: NotRequired[tuple[float | None, float | None]]
+    argsrepr: NotRequired[str]
+    """What logs and Flower show as its arguments: never what somebody asked or was answered."""
+    kwargsrepr: NotRequired[str]
+    origin: NotRequired[str]
+    ignore_result: NotRequired[bool]
+    overnight_generation: NotRequired[int]
+    """Of a callback: how often its outcome was sent again by somebody's word (`replay`)."""
+    overnight_ack: NotRequired[str]
+    """Of a callback that asks for it: push this onto `overnight:acks` when the work is done."""
+
+
+Envelope = TypedDict(
+    "Envelope",
+    {
+        "body": str,
+        "content-encoding": Literal["utf-8"],
+        "content-type": Literal["application/json"],
+        "headers": Headers,
+        "properties": Properties,
+    },
+)
+"""A message as it lies in a queue, which is a list of the queue's name: pushed on its left, taken from its right."""
+
+
+class Canvas(TypedDict):
+    """What follows a task: nothing."""
+
+    callbacks: NotRequired[None]
+    errbacks: NotRequired[None]
+    chain: NotRequired[None]
+    chord: NotRequired[None]
+
+
+NO_CANVAS: Final[Canvas] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+"""The third part of a task's body: nothing follows it."""
 
 
 def write_envelope(
@@ -61,7 +134,7 @@ def _form(task: str, queue: str, headers: bytes) -> bytes:
 
     To be filled in, in this order: the body, the id, the id as root, what is shown, the id as correlation, the tag.
     """
-    own_headers: dict[str, object] = {
+    own_headers: Headers = {
         "lang": "py",
         "task": task,
         "id": _FILLED_IN,
@@ -77,7 +150,7 @@ def _form(task: str, queue: str, headers: bytes) -> bytes:
         "origin": _ORIGIN,
         "ignore_result": True,
     }
-    properties: dict[str, object] = {
+    properties: Properties = {
         "correlation_id": _FILLED_IN,
         "reply_to": "",
         "delivery_mode": 2,
@@ -89,7 +162,7 @@ def _form(task: str, queue: str, headers: bytes) -> bytes:
         "body": _FILLED_IN,
         "content-encoding": "utf-8",
         "content-type": "application/json",
-        "headers": own_headers | orjson.loads(headers),
+        "headers": {**own_headers, **orjson.loads(headers)},
         "properties": properties,
     }
     return orjson.dumps(form).replace(b"%", b"%%").replace(orjson.dumps(_FILLED_IN), b"%b")

@@ -1,38 +1,12 @@
 """The accept message: how items travel from a product to the workers. Version 1.
 
-A Celery task message for `overnight.accept` with these keyword arguments, so that any language can enqueue:
+A Celery task message for `overnight.accept` (envelope.py) whose keyword arguments are `AcceptArguments`; its items are
+JSON Lines of `ItemLine`. Any language can write one: `overnight schema accept` prints its JSON Schema (schemas.py).
 
-    v           1
-    message_id  a UUID; the same message sent twice is accepted once
-    lane        the lane's name
-    run         the run's name, or null
-    encoding    "zstd" when `items` is compressed with zstd and written in base64; or absent
-    items       JSON Lines in one string, at most 500 lines or about 1 MB (one larger item may stand alone):
-        id        a UUID: the receipt
-        key       the caller's own name for the item, unique in the lane
-        params    what `POST /v1/messages` takes
-        betas     names for the anthropic-beta header, or absent
-        output    a JSON schema that the answer's text must fit, or absent
-        callback  {"task", "queue", "args", "kwargs", "broker", "ack"} or absent. `ack` true: its message is sent again
-                  until it is acknowledged (acknowledgement.py says how)
-        tenant    on whose behalf, or absent
-        trace_id  passed through to the outcome, or absent
-        cuttable  the place of a text of params that may be cut where its lane cuts what is too long (cuttable.py), or
-                  absent
-        if_known  what becomes of it when its key has an item already: "conflict" (also where it is absent): known when
-                  that asks the same for the same callback, run, tenant and trace_id, else turned down. "deliver": where
-                  only those differ, the outcome of the item that is there comes to this one's too, and is paid once.
-                  "redo": it takes the place of one that failed or was canceled; of callback, tenant, trace_id and run,
-                  what isn't told stays as it was
-        deadline  by when its answer is wanted: a date, a time and an offset from UTC, "2026-11-30T08:00:00+01:00"; or
-                  absent: its lane's, counted from when it is accepted, if the lane has one
-        give_up_at  from when on its answer is of no use: it isn't bought any more then; in the same form, or absent
-        prefix    the SHA-256, in hex, of the JSON that its params go on from: an object of `tools`, `system` and
-                  `messages`, which lies in Redis as `overnight:prefix:<hash>`; or absent. Where the prefix has
-                  messages, those of params follow them. Who sends whole requests loses nothing by it but bytes
-
-The items are a string and not a list because Celery's JSON decoder would otherwise walk through every request. They are
-compressed here and not by Celery because its main process would decompress them, and pass ten times as much to a child.
+Who cuts prefixes leaves them in Redis as `overnight:prefix:<hash>` first; who sends whole requests loses nothing by it
+but bytes. The items are a string and not a list because Celery's JSON decoder would otherwise walk through every
+request. They are compressed here and not by Celery because its main process would decompress them, and pass ten times
+as much to a child.
 """
 
 from __future__ import annotations
@@ -41,7 +15,9 @@ import base64
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, Literal, NamedTuple, NotRequired, Required
+
+from typing_extensions import TypedDict
 
 from overnight_models import exact_json
 from overnight_models.request.prefix import Prefix
@@ -63,29 +39,71 @@ class CallbackLine(TypedDict, total=False):
     """Where an item's outcome goes: a Celery task of the product."""
 
     task: str
+    """The task's name. It is called with the outcome, then `args` and `kwargs`."""
     queue: str
+    """The queue that its workers listen on."""
     args: Sequence[object]
     kwargs: Mapping[str, object]
     broker: str
+    """A `[brokers.NAME]` of Overnight's configuration; absent: Overnight's own Redis. Never a URL."""
     ack: bool
+    """Its message is sent again until it is acknowledged (`overnight schema acknowledgement`)."""
 
 
 class ItemLine(TypedDict, total=False):
     """One item of a message, as it is on the wire."""
 
-    id: str
-    key: str
-    params: dict[str, Any]
+    id: Required[str]
+    """A UUID: the receipt."""
+    key: Required[str]
+    """The caller's own name for the item, unique in the lane: 1 to 512 characters, without NUL."""
+    params: Required[dict[str, Any]]
+    """What `POST /v1/messages` takes, and where `prefix` is there what follows it."""
     betas: list[str]
+    """Names for the anthropic-beta header."""
     output: Mapping[str, object]
+    """A JSON schema that the answer's text must fit. It is checked when the answer is back; that the model is asked for
+    it is said in `params` (`output_config.format`)."""
     callback: CallbackLine
+    """Where the outcome goes; absent: it is read later by the key."""
     tenant: str
+    """On whose behalf: for fairness, budgets and bills."""
     trace_id: str
+    """Passed through to the outcome."""
     cuttable: str
-    if_known: str
+    """The place of a text of `params` that may be cut where its lane cuts what is too long: `system`,
+    `messages.0.content`, `messages.0.content.1.text`."""
+    if_known: Literal["conflict", "deliver", "redo"]
+    """What becomes of it when its key has an item already. "conflict" (also where it is absent): known when that asks
+    the same for the same callback, run, tenant and trace_id, else turned down. "deliver": where only those differ, the
+    outcome of the item that is there comes to this one's too, and is paid once. "redo": it takes the place of one that
+    failed or was canceled; of callback, tenant, trace_id and run, what isn't told stays as it was."""
     deadline: str
+    """By when its answer is wanted: a date, a time and an offset from UTC, "2026-11-30T08:00:00+01:00". Absent: its
+    lane's, counted from when it is accepted, if the lane has one."""
     give_up_at: str
+    """From when on its answer is of no use: it isn't bought any more then. In the form of `deadline`."""
     prefix: str
+    """The SHA-256, in hex, of the JSON that its params go on from: an object of `tools`, `system` and `messages`, which
+    lies in Redis as `overnight:prefix:<hash>`. Where the prefix has messages, those of params follow them."""
+
+
+class AcceptArguments(TypedDict):
+    """The keyword arguments of an accept message."""
+
+    v: Literal[1]
+    """The version; a worker that doesn't know it turns the message down."""
+    message_id: str
+    """A UUID. The same message sent twice is accepted once."""
+    lane: str
+    """The lane's name."""
+    run: NotRequired[str | None]
+    """The run's name: one progress and one bill for all of its items."""
+    encoding: NotRequired[Literal["zstd"] | None]
+    """"zstd" when `items` is compressed with zstd and written in base64."""
+    items: str
+    """Items as JSON Lines in one string, at most 500 lines or about 1 MB before it is compressed; one larger item may
+    stand alone."""
 
 
 class Line(NamedTuple):

@@ -19,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Literal, NotRequired, TypedDict
+from typing import Final, Literal, NotRequired
 
 import orjson
+from typing_extensions import TypedDict
 
 VERSION: Final = 1
 OUTCOMES: Final = "overnight.outcomes"
@@ -44,6 +45,15 @@ class Claim(TypedDict):
     """Until when the link is good: ISO 8601."""
 
 
+class BesideOutcome(TypedDict):
+    """What an outcome's document has at a webhook and nowhere else."""
+
+    claim: NotRequired[Claim]
+    """There where the answer is too large; then `message` is null."""
+    context: NotRequired[dict[str, object]]
+    """What the item's callback said that the outcome shall come with."""
+
+
 class WebhookBody(TypedDict):
     """The body of a webhook."""
 
@@ -54,7 +64,7 @@ class WebhookBody(TypedDict):
     timestamp: str
     """When it was made: ISO 8601 in UTC."""
     data: list[dict[str, object]]
-    """Outcomes, each with a `delivery_id`, and with `claim` where its message is too large."""
+    """Outcomes, each with its `delivery_id`, and with `claim` where its message is too large."""
 
 
 class WebhookReply(TypedDict):

@@ -139,9 +139,9 @@ def test_a_plan_knows_what_goes_on_from_a_prefix_in_whatever_order_its_fields_st
     backwards = [dict(reversed(params_.items())) for params_ in asked]
     for number in (2, 5):
         backwards[number]["messages"] = [*backwards[number]["messages"][:-1], {"role": "user", "content": "Another"}]
-    keyed = [ItemLine(key=f"k{n}", params=params_) for n, params_ in enumerate(backwards)]
+    keyed = [ItemLine(id=f"k{n}", key=f"k{n}", params=params_) for n, params_ in enumerate(backwards)]
     with process.database().transaction() as connection:
-        known = history.known(connection, "default", [*keyed, ItemLine(key="new", params=asked[0])])
+        known = history.known(connection, "default", [*keyed, ItemLine(id="new", key="new", params=asked[0])])
     assert known == {"k0": True, "k1": True, "k2": False, "k3": True, "k4": True, "k5": False}
     verdict = service.accept(*(item(f"k{n}", params=params_) for n, params_ in enumerate(backwards)))
     assert (verdict["known"], [rejection["key"] for rejection in verdict["rejected"]]) == (4, ["k2", "k5"]), (

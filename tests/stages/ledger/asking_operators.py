@@ -46,7 +46,7 @@ from tests.stages.ledger.rows_to_ask import NOW, final_item, packed
 
 
 def ask_money(connection: Connection) -> None:
-    lines: list[ItemLine] = [{"key": "first plain", "params": {}}, {"key": "first tenant", "params": {}}]
+    lines: list[ItemLine] = [{"id": key, "key": key, "params": {}} for key in ("first plain", "first tenant")]
     history.answers(connection, "default")
     history.answers_of(connection, "default", ["first plain"])
     history.known(connection, "default", lines)

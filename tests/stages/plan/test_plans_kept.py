@@ -92,7 +92,7 @@ def test_history_is_of_the_lane_by_batch_and_model(service: Service) -> None:
         latest = history.answers(connection, "default", max_items=1)
         turnarounds = history.turnarounds(connection)
         each = history.answers_of(connection, "default", ["a", "c", "x", "nobody"])
-        asked = [ItemLine(key=key, params=params(text_of(text))) for key, text in ("aa", "cx", "xx", "nn")]
+        asked = [ItemLine(id=key, key=key, params=params(text_of(text))) for key, text in ("aa", "cx", "xx", "nn")]
         there = history.known(connection, "default", asked)
     assert [(plan.answers, plan.model) for plan in learned] == [(2, MODEL), (1, MODEL)]
     assert [batch.answers for batch in latest] == [1]

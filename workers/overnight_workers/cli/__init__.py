@@ -25,6 +25,7 @@ from overnight_workers.cli import redo as redo_command
 from overnight_workers.cli import replay as replay_command
 from overnight_workers.cli import runs as runs_command
 from overnight_workers.cli import schedules as schedules_command
+from overnight_workers.cli import schema as schema_command
 from overnight_workers.cli import status as status_command
 from overnight_workers.cli import up as up_command
 
@@ -43,7 +44,7 @@ app = typer.Typer(
 
 for panel, commands in {
     "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox),
-    "Check": (doctor_command.doctor, doctor_command.health),
+    "Check": (doctor_command.doctor, doctor_command.health, schema_command.schema),
     "Work": (
         plan_command.plan,
         enqueue_command.enqueue,

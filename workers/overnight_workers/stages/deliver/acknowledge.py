@@ -10,7 +10,7 @@ from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
 from overnight_models.ledger.deliver import acknowledge as ledger
 from overnight_models.routes import ACKS_KEY
-from overnight_models.wire.acknowledgement import Acknowledgement
+from overnight_models.wire.acknowledgement import read_acknowledgements
 from overnight_workers import logs, process
 
 _AT_ONCE: Final = 1000
@@ -43,10 +43,10 @@ def drain() -> int:
 
 
 def _record(words: list[bytes]) -> int:
-    read = [Acknowledgement.read(word) for word in words]
+    read = [acknowledgement for word in words for acknowledgement in read_acknowledgements(word)]
     acknowledged = [acknowledgement for acknowledgement in read if acknowledgement is not None]
-    if len(acknowledged) < len(words):
-        log.error("not acknowledgements", words=len(words) - len(acknowledged))
+    if len(acknowledged) < len(read):
+        log.error("not acknowledgements", words=len(read) - len(acknowledged))
     try:
         with process.database().transaction() as connection:
             return ledger.acknowledge(connection, acknowledged)
