@@ -24,7 +24,7 @@ format: .venv  ## put the code in its form
 	.venv/bin/ruff check --fix .
 
 test: .venv  ## every test, on real servers it starts itself on free ports
-	.venv/bin/uv sync --quiet --frozen --inexact --all-extras --group pyright
+	.venv/bin/uv sync --quiet --frozen --inexact --all-extras --group pyright --group frameworks
 	.venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 long: .venv  ## the attacks of tests/faults at size and in rounds; some 15 minutes

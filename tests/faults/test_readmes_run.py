@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from overnight_models.embedded_urls import read_urls
+from overnight_models.routes import ACKS_KEY
+from tests.contract.contract_schemas import errors
 from tests.faults.installed import Installed
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
 
 ROOT = Path(__file__).parents[2]
+NODE = ROOT / "tests" / "contract" / "node"
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="no Node here: apt-get install nodejs")
 
 
 def python(readme: Path) -> list[str]:
@@ -65,3 +72,23 @@ def test_the_producers_page(overnight: Installed, tmp_path: Path) -> None:
         [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, env=environment(overnight), timeout=120, check=False
     )
     assert done.returncode == 0
+
+
+@needs_node
+def test_a_service_in_node_enqueues_takes_its_callbacks_and_acknowledges_from_the_schemas_alone(
+    overnight: Installed,
+) -> None:
+    env = environment(overnight)
+    words = ["node", str(NODE / "shop.mjs"), "callbacks", "A1", "B2"]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    first, *told = map(json.loads, done.stdout.splitlines())
+    assert {line["sku"] for line in told} == {"A1", "B2"}
+    for line in told:
+        assert line["task"] == "shop.save"
+        assert errors("outcome", line["outcome"]) == []
+        assert line["outcome"]["ok"]
+    assert {line["outcome"]["item_id"] for line in told} == set(first["receipts"])
+    awaited = "SELECT count(*) FROM delivery WHERE state <> 'delivered'"
+    with redis.Redis.from_url(env["OVERNIGHT_REDIS_URL"]) as client:
+        wait_until(lambda: overnight.number(awaited) == 0, what=lambda: client.lrange(ACKS_KEY, 0, -1))

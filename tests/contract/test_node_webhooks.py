@@ -1,0 +1,107 @@
+"""An endpoint in Node, from the schemas alone: it verifies what it gets, and says what it took."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from overnight_models.wire.signature import new_secret, read_secrets, signed_headers
+from overnight_models.wire.webhook import read_reply, write_body
+from tests.contract.contract_schemas import errors
+
+SHOP = Path(__file__).parent / "node" / "shop.mjs"
+SECRETS = (new_secret(), new_secret())
+DELIVERY = "3f5c2f7e-9a53-5d3e-8a53-b0c1d2e3f405"
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no Node here: apt-get install nodejs")
+
+
+class Endpoint(NamedTuple):
+    """A service in Node that listens."""
+
+    process: subprocess.Popen[str]
+    port: int
+
+    def post(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        """Its answer's status and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("POST", "/", body, headers | {"content-type": "application/json"})
+        response = connection.getresponse()
+        answer = (response.status, response.read())
+        connection.close()
+        return answer
+
+    def said(self) -> dict[str, Any]:
+        """The next line that it prints."""
+        assert self.process.stdout is not None
+        line: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return line
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[Endpoint]:
+    with subprocess.Popen(
+        ["node", str(SHOP), "endpoint"],
+        env=os.environ | {"SHOP_WEBHOOK_SECRETS": " ".join(SECRETS)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        yield Endpoint(process, json.loads(process.stdout.readline())["port"])
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def outcome(delivery_id: str, **more: object) -> dict[str, object]:
+    return {"delivery_id": delivery_id, "key": "Grüße", "ok": True, "problem": None, **more}
+
+
+def signed(body: bytes, *secrets: str, at: datetime | None = None) -> dict[str, str]:
+    return signed_headers(read_secrets(secrets), DELIVERY, at or datetime.now(UTC), body)
+
+
+@pytest.mark.parametrize("secrets", [SECRETS[:1], SECRETS[1:], (new_secret(), SECRETS[0])])
+def test_what_is_signed_by_one_of_its_secrets_is_taken(endpoint: Endpoint, secrets: tuple[str, ...]) -> None:
+    body = write_body([outcome("a"), outcome("b")], at=datetime.now(UTC))
+    status, answer = endpoint.post(signed(body, *secrets), body)
+    assert status == 200
+    assert errors("webhook-reply", json.loads(answer)) == []
+    assert read_reply(["a", "b"], answer).delivered == {"a", "b"}
+    assert [endpoint.said()["outcome"]["key"] for _ in range(2)] == ["Grüße", "Grüße"]
+
+
+def test_what_it_did_not_take_it_names_and_only_that_comes_again(endpoint: Endpoint) -> None:
+    body = write_body([outcome("a"), outcome("b", ok=False, problem="refused")], at=datetime.now(UTC))
+    status, answer = endpoint.post(signed(body, SECRETS[0]), body)
+    assert status == 200
+    assert errors("webhook-reply", json.loads(answer)) == []
+    taken = read_reply(["a", "b"], answer)
+    assert (taken.delivered, taken.failed) == ({"a"}, {"b": "refused"})
+    assert [endpoint.said()["delivery_id"] for _ in range(2)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("secret", "late_s", "changed", "why"),
+    [
+        (new_secret(), 0, b"", "not signed"),
+        (SECRETS[0], 400, b"", "another time"),
+        (SECRETS[0], -400, b"", "another time"),
+        (SECRETS[0], 0, b" ", "not signed"),
+    ],
+)
+def test_what_is_forged_late_or_changed_is_refused(
+    endpoint: Endpoint, secret: str, late_s: int, changed: bytes, why: str
+) -> None:
+    body = write_body([outcome("a")], at=datetime.now(UTC))
+    headers = signed(body, secret, at=datetime.now(UTC) - timedelta(seconds=late_s))
+    assert endpoint.post(headers, body + changed) == (401, b"")
+    assert why in endpoint.said()["refused"]
