@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 from overnight_models import exact_json
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
+from overnight_workers import counted
 from overnight_workers.held import held
 from overnight_workers.settings import settings
 
@@ -249,7 +250,7 @@ def list_batches(workspace: str, *, after_id: str | None = None, limit: int = _P
     query: dict[str, object] = {"limit": limit}
     if after_id is not None:
         query["after_id"] = after_id
-    with _reading("list of batches"):
+    with _reading("list", "list of batches"):
         document, headers = _get(workspace, _BATCHES, query)
         page = _mapping(document)
         rows = page["data"]
@@ -275,7 +276,7 @@ def list_batches(workspace: str, *, after_id: str | None = None, limit: int = _P
 
 def retrieve(workspace: str, api_id: str) -> Listed:
     """One batch. Raises ApiUnavailable; its status is 404 for some seconds on a batch that exists."""
-    with _reading(f"batch {api_id}"):
+    with _reading("retrieve", f"batch {api_id}"):
         document, headers = _get(workspace, f"{_BATCHES}/{api_id}", {})
         return Listed.read(document, _date(headers) or datetime.now(UTC))
 
@@ -309,7 +310,7 @@ def _get(workspace: str, path: str, query: dict[str, object]) -> tuple[object, M
 
 def cancel(workspace: str, api_id: str) -> None:
     """Tell the API to stop a batch. What it has begun is finished and billed. Raises ApiUnavailable."""
-    with _reading(f"canceling {api_id}"):
+    with _reading("cancel", f"canceling {api_id}"):
         client(workspace).messages.batches.cancel(api_id)
 
 
@@ -322,7 +323,7 @@ def count_tokens(
 
     Raises ApiUnavailable; with status 400, 404 or 413 it is this request that is wrong.
     """
-    with _reading("count of tokens"):
+    with _reading("count_tokens", "count of tokens"):
         answer = client(workspace).post(
             "/v1/messages/count_tokens",
             cast_to=object,
@@ -345,7 +346,7 @@ def results(workspace: str, api_id: str) -> Iterator[Iterator[bytes]]:
     import httpx2
     from anthropic._constants import RAW_RESPONSE_HEADER
 
-    with _reading(f"results of {api_id}"):
+    with _reading("results", f"results of {api_id}"):
         response = client(workspace).get(
             f"{_BATCHES}/{api_id}/results",
             cast_to=anthropic.APIResponse[bytes],
@@ -384,15 +385,19 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 @contextmanager
-def _reading(what: str) -> Iterator[None]:
+def _reading(call: str, what: str) -> Iterator[None]:
+    """A call that changes nothing: counted by its name and status, and ApiUnavailable for whatever goes wrong."""
     import anthropic
     import httpx2
 
     reach("before calling the API")
+    status = None
     try:
         yield
+        status = 200
     except anthropic.APIStatusError as error:
         pause_s = retry_after_s(error.response.headers)
+        status = error.status_code
         raise ApiUnavailable(
             f"{what}: {error.status_code} {said(error)}", error.status_code, pause_s, error.error_code
         ) from error
@@ -403,6 +408,7 @@ def _reading(what: str) -> Iterator[None]:
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         raise ApiUnavailable(f"{what}: an answer that can't be read: {error!r}") from error
     finally:
+        counted.api_call(call, status)
         reach("after calling the API")
 
 

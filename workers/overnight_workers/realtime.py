@@ -14,6 +14,7 @@ from urllib.request import getproxies
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings
+from overnight_workers import counted
 from overnight_workers.api import retry_after_s, said
 from overnight_workers.settings import settings
 from overnight_workers.stream import Gathered
@@ -95,7 +96,13 @@ class Clients:
         body: the request as JSON, without `stream`.
         max_tokens: of the answer: a long one is streamed.
         """
-        client = self._of(workspace)
+        reply = await self._sent(self._of(workspace), body, headers, max_tokens)
+        counted.api_call("message", reply.status)
+        return reply
+
+    async def _sent(
+        self, client: anthropic.AsyncAnthropic, body: bytes, headers: Mapping[str, str], max_tokens: int
+    ) -> Reply:
         reach("before message")
         try:
             async with asyncio.timeout(_LONGEST_S):

@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.operators import counters
 from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value, fetch_pairs
 from overnight_models.states import BATCH
 
@@ -109,6 +110,8 @@ def end(connection: Connection, submission_id: int, ended_at: datetime, counts: 
         ended_at=ended_at,
         counts=counts,
     )
+    if ended:
+        counters.add_turnaround(connection, submission_id, ended_at)
     moved = execute(
         connection,
         f"""

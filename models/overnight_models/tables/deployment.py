@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, text
 from sqlmodel import Field
 
-from overnight_models.tables.columns import Table, big, long_text, now
+from overnight_models.tables.columns import Table, big, long_text, new_id, now
 
 
 class Deployment(Table, table=True):
@@ -105,3 +105,15 @@ class Pulse(Table, table=True):
     failing_until: datetime | None = None
     """A little after its next try: so long its last failure counts."""
     failing_why: str | None = long_text(default=None)
+
+
+class Counter(Table, table=True):
+    """What has happened so far, as changes to be added up; `ledger.operators.counters` says what is counted."""
+
+    __tablename__ = "counter"
+    id: int | None = new_id()
+    name: str = long_text()
+    lane_id: int | None = None
+    label: str = long_text()
+    n: int = big()
+    amount: int = big(sa_column_kwargs={"server_default": "0"})

@@ -1,5 +1,20 @@
 -- What ledger/money/plans.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- errors: Of each lane with plans that are billed: the latest twenty together.
+-- latest = 1
+SELECT lane.name AS lane, (sum(latest.billed_cost_nano) / sum(latest.cost_nano))::float - 1 AS ratio
+FROM lane
+CROSS JOIN LATERAL (
+    SELECT billed_cost_nano, cost_nano
+    FROM plan
+    WHERE lane_id = lane.id AND billed_at IS NOT NULL
+    ORDER BY billed_at DESC
+    LIMIT :latest
+) latest
+GROUP BY lane.name
+HAVING sum(latest.cost_nano) > 0
+ORDER BY lane.name;
+
 -- keep: Keep a plan; its id. document: all of it, as JSON.
 -- cost_nano = 1, cost_nano_high = 1, cost_nano_low = 1, document = 'text', items = 1, lane_id = 1, run_id = 1, tokens_in = 1, tokens_in_high = 1, tokens_in_low = 1, tokens_out = 1, tokens_out_high = 1, tokens_out_low = 1
 INSERT INTO plan(run_id, lane_id, items, tokens_in, tokens_in_low, tokens_in_high, tokens_out,

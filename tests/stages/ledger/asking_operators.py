@@ -24,6 +24,7 @@ from overnight_models.ledger.operators import (
     actions,
     batch_list,
     canceling,
+    counters,
     delivery_list,
     item_life,
     item_list,
@@ -56,6 +57,7 @@ def ask_money(connection: Connection) -> None:
     plans.kept(connection, "r")
     plans.settle(connection)
     plans.past(connection, "default")
+    plans.errors(connection)
     runs.timeline(connection, "r")
     for by in ("lane", "tenant", "model", "run", "day"):
         costs.costs(connection, by)
@@ -88,6 +90,10 @@ def ask_operators(connection: Connection) -> None:
     known_names.unknown_batch(connection, 1)
     known_names.unknown_key(connection, "nobody has it", None)
     pulse.pulses(connection)
+    counters.add(connection, {(counters.API_CALLS, "create 200"): 1})
+    counters.add_turnaround(connection, 1, NOW)
+    counters.counters(connection)
+    counters.fold(connection)
     pulse.note_run(connection, "pack")
     pulse.note_failure(connection, "pack", "OSError: no room", lasts_s=90)
     pulse.note_work(connection, ["pack"])

@@ -16,8 +16,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from overnight_models import routes
 from overnight_workers.cli import app
 from overnight_workers.operators import dashboard
+from overnight_workers.process import pulse_said_at
+from overnight_workers.stages.pulse import at_work
 from overnight_workers.stages.rescue import sweep
 from tests.driving import Service, callback, item, read_command
 from tests.faults.redis_servers import free_port
@@ -25,8 +28,13 @@ from tests.stages.operators.test_metrics import told
 from tests.waiting import wait_until
 
 PROMETHEUS = shutil.which("prometheus")
-EMPTY = {"Rate limits of real time, used", "Alarms that are on", "Outcomes that aren't ok, an hour"}
-"""Panels that show nothing while all is well, and nothing goes in real time."""
+EMPTY = {
+    "Rate limits of real time, used",
+    "Alarms that are on",
+    "Outcomes that aren't ok, an hour",
+    "Bills beside plans",
+}
+"""Panels that show nothing while all is well, nothing goes in real time, and no run was planned."""
 
 
 @contextmanager
@@ -94,9 +102,12 @@ def test_prometheus_answers_every_query_of_the_dashboard(service: Service, tmp_p
     service.accept(item("a", callback=callback()), item("b", fault="refused", callback=callback()))
     service.finish()
     read_command(app, "budget", "--lane", "default", "--day", "5")
+    pulse_said_at().clear()
     sweep()
+    at_work(routes.PACK)
     text = told()
-    names = set(re.findall(r"^# TYPE (overnight_\w+)", text.decode(), re.MULTILINE))
+    types = re.findall(r"^# TYPE (overnight_\w+)", text.decode(), re.MULTILINE)
+    names = {*types, *(f"{name}_bucket" for name in types)}
     (tmp_path / "prometheus").mkdir()
     with serving(text) as scraped, prometheus(tmp_path / "prometheus", scraped) as url:
         wait_until(lambda: ask(url, "count_over_time(overnight_ledger_up[5m]) > 2"))

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,24 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from overnight_models import routes
+from overnight_models.ledger import poll
 from overnight_models.ledger.money import budgets
-from overnight_models.ledger.rows import fetch_only_value
+from overnight_models.ledger.operators import counters
+from overnight_models.ledger.rows import execute, fetch_one, fetch_only_value
+from overnight_workers import api
+from overnight_workers.api import ApiUnavailable
 from overnight_workers.flower_tab.metrics import LedgerMetrics, metrics
 from overnight_workers.flower_tab.reading import Reader
 from overnight_workers.operators import alert_rules
 from overnight_workers.operators.alarm_kinds import KINDS
 from overnight_workers.operators.snapshot import Look, take_snapshot
-from overnight_workers.process import database, prices, redis_client
+from overnight_workers.process import database, prices, pulse_said_at, redis_client
 from overnight_workers.stages.doorbell import ring
+from overnight_workers.stages.pulse import at_work
 from overnight_workers.stages.rescue import sweep
 from tests.driving import Service, callback, item
 
+_WAY = (routes.ACCEPT, routes.PACK, routes.SUBMIT, routes.COLLECT)
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="no promtool: apt-get install prometheus")
 
@@ -86,8 +93,11 @@ def test_what_only_grows_is_a_counter_and_everything_else_a_gauge(worked: Servic
         "overnight_failures",
         "overnight_deadlines",
         "overnight_rescue_dollars",
+        "overnight_stage_items",
+        "overnight_api_calls",
     }
-    assert set(kinds.values()) == {"counter", "gauge"}
+    assert {name for name, kind in kinds.items() if kind == "histogram"} == {"overnight_batch_turnaround_seconds"}
+    assert set(kinds.values()) == {"counter", "gauge", "histogram"}
 
 
 def test_failures_are_counted_by_problem(worked: Service) -> None:
@@ -102,6 +112,68 @@ def test_ages_of_the_sweep_of_lists_and_of_stages(worked: Service) -> None:
     assert 0 <= value(text, "overnight_stage_age_seconds", stage=routes.COLLECT) < 60
     assert value(text, "overnight_stage_work_seconds", stage=routes.COLLECT) == 0
     assert 0 <= value(text, "overnight_list_age_seconds", workspace="default") < 60
+
+
+def test_what_stages_did_and_the_api_answered_is_counted_with_the_next_pulse_and_once(worked: Service) -> None:
+    for _twice in range(2):
+        pulse_said_at().clear()
+        at_work(routes.PACK)
+    text = told()
+    assert {stage: value(text, "overnight_stage_items_total", stage=stage) for stage in _WAY} == dict.fromkeys(_WAY, 2)
+    assert value(text, "overnight_api_calls_total", call="create", status="200") == 1
+    assert value(text, "overnight_api_calls_total", call="results", status="200") == 1
+    sweep()
+    assert value(told(), "overnight_stage_items_total", stage=routes.COLLECT) == 2
+
+
+def test_a_call_that_the_api_refuses_is_counted_by_its_status(service: Service) -> None:
+    with pytest.raises(ApiUnavailable):
+        api.retrieve("default", "msgbatch_nobody_has")
+    pulse_said_at().clear()
+    at_work(routes.POLL)
+    assert value(told(), "overnight_api_calls_total", call="retrieve", status="404") == 1
+
+
+def test_each_batch_is_once_in_the_histogram_of_its_lane(worked: Service) -> None:
+    with database().transaction() as connection:
+        ended = fetch_one(connection, "SELECT id, ended_at FROM submission")
+        assert ended is not None
+        assert not poll.end(connection, ended["id"], ended["ended_at"], None)
+    text = told()
+    assert value(text, "overnight_batch_turnaround_seconds_count", lane="default") == 1
+    assert value(text, "overnight_batch_turnaround_seconds_bucket", lane="default", le="86400") == 1
+    assert value(text, "overnight_batch_turnaround_seconds_sum", lane="default") >= 0
+
+
+@pytest.mark.parametrize(
+    ("took_s", "bound"), [(0, "60"), (60, "60"), (60.5, "300"), (86_400, "86400"), (90_000, "+Inf")]
+)
+def test_a_turnaround_is_counted_at_the_smallest_bound_that_holds_it(
+    worked: Service, took_s: float, bound: str
+) -> None:
+    with database().transaction() as connection:
+        execute(connection, "DELETE FROM counter")
+        row = fetch_one(connection, "SELECT id, api_created_at FROM submission")
+        assert row is not None
+        counters.add_turnaround(connection, row["id"], row["api_created_at"] + timedelta(seconds=took_s))
+        (counter,) = counters.counters(connection)
+    assert (counter.lane, counter.label, counter.n, counter.amount) == ("default", bound, 1, took_s * 1000)
+
+
+def test_how_far_bills_were_from_plans(worked: Service) -> None:
+    with database().transaction() as connection:
+        execute(
+            connection,
+            """
+            INSERT INTO run (name) VALUES ('r');
+            INSERT INTO plan (run_id, lane_id, items, tokens_in, tokens_in_low, tokens_in_high, tokens_out,
+                tokens_out_low, tokens_out_high, cost_nano, cost_nano_low, cost_nano_high, document,
+                billed_at, billed_items, billed_tokens_in, billed_tokens_out, billed_cost_nano)
+            SELECT run.id, lane.id, 1, 1, 1, 1, 1, 1, 1, 1000, 1000, 1000, '{}', now(), 1, 1, 1, 1100
+            FROM run, lane WHERE run.name = 'r' AND lane.name = 'default'
+            """,
+        )
+    assert value(told(), "overnight_plan_error_ratio", lane="default") == pytest.approx(0.1)
 
 
 def test_queues_and_budgets(worked: Service) -> None:
@@ -132,6 +204,9 @@ def test_labels_are_names_of_the_configuration_and_words_of_ours(worked: Service
         "period",
         "kept",
         "answer",
+        "call",
+        "status",
+        "le",
     }
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from overnight_models.ledger.money.budgets import BudgetView
+from overnight_models.ledger.operators import counters
 from overnight_models.ledger.operators.overview import LaneView
 from overnight_models.states import BATCH, DELIVERY, ITEM, Life
 from overnight_models.wire.outcome import Problem
@@ -92,6 +94,8 @@ def metrics(seen: Snapshot) -> Iterator[Metric]:
     yield from _budgets(seen)
     yield from _deadlines(seen)
     yield from _limits(seen)
+    yield from _counted(seen)
+    yield from _plan_errors(seen)
     yield _alarms(seen)
 
 
@@ -197,6 +201,49 @@ def _limits(seen: Snapshot) -> Iterator[Metric]:
     for view in limits_used.limits(seen):
         waiting.add_metric([view.use.workspace, view.use.pool], view.items)
     yield from (used, used_up, waiting)
+
+
+def _counted(seen: Snapshot) -> Iterator[Metric]:
+    done = CounterMetricFamily("overnight_stage_items", "Items that a stage has done", labels=["stage"])
+    calls = CounterMetricFamily(
+        "overnight_api_calls",
+        "Calls of the API; status: of HTTP, or that no answer came that can be read",
+        labels=["call", "status"],
+    )
+    for counter in seen.counters:
+        if counter.name == counters.STAGE_ITEMS:
+            done.add_metric([counter.label], counter.n)
+        elif counter.name == counters.API_CALLS:
+            call, _, status = counter.label.partition(" ")
+            calls.add_metric([call, status], counter.n)
+    yield from (done, calls, _turnarounds(seen))
+
+
+def _turnarounds(seen: Snapshot) -> Metric:
+    took = HistogramMetricFamily(
+        "overnight_batch_turnaround_seconds", "How long the API took for a batch", labels=["lane"]
+    )
+    by_lane: dict[str, dict[str, int]] = {}
+    seconds: dict[str, float] = {}
+    for counter in seen.counters:
+        if counter.name == counters.TURNAROUND and counter.lane is not None:
+            by_lane.setdefault(counter.lane, {})[counter.label] = counter.n
+            seconds[counter.lane] = seconds.get(counter.lane, 0.0) + counter.amount / 1000
+    for lane, batches in by_lane.items():
+        up_to = accumulate(batches.get(bound, 0) for bound in counters.TURNAROUND_BOUNDS)
+        took.add_metric([lane], list(zip(counters.TURNAROUND_BOUNDS, up_to, strict=True)), seconds[lane])
+    return took
+
+
+def _plan_errors(seen: Snapshot) -> Iterator[Metric]:
+    gauge = GaugeMetricFamily(
+        "overnight_plan_error_ratio",
+        "By how much the bills of the latest runs were above their plans; -0.1: a tenth below",
+        labels=["lane"],
+    )
+    for error in seen.plan_errors:
+        gauge.add_metric([error.lane], error.ratio)
+    yield gauge
 
 
 def _deadlines(seen: Snapshot) -> Iterator[Metric]:

@@ -28,9 +28,12 @@ class Panel:
     queries: tuple[tuple[str, str], ...]
     means: str
     """What it answers."""
+    lowest: int | None = 0
+    """Where its axis begins; None: where the values do, since some are below 0."""
 
 
 _DONE: Final = 'overnight_items{state=~"succeeded|failed"}'
+_TOOK: Final = "sum by (lane, le) (increase(overnight_batch_turnaround_seconds_bucket[12h]))"
 PANELS: Final = (
     Panel(
         "Alarms that are on",
@@ -61,6 +64,46 @@ PANELS: Final = (
         "short",
         ((f"sum by (lane) (clamp_min(deriv({_DONE}[5m]), 0))", "{{lane}}"),),
         "How fast answers are recorded.",
+    ),
+    Panel(
+        "Items a second, by stage",
+        "short",
+        (("sum by (stage) (rate(overnight_stage_items_total[5m]))", "{{stage}}"),),
+        "How much each stage does; the slowest of those that have work is the bottleneck.",
+    ),
+    Panel(
+        "How long the API takes for a batch",
+        "s",
+        (
+            (
+                f"histogram_quantile(0.5, {_TOOK})",
+                "{{lane}}, half",
+            ),
+            (
+                f"histogram_quantile(0.95, {_TOOK})",
+                "{{lane}}, 95 of 100",
+            ),
+        ),
+        "Of the batches that ended in the last twelve hours.",
+    ),
+    Panel(
+        "Calls of the API, an hour",
+        "short",
+        (
+            (
+                'sum by (call, status) (rate(overnight_api_calls_total{status!="200"}[5m])) * 3600 > 0',
+                "{{call}}, {{status}}",
+            ),
+            ('sum by (call) (rate(overnight_api_calls_total{status="200"}[5m])) * 3600', "{{call}}, well"),
+        ),
+        "What is asked of the API, and what it answers.",
+    ),
+    Panel(
+        "Bills beside plans",
+        "percentunit",
+        (("max by (lane) (overnight_plan_error_ratio)", "{{lane}}"),),
+        "By how much bills were above their plans; 0 is exact.",
+        lowest=None,
     ),
     Panel(
         "Outcomes that aren't ok, an hour",
@@ -173,7 +216,7 @@ def _panel(number: int, panel: Panel) -> dict[str, Any]:
         "description": panel.means,
         "datasource": _SOURCE,
         "gridPos": {"h": _HEIGHT, "w": _WIDTH, "x": number % _A_ROW * _WIDTH, "y": number // _A_ROW * _HEIGHT},
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
+        "fieldConfig": {"defaults": {"unit": panel.unit, "min": panel.lowest}, "overrides": []},
         "options": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}},
         "targets": [
             {"refId": chr(ord("A") + place), "expr": expr, "legendFormat": legend, "datasource": _SOURCE}

@@ -10,7 +10,10 @@ import redis
 
 from overnight_models import routes
 from overnight_models.ledger.database import Database
-from overnight_models.ledger.operators import overview
+from overnight_models.ledger.money import plans
+from overnight_models.ledger.money.plans import PlanError
+from overnight_models.ledger.operators import counters, overview
+from overnight_models.ledger.operators.counters import Counter
 from overnight_models.ledger.operators.overview import BatchView, DeadDelivery, LaneView, TurnaroundView
 from overnight_models.ledger.operators.troubles import Troubles, troubles
 from overnight_models.ledger.workspaces import WorkspaceState, workspaces
@@ -47,6 +50,9 @@ class Snapshot:
     """The policy in force, as the workers have published it; None when none is, or Redis wasn't asked."""
     limits: tuple[PoolUse, ...] = ()
     """Rate limits of real time that were used in the last day; none when Redis wasn't asked."""
+    counters: tuple[Counter, ...] = ()
+    """What has happened so far, for metrics."""
+    plan_errors: tuple[PlanError, ...] = ()
     signs: tuple[Sign, ...] | None = None
     """Of the workers that live; None when Redis wasn't asked, or didn't say."""
 
@@ -99,6 +105,8 @@ def take_snapshot(database: Database, client: redis.Redis | None = None) -> Snap
             turnarounds={turnaround.lane: turnaround for turnaround in overview.turnarounds(connection)},
             dead=tuple(overview.dead_deliveries(connection)),
             troubles=troubles(connection),
+            counters=tuple(counters.counters(connection)),
+            plan_errors=tuple(plans.errors(connection)),
             redis=health,
             policy=policy,
             limits=tuple(limits),

@@ -12,8 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from overnight_models.errors import PermanentError, TransientError
 from overnight_models.ledger.database import DatabaseFull
+from overnight_models.ledger.operators import counters
 from overnight_models.ledger.operators import pulse as ledger
-from overnight_workers import logs, process
+from overnight_workers import counted, logs, process
 
 _EVERY_S: Final = 10.0
 """How often one process says it: often enough for an alarm within two minutes, too seldom to be felt."""
@@ -44,6 +45,9 @@ def at_work(stage: str) -> None:
         ledger.note_run(connection, stage)
         if (failure := unnoted.get(stage)) is not None:
             ledger.note_failure(connection, stage, failure.why, lasts_s=failure.lasts_s)
+        if written := +counted.unwritten():
+            counters.add(connection, written)
+    counted.unwritten().subtract(written)
     unnoted.pop(stage, None)
     said_at[stage] = now
 

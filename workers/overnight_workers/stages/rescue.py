@@ -20,7 +20,7 @@ from overnight_models.ledger import following, measure, partitions, prefixes, re
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, settle
-from overnight_models.ledger.operators import actions, lanes
+from overnight_models.ledger.operators import actions, counters, lanes
 from overnight_models.ledger.operators import pulse as ledger_pulse
 from overnight_models.ledger.roads import kept
 from overnight_models.ledger.submit import facts
@@ -217,6 +217,7 @@ def _add_up() -> None:
         rescue.fold_tally(connection)
         settle.fold(connection)
         kept.fold(connection)
+        counters.fold(connection)
 
 
 def _forget() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -154,6 +154,34 @@ def past(connection: Connection, lane: str, *, limit: int = 5) -> Sequence[Kept]
         limit=limit,
     )
     return [_kept(row) for row in rows]
+
+
+class PlanError(NamedTuple):
+    """How far a lane's latest plans were from their bills."""
+
+    lane: str
+    ratio: float
+    """Of dollars: 0.1 means that the bills were a tenth above the plans."""
+
+
+_LATEST: Final = 20
+
+
+def errors(connection: Connection) -> list[PlanError]:
+    """Of each lane with plans that are billed: the latest twenty together."""
+    return fetch_all(
+        connection,
+        PlanError,
+        """
+        SELECT lane.name AS lane, (sum(latest.billed_cost_nano) / sum(latest.cost_nano))::float - 1 AS ratio
+        FROM lane CROSS JOIN LATERAL (
+            SELECT billed_cost_nano, cost_nano FROM plan
+            WHERE lane_id = lane.id AND billed_at IS NOT NULL ORDER BY billed_at DESC LIMIT :latest
+        ) latest
+        GROUP BY lane.name HAVING sum(latest.cost_nano) > 0 ORDER BY lane.name
+        """,
+        latest=_LATEST,
+    )
 
 
 _PLANNED = """

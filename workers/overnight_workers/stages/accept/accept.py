@@ -31,7 +31,7 @@ from overnight_models.wire import message
 from overnight_models.wire.item_check import item_faults, lane_faults
 from overnight_models.wire.message import ItemLine
 from overnight_models.wire.verdict import Fault
-from overnight_workers import logs, process
+from overnight_workers import counted, logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.sizes.chooser import Chooser
@@ -118,6 +118,7 @@ def _take_new(new: Sequence[Message], begun: Mapping[UUID, ledger.Begun]) -> str
             log.warning("items rejected", lane=reading.lane, rejected=len(verdict.rejected), first=verdict.rejected[0])
     accepted, known = sum(verdict.accepted for verdict in verdicts), sum(verdict.known for verdict in verdicts)
     rejected = sum(len(verdict.rejected) for verdict in verdicts)
+    counted.items(routes.ACCEPT, accepted)
     lanes = {
         reading.lane: reading.lane_id for reading, verdict in zip(readings, verdicts, strict=True) if verdict.accepted
     }

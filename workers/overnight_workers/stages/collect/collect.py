@@ -28,7 +28,7 @@ from overnight_models.ledger.deliver.due import recorded_and_claimed
 from overnight_models.ledger.money import settle
 from overnight_models.quantities import spoken
 from overnight_models.wire.outcome import Problem
-from overnight_workers import api, logs, process
+from overnight_workers import api, counted, logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.sizes import escalation
@@ -259,6 +259,7 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
         held = False
         if stopped_by is not None:
             held = workspaces.hold(connection, reading.workspace, stopped_by)
+    counted.items(routes.COLLECT, len(arrivals))
     if held:
         log.error("workspace held", workspace=reading.workspace, why=stopped_by)
     # what nothing stands in the way of is handed over at once: here it needn't be read again

@@ -14,7 +14,7 @@ from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.due import Due
-from overnight_workers import logs, process
+from overnight_workers import counted, logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, pulse
@@ -138,6 +138,7 @@ def _hand_over(broker: Broker, target: Target, due: list[Due], room: Room) -> Ha
 def _record(connection: Connection, target: Target, handed: Handed) -> None:
     """What became of a group; in the ordinary case all of it was taken."""
     _taken(connection, handed.taken)
+    counted.items(routes.DELIVER, len(handed.taken))
     if handed.taken and target.obstructed:
         obstacles.overcome(connection, target.broker, target.queue)
     for why, refused in handed.refused.items():

@@ -17,7 +17,7 @@ from overnight_models.ledger.direct import pauses
 from overnight_models.ledger.direct import record as ledger
 from overnight_models.ledger.direct.claim import Asked, Claim
 from overnight_models.wire.outcome import Problem
-from overnight_workers import limiter, logs, process
+from overnight_workers import counted, limiter, logs, process
 from overnight_workers.limiter import Grant, Used
 from overnight_workers.realtime import Reply
 from overnight_workers.settings import Lane, settings
@@ -115,6 +115,7 @@ class Recorder:
             written = {id(answer) for answer in done}
             self._unrecorded = [answer for answer in self._unrecorded if id(answer) not in written]
             self.recorded += len(done)
+            counted.items(routes.DIRECT, len(done))
         return hand_over
 
     def _tell_limiter(self, group: _Group) -> None:

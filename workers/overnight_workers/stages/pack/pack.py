@@ -16,7 +16,7 @@ from overnight_models.ledger.pack import priming
 from overnight_models.ledger.pack.pack import Packed, Waiting
 from overnight_models.ledger.pack.turns import NOBODY, StayBehind
 from overnight_models.ledger.roads.waiting import earliest
-from overnight_workers import logs, process
+from overnight_workers import counted, logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.roads import memory
 from overnight_workers.settings import Lane, settings
@@ -57,6 +57,7 @@ def _pack_all_due(source: Waiting, filling: _Filling) -> Iterator[int]:
         if packed.held:
             log.warning("held: over budget", lane=source.lane, items=packed.held)
         if packed.items:
+            counted.items(routes.PACK, packed.items)
             log.info("packed", lane=source.lane, items=packed.items)
             doorbell.ring(routes.SUBMIT)
             yield packed.items

@@ -24,7 +24,7 @@ from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.submit import facts
 from overnight_models.ledger.submit import submit as ledger
 from overnight_models.wire.outcome import Problem
-from overnight_workers import api, logs, process
+from overnight_workers import api, counted, logs, process
 from overnight_workers.api import Reply
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
@@ -144,11 +144,13 @@ def _submit(claim: ledger.Claim) -> None:
                 # the answer is waited for a little less long than the process may live
                 timeout_s=max(timing.create_timeout - 2 * _MARGIN_S, timing.create_timeout / 2),
             )
+    counted.api_call("create", 200 if isinstance(answer, api.NewBatch) else answer.status)
     if isinstance(answer, api.NewBatch) and created(claim.submission_id, answer) is None:
         answer = Reply(200, True, f"the answer names {answer.api_id}, which is another batch")
     if isinstance(answer, api.NewBatch):
         with process.database().transaction() as connection:
             workspaces.is_well(connection, claim.workspace)
+        counted.items(routes.SUBMIT, items)
         bound.info("submitted", api_id=answer.api_id, items=items, bytes=size)
     else:
         _not_answered(claim, answer)
