@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from overnight_models.ledger.operators import counters
+from overnight_models.ledger import counters
 from overnight_workers.held import held
 
 _NO_ANSWER = "no answer"

@@ -108,7 +108,7 @@ class Pulse(Table, table=True):
 
 
 class Counter(Table, table=True):
-    """What has happened so far, as changes to be added up; `ledger.operators.counters` says what is counted."""
+    """What has happened so far, as changes to be added up; `ledger.counters` says what is counted."""
 
     __tablename__ = "counter"
     id: int | None = new_id()

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import (
     cancel,
+    counters,
     deployment,
     measure,
     partitions,
@@ -24,7 +25,6 @@ from overnight_models.ledger.operators import (
     actions,
     batch_list,
     canceling,
-    counters,
     delivery_list,
     item_life,
     item_list,

@@ -15,9 +15,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from overnight_models import routes
-from overnight_models.ledger import poll
+from overnight_models.ledger import counters, poll
 from overnight_models.ledger.money import budgets
-from overnight_models.ledger.operators import counters
 from overnight_models.ledger.rows import execute, fetch_one, fetch_only_value
 from overnight_workers import api
 from overnight_workers.api import ApiUnavailable

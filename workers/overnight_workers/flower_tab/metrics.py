@@ -15,8 +15,8 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from overnight_models.ledger import counters
 from overnight_models.ledger.money.budgets import BudgetView
-from overnight_models.ledger.operators import counters
 from overnight_models.ledger.operators.overview import LaneView
 from overnight_models.states import BATCH, DELIVERY, ITEM, Life
 from overnight_models.wire.outcome import Problem

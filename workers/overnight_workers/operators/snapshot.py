@@ -9,11 +9,12 @@ from typing import Final
 import redis
 
 from overnight_models import routes
+from overnight_models.ledger import counters
+from overnight_models.ledger.counters import Counter
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.money import plans
 from overnight_models.ledger.money.plans import PlanError
-from overnight_models.ledger.operators import counters, overview
-from overnight_models.ledger.operators.counters import Counter
+from overnight_models.ledger.operators import overview
 from overnight_models.ledger.operators.overview import BatchView, DeadDelivery, LaneView, TurnaroundView
 from overnight_models.ledger.operators.troubles import Troubles, troubles
 from overnight_models.ledger.workspaces import WorkspaceState, workspaces

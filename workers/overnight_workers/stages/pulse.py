@@ -11,8 +11,8 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from overnight_models.errors import PermanentError, TransientError
+from overnight_models.ledger import counters
 from overnight_models.ledger.database import DatabaseFull
-from overnight_models.ledger.operators import counters
 from overnight_models.ledger.operators import pulse as ledger
 from overnight_workers import counted, logs, process
 

@@ -16,11 +16,11 @@ import redis
 
 from overnight_models import routes
 from overnight_models.crash_points import reach
-from overnight_models.ledger import following, measure, partitions, prefixes, recall, rescue
+from overnight_models.ledger import counters, following, measure, partitions, prefixes, recall, rescue
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, settle
-from overnight_models.ledger.operators import actions, counters, lanes
+from overnight_models.ledger.operators import actions, lanes
 from overnight_models.ledger.operators import pulse as ledger_pulse
 from overnight_models.ledger.roads import kept
 from overnight_models.ledger.submit import facts

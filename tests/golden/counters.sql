@@ -1,4 +1,4 @@
--- What ledger/operators/counters.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+-- What ledger/counters.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- add: Add what was counted in memory. counts: how many, by name and label.
 -- labels = '{text}', names = '{text}', numbers = '{1}'
