@@ -48,6 +48,9 @@ bench.against: .venv  ## the build of REV and this one, three rounds in turn: ti
 bench.profile: .venv  ## where each service spends its time with 100,000 items: stacks by py-spy in ./profile
 	.venv/bin/python -m tests.benchmarks.pipeline --items 100000 --profile profile
 
+bench.product: .venv  ## what a product installs: the wheel, its dependencies, import time beside Celery's own
+	.venv/bin/python -m tests.benchmarks.product
+
 bench.floor: .venv  ## what COPY, JSON and Redis alone need for 100,000 items
 	.venv/bin/python -m tests.benchmarks.floor
 
@@ -98,4 +101,4 @@ bench.nights: .venv  ## four nights of a catalog and a bad prompt: rows sent and
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos drill bench bench.against bench.profile bench.floor bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights clean
+.PHONY: help demo check format test long chaos drill bench bench.against bench.profile bench.floor bench.product bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights clean

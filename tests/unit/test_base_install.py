@@ -64,3 +64,16 @@ def test_what_is_named_heavy_is_installed_and_not_in_the_base() -> None:
     assert set(packages_distributions()) >= HEAVY - {"overnight_workers"}
     base = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert not any(requirement.replace("-", "_").startswith(tuple(HEAVY)) for requirement in base)
+
+
+def test_importing_takes_at_most_a_quarter_of_what_celery_redis_and_pydantic_take() -> None:
+    """Of one processor, the better of two; `make bench.product` has the seconds."""
+    code = (
+        "import time; at = [time.process_time()]\n"
+        "from celery import Celery; import redis, pydantic_settings\n"
+        "Celery('shop', broker='redis://127.0.0.1:6379/0').amqp; at.append(time.process_time())\n"
+        "import overnight_producers; at.append(time.process_time())\n"
+        "print((at[2] - at[1]) / (at[1] - at[0]))"
+    )
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(2)]
+    assert min(map(float, runs)) <= 0.25
