@@ -28,6 +28,7 @@ from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.outcome import Outcome
 from overnight_models.wire.outcome import ProblemName as Problem
 from overnight_models.wire.webhook import WebhookBody
+from overnight_producers.async_overnight import AsyncOvernight
 from overnight_producers.callbacks import callback, task
 from overnight_producers.following_up import follow_up
 from overnight_producers.item import IfKnown, Item, Moment
@@ -36,6 +37,7 @@ from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
 from overnight_producers.verifying import verify
 
 __all__ = [
+    "AsyncOvernight",
     "BadItem",
     "BadOutput",
     "BadSession",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
-from typing import Any, Final, ParamSpec, TypeVar, overload
+from typing import Any, Final, ParamSpec, TypeVar, cast, overload
 
 from celery.app.task import Task
 from celery.canvas import Signature
@@ -16,6 +17,7 @@ from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.outcome import Outcome
 from overnight_models.wire.redis_place import is_redis, read_redis_url
 from overnight_producers import acknowledging
+from overnight_producers.own_loop import is_in_a_loop, run_to_its_end
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,6 +72,10 @@ def callback(function: Callable[P, R] | None = None, /, *, ack: bool = False) ->
     neither does a `retry()`. It protects from a broker that loses what it took, and from a worker that drops a task it
     doesn't know.
 
+    An `async def` is run to its end, in an event loop that the worker's process (or thread) keeps for all its tasks, so
+    that an `AsyncOvernight` or a pool of connections can be shared by them. Called in a running loop, as by a pool that
+    has its own, it is to be awaited. Either way it is acknowledged when it has returned.
+
     Raises TypeError when what it decorates is a task already.
     """
 
@@ -77,26 +83,59 @@ def callback(function: Callable[P, R] | None = None, /, *, ack: bool = False) ->
         if issubclass(type(function), (Task, Proxy)):
             raise TypeError("the other way round: @callback stands under @app.task(...), next to the function")
 
-        @functools.wraps(function)
-        def take(*args: Any, **kwargs: Any) -> R:
-            asked = acknowledging.asked()
-            # a bound task has itself before the outcome
-            at = next((i for i, arg in enumerate(args) if isinstance(arg, Mapping) and "delivery_id" in arg), None)
-            if at is not None:
-                args = (*args[:at], Outcome.read(args[at]), *args[at + 1 :])
-            result = function(*args, **kwargs)
-            if asked is not None:
-                acknowledging.acknowledge(asked)
-            return result
-
+        is_async: bool = inspect.iscoroutinefunction(function)
+        take = _awaiting(function) if is_async else _blocking(function)
         setattr(take, _ASKS, ack)
         return take
 
     return decorated if function is None else decorated(function)
 
 
-def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str) -> CallbackLine:
+def _blocking(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that takes its outcome as one, and acknowledges it when it has returned."""
+
+    @functools.wraps(function)
+    def take(*args: P.args, **kwargs: P.kwargs) -> R:
+        asked = acknowledging.asked()
+        result = function(*_with_outcome(args), **kwargs)
+        if asked is not None:
+            acknowledging.acknowledge(asked)
+        return result
+
+    return take
+
+
+def _awaiting(function: Callable[P, R]) -> Callable[P, R]:
+    """The same for an `async def`: run to its end by a loop of the worker's own; in a running loop, to be awaited."""
+
+    async def arrive(asked: str | None, awaited: Awaitable[object]) -> object:
+        result = await awaited
+        if asked is not None:
+            await acknowledging.acknowledge_async(asked)
+        return result
+
+    @functools.wraps(function)
+    def take(*args: P.args, **kwargs: P.kwargs) -> R:
+        # asked before anything is awaited: another task may be the current one by then
+        awaited = cast("Awaitable[object]", function(*_with_outcome(args), **kwargs))
+        arriving = arrive(acknowledging.asked(), awaited)
+        return cast("R", arriving if is_in_a_loop() else run_to_its_end(arriving))
+
+    return take
+
+
+def _with_outcome(args: tuple[object, ...]) -> Any:
+    """A task's arguments with the outcome read."""
+    for at, argument in enumerate(args):  # a bound task has itself before the outcome
+        if isinstance(argument, Mapping) and "delivery_id" in argument:
+            return (*args[:at], Outcome.read(argument), *args[at + 1 :])
+    return args
+
+
+def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str | None) -> CallbackLine:
     """A callback as it travels. A signature carries neither its queue nor whether it acknowledges: looked up here.
+
+    redis_url: Overnight's Redis; None: it isn't known, and any broker may be on it.
 
     Raises ValueError, saying what to do, when the signature can't be delivered.
     """
@@ -112,7 +151,7 @@ def callback_line(given: Signature[Any] | CallbackLine, *, redis_url: str) -> Ca
         )
     app = given.app
     their_broker = str(app.conf.broker_url or app.conf.broker_write_url or "")
-    if _place(their_broker) != _place(redis_url):
+    if redis_url is not None and _place(their_broker) != _place(redis_url):
         raise ValueError(
             f"{name!r} belongs to an app on another broker than Overnight's Redis: name the broker in Overnight's"
             f" configuration and use task({name!r}, queue=..., broker='its name')"

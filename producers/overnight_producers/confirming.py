@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from overnight_models.errors import NotConfirmed, Rejected, Unreachable
 from overnight_producers.receipts import Confirmation, Receipt, Sent, read_verdict
-from overnight_producers.wire import Wire, ask_verdicts
+from overnight_producers.steps import Pause, Steps
+from overnight_producers.wire import Wire
 
 
-def confirm(wire: Callable[[], Wire], what: Receipt | Sent, *, timeout: float) -> Confirmation:
+def confirm(wire: Wire, what: Receipt | Sent, *, timeout: float) -> Steps[Confirmation]:
     """Ask until every message has its verdict.
 
     Raises NotConfirmed after `timeout` seconds, and Rejected when a receipt's item was turned down.
@@ -25,7 +25,7 @@ def confirm(wire: Callable[[], Wire], what: Receipt | Sent, *, timeout: float) -
         try:
             # a question can get lost: asked again each second
             left_s = max(stop_at - time.monotonic(), 0.05)
-            verdicts = ask_verdicts(wire(), waiting, timeout_s=min(left_s, 1.0))
+            verdicts = yield from wire.ask_verdicts(waiting, timeout_s=min(left_s, 1.0))
         except (TimeoutError, Unreachable) as error:
             verdicts, silence, cause = {}, str(error), error
         waiting = [message_id for message_id in waiting if message_id not in verdicts]
@@ -37,7 +37,7 @@ def confirm(wire: Callable[[], Wire], what: Receipt | Sent, *, timeout: float) -
                 f" {_do(what)}"
             ) from cause
         if waiting:
-            time.sleep(pause_s)  # the workers are asked again; there is nothing here to wait on
+            yield Pause(pause_s)  # the workers are asked again; there is nothing here to wait on
             pause_s = min(pause_s * 1.5, 0.5)
     if isinstance(what, Receipt) and total.rejected:
         raise Rejected(f"item {what.key!r}: {total.rejected[0].why}")

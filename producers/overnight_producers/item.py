@@ -57,9 +57,10 @@ class Item:
     """From when on its answer is of no use: then it isn't bought any more, and fails as `too_late`. None: never."""
 
 
-def line_of(item: Item, *, redis_url: str, item_id: str | None = None) -> tuple[ItemLine, bytes]:
+def line_of(item: Item, *, redis_url: str | None, item_id: str | None = None) -> tuple[ItemLine, bytes]:
     """An item as it travels, and its bytes. Raises BadItem when it can't.
 
+    redis_url: Overnight's Redis, where callbacks without a broker go; None: it isn't known.
     item_id: the receipt's UUID; None makes one up. It is the key of an item that has none.
     """
     item_id = item_id or str(uuid4())

@@ -8,8 +8,8 @@ product's database are the product's own: only what can be put right once and fo
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import Final, Protocol, cast
 
@@ -20,6 +20,9 @@ from overnight_models.wire.message import Line
 from overnight_producers.settings import ProducerSettings
 
 _KNOWN: Final = "a Session or Connection of SQLAlchemy, a connection of psycopg, or Django's `django.db.connection`"
+_AWAITED: Final = frozenset(
+    {"sqlalchemy.AsyncSession", "sqlalchemy.AsyncConnection", "sqlalchemy.async_scoped_session"}
+)
 _IDLE: Final = 0
 """psycopg's transaction status: no transaction has begun."""
 _NO_TABLE: Final = frozenset({"42P01", "3F000"})
@@ -35,6 +38,22 @@ class _Driver(Protocol):
     """A connection of psycopg or Django."""
 
     def cursor(self) -> AbstractContextManager[_Cursor]: ...
+
+
+class _AsyncCursor(Protocol):
+    async def execute(self, statement: str, values: Mapping[str, object]) -> object: ...
+
+
+class _AsyncDriver(Protocol):
+    """An AsyncConnection of psycopg."""
+
+    def cursor(self) -> AbstractAsyncContextManager[_AsyncCursor]: ...
+
+
+class _RunsSync(Protocol):
+    """An AsyncSession or AsyncConnection of SQLAlchemy."""
+
+    async def run_sync(self, call: Callable[[object, InboxRow], None], row: InboxRow) -> None: ...
 
 
 class _Executes(Protocol):
@@ -82,8 +101,27 @@ class Outbox:
         product's database says, as the session says it.
         """
         execute = _writer(session, self.table)
-        try:
+        with self._said_otherwise():
             execute(row._asdict())
+
+    async def put_awaiting(self, session: object, row: InboxRow) -> None:
+        """The same for a session of an event loop: an AsyncSession or AsyncConnection."""
+        kinds = _kinds(type(session))
+        if kinds & _AWAITED:
+            await cast("_RunsSync", session).run_sync(self.put, row)
+        elif "psycopg.AsyncConnection" in kinds:
+            _check_driver(session, "`async with connection.transaction():`")
+            with self._said_otherwise():
+                async with cast("_AsyncDriver", session).cursor() as cursor:
+                    await cursor.execute(insert_statement(self.table, "%({})s"), row._asdict())
+        else:
+            self.put(session, row)
+
+    @contextmanager
+    def _said_otherwise(self) -> Iterator[None]:
+        """An error that can be put right once and for all is raised as BadSession."""
+        try:
+            yield
         except Exception as error:
             why = _why(error, self.table)
             if why is None:

@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, overload
-from uuid import uuid4
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self, TypeVar, overload
 
 from celery.canvas import Signature
 from pydantic import BaseModel
 
-from overnight_models.errors import BadItem, NotConfirmed, NotYet, Rejected, UnknownRun, Unreachable
-from overnight_models.states import ITEM
-from overnight_models.wire import message
-from overnight_models.wire.item_check import item_faults, lane_faults
-from overnight_models.wire.message import CallbackLine, ItemLine, Line
+from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.outcome import Outcome
-from overnight_producers import confirming
-from overnight_producers.item import IfKnown, Item, Moment, cut, line_of
-from overnight_producers.outbox import Outbox, row_of
-from overnight_producers.questions import About, Questions, wait_for
-from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
+from overnight_producers.calls import Calls, instead
+from overnight_producers.connection import Connection
+from overnight_producers.item import IfKnown, Item, Moment
+from overnight_producers.outbox import Outbox
+from overnight_producers.questions import About
+from overnight_producers.receipts import Confirmation, Receipt, Sent
 from overnight_producers.settings import ProducerSettings
+from overnight_producers.standing_in import StandIn, StandInConnection, stand_in
+from overnight_producers.steps import NextItem, PutRow, Reply, Step, Steps, run, take
 from overnight_producers.warner import Warner
-from overnight_producers.window import Window
-from overnight_producers.wire import Wire, send_lines
+from overnight_producers.wire import Wire
+
+T = TypeVar("T")
+
+
+class _Held(NamedTuple):
+    """What one process calls through."""
+
+    calls: Calls
+    connection: Connection | StandInConnection
 
 
 class Overnight:
     """Hand over requests, and ask about them.
 
-    Connects on first use; safe to share between threads, and after a fork.
+    Connects on first use; safe to share between threads, and after a fork. `with Overnight() as overnight:` closes it.
 
     redis_url: Overnight's Redis; default: OVERNIGHT_REDIS_URL, else the one that `overnight up` runs.
     inbox: the inbox table for what is enqueued with a `session`, as NAME or SCHEMA.NAME; default: OVERNIGHT_INBOX, else
@@ -40,19 +47,9 @@ class Overnight:
     def __init__(self, redis_url: str | None = None, *, inbox: str | None = None) -> None:
         self._given_url = redis_url
         self._outbox = Outbox(inbox)
-        self._wires: dict[int, Wire] = {}
+        self._held: dict[int, _Held] = {}
+        self._stood_in: tuple[StandIn, _Held] | None = None
         self._warner = Warner()
-        self._questions = Questions(lambda: self._wire)
-
-    @property
-    def _wire(self) -> Wire:
-        pid = os.getpid()
-        wire = self._wires.get(pid)
-        if wire is None:
-            settings = ProducerSettings()
-            url = self._given_url or settings.url()
-            wire = self._wires[pid] = Wire(url, ca_file=settings.redis_ca, master_name=settings.redis_master)
-        return wire
 
     def enqueue(
         self,
@@ -88,9 +85,10 @@ class Overnight:
         deadline: by when the answer is wanted: an aware datetime, or how long from now, as timedelta(hours=2) or "2h".
         In a lane that goes by deadline it decides between a batch and real time. None: the lane's own, if it has one.
         give_up_at: from when on the answer is of no use: then it isn't bought any more.
-        session: a Session or Connection of SQLAlchemy, a connection of psycopg, or Django's, to your own database: the
-        item becomes a row of its inbox table, in its transaction. Rolled back it never was; committed, it is taken on
-        exactly once by `overnight relay`, and can't be lost. Nothing is sent to Redis.
+        session: a Session or Connection of SQLAlchemy, a connection of psycopg, or Django's, to your own database (for
+        AsyncOvernight an AsyncSession or AsyncConnection): the item becomes a row of its inbox table, in its
+        transaction. Rolled back it never was; committed, it is taken on exactly once by `overnight relay`, and can't be
+        lost. Nothing is sent to Redis.
 
         The receipt's `warnings` say what is likely to come back as an error or cut off.
 
@@ -111,10 +109,9 @@ class Overnight:
             deadline=deadline,
             give_up_at=give_up_at,
         )
-        line, sent, warnings = self._checked(item, lane, index=None, session=session)
-        message_id = str(uuid4())
-        self._hand_over(message_id, lane, run, [sent], session)
-        return Receipt(line["id"], line["key"], lane, message_id, warnings, in_transaction=session is not None)
+        return self._run(
+            lambda calls: calls.enqueue(item, lane, run, in_transaction=session is not None), session=session
+        )
 
     def enqueue_many(
         self,
@@ -137,15 +134,7 @@ class Overnight:
         can simply be enqueued again.
         """
         sent = Sent(lane=lane, run=run, in_transaction=session is not None)
-        try:
-            for group in self._groups(items, sent, bad, session):
-                message_id = str(uuid4())
-                self._hand_over(message_id, lane, run, group, session)
-                sent.note(message_id, [line.position for line in group])
-        except (BadItem, Unreachable) as error:
-            error.sent = sent
-            raise
-        return sent
+        return self._run(lambda calls: calls.enqueue_many(sent, bad), items, session)
 
     def enqueue_confirmed(
         self,
@@ -166,14 +155,7 @@ class Overnight:
         Raises NotConfirmed; what is in stays in, and enqueuing the same again is free.
         """
         sent = Sent(lane=lane, run=run)
-        window = Window(lambda: self._wire, sent, timeout, progress)
-        try:
-            total = self._confirmed(items, sent, window)
-        except NotConfirmed as error:
-            error.sent = sent
-            raise
-        bad = tuple(Rejection(item.key, item.index or 0, "; ".join(item.faults)) for item in sent.bad)
-        return total + Confirmation(rejected=bad, warnings=sent.warnings, sent=sent)
+        return self._run(lambda calls: calls.enqueue_confirmed(sent, timeout, progress), items)
 
     def confirm(self, what: Receipt | Sent, *, timeout: float = 5.0) -> Confirmation:
         """Wait until the items are in Postgres: from then on they can't be lost.
@@ -183,7 +165,7 @@ class Overnight:
         Raises NotConfirmed when no word of some of them came (send them again, it's free), and Rejected when a
         receipt's item was turned down. For many, look at `rejected`.
         """
-        return confirming.confirm(lambda: self._wire, what, timeout=timeout)
+        return self._run(lambda calls: calls.confirm(what, timeout))
 
     def outcome(
         self, receipt: Receipt | None = None, *, key: str | None = None, lane: str = "default"
@@ -195,7 +177,8 @@ class Overnight:
         Raises NotYet when no worker has taken the receipt's item in yet, Rejected when the workers turned it down,
         UnknownItem when no item has the key, Unreachable when no worker answers.
         """
-        return self._questions.outcome(About.of(receipt, key, lane))
+        about = About.of(receipt, key, lane)
+        return self._run(lambda calls: calls.outcome(about))
 
     def outcomes(self, *, run: str, lane: str | None = None, problem: str | None = None) -> Iterator[Outcome]:
         """The outcomes of a run so far, in the order in which its items were accepted. Memory stays flat.
@@ -206,7 +189,11 @@ class Overnight:
 
         Raises Unreachable when no worker answers.
         """
-        return self._questions.outcomes({"run": run, "lane": lane, "problem": problem})
+        wanted: dict[str, object] = {"run": run, "lane": lane, "problem": problem}
+        after: int | None = 0
+        while after is not None:
+            page, after = self._page(wanted, after)
+            yield from page
 
     @overload
     def wait(self, receipt: Receipt, *, timeout: float = 60.0) -> Outcome: ...
@@ -234,12 +221,7 @@ class Overnight:
         Raises NotFinished when `timeout` seconds weren't enough, Rejected at once when the workers turned the receipt's
         item down, UnknownItem when no item has the key.
         """
-        if run is not None:
-            return wait_for(f"run {run!r}", lambda within_s: self._finished(run, within_s), timeout=timeout)
-        about = About.of(receipt, key, lane)
-        return wait_for(
-            f"item {about.key!r}", lambda within_s: self._questions.outcome(about, within_s=within_s), timeout=timeout
-        )
+        return self._run(lambda calls: calls.wait(receipt, key, lane, run, timeout))
 
     def cancel(
         self, receipt: Receipt | None = None, *, key: str | None = None, lane: str = "default"
@@ -253,8 +235,7 @@ class Overnight:
         receipt's item is, Unreachable when no worker answers.
         """
         about = About.of(receipt, key, lane)
-        answer: Literal["canceled", "too_late", "unknown"] = about.read(self._questions.ask("cancel", about.document()))
-        return answer
+        return self._run(lambda calls: calls.cancel(about))
 
     def redo(
         self,
@@ -277,123 +258,69 @@ class Overnight:
         worker has taken the receipt's item in yet; BadItem; NotConfirmed or Unreachable: then call it again.
         """
         about = About.of(receipt, key, lane)
-        if params is None:
-            answer = about.read(self._questions.ask("redo", about.document()))
-            if answer is None:
-                raise about.unknown()
-            item_id = str(answer["receipt"])
-        else:
-            item_id = self._redo_with(about, params, betas, output)
-        message_id = "" if receipt is None else receipt.message_id
-        return Receipt(item_id=item_id, key=about.key, lane=about.lane, message_id=message_id)
+        item = instead(about, params, betas, output)
+        return self._run(lambda calls: calls.redo(receipt, about, item))
 
     def run(self, name: str) -> dict[str, int]:
         """A run's items by state; `succeeded`, `failed` and `canceled` are final. Empty when nothing of it arrived."""
-        return self._questions.run(name)
+        return self._run(lambda calls: calls.run(name))
 
     def unfinished(self, run: str) -> int:
         """How many of a run's items in Postgres aren't final yet: `confirm` first, or some aren't there yet.
 
         Raises UnknownRun when there is nothing of it.
         """
-        states = self.run(run)
-        if not states:
-            raise UnknownRun(
-                f"nothing of a run {run!r} is in Postgres: is that its name? If it was enqueued just now: `confirm`"
-                " first, or ask again"
-            )
-        return _unfinished(states)
+        return self._run(lambda calls: calls.unfinished(run))
+
+    def acknowledge(self, word: str) -> None:
+        """Say that a callback has done its work, where `@callback` doesn't: in a consumer of your own.
+
+        word: the value of its message's header `overnight_ack`, as it came.
+
+        Raises Unreachable; then say it again, or the outcome comes again, with the same delivery id.
+        """
+        self._run(lambda calls: calls.acknowledge(word))
 
     def close(self) -> None:
         """Close this process's connections; the next call opens them again."""
-        wire = self._wires.pop(os.getpid(), None)
-        if wire is not None:
-            wire.close()
+        held = self._held.pop(os.getpid(), None)
+        if held is not None:
+            held.connection.close()
 
-    def _redo_with(
-        self,
-        about: About,
-        params: Mapping[str, object],
-        betas: Sequence[str],
-        output: type[BaseModel] | Mapping[str, object] | None,
-    ) -> str:
-        """Have an item tried again with other content. Returns its receipt's id."""
-        outcome = self._questions.outcome(about)
-        if outcome is None or outcome.ok:
-            why = "it isn't final yet" if outcome is None else "it has its answer"
-            raise Rejected(f"item {about.key!r}: {why}: only what failed or was canceled is tried again")
-        sent = self.enqueue(params, lane=about.lane, key=about.key, betas=betas, output=output, if_known="redo")
-        if not self.confirm(sent, timeout=10.0).redone:
-            raise Rejected(f"item {about.key!r}: somebody else has had it tried again meanwhile")
-        return outcome.item_id
+    def __enter__(self) -> Self:
+        return self
 
-    def _confirmed(self, items: Iterable[Item], sent: Sent, window: Window) -> Confirmation:
-        """Send all of them through the window, and wait for the rest."""
-        for group in self._groups(items, sent, "collect"):
-            message_id = str(uuid4())
-            sent.note(message_id, [line.position for line in group])
-            window.add(message_id, group)
-        return window.finish()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
 
-    def _finished(self, run: str, within_s: float) -> dict[str, int] | None:
-        """A run's items by state when all are final. Raises NotYet when there are none."""
-        states = self._questions.run(run, within_s=within_s)
-        if not states:
-            raise NotYet(f"nothing of run {run!r} is in Postgres")
-        return None if _unfinished(states) else states
+    def _page(self, wanted: dict[str, object], after: int) -> tuple[list[Outcome], int | None]:
+        return self._run(lambda calls: calls.outcomes(wanted, after))
 
-    def _hand_over(self, message_id: str, lane: str, run: str | None, lines: Sequence[Line], session: object) -> None:
-        """One message on its way: to Redis, or into the session's transaction."""
-        if session is None:
-            send_lines(self._wire, message_id, lane, run, lines)
-        else:
-            self._outbox.put(session, row_of(message_id, lane, run, lines))
+    def _run(self, call: Callable[[Calls], Steps[T]], items: Iterable[Item] = (), session: object = None) -> T:
+        """Run a call. items: those that it hands over. session: whose transaction takes them."""
+        held = self._holding()
+        given = iter(items)
 
-    def _checked(
-        self, item: Item, lane: str, *, index: int | None, item_id: str | None = None, session: object = None
-    ) -> tuple[ItemLine, Line, tuple[str, ...]]:
-        """The item as it travels, whole and as it is sent, and what is likely to go wrong with it."""
-        wire = self._wire
-        try:
-            line, written = line_of(item, redis_url=wire.url, item_id=item_id)
-        except BadItem as error:
-            raise BadItem(error.faults, key=error.key, index=index) from error.__cause__
-        policy = wire.policy() if session is None else wire.last_policy()
-        if policy is not None:
-            may_hold_nul = b"\\" in written and b"\\u0000" in written
-            faults = item_faults(line, lane=lane, size=len(written), policy=policy, may_hold_nul=may_hold_nul)
-            if faults:
-                raise BadItem(faults, key=item.key, index=index)
-        warnings = self._warner.warnings(line["params"], item.betas)
-        if session is not None:  # whole: Redis may lose a prefix before the relay comes
-            return line, Line(index or 0, written, None), warnings
-        return line, cut(line, written, wire.cutter, index=index or 0), warnings
+        def step_by_step(step: Step) -> Reply:
+            if isinstance(step, NextItem):
+                return next(given, None)
+            if isinstance(step, PutRow):
+                return self._outbox.put(session, step.row)
+            return take(held.connection, step)
 
-    def _groups(
-        self, items: Iterable[Item], sent: Sent, bad: Literal["collect", "raise"], session: object = None
-    ) -> Iterator[list[Line]]:
-        policy = self._wire.policy() if session is None else self._wire.last_policy()
-        if policy is not None and lane_faults(sent.lane, policy):
-            raise BadItem(lane_faults(sent.lane, policy))
+        return run(call(held.calls), step_by_step)
 
-        def lines() -> Iterator[Line]:
-            for index, item in enumerate(items):
-                try:
-                    item_id = sent.item_id(index)
-                    _, line, warnings = self._checked(item, sent.lane, index=index, item_id=item_id, session=session)
-                except BadItem as error:
-                    if bad == "raise":
-                        raise
-                    sent.bad.append(error)
-                else:
-                    if item.key is None:
-                        sent.note_unnamed(index)
-                    for warning in warnings:
-                        sent.warnings[warning] += 1
-                    yield line
-
-        return message.fill(lines())
-
-
-def _unfinished(states: Mapping[str, int]) -> int:
-    return sum(n for state, n in states.items() if state not in ITEM.final)
+    def _holding(self) -> _Held:
+        """What this process calls through."""
+        it = stand_in()
+        if it is not None:
+            if self._stood_in is None or self._stood_in[0] is not it:
+                calls = Calls(Wire(self._given_url or ProducerSettings().redis_url or None), self._warner)
+                self._stood_in = it, _Held(calls, StandInConnection(it))
+            return self._stood_in[1]
+        pid = os.getpid()
+        held = self._held.get(pid)
+        if held is None:
+            url, place = ProducerSettings().place(self._given_url)
+            held = self._held[pid] = _Held(Calls(Wire(url), self._warner), Connection(place))
+        return held

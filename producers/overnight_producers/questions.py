@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from overnight_models.errors import NotFinished, NotYet, OvernightError, Rejected, UnknownItem, Unreachable
 from overnight_models.wire.outcome import Outcome
 from overnight_producers.receipts import Receipt
+from overnight_producers.steps import Pause, Reply, Steps
 from overnight_producers.wire import Wire
 
 _ANSWER_S: Final = 4.0
@@ -61,15 +62,12 @@ class About:
 
 
 class Questions:
-    """Asks the workers.
+    """Asks the workers."""
 
-    wire: the connection of this process.
-    """
-
-    def __init__(self, wire: Callable[[], Wire]) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    def ask(self, question: str, about: dict[str, object], *, within_s: float | None = None) -> Any:
+    def ask(self, question: str, about: dict[str, object], *, within_s: float | None = None) -> Steps[Reply]:
         """Ask until there is an answer. Raises Unreachable.
 
         within_s: ask once, for so long; by default three times, since a question can get lost.
@@ -77,35 +75,34 @@ class Questions:
         silence, times = "", _ASKED_TIMES if within_s is None else 1
         for _ in range(times):
             try:
-                return self._wire().ask(question, about, timeout_s=_ANSWER_S if within_s is None else within_s)
+                timeout_s = _ANSWER_S if within_s is None else within_s
+                return (yield from self._wire.ask(question, about, timeout_s=timeout_s))
             except TimeoutError as error:
                 silence = str(error)
         raise Unreachable(f"{silence}, asked {times} times: is `overnight up` (or an answer worker) running?")
 
-    def outcome(self, about: About, *, within_s: float | None = None) -> Outcome | None:
+    def outcome(self, about: About, *, within_s: float | None = None) -> Steps[Outcome | None]:
         """An item's outcome; None while it isn't final. Raises Rejected, NotYet, UnknownItem or Unreachable."""
-        answer = about.read(self.ask("outcome", about.document(), within_s=within_s))
+        answer = about.read((yield from self.ask("outcome", about.document(), within_s=within_s)))
         if answer is None:
             raise about.unknown()
         return None if answer["outcome"] is None else Outcome.read(answer["outcome"])
 
-    def outcomes(self, wanted: dict[str, object]) -> Iterator[Outcome]:
-        """Outcomes page by page, in the order in which their items were accepted."""
-        after = 0
-        while True:
-            page = self.ask("outcomes", {**wanted, "after": after})
-            yield from map(Outcome.read, page["outcomes"])
-            if page["next"] is None:
-                return
-            after = page["next"]
+    def outcomes(self, wanted: dict[str, object], after: int) -> Steps[tuple[list[Outcome], int | None]]:
+        """A page of outcomes, in the order in which their items were accepted, and after which item the next begins.
 
-    def run(self, name: str, *, within_s: float | None = None) -> dict[str, int]:
+        after: 0 for the first page. None is returned with the last.
+        """
+        page = yield from self.ask("outcomes", {**wanted, "after": after})
+        return [Outcome.read(document) for document in page["outcomes"]], page["next"]
+
+    def run(self, name: str, *, within_s: float | None = None) -> Steps[dict[str, int]]:
         """A run's items by state; empty when nothing of it is in Postgres."""
-        states: dict[str, int] | None = self.ask("run", {"run": name}, within_s=within_s)
+        states: dict[str, int] | None = yield from self.ask("run", {"run": name}, within_s=within_s)
         return states or {}
 
 
-def wait_for(what: str, look: Callable[[float], T | None], *, timeout: float) -> T:
+def wait_for(what: str, look: Callable[[float], Steps[T | None]], *, timeout: float) -> Steps[T]:
     """Look until there is something. Raises NotFinished after `timeout` seconds.
 
     look: is told for how many seconds it may ask. Redis, or all workers, may be away meanwhile: it looks again.
@@ -116,7 +113,7 @@ def wait_for(what: str, look: Callable[[float], T | None], *, timeout: float) ->
         cause: Exception | None = None
         silence = "it isn't final"
         try:
-            value = look(min(max(stop_at - time.monotonic(), 0.5), _ANSWER_S))
+            value = yield from look(min(max(stop_at - time.monotonic(), 0.5), _ANSWER_S))
         except (NotYet, Unreachable) as error:
             value, cause, silence = None, error, str(error)
         if value is not None:
@@ -125,5 +122,5 @@ def wait_for(what: str, look: Callable[[float], T | None], *, timeout: float) ->
             raise NotFinished(
                 f"{what} has no outcome after {timeout:g} s ({silence}): wait longer, or read it later"
             ) from cause
-        time.sleep(pause_s)  # the workers are asked again; there is nothing here to wait on
+        yield Pause(pause_s)  # the workers are asked again; there is nothing here to wait on
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)

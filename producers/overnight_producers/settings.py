@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from overnight_models.embedded_urls import default_data_dir, expanded, read_urls
 from overnight_models.errors import BadSettings
 from overnight_models.wire.inbox import NAME, InboxTable
+from overnight_models.wire.redis_place import RedisPlace, read_redis_url
 
 
 class ProducerSettings(BaseSettings):
@@ -42,3 +43,11 @@ class ProducerSettings(BaseSettings):
             return InboxTable.read(self.inbox if given is None else given)
         except ValueError as error:
             raise BadSettings([f"OVERNIGHT_INBOX: {error}" if given is None else f"inbox: {error}"]) from error
+
+    def place(self, given_url: str | None = None) -> tuple[str, RedisPlace]:
+        """Where Redis is, as a URL and read. Raises BadSettings when that isn't known, or can't be.
+
+        given_url: by a caller, who goes before the settings.
+        """
+        url = given_url or self.url()
+        return url, read_redis_url(url, ca_file=self.redis_ca, master_name=self.redis_master)

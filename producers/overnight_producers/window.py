@@ -9,7 +9,8 @@ from typing import Final
 from overnight_models.errors import NotConfirmed, Unreachable
 from overnight_models.wire.message import Line
 from overnight_producers.receipts import Confirmation, Sent, read_verdict
-from overnight_producers.wire import Wire, ask_verdicts, send_lines
+from overnight_producers.steps import Pause, Steps
+from overnight_producers.wire import Wire
 
 _ROOM: Final = 16
 """Messages kept in memory."""
@@ -20,13 +21,12 @@ _SILENCE_S: Final = 5.0
 class Window:
     """Sends messages, asks after them, and sends again what there is silence about.
 
-    wire: the connection of this process.
     timeout_s: seconds without any confirmation after which it gives up.
     """
 
     def __init__(
         self,
-        wire: Callable[[], Wire],
+        wire: Wire,
         sent: Sent,
         timeout_s: float,
         progress: Callable[[Confirmation], None] | None,
@@ -40,22 +40,22 @@ class Window:
         self._total = Confirmation()
         self._heard_at = time.monotonic()
 
-    def add(self, message_id: str, lines: list[Line]) -> None:
+    def add(self, message_id: str, lines: list[Line]) -> Steps[None]:
         """Send one more message, when there is room for it."""
-        self._drain(_ROOM - 1)
+        yield from self._drain(_ROOM - 1)
         self._kept[message_id] = lines
-        self._send(message_id)
+        yield from self._send(message_id)
 
-    def finish(self) -> Confirmation:
+    def finish(self) -> Steps[Confirmation]:
         """Wait for the rest."""
-        self._drain(0)
+        yield from self._drain(0)
         return self._total
 
-    def _drain(self, room: int) -> None:
+    def _drain(self, room: int) -> Steps[None]:
         pause_s = 0.005
         self._heard_at = time.monotonic()
         while len(self._kept) > room:
-            silence = self._ask()
+            silence = yield from self._ask()
             if silence is None:
                 pause_s = 0.005
                 continue
@@ -64,14 +64,14 @@ class Window:
                     f"{len(self._kept)} messages to lane {self._sent.lane!r} aren't confirmed: {silence}."
                     f" {self._total.accepted + self._total.known} items are in; send the same again, it's free"
                 )
-            self._send_silent()
-            time.sleep(pause_s)  # the workers are asked again; there is nothing here to wait on
+            yield from self._send_silent()
+            yield Pause(pause_s)  # the workers are asked again; there is nothing here to wait on
             pause_s = min(pause_s * 1.5, 0.2)
 
-    def _ask(self) -> str | None:
+    def _ask(self) -> Steps[str | None]:
         """Ask after what is kept. Returns why nothing was heard, or None when something was."""
         try:
-            verdicts = ask_verdicts(self._wire(), self._kept, timeout_s=2.0)
+            verdicts = yield from self._wire.ask_verdicts(self._kept, timeout_s=2.0)
         except (TimeoutError, Unreachable) as error:
             return str(error)
         for message_id, verdict in verdicts.items():
@@ -84,14 +84,14 @@ class Window:
             self._progress(self._total)
         return None
 
-    def _send_silent(self) -> None:
+    def _send_silent(self) -> Steps[None]:
         now = time.monotonic()
         for message_id in [sent for sent, sent_at in self._sent_at.items() if now - sent_at > _SILENCE_S]:
-            self._send(message_id)
+            yield from self._send(message_id)
 
-    def _send(self, message_id: str) -> None:
+    def _send(self, message_id: str) -> Steps[None]:
         self._sent_at[message_id] = time.monotonic()
         try:
-            send_lines(self._wire(), message_id, self._sent.lane, self._sent.run, self._kept[message_id])
+            yield from self._wire.send_lines(message_id, self._sent.lane, self._sent.run, self._kept[message_id])
         except Unreachable:
             return  # it is kept, and sent again

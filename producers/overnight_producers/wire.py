@@ -1,4 +1,4 @@
-"""The wire to the workers: Celery messages into Overnight's Redis, answers out of it, and never a hang.
+"""The wire to the workers: what is put into Overnight's Redis, and how its answers are read. No I/O in here.
 
 Messages are pushed with redis-py, because its timeouts hold whatever Redis does: kombu's publish waits for ever on
 a Redis that is frozen (findings/kombu-redis-has-no-socket-timeout.sh).
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import orjson
-import redis
 
 from overnight_models import exact_json, routes
 from overnight_models.errors import Unreachable
@@ -21,132 +20,106 @@ from overnight_models.wire import message
 from overnight_models.wire.envelope import NO_CANVAS, write_envelope
 from overnight_models.wire.message import Line
 from overnight_models.wire.policy import Policy
-from overnight_models.wire.redis_client import redis_client
-from overnight_models.wire.redis_place import read_redis_url
 from overnight_models.wire.verdict import VerdictDocument
+from overnight_producers.steps import Command, Commands, Pop, Reply, Steps
 
-_TIMEOUT_S: Final = 1.5
-"""For connecting and for each command, so that a dead Redis is known within two seconds."""
 _POLICY_KEPT_S: Final = 30.0
 _NO_POLICY_KEPT_S: Final = 1.0
 _AWAY_S: Final = 10.0
 _ASKED_AT_ONCE: Final = 100
+_LONGEST_POP_S: Final = 1.0
+"""Less than a command may take, so that a Redis that is frozen is told from a worker that is slow."""
 
 
 class Wire:
-    """A connection to Overnight's Redis; safe in threads, and after a fork. Raises BadSettings on a wrong URL.
+    """What a process knows of one Redis: its policy, and which prefixes it has met; safe in threads.
 
-    ca_file, master_name: as in `overnight_models.wire.redis_place.read_redis_url`.
+    url: where it is; None: nobody knows, so that no callback can be on another broker.
     """
 
-    def __init__(self, url: str, *, ca_file: str = "", master_name: str = "") -> None:
+    def __init__(self, url: str | None) -> None:
         self.url = url
-        self._place = read_redis_url(url, ca_file=ca_file, master_name=master_name)
-        self._redis = redis_client(self._place, timeout_s=_TIMEOUT_S, connect_timeout_s=_TIMEOUT_S)
         self._policy: tuple[float, Policy | None] | None = None
         """Until when it is good, and what it is."""
         self._away_until = 0.0
         """Until when nobody who doesn't need Redis waits for it, by the monotonic clock."""
         self.cutter = Cutter()
 
-    def send(self, task: str, arguments: Mapping[str, object], *, shown: str) -> None:
+    def send(self, task: str, arguments: Mapping[str, object], *, shown: str) -> Steps[None]:
         """Put one task's message into its queue. Raises Unreachable; then it may have got through all the same.
 
         shown: what Flower shows as its arguments; never a request's body.
         """
-        written = envelope(task, arguments, shown=shown)
-        try:
-            self._redis.lpush(task, written)
-        except redis.RedisError as error:
-            raise self._unreachable(error) from error
+        yield Commands((("LPUSH", task, envelope(task, arguments, shown=shown)),))
 
-    def leave_prefixes(self, prefixes: Iterable[Prefix]) -> None:
+    def leave_prefixes(self, prefixes: Iterable[Prefix]) -> Steps[None]:
         """Have these lie in Redis before a message that needs them: each is sent once, unless Redis has lost it."""
         by_key = {routes.PREFIX_KEY.format(prefix.hash): prefix.document for prefix in prefixes}
         if not by_key:
             return
-        try:
-            with self._redis.pipeline(transaction=False) as pipe:
-                for key in by_key:
-                    pipe.expire(key, KEPT_S)
-                there = pipe.execute()
-                for (key, document), is_there in zip(by_key.items(), there, strict=True):
-                    if not is_there:
-                        pipe.set(key, document, ex=KEPT_S)
-                pipe.execute()
-        except redis.RedisError as error:
-            raise self._unreachable(error) from error
+        there = yield Commands(tuple(("EXPIRE", key, KEPT_S) for key in by_key))
+        missing: list[Command] = [
+            ("SET", key, document, "EX", KEPT_S)
+            for (key, document), is_there in zip(by_key.items(), there, strict=True)
+            if not is_there
+        ]
+        if missing:
+            yield Commands(tuple(missing))
 
-    def ask(self, question: str, about: Mapping[str, object], *, timeout_s: float) -> Any:
+    def ask(self, question: str, about: Mapping[str, object], *, timeout_s: float) -> Steps[Reply]:
         """Ask the workers. Raises Unreachable, or TimeoutError when none answers in time."""
         reply_to = str(uuid4())
-        self.send(routes.ANSWER, {"question": question, "reply_to": reply_to, "about": about}, shown=question)
+        yield from self.send(
+            routes.ANSWER, {"question": question, "reply_to": reply_to, "about": about}, shown=question
+        )
         stop_at = time.monotonic() + timeout_s
         key = routes.REPLY_KEY.format(reply_to)
         while (left_s := stop_at - time.monotonic()) > 0:
-            try:
-                popped = self._redis.blpop([key], timeout=min(left_s, 1.0))
-            except redis.RedisError as error:
-                raise self._unreachable(error) from error
+            popped = yield Pop(key, min(left_s, _LONGEST_POP_S))
             if popped is not None:
-                reply = exact_json.loads(popped[1])
+                reply = exact_json.loads(popped)
                 if "error" in reply:
                     raise TimeoutError(reply["error"])
                 return reply["answer"]
         raise TimeoutError(f"no worker answered within {timeout_s:g} s")
 
-    def policy(self) -> Policy | None:
+    def policy(self) -> Steps[Policy | None]:
         """What the workers published, at most half a minute ago; None when nothing is published (yet)."""
         kept = self._policy
         if kept is not None and time.monotonic() < kept[0]:
             return kept[1]
-        try:
-            published = self._redis.get(routes.POLICY_KEY)
-        except redis.RedisError as error:
-            raise self._unreachable(error) from error
+        (published,) = yield Commands((("GET", routes.POLICY_KEY),))
         policy = Policy.load(published) if isinstance(published, bytes) else None
         self._policy = (time.monotonic() + (_POLICY_KEPT_S if policy else _NO_POLICY_KEPT_S), policy)
         return policy
 
-    def last_policy(self) -> Policy | None:
+    def last_policy(self) -> Steps[Policy | None]:
         """The same for who doesn't need Redis: while it is away, the last that was read, or None. Never raises."""
         if time.monotonic() < self._away_until:
             return None if self._policy is None else self._policy[1]
         try:
-            return self.policy()
+            return (yield from self.policy())
         except Unreachable:
             self._away_until = time.monotonic() + _AWAY_S
             return None if self._policy is None else self._policy[1]
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._redis.close()
+    def send_lines(self, message_id: str, lane: str, run: str | None, lines: Sequence[Line]) -> Steps[None]:
+        """Send one accept message (`overnight_models.wire.message`). Raises Unreachable."""
+        yield from self.leave_prefixes(line.prefix for line in lines if line.prefix is not None)
+        arguments = {
+            "v": message.VERSION,
+            "message_id": message_id,
+            "lane": lane,
+            "run": run,
+            **message.write_items(lines),
+        }
+        yield from self.send(routes.ACCEPT, arguments, shown=f"{lane}: {len(lines)} items, message {message_id[:8]}")
 
-    def _unreachable(self, error: Exception) -> Unreachable:
-        return Unreachable(
-            f"Overnight's Redis at {self._place.shown} can't be reached"
-            f" ({type(error).__name__}: {error}). Nothing is lost: enqueue the same again"
-        )
-
-
-def send_lines(wire: Wire, message_id: str, lane: str, run: str | None, lines: Sequence[Line]) -> None:
-    """Send one accept message (`overnight_models.wire.message`). Raises Unreachable."""
-    wire.leave_prefixes(line.prefix for line in lines if line.prefix is not None)
-    arguments = {
-        "v": message.VERSION,
-        "message_id": message_id,
-        "lane": lane,
-        "run": run,
-        **message.write_items(lines),
-    }
-    wire.send(routes.ACCEPT, arguments, shown=f"{lane}: {len(lines)} items, message {message_id[:8]}")
-
-
-def ask_verdicts(wire: Wire, message_ids: Iterable[str], *, timeout_s: float) -> dict[str, VerdictDocument]:
-    """What became of messages, those without a verdict yet left out; asks after a hundred at most."""
-    asked = list(message_ids)[:_ASKED_AT_ONCE]
-    answer = wire.ask("confirm", {"message_ids": asked}, timeout_s=timeout_s)
-    return {message_id: verdict for message_id, verdict in answer.items() if verdict is not None}
+    def ask_verdicts(self, message_ids: Iterable[str], *, timeout_s: float) -> Steps[dict[str, VerdictDocument]]:
+        """What became of messages, those without a verdict yet left out; asks after a hundred at most."""
+        asked = list(message_ids)[:_ASKED_AT_ONCE]
+        answer = yield from self.ask("confirm", {"message_ids": asked}, timeout_s=timeout_s)
+        return {message_id: verdict for message_id, verdict in answer.items() if verdict is not None}
 
 
 def envelope(task: str, arguments: Mapping[str, object], *, shown: str) -> bytes:

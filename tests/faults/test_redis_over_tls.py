@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,8 @@ from overnight_models.errors import Unreachable
 from overnight_models.wire.plain_redis import PlainRedis
 from overnight_models.wire.redis_client import redis_client
 from overnight_models.wire.redis_place import RedisPlace, read_redis_url
-from overnight_producers.wire import Wire
+from overnight_producers.async_connection import AsyncConnection
+from overnight_producers.connection import Connection as ProducersConnection
 from overnight_workers import transport
 from overnight_workers.broker_settings import BrokerLimits
 from overnight_workers.operators import redis_health
@@ -48,6 +50,14 @@ def through_celery(place: RedisPlace) -> None:
         connection.SimpleQueue("rung").put({})
 
 
+async def length_from_a_loop(place: RedisPlace, queue: str) -> object:
+    connection = AsyncConnection(place)
+    try:
+        return (await connection.commands([("LLEN", queue)]))[0]
+    finally:
+        await connection.close()
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_with_its_ca_everybody_is_let_in(server: Server, ca_file: str, scheme: str) -> None:
     url = f"{scheme}://127.0.0.1:{server.port}/1"
@@ -59,9 +69,10 @@ def test_with_its_ca_everybody_is_let_in(server: Server, ca_file: str, scheme: s
         client.flushdb()
     with PlainRedis(place) as plain:
         assert plain.ask(("PING",), ("LLEN", "rung")) == [b"PONG", 0]
-    wire = Wire(url, ca_file=ca_file)
-    wire.send(routes.POLL, {}, shown="")
-    wire.close()
+    producers = ProducersConnection(place)
+    producers.commands([("LPUSH", routes.POLL, "message")])
+    producers.close()
+    assert asyncio.run(length_from_a_loop(place, routes.POLL)) == 1
     assert RedisBroker("crm", place, BrokerLimits()).room(routes.POLL).messages < BrokerLimits().max_queue
 
 
@@ -85,7 +96,9 @@ def test_whoever_it_is_not_verified_for_sends_nothing(server: Server, ca_file: s
     with pytest.raises(OSError, match="certificate verify failed"):
         PlainRedis(place)
     with pytest.raises(Unreachable, match="certificate verify failed"):
-        Wire(url, ca_file=ca).send(routes.POLL, {}, shown="")
+        ProducersConnection(place).commands([("LPUSH", routes.POLL, "message")])
+    with pytest.raises(Unreachable, match="certificate verify failed"):
+        asyncio.run(length_from_a_loop(place, routes.POLL))
     with pytest.raises(BrokerUnavailable, match="certificate verify failed"):
         RedisBroker("crm", place, BrokerLimits()).room(routes.POLL)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 
 import orjson
@@ -9,11 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_models.wire.message import MAX_BYTES, MAX_ITEMS, Line, fill, read_lines, write_items, write_line
+from overnight_models.wire.message import MAX_BYTES, MAX_ITEMS, Filling, Line, read_lines, write_items, write_line
 from tests.driving import item
 
 LINES = {size: bytes(size) for size in (1, 60, MAX_BYTES // 3, MAX_BYTES - 1, MAX_BYTES, MAX_BYTES + 1)}
 SIZES = st.lists(st.sampled_from(list(LINES)))
+
+
+def fill(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """The groups that lines fill, one after another."""
+    filling = Filling()
+    for line in lines:
+        if (group := filling.add(line)) is not None:
+            yield group
+    if group := filling.rest():
+        yield group
 
 
 @given(SIZES, st.sampled_from([1, 1, 400]))

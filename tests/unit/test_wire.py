@@ -13,6 +13,9 @@ import redis
 from celery import Celery
 
 from overnight_models.errors import Unreachable
+from overnight_models.wire.redis_place import read_redis_url
+from overnight_producers.connection import Connection
+from overnight_producers.steps import Steps, run, take
 from overnight_producers.wire import Wire, envelope
 
 TASK = "overnight.accept"
@@ -36,6 +39,15 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
         yield client
 
 
+def called(steps: Steps[Any], redis_url: str) -> Any:
+    """What a call comes to with this Redis."""
+    connection = Connection(read_redis_url(redis_url))
+    try:
+        return run(steps, lambda step: take(connection, step))
+    finally:
+        connection.close()
+
+
 def taken(client: redis.Redis, queue: str = TASK) -> dict[str, Any]:
     raw = client.rpop(queue)
     assert isinstance(raw, bytes)
@@ -55,9 +67,7 @@ def both(celery: Celery, client: redis.Redis, redis_url: str) -> tuple[dict[str,
     """The same message, by Celery and by us."""
     celery.send_task(TASK, kwargs=ARGUMENTS, queue=TASK, ignore_result=True)
     theirs = taken(client)
-    wire = Wire(redis_url)
-    wire.send(TASK, ARGUMENTS, shown="default: 1 items")
-    wire.close()
+    called(Wire(redis_url).send(TASK, ARGUMENTS, shown="default: 1 items"), redis_url)
     return theirs, taken(client)
 
 
@@ -92,9 +102,7 @@ def test_the_properties_are_celerys(both: tuple[dict[str, Any], dict[str, Any]])
 
 @pytest.mark.parametrize("arguments", [ARGUMENTS, BIG])
 def test_a_worker_reads_what_was_sent(celery: Celery, redis_url: str, arguments: dict[str, Any]) -> None:
-    wire = Wire(redis_url)
-    wire.send(TASK, arguments, shown="x")
-    wire.close()
+    called(Wire(redis_url).send(TASK, arguments, shown="x"), redis_url)
     (args, kwargs, _), headers = decoded(celery)
     assert (args, kwargs) == ([], arguments)
     assert headers["task"] == TASK
@@ -107,16 +115,14 @@ def test_a_request_is_never_shown() -> None:
 
 
 def test_a_redis_that_is_not_there_is_known_within_two_seconds() -> None:
-    wire = Wire("redis://127.0.0.1:1/0")
+    url = "redis://127.0.0.1:1/0"
     began = time.monotonic()
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1 can't be reached .*enqueue the same again") as caught:
-        wire.send(TASK, {}, shown="x")
+        called(Wire(url).send(TASK, {}, shown="x"), url)
     assert time.monotonic() - began < 2
     assert isinstance(caught.value.__cause__, redis.RedisError)
 
 
 def test_a_question_that_nobody_answers_ends(redis_url: str) -> None:
-    wire = Wire(redis_url)
     with pytest.raises(TimeoutError, match=r"no worker answered within 0\.2 s"):
-        wire.ask("confirm", {}, timeout_s=0.2)
-    wire.close()
+        called(Wire(redis_url).ask("confirm", {}, timeout_s=0.2), redis_url)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, NotRequired, Required
 
 from typing_extensions import TypedDict
@@ -156,15 +156,23 @@ def read_lines(items: str, encoding: str | None = None) -> list[str]:
     return [line for line in items.split("\n") if line.strip()]
 
 
-def fill(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """Lines in groups that fit one message each. Flat: holds one group at a time."""
-    group: list[Line] = []
-    size = 0
-    for line in lines:
-        if group and (len(group) == MAX_ITEMS or size + len(line.text) > MAX_BYTES):
-            yield group
-            group, size = [], 0
-        group.append(line)
-        size += len(line.text)
-    if group:
-        yield group
+class Filling:
+    """Lines that are gathered until they fill a message. Flat: holds one message's at a time."""
+
+    def __init__(self) -> None:
+        self._group: list[Line] = []
+        self._size = 0
+
+    def add(self, line: Line) -> list[Line] | None:
+        """One more line. Returns the group that was full without it; None while there is room."""
+        full = None
+        if self._group and (len(self._group) == MAX_ITEMS or self._size + len(line.text) > MAX_BYTES):
+            full = self.rest()
+        self._group.append(line)
+        self._size += len(line.text)
+        return full
+
+    def rest(self) -> list[Line]:
+        """What is gathered and fills no message; nothing is gathered then."""
+        group, self._group, self._size = self._group, [], 0
+        return group

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import redis
 from redis.backoff import NoBackoff
@@ -15,6 +15,9 @@ from redis.sentinel import (
 )
 
 from overnight_models.wire.redis_place import RedisPlace
+
+Options: TypeAlias = dict[str, Any]
+"""What redis-py makes connections with."""
 
 _UNBLOCKED: Final = "UNBLOCKED"
 """What a Redis that becomes a replica says to those who wait in a BRPOP."""
@@ -49,14 +52,14 @@ class _DialsAgain:
         try:
             return super().read_response(*args, **options)  # type: ignore[misc]
         except redis.ResponseError as error:
-            refusal = _refusal(error)
+            refusal = refusal_of(error)
             if refusal is None:
                 raise
             self.disconnect()  # type: ignore[attr-defined]
             raise refusal(str(error)) from error
 
 
-def _refusal(error: redis.ResponseError) -> type[TakesNoWrites] | None:
+def refusal_of(error: redis.ResponseError) -> type[TakesNoWrites] | None:
     """Why it takes no writes; None: the answer is about what was asked."""
     said = str(error)
     if isinstance(error, redis.ReadOnlyError) or said.startswith(_UNBLOCKED):
@@ -86,23 +89,29 @@ class SentinelTlsConnection(_DialsAgain, SentinelManagedSSLConnection):
     """The same, over TLS."""
 
 
-def redis_client(place: RedisPlace, *, timeout_s: float, connect_timeout_s: float) -> redis.Redis:
-    """A client that never tries again by itself, and never waits for longer than it is said."""
-    waits: dict[str, Any] = {
+def options_of(place: RedisPlace, retry: object, timeout_s: float, connect_timeout_s: float) -> tuple[Options, Options]:
+    """How long a client waits, and all else that its connections to a place are made with."""
+    waits: Options = {
         "socket_timeout": timeout_s,
         "socket_connect_timeout": connect_timeout_s,
-        "retry": Retry(NoBackoff(), 0),
+        "retry": retry,
     }
-    options: dict[str, Any] = {
+    options: Options = {
         **waits,
         **(place.tls or {}),
         "db": place.database,
         "username": place.username,
         "password": place.password,
     }
+    return waits, options
+
+
+def redis_client(place: RedisPlace, *, timeout_s: float, connect_timeout_s: float) -> redis.Redis:
+    """A client that never tries again by itself, and never waits for longer than it is said."""
+    waits, options = options_of(place, Retry(NoBackoff(), 0), timeout_s, connect_timeout_s)
     pool: redis.ConnectionPool
     if place.master_name:
-        tls: dict[str, Any] = {"ssl": True, **place.tls} if place.tls else {}
+        tls: Options = {"ssl": True, **place.tls} if place.tls else {}
         kind = SentinelTlsConnection if place.tls else SentinelConnection
         sentinels = Sentinel(list(place.nodes), sentinel_kwargs=waits | tls)  # type: ignore[no-untyped-call]
         pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]

@@ -220,7 +220,8 @@ def test_an_async_session_of_sqlalchemy_runs_it_by_run_sync(shop: str, overnight
     from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
     async def enqueue() -> None:
-        async with AsyncSession(create_async_engine(engine_of(shop).url)) as session, session.begin():
+        engine = create_async_engine(engine_of(shop).url, poolclass=sa.NullPool)
+        async with AsyncSession(engine) as session, session.begin():
             assert "await session.run_sync(" in refusal(overnight, session)
             await session.run_sync(lambda within: overnight.enqueue(params(), session=within))
 

@@ -1,0 +1,368 @@
+"""`AsyncOvernight`: what a product calls from an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import weakref
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, TypeVar, overload
+
+from celery.canvas import Signature
+from pydantic import BaseModel
+
+from overnight_models.wire.message import CallbackLine
+from overnight_models.wire.outcome import Outcome
+from overnight_producers.async_connection import AsyncConnection
+from overnight_producers.calls import Calls, instead
+from overnight_producers.item import IfKnown, Item, Moment
+from overnight_producers.outbox import Outbox
+from overnight_producers.questions import About
+from overnight_producers.receipts import Confirmation, Receipt, Sent
+from overnight_producers.settings import ProducerSettings
+from overnight_producers.standing_in import AsyncStandInConnection, StandIn, stand_in
+from overnight_producers.steps import NextItem, PutRow, Reply, Step, Steps, run_async, take_async
+from overnight_producers.warner import Warner
+from overnight_producers.wire import Wire
+
+T = TypeVar("T")
+_Where: TypeAlias = "tuple[int, weakref.ref[asyncio.AbstractEventLoop]]"
+"""A process, and an event loop in it."""
+_TURN_S: Final = 0.002
+"""For so long items are read and checked at a stretch."""
+
+
+class _Held(NamedTuple):
+    """What one event loop calls through."""
+
+    calls: Calls
+    connection: AsyncConnection | AsyncStandInConnection
+
+
+class AsyncOvernight:
+    """Hand over requests, and ask about them, from an event loop of asyncio: `Overnight` with `await`, without threads.
+
+    Connects on first use; to be shared by the tasks of one event loop. `async with AsyncOvernight() as overnight:`
+    closes it. In another loop, and after a fork, it opens connections of its own: close it in the loop that used it.
+
+    A call that is canceled has been sent, or hasn't: nothing is sent in part, and other calls go on.
+
+    redis_url: Overnight's Redis; default: OVERNIGHT_REDIS_URL, else the one that `overnight up` runs.
+    inbox: the inbox table for what is enqueued with a `session`, as NAME or SCHEMA.NAME; default: OVERNIGHT_INBOX, else
+    "overnight_inbox".
+    """
+
+    def __init__(self, redis_url: str | None = None, *, inbox: str | None = None) -> None:
+        self._given_url = redis_url
+        self._outbox = Outbox(inbox)
+        self._held: tuple[_Where, _Held] | None = None
+        self._stood_in: tuple[StandIn, _Held] | None = None
+        self._warner = Warner()
+
+    async def enqueue(
+        self,
+        params: Mapping[str, object],
+        *,
+        lane: str = "default",
+        key: str | None = None,
+        tenant: str | None = None,
+        run: str | None = None,
+        betas: Sequence[str] = (),
+        output: type[BaseModel] | Mapping[str, object] | None = None,
+        callback: Signature[Any] | CallbackLine | None = None,
+        trace_id: str | None = None,
+        cuttable: str | None = None,
+        if_known: IfKnown = "conflict",
+        deadline: Moment | None = None,
+        give_up_at: Moment | None = None,
+        session: object | None = None,
+    ) -> Receipt:
+        """Hand over one request; returns when Redis has it, which is before Postgres has it: see `confirm`.
+
+        params: exactly what `client.messages.create(**params)` takes. What many requests begin with (tools, system, all
+        messages but the last) is sent and stored once.
+        key: your name for it, unique in the lane. The same key again, with the same content, callback, run, tenant and
+        trace id, is the same item, paid once.
+        output: a pydantic model or JSON schema; the answer is asked for in that form and validated when it is back.
+        callback: a Celery signature, or `task(...)`; it gets the `Outcome` first. None: read it with `outcome`.
+        cuttable: the place of the text that may be cut where the lane cuts what is too long, as "messages.0.content".
+        if_known: what becomes of it when its key has an item already that asks the same for another callback, run,
+        tenant or trace id. "conflict": it is turned down, as `confirm` says. "deliver": that outcome comes to this
+        one's callback too, now or when it is there, and is paid once. "redo": where that one failed or was canceled,
+        this one takes its place, whatever it asks.
+        deadline: by when the answer is wanted: an aware datetime, or how long from now, as timedelta(hours=2) or "2h".
+        In a lane that goes by deadline it decides between a batch and real time. None: the lane's own, if it has one.
+        give_up_at: from when on the answer is of no use: then it isn't bought any more.
+        session: a Session or Connection of SQLAlchemy, a connection of psycopg, or Django's, to your own database (for
+        AsyncOvernight an AsyncSession or AsyncConnection): the item becomes a row of its inbox table, in its
+        transaction. Rolled back it never was; committed, it is taken on exactly once by `overnight relay`, and can't be
+        lost. Nothing is sent to Redis.
+
+        The receipt's `warnings` say what is likely to come back as an error or cut off.
+
+        Raises BadItem when it is known to be wrong, Unreachable within two seconds when Redis doesn't answer; then
+        enqueue the same again, with the same key. BadSession when the session can't take it; whatever else your
+        database says comes as the session raises it.
+        """
+        item = Item(
+            params=params,
+            key=key,
+            tenant=tenant,
+            betas=betas,
+            output=output,
+            callback=callback,
+            trace_id=trace_id,
+            cuttable=cuttable,
+            if_known=if_known,
+            deadline=deadline,
+            give_up_at=give_up_at,
+        )
+        return await self._run(
+            lambda calls: calls.enqueue(item, lane, run, in_transaction=session is not None), session=session
+        )
+
+    async def enqueue_many(
+        self,
+        items: Iterable[Item] | AsyncIterable[Item],
+        *,
+        lane: str = "default",
+        run: str | None = None,
+        bad: Literal["collect", "raise"] = "collect",
+        session: object | None = None,
+    ) -> Sent:
+        """Hand over many requests, 500 to a message. Memory stays flat, whatever the iterable yields.
+
+        run: a name for all of them, with one progress and one bill.
+        bad: "collect" passes over bad items and lists them in the returned `Sent.bad`; "raise" stops at the first.
+        session: as in `enqueue`: 500 items to a row.
+
+        `Sent.receipts()` has the receipts, and so the keys, of the items without a key of their own.
+
+        Raises BadItem (with "raise") or Unreachable; both have a `sent` that says what is in already. Items with keys
+        can simply be enqueued again.
+        """
+        sent = Sent(lane=lane, run=run, in_transaction=session is not None)
+        return await self._run(lambda calls: calls.enqueue_many(sent, bad), items, session)
+
+    async def enqueue_confirmed(
+        self,
+        items: Iterable[Item] | AsyncIterable[Item],
+        *,
+        lane: str = "default",
+        run: str | None = None,
+        timeout: float = 60.0,
+        progress: Callable[[Confirmation], None] | None = None,
+    ) -> Confirmation:
+        """Hand over many requests and see them into Postgres: what isn't confirmed in time is sent again.
+
+        Keeps a window of a few messages in memory, so it is flat too, and never runs far ahead of the workers.
+
+        timeout: seconds without any confirmation (or any Redis) after which it gives up.
+        progress: called with the sum so far after each confirmation.
+
+        Raises NotConfirmed; what is in stays in, and enqueuing the same again is free.
+        """
+        sent = Sent(lane=lane, run=run)
+        return await self._run(lambda calls: calls.enqueue_confirmed(sent, timeout, progress), items)
+
+    async def confirm(self, what: Receipt | Sent, *, timeout: float = 5.0) -> Confirmation:
+        """Wait until the items are in Postgres: from then on they can't be lost.
+
+        timeout: seconds. Redis and the workers may be away and come back meanwhile.
+
+        Raises NotConfirmed when no word of some of them came (send them again, it's free), and Rejected when a
+        receipt's item was turned down. For many, look at `rejected`.
+        """
+        return await self._run(lambda calls: calls.confirm(what, timeout))
+
+    async def outcome(
+        self, receipt: Receipt | None = None, *, key: str | None = None, lane: str = "default"
+    ) -> Outcome | None:
+        """What came back for an item; None when it isn't final yet.
+
+        A receipt is answered for its own item and no other; `key` and `lane` for whatever item has that key.
+
+        Raises NotYet when no worker has taken the receipt's item in yet, Rejected when the workers turned it down,
+        UnknownItem when no item has the key, Unreachable when no worker answers.
+        """
+        about = About.of(receipt, key, lane)
+        return await self._run(lambda calls: calls.outcome(about))
+
+    async def outcomes(
+        self, *, run: str, lane: str | None = None, problem: str | None = None
+    ) -> AsyncIterator[Outcome]:
+        """The outcomes of a run so far, in the order in which its items were accepted. Memory stays flat.
+
+        Items that aren't final are left out: `wait(run=...)` first, or ask again later.
+
+        problem: only with this problem, as "refused"; or "any" of them.
+
+        Raises Unreachable when no worker answers.
+        """
+        wanted: dict[str, object] = {"run": run, "lane": lane, "problem": problem}
+        after: int | None = 0
+        while after is not None:
+            page, after = await self._page(wanted, after)
+            for outcome in page:
+                yield outcome
+
+    @overload
+    async def wait(self, receipt: Receipt, *, timeout: float = 60.0) -> Outcome: ...
+
+    @overload
+    async def wait(self, *, key: str, lane: str = "default", timeout: float = 60.0) -> Outcome: ...
+
+    @overload
+    async def wait(self, *, run: str, timeout: float = 60.0) -> dict[str, int]: ...
+
+    async def wait(
+        self,
+        receipt: Receipt | None = None,
+        *,
+        key: str | None = None,
+        lane: str = "default",
+        run: str | None = None,
+        timeout: float = 60.0,
+    ) -> Outcome | dict[str, int]:
+        """Wait for an item's outcome, or for all of a run. For tests and scripts: a batch takes minutes to hours.
+
+        run: every item of it that is in Postgres is waited for (`confirm` first); returns its items by state.
+        timeout: seconds. Redis and the workers may be away and come back meanwhile.
+
+        Raises NotFinished when `timeout` seconds weren't enough, Rejected at once when the workers turned the receipt's
+        item down, UnknownItem when no item has the key.
+        """
+        return await self._run(lambda calls: calls.wait(receipt, key, lane, run, timeout))
+
+    async def cancel(
+        self, receipt: Receipt | None = None, *, key: str | None = None, lane: str = "default"
+    ) -> Literal["canceled", "too_late", "unknown"]:
+        """Take an item back: a receipt's own and no other, or whatever item has that key.
+
+        "canceled": never sent, never billed. "too_late": it may have been sent, so it is billed and recorded, and not
+        delivered. "unknown": no item has that key.
+
+        Raises Rejected when the workers turned the receipt's item down, NotYet when it isn't known yet what the
+        receipt's item is, Unreachable when no worker answers.
+        """
+        about = About.of(receipt, key, lane)
+        return await self._run(lambda calls: calls.cancel(about))
+
+    async def redo(
+        self,
+        receipt: Receipt | None = None,
+        *,
+        key: str | None = None,
+        lane: str = "default",
+        params: Mapping[str, object] | None = None,
+        betas: Sequence[str] = (),
+        output: type[BaseModel] | Mapping[str, object] | None = None,
+    ) -> Receipt:
+        """Have an item tried again that failed or was canceled; returns when Postgres has it.
+
+        It is sent and paid for again; its callback, run, tenant and trace id stay, its earlier bill too. Its receipt
+        and its key stand for the new try, whose outcome comes with a new delivery id.
+
+        params: what to ask instead, with its `betas` and `output`; None: the same again.
+
+        Raises Rejected when it has an answer or isn't final, UnknownItem when no item has the key, NotYet when no
+        worker has taken the receipt's item in yet; BadItem; NotConfirmed or Unreachable: then call it again.
+        """
+        about = About.of(receipt, key, lane)
+        item = instead(about, params, betas, output)
+        return await self._run(lambda calls: calls.redo(receipt, about, item))
+
+    async def run(self, name: str) -> dict[str, int]:
+        """A run's items by state; `succeeded`, `failed` and `canceled` are final. Empty when nothing of it arrived."""
+        return await self._run(lambda calls: calls.run(name))
+
+    async def unfinished(self, run: str) -> int:
+        """How many of a run's items in Postgres aren't final yet: `confirm` first, or some aren't there yet.
+
+        Raises UnknownRun when there is nothing of it.
+        """
+        return await self._run(lambda calls: calls.unfinished(run))
+
+    async def acknowledge(self, word: str) -> None:
+        """Say that a callback has done its work, where `@callback` doesn't: in a consumer of your own.
+
+        word: the value of its message's header `overnight_ack`, as it came.
+
+        Raises Unreachable; then say it again, or the outcome comes again, with the same delivery id.
+        """
+        await self._run(lambda calls: calls.acknowledge(word))
+
+    async def close(self) -> None:
+        """Close this event loop's connections; the next call opens them again."""
+        if self._held is not None and self._held[0] == _here():
+            held, self._held = self._held[1], None
+            await held.connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _page(self, wanted: dict[str, object], after: int) -> tuple[list[Outcome], int | None]:
+        return await self._run(lambda calls: calls.outcomes(wanted, after))
+
+    async def _run(
+        self,
+        call: Callable[[Calls], Steps[T]],
+        items: Iterable[Item] | AsyncIterable[Item] = (),
+        session: object = None,
+    ) -> T:
+        """Run a call. items: those that it hands over. session: whose transaction takes them."""
+        held = self._holding()
+        given = _Given(items)
+
+        async def step_by_step(step: Step) -> Reply:
+            if isinstance(step, NextItem):
+                return await given.next()
+            if isinstance(step, PutRow):
+                return await self._outbox.put_awaiting(session, step.row)
+            return await take_async(held.connection, step)
+
+        return await run_async(call(held.calls), step_by_step)
+
+    def _holding(self) -> _Held:
+        """What this event loop calls through."""
+        it = stand_in()
+        if it is not None:
+            if self._stood_in is None or self._stood_in[0] is not it:
+                calls = Calls(Wire(self._given_url or ProducerSettings().redis_url or None), self._warner)
+                self._stood_in = it, _Held(calls, AsyncStandInConnection(it))
+            return self._stood_in[1]
+        here = _here()
+        if self._held is None or self._held[0] != here:
+            url, place = ProducerSettings().place(self._given_url)
+            self._held = here, _Held(Calls(Wire(url), self._warner), AsyncConnection(place))
+        return self._held[1]
+
+
+def _here() -> _Where:
+    """Which process and event loop runs."""
+    return os.getpid(), weakref.ref(asyncio.get_running_loop())
+
+
+class _Given:
+    """The items that a product gives, for whichever it has; other tasks get their turn in between."""
+
+    def __init__(self, items: Iterable[Item] | AsyncIterable[Item]) -> None:
+        self._awaited = aiter(items) if isinstance(items, AsyncIterable) else None
+        self._at_hand = None if isinstance(items, AsyncIterable) else iter(items)
+        self._turn_ends_at = time.monotonic() + _TURN_S
+
+    async def next(self) -> Item | None:
+        """The next item; None after the last."""
+        if time.monotonic() > self._turn_ends_at:
+            await asyncio.sleep(0)
+            self._turn_ends_at = time.monotonic() + _TURN_S
+        if self._at_hand is not None:
+            return next(self._at_hand, None)
+        return await anext(self._awaited, None) if self._awaited is not None else None
