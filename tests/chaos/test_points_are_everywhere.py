@@ -49,11 +49,18 @@ CLIENTS_IN_STAGES: Final = {
     ("rescue", "redis"),
     ("restored", "redis"),
     ("acknowledge", "redis"),
+    ("purging", "redis"),
+    ("waiting_messages", "redis"),
 }
 """For the exceptions that they raise."""
 
 NOT_REACHED: Final = {
     "rescue._go_on: process.database().transaction": "when nobody took a step of an action for five seconds",
+    "purging._read: process.database().transaction": "as the line before",
+    "purging.prepare: process.database().transaction": "when whoever began a purge has died before its first group",
+    "purging.tidy: process.redis_client().delete": "behind a purge's last group, when prefixes have gone",
+    "api_deletions._delete: api.delete": "when a batch is to be deleted at the API",
+    "api_deletions._delete: process.database().transaction": "as the line before",
     "retain.keeps: process.names().lane": "where a lane says how long something is kept",
     "retain.retain: process.database().transaction": "as the line before",
     "submit.submit: doorbell.ring": "after four minutes of submitting",

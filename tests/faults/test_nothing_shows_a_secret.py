@@ -332,6 +332,7 @@ ARGUMENTS = {
     "drain": [["none"]],
     "cancel": [["--all"], ["--all", "--json"], ["--all", "--dry-run"], ["--older", "x"]],
     "retry": [["--all", "--dry-run"]],
+    "purge": [["--all", "--dry-run"], ["--all", "--dry-run", "--json"], ["--tenant", "none"], []],
     "redo": [["--all"], ["--all", "--json"], ["--all", "--yes"]],
     "replay": [[], ["--json"], ["--delivered", "--all"]],
 }

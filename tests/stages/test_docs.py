@@ -58,6 +58,7 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
         copy, deadline=None, max_calls=None, max_cost_per_trace=None, submit_window=None, target_batches=None, models=()
     )
     copy = replace(copy, keep_deliveries=None, keep_bodies=None, keep_outcomes=None, keep_keys=None, keep_money=None)
+    copy = replace(copy, delete_batches=None)
     assert copy == told.Lane()
     assert set(documented["brokers"]["shop"]) == names(broker_settings.Broker)
     assert set(documented["relays"]["shop"]) == names(RelaySettings)

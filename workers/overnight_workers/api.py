@@ -314,6 +314,21 @@ def cancel(workspace: str, api_id: str) -> None:
         client(workspace).messages.batches.cancel(api_id)
 
 
+def delete(workspace: str, api_id: str) -> bool:
+    """Delete a batch that has ended, with its requests and results. False when the API doesn't know it (any more).
+
+    Raises ApiUnavailable, with status 400 or 409 when it hasn't ended.
+    """
+    try:
+        with _reading("delete", f"deleting {api_id}"):
+            client(workspace).messages.batches.delete(api_id)
+    except ApiUnavailable as error:
+        if error.status == 404:
+            return False
+        raise
+    return True
+
+
 def count_tokens(
     workspace: str, params: Mapping[str, object], *, headers: Mapping[str, str], timeout_s: float = 60.0
 ) -> int:

@@ -28,6 +28,9 @@ class LaneKeeps:
     """Items with their state, problem and own bill."""
     keep_keys: float | None = setting(optional(duration(_DAY_S)), None)
     """Keys: so long the same request isn't bought again."""
+    delete_batches: float | None = setting(optional(duration(3600.0, 28 * _DAY_S)), None)
+    """Batches at Anthropic: so long after their end they are deleted there, if all is collected and delivered. None:
+    Anthropic deletes them after 29 days. Longer than any backup that you would go back to is old."""
     keep_money: float | None = setting(optional(duration(_MONTHS_S)), None)
     """Sums of what was spent, plans beside their bills, and batches."""
 

@@ -89,6 +89,8 @@ class _There(NamedTuple):
     callback: str | None
     prefix: str | None
     problem: str | None
+    purged: bool | None
+    """Its texts are gone; the same that comes again, such as a message that is handed over twice, isn't sent again."""
 
     @property
     def has_ended(self) -> bool:
@@ -141,7 +143,9 @@ def judge(
     successors: dict[int, NewItem] = {}
     for item, item_id in zip(items, ids, strict=True):
         row, wishes = there[item.key_hash], _wishes(item, run_id)
-        if item.if_known == REDO and row.has_ended and row.item_id not in successors:
+        if row.purged and bytes(row.content_hash) == item.content_hash:
+            judged.admissions.append(Admission("known"))
+        elif item.if_known == REDO and row.has_ended and row.item_id not in successors:
             successors[row.item_id] = item
             judged.rows.append(Row(_successor(item, row), item_id, row.run_id if run_id is None else run_id))
             judged.redone[row.item_id] = item_id
@@ -167,7 +171,8 @@ def judge(
         else:
             judged.admissions.append(Admission("conflicting", _with_other_wishes(item, name, others)))
     if successors:
-        redo.replace(connection, judged.redone)
+        hashes = {old: item.key_hash for old, item in successors.items()}
+        redo.replace(connection, judged.redone, hashes=hashes)
         _point_to(connection, lane_id, list(successors.values()))
     return judged
 
@@ -205,7 +210,7 @@ def _there(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> di
         SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.headers_id, item.schema_id,
                item.run_id, item.tenant_id, item.chain_id, item.target_id, request.receipt,
                request.params, request.model_why, request.tenant, request.trace_id, request.callback,
-               prefix.document AS prefix, outcome.problem
+               prefix.document AS prefix, outcome.problem, item.purged
         FROM item_key
         LEFT JOIN item ON item.id = item_key.item_id LEFT JOIN request ON request.item_id = item_key.item_id
         LEFT JOIN prefix ON prefix.id = item.prefix_id LEFT JOIN outcome ON outcome.item_id = item_key.item_id

@@ -38,6 +38,10 @@ _ONE_AT_A_TIME: Final = 0x6F766572
 """Advisory lock: two migrations, or two makers of partitions, take turns."""
 
 
+RETENTION: Final = 0x6B657074
+"""Advisory lock: one process drops what is old, and none while items are purged."""
+
+
 def stored_as(table: str) -> str:
     """How a partition of the table is stored, to follow on CREATE TABLE."""
     return _STORED.get(table, "")

@@ -74,11 +74,13 @@ def replace(
     *,
     by_itself: bool = False,
     escalated: Collection[int] = (),
+    hashes: Mapping[int, bytes] | None = None,
 ) -> None:
     """New items take the places of old ones, which are locked: by old id, the new. The caller writes their rows.
 
     by_itself: nobody asked for it; it is counted, for `retry_invalid`.
     escalated: of these, the old ones that go to a stronger model.
+    hashes: by old id, its key's hash, where the caller knows it: the key of one that was purged stands nowhere.
     """
     old, new = list(successors), list(successors.values())
     moved = execute(connection, f"UPDATE item SET {ITEM.redo.set} WHERE id = ANY(:ids) AND {ITEM.redo.where}", ids=old)
@@ -102,10 +104,10 @@ def replace(
         by_itself=by_itself,
         escalated=list(escalated),
     )
-    _pass_on(connection, successors)
+    _pass_on(connection, successors, hashes or {})
 
 
-def _pass_on(connection: Connection, successors: Mapping[int, int]) -> None:
+def _pass_on(connection: Connection, successors: Mapping[int, int], hashes: Mapping[int, bytes]) -> None:
     """Keys and followers go from old items to new ones."""
     old, new = list(successors), list(successors.values())
     keys = fetch_all(
@@ -124,7 +126,7 @@ def _pass_on(connection: Connection, successors: Mapping[int, int]) -> None:
         WHERE item_key.lane_id = successor.lane_id AND item_key.key_hash = successor.key_hash
         """,
         lanes=[row.lane_id for row in keys],
-        hashes=[key_hash(row.key) for row in keys],
+        hashes=[hashes.get(row.id) or key_hash(row.key) for row in keys],
         new=[successors[row.id] for row in keys],
     )
     execute(

@@ -54,3 +54,5 @@ class Action(Table, table=True):
     aborted_at: datetime | None = None
     aborted_by: str | None = long_text(default=None)
     ended_at: datetime | None = None
+    removed: str | None = long_text(default=None)
+    """JSON: what a purge has removed so far, by kind; null before it began to, and of every other action."""

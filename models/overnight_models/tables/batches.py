@@ -67,6 +67,9 @@ class Submission(Table, table=True):
         Index("submission_by_time", "claimed_at"),
         # what is executed twice has one token at two batches, each of which is a row
         Index("a_token_is_of_one_create", "token", unique=True, postgresql_where=text("twin_of IS NULL")),
+        Index(
+            "submission_to_delete", "delete_at", postgresql_where=text("delete_at IS NOT NULL AND deleted_at IS NULL")
+        ),
         CheckConstraint("(state = 'open') <= (api_id IS NOT NULL)", name="open_submissions_have_an_api_id"),
         CheckConstraint("(state = 'sending') <= (send_by IS NOT NULL)", name="sending_ends_at_a_time"),
     )
@@ -109,6 +112,10 @@ class Submission(Table, table=True):
     """How often they were read to their end and lines were missing."""
     next_read_at: datetime | None = None
     error: str | None = long_text(default=None)
+    delete_at: datetime | None = None
+    """From then on the API is told to delete it, once its results are recorded; null when it keeps them as it does."""
+    deleted_at: datetime | None = None
+    """When the API had deleted it: its requests and results can't be had any more."""
 
 
 class Sighting(Table, table=True):

@@ -149,6 +149,8 @@ class Item(Table, table=True):
     direct_at: datetime | None = None
     """From then on it is to be sent in real time, the earliest first; null when never, while it is being sent, and when
     it is over."""
+    purged: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Nothing of its request and its answer is kept, and nothing of an answer that is still to come will be."""
 
 
 class Request(Table, table=True):

@@ -9,20 +9,20 @@ WHERE id = :id AND ended_at IS NULL;
 -- action: One action; None when there is none of this number.
 -- id = 1
 SELECT id, name, actor, via, reason, wish, items, most_nano, done, began_at, stepped_at, aborted_at,
-    aborted_by, ended_at
+    aborted_by, ended_at, removed
 FROM action
 WHERE id = :id;
 
 -- actions: Actions, the newest first. before: an action's id; None: from the newest on.
 -- before = null, limit = 1
 SELECT id, name, actor, via, reason, wish, items, most_nano, done, began_at, stepped_at, aborted_at,
-    aborted_by, ended_at
+    aborted_by, ended_at, removed
 FROM action
 WHERE CAST(:before AS bigint) IS NULL OR id < :before
 ORDER BY id DESC
 LIMIT :limit;
 
--- begin, 1 of 2: An action about many items begins: `redo`, `cancel` or `replay`. It is about the items that there are now.
+-- begin, 1 of 2: An action about many items begins: `redo`, `cancel`, `replay` or `purge`.
 -- actor = 'text', items = 1, most_nano = null, name = 'text', reason = null, via = 'text', wish = 'text'
 INSERT INTO action(name, actor, via, reason, wish, items, most_nano, until_item) VALUES (:name, :actor, :via,
     :reason, :wish, :items, :most_nano, (
@@ -33,7 +33,7 @@ ON CONFLICT (name, wish)
 WHERE ended_at IS NULL DO NOTHING
 RETURNING id;
 
--- begin, 2 of 2: An action about many items begins: `redo`, `cancel` or `replay`. It is about the items that there are now.
+-- begin, 2 of 2: An action about many items begins: `redo`, `cancel`, `replay` or `purge`.
 -- name = 'text', wish = 'text'
 SELECT id
 FROM action
@@ -53,22 +53,22 @@ ORDER BY id;
 
 -- step, 1 of 2: Do one group of an action. None when it is over, or there is no such action.
 -- id = 1
-SELECT name, wish, after_item, until_item, done, aborted_at
+SELECT name, wish, after_item, until_item, done, aborted_at, removed
 FROM action
 WHERE id = :id AND ended_at IS NULL
 FOR UPDATE;
 
 -- step, 2 of 2: Do one group of an action. None when it is over, or there is no such action.
--- changed = 1, id = 1, last = 1
+-- changed = 1, id = 1, last = 1, removed = null
 UPDATE action
-SET done = done + :changed, after_item = greatest(after_item, :last), stepped_at = now(),
+SET done = done + :changed, after_item = greatest(after_item, :last), stepped_at = now(), removed = :removed,
     ended_at = CASE WHEN :last = 0 THEN now() END
 WHERE id = :id;
 
 -- under_way: The action of this wish that isn't over; None when there is none.
 -- name = 'text', wish = 'text'
 SELECT id, name, actor, via, reason, wish, items, most_nano, done, began_at, stepped_at, aborted_at,
-    aborted_by, ended_at
+    aborted_by, ended_at, removed
 FROM action
 WHERE name = :name AND wish = :wish AND ended_at IS NULL;
 

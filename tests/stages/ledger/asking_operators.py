@@ -38,6 +38,9 @@ from overnight_models.ledger.operators import (
 )
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.overview import Wanted
+from overnight_models.ledger.operators.purge import api_batches, group, texts
+from overnight_models.ledger.operators.purge import steps as purge_steps
+from overnight_models.ledger.operators.purge.wanted import Purge, items_of_key
 from overnight_models.ledger.retention import bodies, keep, keys, money, steps
 from overnight_models.ledger.retention.keep import Keep
 from overnight_models.ledger.rows import execute
@@ -111,6 +114,7 @@ def ask_operators(connection: Connection) -> None:
     assert cancel.cancel(connection, batched.id) is cancel.Canceled.CANCELED
     ask_lanes(connection)
     ask_actions(connection)
+    ask_purge(connection)
 
 
 def ask_lanes(connection: Connection) -> None:
@@ -141,6 +145,24 @@ def ask_actions(connection: Connection) -> None:
     actions.note(connection, "pause", {"lane": "default"}, by)
     actions.actions(connection)
     actions.action(connection, number)
+
+
+def ask_purge(connection: Connection) -> None:
+    """What is on its way canceled, with keys, prefixes and chains; then batches that are to be deleted at the API."""
+    ids = items_of_key(connection, "first plain")
+    by_key = Purge(items=ItemFilter(ids=ids), key_hash=b"k" * 16, cancel=True, keys=True)
+    group.prospect(connection, by_key)
+    actions.note(connection, "cancel", {"key": "first plain"}, actions.By("ada"))
+    number, _ = actions.begin(connection, "purge", by_key.wish, actions.By("ada"), items=1)
+    purge_steps.prepare(connection, number, 1)
+    assert actions.step(connection, number)
+    purge_steps.step(connection, Purge(items=ItemFilter(run="r")), None, after=0, until=9_999, limit=10)
+    texts.forget_shared(connection, [1], [1])
+    api_batches.want_deleted(connection, ids, shared=False)
+    api_batches.schedule(connection, {"default": 86_400.0})
+    api_batches.deletable(connection)
+    api_batches.note_deleted(connection, 1)
+    api_batches.put_off(connection, 1, 600.0)
 
 
 def ask_item_list(connection: Connection) -> int:

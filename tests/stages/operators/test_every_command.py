@@ -45,6 +45,7 @@ IN_JSON: dict[str, list[list[str]]] = {
     "retry": [["--all", "--dry-run"]],
     "cancel": [["--all"]],
     "replay": [[]],
+    "purge": [["--all", "--dry-run"]],
     "plan": [["FILE", "--offline", "--run", "kept"], ["--compare", "kept"]],
     "enqueue": [["BAD"]],
     "doctor": [[]],

@@ -21,6 +21,7 @@ from overnight_workers.cli import enrich as enrich_command
 from overnight_workers.cli import inbox as inbox_command
 from overnight_workers.cli import lanes as lanes_command
 from overnight_workers.cli import plan as plan_command
+from overnight_workers.cli import purge as purge_command
 from overnight_workers.cli import redo as redo_command
 from overnight_workers.cli import replay as replay_command
 from overnight_workers.cli import runs as runs_command
@@ -71,6 +72,7 @@ for panel, commands in {
         redo_command.redo,
         cancel_command.cancel,
         replay_command.replay,
+        purge_command.purge,
         actions_command.abort,
     ),
 }.items():

@@ -11,9 +11,9 @@ from overnight_workers.cli.decide import user
 
 if TYPE_CHECKING:
     from overnight_models.ledger.operators.actions import By, Step
-    from overnight_workers.operators.acting import Preview
+    from overnight_workers.operators.preview import Preview
 
-_DONE: Final = {"redo": "redone", "cancel": "canceled", "replay": "replayed"}
+_DONE: Final = {"redo": "redone", "cancel": "canceled", "replay": "replayed", "purge": "purged"}
 
 
 def by(reason: str | None) -> By:

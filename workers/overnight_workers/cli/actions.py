@@ -75,6 +75,9 @@ def _state(action: ActionView) -> str:
 
 
 def _document(action: ActionView) -> dict[str, object]:
-    document = {name: value for name, value in action._asdict().items() if name not in ("wish", "most_nano")}
+    from overnight_workers.stages.purging import counts
+
+    document = {name: value for name, value in action._asdict().items() if name not in ("wish", "most_nano", "removed")}
     most_usd = None if action.most_nano is None else dollars(action.most_nano)
-    return document | {"wish": orjson.loads(action.wish), "most_usd": most_usd}
+    removed = {"removed": counts(action)} if action.removed is not None else {}
+    return document | {"wish": orjson.loads(action.wish), "most_usd": most_usd} | removed

@@ -16,7 +16,7 @@ from overnight_models.ledger.operators.actions import By
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.wire.outcome import dollars
 from overnight_workers.operators import acting, item_filter, steering
-from overnight_workers.operators.acting import Preview
+from overnight_workers.operators.preview import Preview
 
 Said = Mapping[str, str]
 """What a form or a link says."""

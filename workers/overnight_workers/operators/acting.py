@@ -7,34 +7,17 @@ process dies, the sweep goes on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 from overnight_models.ledger.deliver import replay
 from overnight_models.ledger.deliver.replay import Replayed
 from overnight_models.ledger.operators import actions, canceling, redoing
-from overnight_models.ledger.operators.actions import ActionView, By, Step, Wish
+from overnight_models.ledger.operators.actions import ActionView, By, Step
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.wire.outcome import dollars
+from overnight_workers.operators.preview import Preview
 from overnight_workers.operators.words import several
 from overnight_workers.process import database, prices
-
-Name = Literal["redo", "cancel", "replay"]
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What an action would do, before it does anything."""
-
-    name: Name
-    wish: Wish
-    items: int
-    most_nano: int | None
-    """What it may cost, or save, at the most; None where it is not about money."""
-    text: str
-    """In one sentence or two, for a person."""
-    document: dict[str, object]
-    """The same for a script: money as decimal strings, in names that end in `_usd`."""
+from overnight_workers.stages import purging
 
 
 def preview_redo(wanted: ItemFilter) -> Preview:
@@ -112,6 +95,7 @@ def finish(action_id: int, seen: Callable[[int], None] = lambda done: None) -> S
 
     A group is a transaction: a million items take no memory, and hold nobody up.
     """
+    purging.prepare(action_id)
     while True:
         with database().transaction() as connection:
             step = actions.step(connection, action_id)
@@ -121,4 +105,5 @@ def finish(action_id: int, seen: Callable[[int], None] = lambda done: None) -> S
                 return Step(action.done, is_over=True, is_aborted=action.aborted_at is not None)
         seen(step.done)
         if step.is_over:
+            purging.tidy(action_id)
             return step

@@ -29,7 +29,7 @@ from overnight_workers.celery_app import app
 from overnight_workers.configuration.showing import options
 from overnight_workers.held import held
 from overnight_workers.settings import Lane, settings
-from overnight_workers.stages import chains, doorbell, pulse, retain
+from overnight_workers.stages import api_deletions, chains, doorbell, pulse, purging, retain
 from overnight_workers.stages.deliver import acknowledge, queue_looks
 from overnight_workers.stages.direct import abandoned
 from overnight_workers.stages.poll import restored
@@ -120,10 +120,12 @@ def _go_on() -> None:
         unfinished = actions.standing_still(connection, for_s=_STANDS_STILL_S)
     until = time.monotonic() + _ACTIONS_FOR_S
     for action_id in unfinished:
+        purging.prepare(action_id)
         while time.monotonic() < until:
             with process.database().transaction() as connection:
                 step = actions.step(connection, action_id)
             if step is None or step.is_over:
+                purging.tidy(action_id)
                 break
 
 
@@ -202,7 +204,10 @@ def _keep_house() -> None:
     if last.at is not None and time.monotonic() - last.at < _HOUSEKEEPING_EVERY_S:
         return
     last.at = time.monotonic()
-    parts = (_give_up_deliveries, queue_looks.look, _answer_followers, _add_up, _forget, _make_room, retain.retain)
+    parts: tuple[Callable[[], object], ...] = (
+        *(_give_up_deliveries, queue_looks.look, _answer_followers, _add_up, _forget, _make_room, retain.retain),
+        api_deletions.delete_batches,
+    )
     for part in parts:
         _alone(part)
 

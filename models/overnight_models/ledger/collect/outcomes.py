@@ -63,6 +63,8 @@ class _Finalized(NamedTuple):
     attempts: int
     cancel_wanted: bool
     deadline: datetime | None
+    purged: bool
+    """Nothing of its answer is kept: only what it cost."""
 
 
 _WITHOUT_ANSWER: Final = (Fate.FAIL_OWN, Fate.RETRY_OWN, Fate.WAIT_OWN)
@@ -220,7 +222,8 @@ def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: 
         UPDATE item SET {move.set}, attempts = attempts + 1, waiting_since = NULL, held_by = NULL,
                direct_at = NULL
         WHERE id = ANY(:ids) AND {move.where} AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
-        RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted, deadline
+        RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted, deadline,
+                  purged
         """,
         ids=ordered,
         own=own,
@@ -300,10 +303,10 @@ def _write_outcomes(
                 via,
                 b"\\N\t\\N"
                 if arrival.problem is None and arrival.detail is None
-                else b"%b\t%b" % (copy_foreign(arrival.problem), copy_foreign(arrival.detail)),
+                else b"%b\t%b" % (copy_foreign(arrival.problem), copy_foreign(None if item.purged else arrival.detail)),
                 models[arrival.model],
                 api_batch_id,
-                copy_text(arrival.message),
+                copy_text(None if item.purged else arrival.message),
             )
         )
     copy_lines(

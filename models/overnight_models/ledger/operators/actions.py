@@ -17,6 +17,8 @@ from sqlalchemy import Connection
 from overnight_models.ledger.deliver import replay
 from overnight_models.ledger.operators import canceling, redoing
 from overnight_models.ledger.operators.item_filter import ItemFilter
+from overnight_models.ledger.operators.purge import steps
+from overnight_models.ledger.operators.purge.wanted import Purge
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one, fetch_only_value, fetch_value
 
 _AT_ONCE: Final = 1000
@@ -63,6 +65,8 @@ class ActionView(NamedTuple):
     aborted_at: datetime | None
     aborted_by: str | None
     ended_at: datetime | None
+    removed: str | None
+    """JSON: what a purge has removed so far, by kind; None before it began to, and of every other action."""
 
 
 class _Under(NamedTuple):
@@ -74,27 +78,47 @@ class _Under(NamedTuple):
     until_item: int
     done: int
     aborted_at: datetime | None
+    removed: str | None
 
 
-def _redo(connection: Connection, wish: Wish, after: int, until: int) -> tuple[int, int]:
-    return redoing.redo_group(connection, filter_of(wish), after=after, until=until, limit=_AT_ONCE)
+class _Done(NamedTuple):
+    """What was done to one group."""
+
+    changed: int
+    last: int
+    """Its last item; 0 when there is no more."""
+    removed: str | None = None
+    """What a purge has removed so far."""
 
 
-def _cancel(connection: Connection, wish: Wish, after: int, until: int) -> tuple[int, int]:
-    return canceling.cancel_group(connection, filter_of(wish), after=after, until=until, limit=_AT_ONCE)
+def _redo(connection: Connection, action: _Under, wish: Wish) -> _Done:
+    return _Done(*redoing.redo_group(connection, filter_of(wish), **_place(action)))
 
 
-def _replay(connection: Connection, wish: Wish, after: int, until: int) -> tuple[int, int]:
+def _cancel(connection: Connection, action: _Under, wish: Wish) -> _Done:
+    return _Done(*canceling.cancel_group(connection, filter_of(wish), **_place(action)))
+
+
+def _replay(connection: Connection, action: _Under, wish: Wish) -> _Done:
     wanted = replay.Replayed(**_read(wish))  # type: ignore[arg-type]
-    return replay.replay(connection, wanted, after=after, until=until, limit=_AT_ONCE)
+    return _Done(*replay.replay(connection, wanted, **_place(action)))
 
 
-_GROUPS: Final[Mapping[str, Callable[[Connection, Wish, int, int], tuple[int, int]]]] = {
+def _purge(connection: Connection, action: _Under, wish: Wish) -> _Done:
+    return _Done(*steps.step(connection, Purge.of(wish), action.removed, **_place(action)))
+
+
+def _place(action: _Under) -> dict[str, int]:
+    return {"after": action.after_item, "until": action.until_item, "limit": _AT_ONCE}
+
+
+_GROUPS: Final[Mapping[str, Callable[[Connection, _Under, Wish], _Done]]] = {
     "redo": _redo,
     "cancel": _cancel,
     "replay": _replay,
+    "purge": _purge,
 }
-"""What is done to one group: how many it changed, and its last item; 0 when there is no more."""
+"""What is done to one group."""
 
 
 def wish_of(wanted: ItemFilter) -> dict[str, object]:
@@ -116,7 +140,9 @@ def _read(wish: Wish) -> dict[str, object]:
 def begin(
     connection: Connection, name: str, wish: Wish, by: By, *, items: int, most_nano: int | None = None
 ) -> tuple[int, bool]:
-    """An action about many items begins: `redo`, `cancel` or `replay`. It is about the items that there are now.
+    """An action about many items begins: `redo`, `cancel`, `replay` or `purge`.
+
+    It is about the items that there are now.
 
     Returns its id, and whether it is under way already, by whomever: then that one goes on.
     """
@@ -179,30 +205,27 @@ def step(connection: Connection, action_id: int) -> Step | None:
         connection,
         _Under,
         """
-        SELECT name, wish, after_item, until_item, done, aborted_at FROM action
+        SELECT name, wish, after_item, until_item, done, aborted_at, removed FROM action
         WHERE id = :id AND ended_at IS NULL FOR UPDATE
         """,
         id=action_id,
     )
     if action is None:
         return None
-    changed, last = 0, 0
+    done = _Done(0, 0, action.removed)
     if action.aborted_at is None:
-        changed, last = _GROUPS[action.name](
-            connection, orjson.loads(action.wish), action.after_item, action.until_item
-        )
+        done = _GROUPS[action.name](connection, action, orjson.loads(action.wish))
     execute(
         connection,
         """
         UPDATE action SET done = done + :changed, after_item = greatest(after_item, :last), stepped_at = now(),
-                          ended_at = CASE WHEN :last = 0 THEN now() END
+                          removed = :removed, ended_at = CASE WHEN :last = 0 THEN now() END
         WHERE id = :id
         """,
         id=action_id,
-        changed=changed,
-        last=last,
+        **done._asdict(),
     )
-    return Step(action.done + changed, last == 0, action.aborted_at is not None)
+    return Step(action.done + done.changed, done.last == 0, action.aborted_at is not None)
 
 
 def standing_still(connection: Connection, *, for_s: float) -> list[int]:

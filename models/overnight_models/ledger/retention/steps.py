@@ -7,20 +7,16 @@ old one. A step is one short transaction.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.partitions import PARTITION_ITEMS, PARTITIONED
+from overnight_models.ledger.partitions import PARTITION_ITEMS, PARTITIONED, RETENTION
 from overnight_models.ledger.retention import bodies
 from overnight_models.ledger.retention.keep import MOST_CARRIED, VIEW, Keep, Keeps, KeptView, What, bounds, within
 from overnight_models.ledger.retention.keys import drop_keys
 from overnight_models.ledger.retention.swap import lock, replace
 from overnight_models.ledger.retention.undone import undone
 from overnight_models.ledger.rows import execute, fetch_column, fetch_one, fetch_only_value, fetch_value
-
-_LOCK: Final = 0x6B657074
-"""Advisory lock: one process at a time."""
 
 
 def step(connection: Connection, keeps: Keeps, *, now: datetime | None = None, again_s: float = 3600.0) -> str | None:
@@ -29,7 +25,7 @@ def step(connection: Connection, keeps: Keeps, *, now: datetime | None = None, a
     now: default the database's.
     again_s: a partition that kept something is looked at again after that.
     """
-    if not fetch_only_value(connection, bool, "SELECT pg_try_advisory_xact_lock(:lock)", lock=_LOCK):
+    if not fetch_only_value(connection, bool, "SELECT pg_try_advisory_xact_lock(:lock)", lock=RETENTION):
         return None
     execute(connection, "SET LOCAL lock_timeout = '1s'")
     now = now or fetch_only_value(connection, datetime, "SELECT now()")

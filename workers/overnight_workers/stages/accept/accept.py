@@ -265,6 +265,8 @@ class _Reader:
                 position, None, f"not an item with `id`, `key` and `params`: {error!r}"
             )
         try:
+            if "purged" in item:
+                raise _TurnedDown("it was purged before it was accepted")
             # one character is found ten times as fast as six
             may_hold_nul = "\\" in line and "\\u0000" in line
             return self._new_item(position, receipt, item, may_hold_nul=may_hold_nul)

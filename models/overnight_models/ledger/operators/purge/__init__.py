@@ -1,0 +1,1 @@
+"""Purging: what a tenant, or anybody, has said goes at once; who, when, how many and for how much stays."""

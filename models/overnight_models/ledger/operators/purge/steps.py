@@ -1,0 +1,88 @@
+"""A purge, step by step: what is done before its first group, each group, and what is done behind the last one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
+from sqlalchemy import Connection
+
+from overnight_models.ledger.operators.purge import mentions, texts
+from overnight_models.ledger.operators.purge.group import Group, purge_group
+from overnight_models.ledger.operators.purge.wanted import Purge
+from overnight_models.ledger.rows import execute, fetch_value
+
+
+@dataclass
+class _Removed:
+    """What a purge has removed so far, and what it notes until its end: whether others have it too is asked once."""
+
+    counts: dict[str, int]
+    prefix_ids: list[int]
+    chain_ids: list[int]
+    prefix_hashes: list[str]
+
+    @classmethod
+    def read(cls, written: str | None) -> _Removed:
+        document = orjson.loads(written or "{}")
+        noted = {name: document.pop(name, []) for name in ("prefix_ids", "chain_ids", "prefix_hashes")}
+        return cls(counts=document, **noted)
+
+    def add(self, group: Group) -> None:
+        for kind, n in group.removed.items():
+            self.counts[kind] = self.counts.get(kind, 0) + n
+        self.prefix_ids = sorted({*self.prefix_ids, *group.prefixes})
+        self.chain_ids = sorted({*self.chain_ids, *group.chains})
+
+    def dump(self) -> str:
+        prefixes = {"prefixes": len(self.prefix_hashes)} if self.prefix_hashes else {}
+        noted = {name: value for name, value in vars(self).items() if name != "counts" and value}
+        return orjson.dumps(self.counts | prefixes | noted).decode()
+
+
+class Stepped(NamedTuple):
+    """What a step has done."""
+
+    purged: int
+    last: int
+    """The last item of its group; 0 when there is no more."""
+    removed: str
+    """JSON: what the purge has removed so far."""
+
+
+def prepare(connection: Connection, action_id: int, taken_out: int) -> None:
+    """Before the first group: keys that are named elsewhere are forgotten, and the purge is about all items up to now.
+
+    taken_out: items that waited in Redis to be accepted, and were taken out.
+    """
+    wish = fetch_value(
+        connection,
+        str,
+        "SELECT wish FROM action WHERE id = :id AND name = 'purge' AND removed IS NULL AND ended_at IS NULL FOR UPDATE",
+        id=action_id,
+    )
+    if wish is None:
+        return
+    removed = mentions.forget(connection, Purge.of(orjson.loads(wish)))
+    removed |= {"not accepted": taken_out} if taken_out else {}
+    execute(
+        connection,
+        "UPDATE action SET removed = :removed, until_item = (SELECT last_value FROM item_id) WHERE id = :id",
+        id=action_id,
+        removed=orjson.dumps(removed).decode(),
+    )
+
+
+def step(connection: Connection, purge: Purge, written: str | None, *, after: int, until: int, limit: int) -> Stepped:
+    """Purge a group, or behind the last one what only these items had in common.
+
+    written: what was removed before, as a step returns it.
+    """
+    group = purge_group(connection, purge, after=after, until=until, limit=limit)
+    removed = _Removed.read(written)
+    removed.add(group)
+    if group.last == 0:
+        removed.prefix_hashes = texts.forget_shared(connection, removed.prefix_ids, removed.chain_ids)
+        removed.prefix_ids, removed.chain_ids = [], []
+    return Stepped(group.purged, group.last, removed.dump())

@@ -1,0 +1,86 @@
+-- What ledger/operators/purge/group.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- _forget: Remove what is kept of items; by kind, how many of it there were.
+-- ids = '{1}'
+SELECT item.id, item.lane_id, request.key
+FROM item
+JOIN request ON request.item_id = item.id
+WHERE item.id = ANY(:ids);
+
+-- _lock, 1 of 3: Those of the items that go. Nobody moves them, or their deliveries, until the transaction ends.
+-- ids = '{1}'
+SELECT
+FROM delivery
+WHERE item_id = ANY(:ids)
+ORDER BY item_id
+FOR UPDATE;
+
+-- _lock, 2 of 3: Those of the items that go. Nobody moves them, or their deliveries, until the transaction ends.
+-- ids = '{1}'
+SELECT
+FROM item
+WHERE id = ANY(:ids)
+ORDER BY id
+FOR UPDATE;
+
+-- _lock, 3 of 3: Those of the items that go. Nobody moves them, or their deliveries, until the transaction ends.
+-- ids = '{1}'
+SELECT item.id, CASE WHEN item.purged THEN 'purged' WHEN EXISTS (
+    SELECT
+    FROM follower
+    JOIN item AS other ON other.id = follower.item_id
+    WHERE follower.of_item_id = item.id AND other.state = 'following'
+) THEN 'followed' WHEN delivery.state = 'sending' THEN 'being delivered' WHEN delivery.state IN ('due',
+    'awaiting_ack') THEN 'undelivered' WHEN item.state IN ('canceled', 'failed', 'redone',
+    'succeeded') THEN 'final' WHEN (item.state IN ('waiting', 'held',
+    'following') OR item.state IN ('batched') AND batch.state = 'packed') THEN 'unsent'
+    WHEN item.state = 'batched' AND batch.state IN ('open', 'canceling', 'ended',
+    'incomplete') THEN 'at the API' ELSE 'being sent' END
+FROM item
+LEFT JOIN batch ON batch.id = item.batch_id
+LEFT JOIN delivery ON delivery.item_id = item.id
+WHERE item.id = ANY(:ids);
+
+-- prospect: How many items there are of each fate.
+-- ids = '{1}'
+SELECT CASE WHEN item.purged THEN 'purged' WHEN EXISTS (
+    SELECT
+    FROM follower
+    JOIN item AS other ON other.id = follower.item_id
+    WHERE follower.of_item_id = item.id AND other.state = 'following'
+) THEN 'followed' WHEN delivery.state = 'sending' THEN 'being delivered' WHEN delivery.state IN ('due',
+    'awaiting_ack') THEN 'undelivered' WHEN item.state IN ('canceled', 'failed', 'redone',
+    'succeeded') THEN 'final' WHEN (item.state IN ('waiting', 'held',
+    'following') OR item.state IN ('batched') AND batch.state = 'packed') THEN 'unsent'
+    WHEN item.state = 'batched' AND batch.state IN ('open', 'canceling', 'ended',
+    'incomplete') THEN 'at the API' ELSE 'being sent' END AS fate, count(*)
+FROM item
+LEFT JOIN batch ON batch.id = item.batch_id
+LEFT JOIN delivery ON delivery.item_id = item.id
+WHERE item.id IN (
+    SELECT item.id
+    FROM item
+    WHERE item.id = ANY(:ids)
+)
+GROUP BY fate;
+
+-- purge_group, 1 of 2: Purge one group, in the order of items: all that is kept of an item that may go, or nothing.
+-- after = 1, ids = '{1}', limit = 1, until = 1
+SELECT item.id
+FROM item
+WHERE item.id = ANY(:ids) AND NOT item.purged AND item.id > :after AND item.id <= :until
+ORDER BY item.id
+LIMIT :limit;
+
+-- purge_group, 2 of 2: Purge one group, in the order of items: all that is kept of an item that may go, or nothing.
+-- after = 1, limit = 1, run = 'text', until = 1
+SELECT item.id
+FROM item
+WHERE item.run_id = (
+    SELECT id
+    FROM run
+    WHERE name = :run
+) AND NOT item.purged AND item.id > :after AND item.id <= :until
+ORDER BY item.id
+LIMIT :limit;
+

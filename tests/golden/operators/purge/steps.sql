@@ -1,0 +1,18 @@
+-- What ledger/operators/purge/steps.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
+
+-- prepare, 1 of 2: Before the first group: keys that are named elsewhere are forgotten, and the purge is about all items up to now.
+-- id = 1
+SELECT wish
+FROM action
+WHERE id = :id AND name = 'purge' AND removed IS NULL AND ended_at IS NULL
+FOR UPDATE;
+
+-- prepare, 2 of 2: Before the first group: keys that are named elsewhere are forgotten, and the purge is about all items up to now.
+-- id = 1, removed = 'text'
+UPDATE action
+SET removed = :removed, until_item = (
+    SELECT last_value
+    FROM item_id
+)
+WHERE id = :id;
+

@@ -1,0 +1,74 @@
+"""What a purge does outside Postgres: before its first group, and behind its last one; the sweep does it, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+import redis
+
+from overnight_models import routes
+from overnight_models.crash_points import reach
+from overnight_models.errors import TransientError
+from overnight_models.ledger.operators import actions
+from overnight_models.ledger.operators.purge import steps
+from overnight_models.ledger.operators.purge.wanted import Purge
+from overnight_workers import process
+from overnight_workers.stages import waiting_messages
+
+
+def prepare(action_id: int) -> None:
+    """Before the first group of a purge: take out of Redis what waits to be accepted. Again, it changes nothing more.
+
+    Raises TransientError when Redis can't be reached: then nothing of the purge is done.
+    """
+    action = _read(action_id)
+    if action.name != "purge" or action.removed is not None or action.ended_at is not None:
+        return
+    purge = Purge.of(orjson.loads(action.wish))
+    taken_out = in_redis(purge, take=True).queued if purge.cancel else 0
+    with process.database().transaction() as connection:
+        steps.prepare(connection, action.id, taken_out)
+
+
+def tidy(action_id: int) -> None:
+    """Behind the last group of a purge: prefixes that nobody goes on from any more go from Redis, too."""
+    hashes = removed(_read(action_id)).get("prefix_hashes")
+    if isinstance(hashes, list) and hashes:
+        reach("before deleting prefixes")
+        try:
+            process.redis_client().delete(*(routes.PREFIX_KEY.format(hash_) for hash_ in hashes))
+            reach("after deleting prefixes")
+        except redis.RedisError as error:
+            raise TransientError(
+                f"prefixes can't be deleted from Redis, which forgets them in 7 days: {error}"
+            ) from error
+
+
+def _read(action_id: int) -> actions.ActionView:
+    with process.database().transaction() as connection:
+        action = actions.action(connection, action_id)
+    assert action is not None
+    return action
+
+
+def removed(action: actions.ActionView) -> Mapping[str, object]:
+    """What a purge has removed so far, by kind."""
+    document: Mapping[str, object] = orjson.loads(action.removed or "{}")
+    return document
+
+
+def counts(action: actions.ActionView) -> dict[str, int]:
+    """The same, how many of each kind."""
+    return {kind: n for kind, n in removed(action).items() if isinstance(n, int)}
+
+
+def in_redis(purge: Purge, *, take: bool) -> waiting_messages.Waiting:
+    """Items of messages that nobody has accepted yet. Those of a time that is over are all accepted after it."""
+    if purge.items.enqueued_before is not None:
+        return waiting_messages.Waiting(0, 0)
+    wanted = waiting_messages.Wanted(purge.items.lane, purge.items.tenant, purge.items.run, purge.key_hash)
+    try:
+        return waiting_messages.look(process.redis_client(), wanted, take=take)
+    except redis.RedisError as error:
+        raise TransientError(f"Redis can't be looked at, where items may wait to be accepted: {error}") from error
