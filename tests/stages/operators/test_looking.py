@@ -98,6 +98,20 @@ def test_tail_shows_each_outcome_once_in_the_order_in_which_they_came(service: S
     assert SECRET not in page + json.dumps(shown)
 
 
+def test_an_item_that_is_named_is_shown_with_its_whole_life(service: Service) -> None:
+    service.accept(item("a", f"{SECRET} a", callback=callback()), item("b", f"{SECRET} b"))
+    service.finish()
+    page = read_command(app, "items", "a")
+    life = page.partition("a in lane default")[2]
+    parts = ("accepted", "packed into batch 1", "Anthropic created", "Anthropic ended", "delivered")
+    assert [part for part in parts if part not in life] == []
+    assert sorted(parts, key=life.index) == list(parts), "in the order of time"
+    (row,) = rows("items", "a")
+    assert row["life"][0]["what"].startswith("accepted")
+    assert "life" not in rows("items")[0], "a list has no lives"
+    assert SECRET not in page + json.dumps(row)
+
+
 def test_pages_of_items_follow_each_other(service: Service) -> None:
     service.accept(*(item(f"k{n}") for n in range(5)))
     first = CliRunner().invoke(app, ["items", "--limit", "2", "--json"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from overnight_models.ledger.operators.item_filter import ItemFilter
     from overnight_models.ledger.operators.overview import ItemView
     from overnight_models.ledger.operators.troubles import UnclearView
+    from overnight_workers.operators.life_lines import LifeLine
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -134,7 +137,8 @@ def items(
     """Items, the newest first: where each is and why, how often it was tried, what went wrong with it.
 
     The last column says why it takes its road: a batch or real time, and what that saves or costs; and why its lane has
-    chosen its model, where the item names none. The models stand in a column where there are several.
+    chosen its model, where the item names none. The models stand in a column where there are several. With KEY, its
+    whole life too: what happened to it when.
     """
     from overnight_workers.operators import documents
 
@@ -155,14 +159,41 @@ def items(
         prefix=prefix,
     )
     rows, next_page = _page(wanted, before, limit)
+    lives = [] if named is None and key is None else [_life(row) for row in rows[:_LIVES]]
     if as_json:
-        console.as_json([documents.item(row) for row in rows])
+        parts = [{"life": [documents.life_line(line) for line in life]} for life in lives]
+        console.as_json([documents.item(row) | part for row, part in zip_longest(rows, parts, fillvalue={})])
     elif rows:
         console.OUT.print(_table(rows))
+        for row, life in zip(rows, lives, strict=False):
+            console.OUT.print(_life_shown(row, life))
     else:
         console.OUT.print("No such items.")
     if next_page is not None:
         console.say(f"there are older ones: --before {next_page}")
+
+
+_LIVES: Final = 5
+"""Of a key that is in many lanes, the newest."""
+
+
+def _life(row: ItemView) -> list[LifeLine]:
+    from overnight_models.ledger.operators import item_life
+    from overnight_workers.operators import life_lines
+    from overnight_workers.process import database
+
+    with database().transaction() as connection:
+        life = item_life.life(connection, row.id)
+    return [] if life is None else life_lines.lines(life)
+
+
+def _life_shown(row: ItemView, life: list[LifeLine]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, title_justify="left")
+    table.title = Text(f"\n{row.key} in lane {row.lane}", style="bold")
+    for line in life:
+        at = "" if line.at is None else f"{line.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        table.add_row(at, Text(line.text, style="" if line.tone == "calm" else "bold"))
+    return table
 
 
 def _page(wanted: ItemFilter, before: int | None, limit: int) -> tuple[list[ItemView], int | None]:

@@ -10,6 +10,7 @@ from overnight_models.ledger.roads.kept import Kept
 from overnight_models.wire.outcome import dollars
 from overnight_workers.operators import item_roads
 from overnight_workers.operators.alarm_kinds import Alarm
+from overnight_workers.operators.life_lines import LifeLine
 
 
 def money(cost_nano: int, realtime_nano: int) -> dict[str, str]:
@@ -87,3 +88,8 @@ def item(row: ItemView) -> dict[str, object]:
             "error": row.delivery_error,
         },
     }
+
+
+def life_line(line: LifeLine) -> dict[str, object]:
+    """One thing that happened to an item; `at` is null when that, or when it will be, isn't known."""
+    return {"at": line.at, "what": line.text, "batch_id": line.batch_id, "item_id": line.item_id}
