@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -159,14 +158,14 @@ def items(
         prefix=prefix,
     )
     rows, next_page = _page(wanted, before, limit)
-    lives = [] if named is None and key is None else [_life(row) for row in rows[:_LIVES]]
+    is_named = named is not None or key is not None
+    lives = {row.id: _life(row) for row in rows[:_LIVES]} if is_named else {}
     if as_json:
-        parts = [{"life": [documents.life_line(line) for line in life]} for life in lives]
-        console.as_json([documents.item(row) | part for row, part in zip_longest(rows, parts, fillvalue={})])
+        console.as_json([documents.item(row, lives.get(row.id)) for row in rows])
     elif rows:
         console.OUT.print(_table(rows))
-        for row, life in zip(rows, lives, strict=False):
-            console.OUT.print(_life_shown(row, life))
+        for row in rows[: len(lives)]:
+            console.OUT.print(_life_shown(row, lives[row.id]))
     else:
         console.OUT.print("No such items.")
     if next_page is not None:

@@ -5,6 +5,8 @@ Durations are seconds; money is dollars as exact decimal strings, in names that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from overnight_models.ledger.operators.overview import BatchView, ItemView, LaneView
 from overnight_models.ledger.roads.kept import Kept
 from overnight_models.wire.outcome import dollars
@@ -62,8 +64,8 @@ def batch(view: BatchView) -> dict[str, object]:
     return {**shown, "packed_at": view.packed_at.isoformat(), **money(view.cost_nano, view.realtime_nano)}
 
 
-def item(row: ItemView) -> dict[str, object]:
-    """An item, without its message."""
+def item(row: ItemView, life: Sequence[LifeLine] | None = None) -> dict[str, object]:
+    """An item, without its message; with its life, where that is given."""
     names = ("key", "lane", "state", "tenant", "run", "problem", "detail", "held", "attempts", "trace_id", "via")
     return {
         "item_id": str(row.receipt),
@@ -87,7 +89,7 @@ def item(row: ItemView) -> dict[str, object]:
             "tries": row.delivery_tries,
             "error": row.delivery_error,
         },
-    }
+    } | ({} if life is None else {"life": [life_line(line) for line in life]})
 
 
 def life_line(line: LifeLine) -> dict[str, object]:
