@@ -18,6 +18,7 @@ from overnight_models.ledger.money.budgets import BudgetView
 from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
 from overnight_models.ledger.operators.pulse import Pulse
 from overnight_models.ledger.operators.troubles import Overdue, Troubles, UnclearView, Unread
+from overnight_models.ledger.relays.seen import RelayView
 from overnight_models.ledger.roads.kept import Late, Limited
 from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_models.wire.policy import LanePolicy, Policy, Published
@@ -26,6 +27,7 @@ from overnight_workers.operators.alarm_kinds import KINDS, Alarm
 from overnight_workers.operators.alarms import alarms
 from overnight_workers.operators.redis_health import RedisHealth
 from overnight_workers.operators.workers import Sign
+from overnight_workers.relay_settings import RelaySettings
 from overnight_workers.settings import Lane, Settings
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -41,6 +43,7 @@ AWAY = Obstacle("shop", "", NOON, 119.0, 7, "broker 'shop': TimeoutError")
 FULL = Obstacle("shop", "shop", NOON, 899.0, 7, "queue 'shop' has 100,000 messages; max_queue is 100,000")
 BUDGET = BudgetView(1, "lane", "copy", "day", True, 10**9, 0, 10**9, {}, 3600.0, "lane copy, a day")
 EVERYWHERE = Sign("all@one", "one", routes.QUEUES)
+RELAY = RelayView("shop", 1.0, 0, 0.0, 0, None, 0)
 UNREAD = Unread(7, "msgbatch_1", 60.0, 28 * DAY, 1, None)
 
 
@@ -189,7 +192,44 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "lane paused": ({"lane": replace(LANE, paused_reason="prompt under review", oldest_waiting_s=9999.0)}, {}),
     "paid twice": ({"lane": replace(LANE, paid_twice=3)}, {}),
+    "relay behind": (
+        {"troubles": replace(CALM, relays=(replace(RELAY, waiting=7, oldest_s=61.0),))},
+        {"troubles": replace(CALM, relays=(replace(RELAY, waiting=7, oldest_s=59.0),))},
+    ),
+    "messages put aside": ({"troubles": replace(CALM, relays=(replace(RELAY, aside=1, aside_why="no lane"),))}, {}),
 }
+
+
+@pytest.mark.parametrize(
+    ("so", "not_yet"),
+    [
+        (
+            replace(RELAY, failing_s=61.0, failing_why="no table"),
+            replace(RELAY, failing_s=59.0, failing_why="no table"),
+        ),
+        (replace(RELAY, silent_s=91.0, waiting=1), replace(RELAY, silent_s=89.0, waiting=1)),
+        # one that was taken out of the configuration, and left nothing behind
+        (replace(RELAY, silent_s=91.0, waiting=1), replace(RELAY, silent_s=9999.0)),
+    ],
+    ids=["it can't reach its database", "it says nothing", "it is gone for good"],
+)
+def test_a_relay_is_behind_when(so: RelayView, not_yet: RelayView) -> None:
+    assert [alarm.kind for alarm in on(troubles=replace(CALM, relays=(so,)))] == ["relay behind"]
+    assert on(troubles=replace(CALM, relays=(not_yet,))) == []
+
+
+def test_a_relay_of_the_configuration_that_never_ran_is_behind() -> None:
+    relays = {"shop": RelaySettings(database_url="postgresql://shop")}
+    settings_ = Settings(lanes={"default": Lane()}, relays=relays)
+    never = alarms(lanes=[], workspaces=[], troubles=CALM, dead=[], settings=settings_)
+    silent = alarms(
+        lanes=[],
+        workspaces=[],
+        troubles=replace(CALM, relays=(replace(RELAY, silent_s=91.0),)),
+        dead=[],
+        settings=settings_,
+    )
+    assert [alarm.kind for alarm in (*never, *silent)] == ["relay behind"] * 2
 
 
 def test_prompts_that_are_still_counted_explain_a_wait() -> None:

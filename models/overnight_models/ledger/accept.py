@@ -81,6 +81,15 @@ def uncount(connection: Connection, message_ids: Collection[UUID]) -> None:
     )
 
 
+def forget(connection: Connection, message_ids: Collection[UUID]) -> None:
+    """Messages may be accepted anew: their verdicts, and their tries, are gone; the items that are in stay."""
+    execute(
+        connection,
+        "DELETE FROM inbox WHERE message_id = ANY(CAST(:message_ids AS uuid[]))",
+        message_ids=list(message_ids),
+    )
+
+
 def insert_items(
     connection: Connection, lane: tuple[int, str], run_id: int | None, items: Sequence[NewItem]
 ) -> list[Admission]:

@@ -40,6 +40,7 @@ from overnight_models.tables.items import (
 from overnight_models.tables.money import Booking, Budget, DeadlineCount, Plan, Spending
 from overnight_models.tables.names import Headers, Model, OutputSchema, Prefix, Run, Shape, Target, Tenant
 from overnight_models.tables.outcomes import Delivery, Double, Outcome
+from overnight_models.tables.relays import Relay
 from overnight_models.tables.retention import Kept
 
 __all__ = [
@@ -83,6 +84,7 @@ __all__ = [
     "Pulse",
     "Recall",
     "Redo",
+    "Relay",
     "Request",
     "RequestGroup",
     "Run",

@@ -39,6 +39,7 @@ from tests.stages.ledger.asking_items import (
     ask_redoing,
 )
 from tests.stages.ledger.asking_operators import ask_keeping_house, ask_money, ask_operators, ask_retention
+from tests.stages.ledger.asking_relays import ask_relays
 from tests.stages.ledger.rows_to_ask import final_item
 
 CONTRACT = "Every clause of it. " * 1200
@@ -77,6 +78,7 @@ def ask_everything(service: Service) -> None:
         ask_operators,
         ask_keeping_house,
         ask_retention,
+        ask_relays,
     )
     for ask in groups:
         with database.engine.connect() as connection, connection.begin() as transaction:

@@ -23,6 +23,7 @@ from overnight_workers.cli import lanes as lanes_command
 from overnight_workers.cli import plan as plan_command
 from overnight_workers.cli import purge as purge_command
 from overnight_workers.cli import redo as redo_command
+from overnight_workers.cli import relay as relay_command
 from overnight_workers.cli import replay as replay_command
 from overnight_workers.cli import runs as runs_command
 from overnight_workers.cli import schedules as schedules_command
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 
 for panel, commands in {
-    "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox),
+    "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox, relay_command.relay),
     "Check": (doctor_command.doctor, doctor_command.health, schema_command.schema),
     "Work": (
         plan_command.plan,

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from overnight_models.errors import BadSettings
 from overnight_models.wire import inbox_migrations
 from overnight_models.wire.inbox import NAME, InboxTable
+from overnight_workers.cli import console
+from overnight_workers.cli.relay import chosen
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 inbox = typer.Typer(
     no_args_is_help=True, help="The table in a product's database, for what it enqueues in its own transactions."
@@ -41,6 +47,84 @@ def alembic(table: Table = NAME, schema: Schema = "", grant: Grant = None, grant
 def django(table: Table = NAME, schema: Schema = "", grant: Grant = None, grant_relay: GrantRelay = None) -> None:
     """Print the same as a migration of Django: set `dependencies`, and put it into an app's `migrations`."""
     sys.stdout.write(inbox_migrations.django(*_statements(table, schema, grant, grant_relay)))
+
+
+Relay = Annotated[str, typer.Argument(help="The relay, as in `[relays.NAME]`. [default: the only one]")]
+Ids = Annotated[list[int] | None, typer.Option("--id", help="Only this row of `aside`. Repeatable. [default: all]")]
+
+
+@inbox.command()
+def aside(
+    name: Relay = "", as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines, a message each.")] = False
+) -> None:
+    """Show the messages that were put aside and why, the first hundred."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from overnight_models.ledger.relays import inbox as ledger
+    from overnight_models.quantities import spoken
+
+    with _opened(name) as (connection, table):
+        messages = ledger.aside(connection, table)
+    if as_json:
+        console.as_json([message._asdict() for message in messages])
+        return
+    if not messages:
+        console.OUT.print("Nothing was put aside.")
+        return
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("id", "lane", "items", "waits for", "why"):
+        shown.add_column(title, no_wrap=title != "why")
+    for message in messages:
+        texts = str(message.id), message.lane, f"{message.item_count:,}", spoken(message.age_s), message.error
+        shown.add_row(*map(Text, texts))
+    console.OUT.print(shown)
+
+
+@inbox.command()
+def retry(name: Relay = "", ids: Ids = None) -> None:
+    """Have messages that were put aside taken on again; what is in the ledger of them stays as it is."""
+    from overnight_models.ledger import accept
+    from overnight_models.ledger.relays import inbox as ledger
+    from overnight_workers.process import database
+
+    with _opened(name) as (connection, table):
+        messages = ledger.aside_messages(connection, table, ids or ())
+        # before the rows: what has its old verdict would be put aside again
+        with database().transaction() as own:
+            accept.forget(own, messages)
+        number = ledger.let_go_on(connection, table, messages)
+    console.OUT.print(f"{number:,} messages are taken on again")
+
+
+@inbox.command()
+def drop(
+    name: Relay = "", ids: Ids = None, yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False
+) -> None:
+    """Give up messages that were put aside: what was rejected of them is never done."""
+    from overnight_models.ledger.relays import inbox as ledger
+
+    with _opened(name) as (connection, table):
+        messages = ledger.aside_messages(connection, table, ids or ())
+    if messages and not yes:
+        typer.confirm(f"{len(messages):,} messages are deleted. Go on?", abort=True)
+    with _opened(name) as (connection, table):
+        number = ledger.drop_aside(connection, table, messages)
+    console.OUT.print(f"{number:,} messages are deleted")
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[tuple[Connection, InboxTable]]:
+    """A transaction in the database of a relay, and its table."""
+    from overnight_models.ledger.database import Database
+
+    _, settings_of = chosen(name)
+    database = Database(settings_of.database_url)
+    try:
+        with database.transaction() as connection:
+            yield connection, settings_of.table
+    finally:
+        database.close()
 
 
 def _statements(

@@ -37,9 +37,9 @@ def up(
 ) -> None:
     """Run all services in the foreground; Ctrl-C stops them.
 
-    Postgres, Redis, the sandbox (without a key), the workers, the beat and Flower. What dies is started again. The
-    next `up` on the same data directory goes on where this one was, even if it was killed. Prints a line with the word
-    `ready` when everything answers.
+    Postgres, Redis, the sandbox (without a key), the workers, the beat, Flower and the relays. What dies is started
+    again. The next `up` on the same data directory goes on where this one was, even if it was killed. Prints a line
+    with the word `ready` when everything answers.
     """
     from overnight_workers.one_machine.installation import Installation
     from overnight_workers.one_machine.supervisor import Supervisor
@@ -57,6 +57,7 @@ def up(
         sandbox_options=["--turnaround", turnaround],
         flower=flower,
         environment={f"OVERNIGHT_{part.upper()}": json.dumps(value) for part, value in pace.items()},
+        relays=_relays(),
         say=say,
     )
     began = time.monotonic()
@@ -78,6 +79,14 @@ def up(
         typer.echo(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C stops everything")
         supervisor.run_forever()
     say("stopped")
+
+
+def _relays() -> list[str]:
+    """The relays of the configuration: what is wrong with it is said by the workers, with everything else."""
+    from overnight_workers.configuration.sources import given_in_file
+
+    given: object = json.loads(os.environ.get("OVERNIGHT_RELAYS") or "{}") or given_in_file().get("relays")
+    return sorted(given) if isinstance(given, dict) else []
 
 
 def _sandbox_pace() -> dict[str, object]:

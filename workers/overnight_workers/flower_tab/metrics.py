@@ -96,6 +96,7 @@ def metrics(seen: Snapshot) -> Iterator[Metric]:
     yield from _limits(seen)
     yield from _counted(seen)
     yield from _plan_errors(seen)
+    yield from _relays(seen)
     yield _alarms(seen)
 
 
@@ -244,6 +245,22 @@ def _plan_errors(seen: Snapshot) -> Iterator[Metric]:
     for error in seen.plan_errors:
         gauge.add_metric([error.lane], error.ratio)
     yield gauge
+
+
+def _relays(seen: Snapshot) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily("overnight_relay_messages", "Messages in its inbox", labels=["relay", "state"])
+    oldest = GaugeMetricFamily(
+        "overnight_relay_oldest_seconds", "How long the first message that waits has waited", labels=["relay"]
+    )
+    silent = GaugeMetricFamily("overnight_relay_silent_seconds", "Since it last said something", labels=["relay"])
+    items = CounterMetricFamily("overnight_relay_items", "Items that were taken on", labels=["relay"])
+    for relay in seen.troubles.relays:
+        waiting.add_metric([relay.name, "waiting"], relay.waiting)
+        waiting.add_metric([relay.name, "aside"], relay.aside)
+        oldest.add_metric([relay.name], relay.oldest_s)
+        silent.add_metric([relay.name], relay.silent_s)
+        items.add_metric([relay.name], relay.items)
+    yield from (waiting, oldest, silent, items)
 
 
 def _deadlines(seen: Snapshot) -> Iterator[Metric]:

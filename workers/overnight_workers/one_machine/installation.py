@@ -72,6 +72,7 @@ class Installation:
     environment: more variables for every service.
     app: the Celery app that workers and beat run.
     copies: how many of each worker and of the beat.
+    relays: names of those that run here, as in `[relays.NAME]`.
     say: takes news for the console.
     """
 
@@ -87,6 +88,7 @@ class Installation:
         environment: Mapping[str, str] | None = None,
         app: str = "overnight_workers.app",
         copies: int = 1,
+        relays: Sequence[str] = (),
         say: Callable[[str], object] = print,
     ) -> None:
         self.data_dir = data_dir
@@ -97,6 +99,7 @@ class Installation:
         self._more = dict(environment or {})
         self._app = app
         self._copies = ["", *(f"-{number}" for number in range(2, copies + 1))]
+        self._relays = tuple(relays)
         self._say = say
         self._fork_server = ForkServer(data_dir / "run")
         self._answering: tuple[float, frozenset[str]] = (0.0, frozenset())
@@ -137,6 +140,7 @@ class Installation:
         database.close()
         processes = [self._worker(name + copy, worker) for copy in self._copies for name, worker in WORKERS.items()]
         processes += [self._beat(copy) for copy in self._copies]
+        processes += [self._relay(name) for name in self._relays]
         if self._flower:
             processes.append(self._start_flower())
         self._say("starting the workers")
@@ -221,6 +225,13 @@ class Installation:
 
     def _beat(self, copy: str) -> Process:
         return self._service(f"beat{copy}", ["beat", "-s", str(self.data_dir / f"beat-schedule{copy}")])
+
+    def _relay(self, name: str) -> Process:
+        return Process(
+            name=f"relay-{name}",
+            argv=[sys.executable, "-c", "from overnight_workers.command import main; main()", "relay", name],
+            env={**self.environment, "PYTHONUNBUFFERED": "1"},
+        )
 
     def _service(
         self, name: str, arguments: list[str], ready: Callable[[], bool] | None = None, *, ends_first: bool = False

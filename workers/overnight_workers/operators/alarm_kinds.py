@@ -114,6 +114,19 @@ KINDS: Final[Mapping[str, Kind]] = {
         "its deliveries wait, no try is counted; looks again every minute; dead after the lane's `deliver_for`",
         "mend the broker, or `[brokers.NAME]`: deliveries go on by themselves",
     ),
+    "relay behind": Kind(
+        "what products committed in their own databases isn't taken on: no relay runs, it can't reach that database, or"
+        " it is too slow",
+        "keeps it where it is, in the product's inbox, and tries again every few seconds",
+        "is `overnight relay NAME` running? Mend what it says of the database; where messages only come faster than"
+        " they go, start another one",
+    ),
+    "messages put aside": Kind(
+        "messages that products committed in their own databases can't be taken as they are",
+        "leaves them in the inbox with the reason, and takes on the others",
+        "`overnight inbox aside NAME` says why; mend it, then `overnight inbox retry NAME`, or `overnight inbox drop"
+        " NAME`",
+    ),
     "budget stuck": Kind(
         "a budget can't take items: alone they need more than its cap, their model has no price, or they have no bound"
         " and it is strict",

@@ -36,6 +36,9 @@ _AGING_S: Final = 5 * 86400.0
 _UNREAD_QUEUE_S: Final = 600.0
 _FULL_LONG_S: Final = 900.0
 _LIMITED_LONG_S: Final = 900.0
+_MOST_CHARACTERS: Final = 400
+_RELAY_LATE_S: Final = 60.0
+"""So that somebody is woken within two minutes."""
 
 
 def alarms(
@@ -71,6 +74,7 @@ def alarms(
         *_given_up(troubles),
         *_budgets(troubles),
         *_deadlines(troubles),
+        *_relays(troubles, settings),
     ]
     return sorted(alarms_on, key=lambda alarm: not alarm.urgent)
 
@@ -88,6 +92,30 @@ def _deadlines(troubles: Troubles) -> Iterator[Alarm]:
                 "rate limited for long",
                 f"{limit.model} of workspace {limit.workspace} waits for its limit for {spoken(limit.since_s)}: "
                 f"{limit.why}.",
+            )
+
+
+def _relays(troubles: Troubles, settings: Settings) -> Iterator[Alarm]:
+    known = {relay.name for relay in troubles.relays}
+    for name in settings.relays:
+        if name not in known:
+            yield Alarm("relay behind", f"Relay {name} is in the configuration and has never run.")
+    for relay in troubles.relays:
+        waits = f"{relay.waiting:,} messages waited in its inbox, the oldest for {spoken(relay.oldest_s)}"
+        if relay.silent_s > _SILENT_S and (relay.name in settings.relays or relay.waiting):
+            yield Alarm("relay behind", f"Relay {relay.name} has said nothing for {spoken(relay.silent_s)}; {waits}.")
+        elif (relay.failing_s or 0.0) > _RELAY_LATE_S:
+            yield Alarm(
+                "relay behind",
+                f"Relay {relay.name} has taken nothing on for {spoken(relay.failing_s or 0.0)}: {relay.failing_why}",
+            )
+        elif relay.oldest_s > _RELAY_LATE_S:
+            yield Alarm("relay behind", f"Relay {relay.name}: {waits}.")
+        if relay.aside:
+            number = "a message was" if relay.aside == 1 else f"{relay.aside:,} messages were"
+            yield Alarm(
+                "messages put aside",
+                f"Relay {relay.name}: {number} put aside, the last: {relay.aside_why or ''}"[:_MOST_CHARACTERS],
             )
 
 

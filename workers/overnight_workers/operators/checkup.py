@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -134,6 +134,7 @@ def _ledger(current: Settings, redis: Redis | None) -> list[Finding]:
         deployment(str(server.deployment), watch["deployment"]),
         clock(apart_s),
         *kept(current, server.waits_for),
+        *relays(watch.get("relays", {})),
         *(alarms or [Finding("alarms", OK, f"none is on, as {watch['host']} sees it")]),
     ]
 
@@ -148,6 +149,11 @@ def deployment(here: str, of_the_workers: str | None) -> Finding:
         f"the ledger here is of {here}, that of the workers at this Redis of {of_the_workers}",
         "one of OVERNIGHT_DATABASE_URL and OVERNIGHT_REDIS_URL leads elsewhere, here or for the workers",
     )
+
+
+def relays(standing: Mapping[str, str]) -> list[Finding]:
+    """How it stands with each relay; what is wrong with one is an alarm."""
+    return [Finding(f"relay {name}", OK, words) for name, words in sorted(standing.items())]
 
 
 def clock(apart_s: float) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import orjson
 
@@ -31,6 +31,8 @@ class Watch(TypedDict):
     host: str
     deployment: str
     alarms: list[WatchedAlarm]
+    relays: NotRequired[dict[str, str]]
+    """Of each relay, how it stands; absent of workers of an older version."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from overnight_models.ledger.database import DatabaseUnavailable
 from overnight_models.ledger.presence import SharedSession
 from overnight_models.ledger.retention import keep
 from overnight_models.wire.policy import Policy
-from overnight_workers.operators.checkup import FAULT, NOTE, OK, UNKNOWN, Finding, clock, deployment, kept
+from overnight_workers.operators import words
+from overnight_workers.operators.checkup import FAULT, NOTE, OK, UNKNOWN, Finding, clock, deployment, kept, relays
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.process import database
 from overnight_workers.settings import Settings, settings
@@ -37,7 +38,7 @@ def ledger(current: Settings, policy: Policy | None) -> list[Finding]:
     findings = [Finding("database", OK, f"PostgreSQL {version}{through}")]
     for check in (presence, revision, which_deployment, clocks, retention):
         findings += looked(check)
-    return findings + looked(lambda: alarms(policy), "alarms")
+    return findings + looked(lambda: seen(policy), "alarms")
 
 
 def looked(check: Callable[[], list[Finding]], name: str = "") -> list[Finding]:
@@ -100,9 +101,12 @@ def retention() -> list[Finding]:
     return kept(settings(), "; ".join(waiting) or None)
 
 
-def alarms(policy: Policy | None) -> list[Finding]:
-    """Every alarm that is on."""
-    on = replace(take_snapshot(database()), policy=policy).alarms(settings())
-    return [Finding(alarm.kind, FAULT if alarm.urgent else NOTE, alarm.text, alarm.do) for alarm in on] or [
-        Finding("alarms", OK, "none is on")
-    ]
+def seen(policy: Policy | None) -> list[Finding]:
+    """How it stands with the relays, and every alarm that is on."""
+    snapshot = replace(take_snapshot(database()), policy=policy)
+    on = snapshot.alarms(settings())
+    standing = relays({relay.name: words.of_relay(relay) for relay in snapshot.troubles.relays})
+    return standing + (
+        [Finding(alarm.kind, FAULT if alarm.urgent else NOTE, alarm.text, alarm.do) for alarm in on]
+        or [Finding("alarms", OK, "none is on")]
+    )

@@ -18,7 +18,7 @@ from overnight_models import routes
 from overnight_models.errors import OvernightError
 from overnight_workers import logs, process
 from overnight_workers.held import held
-from overnight_workers.operators import telling, workers
+from overnight_workers.operators import telling, words, workers
 from overnight_workers.operators.redis_look import Watch
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.settings import settings
@@ -58,11 +58,13 @@ def watch() -> None:
 
 
 def _seen(client: redis.Redis) -> Watch:
-    alarms = take_snapshot(process.database(), client).alarms(settings())
+    snapshot = take_snapshot(process.database(), client)
+    alarms = snapshot.alarms(settings())
     return {
         "host": socket.gethostname(),
         "deployment": str(process.deployment()),
         "alarms": [
             {"alarm": alarm.kind, "urgent": alarm.urgent, "text": alarm.text, "do": alarm.do} for alarm in alarms
         ],
+        "relays": {relay.name: words.of_relay(relay) for relay in snapshot.troubles.relays},
     }

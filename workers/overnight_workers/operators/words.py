@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from overnight_models.ledger.operators.overview import BatchView, ItemView, LaneView, TurnaroundView
+from overnight_models.ledger.relays.seen import RelayView
 from overnight_models.quantities import money, spoken
 from overnight_models.states import BATCH, DELIVERY
 from overnight_workers.operators.snapshot import Look, Snapshot
@@ -55,6 +56,15 @@ def billed(view: LaneView | BatchView) -> str:
 def number(n: int) -> str:
     """A count, in groups of three."""
     return f"{n:,}"
+
+
+def of_relay(relay: RelayView) -> str:
+    """How it stands with an inbox of a product's database, as it was at the relay's last look."""
+    oldest = f", the oldest for {spoken(relay.oldest_s)}" if relay.waiting else ""
+    aside = f", {several(relay.aside, 'message')} put aside" if relay.aside else ""
+    return (
+        f"{several(relay.waiting, 'message')} in its inbox{oldest}{aside}; {number(relay.items)} items taken on so far"
+    )
 
 
 def several(n: int, noun: str, plural: str | None = None) -> str:

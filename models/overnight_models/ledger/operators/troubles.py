@@ -17,6 +17,8 @@ from overnight_models.ledger.deliver.unread_queues import UnreadQueue
 from overnight_models.ledger.deployment import Deployment
 from overnight_models.ledger.money.budgets import BudgetView, budgets
 from overnight_models.ledger.operators.pulse import Pulse, pulses
+from overnight_models.ledger.relays import seen
+from overnight_models.ledger.relays.seen import RelayView
 from overnight_models.ledger.roads.kept import Late, Limited, late, limited
 from overnight_models.ledger.rows import fetch_all, fetch_value
 
@@ -143,6 +145,8 @@ class Troubles:
     """What waits for its rate limit."""
     read_only: str | None = None
     """Why Postgres takes no writes; None when it does."""
+    relays: tuple[RelayView, ...] = ()
+    """What takes on the inboxes of products' databases."""
 
 
 def why_read_only(connection: Connection) -> str | None:
@@ -202,6 +206,7 @@ def troubles(connection: Connection) -> Troubles:
         late=tuple(late(connection)),
         limited=tuple(limited(connection)),
         read_only=why_read_only(connection),
+        relays=tuple(seen.relays(connection)),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
         unread_queues=tuple(unread_queues.unread(connection)),
         holding=tuple(budget for budget in known if budget.held),

@@ -90,6 +90,14 @@ def _unexpected(error: Exception) -> bool:
     return not isinstance(error, TransientError)
 
 
+def take_in(messages: Sequence[Message]) -> None:
+    """Accept messages that came by another way than this task's queue, all of them or none.
+
+    Those that were done before change nothing; a try is counted of each of the others. Raises TransientError.
+    """
+    _take(messages)
+
+
 def _take(messages: Sequence[Message]) -> str:
     """Accept messages, all of them or none."""
     database = process.database()

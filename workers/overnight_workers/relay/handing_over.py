@@ -1,0 +1,68 @@
+"""Handing over: messages of an inbox are accepted, and each comes back with its verdict.
+
+It is accept's own code in this process, and no Redis stands between: the ledger says in its own transaction what became
+of a message, by the message's id. So a message that is handed over again, because its relay died before it could delete
+the row, finds its verdict there, and nothing is accepted twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from overnight_models.errors import TransientError
+from overnight_models.ledger import answer
+from overnight_models.ledger.relays.inbox import Waiting
+from overnight_models.wire.verdict import VerdictDocument
+from overnight_workers import logs, process
+from overnight_workers.stages.accept import accept
+from overnight_workers.stages.accept.gather import Message
+
+log = logs.get(__name__)
+
+
+def hand_over(waiting: Sequence[Waiting]) -> dict[int, VerdictDocument]:
+    """What became of messages, by their rows; one that has no verdict yet is to be handed over again.
+
+    Whatever was tried before goes alone: one that ends its process takes no others along, and is turned down when it
+    has done so a few times. Raises TransientError when the ledger is away.
+    """
+    tried = _verdicts(waiting)
+    fresh = [message for message in waiting if str(message.message_id) not in tried]
+    again = [message for message in waiting if tried.get(str(message.message_id), "") is None]
+    if fresh and not _accepted(fresh):
+        again += fresh
+    for message in again:
+        _accepted([message])
+    verdicts = _verdicts(waiting) if fresh or again else tried
+    return {
+        message.id: orjson.loads(verdict)
+        for message in waiting
+        if (verdict := verdicts.get(str(message.message_id))) is not None
+    }
+
+
+def _verdicts(waiting: Sequence[Waiting]) -> dict[str, str | None]:
+    with process.database().transaction() as connection:
+        return answer.verdicts(connection, [message.message_id for message in waiting])
+
+
+def _accepted(waiting: Sequence[Waiting]) -> bool:
+    """Accept them, all or none. Returns whether that was possible. Raises TransientError."""
+    # a message that lies in two rows is one
+    messages = {message.message_id: _message(message) for message in waiting}
+    try:
+        accept.take_in(list(messages.values()))
+    except TransientError:
+        raise
+    except Exception as error:
+        # each try is counted in the ledger, so this ends
+        first = str(waiting[0].message_id)
+        log.exception("messages not accepted", messages=len(waiting), first=first, error=str(error))
+        return False
+    return True
+
+
+def _message(row: Waiting) -> Message:
+    return Message(row.v, row.message_id, row.lane, row.items, row.encoding, row.run)
