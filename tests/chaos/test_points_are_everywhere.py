@@ -67,7 +67,7 @@ NOT_REACHED: Final = {
     "submit._give_back: process.database().transaction": "after a failure of our own: no room for the body",
     "pulse.failed: process.database().transaction": "after a failure of our own",
     "measure._measure_alone: process.database().transaction": "after a failure of our own, of a whole group",
-    "accept._take: database.transaction": "when Postgres' disk is full",
+    "accept.take_in: database.transaction": "when Postgres' disk is full",
     "measure.measure: doorbell.ring": "after a minute of measuring",
     "collect.collect: doorbell.ring": "after four minutes of collecting",
     "collect.give_up: process.database().transaction": "29 days after its end, or on a person's word",

@@ -90,7 +90,8 @@ def test_everything_comes_back_by_itself_and_waits_for_nobody() -> None:
         assert service["restart"] == ("on-failure" if name == "migrate" else "unless-stopped")
         # a service that waits by itself does so after a power cut too; podman also refuses to restart dependents
         assert "depends_on" not in service
-        assert name == "migrate" or "healthcheck" in service
+        # a relay shows itself in the ledger
+        assert name in ("migrate", "relay") or "healthcheck" in service
 
 
 def test_no_service_fills_the_disk_with_its_log_or_takes_all_memory() -> None:
@@ -111,14 +112,15 @@ def test_a_worker_has_room_for_its_children(name: str) -> None:
     assert bytes_of(SERVICES[name]["mem_limit"]) > children
 
 
-def test_the_sandbox_starts_only_when_asked_for() -> None:
-    assert [name for name, service in SERVICES.items() if "profiles" in service] == ["sandbox"]
+def test_the_sandbox_and_a_relay_start_only_when_asked_for() -> None:
+    assert [name for name, service in SERVICES.items() if "profiles" in service] == ["relay", "sandbox"]
+    assert SERVICES["relay"]["profiles"] == ["relay"]
     assert SERVICES["sandbox"]["profiles"] == ["sandbox"]
 
 
 def test_one_service_builds_the_image_that_the_others_run() -> None:
     ours = {name for name, service in SERVICES.items() if service["image"] == "overnight"}
-    assert ours == {*CELERY, "migrate", "sandbox"}
+    assert ours == {*CELERY, "migrate", "relay", "sandbox"}
     assert [name for name, service in SERVICES.items() if "build" in service] == ["migrate"]
 
 

@@ -31,6 +31,11 @@ RETURNING message_id, tries, verdict;
 -- begin, 2 of 2: Count a try of messages before they are parsed.
 SET LOCAL synchronous_commit = off;
 
+-- forget: Messages may be accepted anew: their verdicts, and their tries, are gone; the items that are in stay.
+-- message_ids = '{00000000-0000-0000-0000-000000000000}'
+DELETE FROM inbox
+WHERE message_id = ANY(CAST(:message_ids AS uuid[]));
+
 -- insert_items, 1 of 2: Write the items whose keys are new. Returns what each of them is, in their order.
 -- contents = '\x00', hashes = '\x00', ids = '{1}', lane_id = 1, n = 1
 INSERT INTO item_key(lane_id, key_hash, item_id, content_hash)

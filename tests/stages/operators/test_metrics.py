@@ -93,6 +93,7 @@ def test_what_only_grows_is_a_counter_and_everything_else_a_gauge(worked: Servic
         "overnight_deadlines",
         "overnight_rescue_dollars",
         "overnight_stage_items",
+        "overnight_relay_items",
         "overnight_api_calls",
     }
     assert {name for name, kind in kinds.items() if kind == "histogram"} == {"overnight_batch_turnaround_seconds"}

@@ -74,7 +74,7 @@ def accept(
         if not is_back:
             gathered = gather.take(large=gather.LARGE_AT_ONCE - gather.is_large(items, encoding))
         own = Message(v, UUID(message_id), lane, items, encoding, run)
-        done = _take([own, *(waiting.message for waiting in gathered)])
+        done = take_in([own, *(waiting.message for waiting in gathered)])
     except Exception as error:
         # a task that fails is acknowledged, and its items would be gone; tries are counted, so this ends
         log.warning("messages put back", message_id=message_id, error=str(error), exc_info=_unexpected(error))
@@ -90,16 +90,8 @@ def _unexpected(error: Exception) -> bool:
     return not isinstance(error, TransientError)
 
 
-def take_in(messages: Sequence[Message]) -> None:
-    """Accept messages that came by another way than this task's queue, all of them or none.
-
-    Those that were done before change nothing; a try is counted of each of the others. Raises TransientError.
-    """
-    _take(messages)
-
-
-def _take(messages: Sequence[Message]) -> str:
-    """Accept messages, all of them or none."""
+def take_in(messages: Sequence[Message]) -> str:
+    """Accept messages, all of them or none. Those that were done before change nothing. Raises TransientError."""
     database = process.database()
     # counted in a transaction of its own, before anything of them is looked at: one may kill this process
     with database.transaction() as connection:
