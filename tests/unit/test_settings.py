@@ -9,6 +9,7 @@ import pytest
 
 from overnight_models.embedded_urls import write_urls
 from overnight_models.errors import BadSettings
+from overnight_workers import api_keys
 from overnight_workers.settings import settings
 from tests.configured import Given, faults
 
@@ -119,9 +120,9 @@ def test_a_key_is_read_from_the_variable_that_the_workspace_names(
     given: Given, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = given('[workspaces.a]\napi_key_env = "KEY_OF_A"').workspaces["a"]
-    assert workspace.api_key() is None
+    assert not api_keys.has_key("a", workspace)
     monkeypatch.setenv("KEY_OF_A", "sk")
-    assert workspace.api_key() == "sk"
+    assert api_keys.key_of("a", workspace) == "sk"
 
 
 def test_products_are_told_every_name_that_a_model_goes_by(given: Given) -> None:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from overnight_models import exact_json
 from overnight_models.crash_points import reach
-from overnight_models.errors import BadSettings, TransientError
-from overnight_workers import counted
+from overnight_models.errors import TransientError
+from overnight_workers import api_keys, counted
 from overnight_workers.held import held
 from overnight_workers.settings import settings
 
@@ -61,9 +61,15 @@ class ApiUnavailable(TransientError):
         super().__init__(message)
 
 
-@held
 def client(workspace: str) -> anthropic.Anthropic:
-    """The client of a workspace. The SDK's retries are off, and so are redirects.
+    """The client of a workspace. Raises BadSettings when it has no key (now)."""
+    api_keys.current(workspace)
+    return _client(workspace)
+
+
+@held
+def _client(workspace: str) -> anthropic.Anthropic:
+    """The SDK's retries are off, and so are redirects. It has no key itself: each request gets it (`key_auth`).
 
     It would repeat a create that may have worked (findings/sdk-create-is-repeated-without-a-key.sh), and sleep for as
     long as it is told (findings/sdk-sleeps-as-long-as-the-server-says.sh). A redirect that is followed sends a create
@@ -72,17 +78,14 @@ def client(workspace: str) -> anthropic.Anthropic:
     import anthropic
     import httpx2
 
-    known = settings().workspaces.get(workspace)
-    key = known.api_key() if known else None
-    if known is None or key is None:
-        variable = known.api_key_env if known else "ANTHROPIC_API_KEY"
-        raise BadSettings([f"workspace {workspace!r} has no key: set {variable}"])
+    from overnight_workers import key_auth
+
     return anthropic.Anthropic(
-        api_key=key,
-        base_url=known.base_url,
+        api_key=key_auth.PLACEHOLDER,
+        base_url=settings().workspaces[workspace].base_url,
         max_retries=0,
         timeout=httpx2.Timeout(60.0, connect=5.0),
-        http_client=anthropic.DefaultHttpxClient(follow_redirects=False),
+        http_client=anthropic.DefaultHttpxClient(follow_redirects=False, auth=key_auth.KeyAuth(workspace)),
     )
 
 
@@ -107,6 +110,8 @@ class Reply:
     """The API's words, or the connection's."""
     error_code: str | None = None
     retry_after_s: float | None = None
+    key_is_renewed: bool = False
+    """It was turned down with an old key, and there is a new one: the next try bears that."""
     api_id: str | None = None
     """The new batch's id, when the answer names one."""
 
@@ -121,6 +126,8 @@ def create(
     """
     import anthropic
     import httpx2
+
+    from overnight_workers.key_auth import RENEWED
 
     chunks = _Chunks(body, size, gate)
     reach("before create")
@@ -142,6 +149,7 @@ def create(
             said(error),
             error_code=error.error_code,
             retry_after_s=retry_after_s(error.response.headers),
+            key_is_renewed=RENEWED in error.response.request.extensions,
         )
     except (anthropic.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
         cause = error.__cause__ or error

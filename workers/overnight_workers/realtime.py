@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.request import getproxies
 
 from overnight_models.crash_points import reach
-from overnight_models.errors import BadSettings
-from overnight_workers import counted
+from overnight_workers import api_keys, counted
 from overnight_workers.api import retry_after_s, said
 from overnight_workers.settings import settings
 from overnight_workers.stream import Gathered
@@ -73,6 +72,7 @@ class Clients:
 
     def _of(self, workspace: str) -> anthropic.AsyncAnthropic:
         """The client of a workspace. Raises BadSettings when it has no key."""
+        api_keys.current(workspace)
         client = self._clients.get(workspace)
         if client is None:
             client = self._clients[workspace] = self._new(workspace)
@@ -81,13 +81,12 @@ class Clients:
     def _new(self, workspace: str) -> anthropic.AsyncAnthropic:
         import anthropic
 
-        configured = settings().workspaces.get(workspace)
-        key = configured.api_key() if configured else None
-        if configured is None or key is None:
-            variable = configured.api_key_env if configured else "ANTHROPIC_API_KEY"
-            raise BadSettings([f"workspace {workspace!r} has no key: set {variable}"])
+        from overnight_workers import key_auth
+
+        configured = settings().workspaces[workspace]
+        http = _http_client(self._calls, key_auth.KeyAuth(workspace))
         return anthropic.AsyncAnthropic(
-            api_key=key, base_url=configured.base_url, max_retries=0, http_client=_http_client(self._calls)
+            api_key=key_auth.PLACEHOLDER, base_url=configured.base_url, max_retries=0, http_client=http
         )
 
     async def send(self, workspace: str, body: bytes, headers: Mapping[str, str], *, max_tokens: int) -> Reply:
@@ -117,7 +116,7 @@ class Clients:
             reach("after message")
 
 
-def _http_client(calls: int) -> httpx2.AsyncClient:
+def _http_client(calls: int, auth: httpx2.Auth) -> httpx2.AsyncClient:
     """What the SDK sends by: connections of our own, and httpx2's where a proxy of the environment stands before it."""
     import anthropic
     import httpx2
@@ -125,9 +124,9 @@ def _http_client(calls: int) -> httpx2.AsyncClient:
     from overnight_workers.connections import Connections
 
     if not getproxies().keys() & {"http", "https", "all"}:
-        return anthropic.DefaultAsyncHttpxClient(follow_redirects=False, transport=Connections())
+        return anthropic.DefaultAsyncHttpxClient(follow_redirects=False, auth=auth, transport=Connections())
     limits = httpx2.Limits(max_connections=calls, max_keepalive_connections=calls, keepalive_expiry=30)
-    return anthropic.DefaultAsyncHttpxClient(follow_redirects=False, limits=limits)
+    return anthropic.DefaultAsyncHttpxClient(follow_redirects=False, auth=auth, limits=limits)
 
 
 async def _whole(client: anthropic.AsyncAnthropic, body: bytes, headers: Mapping[str, str]) -> Reply:

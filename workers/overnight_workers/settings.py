@@ -22,6 +22,7 @@ from overnight_models.wire.policy import LanePolicy, Policy, Published
 from overnight_models.wire.redis_place import RedisPlace, read_redis_url
 from overnight_workers.broker_settings import Broker, BrokerLimits, brokers_fit
 from overnight_workers.configuration import sources
+from overnight_workers.configuration.key_sources import KeySource, key_source
 from overnight_workers.configuration.kinds import (
     dollars,
     duration,
@@ -89,8 +90,10 @@ def _by_pool(given: object) -> dict[str, Limits]:
 class Workspace:
     """`[workspaces.NAME]`: one API key and what hangs on it."""
 
+    api_key: KeySource | None = setting(optional(key_source), None)
+    """Where the key is: `env:NAME`, `file:PATH`, or `command:PROGRAM ARGUMENTS`, which prints it."""
     api_key_env: str = setting(variable_name, "ANTHROPIC_API_KEY")
-    """The environment variable that holds the key; keys don't belong in files."""
+    """The environment variable that holds the key, where api_key isn't said."""
     base_url: str | None = setting(optional(api_url), None)
     """Where the API answers; default: ANTHROPIC_BASE_URL, else Anthropic's own."""
     queue_limit: int = setting(whole(1), 200_000)
@@ -102,9 +105,10 @@ class Workspace:
     limits: Mapping[str, Limits] = made_setting(_by_pool, dict)
     """Limits of messages, by model or pool of models (`*`: all others), where they are other than the tier's."""
 
-    def api_key(self) -> str | None:
-        """The key, or None when its variable isn't set. What surrounds it, such as a file's last newline, isn't it."""
-        return os.environ.get(self.api_key_env, "").strip() or None
+    @property
+    def key_source(self) -> KeySource:
+        """Where its key is."""
+        return self.api_key or KeySource("env", self.api_key_env)
 
     @property
     def counting_rate(self) -> int:
@@ -309,9 +313,10 @@ def read_settings() -> Settings:
 def _keys_fit(settings: Settings, faults: Faults) -> None:
     """What can't be sent as a header is refused here: whoever sends it would show it in an error."""
     for name, workspace in settings.workspaces.items():
-        if _KEY.fullmatch(workspace.api_key() or "x") is None:
-            why = f"{workspace.api_key_env} holds no key: a key is one word of ASCII characters"
-            faults.add(("workspaces", name, "api_key_env"), why)
+        source = workspace.key_source
+        if source.kind == "env" and _KEY.fullmatch(os.environ.get(source.place, "").strip() or "x") is None:
+            why = f"{source.place} holds no key: a key is one word of ASCII characters"
+            faults.add(("workspaces", name, "api_key" if workspace.api_key else "api_key_env"), why)
 
 
 def _lanes_fit(settings: Settings, faults: Faults) -> None:

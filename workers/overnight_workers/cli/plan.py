@@ -127,19 +127,20 @@ def _seconds(text: str) -> float:
 def _find_a_key(lane: str) -> None:
     """Beside a running `overnight up` without a key, its sandbox is asked: this process has no key of its own."""
     from overnight_models.embedded_urls import read_urls
+    from overnight_workers import api_keys
     from overnight_workers.settings import settings
 
     name = settings().lanes[lane].workspace if lane in settings().lanes else "default"
     workspace = settings().workspaces[name]
-    if workspace.api_key():
+    if api_keys.has_key(name, workspace):
         return
     url = read_urls(settings().data_dir).get("sandbox_url")
-    if url is None or workspace.base_url:
-        raise BadSettings([f"workspace {name!r} has no key: set {workspace.api_key_env}, or say --offline"])
-    console.say(
-        f"no {workspace.api_key_env}: the sandbox of `overnight up` at {url} is asked, whose counts are made up"
-    )
-    os.environ[workspace.api_key_env] = "sk-sandbox-default"
+    if url is None or workspace.base_url or workspace.key_source.kind != "env":
+        what = f"set {workspace.key_source.place}" if workspace.key_source.kind == "env" else "see `overnight doctor`"
+        raise BadSettings([f"workspace {name!r} has no key: {what}, or say --offline"])
+    variable = workspace.key_source.place
+    console.say(f"no {variable}: the sandbox of `overnight up` at {url} is asked, whose counts are made up")
+    os.environ[variable] = "sk-sandbox-default"
     os.environ.setdefault("ANTHROPIC_BASE_URL", url)
 
 

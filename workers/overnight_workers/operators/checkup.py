@@ -19,7 +19,7 @@ from overnight_models.routes import QUEUES, SUBMIT
 from overnight_workers.local_time import rules_version
 from overnight_workers.operators import workers
 from overnight_workers.operators.redis_look import Redis, look
-from overnight_workers.settings import Lane, Settings, settings
+from overnight_workers.settings import Lane, Settings, Workspace, settings
 from overnight_workers.temporary_directory import temporary_directory_fault
 
 OK: Final = "ok"
@@ -234,17 +234,30 @@ def _keys(current: Settings, redis: Redis | None) -> list[Finding]:
     elsewhere = redis is not None and any(SUBMIT in sign.queues for sign in redis.signs)
     findings = []
     for name, workspace in current.workspaces.items():
-        check, variable = f"key of workspace {name}", workspace.api_key_env
-        if workspace.api_key():
-            findings.append(Finding(check, OK, f"{variable} is set"))
-        elif elsewhere:
-            findings.append(Finding(check, OK, f"{variable} isn't set here; the workers that submit have their own"))
-        elif redis is not None and redis.health.is_away:
-            unseen = f"{variable} isn't set here; whether a worker that submits has it shows in Redis"
-            findings.append(Finding(check, UNKNOWN, unseen, "start Redis first"))
-        else:
-            findings.append(Finding(check, FAULT, f"{variable} isn't set here", f"set {variable} for the workers"))
+        findings.append(_key(name, workspace, elsewhere=elsewhere, redis=redis))
     return findings
+
+
+def _key(name: str, workspace: Workspace, *, elsewhere: bool, redis: Redis | None) -> Finding:
+    from overnight_workers import api_keys
+
+    check, source = f"key of workspace {name}", workspace.key_source
+    try:
+        api_keys.key_of(name, workspace)
+    except BadSettings as error:
+        why = error.faults[0].partition(": ")[2]
+    else:
+        return Finding(check, OK, f"{source.spoken} {'is set' if source.kind == 'env' else 'has one'}")
+    if source.kind != "env":
+        # whoever runs the workers may read what this user can't
+        word = NOTE if elsewhere else FAULT
+        return Finding(check, word, why, "the workers that submit read it by themselves: mend it for them")
+    if elsewhere:
+        return Finding(check, OK, f"{source.place} isn't set here; the workers that submit have their own")
+    if redis is not None and redis.health.is_away:
+        unseen = f"{source.place} isn't set here; whether a worker that submits has it shows in Redis"
+        return Finding(check, UNKNOWN, unseen, "start Redis first")
+    return Finding(check, FAULT, f"{source.place} isn't set here", f"set {source.place} for the workers")
 
 
 def _temporary_directory() -> list[Finding]:

@@ -199,6 +199,8 @@ def classify_create_reply(reply: Reply, *, releases: int) -> CreateVerdict:
     if reply.status in _SAYS_NOT_CREATED and is_about_the_caller(reply.error_code):
         # the words alone may speak of a rate limit
         return HoldWorkspace(f"{why} ({reply.error_code})", until_resumed=reply.error_code in UNTIL_RESUMED)
+    if reply.status == 401 and reply.key_is_renewed:
+        return NotCreated(f"{why}: sent with an old key, and there is a new one", 0.0)
     if reply.status in (401, 402, 403, 404) or reply.status in _MOVED:
         return HoldWorkspace(why)
     if reply.status == 400 and SPEND_LIMIT.search(reply.text):

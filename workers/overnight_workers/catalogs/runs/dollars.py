@@ -15,6 +15,7 @@ from overnight_models.errors import PermanentError
 from overnight_models.wire.outcome import dollars
 from overnight_producers import Item
 from overnight_producers.item import line_of
+from overnight_workers import api_keys
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.diff import Diff, Reason
 from overnight_workers.catalogs.faults import BadRow
@@ -129,6 +130,6 @@ def _plan(catalog: Catalog, file: Path, items: int) -> Plan:
     from overnight_workers.plan.plan import Wish
 
     lane = settings().lane(catalog.lane)
-    is_offline = not settings().workspaces[lane.workspace].api_key()
+    is_offline = not api_keys.has_key(lane.workspace, settings().workspaces[lane.workspace])
     wish = Wish(file=file, lane=catalog.lane, sample=min(items, _COUNTED), offline=is_offline)
     return make(wish, News(), datetime.now(UTC))

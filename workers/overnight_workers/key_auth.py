@@ -1,0 +1,56 @@
+"""Each request to the API bears the key that its workspace has then: a key may be replaced while workers run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from typing import Final
+
+import httpx2
+
+from overnight_workers.api_keys import after_refusal, current
+
+PLACEHOLDER: Final = "each request gets its own"
+"""What the SDK's clients have for a key."""
+RENEWED: Final = "overnight_key_renewed"
+"""An extension of a request that was turned down with an old key, while there is a new one."""
+
+
+class KeyAuth(httpx2.Auth):
+    """Sends each request with the key that its workspace has then; once more where that was an old one.
+
+    A create isn't sent once more, since its body comes only once: its request says that there is a new key.
+    """
+
+    def __init__(self, workspace: str) -> None:
+        self._workspace = workspace
+
+    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """For clients that wait."""
+        used = _give(request, current(self._workspace))
+        response = yield request
+        if response.status_code == 401 and (key := after_refusal(self._workspace, used)) and _may_be_repeated(request):
+            _give(request, key)
+            yield request
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """For clients of an event loop, which no file and no command may keep waiting."""
+        used = _give(request, await asyncio.to_thread(current, self._workspace))
+        response = yield request
+        if response.status_code != 401:
+            return
+        key = await asyncio.to_thread(after_refusal, self._workspace, used)
+        if key and _may_be_repeated(request):
+            _give(request, key)
+            yield request
+
+
+def _give(request: httpx2.Request, key: str) -> str:
+    request.headers["x-api-key"] = key
+    return key
+
+
+def _may_be_repeated(request: httpx2.Request) -> bool:
+    """Whether it can be sent once more: only whole bodies can. Notes on it that there is a new key."""
+    request.extensions[RENEWED] = True
+    return isinstance(request.stream, httpx2.ByteStream)
