@@ -325,7 +325,8 @@ class AsyncOvernight:
             if isinstance(step, NextItem):
                 return await given.next()
             if isinstance(step, PutRow):
-                return await self._outbox.put_awaiting(session, step.row)
+                it = stand_in()
+                return await self._outbox.put_awaiting(session, step.row) if it is None else it.row(step.row)
             return await take_async(held.connection, step)
 
         return await run_async(call(held.calls), step_by_step)
@@ -335,7 +336,7 @@ class AsyncOvernight:
         it = stand_in()
         if it is not None:
             if self._stood_in is None or self._stood_in[0] is not it:
-                calls = Calls(Wire(self._given_url or ProducerSettings().redis_url or None), self._warner)
+                calls = Calls(Wire(self._given_url or ProducerSettings().redis_url or None, it.policy), self._warner)
                 self._stood_in = it, _Held(calls, AsyncStandInConnection(it))
             return self._stood_in[1]
         here = _here()

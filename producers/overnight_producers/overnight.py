@@ -305,7 +305,8 @@ class Overnight:
             if isinstance(step, NextItem):
                 return next(given, None)
             if isinstance(step, PutRow):
-                return self._outbox.put(session, step.row)
+                it = stand_in()
+                return self._outbox.put(session, step.row) if it is None else it.row(step.row)
             return take(held.connection, step)
 
         return run(call(held.calls), step_by_step)
@@ -315,7 +316,7 @@ class Overnight:
         it = stand_in()
         if it is not None:
             if self._stood_in is None or self._stood_in[0] is not it:
-                calls = Calls(Wire(self._given_url or ProducerSettings().redis_url or None), self._warner)
+                calls = Calls(Wire(self._given_url or ProducerSettings().redis_url or None, it.policy), self._warner)
                 self._stood_in = it, _Held(calls, StandInConnection(it))
             return self._stood_in[1]
         pid = os.getpid()

@@ -8,17 +8,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from overnight_models.wire.inbox import InboxRow
+from overnight_models.wire.policy import Policy
 from overnight_producers.steps import Command, Reply
 
 
 class StandIn(Protocol):
     """What answers instead of Redis. It never blocks, so that an event loop may ask it too."""
 
+    policy: Policy
+    """What may be enqueued."""
+
     def commands(self, commands: Sequence[Command]) -> list[Reply]:
         """The replies to some commands."""
 
     def pop(self, key: str) -> bytes | None:
         """The first of a list; None when it is empty."""
+
+    def row(self, row: InboxRow) -> None:
+        """A row of the inbox table of a product's own database, which is left alone."""
 
     def paused(self, seconds: float) -> None:
         """A call has waited for so long for something to happen. Raises what the call shall raise, if nothing will."""

@@ -35,10 +35,12 @@ class Wire:
     """What a process knows of one Redis: its policy, and which prefixes it has met; safe in threads.
 
     url: where it is; None: nobody knows, so that no callback can be on another broker.
+    fixed_policy: what is known without asking.
     """
 
-    def __init__(self, url: str | None) -> None:
+    def __init__(self, url: str | None, fixed_policy: Policy | None = None) -> None:
         self.url = url
+        self._fixed_policy = fixed_policy
         self._policy: tuple[float, Policy | None] | None = None
         """Until when it is good, and what it is."""
         self._away_until = 0.0
@@ -85,6 +87,8 @@ class Wire:
 
     def policy(self) -> Steps[Policy | None]:
         """What the workers published, at most half a minute ago; None when nothing is published (yet)."""
+        if self._fixed_policy is not None:
+            return self._fixed_policy
         kept = self._policy
         if kept is not None and time.monotonic() < kept[0]:
             return kept[1]

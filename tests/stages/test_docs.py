@@ -19,7 +19,7 @@ from overnight_workers.cli import app
 from overnight_workers.cli.plan_page import QUESTIONS, WIDTH
 from overnight_workers.operators.alarm_kinds import KINDS
 from overnight_workers.relay_settings import RelaySettings
-from overnight_workers.stages.collect.results import ANY_OTHER, PROBLEMS, Content
+from overnight_models.wire.judgement import ANY_OTHER, PROBLEMS, Content
 from overnight_workers.stages.protocol import Rule
 
 ROOT = Path(__file__).parents[2]

@@ -15,9 +15,10 @@ from pydantic import BaseModel
 from overnight_models.errors import BadOutput
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
 from overnight_models.money.prices import load
+from overnight_models.wire.judgement import ANY_OTHER, PROBLEMS, Check, Content
 from overnight_models.wire.outcome import Outcome
-from overnight_workers.stages.collect.results import ANY_OTHER, PROBLEMS, Content, read_result
-from overnight_workers.stages.output_schema import Check, check
+from overnight_workers.stages.collect.results import read_result
+from overnight_workers.stages.output_schema import check
 
 PRICES = load()
 MODEL = "claude-haiku-4-5"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
 
 from overnight_models import exact_json
-
-Check = Callable[[str], str | None]
-"""What is wrong with an answer's text, by the schema that was asked for; None when nothing is. It quotes no value."""
+from overnight_models.wire.judgement import Check
 
 
 def fault(document: str) -> str | None:
@@ -24,7 +22,10 @@ def fault(document: str) -> str | None:
 
 
 def check(document: str) -> Check:
-    """What says whether a text fits a schema. One that can't be used lets everything through: the answers are paid."""
+    """What says whether a text fits a schema, quoting no value.
+
+    One that can't be used lets everything through: the answers are paid.
+    """
     if fault(document) is not None:
         return lambda _text: None
     validator = _validator(document)

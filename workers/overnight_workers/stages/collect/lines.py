@@ -14,9 +14,9 @@ import orjson
 from overnight_models import exact_json
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
 from overnight_models.money.prices import Prices
+from overnight_models.wire.judgement import Check
 from overnight_models.wire.outcome import Problem
 from overnight_workers.stages.collect.results import read_result
-from overnight_workers.stages.output_schema import Check
 from overnight_workers.stages.result_lines import Line, outline
 
 _NO_ANSWER: Final = frozenset({"errored", "expired", "canceled"})

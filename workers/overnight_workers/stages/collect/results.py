@@ -6,52 +6,20 @@ Reading is lenient: an error that isn't nested twice, a missing counter, a stop 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Final
 
 from overnight_models import exact_json
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
 from overnight_models.money.bill import bill_of
 from overnight_models.money.prices import Prices
-from overnight_models.wire.answer import has_text, readings, tool_calls
+from overnight_models.wire.judgement import Check, problem_of
 from overnight_models.wire.outcome import Problem
-from overnight_workers.stages.output_schema import Check
 from overnight_workers.stages.protocol import is_about_the_caller
 
 _FINAL_ERRORS: Final = frozenset({"invalid_request_error", "not_found_error", "request_too_large"})
 MONEY_ERRORS: Final = frozenset({"authentication_error", "billing_error", "permission_error"})
 """Nothing is counted against the item; its workspace is held."""
 
-
-class Content(StrEnum):
-    """What stands in an answer."""
-
-    FITS = "text that fits, or any text where no schema was asked for"
-    MISFIT = "text that doesn't fit the schema"
-    CALL = "a call of one of your tools"
-    NOTHING = "neither text nor a call"
-
-
-_BY_CONTENT: Final = {
-    Content.FITS: None,
-    Content.MISFIT: Problem.INVALID_OUTPUT,
-    Content.CALL: None,
-    Content.NOTHING: Problem.INVALID_OUTPUT,
-}
-_CUT_OFF: Final = dict.fromkeys(Content, Problem.CUT_OFF)
-ANY_OTHER: Final = "any other, also of tomorrow"
-PROBLEMS: Final[Mapping[str, Mapping[Content, Problem | None]]] = {
-    "end_turn": _BY_CONTENT,
-    "stop_sequence": _BY_CONTENT,
-    "tool_use": _BY_CONTENT,
-    "max_tokens": _CUT_OFF,
-    "model_context_window_exceeded": _CUT_OFF,
-    "pause_turn": _CUT_OFF,
-    "compaction": _CUT_OFF,
-    "refusal": dict.fromkeys(Content, Problem.REFUSED),
-    ANY_OTHER: _BY_CONTENT,
-}
-"""What is wrong with an answer, by why it stopped and what stands in it; None is ok. producers/README.md shows it."""
 
 _BILLED_REFUSALS: Final = frozenset({"bio", "frontier_llm", "reasoning_extraction"})
 
@@ -97,7 +65,7 @@ def _innermost(error: object) -> dict[str, object]:
 
 
 def _answered(item_id: int, message: dict[str, object], prices: Prices, check: Check | None, *, batch: bool) -> Arrival:
-    problem, detail = _problem(message, check)
+    problem, detail = problem_of(message, check)
     billed = _is_billed(message)
     bill = bill_of(message, prices, batch=batch)
     usage = bill.usage
@@ -121,36 +89,6 @@ def _answered(item_id: int, message: dict[str, object], prices: Prices, check: C
         realtime_nano=bill.realtime_nano if billed else 0,
         thinking_nano=bill.thinking_nano if billed else 0,
     )
-
-
-def _problem(message: dict[str, object], check: Check | None) -> tuple[Problem | None, str | None]:
-    stop = str(message.get("stop_reason"))
-    content, wrong = _content(message.get("content"), check)
-    problem = PROBLEMS.get(stop, PROBLEMS[ANY_OTHER])[content]
-    if problem is Problem.REFUSED:
-        details = _object(message.get("stop_details"))
-        words = [str(details[name]) for name in ("category", "explanation") if details.get(name)]
-        return problem, ": ".join(words) or "the model refused to answer"
-    if problem is Problem.CUT_OFF:
-        return problem, f"the answer is incomplete: {stop}"
-    return problem, None if problem is None else wrong
-
-
-def _content(content: object, check: Check | None) -> tuple[Content, str | None]:
-    """What stands in an answer, and what is wrong with it if anything."""
-    if tool_calls(content):
-        return Content.CALL, None
-    if not has_text(content):
-        return Content.NOTHING, "the answer is empty: it has neither text nor a tool call"
-    if check is None:
-        return Content.FITS, None
-    wrong = None
-    for text in readings(content):
-        fault = check(text)
-        if fault is None:
-            return Content.FITS, None
-        wrong = fault  # of the last text: what stands before it may be no part of the answer
-    return Content.MISFIT, wrong
 
 
 def _is_billed(message: dict[str, object]) -> bool:

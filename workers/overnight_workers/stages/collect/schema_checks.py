@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from overnight_models.ledger.collect import collect as ledger
+from overnight_models.wire.judgement import Check
 from overnight_workers import process
 from overnight_workers.held import held
 from overnight_workers.stages import output_schema
-from overnight_workers.stages.output_schema import Check
 
 
 @held

@@ -1,0 +1,198 @@
+"""The kit: what a test asks of the product's items, and has delivered to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Final
+
+from overnight_models.money.prices import load
+from overnight_models.request.moments import moment_of
+from overnight_models.wire.outcome import Outcome
+from overnight_models.wire.policy import LanePolicy, Policy
+from overnight_producers.receipts import Receipt
+from overnight_producers.standing_in import standing_in
+from overnight_producers.testing.answers import Answer, read_answer
+from overnight_producers.testing.deliveries import Delivery, call, delivery_id
+from overnight_producers.testing.items import Enqueued, Items, listed
+from overnight_producers.testing.workers import Workers
+
+_MOST: Final = 1_000
+
+
+class Kit(Items):
+    """What a product enqueues while the kit stands in for Redis and the workers: its items, in their order.
+
+    lanes: those that there are, and what each takes; None: any, as a lane takes it where nothing is configured.
+    """
+
+    def __init__(self, lanes: Mapping[str, LanePolicy] | None = None) -> None:
+        self.workers = Workers(_policy(lanes))
+        super().__init__(self.workers.items)
+
+    @contextmanager
+    def capture(self) -> Iterator[Items]:
+        """Only what the block enqueues: `with overnight.capture() as enqueued: …`, then `enqueued.enqueued(key=…)`."""
+        captured = Items(self.workers.items, begin=len(self.workers.items))
+        try:
+            yield captured
+        finally:
+            captured.end = len(self.workers.items)
+
+    def deliver(
+        self,
+        item: Enqueued | Receipt,
+        answer: Answer | None = None,
+        *,
+        after: timedelta | str = timedelta(minutes=20),
+    ) -> Delivery:
+        """Have an outcome come back: it is recorded, and the product's callback is called with it, in this process.
+
+        item: what `enqueued` returned, or a receipt.
+        answer: as in `Answer`; None: made of the schema that was asked for, or, of an item that has its outcome, that
+        outcome again, with the same delivery id, as may happen to any callback.
+        after: how long after it was enqueued it is done, as "26h"; `late_s` counts from the item's deadline on.
+
+        Returns the delivery; in an event loop, `await` it. Raises what the callback raises, and AssertionError for an
+        answer that Overnight would call a problem, a second answer, and a task that no app of this process has.
+        """
+        found = self._found(item)
+        if found.document is None or answer is not None:
+            self._record(found, answer, after)
+        return self._hand_over(found)
+
+    def drain(
+        self,
+        answer: Answer | Callable[[Enqueued], Answer | None] | None = None,
+        *,
+        order: Callable[[list[Enqueued]], Iterable[Enqueued]] = list,
+    ) -> list[Delivery]:
+        """Deliver all that waits, and what the callbacks enqueue meanwhile, until nothing is left.
+
+        answer: for all of them; or a function that says which for an item.
+        order: of what waits, as `reversed`; outcomes come back in any order.
+
+        Raises AssertionError after 1,000 deliveries, when callbacks enqueue without an end.
+        """
+        deliveries: list[Delivery] = []
+        while waiting := [item for item in self if item.state == "waiting"]:
+            for item in order(waiting):
+                if item.state != "waiting":
+                    continue  # a callback has canceled it
+                given = answer(item) if callable(answer) else answer
+                deliveries.append(self.deliver(item, None if item.follows is not None else given))
+                if len(deliveries) > _MOST:
+                    raise AssertionError(f"callbacks enqueue without an end; the last:\n{listed(self[-5:])}")
+        return deliveries
+
+    def _found(self, item: Enqueued | Receipt) -> Enqueued:
+        if isinstance(item, Enqueued):
+            return item
+        about = {"id": item.item_id, "key": item.key, "lane": item.lane}
+        found = self.workers.find(about)
+        if found is None:
+            raise AssertionError(f"the workers have no item {item.key!r}: was it turned down? `confirm` says so")
+        return found
+
+    def _record(self, item: Enqueued, answer: Answer | None, after: timedelta | str) -> None:
+        if item.state != "waiting":
+            raise AssertionError(
+                f"it has its outcome, and another never comes; without an answer it comes again:\n  {item}"
+            )
+        if item.follows is not None and item.follows.document is None:
+            self._record(item.follows, answer, after)
+        enqueued_at = datetime.fromisoformat(item.enqueued_at)
+        finished_at = moment_of(after, now=enqueued_at)
+        deadline = None if item.deadline is None else datetime.fromisoformat(item.deadline)
+        if item.follows is not None and item.follows.document is not None:
+            said = dict(item.follows.document) | {"cost_usd": "0", "realtime_cost_usd": "0"}
+        else:
+            said = read_answer(item, answer)
+        nothing = {
+            "ok": False,
+            "message": None,
+            "model": None,
+            "usage": None,
+            "cost_usd": "0",
+            "realtime_cost_usd": "0",
+        }
+        of_its_own = {
+            "v": 1,
+            "item_id": item.item_id,
+            "key": item.key,
+            "lane": item.lane,
+            "tenant": item.tenant,
+            "run": item.run,
+            "delivery_id": delivery_id(item),
+            "model_why": None,
+            "earlier_cost_usd": "0",
+            "cut": None,
+            "attempts": 1 + item.redos,
+            "via": "batch",
+            "batch_id": f"msgbatch_test_{item.item_id[:8]}",
+            "enqueued_at": item.enqueued_at,
+            "finished_at": finished_at.isoformat(),
+            "deadline": item.deadline,
+            "late_s": None if deadline is None else max((finished_at - deadline).total_seconds(), 0.0),
+            "trace_id": item.trace_id,
+        }
+        item.document = nothing | said | of_its_own
+        item.state = (
+            "succeeded" if item.document["ok"] else "canceled" if said.get("problem") == "canceled" else "failed"
+        )
+        self.workers.waited_s = 0.0
+
+    def _hand_over(self, item: Enqueued) -> Delivery:
+        document = item.document
+        assert document is not None
+        if item.callback is None:
+            return Delivery(item, Outcome.read(document))
+        word = f"0.0.{item.item_id}"
+        before = self.workers.acknowledged.count(word)
+        result = call(item, document, word)
+        delivery = Delivery(item, Outcome.read(document), result)
+        return replace(delivery, acknowledged=self.workers.acknowledged.count(word) > before)
+
+
+@contextmanager
+def take_over(lanes: Mapping[str, LanePolicy] | None = None) -> Iterator[Kit]:
+    """Stand in for Redis and the workers, in the whole process, for as long as the block lasts.
+
+    Every `Overnight` and `AsyncOvernight` is meant, also those that were made before.
+    """
+    kit = Kit(lanes)
+    with standing_in(kit.workers):
+        yield kit
+
+
+class _AnyLane(dict[str, LanePolicy]):
+    """Every lane there may be."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def get(self, name: str, default: object = None) -> LanePolicy:
+        return _DEFAULT
+
+
+class _AnyBroker(tuple[str, ...]):
+    """Every broker there may be."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+_DEFAULT: Final = LanePolicy()
+
+
+def _policy(lanes: Mapping[str, LanePolicy] | None) -> Policy:
+    return Policy(_AnyLane() if lanes is None else lanes, _AnyBroker(), _models())
+
+
+@cache
+def _models() -> tuple[str, ...]:
+    models = load().models
+    return (*models, *(alias for model in models.values() for alias in model.aliases))

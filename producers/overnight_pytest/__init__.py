@@ -1,0 +1,40 @@
+"""The pytest plugin of the test kit. pytest imports it in every run: it imports nothing before a test asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from overnight_models.wire.policy import LanePolicy
+    from overnight_producers.testing import Kit
+    from overnight_producers.testing.service import RunningService
+
+
+@pytest.fixture(scope="session")
+def overnight_lanes() -> Mapping[str, LanePolicy] | None:
+    """The lanes that there are; None: any. Override it to have a mistyped lane turned down, as in the real service."""
+    return None
+
+
+@pytest.fixture
+def overnight(overnight_lanes: Mapping[str, LanePolicy] | None) -> Iterator[Kit]:
+    """Stands in for Overnight: what the product enqueues is here, and its outcomes come by `deliver`. No servers."""
+    from overnight_producers.testing import take_over
+
+    with take_over(overnight_lanes) as kit:
+        yield kit
+
+
+@pytest.fixture(scope="session")
+def overnight_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """Overnight itself with everything embedded: Postgres, Valkey, workers and the sandbox; some ten seconds to start.
+
+    Needs `overnight[embedded,sandbox]`.
+    """
+    from overnight_producers.testing.service import running_service
+
+    with running_service(tmp_path_factory.mktemp("overnight")) as service:
+        yield service
