@@ -6,7 +6,7 @@ import inspect
 import socket
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypeAlias
 from uuid import UUID, uuid5
 
 from celery import Celery, _state
@@ -23,6 +23,9 @@ from overnight_producers.testing.items import Enqueued
 
 _OUR_OWN: Final = "celery."
 
+Found: TypeAlias = tuple[Celery, Task[..., object]]
+"""A task and its app."""
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -35,7 +38,7 @@ class Delivery:
     acknowledged: bool = False
     """The callback has said that it is done (`ack=True`); else its message would come again."""
 
-    def __await__(self) -> Generator[Any, Any, Delivery]:
+    def __await__(self) -> Generator[object, None, Delivery]:
         if inspect.isawaitable(self.result):
             result = yield from self.result.__await__()
             return Delivery(self.item, self.outcome, result, self.acknowledged)
@@ -70,10 +73,10 @@ def call(item: Enqueued, document: Mapping[str, object], word: str) -> object:
     }
     asked = {HEADER: headers[HEADER]} if HEADER in headers else {}
     tracer = build_tracer(task.name, task, eager=True, propagate=True, app=app)
-    return tracer(headers["id"], args, kwargs, request | asked).retval
+    return tracer(str(headers["id"]), args, kwargs, request | asked).retval
 
 
-def task_of(callback: CallbackLine) -> tuple[Celery, Task[Any, Any]]:
+def task_of(callback: CallbackLine) -> Found:
     """The task and its app. Raises AssertionError when no app of this process has it."""
     name = callback["task"]
     found = next(_tasks(name), None)
@@ -97,7 +100,7 @@ def _apps() -> list[Celery]:
     return list(active())
 
 
-def _tasks(name: str) -> Iterator[tuple[Celery, Task[Any, Any]]]:
+def _tasks(name: str) -> Iterator[Found]:
     """Tasks of that name. A shared one is in every app: its own goes first."""
     having = [(app, app.tasks[name]) for app in _apps() if name in app.tasks]
     return iter(sorted(having, key=lambda each: each[1].app is not each[0]))
@@ -105,7 +108,7 @@ def _tasks(name: str) -> Iterator[tuple[Celery, Task[Any, Any]]]:
 
 def _received(
     callback: CallbackLine, document: Mapping[str, object], task_id: str, word: str
-) -> tuple[list[object], dict[str, object], dict[str, Any]]:
+) -> tuple[list[object], dict[str, object], dict[str, object]]:
     """What a worker reads out of the message: arguments and headers."""
     headers = {"overnight_generation": 0} | ({HEADER: word} if callback.get("ack") else {})
     arguments = [[document, *callback.get("args", ())], callback.get("kwargs", {}), NO_CANVAS]

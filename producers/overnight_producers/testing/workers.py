@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -22,6 +22,9 @@ from overnight_models.wire.policy import Policy
 from overnight_models.wire.verdict import Fault, VerdictDocument
 from overnight_producers.steps import Command, Reply, Word
 from overnight_producers.testing.items import Enqueued
+
+About: TypeAlias = Mapping[str, Any]
+"""What a message says, as the product's side has written it."""
 
 _PATIENCE_S: Final = 0.5
 """Of a call that waits, in all, while nothing is delivered."""
@@ -96,7 +99,7 @@ class Workers:
 
     # --- accepting -------------------------------------------------------------------------------------------------
 
-    def _accept(self, arguments: Mapping[str, Any]) -> None:
+    def _accept(self, arguments: About) -> None:
         verdict: VerdictDocument = {"accepted": 0, "known": 0, "rejected": [], "delivered": 0, "redone": 0}
         for index, line in enumerate(read_lines(arguments["items"], arguments.get("encoding"))):
             item = self._item(exact_json.loads(line), arguments["lane"], arguments.get("run"))
@@ -164,23 +167,23 @@ class Workers:
         items = (item for item in reversed(self.items) if item.state != "redone" and item.follows is None)
         return next((item for item in items if (item.lane, item.key) == (lane, key)), None)
 
-    def find(self, about: Mapping[str, Any]) -> Enqueued | None:
+    def find(self, about: About) -> Enqueued | None:
         """The item that a question is about."""
         if about.get("id") is None:
             return self._of_key(about["lane"], about["key"])
         own = (item for item in reversed(self.items) if item.item_id == about["id"])
         return next(own, None) or self._of_key(about["lane"], about["key"])
 
-    def _confirm(self, about: Mapping[str, Any]) -> object:
+    def _confirm(self, about: About) -> object:
         return {message_id: self._verdicts.get(message_id) for message_id in about["message_ids"]}
 
-    def _outcome(self, about: Mapping[str, Any]) -> object:
+    def _outcome(self, about: About) -> object:
         if why := self._rejected.get(about.get("id") or ""):
             return {"rejected": why}
         item = self.find(about)
         return None if item is None else {"state": item.state, "outcome": item.document}
 
-    def _cancel(self, about: Mapping[str, Any]) -> object:
+    def _cancel(self, about: About) -> object:
         if why := self._rejected.get(about.get("id") or ""):
             return {"rejected": why}
         item = self.find(about)
@@ -196,7 +199,7 @@ class Workers:
             }  # fmt: skip
         return "canceled"
 
-    def _redo(self, about: Mapping[str, Any]) -> object:
+    def _redo(self, about: About) -> object:
         item = self.find(about)
         if item is None:
             return None
@@ -206,13 +209,13 @@ class Workers:
         item.state, item.document, item.redos = "waiting", None, item.redos + 1
         return {"receipt": item.item_id}
 
-    def _run(self, about: Mapping[str, Any]) -> object:
+    def _run(self, about: About) -> object:
         states: dict[str, int] = {}
         for item in self._of_run(about["run"]):
             states[item.state] = states.get(item.state, 0) + 1
         return states or None
 
-    def _outcomes(self, about: Mapping[str, Any]) -> object:
+    def _outcomes(self, about: About) -> object:
         lane, problem = about.get("lane"), about.get("problem")
         documents = [
             item.document
