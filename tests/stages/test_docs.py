@@ -13,13 +13,13 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from overnight_models import states, tables
+from overnight_models.wire.judgement import ANY_OTHER, PROBLEMS, Content
 from overnight_workers import broker_settings
 from overnight_workers import settings as told
 from overnight_workers.cli import app
 from overnight_workers.cli.plan_page import QUESTIONS, WIDTH
 from overnight_workers.operators.alarm_kinds import KINDS
 from overnight_workers.relay_settings import RelaySettings
-from overnight_models.wire.judgement import ANY_OTHER, PROBLEMS, Content
 from overnight_workers.stages.protocol import Rule
 
 ROOT = Path(__file__).parents[2]

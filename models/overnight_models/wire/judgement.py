@@ -43,6 +43,7 @@ PROBLEMS: Final[Mapping[str, Mapping[Content, Problem | None]]] = {
 }
 """What is wrong with an answer, by why it stopped and what stands in it; None is ok. producers/README.md shows it."""
 
+
 def problem_of(message: dict[str, object], check: Check | None) -> tuple[Problem | None, str | None]:
     """What is wrong with the API's Message, and in which words; None twice when it is of use.
 
