@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from overnight_workers import redaction
 from overnight_workers.configuration.sources import LOG_LEVEL, LOG_LEVELS
 
 _NOISY: Final = (
@@ -32,6 +33,7 @@ def configure(level: str | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _shorten,
+        _redact,
     ]
     watched = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     renderer: structlog.typing.Processor = (
@@ -68,10 +70,11 @@ def _without_stack(record: logging.LogRecord) -> bool:
 def brief(text: object) -> str:
     """An exception or a traceback as it may be shown: each of its messages is one line, cut where it is long.
 
-    What others raise may quote what they were given, and what is long is a body.
+    What others raise may quote what they were given, and what is long is a body. Fields that `[privacy] redact` names
+    are hidden.
     """
     shown = [line if line.startswith(" ") else _cut(line) for line in str(text).splitlines()]
-    return "\n".join(line for line in shown if not line.startswith(_QUOTING))
+    return redaction.text("\n".join(line for line in shown if not line.startswith(_QUOTING)))
 
 
 def _cut(line: str) -> str:
@@ -83,6 +86,11 @@ def _shorten(_logger: object, _method: str, event: structlog.typing.EventDict) -
     if isinstance(event.get("exception"), str):
         event["exception"] = brief(event["exception"])
     return event
+
+
+def _redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Fields that the settings name are in no line."""
+    return redaction.fields(event)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -50,11 +50,22 @@ from overnight_workers.configuration.urls import api_url, postgres_url, variable
 from overnight_workers.lane_keeps import LaneKeeps, keeps_fit
 from overnight_workers.lane_models import LaneModels, models_fit
 from overnight_workers.lane_roads import LaneRoads
-from overnight_workers.operator_settings import AlarmCommand, Roles
+from overnight_workers.operator_settings import AlarmCommand, Privacy, Roles
 from overnight_workers.relay_settings import RelaySettings, relays_fit
 
 _KEY: Final = re.compile(r"[!-~]+")
-_TABLES: Final = ("workspaces", "brokers", "own_broker", "relays", "lanes", "timing", "direct", "roles", "alarms")
+_TABLES: Final = (
+    "workspaces",
+    "brokers",
+    "own_broker",
+    "relays",
+    "lanes",
+    "timing",
+    "direct",
+    "roles",
+    "alarms",
+    "privacy",
+)
 """Settings that are tables of the file, and JSON in the environment."""
 
 
@@ -221,6 +232,7 @@ class Settings:
     direct: Direct = Direct()
     roles: Roles = field(default_factory=Roles)
     alarms: AlarmCommand = field(default_factory=AlarmCommand)
+    privacy: Privacy = field(default_factory=Privacy)
 
     def lane(self, name: str) -> Lane:
         """The policy of a lane. One that the configuration has lost keeps to that of a new lane.
@@ -298,6 +310,7 @@ def read_settings() -> Settings:
         direct=read_part(Direct, given.get("direct", {}), ("direct",), faults),
         roles=read_part(Roles, given.get("roles", {}), ("roles",), faults),
         alarms=read_part(AlarmCommand, given.get("alarms", {}), ("alarms",), faults),
+        privacy=read_part(Privacy, given.get("privacy", {}), ("privacy",), faults),
     )
     for check in (_keys_fit, _lanes_fit, _places_fit, _times_fit):
         check(settings, faults)

@@ -25,8 +25,10 @@ def say(news: str) -> None:
 
 def fail(error: str) -> None:
     """What went wrong, and what to do about it."""
+    from overnight_workers import redaction
+
     ERR.print("overnight:", style="bold red", end=" ")
-    ERR.print(error, markup=False)
+    ERR.print(redaction.text(error), markup=False)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from overnight_models.wire.outcome import Problem, dollars
+from overnight_workers import redaction
 from overnight_workers.cli import console, item_options
 from overnight_workers.cli.moment import moment
 
@@ -109,6 +110,7 @@ def _forget(seen: OrderedDict[int, datetime], before: datetime) -> None:
 
 def _document(row: Finished) -> dict[str, object]:
     document = {name: value for name, value in row._asdict().items() if name not in ("id", "cost_nano")}
+    document["detail"] = row.detail and redaction.text(row.detail)
     return document | {"cost_usd": None if row.cost_nano is None else dollars(row.cost_nano)}
 
 
@@ -118,5 +120,5 @@ def _line(row: Finished) -> Text:
     text.append(row.state, style="red" if row.problem else "green")
     text.append(f" {row.via} {cost}")
     if row.problem:
-        text.append(f" {row.problem}: {row.detail or ''}")
+        text.append(f" {row.problem}: {redaction.text(row.detail or '')}")
     return text

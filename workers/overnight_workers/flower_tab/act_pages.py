@@ -8,6 +8,7 @@ import orjson
 
 from overnight_models.ledger.operators import actions, item_life
 from overnight_models.ledger.operators.actions import ActionView
+from overnight_workers import redaction
 from overnight_workers.flower_tab.acts import Said, known_act
 from overnight_workers.flower_tab.faults import Fault
 from overnight_workers.flower_tab.item_pages import ItemPage
@@ -117,9 +118,24 @@ class BodyPage(Form, ItemPage):
         def look() -> item_life.Body | None:
             with database().transaction() as connection:
                 actions.note(connection, "show body", {"item": number}, by, items=1)
-                return item_life.body(connection, number)
+                return shown_body(item_life.body(connection, number))
 
         await self.show_item(number, await self.application.reader.do(look))
+
+
+def shown_body(body: item_life.Body | None) -> item_life.Body | None:
+    """A body without the fields that nobody is shown."""
+    if body is None:
+        return None
+    request = [part for part in (body.params, body.prefix) if part is not None]
+    hidden = set().union(*(redaction.values(part, "params") for part in request))
+    hidden |= redaction.values(body.message, "message")
+    return body._replace(
+        params=redaction.json_text(body.params, "params"),
+        prefix=body.prefix and redaction.json_text(body.prefix, "params"),
+        message=body.message and redaction.json_text(body.message, "message"),
+        detail=body.detail and redaction.text(body.detail, hidden),
+    )
 
 
 def spoken(action: ActionView) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from overnight_models.ledger.operators.overview import BatchView, ItemView, LaneView
 from overnight_models.ledger.roads.kept import Kept
 from overnight_models.wire.outcome import dollars
+from overnight_workers import redaction
 from overnight_workers.operators import item_roads
 from overnight_workers.operators.alarm_kinds import Alarm
 from overnight_workers.operators.life_lines import LifeLine
@@ -70,6 +71,7 @@ def item(row: ItemView, life: Sequence[LifeLine] | None = None) -> dict[str, obj
     return {
         "item_id": str(row.receipt),
         **{name: getattr(row, name) for name in names},
+        "detail": row.detail and redaction.text(row.detail),
         "batch": row.batch_id,
         "api_batch_id": row.api_batch_id,
         "road": item_roads.reasons([row])[0],
@@ -87,7 +89,7 @@ def item(row: ItemView, life: Sequence[LifeLine] | None = None) -> dict[str, obj
             "queue": row.delivery_queue,
             "broker": row.delivery_broker,
             "tries": row.delivery_tries,
-            "error": row.delivery_error,
+            "error": row.delivery_error and redaction.text(row.delivery_error),
         },
     } | ({} if life is None else {"life": [life_line(line) for line in life]})
 

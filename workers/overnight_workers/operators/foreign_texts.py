@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from overnight_models.wire.outcome import Problem
+from overnight_workers import redaction
 
 _MOST_CHARACTERS: Final = 200
 _HIDDEN: Final = "\N{HORIZONTAL ELLIPSIS}"
@@ -34,7 +35,7 @@ _AROUND: Final = "()[]{}<>,.:;!?=…"
 
 def everybody(text: str | None, problem: str | None = None) -> str:
     """The text as everybody may see it, cut where it is long; empty where there is none. problem: the outcome's."""
-    said = plain_words(text or "", problem)
+    said = plain_words(redaction.text(text or ""), problem)
     return said if len(said) <= _MOST_CHARACTERS else said[:_MOST_CHARACTERS] + _HIDDEN
 
 
