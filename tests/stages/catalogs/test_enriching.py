@@ -39,7 +39,7 @@ def test_a_changed_prompt_asks_first_and_says_how_many_rows_and_dollars(catalog:
     assert asking.state == "asking"
     assert "prompt changed: 30 rows, about $" in str(asking.reason)
     assert catalog.sent == 30
-    assert advancing.approve(asking.id, "a person")
+    assert advancing.approve(asking.id)
     assert catalog.finish(advancing.read(asking.id)).state == "complete"
     assert catalog.sent == 60
     # another text that renders alike is no change

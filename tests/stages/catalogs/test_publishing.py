@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from overnight_models.ledger.catalogs import runs as ledger
+from overnight_models.ledger.operators.actions import By
+from overnight_workers.catalogs import steering
 from overnight_workers.catalogs.runs import advancing
 from overnight_workers.catalogs.runs.beginning import UnderWay
 from overnight_workers.process import database
@@ -105,7 +107,7 @@ def test_many_changed_rows_ask_first_and_few_or_the_first_night_do_not(catalog: 
     asking = catalog.run()
     assert (asking.state, catalog.sent) == ("asking", 60)
     assert str(asking.reason).startswith("42% of the rows would be sent, ask_above is 20%: about $")
-    assert advancing.want_stop(asking.id, "Ann")
+    steering.stop(asking.name, By("Ann"))
     assert catalog.finish(asking).state == "stopped"
     file = catalog.directory / "shop.toml"
     file.write_text('ask_above = "50%"\n' + file.read_text())

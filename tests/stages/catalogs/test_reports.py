@@ -12,9 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from overnight_models.ledger.catalogs import reports as ledger
+from overnight_models.ledger.operators.actions import By
 from overnight_workers import process
+from overnight_workers.catalogs import steering
 from overnight_workers.catalogs.report import sending
-from overnight_workers.catalogs.runs import advancing
 from overnight_workers.cli import app
 from tests.stages.catalogs.conftest import Enriched, shop
 
@@ -127,7 +128,7 @@ def test_a_report_whose_broker_is_away_ends_the_run_and_is_sent_by_a_worker_late
 def test_a_person_who_stops_a_run_gets_its_report(catalog: Enriched) -> None:
     catalog.write(shop(3))
     run = catalog.begin()
-    assert advancing.want_stop(run.id, "a person")
+    steering.stop(run.name, By("a person"))
     assert catalog.finish(run).state == "stopped"
     assert report(catalog)["reason"] == "a person stopped it"
 

@@ -7,6 +7,8 @@ import pytest
 from overnight_models.errors import PermanentError
 from overnight_models.ledger.catalogs import runs as ledger
 from overnight_models.ledger.catalogs.runs import Run
+from overnight_models.ledger.operators.actions import By
+from overnight_workers.catalogs import steering
 from overnight_workers.catalogs.runs import advancing
 from overnight_workers.catalogs.task import advance_runs
 from overnight_workers.process import database
@@ -61,7 +63,7 @@ def test_a_run_whose_declaration_can_not_be_used_any_more_is_stopped_on_a_word(c
     catalog.write(shop(3))
     run = catalog.begin()
     (catalog.directory / "answer.json").unlink()
-    assert advancing.want_stop(run.id, "Ann")
+    steering.stop(run.name, By("Ann"))
     advance_runs()
     assert (advancing.read(run.id).state, advancing.read(run.id).reason) == ("stopped", "Ann stopped it")
 
@@ -112,7 +114,7 @@ def test_a_stopped_run_takes_what_is_not_sent_back_in_groups(catalog: Enriched) 
     while advancing.read(run.id).enqueued_at is None:
         advancing.advance(taken)
     before = transactions(catalog)
-    assert advancing.want_stop(run.id, "Ann")
+    steering.stop(run.name, By("Ann"))
     advancing.advance(taken)
     assert transactions(catalog) - before < 20
     assert catalog.service.ledger.states("item") == ["canceled"] * 40

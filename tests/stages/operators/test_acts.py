@@ -34,6 +34,8 @@ INSERT INTO outcome (item_id, submission_id, cost_nano, realtime_nano, attempts,
 SELECT setval('item_id', 10000);
 """
 
+_PLAN = json.dumps({"send": 1200, "rows": 5000, "usd": "3.25", "reasons": {}, "left": {}})
+
 
 @dataclass(frozen=True)
 class Pages:
@@ -232,3 +234,29 @@ def test_what_is_under_way_can_be_aborted_and_what_is_over_stays_as_it_is(pages:
     assert pages.post(f"/actions/{number}", {}).status_code == 409
     assert 'http-equiv="refresh"' not in pages.page(f"/actions/{number}")
     assert pages.get("/actions/99999").status_code == 404
+
+
+def test_a_run_that_asks_is_approved_or_stopped_from_its_page(pages: Pages) -> None:
+    pages.rows(f"UPDATE catalog_run SET plan = '{_PLAN}' RETURNING id")
+    assert 'href="/act?name=approve_run&amp;run=shop-1"' in pages.page("/runs")
+    assert 'href="/act?' not in pages.page("/runs", "vera"), "a viewer has no buttons"
+    preview = text_of(pages.page("/act?name=approve_run&run=shop-1"))
+    assert "It sends 1,200 of 5,000 rows for about $3.25." in preview
+    assert "Shop-1 goes on" in text_of(pages.post("/act", {"name": "approve_run", "run": "shop-1"}).text)
+    assert "approved by ann" in text_of(pages.page("/runs"))
+    assert pages.post("/act", {"name": "approve_run", "run": "shop-1"}).status_code == 400, "it asks no more"
+    assert "being stopped" in text_of(pages.post("/act", {"name": "stop_run", "run": "shop-1"}).text)
+    acts = [(name, actor, via) for name, actor, via, _reason, _items in pages.actions()]
+    assert acts[-2:] == [("approve run", "ann", "flower"), ("stop run", "ann", "flower")]
+
+
+def test_a_schedule_is_paused_skipped_and_resumed_from_its_page(pages: Pages) -> None:
+    assert 'href="/act?name=pause_schedule&amp;catalog=shop"' in pages.page("/runs")
+    assert "left out" in text_of(pages.post("/act", {"name": "skip_schedule", "catalog": "shop"}).text)
+    said = {"name": "pause_schedule", "catalog": "shop", "reason": "new prices"}
+    assert "is paused" in text_of(pages.post("/act", said).text)
+    page = pages.page("/runs")
+    assert "new prices" in text_of(page)
+    assert 'href="/act?name=resume_schedule&amp;catalog=shop"' in page
+    assert "goes on" in text_of(pages.post("/act", {"name": "resume_schedule", "catalog": "shop"}).text)
+    assert pages.post("/act", {"name": "pause_schedule", "catalog": "nobody's"}).status_code == 400

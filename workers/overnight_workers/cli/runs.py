@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from overnight_models.errors import PermanentError
+from overnight_models.ledger.operators.actions import By
 from overnight_workers.cli import console
 from overnight_workers.cli.decide import user
 
@@ -68,22 +69,14 @@ def show(
 @runs.command()
 def approve(name: Name) -> None:
     """Let a run send what it has planned; the workers go on with it."""
-    from overnight_workers.catalogs.runs import advancing
-    from overnight_workers.catalogs.runs.finding import find
+    from overnight_workers.catalogs import steering
 
-    run = find(name)
-    if not advancing.approve(run.id, user()):
-        raise PermanentError(f"run {name} doesn't ask: it is {run.state}")
-    console.OUT.print(f"{name} goes on", markup=False)
+    console.OUT.print(steering.approve(name, By(user())), markup=False)
 
 
 @runs.command()
 def stop(name: Name) -> None:
     """End a run: what isn't sent is taken back; what is answered is paid, and the next run has it for nothing."""
-    from overnight_workers.catalogs.runs import advancing
-    from overnight_workers.catalogs.runs.finding import find
+    from overnight_workers.catalogs import steering
 
-    run = find(name)
-    if not advancing.want_stop(run.id, user()):
-        raise PermanentError(f"run {name} is over: {run.state}")
-    console.OUT.print(f"{name} is being stopped", markup=False)
+    console.OUT.print(steering.stop(name, By(user())), markup=False)

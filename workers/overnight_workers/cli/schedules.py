@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from overnight_models.errors import PermanentError
+from overnight_models.ledger.operators.actions import By
 from overnight_workers.cli import console
 from overnight_workers.cli.decide import user
 
 if TYPE_CHECKING:
     from overnight_models.ledger.catalogs.schedules import Schedule, Time
-    from overnight_workers.catalogs.schedules.times import Due, Times
 
 _SHOWN: Final = 3
 _SHOWN_BEFORE_KEEPING: Final = 5
@@ -62,17 +62,18 @@ def keep(
     """
     from overnight_models.ledger.catalogs import schedules as ledger
     from overnight_models.ledger.catalogs.schedules import Declared
+    from overnight_workers.catalogs import steering
     from overnight_workers.catalogs.reading import read_catalog
     from overnight_workers.process import database
 
     catalog = read_catalog(file)
     if catalog.schedule is None or catalog.time_zone is None:
         raise PermanentError(f'{file} has no schedule: write schedule = "0 22 * * *" and time_zone = "Europe/Berlin"')
-    times = _times(catalog.schedule, catalog.time_zone)
+    times = steering.times(catalog.schedule, catalog.time_zone)
     dues = times.next(datetime.now(UTC), _SHOWN_BEFORE_KEEPING)
     console.OUT.print(f"{catalog.name}: {times.words()}", markup=False)
     for due in dues:
-        console.OUT.print(f"    {_moment(due)}", markup=False)
+        console.OUT.print(f"    {steering.moment(due)}", markup=False)
     if not yes and not typer.confirm("Keep it?"):
         raise typer.Exit(1)
     declared = Declared(
@@ -85,40 +86,23 @@ def keep(
     )
     with database().transaction() as connection:
         ledger.keep(connection, catalog.name, declared, next_at=dues[0].at, who=user())
-    console.OUT.print(f"kept: {catalog.name} runs next on {_moment(dues[0])}", markup=False)
+    console.OUT.print(f"kept: {catalog.name} runs next on {steering.moment(dues[0])}", markup=False)
 
 
 @schedules.command()
 def pause(name: Name, why: Annotated[str, typer.Option(help="For whoever looks later.")] = "by an operator") -> None:
     """Begin no run by itself until `overnight schedules resume`. A run that is under way goes on."""
-    from overnight_models.ledger.catalogs import schedules as ledger
-    from overnight_workers.process import database
+    from overnight_workers.catalogs import steering
 
-    schedule = _find(name)
-    with database().transaction() as connection:
-        paused = ledger.pause(connection, schedule.catalog_id, who=user(), reason=why)
-    kept = "are dropped" if schedule.when_paused == "drop" else "wait: the last of them runs when it goes on"
-    console.OUT.print(
-        f"{name} {'is paused' if paused else 'was paused already'}; times until then {kept}", markup=False
-    )
+    console.OUT.print(steering.pause(name, By(user(), reason=why)), markup=False)
 
 
 @schedules.command()
 def resume(name: Name) -> None:
     """Go on with a paused schedule."""
-    from overnight_models.ledger.catalogs import schedules as ledger
-    from overnight_workers.process import database
+    from overnight_workers.catalogs import steering
 
-    schedule = _find(name)
-    following = _times(schedule.cron, schedule.zone).next(schedule.now, 1)[0]
-    queued = schedule.when_paused == "queue" and schedule.next_at <= schedule.now
-    with database().transaction() as connection:
-        resumed = ledger.resume(connection, schedule.catalog_id, schedule.next_at if queued else following.at)
-    if not resumed:
-        console.OUT.print(f"{name} was not paused", markup=False)
-        return
-    when = "now, for the last time that it missed" if queued else f"on {_moment(following)}"
-    console.OUT.print(f"{name} goes on; it runs {when}", markup=False)
+    console.OUT.print(steering.resume(name, By(user())), markup=False)
 
 
 @schedules.command()
@@ -127,60 +111,28 @@ def skip(
     undo: Annotated[bool, typer.Option("--undo", help="Run it after all.")] = False,
 ) -> None:
     """Leave the next time out: tonight's run, and no other."""
-    from overnight_models.ledger.catalogs import schedules as ledger
-    from overnight_workers.catalogs.schedules.starting import nominal
-    from overnight_workers.process import database
+    from overnight_workers.catalogs import steering
 
-    schedule = _find(name)
-    due, after = _times(schedule.cron, schedule.zone).next(schedule.now, 2)
-    with database().transaction() as connection:
-        ledger.skip(connection, schedule.catalog_id, None if undo else nominal(due))
-    runs_at = due if undo else after
-    left_out = "" if undo else f"{_moment(due)} is left out; "
-    console.OUT.print(f"{name}: {left_out}it runs next on {_moment(runs_at)}", markup=False)
+    console.OUT.print(steering.skip(name, By(user()), undo=undo), markup=False)
 
 
 @schedules.command()
 def forget(name: Name) -> None:
     """Let a catalog run by itself no more. Its runs and what was sent stay known."""
     from overnight_models.ledger.catalogs import schedules as ledger
+    from overnight_workers.catalogs.steering import known_schedule
     from overnight_workers.process import database
 
-    schedule = _find(name)
+    schedule = known_schedule(name)
     with database().transaction() as connection:
         forgotten = ledger.forget(connection, schedule.catalog_id)
     console.OUT.print(f"{name} {'has no schedule any more' if forgotten else 'had none any more'}", markup=False)
 
 
-def _find(name: str) -> Schedule:
-    """A catalog's schedule. Raises PermanentError, with the names that there are."""
-    from overnight_models.ledger.catalogs import schedules as ledger
-    from overnight_workers.process import database
-
-    with database().transaction() as connection:
-        kept = ledger.schedules(connection, name)
-        known = [schedule.catalog for schedule in ledger.schedules(connection)]
-    if not kept:
-        raise PermanentError(f"catalog {name!r} has no schedule; these have one: {', '.join(known) or 'none'}")
-    return kept[0]
-
-
-def _times(cron: str, zone: str) -> Times:
-    from overnight_workers.catalogs.schedules.times import read_times
-
-    try:
-        return read_times(cron, zone)
-    except ValueError as error:
-        raise PermanentError(str(error)) from error
-
-
-def _moment(due: Due) -> str:
-    """A time by the schedule's clock, and in UTC."""
-    return f"{due.nominal:%a %Y-%m-%d %H:%M} ({due.at:%H:%M} UTC)"
-
-
 def _show(schedule: Schedule, last: list[Time]) -> None:
-    times = _times(schedule.cron, schedule.zone)
+    from overnight_workers.catalogs import steering
+
+    times = steering.times(schedule.cron, schedule.zone)
     finish = "" if schedule.finish_by is None else f", done by {schedule.finish_by}"
     console.OUT.print(f"{schedule.catalog}: {times.words()}{finish}", markup=False)
     if schedule.paused_at is not None:
@@ -192,7 +144,7 @@ def _show(schedule: Schedule, last: list[Time]) -> None:
 
     for due in times.next(schedule.now, _SHOWN):
         left_out = ", left out" if nominal(due) == schedule.skipped else ""
-        console.OUT.print(f"    next  {_moment(due)}{left_out}", markup=False)
+        console.OUT.print(f"    next  {steering.moment(due)}{left_out}", markup=False)
     under_way = _under_way(schedule)
     if under_way is not None:
         console.OUT.print(f"    now   {under_way}", markup=False)
@@ -243,7 +195,9 @@ def _changed(schedule: Schedule) -> str | None:
 
 
 def _document(schedule: Schedule, last: list[Time]) -> dict[str, object]:
-    times = _times(schedule.cron, schedule.zone)
+    from overnight_workers.catalogs import steering
+
+    times = steering.times(schedule.cron, schedule.zone)
     return {
         "catalog": schedule.catalog,
         "file": schedule.path,

@@ -9,16 +9,18 @@ import orjson
 from overnight_models.ledger.operators import actions, item_life
 from overnight_models.ledger.operators.actions import ActionView
 from overnight_workers import redaction
-from overnight_workers.flower_tab.acts import Said, known_act
+from overnight_workers.flower_tab.acts import known_act
 from overnight_workers.flower_tab.faults import Fault
 from overnight_workers.flower_tab.item_pages import ItemPage
 from overnight_workers.flower_tab.page import Form, Page
 from overnight_workers.flower_tab.people import OPERATOR, READER_OF_BODIES
+from overnight_workers.flower_tab.proposals import Said
 from overnight_workers.operators import item_filter
 from overnight_workers.process import database
 
 _ON_A_PAGE: Final = 50
-_WORDS: Final = (*item_filter.WORDS, "name", "of", "of_name", "period", "cap", "api_id", "everything", "reason")
+_OWN_WORDS: Final = ("name", "of", "of_name", "period", "cap", "api_id", "catalog", "everything", "reason")
+_WORDS: Final = (*item_filter.WORDS, *_OWN_WORDS)
 
 
 class ActPage(Form):

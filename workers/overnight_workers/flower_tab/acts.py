@@ -6,7 +6,7 @@ The calls and checks are those of the command line (`operators/acting.py`, `oper
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal, cast
 
 from overnight_models.errors import PermanentError
@@ -15,44 +15,10 @@ from overnight_models.ledger.money.budgets import Of, Period
 from overnight_models.ledger.operators.actions import By
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.wire.outcome import dollars
+from overnight_workers.flower_tab import catalog_acts
+from overnight_workers.flower_tab.proposals import Act, Done, Proposal, Said
 from overnight_workers.operators import acting, item_filter, steering
 from overnight_workers.operators.preview import Preview
-
-Said = Mapping[str, str]
-"""What a form or a link says."""
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What an act would do, before it does anything."""
-
-    title: str
-    text: str
-    verb: str
-    """What the button says."""
-    is_possible: bool = True
-    is_dangerous: bool = False
-    asks: tuple[tuple[str, str], ...] = ()
-    """What has to be written yet: the field's name, and its label."""
-    needs_all: bool = False
-    """Nothing narrows it down: the person has to say that everything is meant."""
-
-
-@dataclass(frozen=True)
-class Done:
-    """What an act has done, or has begun."""
-
-    text: str
-    action_id: int | None = None
-    """Of one that goes on in the background."""
-
-
-@dataclass(frozen=True)
-class Act:
-    """One thing that an operator may do."""
-
-    propose: Callable[[Said], Proposal]
-    perform: Callable[[Said, By], Done]
 
 
 def _filter(said: Said) -> ItemFilter:
@@ -220,6 +186,7 @@ ACTS: Final[Mapping[str, Act]] = {
         "Give them up",
         lambda batch, said, by: steering.gone(batch, by),
     ),
+    **catalog_acts.ACTS,
 }
 """By name, as a link says it."""
 

@@ -226,13 +226,7 @@ def own_name(what: str) -> str:
     return f"{what} (process {os.getpid()} on {socket.gethostname()})"
 
 
-def approve(run_id: int, who: str | None = None) -> bool:
-    """A person lets a run send what it has planned. False when it doesn't ask."""
+def approve(run_id: int) -> bool:
+    """Whoever began it lets a run send what it has planned. False when it doesn't ask."""
     with process.database().transaction() as connection:
-        return ledger.approve(connection, run_id, who or getpass.getuser())
-
-
-def want_stop(run_id: int, who: str) -> bool:
-    """A person wants a run stopped. False when it is over."""
-    with process.database().transaction() as connection:
-        return ledger.want_stop(connection, run_id, who)
+        return ledger.approve(connection, run_id, getpass.getuser())

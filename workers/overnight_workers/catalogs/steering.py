@@ -1,0 +1,100 @@
+"""Steering runs and schedules: what a person does to them, checked and recorded; by command and by Flower alike."""
+
+from __future__ import annotations
+
+from overnight_models.errors import PermanentError
+from overnight_models.ledger.catalogs import runs, schedules
+from overnight_models.ledger.catalogs.schedules import Schedule
+from overnight_models.ledger.operators import actions
+from overnight_models.ledger.operators.actions import By
+from overnight_workers.catalogs.runs.finding import find
+from overnight_workers.catalogs.schedules.starting import nominal
+from overnight_workers.catalogs.schedules.times import Due, Times, read_times
+from overnight_workers.process import database
+
+
+def approve(name: str, by: By) -> str:
+    """Let a run send what it has planned; returns what was done. Raises PermanentError when it doesn't ask."""
+    run = find(name)
+    with database().transaction() as connection:
+        if not runs.approve(connection, run.id, by.actor):
+            raise PermanentError(f"run {run.name} doesn't ask: it is {run.state}")
+        actions.note(connection, "approve run", {"run": run.name}, by)
+    return f"{run.name} goes on"
+
+
+def stop(name: str, by: By) -> str:
+    """End a run; returns what was done. Raises PermanentError when it is over."""
+    run = find(name)
+    with database().transaction() as connection:
+        if not runs.want_stop(connection, run.id, by.actor):
+            raise PermanentError(f"run {run.name} is over: {run.state}")
+        actions.note(connection, "stop run", {"run": run.name}, by)
+    return f"{run.name} is being stopped"
+
+
+def pause(name: str, by: By) -> str:
+    """Begin no run by a schedule until it is resumed; returns what was done."""
+    schedule = known_schedule(name)
+    with database().transaction() as connection:
+        paused = schedules.pause(
+            connection, schedule.catalog_id, who=by.actor, reason=by.reason or "paused by an operator"
+        )
+        if paused:
+            actions.note(connection, "pause schedule", {"catalog": name}, by)
+    return f"{name} {'is paused' if paused else 'was paused already'}; {kept_while_paused(schedule)}"
+
+
+def kept_while_paused(schedule: Schedule) -> str:
+    """What becomes of the times at which it would have run."""
+    kept = "are dropped" if schedule.when_paused == "drop" else "wait: the last of them runs when it goes on"
+    return f"times until then {kept}"
+
+
+def resume(name: str, by: By) -> str:
+    """Go on with a paused schedule; returns what was done."""
+    schedule = known_schedule(name)
+    following = times(schedule.cron, schedule.zone).next(schedule.now, 1)[0]
+    queued = schedule.when_paused == "queue" and schedule.next_at <= schedule.now
+    with database().transaction() as connection:
+        resumed = schedules.resume(connection, schedule.catalog_id, schedule.next_at if queued else following.at)
+        if resumed:
+            actions.note(connection, "resume schedule", {"catalog": name}, by)
+    if not resumed:
+        return f"{name} was not paused"
+    when = "now, for the last time that it missed" if queued else f"on {moment(following)}"
+    return f"{name} goes on; it runs {when}"
+
+
+def skip(name: str, by: By, *, undo: bool = False) -> str:
+    """Leave the next time out, or (undo) run it after all; returns what was done."""
+    schedule = known_schedule(name)
+    due, after = times(schedule.cron, schedule.zone).next(schedule.now, 2)
+    with database().transaction() as connection:
+        schedules.skip(connection, schedule.catalog_id, None if undo else nominal(due))
+        actions.note(connection, "run after all" if undo else "skip", {"catalog": name, "time": nominal(due)}, by)
+    left_out = "" if undo else f"{moment(due)} is left out; "
+    return f"{name}: {left_out}it runs next on {moment(due if undo else after)}"
+
+
+def known_schedule(name: str) -> Schedule:
+    """A catalog's schedule. Raises PermanentError, with the names that there are."""
+    with database().transaction() as connection:
+        kept = schedules.schedules(connection, name)
+        known = [schedule.catalog for schedule in schedules.schedules(connection)]
+    if not kept:
+        raise PermanentError(f"catalog {name!r} has no schedule; these have one: {', '.join(known) or 'none'}")
+    return kept[0]
+
+
+def times(cron: str, zone: str) -> Times:
+    """The times of a line in a zone. Raises PermanentError for one that can't be read."""
+    try:
+        return read_times(cron, zone)
+    except ValueError as error:
+        raise PermanentError(str(error)) from error
+
+
+def moment(due: Due) -> str:
+    """A time by the schedule's clock, and in UTC."""
+    return f"{due.nominal:%a %Y-%m-%d %H:%M} ({due.at:%H:%M} UTC)"

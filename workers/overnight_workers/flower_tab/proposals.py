@@ -1,0 +1,44 @@
+"""An act of an operator: what it proposes, and what it has done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from overnight_models.ledger.operators.actions import By
+
+Said = Mapping[str, str]
+"""What a form or a link says."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What an act would do, before it does anything."""
+
+    title: str
+    text: str
+    verb: str
+    """What the button says."""
+    is_possible: bool = True
+    is_dangerous: bool = False
+    asks: tuple[tuple[str, str], ...] = ()
+    """What has to be written yet: the field's name, and its label."""
+    needs_all: bool = False
+    """Nothing narrows it down: the person has to say that everything is meant."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an act has done, or has begun."""
+
+    text: str
+    action_id: int | None = None
+    """Of one that goes on in the background."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing that an operator may do."""
+
+    propose: Callable[[Said], Proposal]
+    perform: Callable[[Said, By], Done]
