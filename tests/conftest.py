@@ -145,7 +145,7 @@ def service(
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Collect hands over nothing itself, so that a test can look at what is due before it is delivered."""
-    monkeypatch.setattr(deliveries, "targets_in_the_clear", lambda connection: {})
+    monkeypatch.setattr(deliveries, "targets_in_the_clear", lambda connection, paced=(): {})
 
 
 @pytest.fixture

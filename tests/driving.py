@@ -125,6 +125,7 @@ class Service:
         workspaces: Json | None = None,
         brokers: Json | None = None,
         direct: Json | None = None,
+        webhooks: Json | None = None,
     ) -> None:
         """Start again with other settings. By default whatever waits is packed at once."""
         here = {"base_url": self.sandbox.url}
@@ -135,6 +136,7 @@ class Service:
             "workspaces": {name: here | dict(workspace) for name, workspace in named.items()},
             "brokers": brokers or {},
             "direct": direct or {},
+            "webhooks": webhooks or {},
         }
         for part, value in tables.items():
             self._env.setenv(f"OVERNIGHT_{part.upper()}", json.dumps(value))
@@ -234,7 +236,7 @@ class Service:
                 return
         raise AssertionError(f"items don't come home: {self.ledger.states('item')} {self.ledger.states('batch')}")
 
-    def answered(self, *items: Json) -> None:
+    def answered(self, *items: Json | str) -> None:
         """These have their outcome, and nobody was told."""
         self.accept(*items)
         self.round()

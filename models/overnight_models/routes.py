@@ -16,11 +16,12 @@ SUBMIT: Final = "overnight.submit"
 POLL: Final = "overnight.poll"
 COLLECT: Final = "overnight.collect"
 DELIVER: Final = "overnight.deliver"
+WEBHOOKS: Final = "overnight.webhooks"
 DIRECT: Final = "overnight.direct"
 CATALOGS: Final = "overnight.catalogs"
 RESCUE: Final = "overnight.rescue"
 
-QUEUES: Final = (ACCEPT, ANSWER, MEASURE, PACK, SUBMIT, POLL, COLLECT, DELIVER, DIRECT, CATALOGS, RESCUE)
+QUEUES: Final = (ACCEPT, ANSWER, MEASURE, PACK, SUBMIT, POLL, COLLECT, DELIVER, WEBHOOKS, DIRECT, CATALOGS, RESCUE)
 
 STALE_S: Final = 300
 """A doorbell or tick that waited longer says nothing new. By the clocks of two machines, which may disagree by that."""

@@ -29,7 +29,7 @@ from overnight_models.wire.outcome import Outcome
 from overnight_models.wire.outcome import ProblemName as Problem
 from overnight_models.wire.webhook import WebhookBody
 from overnight_producers.async_overnight import AsyncOvernight
-from overnight_producers.callbacks import callback, task
+from overnight_producers.callbacks import callback, task, webhook
 from overnight_producers.following_up import follow_up
 from overnight_producers.item import IfKnown, Item, Moment
 from overnight_producers.overnight import Overnight
@@ -69,4 +69,5 @@ __all__ = [
     "follow_up",
     "task",
     "verify",
+    "webhook",
 ]

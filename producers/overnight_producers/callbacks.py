@@ -54,6 +54,18 @@ def task(
     return line
 
 
+def webhook(name: str, *, context: Mapping[str, object] | None = None) -> CallbackLine:
+    """A callback over HTTPS: the outcome comes in a signed request (Standard Webhooks), with others in one body.
+
+    name: a `[webhooks.NAME]` of Overnight's configuration, which has the URL and the secrets. Never a URL.
+    context: comes with the outcome, as `context`: JSON that says what it is for, such as `{"sku": "A1"}`.
+    """
+    line: CallbackLine = {"webhook": name}
+    if context:
+        line["context"] = dict(context)
+    return line
+
+
 @overload
 def callback(function: Callable[P, R], /) -> Callable[P, R]: ...
 

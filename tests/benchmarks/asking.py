@@ -230,7 +230,10 @@ def _acknowledge(connection: Connection, ids: _Found) -> object:
 def _ticks(_found: _Found) -> Iterator[tuple[str, Callable[[Connection], object]]]:
     yield "sweep: strays", _strays
     yield "sweep: what has work", rescue.stages_with_work
-    yield "sweep: lapsed deliveries", lambda connection: deliver.free_lapsed(connection, {"lane 1": 3}, 3, limit=_CHUNK)
+    yield (
+        "sweep: lapsed deliveries",
+        lambda connection: deliver.free_lapsed(connection, {"lane 1": 3}, 3, by_broker={}, limit=_CHUNK),
+    )
     yield "sweep: held items", lambda connection: budgets.release_held(connection, [])
     yield "each minute: keep house", _keep_house
 
@@ -242,7 +245,7 @@ def _strays(connection: Connection) -> object:
 
 
 def _keep_house(connection: Connection) -> object:
-    obstacles.give_up(connection, {"lane 1": 60.0}, 60.0, limit=_CHUNK)
+    obstacles.give_up(connection, {"lane 1": 60.0}, 60.0, by_broker={}, limit=_CHUNK)
     obstacles.forget(connection)
     rescue.fold_tally(connection)
     rescue.forget_messages(connection)

@@ -24,7 +24,7 @@ from overnight_models.wire.message import read_lines
 from overnight_models.wire.outcome import Outcome, ProblemName
 from overnight_models.wire.schemas import NAMES, schema
 from overnight_models.wire.webhook import TEST, write_body
-from overnight_producers import Item, Overnight, callback, task
+from overnight_producers import Item, Overnight, callback, task, webhook
 from overnight_workers.cli import app
 from overnight_workers.cli.schema import Name
 from overnight_workers.stages.accept.accept import accept
@@ -102,7 +102,8 @@ def test_whatever_a_product_enqueues_is_of_the_schema_and_every_field_is_in_it(
         deadline="2h",
         give_up_at=timedelta(days=1),
     )
-    overnight.enqueue_many([everything, Item(params=params())], lane="copy", run="autumn")
+    by_webhook = Item(params=params(), callback=webhook("shop", context={"sku": "A1"}))
+    overnight.enqueue_many([everything, by_webhook, Item(params=params())], lane="copy", run="autumn")
     overnight.enqueue(params(), key="alone")
     long = params(system="x" * SMALLEST)
     overnight.enqueue_many([Item(params=long, key=str(number)) for number in range(3)])

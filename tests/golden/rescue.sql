@@ -109,8 +109,24 @@ SELECT EXISTS (
         SELECT
         FROM delivery
         WHERE state IN ('due') AND due_at <= now() AND delivery.target_id = target.id
-    ) AND (obstacle.not_before IS NULL OR obstacle.not_before <= now())
+    ) AND NOT starts_with(target.broker, 'webhook:')
+        AND (obstacle.not_before IS NULL OR obstacle.not_before <= now())
 ) AS deliver, EXISTS (
+    SELECT target.id, target.broker, target.queue, obstacle.broker IS NOT NULL AS obstructed
+    FROM target
+    LEFT JOIN LATERAL (
+        SELECT broker, max(not_before) FILTER (WHERE queue = '') AS not_before
+        FROM obstacle
+        WHERE obstacle.broker = target.broker AND obstacle.queue IN ('', target.queue)
+        GROUP BY broker
+    ) obstacle ON true
+    WHERE EXISTS (
+        SELECT
+        FROM delivery
+        WHERE state IN ('due') AND due_at <= now() AND delivery.target_id = target.id
+    ) AND starts_with(target.broker, 'webhook:')
+        AND (obstacle.not_before IS NULL OR obstacle.not_before <= now())
+) AS webhooks, EXISTS (
     WITH RECURSIVE source(lane_id, headers_id, model_id) AS (
         (
             SELECT lane_id, headers_id, model_id

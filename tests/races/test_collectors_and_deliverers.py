@@ -155,7 +155,7 @@ def test_a_deliverer_whose_lease_lapsed_does_not_undo_the_others_work(
         slow = deliver.claim(first, target, limit=9, lease_s=60)
     service.clock.leases_lapse()
     with theirs.transaction() as second:
-        assert deliver.free_lapsed(second, {"default": 12}, 12, limit=9) == (2, 0)
+        assert deliver.free_lapsed(second, {"default": 12}, 12, by_broker={}, limit=9) == (2, 0)
     deliver_all()
     assert service.ledger.states("delivery") == ["delivered"] * 2
     with mine.transaction() as first:

@@ -21,6 +21,7 @@ from overnight_workers.cli.plan_page import QUESTIONS, WIDTH
 from overnight_workers.operators.alarm_kinds import KINDS
 from overnight_workers.relay_settings import RelaySettings
 from overnight_workers.stages.protocol import Rule
+from overnight_workers.webhook_settings import Webhook
 
 ROOT = Path(__file__).parents[2]
 WORKERS = ROOT / "workers"
@@ -65,6 +66,10 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
     assert read.relays["shop"] == RelaySettings(database_url=read.relays["shop"].database_url)
     assert [field for field in sorted(names(told.Workspace)) if f"{field} = " not in block] == []
     assert set(documented["own_broker"]) == names(broker_settings.BrokerLimits)
+    assert set(documented["webhooks"]["shop"]) == names(Webhook)
+    shop = read.webhooks["shop"]
+    by_default = Webhook(url=shop.url, secrets=shop.secrets)
+    assert replace(shop, max_per_second=None, window=None, allow_private=(), deliver_for=None) == by_default
     limits = broker_settings.BrokerLimits()
     for broker in (read.brokers["shop"], read.own_broker):
         assert broker.max_queue == limits.max_queue

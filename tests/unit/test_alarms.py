@@ -40,6 +40,7 @@ LANE = LaneView("default", None, {}, {}, {}, None, 0, 0, 0)
 WORKSPACE = WorkspaceState("default", "wrkspc_1", None, None)
 UNCLEAR = UnclearView(7, 9, "default", 100, "ReadTimeout", "the list doesn't go back far enough", NOON, NOON, 0.0, ())
 AWAY = Obstacle("shop", "", NOON, 119.0, 7, "broker 'shop': TimeoutError")
+ENDPOINT = replace(AWAY, broker="webhook:shop", why="webhook 'shop' at https://shop.example: HTTP 500")
 FULL = Obstacle("shop", "shop", NOON, 899.0, 7, "queue 'shop' has 100,000 messages; max_queue is 100,000")
 BUDGET = BudgetView(1, "lane", "copy", "day", True, 10**9, 0, 10**9, {}, 3600.0, "lane copy, a day")
 EVERYWHERE = Sign("all@one", "one", routes.QUEUES)
@@ -147,12 +148,20 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"troubles": replace(CALM, unread=(replace(UNREAD, kept_s=5.1 * DAY),))},
     ),
     "deliveries dead": (
-        {"lane": replace(LANE, deliveries={"dead": 2}), "dead": (DeadDelivery("default", "shop", 12, "refused"),)},
+        {"lane": replace(LANE, deliveries={"dead": 2}), "dead": (DeadDelivery("default", "", "shop", 12, "refused"),)},
         {"lane": replace(LANE, deliveries={"due": 2})},
     ),
     "broker away": (
         {"troubles": replace(CALM, obstacles=(replace(AWAY, lasted_s=121.0),))},
         {"troubles": replace(CALM, obstacles=(AWAY,))},
+    ),
+    "webhook away": (
+        {"troubles": replace(CALM, obstacles=(replace(ENDPOINT, lasted_s=121.0),))},
+        {"troubles": replace(CALM, obstacles=(ENDPOINT,))},
+    ),
+    "webhook gone": (
+        {"troubles": replace(CALM, obstacles=(replace(ENDPOINT, paused_for_s=99 * 365 * DAY),))},
+        {"troubles": replace(CALM, obstacles=(replace(ENDPOINT, paused_for_s=DAY),))},
     ),
     "product full": (
         {"troubles": replace(CALM, obstacles=(replace(FULL, lasted_s=901.0),))},

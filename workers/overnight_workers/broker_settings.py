@@ -10,10 +10,11 @@ from overnight_models.wire.redis_place import RedisPlace, is_redis, read_redis_u
 from overnight_workers.configuration.kinds import optional, size, text, whole
 from overnight_workers.configuration.reading import Faults, required_secret, setting
 from overnight_workers.configuration.urls import broker_url
+from overnight_workers.target_pace import TargetPace
 
 
 @dataclass(frozen=True, kw_only=True)
-class BrokerLimits:
+class BrokerLimits(TargetPace):
     """`[own_broker]`: how much callbacks may put into Overnight's own Redis."""
 
     max_queue: int = setting(whole(1), 100_000)

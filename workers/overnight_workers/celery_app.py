@@ -27,7 +27,7 @@ _STAGES: Final = (
     *(f"overnight_workers.stages.{stage}" for stage in ("answer", "rescue")),
     *(
         f"overnight_workers.stages.{stage}.{stage}"
-        for stage in ("accept", "measure", "pack", "submit", "poll", "collect", "deliver", "direct")
+        for stage in ("accept", "measure", "pack", "submit", "poll", "collect", "deliver", "webhooks", "direct")
     ),
     "overnight_workers.catalogs.task",
 )

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from overnight_workers.configuration.kinds import texts
+from overnight_workers.configuration.kinds import text, texts
 from overnight_workers.configuration.reading import setting
 
 
@@ -23,11 +23,13 @@ class Roles:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlarmCommand:
-    """`[alarms]`: a program that pages somebody, or writes to a channel. See `operators.telling`."""
+class AlarmsTold:
+    """`[alarms]`: who is told of alarms: a program, a webhook, or both. See `operators.telling`."""
 
     command: tuple[str, ...] = setting(texts, ())
     """The program and its arguments; it is run without a shell, and reads JSON. Empty: nobody is told."""
+    webhook: str = setting(text, "")
+    """The NAME of a `[webhooks.NAME]` that alarms are sent to; empty: none."""
 
 
 _NAME: Final = r"(?:\*|[A-Za-z0-9_-]+)"

@@ -50,14 +50,16 @@ from overnight_workers.configuration.urls import api_url, postgres_url, variable
 from overnight_workers.lane_keeps import LaneKeeps, keeps_fit
 from overnight_workers.lane_models import LaneModels, models_fit
 from overnight_workers.lane_roads import LaneRoads
-from overnight_workers.operator_settings import AlarmCommand, Privacy, Roles
+from overnight_workers.operator_settings import AlarmsTold, Privacy, Roles
 from overnight_workers.relay_settings import RelaySettings, relays_fit
+from overnight_workers.webhook_settings import Webhook, variables, webhooks_fit
 
 _KEY: Final = re.compile(r"[!-~]+")
 _TABLES: Final = (
     "workspaces",
     "brokers",
     "own_broker",
+    "webhooks",
     "relays",
     "lanes",
     "timing",
@@ -149,7 +151,7 @@ class Lane(LaneKeeps, LaneModels, LaneRoads):
     prime: bool = setting(yes_or_no, False)
     """One item of a new prefix goes first, in a batch of its own; the others when it has ended."""
     callbacks: tuple[str, ...] = setting(texts, ("*",))
-    """Celery tasks that outcomes may go to; `*` stands for anything."""
+    """Celery tasks, and `webhook:NAME`, that outcomes may go to; `*` stands for anything."""
     api_version: Literal["2023-06-01", "2026-10-21"] = setting(one_of("2023-06-01", "2026-10-21"), LATEST_API_VERSION)
     """The anthropic-version header of this lane's batches."""
     check_first: bool = setting(yes_or_no, True)
@@ -227,11 +229,12 @@ class Settings:
     brokers: Mapping[str, Broker] = field(default_factory=dict)
     own_broker: BrokerLimits = field(default_factory=BrokerLimits)
     relays: Mapping[str, RelaySettings] = field(default_factory=dict)
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     lanes: Mapping[str, Lane] = field(default_factory=lambda: {"default": Lane()})
     timing: Timing = Timing()
     direct: Direct = Direct()
     roles: Roles = field(default_factory=Roles)
-    alarms: AlarmCommand = field(default_factory=AlarmCommand)
+    alarms: AlarmsTold = field(default_factory=AlarmsTold)
     privacy: Privacy = field(default_factory=Privacy)
 
     def lane(self, name: str) -> Lane:
@@ -264,7 +267,7 @@ class Settings:
         }
         models = load(self.prices).models
         aliases = [alias for model in models.values() for alias in model.aliases]
-        return Policy(lanes, tuple(self.brokers), (*models, *aliases))
+        return Policy(lanes, tuple(self.brokers), (*models, *aliases), webhooks=tuple(self.webhooks))
 
     def published(self, at: datetime) -> Published:
         """Whose word the policy is: this host's, by its overnight.toml."""
@@ -292,7 +295,7 @@ def settings() -> Settings:
 def read_settings() -> Settings:
     """The settings, read anew. Raises BadSettings with every fault."""
     names = tuple(field.name for field in fields(Settings) if field.name not in _TABLES)
-    given, faults = sources.given(names, _TABLES)
+    given, faults = sources.given(names, _TABLES, lambda values: variables(values.get("webhooks")))
     settings = read_part(Settings, given, (), faults, _TABLES)
     lanes = read_table(Lane, given.get("lanes", {}), "lanes", faults)
     workspaces = read_table(Workspace, given.get("workspaces", {}), "workspaces", faults)
@@ -306,10 +309,11 @@ def read_settings() -> Settings:
         brokers=read_table(Broker, given.get("brokers", {}), "brokers", faults),
         own_broker=read_part(BrokerLimits, given.get("own_broker", {}), ("own_broker",), faults),
         relays=read_table(RelaySettings, given.get("relays", {}), "relays", faults),
+        webhooks=read_table(Webhook, given.get("webhooks", {}), "webhooks", faults),
         timing=read_part(Timing, given.get("timing", {}), ("timing",), faults),
         direct=read_part(Direct, given.get("direct", {}), ("direct",), faults),
         roles=read_part(Roles, given.get("roles", {}), ("roles",), faults),
-        alarms=read_part(AlarmCommand, given.get("alarms", {}), ("alarms",), faults),
+        alarms=read_part(AlarmsTold, given.get("alarms", {}), ("alarms",), faults),
         privacy=read_part(Privacy, given.get("privacy", {}), ("privacy",), faults),
     )
     for check in (_keys_fit, _lanes_fit, _places_fit, _times_fit):
@@ -318,6 +322,9 @@ def read_settings() -> Settings:
     relays_fit(settings.relays, faults)
     models_fit(settings.lanes, settings.prices, faults)
     keeps_fit(settings.lanes, faults)
+    webhooks_fit(settings.webhooks, faults)
+    if settings.alarms.webhook and settings.alarms.webhook not in settings.webhooks and faults.is_right("webhooks"):
+        faults.add(("alarms", "webhook"), f"there is no [webhooks.{settings.alarms.webhook}]")
     if faults.said:
         raise BadSettings(faults.said)
     return settings

@@ -11,7 +11,7 @@ from overnight_models.ledger.catalogs.reports import IS_UNSENT as REPORT_IS_UNSE
 from overnight_models.ledger.catalogs.runs import HAS_WORK as RUN_HAS_WORK
 from overnight_models.ledger.catalogs.schedules import IS_DUE as SCHEDULE_IS_DUE
 from overnight_models.ledger.collect.collect import READABLE
-from overnight_models.ledger.deliver.deliver import LOOKED_AT, PLACES
+from overnight_models.ledger.deliver.deliver import IS_WEBHOOK, LOOKED_AT, PLACES
 from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.direct.places import HAS_WORK
 from overnight_models.ledger.measure import IS_DUE, NOBODY_MEASURES
@@ -155,6 +155,7 @@ class _Work(NamedTuple):
     submit: bool
     collect: bool
     deliver: bool
+    webhooks: bool
     direct: bool
     catalogs: bool
 
@@ -165,6 +166,7 @@ STAGES: Final = (
     routes.SUBMIT,
     routes.COLLECT,
     routes.DELIVER,
+    routes.WEBHOOKS,
     routes.DIRECT,
     routes.CATALOGS,
 )
@@ -193,7 +195,8 @@ def stages_with_work(connection: Connection) -> list[str]:
                      AND (next_read_at IS NULL OR next_read_at <= now())
                      AND (lease_until IS NULL OR lease_until <= now() OR {is_gone("owner")})
                ) AS collect,
-               EXISTS ({PLACES} AND {LOOKED_AT}) AS deliver,
+               EXISTS ({PLACES} AND NOT {IS_WEBHOOK} AND {LOOKED_AT}) AS deliver,
+               EXISTS ({PLACES} AND {IS_WEBHOOK} AND {LOOKED_AT}) AS webhooks,
                {HAS_WORK} AS direct,
                EXISTS (SELECT FROM catalog_run WHERE {RUN_HAS_WORK})
                    OR EXISTS (SELECT FROM catalog_report WHERE {REPORT_IS_UNSENT})

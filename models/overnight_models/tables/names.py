@@ -73,6 +73,8 @@ class Target(Table, table=True):
     looked_at: datetime | None = None
     messages: int | None = None
     """How many the last look found."""
+    next_at: datetime | None = None
+    """Of one that takes so many a second: what was delivered is paid for until then; null: nothing ever was."""
 
 
 class OutputSchema(Table, table=True):

@@ -14,7 +14,7 @@ from overnight_models.request import request
 from overnight_models.request.cuttable import is_place
 from overnight_models.request.moments import moment_faults
 from overnight_models.request.quoted import quoted
-from overnight_models.wire.message import IF_KNOWN, ItemLine
+from overnight_models.wire.message import IF_KNOWN, WEBHOOK, ItemLine
 from overnight_models.wire.policy import LanePolicy, Policy
 
 _BETA: Final = re.compile(r"[A-Za-z0-9._-]+")
@@ -78,7 +78,9 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
 
 def _callback_faults(callback: object, lane: str, rules: LanePolicy, policy: Policy) -> list[str]:
     if not isinstance(callback, dict):
-        return ["`callback` must be an object with a `task` and a `queue`"]
+        return ["`callback` must be an object with a `task` and a `queue`, or with a `webhook`"]
+    if "webhook" in callback:
+        return _webhook_faults(callback, lane, rules, policy)
     faults = []
     task, queue, broker = callback.get("task"), callback.get("queue"), callback.get("broker")
     if not (task and queue and _is_text(task) and _is_text(queue)):
@@ -95,6 +97,21 @@ def _callback_faults(callback: object, lane: str, rules: LanePolicy, policy: Pol
     if broker is not None and broker not in policy.brokers:
         known = ", ".join(policy.brokers) or "none"
         faults.append(f"no broker {quoted(broker)} for a `callback` (known: {known}): configure it as [brokers.NAME]")
+    return faults
+
+
+def _webhook_faults(callback: dict[str, object], lane: str, rules: LanePolicy, policy: Policy) -> list[str]:
+    name, faults = callback["webhook"], []
+    if not isinstance(name, str) or name not in policy.webhooks:
+        known = ", ".join(policy.webhooks) or "none"
+        faults.append(f"no webhook {quoted(name)} for a `callback` (known: {known}): configure it as [webhooks.NAME]")
+    elif not rules.allows(f"{WEBHOOK}{name}"):
+        allowed = ", ".join(rules.callbacks)
+        faults.append(f"lane {lane!r} doesn't allow the webhook {f'{WEBHOOK}{name}'!r}: it allows {allowed}")
+    if callback.get("context") is not None and not isinstance(callback["context"], dict):
+        faults.append("`callback`'s `context` must be an object")
+    if others := sorted(set(callback) - {"webhook", "context"}):
+        faults.append(f"a `callback` by `webhook` has no {', '.join(quoted(other) for other in others)}")
     return faults
 
 

@@ -32,11 +32,13 @@ MAX_ITEMS: Final = 500
 MAX_BYTES: Final = 1_000_000
 ZSTD: Final = "zstd"
 IF_KNOWN: Final = ("conflict", "deliver", "redo")
+WEBHOOK: Final = "webhook:"
+"""Before a webhook's name where that stands in the place of a task or of a broker: no broker's name has a colon."""
 _COMPRESS_ABOVE_BYTES: Final = 2_000
 
 
 class CallbackLine(TypedDict, total=False):
-    """Where an item's outcome goes: a Celery task of the product."""
+    """Where an item's outcome goes: a Celery task of the product, or a webhook by its name."""
 
     task: str
     """The task's name. It is called with the outcome, then `args` and `kwargs`."""
@@ -48,6 +50,18 @@ class CallbackLine(TypedDict, total=False):
     """A `[brokers.NAME]` of Overnight's configuration; absent: Overnight's own Redis. Never a URL."""
     ack: bool
     """Its message is sent again until it is acknowledged (`overnight schema acknowledgement`)."""
+    webhook: str
+    """The `[webhooks.NAME]` of the workers' configuration; then there is no `task` and no `queue`."""
+    context: Mapping[str, object]
+    """What the outcome comes with at a webhook, as `context`."""
+
+
+def place_of(callback: CallbackLine) -> tuple[str, str]:
+    """Where that callback's outcomes go: a broker and a queue. A webhook's broker is `webhook:NAME`."""
+    name = callback.get("webhook")
+    if name is not None:
+        return f"{WEBHOOK}{name}", name
+    return callback.get("broker") or "", callback["queue"]
 
 
 class ItemLine(TypedDict, total=False):

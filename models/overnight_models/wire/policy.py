@@ -20,14 +20,14 @@ class LanePolicy:
     max_bytes: int = MAX_BATCH_BYTES
     """Bytes of one batch, and so the most that one item may have."""
     callbacks: tuple[str, ...] = ("*",)
-    """Names of Celery tasks that outcomes may go to; `*` stands for anything."""
+    """Names of Celery tasks, and `webhook:NAME`, that outcomes may go to; `*` stands for anything."""
     unknown_price: str = "refuse"
     """What becomes of items whose model has no price: "refuse" or "accept"."""
     models: tuple[str, ...] = ()
     """Those that it chooses from for items that leave `model` out; empty: they have to name one."""
 
     def allows(self, task: str) -> bool:
-        """Whether outcomes may go to that task. Celery's own tasks and ours are never callbacks."""
+        """Whether outcomes may go to that task, or `webhook:NAME`. Celery's own tasks and ours are never callbacks."""
         return _allows(self.callbacks, task)
 
 
@@ -61,6 +61,8 @@ class Policy:
     models: tuple[str, ...]
     published: Published | None = None
     """None before it is published, and of an older version."""
+    webhooks: tuple[str, ...] = ()
+    """Names of the webhooks that outcomes may go to; none are known to an older version."""
 
     def dump(self) -> bytes:
         """As published."""
@@ -83,4 +85,5 @@ class Policy:
         }
         by = document.get("published")
         whose = None if by is None else Published(by["host"], by["file"], by["at"])
-        return cls(lanes, tuple(document["brokers"]), tuple(document["models"]), whose)
+        webhooks = tuple(document.get("webhooks", ()))
+        return cls(lanes, tuple(document["brokers"]), tuple(document["models"]), whose, webhooks)

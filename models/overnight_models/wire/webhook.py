@@ -28,6 +28,8 @@ VERSION: Final = 1
 OUTCOMES: Final = "overnight.outcomes"
 TEST: Final = "overnight.test"
 """The type of one that asks whether the endpoint is there and verifies what it gets: its `data` is empty."""
+ALARM: Final = "overnight.alarm"
+"""The type of one that tells operators of alarms: its `data` is one document of what began and what is over."""
 
 _LONGEST_REASON: Final = 500
 _UNREADABLE: Final = "its answer looks like JSON and can't be read, so nothing of the webhook counts as taken"
@@ -57,7 +59,7 @@ class BesideOutcome(TypedDict):
 class WebhookBody(TypedDict):
     """The body of a webhook."""
 
-    type: Literal["overnight.outcomes", "overnight.test"]
+    type: Literal["overnight.outcomes", "overnight.test", "overnight.alarm"]
     """What `data` has. A later version may send another type: answer 2xx and pass over it."""
     v: int
     """The version of this body; fields may be added within one."""

@@ -1,6 +1,6 @@
 -- What ledger/deliver/deliver.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- claim, 1 of 2: Take due deliveries for one queue, oldest first. They are due again if this process dies.
+-- claim: Take due deliveries for one queue, oldest first. They are due again if this process dies.
 -- limit = 1, target_id = 1
 SELECT item_id, due_at, size
 FROM delivery
@@ -9,7 +9,67 @@ ORDER BY due_at
 LIMIT :limit
 FOR UPDATE SKIP LOCKED;
 
--- claim, 2 of 2: Take due deliveries for one queue, oldest first. They are due again if this process dies.
+-- dead_letter: They never got through: dead, visible, and can be replayed.
+-- ids = '{1}', why = 'text'
+UPDATE delivery
+SET state = 'dead', error = :why
+WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
+
+-- free_lapsed, 1 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
+-- ids = '{}'
+-- what was sent together had one lease: it keeps its end, by which a webhook's group is known
+UPDATE delivery
+SET state = 'due', error = CASE state
+    WHEN 'sending' THEN 'its deliverer died before it knew whether the broker took it'
+    ELSE 'its broker took it, and its callback never acknowledged it' END, due_at = CASE state
+    WHEN 'sending' THEN due_at ELSE now() END
+WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
+
+-- free_lapsed, 2 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
+-- brokers = '{}', lanes = '{text}', limit = 1, max_tries = '{1}', max_tries_of_others = 1, of_brokers = '{}'
+SELECT delivery.item_id, delivery.tries < coalesce(place.max_tries, rule.max_tries,
+    :max_tries_of_others) AS again
+FROM delivery
+JOIN lane ON lane.id = delivery.lane_id
+JOIN target ON target.id = delivery.target_id
+LEFT JOIN unnest(CAST(:brokers AS text[]), CAST(:of_brokers AS integer[])) AS place(broker,
+    max_tries) ON place.broker = target.broker
+LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:max_tries AS integer[])) AS rule(lane,
+    max_tries) ON rule.lane = lane.name
+WHERE (state = 'sending' AND due_at <= now()) OR (state = 'awaiting_ack' AND due_at <= now())
+ORDER BY delivery.due_at
+LIMIT :limit
+FOR UPDATE OF delivery SKIP LOCKED;
+
+-- free_lapsed, 3 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
+-- ids = '{}'
+UPDATE delivery
+SET state = 'dead', error = CASE state
+    WHEN 'sending' THEN 'its deliverer died before it knew whether the broker took it'
+    ELSE 'its broker took it, and its callback never acknowledged it' END
+WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
+
+-- release: They were not tried after all: due as before, and nothing is counted.
+-- due_ats = '{2026-11-29}', ids = '{1}'
+UPDATE delivery
+SET state = 'due', tries = tries - 1, due_at = before.due_at
+FROM unnest(CAST(:ids AS bigint[]), CAST(:due_ats AS timestamptz[])) AS before(item_id, due_at)
+WHERE delivery.item_id = before.item_id AND delivery.state IN ('sending');
+
+-- schedule_retry: They may not have got through: due again after a pause.
+-- ids = '{1}', pause_s = 1, why = 'text'
+UPDATE delivery
+SET state = 'due', error = :why, due_at = now() + make_interval(secs => :pause_s)
+WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
+
+-- sent_by_others: Messages that other processes may be putting into that queue now, and bytes into that broker.
+-- broker = 'text', mine = '{1}', queue = 'text'
+SELECT count(*) FILTER (WHERE queue = :queue) AS messages, coalesce(sum(size), 0)::bigint AS bytes
+FROM delivery
+JOIN target ON target.id = delivery.target_id
+WHERE state = 'sending' AND due_at > '-infinity' AND broker = :broker AND NOT item_id = ANY(:mine);
+
+-- take: Take deliveries that this transaction has locked. due_at: since when they are due, by item.
 -- ids = '{1}', lease_s = 1
 WITH claimed AS (
     UPDATE delivery
@@ -32,60 +92,6 @@ LEFT JOIN outcome ON outcome.item_id = item.id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id;
-
--- dead_letter: They never got through: dead, visible, and can be replayed.
--- ids = '{1}', why = 'text'
-UPDATE delivery
-SET state = 'dead', error = :why
-WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
-
--- free_lapsed, 1 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
--- lanes = '{text}', limit = 1, max_tries = '{1}', max_tries_of_others = 1
-SELECT delivery.item_id, delivery.tries < coalesce(rule.max_tries, :max_tries_of_others) AS again
-FROM delivery
-JOIN lane ON lane.id = delivery.lane_id
-LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:max_tries AS integer[])) AS rule(lane,
-    max_tries) ON rule.lane = lane.name
-WHERE (state = 'sending' AND due_at <= now()) OR (state = 'awaiting_ack' AND due_at <= now())
-ORDER BY delivery.due_at
-LIMIT :limit
-FOR UPDATE OF delivery SKIP LOCKED;
-
--- free_lapsed, 2 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
--- ids = '{}'
-UPDATE delivery
-SET state = 'dead', error = CASE state
-    WHEN 'sending' THEN 'its deliverer died before it knew whether the broker took it'
-    ELSE 'its broker took it, and its callback never acknowledged it' END
-WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
-
--- free_lapsed, 3 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
--- ids = '{}'
-UPDATE delivery
-SET state = 'due', error = CASE state
-    WHEN 'sending' THEN 'its deliverer died before it knew whether the broker took it'
-    ELSE 'its broker took it, and its callback never acknowledged it' END, due_at = now()
-WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
-
--- release: They were not tried after all: due as before, and nothing is counted.
--- due_ats = '{2026-11-29}', ids = '{1}'
-UPDATE delivery
-SET state = 'due', tries = tries - 1, due_at = before.due_at
-FROM unnest(CAST(:ids AS bigint[]), CAST(:due_ats AS timestamptz[])) AS before(item_id, due_at)
-WHERE delivery.item_id = before.item_id AND delivery.state IN ('sending');
-
--- schedule_retry: They may not have got through: due again after a pause.
--- ids = '{1}', pause_s = 1, why = 'text'
-UPDATE delivery
-SET state = 'due', error = :why, due_at = now() + make_interval(secs => :pause_s)
-WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
-
--- sent_by_others: Messages that other processes may be putting into that queue now, and bytes into that broker.
--- broker = 'text', mine = '{1}', queue = 'text'
-SELECT count(*) FILTER (WHERE queue = :queue) AS messages, coalesce(sum(size), 0)::bigint AS bytes
-FROM delivery
-JOIN target ON target.id = delivery.target_id
-WHERE state = 'sending' AND due_at > '-infinity' AND broker = :broker AND NOT item_id = ANY(:mine);
 
 -- taken: The broker took them, and nobody has to answer.
 -- ids = '{1}'
@@ -113,16 +119,53 @@ WHERE EXISTS (
     SELECT
     FROM delivery
     WHERE state IN ('due') AND due_at <= now() AND delivery.target_id = target.id
-) AND (
+) AND NOT starts_with(target.broker, 'webhook:') AND (
     (obstacle.not_before IS NULL OR obstacle.not_before <= now()) OR target.broker = ANY(:mine)
 );
 
--- targets_in_the_clear: Queues in whose way nothing stands, by the ids of their targets.
+-- targets_in_the_clear: Queues in whose way nothing stands, by the ids of their targets; webhooks are none.
+-- paced = '{}'
 SELECT id, broker, queue
 FROM target
-WHERE NOT EXISTS (
+WHERE NOT starts_with(target.broker, 'webhook:') AND NOT broker = ANY(:paced) AND NOT EXISTS (
     SELECT
     FROM obstacle
     WHERE obstacle.broker = target.broker AND obstacle.queue IN ('', target.queue)
+);
+
+-- webhooks: The same of webhooks.
+-- mine = '{}'
+SELECT target.id, target.broker, target.queue, obstacle.broker IS NOT NULL AS obstructed
+FROM target
+LEFT JOIN LATERAL (
+    SELECT broker, max(not_before) FILTER (WHERE queue = '') AS not_before
+    FROM obstacle
+    WHERE obstacle.broker = target.broker AND obstacle.queue IN ('', target.queue)
+    GROUP BY broker
+) obstacle ON true
+WHERE EXISTS (
+    SELECT
+    FROM delivery
+    WHERE state IN ('due') AND due_at <= now() AND delivery.target_id = target.id
+) AND starts_with(target.broker, 'webhook:') AND (
+    (obstacle.not_before IS NULL OR obstacle.not_before <= now()) OR target.broker = ANY(:mine)
+);
+
+-- webhooks_are_due: Whether something is due for a webhook that isn't in a pause.
+SELECT EXISTS (
+    SELECT target.id, target.broker, target.queue, obstacle.broker IS NOT NULL AS obstructed
+    FROM target
+    LEFT JOIN LATERAL (
+        SELECT broker, max(not_before) FILTER (WHERE queue = '') AS not_before
+        FROM obstacle
+        WHERE obstacle.broker = target.broker AND obstacle.queue IN ('', target.queue)
+        GROUP BY broker
+    ) obstacle ON true
+    WHERE EXISTS (
+        SELECT
+        FROM delivery
+        WHERE state IN ('due') AND due_at <= now() AND delivery.target_id = target.id
+    ) AND starts_with(target.broker, 'webhook:')
+        AND (obstacle.not_before IS NULL OR obstacle.not_before <= now())
 );
 

@@ -10,11 +10,11 @@ FROM unnest(CAST(:ids AS int[]), CAST(:oldest AS text[]), CAST(:messages AS int[
     messages)
 WHERE target.id = look.id;
 
--- targets: Queues to be looked at; those of brokers that don't answer are left alone.
+-- targets: Queues to be looked at; those of brokers that don't answer are left alone, and webhooks have none.
 -- most = 1
 SELECT id, broker, queue
 FROM target
-WHERE NOT EXISTS (
+WHERE NOT starts_with(target.broker, 'webhook:') AND NOT EXISTS (
     SELECT
     FROM obstacle
     WHERE obstacle.broker = target.broker AND obstacle.queue = ''

@@ -70,7 +70,7 @@ LIMIT :limit;
 
 -- dead_deliveries: The newest deliveries that were given up, and why.
 -- limit = 1
-SELECT lane.name AS lane, target.queue, dead.tries, dead.error
+SELECT lane.name AS lane, target.broker, target.queue, dead.tries, dead.error
 FROM (
     SELECT item_id, lane_id, target_id, tries, error
     FROM delivery

@@ -37,6 +37,7 @@ from tests.stages.ledger.asking_items import (
     ask_intake,
     ask_obstacles,
     ask_redoing,
+    ask_webhooks,
 )
 from tests.stages.ledger.asking_operators import ask_keeping_house, ask_money, ask_operators, ask_retention
 from tests.stages.ledger.asking_relays import ask_relays
@@ -74,6 +75,7 @@ def ask_everything(service: Service) -> None:
         ask_collecting,
         ask_money,
         ask_delivering,
+        ask_webhooks,
         ask_obstacles,
         ask_operators,
         ask_keeping_house,

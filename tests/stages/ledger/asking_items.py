@@ -18,7 +18,7 @@ from overnight_models.ledger import (
 from overnight_models.ledger.bodies import groups
 from overnight_models.ledger.collect import asking_again
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
-from overnight_models.ledger.deliver import acknowledge, obstacles, replay, unread_queues
+from overnight_models.ledger.deliver import acknowledge, obstacles, pace, replay, unread_queues, webhook_groups
 from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.deliver.replay import Replayed
 from overnight_models.ledger.measure import Shortened
@@ -133,11 +133,23 @@ def ask_delivering(connection: Connection) -> None:
     deliveries.taken_to_be_acknowledged(connection, ids, within_s=60)
     deliveries.taken(connection, ids)
     deliveries.dead_letter(connection, ids, "never")
-    deliveries.free_lapsed(connection, {"default": 3}, 3, limit=10)
+    deliveries.free_lapsed(connection, {"default": 3}, 3, by_broker={}, limit=10)
     acknowledge.acknowledge(connection, [Acknowledgement(ids[0], 0, uuid4())])
     assert replay.count(connection, Replayed("dead")) == 0
     replay.replay(connection, Replayed("dead"), after=0, until=9, limit=10)
     replay.replay(connection, Replayed("delivered", "default", "r", "first plain", NOW), after=0, until=9, limit=10)
+
+
+def ask_webhooks(connection: Connection) -> None:
+    execute(connection, "UPDATE target SET broker = 'webhook:shop'")
+    execute(connection, "UPDATE delivery SET state = 'due', tries = 0, due_at = now() - interval '1 minute'")
+    assert deliveries.webhooks_are_due(connection)
+    target, *_ = deliveries.webhooks(connection)
+    rules = webhook_groups.GroupRules(2, 0.0, 1_000_000, 256_000)
+    rate = pace.Pace.of(100.0, burst_s=1.0)
+    assert webhook_groups.claim(connection, target, rules, groups=1, rate=rate, lease_s=60)
+    obstacles.pause(connection, target.broker, "HTTP 503", pause_s=30)
+    assert obstacles.look_again(connection, target.broker)
 
 
 def ask_obstacles(connection: Connection) -> None:
@@ -150,5 +162,5 @@ def ask_obstacles(connection: Connection) -> None:
     obstacles.take_turns(connection)
     obstacles.unreachable_brokers(connection)
     obstacles.full_queues(connection)
-    obstacles.give_up(connection, {"default": 60.0}, 60.0, limit=10)
+    obstacles.give_up(connection, {"default": 60.0}, 60.0, by_broker={}, limit=10)
     obstacles.forget(connection)

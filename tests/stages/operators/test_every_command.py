@@ -53,6 +53,7 @@ IN_JSON: dict[str, list[list[str]]] = {
     "enrich": [["CATALOG", "--dry-run"]],
     "runs": [[]],
     "schedules": [[]],
+    "webhooks": [[]],
 }
 """How each command that has `--json` is asked for it."""
 ASKED_ELSEWHERE = {"compare"}

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from overnight_models import routes
+from overnight_producers import verify
 from overnight_workers import process
 from overnight_workers.operators.watch import watch
 from tests.driving import Service
+from tests.endpoints import SECRET, Reply, listening
 
 _PROGRAM = """
 import pathlib, sys
@@ -100,3 +102,22 @@ def test_a_command_that_is_not_there_is_in_the_log_and_harms_nothing(
     look(service)
     assert "alarms not told" in capsys.readouterr().out
     assert process.redis_client().get(routes.WATCH_KEY) is not None
+
+
+def test_an_alarm_is_told_to_a_webhook_until_it_is_taken(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERNIGHT_SHOP_SECRET", SECRET)
+    with listening() as endpoint:
+        service.configure(webhooks={"pager": endpoint.settings()})
+        monkeypatch.setenv("OVERNIGHT_ALARMS", json.dumps({"webhook": "pager"}))
+        look(service)
+        endpoint.came.clear()
+        pause(service, "quiet")
+        endpoint.replies.append(Reply(500))
+        for _ in range(3):
+            look(service)
+    refused, taken = endpoint.came
+    assert refused.outcomes == taken.outcomes
+    body = verify(taken.headers, taken.body, SECRET)
+    assert body["type"] == "overnight.alarm"
+    (document,) = body["data"]
+    assert (document["began"], document["over"]) == (["lane paused"], [])

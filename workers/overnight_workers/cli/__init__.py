@@ -30,6 +30,7 @@ from overnight_workers.cli import schedules as schedules_command
 from overnight_workers.cli import schema as schema_command
 from overnight_workers.cli import status as status_command
 from overnight_workers.cli import up as up_command
+from overnight_workers.cli import webhooks as webhooks_command
 
 app = typer.Typer(
     name="overnight",
@@ -86,6 +87,7 @@ app.add_typer(catalog_command.catalog, name="catalog", rich_help_panel="Work")
 app.add_typer(inbox_command.inbox, name="inbox", rich_help_panel="Begin")
 app.add_typer(runs_command.runs, name="runs", rich_help_panel="Look")
 app.add_typer(schedules_command.schedules, name="schedules", rich_help_panel="Look")
+app.add_typer(webhooks_command.webhooks, name="webhooks", rich_help_panel="Look")
 
 
 _OF_CATALOGS: Final = (

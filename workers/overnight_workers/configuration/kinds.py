@@ -120,6 +120,21 @@ def share(at_least: float, at_most: float) -> Read[float]:
     return read
 
 
+def number(at_least: float, at_most: float) -> Read[float]:
+    """A number, whole or not."""
+
+    def read(given: object) -> float:
+        try:
+            value = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            value = math.nan
+        if not at_least <= value <= at_most:
+            raise ValueError(f"it is a number from {at_least:g} to {at_most:,.0f}, and not {shown(given)}")
+        return value
+
+    return read
+
+
 def one_of(*choices: str) -> Read[Any]:
     """One of some words."""
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -41,11 +41,16 @@ def given_in_file() -> dict[str, object]:
         raise BadSettings([f"{path}: {error}"]) from error
 
 
-def given(names: tuple[str, ...], tables: tuple[str, ...]) -> tuple[dict[str, object], Faults]:
+def given(
+    names: tuple[str, ...],
+    tables: tuple[str, ...],
+    named_in: Callable[[Mapping[str, object]], Iterable[str]] = lambda values: (),
+) -> tuple[dict[str, object], Faults]:
     """What file and environment say together, unchecked, and what is wrong already.
 
     names: of values; their variables hold texts.
     tables: their variables hold JSON, which goes over the file's table value by value.
+    named_in: the variables that values name, such as those of secrets: their names are up to whoever writes the file.
     """
     faults = Faults()
     try:
@@ -68,7 +73,7 @@ def given(names: tuple[str, ...], tables: tuple[str, ...]) -> tuple[dict[str, ob
                 continue
         values[name] = _over(values.get(name), value)
     faults.sources = sources
-    _check_variables(names, tables, faults)
+    _check_variables((*names, *tables), named_in(values), faults)
     return values, faults
 
 
@@ -79,9 +84,9 @@ def _over(below: object, above: object) -> object:
     return {**below, **{name: _over(below.get(name), value) for name, value in above.items()}}
 
 
-def _check_variables(names: tuple[str, ...], tables: tuple[str, ...], faults: Faults) -> None:
-    known = [*(PREFIX + name.upper() for name in (*names, *tables)), LOG_LEVEL]
-    for variable in sorted(os.environ):
+def _check_variables(names: tuple[str, ...], named: Iterable[str], faults: Faults) -> None:
+    known = [*(PREFIX + name.upper() for name in names), LOG_LEVEL]
+    for variable in sorted({*os.environ} - {*named}):
         if not variable.upper().startswith(PREFIX) or variable in known or _OF_KUBERNETES.fullmatch(variable):
             continue
         if variable.upper() in known:

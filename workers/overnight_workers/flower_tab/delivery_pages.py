@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from overnight_models.ledger.operators import delivery_list
 from overnight_models.ledger.operators.delivery_list import MOST_COUNTED, MOST_DEAD, DeadGroup
 from overnight_workers.flower_tab.page import Page
+from overnight_workers.operators import targets
 from overnight_workers.operators.foreign_texts import everybody
 
 
@@ -19,14 +20,15 @@ class DeliveriesPage(Page):
     async def answer(self, *parts: str) -> None:
         """What is on its way to products, and what isn't any more."""
         del parts
-        targets, dead = await self.ask(
+        listed, dead = await self.ask(
             lambda connection: (delivery_list.targets(connection), delivery_list.dead(connection))
         )
         self.show(
             "deliveries.html",
-            targets=targets,
+            targets=listed,
             dead=grouped(dead),
             most=MOST_COUNTED,
+            place=targets.place,
             is_all=sum(group.n for group in dead) < MOST_DEAD,
         )
 

@@ -31,6 +31,7 @@ from overnight_workers.one_machine.embedded.redis import EmbeddedRedis
 from overnight_workers.one_machine.embedded.remembered import remembered_port
 from overnight_workers.one_machine.supervision.fork_server import ForkServer
 from overnight_workers.one_machine.supervisor import Process, Supervisor
+from overnight_workers.settings import settings
 
 
 class NotThere(PermanentError):
@@ -57,6 +58,7 @@ WORKERS: Final[Mapping[str, Worker]] = {
     "submit": Worker((routes.SUBMIT,), 2),
     "results": Worker((routes.COLLECT,), 2),
     "deliver": Worker((routes.DELIVER,), 1),
+    "webhooks": Worker((routes.WEBHOOKS,), 1),
     "direct": Worker((routes.DIRECT,), 2, ends_first=True),
     "catalogs": Worker((routes.CATALOGS,), 1),
 }
@@ -138,7 +140,8 @@ class Installation:
         database = Database(self.urls["database_url"])
         schema.migrate(database)
         database.close()
-        processes = [self._worker(name + copy, worker) for copy in self._copies for name, worker in WORKERS.items()]
+        wanted = {name: worker for name, worker in WORKERS.items() if name != "webhooks" or settings().webhooks}
+        processes = [self._worker(name + copy, worker) for copy in self._copies for name, worker in wanted.items()]
         processes += [self._beat(copy) for copy in self._copies]
         processes += [self._relay(name) for name in self._relays]
         if self._flower:

@@ -127,6 +127,17 @@ KINDS: Final[Mapping[str, Kind]] = {
         "`overnight inbox aside NAME` says why; mend it, then `overnight inbox retry NAME`, or `overnight inbox drop"
         " NAME`",
     ),
+    "webhook away": Kind(
+        "a product's endpoint takes no webhooks: no answer, an error each time, no secret, or a name that leads where"
+        " webhooks don't go",
+        "its deliveries wait; one is tried every minute at most, or when it asked to be; dead after `deliver_for`",
+        "mend what it says, at the endpoint or in `[webhooks.NAME]`; `overnight webhooks test NAME` says more",
+    ),
+    "webhook gone": Kind(
+        "a product's endpoint answered 410: it is gone for good",
+        "sends it nothing more; its deliveries wait",
+        "put its new URL into `[webhooks.NAME]`, start the workers again, then `overnight webhooks resume NAME`",
+    ),
     "budget stuck": Kind(
         "a budget can't take items: alone they need more than its cap, their model has no price, or they have no bound"
         " and it is strict",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from overnight_models import routes
+from overnight_models.ledger.deliver.obstacles import GONE_S
 from overnight_models.ledger.operators.overview import DeadDelivery, LaneView
 from overnight_models.ledger.operators.pulse import Pulse
 from overnight_models.ledger.operators.troubles import Troubles
@@ -17,8 +18,11 @@ from overnight_models.ledger.roads.kept import MOST_COUNTED
 from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_models.quantities import spoken
 from overnight_models.states import ITEM
+from overnight_models.wire.message import WEBHOOK
 from overnight_models.wire.policy import Policy
+from overnight_workers.operators import targets
 from overnight_workers.operators.alarm_kinds import Alarm
+from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.operators.redis_health import RedisHealth
 from overnight_workers.operators.workers import MISSING, Sign, faults_of
 from overnight_workers.settings import Lane, Settings, Timing
@@ -259,7 +263,7 @@ def _waits_too_long(lane: LaneView, policy: Lane) -> bool:
 def _dead(lanes: Sequence[LaneView], dead: Sequence[DeadDelivery]) -> Iterator[Alarm]:
     number = sum(lane.deliveries.get("dead", 0) for lane in lanes)
     if number:
-        newest = f" The newest, for queue {dead[0].queue}: {dead[0].error or 'no reason given'}" if dead else ""
+        newest = f" The newest, for {_said_of(dead[0])}" if dead else ""
         verb = "delivery was" if number == 1 else "deliveries were"
         yield Alarm("deliveries dead", f"{number:,} {verb} given up and can be replayed.{newest}")
     twice = sum(lane.paid_twice for lane in lanes)
@@ -267,9 +271,20 @@ def _dead(lanes: Sequence[LaneView], dead: Sequence[DeadDelivery]) -> Iterator[A
         yield Alarm("paid twice", f"{twice:,} answers of items that had one already: paid twice")
 
 
+def _said_of(dead: DeadDelivery) -> str:
+    """Where a delivery was to go, and why it is dead. An endpoint's own words may quote an answer."""
+    said = everybody(dead.error) if dead.broker.startswith(WEBHOOK) else dead.error
+    return f"{targets.named(dead.broker, dead.queue)}: {said or 'no reason given'}"
+
+
 def _obstacles(troubles: Troubles) -> Iterator[Alarm]:
     for obstacle in troubles.obstacles:
-        if not obstacle.queue and obstacle.lasted_s > _LATE_S:
+        if obstacle.broker.startswith(WEBHOOK):
+            if obstacle.paused_for_s > GONE_S:
+                yield Alarm("webhook gone", f"For {spoken(obstacle.lasted_s)}: {obstacle.why}")
+            elif obstacle.lasted_s > _LATE_S:
+                yield Alarm("webhook away", f"For {spoken(obstacle.lasted_s)}: {obstacle.why}")
+        elif not obstacle.queue and obstacle.lasted_s > _LATE_S:
             name = obstacle.broker or "Overnight's own Redis"
             yield Alarm("broker away", f"Broker {name} is away for {spoken(obstacle.lasted_s)}: {obstacle.why}")
         elif obstacle.queue and obstacle.lasted_s > _FULL_LONG_S:

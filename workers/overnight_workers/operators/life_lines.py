@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from overnight_models.ledger.operators.item_life import ItemLife, Sent
-from overnight_workers.operators import words
+from overnight_workers.operators import targets, words
 from overnight_workers.operators.words import ALARMING, CALM, NOTABLE
 
 
@@ -108,7 +108,8 @@ def _ended(life: ItemLife) -> list[LifeLine]:
         tone = ALARMING if item.delivery == "dead" else CALM
         again = f", sent again by an operator {rows.delivery_generation} times" if rows.delivery_generation else ""
         tries = words.several(item.delivery_tries or 0, "try", "tries")
-        text = f"delivery to queue {item.delivery_queue}: {item.delivery} after {tries}{again}"
+        to = targets.named(item.delivery_broker, item.delivery_queue)
+        text = f"delivery to {to}: {item.delivery} after {tries}{again}"
         # the ledger keeps when it is due, not when it was taken
         due = rows.delivery_due_at if item.delivery in ("due", "awaiting_ack", "sending") else None
         told_lines.append(LifeLine(due or item.finished_at, text, tone))

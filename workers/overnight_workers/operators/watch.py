@@ -1,7 +1,7 @@
 """The watch: after a sweep a worker looks at the ledger as operators do, and leaves what it saw in Redis.
 
 So `overnight doctor` says within a moment which alarms are on, by the settings of the workers, whose policy is in
-force. Whoever wants to be told has a command in the settings.
+force. Whoever wants to be told has a command or a webhook in the settings.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def watch() -> None:
         seen = _seen(client)
         client.set(routes.WATCH_KEY, orjson.dumps(seen), ex=_KEPT_S)
         about = {"host": seen["host"], "deployment": seen["deployment"]}
-        telling.tell(client, settings().alarms.command, seen["alarms"], about)
+        telling.tell(client, settings().alarms, settings().webhooks, seen["alarms"], about)
         workers.forget_gone(client)
     except (redis.RedisError, OvernightError) as error:
         log.warning("nothing seen", why=str(error))

@@ -10,6 +10,7 @@ from overnight_models.ledger.operators.overview import BatchView, ItemView, Lane
 from overnight_models.ledger.relays.seen import RelayView
 from overnight_models.quantities import money, spoken
 from overnight_models.states import BATCH, DELIVERY
+from overnight_workers.operators import targets
 from overnight_workers.operators.snapshot import Look, Snapshot
 from overnight_workers.settings import Lane, Settings
 
@@ -228,7 +229,7 @@ def delivery(item: ItemView) -> str:
     tries = item.delivery_tries or 0
     tried = f" after {several(tries, 'try', 'tries')}" if tries > 1 else ""
     why = f": {item.delivery_error}" if item.delivery_error and item.delivery != "delivered" else ""
-    return f"{item.delivery}{tried}, queue {item.delivery_queue}{why}"
+    return f"{item.delivery}{tried}, {targets.named(item.delivery_broker, item.delivery_queue)}{why}"
 
 
 def alerts(look: Look, settings: Settings) -> list[Word]:

@@ -119,6 +119,6 @@ def faults_of(signs: Sequence[Sign]) -> list[str]:
 
 
 def without_worker(signs: Sequence[Sign]) -> list[str]:
-    """Queues that nobody takes work from."""
+    """Queues that nobody takes work from. That of webhooks may have nobody where there are none: *stage silent*."""
     listened_to = {queue for sign in signs if sign.takes_work for queue in sign.queues}
-    return [queue for queue in routes.QUEUES if queue not in listened_to]
+    return [queue for queue in routes.QUEUES if queue not in listened_to and queue != routes.WEBHOOKS]

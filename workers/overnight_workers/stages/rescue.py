@@ -34,6 +34,7 @@ from overnight_workers.stages.deliver import acknowledge, queue_looks
 from overnight_workers.stages.direct import abandoned
 from overnight_workers.stages.poll import restored
 from overnight_workers.stages.routing import looking
+from overnight_workers.stages.webhooks.retries import most_tries_of_webhooks, patience_of_webhooks
 
 WOKEN_BY_PRODUCTS: Final = (routes.ACCEPT, routes.ANSWER)
 _NEW: Final = Lane()
@@ -147,7 +148,13 @@ def _free_deliveries() -> None:
     due = dead = 0
     for _ in range(_GROUPS):
         with process.database().transaction() as connection:
-            freed, buried = deliver.free_lapsed(connection, max_deliveries, _NEW.max_deliveries, limit=_FREED_AT_ONCE)
+            freed, buried = deliver.free_lapsed(
+                connection,
+                max_deliveries,
+                _NEW.max_deliveries,
+                by_broker=most_tries_of_webhooks(settings()),
+                limit=_FREED_AT_ONCE,
+            )
         due, dead = due + freed, dead + buried
         if freed + buried < _FREED_AT_ONCE:
             break
@@ -246,7 +253,13 @@ def _give_up_deliveries() -> None:
     patience = {name: lane.deliver_for for name, lane in settings().lanes.items()}
     for _ in range(_GROUPS):
         with process.database().transaction() as connection:
-            buried = obstacles.give_up(connection, patience, _NEW.deliver_for, limit=_FREED_AT_ONCE)
+            buried = obstacles.give_up(
+                connection,
+                patience,
+                _NEW.deliver_for,
+                by_broker=patience_of_webhooks(settings()),
+                limit=_FREED_AT_ONCE,
+            )
         if buried:
             log.error("deliveries are dead", items=buried, why="their broker was away or full for too long")
         if buried < _FREED_AT_ONCE:

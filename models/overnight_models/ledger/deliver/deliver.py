@@ -17,7 +17,7 @@ from overnight_models import exact_json
 from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.deliver.due import Due
 from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
-from overnight_models.ledger.rows import execute, fetch_all, fetch_only, fitting
+from overnight_models.ledger.rows import execute, fetch_all, fetch_only, fetch_only_value, fitting
 from overnight_models.states import DELIVERY
 
 PLACES: Final = f"""
@@ -32,6 +32,9 @@ PLACES: Final = f"""
     )
 """
 """Where something is due now, and whether anything stood in its way. To be followed by more conditions."""
+
+IS_WEBHOOK: Final = "starts_with(target.broker, 'webhook:')"
+"""The condition: it is delivered by the stage for webhooks, and not by the one for brokers."""
 
 LOOKED_AT: Final = "(obstacle.not_before IS NULL OR obstacle.not_before <= now())"
 """The condition: not in the pause of a broker that didn't answer."""
@@ -51,7 +54,20 @@ class Target:
 def targets(connection: Connection) -> list[Target]:
     """Brokers and queues for which something is due now; of a broker that doesn't answer one process looks, if any."""
     mine = obstacles.take_turns(connection)
-    return fetch_all(connection, Target, f"{PLACES} AND ({LOOKED_AT} OR target.broker = ANY(:mine))", mine=mine)
+    places = f"{PLACES} AND NOT {IS_WEBHOOK} AND ({LOOKED_AT} OR target.broker = ANY(:mine))"
+    return fetch_all(connection, Target, places, mine=mine)
+
+
+def webhooks(connection: Connection) -> list[Target]:
+    """The same of webhooks."""
+    mine = obstacles.take_turns(connection, of_webhooks=True)
+    places = f"{PLACES} AND {IS_WEBHOOK} AND ({LOOKED_AT} OR target.broker = ANY(:mine))"
+    return fetch_all(connection, Target, places, mine=mine)
+
+
+def webhooks_are_due(connection: Connection) -> bool:
+    """Whether something is due for a webhook that isn't in a pause."""
+    return fetch_only_value(connection, bool, f"SELECT EXISTS ({PLACES} AND {IS_WEBHOOK} AND {LOOKED_AT})")
 
 
 class _Waiting(NamedTuple):
@@ -90,7 +106,11 @@ def claim(
         limit=limit,
     )
     number = fitting((delivery.size for delivery in waiting), max_bytes)
-    due_at = {delivery.item_id: delivery.due_at for delivery in waiting[:number]}
+    return take(connection, {delivery.item_id: delivery.due_at for delivery in waiting[:number]}, lease_s=lease_s)
+
+
+def take(connection: Connection, due_at: Mapping[int, datetime], *, lease_s: float) -> list[Due]:
+    """Take deliveries that this transaction has locked. due_at: since when they are due, by item."""
     if not due_at:
         return []
     claimed = fetch_all(
@@ -122,16 +142,21 @@ def claim(
     ]
 
 
-def targets_in_the_clear(connection: Connection) -> dict[int, Target]:
-    """Queues in whose way nothing stands, by the ids of their targets."""
+def targets_in_the_clear(connection: Connection, paced: Sequence[str] = ()) -> dict[int, Target]:
+    """Queues in whose way nothing stands, by the ids of their targets; webhooks are none.
+
+    paced: brokers that take no more than so much a second, or only at some hours: deliver looks at the clock.
+    """
     targets = fetch_all(
         connection,
         Target,
-        """
-        SELECT id, broker, queue FROM target WHERE NOT EXISTS (
+        f"""
+        SELECT id, broker, queue FROM target
+        WHERE NOT {IS_WEBHOOK} AND NOT broker = ANY(:paced) AND NOT EXISTS (
             SELECT FROM obstacle WHERE obstacle.broker = target.broker AND obstacle.queue IN ('', target.queue)
         )
         """,
+        paced=list(paced),
     )
     return {target.id: target for target in targets}
 
@@ -241,11 +266,16 @@ class _Lapsed(NamedTuple):
 
 
 def free_lapsed(
-    connection: Connection, max_tries: Mapping[str, int], max_tries_of_others: int, *, limit: int
+    connection: Connection,
+    max_tries: Mapping[str, int],
+    max_tries_of_others: int,
+    *,
+    by_broker: Mapping[str, int],
+    limit: int,
 ) -> tuple[int, int]:
     """Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
 
-    max_tries: by lane; max_tries_of_others: of lanes that the configuration has lost.
+    max_tries: by lane; max_tries_of_others: of lanes that the configuration has lost. by_broker: goes before both.
 
     Returns how many are due and how many are dead; call it again while those are `limit` together.
     """
@@ -254,8 +284,11 @@ def free_lapsed(
         connection,
         _Lapsed,
         """
-        SELECT delivery.item_id, delivery.tries < coalesce(rule.max_tries, :max_tries_of_others) AS again
-        FROM delivery JOIN lane ON lane.id = delivery.lane_id
+        SELECT delivery.item_id,
+               delivery.tries < coalesce(place.max_tries, rule.max_tries, :max_tries_of_others) AS again
+        FROM delivery JOIN lane ON lane.id = delivery.lane_id JOIN target ON target.id = delivery.target_id
+        LEFT JOIN unnest(CAST(:brokers AS text[]), CAST(:of_brokers AS integer[])) AS place (broker, max_tries)
+            ON place.broker = target.broker
         LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:max_tries AS integer[])) AS rule (lane, max_tries)
             ON rule.lane = lane.name
         WHERE (state = 'sending' AND due_at <= now()) OR (state = 'awaiting_ack' AND due_at <= now())
@@ -264,6 +297,8 @@ def free_lapsed(
         lanes=list(max_tries),
         max_tries=list(max_tries.values()),
         max_tries_of_others=max_tries_of_others,
+        brokers=list(by_broker),
+        of_brokers=list(by_broker.values()),
         limit=limit,
     )
     why = """
@@ -273,7 +308,9 @@ def free_lapsed(
     freed = execute(
         connection,
         f"""
-        UPDATE delivery SET {DELIVERY.retry.set}, error = {why}, due_at = now()
+        -- what was sent together had one lease: it keeps its end, by which a webhook's group is known
+        UPDATE delivery
+        SET {DELIVERY.retry.set}, error = {why}, due_at = CASE state WHEN 'sending' THEN due_at ELSE now() END
         WHERE item_id = ANY(:ids) AND {DELIVERY.retry.where}
         """,
         ids=[delivery.item_id for delivery in lapsed if delivery.again],

@@ -19,6 +19,8 @@ from overnight_models.states import DELIVERY
 _LONGEST_PAUSE_S: Final = 60
 _TURN_S: Final = 15
 """Longer than one look takes."""
+GONE_S: Final = 365 * 86400.0
+"""A pause that is longer than that ends only by somebody's word."""
 _FRESH_S: Final = 300
 """An obstacle that nobody has seen for so long may be gone: whoever was to look may have been down."""
 
@@ -36,6 +38,8 @@ class Obstacle:
     failures: int
     """How often it was found so."""
     why: str
+    paused_for_s: float = 0.0
+    """Until somebody looks again; less than 0 when that is over."""
 
 
 def unreachable_brokers(connection: Connection) -> list[Obstacle]:
@@ -53,7 +57,8 @@ def _obstacles(connection: Connection, which: str) -> list[Obstacle]:
         connection,
         Obstacle,
         f"""
-        SELECT broker, queue, since, extract(epoch FROM now() - since)::float AS lasted_s, failures, why
+        SELECT broker, queue, since, extract(epoch FROM now() - since)::float AS lasted_s, failures, why,
+               extract(epoch FROM not_before - now())::float AS paused_for_s
         FROM obstacle WHERE {which} ORDER BY since, broker, queue
         """,
     )
@@ -104,16 +109,39 @@ def overcome(connection: Connection, broker: str, queue: str) -> None:
     )
 
 
-def take_turns(connection: Connection) -> list[str]:
+def pause(connection: Connection, broker: str, why: str, *, pause_s: float) -> None:
+    """It is away, and has said for how long: nothing is tried there before."""
+    execute(
+        connection,
+        """
+        INSERT INTO obstacle (broker, queue, why, not_before)
+        VALUES (:broker, '', :why, now() + make_interval(secs => :pause_s))
+        ON CONFLICT (broker, queue) DO UPDATE
+        SET why = excluded.why, seen_at = now(), failures = obstacle.failures + 1, not_before = excluded.not_before
+        """,
+        broker=broker,
+        why=why,
+        pause_s=pause_s,
+    )
+
+
+def look_again(connection: Connection, broker: str) -> bool:
+    """Let a broker be tried at once, whatever pause it is in. False when nothing stood in its way."""
+    resumed = "UPDATE obstacle SET not_before = now() WHERE broker = :broker AND queue = ''"
+    return execute(connection, resumed, broker=broker) > 0
+
+
+def take_turns(connection: Connection, *, of_webhooks: bool = False) -> list[str]:
     """Brokers that are to be looked after again, by this process: one that is frozen keeps only one waiting."""
     return fetch_column(
         connection,
         str,
         """
         UPDATE obstacle SET not_before = now() + make_interval(secs => :turn)
-        WHERE queue = '' AND not_before <= now() RETURNING broker
+        WHERE queue = '' AND not_before <= now() AND starts_with(broker, 'webhook:') = :of_webhooks RETURNING broker
         """,
         turn=_TURN_S,
+        of_webhooks=of_webhooks,
     )
 
 
@@ -124,11 +152,18 @@ class _Old(NamedTuple):
     why: str
 
 
-def give_up(connection: Connection, patience_s: Mapping[str, float], of_others_s: float, *, limit: int) -> int:
+def give_up(
+    connection: Connection,
+    patience_s: Mapping[str, float],
+    of_others_s: float,
+    *,
+    by_broker: Mapping[str, float],
+    limit: int,
+) -> int:
     """Give up what has been due, behind an obstacle that has lasted, for longer than its lane is patient.
 
     Both are asked for: what is due since yesterday may have waited for deliverers that were down and not for its
-    broker. patience_s: by lane; of_others_s: of lanes that the configuration has lost.
+    broker. patience_s: by lane; of_others_s: of lanes that the configuration has lost. by_broker: goes before both.
 
     Returns how many; call it again while that is `limit`.
     """
@@ -143,16 +178,20 @@ def give_up(connection: Connection, patience_s: Mapping[str, float], of_others_s
         JOIN lane ON lane.id = delivery.lane_id
         LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:patience AS float[])) AS rule (lane, patience_s)
             ON rule.lane = lane.name
+        LEFT JOIN unnest(CAST(:brokers AS text[]), CAST(:of_brokers AS float[])) AS place (broker, patience_s)
+            ON place.broker = target.broker
         WHERE delivery.{DELIVERY.give_up.where} AND obstacle.seen_at > now() - make_interval(secs => :fresh)
           AND obstacle.since < now() - make_interval(secs => :shortest)
           AND delivery.due_at < now() - make_interval(secs => :shortest)
           AND greatest(obstacle.since, delivery.due_at)
-              < now() - make_interval(secs => coalesce(rule.patience_s, :of_others_s))
+              < now() - make_interval(secs => coalesce(place.patience_s, rule.patience_s, :of_others_s))
         LIMIT :limit FOR UPDATE OF delivery SKIP LOCKED
         """,
         lanes=list(patience_s),
         patience=list(patience_s.values()),
-        shortest=min(of_others_s, *patience_s.values()),
+        brokers=list(by_broker),
+        of_brokers=list(by_broker.values()),
+        shortest=min(of_others_s, *patience_s.values(), *by_broker.values()),
         of_others_s=of_others_s,
         fresh=_FRESH_S,
         limit=limit,

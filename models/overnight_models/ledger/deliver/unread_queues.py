@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.deliver.deliver import Target
+from overnight_models.ledger.deliver.deliver import IS_WEBHOOK, Target
 from overnight_models.ledger.rows import execute, fetch_all
 
 _MOST: Final = 500
@@ -38,13 +38,15 @@ class UnreadQueue:
 
 
 def targets(connection: Connection) -> list[Target]:
-    """Queues to be looked at; those of brokers that don't answer are left alone."""
+    """Queues to be looked at; those of brokers that don't answer are left alone, and webhooks have none."""
     return fetch_all(
         connection,
         Target,
-        """
+        f"""
         SELECT id, broker, queue FROM target
-        WHERE NOT EXISTS (SELECT FROM obstacle WHERE obstacle.broker = target.broker AND obstacle.queue = '')
+        WHERE NOT {IS_WEBHOOK} AND NOT EXISTS (
+            SELECT FROM obstacle WHERE obstacle.broker = target.broker AND obstacle.queue = ''
+        )
         ORDER BY id DESC LIMIT :most
         """,
         most=_MOST,

@@ -90,6 +90,8 @@ class DeadDelivery:
     """A delivery that was given up."""
 
     lane: str
+    broker: str
+    """'' is Overnight's own Redis; of a webhook `webhook:NAME`."""
     queue: str
     tries: int
     error: str | None
@@ -269,7 +271,7 @@ def dead_deliveries(connection: Connection, limit: int = 5) -> list[DeadDelivery
         connection,
         DeadDelivery,
         """
-        SELECT lane.name AS lane, target.queue, dead.tries, dead.error
+        SELECT lane.name AS lane, target.broker, target.queue, dead.tries, dead.error
         FROM (
             SELECT item_id, lane_id, target_id, tries, error FROM delivery
             WHERE state = 'dead' ORDER BY item_id DESC LIMIT :limit

@@ -299,7 +299,7 @@ class _Reader:
             self._model(params["model"]),
             None if output is None else self._names.output_schema(output),
             self._shape(headers_id, params, written, prefix) if self._rules.check_first else None,
-            None if callback is None else self._target(callback.get("broker") or "", callback["queue"]),
+            None if callback is None else self._target(*message.place_of(callback)),
             prefix,
             written,
             size,

@@ -37,6 +37,7 @@ from overnight_workers.stages.collect.lines import arrival
 from overnight_workers.stages.collect.schema_checks import check_of
 from overnight_workers.stages.deliver import deliver
 from overnight_workers.stages.result_lines import Line, read_line
+from overnight_workers.target_pacing import paced_brokers
 
 _CHUNK_LINES: Final = 2500
 _CHUNK_BYTES: Final = 8_000_000
@@ -237,7 +238,7 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
         if not ledger.extend(connection, reading, lease_s=settings().timing.lease):
             raise Forgotten(f"submission {reading.submission_id} isn't in the ledger any more: it was restored")
         source = _source(connection, reading, progress)
-        targets = deliveries.targets_in_the_clear(connection)
+        targets = deliveries.targets_in_the_clear(connection, paced_brokers())
         recorded = outcomes.record(
             connection,
             source,

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.ledger.deliver import deliver as ledger
-from overnight_models.ledger.deliver import obstacles
+from overnight_models.ledger.deliver import obstacles, pace
 from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.due import Due
-from overnight_workers import counted, logs, process
+from overnight_workers import counted, logs, process, target_pacing
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, pulse
@@ -40,7 +40,10 @@ def deliver(**_later: object) -> str:
     stop_at = time.monotonic() + 240
     delivered = 0
     with process.database().transaction() as connection:
-        targets = ledger.targets(connection)
+        targets = [target for target in ledger.targets(connection) if target_pacing.is_open(target)]
+        webhooks_are_due = ledger.webhooks_are_due(connection)
+    if webhooks_are_due:
+        doorbell.ring(routes.WEBHOOKS)
     while targets and time.monotonic() < stop_at:
         pulse.at_work(routes.DELIVER)
         still_due = []
@@ -83,7 +86,7 @@ def _deliver(target: Target) -> int:
         return 0
     max_bytes = min(_BYTES_AT_ONCE, room.bytes)
     with process.database().transaction() as connection:
-        due = ledger.claim(connection, target, limit=min(_AT_ONCE, room.messages), max_bytes=max_bytes, lease_s=LEASE_S)
+        due = _claim(connection, target, limit=min(_AT_ONCE, room.messages), max_bytes=max_bytes)
     if not due:
         return 0
     # after the commit of the claim: if this process dies now, they are due again
@@ -93,6 +96,19 @@ def _deliver(target: Target) -> int:
     if handed.away is not None:
         raise BrokerUnavailable(handed.away)
     return len(handed.taken)
+
+
+def _claim(connection: Connection, target: Target, *, limit: int, max_bytes: float) -> list[Due]:
+    """Take no more than there is room for, and than its rate lets through."""
+    rate = target_pacing.pace_of(target_pacing.of_target(target))
+    if rate is not None:
+        limit = min(limit, pace.allowance(connection, target.id, rate))
+    if limit <= 0:
+        return []
+    due = ledger.claim(connection, target, limit=limit, max_bytes=max_bytes, lease_s=LEASE_S)
+    if rate is not None and due:
+        pace.spend(connection, target.id, rate, len(due))
+    return due
 
 
 def hand_over(target: Target, due: list[Due]) -> int:

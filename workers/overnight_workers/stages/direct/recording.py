@@ -37,6 +37,7 @@ from overnight_workers.stages.direct.replies import (
     classify,
 )
 from overnight_workers.stages.direct.requests import Request
+from overnight_workers.target_pacing import paced_brokers
 
 _PAUSE_S: Final = 2.0
 """For a model whose call wasn't taken, where the API doesn't say for how long."""
@@ -153,7 +154,7 @@ class Recorder:
         source = Source(claim.id, claim.number, None, only_live=True, via="direct", has_prefixes=has_prefixes)
         newly_held, tries = False, rules(lane)
         with process.database().transaction() as connection:
-            targets = deliveries.targets_in_the_clear(connection)
+            targets = deliveries.targets_in_the_clear(connection, paced_brokers())
             recorded = ledger.record(
                 connection,
                 source,

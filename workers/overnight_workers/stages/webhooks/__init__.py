@@ -1,0 +1,1 @@
+"""Webhooks: outcomes are sent to the endpoints that their products named."""

@@ -1,0 +1,119 @@
+"""One endpoint in one run: several requests under way at once, and the ledger in a thread beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Final, TypeVar
+
+from overnight_models.crash_points import reach
+from overnight_models.errors import BadSettings
+from overnight_models.ledger.deliver.deliver import Target
+from overnight_models.wire.signature import Secret
+from overnight_workers import stopping
+from overnight_workers.stages.webhooks import recording
+from overnight_workers.stages.webhooks.bodies import Body
+from overnight_workers.stages.webhooks.recording import Answered
+from overnight_workers.stages.webhooks.verdicts import judge
+from overnight_workers.webhook_settings import Webhook
+from overnight_workers.webhooks.posting import Poster
+
+T = TypeVar("T")
+
+_IN_A_ROW: Final = 3
+"""Requests that fail one after the other: then it is the endpoint's trouble, and not theirs."""
+_ITEMS_AHEAD: Final = 200
+_GROUPS_AHEAD: Final = 32
+
+
+class Endpoint:
+    """What is due for one webhook.
+
+    ledger: runs what speaks to Postgres.
+    goes_on: whether new groups may be begun.
+    """
+
+    def __init__(self, target: Target, webhook: Webhook, ledger: Executor, goes_on: Callable[[], bool]) -> None:
+        self._target, self._webhook, self._ledger, self._goes_on = target, webhook, ledger, goes_on
+        self._ready: deque[Body] = deque()
+        self._under_way: set[asyncio.Task[Answered]] = set()
+        self._obstructed = target.obstructed
+        self._failures = 0
+        """In a row."""
+        self._last_why = ""
+        self._has_stopped = False
+        self.delivered = 0
+
+    async def run(self) -> bool:
+        """Send until nothing is due, or it takes nothing. Returns whether anything was sent.
+
+        Raises TransientError when the ledger is away.
+        """
+        try:
+            keys = self._webhook.keys()
+            poster = Poster(self._webhook)
+        except (BadSettings, OSError, ValueError) as error:
+            why = "; ".join(error.faults) if isinstance(error, BadSettings) else str(error)
+            await self._in_ledger(recording.away, self._target, f"webhook {self._target.queue!r}: {why}")
+            return False
+        has_sent = False
+        try:
+            while await self._fill(poster, keys):
+                has_sent = True
+                done, self._under_way = await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+                await self._take_down([task.result() for task in done])
+        finally:
+            for task in self._under_way:
+                task.cancel()
+            await poster.close()
+        if self._failures and not self._has_stopped:
+            await self._stop(self._last_why)
+        return has_sent
+
+    async def _fill(self, poster: Poster, keys: tuple[Secret, ...]) -> bool:
+        """Begin as many requests as may be under way. Returns whether any is."""
+        most = 1 if self._obstructed else self._webhook.concurrency
+        may_begin = self._goes_on() and not stopping.told() and not self._has_stopped
+        if may_begin and len(self._ready) + len(self._under_way) < most:
+            ahead = 1 if self._obstructed else max(2 * most, _ITEMS_AHEAD // self._webhook.group.items)
+            wanted = min(ahead, _GROUPS_AHEAD) - len(self._ready)
+            self._ready += await self._in_ledger(recording.claim, self._target, self._webhook, max(wanted, 1))
+        if not may_begin and self._ready:
+            waiting, self._ready = list(self._ready), deque()
+            await self._in_ledger(recording.give_back, waiting)
+        while self._ready and len(self._under_way) < most:
+            self._under_way.add(asyncio.create_task(_send(poster, keys, self._ready.popleft())))
+        return bool(self._under_way)
+
+    async def _take_down(self, answered: list[Answered]) -> None:
+        """Record what came, and see how the endpoint is."""
+        self.delivered += await self._in_ledger(recording.record, self._target, self._webhook, answered)
+        for _, verdict in answered:
+            if verdict.is_well:
+                self._failures = 0
+                if self._obstructed and not self._has_stopped:
+                    self._obstructed = False
+                    await self._in_ledger(recording.overcome, self._target)
+                continue
+            self._failures += 1
+            self._last_why = verdict.why
+            if not self._has_stopped and (verdict.is_away or self._failures >= _IN_A_ROW or self._obstructed):
+                await self._stop(verdict.why, verdict.pause_s)
+
+    async def _stop(self, why: str, pause_s: float | None = None) -> None:
+        """Nothing more is sent to it for a while."""
+        self._has_stopped = True
+        why = f"webhook {self._target.queue!r} at {self._webhook.place}: {why}"
+        await self._in_ledger(recording.away, self._target, why, pause_s)
+
+    async def _in_ledger(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._ledger, function, *arguments)
+
+
+async def _send(poster: Poster, keys: tuple[Secret, ...], body: Body) -> Answered:
+    reach("before webhook")
+    answer = await poster.post(keys, body.message_id, body.text)
+    reach("after webhook")
+    return Answered(body, judge(frozenset(body.due), answer))

@@ -1,0 +1,1 @@
+"""Webhooks: signed requests to endpoints outside, by connections that lead nowhere else."""
