@@ -60,6 +60,9 @@ bench.growth: .venv  ## time and memory from 1,000 to 1,000,000 items, as a tabl
 bench.direct: .venv  ## 10,000 items in real time, 100 at once, beside a bare script of the async SDK and LiteLLM's Router
 	.venv/bin/python -m tests.benchmarks.direct
 
+bench.async: .venv  ## what an enqueue costs in a request handler: AsyncOvernight beside Overnight in threads; 20 seconds
+	.venv/bin/python -m tests.benchmarks.async_enqueue
+
 bench.budgets: .venv  ## twenty packers and one strict budget: reserved, spent, held, and never over the cap
 	.venv/bin/python -m tests.benchmarks.budgets
 
@@ -101,4 +104,4 @@ bench.nights: .venv  ## four nights of a catalog and a bad prompt: rows sent and
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos drill bench bench.against bench.profile bench.floor bench.product bench.direct bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights clean
+.PHONY: help demo check format test long chaos drill bench bench.against bench.profile bench.floor bench.product bench.direct bench.async bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights clean

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import redis
 from celery import Celery
 
+from overnight_models.errors import Unreachable
 from overnight_models.wire.plain_redis import PlainRedis
 from overnight_models.wire.redis_client import Demoted, redis_client
 from overnight_models.wire.redis_place import read_redis_url
+from overnight_producers.async_connection import AsyncConnection
 from tests.faults import small_workers
 from tests.faults.redis_servers import Address, Server, demote
 from tests.faults.small_workers import Start, ask
@@ -149,6 +153,33 @@ def test_a_worker_and_a_beat_follow_the_sentinels(
         assert client.set("written", 1)
     with replica.client() as client:
         assert client.exists("written")
+
+
+def test_an_event_loop_follows_the_sentinels(pair: tuple[Server, Server], sentinel: Server) -> None:
+    primary, replica = pair
+    place = read_redis_url(f"sentinel://127.0.0.1:{sentinel.port}/0", master_name="mine")
+
+    async def calling() -> None:
+        connection = AsyncConnection(place)
+        await connection.commands([("SET", "before", "1")])
+        with sentinel.client() as client:
+            client.execute_command("SENTINEL", "failover", "mine")  # type: ignore[no-untyped-call]
+        with primary.client() as client:
+            while client.info("replication")["role"] != "slave":
+                with suppress(Unreachable):  # nothing was written, or it wasn't said
+                    await connection.commands([("SET", "meanwhile", "1")])
+                await asyncio.sleep(0.01)
+        stop_at = time.monotonic() + 30
+        while time.monotonic() < stop_at:
+            with suppress(Unreachable):
+                await connection.commands([("SET", "after", "1")])
+                break
+            await asyncio.sleep(0.01)
+        await connection.close()
+
+    asyncio.run(calling())
+    with replica.client() as client:
+        assert client.exists("before", "after") == 2
 
 
 def test_a_client_says_that_nothing_was_written_and_dials_again(pair: tuple[Server, Server]) -> None:

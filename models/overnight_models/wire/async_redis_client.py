@@ -68,3 +68,11 @@ def async_redis_client(place: RedisPlace, *, timeout_s: float, connect_timeout_s
         tcp = TlsConnection if place.tls else PlainConnection
         pool = redis_asyncio.ConnectionPool(connection_class=tcp, host=host, port=port, **options)
     return redis_asyncio.Redis.from_pool(pool)
+
+
+async def close(client: redis_asyncio.Redis) -> None:
+    """Close a client, with its connections to Sentinels, which redis-py leaves open."""
+    await client.aclose()
+    manager = getattr(client.connection_pool, "sentinel_manager", None)
+    for each in manager.sentinels if isinstance(manager, sentinel.Sentinel) else ():
+        await each.aclose()

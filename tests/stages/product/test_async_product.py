@@ -224,7 +224,7 @@ def test_a_canceled_wait_leaves_no_connection_waiting_and_no_list_behind(service
             receipt = await overnight.enqueue(params(), key="k")
             waits = [asyncio.create_task(overnight.wait(receipt, timeout=60)) for _ in range(20)]
             with redis.Redis.from_url(service.redis_url) as client:
-                while client.info("clients")["blocked_clients"] < 20:
+                while client.info("clients")["blocked_clients"] < 5:
                     await asyncio.sleep(0.01)
                 for waiting in waits:
                     waiting.cancel()
@@ -284,3 +284,42 @@ def test_in_another_event_loop_it_connects_again(redis_url: str) -> None:
         assert {asyncio.run(calling()).lane for _ in range(3)} == {"default"}
         assert client.llen(routes.ACCEPT) == 3
         wait_until(lambda: len(client.client_list()) == connections)
+
+
+def test_when_all_tasks_are_canceled_at_any_moment_the_next_call_goes_through(redis_url: str) -> None:
+    """As by a framework that shuts down: also the task that sends for others, before it begins and while it sends."""
+
+    async def calling() -> None:
+        async with AsyncOvernight(redis_url) as overnight:
+            for turns in range(12):
+                asked = [asyncio.create_task(overnight.enqueue(params())) for _ in range(5)]
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                own = asyncio.current_task()
+                for each in asyncio.all_tasks():
+                    if each is not own:
+                        each.cancel()
+                results = await asyncio.gather(*asked, return_exceptions=True)
+                assert {type(result) for result in results} <= {Receipt, asyncio.CancelledError, Unreachable}
+                assert (await overnight.enqueue(params())).lane == "default"
+
+    asyncio.run(calling())
+
+
+def test_a_user_with_few_rights_is_enough_and_a_wrong_password_is_told(redis_url: str) -> None:
+    async def calling(url: str) -> None:
+        async with AsyncOvernight(url) as overnight:
+            await overnight.enqueue_many(many())
+
+    url = re.sub("://[^@]*@", "://shop:secret@", redis_url)
+    with redis.Redis.from_url(redis_url) as admin:
+        rights = ["on", ">secret", "~overnight*", "-@all", "+lpush", "+blpop", "+get", "+set", "+expire", "+hello"]
+        admin.execute_command("ACL", "SETUSER", "shop", *rights)
+        try:
+            asyncio.run(calling(url))
+            assert admin.llen(routes.ACCEPT) == 2
+            with pytest.raises(Unreachable, match=r"WRONGPASS|invalid username-password") as refused:
+                asyncio.run(calling(url.replace("secret", "another")))
+            assert "another" not in str(refused.value)
+        finally:
+            admin.execute_command("ACL", "DELUSER", "shop")
