@@ -15,8 +15,9 @@ FROM STDIN;
 -- _write_items, 2 of 2
 SELECT now();
 
--- _write_requests
-COPY request(item_id, receipt, key, tenant, trace_id, callback, params, model_why)
+-- _write_requests: places: where those lie that are in groups; the others lie in their own rows.
+COPY request(item_id, receipt, key, tenant, trace_id, callback, model_why, params, body_group, body_place,
+    unbounded)
 FROM STDIN;
 
 -- begin, 1 of 2: Count a try of messages before they are parsed.

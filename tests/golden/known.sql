@@ -33,9 +33,9 @@ WHERE item_key.lane_id = :lane_id AND item_key.key_hash = told.key_hash;
 -- _there
 -- hashes = '{\x00}', lane_id = 1
 SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.headers_id, item.schema_id,
-    item.run_id, item.tenant_id, item.chain_id, item.target_id, request.receipt, request.params,
-    request.model_why, request.tenant, request.trace_id, request.callback, prefix.document AS prefix,
-    outcome.problem, item.purged
+    item.run_id, item.tenant_id, item.chain_id, item.target_id, request.receipt, request.model_why,
+    request.tenant, request.trace_id, request.callback, prefix.document AS prefix, outcome.problem,
+    item.purged
 FROM item_key
 LEFT JOIN item ON item.id = item_key.item_id
 LEFT JOIN request ON request.item_id = item_key.item_id

@@ -52,7 +52,7 @@ UPDATE request
 SET params = :own, model_why = :why
 WHERE item_id = :item_id;
 
--- claim: Take the oldest that may be counted, unless another process is at it.
+-- claim: Take the oldest that may be counted, unless another process is at it. What can't be read is held.
 -- ids = '{1}', lease_s = 1, owner = 1
 WITH taken AS (
     UPDATE unmeasured
@@ -61,10 +61,9 @@ WITH taken AS (
     RETURNING item_id, cuttable, chooses, tries
 )
 SELECT taken.item_id, lane.name AS lane, headers.workspace, headers.betas, headers.api_version, cuttable,
-    chooses, headers.id AS headers_id, tries, prefix.document AS prefix, request.params AS own
+    chooses, headers.id AS headers_id, tries, prefix.document AS prefix
 FROM taken
 JOIN item ON item.id = taken.item_id
-JOIN request ON request.item_id = taken.item_id
 JOIN lane ON lane.id = item.lane_id
 JOIN headers ON headers.id = item.headers_id
 LEFT JOIN prefix ON prefix.id = item.prefix_id

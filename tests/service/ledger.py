@@ -9,6 +9,8 @@ import orjson
 import psycopg
 from psycopg.rows import dict_row
 
+from overnight_models.ledger.bodies.packed import read_group
+
 Json = dict[str, Any]
 
 
@@ -52,6 +54,22 @@ class Ledger:
                WHERE key = %s""",
             key,
         )
+
+    def asked(self) -> dict[int, str]:
+        """What items ask, without their prefixes, by their ids: from their own rows and from groups."""
+        rows = self.fetch_all(
+            "SELECT item_id, params, packed, body_place FROM request LEFT JOIN request_group ON id = body_group"
+            " ORDER BY item_id"
+        )
+        return {
+            row["item_id"]: row["params"] or read_group(bytes(row["packed"]))[row["body_place"]].decode()
+            for row in rows
+        }
+
+    def group_texts(self) -> list[str]:
+        """The requests that lie in groups, whosever they are."""
+        rows = self.fetch_all("SELECT packed FROM request_group ORDER BY id")
+        return [body.decode() for row in rows for body in read_group(bytes(row["packed"]))]
 
     def verdict(self, message_id: str) -> Json:
         """What became of a message."""

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from overnight_models import routes
+from overnight_models.ledger.bodies.requests import UnreadableRequests
 from overnight_models.ledger.collect.caching import GivenUp
 from overnight_models.ledger.deliver.obstacles import Obstacle
 from overnight_models.ledger.deliver.unread_queues import UnreadQueue
@@ -174,6 +175,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "over budget": (
         {"troubles": replace(CALM, holding=(replace(BUDGET, held={"over budget": 5}),))},
         {"troubles": replace(CALM, holding=(BUDGET,))},
+    ),
+    "bodies unreadable": (
+        {"troubles": replace(CALM, unreadable=(UnreadableRequests("default", "its request can't be read", 5),))},
+        {},
     ),
     "budget stuck": (
         {"troubles": replace(CALM, holding=(replace(BUDGET, held={"no price": 5}),))},

@@ -13,12 +13,15 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import following, measure, recall
 from overnight_models.ledger.answer import Asked, locate
+from overnight_models.ledger.bodies.groups import Body, Place, write_groups
+from overnight_models.ledger.bodies.requests import TABLE
 from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.copying import copy_json, copy_lines, copy_moment, copy_number, copy_text
 from overnight_models.ledger.known import Admission, Row, judge
 from overnight_models.ledger.measure import Wanted
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value
+from overnight_models.request.worst_case import holds_no_text
 from overnight_models.wire.verdict import Fault
 
 
@@ -179,7 +182,8 @@ def _write(connection: Connection, lane_id: int, rows: Sequence[Row]) -> None:
     if not rows:
         return
     _write_items(connection, lane_id, rows)
-    _write_requests(connection, rows)
+    bodies = [Body(row.id, row.item.tenant_id, row.item.params) for row in rows]
+    _write_requests(connection, rows, write_groups(connection, TABLE, bodies))
     measure.want(
         connection,
         [
@@ -236,10 +240,12 @@ def _times(row: Row, now: datetime) -> bytes:
     return b"%b\t%b\t%b\t%b" % (*moments, copy_number(item.batch_chance))
 
 
-def _write_requests(connection: Connection, rows: Sequence[Row]) -> None:
+def _write_requests(connection: Connection, rows: Sequence[Row], places: Mapping[int, Place]) -> None:
+    """places: where those lie that are in groups; the others lie in their own rows."""
     copy_lines(
         connection,
-        "request (item_id, receipt, key, tenant, trace_id, callback, params, model_why)",
+        "request (item_id, receipt, key, tenant, trace_id, callback, model_why, params, body_group, body_place,"
+        " unbounded)",
         b"".join(
             b"%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
             % (
@@ -249,8 +255,10 @@ def _write_requests(connection: Connection, rows: Sequence[Row]) -> None:
                 copy_text(item.tenant),
                 copy_text(item.trace_id),
                 copy_json(item.callback),
-                copy_json(item.params),
                 copy_text(item.model_why),
+                b"%b\t\\N\t\\N\t\\N" % copy_json(item.params)
+                if (place := places.get(row.id)) is None
+                else b"\\N\t%d\t%d\t%b" % (*place, b"t" if holds_no_text(item.params) else b"f"),
             )
             for row in rows
             for item in (row.item,)

@@ -7,7 +7,7 @@ conflict, unless it was enqueued with `if_known = "deliver"`: then it follows th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from overnight_models import exact_json
 from overnight_models.errors import TransientError
 from overnight_models.ledger import following, redo
+from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import asked_request
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
@@ -82,7 +83,6 @@ class _There(NamedTuple):
     chain_id: int | None
     target_id: int | None
     receipt: UUID | None
-    params: str | None
     model_why: str | None
     tenant: str | None
     trace_id: str | None
@@ -100,7 +100,7 @@ class _There(NamedTuple):
     @property
     def wishes(self) -> _Wishes | None:
         """None of one that was dropped."""
-        return None if self.params is None else _Wishes(self.callback, self.run_id, self.tenant, self.trace_id)
+        return None if self.receipt is None else _Wishes(self.callback, self.run_id, self.tenant, self.trace_id)
 
 
 class _Follower(NamedTuple):
@@ -139,6 +139,7 @@ def judge(
         _lock(connection, lane_id, items)
     there = _there(connection, lane_id, items)
     followers = _followers(connection, [row.item_id for row in there.values()]) if there else {}
+    texts = _differing(connection, items, there)
     judged = Judged([], [], [], {})
     successors: dict[int, NewItem] = {}
     for item, item_id in zip(items, ids, strict=True):
@@ -150,7 +151,7 @@ def judge(
             judged.rows.append(Row(_successor(item, row), item_id, row.run_id if run_id is None else run_id))
             judged.redone[row.item_id] = item_id
             judged.admissions.append(Admission(redoes=True))
-        elif not _is_same(row, item):
+        elif not _is_same(row, item, texts.get(row.item_id)):
             judged.admissions.append(Admission("conflicting", _other_content(item, name, row)))
         elif not (others := _others(row.wishes, wishes)):
             if item.if_known == DELIVER:
@@ -209,7 +210,7 @@ def _there(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> di
         """
         SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.headers_id, item.schema_id,
                item.run_id, item.tenant_id, item.chain_id, item.target_id, request.receipt,
-               request.params, request.model_why, request.tenant, request.trace_id, request.callback,
+               request.model_why, request.tenant, request.trace_id, request.callback,
                prefix.document AS prefix, outcome.problem, item.purged
         FROM item_key
         LEFT JOIN item ON item.id = item_key.item_id LEFT JOIN request ON request.item_id = item_key.item_id
@@ -240,14 +241,21 @@ def _followers(connection: Connection, leaders: Sequence[int]) -> dict[int, list
     return followers
 
 
-def _is_same(row: _There, item: NewItem) -> bool:
+def _differing(connection: Connection, items: Sequence[NewItem], there: Mapping[bytes, _There]) -> Mapping[int, bytes]:
+    """What those ask that are there, where it isn't byte for byte the same: by item, as far as it can be read."""
+    differing = {there[item.key_hash] for item in items if there[item.key_hash].content_hash != item.content_hash}
+    return read_requests(connection, [row.item_id for row in differing]).texts
+
+
+def _is_same(row: _There, item: NewItem, own: bytes | None) -> bool:
+    """own: what the row asks, where that differs."""
     if bytes(row.content_hash) == item.content_hash:
         return True
     # the same fields in another order are the same content
     return (
-        row.params is not None
+        own is not None
         and (row.headers_id, row.schema_id) == (item.headers_id, item.schema_id)
-        and asked_request(row.prefix, row.params, row.model_why)
+        and asked_request(row.prefix, own.decode(), row.model_why)
         == asked_request(
             None if item.prefix is None else item.prefix.document.decode(), item.params.decode(), item.model_why
         )

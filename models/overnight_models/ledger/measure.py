@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies.requests import hold, read_requests
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fitting
 from overnight_models.ledger.workspaces import SENDABLE
@@ -108,7 +109,6 @@ class _Claimed(NamedTuple):
     headers_id: int
     tries: int
     prefix: str | None
-    own: str
 
 
 def silent_workspaces(connection: Connection) -> list[str]:
@@ -151,13 +151,16 @@ def claim(
     lease_s: float,
     passed_over: Collection[str] = (),
 ) -> list[Unmeasured]:
-    """Take the oldest that may be counted, unless another process is at it.
+    """Take the oldest that may be counted, unless another process is at it. What can't be read is held.
 
     passed_over: workspaces of which none is taken.
     """
     due = _lock_due(connection, limit, passed_over)
     taken = due[: fitting((item.size for item in due), max_bytes)]
-    if not taken:
+    asked = read_requests(connection, [item.item_id for item in taken])
+    if asked.damaged:
+        hold(connection, asked.damaged)
+    if not asked.texts:
         return []
     claimed = fetch_all(
         connection,
@@ -168,19 +171,21 @@ def claim(
             WHERE item_id = ANY(:ids) RETURNING item_id, cuttable, chooses, tries
         )
         SELECT taken.item_id, lane.name AS lane, headers.workspace, headers.betas, headers.api_version, cuttable,
-               chooses, headers.id AS headers_id, tries, prefix.document AS prefix, request.params AS own
-        FROM taken JOIN item ON item.id = taken.item_id JOIN request ON request.item_id = taken.item_id
-        JOIN lane ON lane.id = item.lane_id JOIN headers ON headers.id = item.headers_id
+               chooses, headers.id AS headers_id, tries, prefix.document AS prefix
+        FROM taken JOIN item ON item.id = taken.item_id JOIN lane ON lane.id = item.lane_id
+        JOIN headers ON headers.id = item.headers_id
         LEFT JOIN prefix ON prefix.id = item.prefix_id
         ORDER BY taken.item_id
         """,
-        ids=[item.item_id for item in taken],
+        ids=list(asked.texts),
         owner=owner,
         lease_s=lease_s,
     )
     return [
         Unmeasured(
-            *item[:-2], prefix=None if item.prefix is None else Prefix(item.prefix.encode()), own=item.own.encode()
+            *item[:-1],
+            prefix=None if item.prefix is None else Prefix(item.prefix.encode()),
+            own=asked.texts[item.item_id],
         )
         for item in claimed
     ]

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.bodies.requests import read_requests
+from overnight_models.ledger.partitions import PARTITION_ITEMS
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one
 from overnight_models.states import ITEM
 
@@ -202,10 +204,14 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
 
     Each takes the road that the old one took.
     """
+    # a group is dropped with its partition
+    afar = [o for o, n in successors.items() if o not in contents and o // PARTITION_ITEMS != n // PARTITION_ITEMS]
+    params = {old: text.decode() for old, text in read_requests(connection, afar).texts.items()}
+    params |= {old: content.params for old, content in contents.items()}
     wishes = {
         "old": list(successors),
         "new": list(successors.values()),
-        "params": [contents[old].params if old in contents else None for old in successors],
+        "params": [params.get(old) for old in successors],
         "sizes": [contents[old].size if old in contents else None for old in successors],
         "most": [contents[old].max_tokens if old in contents else None for old in successors],
         "models": [contents[old].model_id if old in contents else None for old in successors],
@@ -237,9 +243,12 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
     execute(
         connection,
         f"""
-        INSERT INTO request (item_id, receipt, key, tenant, trace_id, callback, params, cut_from_tokens, cut_to_tokens,
-                             model_why)
+        INSERT INTO request (item_id, receipt, key, tenant, trace_id, callback, params, body_group, body_place,
+                             unbounded, cut_from_tokens, cut_to_tokens, model_why)
         SELECT successor.new, receipt, key, tenant, trace_id, callback, coalesce(successor.params, request.params),
+               CASE WHEN successor.params IS NULL THEN body_group END,
+               CASE WHEN successor.params IS NULL THEN body_place END,
+               CASE WHEN successor.params IS NULL THEN unbounded END,
                cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why)
         FROM {successor} JOIN request ON request.item_id = successor.old
         """,

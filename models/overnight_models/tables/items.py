@@ -134,7 +134,7 @@ class Item(Table, table=True):
     cancel_wanted: bool = Field(sa_column_kwargs={"server_default": "false"})
     """Its owner doesn't want the outcome any more: billed and recorded, not delivered."""
     held_by: int | None = None
-    """The budget that holds it."""
+    """The budget that holds it; 0: none does, but its request can't be read."""
     held_since: datetime | None = None
     """Since when it waited when it was held: it goes on in its old place."""
     held_reason: str | None = long_text(default=None)
@@ -171,6 +171,8 @@ class Request(Table, table=True):
     body_group: int | None = big(default=None)
     body_place: int | None = Field(default=None, sa_type=SmallInteger)
     """Which of its group's it is, from 0."""
+    unbounded: bool | None = None
+    """Something in it has no bound (`request.worst_case`); null where `params` says it."""
     enqueued_at: datetime = now()
     cut_from_tokens: int | None = None
     """Its prompt was too long, so a text of `params` was cut: its tokens before and after, as the API counts them."""

@@ -8,6 +8,19 @@ b'SELECT id, packed FROM request_group WHERE id = ANY(:value_1)';
 SELECT bodies_in_groups
 FROM deployment;
 
+-- forget_places, 1 of 2: Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
+-- id = 1
+SELECT
+FROM request_group
+WHERE id = :id
+FOR UPDATE;
+
+-- forget_places, 2 of 2: Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
+-- id = 1, packed = '\x00'
+UPDATE request_group
+SET packed = :packed
+WHERE id = :id;
+
 -- write_groups: Write bodies of one lane in groups. Returns where each lies by its item.
 -- id = 1, items = 1, packed = '\x00'
 INSERT INTO request_group(id, items, packed) VALUES (:id, :items, :packed);

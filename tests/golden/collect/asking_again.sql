@@ -2,9 +2,9 @@
 
 -- ask_again: Ask again for what has just failed by its answer; its outcome is written. Returns which.
 -- ids = '{1}'
-SELECT item.id, item.size, request.params, coalesce(redo.asked_again, 0) AS asked_again,
-    coalesce(redo.escalated, false) AS escalated, item.model_id, request.model_why, headers.betas,
-    item.headers_id, item.shape_id, item.prefix_id
+SELECT item.id, item.size, coalesce(redo.asked_again, 0) AS asked_again, coalesce(redo.escalated,
+    false) AS escalated, item.model_id, request.model_why, headers.betas, item.headers_id, item.shape_id,
+    item.prefix_id
 FROM item
 JOIN request ON request.item_id = item.id
 JOIN headers ON headers.id = item.headers_id

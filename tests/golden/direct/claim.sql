@@ -2,12 +2,11 @@
 
 -- _asked: What those of them ask that are in the claim, in that order.
 -- id = 1, ids = '{1}'
-SELECT item.id AS item_id, request.params, prefix_id, schema_id, shape_id, size, max_tokens
+SELECT item.id AS item_id, prefix_id, schema_id, shape_id, size, max_tokens
 FROM unnest(CAST(:ids AS bigint[]))
 WITH ORDINALITY AS taken(id, place)
 JOIN direct_call ON direct_call.item_id = taken.id AND claim_id = :id
 JOIN item ON item.id = taken.id
-JOIN request ON request.item_id = taken.id
 ORDER BY taken.place;
 
 -- _begin
@@ -193,7 +192,7 @@ WITH candidate AS (
         SELECT id
         FROM unbounded_prefix
     ) OR (
-        SELECT params LIKE '%"type"%' AND params ~ :unbounded
+        SELECT coalesce(unbounded, params LIKE '%"type"%' AND params ~ :unbounded)
         FROM request
         WHERE item_id = budgeted.id
     )) IS TRUE AS unbounded

@@ -54,9 +54,8 @@ LIMIT 100;
 
 -- body: What one item asks and what was answered. The caller has made sure that it may be seen, and records it.
 -- id = 1
-SELECT request.params, prefix.document AS prefix, outcome.message, outcome.detail
+SELECT prefix.document AS prefix, outcome.message, outcome.detail
 FROM item
-JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
 LEFT JOIN prefix ON prefix.id = item.prefix_id
 WHERE item.id = :id;

@@ -173,7 +173,7 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     WHERE submission.batch_id = item.batch_id AND api_created_at IS NOT NULL
     ORDER BY id DESC
     LIMIT 1
-) AS took_s, CASE WHEN item.held_by IS NOT NULL THEN (
+) AS took_s, CASE WHEN item.held_by = 0 THEN item.held_reason WHEN item.held_by IS NOT NULL THEN (
     SELECT item.held_reason || ': ' || coalesce('lane ' || lane.name, 'tenant ' || tenant.name,
         'run ' || run.name, 'trace ' || chain.trace_id) || CASE period WHEN 'all' THEN ', in all' ELSE ',
         a ' || period END || CASE item.held_reason

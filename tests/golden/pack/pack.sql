@@ -342,7 +342,7 @@ WITH candidate AS (
         SELECT id
         FROM unbounded_prefix
     ) OR (
-        SELECT params LIKE '%"type"%' AND params ~ :unbounded
+        SELECT coalesce(unbounded, params LIKE '%"type"%' AND params ~ :unbounded)
         FROM request
         WHERE item_id = budgeted.id
     )) IS TRUE AS unbounded

@@ -21,9 +21,9 @@ WHERE item_id >= :first AND item_id < :until AND NOT item_id = ANY(:left);
 -- _copy, 2 of 2
 -- first = 1, left = '{1}', until = 1
 INSERT INTO request_copy_0(item_id, receipt, key, tenant, trace_id, callback, params, enqueued_at,
-    cut_from_tokens, cut_to_tokens, model_why, body_group, body_place)
+    cut_from_tokens, cut_to_tokens, model_why, body_group, body_place, unbounded)
 SELECT item_id, receipt, key, tenant, trace_id, callback, 'null', enqueued_at, cut_from_tokens,
-    cut_to_tokens, model_why, body_group, body_place
+    cut_to_tokens, model_why, NULL, NULL, NULL
 FROM request
 WHERE item_id >= :first AND item_id < :until AND NOT item_id = ANY(:left);
 
@@ -57,13 +57,13 @@ UPDATE kept
 SET bodies_dropped_at = :now, copied_to = NULL, left_out = '{}', looked_at = NULL, carried = :whole
 WHERE first_item = :first;
 
--- _give_up_copying, 1 of 3: Too many items aren't done: the partition stays as it is, and is looked at again later.
+-- _give_up_copying, 1 of 3: The partition stays as it is, and is looked at again later.
 DROP TABLE outcome_copy_0;
 
--- _give_up_copying, 2 of 3: Too many items aren't done: the partition stays as it is, and is looked at again later.
+-- _give_up_copying, 2 of 3: The partition stays as it is, and is looked at again later.
 DROP TABLE request_copy_0;
 
--- _give_up_copying, 3 of 3: Too many items aren't done: the partition stays as it is, and is looked at again later.
+-- _give_up_copying, 3 of 3: The partition stays as it is, and is looked at again later.
 -- first = 1, why = 'text'
 UPDATE kept
 SET copied_to = NULL, left_out = '{}', waits_for = :why
@@ -81,6 +81,9 @@ SELECT first_item, looked_at, waits_for, finished_before, copied_to, left_out, d
 FROM kept
 WHERE copied_to IS NOT NULL
 LIMIT 1;
+
+-- drop_groups: A partition's groups go; what is needed of them was carried.
+DROP TABLE IF EXISTS request_group_from_0;
 
 -- go_on: Copy the next window, or, behind the last one, put the copies in the place of the partitions.
 -- of = 1, undone = '{1}', until = 1

@@ -75,6 +75,12 @@ WHERE first + 5000000 <= (
 ORDER BY first
 LIMIT 1;
 
+-- _wait: Nothing more of a partition goes for now.
+-- first = 1, why = 'text'
+UPDATE kept
+SET waits_for = :why
+WHERE first_item = :first;
+
 -- step, 1 of 2: Do one thing of what is to be done; what it was. None when nothing is, or somebody else is at it.
 -- lock = 1
 SELECT pg_try_advisory_xact_lock(:lock);

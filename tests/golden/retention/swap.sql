@@ -8,10 +8,10 @@ SELECT to_regclass(:name) IS NOT NULL;
 LOCK TABLE delivery IN ACCESS EXCLUSIVE MODE;
 
 -- lock, 2 of 3: Nobody reads or writes the tables until the transaction ends. Returns the items to be carried, as of now.
-LOCK TABLE item, request, outcome, double, delivery IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE item, request, outcome, double, delivery, request_group IN ACCESS EXCLUSIVE MODE;
 
 -- lock, 3 of 3: Nobody reads or writes the tables until the transaction ends. Returns the items to be carried, as of now.
-LOCK TABLE request, outcome IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE request, outcome, request_group IN ACCESS EXCLUSIVE MODE;
 
 -- make, 1 of 7: A table like a partition, that nobody sees yet. Its bounds are checked as it is filled.
 CREATE TABLE delivery_carried_0(LIKE delivery INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES,

@@ -15,7 +15,7 @@ WHERE id = ANY(:ids);
 
 -- to_be_asked: The shapes in a batch that haven't passed, those of the most items first.
 -- batch_id = 1, limit = 1
-SELECT unknown.shape_id, request.item_id, request.params, prefix.document AS prefix
+SELECT unknown.shape_id, item.id AS item_id, prefix.document AS prefix
 FROM (
     SELECT shape_id, count(*) AS items, ARRAY[min(id), percentile_disc(0.5) WITHIN
     GROUP (ORDER BY id), max(id) ] AS samples
@@ -31,10 +31,9 @@ FROM (
     ORDER BY items DESC
     LIMIT :limit
 ) unknown
-JOIN request ON request.item_id = ANY(samples)
-JOIN item ON item.id = request.item_id
+JOIN item ON item.id = ANY(samples)
 LEFT JOIN prefix ON prefix.id = item.prefix_id
-ORDER BY items DESC, unknown.shape_id, request.item_id;
+ORDER BY items DESC, unknown.shape_id, item.id;
 
 -- unpassed: Those of them that haven't passed.
 -- ids = '{1}'

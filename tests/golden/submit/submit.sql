@@ -2,7 +2,7 @@
 
 -- _from_cursor, 1 of 2
 -- value_1 = 1
-SELECT item.id, request.params
+SELECT item.id AS item_id, request.params, body_group, body_place, prefix_id, model_id
 FROM item
 JOIN request ON request.item_id = item.id
 WHERE item.batch_id = :value_1 AND item.state = 'batched'
@@ -10,7 +10,7 @@ ORDER BY item.id;
 
 -- _from_cursor, 2 of 2
 -- value_1 = 1
-SELECT narrow.id, request.params, narrow.prefix_id, narrow.model_id
+SELECT narrow.id AS item_id, request.params, body_group, body_place, narrow.prefix_id, narrow.model_id
 FROM (
     SELECT id, prefix_id, model_id
     FROM item
@@ -18,7 +18,7 @@ FROM (
     ORDER BY prefix_id, model_id, id OFFSET 0
 ) narrow
 CROSS JOIN LATERAL (
-    SELECT params
+    SELECT params, body_group, body_place
     FROM request
     WHERE item_id = narrow.id OFFSET 0
 ) request;

@@ -15,7 +15,7 @@ from overnight_models.ledger import (
     recall,
     redo,
 )
-from overnight_models.ledger.bodies import groups
+from overnight_models.ledger.bodies import groups, requests
 from overnight_models.ledger.collect import asking_again
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
 from overnight_models.ledger.deliver import acknowledge, obstacles, pace, replay, unread_queues, webhook_groups
@@ -90,6 +90,17 @@ def ask_bodies(connection: Connection) -> None:
     groups.are_begun(connection)
     places = groups.write_groups(connection, "request_group", [groups.Body(9, None, b"{}" * 5_000)])
     groups.read_places(connection, "request_group", places.values())
+    (waits, *_) = overview.items(connection, Wanted(state="waiting"))
+    assert requests.hold(connection, {waits.id: "it is damaged"}) == 1
+    assert requests.unreadable(connection)
+    execute(
+        connection, "UPDATE request SET body_group = 9, body_place = 0, params = NULL WHERE item_id = :id", id=waits.id
+    )
+    assert requests.release(connection) == 1
+    requests.forget(connection, [waits.id])
+    groups.forget_places(connection, "request_group", [(9, 0)])
+    assert requests.give_own(connection, [waits.id]) == {}
+    unsent.put_aside(connection, 1, {waits.id: "it is damaged"})
 
 
 def ask_redoing(connection: Connection) -> None:

@@ -117,9 +117,47 @@ def test_what_is_not_finished_stays_whole(own: Service) -> None:
     own.ledger.execute("DELETE FROM outcome WHERE item_id = 2")
     retain_after(400)
     assert [row["id"] for row in own.ledger.fetch_all("SELECT id FROM item")] == [2]
-    assert own.ledger.fetch_one("SELECT params FROM request")["params"] != "null"
+    assert "null" not in own.ledger.asked().values()
     assert own.ledger.item("waits")["state"] == "held"
     assert count(own, "item_key", "item_id = 2") == 1, "its key stays"
+
+
+def accept_a_group(service: Service) -> None:
+    """Two items whose requests share a group; one is answered, one is held, and their partition is full."""
+    service.accept(
+        *(item(key, f"{key} {'Every clause of it. ' * 100}", callback=callback()) for key in ("done", "waits"))
+    )
+    service.finish()
+    deliver()
+    service.ledger.execute("UPDATE item SET state = 'held', held_by = 1, batch_id = NULL WHERE id = 2")
+    service.ledger.execute("DELETE FROM outcome WHERE item_id = 2")
+    pass_partition(service)
+
+
+@pytest.mark.parametrize("days", [31, 400], ids=["bodies", "outcomes"])
+def test_a_group_goes_with_its_partition_and_what_is_not_finished_keeps_its_request(own: Service, days: int) -> None:
+    accept_a_group(own)
+    asked = own.ledger.asked()[2]
+    assert count(own, "request_group") == 1
+    retain_after(days)
+    assert count(own, "request_group") == 0
+    assert own.ledger.fetch_one("SELECT to_regclass('request_group_from_0') AS there")["there"] is None
+    assert own.ledger.asked()[2] == asked
+    assert own.ledger.asked().get(1, "null") == "null"
+
+
+def test_a_request_that_is_not_finished_and_can_not_be_read_keeps_its_partition(own: Service) -> None:
+    accept_a_group(own)
+    kept = own.ledger.fetch_one("SELECT packed FROM request_group")["packed"]
+    own.ledger.execute("UPDATE request_group SET packed = 'damaged'")
+    retain_after(400)
+    assert [count(own, table) for table in ("item", "request", "request_group")] == [2, 2, 1]
+    with process.database().transaction() as connection:
+        (view,) = keep.kept(connection)
+    assert "the requests of 1 unfinished items can't be read" in str(view.waits_for)
+    own.ledger.execute("UPDATE request_group SET packed = %s", kept)
+    retain_after(401)
+    assert [count(own, table) for table in ("item", "request", "request_group")] == [1, 1, 0]
 
 
 @pytest.mark.parametrize("state", ["due", "sending", "awaiting_ack", "dead"])

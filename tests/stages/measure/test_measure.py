@@ -126,7 +126,7 @@ def test_cut_it_fits_as_the_api_counts_and_its_outcome_says_so(cutting: Service)
     (message,) = cutting.queue()
     (delivered, *_), _, _ = orjson.loads(message["body"])
     assert delivered["cut"] == answered.cut
-    stored = json.loads(cutting.ledger.fetch_one("SELECT params FROM request")["params"])["messages"][0]["content"]
+    stored = json.loads(cutting.ledger.asked()[1])["messages"][0]["content"]
     assert stored.startswith(text_of("long"))
     assert stored in text_of("long") + LONG
     api_id = cutting.ledger.fetch_one("SELECT api_id FROM submission")["api_id"]
@@ -139,7 +139,7 @@ def test_only_what_is_named_is_cut(cutting: Service) -> None:
     asked = params() | {"system": "Be brief.", "messages": [{"role": "user", "content": blocks}]}
     cutting.accept(item("a", params=asked, cuttable="messages.0.content.1.text"))
     cutting.round()
-    stored = json.loads(cutting.ledger.fetch_one("SELECT params FROM request")["params"])
+    stored = json.loads(cutting.ledger.asked()[1])
     assert (stored["system"], stored["messages"][0]["content"][0]) == ("Be brief.", blocks[0])
     assert len(stored["messages"][0]["content"][1]["text"]) < len(LONG)
     assert cutting.ledger.states("item") == ["succeeded"]
@@ -230,7 +230,7 @@ def test_what_is_too_long_without_what_can_not_be_counted_is_refused_and_says_so
 def test_a_text_beside_an_image_by_url_is_cut_until_the_rest_fits(cutting: Service) -> None:
     cutting.accept(item("a", params=pictured(LONG), cuttable="messages.0.content.1.text"))
     cutting.round()
-    stored = json.loads(cutting.ledger.fetch_one("SELECT params FROM request")["params"])["messages"][0]["content"]
+    stored = json.loads(cutting.ledger.asked()[1])["messages"][0]["content"]
     assert stored[0] == BY_URL
     assert 0 < len(stored[1]["text"]) < len(LONG)
     assert cutting.ledger.item("a")["state"] == "succeeded"
@@ -322,9 +322,7 @@ def test_packed_by_somebody_who_knows_no_limit_while_it_was_counted_it_stays_as_
     cut: Any = measuring._shortened
     monkeypatch.setattr(measuring, "_shortened", packed_meanwhile)
     measure()
-    assert len(
-        json.loads(cutting.ledger.fetch_one("SELECT params FROM request")["params"])["messages"][0]["content"]
-    ) == len(LONG)
+    assert len(json.loads(cutting.ledger.asked()[1])["messages"][0]["content"]) == len(LONG)
     assert cutting.ledger.fetch_all("SELECT 1 FROM unmeasured") == []
 
 

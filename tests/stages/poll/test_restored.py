@@ -111,8 +111,8 @@ def test_a_backup_from_the_middle_of_a_create_knows_that_it_knows_nothing(servic
 
 def create_at_the_api(service: Service, token: str) -> str:
     """What the process that was copied did in its other life."""
-    row = service.ledger.fetch_one("SELECT item_id, params FROM request")
-    request = f'{{"requests":[{{"custom_id":"{token}_{row["item_id"]}","params":{row["params"]}}}]}}'
+    ((item_id, asked),) = service.ledger.asked().items()
+    request = f'{{"requests":[{{"custom_id":"{token}_{item_id}","params":{asked}}}]}}'
     headers = {"content-type": "application/json"}
     return str(service.api.http.post("/v1/messages/batches", content=request, headers=headers).json()["id"])
 

@@ -138,6 +138,12 @@ KINDS: Final[Mapping[str, Kind]] = {
         "sends it nothing more; its deliveries wait",
         "put its new URL into `[webhooks.NAME]`, start the workers again, then `overnight webhooks resume NAME`",
     ),
+    "bodies unreadable": Kind(
+        "a group of bodies in Postgres isn't what was written there, says its checksum, or its row is gone",
+        "holds the items whose requests lie there; all others go on. They go on by themselves when it can be read",
+        "restore the row that it names from a backup (backups.md); `overnight items --state held` has the items, and"
+        " `overnight cancel` gives them up; look after the disk",
+    ),
     "budget stuck": Kind(
         "a budget can't take items: alone they need more than its cap, their model has no price, or they have no bound"
         " and it is strict",

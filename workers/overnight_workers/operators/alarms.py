@@ -76,6 +76,7 @@ def alarms(
         *_obstacles(troubles),
         *_unread_queues(troubles),
         *_given_up(troubles),
+        *_unreadable(troubles),
         *_budgets(troubles),
         *_deadlines(troubles),
         *_relays(troubles, settings),
@@ -315,6 +316,11 @@ def _budgets(troubles: Troubles) -> Iterator[Alarm]:
                 yield Alarm(
                     "budget stuck", f"{budget.held[why]:,} items are held by the budget of {budget.title}: {why}."
                 )
+
+
+def _unreadable(troubles: Troubles) -> Iterator[Alarm]:
+    for held in troubles.unreadable:
+        yield Alarm("bodies unreadable", f"{held.items:,} items of lane {held.lane} are held: {held.why}")
 
 
 def _given_up(troubles: Troubles) -> Iterator[Alarm]:

@@ -51,10 +51,14 @@ def are_begun(connection: Connection) -> bool:
 def write_groups(connection: Connection, table: GroupTable, bodies: Iterable[Body]) -> dict[int, Place]:
     """Write bodies of one lane in groups. Returns where each lies by its item.
 
-    Those that aren't in it are the caller's to write into their items' own rows: few bytes that stand alone.
+    Those that aren't in it are the caller's to write into their items' own rows: few bytes that stand alone, and all of
+    them while workers may run that can't read groups.
     """
     places: dict[int, Place] = {}
-    for group in _divided(sorted(bodies, key=lambda body: (body.tenant_id or 0, body.item_id))):
+    divided = list(_divided(sorted(bodies, key=lambda body: (body.tenant_id or 0, body.item_id))))
+    if not divided or not are_begun(connection):
+        return {}
+    for group in divided:
         first = group[0].item_id
         execute(
             connection,
@@ -108,6 +112,25 @@ def read_places(connection: Connection, table: GroupTable, places: Iterable[tupl
             except DamagedGroup as error:
                 damaged[number] = str(error)
     return Found(bodies, damaged)
+
+
+def forget_places(connection: Connection, table: GroupTable, places: Iterable[tuple[int, int]]) -> None:
+    """Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole."""
+    wanted: dict[int, set[int]] = {}
+    for number, place in places:
+        wanted.setdefault(number, set()).add(place)
+    for number in sorted(wanted):
+        execute(connection, f"SELECT FROM {table} WHERE id = :id FOR UPDATE", id=number)
+        packed = _fetch(connection, table, [number]).get(number)
+        if packed is None:
+            continue
+        try:
+            bodies = list(read_group(packed))
+        except DamagedGroup:
+            execute(connection, f"DELETE FROM {table} WHERE id = :id", id=number)
+            continue
+        kept = [b"" if place in wanted[number] else body for place, body in enumerate(bodies)]
+        execute(connection, f"UPDATE {table} SET packed = :packed WHERE id = :id", packed=pack_group(kept), id=number)
 
 
 class GroupReader:

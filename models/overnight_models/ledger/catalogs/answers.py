@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value
 from overnight_models.states import ITEM
 
@@ -85,9 +86,10 @@ class Failed(NamedTuple):
     problem: str
     detail: str | None
     message: bytes | None
-    params: str
     size: int
     max_tokens: int
+    params: str | None = None
+    """None where it can't be read."""
 
 
 def to_ask_again(
@@ -97,12 +99,12 @@ def to_ask_again(
 
     times: those that were asked again so often aren't among them, nor is what got another run's outcome.
     """
-    return fetch_all(
+    failed = fetch_all(
         connection,
         Failed,
         f"""
-        SELECT item.id, outcome.problem, outcome.detail, outcome.message, request.params, item.size, item.max_tokens
-        FROM item JOIN request ON request.item_id = item.id JOIN outcome ON outcome.item_id = item.id
+        SELECT item.id, outcome.problem, outcome.detail, outcome.message, item.size, item.max_tokens
+        FROM item JOIN outcome ON outcome.item_id = item.id
         LEFT JOIN redo ON redo.item_id = item.id
         WHERE {_MINE} AND item.id > :after AND {ITEM.redo.where} AND NOT item.cancel_wanted
           AND (outcome.problem = ANY(:problems) OR outcome.retryable)
@@ -116,6 +118,8 @@ def to_ask_again(
         after=after,
         limit=limit,
     )
+    texts = read_requests(connection, [item.id for item in failed]).texts
+    return [item._replace(params=texts[item.id].decode()) if item.id in texts else item for item in failed]
 
 
 def spent(connection: Connection, catalog: str, *, hours: int, but: int | None) -> int:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from overnight_models import exact_json
 from overnight_models.ledger import prefixes, redo
+from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.collect.arrivals import Arrival
 from overnight_models.ledger.names import shape_hash, shapes
 from overnight_models.ledger.redo import Content
@@ -59,12 +60,27 @@ _CUT: Final = ("max_tokens", "model_context_window_exceeded")
 """Why an answer ended before it was whole, where a stronger model may do better."""
 
 
-class _Asked(NamedTuple):
-    """What an item asked."""
+class _Row(NamedTuple):
+    """An `_Asked` as the tables have it."""
 
     id: int
     size: int
+    asked_again: int
+    escalated: bool
+    model_id: int
+    model_why: str | None
+    betas: str
+    headers_id: int
+    shape_id: int | None
+    prefix_id: int | None
+
+
+class _Asked(NamedTuple):
+    """What an item asked."""
+
     params: str
+    id: int
+    size: int
     asked_again: int
     """How often that was done before, one after the other."""
     escalated: bool
@@ -89,11 +105,11 @@ def ask_again(connection: Connection, arrivals: Sequence[Arrival], failed: Colle
     }
     if not wrong:
         return set()
-    asked = fetch_all(
+    rows = fetch_all(
         connection,
-        _Asked,
+        _Row,
         """
-        SELECT item.id, item.size, request.params, coalesce(redo.asked_again, 0) AS asked_again,
+        SELECT item.id, item.size, coalesce(redo.asked_again, 0) AS asked_again,
                coalesce(redo.escalated, false) AS escalated, item.model_id, request.model_why, headers.betas,
                item.headers_id, item.shape_id, item.prefix_id
         FROM item JOIN request ON request.item_id = item.id JOIN headers ON headers.id = item.headers_id
@@ -102,6 +118,9 @@ def ask_again(connection: Connection, arrivals: Sequence[Arrival], failed: Colle
         """,
         ids=list(wrong),
     )
+    # what can't be read isn't asked again by itself: an operator may, when it can be
+    texts = read_requests(connection, [row.id for row in rows]).texts
+    asked = [_Asked(texts[row.id].decode(), *row) for row in rows if row.id in texts]
     contents = {
         item.id: content
         for item in asked

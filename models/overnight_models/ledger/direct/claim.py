@@ -6,7 +6,7 @@ nothing is let go that has to wait.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger import direct_calls
+from overnight_models.ledger.bodies.requests import hold, read_requests
 from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.direct import places
 from overnight_models.ledger.direct.places import DUE, Place
@@ -32,7 +33,7 @@ class Asked(NamedTuple):
     """What one item of a claim asks."""
 
     item_id: int
-    params: str
+    params: bytes
     """JSON; its own part."""
     prefix_id: int | None
     schema_id: int | None
@@ -89,7 +90,9 @@ def take(
     max_calls: int | None = None,
     chain_cap_nano: int | None = None,
 ) -> Taken:
-    """Take the items there whose turn it is, in the order in which they go; what a budget can't take is held.
+    """Take the items there whose turn it is, in the order in which they go.
+
+    What a budget can't take is held, and what can't be read.
 
     claim: to which they are added; None for a new one. One that was taken from this process is followed by a new one.
     limit: no more than these can be sent at once.
@@ -108,12 +111,16 @@ def take(
     which = Candidates("SELECT * FROM item WHERE id = ANY(:asked)", place.lane_id, {"asked": order})
     allowance = reserve.allowance(connection, which, prices, batch=False, chain_cap_nano=chain_cap_nano)
     locked = _lock(connection, order, limit, max_bytes)
+    requests = read_requests(connection, [row.id for row in locked])
+    if requests.damaged:
+        _put_aside(connection, requests.damaged)
+        locked = [row for row in locked if row.id in requests.texts]
     if not locked:
         return Taken(claim)
     if claim is None or not _is_ours(connection, claim.id):
         claim = _begin(connection, place, owner=owner, lease_s=lease_s)
     held = _move(connection, claim, locked, allowance)
-    return Taken(claim, _asked(connection, claim, [row.id for row in locked]), held)
+    return Taken(claim, _asked(connection, claim, [row.id for row in locked], requests.texts), held)
 
 
 def _lock(connection: Connection, order: Sequence[int], limit: int, max_bytes: float) -> list[_Locked]:
@@ -131,21 +138,39 @@ def _lock(connection: Connection, order: Sequence[int], limit: int, max_bytes: f
     return rows[: fitting((row.size for row in rows), max_bytes)]
 
 
-def _asked(connection: Connection, claim: Claim, item_ids: Sequence[int]) -> list[Asked]:
+def _put_aside(connection: Connection, damaged: Mapping[int, str]) -> None:
+    """What can't be read is held; where a batch has it, that is the batch's: it is looked at again in a minute."""
+    hold(connection, damaged)
+    _look_again_later(connection, list(damaged))
+
+
+class _Claimed(NamedTuple):
+    """An `Asked` as the tables have it."""
+
+    item_id: int
+    prefix_id: int | None
+    schema_id: int | None
+    shape_id: int | None
+    size: int
+    max_tokens: int
+
+
+def _asked(connection: Connection, claim: Claim, item_ids: Sequence[int], texts: Mapping[int, bytes]) -> list[Asked]:
     """What those of them ask that are in the claim, in that order."""
-    return fetch_all(
+    claimed = fetch_all(
         connection,
-        Asked,
+        _Claimed,
         """
-        SELECT item.id AS item_id, request.params, prefix_id, schema_id, shape_id, size, max_tokens
+        SELECT item.id AS item_id, prefix_id, schema_id, shape_id, size, max_tokens
         FROM unnest(CAST(:ids AS bigint[])) WITH ORDINALITY AS taken (id, place)
         JOIN direct_call ON direct_call.item_id = taken.id AND claim_id = :id
-        JOIN item ON item.id = taken.id JOIN request ON request.item_id = taken.id
+        JOIN item ON item.id = taken.id
         ORDER BY taken.place
         """,
         id=claim.id,
         ids=list(item_ids),
     )
+    return [Asked(row.item_id, texts[row.item_id], *row[1:]) for row in claimed]
 
 
 _OURS: Final = "SELECT id FROM direct_claim WHERE id = :id AND done_at IS NULL FOR SHARE"

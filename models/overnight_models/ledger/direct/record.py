@@ -105,8 +105,8 @@ def _maybe_billed(
         INSERT INTO maybe_billed (item_id, claim_id, lane_id, tenant_id, run_id, model_id, why, input_tokens,
                                   output_tokens, cost_nano)
         SELECT item.id, :claim_id, lane_id, tenant_id, run_id, item.model_id, lost.why, item.size + {ADDED_TOKENS},
-               max_tokens, CASE WHEN NOT coalesce(request.params ~ :unbounded OR prefix.document ~ :unbounded,
-                                                  request.params ~ :unbounded) THEN {worst("item")} END
+               max_tokens, CASE WHEN NOT (coalesce(request.unbounded, request.params ~ :unbounded)
+                                      OR coalesce(prefix.document ~ :unbounded, false)) THEN {worst("item")} END
         FROM unnest(CAST(:ids AS bigint[]), CAST(:whys AS text[])) AS lost (id, why)
         JOIN item ON item.id = lost.id JOIN request ON request.item_id = item.id
         LEFT JOIN prefix ON prefix.id = item.prefix_id LEFT JOIN rate ON {rated("item")}

@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies.requests import NO_BUDGET
 from overnight_models.ledger.money import chains
 from overnight_models.ledger.pack.reserve import ALONE, BEGINS, LEFT, NO_BOUND, NO_PRICE, OVER, reserve_under_way
 from overnight_models.ledger.rows import execute, fetch_all, fetch_only_value, fetch_value
@@ -36,7 +37,7 @@ def _dollars(nano: str) -> str:
 
 
 WHY_HELD: Final = f"""
-    CASE WHEN item.held_by IS NOT NULL THEN (
+    CASE WHEN item.held_by = {NO_BUDGET} THEN item.held_reason WHEN item.held_by IS NOT NULL THEN (
         SELECT item.held_reason || ': ' || {_TITLE} || CASE item.held_reason WHEN '{ALONE}' THEN
             '; it needs ' || {_dollars("item.reserved_nano")} || ', the cap is ' || {_dollars("cap_nano")}
         ELSE '' END

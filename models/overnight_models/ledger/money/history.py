@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from overnight_models import exact_json
 from overnight_models.ledger.answer import content_hash, key_hash
+from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.prefixes import asked_request
 from overnight_models.ledger.rows import fetch_all
 from overnight_models.wire.message import ItemLine
@@ -127,7 +128,6 @@ class _Asked(NamedTuple):
     """What an item asks."""
 
     item_id: int
-    params: str
     document: str | None
     """Its prefix's."""
     model_why: str | None
@@ -165,15 +165,17 @@ def _reordered(connection: Connection, items: Mapping[int, ItemLine]) -> set[int
         connection,
         _Asked,
         """
-        SELECT item_id, params, document, model_why FROM request JOIN item ON item.id = item_id
+        SELECT item_id, document, model_why FROM request JOIN item ON item.id = item_id
         LEFT JOIN prefix ON prefix.id = prefix_id WHERE item_id = ANY(:ids)
         """,
         ids=plain,
     )
+    texts = read_requests(connection, plain).texts
     return {
         row.item_id
         for row in rows
-        if asked_request(row.document, row.params, row.model_why) == items[row.item_id].get("params")
+        if row.item_id in texts
+        and asked_request(row.document, texts[row.item_id].decode(), row.model_why) == items[row.item_id].get("params")
     }
 
 

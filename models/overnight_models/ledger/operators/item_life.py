@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.operators import item_list
 from overnight_models.ledger.operators.overview import ItemView
 from overnight_models.ledger.rows import fetch_all, fetch_one
@@ -178,11 +179,19 @@ def _tries(connection: Connection, item_id: int) -> list[Tried]:
     )
 
 
+class _Answered(NamedTuple):
+    """A `Body` but for what the item asks."""
+
+    prefix: str | None
+    message: str | None
+    detail: str | None
+
+
 class Body(NamedTuple):
     """What an item asks, and what was answered: for readers of bodies only."""
 
     params: str
-    """JSON, without its prefix."""
+    """JSON, without its prefix; or in words why it can't be read."""
     prefix: str | None
     """JSON: {"tools", "system", "messages"}, which the request goes on from."""
     message: str | None
@@ -193,14 +202,19 @@ class Body(NamedTuple):
 
 def body(connection: Connection, item_id: int) -> Body | None:
     """What one item asks and what was answered. The caller has made sure that it may be seen, and records it."""
-    return fetch_one(
+    answered = fetch_one(
         connection,
-        Body,
+        _Answered,
         """
-        SELECT request.params, prefix.document AS prefix, outcome.message, outcome.detail
-        FROM item JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
+        SELECT prefix.document AS prefix, outcome.message, outcome.detail
+        FROM item LEFT JOIN outcome ON outcome.item_id = item.id
         LEFT JOIN prefix ON prefix.id = item.prefix_id
         WHERE item.id = :id
         """,
         id=item_id,
     )
+    if answered is None:
+        return None
+    asked = read_requests(connection, [item_id])
+    text = asked.texts.get(item_id)
+    return Body(asked.damaged[item_id] if text is None else text.decode(), *answered)

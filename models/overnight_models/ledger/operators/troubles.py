@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger import deployment
+from overnight_models.ledger.bodies.requests import UnreadableRequests, unreadable
 from overnight_models.ledger.collect.caching import GivenUp, given_up
 from overnight_models.ledger.collect.collect import READABLE
 from overnight_models.ledger.deliver import unread_queues
@@ -143,6 +144,8 @@ class Troubles:
     """Deadlines that are over, or will be before an answer comes."""
     limited: tuple[Limited, ...] = ()
     """What waits for its rate limit."""
+    unreadable: tuple[UnreadableRequests, ...] = ()
+    """Items that are held because their requests can't be read."""
     read_only: str | None = None
     """Why Postgres takes no writes; None when it does."""
     relays: tuple[RelayView, ...] = ()
@@ -205,6 +208,7 @@ def troubles(connection: Connection) -> Troubles:
         pulses=tuple(pulses(connection)),
         late=tuple(late(connection)),
         limited=tuple(limited(connection)),
+        unreadable=tuple(unreadable(connection)),
         read_only=why_read_only(connection),
         relays=tuple(seen.relays(connection)),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),

@@ -142,7 +142,8 @@ JUDGED: Final = f"""
         -- most requests have no "type" at all, and looking for that is fast
         SELECT *, strict AND (
             prefix_id IN (SELECT id FROM unbounded_prefix)
-            OR (SELECT params LIKE '%"type"%' AND params ~ :unbounded FROM request WHERE item_id = budgeted.id)
+            OR (SELECT coalesce(unbounded, params LIKE '%"type"%' AND params ~ :unbounded)
+                FROM request WHERE item_id = budgeted.id)
         ) IS TRUE AS unbounded
         FROM budgeted
     ),

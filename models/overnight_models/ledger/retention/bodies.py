@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.partitions import PARTITION_ITEMS
+from overnight_models.ledger.bodies import requests
+from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.partitions import GROUPED, PARTITION_ITEMS
 from overnight_models.ledger.redo import NO_BODY
 from overnight_models.ledger.retention.keep import MOST_CARRIED, VIEW, KeptView, within
 from overnight_models.ledger.retention.swap import lock, make, put
@@ -19,7 +21,11 @@ _WINDOW: Final = 50_000
 """Numbers of items that are copied in one transaction."""
 
 
-_BODIES: Final = {"request": "params", "outcome": "message"}
+_BODIES: Final = {
+    "request": {"params": f"'{NO_BODY}'", "body_group": "NULL", "body_place": "NULL", "unbounded": "NULL"},
+    "outcome": {"message": "NULL"},
+}
+"""Tables of which rows stay, and what stands there instead of bodies."""
 
 
 def begin(connection: Connection, first: int, now: datetime) -> str:
@@ -43,9 +49,9 @@ def go_on(connection: Connection, view: KeptView, now: datetime) -> str:
     window = {"first": copied_to, "until": min(copied_to + _WINDOW, first + PARTITION_ITEMS)}
     left = undone(connection, window, now)
     if len(view.left_out) + len(left) > MOST_CARRIED:
-        return _give_up_copying(connection, first)
-    for table, body in _BODIES.items():
-        _copy(connection, table, f"{table}_copy_{first}", body, window, left)
+        return _give_up_copying(connection, first, too_many(MOST_CARRIED))
+    for table, blank in _BODIES.items():
+        _copy(connection, table, f"{table}_copy_{first}", blank, window, left)
     execute(
         connection,
         "UPDATE kept SET copied_to = :until, left_out = left_out || CAST(:undone AS bigint[]) WHERE first_item = :of",
@@ -57,11 +63,15 @@ def go_on(connection: Connection, view: KeptView, now: datetime) -> str:
 
 
 def _copy(
-    connection: Connection, table: str, copy: str, body: str, window: Mapping[str, object], left: list[int]
+    connection: Connection,
+    table: str,
+    copy: str,
+    blank: Mapping[str, str],
+    window: Mapping[str, object],
+    left: list[int],
 ) -> None:
     columns = _columns(connection, table)
-    blank = f"'{NO_BODY}'" if table == "request" else "NULL"
-    values = ", ".join(blank if column == body else column for column in columns)
+    values = ", ".join(blank.get(column, column) for column in columns)
     execute(
         connection,
         f"""
@@ -86,7 +96,11 @@ def _columns(connection: Connection, table: str) -> list[str]:
 def _end_bodies(connection: Connection, view: KeptView, now: datetime) -> str:
     """Copies without bodies take the places of a partition's requests and outcomes."""
     first = view.first_item
-    whole = lock(connection, tuple(_BODIES), first, view.left_out)
+    if why := carry(connection, view.left_out):
+        return _give_up_copying(connection, first, why)
+    whole = lock(connection, (*_BODIES, *GROUPED), first, view.left_out)
+    if why := carry(connection, whole):
+        raise DamagedGroup(why)
     for table in _BODIES:
         copy = f"{table}_copy_{first}"
         # what is to be delivered again since it was copied has its body, too
@@ -94,6 +108,7 @@ def _end_bodies(connection: Connection, view: KeptView, now: datetime) -> str:
         rows = f"INSERT INTO {copy} SELECT * FROM {table}_from_{first} WHERE item_id = ANY(:whole)"
         execute(connection, rows, whole=whole)
         put(connection, table, first, copy)
+    drop_groups(connection, first)
     execute(
         connection,
         """
@@ -107,11 +122,32 @@ def _end_bodies(connection: Connection, view: KeptView, now: datetime) -> str:
     return f"partition {first}: its bodies are dropped, {len(whole):,} items keep theirs"
 
 
-def _give_up_copying(connection: Connection, first: int) -> str:
-    """Too many items aren't done: the partition stays as it is, and is looked at again later."""
+def too_many(most: int) -> str:
+    """Why a partition stays as it is where more of its items than that would be carried over."""
+    return f"more than {most:,} of its items aren't finished, delivered or billed"
+
+
+def carry(connection: Connection, item_ids: Collection[int]) -> str | None:
+    """What these items ask is written into their own rows, since the groups go. Returns what keeps them, if anything.
+
+    Before the tables are locked, for all that are known by then: afterwards it is done already.
+    """
+    damaged = requests.give_own(connection, item_ids)
+    if not damaged:
+        return None
+    return f"the requests of {len(damaged):,} unfinished items can't be read: {next(iter(damaged.values()))}"
+
+
+def drop_groups(connection: Connection, first: int) -> None:
+    """A partition's groups go; what is needed of them was carried."""
+    for table in GROUPED:
+        execute(connection, f"DROP TABLE IF EXISTS {table}_from_{first}")
+
+
+def _give_up_copying(connection: Connection, first: int, why: str) -> str:
+    """The partition stays as it is, and is looked at again later."""
     for table in _BODIES:
         execute(connection, f"DROP TABLE {table}_copy_{first}")
-    why = f"more than {MOST_CARRIED:,} of its items aren't finished, delivered or billed"
     given_up = "UPDATE kept SET copied_to = NULL, left_out = '{}', waits_for = :why WHERE first_item = :first"
     execute(connection, given_up, why=why, first=first)
     return f"partition {first}: {why}"

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.partitions import PARTITION_ITEMS, PARTITIONED, RETENTION
+from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.partitions import GROUPED, PARTITION_ITEMS, PARTITIONED, RETENTION
 from overnight_models.ledger.retention import bodies
 from overnight_models.ledger.retention.keep import MOST_CARRIED, VIEW, Keep, Keeps, KeptView, What, bounds, within
 from overnight_models.ledger.retention.keys import drop_keys
@@ -72,14 +73,20 @@ def _look(connection: Connection, first: int, keeps: Keeps, now: datetime) -> st
         return f"partition {first}: nothing of it may go yet"
     carried = undone(connection, bounds(first), now)
     if len(carried) > MOST_CARRIED:
-        why = f"more than {MOST_CARRIED:,} of its items aren't finished, delivered or billed"
-        execute(connection, "UPDATE kept SET waits_for = :why WHERE first_item = :first", why=why, first=first)
-        return f"partition {first}: {why}"
+        return _wait(connection, first, bodies.too_many(MOST_CARRIED))
     if "outcomes" in dues:
+        if why := bodies.carry(connection, carried):
+            return _wait(connection, first, why)
         return _drop_outcomes(connection, first, carried, now)
     if "deliveries" in dues:
         return _drop_deliveries(connection, first, carried, now)
     return bodies.begin(connection, first, now)
+
+
+def _wait(connection: Connection, first: int, why: str) -> str:
+    """Nothing more of a partition goes for now."""
+    execute(connection, "UPDATE kept SET waits_for = :why WHERE first_item = :first", why=why, first=first)
+    return f"partition {first}: {why}"
 
 
 def _is_due(connection: Connection, view: KeptView, what: What, lanes: list[int], keeps: Keeps, now: datetime) -> bool:
@@ -111,9 +118,12 @@ def _longest(keeps: Keeps, lanes: list[int], what: What) -> float | None:
 
 def _drop_outcomes(connection: Connection, first: int, carried: list[int], now: datetime) -> str:
     """Everything of the items goes but their keys, and what they cost all together."""
-    carried = lock(connection, PARTITIONED, first, carried)
+    carried = lock(connection, (*PARTITIONED, *GROUPED), first, carried)
+    if why := bodies.carry(connection, carried):
+        raise DamagedGroup(why)
     for table in PARTITIONED:
         replace(connection, table, first, carried)
+    bodies.drop_groups(connection, first)
     execute(connection, f"DROP TABLE IF EXISTS request_copy_{first}, outcome_copy_{first}")
     for table in ("redo", "follower"):
         forget = f"DELETE FROM {table} WHERE {within('item_id')} AND NOT item_id = ANY(:carried)"

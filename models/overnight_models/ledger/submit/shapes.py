@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 from overnight_models.request.prefix import Prefix
 
@@ -26,7 +27,6 @@ class _Request(NamedTuple):
 
     shape_id: int
     item_id: int
-    params: str
     prefix: str | None
 
 
@@ -36,7 +36,7 @@ def to_be_asked(connection: Connection, batch_id: int, *, limit: int) -> list[Sa
         connection,
         _Request,
         """
-        SELECT unknown.shape_id, request.item_id, request.params, prefix.document AS prefix
+        SELECT unknown.shape_id, item.id AS item_id, prefix.document AS prefix
         FROM (
             SELECT shape_id, count(*) AS items,
                    ARRAY[min(id), percentile_disc(0.5) WITHIN GROUP (ORDER BY id), max(id)] AS samples
@@ -46,16 +46,19 @@ def to_be_asked(connection: Connection, batch_id: int, *, limit: int) -> list[Sa
               AND shape_id = ANY(ARRAY(SELECT id FROM shape WHERE passed_at IS NULL))
             GROUP BY shape_id ORDER BY items DESC LIMIT :limit
         ) unknown
-        JOIN request ON request.item_id = ANY(samples) JOIN item ON item.id = request.item_id
+        JOIN item ON item.id = ANY(samples)
         LEFT JOIN prefix ON prefix.id = item.prefix_id
-        ORDER BY items DESC, unknown.shape_id, request.item_id
+        ORDER BY items DESC, unknown.shape_id, item.id
         """,
         batch_id=batch_id,
         limit=limit,
     )
+    texts = read_requests(connection, [request.item_id for request in requests]).texts
     samples: dict[int, dict[int, bytes]] = {}
     for request in requests:
-        own = request.params.encode()
+        own = texts.get(request.item_id)
+        if own is None:
+            continue  # whoever builds the batch puts it aside
         whole = own if request.prefix is None else Prefix(request.prefix.encode()).splice(own)
         samples.setdefault(request.shape_id, {})[request.item_id] = whole
     return [Sample(shape_id, params) for shape_id, params in samples.items()]

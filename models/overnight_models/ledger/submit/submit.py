@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, LiteralString
+from typing import Final, LiteralString, NamedTuple
 
-from psycopg.rows import TupleRow
 from sqlalchemy import Connection, RowMapping
 
+from overnight_models.errors import PermanentError
+from overnight_models.ledger.bodies.requests import RequestReader, Row
 from overnight_models.ledger.cancel import unpack
 from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.deployment import AT_HOME
@@ -149,40 +150,71 @@ _FETCHED_BYTES: Final = 4_000_000
 """Of requests that are in memory at once; one that is longer alone."""
 
 
-def requests(connection: Connection, claim: Claim) -> Iterator[tuple[int, str]]:
-    """The batch's items and their params as JSON text, from a cursor on the server: flat for any number and length."""
+class Unreadable(PermanentError):
+    """The requests of some items of a batch can't be read: it can't be sent with these. See `unsent.put_aside`."""
+
+    def __init__(self, damaged: Mapping[int, str]) -> None:
+        """damaged: by item, why."""
+        super().__init__(f"the requests of {len(damaged):,} of its items can't be read: {next(iter(damaged.values()))}")
+        self.damaged = damaged
+
+
+class BatchRequest(NamedTuple):
+    """A request of a batch."""
+
+    item_id: int
+    own: bytes
+    """JSON, without its prefix."""
+    prefix_id: int | None
+    model_id: int
+
+
+def requests(connection: Connection, claim: Claim) -> Iterator[BatchRequest]:
+    """The batch's requests, from a cursor on the server: flat for any number and length.
+
+    Raises Unreadable at the end.
+    """
     yield from _from_cursor(
         connection,
         """
-        SELECT item.id, request.params FROM item JOIN request ON request.item_id = item.id
+        SELECT item.id AS item_id, request.params, body_group, body_place, prefix_id, model_id
+        FROM item JOIN request ON request.item_id = item.id
         WHERE item.batch_id = %s AND item.state = 'batched' ORDER BY item.id
         """,
         claim,
     )
 
 
-def requests_by_prefix(connection: Connection, claim: Claim) -> Iterator[tuple[int, str, int | None, int]]:
-    """The same, with each one's prefix and model: equal ones stand together, as the API's cache wants them."""
+def requests_by_prefix(connection: Connection, claim: Claim) -> Iterator[BatchRequest]:
+    """The same, but equal prefixes and models stand together, as the API's cache wants them."""
     # sorted before the wide rows are read, one by one in that order
     yield from _from_cursor(
         connection,
         """
-        SELECT narrow.id, request.params, narrow.prefix_id, narrow.model_id
+        SELECT narrow.id AS item_id, request.params, body_group, body_place, narrow.prefix_id, narrow.model_id
         FROM (
             SELECT id, prefix_id, model_id FROM item WHERE batch_id = %s AND state = 'batched'
             ORDER BY prefix_id, model_id, id OFFSET 0
         ) narrow
-        CROSS JOIN LATERAL (SELECT params FROM request WHERE item_id = narrow.id OFFSET 0) request
+        CROSS JOIN LATERAL (
+            SELECT params, body_group, body_place FROM request WHERE item_id = narrow.id OFFSET 0
+        ) request
         """,
         claim,
     )
 
 
-def _from_cursor(connection: Connection, statement: LiteralString, claim: Claim) -> Iterator[TupleRow]:
+def _from_cursor(connection: Connection, statement: LiteralString, claim: Claim) -> Iterator[BatchRequest]:
+    reader = RequestReader(connection)
     with driver_connection(connection).cursor(name="batch_requests", binary=True) as cursor:
         cursor.itersize = min(max(_FETCHED_BYTES // claim.longest, 1), _FETCHED_ROWS)
         cursor.execute(statement, (claim.batch_id,))
-        yield from cursor
+        for item_id, params, group, place, prefix_id, model_id in cursor:
+            own = reader.text(Row(item_id, params, group, place))
+            if own is not None:
+                yield BatchRequest(item_id, own, prefix_id, model_id)
+    if reader.damaged:
+        raise Unreadable(reader.damaged)
 
 
 def send(

@@ -5,8 +5,11 @@ What is in real time already when its batch is about to be sent stays out of it:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies import requests
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.rows import fetch_column, fetch_value
 from overnight_models.states import ITEM
@@ -41,6 +44,30 @@ def take_out(connection: Connection, batch_id: int, *, needs_s: float) -> int:
     if left and budgeted:
         settle.free(connection, batch_id, left)
     return len(left)
+
+
+def put_aside(connection: Connection, batch_id: int, damaged: Mapping[int, str]) -> int:
+    """Items of a packed batch whose requests can't be read leave it and are held. Returns how many.
+
+    damaged: by item, why.
+    """
+    budgeted = settle.is_budgeted(connection, batch_id)
+    left = fetch_column(
+        connection,
+        int,
+        f"""
+        UPDATE item SET {ITEM.leave.set}, batch_id = NULL, waiting_since = now()
+        FROM batch
+        WHERE item.{ITEM.leave.where} AND item.batch_id = batch.id AND batch.id = :batch_id AND batch.state = 'packed'
+          AND item.id = ANY(:ids)
+        RETURNING item.id
+        """,
+        batch_id=batch_id,
+        ids=list(damaged),
+    )
+    if left and budgeted:
+        settle.free(connection, batch_id, left)
+    return requests.hold(connection, {item_id: damaged[item_id] for item_id in left})
 
 
 def leave_to_calls(connection: Connection, batch_id: int) -> int:

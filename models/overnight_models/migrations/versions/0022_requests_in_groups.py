@@ -27,6 +27,7 @@ def upgrade() -> None:
     op.execute("ALTER TABLE request_group ALTER COLUMN packed SET STORAGE EXTERNAL")
     op.add_column("request", sa.Column("body_group", sa.BigInteger(), nullable=True))
     op.add_column("request", sa.Column("body_place", sa.SmallInteger(), nullable=True))
+    op.add_column("request", sa.Column("unbounded", sa.Boolean(), nullable=True))
     op.alter_column("request", "params", nullable=True)
     op.add_column(
         "deployment", sa.Column("bodies_in_groups", sa.Boolean(), server_default=sa.text("false"), nullable=False)

@@ -84,12 +84,13 @@ WHERE item_key.lane_id = gone.lane_id AND item_key.key_hash = gone.key_hash
 -- ids = '{1}', no_body = 'text'
 SELECT item_id
 FROM request
-WHERE item_id = ANY(:ids) AND params <> :no_body;
+WHERE item_id = ANY(:ids) AND params IS DISTINCT FROM :no_body;
 
 -- forget_requests, 2 of 2: What items asked, their keys, tenants, traces and callbacks. Returns how many requests were still kept.
 -- ids = '{1}', no_body = 'text', purged = 'text'
 UPDATE request
-SET params = :no_body, key = :purged || item_id, tenant = NULL, trace_id = NULL, callback = NULL
+SET params = :no_body, body_group = NULL, body_place = NULL, unbounded = NULL, key = :purged || item_id,
+    tenant = NULL, trace_id = NULL, callback = NULL
 WHERE item_id = ANY(:ids);
 
 -- forget_shared, 1 of 3: Prefixes that no item goes on from any more, and names of traces that only purged items had.

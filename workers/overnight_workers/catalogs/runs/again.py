@@ -46,27 +46,30 @@ def ask_again(run_name: str, catalog: Catalog) -> int:
 
 def _content(failed: Failed, lane: Lane) -> Content | None:
     """What is asked instead; None where nothing better can be asked."""
+    if failed.params is None:
+        return None
     if failed.problem == Problem.INVALID_OUTPUT:
         params = corrected(failed.params, _text(failed.message), failed.detail or "it isn't of the schema")
-        return None if params is None else _sized(failed, params, failed.max_tokens, lane)
+        return None if params is None else _sized(failed, failed.params, params, failed.max_tokens, lane)
     if failed.problem == Problem.CUT_OFF:
-        return _with_more_room(failed, lane)
+        return _with_more_room(failed, failed.params, lane)
     return None
 
 
-def _with_more_room(failed: Failed, lane: Lane) -> Content | None:
+def _with_more_room(failed: Failed, own: str, lane: Lane) -> Content | None:
     """A cut-off answer with twice the room, as far as its model goes."""
-    document: dict[str, object] = exact_json.loads(failed.params)
+    document: dict[str, object] = exact_json.loads(own)
     model = process.prices().model(str(document.get("model")))
     longest = model.max_output_tokens if model is not None else failed.max_tokens * _ROOM
     room = min(failed.max_tokens * _ROOM, longest)
     if room <= failed.max_tokens:
         return None
-    return _sized(failed, exact_json.dumps(document | {"max_tokens": room}).decode(), room, lane)
+    return _sized(failed, own, exact_json.dumps(document | {"max_tokens": room}).decode(), room, lane)
 
 
-def _sized(failed: Failed, params: str, max_tokens: int, lane: Lane) -> Content | None:
-    size = failed.size + len(params.encode()) - len(failed.params.encode())
+def _sized(failed: Failed, own: str, params: str, max_tokens: int, lane: Lane) -> Content | None:
+    """own: what was asked before."""
+    size = failed.size + len(params.encode()) - len(own.encode())
     return None if size > lane.max_bytes else Content(params, size, max_tokens)
 
 

@@ -41,7 +41,7 @@ def requests(connection: Connection, claim: Claim, asked: Sequence[Asked]) -> li
     """What is asked, whole."""
     sent_headers = headers(claim.place)
     if all(item.prefix_id is None for item in asked):
-        return [Request(claim, item, item.params.encode(), sent_headers) for item in asked]
+        return [Request(claim, item, item.params, sent_headers) for item in asked]
     lifetimes = _choose(connection, claim, asked)
     stored: dict[int, StoredPrefix] = {}
     for item in asked:
@@ -71,7 +71,7 @@ def _whole(
     marked: Mapping[int, bytes | None],
     lifetimes: Mapping[int, Lifetime | None],
 ) -> bytes:
-    own = item.params.encode()
+    own = item.params
     if item.prefix_id is None:
         return own
     prefix, head, lifetime = stored[item.prefix_id], marked.get(item.prefix_id), lifetimes.get(item.prefix_id)

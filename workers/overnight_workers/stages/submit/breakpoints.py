@@ -13,8 +13,8 @@ from overnight_models.request.prefix import has_room_for_a_breakpoint
 from overnight_workers.stages.pack import cache_choices
 
 
-def whole_requests(connection: Connection, claim: ledger.Claim) -> Iterator[tuple[int, str]]:
-    """The items of a batch that has prefixes, and their requests as JSON text, equal prefixes together."""
+def whole_requests(connection: Connection, claim: ledger.Claim) -> Iterator[tuple[int, bytes]]:
+    """The items of a batch that has prefixes, and their requests, equal prefixes together."""
     groups = caching.groups(connection, claim.batch_id)
     rates = caching.hit_rates(connection, groups[0].lane) if groups else {}
     choices = [cache_choices.choose(group, rates) for group in groups]
@@ -29,8 +29,7 @@ def whole_requests(connection: Connection, claim: ledger.Claim) -> Iterator[tupl
         if prefix is None or (prefix.id, at_model) != (prefix_id, model_id):
             prefix, at_model = prefixes.read(connection, prefix_id), model_id
             marked = None if lifetime is None else prefix.marked_head(lifetime)
-        written = own.encode()
-        if lifetime is not None and marked is not None and has_room_for_a_breakpoint(written, lifetime):
-            yield item_id, (marked + prefix.after_head(written)).decode()
+        if lifetime is not None and marked is not None and has_room_for_a_breakpoint(own, lifetime):
+            yield item_id, marked + prefix.after_head(own)
         else:
-            yield item_id, prefix.splice(written).decode()
+            yield item_id, prefix.splice(own)

@@ -15,13 +15,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import BinaryIO, Final
 
+from sqlalchemy import Connection
+
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import workspaces
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
-from overnight_models.ledger.submit import facts
+from overnight_models.ledger.submit import facts, unsent
 from overnight_models.ledger.submit import submit as ledger
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, counted, logs, process
@@ -84,6 +86,9 @@ def _submit_or_release(claim: ledger.Claim) -> bool:
     """
     try:
         _submit(claim)
+    except ledger.Unreadable as error:
+        _put_aside(claim, error)
+        return False
     except Exception as error:
         pause_s = min(10.0 * 2 ** min(claim.releases, 10), _LONGEST_PAUSE_S)
         given_back = _give_back(claim, pulse.said(error), pause_s)
@@ -94,6 +99,14 @@ def _submit_or_release(claim: ledger.Claim) -> bool:
             raise
         return False
     return True
+
+
+def _put_aside(claim: ledger.Claim, error: ledger.Unreadable) -> None:
+    """Items whose requests can't be read are held; the others of their batch are claimed again at once."""
+    with process.database().transaction() as connection:
+        if ledger.release(connection, claim.submission_id, claim.batch_id, str(error), pause_s=0):
+            unsent.put_aside(connection, claim.batch_id, error.damaged)
+    log.error("held: their requests can't be read", batch_id=claim.batch_id, items=len(error.damaged), why=str(error))
 
 
 def _give_back(claim: ledger.Claim, why: str, pause_s: float) -> bool:
@@ -179,11 +192,10 @@ def _build(body: BinaryIO, claim: ledger.Claim) -> int:
     items = 0
     pending = bytearray(b'{"requests":[')
     with process.database().transaction() as connection:
-        requests = breakpoints.whole_requests if claim.has_prefixes else ledger.requests
+        requests = breakpoints.whole_requests if claim.has_prefixes else _plain_requests
         for item_id, params in requests(connection, claim):
-            custom_id = protocol.custom_id(claim.token, item_id)
-            comma = "," if items else ""
-            pending += f'{comma}{{"custom_id":"{custom_id}","params":{params}}}'.encode()
+            custom_id = protocol.custom_id(claim.token, item_id).encode()
+            pending += b'%b{"custom_id":"%b","params":%b}' % (b"," if items else b"", custom_id, params)
             items += 1
             if len(pending) >= _WRITE_BYTES:
                 reach("building the body")
@@ -191,6 +203,11 @@ def _build(body: BinaryIO, claim: ledger.Claim) -> int:
                 pending.clear()
     body.write(pending + b"]}")
     return items
+
+
+def _plain_requests(connection: Connection, claim: ledger.Claim) -> Iterator[tuple[int, bytes]]:
+    """The items of a batch without prefixes, and their requests."""
+    return ((request.item_id, request.own) for request in ledger.requests(connection, claim))
 
 
 def _headers(claim: ledger.Claim) -> dict[str, str]:

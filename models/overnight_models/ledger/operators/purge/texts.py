@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies import requests
 from overnight_models.ledger.partitions import RETENTION
 from overnight_models.ledger.redo import NO_BODY
 from overnight_models.ledger.rows import execute, fetch_column
@@ -32,14 +33,15 @@ def _with_copies(connection: Connection, table: str) -> list[str]:
 
 def forget_requests(connection: Connection, ids: Sequence[int]) -> int:
     """What items asked, their keys, tenants, traces and callbacks. Returns how many requests were still kept."""
-    kept = "SELECT item_id FROM request WHERE item_id = ANY(:ids) AND params <> :no_body"
+    kept = "SELECT item_id FROM request WHERE item_id = ANY(:ids) AND params IS DISTINCT FROM :no_body"
     forgotten = len(fetch_column(connection, int, kept, ids=list(ids), no_body=NO_BODY))
+    requests.forget(connection, ids)
     for table in _with_copies(connection, "request"):
         execute(
             connection,
             f"""
-            UPDATE {table} SET params = :no_body, key = :purged || item_id, tenant = NULL, trace_id = NULL,
-                               callback = NULL
+            UPDATE {table} SET params = :no_body, body_group = NULL, body_place = NULL, unbounded = NULL,
+                               key = :purged || item_id, tenant = NULL, trace_id = NULL, callback = NULL
             WHERE item_id = ANY(:ids)
             """,
             ids=list(ids),
