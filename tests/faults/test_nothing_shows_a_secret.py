@@ -31,6 +31,7 @@ from overnight_models.wire.redis_place import read_redis_url
 from overnight_producers import Overnight
 from overnight_workers.cli import app as command_line
 from overnight_workers.sandbox.process import running
+from tests import finding
 from tests.faults.redis_servers import Server, free_port
 from tests.faults.telling import events, pages, printed
 from tests.planted import MARK, Named, assert_shows_none, found_in, free_text, in_url, params, secret
@@ -72,6 +73,8 @@ class Planted:
     flower_url: str
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    left_in_redis: set[str] = field(default_factory=set)
+    """Keys that hold a secret when all is delivered and the product has taken it."""
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +123,7 @@ def planted(
 ) -> Iterator[Planted]:
     """It has worked, and each of its stages has failed over something with a secret in it."""
     home = tmp_path_factory.mktemp("planted")
+    (home / "temporary").mkdir()
     server, watcher = redis_planted
     with running(home / "sandbox", "--turnaround", "500ms") as api:
         urls = {of: in_url(of) for of in ("broker", "sentinel", "rabbit", "nosuch")}
@@ -141,6 +145,7 @@ def planted(
             "OVERNIGHT_CONFIG": str(home / "overnight.toml"),
             "OVERNIGHT_DATA_DIR": str(home / "data"),
             "OVERNIGHT_LOG_LEVEL": "DEBUG",
+            "TMPDIR": str(home / "temporary"),
             "PLANTED_KEY": f"sk-sandbox-default-{MARK}-key",
             "ANTHROPIC_API_KEY": f"sk-sandbox-default-{MARK}-key",
         }
@@ -176,6 +181,7 @@ def use_it(planted: Planted, database_url: str) -> None:
         with events(watcher) as seen:
             wait_until(lambda: answers(planted), 300)
             work_well(planted, database_url)
+            planted.left_in_redis = left_in_redis(planted)
             fail(planted, database_url)
         planted.events = list(seen)
 
@@ -213,6 +219,16 @@ def work_well(planted: Planted, database_url: str) -> None:
             what=lambda: connection.execute("SELECT state, error FROM delivery").fetchall(),
         )
     overnight.close()
+
+
+def left_in_redis(planted: Planted) -> set[str]:
+    """Where in Overnight's own Redis a secret is left, once the product has taken what is its own."""
+    with redis.Redis.from_url(planted.redis_url) as client:
+        assert "shop-own" in finding.in_redis(planted.redis_url, MARK), "it is looked for in the right way"
+        client.delete("shop-own")
+    with contextlib.suppress(AssertionError):  # what is on its way, or expires, has some time
+        wait_until(lambda: not finding.in_redis(planted.redis_url, MARK), 90)
+    return finding.in_redis(planted.redis_url, MARK)
 
 
 def fail(planted: Planted, database_url: str) -> None:
@@ -260,6 +276,15 @@ def test_the_logs_of_every_process(planted: Planted) -> None:
     assert_shows_none(logs)
 
 
+def test_redis_after_delivery(planted: Planted) -> None:
+    assert planted.left_in_redis == set()
+
+
+def test_temporary_files_and_the_data_directory(planted: Planted) -> None:
+    for directory in ("temporary", "data"):
+        assert finding.in_files(planted.home / directory, MARK) == set()
+
+
 def test_celerys_events(planted: Planted) -> None:
     kinds = {event["type"] for event in planted.events}
     assert {"task-received", "task-failed", "task-succeeded"} <= kinds
@@ -274,6 +299,7 @@ def test_flowers_pages_and_metrics(planted: Planted) -> None:
     assert failed
     assert workers
     begin = [
+        *("/now", "/items", "/deliveries", "/money", "/runs", "/lanes", "/actions"),
         *("/batches", "/tasks", "/workers", "/broker", "/metrics", "/api/batches", "/api/tasks", "/api/queues/length"),
         *(f"/worker/{quote(name)}" for name in workers),
         *(f"/task/{task}" for task in [*failed, *tasks][:20]),
@@ -332,6 +358,8 @@ ARGUMENTS = {
     "drain": [["none"]],
     "cancel": [["--all"], ["--all", "--json"], ["--all", "--dry-run"], ["--older", "x"]],
     "retry": [["--all", "--dry-run"]],
+    "schema": [["accept"], ["none"]],
+    "relay": [["none"], []],
     "purge": [["--all", "--dry-run"], ["--all", "--dry-run", "--json"], ["--tenant", "none"], []],
     "redo": [["--all"], ["--all", "--json"], ["--all", "--yes"]],
     "replay": [[], ["--json"], ["--delivered", "--all"]],
