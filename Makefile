@@ -33,6 +33,9 @@ long: .venv  ## the attacks of tests/faults at size and in rounds; some 15 minut
 chaos: .venv  ## kill everything at every point and at random for 10 minutes; CHAOS_SECONDS, CHAOS_SEED
 	.venv/bin/python -m tests.chaos
 
+outbox: .venv  ## 10,000 orders in a product's own transactions; products, relays and Redis killed 60 times; 5 minutes
+	.venv/bin/python -m tests.faults.outbox_attack
+
 drill: .venv  ## what fails at night, one thing at a time, under load: how soon an alarm comes, what is lost; DRILL_SEED
 	.venv/bin/python -m tests.drill
 
@@ -98,10 +101,13 @@ bench.catalog: .venv  ## 500,000 rows: nothing changed, beside DuckDB's hash joi
 bench.retention: .venv  ## sixty nights on an accelerated clock: the database's size after each, flat once what is old goes; 3 minutes
 	.venv/bin/python -m tests.benchmarks.retention
 
+bench.seam: .venv  ## enqueue in a product's transaction beside one INSERT; how fast a relay takes that on; 2 minutes
+	.venv/bin/python -m tests.benchmarks.seam
+
 bench.nights: .venv  ## four nights of a catalog and a bad prompt: rows sent and why, price, time, memory
 	.venv/bin/python -m tests.benchmarks.nights --rows 20000
 
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos drill bench bench.against bench.profile bench.floor bench.product bench.direct bench.async bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights clean
+.PHONY: help demo check format test long chaos outbox drill bench bench.against bench.profile bench.floor bench.product bench.direct bench.async bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights bench.seam clean

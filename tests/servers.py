@@ -47,12 +47,12 @@ _numbers = count(1)
 
 
 @contextmanager
-def running_postgres() -> Iterator[EmbeddedPostgres]:
+def running_postgres(*, durable: bool = False) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL with one migrated database to copy."""
     # not below pytest's own directory: another pytest that starts makes that one private, and the server, which has
     # a user of its own when the tests are root's, would lose its files
     place = Path(tempfile.mkdtemp(prefix="overnight-tests-"))
-    server = EmbeddedPostgres(place / "postgres", durable=False)
+    server = EmbeddedPostgres(place / "postgres", durable=durable)
     server.prepare()
     account = account_for_postgres(server.data_dir / "cluster")
     argv = leashed(server.argv(), signal.SIGINT, account)
@@ -110,8 +110,8 @@ def _named(url: str, database: str) -> str:
 class running_redis:  # noqa: N801 - used as a function
     """A Redis for as long as the block lasts."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._server = EmbeddedRedis(data_dir, durable=False)
+    def __init__(self, data_dir: Path, *, durable: bool = False) -> None:
+        self._server = EmbeddedRedis(data_dir, durable=durable)
 
     def __enter__(self) -> str:
         self._server.prepare()
