@@ -86,7 +86,8 @@ class AsyncOvernight:
         key: your name for it, unique in the lane. The same key again, with the same content, callback, run, tenant and
         trace id, is the same item, paid once.
         output: a pydantic model or JSON schema; the answer is asked for in that form and validated when it is back.
-        callback: a Celery signature, or `task(...)`; it gets the `Outcome` first. None: read it with `outcome`.
+        callback: a Celery signature or `task(...)`, which gets the `Outcome` first, or `webhook(...)`. None: read it
+        with `outcome`.
         cuttable: the place of the text that may be cut where the lane cuts what is too long, as "messages.0.content".
         if_known: what becomes of it when its key has an item already that asks the same for another callback, run,
         tenant or trace id. "conflict": it is turned down, as `confirm` says. "deliver": that outcome comes to this
@@ -326,7 +327,7 @@ class AsyncOvernight:
                 return await given.next()
             if isinstance(step, PutRow):
                 it = stand_in()
-                return await self._outbox.put_awaiting(session, step.row) if it is None else it.row(step.row)
+                return await self._outbox.put_awaiting(session, step.row) if it is None else it.row(step.row, session)
             return await take_async(held.connection, step)
 
         return await run_async(call(held.calls), step_by_step)

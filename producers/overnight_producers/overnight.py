@@ -307,7 +307,7 @@ class Overnight:
                 return next(given, None)
             if isinstance(step, PutRow):
                 it = stand_in()
-                return self._outbox.put(session, step.row) if it is None else it.row(step.row)
+                return self._outbox.put(session, step.row) if it is None else it.row(step.row, session)
             return take(held.connection, step)
 
         return run(call(held.calls), step_by_step)

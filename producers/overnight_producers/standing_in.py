@@ -25,8 +25,8 @@ class StandIn(Protocol):
     def pop(self, key: str) -> bytes | None:
         """The first of a list; None when it is empty."""
 
-    def row(self, row: InboxRow) -> None:
-        """A row of the inbox table of a product's own database, which is left alone."""
+    def row(self, row: InboxRow, session: object) -> None:
+        """A row of the inbox table of a product's own database, which is left alone, in the session's transaction."""
 
     def paused(self, seconds: float) -> None:
         """A call has waited for so long for something to happen. Raises what the call shall raise, if nothing will."""

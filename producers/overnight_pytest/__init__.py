@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,7 +35,12 @@ def overnight_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
 
     Needs `overnight[embedded,sandbox]`.
     """
+    from overnight_models.errors import BadSettings
     from overnight_producers.testing.service import running_service
 
-    with running_service(tmp_path_factory.mktemp("overnight")) as service:
+    with ExitStack() as stack:
+        try:
+            service = stack.enter_context(running_service(tmp_path_factory.mktemp("overnight")))
+        except BadSettings as error:
+            pytest.fail("\n".join(error.faults), pytrace=False)
         yield service

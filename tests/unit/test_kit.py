@@ -12,6 +12,8 @@ from typing import Any, Literal, get_args
 import pytest
 from celery import Celery
 from pydantic import BaseModel
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from overnight_models.ledger import documents
 from overnight_models.wire.policy import LanePolicy
@@ -28,6 +30,8 @@ from overnight_producers import (
     callback,
     follow_up,
     task,
+    verify,
+    webhook,
 )
 from overnight_producers.testing import Failure, Kit, take_over
 from tests.driving import params
@@ -290,3 +294,31 @@ def timed(do: Callable[[], None]) -> float:
     began = time.perf_counter()
     do()
     return time.perf_counter() - began
+
+
+def test_a_rollback_takes_back_what_was_enqueued_in_it(kit: Kit) -> None:
+    engine = create_engine("sqlite://")
+    with Session(engine) as session:
+        overnight_at_import.enqueue(params("kept"), session=session)
+        savepoint = session.begin_nested()
+        overnight_at_import.enqueue(params("in a savepoint"), session=session)
+        savepoint.rollback()
+        session.commit()
+        overnight_at_import.enqueue(params("rolled back"), session=session)
+        session.rollback()
+    with engine.connect() as connection:
+        overnight_at_import.enqueue(params("of a connection"), session=connection)
+        connection.rollback()
+    assert [item.prompt for item in kit] == ["kept"]
+    engine.dispose()
+
+
+def test_a_webhook_is_what_the_products_endpoint_gets(kit: Kit) -> None:
+    overnight_at_import.enqueue(params(), key="k", callback=webhook("shop", context={"sku": "A1"}))
+    delivery = kit.deliver(kit.enqueued(callback="shop"), "A kettle.")
+    body = verify(delivery.headers, delivery.body, kit.webhook_secret)
+    (data,) = body["data"]
+    assert (Outcome.read(data).text, data["context"]) == ("A kettle.", {"sku": "A1"})
+    assert kit.deliver(kit[0]).headers["webhook-id"] == delivery.headers["webhook-id"] == delivery.outcome.delivery_id
+    with pytest.raises(AssertionError, match="webhook 'shop'"):
+        kit.enqueued(key="another")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import socket
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Final, TypeAlias
 from uuid import UUID, uuid5
 
@@ -19,6 +20,8 @@ from overnight_models.wire.acknowledgement import HEADER
 from overnight_models.wire.envelope import NO_CANVAS, write_envelope
 from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.outcome import Outcome
+from overnight_models.wire.signature import read_secrets, signed_headers
+from overnight_models.wire.webhook import write_body
 from overnight_producers.testing.items import Enqueued
 
 _OUR_OWN: Final = "celery."
@@ -37,11 +40,15 @@ class Delivery:
     """What the task returned; None without a callback."""
     acknowledged: bool = False
     """The callback has said that it is done (`ack=True`); else its message would come again."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of an item whose callback is a webhook: the request's headers, signed with the kit's `webhook_secret`."""
+    body: bytes = field(default=b"", repr=False)
+    """The body of that request, which the test posts to the product's endpoint."""
 
     def __await__(self) -> Generator[object, None, Delivery]:
         if inspect.isawaitable(self.result):
             result = yield from self.result.__await__()
-            return Delivery(self.item, self.outcome, result, self.acknowledged)
+            return replace(self, result=result)
         return self
 
 
@@ -74,6 +81,16 @@ def call(item: Enqueued, document: Mapping[str, object], word: str) -> object:
     asked = {HEADER: headers[HEADER]} if HEADER in headers else {}
     tracer = build_tracer(task.name, task, eager=True, propagate=True, app=app)
     return tracer(str(headers["id"]), args, kwargs, request | asked).retval
+
+
+def request_of(item: Enqueued, document: Mapping[str, object], secret: str) -> tuple[dict[str, str], bytes]:
+    """The headers and the body that the item's webhook gets."""
+    context = (item.callback or {}).get("context")
+    data = dict(document) if context is None else {**document, "context": context}
+    now = datetime.now(UTC)
+    body = write_body([data], at=now)
+    signed = signed_headers(read_secrets(secret), delivery_id(item), now, body)
+    return {"content-type": "application/json", **signed}, body
 
 
 def task_of(callback: CallbackLine) -> Found:

@@ -62,7 +62,7 @@ class Enqueued:
         return exact_json.dumps([self.params, list(self.betas), self.output])
 
     def __str__(self) -> str:
-        to = "no callback" if self.callback is None else f"{self.callback['task']} on queue {self.callback['queue']}"
+        to = "no callback" if self.callback is None else _place(self.callback)
         names = {"run": self.run, "tenant": self.tenant, "trace_id": self.trace_id}
         more = "".join(f", {name} {value!r}" for name, value in names.items() if value is not None)
         prompt = self.prompt if len(self.prompt) <= _SHOWN else f"{self.prompt[:_SHOWN]}…"
@@ -109,7 +109,7 @@ class Items(Sequence[Enqueued]):
     ) -> Enqueued:
         """The item that was enqueued so; the others are listed when there is none, or several.
 
-        callback: the name of the Celery task.
+        callback: the name of the Celery task, or of the webhook.
         text: stands somewhere in its last message.
 
         Raises AssertionError.
@@ -153,10 +153,15 @@ def _given(*values: str | None) -> dict[str, object]:
 
 def _is(item: Enqueued, name: str, value: object) -> bool:
     if name == "callback":
-        return item.callback is not None and item.callback["task"] == value
+        return item.callback is not None and value == (item.callback.get("task") or item.callback.get("webhook"))
     if name == "text":
         return str(value) in item.prompt
     return bool(getattr(item, name) == value)
+
+
+def _place(callback: CallbackLine) -> str:
+    name = callback.get("webhook")
+    return f"webhook {name!r}" if name is not None else f"{callback['task']} on queue {callback['queue']}"
 
 
 def _said(wanted: Mapping[str, object]) -> str:

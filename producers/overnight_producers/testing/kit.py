@@ -13,10 +13,11 @@ from overnight_models.money.prices import load
 from overnight_models.request.moments import moment_of
 from overnight_models.wire.outcome import Outcome
 from overnight_models.wire.policy import LanePolicy, Policy
+from overnight_models.wire.signature import new_secret
 from overnight_producers.receipts import Receipt
 from overnight_producers.standing_in import standing_in
 from overnight_producers.testing.answers import Answer, read_answer
-from overnight_producers.testing.deliveries import Delivery, call, delivery_id
+from overnight_producers.testing.deliveries import Delivery, call, delivery_id, request_of
 from overnight_producers.testing.items import Enqueued, Items, listed
 from overnight_producers.testing.workers import Workers
 
@@ -31,6 +32,8 @@ class Kit(Items):
 
     def __init__(self, lanes: Mapping[str, LanePolicy] | None = None) -> None:
         self.workers = Workers(_policy(lanes))
+        self.webhook_secret = new_secret()
+        """What webhooks are signed with: tell the product, and it verifies them."""
         super().__init__(self.workers.items)
 
     @contextmanager
@@ -150,6 +153,9 @@ class Kit(Items):
         assert document is not None
         if item.callback is None:
             return Delivery(item, Outcome.read(document))
+        if "webhook" in item.callback:
+            headers, body = request_of(item, document, self.webhook_secret)
+            return Delivery(item, Outcome.read(document), headers=headers, body=body)
         word = f"0.0.{item.item_id}"
         before = self.workers.acknowledged.count(word)
         result = call(item, document, word)
@@ -178,8 +184,8 @@ class _AnyLane(dict[str, LanePolicy]):
         return _DEFAULT
 
 
-class _AnyBroker(tuple[str, ...]):
-    """Every broker there may be."""
+class _AnyName(tuple[str, ...]):
+    """Every broker, or webhook, that there may be."""
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -189,7 +195,7 @@ _DEFAULT: Final = LanePolicy()
 
 
 def _policy(lanes: Mapping[str, LanePolicy] | None) -> Policy:
-    return Policy(_AnyLane() if lanes is None else lanes, _AnyBroker(), _models())
+    return Policy(_AnyLane() if lanes is None else lanes, _AnyName(), _models(), webhooks=_AnyName())
 
 
 @cache

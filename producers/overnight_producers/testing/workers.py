@@ -22,6 +22,7 @@ from overnight_models.wire.policy import Policy
 from overnight_models.wire.verdict import Fault, VerdictDocument
 from overnight_producers.steps import Command, Reply, Word
 from overnight_producers.testing.items import Enqueued
+from overnight_producers.testing.transactions import on_rollback
 
 About: TypeAlias = Mapping[str, Any]
 """What a message says, as the product's side has written it."""
@@ -66,9 +67,16 @@ class Workers:
             self.waited_s = 0.0
             raise NotFinished("in this test nothing comes by itself: `overnight.deliver(item, answer)` before you wait")
 
-    def row(self, row: InboxRow) -> None:
-        """A row of the inbox table, which a relay would take on."""
+    def row(self, row: InboxRow, session: object) -> None:
+        """A row of the inbox table, which a relay would take on, unless it is rolled back."""
+        before = len(self.items)
         self._accept(row._asdict() | {"message_id": str(row.message_id)})
+        new = self.items[before:]
+
+        def forget() -> None:
+            self.items[:] = [item for item in self.items if item not in new]
+
+        on_rollback(session, forget)
 
     def _command(self, name: Word, key: Word, *words: Word) -> Reply:
         if name == "EXPIRE":
