@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_workers.one_machine.embedded import EmbeddedPostgres
 from overnight_workers.sandbox.process import Running, running
 
+gc.disable()  # until everything is imported and collected
 # The Celery app asks where its servers are when it is imported, which is when tests are collected.
 _NOWHERE = {
     "OVERNIGHT_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere",
@@ -37,7 +39,8 @@ os.environ.update({name: _NOWHERE[name] for name in _put})
 from overnight_workers.settings import Settings, settings  # noqa: E402 - needs them
 from tests.configured import Given  # noqa: E402
 from tests.driving import Service  # noqa: E402
-from tests.servers import copy_database, empty_database, running_postgres, running_redis  # noqa: E402
+from tests.kept_sessions import KeptSessions  # noqa: E402
+from tests.servers import copy_database, empty_database, memory, running_postgres, running_redis  # noqa: E402
 
 hypothesis_settings.register_profile("busy", deadline=None)
 hypothesis_settings.load_profile("busy")
@@ -50,15 +53,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+_LONGEST = (
+    "test_every_point",
+    "test_whole_way_killed",
+    "test_whole_way_cut",
+    "test_nothing_shows_a_secret",
+    "test_whole_way_api",
+    "test_points_are_everywhere",
+)
+"""Files of a minute and more come first: nobody waits for one of them at the end."""
+_WHOLE_UNTIL = 0.8
+"""Of the order of files: the last are short."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with whole systems, which mostly wait, come evenly between those that compute: so both run side by side."""
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
+    longest_first = sorted(files.values(), key=lambda of: of[0].path.stem not in _LONGEST)
     placed = []
-    for waits in (True, False):
-        alike = [of for of in files.values() if any(item.get_closest_marker("whole") for item in of) == waits]
-        placed += [(number / len(alike), of) for number, of in enumerate(alike)]
+    for waits, until in ((True, _WHOLE_UNTIL), (False, 1.0)):
+        alike = [of for of in longest_first if any(item.get_closest_marker("whole") for item in of) == waits]
+        placed += [(until * number / len(alike), of) for number, of in enumerate(alike)]
     items[:] = [item for _, of in sorted(placed, key=lambda place: place[0]) for item in of]
 
 
@@ -66,12 +83,18 @@ def pytest_collection_finish() -> None:
     """Tests of others don't inherit what only the imports needed."""
     for name in _put:
         os.environ.pop(name, None)
+    # 300,000 objects of libraries and of thousands of tests are there to stay: nobody looks through them again, which
+    # was a tenth of all processor time
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL with one migrated database to copy."""
-    with running_postgres() as server:
+    with running_postgres(memory()) as server:
         yield server
 
 
@@ -96,9 +119,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def emptied_url(postgres: str) -> str:
+def emptied_url(postgres: str) -> Iterator[str]:
     """A migrated database that is emptied before each test: copying the template takes longer than most tests."""
-    return copy_database(postgres)
+    url = copy_database(postgres)
+    with KeptSessions(url).offered():
+        yield url
 
 
 @pytest.fixture
@@ -124,11 +149,17 @@ def database(database_url: str) -> Iterator[Database]:
     database.close()
 
 
-@pytest.fixture
-def redis_url(redis_server: str) -> str:
-    """An empty Redis."""
+@pytest.fixture(scope="session")
+def redis_client(redis_server: str) -> Iterator[redis.Redis]:
+    """Who empties that Redis."""
     with redis.Redis.from_url(redis_server) as client:
-        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def redis_url(redis_server: str, redis_client: redis.Redis) -> str:
+    """An empty Redis."""
+    redis_client.flushall()
     return redis_server
 
 

@@ -29,11 +29,13 @@ from overnight_workers.stages.measure.measure import measure
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.submit.submit import submit
+from tests.kept_sessions import APPLICATION
 from tests.service.api import Account, Api
 from tests.service.clock import Clock
 from tests.service.ledger import Json, Ledger
 
 MODEL = "claude-haiku-5-5"
+_END_KEPT = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
 _salt = ""
 
 
@@ -159,6 +161,7 @@ class Service:
         copy = f"{self.database_url}_backup"
         admin = f"{self.database_url.rpartition('/')[0]}/postgres"
         with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute(_END_KEPT, (APPLICATION,))
             names = [sql.Identifier(url.rpartition("/")[2]) for url in (copy, self.database_url)]
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(names[0]))
             connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))

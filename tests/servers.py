@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 import psycopg
 from psycopg import sql
@@ -18,18 +20,18 @@ from psycopg import sql
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.deployment import HOME, settle
 from overnight_models.ledger.rows import fetch_all
-from overnight_models.ledger.schema import migrate
 from overnight_workers.one_machine.embedded import EmbeddedPostgres, EmbeddedRedis
-from overnight_workers.one_machine.embedded.account import account_for_postgres
 from overnight_workers.one_machine.supervision.leash import leashed
+from tests.kept_sessions import APPLICATION
+from tests.migrated_cluster import TEMPLATE, copy_migrated_cluster, served
 
-_TEMPLATE = "migrated"
+_MEMORY_BYTES: Final = 4_000_000_000
 _EMPTY = f"""
 DO $$
 DECLARE one text;
 BEGIN
     PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid();
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> '{APPLICATION}';
     SET LOCAL session_replication_role = replica;  -- no foreign keys, so in any order
     FOR one IN SELECT oid::regclass FROM pg_class
                WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
@@ -47,33 +49,25 @@ _numbers = count(1)
 
 
 @contextmanager
-def running_postgres(*, durable: bool = False) -> Iterator[EmbeddedPostgres]:
-    """A PostgreSQL with one migrated database to copy."""
+def running_postgres(memory: Path | None = None, *, durable: bool = False) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL with one migrated database to copy. memory: a directory in memory, where its files shall be."""
     # not below pytest's own directory: another pytest that starts makes that one private, and the server, which has
     # a user of its own when the tests are root's, would lose its files
-    place = Path(tempfile.mkdtemp(prefix="overnight-tests-"))
-    server = EmbeddedPostgres(place / "postgres", durable=durable)
-    server.prepare()
-    account = account_for_postgres(server.data_dir / "cluster")
-    argv = leashed(server.argv(), signal.SIGINT, account)
-    with (
-        (server.data_dir / "log").open("wb") as log,
-        subprocess.Popen(argv, stdout=log, stderr=log, cwd=server.data_dir.root) as process,
-    ):
+    with tempfile.TemporaryDirectory(prefix="overnight-tests-", dir=memory, ignore_cleanup_errors=True) as name:
+        server = EmbeddedPostgres(Path(name) / "postgres", durable=durable)
+        copy_migrated_cluster(server.data_dir)
         try:
-            server.wait_ready()
-            with psycopg.connect(server.url, autocommit=True) as admin:
-                admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
-            database = Database(_named(server.url, _TEMPLATE))
-            migrate(database)
-            database.close()
-            yield server
+            with served(server, *(["-c", "max_wal_size=256MB"] if memory else [])):
+                yield server
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
-            wrote = (server.data_dir / "log").read_bytes()
-            shutil.rmtree(place, ignore_errors=True)
-            assert_never_crashed(wrote)
+            assert_never_crashed((server.data_dir / "log").read_bytes())
+
+
+def memory() -> Path | None:
+    """A directory in memory with room for the servers of a session; None: this machine has none."""
+    place = Path("/dev/shm")
+    is_there = place.is_dir() and os.access(place, os.W_OK) and shutil.disk_usage(place).free > _MEMORY_BYTES
+    return place if is_there else None
 
 
 def assert_never_crashed(log: bytes) -> None:
@@ -86,7 +80,7 @@ def copy_database(postgres_url: str) -> str:
     """A migrated database of its own."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE)))
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
     url = _named(postgres_url, name)
     copied = Database(url)
     with copied.transaction() as connection:

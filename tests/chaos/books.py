@@ -14,6 +14,7 @@ from overnight_workers.cli import app
 from tests.chaos.life import World
 from tests.chaos.scenario import Scenario
 from tests.driving import Service, read_command
+from tests.kept_sessions import APPLICATION
 from tests.service.ledger import Json
 from tests.sums import Printed, assert_sums_are_right, printed
 from tests.waiting import wait_until
@@ -39,7 +40,9 @@ def other_connections(service: Service) -> list[Json]:
         """
         SELECT * FROM pg_stat_activity
         WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
-        """
+          AND application_name <> %s
+        """,
+        APPLICATION,
     )
 
 

@@ -7,10 +7,15 @@ import gc
 import anthropic
 import httpx2
 
+from overnight_models.money import prices
+from overnight_models.wire.redis_client import PlainConnection
+from overnight_workers import api
 from overnight_workers.app import app
 
-httpx2.Client(verify=False).close()
+httpx2.Client(verify=api.trusted()).close()
 anthropic.Anthropic(api_key="none", base_url="http://127.0.0.1:1").close()
+PlainConnection()
+prices.load()
 app.finalize()
 app.amqp.Producer  # noqa: B018 - looked up on first use
 app.connection_for_write().transport_cls  # noqa: B018

@@ -17,6 +17,7 @@ import orjson
 from overnight_workers.one_machine.supervision import process_table
 from overnight_workers.one_machine.supervision.process_table import Entry
 from tests.faults.orders import Json
+from tests.migrated_cluster import copy_migrated_cluster
 from tests.servers import assert_never_crashed
 from tests.waiting import wait_until
 
@@ -51,7 +52,10 @@ class Processes:
         return clean | {"OVERNIGHT_DATA_DIR": str(self.data_dir)} | self._more
 
     def start(self) -> None:
-        """`overnight up`, until it says that it is ready."""
+        """`overnight up`, until it says that it is ready. At first it finds a migrated cluster: that saves 5 s."""
+        if not self.data_dir.exists():
+            self.data_dir.mkdir(mode=0o700)
+            copy_migrated_cluster(self.data_dir / "postgres")
         up = [*self._command, "--data-dir", str(self.data_dir), *self._options]
         with self.told.open("wb") as out:
             self._up = subprocess.Popen(up, env=self.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL)

@@ -126,7 +126,9 @@ def test_with_stock_kombu_the_worker_ends(pair: tuple[Server, Server], start: St
     ask(read_redis_url(primary.url), tmp_path / "before")
     demote(primary, replica)
     worker.wait(60)
-    assert b"UNBLOCKED" in (tmp_path / "worker.log").read_bytes()
+    # on a busy machine it may be between two BRPOPs, and its next command is refused
+    said = (tmp_path / "worker.log").read_bytes()
+    assert b"UNBLOCKED" in said or b"read only replica" in said
 
 
 def test_a_worker_and_a_beat_follow_the_sentinels(

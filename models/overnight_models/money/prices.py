@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -216,15 +217,28 @@ def load(path: Path | None = None) -> Prices:
 
     Raises PricesInvalid when a file can't be read, lacks a key or holds something that is no price.
     """
-    table = _read(SHIPPED)
-    if path is not None:
-        table = _overlaid(table, _read(path))
+    return _shipped_prices() if path is None else _checked(_overlaid(_shipped(), _read(path)), path)
+
+
+@cache
+def _shipped() -> Mapping[str, object]:
+    """The shipped list as it stands in the file; a process reads it once."""
+    return _read(SHIPPED)
+
+
+@cache
+def _shipped_prices() -> Prices:
+    return _checked(_shipped(), SHIPPED)
+
+
+def _checked(table: Mapping[str, object], path: Path) -> Prices:
+    """Prices of a list. path: the file to name when something in it is no price."""
     try:
         return _prices(table)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         if isinstance(error, PricesInvalid):
             raise
-        raise PricesInvalid(f"{path or SHIPPED}: {error!r} is missing or not of the right kind") from error
+        raise PricesInvalid(f"{path}: {error!r} is missing or not of the right kind") from error
 
 
 def _prices(table: Mapping[str, object]) -> Prices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 import redis
@@ -47,6 +48,9 @@ class _DialsAgain:
     a lost connection, longer and longer, and ends the worker for any other answer.
     """
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{**_named(), **options})
+
     def read_response(self, *args: Any, **options: Any) -> Any:
         """The next answer. Raises TakesNoWrites."""
         try:
@@ -57,6 +61,16 @@ class _DialsAgain:
                 raise
             self.disconnect()  # type: ignore[attr-defined]
             raise refusal(str(error)) from error
+
+
+@cache
+def _named() -> dict[str, Any]:
+    """What connections call themselves. redis-py looks up its version for each, which takes longer than to dial."""
+    try:
+        from redis.driver_info import DriverInfo
+    except ImportError:  # of redis-py 7.0, which looks it up once
+        return {}
+    return {"driver_info": DriverInfo()}
 
 
 def refusal_of(error: redis.ResponseError) -> type[TakesNoWrites] | None:

@@ -37,8 +37,11 @@ def ended(catalog: Enriched, *commands: subprocess.Popen[str]) -> list[str]:
     """The stages go on until the commands have ended; what each has said, without its line breaks."""
 
     def are_over() -> bool:
-        catalog.service.clock.pauses_are_over()
-        catalog.service.round()
+        if catalog.service.ledger.fetch_all(
+            "SELECT FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone')"
+        ):
+            catalog.service.clock.pauses_are_over()
+            catalog.service.round()
         return all(command.poll() is not None for command in commands)
 
     wait_until(are_over, 60)

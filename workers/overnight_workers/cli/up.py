@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -63,19 +64,7 @@ def up(
     began = time.monotonic()
     with interruptible(), Supervisor(home, say=say) as supervisor:
         installation.start(supervisor)
-        say(f"data and logs: {home}; where everything answers: {home / 'urls.json'}")
-        if "sandbox_url" in installation.urls:
-            say(f"the API is played by the sandbox at {installation.urls['sandbox_url']}: answers are made up")
-            if "lanes" in pace:
-                say(f"lane default is packed after {_SANDBOX_MAX_WAIT} here, with the real API after 5m")
-        else:
-            say("the API is Anthropic's own: what you enqueue is billed")
-        if "flower_url" in installation.urls:
-            say(f"Flower: {installation.urls['flower_url']}")
-        if not given_redis:
-            # the URL has a password, and what is printed may end in anybody's log
-            environment_file = write_product_environment(home, installation.urls["redis_url"])
-            typer.echo(f"for your product: . {shlex.quote(str(environment_file))}")
+        _say_where_it_answers(installation.urls, home, pace, writes_environment=not given_redis)
         typer.echo(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C stops everything")
         supervisor.run_forever()
     say("stopped")
@@ -87,6 +76,25 @@ def _relays() -> list[str]:
 
     given: object = json.loads(os.environ.get("OVERNIGHT_RELAYS") or "{}") or given_in_file().get("relays")
     return sorted(given) if isinstance(given, dict) else []
+
+
+def _say_where_it_answers(
+    urls: Mapping[str, str], home: Path, pace: Mapping[str, object], *, writes_environment: bool
+) -> None:
+    """What runs, where, and whether it costs money. pace: the settings that only the sandbox gets."""
+    say(f"data and logs: {home}; where everything answers: {home / 'urls.json'}")
+    if "sandbox_url" in urls:
+        say(f"the API is played by the sandbox at {urls['sandbox_url']}: answers are made up")
+        if "lanes" in pace:
+            say(f"lane default is packed after {_SANDBOX_MAX_WAIT} here, with the real API after 5m")
+    else:
+        say("the API is Anthropic's own: what you enqueue is billed")
+    if "flower_url" in urls:
+        say(f"Flower: {urls['flower_url']}")
+    if writes_environment:
+        # the URL has a password, and what is printed may end in anybody's log
+        environment_file = write_product_environment(home, urls["redis_url"])
+        typer.echo(f"for your product: . {shlex.quote(str(environment_file))}")
 
 
 def _sandbox_pace() -> dict[str, object]:

@@ -270,9 +270,16 @@ def release_held(connection: Connection, priced: Collection[str]) -> int:
     )
     released = chains.release(connection)
     for budget in holding:
-        released += _release(
-            connection,
-            """
+        released += _release_what_there_is_room_for(connection, budget)
+        released += _release_what_is_bounded_now(connection, budget, priced)
+    return released
+
+
+def _release_what_there_is_room_for(connection: Connection, budget: _Holding) -> int:
+    """Items that were over the budget and fit into what is left of it, the oldest first."""
+    return _release(
+        connection,
+        """
             id = ANY(ARRAY(
                 SELECT id FROM (
                     SELECT id, sum(reserved_nano) OVER (ORDER BY held_since, id) AS needed
@@ -283,27 +290,30 @@ def release_held(connection: Connection, priced: Collection[str]) -> int:
                 ) needing WHERE needed <= :nano
             ))
             """,
-            budget_id=budget.id,
-            nano=budget.nano,
-            over=OVER,
-            limit=_RELEASED_AT_ONCE,
-        )
-        released += _release(
-            connection,
-            """
+        budget_id=budget.id,
+        nano=budget.nano,
+        over=OVER,
+        limit=_RELEASED_AT_ONCE,
+    )
+
+
+def _release_what_is_bounded_now(connection: Connection, budget: _Holding, priced: Collection[str]) -> int:
+    """Items whose worst price the budget takes by now: it isn't strict now, its cap is higher, a price is there."""
+    return _release(
+        connection,
+        """
             (held_reason = :no_bound AND NOT :strict OR held_reason = :alone AND reserved_nano <= :cap_nano
              OR held_reason = :no_price
                 AND model_id IN (SELECT id FROM model WHERE name = ANY(CAST(:priced AS text[]))))
             """,
-            budget_id=budget.id,
-            strict=budget.strict,
-            cap_nano=budget.cap_nano,
-            alone=ALONE,
-            priced=list(priced),
-            no_bound=NO_BOUND,
-            no_price=NO_PRICE,
-        )
-    return released
+        budget_id=budget.id,
+        strict=budget.strict,
+        cap_nano=budget.cap_nano,
+        alone=ALONE,
+        priced=list(priced),
+        no_bound=NO_BOUND,
+        no_price=NO_PRICE,
+    )
 
 
 def _release(connection: Connection, which: str, *, budget_id: int, **values: object) -> int:
