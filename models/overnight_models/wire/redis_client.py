@@ -48,7 +48,7 @@ class _DialsAgain:
     a lost connection, longer and longer, and ends the worker for any other answer.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **{**_named(), **options})
 
     def read_response(self, *args: Any, **options: Any) -> Any:
@@ -64,7 +64,7 @@ class _DialsAgain:
 
 
 @cache
-def _named() -> dict[str, Any]:
+def _named() -> dict[str, object]:
     """What connections call themselves. redis-py looks up its version for each, which takes longer than to dial."""
     try:
         from redis.driver_info import DriverInfo
