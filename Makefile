@@ -101,8 +101,9 @@ bench.catalog: .venv  ## 500,000 rows: nothing changed, beside DuckDB's hash joi
 bench.retention: .venv  ## sixty nights on an accelerated clock: the database's size after each, flat once what is old goes; 3 minutes
 	.venv/bin/python -m tests.benchmarks.retention
 
-bench.seam: .venv  ## enqueue in a product's transaction beside one INSERT; how fast a relay takes that on; 2 minutes
+bench.seam: .venv  ## enqueue in a product's transaction beside one INSERT; a relay; webhooks beside Celery callbacks; 7 minutes
 	.venv/bin/python -m tests.benchmarks.seam
+	.venv/bin/python -m tests.benchmarks.seam_webhooks
 
 bench.nights: .venv  ## four nights of a catalog and a bad prompt: rows sent and why, price, time, memory
 	.venv/bin/python -m tests.benchmarks.nights --rows 20000

@@ -17,6 +17,7 @@ POLICY = Policy(
     {"default": LanePolicy(), "tight": LanePolicy(max_bytes=100, callbacks=("shop.*", "crm.save"))},
     ("crm",),
     ("claude-haiku-5-5",),
+    webhooks=("shop", "pager"),
 )
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -35,6 +36,21 @@ def test_a_good_item_has_no_fault() -> None:
         told(item("a", callback=callback(args=[1], kwargs={"a": 1}, broker="crm", ack=True), betas=["b-1"], tenant="t"))
         == []
     )
+
+
+def test_a_webhook_is_known_and_allowed_by_its_lane() -> None:
+    assert told(item("a", callback={"webhook": "shop", "context": {"sku": "A1"}})) == []
+    (unknown,) = told(item("a", callback={"webhook": "shp"}))
+    assert "no webhook 'shp' for a `callback` (known: shop, pager)" in unknown
+    (forbidden,) = told(item("a", callback={"webhook": "shop"}), lane="tight")
+    assert "doesn't allow the webhook 'webhook:shop': it allows shop.*, crm.save" in forbidden
+    assert any("has no 'queue', 'task'" in fault for fault in told(item("a", callback=callback(webhook="shop"))))
+    for nonsense in (None, 7, ["shop"], "https://shop.example/"):
+        assert len(told(item("a", callback={"webhook": nonsense, "context": 5}))) == 2
+
+
+def test_a_policy_of_a_version_without_webhooks_knows_none() -> None:
+    assert Policy.load(POLICY.dump().replace(b'"webhooks"', b'"new"')).webhooks == ()
 
 
 def test_an_unknown_lane_names_the_known_ones() -> None:

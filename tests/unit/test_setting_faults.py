@@ -83,6 +83,38 @@ ONE_AT_A_TIME: dict[str, tuple[str, dict[str, str], list[str]]] = {
             " or digit")
         ],
     ),
+    "a webhook over plain HTTP": (
+        '[webhooks.shop]\nurl = "http://planted@h/x"\nsecrets = ["env:A"]', {},
+        [
+            ("[webhooks.shop] url: it has a user, a password or a fragment, which aren't sent: the signature says who"
+            " it is")
+        ],
+    ),
+    "a webhook that anybody could read": (
+        '[webhooks.shop]\nurl = "http://h/planted"\nsecrets = ["env:A"]', {},
+        ["[webhooks.shop] url: it begins with https://; http:// is only for networks in its `allow_private`"],
+    ),
+    "a secret in the place of where it is": (
+        '[webhooks.shop]\nurl = "https://h"\nsecrets = ["whsec_planted"]', {},
+        [
+            ('[webhooks.shop] secrets: each says where a secret is, "env:VARIABLE" or "file:PATH", and isn\'t the'
+            " secret itself")
+        ],
+    ),
+    "a secret that is none": (
+        '[webhooks.shop]\nurl = "https://h"\nsecrets = ["env:OVERNIGHT_SHOP_KEY"]', {"OVERNIGHT_SHOP_KEY": "planted"},
+        ["[webhooks.shop] secrets: env:OVERNIGHT_SHOP_KEY: secret 1 of 1 doesn't begin with whsec_"],
+    ),
+    "a network with the metadata of a cloud": (
+        '[webhooks.shop]\nurl = "https://h"\nsecrets = ["env:A"]\nallow_private = ["169.254.0.0/16"]', {},
+        [
+            ("[webhooks.shop] allow_private: 169.254.0.0/16 can't be allowed: metadata of a cloud, multicast, or all"
+            " there is")
+        ],
+    ),
+    "alarms to a webhook that isn't there": (
+        '[alarms]\nwebhook = "pager"', {}, ["[alarms] webhook: there is no [webhooks.pager]"],
+    ),
     "a broker without its URL": ("[brokers.crm]\nmax_queue = 1", {}, ["[brokers.crm] url: it has to be said"]),
     "a broker of no kind": (
         '[brokers.crm]\nurl = "http://planted@h"', {},

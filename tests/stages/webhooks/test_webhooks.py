@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import standardwebhooks
+import svix
+from typer.testing import CliRunner
 
 from overnight_models import exact_json
 from overnight_models.ledger.deliver import obstacles
 from overnight_producers import verify
 from overnight_workers import process
+from overnight_workers.cli import app
+from overnight_workers.operators.snapshot import take_snapshot
+from overnight_workers.settings import settings
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.rescue import sweep
 from overnight_workers.stages.webhooks.webhooks import webhooks
-from tests.driving import Service, item
+from tests.driving import Service, item, read_command
 from tests.endpoints import SECRET, Endpoint, Reply, listening
 
 
@@ -56,6 +63,8 @@ def test_an_outcome_comes_signed_and_is_delivered(service: Service, shop: Endpoi
     (came,) = shop.came
     (document,) = came.outcomes
     body = verify(came.headers, came.body, SECRET)
+    standardwebhooks.Webhook(SECRET).verify(came.body, came.headers)
+    svix.Webhook(SECRET).verify(came.body, came.headers)
     assert body["data"][0]["key"] == document["key"] == "a"
     assert came.headers["webhook-id"] == document["delivery_id"]
     assert (document["context"]["sku"], document["ok"]) == ("A1", True)
@@ -265,7 +274,42 @@ def test_a_dead_delivery_is_replayed_to_its_webhook(service: Service, shop: Endp
         look_again(service)
     assert states(service) == [("dead", 2, "webhook 'shop': HTTP 400: never")]
     shop.always = Reply()
-    service.ledger.execute("UPDATE delivery SET state = 'due', tries = 0, generation = 1, due_at = now()")
+    read_command(app, "replay")
     webhooks()
     assert len({came.headers["webhook-id"] for came in shop.came}) == 1
     assert states(service) == [("delivered", 1, None)]
+
+
+def test_the_command_lists_tests_and_resumes_webhooks(service: Service, shop: Endpoint) -> None:
+    answered(service, "a")
+    shop.replies.append(Reply(410, b"planted"))
+    webhooks()
+    (row,) = [json.loads(line) for line in read_command(app, "webhooks", "--json").splitlines()]
+    assert (row["webhook"], row["due"], row["place"]) == ("shop", 1, shop.url.removesuffix("/webhooks"))
+    assert "410" in row["obstacle"]
+    assert "planted" not in row["obstacle"]
+    assert "HTTP 204" in read_command(app, "webhooks", "test", "shop")
+    verify(shop.came[-1].headers, shop.came[-1].body, SECRET)
+    assert json.loads(shop.came[-1].body)["type"] == "overnight.test"
+    read_command(app, "webhooks", "resume", "shop")
+    assert webhooks() == "1 delivered"
+    shop.always = Reply(500)
+    failed = CliRunner().invoke(app, ["webhooks", "test", "shop"])
+    assert (failed.exit_code, "HTTP 500" in failed.output) == (1, True)
+
+
+def test_what_an_endpoint_says_is_in_the_deliverys_error_and_in_no_log_or_alarm(
+    service: Service, shop: Endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.configure(webhooks={"shop": shop.settings(deliver_for="1s")})
+    shop.always = Reply(400, b"zzplantedzz")
+    answered(service, *"abcde")
+    for _ in range(8):
+        webhooks()
+        look_again(service)
+    assert {state for state, _, _ in states(service)} == {"dead"}
+    assert "zzplantedzz" in str(states(service))
+    alarms_on = [alarm.text for alarm in take_snapshot(process.database()).alarms(settings())]
+    assert any("given up" in text and "webhook shop" in text for text in alarms_on)
+    assert "zzplantedzz" not in "".join(alarms_on)
+    assert "zzplantedzz" not in capsys.readouterr().out

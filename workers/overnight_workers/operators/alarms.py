@@ -22,7 +22,6 @@ from overnight_models.wire.message import WEBHOOK
 from overnight_models.wire.policy import Policy
 from overnight_workers.operators import targets
 from overnight_workers.operators.alarm_kinds import Alarm
-from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.operators.redis_health import RedisHealth
 from overnight_workers.operators.workers import MISSING, Sign, faults_of
 from overnight_workers.settings import Lane, Settings, Timing
@@ -273,8 +272,10 @@ def _dead(lanes: Sequence[LaneView], dead: Sequence[DeadDelivery]) -> Iterator[A
 
 
 def _said_of(dead: DeadDelivery) -> str:
-    """Where a delivery was to go, and why it is dead. An endpoint's own words may quote an answer."""
-    said = everybody(dead.error) if dead.broker.startswith(WEBHOOK) else dead.error
+    """Where a delivery was to go, and why it is dead. An endpoint's own words may quote an answer: left out."""
+    said = dead.error or ""
+    if dead.broker.startswith(WEBHOOK) and said.startswith("webhook "):
+        said = ": ".join(said.split(": ")[:2])
     return f"{targets.named(dead.broker, dead.queue)}: {said or 'no reason given'}"
 
 

@@ -62,11 +62,13 @@ def claim(
         f"""
         SELECT item_id, due_at, size, tries, extract(epoch FROM now() - due_at)::float AS waited_s FROM delivery
         WHERE {DELIVERY.claim.where} AND due_at <= now() AND target_id = :target_id
-        ORDER BY due_at, item_id LIMIT :limit FOR UPDATE SKIP LOCKED
+        ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
         """,
         target_id=target.id,
         limit=limit,
     )
+    # by their index they come in the order of their times; many have one time, which needn't be sorted for each claim
+    waiting.sort(key=lambda delivery: (delivery.due_at, delivery.item_id))
     chosen: list[list[Waiting]] = []
     size = 0
     for group in grouped(waiting, rules, is_cut=len(waiting) == limit)[:groups]:

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models import routes
 from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import obstacles, webhook_groups
 from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.due import Due
 from overnight_models.ledger.deliver.pace import Pace
 from overnight_models.ledger.deliver.webhook_groups import GroupRules
-from overnight_workers import logs, process
+from overnight_workers import counted, logs, process
 from overnight_workers.settings import settings
 from overnight_workers.stages.webhooks import bodies, retries
 from overnight_workers.stages.webhooks.bodies import Body
@@ -63,6 +64,7 @@ def record(target: Target, webhook: Webhook, answered: Sequence[Answered]) -> in
             ledger.taken(connection, taken)
         for body, verdict in answered:
             _record_failures(connection, target, webhook, body, verdict)
+    counted.items(routes.WEBHOOKS, len(taken))
     return len(taken)
 
 
