@@ -29,11 +29,11 @@ from overnight_models import routes
 from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.redis_place import read_redis_url
 from overnight_producers import Overnight
-from overnight_workers.cli import app as command_line
 from overnight_workers.sandbox.process import running
 from tests import finding
 from tests.faults.redis_servers import Server, free_port
 from tests.faults.telling import events, pages, printed
+from tests.faults.tried_commands import commands
 from tests.planted import MARK, Named, assert_shows_none, found_in, free_text, in_url, params, secret
 from tests.servers import copy_database
 from tests.waiting import wait_until
@@ -323,53 +323,6 @@ def test_what_the_sandbox_was_sent_is_its_owners_alone(planted: Planted) -> None
     held = [path for path in (planted.home / "sandbox").rglob("*") if path.is_file()]
     assert any(path.parent.name == "bodies" and found_in(path.read_bytes()) for path in held)
     assert [path for path in held if path.suffix != ".log" and stat.S_IMODE(path.stat().st_mode) & 0o077] == []
-
-
-ARGUMENTS = {
-    "demo": [["--rows", "0"]],
-    "up": [["--data-dir", "/dev/null/nowhere"]],
-    "migrate": [["--wait", "0"]],
-    "sandbox": [["--faults", "{"]],
-    "doctor": [[], ["--json"]],
-    "health": [["--queue", "overnight.pack"], ["--queue", "overnight.pack", "--json"]],
-    "plan": [["work.jsonl"], ["work.jsonl", "--json"], ["bad.jsonl"], ["--compare", "none"]],
-    "enqueue": [
-        ["work.jsonl", "--run", "r"],
-        ["work.jsonl", "--run", "r", "--json"],
-        ["bad.jsonl"],
-        ["bad.jsonl", "--json"],
-    ],
-    "enrich": [["none.toml", "--dry-run"], ["none.toml", "--json"]],
-    "compare": [["none.toml", "--models", "a,b"], ["none.toml", "--prompts", "a,b", "--json"]],
-    "outcomes": [["--lane", "none"], ["--problem", "none"]],
-    "status": [[], ["--json"]],
-    "batches": [[], ["--json"], ["--unclear"], ["--unclear", "--json"]],
-    "items": [[], ["--json"]],
-    "costs": [[], ["--json"], ["--csv"]],
-    "pause": [["default"], ["none"]],
-    "resume": [["default"], ["--all"], ["none"]],
-    "budget": [[], ["--json"], ["--lane", "default", "--day", "x"]],
-    "decide": [["1", "--gone"], ["999"]],
-    "lanes": [[], ["--json"]],
-    "errors": [[], ["--json"], ["--problem", "none"]],
-    "tail": [["--since", "1h", "--number", "1"], ["--since", "1h", "--number", "1", "--json"]],
-    "actions": [[], ["--json"]],
-    "abort": [["1"]],
-    "drain": [["none"]],
-    "cancel": [["--all"], ["--all", "--json"], ["--all", "--dry-run"], ["--older", "x"]],
-    "retry": [["--all", "--dry-run"]],
-    "schema": [["accept"], ["none"]],
-    "relay": [["none"], []],
-    "purge": [["--all", "--dry-run"], ["--all", "--dry-run", "--json"], ["--tenant", "none"], []],
-    "redo": [["--all"], ["--all", "--json"], ["--all", "--yes"]],
-    "replay": [[], ["--json"], ["--delivered", "--all"]],
-}
-
-
-def commands() -> list[list[str]]:
-    known = {command.name or command.callback.__name__ for command in command_line.registered_commands}  # type: ignore[union-attr]
-    assert known == set(ARGUMENTS), "each command is tried here"
-    return [[name, *words] for name, many in ARGUMENTS.items() for words in (["--help"], *many)]
 
 
 def write_files(where: Path) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger.catalogs import answers, memory, reports, runs, schedules
 from overnight_models.ledger.catalogs.answers import Unsent
 from overnight_models.ledger.catalogs.memory import Recipe
+from overnight_models.ledger.operators.purge import catalogs as purged_catalogs
 from overnight_models.ledger.rows import execute
 from overnight_models.states import CATALOG_RUN
 
@@ -30,6 +31,8 @@ def ask_catalogs(connection: Connection) -> None:
     memory.replace_entries(connection, catalog_id, {0: ENTRY, 7: ENTRY})
     memory.replace_entries(connection, catalog_id, {7: b""})
     assert memory.entries(connection, catalog_id) == ENTRY
+    assert purged_catalogs.forget_rows(connection, [f"catalog/shop/{'0' * 32}/-/{'0' * 16}"]) in (0, 1)
+    memory.replace_entries(connection, catalog_id, {0: ENTRY})
     run_id = runs.begin(
         connection, catalog_id, path="shop.toml", declaration="", wish="{}", nominal_at="2026-11-30T22:00"
     )

@@ -312,3 +312,61 @@ def test_nobody_of_that_name_is_said(service: Service) -> None:
     done = CliRunner().invoke(app, ["purge", "--tenant", "acme", "--yes"])
     assert "there is no tenant 'acme': there are other" in str(done.exception)
     assert "Narrow it down" in str(CliRunner().invoke(app, ["purge", "--yes"]).exception)
+
+
+def test_of_a_group_of_requests_only_what_is_purged_goes(service: Service) -> None:
+    keys = ("a", "b")
+    service.accept(*(theirs(key, params=params(f"{SECRET}-text-of-{key} " * 100)) for key in keys))
+    of_a, of_b = (
+        finding.in_tables(service.database_url, f"{SECRET}-text-of-{key}") - {"inbox.verdict"} for key in keys
+    )
+    assert of_a == of_b == {"request_group_from_0.packed"}
+    assert purge("--key", f"{SECRET}-a", "--cancel")["purged"] == 1
+    assert finding.in_tables(service.database_url, f"{SECRET}-text-of-a") == set()
+    service.finish()
+    assert service.ledger.item(f"{SECRET}-b")["state"] == "succeeded"
+    assert purge("--tenant", "acme", "--cancel")["purged"] == 1
+    assert found(service) == set()
+
+
+def test_rows_of_a_catalog_go_when_their_run_is_over_and_their_memory_with_the_keys(service: Service) -> None:
+    row, other = bytes(range(16)), bytes([0, *range(20, 35)])
+    service.accept(item(f"catalog/shop/{row.hex()}/-/{'0' * 16}", tenant="acme"), run="shop-1")
+    service.finish()
+    document = {"rows": 7, "drawn": [{"key": [SECRET]}], "problems": [{"cause": "c", "said": SECRET, "examples": [1]}]}
+    for statement, *values in (
+        ("INSERT INTO catalog (name) VALUES (%s)", "shop"),
+        (
+            (
+                "INSERT INTO catalog_run (catalog_id, number, state, path, declaration, wish)"
+                " SELECT id, 1, 'publishing', '', '', '{}' FROM catalog"
+            ),
+        ),
+        (
+            "INSERT INTO catalog_report (run_id, before, document) SELECT id, %s, %s FROM catalog_run",
+            json.dumps([SECRET]),
+            json.dumps(document),
+        ),
+        (
+            (
+                "INSERT INTO catalog_unsent (run_id, entry, key, cause, detail)"
+                " SELECT id, %s, %s, 'cell', %s FROM catalog_run"
+            ),
+            row,
+            json.dumps([SECRET]),
+            SECRET,
+        ),
+        (
+            "INSERT INTO catalog_memory (catalog_id, part, entries) SELECT id, 0, %s FROM catalog",
+            row + bytes(23) + other + bytes(23),
+        ),
+    ):
+        service.ledger.execute(statement, *values)
+    assert purge("--tenant", "acme", "--cancel", exit_code=1)["kept_why"] == {"in a run": 1}
+    service.ledger.execute("UPDATE catalog_run SET state = 'complete', ended_at = now()")
+    assert purge("--tenant", "acme", "--keys")["purged"] == 1
+    assert found(service) == set()
+    kept = json.loads(service.ledger.fetch_one("SELECT document FROM catalog_report")["document"])
+    assert (kept["rows"], kept["problems"]) == (7, [{"cause": "c", "said": "", "examples": []}])
+    assert bytes(service.ledger.fetch_one("SELECT entries FROM catalog_memory")["entries"]) == other + bytes(23)
+    assert record()["removed"]["catalog rows"] == 1

@@ -26,6 +26,7 @@ _WHY: Final = {
     "at the API": "at Anthropic",
     "undelivered": "whose outcome isn't delivered",
     "followed": "whose answer another item waits for: purge that one too, or when it has it",
+    "in a run": "of a catalog's run that isn't over: `overnight runs` says when it is, or stop it",
     "being delivered": "being delivered at this moment: purge again in some minutes",
     "being sent": "being sent at this moment: purge again in some minutes",
 }

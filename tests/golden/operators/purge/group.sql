@@ -30,7 +30,13 @@ SELECT item.id, CASE WHEN item.purged THEN 'purged' WHEN EXISTS (
     FROM follower
     JOIN item AS other ON other.id = follower.item_id
     WHERE follower.of_item_id = item.id AND other.state = 'following'
-) THEN 'followed' WHEN delivery.state = 'sending' THEN 'being delivered' WHEN delivery.state IN ('due',
+) THEN 'followed' WHEN item.run_id IN (
+    SELECT run.id
+    FROM catalog_run
+    JOIN catalog ON catalog.id = catalog_run.catalog_id
+    JOIN run ON run.name = catalog.name || '-' || catalog_run.number
+    WHERE catalog_run.ended_at IS NULL
+) THEN 'in a run' WHEN delivery.state = 'sending' THEN 'being delivered' WHEN delivery.state IN ('due',
     'awaiting_ack') THEN 'undelivered' WHEN item.state IN ('canceled', 'failed', 'redone',
     'succeeded') THEN 'final' WHEN (item.state IN ('waiting', 'held',
     'following') OR item.state IN ('batched') AND batch.state = 'packed') THEN 'unsent'
@@ -48,7 +54,13 @@ SELECT CASE WHEN item.purged THEN 'purged' WHEN EXISTS (
     FROM follower
     JOIN item AS other ON other.id = follower.item_id
     WHERE follower.of_item_id = item.id AND other.state = 'following'
-) THEN 'followed' WHEN delivery.state = 'sending' THEN 'being delivered' WHEN delivery.state IN ('due',
+) THEN 'followed' WHEN item.run_id IN (
+    SELECT run.id
+    FROM catalog_run
+    JOIN catalog ON catalog.id = catalog_run.catalog_id
+    JOIN run ON run.name = catalog.name || '-' || catalog_run.number
+    WHERE catalog_run.ended_at IS NULL
+) THEN 'in a run' WHEN delivery.state = 'sending' THEN 'being delivered' WHEN delivery.state IN ('due',
     'awaiting_ack') THEN 'undelivered' WHEN item.state IN ('canceled', 'failed', 'redone',
     'succeeded') THEN 'final' WHEN (item.state IN ('waiting', 'held',
     'following') OR item.state IN ('batched') AND batch.state = 'packed') THEN 'unsent'

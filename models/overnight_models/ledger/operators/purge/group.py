@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import cancel
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.operators.purge import api_batches, texts
+from overnight_models.ledger.operators.purge import api_batches, catalogs, texts
 from overnight_models.ledger.operators.purge.wanted import Purge
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_pairs
 from overnight_models.states import ITEM
@@ -24,6 +24,7 @@ _AT_THE_API: Final = "item.state = 'batched' AND batch.state IN ('open', 'cancel
 _FATE: Final = f"""
     CASE WHEN item.purged THEN 'purged'
          WHEN {_FOLLOWED} THEN 'followed'
+         WHEN {catalogs.IN_A_RUN} THEN 'in a run'
          WHEN delivery.state = 'sending' THEN 'being delivered'
          WHEN delivery.state IN ('due', 'awaiting_ack') THEN 'undelivered'
          WHEN item.state IN ({_FINAL}) THEN 'final'
@@ -138,6 +139,8 @@ def _forget(connection: Connection, purge: Purge, ids: Sequence[int]) -> dict[st
         )
         hashes = {row.id: (row.lane_id, key_hash(row.key)) for row in named}
         removed["keys"] = texts.forget_keys(connection, hashes)
+        removed["catalog rows"] = catalogs.forget_rows(connection, [row.key for row in named])
+    removed["catalog reports"] = catalogs.forget_examples(connection, ids)
     texts.forget_errors(connection, ids)
     removed["requests"] = texts.forget_requests(connection, ids)
     removed["answers"] = texts.forget_answers(connection, ids)
