@@ -15,7 +15,15 @@ class _Transaction(Protocol):
     parent: _Transaction | None
 
 
-class _Session(Protocol):
+class _Connection(Protocol):
+    """A Connection of SQLAlchemy, or a Session."""
+
+    def in_transaction(self) -> bool: ...
+
+    def begin(self) -> object: ...
+
+
+class _Session(_Connection, Protocol):
     """A Session of SQLAlchemy."""
 
     def get_transaction(self) -> _Transaction | None: ...
@@ -28,27 +36,34 @@ def on_rollback(session: object, forget: Forget) -> None:
 
     Connections of psycopg and Django don't tell: nothing is taken back there.
     """
-    if "sqlalchemy" not in sys.modules:
-        return
-    from sqlalchemy import Connection, event
-    from sqlalchemy.orm import Session, scoped_session
-
-    session = session() if isinstance(session, scoped_session) else session
+    # as in the outbox, known by its class: nothing is imported that isn't there
+    if "scoped_session" in _names(session) and callable(session):
+        session = session()
     # those of an event loop have one that blocks within
     session = getattr(session, "sync_session", None) or getattr(session, "sync_connection", None) or session
-    if isinstance(session, (Session, Connection)) and not session.in_transaction():
-        session.begin()  # as the INSERT would have done
-    if isinstance(session, Connection):
-        event.listen(session, "rollback", lambda _connection: forget())
-    elif isinstance(session, Session):
-        within = cast("_Session", session)
-        own = within.get_nested_transaction() or within.get_transaction()
+    names = _names(session)
+    if not names & {"Session", "Connection"}:
+        return
+    within = cast("_Session", session)
+    if not within.in_transaction():
+        within.begin()  # as the INSERT would have done
+    listen: Callable[[object, str, Callable[..., None]], None] = sys.modules["sqlalchemy"].event.listen
+    if "Connection" in names:
+        listen(session, "rollback", lambda _connection: forget())
+        return
+    own = within.get_nested_transaction() or within.get_transaction()
 
-        def rolled_back(_session: object, ended: _Transaction) -> None:
-            if _is_in(own, ended):
-                forget()
+    def rolled_back(_session: object, ended: _Transaction) -> None:
+        if _is_in(own, ended):
+            forget()
 
-        event.listen(session, "after_soft_rollback", rolled_back)
+    listen(session, "after_soft_rollback", rolled_back)
+
+
+def _names(session: object) -> frozenset[str]:
+    """The names of its classes, as far as they are SQLAlchemy's."""
+    bases = type(session).__mro__
+    return frozenset(base.__name__ for base in bases if base.__module__.partition(".")[0] == "sqlalchemy")
 
 
 def _is_in(transaction: _Transaction | None, other: _Transaction) -> bool:
