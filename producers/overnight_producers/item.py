@@ -17,6 +17,7 @@ from overnight_models.request.cuttable import is_place, text_at
 from overnight_models.request.moments import faults_of_now, moment_faults, moment_of
 from overnight_models.request.prefix import SMALLEST, Cutter
 from overnight_models.wire.message import CallbackLine, ItemLine, Line, write_line
+from overnight_models.wire.traceparent import current_traceparent
 from overnight_producers.callbacks import callback_line
 from overnight_producers.params import as_sent
 from overnight_producers.structured import asked_and_strict
@@ -73,14 +74,7 @@ def line_of(item: Item, *, redis_url: str | None, item_id: str | None = None) ->
     except ValueError as error:
         raise BadItem([str(error)], key=item.key) from error
     line: ItemLine = {"id": item_id, "key": key, "params": params}
-    if item.betas:
-        line["betas"] = [item.betas] if isinstance(item.betas, str) else list(item.betas)
-    if item.tenant is not None:
-        line["tenant"] = item.tenant
-    if item.trace_id is not None:
-        line["trace_id"] = item.trace_id
-    if item.if_known != "conflict":
-        line["if_known"] = item.if_known
+    _add_names(line, item)
     faults += _add_moments(line, item)
     if item.cuttable is not None:
         line["cuttable"] = item.cuttable
@@ -98,6 +92,20 @@ def line_of(item: Item, *, redis_url: str | None, item_id: str | None = None) ->
     except (TypeError, ValueError) as error:
         faults.append(_unwritable(line) or str(error))
     raise BadItem(faults, key=item.key)
+
+
+def _add_names(line: ItemLine, item: Item) -> None:
+    """Write down whose it is, and within which span it is enqueued."""
+    if item.betas:
+        line["betas"] = [item.betas] if isinstance(item.betas, str) else list(item.betas)
+    if item.tenant is not None:
+        line["tenant"] = item.tenant
+    if item.trace_id is not None:
+        line["trace_id"] = item.trace_id
+    if (span := current_traceparent()) is not None:
+        line["traceparent"] = span
+    if item.if_known != "conflict":
+        line["if_known"] = item.if_known
 
 
 def _add_moments(line: ItemLine, item: Item) -> list[str]:

@@ -55,6 +55,8 @@ CLIENTS_IN_STAGES: Final = {
 """For the exceptions that they raise."""
 
 NOT_REACHED: Final = {
+    "answer_spans.write: process.database().transaction": "only where the process has a tracer provider",
+    "submit._spans: process.database().transaction": "as the line before",
     "rescue._go_on: process.database().transaction": "when nobody took a step of an action for five seconds",
     "purging._read: process.database().transaction": "as the line before",
     "purging.prepare: process.database().transaction": "when whoever began a purge has died before its first group",

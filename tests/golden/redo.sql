@@ -21,11 +21,11 @@ LEFT JOIN outcome ON outcome.item_id = successor.old;
 -- _copy, 2 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
 -- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', shapes = '{null}', sizes = '{null}', whys = '{null}'
 INSERT INTO request(item_id, receipt, key, tenant, trace_id, callback, params, body_group, body_place,
-    unbounded, cut_from_tokens, cut_to_tokens, model_why)
+    unbounded, cut_from_tokens, cut_to_tokens, model_why, traceparent)
 SELECT successor.new, receipt, key, tenant, trace_id, callback, coalesce(successor.params, request.params),
     CASE WHEN successor.params IS NULL THEN body_group END, CASE
     WHEN successor.params IS NULL THEN body_place END, CASE WHEN successor.params IS NULL THEN unbounded END,
-    cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why)
+    cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why), traceparent
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
     CAST(:sizes AS integer[]), CAST(:most AS integer[]), CAST(:models AS integer[]),
     CAST(:shapes AS integer[]), CAST(:whys AS text[])) AS successor(old, new, params, size, max_tokens,

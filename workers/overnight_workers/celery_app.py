@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from celery import Celery, Task
 from kombu import Exchange, Queue
 
 from overnight_models import routes
-from overnight_workers import transport
+from overnight_workers import tracing, transport
 from overnight_workers.settings import settings
 
 transport.install()
@@ -19,6 +19,15 @@ class StageTask(Task):  # type: ignore[type-arg]
 
     abstract = True
     Request = "overnight_workers.task_request:ShownRequest"
+
+    if not TYPE_CHECKING:  # for types it is Celery's own
+
+        def __call__(self, *args: object, **kwargs: object) -> object:
+            """Run it, within a span where the process has a tracer."""
+            with tracing.stage(self.name):
+                # a worker has put the message into `request` already; Celery's own call would put an empty one over it
+                run = super().__call__ if self.request.called_directly else self.run
+                return run(*args, **kwargs)
 
 
 app = Celery("overnight", task_cls=StageTask)

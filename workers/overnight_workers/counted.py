@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from overnight_models.ledger import counters
+from overnight_workers import tracing
 from overnight_workers.held import held
 
 _NO_ANSWER = "no answer"
@@ -19,6 +20,7 @@ def unwritten() -> Counter[tuple[str, str]]:
 def items(stage: str, number: int) -> None:
     """A stage, as `routes` names it, has done so many items."""
     if number:
+        tracing.count(stage, number)
         unwritten()[counters.STAGE_ITEMS, stage] += number
 
 

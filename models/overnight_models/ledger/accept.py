@@ -244,10 +244,10 @@ def _write_requests(connection: Connection, rows: Sequence[Row], places: Mapping
     """places: where those lie that are in groups; the others lie in their own rows."""
     copy_lines(
         connection,
-        "request (item_id, receipt, key, tenant, trace_id, callback, model_why, params, body_group, body_place,"
-        " unbounded)",
+        "request (item_id, receipt, key, tenant, trace_id, callback, model_why, traceparent, params, body_group,"
+        " body_place, unbounded)",
         b"".join(
-            b"%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
+            b"%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
             % (
                 row.id,
                 item.receipt.encode(),
@@ -256,6 +256,7 @@ def _write_requests(connection: Connection, rows: Sequence[Row], places: Mapping
                 copy_text(item.trace_id),
                 copy_json(item.callback),
                 copy_text(item.model_why),
+                copy_text(item.traceparent),
                 b"%b\t\\N\t\\N\t\\N" % copy_json(item.params)
                 if (place := places.get(row.id)) is None
                 else b"\\N\t%d\t%d\t%b" % (*place, b"t" if holds_no_text(item.params) else b"f"),

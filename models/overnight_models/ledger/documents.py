@@ -21,7 +21,7 @@ REDONE: Final = """
 COLUMNS_BUT_MESSAGE: Final = f"""
     item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens,
-    request.model_why, item.deadline,
+    request.model_why, request.traceparent, item.deadline,
     outcome.ok, outcome.problem, outcome.detail, outcome.retryable,
     outcome.model, outcome.cost_nano, outcome.realtime_nano,
     coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at,
@@ -58,6 +58,8 @@ class ItemRow:
     cut_to_tokens: int | None
     model_why: str | None
     """Why its lane chose that model; None: it was asked for."""
+    traceparent: str | None
+    """The span within which it was enqueued: what is sent with the document, and not in it."""
     deadline: datetime | None
     ok: bool | None
     """None: it has no outcome yet, and nothing of what follows."""

@@ -52,5 +52,7 @@ class NewItem(NamedTuple):
     """In percent, how likely a batch is in time for its deadline; None where that decides nothing."""
     if_known: str = "conflict"
     """What becomes of it when its key is there already: one of `wire.message.IF_KNOWN`."""
+    traceparent: str | None = None
+    """The span within which it was enqueued."""
     chain_id: int | None = None
     """Of one with a trace, in a lane that says what all items of a trace may cost together."""

@@ -179,6 +179,8 @@ class Request(Table, table=True):
     cut_to_tokens: int | None = None
     model_why: str | None = long_text(default=None)
     """Why its lane has chosen the model in `params`; null where its producer named it."""
+    traceparent: str | None = long_text(default=None)
+    """The span of its producer within which it was enqueued; null outside of any."""
 
 
 class RequestGroup(Table, table=True):

@@ -68,6 +68,8 @@ class Headers(TypedDict):
     kwargsrepr: NotRequired[str]
     origin: NotRequired[str]
     ignore_result: NotRequired[bool]
+    traceparent: NotRequired[str]
+    """Of a callback: the span within which its item was enqueued (W3C Trace Context)."""
     overnight_generation: NotRequired[int]
     """Of a callback: how often its outcome was sent again by somebody's word (`replay`)."""
     overnight_ack: NotRequired[str]

@@ -97,6 +97,9 @@ class ItemLine(TypedDict, total=False):
     lane's, counted from when it is accepted, if the lane has one."""
     give_up_at: str
     """From when on its answer is of no use: it isn't bought any more then. In the form of `deadline`."""
+    traceparent: str
+    """The span within which it was enqueued, as W3C Trace Context writes it. Its callback's message has a header of
+    this name, and its outcome at a webhook a field."""
     prefix: str
     """The SHA-256, in hex, of the JSON that its params go on from: an object of `tools`, `system` and `messages`, which
     lies in Redis as `overnight:prefix:<hash>`. Where the prefix has messages, those of params follow them."""

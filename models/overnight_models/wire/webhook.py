@@ -52,6 +52,8 @@ class BesideOutcome(TypedDict):
 
     claim: NotRequired[Claim]
     """There where the answer is too large; then `message` is null."""
+    traceparent: NotRequired[str]
+    """The span within which its item was enqueued (W3C Trace Context)."""
     context: NotRequired[dict[str, object]]
     """What the item's callback said that the outcome shall come with."""
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger import (
     deployment,
     poll,
+    traces,
 )
 from overnight_models.ledger.collect import caching, collect, outcomes, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
@@ -83,6 +84,8 @@ def ask_sent(connection: Connection) -> None:
     groups = caching.groups(connection, claim.batch_id)
     caching.note(connection, claim.submission_id, [Choice(group, "5m", "it pays") for group in groups])
     caching.hit_rates(connection, "default")
+    traces.of_batch(connection, claim.batch_id, limit=10)
+    traces.of_items(connection, claim.submission_id, [1])
     opened(connection, claim)
     assert submit.open_submission_of(connection, claim.batch_id) == claim.submission_id
     assert poll.end(connection, claim.submission_id, NOW, "{}")

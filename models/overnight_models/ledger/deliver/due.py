@@ -62,6 +62,7 @@ class _Asked(NamedTuple):
     cut_from_tokens: int | None
     cut_to_tokens: int | None
     model_why: str | None
+    traceparent: str | None
     deadline: datetime | None
     callback: str
     finished_at: datetime
@@ -84,6 +85,7 @@ class _Asked(NamedTuple):
             cut_from_tokens=self.cut_from_tokens,
             cut_to_tokens=self.cut_to_tokens,
             model_why=self.model_why,
+            traceparent=self.traceparent,
             deadline=self.deadline,
             ok=arrival.problem is None,
             problem=arrival.problem,
@@ -117,7 +119,8 @@ def recorded_and_claimed(
             f"""
             SELECT item.id, item.target_id, item.attempts, item.state, lane.name AS lane, run.name AS run,
                    request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
-                   request.cut_from_tokens, request.cut_to_tokens, request.model_why, item.deadline, request.callback,
+                   request.cut_from_tokens, request.cut_to_tokens, request.model_why, request.traceparent,
+                   item.deadline, request.callback,
                    now() AS finished_at,
                    {REDONE}
             FROM item

@@ -22,7 +22,6 @@ from overnight_models.ledger.answer import content_hash, key_hash
 from overnight_models.ledger.database import DatabaseFull
 from overnight_models.ledger.known import CONFLICT, Admission
 from overnight_models.ledger.new_item import NewItem
-from overnight_models.ledger.prefixes import StoredPrefix
 from overnight_models.request.countable import divide, is_plain, may_hold_uncountable
 from overnight_models.request.prefix import MARK_BYTES, Prefix
 from overnight_models.request.prompt import shape_of
@@ -30,15 +29,17 @@ from overnight_models.request.worst_case import may_have_more
 from overnight_models.wire import message
 from overnight_models.wire.item_check import item_faults, lane_faults
 from overnight_models.wire.message import ItemLine
+from overnight_models.wire.traceparent import read_traceparent
 from overnight_models.wire.verdict import Fault
 from overnight_workers import counted, logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.sizes.chooser import Chooser
-from overnight_workers.stages import chains, doorbell, output_schema, pulse
+from overnight_workers.stages import chains, doorbell, pulse
 from overnight_workers.stages.accept import gather
 from overnight_workers.stages.accept.faults import fault, unreadable
 from overnight_workers.stages.accept.gather import Gathered, Message
+from overnight_workers.stages.accept.parts import TurnedDown, output_schema_of, prefix_of
 from overnight_workers.stages.pack import pack
 from overnight_workers.stages.routing.accepting import Router
 
@@ -232,10 +233,6 @@ def _verdict(reading: _Reading, admissions: list[Admission]) -> Verdict:
     )
 
 
-class _TurnedDown(Exception):
-    """Why an item can't be written; it alone, the others of its message are."""
-
-
 class _Reader:
     """Reads the lines of one message; what they have in common is looked up once."""
 
@@ -266,18 +263,18 @@ class _Reader:
             )
         try:
             if "purged" in item:
-                raise _TurnedDown("it was purged before it was accepted")
+                raise TurnedDown("it was purged before it was accepted")
             # one character is found ten times as fast as six
             may_hold_nul = "\\" in line and "\\u0000" in line
             return self._new_item(position, receipt, item, may_hold_nul=may_hold_nul)
-        except _TurnedDown as error:
+        except TurnedDown as error:
             return fault(position, str(key)[:512], str(error), receipt)
 
     def _new_item(self, position: int, receipt: str, item: ItemLine, *, may_hold_nul: bool) -> NewItem:
-        """An item whose parts were checked. Raises _TurnedDown."""
-        prefix = _prefix_of(item)
+        """An item whose parts were checked. Raises TurnedDown."""
+        prefix = prefix_of(item)
         written, size = self._checked(item, prefix, may_hold_nul=may_hold_nul)
-        output = _output_schema(item)
+        output = output_schema_of(item)
         key, betas = item["key"], item.get("betas")
         content = content_hash(written, betas, item.get("output"), prefix)
         params, choice = self._chooser.choose(item["params"], betas or (), prefix, size)
@@ -314,22 +311,23 @@ class _Reader:
             choice is not None and choice.is_near,
             *road,
             item.get("if_known") or CONFLICT,
+            read_traceparent(item.get("traceparent")),
         )
 
     def _checked(self, item: ItemLine, prefix: Prefix | None, *, may_hold_nul: bool) -> tuple[bytes, int]:
-        """Its own part of the request, and the bytes of all of it. Raises _TurnedDown."""
+        """Its own part of the request, and the bytes of all of it. Raises TurnedDown."""
         params = item.get("params", {})
         try:
             written = exact_json.dumps(params)
         except (ValueError, TypeError) as error:
             where = exact_json.fault_in(params, "params", most_levels=exact_json.MOST_LEVELS)
-            raise _TurnedDown(where or str(error)) from error
+            raise TurnedDown(where or str(error)) from error
         size = len(written) + (0 if prefix is None else len(prefix.head) + MARK_BYTES)
         faults = item_faults(item, lane=self._lane, size=size, policy=self._policy, may_hold_nul=may_hold_nul)
         if prefix is not None and not faults:
             faults = prefix.faults(params)
         if faults:
-            raise _TurnedDown("; ".join(faults))
+            raise TurnedDown("; ".join(faults))
         return (written if prefix is None else prefix.own(params)), size
 
     def _headers_id(self, betas: tuple[str, ...]) -> int:
@@ -367,31 +365,6 @@ class _Reader:
         if number is None:
             number = self._targets[broker, queue] = self._names.target(broker, queue)
         return number
-
-
-def _prefix_of(item: ItemLine) -> StoredPrefix | None:
-    """What its request begins with; None when it is whole. Raises _TurnedDown."""
-    if item.get("prefix") is None:
-        return None
-    try:
-        prefix = process.prefixes().find(item["prefix"])
-    except (ValueError, TypeError) as error:
-        raise _TurnedDown(str(error)) from error
-    if prefix is None:
-        raise _TurnedDown("its prefix isn't in Redis any more: enqueue it again")
-    return prefix
-
-
-def _output_schema(item: ItemLine) -> str | None:
-    """The schema that its answer must fit, as JSON. Raises _TurnedDown."""
-    schema = item.get("output") or output_schema.asked(item["params"])
-    if schema is None:
-        return None
-    output = exact_json.dumps(schema).decode()
-    unusable = output_schema.fault(output)
-    if unusable is not None:
-        raise _TurnedDown(unusable)
-    return output
 
 
 def _is_uncountable(written: bytes, params: Mapping[str, object]) -> bool:

@@ -32,7 +32,7 @@ from overnight_workers import api, counted, logs, process
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.sizes import escalation
-from overnight_workers.stages import doorbell, protocol, pulse
+from overnight_workers.stages import answer_spans, doorbell, protocol, pulse
 from overnight_workers.stages.collect.lines import arrival
 from overnight_workers.stages.collect.schema_checks import check_of
 from overnight_workers.stages.deliver import deliver
@@ -261,6 +261,7 @@ def _record(reading: Reading, chunk: list[bytes], progress: _Progress) -> None:
         if stopped_by is not None:
             held = workspaces.hold(connection, reading.workspace, stopped_by)
     counted.items(routes.COLLECT, len(arrivals))
+    answer_spans.write(source, arrivals)
     if held:
         log.error("workspace held", workspace=reading.workspace, why=stopped_by)
     # what nothing stands in the way of is handed over at once: here it needn't be read again

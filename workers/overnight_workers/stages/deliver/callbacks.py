@@ -10,7 +10,7 @@ import orjson
 from overnight_models import exact_json
 from overnight_models.ledger import documents
 from overnight_models.ledger.deliver.due import Due
-from overnight_models.wire import acknowledgement
+from overnight_models.wire import acknowledgement, traceparent
 from overnight_models.wire.envelope import NO_CANVAS, write_envelope
 
 _NO_CANVAS: Final = orjson.dumps(NO_CANVAS)
@@ -35,6 +35,8 @@ def call(due: Due) -> Call:
     """A callback, as it is to be sent. Raises KeyError when it names no task."""
     outcome, callback = due.outcome, due.callback
     headers: dict[str, object] = {"overnight_generation": due.generation}
+    if outcome.traceparent is not None:
+        headers[traceparent.NAME] = outcome.traceparent
     if due.wants_ack:
         headers[acknowledgement.HEADER] = due.acknowledgement.write()
     return Call(

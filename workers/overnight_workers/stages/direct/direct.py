@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Final
 
 from overnight_models import routes
@@ -65,9 +66,12 @@ class _Run:
             try:
                 while True:
                     done, self._done = self._done, []
-                    turn = await loop.run_in_executor(ledger, self._turns.turn, done, self._room())
+                    # each thread within the span of this run
+                    turn = await loop.run_in_executor(ledger, copy_context().run, self._turns.turn, done, self._room())
                     if turn.deliveries:
-                        self._handing_over.add(loop.run_in_executor(hands, _hand_over, turn.deliveries))
+                        self._handing_over.add(
+                            loop.run_in_executor(hands, copy_context().run, _hand_over, turn.deliveries)
+                        )
                     for request in turn.requests:
                         self._start(request)
                     if turn.is_away:
@@ -77,7 +81,7 @@ class _Run:
                     await self._something_new()
                     self._handing_over = {delivery for delivery in self._handing_over if not delivery.done()}
             finally:
-                await loop.run_in_executor(ledger, self._turns.close)
+                await loop.run_in_executor(ledger, copy_context().run, self._turns.close)
                 await self._clients.close()
         return f"{self._turns.taken} sent, {self._turns.recorded} recorded"
 

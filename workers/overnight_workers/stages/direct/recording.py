@@ -22,7 +22,7 @@ from overnight_workers.limiter import Grant, Used
 from overnight_workers.realtime import Reply
 from overnight_workers.settings import Lane, settings
 from overnight_workers.sizes import escalation
-from overnight_workers.stages import doorbell
+from overnight_workers.stages import answer_spans, doorbell
 from overnight_workers.stages.collect.lines import arrival
 from overnight_workers.stages.collect.schema_checks import check_of
 from overnight_workers.stages.deliver import deliver
@@ -174,6 +174,7 @@ class Recorder:
                 )
         self._say(group, recorded.paid_twice, newly_held=newly_held)
         self._tell_limiter(group)
+        answer_spans.write(source, group.arrivals)
         if recorded.due:
             doorbell.ring(routes.DELIVER)
         return [HandOver(targets[target_id], due) for target_id, due in claimed.items()]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import BinaryIO, Final
@@ -20,13 +20,13 @@ from sqlalchemy import Connection
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
-from overnight_models.ledger import workspaces
+from overnight_models.ledger import traces, workspaces
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.submit import facts, unsent
 from overnight_models.ledger.submit import submit as ledger
 from overnight_models.wire.outcome import Problem
-from overnight_workers import api, counted, logs, process
+from overnight_workers import api, counted, logs, process, tracing
 from overnight_workers.api import Reply
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
@@ -119,7 +119,6 @@ def _give_back(claim: ledger.Claim, why: str, pause_s: float) -> bool:
 
 def _submit(claim: ledger.Claim) -> None:
     bound = log.bind(batch_id=claim.batch_id, submission_id=claim.submission_id, workspace=claim.workspace)
-    timing = settings().timing
     try:
         api.client(claim.workspace)
     except BadSettings as error:
@@ -131,32 +130,18 @@ def _submit(claim: ledger.Claim) -> None:
         return
     if not _workspace_is_known(claim) or _refused(claim):
         return
+    spans = _spans(claim)
     with tempfile.TemporaryFile(prefix="overnight-") as body:
         items = _build(body, claim)
         size = body.tell()
         body.seek(0)
-        # the timer first: started after send_by is written, it could end later than that
-        with _dead_by(timing.create_timeout):
-            with process.database().transaction() as connection:
-                ours = ledger.send(
-                    connection,
-                    claim.submission_id,
-                    items=items,
-                    create_timeout_s=timing.create_timeout,
-                    allowance_s=timing.wire + timing.quiet,
-                )
-            if not ours:
-                bound.warning("its lease ran out while the body was built")
-                return
-            answer = api.create(
-                claim.workspace,
-                body,
-                size,
-                lambda: _gate(claim.submission_id),
-                headers=_headers(claim),
-                # the answer is waited for a little less long than the process may live
-                timeout_s=max(timing.create_timeout - 2 * _MARGIN_S, timing.create_timeout / 2),
-            )
+        with tracing.batch(spans, {"overnight.items": items, "overnight.bytes": size}) as said:
+            answer = _send(claim, body, size, items)
+            if isinstance(answer, api.NewBatch):
+                said["overnight.batch_id"] = answer.api_id
+    if answer is None:
+        bound.warning("its lease ran out while the body was built")
+        return
     counted.api_call("create", 200 if isinstance(answer, api.NewBatch) else answer.status)
     if isinstance(answer, api.NewBatch) and created(claim.submission_id, answer) is None:
         answer = Reply(200, True, f"the answer names {answer.api_id}, which is another batch")
@@ -167,6 +152,40 @@ def _submit(claim: ledger.Claim) -> None:
         bound.info("submitted", api_id=answer.api_id, items=items, bytes=size)
     else:
         _not_answered(claim, answer)
+
+
+def _send(claim: ledger.Claim, body: BinaryIO, size: int, items: int) -> api.NewBatch | Reply | None:
+    """The one call that may cost something. Returns None when the lease ran out before it, and nothing was sent."""
+    timing = settings().timing
+    # the timer first: started after send_by is written, it could end later than that
+    with _dead_by(timing.create_timeout):
+        with process.database().transaction() as connection:
+            ours = ledger.send(
+                connection,
+                claim.submission_id,
+                items=items,
+                create_timeout_s=timing.create_timeout,
+                allowance_s=timing.wire + timing.quiet,
+            )
+        if not ours:
+            return None
+        return api.create(
+            claim.workspace,
+            body,
+            size,
+            lambda: _gate(claim.submission_id),
+            headers=_headers(claim),
+            # the answer is waited for a little less long than the process may live
+            timeout_s=max(timing.create_timeout - 2 * _MARGIN_S, timing.create_timeout / 2),
+        )
+
+
+def _spans(claim: ledger.Claim) -> Sequence[str]:
+    """Within which the batch's items were enqueued, where anybody wants to know."""
+    if not tracing.is_on():
+        return ()
+    with process.database().transaction() as connection:
+        return traces.of_batch(connection, claim.batch_id, limit=tracing.MOST_LINKS)
 
 
 def _refused(claim: ledger.Claim) -> bool:

@@ -13,6 +13,7 @@ import orjson
 from overnight_models import exact_json
 from overnight_models.ledger import documents
 from overnight_models.ledger.deliver.due import Due
+from overnight_models.wire import traceparent
 from overnight_models.wire.webhook import write_body
 
 BY_REFERENCE: Final = 256_000
@@ -65,6 +66,8 @@ def _entry(due: Due) -> dict[str, object]:
     message = due.outcome.message
     if message is not None and len(message) > BY_REFERENCE:
         entry |= {"message": None, "claim": {"bytes": len(message if isinstance(message, bytes) else message.encode())}}
+    if due.outcome.traceparent is not None:
+        entry[traceparent.NAME] = due.outcome.traceparent
     context = due.callback.get("context")
     if context is not None:
         entry["context"] = orjson.Fragment(exact_json.dumps(context))
