@@ -176,3 +176,4 @@ class CatalogPassedOver(Table, table=True):
     catalog_id: int = Field(foreign_key="catalog.id", primary_key=True)
     nominal_at: str = long_text(primary_key=True)
     reason: str = long_text()
+    at: datetime = now()

@@ -38,6 +38,33 @@ WHERE catalog_id = :catalog_id
 ORDER BY nominal_at DESC
 LIMIT :limit;
 
+-- neglected: Schedules that aren't paused and whose last run asks, or stopped by itself, or couldn't begin.
+-- cant_be_used = 'text'
+SELECT catalog.name AS catalog, last.nominal_at, last.number, last.state
+FROM catalog_schedule
+JOIN catalog ON catalog.id = catalog_schedule.catalog_id
+CROSS JOIN LATERAL (
+    SELECT nominal_at, number, state, stop_wanted IS NULL AS by_itself, began_at AS at
+    FROM catalog_run
+    WHERE catalog_id = catalog.id AND nominal_at IS NOT NULL
+    UNION ALL
+    SELECT nominal_at, NULL, NULL, starts_with(reason, :cant_be_used), at
+    FROM catalog_passed_over
+    WHERE catalog_id = catalog.id
+    ORDER BY nominal_at DESC
+    LIMIT 1
+) last
+WHERE catalog_schedule.paused_at IS NULL AND last.by_itself
+    AND (last.state IS NULL OR last.state IN ('asking', 'stopped'))
+-- a person who has run it since has seen it
+AND NOT EXISTS (
+    SELECT
+    FROM catalog_run later
+    WHERE later.catalog_id = catalog.id AND later.nominal_at IS NULL AND later.state NOT IN ('asking',
+        'stopped') AND later.began_at > last.at
+)
+ORDER BY catalog.name;
+
 -- next_due: The next schedule whose time has come, locked until the transaction ends; none that somebody else has locked.
 -- after = 1
 SELECT catalog_id, catalog.name AS catalog, path, cron, zone, finish_by, overlap, when_paused, next_at,

@@ -10,11 +10,14 @@ import pytest
 
 from overnight_models.ledger.catalogs import runs, schedules
 from overnight_models.ledger.catalogs.schedules import Schedule
+from overnight_models.ledger.rows import execute
 from overnight_models.states import CATALOG_RUN
 from overnight_workers.catalogs.schedules.starting import nominal, start_due
 from overnight_workers.catalogs.schedules.times import Due, Times
 from overnight_workers.cli import app
+from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.process import database
+from overnight_workers.settings import settings
 from tests.driving import Service, read_command
 
 DECLARED = """
@@ -221,3 +224,50 @@ def test_a_schedule_that_its_file_says_otherwise_is_told(kept: Schedule, tmp_pat
     assert "its file says otherwise now: overnight schedules keep" in read_command(app, "schedules")
     read_command(app, "schedules", "forget", "shop")
     assert "shop" not in read_command(app, "schedules")
+
+
+_BY_HAND = """
+    INSERT INTO catalog_run (catalog_id, number, state, path, declaration, wish, ended_at)
+    SELECT catalog_id, number + 1, 'complete', path, declaration, wish, now() FROM catalog_run
+"""
+
+
+def neglected() -> list[str]:
+    seen = take_snapshot(database()).alarms(settings())
+    return [alarm.text for alarm in seen if alarm.kind == "catalog neglected"]
+
+
+def test_a_time_whose_run_could_not_begin_asks_or_stopped_by_itself_is_an_alarm_until_a_run_goes_on(
+    kept: Schedule, tmp_path: Path
+) -> None:
+    first, second = past(2)[-2:]
+    (tmp_path / "shop.toml").rename(tmp_path / "elsewhere.toml")
+    becomes_due(kept, second)
+    start_due()
+    assert neglected() == [f"Catalog shop, {nominal(second)}: no run, since its file can't be used."]
+    with database().transaction() as connection:
+        execute(connection, "UPDATE catalog_passed_over SET nominal_at = :at", at=nominal(first))
+    (tmp_path / "elsewhere.toml").rename(tmp_path / "shop.toml")
+    becomes_due(kept, second)
+    start_due()
+    assert neglected() == [], "its run goes on"
+    with database().transaction() as connection:
+        execute(connection, "UPDATE catalog_run SET state = 'asking'")
+    assert neglected() == [
+        f"Catalog shop, {nominal(second)}: run shop-1 asks, and sends nothing before somebody answers."
+    ]
+    with database().transaction() as connection:
+        execute(connection, "UPDATE catalog_run SET state = 'stopped', ended_at = now()")
+    assert neglected() == [f"Catalog shop, {nominal(second)}: run shop-1 stopped by itself."]
+    with database().transaction() as connection:
+        execute(connection, "UPDATE catalog_run SET stop_wanted = 'ann'")
+    assert neglected() == [], "a person stopped it"
+    with database().transaction() as connection:
+        execute(connection, "UPDATE catalog_run SET stop_wanted = NULL")
+    read_command(app, "schedules", "pause", "shop")
+    assert neglected() == [], "it is paused"
+    read_command(app, "schedules", "resume", "shop")
+    assert len(neglected()) == 1
+    with database().transaction() as connection:
+        execute(connection, _BY_HAND)
+    assert neglected() == [], "a person has run it since"

@@ -127,6 +127,13 @@ KINDS: Final[Mapping[str, Kind]] = {
         "`overnight inbox aside NAME` says why; mend it, then `overnight inbox retry NAME`, or `overnight inbox drop"
         " NAME`",
     ),
+    "catalog neglected": Kind(
+        "the last time of a schedule came to nothing: its run asks, or stopped by itself, or its file can't be used",
+        "waits with a run that asks; begins the next run at its time",
+        "`overnight schedules` and `overnight runs show RUN` say why: `overnight runs approve RUN`, or mend the file;"
+        " to be left alone, `overnight schedules pause NAME`",
+        urgent=False,
+    ),
     "webhook away": Kind(
         "a product's endpoint takes no webhooks: no answer, an error each time, no secret, or a name that leads where"
         " webhooks don't go",

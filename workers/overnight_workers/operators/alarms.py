@@ -79,6 +79,7 @@ def alarms(
         *_budgets(troubles),
         *_deadlines(troubles),
         *_relays(troubles, settings),
+        *_catalogs(troubles),
     ]
     return sorted(alarms_on, key=lambda alarm: not alarm.urgent)
 
@@ -97,6 +98,18 @@ def _deadlines(troubles: Troubles) -> Iterator[Alarm]:
                 f"{limit.model} of workspace {limit.workspace} waits for its limit for {spoken(limit.since_s)}: "
                 f"{limit.why}.",
             )
+
+
+def _catalogs(troubles: Troubles) -> Iterator[Alarm]:
+    for last in troubles.neglected:
+        at = f"Catalog {last.catalog}, {last.nominal_at}"
+        if last.number is None:
+            text = f"{at}: no run, since its file can't be used"
+        elif last.state == "asking":
+            text = f"{at}: run {last.catalog}-{last.number} asks, and sends nothing before somebody answers"
+        else:
+            text = f"{at}: run {last.catalog}-{last.number} stopped by itself"
+        yield Alarm("catalog neglected", f"{text}.")
 
 
 def _relays(troubles: Troubles, settings: Settings) -> Iterator[Alarm]:

@@ -184,6 +184,50 @@ def last_times(connection: Connection, catalog_id: int, limit: int) -> list[Time
     )
 
 
+class Neglected(NamedTuple):
+    """A catalog whose last time came to nothing that goes on by itself."""
+
+    catalog: str
+    nominal_at: str
+    number: int | None
+    """Of its run; None where there was none, since its file can't be used."""
+    state: str | None
+    """Of its run: asking or stopped."""
+
+
+CANT_BE_USED: Final = "its file can't be used"
+"""How the reason of a time begins at which the run couldn't."""
+
+
+def neglected(connection: Connection) -> list[Neglected]:
+    """Schedules that aren't paused and whose last run asks, or stopped by itself, or couldn't begin."""
+    return fetch_all(
+        connection,
+        Neglected,
+        """
+        SELECT catalog.name AS catalog, last.nominal_at, last.number, last.state
+        FROM catalog_schedule JOIN catalog ON catalog.id = catalog_schedule.catalog_id
+        CROSS JOIN LATERAL (
+            SELECT nominal_at, number, state, stop_wanted IS NULL AS by_itself, began_at AS at FROM catalog_run
+            WHERE catalog_id = catalog.id AND nominal_at IS NOT NULL
+            UNION ALL
+            SELECT nominal_at, NULL, NULL, starts_with(reason, :cant_be_used), at FROM catalog_passed_over
+            WHERE catalog_id = catalog.id
+            ORDER BY nominal_at DESC LIMIT 1
+        ) last
+        WHERE catalog_schedule.paused_at IS NULL AND last.by_itself
+          AND (last.state IS NULL OR last.state IN ('asking', 'stopped'))
+          -- a person who has run it since has seen it
+          AND NOT EXISTS (
+              SELECT FROM catalog_run later WHERE later.catalog_id = catalog.id AND later.nominal_at IS NULL
+                AND later.state NOT IN ('asking', 'stopped') AND later.began_at > last.at
+          )
+        ORDER BY catalog.name
+        """,
+        cant_be_used=CANT_BE_USED,
+    )
+
+
 def pause(connection: Connection, catalog_id: int, *, who: str, reason: str) -> bool:
     """No run begins by itself any more. False when it was paused already."""
     return bool(

@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import deployment
 from overnight_models.ledger.bodies.requests import UnreadableRequests, unreadable
+from overnight_models.ledger.catalogs import schedules
+from overnight_models.ledger.catalogs.schedules import Neglected
 from overnight_models.ledger.collect.caching import GivenUp, given_up
 from overnight_models.ledger.collect.collect import READABLE
 from overnight_models.ledger.deliver import unread_queues
@@ -149,6 +151,8 @@ class Troubles:
     read_only: str | None = None
     """Why Postgres takes no writes; None when it does."""
     relays: tuple[RelayView, ...] = ()
+    neglected: tuple[Neglected, ...] = ()
+    """Schedules whose last time wants a person."""
     """What takes on the inboxes of products' databases."""
 
 
@@ -211,6 +215,7 @@ def troubles(connection: Connection) -> Troubles:
         unreadable=tuple(unreadable(connection)),
         read_only=why_read_only(connection),
         relays=tuple(seen.relays(connection)),
+        neglected=tuple(schedules.neglected(connection)),
         obstacles=(*unreachable_brokers(connection), *full_queues(connection)),
         unread_queues=tuple(unread_queues.unread(connection)),
         holding=tuple(budget for budget in known if budget.held),

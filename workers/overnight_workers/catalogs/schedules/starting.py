@@ -70,7 +70,7 @@ def _why_not(connection: Connection, schedule: Schedule, due: Due) -> str | None
     try:
         catalog = read_catalog(Path(schedule.path))
     except (BadCatalog, OSError) as error:
-        return f"its file can't be used: {error}"
+        return f"{schedules.CANT_BE_USED}: {error}"
     begun = runs.begin(
         connection,
         schedule.catalog_id,
