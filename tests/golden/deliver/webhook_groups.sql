@@ -5,7 +5,7 @@
 SELECT item_id, due_at, size, tries, extract(epoch FROM now() - due_at)::float AS waited_s
 FROM delivery
 WHERE state IN ('due') AND due_at <= now() AND target_id = :target_id
-ORDER BY due_at, item_id
+ORDER BY due_at
 LIMIT :limit
 FOR UPDATE SKIP LOCKED;
 

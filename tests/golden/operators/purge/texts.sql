@@ -65,8 +65,8 @@ WITH RECURSIVE of_items AS (
     UPDATE batch
     SET reason = NULL
     FROM of_items
-    WHERE batch.id = of_items.id AND reason IS NOT NULL AND state IN ('collected', 'split', 'failed',
-        'canceled', 'gone')
+    WHERE batch.id = of_items.id AND reason IS NOT NULL AND state IN ('canceled', 'collected', 'failed',
+        'gone', 'split')
 )
 UPDATE submission
 SET error = NULL
@@ -124,6 +124,27 @@ WHERE id = ANY(:ids) AND NOT EXISTS (
 -- keep_retention_away: Wait for retention's step, and keep it from the next until the transaction ends.
 -- lock = 1
 SELECT pg_advisory_xact_lock(:lock);
+
+-- lock_batches: Batches of these items that are over, before the items are locked: the order of everybody.
+-- ids = '{1}'
+WITH RECURSIVE of_items AS (
+    SELECT DISTINCT batch_id AS id
+    FROM item
+    WHERE item.id = ANY(:ids) AND batch_id IS NOT NULL
+    UNION
+    SELECT batch.parent_id
+    FROM batch
+    JOIN of_items ON of_items.id = batch.id
+    WHERE parent_id IS NOT NULL
+)
+SELECT
+FROM batch
+WHERE id IN (
+    SELECT id
+    FROM of_items
+) AND state IN ('canceled', 'collected', 'failed', 'gone', 'split')
+ORDER BY id
+FOR UPDATE;
 
 -- mark: From now on they are purged: what still comes of them is billed and dropped.
 -- ids = '{1}'

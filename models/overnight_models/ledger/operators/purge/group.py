@@ -114,6 +114,7 @@ def purge_group(connection: Connection, purge: Purge, *, after: int, until: int,
 
 def _lock(connection: Connection, purge: Purge, ids: Sequence[int]) -> list[int]:
     """Those of the items that go. Nobody moves them, or their deliveries, until the transaction ends."""
+    texts.lock_batches(connection, ids)
     if purge.cancel:
         cancel.take_back(connection, ids)  # batches, then items: they are locked in the order of everybody
     else:

@@ -15,6 +15,7 @@ from overnight_models.ledger.bodies import requests
 from overnight_models.ledger.partitions import RETENTION
 from overnight_models.ledger.redo import NO_BODY
 from overnight_models.ledger.rows import execute, fetch_column
+from overnight_models.states import BATCH
 
 PURGED_KEY: Final = "purged:"
 """What stands in the place of a key, with the item's number behind it."""
@@ -78,19 +79,36 @@ def forget_deliveries(connection: Connection, ids: Sequence[int]) -> int:
     return execute(connection, "DELETE FROM delivery WHERE item_id = ANY(:ids)", ids=list(ids))
 
 
+_BATCHES_OF_ITEMS: Final = """
+    WITH RECURSIVE of_items AS (
+        SELECT DISTINCT batch_id AS id FROM item WHERE item.id = ANY(:ids) AND batch_id IS NOT NULL
+        UNION
+        SELECT batch.parent_id FROM batch JOIN of_items ON of_items.id = batch.id WHERE parent_id IS NOT NULL
+    )
+"""
+"""Also those that were divided into them."""
+_OVER: Final = "state IN ({})".format(", ".join(f"'{state}'" for state in sorted(BATCH.final)))
+
+
+def lock_batches(connection: Connection, ids: Sequence[int]) -> None:
+    """Batches of these items that are over, before the items are locked: the order of everybody."""
+    execute(
+        connection,
+        f"""
+        {_BATCHES_OF_ITEMS} SELECT FROM batch WHERE id IN (SELECT id FROM of_items) AND {_OVER} ORDER BY id FOR UPDATE
+        """,
+        ids=list(ids),
+    )
+
+
 def forget_errors(connection: Connection, ids: Sequence[int]) -> None:
     """What the API said of calls and of batches with these items: it may quote them. Batches that are over only."""
     execute(connection, "UPDATE maybe_billed SET why = 'purged' WHERE item_id = ANY(:ids)", ids=list(ids))
     execute(
         connection,
-        """
-        WITH RECURSIVE of_items AS (
-            SELECT DISTINCT batch_id AS id FROM item WHERE item.id = ANY(:ids) AND batch_id IS NOT NULL
-            UNION
-            SELECT batch.parent_id FROM batch JOIN of_items ON of_items.id = batch.id WHERE parent_id IS NOT NULL
-        ), said AS (
-            UPDATE batch SET reason = NULL FROM of_items WHERE batch.id = of_items.id AND reason IS NOT NULL
-              AND state IN ('collected', 'split', 'failed', 'canceled', 'gone')
+        f"""
+        {_BATCHES_OF_ITEMS}, said AS (
+            UPDATE batch SET reason = NULL FROM of_items WHERE batch.id = of_items.id AND reason IS NOT NULL AND {_OVER}
         )
         UPDATE submission SET error = NULL FROM of_items
         WHERE submission.batch_id = of_items.id AND error IS NOT NULL AND submission.state IN ('void', 'done')
