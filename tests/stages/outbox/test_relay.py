@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from overnight_models.wire.inbox import InboxRow, InboxTable, insert_statement
 from overnight_producers import Item, Overnight, Rejected, task
 from overnight_workers import process
 from overnight_workers.cli import app
+from overnight_workers.cli.up import relays_here
 from overnight_workers.flower_tab.metrics import metrics
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.relay.relay import Relay
@@ -323,3 +325,42 @@ def test_how_it_stands_is_in_the_metrics(shop: str, service: Service, overnight:
     families = {family.name: family for family in metrics(take_snapshot(process.database()))}
     assert [sample.value for sample in families["overnight_relay_items"].samples] == [3]
     assert [sample.value for sample in families["overnight_relay_messages"].samples] == [0, 0]
+
+
+def test_an_inbox_in_a_schema_of_its_own_in_the_ledgers_database_is_taken_on_too(
+    service: Service, overnight: Overnight
+) -> None:
+    with psycopg.connect(service.database_url, autocommit=True) as admin:
+        admin.execute(printed("sql", "--schema", "overnight_in").encode())
+        try:
+            inside = Overnight(service.redis_url, inbox="overnight_in.overnight_inbox")
+            with admin.transaction():
+                inside.enqueue(params(), key="a", session=admin)
+            settings_of = RelaySettings(database_url=service.database_url, inbox="overnight_in.overnight_inbox")
+            relay = Relay("own", settings_of)
+            assert (relay.turn(), relay.turn()) == (1, 0)
+            relay.close()
+            inside.close()
+            assert keys(service) == ["a"]
+        finally:
+            admin.execute("DROP SCHEMA overnight_in CASCADE")
+
+
+@pytest.mark.parametrize(
+    ("file", "variable", "names"),
+    [
+        ("", "", []),
+        ('[relays.shop]\ndatabase_url = "postgresql://shop"', "", ["shop"]),
+        ("", '{"crm": {"database_url": "postgresql://crm"}}', ["crm"]),
+        ('[relays.shop]\ndatabase_url = "postgresql://shop"', '{"crm": {}}', ["crm", "shop"]),
+        ("", "no JSON", []),
+    ],
+)
+def test_up_starts_the_relays_of_the_configuration(
+    file: str, variable: str, names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "overnight.toml").write_text(file)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OVERNIGHT_CONFIG", raising=False)
+    monkeypatch.setenv("OVERNIGHT_RELAYS", variable)
+    assert relays_here() == names

@@ -58,7 +58,7 @@ def up(
         sandbox_options=["--turnaround", turnaround],
         flower=flower,
         environment={f"OVERNIGHT_{part.upper()}": json.dumps(value) for part, value in pace.items()},
-        relays=_relays(),
+        relays=relays_here(),
         say=say,
     )
     began = time.monotonic()
@@ -70,12 +70,12 @@ def up(
     say("stopped")
 
 
-def _relays() -> list[str]:
+def relays_here() -> list[str]:
     """The relays of the configuration: what is wrong with it is said by the workers, with everything else."""
-    from overnight_workers.configuration.sources import given_in_file
+    from overnight_workers.configuration import sources
 
-    given: object = json.loads(os.environ.get("OVERNIGHT_RELAYS") or "{}") or given_in_file().get("relays")
-    return sorted(given) if isinstance(given, dict) else []
+    relays = sources.given((), ("relays",))[0].get("relays")
+    return sorted(relays) if isinstance(relays, dict) else []
 
 
 def _say_where_it_answers(

@@ -17,6 +17,9 @@ from overnight_models.wire.inbox import InboxTable
 MOST_COUNTED: Final = 100_000
 """More rows than that aren't counted."""
 _FETCHED_AT_ONCE: Final = 10
+_SMALL_FETCHED_AT_ONCE: Final = 50
+"""While messages are small: fifty large ones are still no more than a process can hold."""
+_SMALL: Final = 4_000
 _SHOWN: Final = 100
 
 
@@ -92,9 +95,12 @@ def take(connection: Connection, table: InboxTable, is_enough: Callable[[Waiting
             raise InboxUnusable(_UNUSABLE[type(error)].format(table)) from error
         assert cursor.description is not None
         row_of = maker(Waiting, tuple(column.name for column in cursor.description))
-        while rows := cursor.fetchmany(_FETCHED_AT_ONCE):
+        at_once = _FETCHED_AT_ONCE
+        while rows := cursor.fetchmany(at_once):
             messages = [row_of(*row) for row in rows]
             taken += messages
+            are_small = all(len(message.items) < _SMALL for message in messages)
+            at_once = _SMALL_FETCHED_AT_ONCE if are_small else _FETCHED_AT_ONCE
             # all of them are locked, so all are taken
             enough = [is_enough(message) for message in messages]
             if any(enough):
