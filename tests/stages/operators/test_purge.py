@@ -35,6 +35,7 @@ from tests import finding
 from tests.driving import Service, callback, item, params, put_prefix, read_command
 
 SECRET = "pl4nt3d-of-acme"
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 Json = dict[str, Any]
 
 
@@ -57,13 +58,14 @@ def theirs(key: str, **more: Any) -> Json:
     said: Json = {
         "tenant": "acme",
         "trace_id": f"{SECRET}-trace",
+        "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01",
         "callback": callback(args=[f"{SECRET}-argument"], kwargs={"name": f"{SECRET}-word"}),
     }
     return item(f"{SECRET}-{key}", f"{SECRET} asks about {key}", **(said | more))
 
 
 def found(service: Service) -> set[str]:
-    return finding.in_tables(service.database_url, SECRET)
+    return finding.in_tables(service.database_url, SECRET) | finding.in_tables(service.database_url, TRACE)
 
 
 def money(service: Service) -> list[Json]:

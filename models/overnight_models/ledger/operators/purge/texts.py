@@ -42,7 +42,8 @@ def forget_requests(connection: Connection, ids: Sequence[int]) -> int:
             connection,
             f"""
             UPDATE {table} SET params = :no_body, body_group = NULL, body_place = NULL, unbounded = NULL,
-                               key = :purged || item_id, tenant = NULL, trace_id = NULL, callback = NULL
+                               key = :purged || item_id, tenant = NULL, trace_id = NULL, traceparent = NULL,
+                               callback = NULL
             WHERE item_id = ANY(:ids)
             """,
             ids=list(ids),
