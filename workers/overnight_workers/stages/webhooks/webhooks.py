@@ -29,7 +29,7 @@ log = logs.get(__name__)
 
 @app.task(name=routes.WEBHOOKS)
 def webhooks(**_later: object) -> str:
-    """Send what is due, as long as there is something and for a while; told to stop, what is under way is ended."""
+    """Send what is due, as long as there is something and for a while; told to stop, nothing new is begun."""
     doorbell.heard(routes.WEBHOOKS)
     return asyncio.run(_Run().run())
 
