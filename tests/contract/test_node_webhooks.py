@@ -16,7 +16,9 @@ import pytest
 
 from overnight_models.wire.signature import new_secret, read_secrets, signed_headers
 from overnight_models.wire.webhook import read_reply, write_body
+from overnight_workers.stages.webhooks.webhooks import webhooks
 from tests.contract.contract_schemas import errors
+from tests.driving import Service, item
 
 SHOP = Path(__file__).parent / "node" / "shop.mjs"
 SECRETS = (new_secret(), new_secret())
@@ -105,3 +107,20 @@ def test_what_is_forged_late_or_changed_is_refused(
     headers = signed(body, secret, at=datetime.now(UTC) - timedelta(seconds=late_s))
     assert endpoint.post(headers, body + changed) == (401, b"")
     assert why in endpoint.said()["refused"]
+
+
+def test_outcomes_of_a_batch_reach_it_and_what_it_did_not_take_comes_again(
+    endpoint: Endpoint, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NODE_SECRET", SECRETS[0])
+    place: dict[str, object] = {"url": f"http://127.0.0.1:{endpoint.port}/", "secrets": ["env:NODE_SECRET"]}
+    place |= {"allow_private": ["127.0.0.0/8"], "group": {"items": 10, "within": "0s"}}
+    service.configure(webhooks={"shop": place})
+    to_shop = {"webhook": "shop", "context": {"sku": "A1"}}
+    service.answered(item("fine", callback=to_shop), item("refused", callback=to_shop, fault="refused"))
+    webhooks()
+    came = [endpoint.said()["outcome"] for _ in range(2)]
+    assert {outcome["key"]: outcome["problem"] for outcome in came} == {"fine": None, "refused": "refused"}
+    assert [outcome["context"] for outcome in came] == [{"sku": "A1"}, {"sku": "A1"}]
+    rows = service.ledger.fetch_all("SELECT state, error FROM delivery ORDER BY item_id")
+    assert [row["state"] for row in rows] == ["delivered", "due"]

@@ -14,13 +14,18 @@ from sqlalchemy import make_url
 ALIAS = "default"
 
 
+def configure() -> None:
+    """Django's settings, which a process has once."""
+    if not settings.configured:
+        settings.configure(DATABASES={}, INSTALLED_APPS=[], USE_TZ=True, SECRET_KEY="of a test")
+        django.setup()
+
+
 @contextmanager
 def connected(shop: str) -> Iterator[Any]:
     """Django's connection `default`, to that database."""
     url = make_url(shop)
-    if not settings.configured:
-        settings.configure(DATABASES={}, INSTALLED_APPS=[], USE_TZ=True)
-        django.setup()
+    configure()
     connections.databases[ALIAS] = connections.configure_settings(
         {
             ALIAS: {
