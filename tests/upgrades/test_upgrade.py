@@ -112,6 +112,14 @@ def test_the_schema_is_the_one_of_a_new_installation(of_0_1_0: str) -> None:
     database.close()
 
 
+def test_what_older_workers_can_not_read_is_not_written_before_the_second_migration(of_0_1_0: str) -> None:
+    begun = []
+    for _ in range(2):
+        bring_up_to_date(of_0_1_0)
+        begun += [row["bodies_in_groups"] for row in rows(of_0_1_0, "SELECT bodies_in_groups FROM deployment")]
+    assert begun == [False, True]
+
+
 def test_a_migration_may_take_longer_than_a_statement_of_a_stage(fresh_database: Database) -> None:
     url = fresh_database.url.set(drivername="postgresql").render_as_string(hide_password=False)
     impatient = Database(url, statement_timeout_s=0.1)

@@ -46,6 +46,17 @@ def test_a_group_is_of_one_tenant_of_one_partition_and_within_its_bytes(database
     assert len(together) == 6
 
 
+def test_postgres_does_not_try_to_compress_what_is_compressed(database: Database) -> None:
+    with database.transaction() as connection:
+        stored = fetch_column(
+            connection,
+            str,
+            "SELECT DISTINCT attstorage::text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+            " WHERE relname LIKE 'request_group%' AND attname = 'packed'",
+        )
+    assert stored == ["e"], "external, in each partition too"
+
+
 def test_few_bytes_that_stand_alone_are_left_to_their_items_rows_and_a_long_body_is_not(database: Database) -> None:
     with database.transaction() as connection:
         assert write_groups(connection, "request_group", [body(1), body(2, 7), body(3, 8, 5_000_000)]) == {
