@@ -15,13 +15,15 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from overnight_models.errors import BadSettings
-from overnight_workers import logs
 from overnight_workers.configuration.key_sources import KeySource
 from overnight_workers.held import held
 from overnight_workers.settings import Workspace, settings
+
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
 
 KEY: Final = re.compile(r"[!-~]+")
 """One word of ASCII characters: what can be sent as a header."""
@@ -31,8 +33,6 @@ _AGAIN_S: Final = 30.0
 _REFUSED_EVERY_S: Final = 5.0
 """However many calls are turned down, a command isn't run more often than that."""
 _WITHIN_S: Final = 20.0
-
-log = logs.get(__name__)
 
 
 class _NoKey(Exception):
@@ -121,11 +121,19 @@ def _read_again(name: str, source: KeySource, kept: _Kept) -> None:
         kept.why_not = str(error)
         if source.kind == "env":
             kept.key = None
-        log.warning("a key can't be read", workspace=name, why=kept.why_not, goes_on_with_the_old=kept.key is not None)
+        if kept.key is not None:  # without one the caller says it
+            _log().warning("a key can't be read, and the one before is used", workspace=name, why=kept.why_not)
         return
     if kept.key is not None and key != kept.key:
-        log.info("another key", workspace=name, source=source.spoken)
+        _log().info("another key", workspace=name, source=source.spoken)
     kept.key, kept.stamp, kept.why_not = key, stamp, None
+
+
+def _log() -> BoundLogger:
+    """Only where there is something to say: `overnight doctor` runs every minute, and looks at keys."""
+    from overnight_workers import logs
+
+    return logs.get(__name__)
 
 
 def _stamp(source: KeySource) -> tuple[int, ...] | None:
