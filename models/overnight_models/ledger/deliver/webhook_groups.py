@@ -22,6 +22,9 @@ from overnight_models.states import DELIVERY
 _BYTES_AT_ONCE: Final = 32_000_000
 """Of messages that are read at once, however large the answers are."""
 
+_LESS_THAN_A_MESSAGE: Final = 600
+"""Bytes that an outcome takes less in a body than as a Celery message, which `delivery.size` is about."""
+
 
 class GroupRules(NamedTuple):
     """How outcomes for one webhook are grouped."""
@@ -111,7 +114,7 @@ def _pieces(deliveries: Sequence[Waiting], rules: GroupRules) -> Iterator[list[W
     piece: list[Waiting] = []
     size = 0
     for delivery in deliveries:
-        takes = min(delivery.size, rules.by_reference)
+        takes = min(delivery.size - _LESS_THAN_A_MESSAGE, rules.by_reference)
         if piece and (len(piece) == rules.items or size + takes > rules.max_bytes):
             yield piece
             piece, size = [], 0
