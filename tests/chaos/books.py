@@ -93,7 +93,10 @@ def _money_is_right(service: Service, scenario: Scenario) -> None:
     assert own["doubles"] <= scenario.doubles, "paid twice"
     assert own["bills"] - own["doubles"] == own["items"], "and a double is shown as one"
     kept = service.ledger.fetch_one(
-        "SELECT count(*) AS n FROM outcome WHERE message IS NOT NULL AND item_id NOT IN (SELECT item_id FROM follower)"
+        """
+        SELECT count(*) AS n FROM outcome
+        WHERE coalesce(message, body_group::text) IS NOT NULL AND item_id NOT IN (SELECT item_id FROM follower)
+        """
     )["n"]
     assert kept == own["items"], "what was paid is there"
     sent = service.ledger.fetch_one(

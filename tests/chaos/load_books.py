@@ -114,7 +114,8 @@ def _items(overnight: Installed, confirmed: Sequence[Confirmed], asked: int, wro
     (own,) = overnight.rows(
         """
         SELECT count(*) AS items, count(*) FILTER (WHERE item.state = 'succeeded') AS succeeded,
-               count(outcome.item_id) AS outcomes, count(outcome.message) AS answers,
+               count(outcome.item_id) AS outcomes,
+               count(coalesce(outcome.message, outcome.body_group::text)) AS answers,
                count(*) FILTER (WHERE problem = 'invalid_output' AND outcome.message LIKE '%%"line_base64"%%'
                                 AND EXISTS (SELECT FROM bill WHERE bill.item_id = item.id AND kept AND cost_nano > 0))
                AS unreadable, count(DISTINCT request.key) AS keys

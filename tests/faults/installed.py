@@ -323,7 +323,7 @@ class Installed(Processes):
         (own,) = self.rows(
             """
             SELECT count(*) AS items, count(DISTINCT outcome.item_id) AS outcomes,
-                   count(*) FILTER (WHERE outcome.message IS NOT NULL) AS answered,
+                   count(*) FILTER (WHERE outcome.message IS NOT NULL OR outcome.body_group IS NOT NULL) AS answered,
                    sum(bill.cost_nano)::bigint AS cost_nano, count(bill.item_id) AS bills,
                    sum(outcome.attempts)::bigint AS attempts,
                    count(*) FILTER (WHERE NOT bill.kept) AS doubles

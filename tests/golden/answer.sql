@@ -16,7 +16,7 @@ WHERE lane.name = :lane AND key_hash = :key_hash;
 
 -- outcomes_page, 1 of 2: The next outcomes of a run, and where the page after it begins.
 -- after = 1, lane = null, most = 1, problem = null, run = 'text'
-SELECT item.id, coalesce(octet_length(outcome.message), 0) AS size
+SELECT item.id, coalesce(outcome.body_size, octet_length(outcome.message), 0) AS size
 FROM item
 JOIN outcome ON outcome.item_id = item.id
 WHERE item.run_id = (
@@ -40,7 +40,8 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
     item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
     0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
-    WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message
+    WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message,
+    outcome.body_group, outcome.body_place
 FROM item
 JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
@@ -58,7 +59,8 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
     item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
     0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
-    WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message
+    WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message,
+    outcome.body_group, outcome.body_place
 FROM item
 JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id

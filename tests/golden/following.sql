@@ -1,38 +1,47 @@
 -- What ledger/following.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- _end, 1 of 4: Followers end by this move. Returns how many deliveries are due now.
--- ids = '{1}'
+-- _answer, 1 of 2: Followers get the outcomes of their leaders. Returns how many deliveries are due now.
+-- ids = '{1}', sizes = '{1}'
 INSERT INTO delivery(item_id, lane_id, target_id, state, size)
-SELECT item.id, lane_id, target_id, 'due', (coalesce(octet_length(message),
-    0) + callback_size) * 21 / 20 + 1700
-FROM item
-JOIN outcome ON outcome.item_id = item.id
-WHERE item.id = ANY(:ids) AND target_id IS NOT NULL AND NOT cancel_wanted;
+SELECT item.id, lane_id, target_id, 'due', (own.size + callback_size) * 21 / 20 + 1700
+FROM unnest(CAST(:ids AS bigint[]), CAST(:sizes AS integer[])) AS own(item_id, size)
+JOIN item ON item.id = own.item_id
+WHERE target_id IS NOT NULL AND NOT cancel_wanted;
 
--- _end, 2 of 4: Followers end by this move. Returns how many deliveries are due now.
--- ids = '{1}'
+-- _answer, 2 of 2: Followers get the outcomes of their leaders. Returns how many deliveries are due now.
+-- groups = '{null}', ids = '{1}', messages = '{text}', places = '{null}', sizes = '{1}'
 INSERT INTO outcome(item_id, cost_nano, realtime_nano, attempts, ok, retryable, via, problem, detail, model,
-    api_batch_id, message)
+    api_batch_id, message, body_group, body_place, body_size)
 SELECT follower.item_id, 0, 0, outcome.attempts, ok, retryable, via, problem, detail, model, api_batch_id,
-    message
-FROM follower
-JOIN outcome ON outcome.item_id = follower.of_item_id
-WHERE follower.item_id = ANY(:ids);
+    own.message, own.body_group, own.body_place, CASE WHEN own.body_group IS NOT NULL THEN own.size END
+FROM unnest(CAST(:ids AS bigint[]), CAST(:messages AS text[]), CAST(:groups AS bigint[]),
+    CAST(:places AS smallint[]), CAST(:sizes AS integer[])) AS own(item_id, message, body_group, body_place,
+    size)
+JOIN follower ON follower.item_id = own.item_id
+JOIN outcome ON outcome.item_id = follower.of_item_id;
 
--- _end, 3 of 4: Followers end by this move. Returns how many deliveries are due now.
+-- _end, 1 of 2: Followers end by this move. Returns how many deliveries are due now.
 -- ids = '{1}'
 UPDATE item
 SET state = 'canceled'
 WHERE id = ANY(:ids) AND state = 'following' AND state IN ('waiting', 'held', 'following')
 RETURNING id;
 
--- _end, 4 of 4: Followers end by this move. Returns how many deliveries are due now.
+-- _end, 2 of 2: Followers end by this move. Returns how many deliveries are due now.
 -- ids = '{1}'
 UPDATE item
 SET state = 'succeeded'
 WHERE id = ANY(:ids) AND state = 'following' AND state IN ('waiting', 'held', 'batched', 'direct', 'racing',
     'following')
 RETURNING id;
+
+-- _write_copies: Copy the answers of leaders for their followers.
+-- ids = '{1}'
+SELECT follower.item_id, item.tenant_id, outcome.message, outcome.body_group, outcome.body_place
+FROM follower
+JOIN item ON item.id = follower.item_id
+JOIN outcome ON outcome.item_id = follower.of_item_id
+WHERE follower.item_id = ANY(:ids);
 
 -- answer, 1 of 2: Items whose leaders are final end as those did. Returns how many deliveries are due now.
 SELECT EXISTS (

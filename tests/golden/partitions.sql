@@ -1,47 +1,53 @@
 -- What ledger/partitions.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- make_partitions, 1 of 8: Make the partitions that the next items will need. Returns how many were made.
+-- make_partitions, 1 of 9: Make the partitions that the next items will need. Returns how many were made.
+CREATE TABLE answer_group_from_0 PARTITION OF answer_group
+FOR VALUES
+FROM (0) TO (0)
+WITH (autovacuum_vacuum_insert_threshold = -1);
+
+-- make_partitions, 2 of 9: Make the partitions that the next items will need. Returns how many were made.
 CREATE TABLE delivery_from_0 PARTITION OF delivery
 FOR VALUES
 FROM (0) TO (0);
 
--- make_partitions, 2 of 8: Make the partitions that the next items will need. Returns how many were made.
+-- make_partitions, 3 of 9: Make the partitions that the next items will need. Returns how many were made.
 CREATE TABLE double_from_0 PARTITION OF double
 FOR VALUES
 FROM (0) TO (0)
 WITH (autovacuum_vacuum_insert_threshold = -1);
 
--- make_partitions, 3 of 8: Make the partitions that the next items will need. Returns how many were made.
+-- make_partitions, 4 of 9: Make the partitions that the next items will need. Returns how many were made.
 CREATE TABLE item_from_0 PARTITION OF item
 FOR VALUES
 FROM (0) TO (0)
 WITH (fillfactor = 50);
 
--- make_partitions, 4 of 8: Make the partitions that the next items will need. Returns how many were made.
+-- make_partitions, 5 of 9: Make the partitions that the next items will need. Returns how many were made.
 CREATE TABLE outcome_from_0 PARTITION OF outcome
 FOR VALUES
 FROM (0) TO (0)
 WITH (autovacuum_vacuum_insert_threshold = -1);
 
--- make_partitions, 5 of 8: Make the partitions that the next items will need. Returns how many were made.
+-- make_partitions, 6 of 9: Make the partitions that the next items will need. Returns how many were made.
 CREATE TABLE request_from_0 PARTITION OF request
 FOR VALUES
 FROM (0) TO (0)
 WITH (autovacuum_vacuum_insert_threshold = -1);
 
--- make_partitions, 6 of 8: Make the partitions that the next items will need. Returns how many were made.
+-- make_partitions, 7 of 9: Make the partitions that the next items will need. Returns how many were made.
 CREATE TABLE request_group_from_0 PARTITION OF request_group
 FOR VALUES
 FROM (0) TO (0)
 WITH (autovacuum_vacuum_insert_threshold = -1);
 
--- make_partitions, 7 of 8: Make the partitions that the next items will need. Returns how many were made.
+-- make_partitions, 8 of 9: Make the partitions that the next items will need. Returns how many were made.
 -- t = 'text'
 SELECT inhrelid::regclass::text AS name
 FROM pg_inherits
 WHERE inhparent = CAST(:t AS regclass);
 
--- make_partitions, 8 of 8: Make the partitions that the next items will need. Returns how many were made.
+-- make_partitions, 9 of 9: Make the partitions that the next items will need. Returns how many were made.
 SELECT last_value
 FROM item_id;
 

@@ -48,12 +48,25 @@ class Ledger:
 
     def item(self, key: str) -> Json:
         """An item with its outcome, if it has one."""
-        return self.fetch_one(
+        row = self.fetch_one(
             """SELECT item.*, request.key, outcome.ok, problem, detail, message, cost_nano, api_batch_id
                FROM item JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
                WHERE key = %s""",
             key,
         )
+        return row | {"message": self.answers(row["id"]).get(row["id"])}
+
+    def answers(self, *item_ids: int) -> dict[int, str]:
+        """The answers of these items, or of all, as JSON; without those of items that have none."""
+        some = "WHERE item_id = ANY(%s)" if item_ids else ""
+        rows = self.fetch_all(
+            f"""SELECT item_id, message, body_place, packed
+                FROM outcome LEFT JOIN answer_group ON answer_group.id = body_group {some} ORDER BY item_id""",
+            *([list(item_ids)] if item_ids else []),
+        )
+        texts = {row["item_id"]: row["message"] for row in rows if row["message"] is not None}
+        grouped = [row for row in rows if row["packed"] is not None]
+        return texts | {row["item_id"]: read_group(row["packed"])[row["body_place"]].decode() for row in grouped}
 
     def asked(self) -> dict[int, str]:
         """What items ask, without their prefixes, by their ids: from their own rows and from groups."""

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from overnight_models import routes
+from overnight_models.ledger.bodies.damaged import Damaged
 from overnight_models.ledger.bodies.requests import UnreadableRequests
 from overnight_models.ledger.collect.caching import GivenUp
 from overnight_models.ledger.deliver.obstacles import Obstacle
@@ -199,6 +200,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "queue full": (
         {"workspace": replace(WORKSPACE, queued=150_000, smallest_packed=60_000)},
         {"workspace": replace(WORKSPACE, queued=150_000, smallest_packed=50_000)},
+    ),
+    "answers damaged": (
+        {"troubles": replace(CALM, damaged=(Damaged("answer_group", 7, NOON, "it is cut"),))},
+        {},
     ),
     "caching given up": (
         {"troubles": replace(CALM, given_up=(GivenUp("default", "claude-haiku-5-5", "cached", 1, "too few hits"),))},

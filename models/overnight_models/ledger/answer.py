@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from overnight_models import exact_json
+from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
 from overnight_models.ledger.rows import fetch_all, fetch_one, fetch_pairs, fetch_value, fitting
 from overnight_models.request.prefix import Prefix
@@ -150,7 +151,10 @@ def _turned_down(verdict: VerdictDocument, asked: Asked) -> str | None:
 
 def read_item(connection: Connection, item_id: int) -> ItemRow | None:
     """An item with its outcome, if it has one."""
-    return fetch_one(connection, ItemRow, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = :id", id=item_id)
+    row = fetch_one(connection, ItemRow, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = :id", id=item_id)
+    if row is not None:
+        answers.show(connection, [row])
+    return row
 
 
 _PAGE_ITEMS: Final = 500
@@ -179,7 +183,7 @@ def outcomes_page(
         connection,
         _Size,
         """
-        SELECT item.id, coalesce(octet_length(outcome.message), 0) AS size
+        SELECT item.id, coalesce(outcome.body_size, octet_length(outcome.message), 0) AS size
         FROM item JOIN outcome ON outcome.item_id = item.id
         WHERE item.run_id = (SELECT id FROM run WHERE name = :run) AND item.id > :after
           AND item.state <> 'redone'
@@ -198,6 +202,7 @@ def outcomes_page(
     rows = fetch_all(
         connection, ItemRow, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = ANY(:ids) ORDER BY item.id", ids=ids
     )
+    answers.show(connection, rows)
     is_last = len(ids) == len(sizes) < limit
     return rows, None if is_last else ids[-1]
 

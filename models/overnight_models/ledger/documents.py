@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final
@@ -27,9 +27,9 @@ COLUMNS_BUT_MESSAGE: Final = f"""
     coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at,
     {REDONE}
 """
-COLUMNS: Final = f"{COLUMNS_BUT_MESSAGE}, outcome.message"
-"""What a document is made of."""
-WITHOUT_MESSAGE: Final = f"{COLUMNS_BUT_MESSAGE}, NULL AS message"
+COLUMNS: Final = f"{COLUMNS_BUT_MESSAGE}, outcome.message, outcome.body_group, outcome.body_place"
+"""What a document is made of; answers that lie in groups are put into the rows by `bodies.answers.show`."""
+WITHOUT_MESSAGE: Final = f"{COLUMNS_BUT_MESSAGE}, NULL AS message, NULL AS body_group, NULL AS body_place"
 """The same for whoever may not see the answer, or doesn't need it: it isn't read."""
 
 JOINS: Final = """
@@ -68,6 +68,9 @@ class ItemRow:
     retryable: bool | None
     message: str | bytes | None
     """The API's message, as JSON."""
+    body_group: int | None
+    """Where the message lies, until it is read."""
+    body_place: int | None
     model: str | None
     cost_nano: int | None
     realtime_nano: int | None
@@ -78,6 +81,8 @@ class ItemRow:
     redos: int
     attempts_before: int
     cost_before_nano: int | None
+    unreadable: str | None = field(default=None, kw_only=True)
+    """Why its answer can't be read any more."""
 
 
 def delivery_id(receipt: UUID, redos: int = 0) -> str:

@@ -6,14 +6,19 @@ Nothing is sent for them and nothing is billed; each has its own receipt, run, t
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value, fetch_pairs
+from overnight_models.ledger.bodies import answers
+from overnight_models.ledger.bodies.groups import Body
+from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value, fetch_pairs
 from overnight_models.states import DELIVERY, ITEM, Move
 
 _MOVES: Final[dict[str, Move]] = {"succeeded": ITEM.succeed, "failed": ITEM.fail, "canceled": ITEM.cancel}
+_AT_ONCE: Final = 500
+"""Followers whose answers are copied together."""
 
 
 def answer(connection: Connection, leaders: Collection[int] | None = None) -> int:
@@ -52,26 +57,96 @@ def _end(connection: Connection, move: Move, item_ids: list[int]) -> int:
         f"UPDATE item SET {move.set} WHERE id = ANY(:ids) AND state = 'following' AND {move.where} RETURNING id",
         ids=item_ids,
     )
+    return sum(_answer(connection, ids[n : n + _AT_ONCE]) for n in range(0, len(ids), _AT_ONCE))
+
+
+@dataclass(slots=True)
+class _Copied:
+    """A follower, and the answer of its leader."""
+
+    item_id: int
+    tenant_id: int | None
+    message: str | bytes | None
+    body_group: int | None
+    body_place: int | None
+
+    @property
+    def body(self) -> Body:
+        """Its own copy of the answer: each is kept as long as its own item."""
+        message = self.message or b""
+        return Body(self.item_id, self.tenant_id, message.encode() if isinstance(message, str) else message)
+
+
+class _Written(NamedTuple):
+    """A follower's answer: where it is now."""
+
+    item_id: int
+    message: str | None = None
+    group: int | None = None
+    place: int | None = None
+    size: int = 0
+
+
+def _write_copies(connection: Connection, item_ids: list[int]) -> list[_Written]:
+    """Copy the answers of leaders for their followers."""
+    copied = fetch_all(
+        connection,
+        _Copied,
+        """
+        SELECT follower.item_id, item.tenant_id, outcome.message, outcome.body_group, outcome.body_place
+        FROM follower JOIN item ON item.id = follower.item_id JOIN outcome ON outcome.item_id = follower.of_item_id
+        WHERE follower.item_id = ANY(:ids)
+        """,
+        ids=item_ids,
+    )
+    answers.read(connection, copied)
+    bodies = {row.item_id: row.body for row in copied if row.message is not None}
+    places = answers.write(connection, bodies.values())
+    written = []
+    for row in copied:
+        body = bodies.get(row.item_id)
+        if body is None:
+            # what can't be read now may be restored: it names the same place
+            written.append(_Written(row.item_id, None, row.body_group, row.body_place))
+        elif row.item_id in places:
+            written.append(_Written(row.item_id, None, *places[row.item_id], len(body.text)))
+        else:
+            written.append(_Written(row.item_id, body.text.decode(), size=len(body.text)))
+    return written
+
+
+def _answer(connection: Connection, item_ids: list[int]) -> int:
+    """Followers get the outcomes of their leaders. Returns how many deliveries are due now."""
+    written = _write_copies(connection, item_ids)
     execute(
         connection,
         """
         INSERT INTO outcome (item_id, cost_nano, realtime_nano, attempts, ok, retryable, via, problem, detail, model,
-                             api_batch_id, message)
+                             api_batch_id, message, body_group, body_place, body_size)
         SELECT follower.item_id, 0, 0, outcome.attempts, ok, retryable, via, problem, detail, model, api_batch_id,
-               message
-        FROM follower JOIN outcome ON outcome.item_id = follower.of_item_id WHERE follower.item_id = ANY(:ids)
+               own.message, own.body_group, own.body_place, CASE WHEN own.body_group IS NOT NULL THEN own.size END
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:messages AS text[]), CAST(:groups AS bigint[]),
+                    CAST(:places AS smallint[]), CAST(:sizes AS integer[]))
+             AS own (item_id, message, body_group, body_place, size)
+        JOIN follower ON follower.item_id = own.item_id JOIN outcome ON outcome.item_id = follower.of_item_id
         """,
-        ids=ids,
+        ids=[answer.item_id for answer in written],
+        messages=[answer.message for answer in written],
+        groups=[answer.group for answer in written],
+        places=[answer.place for answer in written],
+        sizes=[answer.size for answer in written],
     )
     return execute(
         connection,
         """
         INSERT INTO delivery (item_id, lane_id, target_id, state, size)
-        SELECT item.id, lane_id, target_id, 'due', (coalesce(octet_length(message), 0) + callback_size) * 21 / 20 + 1700
-        FROM item JOIN outcome ON outcome.item_id = item.id
-        WHERE item.id = ANY(:ids) AND target_id IS NOT NULL AND NOT cancel_wanted
+        SELECT item.id, lane_id, target_id, 'due', (own.size + callback_size) * 21 / 20 + 1700
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:sizes AS integer[])) AS own (item_id, size)
+        JOIN item ON item.id = own.item_id
+        WHERE target_id IS NOT NULL AND NOT cancel_wanted
         """,
-        ids=ids,
+        ids=[answer.item_id for answer in written],
+        sizes=[answer.size for answer in written],
     )
 
 

@@ -14,7 +14,7 @@ PARTITION_ITEMS: Final = 5_000_000
 PARTITIONED: Final = ("item", "request", "outcome", "double", "delivery")
 """Tables partitioned by the item's id, with a row for each item that has one."""
 
-GROUPED: Final = ("request_group",)
+GROUPED: Final = ("request_group", "answer_group")
 """Those of groups of bodies: partitioned by their first item's id."""
 
 _AHEAD: Final = 2
@@ -27,6 +27,7 @@ _STORED: Final = {
     "outcome": _WRITTEN_ONCE,
     "double": _WRITTEN_ONCE,
     "request_group": _WRITTEN_ONCE,
+    "answer_group": _WRITTEN_ONCE,
 }
 """How partitions are stored.
 

@@ -39,12 +39,13 @@ from overnight_models.tables.items import (
 )
 from overnight_models.tables.money import Booking, Budget, DeadlineCount, Plan, Spending
 from overnight_models.tables.names import Headers, Model, OutputSchema, Prefix, Run, Shape, Target, Tenant
-from overnight_models.tables.outcomes import Delivery, Double, Outcome
+from overnight_models.tables.outcomes import AnswerGroup, DamagedGroup, Delivery, Double, Outcome
 from overnight_models.tables.relays import Relay
 from overnight_models.tables.retention import Kept
 
 __all__ = [
     "Action",
+    "AnswerGroup",
     "Batch",
     "Booking",
     "Budget",
@@ -59,6 +60,7 @@ __all__ = [
     "CatalogSchedule",
     "CatalogUnsent",
     "Counter",
+    "DamagedGroup",
     "DeadlineCount",
     "Delivery",
     "Deployment",

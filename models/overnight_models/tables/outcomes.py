@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, text
+from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, text
 from sqlmodel import Field
 
 from overnight_models.states import DELIVERY
@@ -51,7 +51,37 @@ class Outcome(Table, table=True):
     """That served it."""
     api_batch_id: str | None = long_text(default=None)
     message: str | None = long_text(default=None)
-    """JSON: the API's Message, untouched."""
+    """JSON: the API's Message, untouched. Null: it lies in a group, there is none, or it isn't kept any more."""
+    body_group: int | None = big(default=None)
+    body_place: int | None = Field(default=None, sa_type=SmallInteger)
+    """Which of its group's it is, from 0."""
+    body_size: int | None = None
+    """Its bytes, where it lies in a group."""
+
+
+class AnswerGroup(Table, table=True):
+    """Many answers, compressed as one value (`ledger.bodies.packed`): of one lane, one tenant, one partition."""
+
+    __tablename__ = "answer_group"
+    __table_args__ = (
+        CheckConstraint("items > 0", name="a_group_of_answers_has_some"),
+        {"postgresql_partition_by": "RANGE (id)"},
+    )
+    id: int = by_item()
+    """The first of its items."""
+    items: int = Field(sa_type=SmallInteger)
+    packed: bytes
+
+
+class DamagedGroup(Table, table=True):
+    """A group that couldn't be read when its bodies were wanted; the row goes when it is read again."""
+
+    __tablename__ = "damaged_group"
+    kind: str = Field(primary_key=True, sa_type=Text)
+    """The table of it: `request_group` or `answer_group`."""
+    group_id: int = by_item()
+    at: datetime = now()
+    why: str = long_text()
 
 
 class Double(Table, table=True):

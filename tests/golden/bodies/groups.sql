@@ -1,6 +1,10 @@
 -- What ledger/bodies/groups.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- _fetch
+-- _fetch, 1 of 2
+-- value_1 = '{1}'
+b'SELECT id, packed FROM answer_group WHERE id = ANY(:value_1)';
+
+-- _fetch, 2 of 2
 -- value_1 = '{1}'
 b'SELECT id, packed FROM request_group WHERE id = ANY(:value_1)';
 
@@ -8,20 +12,37 @@ b'SELECT id, packed FROM request_group WHERE id = ANY(:value_1)';
 SELECT bodies_in_groups
 FROM deployment;
 
--- forget_places, 1 of 2: Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
+-- forget_places, 1 of 4: Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
+-- id = 1
+SELECT
+FROM answer_group
+WHERE id = :id
+FOR UPDATE;
+
+-- forget_places, 2 of 4: Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
 -- id = 1
 SELECT
 FROM request_group
 WHERE id = :id
 FOR UPDATE;
 
--- forget_places, 2 of 2: Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
+-- forget_places, 3 of 4: Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
+-- id = 1, packed = '\x00'
+UPDATE answer_group
+SET packed = :packed
+WHERE id = :id;
+
+-- forget_places, 4 of 4: Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
 -- id = 1, packed = '\x00'
 UPDATE request_group
 SET packed = :packed
 WHERE id = :id;
 
--- write_groups: Write bodies of one lane in groups. Returns where each lies by its item.
+-- write_groups, 1 of 2: Write bodies of one lane in groups. Returns where each lies by its item.
+-- id = 1, items = 1, packed = '\x00'
+INSERT INTO answer_group(id, items, packed) VALUES (:id, :items, :packed);
+
+-- write_groups, 2 of 2: Write bodies of one lane in groups. Returns where each lies by its item.
 -- id = 1, items = 1, packed = '\x00'
 INSERT INTO request_group(id, items, packed) VALUES (:id, :items, :packed);
 

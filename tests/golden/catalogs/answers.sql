@@ -78,7 +78,8 @@ WHERE catalog_run.catalog_id = (
 
 -- to_ask_again: The next failed items of a run that have such a problem, or may do better another time.
 -- after = 1, limit = 1, problems = '{text}', run = 'text', times = 1
-SELECT item.id, outcome.problem, outcome.detail, outcome.message, item.size, item.max_tokens
+SELECT item.id, outcome.problem, outcome.detail, outcome.message, outcome.body_group, outcome.body_place,
+    item.size, item.max_tokens
 FROM item
 JOIN outcome ON outcome.item_id = item.id
 LEFT JOIN redo ON redo.item_id = item.id

@@ -84,7 +84,7 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
     0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
     WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message,
-    claimed.tries, claimed.generation, request.callback
+    outcome.body_group, outcome.body_place, claimed.tries, claimed.generation, request.callback
 FROM claimed
 JOIN item ON item.id = claimed.item_id
 JOIN request ON request.item_id = item.id

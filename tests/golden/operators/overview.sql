@@ -91,8 +91,8 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
     0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
     WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message,
-    item.give_up_at, item.batch_chance, item.direct_at, item.batch_id, item.model_id, item.size,
-    item.max_tokens, (
+    outcome.body_group, outcome.body_place, item.give_up_at, item.batch_chance, item.direct_at,
+    item.batch_id, item.model_id, item.size, item.max_tokens, (
     SELECT name
     FROM model
     WHERE model.id = item.model_id
@@ -133,8 +133,8 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
     0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
     WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message,
-    item.give_up_at, item.batch_chance, item.direct_at, item.batch_id, item.model_id, item.size,
-    item.max_tokens, (
+    outcome.body_group, outcome.body_place, item.give_up_at, item.batch_chance, item.direct_at,
+    item.batch_id, item.model_id, item.size, item.max_tokens, (
     SELECT name
     FROM model
     WHERE model.id = item.model_id
@@ -182,8 +182,8 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
     0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
     WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message,
-    item.give_up_at, item.batch_chance, item.direct_at, item.batch_id, item.model_id, item.size,
-    item.max_tokens, (
+    outcome.body_group, outcome.body_place, item.give_up_at, item.batch_chance, item.direct_at,
+    item.batch_id, item.model_id, item.size, item.max_tokens, (
     SELECT name
     FROM model
     WHERE model.id = item.model_id
@@ -236,8 +236,8 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
     0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
     WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message,
-    item.give_up_at, item.batch_chance, item.direct_at, item.batch_id, item.model_id, item.size,
-    item.max_tokens, (
+    outcome.body_group, outcome.body_place, item.give_up_at, item.batch_chance, item.direct_at,
+    item.batch_id, item.model_id, item.size, item.max_tokens, (
     SELECT name
     FROM model
     WHERE model.id = item.model_id

@@ -11,10 +11,11 @@ ORDER BY attnum;
 -- first = 1, left = '{1}', until = 1
 INSERT INTO outcome_copy_0(item_id, submission_id, finished_at, cost_nano, realtime_nano, input_tokens,
     cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens,
-    attempts, ok, retryable, billed, via, problem, detail, model, api_batch_id, message)
+    attempts, ok, retryable, billed, via, problem, detail, model, api_batch_id, message, body_group,
+    body_place, body_size)
 SELECT item_id, submission_id, finished_at, cost_nano, realtime_nano, input_tokens, cache_write_5m_tokens,
     cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens, attempts, ok, retryable,
-    billed, via, problem, detail, model, api_batch_id, NULL
+    billed, via, problem, detail, model, api_batch_id, NULL, NULL, NULL, NULL
 FROM outcome
 WHERE item_id >= :first AND item_id < :until AND NOT item_id = ANY(:left);
 
@@ -82,8 +83,11 @@ FROM kept
 WHERE copied_to IS NOT NULL
 LIMIT 1;
 
--- drop_groups: A partition's groups go; what is needed of them was carried.
+-- drop_groups, 1 of 2: A partition's groups go; what is needed of them was carried. items_stay: some of those may get an answer yet.
 DROP TABLE IF EXISTS request_group_from_0;
+
+-- drop_groups, 2 of 2: A partition's groups go; what is needed of them was carried. items_stay: some of those may get an answer yet.
+TRUNCATE TABLE answer_group_from_0;
 
 -- go_on: Copy the next window, or, behind the last one, put the copies in the place of the partitions.
 -- of = 1, undone = '{1}', until = 1

@@ -60,9 +60,8 @@ def test_of_2000_answers_to_a_model_with_constraints_none_is_invalid(service: Se
     service.finish()
     invalid = service.ledger.fetch_all("SELECT problem, detail FROM outcome WHERE NOT ok LIMIT 5")
     assert invalid == []
-    answers = service.ledger.fetch_all("SELECT message FROM outcome")
+    answers = service.ledger.answers().values()
     assert len(answers) == 2_000
-    for row in answers:
-        message = row["message"] if isinstance(row["message"], dict) else orjson.loads(row["message"])
-        text = "".join(block["text"] for block in message["content"] if block["type"] == "text")
+    for message in answers:
+        text = "".join(block["text"] for block in orjson.loads(message)["content"] if block["type"] == "text")
         Review.model_validate_json(text)

@@ -15,7 +15,7 @@ from overnight_models.ledger import (
     recall,
     redo,
 )
-from overnight_models.ledger.bodies import groups, requests
+from overnight_models.ledger.bodies import answers, damaged, groups, requests
 from overnight_models.ledger.collect import asking_again
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
 from overnight_models.ledger.deliver import acknowledge, obstacles, pace, replay, unread_queues, webhook_groups
@@ -101,6 +101,13 @@ def ask_bodies(connection: Connection) -> None:
     groups.forget_places(connection, "request_group", [(9, 0)])
     assert requests.give_own(connection, [waits.id]) == {}
     unsent.put_aside(connection, 1, {waits.id: "it is damaged"})
+    answers.write(connection, [groups.Body(9, None, b"{}" * 5_000)])
+    damaged.note(connection, "answer_group", {NOBODY: "it is cut", 9: "it was cut"})
+    damaged.look_again(connection)
+    damaged.forget_damaged(connection, "answer_group", NOBODY, NOBODY + 1)
+    execute(connection, "UPDATE outcome SET message = NULL, body_group = 9, body_place = 0")
+    answers.forget(connection, [final_item(connection)])
+    answers.give_own(connection, [final_item(connection)])
 
 
 def ask_redoing(connection: Connection) -> None:

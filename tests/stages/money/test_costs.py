@@ -154,8 +154,8 @@ def test_what_was_thought_is_priced_answer_by_answer(service: Service) -> None:
     model = process.prices().model(MODEL)
     assert model is not None
     worth = 0
-    for row in service.ledger.fetch_all("SELECT message FROM outcome"):
-        usage = Usage.of(json.loads(row["message"])["usage"])
+    for message in service.ledger.answers().values():
+        usage = Usage.of(json.loads(message)["usage"])
         output = Fraction(model.rates.output) * usage.thinking_tokens
         exact = output * model.batch_factor * model.geography.get(usage.inference_geo or "", 1)
         worth += int(exact + Fraction(1, 2))

@@ -47,6 +47,13 @@ KINDS: Final[Mapping[str, Kind]] = {
         "nothing moves; whoever writes dials again each time, and goes on at the server that takes writes",
         "promote a standby, or let OVERNIGHT_DATABASE_URL lead to the primary; name all hosts in it",
     ),
+    "answers damaged": Kind(
+        "a group of answers in Postgres isn't what was written there, says its checksum, or its row is gone",
+        "goes on with everything else; an outcome whose answer can't be read isn't delivered as if it were whole: its"
+        " delivery is tried again, then dead; asked for, it says so. Reads the group again every minute",
+        "look after Postgres' disk; restore the group's row from a backup (the alarm names table and id), then"
+        " `overnight replay`",
+    ),
     "sweep missing": Kind(
         "nothing has swept for too long: no beat, no worker for overnight.rescue, or no Redis between them",
         "nothing: without the sweep lost doorbells aren't rung again, and batches aren't listed",

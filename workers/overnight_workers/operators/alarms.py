@@ -65,6 +65,7 @@ def alarms(
         *_redis(redis),
         *_workers(signs),
         *_read_only(troubles.read_only),
+        *_damaged(troubles),
         *_never_swept(troubles.pulses, lanes),
         *_pulse(troubles.pulses, settings.timing),
         *_moved(troubles),
@@ -150,6 +151,14 @@ def _workers(signs: Sequence[Sign] | None) -> Iterator[Alarm]:
 def _read_only(why: str | None) -> Iterator[Alarm]:
     if why is not None:
         yield Alarm("ledger read-only", f"Postgres takes no writes: {why}.")
+
+
+def _damaged(troubles: Troubles) -> Iterator[Alarm]:
+    """One for all: a disk that loses bytes loses many."""
+    if troubles.damaged:
+        first = troubles.damaged[0]
+        others = "" if len(troubles.damaged) == 1 else f" {len(troubles.damaged) - 1} or more others can't, either."
+        yield Alarm("answers damaged", f"{first.kind} {first.group_id} can't be read: {first.why}.{others}")
 
 
 def _never_swept(pulses: Sequence[Pulse], lanes: Sequence[LaneView]) -> Iterator[Alarm]:

@@ -17,7 +17,7 @@ import redis
 from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.ledger import counters, following, measure, partitions, prefixes, recall, rescue
-from overnight_models.ledger.bodies import requests
+from overnight_models.ledger.bodies import damaged, requests
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, settle
@@ -218,6 +218,7 @@ def _keep_house() -> None:
     parts: tuple[Callable[[], object], ...] = (
         *(_give_up_deliveries, queue_looks.look, _answer_followers, _add_up, _forget, _make_room, retain.retain),
         api_deletions.delete_batches,
+        _read_damaged,
     )
     for part in parts:
         _alone(part)
@@ -226,6 +227,12 @@ def _keep_house() -> None:
 def _answer_followers() -> None:
     with process.database().transaction() as connection:
         following.answer(connection)
+
+
+def _read_damaged() -> None:
+    """Somebody may have restored them."""
+    with process.database().transaction() as connection:
+        damaged.look_again(connection)
 
 
 def _add_up() -> None:

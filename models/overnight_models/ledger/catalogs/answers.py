@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies import answers as bodies
 from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value
 from overnight_models.states import ITEM
@@ -79,13 +81,17 @@ def groups(connection: Connection, run: str) -> list[Group]:
     )
 
 
-class Failed(NamedTuple):
+@dataclass(slots=True)
+class Failed:
     """An item that may be asked again."""
 
     id: int
     problem: str
     detail: str | None
-    message: bytes | None
+    message: str | bytes | None
+    body_group: int | None
+    """Where the message lies, until it is read."""
+    body_place: int | None
     size: int
     max_tokens: int
     params: str | None = None
@@ -103,7 +109,8 @@ def to_ask_again(
         connection,
         Failed,
         f"""
-        SELECT item.id, outcome.problem, outcome.detail, outcome.message, item.size, item.max_tokens
+        SELECT item.id, outcome.problem, outcome.detail, outcome.message, outcome.body_group, outcome.body_place,
+               item.size, item.max_tokens
         FROM item JOIN outcome ON outcome.item_id = item.id
         LEFT JOIN redo ON redo.item_id = item.id
         WHERE {_MINE} AND item.id > :after AND {ITEM.redo.where} AND NOT item.cancel_wanted
@@ -118,8 +125,11 @@ def to_ask_again(
         after=after,
         limit=limit,
     )
+    bodies.read(connection, failed)
     texts = read_requests(connection, [item.id for item in failed]).texts
-    return [item._replace(params=texts[item.id].decode()) if item.id in texts else item for item in failed]
+    for item in failed:
+        item.params = texts[item.id].decode() if item.id in texts else None
+    return failed
 
 
 def spent(connection: Connection, catalog: str, *, hours: int, but: int | None) -> int:

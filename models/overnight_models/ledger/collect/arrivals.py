@@ -32,6 +32,8 @@ class Arrival(NamedTuple):
     retryable: bool = False
     message: bytes | None = None
     """JSON."""
+    is_raw: bool = False
+    """It is a line that nobody can read, as it came."""
     usage: object = None
     """The message's, as the API has it."""
     model: str | None = None

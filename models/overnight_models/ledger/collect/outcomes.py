@@ -17,10 +17,12 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger import direct_calls, following
+from overnight_models.ledger.bodies import answers
+from overnight_models.ledger.bodies.groups import Body, Place
 from overnight_models.ledger.collect import asking_again, caching, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.spending import COUNTED, counted
-from overnight_models.ledger.copying import copy_foreign, copy_lines, copy_number, copy_text
+from overnight_models.ledger.copying import copy_foreign, copy_json, copy_lines, copy_number, copy_text
 from overnight_models.ledger.direct_calls import Ended
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.roads import kept
@@ -70,6 +72,9 @@ class _Finalized(NamedTuple):
 _WITHOUT_ANSWER: Final = (Fate.FAIL_OWN, Fate.RETRY_OWN, Fate.WAIT_OWN)
 _FIRST_PAUSE_S: Final = 1.0
 """Before an item's next direct call; with each try twice as long."""
+
+
+_NO_PLACE: Final = b"\t\\N\t\\N\t\\N"
 
 
 class _Times(NamedTuple):
@@ -285,11 +290,13 @@ def _write_outcomes(
         copy_text(source.api_batch_id),
     )
     outcomes = []
+    places = _write_answers(connection, arrivals, settled)
     models = {name: copy_foreign(name) for name in {arrival.model for arrival in arrivals}}
     for arrival in arrivals:
         item = settled.get(arrival.item_id)
         if item is None:
             continue
+        place = places.get(item.id)
         outcomes.append(
             b"%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
             % (
@@ -306,14 +313,33 @@ def _write_outcomes(
                 else b"%b\t%b" % (copy_foreign(arrival.problem), copy_foreign(None if item.purged else arrival.detail)),
                 models[arrival.model],
                 api_batch_id,
-                copy_text(None if item.purged else arrival.message),
+                copy_json(None if item.purged else arrival.message) + _NO_PLACE
+                if place is None
+                else b"\\N\t%d\t%d\t%d" % (*place, len(arrival.message or b"")),
             )
         )
     copy_lines(
         connection,
         f"outcome (item_id, submission_id, {COUNTED}, attempts, ok, retryable, billed, via, problem, detail, model,"
-        " api_batch_id, message)",
+        " api_batch_id, message, body_group, body_place, body_size)",
         b"".join(outcomes),
+    )
+
+
+def _write_answers(
+    connection: Connection, arrivals: Sequence[Arrival], settled: Mapping[int, _Finalized]
+) -> dict[int, Place]:
+    """Write the answers of what has become final in groups: not few that stand alone, nor what nobody can read."""
+    return answers.write(
+        connection,
+        (
+            Body(arrival.item_id, settled[arrival.item_id].tenant_id, arrival.message)
+            for arrival in arrivals
+            if arrival.message is not None
+            and not arrival.is_raw
+            and arrival.item_id in settled
+            and not settled[arrival.item_id].purged
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models import exact_json
+from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.deliver.due import Due
 from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
@@ -128,6 +129,7 @@ def take(connection: Connection, due_at: Mapping[int, datetime], *, lease_s: flo
         ids=list(due_at),
         lease_s=lease_s,
     )
+    answers.show(connection, claimed)
     return [
         Due(
             item_id=row.id,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from overnight_models import exact_json
 from overnight_models.ledger.collect.arrivals import Arrival, Source
 from overnight_models.ledger.collect.outcomes import Recorded
-from overnight_models.ledger.documents import REDONE, ItemRow
+from overnight_models.ledger.documents import REDONE, ItemRow, document
 from overnight_models.ledger.rows import fetch_all
 from overnight_models.wire.acknowledgement import Acknowledgement
 from overnight_models.wire.message import CallbackLine
@@ -33,6 +33,12 @@ class Due(NamedTuple):
     outcome: ItemRow
     usage: object = None
     """The answer's, where it is at hand."""
+
+    def document(self) -> dict[str, object]:
+        """The outcome's document. Raises ValueError when its answer can't be read: it isn't what came back."""
+        if self.outcome.unreadable is not None:
+            raise ValueError(self.outcome.unreadable)
+        return document(self.outcome, self.usage)
 
     @property
     def wants_ack(self) -> bool:
@@ -92,6 +98,8 @@ class _Asked(NamedTuple):
             detail=arrival.detail,
             retryable=arrival.retryable,
             message=arrival.message,
+            body_group=None,
+            body_place=None,
             model=arrival.model,
             cost_nano=arrival.cost_nano,
             realtime_nano=arrival.realtime_nano,

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.operators import item_list
 from overnight_models.ledger.operators.overview import ItemView
@@ -179,11 +180,15 @@ def _tries(connection: Connection, item_id: int) -> list[Tried]:
     )
 
 
-class _Answered(NamedTuple):
+@dataclass(slots=True)
+class _Answered:
     """A `Body` but for what the item asks."""
 
     prefix: str | None
-    message: str | None
+    message: str | bytes | None
+    body_group: int | None
+    """Where the message lies, until it is read."""
+    body_place: int | None
     detail: str | None
 
 
@@ -202,19 +207,22 @@ class Body(NamedTuple):
 
 def body(connection: Connection, item_id: int) -> Body | None:
     """What one item asks and what was answered. The caller has made sure that it may be seen, and records it."""
-    answered = fetch_one(
+    row = fetch_one(
         connection,
         _Answered,
         """
-        SELECT prefix.document AS prefix, outcome.message, outcome.detail
+        SELECT prefix.document AS prefix, outcome.message, outcome.body_group, outcome.body_place, outcome.detail
         FROM item LEFT JOIN outcome ON outcome.item_id = item.id
         LEFT JOIN prefix ON prefix.id = item.prefix_id
         WHERE item.id = :id
         """,
         id=item_id,
     )
-    if answered is None:
+    if row is None:
         return None
     asked = read_requests(connection, [item_id])
     text = asked.texts.get(item_id)
-    return Body(asked.damaged[item_id] if text is None else text.decode(), *answered)
+    params = asked.damaged[item_id] if text is None else text.decode()
+    detail = next(iter(answers.read(connection, [row]).values()), row.detail)
+    message = row.message.decode() if isinstance(row.message, bytes) else row.message
+    return Body(params, row.prefix, message, detail)

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
 from overnight_models.ledger.money.budgets import WHY_HELD
@@ -347,6 +348,10 @@ DELIVERY_JOINS: Final = """
 """
 
 
+_READ_AT_ONCE: Final = 500
+"""Items with their answers."""
+
+
 def items(
     connection: Connection, wanted: Wanted, limit: int | None = None, *, deliveries: bool = False
 ) -> Iterator[ItemView]:
@@ -382,7 +387,6 @@ def items(
     }
     columns_more, joins_more = (f", {DELIVERED}", DELIVERY_JOINS) if deliveries else ("", "")
     with driver_connection(connection).cursor(name="items") as cursor:
-        cursor.itersize = 1000
         cursor.execute(
             f"SELECT {COLUMNS}, {ROAD}, {WHY_HELD} AS held{columns_more} FROM item {JOINS}{joins_more}"
             f" {where} ORDER BY {order} LIMIT %(limit)s",
@@ -390,5 +394,6 @@ def items(
         )
         assert cursor.description is not None
         view = maker(ItemView, tuple(column.name for column in cursor.description))
-        for row in cursor:
-            yield view(*row)
+        while some := [view(*row) for row in cursor.fetchmany(_READ_AT_ONCE)]:
+            answers.show(connection, some)
+            yield from some

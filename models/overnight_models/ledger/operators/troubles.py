@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger import deployment
+from overnight_models.ledger.bodies import damaged
+from overnight_models.ledger.bodies.damaged import Damaged
 from overnight_models.ledger.bodies.requests import UnreadableRequests, unreadable
 from overnight_models.ledger.catalogs import schedules
 from overnight_models.ledger.catalogs.schedules import Neglected
@@ -148,6 +150,8 @@ class Troubles:
     """What waits for its rate limit."""
     unreadable: tuple[UnreadableRequests, ...] = ()
     """Items that are held because their requests can't be read."""
+    damaged: tuple[Damaged, ...] = ()
+    """Groups of bodies that can't be read."""
     read_only: str | None = None
     """Why Postgres takes no writes; None when it does."""
     relays: tuple[RelayView, ...] = ()
@@ -213,6 +217,7 @@ def troubles(connection: Connection) -> Troubles:
         late=tuple(late(connection)),
         limited=tuple(limited(connection)),
         unreadable=tuple(unreadable(connection)),
+        damaged=tuple(damaged.noted(connection)),
         read_only=why_read_only(connection),
         relays=tuple(seen.relays(connection)),
         neglected=tuple(schedules.neglected(connection)),

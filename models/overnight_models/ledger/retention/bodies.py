@@ -8,7 +8,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.bodies import requests
+from overnight_models.ledger.bodies import answers, requests
+from overnight_models.ledger.bodies.damaged import forget_damaged
 from overnight_models.ledger.bodies.packed import DamagedGroup
 from overnight_models.ledger.partitions import GROUPED, PARTITION_ITEMS
 from overnight_models.ledger.redo import NO_BODY
@@ -23,7 +24,7 @@ _WINDOW: Final = 50_000
 
 _BODIES: Final = {
     "request": {"params": f"'{NO_BODY}'", "body_group": "NULL", "body_place": "NULL", "unbounded": "NULL"},
-    "outcome": {"message": "NULL"},
+    "outcome": {"message": "NULL", "body_group": "NULL", "body_place": "NULL", "body_size": "NULL"},
 }
 """Tables of which rows stay, and what stands there instead of bodies."""
 
@@ -108,7 +109,7 @@ def _end_bodies(connection: Connection, view: KeptView, now: datetime) -> str:
         rows = f"INSERT INTO {copy} SELECT * FROM {table}_from_{first} WHERE item_id = ANY(:whole)"
         execute(connection, rows, whole=whole)
         put(connection, table, first, copy)
-    drop_groups(connection, first)
+    drop_groups(connection, first, items_stay=True)
     execute(
         connection,
         """
@@ -128,20 +129,23 @@ def too_many(most: int) -> str:
 
 
 def carry(connection: Connection, item_ids: Collection[int]) -> str | None:
-    """What these items ask is written into their own rows, since the groups go. Returns what keeps them, if anything.
+    """Bodies of these items are written into their own rows, since the groups go. Returns what keeps them, if anything.
 
     Before the tables are locked, for all that are known by then: afterwards it is done already.
     """
-    damaged = requests.give_own(connection, item_ids)
-    if not damaged:
-        return None
-    return f"the requests of {len(damaged):,} unfinished items can't be read: {next(iter(damaged.values()))}"
+    asked = requests.give_own(connection, item_ids)
+    if asked:
+        return f"the requests of {len(asked):,} unfinished items can't be read: {next(iter(asked.values()))}"
+    unread = answers.give_own(connection, item_ids)
+    return f"answers that aren't delivered can't be read: {next(iter(unread.values()))}" if unread else None
 
 
-def drop_groups(connection: Connection, first: int) -> None:
-    """A partition's groups go; what is needed of them was carried."""
-    for table in GROUPED:
-        execute(connection, f"DROP TABLE IF EXISTS {table}_from_{first}")
+def drop_groups(connection: Connection, first: int, *, items_stay: bool) -> None:
+    """A partition's groups go; what is needed of them was carried. items_stay: some of those may get an answer yet."""
+    execute(connection, f"DROP TABLE IF EXISTS request_group_from_{first}")
+    go = "TRUNCATE TABLE" if items_stay else "DROP TABLE IF EXISTS"
+    execute(connection, f"{go} answer_group_from_{first}")
+    forget_damaged(connection, answers.TABLE, first, first + PARTITION_ITEMS)
 
 
 def _give_up_copying(connection: Connection, first: int, why: str) -> str:

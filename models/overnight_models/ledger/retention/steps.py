@@ -123,7 +123,7 @@ def _drop_outcomes(connection: Connection, first: int, carried: list[int], now: 
         raise DamagedGroup(why)
     for table in PARTITIONED:
         replace(connection, table, first, carried)
-    bodies.drop_groups(connection, first)
+    bodies.drop_groups(connection, first, items_stay=bool(carried))
     execute(connection, f"DROP TABLE IF EXISTS request_copy_{first}, outcome_copy_{first}")
     for table in ("redo", "follower"):
         forget = f"DELETE FROM {table} WHERE {within('item_id')} AND NOT item_id = ANY(:carried)"

@@ -45,7 +45,7 @@ def make(connection: Connection, table: str, first: int, name: str) -> None:
         connection,
         f"""
         CREATE TABLE {name} (
-            LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES,
+            LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE,
             CONSTRAINT {name}_bounds CHECK ({key} >= {first} AND {key} < {first + PARTITION_ITEMS})
         ) {stored_as(table)}
         """,

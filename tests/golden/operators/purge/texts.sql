@@ -23,12 +23,12 @@ WHERE copied_to IS NOT NULL;
 -- ids = '{1}'
 SELECT item_id
 FROM outcome
-WHERE item_id = ANY(:ids) AND message IS NOT NULL;
+WHERE item_id = ANY(:ids) AND coalesce(message, body_group::text) IS NOT NULL;
 
 -- forget_answers, 2 of 2: What came back for items, and what was said of it. Returns how many answers were still kept.
 -- ids = '{1}'
 UPDATE outcome
-SET message = NULL, detail = NULL
+SET message = NULL, detail = NULL, body_group = NULL, body_place = NULL, body_size = NULL
 WHERE item_id = ANY(:ids);
 
 -- forget_deliveries, 1 of 2: Deliveries, with what brokers said of them: nothing of these items is delivered any more, nor again.

@@ -73,7 +73,7 @@ def _sized(failed: Failed, own: str, params: str, max_tokens: int, lane: Lane) -
     return None if size > lane.max_bytes else Content(params, size, max_tokens)
 
 
-def _text(message: bytes | None) -> str:
+def _text(message: str | bytes | None) -> str:
     try:
         return whole_text(orjson.loads(message or b"{}").get("content"))
     except (ValueError, AttributeError):

@@ -60,6 +60,7 @@ def _unreadable(item_id: int, line: Line, prices: Prices, why: str, *, batch: bo
         problem=Problem.INVALID_OUTPUT if billed else Problem.ERRORED,
         detail=f"its result can't be read ({why}): it is kept as it came, in the message's `line_base64`",
         retryable=True,
+        is_raw=True,
         billed=billed,
         **(unknown if billed else {"cost_nano": 0, "realtime_nano": 0}),
     )

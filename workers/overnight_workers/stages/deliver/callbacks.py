@@ -32,7 +32,7 @@ class Call(NamedTuple):
 
 
 def call(due: Due) -> Call:
-    """A callback, as it is to be sent. Raises KeyError when it names no task."""
+    """A callback, as it is to be sent. Raises KeyError when it names no task, ValueError without a readable answer."""
     outcome, callback = due.outcome, due.callback
     headers: dict[str, object] = {"overnight_generation": due.generation}
     if outcome.traceparent is not None:
@@ -42,7 +42,7 @@ def call(due: Due) -> Call:
     return Call(
         task=callback["task"],
         task_id=documents.delivery_id(outcome.receipt, outcome.redos),
-        outcome=documents.document(outcome, due.usage),
+        outcome=due.document(),
         others=callback.get("args") or (),
         kwargs=callback.get("kwargs") or {},
         headers=headers,

@@ -62,7 +62,7 @@ def message_id(delivery_ids: Sequence[str]) -> str:
 
 
 def _entry(due: Due) -> dict[str, object]:
-    entry = documents.document(due.outcome, due.usage)
+    entry = due.document()
     message = due.outcome.message
     if message is not None and len(message) > BY_REFERENCE:
         entry |= {"message": None, "claim": {"bytes": len(message if isinstance(message, bytes) else message.encode())}}

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.bodies import requests
+from overnight_models.ledger.bodies import answers, requests
 from overnight_models.ledger.partitions import RETENTION
 from overnight_models.ledger.redo import NO_BODY
 from overnight_models.ledger.rows import execute, fetch_column
@@ -55,10 +55,15 @@ def forget_requests(connection: Connection, ids: Sequence[int]) -> int:
 
 def forget_answers(connection: Connection, ids: Sequence[int]) -> int:
     """What came back for items, and what was said of it. Returns how many answers were still kept."""
-    kept = "SELECT item_id FROM outcome WHERE item_id = ANY(:ids) AND message IS NOT NULL"
+    kept = "SELECT item_id FROM outcome WHERE item_id = ANY(:ids) AND coalesce(message, body_group::text) IS NOT NULL"
     forgotten = len(fetch_column(connection, int, kept, ids=list(ids)))
+    answers.forget(connection, ids)
     for table in _with_copies(connection, "outcome"):
-        forget = f"UPDATE {table} SET message = NULL, detail = NULL WHERE item_id = ANY(:ids)"
+        forget = f"""
+            UPDATE {table}
+            SET message = NULL, detail = NULL, body_group = NULL, body_place = NULL, body_size = NULL
+            WHERE item_id = ANY(:ids)
+        """
         execute(connection, forget, ids=list(ids))
     return forgotten
 
