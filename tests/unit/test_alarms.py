@@ -12,6 +12,7 @@ import pytest
 from overnight_models import routes
 from overnight_models.ledger.bodies.damaged import Damaged
 from overnight_models.ledger.bodies.requests import UnreadableRequests
+from overnight_models.ledger.catalogs.schedules import Neglected
 from overnight_models.ledger.collect.caching import GivenUp
 from overnight_models.ledger.deliver.obstacles import Obstacle
 from overnight_models.ledger.deliver.unread_queues import UnreadQueue
@@ -214,6 +215,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "relay behind": (
         {"troubles": replace(CALM, relays=(replace(RELAY, waiting=7, oldest_s=61.0),))},
         {"troubles": replace(CALM, relays=(replace(RELAY, waiting=7, oldest_s=59.0),))},
+    ),
+    "catalog neglected": (
+        {"troubles": replace(CALM, neglected=(Neglected("shop", "2026-11-29T22:00", 3, "asking"),))},
+        {"troubles": CALM},
     ),
     "messages put aside": ({"troubles": replace(CALM, relays=(replace(RELAY, aside=1, aside_why="no lane"),))}, {}),
 }
