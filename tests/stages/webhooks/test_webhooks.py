@@ -250,10 +250,9 @@ def test_connections_are_kept_and_no_more_requests_are_under_way_than_it_takes(
 def test_a_large_answer_goes_by_reference(service: Service, shop: Endpoint) -> None:
     service.configure(webhooks={"shop": shop.settings(group={"items": 10, "within": "0s"})})
     answered(service, *"ab")
-    service.ledger.execute(
-        "UPDATE outcome SET message = (message::jsonb || jsonb_build_object('pad', repeat('x', 300000)))::text"
-        " WHERE item_id = (SELECT min(item_id) FROM outcome)"
-    )
+    first, answer = min(service.ledger.answers().items())
+    longer = json.dumps(json.loads(answer) | {"pad": "x" * 300_000})
+    service.ledger.execute("UPDATE outcome SET message = %s WHERE item_id = %s", longer, first)
     webhooks()
     (came,) = shop.came
     large, small = came.outcomes
