@@ -19,6 +19,9 @@ _PACKAGE: Final = "overnight_workers."
 _GATEWAYS: Final = frozenset({"api", "brokers", "doorbell", "process"})
 """Modules through which many functions reach the outside: of interest is who goes through them."""
 
+_AROUND: Final = "overnight_workers.celery_app"
+"""What is around every task: the stage is what it calls."""
+
 
 def here(what: str) -> str:
     """The name of the point that was just reached; for what is called by `reach`."""
@@ -35,7 +38,8 @@ def _callers(frame: FrameType | None) -> list[FrameType]:
     """Frames of the workers' own code, the innermost first."""
     points_ = []
     while frame is not None:
-        if str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.startswith(_PACKAGE) and name != _AROUND:
             points_.append(frame)
         frame = frame.f_back
     return points_
