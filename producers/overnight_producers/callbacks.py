@@ -41,12 +41,14 @@ def task(
     queue: the queue its workers listen on.
     broker: a `[brokers.NAME]` of Overnight's configuration; default: Overnight's own Redis. Never a URL.
     ack: its message is sent again until it is acknowledged, which `@callback` over there does when it is done.
+
+    Raises TypeError when `kwargs` is no mapping.
     """
     line: CallbackLine = {"task": name, "queue": queue}
     if args:
         line["args"] = list(args)
     if kwargs:
-        line["kwargs"] = dict(kwargs)
+        line["kwargs"] = _as_object("kwargs", kwargs)
     if broker:
         line["broker"] = broker
     if ack:
@@ -59,11 +61,19 @@ def webhook(name: str, *, context: Mapping[str, object] | None = None) -> Callba
 
     name: a `[webhooks.NAME]` of Overnight's configuration, which has the URL and the secrets. Never a URL.
     context: comes with the outcome, as `context`: JSON that says what it is for, such as `{"sku": "A1"}`.
+
+    Raises TypeError when `context` is no mapping. Whether the webhook is known, and isn't a URL, `enqueue` says.
     """
     line: CallbackLine = {"webhook": name}
     if context:
-        line["context"] = dict(context)
+        line["context"] = _as_object("context", context)
     return line
+
+
+def _as_object(name: str, given: object) -> dict[str, object]:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"`{name}` must be a dict, such as {{'sku': 'A1'}}, not {type(given).__name__}")
+    return dict(given)
 
 
 @overload

@@ -15,7 +15,7 @@ from overnight_models.wire.webhook import WebhookBody
 def verify(
     headers: signature.Headers,
     body: bytes | bytearray | memoryview | str,
-    secrets: str | Iterable[str],
+    secrets: str | Iterable[str] | None,
     *,
     tolerance_s: float = signature.TOLERANCE_S,
     now: datetime | None = None,
@@ -29,7 +29,7 @@ def verify(
     now: the time to go by, aware; default: the clock.
 
     Raises BadSignature, whatever is wrong with the headers or the body: answer 401. Raises BadSettings when a secret is
-    no secret; TypeError when the body was read as JSON already.
+    no secret, and without any (None: the variable isn't set); TypeError when the body was read as JSON already.
     """
     if not isinstance(body, (bytes, bytearray, memoryview, str)):
         raise TypeError(f"the body as it came, bytes or str, not {type(body).__name__}: what was signed are its bytes")

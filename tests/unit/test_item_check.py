@@ -42,6 +42,8 @@ def test_a_webhook_is_known_and_allowed_by_its_lane() -> None:
     assert told(item("a", callback={"webhook": "shop", "context": {"sku": "A1"}})) == []
     (unknown,) = told(item("a", callback={"webhook": "shp"}))
     assert "no webhook 'shp' for a `callback` (known: shop, pager)" in unknown
+    (url,) = told(item("a", callback={"webhook": "https://shop.example/"}))
+    assert "the NAME of a [webhooks.NAME] of the configuration, never a URL" in url
     (forbidden,) = told(item("a", callback={"webhook": "shop"}), lane="tight")
     assert "doesn't allow the webhook 'webhook:shop': it allows shop.*, crm.save" in forbidden
     assert any("has no 'queue', 'task'" in fault for fault in told(item("a", callback=callback(webhook="shop"))))

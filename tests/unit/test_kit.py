@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import pytest
 from celery import Celery
@@ -126,6 +126,24 @@ def test_lanes_that_are_named_are_the_only_ones() -> None:
         with pytest.raises(BadItem, match=r"doesn't allow the callback 'mail\.send'"):
             overnight_at_import.enqueue(params(), lane="copy", callback=task("mail.send", queue="mail"))
         assert len(kit) == 1
+
+
+def test_a_url_in_the_place_of_a_webhooks_name_is_refused(kit: Kit) -> None:
+    with pytest.raises(BadItem, match="never a URL"):
+        overnight_at_import.enqueue(params(), callback=webhook("https://shop.example/overnight"))
+    assert len(kit) == 0
+
+
+def test_arguments_that_are_no_dict_are_refused_by_their_name() -> None:
+    with pytest.raises(TypeError, match=r"`context` must be a dict, .* not str"):
+        webhook("shop", context=cast(Any, "A1"))
+    with pytest.raises(TypeError, match=r"`kwargs` must be a dict, .* not list"):
+        task("shop.save", queue="shop", kwargs=cast(Any, ["A1"]))
+
+
+def test_a_problem_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ValueError, match="'refusd' is no problem of an outcome: there are refused, cut_off"):
+        Failure(cast(Problem, "refusd"))
 
 
 @pytest.mark.parametrize("problem", get_args(Problem))

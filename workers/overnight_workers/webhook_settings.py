@@ -159,6 +159,17 @@ def variables(given: object) -> list[str]:
     return named
 
 
+def without_secrets(webhooks: Mapping[str, Webhook]) -> list[str]:
+    """Of each webhook that can't be signed by what is here: a line that says why, without a secret in it."""
+    lines = []
+    for name, webhook in webhooks.items():
+        try:
+            webhook.keys()
+        except BadSettings as error:
+            lines.append(f"[webhooks.{name}] sends nothing, its outcomes wait: {'; '.join(error.faults)}")
+    return lines
+
+
 def webhooks_fit(webhooks: Mapping[str, Webhook], faults: Faults) -> None:
     """Each by itself; a secret that isn't there is for the worker that sends: others needn't have it."""
     for name, webhook in webhooks.items():

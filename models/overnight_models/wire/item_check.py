@@ -84,7 +84,7 @@ def _callback_faults(callback: object, lane: str, rules: LanePolicy, policy: Pol
     faults = []
     task, queue, broker = callback.get("task"), callback.get("queue"), callback.get("broker")
     if not (task and queue and _is_text(task) and _is_text(queue)):
-        faults.append("`callback` needs a `task` and the `queue` its workers listen on")
+        faults.append("`callback` needs a `task` and the `queue` its workers listen on, or a `webhook`")
     elif not rules.allows(task):
         faults.append(
             f"lane {lane!r} doesn't allow the callback {quoted(task)}: it allows {', '.join(rules.callbacks)}"
@@ -102,7 +102,9 @@ def _callback_faults(callback: object, lane: str, rules: LanePolicy, policy: Pol
 
 def _webhook_faults(callback: dict[str, object], lane: str, rules: LanePolicy, policy: Policy) -> list[str]:
     name, faults = callback["webhook"], []
-    if not isinstance(name, str) or name not in policy.webhooks:
+    if isinstance(name, str) and "://" in name:
+        faults.append("`callback`'s `webhook` is the NAME of a [webhooks.NAME] of the configuration, never a URL")
+    elif not isinstance(name, str) or name not in policy.webhooks:
         known = ", ".join(policy.webhooks) or "none"
         faults.append(f"no webhook {quoted(name)} for a `callback` (known: {known}): configure it as [webhooks.NAME]")
     elif not rules.allows(f"{WEBHOOK}{name}"):

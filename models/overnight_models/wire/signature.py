@@ -55,12 +55,14 @@ def new_secret() -> str:
     return _PREFIX + base64.b64encode(random_bytes.token_bytes(32)).decode()
 
 
-def read_secrets(written: str | Iterable[str]) -> tuple[Secret, ...]:
+def read_secrets(written: str | Iterable[str] | None) -> tuple[Secret, ...]:
     """Secrets as they are written: one text each, or several in one text with white space between them.
+
+    written: None, as of a variable that isn't set, is no secret.
 
     Raises BadSettings with every fault, none of which shows a secret.
     """
-    texts = [written] if isinstance(written, str) else list(written)
+    texts = [written] if isinstance(written, str) else list(written or ())
     words = [word for text in texts for word in text.split()]
     if not words:
         raise BadSettings([f"there is no secret to sign or verify webhooks with: set {_PREFIX}<base64 of 32 bytes>"])

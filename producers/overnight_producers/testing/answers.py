@@ -23,10 +23,17 @@ class Failure:
     """An outcome that isn't of use.
 
     detail: more about it; None: what Overnight says in that case.
+
+    Raises ValueError when there is no such problem.
     """
 
     problem: ProblemName
     detail: str | None = None
+
+    def __post_init__(self) -> None:
+        known = [problem.value for problem in Problem]
+        if self.problem not in known:
+            raise ValueError(f"{self.problem!r} is no problem of an outcome: there are {', '.join(known)}")
 
 
 Answer: TypeAlias = str | Mapping[str, object] | list[object] | BaseModel | Failure

@@ -44,6 +44,8 @@ def up(
     """
     from overnight_workers.one_machine.installation import Installation
     from overnight_workers.one_machine.supervisor import Supervisor
+    from overnight_workers.settings import settings
+    from overnight_workers.webhook_settings import without_secrets
 
     home = made(data_dir or os.environ.get("OVERNIGHT_DATA_DIR") or default_data_dir())
     plays = not os.environ.get("ANTHROPIC_API_KEY") if sandbox is None else sandbox
@@ -65,6 +67,8 @@ def up(
     with interruptible(), Supervisor(home, say=say) as supervisor:
         installation.start(supervisor)
         _say_where_it_answers(installation.urls, home, pace, writes_environment=not given_redis)
+        for line in without_secrets(settings().webhooks):
+            say(line)
         typer.echo(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C stops everything")
         supervisor.run_forever()
     say("stopped")
