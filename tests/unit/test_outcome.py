@@ -112,6 +112,18 @@ def test_parse_says_what_does_not_fit() -> None:
         wrong.parse(Answer)
 
 
+def test_an_answer_that_is_too_large_for_its_webhook_is_not_taken_for_an_empty_one() -> None:
+    claimed = Outcome.read(WHOLE.document() | {"message": None, "claim": {"bytes": 300_000}})
+    for read in (lambda: claimed.text, lambda: claimed.tool_calls, lambda: claimed.parse(Answer)):
+        with pytest.raises(BadOutput, match=r"read it by overnight\.outcome\(key='k', lane='default'\)"):
+            read()
+
+
+def test_parse_says_that_an_answer_was_removed() -> None:
+    with pytest.raises(BadOutput, match="had an answer, which is removed by now"):
+        Outcome("i", "purged:1", "l", ok=True).parse(Answer)
+
+
 def test_parse_says_why_there_is_nothing_to_parse() -> None:
     with pytest.raises(BadOutput, match=r"item 'k' has no answer to parse: cut_off \(max_tokens\)"):
         Outcome("i", "k", "l", ok=False, problem="cut_off", detail="max_tokens").parse(Answer)

@@ -152,24 +152,36 @@ class Outcome:
 
     @property
     def text(self) -> str:
-        """The answer's text blocks, joined; empty if there is none."""
-        return whole_text((self.message or {}).get("content"))
+        """The answer's text blocks, joined; empty if there is none.
+
+        Raises BadOutput when the answer was too large for its webhook: an empty text would be taken for it.
+        """
+        return whole_text(self._content())
 
     @property
     def tool_calls(self) -> list[dict[str, object]]:
-        """The answer's `tool_use` blocks, each with its `id`, `name` and `input`; empty if it calls no tool."""
-        return tool_calls((self.message or {}).get("content"))
+        """The answer's `tool_use` blocks, each with its `id`, `name` and `input`; empty if it calls no tool.
+
+        Raises BadOutput when the answer was too large for its webhook.
+        """
+        return tool_calls(self._content())
 
     def parse(self, model: type[M]) -> M:
         """The answer's text as that pydantic model. Of several texts it is the one that fits, as when it was collected.
 
-        Raises BadOutput when the outcome isn't `ok`, when no text fits, and when the answer calls a tool instead. It
-        quotes nothing of the answer: where a task fails with it, its text is in logs, and on Flower's pages.
+        Raises BadOutput when the outcome isn't `ok`, when no text fits, when the answer calls a tool instead, and when
+        it isn't here: too large for its webhook, or removed by now. It quotes nothing of the answer: where a task fails
+        with it, its text is in logs, and on Flower's pages.
         """
         if not self.ok:
             raise BadOutput(f"item {self.key!r} has no answer to parse: {self.problem} ({self.detail})")
+        content = self._content()
+        if self.message is None:
+            raise BadOutput(
+                f"item {self.key!r} had an answer, which is removed by now: by a purge, or as its lane keeps it"
+            )
         wrong: ValidationError | None = None
-        for text in readings((self.message or {}).get("content")):
+        for text in readings(content):
             try:
                 return _read(model, text)
             except ValidationError as error:
@@ -178,6 +190,15 @@ class Outcome:
             names = ", ".join(str(call.get("name")) for call in self.tool_calls)
             raise BadOutput(f"item {self.key!r}: its answer is a call of {names}: read `tool_calls`")
         raise BadOutput(f"item {self.key!r}: its text is no {model.__name__}: {_faults(wrong)}")
+
+    def _content(self) -> object:
+        """The answer's blocks, if it is here."""
+        if self.message is None and self.extra.get("claim"):
+            raise BadOutput(
+                f"item {self.key!r}: its answer is too large for a webhook: read it by"
+                f" overnight.outcome(key={self.key!r}, lane={self.lane!r})"
+            )
+        return (self.message or {}).get("content")
 
 
 def _read(model: type[M], text: str) -> M:
