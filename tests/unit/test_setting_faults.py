@@ -101,6 +101,13 @@ ONE_AT_A_TIME: dict[str, tuple[str, dict[str, str], list[str]]] = {
             " secret itself")
         ],
     ),
+    "a secret's place and a network that are no lists": (
+        '[webhooks.shop]\nurl = "https://h"\nsecrets = "env:A"\nallow_private = "10.0.0.0/8"', {},
+        [
+            '[webhooks.shop] secrets: it is a list of texts, such as ["env:OVERNIGHT_SHOP_SECRET"]',
+            '[webhooks.shop] allow_private: it is a list of texts, such as ["10.20.0.0/16"]',
+        ],
+    ),
     "a secret that is none": (
         '[webhooks.shop]\nurl = "https://h"\nsecrets = ["env:OVERNIGHT_SHOP_KEY"]', {"OVERNIGHT_SHOP_KEY": "planted"},
         ["[webhooks.shop] secrets: env:OVERNIGHT_SHOP_KEY: secret 1 of 1 doesn't begin with whsec_"],

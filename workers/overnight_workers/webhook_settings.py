@@ -55,7 +55,7 @@ def _parts(url: str) -> SplitResult | None:
 
 def secret_places(given: object) -> tuple[str, ...]:
     """Where secrets are: `env:VARIABLE` or `file:PATH`. What was given instead isn't shown: it may be a secret."""
-    places = texts(given)
+    places = texts(given, "env:OVERNIGHT_SHOP_SECRET")
     if not places:
         raise ValueError('it says where a secret is, such as ["env:OVERNIGHT_SHOP_SECRET"]')
     if not all(_PLACE.fullmatch(place) for place in places):
@@ -66,7 +66,7 @@ def secret_places(given: object) -> tuple[str, ...]:
 def networks(given: object) -> tuple[Network, ...]:
     """Networks, as `10.20.0.0/16`, that webhooks may go to although they are private."""
     allowed = []
-    for word in texts(given):
+    for word in texts(given, "10.20.0.0/16"):
         try:
             network = ipaddress.ip_network(word)
         except ValueError:

@@ -166,10 +166,10 @@ def text(given: object) -> str:
     return given
 
 
-def texts(given: object) -> tuple[str, ...]:
-    """A list of texts."""
+def texts(given: object, example: str = "shop.*") -> tuple[str, ...]:
+    """A list of texts. example: one of them, as a fault shows it."""
     if not isinstance(given, list | tuple) or not all(isinstance(element, str) for element in given):
-        raise ValueError('it is a list of texts, such as ["shop.*"]')
+        raise ValueError(f'it is a list of texts, such as ["{example}"]')
     return tuple(given)
 
 
