@@ -71,7 +71,9 @@ def signed(body: bytes, *secrets: str, at: datetime | None = None) -> dict[str, 
     return signed_headers(read_secrets(secrets), DELIVERY, at or datetime.now(UTC), body)
 
 
-@pytest.mark.parametrize("secrets", [SECRETS[:1], SECRETS[1:], (new_secret(), SECRETS[0])])
+@pytest.mark.parametrize(
+    "secrets", [SECRETS[:1], SECRETS[1:], (new_secret(), SECRETS[0])], ids=["first", "second", "after a change"]
+)
 def test_what_is_signed_by_one_of_its_secrets_is_taken(endpoint: Endpoint, secrets: tuple[str, ...]) -> None:
     body = write_body([outcome("a"), outcome("b")], at=datetime.now(UTC))
     status, answer = endpoint.post(signed(body, *secrets), body)
@@ -99,6 +101,8 @@ def test_what_it_did_not_take_it_names_and_only_that_comes_again(endpoint: Endpo
         (SECRETS[0], -400, b"", "another time"),
         (SECRETS[0], 0, b" ", "not signed"),
     ],
+    # secrets are random: without names each worker of the tests would collect others
+    ids=["forged", "late", "early", "changed"],
 )
 def test_what_is_forged_late_or_changed_is_refused(
     endpoint: Endpoint, secret: str, late_s: int, changed: bytes, why: str
