@@ -30,10 +30,14 @@ class About:
 
     @classmethod
     def of(cls, receipt: Receipt | None, key: str | None, lane: str) -> About:
-        """As a caller names it. Raises TypeError when neither a receipt nor a key is given, or both."""
+        """As a caller names it: by a receipt or by a key. Raises TypeError for neither, for both, and for another thing."""
         if (receipt is None) == (key is None):
             raise TypeError("name one item: by its receipt, or by `key` (and `lane`)")
         if receipt is not None:
+            if not isinstance(receipt, Receipt):
+                raise TypeError(
+                    f"a receipt is what `enqueue` returns, and not {type(receipt).__name__}: a key is said as key=…"
+                )
             return cls(receipt.lane, receipt.key, receipt)
         return cls(lane, key or "")
 
