@@ -30,7 +30,7 @@ class About:
 
     @classmethod
     def of(cls, receipt: Receipt | None, key: str | None, lane: str) -> About:
-        """As a caller names it: by a receipt or by a key. Raises TypeError for neither, for both, and for another thing."""
+        """As a caller names it: by a receipt or by a key. Raises TypeError for anything else, and for both."""
         if (receipt is None) == (key is None):
             raise TypeError("name one item: by its receipt, or by `key` (and `lane`)")
         if receipt is not None:
