@@ -28,6 +28,7 @@ from overnight_workers.sandbox.process import Running, running
 from tests.chaos.deaths import Stage
 from tests.chaos.life import Sandbox
 from tests.chaos.scenarios import SCENARIOS
+from tests.kept_sessions import APPLICATION
 
 MARK: Final = "a point"
 
@@ -104,6 +105,8 @@ NOT_REACHED: Final = {
     "unknown_batches.judge: process.database().transaction": "when the token of an unknown batch can't be read yet",
 }
 """Calls that these runs don't make, and when they are made. Their points are in the same few places."""
+KEEPING: Final = {"DISCARD ALL", f"SET application_name = '{APPLICATION}'", "RESET application_name"}
+"""How a session is kept for the next test, and given to it."""
 BY_SPEED: Final = {
     "turns._sign: process.database().transaction",
     "turns._take: doorbell.ring",
@@ -233,8 +236,8 @@ def postgres_effects(log: str) -> Iterator[str]:
             yield MARK
             if words == "SELECT 'point of the end'":
                 return
-        elif who == marking or words.startswith("DO $$"):
-            continue  # a step of the scenario itself, or the emptying before it
+        elif who == marking or words.startswith("DO $$") or words in KEEPING:
+            continue  # a step of the scenario itself, or what comes before it
         elif words == "BEGIN":
             inside.add(who)
         elif words in ("COMMIT", "ROLLBACK"):
