@@ -229,7 +229,7 @@ def test_a_product_takes_the_callbacks_of_workers_of_an_earlier_version(version:
     shop = Celery("shop", set_as_current=False)
     taken: list[Outcome] = []
 
-    @shop.task(name="shop.save")
+    @shop.task(name="shop.save", shared=False)
     @callback
     def save(outcome: Outcome, *others: object, **named: object) -> None:
         taken.append(outcome)

@@ -73,7 +73,8 @@ def pytest_in(product: Path, *words: str) -> subprocess.CompletedProcess[str]:
     # its own directory is found by `python -m`
     command = [sys.executable, "-W", "error", "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", ".", *words]
     # others in this environment have plugins too, which import what isn't in the base install
-    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "overnight_pytest"}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OVERNIGHT_")}
+    env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "overnight_pytest"}
     return subprocess.run(command, cwd=product, env=env, capture_output=True, text=True, check=False, timeout=60)
 
 

@@ -179,7 +179,7 @@ def test_a_text_is_ordered_by_a_view_of_django_and_comes_back_to_its_task(servic
     service.round()
     deliver()
     (message,) = service.queue()
-    assert message["headers"]["task"] == "shop.save"
+    assert message["headers"]["task"] == "shop.save_copy"
     arguments, named, _ = orjson.loads(message["body"])
     shop.module.save(*arguments, **named)
     assert shop.module.copy["A1"].startswith("Made-up")
