@@ -83,6 +83,13 @@ def blocked(service: Service) -> int:
     return int(service.ledger.fetch_one(waiting)["n"])
 
 
+def _forget_another_broker(url: str) -> None:
+    """Celery keeps its first connections, whatever it is told later: those to a Redis of an earlier test, too."""
+    app: Any = celery_app.app
+    if app.pool.connection.as_uri(include_password=True).rstrip("/") != url.rstrip("/"):
+        app._after_fork()
+
+
 class Service:
     """One service: its own database and API key; Redis and sandbox are the session's, and clean.
 
@@ -154,6 +161,7 @@ class Service:
         self._forget()
         settings.cache_clear()
         celery_app.configure()
+        _forget_another_broker(self.redis_url)
 
     def backup(self) -> str:
         """A copy of the database as it is now; its URL."""
