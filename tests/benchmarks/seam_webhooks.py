@@ -194,13 +194,13 @@ def _into_a_slow_product(
                 messages: Any = client.rpop("bench", per_second // 10) or []
                 early += len(messages) if datetime.now(UTC) < opens else 0
                 keys.update(orjson.loads(orjson.loads(message)["body"])[0][0]["key"] for message in messages)
-                time.sleep(0.1)
+                time.sleep(0.1)  # the product's queue is watched from outside
 
     taking = threading.Thread(target=take)
     taking.start()
     while _delivered(ledger) < outcomes:
         deliver()
-        time.sleep(1.0)
+        time.sleep(1.0)  # the product's queue is watched from outside
     took = (datetime.now(UTC) - opens).total_seconds()
     done.set()
     taking.join()

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -207,7 +208,7 @@ class Installed(Processes):
     def faults_are_over(self) -> None:
         """Nothing goes wrong any more."""
         for url in (self._sandbox_url, *self._apis.values()):
-            httpx2.delete(f"{url}/sandbox/faults", timeout=30, verify=False)
+            wait_until(partial(_are_taken_back, f"{url}/sandbox/faults"), 60)
 
     def fired(self, lane: str) -> list[int]:
         """How often each of this lane's faults has happened."""
@@ -383,3 +384,11 @@ class Installed(Processes):
             timeout_s,
             what=lambda: self.rows(f"SELECT * FROM submission WHERE {UNDER_WAY}"),
         )
+
+
+def _are_taken_back(url: str) -> bool:
+    """Its faults are; False while an API that was killed isn't up again."""
+    with contextlib.suppress(httpx2.TransportError):
+        httpx2.delete(url, timeout=30, verify=False)
+        return True
+    return False

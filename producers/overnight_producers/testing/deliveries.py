@@ -96,18 +96,18 @@ def request_of(item: Enqueued, document: Mapping[str, object], secret: str) -> t
 def task_of(callback: CallbackLine) -> Found:
     """The task and its app. Raises AssertionError when no app of this process has it."""
     name = callback["task"]
-    found = next(_tasks(name), None)
-    if found is None:
+    named = next(_tasks(name), None)
+    if named is None:
         for app in _apps():
             app.loader.import_default_modules()  # as a worker does when it starts
-        found = next(_tasks(name), None)
-    if found is None:
+        named = next(_tasks(name), None)
+    if named is None:
         known = {task for app in _apps() for task in app.tasks if not task.startswith(_OUR_OWN)}
         raise AssertionError(
             f"no Celery app in this process has a task {name!r}: import the module that has it, or correct the name."
             f" There are {', '.join(sorted(known)) or 'none'}"
         )
-    return found
+    return named
 
 
 def _apps() -> list[Celery]:

@@ -62,10 +62,10 @@ class Kit(Items):
         Returns the delivery; in an event loop, `await` it. Raises what the callback raises, and AssertionError for an
         answer that Overnight would call a problem, a second answer, and a task that no app of this process has.
         """
-        found = self._found(item)
-        if found.document is None or answer is not None:
-            self._record(found, answer, after)
-        return self._hand_over(found)
+        taken = self._found(item)
+        if taken.document is None or answer is not None:
+            self._record(taken, answer, after)
+        return self._hand_over(taken)
 
     def drain(
         self,
@@ -95,10 +95,10 @@ class Kit(Items):
         if isinstance(item, Enqueued):
             return item
         about = {"id": item.item_id, "key": item.key, "lane": item.lane}
-        found = self.workers.find(about)
-        if found is None:
+        known = self.workers.find(about)
+        if known is None:
             raise AssertionError(f"the workers have no item {item.key!r}: was it turned down? `confirm` says so")
-        return found
+        return known
 
     def _record(self, item: Enqueued, answer: Answer | None, after: timedelta | str) -> None:
         if item.state != "waiting":

@@ -30,8 +30,8 @@ class AddressRefused(TransientError):
 
 async def resolve(host: str, port: int) -> Sequence[str]:
     """The addresses that a name stands for, as the machine's resolver says. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+    resolved = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in resolved]
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
@@ -78,12 +78,12 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
     async def _checked(self, host: str, port: int, within_s: float) -> list[Address]:
         try:
             async with asyncio.timeout(within_s):
-                found = await self._resolve(host, port)
+                resolved = await self._resolve(host, port)
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout(f"the name {host} wasn't resolved in time") from error
         except (OSError, UnicodeError) as error:
             raise httpcore2.ConnectError(f"the name {host} can't be resolved: {error}") from error
-        addresses = [ipaddress.ip_address(address) for address in dict.fromkeys(found)]
+        addresses = [ipaddress.ip_address(address) for address in dict.fromkeys(resolved)]
         for address in addresses:
             why = why_refused(address, self._allowed)
             if why is None and self._only_allowed and not self._is_allowed(address):

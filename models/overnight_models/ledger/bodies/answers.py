@@ -59,11 +59,11 @@ def read(connection: Connection, rows: Collection[Answered]) -> dict[int, str]:
     lying = [(row, place) for row in rows if (place := place_of(row)) is not None]
     if not lying:
         return {}
-    found = read_places(connection, TABLE, (place for _, place in lying))
+    groups_read = read_places(connection, TABLE, (place for _, place in lying))
     for row, place in lying:
-        row.message = found.bodies.get(place)
-    damaged.note(connection, TABLE, found.damaged)
-    return dict(found.damaged)
+        row.message = groups_read.bodies.get(place)
+    damaged.note(connection, TABLE, groups_read.damaged)
+    return dict(groups_read.damaged)
 
 
 def show(connection: Connection, rows: Collection[Shown]) -> None:
@@ -110,12 +110,12 @@ def give_own(connection: Connection, item_ids: Collection[int]) -> dict[int, str
     unread: dict[int, str] = {}
     for start in range(0, len(lying), _AT_ONCE):
         some = lying[start : start + _AT_ONCE]
-        found = read_places(connection, TABLE, [(body.group, body.place) for body in some])
-        unread |= found.damaged
+        groups_read = read_places(connection, TABLE, [(body.group, body.place) for body in some])
+        unread |= groups_read.damaged
         texts = {
-            body.item_id: found.bodies[Place(body.group, body.place)].decode()
+            body.item_id: groups_read.bodies[Place(body.group, body.place)].decode()
             for body in some
-            if body.group not in found.damaged
+            if body.group not in groups_read.damaged
         }
         execute(
             connection,

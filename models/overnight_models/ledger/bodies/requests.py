@@ -63,10 +63,14 @@ def read_requests(connection: Connection, item_ids: Collection[int]) -> Requests
     )
     texts = {row.item_id: row.params.encode() for row in rows if row.params is not None}
     places = {row.item_id: place for row in rows if (place := row.place) is not None}
-    found = read_places(connection, TABLE, places.values())
-    texts |= {item_id: found.bodies[place] for item_id, place in places.items() if place.group not in found.damaged}
+    groups_read = read_places(connection, TABLE, places.values())
+    texts |= {
+        item_id: groups_read.bodies[place]
+        for item_id, place in places.items()
+        if place.group not in groups_read.damaged
+    }
     damaged = {row.item_id: _NOWHERE for row in rows if row.item_id not in texts}
-    damaged |= {item_id: found.damaged[place.group] for item_id, place in places.items() if item_id in damaged}
+    damaged |= {item_id: groups_read.damaged[place.group] for item_id, place in places.items() if item_id in damaged}
     return Requests(texts, damaged)
 
 
