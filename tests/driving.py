@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,12 +40,20 @@ from tests.service.ledger import Json, Ledger
 MODEL = "claude-haiku-5-5"
 _END_KEPT = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
 _salt = ""
+_services_of: Counter[str] = Counter()
 
 
 def params(text: str = "Describe a kettle", *, fault: str | None = None, **more: Any) -> Json:
     """A request. fault: what the sandbox shall do to it, as in `sandbox/marks.py`."""
     params_: Json = {"model": MODEL, "max_tokens": 256, "messages": [{"role": "user", "content": text}], **more}
     return params_ | {"metadata": {"user_id": f"sandbox:{fault}"}} if fault else params_
+
+
+def _name_of_this_test() -> str:
+    """Another in each test, and the same in each run of it: the sandbox answers by what it is asked."""
+    test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
+    _services_of[test] += 1
+    return f"t{hashlib.sha256(f'{test} {_services_of[test]}'.encode()).hexdigest()[:12]}"
 
 
 def text_of(key: str) -> str:
@@ -106,7 +117,7 @@ class Service:
         name: str = "",
     ) -> None:
         global _salt
-        name = name or f"t{uuid4().hex[:12]}"
+        name = name or _name_of_this_test()
         _salt = name
         self.database_url, self.redis_url, self.sandbox = database_url, redis_url, sandbox
         self.api = Account(sandbox, name)

@@ -22,7 +22,7 @@ MODELS = [{"model": HAIKU, "up_to_tokens": MOST}, {"model": SONNET}]
 
 def request(key: str, length: int) -> Json:
     text = f"{text_of(key)} ".ljust(length, "x")
-    return {"key": key, "params": {"max_tokens": 200, "messages": [{"role": "user", "content": text}]}}
+    return {"key": key, "params": {"max_tokens": 256, "messages": [{"role": "user", "content": text}]}}
 
 
 def test_the_split_and_its_price_are_shown_and_the_bill_has_the_same_models(service: Service, tmp_path: Path) -> None:
