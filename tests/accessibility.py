@@ -22,8 +22,9 @@ import httpx2 as httpx
 import psycopg
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from tests.ports import free_port
 from tests.servers import copy_database, running_postgres, running_redis
-from tests.stages.operators.flowers import OURS, answers, free, start
+from tests.stages.operators.flowers import OURS, answers, start
 from tests.stages.operators.planted_rows import PLANTED
 from tests.waiting import wait_until
 
@@ -70,7 +71,7 @@ def main() -> int:
         stack.callback(flower.process.wait)
         stack.callback(flower.process.terminate)
         wait_until(lambda: answers(flower), 60)
-        port = free()
+        port = free_port()
         browser = subprocess.Popen(
             [_chromium(), "--headless", "--no-sandbox", "--disable-gpu", f"--remote-debugging-port={port}",
              f"--user-data-dir={where / 'browser'}", "about:blank"],

@@ -249,10 +249,10 @@ def test_a_long_prompt_goes_to_the_other_model(tmp_path: Path) -> None:
 
 def test_a_template_is_compiled_once(tmp_path: Path) -> None:
     made = recipe(tmp_path, "row = '{% for x in [1, 2, 3] %}{{ name }}: {{ row.items or \"-\" }}{% endfor %}'")
-    begun = time.perf_counter()
+    begun = time.process_time()
     for number in range(2_000):
         made.request({"name": str(number), "items": None})
-    assert time.perf_counter() - begun < 1.0, "compiled each time it is 3 s"
+    assert time.process_time() - begun < 1.0, "compiled each time it is 3 s"
 
 
 def test_the_output_is_asked_for_and_hashed(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 from overnight_models.ledger.database import is_ready
 from overnight_workers.one_machine.embedded.account import account_for_postgres
 from overnight_workers.one_machine.supervision.leash import leashed
-from tests.faults.redis_servers import free_port
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 PROGRAM: Final = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 from kombu import Connection
 
-from tests.faults.redis_servers import free_port
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 PROGRAM: Final = next(iter(Path("/usr/lib/rabbitmq").glob("lib/rabbitmq_server-*/sbin/rabbitmq-server")), None)

@@ -18,13 +18,7 @@ import redis
 
 from overnight_workers.one_machine.embedded.redis import server_program
 from overnight_workers.one_machine.supervision.leash import leashed
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+from tests.ports import free_port
 
 
 @dataclass

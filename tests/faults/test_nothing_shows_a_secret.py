@@ -31,10 +31,11 @@ from overnight_models.wire.redis_place import read_redis_url
 from overnight_producers import Overnight
 from overnight_workers.sandbox.process import running
 from tests import finding
-from tests.faults.redis_servers import Server, free_port
+from tests.faults.redis_servers import Server
 from tests.faults.telling import events, pages, printed
 from tests.faults.tried_commands import commands
 from tests.planted import MARK, Named, assert_shows_none, found_in, free_text, in_url, params, secret
+from tests.ports import free_port
 from tests.servers import copy_database
 from tests.waiting import wait_until
 

@@ -309,9 +309,9 @@ def test_a_test_takes_less_than_twenty_milliseconds() -> None:
 
 
 def timed(do: Callable[[], None]) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     do()
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 def test_a_rollback_takes_back_what_was_enqueued_in_it(kit: Kit) -> None:

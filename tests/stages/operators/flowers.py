@@ -6,7 +6,6 @@ import html
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 import httpx2 as httpx
 import psycopg
 
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 USER = ("operator", "secret")
@@ -130,7 +130,9 @@ def running_flowers(servers: Servers, where: Path) -> Iterator[Flowers]:
             ["--url-prefix=mon", "--tasks-columns=name,state"],
             {**known, "OVERNIGHT_DATABASE_URL": servers.empty_url, "FLOWER_UNAUTHENTICATED_API": "true"},
         ),
-        cut_off=start(where, OURS, [auth], {**known, "OVERNIGHT_DATABASE_URL": f"postgresql://x@127.0.0.1:{free()}/x"}),
+        cut_off=start(
+            where, OURS, [auth], {**known, "OVERNIGHT_DATABASE_URL": f"postgresql://x@127.0.0.1:{free_port()}/x"}
+        ),
         other=start(where, "shop", [auth], known),
     )
     running = [started.seeded, started.empty, started.cut_off, started.other]
@@ -148,15 +150,8 @@ def running_flowers(servers: Servers, where: Path) -> Iterator[Flowers]:
             assert flower.process.wait(30) == 0, flower.log.read_text()[-2000:]
 
 
-def free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def start(where: Path, app: str, options: list[str], environment: Mapping[str, str]) -> Running:
-    port = free()
+    port = free_port()
     log = where / f"{port}.log"
     command = [sys.executable, "-m", "celery", "-A", app, "flower", "--address=127.0.0.1", f"--port={port}", *options]
     with log.open("wb") as out:

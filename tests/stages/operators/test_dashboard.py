@@ -23,7 +23,7 @@ from overnight_workers.process import pulse_said_at
 from overnight_workers.stages.pulse import at_work
 from overnight_workers.stages.rescue import sweep
 from tests.driving import Service, callback, item, read_command
-from tests.faults.redis_servers import free_port
+from tests.ports import free_port
 from tests.stages.operators.test_metrics import told
 from tests.waiting import wait_until
 

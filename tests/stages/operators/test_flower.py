@@ -58,9 +58,9 @@ def test_the_tab_is_the_first_on_every_page_and_the_landing_page(flowers: Flower
 def test_unfinished_batches_show_age_against_what_is_expected(flowers: Flowers) -> None:
     page = flowers.seeded.page("/batches")
     young = row(page, "b15")
-    assert young.startswith("15 default open 100,000 184.0 MB 31 min ")
+    assert re.match(r"15 default open 100,000 184\.0 MB 3\d min ", young), young
     assert young.endswith(" half end within 30 min, 9 of 10 within 50 min 48 s - - default msgbatch_young")
-    assert re.search(r"expires in (1 h|59 min)", row(page, "b16"))
+    assert re.search(r"expires in (1 h|5\d min)", row(page, "b16"))
     assert "looked up at Anthropic before anything is sent again no answer to the create" in row(page, "b18")
     assert "sent when that is over: its workspace is held" in row(page, "b17")
 
@@ -77,7 +77,7 @@ def test_lanes_show_items_by_state_deliveries_and_money(flowers: Flowers) -> Non
     page = flowers.seeded.page("/now")
     default = row(page, "ldefault")
     assert "packed at 100,000 items, 200.0 MB or 5 min" in default
-    assert re.search(r"1,017 1 min \d+ s - 60 - - - 18 3 \$61.25", default), default
+    assert re.search(r"1,017 \d+ min \d+ s - 60 - - - 18 3 \$61.25", default), default
     assert "paused: prompt <i>under</i> review" in row(page, "lnightly")
     assert "not in the configuration" in row(page, "lretired")
 

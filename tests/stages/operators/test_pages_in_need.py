@@ -10,8 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.ports import free_port
 from tests.servers import copy_database
-from tests.stages.operators.flowers import OURS, Running, answers, free, start, text_of
+from tests.stages.operators.flowers import OURS, Running, answers, start, text_of
 from tests.stages.operators.planted_rows import PLANTED
 from tests.waiting import wait_until
 
@@ -31,7 +32,7 @@ def in_need(postgres: str, redis_server: str, tmp_path_factory: pytest.TempPathF
     url, where = copy_database(postgres), tmp_path_factory.mktemp("in-need")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(PLANTED.encode())
-    nowhere = f"redis://127.0.0.1:{free()}/0"
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
     known = {"OVERNIGHT_DATABASE_URL": url, "OVERNIGHT_ROLES": ROLES}
     flowers = _started(where, known | {"OVERNIGHT_REDIS_URL": nowhere}, known | {"OVERNIGHT_REDIS_URL": redis_server})
     try:

@@ -43,7 +43,7 @@ def test_the_receipt_of_a_rejected_duplicate_raises_rejected_and_cancels_nothing
     for ask in (product.outcome, product.wait):
         with pytest.raises(Rejected, match="other content"):
             ask(other)
-    assert time.monotonic() - began < 10, "wait does not wait for what never comes"
+    assert time.monotonic() - began < 60, "wait does not wait for what never comes"
     answered = product.outcome(first)
     assert answered is not None
     assert answered.item_id == first.item_id

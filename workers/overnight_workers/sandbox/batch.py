@@ -40,6 +40,7 @@ class Batch:
     expired: int
     archived_at: int | None
     stranger: bool
+    fate: int
 
     @classmethod
     def of(cls, row: sqlite3.Row) -> Batch:
@@ -65,6 +66,7 @@ class Batch:
             expired=row["expired"],
             archived_at=row["archived_at"],
             stranger=bool(row["stranger"]),
+            fate=row["fate"],
         )
 
     @property

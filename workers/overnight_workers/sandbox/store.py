@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SCHEMA = """
@@ -32,7 +32,9 @@ CREATE TABLE IF NOT EXISTS batch (
     expired INTEGER NOT NULL DEFAULT 0,
     archived_at INTEGER,
     deleted INTEGER NOT NULL DEFAULT 0,
-    stranger INTEGER NOT NULL DEFAULT 0
+    stranger INTEGER NOT NULL DEFAULT 0,
+    -- what its chance is drawn with: another for each batch of a workspace, whatever the other workspaces do
+    fate INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS batch_newest_first ON batch (workspace, created_at, ordinal) WHERE deleted = 0;
 CREATE INDEX IF NOT EXISTS batch_unsettled ON batch (due_at) WHERE settled_real_s IS NULL;
@@ -77,6 +79,8 @@ class Store:
         self._turn = threading.RLock()
         self._writer = self._connect()
         self._writer.executescript(SCHEMA)
+        with suppress(sqlite3.OperationalError):  # an earlier version's file has no such column
+            self._writer.execute("ALTER TABLE batch ADD COLUMN fate INTEGER NOT NULL DEFAULT 0")
         # Bodies that were on their way in when the last process died: never accepted.
         for left_over in self.bodies.glob("incoming-*"):
             left_over.unlink()

@@ -74,7 +74,7 @@ class Work:
         """What becomes of the request at `position`, whose stored bytes are `raw`."""
         request = orjson.loads(raw)
         custom_id, params = request["custom_id"], request["params"]
-        if self._share < 1.0 and draw(self._seed, self._batch.ordinal, position, 41) >= self._share:
+        if self._share < 1.0 and draw(self._seed, self._batch.fate, position, 41) >= self._share:
             return Done(custom_id, "expired" if self._batch.cancel_at is None else "canceled")
         messages = params.pop("messages", None)
         plan = self._plans.of(params)
@@ -114,7 +114,7 @@ class Work:
         for number, fault in enumerate(self._batch.faults):
             first = fault.get("first")
             if first is None:
-                hit = draw(fault["seed"], self._batch.ordinal, position, number, 42) < fault["rate"]
+                hit = draw(fault["seed"], self._batch.fate, position, number, 42) < fault["rate"]
             else:
                 hit = position < first
             if hit:

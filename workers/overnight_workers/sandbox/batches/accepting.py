@@ -6,6 +6,7 @@ import json
 import secrets
 import sqlite3
 import time
+import zlib
 from math import log10
 from pathlib import Path
 
@@ -26,7 +27,7 @@ _SPREAD = 0.5
 _PER_DECADE = 0.15
 _COLUMNS = (
     "id, workspace, requests, version, betas, created_at, accepted_real_s, drawn_us, due_at, faults, seen_before,"
-    " stranger"
+    " stranger, fate"
 )
 _MARKED = "INSERT INTO marked VALUES (?, 1) ON CONFLICT (params) DO UPDATE SET times = times + 1 RETURNING times"
 
@@ -75,9 +76,10 @@ class Desk:
             seen_before = json.dumps(_seen_before(db, intake))
             save_accepted(db, workspace, intake.hashes, len(intake), stranger=stranger)
             ordinal = db.execute("SELECT coalesce(max(ordinal), 0) + 1 FROM batch").fetchone()[0]
-            drawn_us = self._drawn_us(len(intake), ordinal)
+            fate = _fate(db, workspace)
+            drawn_us = self._drawn_us(len(intake), fate)
             db.execute(
-                f"INSERT INTO batch ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO batch ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     batch_id,
                     workspace,
@@ -91,6 +93,7 @@ class Desk:
                     faults,
                     seen_before,
                     stranger,
+                    fate,
                 ),
             )
             row = db.execute("SELECT * FROM batch WHERE ordinal = ?", (ordinal,)).fetchone()
@@ -101,11 +104,11 @@ class Desk:
         with self._store.writing() as db:
             return _times(db, params_hash)
 
-    def _drawn_us(self, requests: int, ordinal: int) -> int:
+    def _drawn_us(self, requests: int, fate: int) -> int:
         if self._options.instant:
             return 0
         median_s = self._options.turnaround_s * (1 + _PER_DECADE * log10(max(1, requests)))
-        return round(log_normal(median_s, _SPREAD, self._options.seed, ordinal) * SECOND)
+        return round(log_normal(median_s, _SPREAD, self._options.seed, fate) * SECOND)
 
     def _check_queue(self, requests: int) -> None:
         queued = self._store.reader.execute(
@@ -120,6 +123,12 @@ class Desk:
                 f" the processing queue ({queued} are in it).",
                 retry_after=max(1, round(60 / self._clock.speed)),
             )
+
+
+def _fate(db: sqlite3.Connection, workspace: str) -> int:
+    """What a batch's chance is drawn with: it goes by the workspace, and by how many were accepted there."""
+    counted = "SELECT creates + strangers FROM accepted WHERE workspace = ?"
+    return zlib.crc32(workspace.encode(), db.execute(counted, (workspace,)).fetchone()[0])
 
 
 def _seen_before(db: sqlite3.Connection, intake: Intake) -> dict[int, int]:

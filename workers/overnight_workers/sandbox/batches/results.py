@@ -58,10 +58,10 @@ def lines_of(store: Store, prices: Prices, options: Options, batch: Batch, shape
                 yield b'{"custom_id":%b,"result":{"type":"expired"}}' % orjson.dumps(orjson.loads(raw)["custom_id"])
         # Neighbours are read together: the order of blocks is shuffled, and the order within each.
         blocks = -(-batch.requests // _BLOCK)
-        for block in shuffled(blocks, batch.ordinal):
+        for block in shuffled(blocks, batch.fate):
             first = block * _BLOCK
             requests = bodies.block(first, min(_BLOCK, batch.requests - first))
-            for within in shuffled(len(requests), batch.ordinal):
+            for within in shuffled(len(requests), batch.fate):
                 position = first + within
                 done = work.done(position, requests[within])
                 if done.line_deed == "missing":

@@ -156,7 +156,7 @@ class DepthReader:
         """How many of the breakpoints are read."""
         batch, options = self._batch, self._options
         at_us = batch.created_at + (batch.due_at - batch.created_at) * position // batch.requests
-        depth = self._cache.depth_read(points, at_us, options.hit_rate, options.warm_hit_rate, batch.ordinal, position)
+        depth = self._cache.depth_read(points, at_us, options.hit_rate, options.warm_hit_rate, batch.fate, position)
         self._depths[position] = depth
         return depth
 

@@ -34,7 +34,7 @@ class Shelf:
             self._settler.settle_due(only=batch_id)
             batch = self._row(batch_id, workspace)
         age_s = time.time() - batch.accepted_real_s
-        if any(rule.hides(age_s, batch.ordinal) for rule in hidden_by):
+        if any(rule.hides(age_s, batch.fate) for rule in hidden_by):
             raise _not_found(batch_id)
         return batch
 
@@ -74,7 +74,7 @@ class Shelf:
         now = time.time()
         batches: list[Batch] = []
         for row in rows:
-            hidden = any(rule.hides(now - row["accepted_real_s"], row["ordinal"]) for rule in hidden_by)
+            hidden = any(rule.hides(now - row["accepted_real_s"], row["fate"]) for rule in hidden_by)
             if hidden:
                 continue
             if len(batches) == limit:

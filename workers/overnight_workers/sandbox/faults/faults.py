@@ -134,9 +134,9 @@ class Rule:
         """Whether it is about this kind of call in this workspace."""
         return self.at == at and self.workspace in (None, workspace)
 
-    def hides(self, age_s: float, ordinal: int) -> bool:
+    def hides(self, age_s: float, fate: int) -> bool:
         """Whether a standing rule hides a batch of this age."""
-        return age_s < (self.seconds or 0.0) and draw(self.seed, ordinal, 51) < self.rate
+        return age_s < (self.seconds or 0.0) and draw(self.seed, fate, 51) < self.rate
 
 
 class Faults:

@@ -127,14 +127,14 @@ class BatchCalls:
         if not batch.ended:
             raise Refusal(404, f"Batch {batch.id} has no results yet: it is {batch.status}.")
         age_s = self._shelf.ended_for_s(batch)
-        if any(rule.hides(age_s, batch.ordinal) for rule in _standing(call, "missing")):
+        if any(rule.hides(age_s, batch.fate) for rule in _standing(call, "missing")):
             raise Refusal(404)
         if batch.archived(self._clock.now()) is not None:
             raise Refusal(404, f"The results of batch {batch.id} are no longer available.")
         shapes = frozenset(rule.do for rule in call.rules)
         lines: Iterator[bytes] = lines_of(self._store, self._prices, self._options, batch, shapes & SHAPES)
         for rule in _standing(call, "short"):
-            if rule.hides(age_s, batch.ordinal):
+            if rule.hides(age_s, batch.fate):
                 lines = islice(lines, batch.requests // 2 if rule.lines is None else rule.lines)
         return Lines(lines, batch.requests, f"{batch.id}_results.jsonl", call.rules)
 
