@@ -190,8 +190,14 @@ def _failed(error: Exception) -> Reply:
             headers=error.response.headers,
         )
     cause = error.__cause__ or error
-    # nothing was written: there was no connection, or none was free
-    never_sent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+    # nothing was written: there was no connection, none was free, or a proxy refused to make it
+    never_sent = (
+        httpx2.ConnectError,
+        httpx2.ConnectTimeout,
+        httpx2.PoolTimeout,
+        httpx2.ProxyError,
+        httpx2.UnsupportedProtocol,
+    )
     return Reply(None, not isinstance(cause, never_sent), text=f"{type(cause).__name__}: {cause}".rstrip(": "))
 
 
