@@ -46,7 +46,7 @@ class Passing(BaseHTTPRequestHandler):
         self.passed.append(self.path)
         self.send_error(403)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
 
