@@ -123,6 +123,7 @@ class ItemLife(Life):
     )
     cancel = Move(("waiting", "held", "following"), "canceled", "its owner took it back")
     unpack = Move(("batched",), "canceled", "its owner took it back before the batch was sent")
+    invalidate = Move(("succeeded",), "failed", "the class that its catalog declares doesn't take its answer")
     redo = Move(("failed", "canceled"), "redone", "somebody wants another try: a new item takes its place")
 
 

@@ -201,6 +201,23 @@ class Outcome:
         return (self.message or {}).get("content")
 
 
+def unfit(model: type[BaseModel], content: object) -> str | None:
+    """Why no text of a message's content is that pydantic model, as `Outcome.parse` reads it; None when one is.
+
+    It quotes nothing of the answer but what a validator of the model quotes itself. What else than ValueError and
+    AssertionError a validator raises is passed on.
+    """
+    wrong: ValidationError | None = None
+    for text in readings(content):
+        try:
+            _read(model, text)
+        except ValidationError as error:
+            wrong = error
+        else:
+            return None
+    return _faults(wrong)
+
+
 def _read(model: type[M], text: str) -> M:
     """The text as that model, decimals as they are written: by itself pydantic makes a float of such a number first."""
     if _has_decimals(model):

@@ -1,7 +1,7 @@
 -- What ledger/catalogs/answers.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- failed: The next items of all runs of a catalog that have failed or were taken back.
--- after = 1, but = '{text}', catalog = 'text', limit = 1
+-- after = 1, but = '{text}', catalog = 'text', limit = 1, run = null
 SELECT item.id, request.key
 FROM item
 JOIN request ON request.item_id = item.id
@@ -14,7 +14,11 @@ WHERE item.run_id IN (
         SELECT id
         FROM catalog
         WHERE name = :catalog
-    )
+    ) AND CAST(:run AS text) IS NULL
+    UNION ALL
+    SELECT id
+    FROM run
+    WHERE name = :run
 ) AND state IN ('failed', 'canceled') AND outcome.problem <> ALL (:but) AND starts_with(request.key,
     'catalog/') AND item.id > :after
 ORDER BY item.id

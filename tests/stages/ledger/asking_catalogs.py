@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.catalogs import answers, memory, reports, runs, schedules
+from overnight_models.ledger.catalogs import answers, invalidating, memory, reports, runs, schedules
 from overnight_models.ledger.catalogs.answers import Unsent
 from overnight_models.ledger.catalogs.memory import Recipe
 from overnight_models.ledger.operators.purge import catalogs as purged_catalogs
@@ -56,6 +56,7 @@ def ask_catalogs(connection: Connection) -> None:
     assert len(answers.unsent(connection, run_id)) == 1
     answers.verdicts(connection, "r")
     answers.groups(connection, "r")
+    assert invalidating.invalidate(connection, {10**12: "not of the class"}) == 0
     answers.to_ask_again(connection, "r", ["cut_off"], times=2, after=0)
     assert answers.spent(connection, "shop", hours=24, but=run_id) == 0
     answers.not_sent(connection, "r", held=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
@@ -55,18 +57,36 @@ def _schema(file: Path) -> dict[str, object]:
 
 _STATES: dict[str, dict[str, tuple[int, int]]] = {}
 """By the first name of an imported module: of each of its files, size and time of change when it was imported."""
+_PLACES: list[str] = []
+"""Directories that were added to those in which modules are looked for, the latest first."""
 
 
 def _imported(module_name: str) -> ModuleType:
-    """The module as its files are now: a worker lives for weeks, and a schema that changed is sent as it is."""
+    """The module as its files are now: a worker lives for weeks, and a schema that changed is sent as it is.
+
+    Two catalogs may have modules of one name, each in its own directory.
+    """
     top = module_name.partition(".")[0]
-    if top in _STATES and _STATES[top] != _state(top):
+    if top in _STATES and (_STATES[top] != _state(top) or _is_elsewhere(top)):
         for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
             del sys.modules[name]
     importlib.invalidate_caches()
     loaded = importlib.import_module(module_name)
     _STATES[top] = _state(top)
     return loaded
+
+
+def _look_in(places: Sequence[str]) -> None:
+    """Look for modules there, behind what is installed and before where those of other catalogs lie."""
+    own = [place for place in places if place in _PLACES or place not in sys.path]
+    _PLACES[:] = [*own, *(place for place in _PLACES if place not in own)]
+    sys.path[:] = [*(place for place in sys.path if place not in _PLACES), *_PLACES]
+
+
+def _is_elsewhere(top: str) -> bool:
+    """Whether the module of that name, as it would be imported now, is another than the one that is there."""
+    loaded, spec = sys.modules.get(top), PathFinder.find_spec(top)
+    return loaded is not None and spec is not None and spec.origin != getattr(loaded.__spec__, "origin", None)
 
 
 def _state(top: str) -> dict[str, tuple[int, int]]:
@@ -80,9 +100,7 @@ def _state(top: str) -> dict[str, tuple[int, int]]:
 
 def _class(named: str, directory: Path) -> type[BaseModel]:
     module_name, _, name = named.partition(":")
-    for place in (str(Path.cwd()), str(directory.resolve())):
-        if place not in sys.path:
-            sys.path.append(place)
+    _look_in([str(directory.resolve()), str(Path.cwd())])
     try:
         loaded = _imported(module_name)
         for part in name.split("."):

@@ -13,11 +13,13 @@ from typing import Any, Final
 import orjson
 
 from overnight_models.ledger import answer, documents
+from overnight_models.ledger.documents import ItemRow
 from overnight_models.ledger.operators import overview
 from overnight_models.states import ITEM
 from overnight_models.wire.outcome import Outcome
 from overnight_producers import Confirmation, Item, Overnight
 from overnight_workers import process
+from overnight_workers.catalogs import validating
 from overnight_workers.catalogs.cells import quoted
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.faults import BadRow, BadSource
@@ -60,6 +62,11 @@ class Tried:
 def run_name(catalog: Catalog) -> str:
     """The run that tried rows belong to; a run of the catalog has a number in this place."""
     return f"{catalog.name}-tried"
+
+
+def compared_run_name(catalog: Catalog) -> str:
+    """The run that compared rows belong to."""
+    return f"{catalog.name}-compared"
 
 
 def choose(catalog: Catalog, source: Opened, rows: int) -> Chosen:
@@ -138,14 +145,14 @@ def unfinished(catalog: Catalog, items: Sequence[Item]) -> int:
 
 
 def outcomes(catalog: Catalog, items: Sequence[Item]) -> dict[str, Outcome]:
-    """What came back, by key."""
-    outcomes_by_key: dict[str, Outcome] = {}
+    """What came back, by key. An answer that the declared class doesn't take is invalid from now on."""
+    rows: list[ItemRow] = []
     with process.database().transaction() as connection:
         for item in items:
-            wanted = overview.Wanted(lane=catalog.lane, key=item.key, final=True)
-            for row in overview.items(connection, wanted):
-                outcomes_by_key[item.key or ""] = Outcome.read(orjson.loads(orjson.dumps(documents.document(row))))
-    return outcomes_by_key
+            rows += overview.items(connection, overview.Wanted(lane=catalog.lane, key=item.key, final=True))
+    if (class_ := validating.class_of(catalog)) is not None:
+        validating.note_faults(class_, rows)
+    return {row.key: Outcome.read(orjson.loads(orjson.dumps(documents.document(row)))) for row in rows}
 
 
 def tried(catalog: Catalog, chosen: Chosen) -> list[Tried]:

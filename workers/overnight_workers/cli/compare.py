@@ -106,10 +106,6 @@ def _usd(amount: float | None) -> str | None:
     return None if amount is None or not math.isfinite(amount) else f"{amount:.9f}".rstrip("0").rstrip(".")
 
 
-def _run_name(catalog: Catalog) -> str:
-    return f"{catalog.name}-compared"
-
-
 def _sides(catalog: Catalog, models: str | None, prompts: str | None) -> Sequence[Side]:
     from overnight_workers.catalogs.compare import sides
 
@@ -153,7 +149,7 @@ def _send(catalog: Catalog, asked: Sequence[Asked], command: str) -> None:
     from overnight_workers.cli.catalog_try import wait
 
     every = [item for side in asked for item in side.items.values()]
-    rejected = trying.send(catalog, every, _run_name(catalog)).rejected
+    rejected = trying.send(catalog, every, trying.compared_run_name(catalog)).rejected
     if rejected:
         raise PermanentError(f"{len(rejected)} requests were turned down, the first of them: {rejected[0].why}")
     wait(catalog, every, command)
@@ -168,7 +164,7 @@ def _judge(model: str, asked: Sequence[Asked], answers: Mapping[str, Mapping[byt
     catalog = first.side.catalog
     questions = judging.questions(model, first, second, (answers[first.side.name], answers[second.side.name]))
     items = [item for orders in questions.values() for item in orders]
-    rejected = trying.send(catalog, items, _run_name(catalog)).rejected
+    rejected = trying.send(catalog, items, trying.compared_run_name(catalog)).rejected
     if rejected:
         raise PermanentError(f"the judge's requests were turned down: {rejected[0].why}")
     wait(catalog, items, command)
@@ -188,6 +184,7 @@ def _write(
     answers: Mapping[str, Mapping[bytes, Answer]],
     gold: str | None,
 ) -> None:
+    from overnight_workers.catalogs import trying
     from overnight_workers.catalogs.pages import page
 
     page.write(
@@ -197,7 +194,7 @@ def _write(
         comparison=compared,
         judged=judged,
         gold=gold,
-        run=_run_name(catalog),
+        run=trying.compared_run_name(catalog),
         made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
         pairs=_pairs(asked, answers),
     )

@@ -176,10 +176,17 @@ class FailedKey(NamedTuple):
 
 
 def failed(
-    connection: Connection, catalog: str, *, but: Sequence[str], after: int = 0, limit: int = 20_000
+    connection: Connection,
+    catalog: str,
+    *,
+    but: Sequence[str],
+    run: str | None = None,
+    after: int = 0,
+    limit: int = 20_000,
 ) -> list[FailedKey]:
     """The next items of all runs of a catalog that have failed or were taken back.
 
+    run: of this run only, which needn't be one of a catalog.
     but: without those that have such a problem.
     """
     return fetch_all(
@@ -191,11 +198,14 @@ def failed(
         WHERE item.run_id IN (
             SELECT run.id FROM run JOIN catalog_run ON run.name = :catalog || '-' || catalog_run.number
             WHERE catalog_run.catalog_id = (SELECT id FROM catalog WHERE name = :catalog)
+              AND CAST(:run AS text) IS NULL
+            UNION ALL SELECT id FROM run WHERE name = :run
         ) AND {ITEM.redo.where} AND outcome.problem <> ALL(:but)
           AND starts_with(request.key, 'catalog/') AND item.id > :after
         ORDER BY item.id LIMIT :limit
         """,
         catalog=catalog,
+        run=run,
         but=list(but),
         after=after,
         limit=limit,

@@ -19,6 +19,7 @@ from overnight_models.ledger.catalogs.runs import Run
 from overnight_models.ledger.money import budgets
 from overnight_models.states import CATALOG_RUN
 from overnight_workers import process
+from overnight_workers.catalogs import validating
 from overnight_workers.catalogs.faults import NotSetHere
 from overnight_workers.catalogs.reading import parse_catalog
 from overnight_workers.catalogs.runs import again, ending, pilot, planning, publishing, sending
@@ -129,6 +130,7 @@ def _pilot(taken: TakenRun) -> Step:
     waits = _waits(taken)
     if waits is not None:
         return waits
+    validating.validate(taken.catalog, taken.run.name)
     verdicts = pilot.verdicts_of(taken.run.name, taken.run.id)
     why = pilot.why_stop(verdicts, taken.catalog.pilot.max_problems)
     if why is not None:
@@ -153,6 +155,7 @@ def _retrying(taken: TakenRun) -> Step:
     waits = _waits(taken)
     if waits is not None:
         return waits
+    _validate(taken)
     asked = 0 if taken.counts.get("over_the_cap") else again.ask_again(taken.run.name, taken.catalog)
     if asked:
         return Step(f"{asked:,} rows are asked again")
@@ -162,6 +165,15 @@ def _retrying(taken: TakenRun) -> Step:
         return _stop(taken, why)
     taken.move(CATALOG_RUN.publish)
     return Step("publishing")
+
+
+def _validate(taken: TakenRun) -> None:
+    """Ask the declared class about what has come; with the next step only about what was asked again since."""
+    after = int(taken.counts.get("validated_to") or 0)
+    last = validating.validate(taken.catalog, taken.run.name, after=after)
+    if last > after:
+        taken.note_enqueued(validated_to=last)
+        taken.run = read(taken.run.id)
 
 
 def _waits(taken: TakenRun) -> Step | None:
@@ -198,6 +210,7 @@ def _take_back(item_ids: Sequence[int]) -> None:
 
 
 def _publish_so_far(taken: TakenRun) -> None:
+    validating.validate(taken.catalog, taken.run.name)
     publishing.write(taken, publishing.NONE_GONE)
 
 

@@ -16,7 +16,7 @@ from overnight_models.states import ITEM
 from overnight_models.wire.outcome import Problem
 from overnight_producers import Item, Overnight, task
 from overnight_workers import process
-from overnight_workers.catalogs import memory
+from overnight_workers.catalogs import memory, trying
 from overnight_workers.catalogs.diff import Reason
 from overnight_workers.catalogs.faults import BadRow
 from overnight_workers.catalogs.opened import Opened, opened
@@ -95,17 +95,23 @@ def _choose(connection: DuckDBPyConnection, taken: TakenRun, max_rows: int | Non
 def _note_taken_back(connection: DuckDBPyConnection, taken: TakenRun) -> None:
     """What an earlier run took back, or what failed in a way that another try may not, is asked again.
 
+    So is what was only tried, and has no useful answer.
+
     Its key is known, and delivered it would only say again that it has no answer.
     """
     connection.execute("CREATE OR REPLACE TABLE taken_back (n UHUGEINT)")
-    after = 0
-    while True:
-        with process.database().transaction() as ledger_connection:
-            page = answers.failed(ledger_connection, taken.run.catalog, but=_KEEP, after=after, limit=AT_ONCE)
-        if not page:
-            break
-        after = page[-1].id
-        memory.insert(connection, "taken_back", [read_item_key(row.key)[0] for row in page])
+    looked_at = (trying.run_name(taken.catalog), trying.compared_run_name(taken.catalog))
+    for run, but in ((None, _KEEP), *((run, (Problem.REFUSED,)) for run in looked_at)):
+        after = 0
+        while True:
+            with process.database().transaction() as ledger_connection:
+                page = answers.failed(
+                    ledger_connection, taken.run.catalog, run=run, but=but, after=after, limit=AT_ONCE
+                )
+            if not page:
+                break
+            after = page[-1].id
+            memory.insert(connection, "taken_back", [read_item_key(row.key)[0] for row in page])
     connection.execute(f"UPDATE chosen SET state = {Reason.FAILED} WHERE n IN (SELECT n FROM taken_back)")
 
 
