@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import re
 from collections.abc import Iterator
@@ -23,6 +24,15 @@ from overnight_workers.catalogs.sources.source import columns_of, opened
 CHINESE = "编号,名称,描述\n1,椅子,木制的椅子，很结实\n2,桌子,圆桌\n"
 KOREAN = "번호,이름\n1,의자는 둥글다\n2,책상\n"
 FRENCH = "id;nom;prix\n1;Café crème;1,10\n2;Thé;2,20\n3;Pâté;3,3\n4;Où;1,0\n"
+
+LONG_DECIMALS = (
+    "UEFSMRUAFTAVMCwVAhUAFQYVBhwAAAACAAAAAgEAA6DJIHXA2/O4rLxfls4/CtIVABUsFSwsFQIVABUGFQYcAAAAAgAAAAIBCUmw"
+    "9vACMxPESZBQ3jjzThUEGTw1ABgGc2NoZW1hFQQAFQ4VJBUCGAVwcmljZSUKFQQVVCxcFQQVVAAAABUOFSAVAhgEcGFpZCUKFQQV"
+    "TCxcFQQVTAAAABYCGRwZLCYAHBUOGSUGABkYBXByaWNlFQAWAhZWFlYmCEkcFQAVABUCADwpBhkmAAIAAAAmABwVDhklBgAZGARw"
+    "YWlkFQAWAhZSFlImXkkcFQAVABUCADwpBhkmAAIAAAAWqAEWAiYIFqgBACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4w"
+    "LjEZLBwAABwAAADfAAAAUEFSMQ=="
+)
+"""A Parquet file of one row by pyarrow: `price`, a decimal of 42 digits, and `paid`, of 38. DuckDB can't write the first."""
 
 
 def read(directory: Path, **declared: object) -> list[tuple[str | None, ...]]:
@@ -237,6 +247,26 @@ def test_a_sheet_of_excel_has_its_names_in_the_first_row(tmp_path: Path) -> None
     assert columns_of(DeclaredSource(path="rows.xlsx", sheet="rows"), tmp_path, ()) == ("id", "2024")
     assert "there is no sheet 'Rows': it has empty, rows" in faults(tmp_path, path="rows.xlsx", sheet="Rows")[0]
     assert "the sheet 'empty' is empty" in faults(tmp_path, path="rows.xlsx")[0]
+
+
+def test_the_first_sheet_is_the_first_that_is_seen(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "rows.xlsx")) as book:
+        old, new = book.add_worksheet("lists"), book.add_worksheet("rows")
+        old.write_column(0, 0, ["id", "stale"])
+        new.write_column(0, 0, ["id", "fresh"])
+        new.activate()
+        old.hide()
+    assert read(tmp_path, path="rows.xlsx") == [("fresh",)]
+    assert read(tmp_path, path="rows.xlsx", sheet="lists") == [("stale",)]
+
+
+def test_a_decimal_that_can_not_be_read_exactly_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rows.parquet").write_bytes(base64.b64decode(LONG_DECIMALS))
+    (fault,) = faults(tmp_path, path="rows.parquet")
+    assert "decimals of more than 38 digits, which would be read inexactly: price (42)" in fault
+    long = "123456789012345678901234567890123456.78"
+    duckdb.sql(f"COPY (SELECT '{long}'::DECIMAL(38, 2) AS paid) TO '{tmp_path}/rows.parquet'")
+    assert read(tmp_path, path="rows.parquet") == [(long,)]
 
 
 def test_a_sheet_with_errors_or_formulas_without_a_result_is_refused(tmp_path: Path) -> None:

@@ -138,8 +138,12 @@ def one_file(path: Path) -> str:
     Else a bracket in its name is a pattern (findings/duckdb-reads-another-file-than-the-named.sh), and a folder such as
     `night=2026-11-30` is a column (findings/duckdb-a-folder-name-replaces-a-column.sh).
     """
-    plain = _PATTERN.sub(r"[\g<0>]", str(path))
-    return f"{literal(plain)}, hive_partitioning = false"
+    return f"{named_file(path)}, hive_partitioning = false"
+
+
+def named_file(path: Path) -> str:
+    """A file, and only it, by its name alone, for those of DuckDB's functions that know no partitions."""
+    return literal(_PATTERN.sub(r"[\g<0>]", str(path)))
 
 
 def canonical(column: str, declared: str) -> str:

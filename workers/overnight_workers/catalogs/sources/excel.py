@@ -17,7 +17,7 @@ from overnight_workers.catalogs.sources.files import local, place_of
 from overnight_workers.catalogs.sources.source import Source
 
 if TYPE_CHECKING:
-    from python_calamine import CalamineSheet
+    from python_calamine import CalamineSheet, CalamineWorkbook
 
 Value = int | float | str | bool | time | date | datetime | timedelta
 _WHOLE = 1e15
@@ -96,6 +96,21 @@ def _sheet(declared: DeclaredSource, place: str, file: Path) -> CalamineSheet:
             raise BadSource([f"{place}: it has no sheets"])
         if declared.sheet is not None and declared.sheet not in sheets:
             raise BadSource([f"{place}: there is no sheet {declared.sheet!r}: it has {', '.join(sheets)}"])
-        return book.get_sheet_by_name(declared.sheet or sheets[0])
+        return book.get_sheet_by_name(declared.sheet or _first_to_see(book))
     except (CalamineError, OSError) as error:
         raise BadSource([f"{place}: it can't be read as Excel: {error}"]) from error
+
+
+def _first_to_see(book: CalamineWorkbook) -> str:
+    """The first sheet that somebody sees who opens the file: hidden ones and charts are passed over.
+
+    findings/excel-readers-take-a-hidden-sheet-first.sh
+    """
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+    seen = (
+        sheet.name
+        for sheet in book.sheets_metadata
+        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
+    )
+    return next(seen, book.sheet_names[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from overnight_workers.catalogs import cells
 from overnight_workers.catalogs.declaration import DeclaredSource
@@ -15,6 +15,8 @@ from overnight_workers.held import held
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+_LONG_DECIMALS: Final = "SELECT name, precision FROM parquet_schema({}) WHERE precision > 38"
 
 
 def columns_of(declared: DeclaredSource, directory: Path, room: Path, wanted: Collection[str]) -> tuple[str, ...]:
@@ -27,12 +29,19 @@ def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: i
     import duckdb
 
     place = place_of(declared, directory)
-    scan = f"read_parquet({cells.one_file(local(place, room, end='.parquet'))})"
+    file = local(place, room, end=".parquet")
+    scan = f"read_parquet({cells.one_file(file)})"
     try:
         with _describing().cursor() as connection:
             described = connection.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
+            # DuckDB reads them as doubles: findings/duckdb-reads-large-parquet-decimals-as-doubles.sh
+            long = connection.execute(_LONG_DECIMALS.format(cells.named_file(file))).fetchall()
     except duckdb.Error as error:
         raise BadSource([f"{place}: it can't be read as Parquet: {str(error).partition(chr(10))[0]}"]) from error
+    if long:
+        named = ", ".join(f"{name} ({digits})" for name, digits in long)
+        what = f"{place}: decimals of more than 38 digits, which would be read inexactly: {named}"
+        raise BadSource([f"{what}: write them with fewer digits, or as texts"])
     columns = [str(name) for name, *_ in described]
     return Source(columns, scan, [cells.as_text(str(name), str(kind)) for name, kind, *_ in described])
 
