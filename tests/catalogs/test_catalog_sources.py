@@ -32,7 +32,7 @@ LONG_DECIMALS = (
     "YWlkFQAWAhZSFlImXkkcFQAVABUCADwpBhkmAAIAAAAWqAEWAiYIFqgBACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4w"
     "LjEZLBwAABwAAADfAAAAUEFSMQ=="
 )
-"""A Parquet file of one row by pyarrow: `price`, a decimal of 42 digits, and `paid`, of 38. DuckDB can't write the first."""
+"""A Parquet file of one row by pyarrow: `price`, a decimal of 42 digits (DuckDB can't write it), and `paid`, of 38."""
 
 
 def read(directory: Path, **declared: object) -> list[tuple[str | None, ...]]:
