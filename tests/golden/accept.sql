@@ -37,17 +37,7 @@ SET LOCAL synchronous_commit = off;
 DELETE FROM inbox
 WHERE message_id = ANY(CAST(:message_ids AS uuid[]));
 
--- insert_items, 1 of 2: Write the items whose keys are new. Returns what each of them is, in their order.
--- contents = '\x00', hashes = '\x00', ids = '{1}', lane_id = 1, n = 1
-INSERT INTO item_key(lane_id, key_hash, item_id, content_hash)
-SELECT :lane_id, substring(CAST(:hashes AS bytea) FROM n * 16 - 15 FOR 16), (CAST(:ids AS bigint[])) [n],
-    substring(CAST(:contents AS bytea) FROM n * 16 - 15 FOR 16)
-FROM generate_series(1, :n) AS n
-ORDER BY n
-ON CONFLICT (lane_id, key_hash) DO NOTHING
-RETURNING item_id;
-
--- insert_items, 2 of 2: Write the items whose keys are new. Returns what each of them is, in their order.
+-- insert_items: Write the items whose keys are new. Returns what each of them is, in their order.
 -- n = 1
 SELECT array_agg(nextval('item_id')) AS ids
 FROM generate_series(1, :n);

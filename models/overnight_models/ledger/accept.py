@@ -20,6 +20,7 @@ from overnight_models.ledger.copying import copy_json, copy_lines, copy_moment, 
 from overnight_models.ledger.known import Admission, Row, judge
 from overnight_models.ledger.measure import Wanted
 from overnight_models.ledger.new_item import NewItem
+from overnight_models.ledger.new_keys import insert_keys
 from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value
 from overnight_models.request.worst_case import holds_no_text
 from overnight_models.wire.verdict import Fault
@@ -108,30 +109,11 @@ def insert_items(
     )
     assert drawn is not None
     ids: list[int] = drawn["ids"]
-    # in the order of the keys, or two messages with the same keys deadlock
-    ordered = sorted(zip(items, ids, strict=True), key=lambda pair: pair[0].key_hash)
-    new = fetch_all(
-        connection,
-        """
-        INSERT INTO item_key (lane_id, key_hash, item_id, content_hash)
-        SELECT :lane_id, substring(CAST(:hashes AS bytea) FROM n * 16 - 15 FOR 16), (CAST(:ids AS bigint[]))[n],
-               substring(CAST(:contents AS bytea) FROM n * 16 - 15 FOR 16)
-        FROM generate_series(1, :n) AS n ORDER BY n
-        ON CONFLICT (lane_id, key_hash) DO NOTHING
-        RETURNING item_id
-        """,
-        lane_id=lane_id,
-        n=len(items),
-        # each as one value: an array of them costs more than the insert
-        hashes=b"".join(item.key_hash for item, _ in ordered),
-        ids=[item_id for _, item_id in ordered],
-        contents=b"".join(item.content_hash for item, _ in ordered),
-    )
-    known_new = {row["item_id"] for row in new}
+    known_new = insert_keys(connection, lane_id, list(zip(items, ids, strict=True)))
     rows = [Row(item, item_id, run_id) for item, item_id in zip(items, ids, strict=True) if item_id in known_new]
     _write(connection, lane_id, rows)  # first: a message may have the same key twice
     admissions = [Admission()] * len(items)
-    if len(new) < len(items):
+    if len(known_new) < len(items):
         admissions = _known(connection, lane, run_id, list(zip(items, ids, strict=True)), known_new)
     _cancel_recalled(connection, lane, items, admissions)
     return admissions
