@@ -43,10 +43,10 @@ SELECT array_agg(nextval('item_id')) AS ids
 FROM generate_series(1, :n);
 
 -- record_verdicts: Write the verdicts of messages, in the transaction that wrote their items.
--- message_ids = '{00000000-0000-0000-0000-000000000000}', verdicts = '{text}'
+-- message_ids = '{00000000-0000-0000-0000-000000000000}', places = '{1}', verdicts = '{text}'
 UPDATE inbox
-SET verdict = reached.verdict, done_at = now()
-FROM unnest(CAST(:message_ids AS uuid[]), CAST(:verdicts AS text[])) AS reached(message_id, verdict)
+SET verdict = (CAST(:verdicts AS text[])) [reached.place], done_at = now()
+FROM unnest(CAST(:message_ids AS uuid[]), CAST(:places AS integer[])) AS reached(message_id, place)
 WHERE inbox.message_id = reached.message_id;
 
 -- uncount: Their last try failed for no fault of theirs.

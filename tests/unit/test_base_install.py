@@ -8,6 +8,10 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from overnight_workers.cli import app
+
 BLOCKING = """
 import sys
 sys.path[:0] = sys.argv[1].split(":")
@@ -50,14 +54,31 @@ def test_nor_would_it_if_it_could() -> None:
     assert done.stdout.split() == []
 
 
-def test_the_command_of_a_base_install_says_what_to_install() -> None:
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """What `overnight` says in a base install."""
     paths = ":".join(str(ROOT / part) for part in ("models", "producers", "workers"))
-    code = BLOCKING.partition("import overnight_producers")[0] + "from overnight_workers.command import main\nmain()"
-    words = [sys.executable, "-c", code, paths, "overnight_workers", ",".join(HEAVY)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "Install 'overnight[workers]'" in done.stderr
-    assert "Traceback" not in done.stderr
+    code = BLOCKING.partition("import overnight_producers")[0] + (
+        f"sys.argv = ['overnight', *{list(words)!r}]\nfrom overnight_workers.command import main\nmain()"
+    )
+    run_by = [sys.executable, "-c", code, paths, "overnight_workers", ",".join(HEAVY)]
+    return subprocess.run(run_by, capture_output=True, text=True, check=False)
+
+
+def test_the_command_of_a_base_install_says_what_to_install() -> None:
+    for words in ((), ("inbox", "aside")):
+        done = command(*words)
+        assert done.returncode == 1
+        assert "Install 'overnight[workers]'" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_base_install_prints_the_migration_of_its_inbox_as_a_whole_one_does() -> None:
+    options = ["--schema", "own", "--table", "outbox", "--grant", "shop", "--grant-relay", "relay"]
+    for tool in ("sql", "alembic", "django"):
+        done = command("inbox", tool, *options)
+        assert (done.returncode, done.stdout) == (0, CliRunner().invoke(app, ["inbox", tool, *options]).output)
+    wrong = command("inbox", "sql", "--table", "no table")
+    assert (wrong.returncode, "isn't the name of a table" in wrong.stderr) == (2, True)
 
 
 def test_what_is_named_heavy_is_installed_and_not_in_the_base() -> None:

@@ -7,10 +7,6 @@ key, which holds it. **Invariant:** no key, and nothing that a command prints, i
 
 from __future__ import annotations
 
-import os
-import re
-import shlex
-import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,25 +14,18 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from overnight_models.errors import BadSettings
-from overnight_workers.configuration.key_sources import KeySource
+from overnight_workers.configuration.key_sources import KeySource, NoKey
 from overnight_workers.held import held
 from overnight_workers.settings import Workspace, settings
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
 
-KEY: Final = re.compile(r"[!-~]+")
-"""One word of ASCII characters: what can be sent as a header."""
 _COMMAND_EVERY_S: Final = 300.0
 _AGAIN_S: Final = 30.0
 """After a command failed."""
 _REFUSED_EVERY_S: Final = 5.0
 """However many calls are turned down, a command isn't run more often than that."""
-_WITHIN_S: Final = 20.0
-
-
-class _NoKey(Exception):
-    """Why a source has no key."""
 
 
 @dataclass
@@ -116,8 +105,8 @@ def _read_again(name: str, source: KeySource, kept: _Kept) -> None:
     kept.read_at = time.monotonic()
     stamp = _stamp(source) if source.kind == "file" else None
     try:
-        key = _READ[source.kind](source)
-    except _NoKey as error:
+        key = source.read()
+    except NoKey as error:
         kept.why_not = str(error)
         if source.kind == "env":
             kept.key = None
@@ -142,43 +131,3 @@ def _stamp(source: KeySource) -> tuple[int, ...] | None:
     except OSError:
         return None
     return there.st_mtime_ns, there.st_size, there.st_ino
-
-
-def _of_env(source: KeySource) -> str:
-    return _checked(os.environ.get(source.place, ""), f"set {source.place}", f"{source.place} holds no key")
-
-
-def _of_file(source: KeySource) -> str:
-    try:
-        written = Path(source.place).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise _NoKey(f"file {source.place} can't be read: {said}") from None
-    return _checked(written, f"file {source.place} is empty", f"file {source.place} holds no key")
-
-
-def _of_command(source: KeySource) -> str:
-    words, what = shlex.split(source.place), source.spoken
-    try:
-        # its errors aren't shown: they may quote what it was given, or what it found
-        done = subprocess.run(words, capture_output=True, timeout=_WITHIN_S, check=False, stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired:
-        raise _NoKey(f"{what} didn't end within {_WITHIN_S:.0f} s") from None
-    except OSError as error:
-        raise _NoKey(f"{what} can't be run: {error.strerror}") from None
-    if done.returncode:
-        raise _NoKey(f"{what} ended with {done.returncode}: run it by hand to see why")
-    return _checked(done.stdout.decode(errors="replace"), f"{what} printed nothing", f"{what} printed no key")
-
-
-_READ: Final = {"env": _of_env, "file": _of_file, "command": _of_command}
-
-
-def _checked(written: str, empty: str, no_key: str) -> str:
-    """A key without what surrounds it, such as a file's last newline."""
-    key = written.strip()
-    if not key:
-        raise _NoKey(empty)
-    if KEY.fullmatch(key) is None:
-        raise _NoKey(f"{no_key}: a key is one word of ASCII characters")
-    return key

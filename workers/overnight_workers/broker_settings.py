@@ -9,6 +9,7 @@ from typing import Final
 from overnight_models.wire.redis_place import RedisPlace, is_redis, read_redis_url
 from overnight_workers.configuration.kinds import optional, size, text, whole
 from overnight_workers.configuration.reading import Faults, required_secret, setting
+from overnight_workers.configuration.url_sources import is_source, url_at, url_or_source
 from overnight_workers.configuration.urls import broker_url
 from overnight_workers.target_pace import TargetPace
 
@@ -27,7 +28,8 @@ class BrokerLimits(TargetPace):
 class Broker(BrokerLimits):
     """`[brokers.NAME]`: a Redis (or other Celery broker) that callbacks go through."""
 
-    url: str = required_secret(broker_url)
+    url: str = required_secret(url_or_source(broker_url))
+    """The URL, or where it is: `env:VARIABLE`, `file:PATH`, `command:PROGRAM ARGUMENTS`."""
     key_prefix: str = setting(text, "")
     """What the product's Celery puts before every key of its Redis (`global_keyprefix`)."""
     ca_file: str = setting(text, "")
@@ -36,14 +38,24 @@ class Broker(BrokerLimits):
     """What the Sentinels of a `sentinel://` call the primary."""
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether its URL isn't here, only where it is: it is judged when it is needed."""
+        return is_source(self.url)
+
+    @property
+    def link(self) -> str:
+        """Its URL, as it is now. Raises BadSettings, without anything of it."""
+        return url_at(self.url, broker_url)
+
+    @property
     def is_redis(self) -> bool:
-        """Whether it is a Redis at that URL."""
-        return is_redis(self.url)
+        """Whether it is a Redis at that URL. Raises BadSettings."""
+        return is_redis(self.link)
 
     @property
     def redis_place(self) -> RedisPlace:
         """Where that Redis is. Raises BadSettings."""
-        return read_redis_url(self.url, ca_file=self.ca_file, master_name=self.master_name)
+        return read_redis_url(self.link, ca_file=self.ca_file, master_name=self.master_name)
 
 
 _OF_REDIS: Final = {
@@ -58,7 +70,7 @@ _OF_REDIS: Final = {
 def brokers_fit(brokers: Mapping[str, Broker], faults: Faults) -> None:
     """Add what is wrong with them: options that mean nothing for a broker that is no Redis."""
     for name, broker in brokers.items():
-        if broker.is_redis or not faults.is_right("brokers", name, "url"):
+        if not faults.is_right("brokers", name, "url") or broker.is_elsewhere or broker.is_redis:
             continue
         for option, why in _OF_REDIS.items():
             if getattr(broker, option):

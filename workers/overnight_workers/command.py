@@ -1,4 +1,7 @@
-"""The `overnight` command's first step: in a base install, which has no command line, it says what is missing."""
+"""The `overnight` command's first step: in a base install, which has no command line, it says what is missing.
+
+What a product needs of it there works: the migration that makes its inbox.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,12 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] in ("overnight_models", "overnight_producers", "overnight_workers"):
             raise
+        if sys.argv[1:2] == ["inbox"]:
+            from overnight_workers import inbox_printing
+
+            if sys.argv[2:3] and sys.argv[2] in inbox_printing.TOOLS:
+                inbox_printing.main(sys.argv[2:])
+                return
         sys.exit(
             f"This install is a product's: it has what enqueues work, and no command line (no module {error.name!r})."
             " Install 'overnight[workers]' to run Overnight's services, or 'overnight[all]' for everything."

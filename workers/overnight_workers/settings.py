@@ -367,7 +367,8 @@ def _lanes_fit(settings: Settings, faults: Faults) -> None:
 def _places_fit(settings: Settings, faults: Faults) -> None:
     """The URLs of Redis servers, with what belongs to each."""
     places: list[tuple[tuple[str, ...], Settings | Broker]] = [(("redis_url",), settings)] if settings.redis_url else []
-    places += [(("brokers", name, "url"), broker) for name, broker in settings.brokers.items() if broker.is_redis]
+    here = {name: broker for name, broker in settings.brokers.items() if not broker.is_elsewhere}
+    places += [(("brokers", name, "url"), broker) for name, broker in here.items() if broker.is_redis]
     for at, whose in places:
         if faults.is_right(*at):
             try:

@@ -251,13 +251,17 @@ def _write_requests(connection: Connection, rows: Sequence[Row], places: Mapping
 
 def record_verdicts(connection: Connection, verdicts: Mapping[UUID, Verdict]) -> None:
     """Write the verdicts of messages, in the transaction that wrote their items."""
+    # many small messages have the same one
+    places: dict[str, int] = {}
+    placed = [places.setdefault(verdict.dump(), len(places) + 1) for verdict in verdicts.values()]
     execute(
         connection,
         """
-        UPDATE inbox SET verdict = reached.verdict, done_at = now()
-        FROM unnest(CAST(:message_ids AS uuid[]), CAST(:verdicts AS text[])) AS reached (message_id, verdict)
+        UPDATE inbox SET verdict = (CAST(:verdicts AS text[]))[reached.place], done_at = now()
+        FROM unnest(CAST(:message_ids AS uuid[]), CAST(:places AS integer[])) AS reached (message_id, place)
         WHERE inbox.message_id = reached.message_id
         """,
         message_ids=list(verdicts),
-        verdicts=[verdict.dump() for verdict in verdicts.values()],
+        places=placed,
+        verdicts=list(places),
     )

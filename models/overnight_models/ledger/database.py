@@ -65,6 +65,7 @@ class Database:
         self._connector = Connector(url, {"statement_timeout": str(int(statement_timeout_s * 1000)), **_SETTINGS})
         self._name = name
         self._engine: Engine | None = None
+        self._kept = 1
         self._presence = Presence(self._connector if presence_url is None else Connector(presence_url))
 
     @property
@@ -83,7 +84,7 @@ class Database:
         if self._engine is None:
             self._engine = create_engine(
                 self.url.difference_update_query(["options"]),
-                pool_size=1,
+                pool_size=self._kept,
                 max_overflow=3,
                 pool_pre_ping=True,
                 pool_recycle=1800,
@@ -92,6 +93,10 @@ class Database:
             )
             self._connector.serve(self._engine)
         return self._engine
+
+    def keep(self, connections: int) -> None:
+        """Keep so many connections open between transactions, for as many threads; before the first of them."""
+        self._kept = connections
 
     def forget(self) -> None:
         """Drop sockets inherited from a parent process without closing the parent's."""

@@ -18,6 +18,7 @@ from overnight_models.wire.outcome import Outcome
 from overnight_workers import process
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.settings import settings
+from overnight_workers.stages.deliver import brokers
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.rescue import sweep
 from tests.driving import Service, callback, item
@@ -215,6 +216,34 @@ def test_a_broker_that_the_configuration_lost_is_named(service: Service) -> None
     with process.database().transaction() as connection:
         (crm,) = obstacles.unreachable_brokers(connection)
     assert "no [brokers.crm]" in crm.why
+
+
+def test_a_broker_whose_url_is_elsewhere_is_used_as_that_is_now(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "url"
+    service.configure(brokers={"crm": {"url": f"file:{place}"}, "erp": {"url": "env:ERP_BROKER"}})
+    for key, broker_name in ("a", "crm"), ("b", "erp"):
+        service.answered(item(key, callback=callback(broker=broker_name)))
+    deliver()
+    with process.database().transaction() as connection:
+        said = {seen.broker: seen.why for seen in obstacles.unreachable_brokers(connection)}
+    assert (f"file {place} can't be read" in said["crm"], "set ERP_BROKER" in said["erp"]) == (True, True)
+    place.write_text(f"{service.redis_url}\n")
+    monkeypatch.setenv("ERP_BROKER", service.redis_url)
+    for name in ("crm", "erp"):
+        assert brokers.broker(name).room("shop").messages > 0
+    before = brokers.broker("crm")
+    place.write_text("redis://:s3cret@127.0.0.1:1/0")
+    with pytest.raises(brokers.BrokerUnavailable) as caught:
+        brokers.broker("crm").room("shop")
+    assert "s3cret" not in str(caught.value)
+    place.write_text("no url, s3cret")
+    with pytest.raises(brokers.BrokerUnavailable, match="holds no key") as caught:
+        brokers.broker("crm")
+    assert "s3cret" not in str(caught.value)
+    place.write_text(service.redis_url)
+    assert brokers.broker("crm") is before
 
 
 @pytest.mark.parametrize(("fault", "ok"), [("unknown_stop", True), ("unknown_type", False)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 
 from overnight_producers import Overnight
 from overnight_workers.cli import app
+from overnight_workers.relay.relay import Relay
+from overnight_workers.relay_settings import RelaySettings
 from tests.driving import Service
 
 
@@ -53,3 +56,21 @@ def overnight(service: Service) -> Iterator[Overnight]:
     overnight = Overnight(service.redis_url)
     yield overnight
     overnight.close()
+
+
+@pytest.fixture
+def relay(shop: str, service: Service) -> Iterator[Relay]:
+    relay = Relay("shop", RelaySettings(database_url=shop))
+    yield relay
+    relay.close()
+
+
+def left(shop: str) -> list[dict[str, Any]]:
+    """The rows of the inbox."""
+    with psycopg.connect(shop, row_factory=psycopg.rows.dict_row) as connection:
+        return connection.execute("SELECT * FROM overnight_inbox ORDER BY id").fetchall()
+
+
+def keys(service: Service) -> list[str]:
+    """Of the items in the ledger, in their order."""
+    return [row["key"] for row in service.ledger.fetch_all("SELECT key FROM request ORDER BY item_id")]

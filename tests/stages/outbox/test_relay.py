@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -25,20 +24,9 @@ from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.relay.relay import Relay
 from overnight_workers.relay_settings import RelaySettings
 from tests.driving import Service, params, read_command
-from tests.stages.outbox.conftest import printed
+from tests.stages.outbox.conftest import keys, left, printed
 from tests.stages.product.conftest import answering
-
-
-@pytest.fixture
-def relay(shop: str, service: Service) -> Iterator[Relay]:
-    relay = Relay("shop", RelaySettings(database_url=shop))
-    yield relay
-    relay.close()
-
-
-def left(shop: str) -> list[dict[str, Any]]:
-    with psycopg.connect(shop, row_factory=psycopg.rows.dict_row) as connection:
-        return connection.execute("SELECT * FROM overnight_inbox ORDER BY id").fetchall()
+from tests.waiting import wait_until
 
 
 def put(shop: str, row: InboxRow) -> None:
@@ -49,10 +37,6 @@ def put(shop: str, row: InboxRow) -> None:
 
 def foreign(items: str, **more: Any) -> InboxRow:
     return InboxRow(str(uuid4()), 1, "default", None, None, items, 1)._replace(**more)
-
-
-def keys(service: Service) -> list[str]:
-    return [row["key"] for row in service.ledger.fetch_all("SELECT key FROM request ORDER BY item_id")]
 
 
 def test_what_was_committed_is_in_the_ledger_in_its_order_and_confirmed(
@@ -240,8 +224,6 @@ def test_while_the_ledger_is_away_everything_stays_and_nothing_is_counted(
 def test_it_runs_until_it_is_stopped_and_goes_on_after_failures(
     empty_shop: str, service: Service, overnight: Overnight
 ) -> None:
-    from tests.waiting import wait_until
-
     said: list[str] = []
     relay, stop = Relay("shop", RelaySettings(database_url=empty_shop, poll_every=0.01)), threading.Event()
     thread = threading.Thread(target=relay.run, args=(stop, said.append))

@@ -119,7 +119,7 @@ def _opened(name: str) -> Iterator[tuple[Connection, InboxTable]]:
     from overnight_models.ledger.database import Database
 
     _, settings_of = chosen(name)
-    database = Database(settings_of.database_url)
+    database = Database(settings_of.link)
     try:
         with database.transaction() as connection:
             yield connection, settings_of.table

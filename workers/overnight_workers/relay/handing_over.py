@@ -7,7 +7,7 @@ the row, finds its verdict there, and nothing is accepted twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import orjson
 
@@ -22,8 +22,10 @@ from overnight_workers.stages.accept.gather import Message
 log = logs.get(__name__)
 
 
-def hand_over(waiting: Sequence[Waiting]) -> dict[int, VerdictDocument]:
+def hand_over(waiting: Sequence[Waiting], *, before_writing: Callable[[], object]) -> dict[int, VerdictDocument]:
     """What became of messages, by their rows; one that has no verdict yet is to be handed over again.
+
+    before_writing: called when messages are read and checked, before anything of them is in the ledger.
 
     Whatever was tried before goes alone: one that ends its process takes no others along, and is turned down when it
     has done so a few times. Raises TransientError when the ledger is away.
@@ -31,10 +33,10 @@ def hand_over(waiting: Sequence[Waiting]) -> dict[int, VerdictDocument]:
     tried = _verdicts(waiting)
     fresh = [message for message in waiting if str(message.message_id) not in tried]
     again = [message for message in waiting if tried.get(str(message.message_id), "") is None]
-    if fresh and not _accepted(fresh):
+    if fresh and not _accepted(fresh, before_writing):
         again += fresh
     for message in again:
-        _accepted([message])
+        _accepted([message], before_writing)
     verdicts = _verdicts(waiting) if fresh or again else tried
     return {
         message.id: orjson.loads(verdict)
@@ -48,12 +50,12 @@ def _verdicts(waiting: Sequence[Waiting]) -> dict[str, str | None]:
         return answer.verdicts(connection, [message.message_id for message in waiting])
 
 
-def _accepted(waiting: Sequence[Waiting]) -> bool:
+def _accepted(waiting: Sequence[Waiting], before_writing: Callable[[], object]) -> bool:
     """Accept them, all or none. Returns whether that was possible. Raises TransientError."""
     # a message that lies in two rows is one
     messages = {message.message_id: _message(message) for message in waiting}
     try:
-        accept.take_in(list(messages.values()))
+        accept.take_in(list(messages.values()), before_writing=before_writing)
     except TransientError:
         raise
     except Exception as error:

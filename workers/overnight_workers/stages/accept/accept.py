@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -91,8 +91,11 @@ def _unexpected(error: Exception) -> bool:
     return not isinstance(error, TransientError)
 
 
-def take_in(messages: Sequence[Message]) -> str:
-    """Accept messages, all of them or none. Those that were done before change nothing. Raises TransientError."""
+def take_in(messages: Sequence[Message], *, before_writing: Callable[[], object] | None = None) -> str:
+    """Accept messages, all of them or none. Those that were done before change nothing. Raises TransientError.
+
+    before_writing: called when they are read and checked, before anything of them is written.
+    """
     database = process.database()
     # counted in a transaction of its own, before anything of them is looked at: one may kill this process
     with database.transaction() as connection:
@@ -101,7 +104,7 @@ def take_in(messages: Sequence[Message]) -> str:
     if not new:
         return f"known: {begun[messages[0].id].verdict}"
     try:
-        return _take_new(list(new.values()), begun)
+        return _take_new(list(new.values()), begun, before_writing)
     except DatabaseFull:
         # that isn't the messages' fault: they aren't turned down for it
         with database.transaction() as connection:
@@ -109,10 +112,14 @@ def take_in(messages: Sequence[Message]) -> str:
         raise
 
 
-def _take_new(new: Sequence[Message], begun: Mapping[UUID, ledger.Begun]) -> str:
+def _take_new(
+    new: Sequence[Message], begun: Mapping[UUID, ledger.Begun], before_writing: Callable[[], object] | None
+) -> str:
     """Accept messages that weren't done before."""
     readers: dict[str, _Reader] = {}
     readings = [_read(message, begun[message.id].tries, readers) for message in new]
+    if before_writing is not None:
+        before_writing()
     verdicts = _write(readings)
     for reading, verdict in zip(readings, verdicts, strict=True):
         if verdict.rejected:

@@ -18,7 +18,7 @@ from kombu.exceptions import KombuError
 
 from overnight_models import exact_json
 from overnight_models.crash_points import reach
-from overnight_models.errors import TransientError
+from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger.deliver.due import Due
 from overnight_models.ledger.deliver.unread_queues import QueueLook
 from overnight_models.wire.redis_client import TakesNoWrites, redis_client
@@ -86,21 +86,20 @@ class Broker(Protocol):
         """Put one message that isn't an outcome's into a queue. Raises BrokerUnavailable or QueueRefused."""
 
 
-@held
 def broker(name: str) -> Broker:
-    """The broker of that name; "" is Overnight's own Redis.
+    """The broker of that name; "" is Overnight's own Redis. Another one as soon as its URL is another.
 
     Raises BrokerUnavailable when it isn't configured, or not in a way that can be used.
     """
     if not name:
-        return RedisBroker("own", settings().redis_place, settings().own_broker)
+        return _own_broker()
     configured = settings().brokers.get(name)
     if configured is None:
         raise BrokerUnavailable(f"broker {name!r}: the configuration has no [brokers.{name}]")
     try:
-        if configured.is_redis:
-            return RedisBroker(name, configured.redis_place, configured, key_prefix=configured.key_prefix)
-        return KombuBroker(name, configured.url, configured)
+        return _broker_at(name, configured.link)
+    except BadSettings as error:
+        raise BrokerUnavailable(f"broker {name!r}: its url can't be had: {'; '.join(error.faults)}") from None
     except Exception as error:  # noqa: BLE001 - a URL that makes no sense: each client says so in its own way
         kind = type(error).__name__
     # its words may have parts of the url in them, and so would a traceback
@@ -108,6 +107,20 @@ def broker(name: str) -> Broker:
         f"broker {name!r}: its url can't be used ({kind}): see Celery's page on brokers for its form, and install what"
         " it needs"
     )
+
+
+@held
+def _own_broker() -> Broker:
+    return RedisBroker("own", settings().redis_place, settings().own_broker)
+
+
+@held
+def _broker_at(name: str, link: str) -> Broker:
+    """The broker of that name while this is its URL."""
+    configured = settings().brokers[name]
+    if configured.is_redis:
+        return RedisBroker(name, configured.redis_place, configured, key_prefix=configured.key_prefix)
+    return KombuBroker(name, link, configured)
 
 
 class RedisBroker:
