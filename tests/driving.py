@@ -146,6 +146,7 @@ class Service:
         brokers: Json | None = None,
         direct: Json | None = None,
         webhooks: Json | None = None,
+        encryption: Json | None = None,
     ) -> None:
         """Start again with other settings. By default whatever waits is packed at once."""
         here = {"base_url": self.sandbox.url}
@@ -157,6 +158,7 @@ class Service:
             "brokers": brokers or {},
             "direct": direct or {},
             "webhooks": webhooks or {},
+            "encryption": encryption or {},
         }
         for part, value in tables.items():
             self._env.setenv(f"OVERNIGHT_{part.upper()}", json.dumps(value))

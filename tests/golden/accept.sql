@@ -15,7 +15,7 @@ FROM STDIN;
 -- _write_items, 2 of 2
 SELECT now();
 
--- _write_requests: places: where those lie that are in groups; the others lie in their own rows.
+-- _write_requests: places: where those lie that are in groups; the others lie in their own rows. key: what encrypts them.
 COPY request(item_id, receipt, key, tenant, trace_id, callback, model_why, traceparent, params, body_group,
     body_place, unbounded)
 FROM STDIN;

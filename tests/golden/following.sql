@@ -9,14 +9,15 @@ JOIN item ON item.id = own.item_id
 WHERE target_id IS NOT NULL AND NOT cancel_wanted;
 
 -- _answer, 2 of 2: Followers get the outcomes of their leaders. Returns how many deliveries are due now.
--- groups = '{null}', ids = '{1}', messages = '{text}', places = '{null}', sizes = '{1}'
+-- details = '{null}', groups = '{null}', ids = '{1}', messages = '{text}', places = '{null}', sizes = '{1}'
 INSERT INTO outcome(item_id, cost_nano, realtime_nano, attempts, ok, retryable, via, problem, detail, model,
     api_batch_id, message, body_group, body_place, body_size)
-SELECT follower.item_id, 0, 0, outcome.attempts, ok, retryable, via, problem, detail, model, api_batch_id,
-    own.message, own.body_group, own.body_place, CASE WHEN own.body_group IS NOT NULL THEN own.size END
+SELECT follower.item_id, 0, 0, outcome.attempts, ok, retryable, via, problem, own.detail, model,
+    api_batch_id, own.message, own.body_group, own.body_place, CASE
+    WHEN own.body_group IS NOT NULL THEN own.size END
 FROM unnest(CAST(:ids AS bigint[]), CAST(:messages AS text[]), CAST(:groups AS bigint[]),
-    CAST(:places AS smallint[]), CAST(:sizes AS integer[])) AS own(item_id, message, body_group, body_place,
-    size)
+    CAST(:places AS smallint[]), CAST(:sizes AS integer[]), CAST(:details AS text[])) AS own(item_id,
+    message, body_group, body_place, size, detail)
 JOIN follower ON follower.item_id = own.item_id
 JOIN outcome ON outcome.item_id = follower.of_item_id;
 
@@ -37,7 +38,8 @@ RETURNING id;
 
 -- _write_copies: Copy the answers of leaders for their followers.
 -- ids = '{1}'
-SELECT follower.item_id, item.tenant_id, outcome.message, outcome.body_group, outcome.body_place
+SELECT follower.item_id, item.tenant_id, outcome.message, outcome.body_group, outcome.body_place,
+    follower.of_item_id, outcome.detail
 FROM follower
 JOIN item ON item.id = follower.item_id
 JOIN outcome ON outcome.item_id = follower.of_item_id

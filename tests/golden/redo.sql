@@ -1,7 +1,7 @@
 -- What ledger/redo.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- _copy, 1 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
--- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', shapes = '{null}', sizes = '{null}', whys = '{null}'
+-- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', shapes = '{null}', sizes = '{null}', unbounded = '{null}', whys = '{null}'
 INSERT INTO item(id, lane_id, headers_id, run_id, tenant_id, chain_id, model_id, schema_id, shape_id,
     prefix_id, target_id, state, waiting_since, size, callback_size, max_tokens, deadline, give_up_at,
     direct_at)
@@ -13,24 +13,31 @@ SELECT successor.new, lane_id, headers_id, run_id, tenant_id, chain_id, coalesce
     WHEN outcome.via = 'direct' THEN now() END
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
     CAST(:sizes AS integer[]), CAST(:most AS integer[]), CAST(:models AS integer[]),
-    CAST(:shapes AS integer[]), CAST(:whys AS text[])) AS successor(old, new, params, size, max_tokens,
-    model_id, shape_id, model_why)
+    CAST(:shapes AS integer[]), CAST(:whys AS text[]), CAST(:unbounded AS boolean[])) AS successor(old, new,
+    params, size, max_tokens, model_id, shape_id, model_why, unbounded)
 JOIN item ON item.id = successor.old
 LEFT JOIN outcome ON outcome.item_id = successor.old;
 
 -- _copy, 2 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
--- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', shapes = '{null}', sizes = '{null}', whys = '{null}'
+-- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', shapes = '{null}', sizes = '{null}', unbounded = '{null}', whys = '{null}'
 INSERT INTO request(item_id, receipt, key, tenant, trace_id, callback, params, body_group, body_place,
     unbounded, cut_from_tokens, cut_to_tokens, model_why, traceparent)
 SELECT successor.new, receipt, key, tenant, trace_id, callback, coalesce(successor.params, request.params),
     CASE WHEN successor.params IS NULL THEN body_group END, CASE
-    WHEN successor.params IS NULL THEN body_place END, CASE WHEN successor.params IS NULL THEN unbounded END,
-    cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why), traceparent
+    WHEN successor.params IS NULL THEN body_place END, CASE
+    WHEN successor.params IS NULL THEN request.unbounded ELSE successor.unbounded END, cut_from_tokens,
+    cut_to_tokens, coalesce(successor.model_why, request.model_why), traceparent
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
     CAST(:sizes AS integer[]), CAST(:most AS integer[]), CAST(:models AS integer[]),
-    CAST(:shapes AS integer[]), CAST(:whys AS text[])) AS successor(old, new, params, size, max_tokens,
-    model_id, shape_id, model_why)
+    CAST(:shapes AS integer[]), CAST(:whys AS text[]), CAST(:unbounded AS boolean[])) AS successor(old, new,
+    params, size, max_tokens, model_id, shape_id, model_why, unbounded)
 JOIN request ON request.item_id = successor.old;
+
+-- _encrypted: Those of the items whose requests are encrypted in their own rows.
+-- ids = '{1}'
+SELECT item_id
+FROM request
+WHERE item_id = ANY(:ids) AND params LIKE 'encrypted:%';
 
 -- _pass_on, 1 of 3: Keys and followers go from old items to new ones.
 -- old = '{1}'

@@ -18,6 +18,7 @@ from overnight_workers import broker_settings
 from overnight_workers import settings as told
 from overnight_workers.cli import app
 from overnight_workers.cli.plan_page import QUESTIONS, WIDTH
+from overnight_workers.encryption_settings import Encryption
 from overnight_workers.operators.alarm_kinds import KINDS
 from overnight_workers.relay_settings import RelaySettings
 from overnight_workers.stages.protocol import Rule
@@ -59,9 +60,10 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
         copy, deadline=None, max_calls=None, max_cost_per_trace=None, submit_window=None, target_batches=None, models=()
     )
     copy = replace(copy, keep_deliveries=None, keep_bodies=None, keep_outcomes=None, keep_keys=None, keep_money=None)
-    copy = replace(copy, delete_batches=None)
+    copy = replace(copy, delete_batches=None, encrypt=None)
     assert copy == told.Lane()
     assert set(documented["brokers"]["shop"]) == names(broker_settings.Broker)
+    assert set(documented["encryption"]["main"]) == names(Encryption)
     assert set(documented["relays"]["shop"]) == names(RelaySettings)
     assert read.relays["shop"] == RelaySettings(database_url=read.relays["shop"].database_url)
     assert [field for field in sorted(names(told.Workspace)) if f"{field} = " not in block] == []

@@ -8,57 +8,32 @@ key, which holds it. **Invariant:** no key, and nothing that a command prints, i
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from overnight_models.errors import BadSettings
-from overnight_workers.configuration.key_sources import KeySource, NoKey
+from overnight_workers import key_reading
+from overnight_workers.configuration.key_sources import NoKey, one_word
 from overnight_workers.held import held
+from overnight_workers.key_reading import Kept
 from overnight_workers.settings import Workspace, settings
 
-if TYPE_CHECKING:
-    from structlog.stdlib import BoundLogger
-
-_COMMAND_EVERY_S: Final = 300.0
-_AGAIN_S: Final = 30.0
-"""After a command failed."""
 _REFUSED_EVERY_S: Final = 5.0
 """However many calls are turned down, a command isn't run more often than that."""
 
 
-@dataclass
-class _Kept:
-    """What was read of one workspace's source."""
-
-    lock: Lock = field(default_factory=Lock, repr=False)
-    """Of several threads one reads."""
-    key: str | None = field(default=None, repr=False)
-    stamp: tuple[int, ...] | None = None
-    """Of the file, as it was read."""
-    read_at: float | None = None
-    """By the monotonic clock."""
-    refused_at: float | None = None
-    """When it was last read because the API had turned a key down."""
-    why_not: str | None = None
-    """What the last reading failed by."""
-
-
 @held
-def _kept(workspace: str) -> _Kept:
-    return _Kept()
+def _kept(workspace: str) -> Kept:
+    return Kept()
 
 
 def key_of(name: str, workspace: Workspace) -> str:
     """The key of a workspace, as its source has it now. Raises BadSettings that says why there is none."""
     source, kept = workspace.key_source, _kept(name)
     with kept.lock:
-        if _is_due(source, kept):
-            _read_again(name, source, kept)
-        if kept.key is None:
-            raise BadSettings([f"workspace {name!r} has no key: {kept.why_not}"])
-        return kept.key
+        try:
+            return key_reading.current(source, kept, one_word, workspace=name)
+        except NoKey as error:
+            raise BadSettings([f"workspace {name!r} has no key: {error}"]) from None
 
 
 def has_key(name: str, workspace: Workspace) -> bool:
@@ -87,47 +62,5 @@ def after_refusal(name: str, used: str) -> str | None:
         pause_s = _REFUSED_EVERY_S if workspace.key_source.kind == "command" else 0.0
         if kept.key == used and (kept.refused_at is None or time.monotonic() - kept.refused_at >= pause_s):
             kept.refused_at = time.monotonic()
-            _read_again(name, workspace.key_source, kept)
+            key_reading.read_again(workspace.key_source, kept, one_word, workspace=name)
         return kept.key if kept.key != used else None
-
-
-def _is_due(source: KeySource, kept: _Kept) -> bool:
-    if kept.read_at is None or source.kind == "env":
-        return True
-    if source.kind == "file":
-        return kept.key is None or _stamp(source) != kept.stamp
-    pause_s = _COMMAND_EVERY_S if kept.why_not is None else _AGAIN_S
-    return time.monotonic() - kept.read_at >= pause_s
-
-
-def _read_again(name: str, source: KeySource, kept: _Kept) -> None:
-    """Read a source. One that has trouble keeps the key that was read before, and says so."""
-    kept.read_at = time.monotonic()
-    stamp = _stamp(source) if source.kind == "file" else None
-    try:
-        key = source.read()
-    except NoKey as error:
-        kept.why_not = str(error)
-        if source.kind == "env":
-            kept.key = None
-        if kept.key is not None:  # without one the caller says it
-            _log().warning("a key can't be read, and the one before is used", workspace=name, why=kept.why_not)
-        return
-    if kept.key is not None and key != kept.key:
-        _log().info("another key", workspace=name, source=source.spoken)
-    kept.key, kept.stamp, kept.why_not = key, stamp, None
-
-
-def _log() -> BoundLogger:
-    """Only where there is something to say: `overnight doctor` runs every minute, and looks at keys."""
-    from overnight_workers import logs
-
-    return logs.get(__name__)
-
-
-def _stamp(source: KeySource) -> tuple[int, ...] | None:
-    try:
-        there = Path(source.place).stat()
-    except OSError:
-        return None
-    return there.st_mtime_ns, there.st_size, there.st_ino

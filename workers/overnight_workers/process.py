@@ -10,12 +10,14 @@ import redis
 from overnight_models import routes
 from overnight_models.errors import TransientError
 from overnight_models.ledger import deployment as ledger
+from overnight_models.ledger.bodies import encryption
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.names import Names
 from overnight_models.ledger.prefixes import Prefixes
 from overnight_models.money import prices as price_list
 from overnight_models.wire import redis_client as redis_clients
 from overnight_models.wire.policy import Policy
+from overnight_workers.encryption_keys import ConfiguredKeys
 from overnight_workers.held import held
 from overnight_workers.settings import settings
 
@@ -25,7 +27,9 @@ def database() -> Database:
     """The ledger's database. Raises BadSettings when nobody said where it is."""
     if not settings().database_url:
         settings().require_urls()
-    return Database(settings().database_url, presence_url=settings().presence_url)
+    return Database(
+        settings().database_url, presence_url=settings().presence_url, options=encryption.options(ConfiguredKeys())
+    )
 
 
 @held

@@ -47,6 +47,7 @@ from overnight_workers.configuration.reading import (
     setting,
 )
 from overnight_workers.configuration.urls import api_url, postgres_url, variable_name
+from overnight_workers.encryption_settings import Encryption, LaneEncrypts, encryption_fits, encryption_variables
 from overnight_workers.lane_keeps import LaneKeeps, keeps_fit
 from overnight_workers.lane_models import LaneModels, models_fit
 from overnight_workers.lane_roads import LaneRoads
@@ -61,6 +62,7 @@ _TABLES: Final = (
     "own_broker",
     "webhooks",
     "relays",
+    "encryption",
     "lanes",
     "timing",
     "direct",
@@ -130,7 +132,7 @@ class Workspace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lane(LaneKeeps, LaneModels, LaneRoads):
+class Lane(LaneEncrypts, LaneKeeps, LaneModels, LaneRoads):
     """`[lanes.NAME]`: a named stream of items under one policy."""
 
     workspace: str = setting(text, "default")
@@ -230,6 +232,7 @@ class Settings:
     own_broker: BrokerLimits = field(default_factory=BrokerLimits)
     relays: Mapping[str, RelaySettings] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    encryption: Mapping[str, Encryption] = field(default_factory=dict)
     lanes: Mapping[str, Lane] = field(default_factory=lambda: {"default": Lane()})
     timing: Timing = Timing()
     direct: Direct = Direct()
@@ -295,7 +298,7 @@ def settings() -> Settings:
 def read_settings() -> Settings:
     """The settings, read anew. Raises BadSettings with every fault."""
     names = tuple(field.name for field in fields(Settings) if field.name not in _TABLES)
-    given, faults = sources.given(names, _TABLES, lambda values: variables(values.get("webhooks")))
+    given, faults = sources.given(names, _TABLES, _variables)
     settings = read_part(Settings, given, (), faults, _TABLES)
     lanes = read_table(Lane, given.get("lanes", {}), "lanes", faults)
     workspaces = read_table(Workspace, given.get("workspaces", {}), "workspaces", faults)
@@ -310,6 +313,7 @@ def read_settings() -> Settings:
         own_broker=read_part(BrokerLimits, given.get("own_broker", {}), ("own_broker",), faults),
         relays=read_table(RelaySettings, given.get("relays", {}), "relays", faults),
         webhooks=read_table(Webhook, given.get("webhooks", {}), "webhooks", faults),
+        encryption=read_table(Encryption, given.get("encryption", {}), "encryption", faults),
         timing=read_part(Timing, given.get("timing", {}), ("timing",), faults),
         direct=read_part(Direct, given.get("direct", {}), ("direct",), faults),
         roles=read_part(Roles, given.get("roles", {}), ("roles",), faults),
@@ -322,12 +326,18 @@ def read_settings() -> Settings:
     relays_fit(settings.relays, faults)
     models_fit(settings.lanes, settings.prices, faults)
     keeps_fit(settings.lanes, faults)
+    encryption_fits(settings.lanes, settings.encryption, faults)
     webhooks_fit(settings.webhooks, faults)
     if settings.alarms.webhook and settings.alarms.webhook not in settings.webhooks and faults.is_right("webhooks"):
         faults.add(("alarms", "webhook"), f"there is no [webhooks.{settings.alarms.webhook}]")
     if faults.said:
         raise BadSettings(faults.said)
     return settings
+
+
+def _variables(values: Mapping[str, object]) -> list[str]:
+    """The variables that values name, where they hold secrets."""
+    return [*variables(values.get("webhooks")), *encryption_variables(values.get("encryption"))]
 
 
 def _keys_fit(settings: Settings, faults: Faults) -> None:

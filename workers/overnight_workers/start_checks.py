@@ -11,6 +11,7 @@ from celery import concurrency
 from overnight_models import routes
 from overnight_models.errors import BadSettings
 from overnight_workers import logs
+from overnight_workers.encryption_keys import lanes_without_key
 from overnight_workers.temporary_directory import temporary_directory_fault
 
 _POOLS: Final = ("celery.concurrency.prefork", "celery.concurrency.solo")
@@ -33,13 +34,21 @@ def require_pool(pool: str | type[object]) -> None:
 
 
 def check(pool: str | type[object], queues: Collection[str]) -> None:
-    """Warn of a small temporary directory. Ends the process, with a reason in the log, for a pool that can't work."""
+    """Warn of a small temporary directory.
+
+    Ends the process, with a reason in the log, for a pool that can't work, and where a lane encrypts and has no key:
+    nothing of it could be written, and its messages would stand before those of others.
+    """
     logs.configure()  # Celery does it later
     try:
         require_pool(pool)
     except BadSettings as error:
         log.error("the worker can't start", why=error.faults[0])
         raise SystemExit(os.EX_USAGE) from error  # Celery lets no other exception end a worker here
+    if keyless := lanes_without_key():
+        for why in keyless:
+            log.error("the worker can't start", why=why)
+        raise SystemExit(os.EX_CONFIG)
     fault = temporary_directory_fault() if set(queues) & set(_SPOOLED) else None
     if fault is not None:
         log.warning("batches may not be sent from here", why=fault)

@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import following, measure, recall
 from overnight_models.ledger.answer import Asked, locate
+from overnight_models.ledger.bodies.encryption import writing_key
 from overnight_models.ledger.bodies.groups import Body, Place, write_groups
-from overnight_models.ledger.bodies.requests import TABLE
+from overnight_models.ledger.bodies.requests import TABLE, own_callback, own_text
 from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.copying import copy_json, copy_lines, copy_moment, copy_number, copy_text
 from overnight_models.ledger.known import Admission, Row, judge
@@ -101,7 +102,7 @@ def insert_items(
 
     lane: its id and its name.
     """
-    lane_id, _ = lane
+    lane_id = lane[0]
     if not items:
         return []
     drawn = fetch_one(
@@ -111,7 +112,7 @@ def insert_items(
     ids: list[int] = drawn["ids"]
     known_new = insert_keys(connection, lane_id, list(zip(items, ids, strict=True)))
     rows = [Row(item, item_id, run_id) for item, item_id in zip(items, ids, strict=True) if item_id in known_new]
-    _write(connection, lane_id, rows)  # first: a message may have the same key twice
+    _write(connection, lane, rows)  # first: a message may have the same key twice
     admissions = [Admission()] * len(items)
     if len(known_new) < len(items):
         admissions = _known(connection, lane, run_id, list(zip(items, ids, strict=True)), known_new)
@@ -129,7 +130,7 @@ def _known(
     """What items are of which some keys are there already; what follows or takes the place of others is written."""
     others = [(item, item_id) for item, item_id in numbered if item_id not in new]
     judged = judge(connection, lane, run_id, [item for item, _ in others], [item_id for _, item_id in others])
-    _write(connection, lane[0], judged.rows)
+    _write(connection, lane, judged.rows)
     followers = [row for row in judged.rows if row.state == "following"]
     if followers:
         execute(
@@ -160,12 +161,13 @@ def _cancel_recalled(
                 cancel(connection, item_id)
 
 
-def _write(connection: Connection, lane_id: int, rows: Sequence[Row]) -> None:
+def _write(connection: Connection, lane: tuple[int, str], rows: Sequence[Row]) -> None:
     if not rows:
         return
-    _write_items(connection, lane_id, rows)
+    key = writing_key(connection, lane[1])
+    _write_items(connection, lane[0], rows)
     bodies = [Body(row.id, row.item.tenant_id, row.item.params) for row in rows]
-    _write_requests(connection, rows, write_groups(connection, TABLE, bodies))
+    _write_requests(connection, rows, write_groups(connection, TABLE, bodies, key), key)
     measure.want(
         connection,
         [
@@ -222,8 +224,10 @@ def _times(row: Row, now: datetime) -> bytes:
     return b"%b\t%b\t%b\t%b" % (*moments, copy_number(item.batch_chance))
 
 
-def _write_requests(connection: Connection, rows: Sequence[Row], places: Mapping[int, Place]) -> None:
-    """places: where those lie that are in groups; the others lie in their own rows."""
+def _write_requests(
+    connection: Connection, rows: Sequence[Row], places: Mapping[int, Place], key: bytes | None
+) -> None:
+    """places: where those lie that are in groups; the others lie in their own rows. key: what encrypts them."""
     copy_lines(
         connection,
         "request (item_id, receipt, key, tenant, trace_id, callback, model_why, traceparent, params, body_group,"
@@ -236,10 +240,10 @@ def _write_requests(connection: Connection, rows: Sequence[Row], places: Mapping
                 copy_text(item.key),
                 copy_text(item.tenant),
                 copy_text(item.trace_id),
-                copy_json(item.callback),
+                copy_json(own_callback(key, item.receipt, item.callback)),
                 copy_text(item.model_why),
                 copy_text(item.traceparent),
-                b"%b\t\\N\t\\N\t\\N" % copy_json(item.params)
+                b"%b\t\\N\t\\N\t%b" % (copy_json(own_text(key, row.id, item.params)), _unbounded(item, key))
                 if (place := places.get(row.id)) is None
                 else b"\\N\t%d\t%d\t%b" % (*place, b"t" if holds_no_text(item.params) else b"f"),
             )
@@ -247,6 +251,13 @@ def _write_requests(connection: Connection, rows: Sequence[Row], places: Mapping
             for item in (row.item,)
         ),
     )
+
+
+def _unbounded(item: NewItem, key: bytes | None) -> bytes:
+    """Whether something in a request has no bound: what stands in its row, and can be read there, says it itself."""
+    if key is None:
+        return b"\\N"
+    return b"t" if holds_no_text(item.params) else b"f"
 
 
 def record_verdicts(connection: Connection, verdicts: Mapping[UUID, Verdict]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -51,6 +51,7 @@ class Database:
     """A Postgres database, connected on first use.
 
     url: as `database_url` reads it. Its `options` go over ours, and its other parameters are libpq's.
+    options: what its connections carry, such as encryption keys (`bodies.encryption.options`).
     presence_url: where this process shows that it lives, past a pooler in transaction mode; default: the same.
     """
 
@@ -61,9 +62,11 @@ class Database:
         name: str = "overnight",
         statement_timeout_s: float = 120,
         presence_url: str | None = None,
+        options: Mapping[str, object] | None = None,
     ) -> None:
         self._connector = Connector(url, {"statement_timeout": str(int(statement_timeout_s * 1000)), **_SETTINGS})
         self._name = name
+        self._options = dict(options or {})
         self._engine: Engine | None = None
         self._kept = 1
         self._presence = Presence(self._connector if presence_url is None else Connector(presence_url))
@@ -89,6 +92,7 @@ class Database:
                 pool_pre_ping=True,
                 pool_recycle=1800,
                 hide_parameters=True,
+                execution_options=self._options,
                 connect_args={**defaults(self.url), "application_name": self._name},
             )
             self._connector.serve(self._engine)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from overnight_models.ledger.bodies.encryption import listed
 from overnight_models.wire.outcome import VERSION, dollars
 
 REDONE: Final = """
@@ -22,14 +23,17 @@ COLUMNS_BUT_MESSAGE: Final = f"""
     item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens,
     request.model_why, request.traceparent, item.deadline,
-    outcome.ok, outcome.problem, outcome.detail, outcome.retryable,
+    outcome.ok, outcome.problem, outcome.retryable,
     outcome.model, outcome.cost_nano, outcome.realtime_nano,
     coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at,
     {REDONE}
 """
-COLUMNS: Final = f"{COLUMNS_BUT_MESSAGE}, outcome.message, outcome.body_group, outcome.body_place"
+COLUMNS: Final = f"{COLUMNS_BUT_MESSAGE}, outcome.detail, outcome.message, outcome.body_group, outcome.body_place"
 """What a document is made of; answers that lie in groups are put into the rows by `bodies.answers.show`."""
-WITHOUT_MESSAGE: Final = f"{COLUMNS_BUT_MESSAGE}, NULL AS message, NULL AS body_group, NULL AS body_place"
+WITHOUT_MESSAGE: Final = f"""
+    {COLUMNS_BUT_MESSAGE}, {listed("outcome.detail")} AS detail, NULL AS message, NULL AS body_group,
+    NULL AS body_place
+"""
 """The same for whoever may not see the answer, or doesn't need it: it isn't read."""
 
 JOINS: Final = """

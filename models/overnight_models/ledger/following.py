@@ -5,14 +5,15 @@ Nothing is sent for them and nothing is billed; each has its own receipt, run, t
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from overnight_models.ledger.bodies import answers
-from overnight_models.ledger.bodies.groups import Body
+from overnight_models.ledger.bodies.encryption import NoKey, writing_keys
+from overnight_models.ledger.bodies.groups import Body, Place
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value, fetch_pairs
 from overnight_models.states import DELIVERY, ITEM, Move
 
@@ -69,6 +70,13 @@ class _Copied:
     message: str | bytes | None
     body_group: int | None
     body_place: int | None
+    of_item_id: int
+    detail: str | None
+
+    @property
+    def id(self) -> int:
+        """Whose answer it is: the leader's."""
+        return self.of_item_id
 
     @property
     def body(self) -> Body:
@@ -85,6 +93,7 @@ class _Written(NamedTuple):
     group: int | None = None
     place: int | None = None
     size: int = 0
+    detail: str | None = None
 
 
 def _write_copies(connection: Connection, item_ids: list[int]) -> list[_Written]:
@@ -93,26 +102,38 @@ def _write_copies(connection: Connection, item_ids: list[int]) -> list[_Written]
         connection,
         _Copied,
         """
-        SELECT follower.item_id, item.tenant_id, outcome.message, outcome.body_group, outcome.body_place
+        SELECT follower.item_id, item.tenant_id, outcome.message, outcome.body_group, outcome.body_place,
+               follower.of_item_id, outcome.detail
         FROM follower JOIN item ON item.id = follower.item_id JOIN outcome ON outcome.item_id = follower.of_item_id
         WHERE follower.item_id = ANY(:ids)
         """,
         ids=item_ids,
     )
-    answers.read(connection, copied)
+    if unread := answers.read(connection, copied).without_key:
+        raise NoKey(f"answers of {len(unread):,} items wait for their encryption key, and others for these answers")
+    keys = writing_keys(connection, item_ids)
     bodies = {row.item_id: row.body for row in copied if row.message is not None}
-    places = answers.write(connection, bodies.values())
-    written = []
-    for row in copied:
-        body = bodies.get(row.item_id)
-        if body is None:
-            # what can't be read now may be restored: it names the same place
-            written.append(_Written(row.item_id, None, row.body_group, row.body_place))
-        elif row.item_id in places:
-            written.append(_Written(row.item_id, None, *places[row.item_id], len(body.text)))
-        else:
-            written.append(_Written(row.item_id, body.text.decode(), size=len(body.text)))
-    return written
+    places = answers.write(connection, bodies.values(), keys)
+    return [_written(connection, row, bodies, places, keys) for row in copied]
+
+
+def _written(
+    connection: Connection,
+    row: _Copied,
+    bodies: Mapping[int, Body],
+    places: Mapping[int, Place],
+    keys: Mapping[int, bytes],
+) -> _Written:
+    """A follower's answer as its row has it. keys: what encrypts it, by item."""
+    said = answers.detail_of(connection, row.of_item_id, row.detail)
+    detail, body = answers.own_detail(keys, row.item_id, said), bodies.get(row.item_id)
+    if body is None:
+        # what can't be read now may be restored: it names the same place
+        return _Written(row.item_id, None, row.body_group, row.body_place, detail=detail)
+    if row.item_id in places:
+        return _Written(row.item_id, None, *places[row.item_id], len(body.text), detail)
+    message = answers.own_text(keys, row.item_id, body.text) or b""
+    return _Written(row.item_id, message.decode(), size=len(body.text), detail=detail)
 
 
 def _answer(connection: Connection, item_ids: list[int]) -> int:
@@ -123,11 +144,11 @@ def _answer(connection: Connection, item_ids: list[int]) -> int:
         """
         INSERT INTO outcome (item_id, cost_nano, realtime_nano, attempts, ok, retryable, via, problem, detail, model,
                              api_batch_id, message, body_group, body_place, body_size)
-        SELECT follower.item_id, 0, 0, outcome.attempts, ok, retryable, via, problem, detail, model, api_batch_id,
+        SELECT follower.item_id, 0, 0, outcome.attempts, ok, retryable, via, problem, own.detail, model, api_batch_id,
                own.message, own.body_group, own.body_place, CASE WHEN own.body_group IS NOT NULL THEN own.size END
         FROM unnest(CAST(:ids AS bigint[]), CAST(:messages AS text[]), CAST(:groups AS bigint[]),
-                    CAST(:places AS smallint[]), CAST(:sizes AS integer[]))
-             AS own (item_id, message, body_group, body_place, size)
+                    CAST(:places AS smallint[]), CAST(:sizes AS integer[]), CAST(:details AS text[]))
+             AS own (item_id, message, body_group, body_place, size, detail)
         JOIN follower ON follower.item_id = own.item_id JOIN outcome ON outcome.item_id = follower.of_item_id
         """,
         ids=[answer.item_id for answer in written],
@@ -135,6 +156,7 @@ def _answer(connection: Connection, item_ids: list[int]) -> int:
         groups=[answer.group for answer in written],
         places=[answer.place for answer in written],
         sizes=[answer.size for answer in written],
+        details=[answer.detail for answer in written],
     )
     return execute(
         connection,

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from overnight_models import exact_json
 from overnight_models.errors import TransientError
 from overnight_models.ledger import following, redo
-from overnight_models.ledger.bodies.requests import read_requests
+from overnight_models.ledger.bodies.requests import callback_of, read_requests
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import asked_request
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
@@ -220,13 +220,20 @@ def _there(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> di
         lane_id=lane_id,
         hashes=[item.key_hash for item in items],
     )
-    return {bytes(row.key_hash): row for row in rows}
+    return {bytes(row.key_hash): _with_callback(connection, row) for row in rows}
+
+
+def _with_callback(connection: Connection, row: _There) -> _There:
+    """The same with its callback as it came."""
+    if row.callback is None or row.receipt is None:
+        return row
+    return row._replace(callback=callback_of(connection, row.receipt, row.callback))
 
 
 def _followers(connection: Connection, leaders: Sequence[int]) -> dict[int, list[_Follower]]:
     """Those that follow these items already."""
     followers: dict[int, list[_Follower]] = {}
-    for row in fetch_all(
+    for stored in fetch_all(
         connection,
         _Follower,
         """
@@ -237,6 +244,8 @@ def _followers(connection: Connection, leaders: Sequence[int]) -> dict[int, list
         """,
         leaders=list(leaders),
     ):
+        callback = None if stored.callback is None else callback_of(connection, stored.receipt, stored.callback)
+        row = stored._replace(callback=callback)
         followers.setdefault(row.of_item_id, []).append(row)
     return followers
 

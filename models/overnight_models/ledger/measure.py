@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.bodies.requests import hold, read_requests
+from overnight_models.ledger.bodies.encryption import writing_keys
+from overnight_models.ledger.bodies.requests import hold, own_text, read_requests
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fitting
 from overnight_models.ledger.workspaces import SENDABLE
@@ -222,13 +223,18 @@ class Chosen:
     """Bytes of the whole request."""
 
 
+def _own(connection: Connection, item_id: int, own: bytes) -> str:
+    """A request as it lies in its own row."""
+    return own_text(writing_keys(connection, [item_id]).get(item_id), item_id, own).decode()
+
+
 def choose(connection: Connection, item: Chosen) -> None:
     """Its model from now on. In the transaction that has settled it, so never after a body was built."""
     execute(
         connection,
         "UPDATE request SET params = :own, model_why = :why WHERE item_id = :item_id",
         item_id=item.item_id,
-        own=item.own.decode(),
+        own=_own(connection, item.item_id, item.own),
         why=item.why,
     )
     execute(
@@ -254,7 +260,7 @@ def shorten(connection: Connection, item: Shortened) -> None:
         WHERE item_id = :item_id
         """,
         item_id=item.item_id,
-        own=item.own.decode(),
+        own=_own(connection, item.item_id, item.own),
         from_tokens=item.from_tokens,
         to_tokens=item.to_tokens,
     )

@@ -12,9 +12,11 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.bodies.requests import read_requests
+from overnight_models.ledger.bodies.encryption import MARK, keys_of, writing_keys
+from overnight_models.ledger.bodies.requests import own_text, read_requests
 from overnight_models.ledger.partitions import PARTITION_ITEMS
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one
+from overnight_models.request.worst_case import holds_no_text
 from overnight_models.states import ITEM
 
 NO_BODY: Final = "null"
@@ -199,19 +201,45 @@ def why_not(connection: Connection, item_id: int) -> str | None:
     return None if item.number is not None else f"it isn't final yet ({item.state})"
 
 
+def _encrypted(connection: Connection, item_ids: Sequence[int]) -> list[int]:
+    """Those of the items whose requests are encrypted in their own rows."""
+    keys = keys_of(connection)
+    if keys is None or not keys.are_used:
+        return []
+    sealed = f"SELECT item_id FROM request WHERE item_id = ANY(:ids) AND params LIKE '{MARK}%'"
+    return fetch_column(connection, int, sealed, ids=list(item_ids))
+
+
+def _contents(
+    connection: Connection, successors: Mapping[int, int], contents: Mapping[int, Content]
+) -> tuple[dict[int, str], dict[int, bool]]:
+    """What new items ask that isn't where the old ones have it, as it lies in their rows; and whether it has no bound.
+
+    Both by the old items.
+    """
+    # a group is dropped with its partition
+    afar = [o for o, n in successors.items() if o not in contents and o // PARTITION_ITEMS != n // PARTITION_ITEMS]
+    # what is encrypted in an item's own row is bound to that item
+    bound = _encrypted(connection, [old for old in successors if old not in contents and old not in afar])
+    params = {old: text.decode() for old, text in read_requests(connection, [*afar, *bound]).texts.items()}
+    params |= {old: content.params for old, content in contents.items()}
+    keys = writing_keys(connection, list(params))
+    unbounded = {old: holds_no_text(text.encode()) for old, text in params.items() if old in keys}
+    params = {old: own_text(keys.get(old), successors[old], text.encode()).decode() for old, text in params.items()}
+    return params, unbounded
+
+
 def _copy(connection: Connection, successors: Mapping[int, int], contents: Mapping[int, Content]) -> None:
     """Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
 
     Each takes the road that the old one took.
     """
-    # a group is dropped with its partition
-    afar = [o for o, n in successors.items() if o not in contents and o // PARTITION_ITEMS != n // PARTITION_ITEMS]
-    params = {old: text.decode() for old, text in read_requests(connection, afar).texts.items()}
-    params |= {old: content.params for old, content in contents.items()}
+    params, unbounded = _contents(connection, successors, contents)
     wishes = {
         "old": list(successors),
         "new": list(successors.values()),
         "params": [params.get(old) for old in successors],
+        "unbounded": [unbounded.get(old) for old in successors],
         "sizes": [contents[old].size if old in contents else None for old in successors],
         "most": [contents[old].max_tokens if old in contents else None for old in successors],
         "models": [contents[old].model_id if old in contents else None for old in successors],
@@ -220,8 +248,9 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
     }
     successor = """
         unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]), CAST(:sizes AS integer[]),
-               CAST(:most AS integer[]), CAST(:models AS integer[]), CAST(:shapes AS integer[]), CAST(:whys AS text[]))
-        AS successor (old, new, params, size, max_tokens, model_id, shape_id, model_why)
+               CAST(:most AS integer[]), CAST(:models AS integer[]), CAST(:shapes AS integer[]), CAST(:whys AS text[]),
+               CAST(:unbounded AS boolean[]))
+        AS successor (old, new, params, size, max_tokens, model_id, shape_id, model_why, unbounded)
     """
     execute(
         connection,
@@ -248,7 +277,7 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
         SELECT successor.new, receipt, key, tenant, trace_id, callback, coalesce(successor.params, request.params),
                CASE WHEN successor.params IS NULL THEN body_group END,
                CASE WHEN successor.params IS NULL THEN body_place END,
-               CASE WHEN successor.params IS NULL THEN unbounded END,
+               CASE WHEN successor.params IS NULL THEN request.unbounded ELSE successor.unbounded END,
                cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why),
                traceparent
         FROM {successor} JOIN request ON request.item_id = successor.old

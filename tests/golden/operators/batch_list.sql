@@ -19,7 +19,8 @@ ORDER BY id;
 
 -- _said
 -- id = 1
-SELECT problem, coalesce(left(detail, 400), '') AS detail, count(*) AS n, min(item_id) AS item_id
+SELECT problem, coalesce(left(CASE WHEN detail LIKE 'encrypted:%' THEN '(encrypted)' ELSE detail END, 400),
+    '') AS detail, count(*) AS n, min(item_id) AS item_id
 FROM (
     SELECT item.id
     FROM item

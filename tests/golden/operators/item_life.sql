@@ -54,7 +54,8 @@ LIMIT 100;
 
 -- body: What one item asks and what was answered. The caller has made sure that it may be seen, and records it.
 -- id = 1
-SELECT prefix.document AS prefix, outcome.message, outcome.body_group, outcome.body_place, outcome.detail
+SELECT item.id, prefix.document AS prefix, outcome.message, outcome.body_group, outcome.body_place,
+    outcome.detail
 FROM item
 LEFT JOIN outcome ON outcome.item_id = item.id
 LEFT JOIN prefix ON prefix.id = item.prefix_id

@@ -86,13 +86,13 @@ ORDER BY dead.item_id DESC;
 -- limit = null, state = 'text'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
-    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.detail, outcome.retryable,
-    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
-    item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
-    0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
-    WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message,
-    outcome.body_group, outcome.body_place, item.give_up_at, item.batch_chance, item.direct_at,
-    item.batch_id, item.model_id, item.size, item.max_tokens, (
+    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.retryable, outcome.model,
+    outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
+    outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
+    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano, outcome.detail, outcome.message, outcome.body_group,
+    outcome.body_place, item.give_up_at, item.batch_chance, item.direct_at, item.batch_id, item.model_id,
+    item.size, item.max_tokens, (
     SELECT name
     FROM model
     WHERE model.id = item.model_id
@@ -128,13 +128,13 @@ LIMIT :limit;
 -- key_hash = '\x00', limit = 1, state = 'text'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
-    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.detail, outcome.retryable,
-    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
-    item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
-    0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
-    WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message,
-    outcome.body_group, outcome.body_place, item.give_up_at, item.batch_chance, item.direct_at,
-    item.batch_id, item.model_id, item.size, item.max_tokens, (
+    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.retryable, outcome.model,
+    outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
+    outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
+    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano, outcome.detail, outcome.message, outcome.body_group,
+    outcome.body_place, item.give_up_at, item.batch_chance, item.direct_at, item.batch_id, item.model_id,
+    item.size, item.max_tokens, (
     SELECT name
     FROM model
     WHERE model.id = item.model_id
@@ -177,13 +177,13 @@ LIMIT :limit;
 -- batch_id = 1, key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29', state = 'text'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
-    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.detail, outcome.retryable,
-    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
-    item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
-    0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
-    WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message,
-    outcome.body_group, outcome.body_place, item.give_up_at, item.batch_chance, item.direct_at,
-    item.batch_id, item.model_id, item.size, item.max_tokens, (
+    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.retryable, outcome.model,
+    outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
+    outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
+    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano, outcome.detail, outcome.message, outcome.body_group,
+    outcome.body_place, item.give_up_at, item.batch_chance, item.direct_at, item.batch_id, item.model_id,
+    item.size, item.max_tokens, (
     SELECT name
     FROM model
     WHERE model.id = item.model_id
@@ -231,13 +231,13 @@ LIMIT :limit;
 -- batch_id = 1, delivery = 'text', key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29', state = 'text'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
-    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.detail, outcome.retryable,
-    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
-    item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number,
-    0) AS redos, coalesce(redo.attempts_before, 0) AS attempts_before, CASE
-    WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_before_nano, outcome.message,
-    outcome.body_group, outcome.body_place, item.give_up_at, item.batch_chance, item.direct_at,
-    item.batch_id, item.model_id, item.size, item.max_tokens, (
+    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.retryable, outcome.model,
+    outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
+    outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
+    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    ELSE redo.cost_before_nano END AS cost_before_nano, outcome.detail, outcome.message, outcome.body_group,
+    outcome.body_place, item.give_up_at, item.batch_chance, item.direct_at, item.batch_id, item.model_id,
+    item.size, item.max_tokens, (
     SELECT name
     FROM model
     WHERE model.id = item.model_id

@@ -3,8 +3,8 @@
 -- finished: Items that got their outcome since then, in the order in which they did; at most so many.
 -- lane = 'text', limit = 1, problem = 'text', run = 'text', since = '2026-11-29'
 SELECT item.id, request.key, lane.name AS lane, request.tenant, run.name AS run, item.state, outcome.problem,
-    left(outcome.detail, 400) AS detail, outcome.model, outcome.via, outcome.attempts, outcome.cost_nano,
-    outcome.finished_at
+    left(CASE WHEN outcome.detail LIKE 'encrypted:%' THEN '(encrypted)' ELSE outcome.detail END,
+    400) AS detail, outcome.model, outcome.via, outcome.attempts, outcome.cost_nano, outcome.finished_at
 FROM outcome
 JOIN item ON item.id = outcome.item_id
 JOIN request ON request.item_id = outcome.item_id
@@ -24,8 +24,9 @@ LIMIT :limit;
 
 -- said: What the newest outcomes with a problem say, word for word, the most frequent first.
 -- lane = 'text', run = 'text', since = '2026-11-29'
-SELECT lane.name AS lane, problem, coalesce(left(detail, 400), '') AS detail, count(*) AS n,
-    min(finished_at) AS first_at, max(finished_at) AS last_at
+SELECT lane.name AS lane, problem, coalesce(left(CASE WHEN detail LIKE 'encrypted:%' THEN '(encrypted)'
+    ELSE detail END, 400), '') AS detail, count(*) AS n, min(finished_at) AS first_at,
+    max(finished_at) AS last_at
 FROM (
     SELECT item.lane_id, outcome.problem, outcome.detail, outcome.finished_at
     FROM outcome

@@ -29,6 +29,7 @@ from tests.stages.ledger.asking_batches import (
 )
 from tests.stages.ledger.asking_catalogs import ask_catalogs
 from tests.stages.ledger.asking_direct import ask_direct, ask_racing
+from tests.stages.ledger.asking_encryption import ask_encryption
 from tests.stages.ledger.asking_items import (
     ask_again,
     ask_bodies,
@@ -67,6 +68,7 @@ def ask_everything(service: Service) -> None:
         ask_disowned,
         ask_again,
         ask_redoing,
+        ask_encryption,
         ask_restored,
         ask_polling,
         ask_direct,

@@ -101,7 +101,7 @@ def ask_bodies(connection: Connection) -> None:
     groups.forget_places(connection, "request_group", [(9, 0)])
     assert requests.give_own(connection, [waits.id]) == {}
     unsent.put_aside(connection, 1, {waits.id: "it is damaged"})
-    answers.write(connection, [groups.Body(9, None, b"{}" * 5_000)])
+    answers.write(connection, [groups.Body(9, None, b"{}" * 5_000)], {})
     damaged.note(connection, "answer_group", {NOBODY: "it is cut", 9: "it was cut"})
     damaged.look_again(connection)
     damaged.forget_damaged(connection, "answer_group", NOBODY, NOBODY + 1)

@@ -16,6 +16,7 @@ from overnight_workers.cli import catalog as catalog_command
 from overnight_workers.cli import compare as compare_command
 from overnight_workers.cli import demo as demo_command
 from overnight_workers.cli import doctor as doctor_command
+from overnight_workers.cli import encryption as encryption_command
 from overnight_workers.cli import enqueue as enqueue_command
 from overnight_workers.cli import enrich as enrich_command
 from overnight_workers.cli import inbox as inbox_command
@@ -84,6 +85,7 @@ for panel, commands in {
 app.command("retry", hidden=True)(redo_command.redo)
 catalog_command.catalog.command("try")(catalog_try.try_rows)
 app.add_typer(catalog_command.catalog, name="catalog", rich_help_panel="Work")
+app.add_typer(encryption_command.encryption, name="encryption", rich_help_panel="Steer")
 app.add_typer(inbox_command.inbox, name="inbox", rich_help_panel="Begin")
 app.add_typer(runs_command.runs, name="runs", rich_help_panel="Look")
 app.add_typer(schedules_command.schedules, name="schedules", rich_help_panel="Look")

@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -22,8 +23,17 @@ KEY: Final = re.compile(r"[!-~]+")
 _WITHIN_S: Final = 20.0
 
 
+Check = Callable[[str], str | None]
+"""What is wrong with what a source holds, without a word of it; None: nothing."""
+
+
 class NoKey(Exception):
     """Why a source has no key."""
+
+
+def one_word(key: str) -> str | None:
+    """What is wrong with a key that is sent as a header."""
+    return None if KEY.fullmatch(key) else "a key is one word of ASCII characters"
 
 
 @dataclass(frozen=True)
@@ -39,9 +49,9 @@ class KeySource:
         """For a person; of a command only the program, since its arguments may be secret."""
         return f"command {shlex.split(self.place)[0]}" if self.kind == "command" else self.place
 
-    def read(self) -> str:
-        """What is there now. Raises NoKey."""
-        return _READ[self.kind](self)
+    def read(self, check: Check = one_word) -> str:
+        """What is there now. Raises NoKey, also where the check finds something wrong with it."""
+        return _READ[self.kind](self, check)
 
 
 def key_source(given: object) -> KeySource:
@@ -62,20 +72,20 @@ def key_source(given: object) -> KeySource:
     return KeySource(kind, place)  # type: ignore[arg-type]
 
 
-def _of_env(source: KeySource) -> str:
-    return _checked(os.environ.get(source.place, ""), f"set {source.place}", f"{source.place} holds no key")
+def _of_env(source: KeySource, check: Check) -> str:
+    return _checked(os.environ.get(source.place, ""), f"set {source.place}", f"{source.place} holds no key", check)
 
 
-def _of_file(source: KeySource) -> str:
+def _of_file(source: KeySource, check: Check) -> str:
     try:
         written = Path(source.place).read_text()
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is no text"
         raise NoKey(f"file {source.place} can't be read: {said}") from None
-    return _checked(written, f"file {source.place} is empty", f"file {source.place} holds no key")
+    return _checked(written, f"file {source.place} is empty", f"file {source.place} holds no key", check)
 
 
-def _of_command(source: KeySource) -> str:
+def _of_command(source: KeySource, check: Check) -> str:
     words, what = shlex.split(source.place), source.spoken
     try:
         # its errors aren't shown: they may quote what it was given, or what it found
@@ -86,17 +96,17 @@ def _of_command(source: KeySource) -> str:
         raise NoKey(f"{what} can't be run: {error.strerror}") from None
     if done.returncode:
         raise NoKey(f"{what} ended with {done.returncode}: run it by hand to see why")
-    return _checked(done.stdout.decode(errors="replace"), f"{what} printed nothing", f"{what} printed no key")
+    return _checked(done.stdout.decode(errors="replace"), f"{what} printed nothing", f"{what} printed no key", check)
 
 
 _READ: Final = {"env": _of_env, "file": _of_file, "command": _of_command}
 
 
-def _checked(written: str, empty: str, no_key: str) -> str:
+def _checked(written: str, empty: str, no_key: str, check: Check) -> str:
     """A key without what surrounds it, such as a file's last newline."""
     key = written.strip()
     if not key:
         raise NoKey(empty)
-    if KEY.fullmatch(key) is None:
-        raise NoKey(f"{no_key}: a key is one word of ASCII characters")
+    if (why := check(key)) is not None:
+        raise NoKey(f"{no_key}: {why}")
     return key

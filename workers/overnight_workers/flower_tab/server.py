@@ -10,8 +10,10 @@ from flower.app import Flower, rewrite_handler
 from tornado.ioloop import PeriodicCallback
 from tornado.web import StaticFileHandler, url
 
+from overnight_models.ledger.bodies import encryption
 from overnight_models.ledger.database import Database
 from overnight_workers import process
+from overnight_workers.encryption_keys import ConfiguredKeys
 from overnight_workers.flower_tab.act_pages import ActionPage, ActionsPage, ActPage, BodyPage
 from overnight_workers.flower_tab.batch_pages import BatchesPage, BatchPage
 from overnight_workers.flower_tab.delivery_pages import DeliveriesPage
@@ -56,7 +58,12 @@ class BatchesFlower(Flower):  # type: ignore[misc]
 
     def __init__(self, **given: object) -> None:
         super().__init__(**given)
-        database = Database(settings().database_url, name="overnight flower", statement_timeout_s=_STATEMENT_TIMEOUT_S)
+        database = Database(
+            settings().database_url,
+            name="overnight flower",
+            statement_timeout_s=_STATEMENT_TIMEOUT_S,
+            options=encryption.options(ConfiguredKeys()),
+        )
         self.reader = Reader(database, process.redis_client())
         routes = ROUTES
         if self.options.url_prefix:

@@ -15,12 +15,13 @@ from typing import Final
 
 from overnight_models.errors import BadSettings, PermanentError
 from overnight_models.quantities import spoken
-from overnight_models.routes import QUEUES, SUBMIT
+from overnight_models.routes import QUEUES, SUBMIT, WEBHOOKS
 from overnight_workers.local_time import rules_version
 from overnight_workers.operators import workers
 from overnight_workers.operators.redis_look import Redis, look
 from overnight_workers.settings import Lane, Settings, Workspace, settings
 from overnight_workers.temporary_directory import temporary_directory_fault
+from overnight_workers.webhook_settings import without_secrets
 
 OK: Final = "ok"
 NOTE: Final = "note"
@@ -67,6 +68,8 @@ def doctor() -> list[Finding]:
         *_policy(current, redis),
         *_workers(redis),
         *_keys(current, redis),
+        *_encryption_keys(current, redis),
+        *_secrets(current, redis),
         *_temporary_directory(),
     ]
 
@@ -258,6 +261,32 @@ def _key(name: str, workspace: Workspace, *, elsewhere: bool, redis: Redis | Non
         unseen = f"{source.place} isn't set here; whether a worker that submits has it shows in Redis"
         return Finding(check, UNKNOWN, unseen, "start Redis first")
     return Finding(check, FAULT, f"{source.place} isn't set here", f"set {source.place} for the workers")
+
+
+def _encryption_keys(current: Settings, redis: Redis | None) -> list[Finding]:
+    """The keys by which lanes encrypt, as far as they are known here: every worker that writes or reads needs them."""
+    if not current.encryption:
+        return []
+    from overnight_workers.operators.encryption import key_lines  # only where a lane encrypts: it needs the ledger
+
+    word = NOTE if redis is not None and redis.signs else FAULT
+    do = "mend it for every worker: without it nothing of these lanes is written or read, and all of it waits"
+    return [
+        Finding(f"encryption {name}", OK, stands) if why is None else Finding(f"encryption {name}", word, why, do)
+        for name, why, stands in key_lines()
+    ]
+
+
+def _secrets(current: Settings, redis: Redis | None) -> list[Finding]:
+    """The secrets of webhooks, as far as they are known here: the workers that send them need them."""
+    if not current.webhooks:
+        return []
+    lines = without_secrets(current.webhooks)
+    word = NOTE if redis is not None and any(WEBHOOKS in sign.queues for sign in redis.signs) else FAULT
+    if not lines:
+        return [Finding("secrets of webhooks", OK, f"can be read: {', '.join(current.webhooks)}")]
+    do = "mend it where the workers with -Q overnight.webhooks run"
+    return [Finding("secrets of webhooks", word, f"as seen from here: {line}", do) for line in lines]
 
 
 def _temporary_directory() -> list[Finding]:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
 from overnight_models.ledger.bodies import damaged
+from overnight_models.ledger.bodies.encryption import (
+    NoKey,
+    Unreadable,
+    is_sealed_text,
+    seal_str,
+    seal_text,
+    shown,
+    unseal_text,
+    writing_keys,
+)
 from overnight_models.ledger.bodies.groups import (
     Body,
     GroupTable,
@@ -16,6 +27,7 @@ from overnight_models.ledger.bodies.groups import (
     read_places,
     write_groups,
 )
+from overnight_models.ledger.bodies.packed import DamagedGroup
 from overnight_models.ledger.rows import execute, fetch_all
 from overnight_models.wire.outcome import Problem
 
@@ -26,6 +38,11 @@ _AT_ONCE: Final = 200
 
 class Answered(Protocol):
     """A row with an answer: the text itself, or the place where it lies."""
+
+    @property
+    def id(self) -> int:
+        """The item's."""
+        ...
 
     message: str | bytes | None
     body_group: int | None
@@ -49,33 +66,90 @@ def place_of(row: Answered) -> Place | None:
     return Place(row.body_group, row.body_place)
 
 
-def write(connection: Connection, bodies: Iterable[Body]) -> dict[int, Place]:
-    """Write answers of one lane, in groups where they are worth one. See `groups.write_groups`."""
-    return write_groups(connection, TABLE, bodies)
+def write(connection: Connection, bodies: Collection[Body], keys: Mapping[int, bytes]) -> dict[int, Place]:
+    """Write answers, in groups where they are worth one. See `groups.write_groups`.
+
+    keys: what encrypts them, by item, as `writing_keys` has it.
+    """
+    places: dict[int, Place] = {}
+    for key in {keys.get(body.item_id) for body in bodies}:  # of several lanes on the direct road
+        places |= write_groups(connection, TABLE, [body for body in bodies if keys.get(body.item_id) == key], key)
+    return places
 
 
-def read(connection: Connection, rows: Collection[Answered]) -> dict[int, str]:
-    """Put into rows the answers that lie in groups. Returns the groups that can't be read, and why."""
+def own_text(keys: Mapping[int, bytes], item_id: int, message: bytes | None) -> bytes | None:
+    """An answer as it lies in its own row. keys: see `write`."""
+    return None if message is None else seal_text(keys.get(item_id), f"answer:{item_id}", message)
+
+
+def own_detail(keys: Mapping[int, bytes], item_id: int, detail: str | None) -> str | None:
+    """What is said of a problem, as it lies in its row: it may quote the answer. keys: see `write`."""
+    return None if detail is None else seal_str(keys.get(item_id), f"detail:{item_id}", detail)
+
+
+def detail_of(connection: Connection, item_id: int, detail: str | None) -> str | None:
+    """The same as it was; why it can't be read where it can't."""
+    return shown(connection, f"detail:{item_id}", detail)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Answers that couldn't be read."""
+
+    why: Mapping[int, str]
+    """By item."""
+    without_key: frozenset[int] = frozenset()
+    """Of those, the items for which an encryption key isn't there: nothing is wrong with their answers."""
+
+
+def read(connection: Connection, rows: Collection[Answered]) -> Unread:
+    """Put into rows the answers that lie in groups, or are encrypted. Returns what can't be read, by item."""
     lying = [(row, place) for row in rows if (place := place_of(row)) is not None]
-    if not lying:
-        return {}
-    groups_read = read_places(connection, TABLE, (place for _, place in lying))
-    for row, place in lying:
-        row.message = groups_read.bodies.get(place)
-    damaged.note(connection, TABLE, groups_read.damaged)
-    return dict(groups_read.damaged)
+    why: dict[int, str] = {}
+    without_key: set[int] = set()
+    for row in rows:
+        if row.message is not None and is_sealed_text(row.message):
+            try:
+                row.message = unseal_text(connection, f"answer:{row.id}", _str(row.message))
+            except DamagedGroup as error:
+                row.message, why[row.id] = None, f"the answer in the row of item {row.id}: {error}"
+                if isinstance(error, Unreadable):
+                    without_key.add(row.id)
+    if lying:
+        groups_read = read_places(connection, TABLE, (place for _, place in lying))
+        for row, place in lying:
+            row.message = groups_read.bodies.get(place)
+            if place.group in groups_read.damaged:
+                why[row.id] = groups_read.damaged[place.group]
+                if place.group in groups_read.without_key:
+                    without_key.add(row.id)
+        damaged.note(connection, TABLE, groups_read.damaged)
+    return Unread(why, frozenset(without_key))
 
 
-def show(connection: Connection, rows: Collection[Shown]) -> None:
+def _str(text: str | bytes) -> str:
+    return text.decode() if isinstance(text, bytes) else text
+
+
+def show(connection: Connection, rows: Collection[Shown]) -> Unread:
     """The same. What can't be read is no answer, and its row says so."""
     unread = read(connection, rows)
-    for row in rows if unread else ():
-        if row.body_group in unread:
-            row.unreadable = (
-                f"it was answered, and the ledger can't read the answer any more ({unread[row.body_group]}):"
-                " restore that row from a backup"
-            )
+    for row in rows:
+        row.detail = detail_of(connection, row.id, row.detail)
+    for row in rows if unread.why else ():
+        if row.id in unread.why:
+            do = "" if row.id in unread.without_key else ": restore that row from a backup"
+            why = unread.why[row.id]
+            row.unreadable = f"it was answered, and the ledger can't read the answer any more ({why}){do}"
             row.ok, row.problem, row.detail, row.retryable = False, Problem.ERRORED, row.unreadable, False
+    return unread
+
+
+def show_all(connection: Connection, rows: Collection[Shown]) -> None:
+    """The same, for whoever hands them on. Raises NoKey while an encryption key isn't there: they wait for it."""
+    unread = show(connection, rows)
+    if unread.without_key:
+        raise NoKey(f"{len(unread.without_key):,} answers wait: {unread.why[min(unread.without_key)]}")
 
 
 class _Lying(NamedTuple):
@@ -107,13 +181,18 @@ def forget(connection: Connection, item_ids: Collection[int]) -> None:
 def give_own(connection: Connection, item_ids: Collection[int]) -> dict[int, str]:
     """Write the answers of items into their own rows: groups may be dropped. Returns groups that can't be read."""
     lying = _lying(connection, item_ids)
+    keys = writing_keys(connection, [body.item_id for body in lying])
     unread: dict[int, str] = {}
     for start in range(0, len(lying), _AT_ONCE):
         some = lying[start : start + _AT_ONCE]
         groups_read = read_places(connection, TABLE, [(body.group, body.place) for body in some])
         unread |= groups_read.damaged
         texts = {
-            body.item_id: groups_read.bodies[Place(body.group, body.place)].decode()
+            body.item_id: seal_text(
+                keys.get(body.item_id),
+                f"answer:{body.item_id}",
+                groups_read.bodies[Place(body.group, body.place)],
+            ).decode()
             for body in some
             if body.group not in groups_read.damaged
         }

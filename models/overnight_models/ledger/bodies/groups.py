@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies.encryption import NoKey, Unreadable, is_sealed, key_that_sealed, seal, unseal
 from overnight_models.ledger.bodies.packed import DamagedGroup, Group, pack_group, read_group
 from overnight_models.ledger.copying import fetch_binary
 from overnight_models.ledger.partitions import PARTITION_ITEMS
@@ -48,8 +49,12 @@ def are_begun(connection: Connection) -> bool:
     return fetch_only_value(connection, bool, "SELECT bodies_in_groups FROM deployment")
 
 
-def write_groups(connection: Connection, table: GroupTable, bodies: Iterable[Body]) -> dict[int, Place]:
+def write_groups(
+    connection: Connection, table: GroupTable, bodies: Iterable[Body], key: bytes | None = None
+) -> dict[int, Place]:
     """Write bodies of one lane in groups. Returns where each lies by its item.
+
+    key: what they are encrypted by; None: they aren't.
 
     Those that aren't in it are the caller's to write into their items' own rows: few bytes that stand alone, and all of
     them while workers may run that can't read groups.
@@ -65,10 +70,21 @@ def write_groups(connection: Connection, table: GroupTable, bodies: Iterable[Bod
             f"INSERT INTO {table} (id, items, packed) VALUES (:id, :items, :packed)",
             id=first,
             items=len(group),
-            packed=pack_group([body.text for body in group]),
+            packed=packed_bytes(table, first, [body.text for body in group], key),
         )
         places |= {body.item_id: Place(first, place) for place, body in enumerate(group)}
     return places
+
+
+def packed_bytes(table: GroupTable, number: int, bodies: Sequence[bytes], key: bytes | None) -> bytes:
+    """A group's bytes as its row has them. key: what they are encrypted by; None: they aren't."""
+    packed = pack_group(bodies)
+    return packed if key is None else seal(key, f"{table}:{number}", packed)
+
+
+def read_packed(connection: Connection, table: GroupTable, number: int, packed: bytes) -> Group:
+    """A group from its bytes. Raises DamagedGroup, and Unreadable without the key that it is encrypted by."""
+    return read_group(unseal(connection, f"{table}:{number}", packed) if is_sealed(packed) else packed)
 
 
 def _divided(bodies: Sequence[Body]) -> Iterator[list[Body]]:
@@ -92,6 +108,8 @@ class Found(NamedTuple):
     bodies: Mapping[Place, bytes]
     damaged: Mapping[int, str]
     """Groups that can't be read, and why; of these no body is here."""
+    without_key: frozenset[int] = frozenset()
+    """Of those, the ones whose encryption key isn't there: nothing is wrong with them."""
 
 
 def read_places(connection: Connection, table: GroupTable, places: Iterable[tuple[int, int]]) -> Found:
@@ -101,21 +119,27 @@ def read_places(connection: Connection, table: GroupTable, places: Iterable[tupl
         wanted.setdefault(number, set()).add(place)
     bodies: dict[Place, bytes] = {}
     damaged: dict[int, str] = {}
+    without_key: set[int] = set()
     numbers = sorted(wanted)
     for start in range(0, len(numbers), _READ_AT_ONCE):
         some = numbers[start : start + _READ_AT_ONCE]
         packed = _fetch(connection, table, some)
         for number in some:
             try:
-                group = _unpacked(table, number, packed.pop(number, None))
+                group = _unpacked(connection, table, number, packed.pop(number, None))
                 bodies |= {Place(number, place): _in(group, table, number, place) for place in wanted[number]}
             except DamagedGroup as error:
                 damaged[number] = str(error)
-    return Found(bodies, damaged)
+                if isinstance(error, Unreadable):
+                    without_key.add(number)
+    return Found(bodies, damaged, frozenset(without_key))
 
 
 def forget_places(connection: Connection, table: GroupTable, places: Iterable[tuple[int, int]]) -> None:
-    """Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole."""
+    """Bodies go out of their groups, which are written anew without them. What can't be read goes as a whole.
+
+    Raises NoKey where a group's encryption key isn't there: others' bodies in it are as good as before.
+    """
     wanted: dict[int, set[int]] = {}
     for number, place in places:
         wanted.setdefault(number, set()).add(place)
@@ -125,12 +149,20 @@ def forget_places(connection: Connection, table: GroupTable, places: Iterable[tu
         if packed is None:
             continue
         try:
-            bodies = list(read_group(packed))
+            bodies = list(read_packed(connection, table, number, packed))
+        except Unreadable as error:
+            raise NoKey(f"{table} {number}: {error}") from error
         except DamagedGroup:
             execute(connection, f"DELETE FROM {table} WHERE id = :id", id=number)
             continue
         kept = [b"" if place in wanted[number] else body for place, body in enumerate(bodies)]
-        execute(connection, f"UPDATE {table} SET packed = :packed WHERE id = :id", packed=pack_group(kept), id=number)
+        key = key_that_sealed(connection, packed)
+        execute(
+            connection,
+            f"UPDATE {table} SET packed = :packed WHERE id = :id",
+            packed=packed_bytes(table, number, kept, key),
+            id=number,
+        )
 
 
 class GroupReader:
@@ -152,7 +184,7 @@ class GroupReader:
             self._groups.move_to_end(number)
             return known
         packed = _fetch(self._connection, self._table, [number])
-        group = self._groups[number] = _unpacked(self._table, number, packed.get(number))
+        group = self._groups[number] = _unpacked(self._connection, self._table, number, packed.get(number))
         while len(self._groups) > 1 and sum(kept.size for kept in self._groups.values()) > self._kept_bytes:
             self._groups.popitem(last=False)
         return group
@@ -169,11 +201,13 @@ def _fetch(connection: Connection, table: GroupTable, numbers: Sequence[int]) ->
     )
 
 
-def _unpacked(table: GroupTable, number: int, packed: bytes | None) -> Group:
+def _unpacked(connection: Connection, table: GroupTable, number: int, packed: bytes | None) -> Group:
     if packed is None:
         raise DamagedGroup(f"{table} {number} isn't there")
     try:
-        return read_group(packed)
+        return read_packed(connection, table, number, packed)
+    except Unreadable as error:
+        raise Unreadable(f"{table} {number}: {error}") from error
     except DamagedGroup as error:
         raise DamagedGroup(f"{table} {number}: {error}") from error
 

@@ -9,9 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies.encryption import (
+    NoKey,
+    Unreadable,
+    is_sealed_text,
+    seal_text,
+    unseal_text,
+    writing_keys,
+)
 from overnight_models.ledger.bodies.groups import GroupReader, GroupTable, Place, forget_places, read_places
 from overnight_models.ledger.bodies.packed import DamagedGroup
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
@@ -61,7 +70,7 @@ def read_requests(connection: Connection, item_ids: Collection[int]) -> Requests
         "SELECT item_id, params, body_group, body_place FROM request WHERE item_id = ANY(:ids)",
         ids=list(item_ids),
     )
-    texts = {row.item_id: row.params.encode() for row in rows if row.params is not None}
+    texts, damaged = _own(connection, rows)
     places = {row.item_id: place for row in rows if (place := row.place) is not None}
     groups_read = read_places(connection, TABLE, places.values())
     texts |= {
@@ -69,24 +78,65 @@ def read_requests(connection: Connection, item_ids: Collection[int]) -> Requests
         for item_id, place in places.items()
         if place.group not in groups_read.damaged
     }
-    damaged = {row.item_id: _NOWHERE for row in rows if row.item_id not in texts}
+    damaged |= {row.item_id: _NOWHERE for row in rows if row.item_id not in texts and row.params is None}
     damaged |= {item_id: groups_read.damaged[place.group] for item_id, place in places.items() if item_id in damaged}
     return Requests(texts, damaged)
+
+
+def _own(connection: Connection, rows: Collection[Row]) -> tuple[dict[int, bytes], dict[int, str]]:
+    """Texts that lie in the rows themselves, and why some of them can't be read."""
+    texts: dict[int, bytes] = {}
+    damaged: dict[int, str] = {}
+    for row in rows:
+        if row.params is not None:
+            try:
+                texts[row.item_id] = _own_text(connection, row.item_id, row.params)
+            except DamagedGroup as error:
+                damaged[row.item_id] = str(error)
+    return texts, damaged
+
+
+def _own_text(connection: Connection, item_id: int, params: str) -> bytes:
+    return (unseal_text(connection, f"request:{item_id}", params) if is_sealed_text(params) else params).encode()
+
+
+def own_text(key: bytes | None, item_id: int, params: bytes) -> bytes:
+    """What an item asks as it lies in its own row. key: what it is encrypted by."""
+    return seal_text(key, f"request:{item_id}", params)
+
+
+def own_callback(key: bytes | None, receipt: str, callback: bytes | None) -> bytes | None:
+    """An item's callback as it lies in its row: what it is told may be anything. key: what it is encrypted by.
+
+    Bound to the receipt: another try of the item has the same.
+    """
+    return None if callback is None else seal_text(key, f"callback:{receipt.lower()}", callback)
+
+
+def callback_of(connection: Connection, receipt: UUID, callback: str) -> str:
+    """The same as it was. Raises NoKey where its encryption key isn't there, and DamagedGroup."""
+    if not is_sealed_text(callback):
+        return callback
+    try:
+        return unseal_text(connection, f"callback:{receipt}", callback)
+    except Unreadable as error:
+        raise NoKey(f"callbacks wait: {error}") from error
 
 
 class RequestReader:
     """Reads request after request of a long list, in flat memory; what it couldn't read is in `damaged`."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._groups = GroupReader(connection, TABLE)
         self.damaged: dict[int, str] = {}
         """By item: why."""
 
     def text(self, row: Row) -> bytes | None:
         """What an item asks; None when that can't be read."""
-        if row.params is not None:
-            return row.params.encode()
         try:
+            if row.params is not None:
+                return _own_text(self._connection, row.item_id, row.params)
             if row.place is None:
                 raise DamagedGroup(_NOWHERE)
             return self._groups.body(*row.place)
@@ -121,6 +171,7 @@ def forget(connection: Connection, item_ids: Collection[int]) -> None:
 def give_own(connection: Connection, item_ids: Collection[int]) -> dict[int, str]:
     """Write what these items ask into their own rows: their groups may be dropped. Returns those that can't be read."""
     reader = RequestReader(connection)
+    keys = writing_keys(connection, item_ids)
     for row in _in_groups(connection, item_ids):
         text = reader.text(row)
         if text is not None:
@@ -128,7 +179,7 @@ def give_own(connection: Connection, item_ids: Collection[int]) -> dict[int, str
                 connection,
                 "UPDATE request SET params = :text, body_group = NULL, body_place = NULL"
                 " WHERE item_id = :id AND params IS NULL",
-                text=text.decode(),
+                text=own_text(keys.get(row.item_id), row.item_id, text).decode(),
                 id=row.item_id,
             )
     return reader.damaged
@@ -186,15 +237,19 @@ def unreadable(connection: Connection) -> list[UnreadableRequests]:
 
 
 def release(connection: Connection) -> int:
-    """Items that were held for that and can be read again wait in their old places. Returns how many."""
+    """Items that were held for that and can be read again wait in their old places. Returns how many.
+
+    Some of them at a time, in any order: what stays unreadable stands before no other for ever.
+    """
     groups = fetch_all(
         connection,
         _HeldGroup,
         """
         SELECT body_group AS id, min(item_id) AS item_id FROM (
-            SELECT item.id AS item_id, body_group FROM item JOIN request ON request.item_id = item.id
+            SELECT item.id AS item_id, coalesce(body_group, -item.id) AS body_group
+            FROM item JOIN request ON request.item_id = item.id
             WHERE held_by = :no_budget ORDER BY held_reason, held_since, item.id LIMIT :limit
-        ) held GROUP BY body_group ORDER BY body_group LIMIT :groups
+        ) held GROUP BY body_group ORDER BY random() LIMIT :groups
         """,
         no_budget=NO_BUDGET,
         limit=_LOOKED_AT * 500,
@@ -211,7 +266,7 @@ def release(connection: Connection) -> int:
                held_reason = NULL
         FROM request
         WHERE item.{ITEM.release.where} AND held_by = :no_budget AND request.item_id = item.id
-          AND body_group = ANY(:readable)
+          AND coalesce(body_group, -item_id) = ANY(:readable)
         """,
         no_budget=NO_BUDGET,
         readable=readable,
@@ -220,5 +275,6 @@ def release(connection: Connection) -> int:
 
 class _HeldGroup(NamedTuple):
     id: int
+    """Of an item whose request lies in its own row, the item's number below zero."""
     item_id: int
     """One of its items that are held."""

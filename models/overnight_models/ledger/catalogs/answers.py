@@ -126,6 +126,8 @@ def to_ask_again(
         limit=limit,
     )
     bodies.read(connection, failed)
+    for item in failed:
+        item.detail = bodies.detail_of(connection, item.id, item.detail)
     texts = read_requests(connection, [item.id for item in failed]).texts
     for item in failed:
         item.params = texts[item.id].decode() if item.id in texts else None

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import direct_calls, following
 from overnight_models.ledger.bodies import answers
+from overnight_models.ledger.bodies.encryption import writing_keys
 from overnight_models.ledger.bodies.groups import Body, Place
 from overnight_models.ledger.collect import asking_again, caching, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
@@ -290,13 +291,14 @@ def _write_outcomes(
         copy_text(source.api_batch_id),
     )
     outcomes = []
-    places = _write_answers(connection, arrivals, settled)
+    keys = writing_keys(connection, settled)
+    places = _write_answers(connection, arrivals, settled, keys)
     models = {name: copy_foreign(name) for name in {arrival.model for arrival in arrivals}}
     for arrival in arrivals:
         item = settled.get(arrival.item_id)
         if item is None:
             continue
-        place = places.get(item.id)
+        place, detail = places.get(item.id), None if item.purged else arrival.detail
         outcomes.append(
             b"%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
             % (
@@ -310,10 +312,11 @@ def _write_outcomes(
                 via,
                 b"\\N\t\\N"
                 if arrival.problem is None and arrival.detail is None
-                else b"%b\t%b" % (copy_foreign(arrival.problem), copy_foreign(None if item.purged else arrival.detail)),
+                else b"%b\t%b"
+                % (copy_foreign(arrival.problem), copy_foreign(answers.own_detail(keys, item.id, detail))),
                 models[arrival.model],
                 api_batch_id,
-                copy_json(None if item.purged else arrival.message) + _NO_PLACE
+                copy_json(answers.own_text(keys, item.id, None if item.purged else arrival.message)) + _NO_PLACE
                 if place is None
                 else b"\\N\t%d\t%d\t%d" % (*place, len(arrival.message or b"")),
             )
@@ -327,20 +330,21 @@ def _write_outcomes(
 
 
 def _write_answers(
-    connection: Connection, arrivals: Sequence[Arrival], settled: Mapping[int, _Finalized]
+    connection: Connection,
+    arrivals: Sequence[Arrival],
+    settled: Mapping[int, _Finalized],
+    keys: Mapping[int, bytes],
 ) -> dict[int, Place]:
     """Write the answers of what has become final in groups: not few that stand alone, nor what nobody can read."""
-    return answers.write(
-        connection,
-        (
-            Body(arrival.item_id, settled[arrival.item_id].tenant_id, arrival.message)
-            for arrival in arrivals
-            if arrival.message is not None
-            and not arrival.is_raw
-            and arrival.item_id in settled
-            and not settled[arrival.item_id].purged
-        ),
-    )
+    bodies = [
+        Body(arrival.item_id, settled[arrival.item_id].tenant_id, arrival.message)
+        for arrival in arrivals
+        if arrival.message is not None
+        and not arrival.is_raw
+        and arrival.item_id in settled
+        and not settled[arrival.item_id].purged
+    ]
+    return answers.write(connection, bodies, keys)
 
 
 def _write_deliveries(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from overnight_models import exact_json
 from overnight_models.ledger.bodies import answers
+from overnight_models.ledger.bodies.requests import callback_of
 from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.deliver.due import Due
 from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
@@ -111,7 +112,10 @@ def claim(
 
 
 def take(connection: Connection, due_at: Mapping[int, datetime], *, lease_s: float) -> list[Due]:
-    """Take deliveries that this transaction has locked. due_at: since when they are due, by item."""
+    """Take deliveries that this transaction has locked. due_at: since when they are due, by item.
+
+    Raises NoKey while the encryption key of one isn't there: they stay due.
+    """
     if not due_at:
         return []
     claimed = fetch_all(
@@ -129,7 +133,7 @@ def take(connection: Connection, due_at: Mapping[int, datetime], *, lease_s: flo
         ids=list(due_at),
         lease_s=lease_s,
     )
-    answers.show(connection, claimed)
+    answers.show_all(connection, claimed)
     return [
         Due(
             item_id=row.id,
@@ -137,7 +141,7 @@ def take(connection: Connection, due_at: Mapping[int, datetime], *, lease_s: flo
             generation=row.generation,
             due_at=due_at[row.id],
             lane=row.lane,
-            callback=exact_json.loads(row.callback),
+            callback=exact_json.loads(callback_of(connection, row.receipt, row.callback)),
             outcome=row,
         )
         for row in claimed

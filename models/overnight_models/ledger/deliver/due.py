@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from overnight_models import exact_json
+from overnight_models.ledger.bodies.requests import callback_of
 from overnight_models.ledger.collect.arrivals import Arrival, Source
 from overnight_models.ledger.collect.outcomes import Recorded
 from overnight_models.ledger.documents import REDONE, ItemRow, document
@@ -149,7 +150,9 @@ def recorded_and_claimed(
         if item is not None:
             callback = callbacks.get(item.callback)
             if callback is None:
-                callback = callbacks[item.callback] = exact_json.loads(item.callback)
+                callback = callbacks[item.callback] = exact_json.loads(
+                    callback_of(connection, item.receipt, item.callback)
+                )
             outcome = item.answered(source, arrival)
             due = Due(item.id, 1, 0, item.finished_at, item.lane, callback, outcome, arrival.usage)
             by_target.setdefault(item.target_id, []).append(due)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies.encryption import listed
 from overnight_models.ledger.operators.overview import BATCH_COLUMNS, BATCH_JOINS, BatchView
 from overnight_models.ledger.rows import fetch_all, fetch_column, fetch_one, fetch_pairs
 from overnight_models.states import BATCH, ITEM
@@ -227,7 +228,7 @@ def _said(connection: Connection, batch_id: int) -> list[SaidOfItem]:
         connection,
         SaidOfItem,
         f"""
-        SELECT problem, coalesce(left(detail, 400), '') AS detail, count(*) AS n, min(item_id) AS item_id
+        SELECT problem, coalesce(left({listed("detail")}, 400), '') AS detail, count(*) AS n, min(item_id) AS item_id
         FROM (
             SELECT item.id FROM item WHERE batch_id = :id AND item.state IN ({_WITHOUT_ANSWER})
             ORDER BY item.id DESC LIMIT {_MOST_TEXTS}

@@ -184,6 +184,7 @@ def _tries(connection: Connection, item_id: int) -> list[Tried]:
 class _Answered:
     """A `Body` but for what the item asks."""
 
+    id: int
     prefix: str | None
     message: str | bytes | None
     body_group: int | None
@@ -211,7 +212,8 @@ def body(connection: Connection, item_id: int) -> Body | None:
         connection,
         _Answered,
         """
-        SELECT prefix.document AS prefix, outcome.message, outcome.body_group, outcome.body_place, outcome.detail
+        SELECT item.id, prefix.document AS prefix, outcome.message, outcome.body_group, outcome.body_place,
+               outcome.detail
         FROM item LEFT JOIN outcome ON outcome.item_id = item.id
         LEFT JOIN prefix ON prefix.id = item.prefix_id
         WHERE item.id = :id
@@ -223,6 +225,7 @@ def body(connection: Connection, item_id: int) -> Body | None:
     asked = read_requests(connection, [item_id])
     text = asked.texts.get(item_id)
     params = asked.damaged[item_id] if text is None else text.decode()
-    detail = next(iter(answers.read(connection, [row]).values()), row.detail)
+    said = answers.detail_of(connection, item_id, row.detail)
+    detail = answers.read(connection, [row]).why.get(item_id, said)
     message = row.message.decode() if isinstance(row.message, bytes) else row.message
     return Body(params, row.prefix, message, detail)

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies.encryption import listed
 from overnight_models.ledger.rows import fetch_all
 
 LOOKED_AT: Final = 100_000
@@ -64,7 +65,7 @@ def said(connection: Connection, which: Which) -> list[SaidProblem]:
         connection,
         SaidProblem,
         f"""
-        SELECT lane.name AS lane, problem, coalesce(left(detail, {_SHOWN}), '') AS detail, count(*) AS n,
+        SELECT lane.name AS lane, problem, coalesce(left({listed("detail")}, {_SHOWN}), '') AS detail, count(*) AS n,
                min(finished_at) AS first_at, max(finished_at) AS last_at
         FROM (
             SELECT item.lane_id, outcome.problem, outcome.detail, outcome.finished_at
@@ -104,7 +105,7 @@ def finished(connection: Connection, which: Which, limit: int) -> list[Finished]
         Finished,
         f"""
         SELECT item.id, request.key, lane.name AS lane, request.tenant, run.name AS run, item.state, outcome.problem,
-               left(outcome.detail, {_SHOWN}) AS detail, outcome.model, outcome.via, outcome.attempts,
+               left({listed("outcome.detail")}, {_SHOWN}) AS detail, outcome.model, outcome.via, outcome.attempts,
                outcome.cost_nano, outcome.finished_at
         FROM outcome JOIN item ON item.id = outcome.item_id JOIN request ON request.item_id = outcome.item_id
         JOIN lane ON lane.id = item.lane_id LEFT JOIN run ON run.id = item.run_id

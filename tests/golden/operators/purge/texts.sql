@@ -14,11 +14,6 @@ FROM item
 WHERE id = ANY(:ids) AND prefix_id IS NOT NULL
 ORDER BY 1;
 
--- _with_copies: The table, and copies of its partitions that retention is making just now.
-SELECT first_item
-FROM kept
-WHERE copied_to IS NOT NULL;
-
 -- forget_answers, 1 of 2: What came back for items, and what was said of it. Returns how many answers were still kept.
 -- ids = '{1}'
 SELECT item_id
@@ -151,4 +146,9 @@ FOR UPDATE;
 UPDATE item
 SET purged = true, prefix_id = NULL
 WHERE id = ANY(:ids);
+
+-- with_copies: The table, and copies of its partitions that retention is making just now.
+SELECT first_item
+FROM kept
+WHERE copied_to IS NOT NULL;
 

@@ -19,6 +19,7 @@ from overnight_models.ledger import accept as ledger
 from overnight_models.ledger import prefixes
 from overnight_models.ledger.accept import Verdict
 from overnight_models.ledger.answer import content_hash, key_hash
+from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.database import DatabaseFull
 from overnight_models.ledger.known import CONFLICT, Admission
 from overnight_models.ledger.new_item import NewItem
@@ -92,7 +93,9 @@ def _unexpected(error: Exception) -> bool:
 
 
 def take_in(messages: Sequence[Message], *, before_writing: Callable[[], object] | None = None) -> str:
-    """Accept messages, all of them or none. Those that were done before change nothing. Raises TransientError.
+    """Accept messages, all of them or none. Those that were done before change nothing.
+
+    Raises TransientError, and NoKey where a lane encrypts and has no key.
 
     before_writing: called when they are read and checked, before anything of them is written.
     """
@@ -105,7 +108,7 @@ def take_in(messages: Sequence[Message], *, before_writing: Callable[[], object]
         return f"known: {begun[messages[0].id].verdict}"
     try:
         return _take_new(list(new.values()), begun, before_writing)
-    except DatabaseFull:
+    except (DatabaseFull, NoKey):
         # that isn't the messages' fault: they aren't turned down for it
         with database.transaction() as connection:
             ledger.uncount(connection, new.keys())

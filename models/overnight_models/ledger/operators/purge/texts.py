@@ -26,7 +26,7 @@ def keep_retention_away(connection: Connection) -> None:
     execute(connection, "SELECT pg_advisory_xact_lock(:lock)", lock=RETENTION)
 
 
-def _with_copies(connection: Connection, table: str) -> list[str]:
+def with_copies(connection: Connection, table: str) -> list[str]:
     """The table, and copies of its partitions that retention is making just now."""
     firsts = fetch_column(connection, int, "SELECT first_item FROM kept WHERE copied_to IS NOT NULL")
     return [table, *(f"{table}_copy_{first}" for first in firsts)]
@@ -37,7 +37,7 @@ def forget_requests(connection: Connection, ids: Sequence[int]) -> int:
     kept = "SELECT item_id FROM request WHERE item_id = ANY(:ids) AND params IS DISTINCT FROM :no_body"
     forgotten = len(fetch_column(connection, int, kept, ids=list(ids), no_body=NO_BODY))
     requests.forget(connection, ids)
-    for table in _with_copies(connection, "request"):
+    for table in with_copies(connection, "request"):
         execute(
             connection,
             f"""
@@ -58,7 +58,7 @@ def forget_answers(connection: Connection, ids: Sequence[int]) -> int:
     kept = "SELECT item_id FROM outcome WHERE item_id = ANY(:ids) AND coalesce(message, body_group::text) IS NOT NULL"
     forgotten = len(fetch_column(connection, int, kept, ids=list(ids)))
     answers.forget(connection, ids)
-    for table in _with_copies(connection, "outcome"):
+    for table in with_copies(connection, "outcome"):
         forget = f"""
             UPDATE {table}
             SET message = NULL, detail = NULL, body_group = NULL, body_place = NULL, body_size = NULL

@@ -1,0 +1,112 @@
+"""Keys are replaced, and everything is encrypted anew; which key may go, and what `doctor` says of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from overnight_models.errors import BadSettings
+from overnight_workers.cli import app
+from overnight_workers.operators import checkup
+from overnight_workers.settings import read_settings
+from tests.driving import Service, read_command
+from tests.stages.encryption.keys import SECRET, answer, found, new_key, secret, write
+
+Json = dict[str, Any]
+
+
+def standing(exit_code: int = 0) -> Json:
+    """What `overnight encryption` says in JSON."""
+    done = CliRunner().invoke(app, ["encryption", "--json"])
+    assert done.exit_code == exit_code, f"{done.output} {done.exception!r}"
+    said: Json = json.loads(done.stdout.splitlines()[-1])
+    return said
+
+
+def encrypt(service: Service, path: Path, name: str | None = "main") -> None:
+    service.configure(lane={"encrypt": name} if name else {}, encryption={"main": {"keys": f"file:{path}"}})
+
+
+def fill(service: Service, key: str) -> None:
+    """Some in groups, one by itself, one that failed: values in each column that is encrypted."""
+    service.accept(*(secret(f"{key}{n}") for n in range(20)))
+    service.accept(secret(f"{key}-alone"))
+    service.accept(secret(f"{key}-failed", fault="errored:invalid_request_error"))
+    service.finish()
+
+
+def test_after_a_rotation_the_old_key_may_go_and_everything_is_readable(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    write(path, old := new_key())
+    encrypt(service, path)
+    fill(service, "a")
+    write(path, new := new_key(), old)
+    before = standing()["keys"]
+    assert [key["writes"] for key in before] == [["default"], []]
+    assert (before[0]["values"], before[1]["may_go"]) == (0, False)
+    read_command(app, "encryption", "rotate")
+    after = standing()["keys"]
+    assert [key["values"] for key in after] == [before[1]["values"], 0]
+    assert after[1]["may_go"]
+    write(path, new)
+    assert all(SECRET in (answer(service, key) or "") for key in ("a3", "a-alone"))
+    assert found(service) == set()
+    read_command(app, "redo", "--key", "a-failed", "--yes")  # its request and its callback are readable
+    service.finish()
+
+
+def test_what_was_there_before_is_encrypted_and_no_more_when_the_lane_is_told_so(
+    service: Service, tmp_path: Path
+) -> None:
+    path = tmp_path / "keys"
+    write(path, new_key())
+    fill(service, "a")
+    assert found(service)
+    encrypt(service, path)
+    assert standing()["plain"]["default"] > 0
+    read_command(app, "encryption", "rotate")
+    assert (found(service), standing()["plain"]) == (set(), {})
+    encrypt(service, path, None)
+    assert standing()["needless"]["default"] > 0
+    read_command(app, "encryption", "rotate")
+    assert standing()["keys"][0]["may_go"]
+    assert SECRET in (answer(service, "a-alone") or "")
+
+
+def test_a_value_without_its_key_stays_and_is_said(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    write(path, new_key())
+    encrypt(service, path)
+    fill(service, "a")
+    write(path, new_key())
+    done = CliRunner().invoke(app, ["encryption", "rotate"])
+    assert done.exit_code == 1
+    assert "can't be read and stay as they are" in done.output
+    assert [key["named"] for key in standing(exit_code=1)["keys"]] == ["main", None]
+
+
+def test_doctor_says_which_keys_and_secrets_are_not_there(service: Service, tmp_path: Path) -> None:
+    service.configure(
+        lane={"encrypt": "main"},
+        encryption={"main": {"keys": f"file:{tmp_path / 'keys'}"}},
+        webhooks={"shop": {"url": "https://shop.example/hook", "secrets": [f"file:{tmp_path / 'secret'}"]}},
+    )
+    by_check = {finding.check: finding for finding in checkup.doctor()}
+    assert "can't be read: No such file" in by_check["encryption main"].found
+    assert "the file can't be read" in by_check["secrets of webhooks"].found
+    write(tmp_path / "keys", new_key(), new_key())
+    again = {finding.check: finding for finding in checkup.doctor()}["encryption main"]
+    assert again.state == checkup.OK
+    assert "reads by 1 more" in again.found
+
+
+def test_a_lane_that_encrypts_by_keys_that_nobody_named_is_a_fault_of_the_settings(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OVERNIGHT_LANES", json.dumps({"default": {"encrypt": "other"}}))
+    with pytest.raises(BadSettings, match=r"there is no \[encryption.other\]"):
+        read_settings()
