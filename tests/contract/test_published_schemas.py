@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,20 +19,24 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
+from overnight_models.errors import Rejected
 from overnight_models.request.prefix import SMALLEST
-from overnight_models.routes import ACCEPT
+from overnight_models.routes import ACCEPT, ANSWER
 from overnight_models.wire.acknowledgement import Acknowledgement, read_acknowledgements
 from overnight_models.wire.message import read_lines
 from overnight_models.wire.outcome import Outcome, ProblemName
 from overnight_models.wire.schemas import NAMES, schema
 from overnight_models.wire.webhook import TEST, write_body
 from overnight_producers import Item, Overnight, callback, task, webhook
+from overnight_producers.wire import envelope
 from overnight_workers.cli import app
 from overnight_workers.cli.schema import Name
 from overnight_workers.stages.accept.accept import accept
+from overnight_workers.stages.answer import answer
 from tests.contract.contract_schemas import errors, strict_errors
 from tests.driving import Service, item, params
 from tests.driving import callback as callback_line
+from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "schemas"
@@ -78,7 +83,7 @@ def test_the_command_writes_what_is_published(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_none_is_refused_with_those_that_are(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="accept, callback, outcome"):
+    with pytest.raises(ValueError, match="accept, confirm, confirm-reply, callback, outcome"):
         schema("answer")
     assert CliRunner().invoke(app, ["schema"]).exit_code == 2
     assert CliRunner().invoke(app, ["schema", "answer"]).exit_code == 2
@@ -204,6 +209,56 @@ def test_acknowledgements_tests_of_endpoints_and_replies_are_of_their_schemas() 
     assert strict_errors("webhook", json.loads(write_body([], at=datetime.now(UTC), kind=TEST))) == []
     assert strict_errors("webhook-reply", {"delivered": ["a"], "failed": {"b": "no such product"}}) == []
     assert errors("webhook-reply", {"delivered": "a"}) != []
+
+
+def test_what_python_asks_and_is_answered_is_of_the_schemas(service: Service, overnight: Overnight) -> None:
+    asked: list[Json] = []
+    answered: list[Json] = []
+    service.accept(item("known", "x"))
+    receipt = overnight.enqueue(params("other"), key="known")
+    (message,) = waiting(service.redis_url)
+    accept(**json.loads(message["body"])[1])
+    service.finish()
+    by_hand = [("outcome", {"lane": "default", "key": "nobody"}), ("confirm", {"message_ids": ["no uuid"]})]
+    with redis.Redis.from_url(service.redis_url) as client:
+        client.delete(ACCEPT)
+
+        def serve() -> None:
+            """Each question is looked at, answered by the workers' own code, and so is each answer."""
+            while not over.is_set():
+                if (popped := client.brpop([ANSWER], timeout=0.1)) is not None:
+                    asked.append(orjson.loads(popped[1]))
+                    arguments = orjson.loads(asked[-1]["body"])[1]
+                    answer(**arguments | {"reply_to": "looked at"})
+                    reply = client.lpop("overnight:reply:looked at")
+                    answered.append(orjson.loads(reply))
+                    client.rpush(f"overnight:reply:{arguments['reply_to']}", reply)
+
+        over = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            with pytest.raises(Rejected):
+                overnight.confirm(receipt)
+            with pytest.raises(Rejected):
+                overnight.outcome(receipt)
+            outcome = overnight.outcome(key="known")
+            for asks, about in by_hand:
+                by_itself = {"question": asks, "reply_to": "9", "about": about}
+                client.lpush(ANSWER, envelope(ANSWER, by_itself, shown=""))
+            wait_until(lambda: len(answered) == 5)
+        finally:
+            over.set()
+            thread.join()
+    assert outcome is not None
+    for question, reply in zip(asked[:3], answered[:3], strict=True):
+        kind = json.loads(question["body"])[1]["question"]
+        name = "confirm" if kind == "confirm" else "outcome-question"
+        assert strict_errors(name, question) == []
+        assert strict_errors("confirm-reply" if kind == "confirm" else "outcome-reply", reply) == []
+    assert [set(reply) for reply in answered] == [{"answer"}] * 4 + [{"error"}]
+    assert errors("outcome-reply", answered[3]) == errors("confirm-reply", answered[4]) == []
+    assert errors("confirm-reply", {}) != []
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -83,6 +83,7 @@ def test_a_service_in_node_enqueues_takes_its_callbacks_and_acknowledges_from_th
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     first, *told = map(json.loads, done.stdout.splitlines())
+    assert first["verdict"] == {"accepted": 2, "known": 0, "rejected": []}
     assert {line["sku"] for line in told} == {"A1", "B2"}
     for line in told:
         assert line["task"] == "shop.save"

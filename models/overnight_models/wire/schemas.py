@@ -15,11 +15,12 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from overnight_models import routes
-from overnight_models.wire import acknowledgement, message, outcome, webhook
+from overnight_models.wire import acknowledgement, message, outcome, question, webhook
 from overnight_models.wire.acknowledgement import Acknowledgements
 from overnight_models.wire.envelope import Canvas, Envelope
 from overnight_models.wire.message import AcceptArguments, ItemLine
 from overnight_models.wire.outcome import Outcome, Problem
+from overnight_models.wire.question import ConfirmArguments, ConfirmReply, OutcomeArguments, OutcomeReply
 from overnight_models.wire.webhook import BesideOutcome, WebhookBody, WebhookReply
 
 Schema = dict[str, object]
@@ -32,6 +33,10 @@ _UUIDS: Final = (
     ("AcceptArguments", "message_id"),
     ("Outcome", "item_id"),
     ("Outcome", "delivery_id"),
+    ("ConfirmArguments", "reply_to"),
+    ("OutcomeArguments", "reply_to"),
+    ("ItemAbout", "id"),
+    ("ItemAbout", "message_id"),
 )
 _CALLBACKS: Final = (("task", "queue"), ("webhook",))
 """What a callback has to say, either of it."""
@@ -52,6 +57,10 @@ class _Contract(BaseModel):
     acknowledgements: Acknowledgements
     body: WebhookBody
     reply: WebhookReply
+    confirm: ConfirmArguments
+    confirm_reply: ConfirmReply
+    outcome_question: OutcomeArguments
+    outcome_reply: OutcomeReply
 
 
 def schema(name: str) -> Schema:
@@ -64,9 +73,16 @@ def schema(name: str) -> Schema:
     return head | top | {"$defs": {kind: _kinds()[kind] for kind in sorted(_reached(top))}}
 
 
-def _accept() -> Schema:
-    body = _array([_array([], "no arguments by position"), _ref("AcceptArguments"), _ref("Canvas")])
-    return _enveloped(routes.ACCEPT, body) | {"x-redis": {"command": "LPUSH", "key": routes.ACCEPT}}
+def _task_of_ours(task: str, arguments: str) -> Schema:
+    """A message for one of Overnight's own tasks, in the queue of its name."""
+    body = _array([_array([], "no arguments by position"), _ref(arguments), _ref("Canvas")])
+    return _enveloped(task, body) | {"x-redis": {"command": "LPUSH", "key": task}}
+
+
+def _reply(kind: str) -> Schema:
+    """An answer to a question: what was asked for, or an error."""
+    taken = {"command": "BLPOP", "key": routes.REPLY_KEY.format("{reply_to of the question}")}
+    return _ref(kind) | {"anyOf": [{"required": ["answer"]}, {"required": ["error"]}], "x-redis": taken}
 
 
 def _callback() -> Schema:
@@ -90,9 +106,33 @@ def _webhook() -> Schema:
 
 
 _MADE: Final[Mapping[str, tuple[Callable[[], Schema], int, str]]] = {
-    "accept": (_accept, message.VERSION, "What a product pushes to have items sent: a Celery message with items."),
+    "accept": (
+        lambda: _task_of_ours(routes.ACCEPT, "AcceptArguments"),
+        message.VERSION,
+        "What a product pushes to have items sent: a Celery message with items.",
+    ),
+    "confirm": (
+        lambda: _task_of_ours(routes.ANSWER, "ConfirmArguments"),
+        question.VERSION,
+        "What a product pushes to know what became of accept messages. What has a verdict can't be lost.",
+    ),
+    "confirm-reply": (
+        lambda: _reply("ConfirmReply"),
+        question.VERSION,
+        "The answer to `confirm`, on a list of the question's own for a minute.",
+    ),
     "callback": (_callback, outcome.VERSION, "What comes into the queue of an item's callback: its outcome."),
     "outcome": (lambda: _ref("Outcome"), outcome.VERSION, "What came back for an item, in every place where it is."),
+    "outcome-question": (
+        lambda: _task_of_ours(routes.ANSWER, "OutcomeArguments"),
+        question.VERSION,
+        "What a product pushes to read an item's outcome, such as a large answer that came as a `claim`.",
+    ),
+    "outcome-reply": (
+        lambda: _reply("OutcomeReply"),
+        question.VERSION,
+        "The answer to `outcome-question`, on a list of the question's own for a minute.",
+    ),
     "acknowledgement": (
         _acknowledgement,
         acknowledgement.VERSION,

@@ -61,21 +61,52 @@ function read(bytes, at) {
 
 // --- items go in, outcomes come out ----------------------------------------------------------------------------------
 
-/** Hand over items: `{ key, params, callback?, … }` as in the schema `accept`. Returns their receipts' ids. */
+/** Hand over items: `{ key, params, callback?, … }` as in the schema `accept`. Returns their ids, and their message's. */
 export async function enqueue(redis, items, { lane = "default", run = null } = {}) {
   const lines = items.map((item) => ({ id: randomUUID(), ...item }));
   const id = randomUUID();
   const named = { v: 1, message_id: id, lane, run, items: lines.map((line) => JSON.stringify(line)).join("\n") };
-  const queue = "overnight.accept";
+  await push(redis, "overnight.accept", named, `(${lane}: ${lines.length} items)`);
+  return { messageId: id, ids: lines.map((line) => line.id) };
+}
+
+/** What became of a message, as in `confirm-reply`: `{ accepted, known, rejected }`. From then on it can't be lost. */
+export async function confirm(redis, messageId, seconds = 30) {
+  for (const until = Date.now() + seconds * 1000; Date.now() < until; ) {
+    const verdicts = await ask(redis, "confirm", { message_ids: [messageId] });
+    if (verdicts?.[messageId]) return verdicts[messageId];
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("not confirmed: enqueue the same again, it's free");
+}
+
+/** An item's outcome, as in `outcome-reply`, with its message however large; null while there is none. */
+export async function outcome(redis, key, lane = "default") {
+  const answer = await ask(redis, "outcome", { lane, key });
+  if (!answer || answer.rejected) throw new Error(answer?.rejected ?? `lane ${lane} has no item ${key}`);
+  return answer.outcome ?? null;
+}
+
+/** Ask the workers; undefined when none answers within a second: the question, or its answer, got lost. */
+async function ask(redis, question, about) {
+  const reply_to = randomUUID();
+  await push(redis, "overnight.answer", { question, reply_to, about }, `(${question})`);
+  const popped = await redis.send("BLPOP", `overnight:reply:${reply_to}`, 1);
+  const { answer, error } = popped === null ? {} : JSON.parse(popped[1]);
+  if (error) throw new Error(error);
+  return answer;
+}
+
+/** Put a message for one of Overnight's tasks into its queue. */
+async function push(redis, task, named, argsrepr) {
   const message = {
     body: JSON.stringify([[], named, {}]),
     "content-encoding": "utf-8",
     "content-type": "application/json",
-    headers: { lang: "js", task: queue, id, argsrepr: `(${lane}: ${lines.length} items)` },
-    properties: { delivery_tag: randomUUID(), delivery_info: { exchange: "", routing_key: queue } },
+    headers: { lang: "js", task, id: randomUUID(), argsrepr },
+    properties: { delivery_tag: randomUUID(), delivery_info: { exchange: "", routing_key: task } },
   };
-  await redis.send("LPUSH", queue, JSON.stringify(message));
-  return lines.map((line) => line.id);
+  await redis.send("LPUSH", task, JSON.stringify(message));
 }
 
 /** The next callback in a queue, as in the schema `callback`; null when none came in time. */

@@ -1,7 +1,7 @@
 // A service in Node: it has texts written, takes them by a callback and by a webhook, and acknowledges.
 // Prints one JSON line for each thing that happened; whoever runs it reads them.
 import { createServer } from "node:http";
-import { acknowledge, connect, enqueue, take, verify } from "./overnight.mjs";
+import { acknowledge, confirm, connect, enqueue, outcome, take, verify } from "./overnight.mjs";
 
 const [, , command, ...words] = process.argv;
 const tell = (what) => console.log(JSON.stringify(what));
@@ -17,7 +17,8 @@ async function callbacks(skus) {
   const queue = "node-shop";
   const callback = (sku) => ({ task: "shop.save", queue, kwargs: { sku }, ack: true });
   const items = skus.map((sku) => ({ key: `node:${sku}`, params: params(`Describe ${sku}, Grüße`), callback: callback(sku) }));
-  tell({ receipts: await enqueue(redis, items, { run: "node" }) });
+  const { messageId, ids } = await enqueue(redis, items, { run: "node" });
+  tell({ receipts: ids, verdict: await confirm(redis, messageId) });
   const done = new Set(); // by delivery id: the same outcome may come more than once
   for (let tries = 0; done.size < skus.length && tries < 60; tries++) {
     const taken = await take(redis, queue);
@@ -28,6 +29,21 @@ async function callbacks(skus) {
     }
     await acknowledge(redis, [taken.ack]);
   }
+  redis.close();
+}
+
+/** Enqueue one item for each word, have them confirmed, and read what is known of them so far. */
+async function confirmed(skus) {
+  const redis = await connect(process.env.OVERNIGHT_REDIS_URL);
+  const { messageId, ids } = await enqueue(redis, skus.map((sku) => ({ key: `node:${sku}`, params: params(sku) })));
+  tell({ receipts: ids, verdict: await confirm(redis, messageId) });
+  redis.close();
+}
+
+/** Read the outcomes of these keys, large answers too. */
+async function outcomes(keys) {
+  const redis = await connect(process.env.OVERNIGHT_REDIS_URL);
+  for (const key of keys) tell({ key, outcome: await outcome(redis, key) });
   redis.close();
 }
 
@@ -52,4 +68,4 @@ function endpoint() {
   process.stdin.on("end", () => server.close()).resume();
 }
 
-await (command === "endpoint" ? endpoint() : callbacks(words));
+await { endpoint, callbacks, confirmed, outcomes }[command](words);

@@ -11,7 +11,18 @@ import typer
 from overnight_models.errors import PermanentError
 from overnight_workers.cli import console
 
-Name = Literal["accept", "callback", "outcome", "acknowledgement", "webhook", "webhook-reply"]
+Name = Literal[
+    "accept",
+    "confirm",
+    "confirm-reply",
+    "callback",
+    "outcome",
+    "outcome-question",
+    "outcome-reply",
+    "acknowledgement",
+    "webhook",
+    "webhook-reply",
+]
 
 
 def schema(
@@ -22,8 +33,9 @@ def schema(
 ) -> None:
     """Print the JSON Schema of a message between Overnight and a product, for a client in any language.
 
-    `accept` enqueues, `callback` comes into a Celery queue and bears an `outcome`, `acknowledgement` says that its
-    work is done; `webhook` is the same over HTTP, and `webhook-reply` what an endpoint may answer.
+    `accept` enqueues, `confirm` asks what became of that, and `outcome-question` for an item's `outcome`; each has its
+    reply. `callback` comes into a Celery queue and bears an `outcome`, `acknowledgement` says that its work is done;
+    `webhook` is the same over HTTP, and `webhook-reply` what an endpoint may answer.
     """
     from overnight_models.wire.schemas import NAMES
     from overnight_models.wire.schemas import schema as document
