@@ -20,7 +20,7 @@ from overnight_models.wire.outcome import Outcome
 from overnight_workers.catalogs.reading import read_catalog
 from overnight_workers.catalogs.sinks import Answered, Publication, Sink, sink_of
 
-KINDS: Final = ("answers.csv", "answers.jsonl", "answers.parquet", "sqlite", "postgresql")
+KINDS: Final = ("answers.csv", "answers.jsonl", "answers.parquet", "sqlite", "postgresql", "mariadb")
 _DECLARATION: Final = """
 key = "sku"
 model = "claude-haiku-4-5"

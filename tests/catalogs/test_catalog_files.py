@@ -178,6 +178,26 @@ def test_the_schema_for_editors_takes_what_is_read_and_refuses_what_is_not() -> 
     assert json.loads(shown.stdout)["title"] == "An Overnight catalog"
 
 
+def test_a_file_with_a_chinese_name_gets_a_catalog_with_a_name_that_can_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("商品.csv", "客户.csv"):
+        (tmp_path / name).write_text(ROWS.replace("name", "名称"), encoding="gb18030")
+        made = CliRunner().invoke(app, ["catalog", "new", name, "--encoding", "gb18030", "--yes"])
+        assert made.exit_code == 0, made.output
+    catalogs = [read_catalog(tmp_path / "catalogs" / f"{name}.toml") for name in ("catalog", "catalog-2")]
+    assert [(catalog.name, catalog.source.path) for catalog in catalogs] == [
+        ("catalog", "../商品.csv"),
+        ("catalog-2", "../客户.csv"),
+    ]
+    assert '{{ row["名称"] }}' in catalogs[0].prompt.row
+    to = "catalogs/客户.toml"
+    made = CliRunner().invoke(app, ["catalog", "new", "客户.csv", "--encoding", "gb18030", "--yes", "--to", to])
+    assert made.exit_code == 0, made.output
+    assert read_catalog(tmp_path / to).name == "catalog"
+
+
 def test_a_first_catalog_is_written_from_data_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "Schöne Möbel.csv").write_bytes(

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import psycopg
 import pytest
+import sqlalchemy as sa
 import xlsxwriter
 
 from overnight_workers.catalogs import cells
@@ -150,6 +151,27 @@ def test_the_same_row_is_sent_as_the_same_bytes_from_every_source(tmp_path: Path
         sent[source.__name__] = [recipe.request(row).sent_hash for row in rows_of(catalog)]
     assert len({tuple(hashes) for hashes in sent.values()}) == 1
     assert len(set(sent["csv"])) == len(ROWS)
+
+
+def test_the_same_row_is_the_same_texts_from_mariadb_whose_moments_have_no_zone(
+    tmp_path: Path, mariadb_url: str
+) -> None:
+    engine = sa.create_engine(mariadb_url)
+    with engine.begin() as connection:
+        for statement in ("SET time_zone = '+00:00'", "DROP TABLE IF EXISTS sold"):
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(
+            "CREATE TABLE sold (sku VARCHAR(9) PRIMARY KEY, name LONGTEXT, price DECIMAL(18, 2), stock BIGINT,"
+            " listed DATE, seen TIMESTAMP(6) NULL, active BOOLEAN, items TEXT) CHARACTER SET utf8mb4"
+        )
+        rows = [[v.astimezone(UTC) if isinstance(v, datetime) else v for v in row] for row in ROWS]
+        for row in rows:
+            connection.exec_driver_sql(f"INSERT INTO sold VALUES ({', '.join(['%s'] * 8)})", tuple(row))
+    engine.dispose()
+    query = "SELECT * FROM sold WHERE name NOT LIKE ':x %(a)s%' ORDER BY sku"
+    read = rows_of(catalog_of(tmp_path, f'query = "{query}"\nurl = "{mariadb_url}"'))
+    wanted = [(*row[:5], row[5] and row[5].removesuffix("Z"), *row[6:]) for row in WANTED]
+    assert [tuple(row[name] for name in COLUMNS) for row in read] == wanted
 
 
 @pytest.mark.parametrize("source", [parquet, jsonl, postgres_table], ids=lambda source: source.__name__)

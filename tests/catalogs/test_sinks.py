@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ BETTER = {"title": "Better", "stars": 6}
 
 @pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path, postgres: str) -> Place:
-    made = Place(tmp_path, request.param, postgres)
-    if made.kind == "postgresql":
+    url = request.getfixturevalue("mariadb_url") if request.param == "mariadb" else postgres
+    made = Place(tmp_path, request.param, url)
+    if made.kind in ("postgresql", "mariadb"):
         with made.connected() as connection:
             connection.execute(sa.text("DROP TABLE IF EXISTS answers"))
     return made
@@ -135,6 +137,40 @@ def test_a_file_that_can_not_be_written_or_is_another_ones_stops_the_run_before_
             sink.check()
         with pytest.raises(PermanentError, match="can't be written: "):
             publish(sink, 1, [answer("A", GOOD)])
+
+
+def test_keys_that_differ_by_capitals_accents_or_a_space_at_the_end_are_rows_of_their_own(place: Place) -> None:
+    keys = ["a", "A", "\u00e4", "\U0001f600"] + ([] if place.kind.endswith(".csv") else ["a "])
+    sink = place.sink()
+    publish(sink, 1, [answer(key, {"title": key, "stars": at}) for at, key in enumerate(keys)])
+    publish(sink, 2, [answer("A", BETTER)])
+    assert sorted(place.seen("sku", "title")) == sorted((key, "Better" if key == "A" else key) for key in keys)
+
+
+def test_in_mariadb_a_long_answer_is_kept_whole_and_a_key_too_long_for_it_stops_with_a_sentence(
+    tmp_path: Path, mariadb_url: str
+) -> None:
+    place = Place(tmp_path, "mariadb", mariadb_url)
+    with place.connected() as connection:
+        connection.execute(sa.text("DROP TABLE IF EXISTS answers"))
+    long = "\u6f22" * 100_000
+    publish(place.sink(), 1, [answer("A", {"title": long, "stars": 1})])
+    (row,) = place.rows()
+    assert (row["title"], row["overnight_cost_usd"], row["overnight_problem"]) == (long, Decimal("1E-9"), None)
+    with pytest.raises(PermanentError, match=r"the sink's table answers: .*Data too long for column 'sku'"):
+        publish(place.sink(), 1, [answer("K" * 300, GOOD)])
+    assert len(place.rows()) == 1
+
+
+def test_a_table_in_mariadb_whose_key_folds_capitals_stops_the_run_before_it_costs(
+    tmp_path: Path, mariadb_url: str
+) -> None:
+    place = Place(tmp_path, "mariadb", mariadb_url)
+    with place.connected() as connection:
+        connection.execute(sa.text("DROP TABLE IF EXISTS answers"))
+        connection.execute(sa.text("CREATE TABLE answers (sku VARCHAR(20) CHARACTER SET utf8mb4 PRIMARY KEY)"))
+    with pytest.raises(PermanentError, match=r"'a' and 'A' are one.* its sku has the collation utf8mb4_general_ci"):
+        place.sink().check()
 
 
 @pytest.mark.parametrize(

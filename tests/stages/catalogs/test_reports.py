@@ -79,7 +79,10 @@ def test_a_stopped_pilot_has_a_report_with_its_causes_and_its_small_bill(catalog
     assert sum(problem["rows"] for problem in stopped["problems"]) == 12
     assert len(stopped["problems"][0]["examples"]) == 3
     assert Decimal(stopped["bill"]["usd"]) * 10**9 == catalog.service.api.meter()["nano"]
-    assert stopped["drawn"] == []
+    assert len(stopped["drawn"]) == 10
+    assert {row["before"] for row in stopped["drawn"]} == {None}
+    assert {"title", "overnight_problem"} <= {name for row in stopped["drawn"] for name in row["now"]}
+    assert "which isn&#39;t published" in (catalog.directory / "shop.report.html").read_text().replace("'", "&#39;")
 
 
 def test_runs_show_gives_the_kept_report_and_that_of_a_run_under_way(catalog: Enriched) -> None:

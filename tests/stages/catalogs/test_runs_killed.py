@@ -7,14 +7,17 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from signal import SIGKILL
 
+import orjson
 import pytest
 
 from overnight_models.ledger.catalogs.runs import Run
-from overnight_workers import held
+from overnight_workers import held, process
+from overnight_workers.catalogs.report import sending
 from overnight_workers.catalogs.runs import advancing
 from overnight_workers.settings import settings
 from tests.chaos import points
 from tests.stages.catalogs.conftest import Enriched, shop
+from tests.stages.catalogs.test_reports import REPORT_TO
 
 _processes = get_context("forkserver")
 _PRELOADED = ["pytest", "numpy", "duckdb", "overnight_workers.plan.making", "tests.stages.catalogs.test_runs_killed"]
@@ -77,7 +80,7 @@ def _until_it_waits(run: Run) -> set[str]:
 @pytest.mark.timeout(900)
 def test_killed_at_every_point_of_every_step_the_meter_has_each_row_once(catalog: Enriched) -> None:
     _processes.set_forkserver_preload(_PRELOADED)
-    catalog.declare(more="[pilot]\nrows = 2\n[caps]\nmax_cost = 1")
+    catalog.declare(more=f"[pilot]\nrows = 2\n[caps]\nmax_cost = 1\n{REPORT_TO}")
     catalog.write(shop(6))
     run = catalog.begin()
     died_at: set[str] = set()
@@ -91,3 +94,8 @@ def test_killed_at_every_point_of_every_step_the_meter_has_each_row_once(catalog
     assert (meter["requests"], meter["billed"]) == (6, 6)
     assert [row["overnight_run"] for row in catalog.published()] == ["1"] * 6
     assert catalog.plan()["send"] == 0
+    # who died just before sending it leaves the report to a worker; who died just after, sent it twice
+    sending.send_all()
+    messages = [orjson.loads(message) for message in process.redis_client().lrange("shop.reports", 0, -1)]
+    assert {message["headers"]["id"] for message in messages} == {"report-shop-1"}
+    assert len(messages) in (1, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from overnight_models.errors import PermanentError
@@ -9,6 +10,7 @@ from overnight_models.ledger.catalogs import runs as ledger
 from overnight_models.ledger.catalogs.runs import Run
 from overnight_models.ledger.operators.actions import By
 from overnight_workers.catalogs import steering
+from overnight_workers.catalogs.report.looking import report_of
 from overnight_workers.catalogs.runs import advancing
 from overnight_workers.catalogs.task import advance_runs
 from overnight_workers.process import database
@@ -65,7 +67,30 @@ def test_a_run_whose_declaration_can_not_be_used_any_more_is_stopped_on_a_word(c
     (catalog.directory / "answer.json").unlink()
     steering.stop(run.name, By("Ann"))
     advance_runs()
-    assert (advancing.read(run.id).state, advancing.read(run.id).reason) == ("stopped", "Ann stopped it")
+    stopped = advancing.read(run.id)
+    assert stopped.state == "stopped"
+    assert str(stopped.reason).startswith("Ann stopped it; its declaration can't be used any more: ")
+
+
+def test_a_stop_takes_back_what_is_not_sent_and_leaves_a_report_without_the_declaration(catalog: Enriched) -> None:
+    catalog.declare(more="[pilot]\nrows = 0")
+    catalog.write(shop(5))
+    run = catalog.begin()
+    taken = advancing.take(run.id, "a test")
+    assert taken is not None
+    while advancing.read(run.id).enqueued_at is None:
+        advancing.advance(taken)
+    advancing.leave(taken)
+    (catalog.directory / "answer.json").unlink()
+    steering.stop(run.name, By("Ann"))
+    advance_runs()
+    assert catalog.service.ledger.states("item") == ["canceled"] * 5
+    catalog.service.round()
+    assert catalog.sent == 0
+    report = report_of(advancing.read(run.id))
+    assert (report["state"], report["sent"], report["model"]) == ("stopped", 5, "")
+    assert orjson.loads((catalog.directory / "shop.report.json").read_bytes()) == report
+    assert "can&#39;t be used any more" in (catalog.directory / "shop.report.html").read_text()
 
 
 def test_a_variable_that_only_the_command_has_is_waited_for(catalog: Enriched, monkeypatch: pytest.MonkeyPatch) -> None:

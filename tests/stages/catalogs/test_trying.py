@@ -11,6 +11,7 @@ from overnight_workers.catalogs.compare import sides
 from overnight_workers.catalogs.opened import opened
 from overnight_workers.catalogs.reading import read_catalog
 from overnight_workers.catalogs.recipe import recipe_of
+from overnight_workers.catalogs.trying import Chosen
 from overnight_workers.cli import app
 from tests.driving import read_command
 from tests.stages.catalogs.conftest import Enriched, Rows, shop
@@ -68,6 +69,24 @@ def test_a_run_takes_tried_rows_for_nothing_and_publishes_them(catalog: Enriched
     assert run.state == "complete"
     assert len(catalog.published()) == 12
     assert catalog.sent == 12
+
+
+def test_rows_are_tried_in_real_time_where_the_lane_may_and_a_batch_is_said_with_its_time(catalog: Enriched) -> None:
+    catalog.write(shop(2))
+    declared = read_catalog(catalog.directory / "shop.toml")
+    assert not trying.in_real_time(declared, batch=False)
+    assert "in a batch, which may take 3 min as likely as not, " in (trying.batch_words(declared, 2))
+    catalog.service.configure(lane={"road": "by_deadline", "max_wait": "1h"})
+    assert trying.in_real_time(declared, batch=False)
+    assert not trying.in_real_time(declared, batch=True)
+    assert "in a batch, which is sent within 1 h and may take 3 min " in trying.batch_words(declared, 2)
+    with opened(declared, recipe_of(declared)) as source:
+        items = trying.choose(declared, source, 2).items
+    trying.send(declared, trying.urgent(items), trying.run_name(declared))
+    catalog.service.round()
+    assert [row.via for row in trying.tried(declared, Chosen(items, {i.key or "": "" for i in items}, [], 2))] == (
+        ["direct"] * 2
+    )
 
 
 def test_the_page_shows_prompts_and_answers_and_escapes_them(catalog: Enriched) -> None:

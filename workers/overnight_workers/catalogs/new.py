@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from overnight_workers.catalogs import cells
-from overnight_workers.catalogs.declaration import DeclaredSource
+from overnight_workers.catalogs.declaration import NAME, DeclaredSource
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.sources import dialect, files
 from overnight_workers.catalogs.sources import source as sources
@@ -112,6 +112,7 @@ def written(looked: Looked, file: Path) -> str:
     lines = [
         "# A catalog: a table, what is asked about each of its rows, and where the answers go.",
         f"# See `overnight catalog show {file}`. Every option: `overnight catalog schema`.",
+        *_name_lines(file),
         _key_line(looked),
         f"model = {_text(MODEL)}",
         "max_tokens = 1000",
@@ -139,6 +140,14 @@ def written(looked: Looked, file: Path) -> str:
         f"path = {_text(f'{file.stem}-answers.parquet')}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _name_lines(file: Path) -> list[str]:
+    """The catalog's name, where the file's can't be one: it stands in keys, on pages and in commands."""
+    if NAME.fullmatch(file.name.removesuffix(".toml")):
+        return []
+    name = re.sub(r"[^a-z0-9_.-]+", "-", file.stem.lower()).strip("-._") or "catalog"
+    return [f"name = {_text(name)}  # a to z, 0 to 9, _ . and -: choose one that no other catalog has"]
 
 
 def _key_line(looked: Looked) -> str:

@@ -5,8 +5,10 @@ They are ordinary items under the keys that a run uses, so that a run has their 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -14,7 +16,9 @@ import orjson
 
 from overnight_models.ledger import answer, documents
 from overnight_models.ledger.documents import ItemRow
+from overnight_models.ledger.money import history
 from overnight_models.ledger.operators import overview
+from overnight_models.quantities import spoken
 from overnight_models.states import ITEM
 from overnight_models.wire.outcome import Outcome
 from overnight_producers import Confirmation, Item, Overnight
@@ -26,9 +30,12 @@ from overnight_workers.catalogs.faults import BadRow, BadSource
 from overnight_workers.catalogs.opened import Opened
 from overnight_workers.catalogs.rows import Row, item_key
 from overnight_workers.catalogs.sinks.answered import cost_of
+from overnight_workers.roads.turnaround import SURE, Turnarounds
 from overnight_workers.settings import settings
 
 _CONFIRM_S: Final = 60.0
+_SOON_S: Final = 30.0
+"""A deadline that no batch meets."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +134,33 @@ def _item(catalog: Catalog, source: Opened, row: Row) -> Item:
 def name_of(row: Row) -> str:
     """What a row is called: the cells of its key."""
     return ", ".join(row.key) + (f" ({row.variant})" if row.variant else "")
+
+
+def in_real_time(catalog: Catalog, *, batch: bool) -> bool:
+    """Whether rows that are tried go in real time: where their lane may, since a person waits for them.
+
+    batch: in a batch all the same, where the lane has both roads.
+    """
+    road = settings().lane(catalog.lane).road
+    return road == "direct" or (road == "by_deadline" and not batch)
+
+
+def urgent(items: Sequence[Item]) -> list[Item]:
+    """The same, wanted sooner than any batch ends."""
+    soon = datetime.now(UTC) + timedelta(seconds=_SOON_S)
+    return [replace(item, deadline=soon) for item in items]
+
+
+def batch_words(catalog: Catalog, items: int) -> str:
+    """How long a batch of so many rows may take, for a person who waits."""
+    with process.database().transaction() as connection:
+        times = Turnarounds(history.turnarounds(connection), items)
+    half, sure = (times.sure_s(items, confidence) for confidence in (0.5, SURE))
+    surely = "" if math.isinf(sure) else f", {spoken(sure)} in 95 of 100 cases"
+    likely = "longer than any before it" if math.isinf(half) else f"{spoken(half)} as likely as not"
+    longest = settings().lane(catalog.lane).max_wait
+    sent = f"is sent within {spoken(longest)} and " if longest >= 1.0 else ""
+    return f"in a batch, which {sent}may take {likely}{surely} ({times.basis})"
 
 
 def send(catalog: Catalog, items: Sequence[Item], run: str) -> Confirmation:

@@ -38,7 +38,7 @@ def new(
     from overnight_workers.catalogs import new as making
 
     stem = Path(data.rstrip("/").rpartition("/")[2]).name.partition(".")[0]
-    file = to or Path("catalogs") / f"{_name(stem)}.toml"
+    file = to or _free_file(_name(stem))
     if file.exists():
         raise PermanentError(f"{file} is there already: say --to FILE, or remove it")
     source, doubts = making.source_of(data, encoding=encoding, separator="\t" if separator == "tab" else separator)
@@ -55,7 +55,15 @@ def _name(stem: str) -> str:
     """A catalog's name from a file's."""
     import re
 
-    return re.sub(r"[^a-z0-9_.-]+", "-", stem.lower()).strip("-._") or "catalog"
+    return re.sub(r"[^a-z0-9_.-]+", "-", stem.lower()).strip("-._")
+
+
+def _free_file(name: str) -> Path:
+    """Where a first file goes. One whose data has a name without a letter of ASCII goes beside others like it."""
+    if name:
+        return Path("catalogs") / f"{name}.toml"
+    numbered = (Path("catalogs") / f"catalog{number}.toml" for number in ("", *(f"-{n}" for n in range(2, 1_000))))
+    return next(file for file in numbered if not file.exists())
 
 
 def _confirm() -> None:

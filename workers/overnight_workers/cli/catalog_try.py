@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S: Final = 0.5
 _SHOWN_CHARACTERS: Final = 160
+REALTIME: Final = Fraction(2)
+"""What real time costs, in prices of batches."""
 
 
 def try_rows(
@@ -30,14 +33,17 @@ def try_rows(
     page: Annotated[
         Path | None, typer.Option("--html", help="Where the page goes. Default: NAME.tried.html beside the file.")
     ] = None,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="In a batch, at half the price, where the lane has both roads.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Ask some rows of a catalog before all of them: as a table here, and as one HTML page.
 
-    The rows are spread over their lengths, and are the same ones each time. They go by the catalog's lane: in a small
-    batch, or in real time where its road is direct. What was tried is paid once: a run has these answers for nothing
-    unless the row, the prompt, the model or the schema changes.
+    The rows are spread over their lengths, and are the same ones each time. They go in real time where the catalog's
+    lane may (road = "direct" or "by_deadline"), else in a small batch. What was tried is paid once: a run has these
+    answers for nothing unless the row, the prompt, the model or the schema changes.
     """
     from overnight_workers.catalogs import trying
     from overnight_workers.catalogs.opened import opened
@@ -51,8 +57,10 @@ def try_rows(
     if not chosen.items:
         raise PermanentError(_none_to_send(chosen))
     price = dollars.of_items(catalog, chosen.items)
-    _ask(catalog, chosen, price, yes or as_json)
-    rejected = trying.send(catalog, chosen.items, trying.run_name(catalog)).rejected
+    now = trying.in_real_time(catalog, batch=batch)
+    _ask(catalog, chosen, price, now, yes or as_json)
+    items = trying.urgent(chosen.items) if now else chosen.items
+    rejected = trying.send(catalog, items, trying.run_name(catalog)).rejected
     if rejected:
         raise PermanentError(f"{len(rejected)} rows were turned down, the first of them: {rejected[0].why}")
     wait(catalog, chosen.items, f"overnight catalog try {file}")
@@ -72,11 +80,14 @@ def _none_to_send(chosen: Chosen) -> str:
     return f"none of the rows can be sent; {name}: {why}"
 
 
-def _ask(catalog: Catalog, chosen: Chosen, price: Dollars, yes: bool) -> None:
-    whole = price.document()
+def _ask(catalog: Catalog, chosen: Chosen, price: Dollars, now: bool, yes: bool) -> None:
+    from overnight_workers.catalogs import trying
+
+    whole = (price.times(REALTIME) if now else price).document()
     console.say(
         f"{len(chosen.items)} of {chosen.rows:,} rows, in lane {catalog.lane}: about ${whole['usd']}"
-        f" (between ${whole['low_usd']} and ${whole['high_usd']} in a batch, twice as much in real time)"
+        f" (between ${whole['low_usd']} and ${whole['high_usd']}), "
+        + ("in real time" if now else trying.batch_words(catalog, len(chosen.items)))
     )
     for name, why in chosen.bad:
         console.say(f"! {name} can't be sent: {why}")

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from overnight_models.errors import PermanentError
 from overnight_models.ledger.operators.actions import By
 from overnight_workers.cli import console
 from overnight_workers.cli.decide import user
@@ -54,10 +53,8 @@ def show(
     from overnight_workers.cli.run_pages import document, page
 
     run = find(name)
-    report = report_of(run) if html is not None or as_json else None
+    report = report_of(run) if html is not None or as_json else {}
     if html is not None:
-        if report is None:
-            raise PermanentError(f"run {run.name} left no report, and its declaration can't be read any more")
         writing.write_page(html, report)
         console.say(f"the report of {run.name} is in {html}")
     if as_json:

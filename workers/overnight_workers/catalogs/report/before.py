@@ -8,14 +8,17 @@ from typing import Any, Final
 import orjson
 
 from overnight_models.errors import PermanentError, TransientError
+from overnight_models.ledger import documents
 from overnight_models.ledger.catalogs import reports as ledger
 from overnight_models.ledger.catalogs.runs import Run
+from overnight_models.ledger.operators import overview
+from overnight_models.wire.outcome import Outcome
 from overnight_workers import logs, process
 from overnight_workers.catalogs.cells import quoted
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.rows import read_item_key
-from overnight_workers.catalogs.sinks.answered import VARIANT, Columns
+from overnight_workers.catalogs.sinks.answered import VARIANT, Answered, Columns
 from overnight_workers.catalogs.sinks.stored import stored_answers
 
 DRAWN: Final = 10
@@ -44,6 +47,28 @@ def with_now(catalog: Catalog, run: Run) -> list[dict[str, object]]:
         noted: list[dict[str, Any]] = orjson.loads(ledger.before(connection, run.id) or "[]")
     there = in_sink(catalog, [(tuple(row["key"]), row["variant"]) for row in noted])
     return [row | {"now": there.get((tuple(row["key"]), row["variant"]))} for row in noted]
+
+
+def with_answers(catalog: Catalog, run: Run) -> list[dict[str, object]]:
+    """Rows of a run that has published nothing: what they have in the sink, and beside it what came back."""
+    with process.database().transaction() as connection:
+        drawn = ledger.draw(connection, run.name, rows=DRAWN)
+        came = {
+            row.key: row
+            for one in drawn
+            for row in overview.items(connection, overview.Wanted(lane=catalog.lane, key=one.key, final=True))
+        }
+    rows = [(tuple(orjson.loads(row.cells or "[]")), read_item_key(row.key)[1]) for row in drawn]
+    there, columns = in_sink(catalog, rows), Columns.of(catalog)
+    shown: list[dict[str, object]] = []
+    for (key, variant), one in zip(rows, drawn, strict=True):
+        if (row := came.get(one.key)) is not None:
+            outcome = Outcome.read(orjson.loads(orjson.dumps(documents.document(row))))
+            cells = columns.row(Answered(key, variant, None, outcome.problem, outcome), run.number)
+            shown.append(
+                {"key": key, "variant": variant, "before": there.get((key, variant)), "now": _shown(columns, cells)}
+            )
+    return shown
 
 
 Named = tuple[tuple[str, ...], str | None]

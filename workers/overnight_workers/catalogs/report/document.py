@@ -62,8 +62,11 @@ def kept(run: Run) -> dict[str, Any] | None:
     return None if kept_ is None else dict(orjson.loads(kept_))
 
 
-def made(catalog: Catalog, run: Run, ending: Ending) -> dict[str, object]:
-    """The report of a run that ends so, or of one that is under way (then with what has come so far)."""
+def made(catalog: Catalog | None, run: Run, ending: Ending) -> dict[str, object]:
+    """The report of a run that ends so, or of one that is under way (then with what has come so far).
+
+    catalog: None where its declaration can't be used any more: then without what only that says.
+    """
     counts = dict(ending.counts)
     plan = orjson.loads(run.plan or "{}")
     now = datetime.now(UTC)
@@ -80,8 +83,8 @@ def made(catalog: Catalog, run: Run, ending: Ending) -> dict[str, object]:
             "seconds": round((now - run.began_at).total_seconds(), 3),
             "nominal_at": run.nominal_at,
             "approved_by": run.approved_by,
-            "model": catalog.model,
-            "sink": _sink_words(catalog),
+            "model": "" if catalog is None else catalog.model,
+            "sink": None if catalog is None else _sink_words(catalog),
             "rows": plan.get("rows", 0),
             "sent": plan.get("send", 0),
             "reasons": list(plan.get("reasons", {}).values()),
@@ -96,7 +99,9 @@ def made(catalog: Catalog, run: Run, ending: Ending) -> dict[str, object]:
             "lengths": _lengths(connection, run),
             "nights": _nights(connection, run, ending, bill),
         }
-    return document | {"drawn": before.with_now(catalog, run) if counts.get("published") else []}
+    is_published = bool(counts.get("published"))
+    drawn = [] if catalog is None else (before.with_now if is_published else before.with_answers)(catalog, run)
+    return document | {"published": is_published, "drawn": drawn}
 
 
 def _iso(moment: datetime) -> str:

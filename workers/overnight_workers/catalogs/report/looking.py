@@ -14,14 +14,14 @@ from overnight_workers.catalogs.report.document import Ending
 from overnight_workers.catalogs.runs.pilot import verdicts_of
 
 
-def report_of(run: Run) -> dict[str, object] | None:
-    """The report of a run as JSON. None when it left none, and its declaration can't be read any more."""
+def report_of(run: Run) -> dict[str, object]:
+    """The report of a run as JSON: without what only its declaration says, where that can't be used any more."""
     kept = document.kept(run)
     if kept is not None:
         return kept
     try:
         catalog = parse_catalog(run.declaration, Path(run.path))
     except PermanentError:
-        return None
+        catalog = None
     counts = orjson.loads(run.counts) | verdicts_of(run.name, run.id).document()
     return document.made(catalog, run, Ending(run.state, run.reason, counts))

@@ -12,7 +12,6 @@ import orjson
 
 from overnight_models.quantities import spoken
 from overnight_workers import logs, on_disk
-from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.pages import page
 from overnight_workers.catalogs.report import plots
 
@@ -21,14 +20,14 @@ _CENT: Final = Decimal("0.01")
 log = logs.get(__name__)
 
 
-def write(catalog: Catalog, document: Mapping[str, object]) -> None:
-    """Write both files in the places of those of the run before.
+def write(directory: Path, document: Mapping[str, object]) -> None:
+    """Write both files into a directory, in the places of those of the run before.
 
     A directory that can't be written is no reason not to end a run: Postgres keeps the report.
     """
     try:
-        write_json(catalog.directory / f"{catalog.name}.report.json", document)
-        write_page(catalog.directory / f"{catalog.name}.report.html", document)
+        write_json(directory / f"{document['catalog']}.report.json", document)
+        write_page(directory / f"{document['catalog']}.report.html", document)
     except OSError as error:
         name = document["run"]
         log.warning("the report isn't written: `overnight runs show RUN --html PATH` does", run=name, error=str(error))

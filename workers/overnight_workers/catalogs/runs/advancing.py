@@ -46,17 +46,26 @@ def take(run_id: int, name: str, news: Callable[[int], None] | None = None) -> T
     try:
         catalog = parse_catalog(run.declaration, Path(run.path))
     except PermanentError as error:
-        with process.database().transaction() as connection:
-            ledger.note_waits(connection, run_id, owner, f"waits: {name} can't take it: {error}")
-            reason = f"{run.stop_wanted} stopped it"
-            is_stopped = run.stop_wanted is not None and ledger.move(
-                connection, run_id, owner, CATALOG_RUN.stop, reason=reason
-            )
-            ledger.release(connection, run_id, owner)
-        if is_stopped:
+        if _is_stopped_unread(run, owner, name, error):
             return None
         raise
     return TakenRun(run, catalog, owner, news or (lambda done: None))
+
+
+def _is_stopped_unread(run: Run, owner: int, name: str, error: PermanentError) -> bool:
+    """A run whose declaration this process can't use waits for another; True where a person wants it stopped."""
+    if run.stop_wanted is None:
+        with process.database().transaction() as connection:
+            ledger.note_waits(connection, run.id, owner, f"waits: {name} can't take it: {error}")
+            ledger.release(connection, run.id, owner)
+        return False
+    _take_back_unsent(run.name)
+    counts = pilot.verdicts_of(run.name, run.id).document()
+    reason = f"{run.stop_wanted} stopped it; its declaration can't be used any more: {error}"
+    ending.stop_without_declaration(run, owner, reason, counts)
+    with process.database().transaction() as connection:
+        ledger.release(connection, run.id, owner)
+    return True
 
 
 def leave(taken: TakenRun) -> None:
@@ -201,6 +210,13 @@ def _give_up_held(taken: TakenRun) -> int:
     return len(held)
 
 
+def _take_back_unsent(run_name: str) -> None:
+    """What isn't sent is taken back."""
+    with process.database().transaction() as connection:
+        open_ = answers.not_sent(connection, run_name, held=False)
+    _take_back(open_)
+
+
 def _take_back(item_ids: Sequence[int]) -> None:
     """In groups: half a million are some minutes, one by one they are an hour."""
     for begin in range(0, len(item_ids), _TAKEN_BACK_AT_ONCE):
@@ -216,9 +232,7 @@ def _publish_so_far(taken: TakenRun) -> None:
 
 def _stop(taken: TakenRun, reason: str, **counts: object) -> Step:
     """End it: what isn't sent is taken back, what is sent is paid, and the next run has its answers for nothing."""
-    with process.database().transaction() as connection:
-        open_ = answers.not_sent(connection, taken.run.name, held=False)
-    _take_back(open_)
+    _take_back_unsent(taken.run.name)
     verdicts = pilot.verdicts_of(taken.run.name, taken.run.id)
     causes = publishing.leave_problems(taken)
     return ending.stop(taken, reason, causes=causes, **(verdicts.document() | counts))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import orjson
 from sqlalchemy import Connection
 
 from overnight_models.crash_points import reach
 from overnight_models.ledger.catalogs import reports, runs
+from overnight_models.ledger.catalogs.runs import Run
 from overnight_models.states import CATALOG_RUN, Move
 from overnight_workers import process
 from overnight_workers.catalogs.report import document, sending, writing
@@ -32,7 +34,7 @@ def end(
     Raises Taken.
     """
     report = document.made(taken.catalog, taken.run, Ending(move.after, reason, counts, causes))
-    writing.write(taken.catalog, report)
+    writing.write(taken.catalog.directory, report)
     dumped, callback = orjson.dumps(counts).decode(), sending.callback_of(taken.catalog)
     reach("before the run ends")
     with process.database().transaction() as connection:
@@ -48,3 +50,19 @@ def end(
 def stop(taken: TakenRun, reason: str, *, causes: Sequence[Cause] = (), **counts: object) -> Step:
     """End a run unpublished."""
     return end(taken, CATALOG_RUN.stop, reason=reason, counts=taken.counts | counts, causes=causes)
+
+
+def stop_without_declaration(run: Run, owner: int, reason: str, counts: Mapping[str, object]) -> bool:
+    """End a run whose declaration can't be used here any more. False when it isn't this process's.
+
+    Its report is without what only the declaration says, and goes to no callback: that stands there, too.
+    """
+    counts = orjson.loads(run.counts) | dict(counts)
+    report = document.made(None, run, Ending(CATALOG_RUN.stop.after, reason, counts))
+    writing.write(Path(run.path).parent, report)
+    dumped = orjson.dumps(counts).decode()
+    with process.database().transaction() as connection:
+        if not runs.move(connection, run.id, owner, CATALOG_RUN.stop, reason=reason, counts=dumped):
+            return False
+        reports.keep(connection, run.id, orjson.dumps(report).decode(), None)
+    return True

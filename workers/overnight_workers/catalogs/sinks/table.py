@@ -23,15 +23,15 @@ from overnight_workers.catalogs.sources.sql import options_of, url_of
 
 _AT_ONCE: Final = 1_000
 _TYPES: Final[dict[str, sa.types.TypeEngine[Any]]] = {
-    "VARCHAR": sa.Text(),
+    "VARCHAR": sa.Text().with_variant(mysql.LONGTEXT(charset="utf8mb4"), "mysql", "mariadb"),
     "BIGINT": sa.BigInteger(),
     "DOUBLE": sa.Double(),
     "BOOLEAN": sa.Boolean(),
-    "TIMESTAMP": sa.DateTime(),
+    "TIMESTAMP": sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb"),
     "DECIMAL(18,9)": sa.Numeric(18, 9),
 }
 _LONGEST_KEY: Final = 255
-"""Of a column that MySQL takes into a key."""
+"""Characters of a column that MySQL takes into a key; a longer cell is an error of the database."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,11 @@ class TableSink:
         """Raise PermanentError where `publish` would fail, TransientError where it may. Nothing is written."""
         self.columns.check()
         with self.connected() as connection:
-            if not self._is_there(connection) and connection.dialect.name != "postgresql":
-                return  # others keep a table that was made in a transaction that is taken back
+            if self._is_there(connection):
+                self._check_key(connection, self._reflected(connection))
+            if self._lacks_something(connection) and connection.dialect.name != "postgresql":
+                return  # others keep what was made in a transaction that is taken back
             table = self._table(connection)
-            self._check_key(connection, table)
             nothing = sa.select(*(sa.cast(sa.null(), column.type) for column in table.columns)).where(sa.false())
             connection.execute(sa.insert(table).from_select(list(table.columns), nothing))
             connection.execute(sa.update(table).where(sa.false()).values({RUN: 0}))
@@ -80,6 +81,9 @@ class TableSink:
                     raise PermanentError(
                         f"a sink's table is in {', '.join(_INSERTS)}; this is {connection.dialect.name}"
                     )
+                if connection.dialect.name in _MYSQL:
+                    # whatever the server is set to: what doesn't fit is an error, and never cut
+                    connection.exec_driver_sql("SET SESSION sql_mode = 'TRADITIONAL'")
                 yield connection
         except sa.exc.SQLAlchemyError as error:
             why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
@@ -108,13 +112,24 @@ class TableSink:
                 f"the sink's table {self.declared.table} has no unique key of ({named}), so nothing can be upserted:"
                 " add a primary key or a unique constraint of these columns, or name another table"
             )
+        for column, collation in _folding(connection, table, self.columns.identifying).items():
+            raise PermanentError(
+                f"to the key of the sink's table {self.declared.table} 'a' and 'A' are one, so a row's answer would go"
+                f" over another's: its {column} has the collation {collation}; give it utf8mb4_bin"
+            )
+
+    def _reflected(self, connection: sa.Connection) -> sa.Table:
+        schema, _, name = (self.declared.table or "").rpartition(".")
+        return sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
+
+    def _lacks_something(self, connection: sa.Connection) -> bool:
+        return not self._is_there(connection) or bool(self.columns.types.keys() - self._reflected(connection).c.keys())
 
     def _table(self, connection: sa.Connection) -> sa.Table:
         """The table as it is; made where there is none, with the columns that it lacks."""
-        schema, _, name = (self.declared.table or "").rpartition(".")
         if not self._is_there(connection):
-            self._declare(name, schema, connection.dialect.name).create(connection)
-        table = sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
+            self._declare(connection.dialect).create(connection)
+        table = self._reflected(connection)
         missing = {column: kind for column, kind in self.columns.types.items() if column not in table.columns}
         if not missing:
             return table
@@ -123,18 +138,26 @@ class TableSink:
             written = _TYPES[kind].compile(connection.dialect)
             where, what = prepare.format_table(table), prepare.quote(column)
             connection.execute(sa.text(f"ALTER TABLE {where} ADD COLUMN {what} {written}"))
-        return sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
+        return self._reflected(connection)
 
-    def _declare(self, name: str, schema: str, dialect: str) -> sa.Table:
-        def kind(column: str, written: str) -> sa.types.TypeEngine[Any]:
-            is_short = dialect == "mysql" and column in self.columns.identifying
-            return sa.String(_LONGEST_KEY) if is_short else _TYPES[written]
-
-        columns = [
-            sa.Column(column, kind(column, written), primary_key=column in self.columns.identifying)
-            for column, written in self.columns.types.items()
-        ]
-        return sa.Table(name, sa.MetaData(), *columns, schema=schema or None)
+    def _declare(self, dialect: sa.Dialect) -> sa.Table:
+        schema, _, name = (self.declared.table or "").rpartition(".")
+        is_mysql = dialect.name in _MYSQL
+        columns = []
+        for column, written in self.columns.types.items():
+            is_key = column in self.columns.identifying
+            kind = _mysql_key(dialect) if is_mysql and is_key else _TYPES[written]
+            columns.append(sa.Column(column, kind, primary_key=is_key))
+        return sa.Table(
+            name,
+            sa.MetaData(),
+            *columns,
+            schema=schema or None,
+            mysql_charset="utf8mb4",
+            mysql_engine="InnoDB",
+            mariadb_charset="utf8mb4",
+            mariadb_engine="InnoDB",
+        )
 
     def _upsert(
         self, connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, object]], *, replaces: bool
@@ -144,11 +167,11 @@ class TableSink:
             return
         identifying = list(self.columns.identifying)
         others = [column for column in self.columns.types if column not in identifying]
-        if connection.dialect.name == "mysql":
+        if connection.dialect.name in _MYSQL:
             # in the order of the columns: the run is compared before it is changed, so it is set last
             inserted = mysql.insert(table)
             ordered = [column for column in others if column != RUN] + [RUN]
-            newer = inserted.inserted[RUN] >= table.c[RUN] if replaces else sa.false()
+            newer = sa.or_(table.c[RUN].is_(None), inserted.inserted[RUN] >= table.c[RUN]) if replaces else sa.false()
             chosen = [
                 (column, sa.case((newer, inserted.inserted[column]), else_=table.c[column])) for column in ordered
             ]
@@ -194,7 +217,24 @@ def _may_pass(error: sa.exc.SQLAlchemyError) -> bool:
     return isinstance(error, sa.exc.OperationalError) and not any(words in said for words in _LASTS)
 
 
-_INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert, "mysql": mysql.insert}
+_MYSQL: Final = ("mysql", "mariadb")
+_INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert} | dict.fromkeys(
+    _MYSQL, mysql.insert
+)
+
+
+def _mysql_key(dialect: Any) -> sa.types.TypeEngine[Any]:
+    """A column of a key, to which `a`, `A` and `a ` are three texts; by MySQL's own collations they are one."""
+    collation = "utf8mb4_nopad_bin" if dialect.is_mariadb else "utf8mb4_0900_bin"
+    return mysql.VARCHAR(_LONGEST_KEY, charset="utf8mb4", collation=collation)
+
+
+def _folding(connection: sa.Connection, table: sa.Table, names: Sequence[str]) -> dict[str, str]:
+    """Columns of a key to which other texts are the same, with their collations: in MySQL, where none was chosen."""
+    if connection.dialect.name not in _MYSQL:
+        return {}
+    collations = {name: getattr(table.c[name].type, "collation", None) for name in names if name in table.c}
+    return {name: collation for name, collation in collations.items() if collation and not collation.endswith("_bin")}
 
 
 def _groups(publication: Publication, columns: Columns) -> Iterator[list[tuple[dict[str, object], bool]]]:
