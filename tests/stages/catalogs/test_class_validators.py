@@ -9,6 +9,7 @@ from overnight_workers.catalogs.runs import advancing
 from overnight_workers.catalogs.validating import class_of
 from tests.stages.catalogs.conftest import Enriched, shop
 from tests.stages.catalogs.test_trying import tried
+from tests.stages.encryption.keys import new_key, write
 
 PLAIN = """
 from pydantic import BaseModel
@@ -87,6 +88,20 @@ def test_answers_that_their_class_refuses_stop_the_pilot(catalog: Enriched) -> N
     assert run.state == "stopped"
     assert "the pilot has 20 problems in 20 rows" in str(run.reason)
     assert catalog.sent == 20
+    assert "no answer is good enough" in (catalog.directory / "shop.problems.html").read_text()
+
+
+def test_in_a_lane_that_encrypts_what_the_class_says_lies_encrypted_and_is_read(
+    catalog: Enriched, tmp_path: Path
+) -> None:
+    write(tmp_path / "keys", new_key())
+    catalog.service.configure(lane={"encrypt": "main"}, encryption={"main": {"keys": f"file:{tmp_path / 'keys'}"}})
+    declare(catalog, REFUSES_ALL)
+    catalog.write(shop(2))
+    catalog.run()
+    details = catalog.service.ledger.fetch_all("SELECT detail FROM outcome WHERE problem = 'invalid_output'")
+    assert len(details) == 6
+    assert [row for row in details if "good enough" in row["detail"]] == []
     assert "no answer is good enough" in (catalog.directory / "shop.problems.html").read_text()
 
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies.answers import own_detail
+from overnight_models.ledger.bodies.encryption import writing_keys
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 from overnight_models.states import ITEM
 from overnight_models.wire.outcome import Problem
@@ -25,7 +27,8 @@ def invalidate(connection: Connection, faults: Mapping[int, str]) -> int:
     faults: by item, what is wrong with its answer. An item that got another's outcome takes that other with it: the
     answer is the same, and only that other can be asked again.
 
-    What was billed, delivered and published of them stays. Those that have no answer of use are passed over.
+    What was billed, delivered and published of them stays. Those that have no answer of use are passed over. In a lane
+    that encrypts, what is said is encrypted too: it may quote the answer.
     """
     faulty = fetch_all(
         connection,
@@ -49,6 +52,7 @@ def invalidate(connection: Connection, faults: Mapping[int, str]) -> int:
         f"UPDATE item SET {ITEM.invalidate.set} WHERE id = ANY(:ids) AND {ITEM.invalidate.where} RETURNING id",
         ids=list(details),
     )
+    keys = writing_keys(connection, moved)
     execute(
         connection,
         """
@@ -58,6 +62,6 @@ def invalidate(connection: Connection, faults: Mapping[int, str]) -> int:
         """,
         problem=Problem.INVALID_OUTPUT.value,
         ids=moved,
-        details=[details[item_id] for item_id in moved],
+        details=[own_detail(keys, item_id, details[item_id]) for item_id in moved],
     )
     return len(moved)
