@@ -22,6 +22,9 @@ class BrokerLimits(TargetPace):
     """Messages in a callback's queue above which deliveries wait."""
     max_memory: int | None = setting(optional(size(10_000_000)), None)
     """Bytes that a Redis may use, whoever uses them, before deliveries wait; default: nine tenths of its maxmemory."""
+    by_reference_above: int | None = setting(optional(size(1_000)), None)
+    """Bytes of an answer above which it isn't sent: its outcome has `claim`, and its product reads it from Overnight.
+    None: each is sent whole, however large. `Outcome.text` of products of 0.1.0 is empty then: update them first."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -154,7 +154,7 @@ class Outcome:
     def text(self) -> str:
         """The answer's text blocks, joined; empty if there is none.
 
-        Raises BadOutput when the answer was too large for its webhook: an empty text would be taken for it.
+        Raises BadOutput when the answer was too large to be sent along: an empty text would be taken for it.
         """
         return whole_text(self._content())
 
@@ -162,7 +162,7 @@ class Outcome:
     def tool_calls(self) -> list[dict[str, object]]:
         """The answer's `tool_use` blocks, each with its `id`, `name` and `input`; empty if it calls no tool.
 
-        Raises BadOutput when the answer was too large for its webhook.
+        Raises BadOutput when the answer was too large to be sent along.
         """
         return tool_calls(self._content())
 
@@ -170,8 +170,8 @@ class Outcome:
         """The answer's text as that pydantic model. Of several texts it is the one that fits, as when it was collected.
 
         Raises BadOutput when the outcome isn't `ok`, when no text fits, when the answer calls a tool instead, and when
-        it isn't here: too large for its webhook, or removed by now. It quotes nothing of the answer: where a task fails
-        with it, its text is in logs, and on Flower's pages.
+        it isn't here: too large to be sent along, or removed by now. It quotes nothing of the answer: where a task
+        fails with it, its text is in logs, and on Flower's pages.
         """
         if not self.ok:
             raise BadOutput(f"item {self.key!r} has no answer to parse: {self.problem} ({self.detail})")
@@ -195,7 +195,7 @@ class Outcome:
         """The answer's blocks, if it is here."""
         if self.message is None and self.extra.get("claim"):
             raise BadOutput(
-                f"item {self.key!r}: its answer is too large for a webhook: read it by"
+                f"item {self.key!r}: its answer is too large to be sent along: read it by"
                 f" overnight.outcome(key={self.key!r}, lane={self.lane!r})"
             )
         return (self.message or {}).get("content")

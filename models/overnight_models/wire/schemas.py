@@ -88,7 +88,7 @@ def _reply(kind: str) -> Schema:
 def _callback() -> Schema:
     arguments: Schema = {
         "type": "array",
-        "prefixItems": [_ref("Outcome")],
+        "prefixItems": [_ref("OutcomeAtCallback")],
         "minItems": 1,
         "description": "The outcome, then the `args` of the item's callback.",
     }
@@ -171,6 +171,8 @@ def _kinds() -> dict[str, Schema]:
     ways = [{"required": [*names]} for names in _CALLBACKS if set(names) <= set(_fields(kinds["CallbackLine"]))]
     kinds["CallbackLine"]["anyOf"] = ways
     kinds["OutcomeAtWebhook"] = result | {"properties": _fields(result) | _fields(kinds["BesideOutcome"])}
+    claim = {"claim": _field(kinds, "BesideOutcome", "claim")}
+    kinds["OutcomeAtCallback"] = result | {"properties": _fields(result) | claim}
     _field(kinds, "WebhookBody", "data")["items"] = _ref("OutcomeAtWebhook")
     return kinds
 

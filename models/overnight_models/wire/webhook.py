@@ -37,7 +37,7 @@ _UNNAMED: Final = "the endpoint's answer doesn't name it among what was delivere
 
 
 class Claim(TypedDict):
-    """Where an answer is that is too large for a webhook: `Overnight.outcome(key=…)` has it, and its link if any."""
+    """Where an answer is that is too large to be sent along: `Overnight.outcome(key=…)` has it, and its link if any."""
 
     bytes: int
     """How large the message is, as JSON."""

@@ -35,11 +35,18 @@ class Due(NamedTuple):
     usage: object = None
     """The answer's, where it is at hand."""
 
-    def document(self) -> dict[str, object]:
-        """The outcome's document. Raises ValueError when its answer can't be read: it isn't what came back."""
+    def document(self, by_reference_above: int | None = None) -> dict[str, object]:
+        """The outcome's document. Raises ValueError when its answer can't be read: it isn't what came back.
+
+        by_reference_above: bytes; a larger message isn't in it: `claim` says how large it is, and the product reads it.
+        """
         if self.outcome.unreadable is not None:
             raise ValueError(self.outcome.unreadable)
-        return document(self.outcome, self.usage)
+        whole, message = document(self.outcome, self.usage), self.outcome.message
+        if by_reference_above is None or message is None or len(message) <= by_reference_above:
+            return whole
+        size = len(message if isinstance(message, bytes) else message.encode())
+        return whole | {"message": None, "claim": {"bytes": size}}
 
     @property
     def wants_ack(self) -> bool:

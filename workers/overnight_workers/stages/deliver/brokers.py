@@ -173,7 +173,7 @@ class RedisBroker:
         rest = deque(due)
         stop_at = time.monotonic() + _PUBLISH_S
         while rest and handed.away is None and handed.full is None and time.monotonic() < stop_at:
-            group, messages = _next_group(queue, rest, room, handed)
+            group, messages = _next_group(queue, rest, room, handed, self._limits.by_reference_above)
             if group:
                 self._push(queue, group, messages, handed)
         handed.left += rest
@@ -218,19 +218,22 @@ class RedisBroker:
         return f"broker {self._name!r}: {type(error).__name__}: {error}"
 
 
-def _next_group(queue: str, rest: deque[Due], room: Room, handed: Handed) -> tuple[list[Due], list[bytes]]:
+def _next_group(
+    queue: str, rest: deque[Due], room: Room, handed: Handed, by_reference_above: int | None
+) -> tuple[list[Due], list[bytes]]:
     """The messages of one push, taken from the rest; the group ends where there is no more room."""
     group: list[Due] = []
     messages: list[bytes] = []
     size = 0
     while rest and len(group) < _PUSHED_AT_ONCE and size < BYTES_IN_FLIGHT:
         try:
-            message = enveloped(queue, rest[0])
+            message = enveloped(queue, rest[0], by_reference_above)
         except _NO_MESSAGE as error:
             handed.refuse(_unwritable(error), rest.popleft())
             continue
         if cost_of(len(message)) > room.ever:
-            handed.refuse(f"its message has {len(message):,} bytes: more than the broker ever takes", rest.popleft())
+            why = f"its message has {len(message):,} bytes: more than the broker ever takes (see by_reference_above)"
+            handed.refuse(why, rest.popleft())
             continue
         if not room.take(len(message)):
             handed.full = room.why
@@ -329,7 +332,7 @@ class KombuBroker:
             raise BrokerUnavailable(self._said(error)) from error
 
     def _publish(self, producer: Producer, queue: str, due: Due) -> None:
-        self._publish_call(producer, queue, call(due))
+        self._publish_call(producer, queue, call(due, self._limits.by_reference_above))
 
     def _publish_call(self, producer: Producer, queue: str, to: Call) -> None:
         self._app.send_task(

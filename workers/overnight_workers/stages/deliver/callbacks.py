@@ -31,8 +31,11 @@ class Call(NamedTuple):
     """What Flower and logs show of its arguments: whose outcome it is, and not what it says."""
 
 
-def call(due: Due) -> Call:
-    """A callback, as it is to be sent. Raises KeyError when it names no task, ValueError without a readable answer."""
+def call(due: Due, by_reference_above: int | None = None) -> Call:
+    """A callback, as it is to be sent. Raises KeyError when it names no task, ValueError without a readable answer.
+
+    by_reference_above: bytes; a larger answer isn't in it, and the product reads it.
+    """
     outcome, callback = due.outcome, due.callback
     headers: dict[str, object] = {"overnight_generation": due.generation}
     if outcome.traceparent is not None:
@@ -42,7 +45,7 @@ def call(due: Due) -> Call:
     return Call(
         task=callback["task"],
         task_id=documents.delivery_id(outcome.receipt, outcome.redos),
-        outcome=due.document(),
+        outcome=due.document(by_reference_above),
         others=callback.get("args") or (),
         kwargs=callback.get("kwargs") or {},
         headers=headers,
@@ -50,9 +53,9 @@ def call(due: Due) -> Call:
     )
 
 
-def enveloped(queue: str, due: Due) -> bytes:
+def enveloped(queue: str, due: Due, by_reference_above: int | None = None) -> bytes:
     """One callback as a message for a Redis. Raises KeyError, TypeError or ValueError when none can be made of it."""
-    return enveloped_call(queue, call(due))
+    return enveloped_call(queue, call(due, by_reference_above))
 
 
 def enveloped_call(queue: str, to: Call) -> bytes:

@@ -62,10 +62,7 @@ def message_id(delivery_ids: Sequence[str]) -> str:
 
 
 def _entry(due: Due) -> dict[str, object]:
-    entry = due.document()
-    message = due.outcome.message
-    if message is not None and len(message) > BY_REFERENCE:
-        entry |= {"message": None, "claim": {"bytes": len(message if isinstance(message, bytes) else message.encode())}}
+    entry = due.document(BY_REFERENCE)
     if due.outcome.traceparent is not None:
         entry[traceparent.NAME] = due.outcome.traceparent
     context = due.callback.get("context")
