@@ -7,11 +7,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 import redis
+import typer.testing
 from hypothesis import settings as hypothesis_settings
 
 from overnight_models.ledger.database import Database
@@ -42,6 +44,8 @@ from tests.driving import Service  # noqa: E402
 from tests.kept_sessions import KeptSessions  # noqa: E402
 from tests.servers import copy_database, empty_database, memory, running_postgres, running_redis  # noqa: E402
 
+# the tree of all commands is made in 50 ms, and is the same each time
+typer.testing._get_command = cache(typer.testing._get_command)  # type: ignore[attr-defined]
 hypothesis_settings.register_profile("busy", deadline=None)
 hypothesis_settings.load_profile("busy")
 
@@ -60,8 +64,14 @@ _LONGEST = (
     "test_nothing_shows_a_secret",
     "test_whole_way_api",
     "test_points_are_everywhere",
+    "test_upgrade",
+    "test_explored",
+    "test_enrich_command",
+    "test_runs_killed",
 )
-"""Files of a minute and more come first: nobody waits for one of them at the end."""
+"""Files of half a minute and more come first: nobody waits for one of them at the end."""
+_LAST = Path(__file__).parent / "unit"
+"""Its files take a moment each."""
 _WHOLE_UNTIL = 0.8
 """Of the order of files: the last are short."""
 
@@ -71,7 +81,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
-    longest_first = sorted(files.values(), key=lambda of: of[0].path.stem not in _LONGEST)
+    longest_first = sorted(
+        files.values(), key=lambda of: (of[0].path.stem not in _LONGEST, of[0].path.is_relative_to(_LAST))
+    )
     placed = []
     for waits, until in ((True, _WHOLE_UNTIL), (False, 1.0)):
         alike = [of for of in longest_first if any(item.get_closest_marker("whole") for item in of) == waits]

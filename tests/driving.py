@@ -49,9 +49,9 @@ def params(text: str = "Describe a kettle", *, fault: str | None = None, **more:
     return params_ | {"metadata": {"user_id": f"sandbox:{fault}"}} if fault else params_
 
 
-def _name_of_this_test() -> str:
-    """Another in each test, and the same in each run of it: the sandbox answers by what it is asked."""
-    test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
+def name_of_this_test() -> str:
+    """Another at each call, and the same in each run of a test: the sandbox answers by what it is asked."""
+    test = os.environ.get("PYTEST_CURRENT_TEST", "no test (call)").rpartition(" ")[0]
     _services_of[test] += 1
     return f"t{hashlib.sha256(f'{test} {_services_of[test]}'.encode()).hexdigest()[:12]}"
 
@@ -117,7 +117,7 @@ class Service:
         name: str = "",
     ) -> None:
         global _salt
-        name = name or _name_of_this_test()
+        name = name or name_of_this_test()
         _salt = name
         self.database_url, self.redis_url, self.sandbox = database_url, redis_url, sandbox
         self.api = Account(sandbox, name)

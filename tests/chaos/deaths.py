@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 import pytest
 import redis
@@ -17,7 +16,7 @@ from overnight_workers.stages.accept.accept import MAX_TRIES
 from tests.chaos.books import assert_books_are_right, other_connections
 from tests.chaos.life import Doom, World, live
 from tests.chaos.scenarios import SCENARIOS
-from tests.driving import Service
+from tests.driving import Service, name_of_this_test
 from tests.servers import empty_database
 from tests.service.api import Api
 from tests.waiting import wait_until
@@ -117,7 +116,7 @@ class Stage:
         empty_database(self._database_url)
         with redis.Redis.from_url(self._redis_url) as client:
             client.flushall()
-        name = f"t{uuid4().hex[:12]}"
+        name = name_of_this_test()
         home = self._home / name
         home.mkdir()
         with pytest.MonkeyPatch.context() as patch:

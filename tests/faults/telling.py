@@ -20,11 +20,14 @@ from celery import Celery
 
 _RUN_ALL: Final = """
 import json, sys, traceback
+from functools import cache
+import typer.testing
 from typer.testing import CliRunner
 from overnight_models.errors import OvernightError
 from overnight_workers import held
 from overnight_workers.cli import app
 
+typer.testing._get_command = cache(typer.testing._get_command)  # the tree of commands, once and not for each
 for words in json.load(sys.stdin):
     done = CliRunner().invoke(app, words, input="n\\n")
     error = done.exception

@@ -59,8 +59,10 @@ def test_a_worker_is_healthy_while_its_loop_and_its_processes_take_work(
             process_table.send(who, signal.SIGCONT if go_on else signal.SIGSTOP)
 
     assert health() == 1, "it hasn't begun"
-    wait_until(lambda: health() == 0, 60, what=(tmp_path / "worker.log").read_text)
     with redis.Redis.from_url(redis_url) as client:
+        # a look is a process, and takes the processor from the worker that is being waited for
+        wait_until(lambda: client.scard(routes.WORKERS_KEY), 60, what=(tmp_path / "worker.log").read_text)
+        wait_until(lambda: health() == 0, 60, what=(tmp_path / "worker.log").read_text)
         (name,) = (name.decode() for name in client.smembers(routes.WORKERS_KEY) if isinstance(name, bytes))
         key = routes.WORKER_KEY.format(name)
 
@@ -82,4 +84,5 @@ def test_a_worker_is_healthy_while_its_loop_and_its_processes_take_work(
         client.delete(key)
         assert health() == 1
         pause(leader, go_on=True)
+        wait_until(lambda: client.exists(key), 60)
         wait_until(lambda: health() == 0, 60)

@@ -113,17 +113,28 @@ def test_compactions_an_advisor_and_searches_are_billed_as_the_apis_meter_has_th
     assert problems == ok | cut | dict.fromkeys(("empty", "thought_only"), "invalid_output")
 
 
-@pytest.mark.parametrize("by", ["lane", "tenant", "model", "run", "day"])
-def test_by_whatever_they_add_up_to_the_bill(service: Service, by: str) -> None:
+WHOSE = {
+    "lane": "lane.name",
+    "tenant": "coalesce(tenant.name, '')",
+    "model": "bill.model",
+    "run": "coalesce(run.name, '')",
+    "day": "to_char(bill.finished_at, 'YYYY-MM-DD')",
+}
+
+
+def test_by_whatever_they_add_up_to_the_bill_and_so_does_a_run(service: Service) -> None:
     after_much_trouble(service)
+    for by, whose in WHOSE.items():
+        assert_they_add_up(service, by, whose)
+    (run,) = [row for row in costs("--by", "run")["costs"] if row["name"] == "r1"]
+    with process.database().transaction() as connection:
+        bill = ledger.total(ledger.costs(connection, "model", run_name="r1"))
+    assert bill.answers == run["answers"] < costs()["total"]["answers"]
+    assert (bill.cost_nano, bill.output_tokens) == (nano(run["cost_usd"]), run["output_tokens"])
+
+
+def assert_they_add_up(service: Service, by: str, whose: str) -> None:
     document = costs("--by", by)
-    whose = {
-        "lane": "lane.name",
-        "tenant": "coalesce(tenant.name, '')",
-        "model": "bill.model",
-        "run": "coalesce(run.name, '')",
-        "day": "to_char(bill.finished_at, 'YYYY-MM-DD')",
-    }[by]
     counters = ", ".join(f"sum(bill.{name})::bigint AS {name}" for name in (*COUNTERS, "thinking_tokens"))
     bill = service.ledger.fetch_all(
         f"""
@@ -140,7 +151,7 @@ def test_by_whatever_they_add_up_to_the_bill(service: Service, by: str) -> None:
             **{name: row[name] for name in (*COUNTERS, "thinking_tokens")},
         }
         for row in document["costs"]
-    }
+    }, by
 
 
 def test_what_was_thought_is_priced_answer_by_answer(service: Service) -> None:
@@ -168,15 +179,6 @@ def test_what_was_thought_is_priced_answer_by_answer(service: Service) -> None:
     assert f"{document['thinking_tokens']:,} (${Decimal(worth).scaleb(-9):.6f})" in read_command(app, "costs")
     (row,) = csv.DictReader(read_command(app, "costs", "--csv").splitlines())
     assert nano(row["thinking_usd"]) == worth
-
-
-def test_of_one_run(service: Service) -> None:
-    after_much_trouble(service)
-    (run,) = [row for row in costs("--by", "run")["costs"] if row["name"] == "r1"]
-    with process.database().transaction() as connection:
-        bill = ledger.total(ledger.costs(connection, "model", run_name="r1"))
-    assert bill.answers == run["answers"] < costs()["total"]["answers"]
-    assert (bill.cost_nano, bill.output_tokens) == (nano(run["cost_usd"]), run["output_tokens"])
 
 
 def test_since(service: Service) -> None:

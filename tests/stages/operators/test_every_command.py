@@ -126,21 +126,19 @@ def test_every_command_that_prints_json_is_asked_here() -> None:
     assert set(IN_JSON) | ASKED_ELSEWHERE == {name for name, options in OPTIONS.items() if "--json" in options}
 
 
-@pytest.mark.parametrize("command", IN_JSON)
-def test_money_is_dollars_as_an_exact_decimal_string_in_names_that_end_in_usd(
-    busy: Service, tmp_path: Path, command: str
-) -> None:
-    for words in IN_JSON[command]:
+def test_money_is_dollars_as_an_exact_decimal_string_in_names_that_end_in_usd(busy: Service, tmp_path: Path) -> None:
+    for command, words in [(command, words) for command, many in IN_JSON.items() for words in many]:
+        asked = f"{command} {words}"
         values = [
             (name, value) for name, value in leaves(told(tmp_path, command, words)) if not isinstance(value, dict)
         ]
-        assert [name for name, _ in values if "nano" in name] == []
+        assert [name for name, _ in values if "nano" in name] == [], asked
         sums = [value for name, value in values if name.endswith("usd")]
         assert [
             value for value in sums if not (value is None or (isinstance(value, str) and MONEY.fullmatch(value)))
-        ] == []
+        ] == [], asked
         of_money = re.compile(r"(cost|saved|billed|spent|cap|left|reserved)(_to_pay)?")
-        assert [(name, value) for name, value in values if of_money.fullmatch(name) and value is not None] == []
+        assert [(name, value) for name, value in values if of_money.fullmatch(name) and value is not None] == [], asked
 
 
 def test_the_status_tells_the_held_from_the_waiting_and_leads_on(busy: Service) -> None:
@@ -198,19 +196,17 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize(("command", "option"), ASKED)
-def test_a_name_that_is_not_there_is_an_error_that_says_what_is(
-    busy: Service, tmp_path: Path, command: str, option: str
-) -> None:
+def test_a_name_that_is_not_there_is_an_error_that_says_what_is(busy: Service, tmp_path: Path) -> None:
     file = write_file(tmp_path)
-    more = [file if word == "FILE" else word for word in MORE.get(command, [])]
-    wrong = "987654" if option == "--batch" else "nope"
-    done = CliRunner().invoke(app, [command, *more, option, wrong])
-    said = f"{done.output} {done.exception}"
-    assert done.exit_code != 0, said
-    assert wrong in said
-    there = STATES.get(command, tuple(ITEM.states)) if option == "--state" else FILTERS[option]
-    assert [name for name in there if name not in said] == []
+    for command, option in ASKED:
+        more = [file if word == "FILE" else word for word in MORE.get(command, [])]
+        wrong = "987654" if option == "--batch" else "nope"
+        done = CliRunner().invoke(app, [command, *more, option, wrong])
+        said = f"{command} {option}: {done.output} {done.exception}"
+        assert done.exit_code != 0, said
+        assert wrong in said
+        there = STATES.get(command, tuple(ITEM.states)) if option == "--state" else FILTERS[option]
+        assert [name for name in there if name not in said] == [], said
 
 
 def test_the_filters_that_are_tried_are_all_there_are() -> None:
@@ -227,12 +223,12 @@ def test_the_filters_that_are_tried_are_all_there_are() -> None:
     assert len(ASKED) > 12
 
 
-@pytest.mark.parametrize("command", [name for name, options in OPTIONS.items() if "--key" in options])
-def test_so_is_a_key_that_no_item_has(busy: Service, command: str) -> None:
+def test_so_is_a_key_that_no_item_has(busy: Service) -> None:
     assert CliRunner().invoke(app, ["items", "a"]).exit_code == 0
-    done = CliRunner().invoke(app, [command, *MORE.get(command, []), "--key", "nope"])
-    assert done.exit_code != 0
-    assert "no item has the key 'nope'" in str(done.exception)
+    for command in [name for name, options in OPTIONS.items() if "--key" in options]:
+        done = CliRunner().invoke(app, [command, *MORE.get(command, []), "--key", "nope"])
+        assert done.exit_code != 0, command
+        assert "no item has the key 'nope'" in str(done.exception), command
 
 
 def test_so_is_a_key_of_another_lane(busy: Service) -> None:
@@ -241,8 +237,8 @@ def test_so_is_a_key_of_another_lane(busy: Service) -> None:
     assert "lane 'other' has no item with the key 'a': lane default has" in str(done.exception)
 
 
-@pytest.mark.parametrize("words", [["pause", "nope"], ["resume", "nope"], ["decide", "987654", "--gone", "--yes"]])
-def test_so_is_an_argument(busy: Service, words: list[str]) -> None:
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code != 0
-    assert words[1] in str(done.exception)
+def test_so_is_an_argument(busy: Service) -> None:
+    for words in (["pause", "nope"], ["resume", "nope"], ["decide", "987654", "--gone", "--yes"]):
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code != 0, words
+        assert words[1] in str(done.exception)

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from overnight_models import routes
 from overnight_workers.cli import app
+from overnight_workers.command import main
 from overnight_workers.stages.rescue import publish_policy
 from tests.driving import Service, callback, item, read_command
 
@@ -140,15 +141,22 @@ def test_columns_stand_under_each_other_in_chinese_too(service: Service) -> None
         (["drain"], 2),
     ],
 )
-def test_exit_codes_are_the_documented_ones(service: Service, words: list[str], code: int) -> None:
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("overnight")), *words],
-        capture_output=True,
-        check=False,
-        env=dict(os.environ),
-    )
-    assert done.returncode == code, done.stderr.decode()
-    assert bool(done.stderr) == bool(code), "what is wrong is said on standard error"
+def test_exit_codes_are_the_documented_ones(
+    service: Service, words: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["overnight", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capfd.readouterr().err
+    assert (ended.value.code or 0) == code, said
+    assert bool(said) == bool(code), "what is wrong is said on standard error"
+
+
+def test_a_command_ends_with_its_exit_code(service: Service) -> None:
+    overnight = str(Path(sys.executable).with_name("overnight"))
+    done = subprocess.run([overnight, "abort", "1"], capture_output=True, check=False, env=dict(os.environ))
+    assert done.returncode == 1, done.stderr.decode()
+    assert done.stderr
 
 
 @pytest.mark.parametrize(("typed", "offered"), [("overnight can", "cancel"), ("overnight redo --ten", "--tenant")])
