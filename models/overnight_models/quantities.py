@@ -76,6 +76,8 @@ def money(nano: int) -> str:
     dollars = Decimal(nano).scaleb(-9)
     if nano == 0:
         return "$0"
+    if nano < 0:
+        return f"-{money(-nano)}"
     return (
         f"${dollars:,.2f}"
         if dollars >= 100

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_models.quantities import about, bytes_in, coarse, seconds, spoken
+from overnight_models.quantities import about, bytes_in, coarse, money, seconds, spoken
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,8 @@ def test_rounded_it_is_off_by_an_eighth_at_most(duration_s: float) -> None:
 @given(st.integers(0, 10**6), st.sampled_from(["ms", "s", "m", "h", "d"]))
 def test_every_number_and_unit_is_a_duration(number: int, unit: str) -> None:
     assert seconds(f"{number}{unit}") >= 0
+
+
+def test_what_is_missing_of_a_sum_has_its_sign_before_the_dollars() -> None:
+    assert money(-407_775_000) == "-$0.4078"
+    assert money(-150_000) == "-$0.000150"

@@ -89,7 +89,7 @@ WHERE budget.chain_id IS NULL
 ORDER BY lane.name, tenant.name, run.name, period;
 
 -- budgets, 2 of 2: Every budget that somebody has set; those of chains are their lanes'.
-SELECT held_by, held_reason, count(*) AS n
+SELECT held_by, held_reason, count(*) AS n, extract(epoch FROM now() - min(held_since))::float AS waits_s
 FROM item
 WHERE held_by IS NOT NULL
 GROUP BY held_by, held_reason;

@@ -95,8 +95,8 @@ def test_exit_codes_say_how_a_run_ended(catalog: Enriched) -> None:
     command = enrich(catalog, "--json")
     out, said = command.communicate(timeout=60)
     assert (command.returncode, json.loads(out)["state"]) == (1, "asking"), said
-    assert read_command(app, "runs", "approve", "shop-4").strip() == "shop-4 goes on"
-    assert read_command(app, "runs", "stop", "shop-4").strip() == "shop-4 is being stopped"
+    assert read_command(app, "runs", "approve", "shop-4").strip() == "run shop-4 goes on"
+    assert read_command(app, "runs", "stop", "shop-4").strip() == "run shop-4 is being stopped"
     assert catalog.finish(find("shop-4")).state == "stopped"
     for words in (["approve", "shop-4"], ["stop", "shop-4"], ["show", "shop-9"]):
         refused = CliRunner().invoke(app, ["runs", *words])

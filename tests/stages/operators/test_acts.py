@@ -14,8 +14,9 @@ import httpx2 as httpx
 import psycopg
 import pytest
 
+from overnight_models.wire.outcome import dollars
 from tests.servers import copy_database
-from tests.stages.operators.flowers import OURS, Running, answers, start, text_of
+from tests.stages.operators.flowers import OURS, Running, answers, row, start, text_of
 from tests.stages.operators.planted_rows import PLANTED, SECRET
 from tests.waiting import wait_until
 
@@ -105,7 +106,7 @@ def test_an_act_needs_the_role_for_its_preview_and_for_doing_it(pages: Pages) ->
             pages.post("/actions/1", {}, who),
         ):
             assert answer.status_code == 403
-            assert f"{who} isn't named in `operator` of [roles]" in text_of(answer.text)
+            assert f"{who}, who isn't named in operator of [roles]" in text_of(answer.text)
         for path in ("/now", "/items", "/items/2", "/batches/3", "/lanes", "/money", "/deliveries"):
             assert 'href="/act?' not in pages.page(path, who)
     assert pages.actions() == []
@@ -240,9 +241,10 @@ def test_a_run_that_asks_is_approved_or_stopped_from_its_page(pages: Pages) -> N
     pages.rows(f"UPDATE catalog_run SET plan = '{_PLAN}' RETURNING id")
     assert 'href="/act?name=approve_run&amp;run=shop-1"' in pages.page("/runs")
     assert 'href="/act?' not in pages.page("/runs", "vera"), "a viewer has no buttons"
+    assert "1,200 rows aren't back: done by" in text_of(row(pages.page("/runs"), "rshop-1")), "when it will be done"
     preview = text_of(pages.page("/act?name=approve_run&run=shop-1"))
     assert "It sends 1,200 of 5,000 rows for about $3.25." in preview
-    assert "Shop-1 goes on" in text_of(pages.post("/act", {"name": "approve_run", "run": "shop-1"}).text)
+    assert "Run shop-1 goes on" in text_of(pages.post("/act", {"name": "approve_run", "run": "shop-1"}).text)
     assert "approved by ann" in text_of(pages.page("/runs"))
     assert pages.post("/act", {"name": "approve_run", "run": "shop-1"}).status_code == 400, "it asks no more"
     assert "being stopped" in text_of(pages.post("/act", {"name": "stop_run", "run": "shop-1"}).text)
@@ -253,10 +255,43 @@ def test_a_run_that_asks_is_approved_or_stopped_from_its_page(pages: Pages) -> N
 def test_a_schedule_is_paused_skipped_and_resumed_from_its_page(pages: Pages) -> None:
     assert 'href="/act?name=pause_schedule&amp;catalog=shop"' in pages.page("/runs")
     assert "left out" in text_of(pages.post("/act", {"name": "skip_schedule", "catalog": "shop"}).text)
+    for path in ("/runs", "/now"):
+        assert "is left out" in text_of(pages.page(path)), f"{path} says which time doesn't come"
+    assert 'href="/act?name=unskip_schedule&amp;catalog=shop"' in pages.page("/runs")
     said = {"name": "pause_schedule", "catalog": "shop", "reason": "new prices"}
     assert "is paused" in text_of(pages.post("/act", said).text)
     page = pages.page("/runs")
     assert "new prices" in text_of(page)
     assert 'href="/act?name=resume_schedule&amp;catalog=shop"' in page
-    assert "goes on" in text_of(pages.post("/act", {"name": "resume_schedule", "catalog": "shop"}).text)
+    resumed = text_of(pages.post("/act", {"name": "resume_schedule", "catalog": "shop"}).text)
+    assert "Catalog shop goes on" in resumed
+    assert "is left out; it runs next on" in resumed, "a pause takes no skip back"
+    after_all = text_of(pages.post("/act", {"name": "unskip_schedule", "catalog": "shop"}).text)
+    assert "Catalog shop: it runs next on" in after_all
+    assert "is left out" not in text_of(pages.page("/runs"))
     assert pages.post("/act", {"name": "pause_schedule", "catalog": "nobody's"}).status_code == 400
+
+
+def test_what_can_not_be_done_has_no_button_and_says_why(pages: Pages) -> None:
+    for act, why in {
+        "resume&lane=default": "Lane default isn't paused.",
+        "drain&lane=odd": "Lane odd is paused by Overnight",
+        "pause&lane=odd": "Lane odd is paused by Overnight",
+        "release": "No workspace is held",
+        "adopt&batch=1": "Batch 1 isn't unclear",
+        "never_created&batch=2": "Batch 2 isn't unclear",
+        "gone&batch=1": "Batch 1 isn't at the API",
+        "stop_run&run=shop-1": "",
+    }.items():
+        page = pages.page(f"/act?name={act}")
+        assert why in text_of(page)
+        assert ('method="post"' in page) == (not why), act
+    refused = pages.post("/act", {"name": "resume", "lane": "nobody's"})
+    assert "That can't be done" in text_of(refused.text), "what was asked for is there, and can't be done"
+
+
+def test_the_preview_of_a_cap_says_what_it_is_now_and_what_it_holds(pages: Pages) -> None:
+    page = pages.page("/act?name=cap&of=lane&of_name=default&period=day")
+    ((cap_nano,),) = pages.rows("SELECT cap_nano FROM budget WHERE lane_id = 1 AND period = 'day'")
+    assert "are spent and $0.00 reserved. It holds nothing." in text_of(page)
+    assert f'name="cap" value="{dollars(cap_nano)}"' in page

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
 from overnight_models.errors import PermanentError
 from overnight_models.ledger.catalogs import runs, schedules
 from overnight_models.ledger.catalogs.schedules import Schedule
@@ -12,6 +15,8 @@ from overnight_workers.catalogs.schedules.starting import nominal
 from overnight_workers.catalogs.schedules.times import Due, Times, read_times
 from overnight_workers.process import database
 
+_AN_INSTANT: Final = timedelta(microseconds=1)
+
 
 def approve(name: str, by: By) -> str:
     """Let a run send what it has planned; returns what was done. Raises PermanentError when it doesn't ask."""
@@ -20,7 +25,7 @@ def approve(name: str, by: By) -> str:
         if not runs.approve(connection, run.id, by.actor):
             raise PermanentError(f"run {run.name} doesn't ask: it is {run.state}")
         actions.note(connection, "approve run", {"run": run.name}, by)
-    return f"{run.name} goes on"
+    return f"run {run.name} goes on"
 
 
 def stop(name: str, by: By) -> str:
@@ -30,7 +35,7 @@ def stop(name: str, by: By) -> str:
         if not runs.want_stop(connection, run.id, by.actor):
             raise PermanentError(f"run {run.name} is over: {run.state}")
         actions.note(connection, "stop run", {"run": run.name}, by)
-    return f"{run.name} is being stopped"
+    return f"run {run.name} is being stopped"
 
 
 def pause(name: str, by: By) -> str:
@@ -42,7 +47,7 @@ def pause(name: str, by: By) -> str:
         )
         if paused:
             actions.note(connection, "pause schedule", {"catalog": name}, by)
-    return f"{name} {'is paused' if paused else 'was paused already'}; {kept_while_paused(schedule)}"
+    return f"catalog {name} {'is paused' if paused else 'was paused already'}; {kept_while_paused(schedule)}"
 
 
 def kept_while_paused(schedule: Schedule) -> str:
@@ -61,20 +66,53 @@ def resume(name: str, by: By) -> str:
         if resumed:
             actions.note(connection, "resume schedule", {"catalog": name}, by)
     if not resumed:
-        return f"{name} was not paused"
-    when = "now, for the last time that it missed" if queued else f"on {moment(following)}"
-    return f"{name} goes on; it runs {when}"
+        return f"catalog {name} was not paused"
+    if queued:
+        return f"catalog {name} goes on; it runs now, for the last time that it missed"
+    return f"catalog {name} goes on; {_when(known_schedule(name))}"
 
 
 def skip(name: str, by: By, *, undo: bool = False) -> str:
     """Leave the next time out, or (undo) run it after all; returns what was done."""
     schedule = known_schedule(name)
-    due, after = times(schedule.cron, schedule.zone).next(schedule.now, 2)
+    (due,) = times(schedule.cron, schedule.zone).next(schedule.now, 1)
     with database().transaction() as connection:
         schedules.skip(connection, schedule.catalog_id, None if undo else nominal(due))
         actions.note(connection, "run after all" if undo else "skip", {"catalog": name, "time": nominal(due)}, by)
-    left_out = "" if undo else f"{moment(due)} is left out; "
-    return f"{name}: {left_out}it runs next on {moment(due if undo else after)}"
+    return f"catalog {name}: {_when(known_schedule(name))}"
+
+
+def forget(name: str, by: By) -> str:
+    """Let a catalog run by itself no more; returns what was done."""
+    schedule = known_schedule(name)
+    with database().transaction() as connection:
+        forgotten = schedules.forget(connection, schedule.catalog_id)
+        if forgotten:
+            actions.note(connection, "forget schedule", {"catalog": name}, by)
+    return f"catalog {name} {'has no schedule any more' if forgotten else 'had none any more'}"
+
+
+class Coming(NamedTuple):
+    """When a schedule runs next."""
+
+    at: datetime
+    left_out: Due | None
+    """The time before it that a person has left out."""
+
+
+def coming(schedule: Schedule) -> Coming:
+    """When a schedule runs next, were it not paused. Raises PermanentError for a zone or a line that can't be read."""
+    since = schedule.next_at - _AN_INSTANT if schedule.paused_at is None else schedule.now
+    due, after = times(schedule.cron, schedule.zone).next(since, 2)
+    return Coming(after.at, due) if nominal(due) == schedule.skipped else Coming(due.at, None)
+
+
+def _when(schedule: Schedule) -> str:
+    at, left_out = coming(schedule)
+    (due,) = times(schedule.cron, schedule.zone).next(at - _AN_INSTANT, 1)
+    left = "" if left_out is None else f"{moment(left_out)} is left out; "
+    paused = "" if schedule.paused_at is None else ", when it is resumed by then"
+    return f"{left}it runs next on {moment(due)}{paused}"
 
 
 def known_schedule(name: str) -> Schedule:

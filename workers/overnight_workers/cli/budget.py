@@ -98,6 +98,8 @@ def show(chosen: dict[str, str]) -> None:
         table.add_column(title, justify="left" if title in ("budget", "") else "right")
     for budget in shown:
         held = ", ".join(f"{n:,} {why}" for why, n in budget.held.items())
+        if budget.held_waits_s is not None:
+            held += f", for {spoken(budget.held_waits_s)}"
         table.add_row(
             Text(budget.title),
             "strict" if budget.strict else "estimated",
@@ -128,6 +130,7 @@ def _document(budget: BudgetView) -> dict[str, object]:
         "reserved_usd": dollars(budget.reserved_nano),
         "left_usd": dollars(budget.left_nano),
         "held": budget.held,
+        "held_waits_s": budget.held_waits_s,
         "too_small": budget.too_small,
         "ends_in_s": budget.ends_s,
     }

@@ -119,14 +119,9 @@ def skip(
 @schedules.command()
 def forget(name: Name) -> None:
     """Let a catalog run by itself no more. Its runs and what was sent stay known."""
-    from overnight_models.ledger.catalogs import schedules as ledger
-    from overnight_workers.catalogs.steering import known_schedule
-    from overnight_workers.process import database
+    from overnight_workers.catalogs import steering
 
-    schedule = known_schedule(name)
-    with database().transaction() as connection:
-        forgotten = ledger.forget(connection, schedule.catalog_id)
-    console.OUT.print(f"{name} {'has no schedule any more' if forgotten else 'had none any more'}", markup=False)
+    console.OUT.print(steering.forget(name, By(user())), markup=False)
 
 
 def _show(schedule: Schedule, last: list[Time]) -> None:

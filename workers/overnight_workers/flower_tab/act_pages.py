@@ -15,7 +15,7 @@ from overnight_workers.flower_tab.item_pages import ItemPage
 from overnight_workers.flower_tab.page import Form, Page
 from overnight_workers.flower_tab.people import OPERATOR, READER_OF_BODIES
 from overnight_workers.flower_tab.proposals import Said
-from overnight_workers.operators import item_filter
+from overnight_workers.operators import item_filter, words
 from overnight_workers.process import database
 
 _ON_A_PAGE: Final = 50
@@ -147,4 +147,6 @@ def spoken(action: ActionView) -> str:
     for name, value in wish.items():
         text = f"{len(value):,} selected" if name == "ids" else ", ".join(value) if isinstance(value, list) else value
         parts.append(f"{name} {text}")
+    if action.name == "budget":
+        parts.append("no cap" if action.most_nano is None else f"cap {words.dollars(action.most_nano)}")
     return ", ".join(parts) or "all"

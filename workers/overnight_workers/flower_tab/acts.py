@@ -17,7 +17,7 @@ from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.wire.outcome import dollars
 from overnight_workers.flower_tab import catalog_acts
 from overnight_workers.flower_tab.proposals import Act, Done, Proposal, Said
-from overnight_workers.operators import acting, item_filter, steering
+from overnight_workers.operators import acting, item_filter, operator_overrides, steering, words
 from overnight_workers.operators.preview import Preview
 
 
@@ -75,10 +75,23 @@ def _replayed(said: Said) -> Preview:
     )
 
 
-def _of_lane(title: str, text: str, verb: str, perform: Callable[[str, By], str], *, is_dangerous: bool = False) -> Act:
+def _proposed(title: str, text: str, verb: str, why_not: str | None, *, is_dangerous: bool = False) -> Proposal:
+    """A proposal, or why it can't be done now: what a button offers, it does."""
+    return Proposal(title, why_not or text, verb, is_possible=why_not is None, is_dangerous=is_dangerous)
+
+
+def _of_lane(
+    title: str,
+    text: str,
+    verb: str,
+    perform: Callable[[str, By], str],
+    why_not: Callable[[str], str | None],
+    *,
+    is_dangerous: bool = False,
+) -> Act:
     def propose(said: Said) -> Proposal:
         lane = steering.known_lane(said.get("lane", ""))
-        return Proposal(title.format(lane), text, verb, is_dangerous=is_dangerous)
+        return _proposed(title.format(lane), text, verb, why_not(lane), is_dangerous=is_dangerous)
 
     return Act(propose, lambda said, by: Done(perform(said.get("lane", ""), by)))
 
@@ -88,10 +101,18 @@ def _release() -> Act:
         "Workspaces that money or permission held are tried at once, and a ledger that moved may send when everything"
         " at the API was looked at."
     )
-    return Act(
-        lambda said: Proposal("Release held workspaces", text, "Release"),
-        lambda said, by: Done("; ".join(steering.release(by)) or "no workspace is held"),
-    )
+
+    def propose(said: Said) -> Proposal:
+        del said
+        held = steering.held()
+        return _proposed(
+            "Release held workspaces",
+            "\n".join([text, *held]),
+            "Release",
+            None if held else "no workspace is held, and the ledger hasn't moved",
+        )
+
+    return Act(propose, lambda said, by: Done("; ".join(steering.release(by)) or "no workspace is held"))
 
 
 def _cap() -> Act:
@@ -108,9 +129,19 @@ def _cap() -> Act:
     def propose(said: Said) -> Proposal:
         of, name, period = chosen(said)
         per = "in all" if period == "all" else f"a {period}"
+        now = steering.budget_of(of, name, period)
         text = "What it holds goes on by itself when there is room. What is on its way stays reserved."
+        if now is not None:
+            spent = f"{words.dollars(now.spent_nano)} are spent and {words.dollars(now.reserved_nano)} reserved"
+            text = (
+                f"The cap is {words.dollars(now.cap_nano)}: {spent}.\n{words.held(now) or 'It holds nothing'}.\n{text}"
+            )
         return Proposal(
-            f"Change the cap of {of} {name}, {per}", text, "Change it", asks=(("cap", "New cap in dollars"),)
+            f"Change the cap of {of} {name}, {per}",
+            text,
+            "Change it",
+            asks=(("cap", "New cap in dollars"),),
+            is_now="" if now is None else dollars(now.cap_nano),
         )
 
     def perform(said: Said, by: By) -> Done:
@@ -134,12 +165,15 @@ def _decision(
     text: str,
     verb: str,
     perform: Callable[[int, Said, By], str],
+    why_not: Callable[[int], str | None],
     asks: tuple[tuple[str, str], ...] = (),
 ) -> Act:
-    return Act(
-        lambda said: Proposal(title.format(_batch(said)), text, verb, is_dangerous=not asks, asks=asks),
-        lambda said, by: Done(perform(_batch(said), said, by)),
-    )
+    def propose(said: Said) -> Proposal:
+        batch = _batch(said)
+        proposed = _proposed(title.format(batch), text, verb, why_not(batch), is_dangerous=not asks)
+        return replace(proposed, asks=asks)
+
+    return Act(propose, lambda said, by: Done(perform(_batch(said), said, by)))
 
 
 ACTS: Final[Mapping[str, Act]] = {
@@ -151,12 +185,14 @@ ACTS: Final[Mapping[str, Act]] = {
         "Nothing more is packed or submitted. Items are still accepted, and wait. What is at Anthropic goes on.",
         "Pause it",
         steering.pause,
+        steering.why_paused,
     ),
     "drain": _of_lane(
         "Drain lane {}",
         "What is in it goes at once, whatever its thresholds and hours say; it is paused when that has its outcomes.",
         "Drain it",
         steering.drain,
+        steering.why_paused,
         is_dangerous=True,
     ),
     "resume": _of_lane(
@@ -164,6 +200,7 @@ ACTS: Final[Mapping[str, Act]] = {
         "It goes on; batches of it that were rejected are tried whole: mend first what they were rejected for.",
         "Resume it",
         steering.resume,
+        lambda lane: None if steering.why_paused(lane) else f"lane {lane} isn't paused",
     ),
     "release": _release(),
     "cap": _cap(),
@@ -172,6 +209,7 @@ ACTS: Final[Mapping[str, Act]] = {
         "Say which batch at Anthropic it is. Its token still has to prove it: if you are wrong, nothing is lost.",
         "Adopt it",
         lambda batch, said, by: steering.adopt(batch, said.get("api_id", ""), by),
+        operator_overrides.why_not_unclear,
         (("api_id", "Its id at Anthropic (msgbatch_…)"),),
     ),
     "never_created": _decision(
@@ -179,12 +217,14 @@ ACTS: Final[Mapping[str, Act]] = {
         "It is sent again. If it was created after all, it is found, collected and billed: paid twice.",
         "It never was: send it again",
         lambda batch, said, by: steering.never_created(batch, by),
+        operator_overrides.why_not_unclear,
     ),
     "gone": _decision(
         "Give up the results of batch {}",
         "Its unfinished items fail as given_up, and may be billed all the same.",
         "Give them up",
         lambda batch, said, by: steering.gone(batch, by),
+        operator_overrides.why_not_at_the_api,
     ),
     **catalog_acts.ACTS,
 }

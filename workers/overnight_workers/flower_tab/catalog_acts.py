@@ -17,12 +17,16 @@ def _approve(said: Said) -> Proposal:
     run = find(said.get("run", ""))
     plan = orjson.loads(run.plan or "{}")
     sends = f"{plan['send']:,} of {plan['rows']:,} rows for about ${plan['usd']}" if plan else "what it has planned"
-    return Proposal(f"Approve run {run.name}", f"It sends {sends}.", "Approve it", is_possible=run.state == "asking")
+    asks = run.state == "asking"
+    text = f"It sends {sends}." if asks else f"It doesn't ask: it is {run.state}."
+    return Proposal(f"Approve run {run.name}", text, "Approve it", is_possible=asks)
 
 
 def _stop(said: Said) -> Proposal:
     run = find(said.get("run", ""))
-    text = "What isn't sent is taken back; what is answered is paid, and the next run has it for nothing."
+    text = f"It is over: {run.state}."
+    if not run.is_over:
+        text = "What isn't sent is taken back; what is answered is paid, and the next run has it for nothing."
     return Proposal(f"Stop run {run.name}", text, "Stop it", is_possible=not run.is_over, is_dangerous=True)
 
 
@@ -45,6 +49,12 @@ ACTS: Final[Mapping[str, Act]] = {
         steering.pause,
     ),
     "resume_schedule": _of_schedule("Resume the schedule of {}", "It is: {next}.", "Resume it", steering.resume),
+    "unskip_schedule": _of_schedule(
+        "Run {} after all",
+        "The time that was left out runs. It is: {next}.",
+        "Run it after all",
+        lambda name, by: steering.skip(name, by, undo=True),
+    ),
     "skip_schedule": _of_schedule(
         "Skip the next run of {}",
         "Its next time is left out, and no other. It is: {next}.",

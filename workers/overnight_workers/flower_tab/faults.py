@@ -25,8 +25,11 @@ class Fault(Exception):
         return f"{self.title}: {self.means}"
 
 
-def fault_of(error: Exception) -> Fault:
-    """What an exception of the ledger means for whoever looks. What isn't known is raised again."""
+def fault_of(error: Exception, wrong: str) -> Fault:
+    """What an exception of the ledger means for whoever looks. What isn't known is raised again.
+
+    wrong: the title where what was asked for is at fault.
+    """
     if isinstance(error, Fault):
         return error
     said = " ".join(str(error).split())
@@ -54,7 +57,7 @@ def fault_of(error: Exception) -> Fault:
             "Start Postgres, or correct OVERNIGHT_DATABASE_URL; `overnight doctor` says which of them.",
         )
     if isinstance(error, PermanentError):
-        return Fault(400, "That isn't there", said)
+        return Fault(400, wrong, said)
     if isinstance(error, TransientError):
         return Fault(503, "Not now", said, "Try again; `overnight doctor` says what is wrong.")
     raise error

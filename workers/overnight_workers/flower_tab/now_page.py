@@ -9,11 +9,13 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from overnight_models.errors import PermanentError
 from overnight_models.ledger.catalogs import schedules
 from overnight_models.ledger.catalogs.schedules import Schedule
 from overnight_models.ledger.money import costs
 from overnight_models.ledger.money.costs import Costs
 from overnight_models.states import ITEM
+from overnight_workers.catalogs.steering import coming, moment
 from overnight_workers.flower_tab.page import Page
 from overnight_workers.flower_tab.people import OPERATOR
 from overnight_workers.local_time import time_zone
@@ -31,8 +33,9 @@ _LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
     "waiting overdue": ("Look at waiting items", "items", {"state": "waiting"}),
     "lane paused": ("Look at the lanes", "lanes", {}),
     "lane unknown": ("Look at the lanes", "lanes", {}),
-    "over budget": ("Look at held items", "items", {"state": "held"}),
-    "budget stuck": ("Look at held items", "items", {"state": "held"}),
+    "over budget": ("Look at the budgets", "money", {}),
+    "budget stuck": ("Look at the budgets", "money", {}),
+    "catalog neglected": ("Look at its runs", "runs", {}),
     "deliveries dead": ("Look at dead deliveries", "deliveries", {}),
     "product full": ("Look at deliveries", "deliveries", {}),
     "broker away": ("Look at deliveries", "deliveries", {}),
@@ -74,7 +77,7 @@ class NowPage(Page):
             alarms=[] if seen is None else [(alarm, self._lead(alarm, seen)) for alarm in seen.alarms(current)],
             limits=[] if seen is None else [view for view in limits_used.limits(seen) if view.is_at_work],
             late={} if seen is None else _late(seen),
-            local=local,
+            comes=comes,
             ITEM=ITEM,
         )
 
@@ -105,10 +108,21 @@ def _late(seen: Snapshot) -> dict[str, int]:
     return late
 
 
-def local(schedule: Schedule) -> str:
-    """The next time of a schedule by its own clock."""
+@dataclass(frozen=True)
+class Comes:
+    """When a schedule runs next, as a page shows it."""
+
+    at: datetime
+    by_its_clock: str
+    left_out: str | None
+    """The time before that a person has left out."""
+
+
+def comes(schedule: Schedule) -> Comes:
+    """When a schedule runs next; where its line or its zone can't be read here, in UTC."""
     try:
+        at, left_out = coming(schedule)
         zone = time_zone(schedule.zone)
-    except ValueError:
-        return f"{schedule.next_at:%a %H:%M} UTC"
-    return f"{schedule.next_at.astimezone(zone):%a %H:%M} {schedule.zone}"
+    except (PermanentError, ValueError):
+        return Comes(schedule.next_at, f"{schedule.next_at:%a %H:%M} UTC", None)
+    return Comes(at, f"{at.astimezone(zone):%a %H:%M} {schedule.zone}", None if left_out is None else moment(left_out))

@@ -46,18 +46,21 @@ class Page(BaseHandler):  # type: ignore[misc]
     @web.authenticated
     async def get(self, *parts: str) -> None:
         """Show it, or what keeps it from being shown."""
-        await self._answered(VIEWER, self.answer, parts)
+        await self._answered(VIEWER, self.answer, parts, "That isn't there")
 
     async def answer(self, *parts: str) -> None:
         """What GET shows. parts: what the route's expression has matched."""
         raise NotImplementedError
 
-    async def _answered(self, role: str, answer: Callable[..., Awaitable[None]], parts: Sequence[str]) -> None:
+    async def _answered(
+        self, role: str, answer: Callable[..., Awaitable[None]], parts: Sequence[str], wrong: str
+    ) -> None:
+        """wrong: the title of a page that says what is wrong with what was asked for."""
         try:
             self.require(role)
             await answer(*parts)
         except (OvernightError, SQLAlchemyError, Fault) as error:
-            self._show_fault(fault_of(error))
+            self._show_fault(fault_of(error, wrong))
 
     def require(self, role: str) -> None:
         """Raise a Fault when this person may not."""
@@ -119,7 +122,7 @@ class Form(Page):
     @web.authenticated
     async def post(self, *parts: str) -> None:
         """Do it, or say why not."""
-        await self._answered(self.role, self.act, parts)
+        await self._answered(self.role, self.act, parts, "That can't be done")
 
     async def act(self, *parts: str) -> None:
         """What POST does."""

@@ -23,6 +23,8 @@ class Proposal:
     is_dangerous: bool = False
     asks: tuple[tuple[str, str], ...] = ()
     """What has to be written yet: the field's name, and its label."""
+    is_now: str = ""
+    """What stands in that field at first."""
     needs_all: bool = False
     """Nothing narrows it down: the person has to say that everything is meant."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,8 @@ from overnight_models.ledger.catalogs.schedules import Schedule, Time
 from overnight_models.ledger.operators import run_list
 from overnight_models.ledger.operators.run_list import RunView
 from overnight_models.states import CATALOG_RUN
-from overnight_workers.flower_tab.now_page import local
+from overnight_workers.catalogs.runs.forecast import Forecast, forecast
+from overnight_workers.flower_tab.now_page import comes
 from overnight_workers.flower_tab.page import Page
 
 _ON_A_PAGE: Final = 30
@@ -28,6 +29,8 @@ class Runs:
     runs: Sequence[RunView]
     older: int | None
     of_catalogs: Sequence[CatalogRun]
+    forecasts: Mapping[int, Forecast]
+    """Of runs that aren't over, by their ids."""
     schedules: Sequence[tuple[Schedule, Sequence[Time]]]
 
 
@@ -48,7 +51,7 @@ class RunsPage(Page):
             prefix=prefix,
             is_first=before is None,
             older=None if rows.older is None else self.link("runs", prefix=prefix, before=rows.older),
-            local=local,
+            comes=comes,
             CATALOG_RUN=CATALOG_RUN,
         )
 
@@ -56,7 +59,9 @@ class RunsPage(Page):
 def _read(connection: Connection, prefix: str, before: int | None) -> Runs:
     views, older = run_list.page(connection, prefix=prefix, before=before, limit=_ON_A_PAGE)
     if before is not None:
-        return Runs(views, older, (), ())
+        return Runs(views, older, (), {}, ())
     kept = schedules.schedules(connection)
     times = [(schedule, schedules.last_times(connection, schedule.catalog_id, _LAST_TIMES)) for schedule in kept[:50]]
-    return Runs(views, older, runs.runs(connection, limit=_ON_A_PAGE), times)
+    of_catalogs = runs.runs(connection, limit=_ON_A_PAGE)
+    ends = {run.id: forecast(connection, run) for run in of_catalogs if not run.is_over}
+    return Runs(views, older, of_catalogs, {run: end for run, end in ends.items() if end is not None}, times)

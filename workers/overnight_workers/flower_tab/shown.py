@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from html import escape
 from typing import Final
 
 from overnight_models.ledger.operators.overview import BatchView, ItemView
@@ -14,6 +16,19 @@ from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.operators.snapshot import Snapshot
 
 DASH: Final = "\N{EN DASH}"
+
+
+_CODE: Final = re.compile(r"`([^`]+)`")
+
+
+def with_code(text: str) -> str:
+    """HTML of a text of ours, whose commands stand in backticks."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))
+
+
+def sentence(text: str) -> str:
+    """A text as a sentence: with a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def at(moment: datetime | None) -> str:

@@ -331,7 +331,8 @@ def _budgets(troubles: Troubles) -> Iterator[Alarm]:
         over = budget.held.get(OVER)
         if over:
             again = "" if budget.ends_s is None else f"; the next period begins in {spoken(budget.ends_s)}"
-            yield Alarm("over budget", f"{over:,} items are held by the budget of {budget.title}{again}.")
+            waits = "" if budget.held_waits_s is None else f", the first of them for {spoken(budget.held_waits_s)}"
+            yield Alarm("over budget", f"{over:,} items are held by the budget of {budget.title}{waits}{again}.")
         if budget.too_small:
             yield Alarm("budget stuck", f"The budget of {budget.title} is too small: {budget.too_small}.")
         for why in (NO_PRICE, NO_BOUND):

@@ -50,7 +50,7 @@ def _begun(life: ItemLife) -> list[LifeLine]:
             LifeLine(rows.waiting_since, "waits for a batch" if item.direct_at is None else "waits for its turn")
         )
     if item.state == "held":
-        told_lines.append(LifeLine(rows.held_since, f"held: {item.held}", NOTABLE))
+        told_lines.append(LifeLine(rows.held_since, f"waits since then, and is held: {item.held}", NOTABLE))
     if rows.cancel_wanted:
         told_lines.append(
             LifeLine(None, "its owner took it back: an outcome is billed and recorded, and not delivered", NOTABLE)
@@ -62,7 +62,12 @@ def _batched(life: ItemLife) -> list[LifeLine]:
     rows, batch = life.rows, life.item.batch_id
     if batch is None:
         return []
-    told_lines = [LifeLine(rows.packed_at, f"packed into batch {batch} (now {rows.batch_state})", batch_id=batch)]
+    # the ledger keeps the last try of a receipt, and how many there were before it
+    before = life.item.attempts - (life.item.finished_at is not None)
+    tried = f", after {words.several(before, 'attempt')} that came to nothing" if before > 0 else ""
+    told_lines = [
+        LifeLine(rows.packed_at, f"packed into batch {batch} (now {rows.batch_state}){tried}", batch_id=batch)
+    ]
     for sent in life.sent:
         told_lines += _sent(sent, batch)
     return told_lines
@@ -106,7 +111,8 @@ def _ended(life: ItemLife) -> list[LifeLine]:
         told_lines.append(LifeLine(item.finished_at, f"{came}, {via}; billed {cost}", CALM if item.ok else ALARMING))
     if item.delivery is not None:
         tone = ALARMING if item.delivery == "dead" else CALM
-        again = f", sent again by an operator {rows.delivery_generation} times" if rows.delivery_generation else ""
+        times = words.several(rows.delivery_generation or 0, "time")
+        again = f"; sent again {times} by an operator" if rows.delivery_generation else ""
         tries = words.several(item.delivery_tries or 0, "try", "tries")
         to = targets.named(item.delivery_broker, item.delivery_queue)
         text = f"delivery to {to}: {item.delivery} after {tries}{again}"

@@ -6,6 +6,8 @@ never created or gone is looked for all the same, collected when it turns up, bi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from overnight_models import routes
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import poll as ledger
@@ -64,12 +66,36 @@ def never_created(batch_id: int, by: str) -> str:
 
 def gone(batch_id: int, by: str) -> str:
     """The results of a batch can't be had any more, a person says: its items fail. Raises CantDecide."""
+    submission_id = _at_the_api(batch_id)
+    recorded = collect.give_up(submission_id, batch_id, f"given up, says {by}")
+    return f"batch {batch_id} is given up: {recorded.failed:,} items failed as given_up, and may be billed all the same"
+
+
+def why_not_unclear(batch_id: int) -> str | None:
+    """Why nobody can say of a batch what it became; None when it is unclear."""
+    return _why_not(_unclear, batch_id)
+
+
+def why_not_at_the_api(batch_id: int) -> str | None:
+    """Why a batch's results can't be given up; None when it is at the API."""
+    return _why_not(_at_the_api, batch_id)
+
+
+def _why_not(look: Callable[[int], object], batch_id: int) -> str | None:
+    try:
+        look(batch_id)
+    except CantDecide as error:
+        return str(error)
+    return None
+
+
+def _at_the_api(batch_id: int) -> int:
+    """The submission of a batch that is open at the API. Raises CantDecide."""
     with process.database().transaction() as connection:
         submission_id = submissions.open_submission_of(connection, batch_id)
     if submission_id is None:
         raise CantDecide(f"batch {batch_id} isn't at the API, or is recorded: nothing of it can be given up")
-    recorded = collect.give_up(submission_id, batch_id, f"given up, says {by}")
-    return f"batch {batch_id} is given up: {recorded.failed:,} items failed as given_up, and may be billed all the same"
+    return submission_id
 
 
 def _unclear(batch_id: int) -> UnclearView:

@@ -11,11 +11,12 @@ from overnight_models import routes
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import deployment, workspaces
 from overnight_models.ledger.money import budgets
-from overnight_models.ledger.money.budgets import Of, Period
+from overnight_models.ledger.money.budgets import BudgetView, Of, Period
 from overnight_models.ledger.operators import actions, lanes
 from overnight_models.ledger.operators.actions import By
 from overnight_models.money.prices import NANO_PER_DOLLAR
 from overnight_workers.operators import operator_overrides
+from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.process import database, names, prices
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell
@@ -61,6 +62,34 @@ def drain(lane: str, by: By) -> str:
         raise PermanentError(f"lane {lane} is paused, so nothing of it is sent: `overnight resume {lane}` first")
     doorbell.ring(routes.PACK)
     return f"lane {lane} drains: {waiting:,} items that wait are packed at once"
+
+
+def why_paused(lane: str) -> str | None:
+    """That a lane is paused, by whom and why; None when it goes."""
+    with database().transaction() as connection:
+        state = next((state for state in lanes.states(connection) if state.name == lane), None)
+    if state is None or state.paused_at is None:
+        return None
+    why = everybody(state.paused_reason) or "no reason given"
+    return f"lane {lane} is paused by {state.paused_by or 'Overnight'}: {why}"
+
+
+def held() -> list[str]:
+    """What `release` would let go, in words; empty when nothing is held."""
+    with database().transaction() as connection:
+        spaces = [space for space in workspaces.workspaces(connection) if space.held_reason]
+        unlooked, moved = deployment.unlooked(connection), deployment.read(connection)
+    said = [f"workspace {space.name} is held: {everybody(space.held_reason)}" for space in spaces]
+    if moved.word_wanted:
+        said.append("this ledger lives in another database than it did, and asks for a word")
+    return said + [f"workspace {workspace} waits for a look at the API" for workspace in unlooked]
+
+
+def budget_of(of: Of, name: str, period: Period) -> BudgetView | None:
+    """A budget as it is now; None when nobody has set it."""
+    with database().transaction() as connection:
+        known = budgets.budgets(connection)
+    return next((budget for budget in known if (budget.of, budget.name, budget.period) == (of, name, period)), None)
 
 
 def release(by: By, *, anyway: bool = False) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from overnight_models.ledger.money.budgets import BudgetView
 from overnight_models.ledger.operators.overview import BatchView, ItemView, LaneView, TurnaroundView
 from overnight_models.ledger.relays.seen import RelayView
 from overnight_models.quantities import money, spoken
@@ -45,6 +46,13 @@ def dollars(nano: int) -> str:
     amount = nano / 1e9
     digits = 2 if amount == 0 or abs(amount) >= 1 else 4 if abs(amount) >= 0.001 else 6
     return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
+
+
+def held(budget: BudgetView) -> str:
+    """What a budget holds, and for how long the first of that has waited; empty when it holds nothing."""
+    number = sum(budget.held.values())
+    waits = "" if budget.held_waits_s is None else f", the first of them waits for {ago(budget.held_waits_s)}"
+    return f"{several(number, 'item')} held{waits}" if number else ""
 
 
 def billed(view: LaneView | BatchView) -> str:

@@ -68,6 +68,8 @@ class BudgetView:
     """As a person says it: "lane copy, a day"."""
     alone_nano: int | None = None
     """The most that one of those may cost that are over the cap by themselves."""
+    held_waits_s: float | None = None
+    """For how long the item waits that it holds and that came first; None: it holds none."""
 
     @property
     def left_nano(self) -> int:
@@ -108,6 +110,8 @@ class _Held(NamedTuple):
     held_by: int
     held_reason: str
     n: int
+    waits_s: float
+    """Of the item that came first."""
 
 
 def budgets(connection: Connection) -> list[BudgetView]:
@@ -137,14 +141,24 @@ def budgets(connection: Connection) -> list[BudgetView]:
         """,
         alone=ALONE,
     )
-    held: dict[int, dict[str, int]] = {}
+    held: dict[int, list[_Held]] = {}
     for part in fetch_all(
         connection,
         _Held,
-        "SELECT held_by, held_reason, count(*) AS n FROM item WHERE held_by IS NOT NULL GROUP BY held_by, held_reason",
+        """
+        SELECT held_by, held_reason, count(*) AS n, extract(epoch FROM now() - min(held_since))::float AS waits_s
+        FROM item WHERE held_by IS NOT NULL GROUP BY held_by, held_reason
+        """,
     ):
-        held.setdefault(part.held_by, {})[part.held_reason] = part.n
-    return [BudgetView(**row._asdict(), held=held.get(row.id, {})) for row in rows]
+        held.setdefault(part.held_by, []).append(part)
+    return [
+        BudgetView(
+            **row._asdict(),
+            held={part.held_reason: part.n for part in held.get(row.id, [])},
+            held_waits_s=max((part.waits_s for part in held.get(row.id, [])), default=None),
+        )
+        for row in rows
+    ]
 
 
 def set_budget(
