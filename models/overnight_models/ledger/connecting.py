@@ -31,6 +31,16 @@ _LINK: Final[dict[str, object]] = {
 }
 """What libpq is told, unless the URL says something else."""
 
+_AT_THE_SERVER: Final = {
+    # a host that lost its network or its power says nothing either: without these, its locks and the sign that it
+    # lives stay for two hours
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""The same for Postgres' end of the connection: times in seconds, the last in milliseconds."""
+
 _REFUSED: Final = ("startup parameter", "command-line options")
 """What PgBouncer and RDS Proxy say of `options`."""
 
@@ -52,7 +62,7 @@ class Connector:
     def __init__(self, url: str, settings: Mapping[str, str] | None = None) -> None:
         self.url = read_database_url(url)
         theirs = self.url.query.get("options")
-        ours = " ".join(f"-c {name}={value}" for name, value in (settings or {}).items())
+        ours = " ".join(f"-c {name}={value}" for name, value in {**_AT_THE_SERVER, **(settings or {})}.items())
         self._options = f"{ours} {theirs}".strip() if isinstance(theirs, str) else ours
         self.is_pooled = False
         """Whether a pooler stands between; False before the first connection."""

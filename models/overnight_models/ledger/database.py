@@ -29,7 +29,8 @@ class DatabaseFull(DatabaseUnavailable):
 
 _SETTINGS: Final = {
     "lock_timeout": "10000",
-    "idle_in_transaction_session_timeout": "120000",
+    # what a host holds that is cut off behind a proxy, which keeps both ends of the connection alive
+    "idle_in_transaction_session_timeout": "60000",
     "timezone": "UTC",
     # how many rows wait or are due changes by the minute: a plan made for few would be quadratic for many
     "plan_cache_mode": "force_custom_plan",

@@ -42,8 +42,8 @@ class Person:
         if role == OPERATOR and role in self.roles and self.read_only:
             return "Flower was started with --read-only: use the command line, or start it without."
         return (
-            f"You are {self.name}, who isn't named in `{role}` of [roles]: write the name into the overnight.toml that Flower reads,"
-            " and start Flower again."
+            f"You are {self.name}, who isn't named in `{role}` of [roles]: write the name into the overnight.toml"
+            " that Flower reads, and start Flower again."
         )
 
 
