@@ -84,7 +84,7 @@ def test_lanes_show_items_by_state_deliveries_and_money(flowers: Flowers) -> Non
 
 def test_alarms_come_first_the_worst_on_top(flowers: Flowers) -> None:
     alerts = re.findall(
-        r'<li class="(\w+)"><span class="said">(.*?)<span class="do">[^<]+</span>', flowers.seeded.page("/now?part=now")
+        r'<li class="(\w+)"><span class="said">(.*?)<span class="do">.+?</span>', flowers.seeded.page("/now?part=now")
     )
     assert [(tone, unescape(text).split(":")[0]) for tone, text in alerts] == [
         ("alarming", "No worker shows that it lives."),
@@ -98,7 +98,7 @@ def test_alarms_come_first_the_worst_on_top(flowers: Flowers) -> None:
 def test_what_to_do_about_an_alarm_is_text_that_everybody_sees(flowers: Flowers) -> None:
     page = text_of(flowers.seeded.page("/now"))
     for kind in ("workspace held", "lane unknown", "deliveries dead", "lane paused"):
-        assert " ".join(KINDS[kind].do.split()) in page
+        assert " ".join(KINDS[kind].do.replace("`", " ").split()) in page.replace(" ;", ";")
 
 
 def test_the_broker_tab_shows_every_queue_though_no_worker_runs(flowers: Flowers, servers: Servers) -> None:

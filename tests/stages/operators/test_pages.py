@@ -92,7 +92,7 @@ def test_who_is_named_nowhere_sees_nothing_and_is_told_why(planted: Planted) -> 
     for path in ("/now", "/items", "/items/1", "/batches/1", "/money"):
         answer = planted.get(path, "nobody")
         assert answer.status_code == 403
-        assert "nobody isn't named in `viewer` of [roles]" in text_of(answer.text)
+        assert "nobody, who isn't named in viewer of [roles]" in text_of(answer.text)
         assert "sku-1" not in answer.text
 
 

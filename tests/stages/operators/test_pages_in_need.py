@@ -77,6 +77,6 @@ def test_a_schema_of_another_version_is_named_and_mended_by_a_command(in_need: I
         answer = in_need.read_only.get(path)
         assert answer.status_code == 503
         assert "The ledger's schema is not this version's" in text_of(answer.text)
-        assert "Run `overnight migrate`" in text_of(answer.text)
+        assert "Run overnight migrate" in text_of(answer.text)
         assert "was_" not in answer.text
     wait_until(lambda: "overnight migrate" in text_of(in_need.read_only.page("/now")))

@@ -75,7 +75,7 @@ def resume(name: str, by: By) -> str:
 def skip(name: str, by: By, *, undo: bool = False) -> str:
     """Leave the next time out, or (undo) run it after all; returns what was done."""
     schedule = known_schedule(name)
-    (due,) = times(schedule.cron, schedule.zone).next(schedule.now, 1)
+    (due,) = times(schedule.cron, schedule.zone).next(_since(schedule), 1)
     with database().transaction() as connection:
         schedules.skip(connection, schedule.catalog_id, None if undo else nominal(due))
         actions.note(connection, "run after all" if undo else "skip", {"catalog": name, "time": nominal(due)}, by)
@@ -102,9 +102,17 @@ class Coming(NamedTuple):
 
 def coming(schedule: Schedule) -> Coming:
     """When a schedule runs next, were it not paused. Raises PermanentError for a zone or a line that can't be read."""
-    since = schedule.next_at - _AN_INSTANT if schedule.paused_at is None else schedule.now
-    due, after = times(schedule.cron, schedule.zone).next(since, 2)
-    return Coming(after.at, due) if nominal(due) == schedule.skipped else Coming(due.at, None)
+    due, after = times(schedule.cron, schedule.zone).next(_since(schedule), 2)
+    if nominal(due) == schedule.skipped:
+        return Coming(after.at, due)
+    return Coming(schedule.next_at if schedule.paused_at is None else due.at, None)
+
+
+def _since(schedule: Schedule) -> datetime:
+    """After which instant its next time comes: what is due already, or falls into a pause, isn't left out any more."""
+    if schedule.paused_at is not None or schedule.next_at <= schedule.now:
+        return schedule.now
+    return schedule.next_at - _AN_INSTANT
 
 
 def _when(schedule: Schedule) -> str:
