@@ -54,7 +54,7 @@ def _defaults(url: str) -> dict[str, str]:
 def _cut_off(url: str) -> dict[str, float]:
     far, near = Database(url + _QUICK, name="far"), Database(url + _QUICK, name="near")
     owner = far.owner()
-    waited = {}
+    waited, began = {}, time.monotonic()
     try:
         with far.transaction() as connection:
             execute(connection, "UPDATE lane SET paused_at = now()")
