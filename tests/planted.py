@@ -13,12 +13,17 @@ from tests.driving import MODEL
 SPECIAL: Final = ":/@?#%& ;'\"é"
 """What a password generator of a company puts in."""
 MARK: Final = "pl4nt3d"
-_FOUND: Final = re.compile(rf"{MARK}-([a-z]+)", re.IGNORECASE)
+_FOUND: Final = re.compile(rf"{MARK}[-+]([a-z]+)", re.IGNORECASE)
 
 
 def secret(of: str) -> str:
     """A secret that says what it is the secret of."""
     return f"{MARK}-{of}{SPECIAL}{MARK}-{of}-end"
+
+
+def in_base64(of: str) -> str:
+    """A secret that is 32 bytes in base64, and says what it is the secret of."""
+    return f"{MARK}+{of}+".ljust(43, "A") + "="
 
 
 def in_url(of: str) -> str:

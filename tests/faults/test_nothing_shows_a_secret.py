@@ -28,13 +28,13 @@ from psycopg import sql
 from overnight_models import routes
 from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.redis_place import read_redis_url
-from overnight_producers import Overnight
+from overnight_producers import Overnight, webhook
 from overnight_workers.sandbox.process import running
 from tests import finding
 from tests.faults.redis_servers import Server
 from tests.faults.telling import events, pages, printed
 from tests.faults.tried_commands import commands
-from tests.planted import MARK, Named, assert_shows_none, found_in, free_text, in_url, params, secret
+from tests.planted import MARK, Named, assert_shows_none, found_in, free_text, in_base64, in_url, params, secret
 from tests.ports import free_port
 from tests.servers import copy_database
 from tests.waiting import wait_until
@@ -48,6 +48,12 @@ base_url = "{api}"
 [lanes.default]
 max_wait = "0s"
 max_deliveries = 2
+encrypt = "main"
+[encryption.main]
+keys = "env:PLANTED_ENCRYPTION_KEYS"
+[webhooks.shop]
+url = "https://127.0.0.1:1/hook"
+secrets = ["env:PLANTED_WEBHOOK_SECRET"]
 [timing]
 poll_every = "300ms"
 sweep_every = "300ms"
@@ -62,6 +68,12 @@ url = "amqp://{user}:{rabbit}@127.0.0.1:1//"
 url = "sqs://{user}:{nosuch}@"
 """
 USER = "operator"
+KEYS = {
+    "PLANTED_ENCRYPTION_KEYS": in_base64("encryption"),
+    "PLANTED_WEBHOOK_SECRET": f"whsec_{in_base64('webhook')}",
+    "PLANTED_KEY": f"sk-sandbox-default-{MARK}-key",
+    "ANTHROPIC_API_KEY": f"sk-sandbox-default-{MARK}-key",
+}
 
 
 @dataclass
@@ -147,8 +159,7 @@ def planted(
             "OVERNIGHT_DATA_DIR": str(home / "data"),
             "OVERNIGHT_LOG_LEVEL": "DEBUG",
             "TMPDIR": str(home / "temporary"),
-            "PLANTED_KEY": f"sk-sandbox-default-{MARK}-key",
-            "ANTHROPIC_API_KEY": f"sk-sandbox-default-{MARK}-key",
+            **KEYS,
         }
         flower = free_port()
         system = Planted(home, environment, redis_url, f"http://127.0.0.1:{flower}")
@@ -213,6 +224,7 @@ def work_well(planted: Planted, database_url: str) -> None:
             output=Named if number == 1 else None,
         )
         overnight.confirm(receipt, timeout=180)
+    overnight.confirm(overnight.enqueue(params(free_text("prompt")), key="hook", callback=webhook("shop")), timeout=180)
     with psycopg.connect(database_url, autocommit=True) as connection:
         wait_until(
             lambda: len(connection.execute("SELECT FROM delivery WHERE state = 'delivered'").fetchall()) >= 3,
@@ -279,6 +291,12 @@ def test_the_logs_of_every_process(planted: Planted) -> None:
 
 def test_redis_after_delivery(planted: Planted) -> None:
     assert planted.left_in_redis == set()
+
+
+def test_tables_of_a_lane_that_encrypts(planted: Planted) -> None:
+    """What was turned down unread is none of a lane's."""
+    columns = finding.in_tables(planted.environment["OVERNIGHT_DATABASE_URL"], MARK)
+    assert columns - {"inbox.verdict"} == set()
 
 
 def test_temporary_files_and_the_data_directory(planted: Planted) -> None:

@@ -119,9 +119,15 @@ def test_an_answer_that_is_too_large_for_its_webhook_is_not_taken_for_an_empty_o
             read()
 
 
-def test_parse_says_that_an_answer_was_removed() -> None:
-    with pytest.raises(BadOutput, match="had an answer, which is removed by now"):
-        Outcome("i", "purged:1", "l", ok=True).parse(Answer)
+def test_an_answer_that_was_removed_is_not_taken_for_an_empty_one() -> None:
+    removed = Outcome("i", "purged:1", "l", ok=True)
+    for read in (lambda: removed.text, lambda: removed.tool_calls, lambda: removed.parse(Answer)):
+        with pytest.raises(BadOutput, match="had an answer, which is removed by now"):
+            read()
+
+
+def test_without_an_answer_there_is_no_text() -> None:
+    assert Outcome("i", "k", "l", ok=False, problem="expired").text == ""
 
 
 def test_parse_says_why_there_is_nothing_to_parse() -> None:

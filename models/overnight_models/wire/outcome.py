@@ -154,7 +154,8 @@ class Outcome:
     def text(self) -> str:
         """The answer's text blocks, joined; empty if there is none.
 
-        Raises BadOutput when the answer was too large to be sent along: an empty text would be taken for it.
+        Raises BadOutput when the answer isn't here: too large to be sent along, or removed by now. An empty text
+        would be taken for it.
         """
         return whole_text(self._content())
 
@@ -162,7 +163,7 @@ class Outcome:
     def tool_calls(self) -> list[dict[str, object]]:
         """The answer's `tool_use` blocks, each with its `id`, `name` and `input`; empty if it calls no tool.
 
-        Raises BadOutput when the answer was too large to be sent along.
+        Raises BadOutput when the answer isn't here: too large to be sent along, or removed by now.
         """
         return tool_calls(self._content())
 
@@ -176,10 +177,6 @@ class Outcome:
         if not self.ok:
             raise BadOutput(f"item {self.key!r} has no answer to parse: {self.problem} ({self.detail})")
         content = self._content()
-        if self.message is None:
-            raise BadOutput(
-                f"item {self.key!r} had an answer, which is removed by now: by a purge, or as its lane keeps it"
-            )
         wrong: ValidationError | None = None
         for text in readings(content):
             try:
@@ -197,6 +194,10 @@ class Outcome:
             raise BadOutput(
                 f"item {self.key!r}: its answer is too large to be sent along: read it by"
                 f" overnight.outcome(key={self.key!r}, lane={self.lane!r})"
+            )
+        if self.message is None and self.ok:
+            raise BadOutput(
+                f"item {self.key!r} had an answer, which is removed by now: by a purge, or as its lane keeps it"
             )
         return (self.message or {}).get("content")
 

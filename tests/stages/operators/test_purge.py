@@ -133,6 +133,23 @@ def test_a_batch_that_others_share_stays_at_the_api_unless_it_is_said(service: S
     assert sorted(deleted_at_the_api(service)) == [False, True]
 
 
+def test_what_an_earlier_try_was_sent_in_goes_with_shared_batches(service: Service) -> None:
+    service.accept(theirs("a", fault="expired:1"))
+    service.finish()
+    service.accept(item("ours", tenant="other"))
+    service.finish()
+    assert len(deleted_at_the_api(service)) == 3
+    purge("--tenant", "acme")
+    api_deletions.delete_batches()
+    assert sorted(deleted_at_the_api(service)) == [False, False, True], "which items left a batch, nobody noted"
+    service.accept(theirs("b", fault="expired:1"))
+    service.finish()
+    purge("--tenant", "acme", "--shared-batches")
+    api_deletions.delete_batches()
+    assert len(deleted_at_the_api(service)) == 5
+    assert deleted_at_the_api(service).count(True) == 3, "both of the second"
+
+
 def test_what_is_on_its_way_is_kept_and_says_why(service: Service, apart: None) -> None:
     service.accept(theirs("at the api"))
     pack()

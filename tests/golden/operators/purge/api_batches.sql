@@ -50,7 +50,8 @@ WHERE id IN (
 -- ids = '{1}', shared = true
 UPDATE submission
 SET delete_at = now()
-WHERE api_id IS NOT NULL AND deleted_at IS NULL AND (delete_at IS NULL OR delete_at > now()) AND batch_id IN (
+WHERE api_id IS NOT NULL AND deleted_at IS NULL AND (delete_at IS NULL OR delete_at > now())
+    AND (batch_id IN (
     SELECT batch_id
     FROM item
     WHERE item.id = ANY(:ids)
@@ -58,5 +59,23 @@ WHERE api_id IS NOT NULL AND deleted_at IS NULL AND (delete_at IS NULL OR delete
     SELECT
     FROM item
     WHERE item.batch_id = submission.batch_id AND NOT item.purged
+)) OR :shared AND batch_id IN (
+    SELECT batch.id
+    FROM (
+        SELECT lane_id, headers_id, min(enqueued_at) AS first_at, max(coalesce(batch_id,
+            9223372036854775807)) AS last
+        FROM item
+        JOIN request ON request.item_id = item.id
+        WHERE item.id = ANY(:ids)
+        GROUP BY lane_id, headers_id
+    ) purged
+    JOIN batch ON batch.lane_id = purged.lane_id AND batch.headers_id = purged.headers_id
+        AND batch.id < purged.last AND batch.packed_at >= purged.first_at
+        AND batch.packed_at > now() - interval '30 days'
+    WHERE batch.items > (
+        SELECT count(*)
+        FROM item
+        WHERE item.batch_id = batch.id
+    )
 ));
 

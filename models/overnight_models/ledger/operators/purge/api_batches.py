@@ -12,6 +12,17 @@ from overnight_models.ledger.rows import execute, fetch_all
 _ALL_PURGED: Final = """
     NOT EXISTS (SELECT FROM item WHERE item.batch_id = submission.batch_id AND NOT item.purged)
 """
+_OF_EARLIER_TRIES: Final = """
+    SELECT batch.id
+    FROM (
+        SELECT lane_id, headers_id, min(enqueued_at) AS first_at, max(coalesce(batch_id, 9223372036854775807)) AS last
+        FROM item JOIN request ON request.item_id = item.id WHERE item.id = ANY(:ids) GROUP BY lane_id, headers_id
+    ) purged
+    JOIN batch ON batch.lane_id = purged.lane_id AND batch.headers_id = purged.headers_id AND batch.id < purged.last
+              AND batch.packed_at >= purged.first_at AND batch.packed_at > now() - interval '30 days'
+    WHERE batch.items > (SELECT count(*) FROM item WHERE item.batch_id = batch.id)
+"""
+"""Batches that items have left to be tried again, packed since one of these was enqueued: which items, nobody noted."""
 _LISTED: Final = "29 days"
 """Results can be had for so long; a batch that is older is deleted by the API itself."""
 
@@ -19,15 +30,16 @@ _LISTED: Final = "29 days"
 def want_deleted(connection: Connection, item_ids: Sequence[int], *, shared: bool) -> int:
     """Batches of purged items are to be deleted at the API, once their results are recorded. Returns how many.
 
-    shared: also those of which other items are kept; else only those whose items are all purged.
+    shared: also those of which other items are kept, and those that an earlier try of an item may have been sent in;
+    else only those whose items are all purged.
     """
     return execute(
         connection,
         f"""
         UPDATE submission SET delete_at = now()
         WHERE api_id IS NOT NULL AND deleted_at IS NULL AND (delete_at IS NULL OR delete_at > now())
-          AND batch_id IN (SELECT batch_id FROM item WHERE item.id = ANY(:ids))
-          AND (:shared OR {_ALL_PURGED})
+          AND (batch_id IN (SELECT batch_id FROM item WHERE item.id = ANY(:ids)) AND (:shared OR {_ALL_PURGED})
+               OR :shared AND batch_id IN ({_OF_EARLIER_TRIES}))
         """,
         ids=list(item_ids),
         shared=shared,
