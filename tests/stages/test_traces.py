@@ -13,15 +13,15 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from overnight_models.routes import ACCEPT, COLLECT, DELIVER, DIRECT, PACK, SUBMIT
+from overnight_models.routes import ACCEPT, COLLECT, DELIVER, DIRECT, PACK, SUBMIT, WEBHOOKS
 from overnight_models.wire.traceparent import current_traceparent, read_traceparent
 from overnight_producers import Overnight, task
 from overnight_workers import tracing
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.webhooks.webhooks import webhooks
-from tests.driving import MODEL, Service, item, params, text_of
+from tests.driving import MODEL, Service, callback, item, params, text_of
 from tests.endpoints import SECRET as SECRET_OF_SHOP
-from tests.endpoints import listening
+from tests.endpoints import Reply, listening
 from tests.stages.product.conftest import take_in
 
 SECRET = "nobody else may read this"
@@ -104,6 +104,34 @@ def test_an_item_and_its_batch_are_seen_from_the_products_span_to_its_callback(
     assert came == {f"(outcome of {key!r},)": traceparent for key, traceparent in traceparents.items()}
 
 
+def test_a_run_of_a_stage_that_finds_nothing_to_do_leaves_no_span(
+    service: Service, spans: InMemorySpanExporter
+) -> None:
+    service.round()
+    deliver()
+    webhooks()
+    assert [span.name for span in spans.get_finished_spans()] == []
+
+
+@pytest.mark.usefixtures("apart")
+def test_what_is_delivered_is_a_span_linked_with_its_items_traces(
+    service: Service, spans: InMemorySpanExporter
+) -> None:
+    traceparents = enqueued_within_spans(service, "a", "b")
+    service.accept(item("untraced", callback=callback()))
+    service.round()
+    deliver()
+    (sent,) = named(spans, "send shop")
+    assert sent.kind == SpanKind.PRODUCER
+    assert {link.context.trace_id for link in sent.links} == {trace_of(each) for each in traceparents.values()}
+    said = attributes(sent)
+    assert (said["messaging.batch.message_count"], said["overnight.delivered"]) == (3, 3)
+    (run,) = (span for span in named(spans, DELIVER) if f"{DELIVER}.items" in attributes(span))
+    assert sent.parent is not None
+    assert run.context is not None
+    assert sent.parent.span_id == run.context.span_id
+
+
 def test_an_answer_in_real_time_is_in_its_items_trace_too(service: Service, spans: InMemorySpanExporter) -> None:
     service.configure(lane={"road": "direct"})
     traceparents = enqueued_within_spans(service, "a")
@@ -130,7 +158,17 @@ def test_an_outcome_at_a_webhook_says_whose_span_it_belongs_to(
             assert webhooks() == "2 delivered"
             outcomes = {outcome["key"]: outcome for came in endpoint.came for outcome in came.outcomes}
             assert outcomes["a"]["traceparent"] == current_traceparent()
-    assert "traceparent" not in outcomes["b"]
+            endpoint.always = Reply(500, b"nobody else may read this")
+            service.accept(item("c", callback={"webhook": "shop"}, traceparent=current_traceparent()))
+            service.round()
+            webhooks()
+    sent = named(spans, "send shop")
+    own = trace_of(str(outcomes["a"]["traceparent"]))
+    assert sorted([link.context.trace_id for link in span.links] for span in sent) == [[], [own], [own]]
+    (refused,) = (span for span in sent if span.status.status_code == StatusCode.ERROR)
+    assert SECRET not in refused.to_json()
+    first, *_ = named(spans, WEBHOOKS)
+    assert attributes(first)[f"{WEBHOOKS}.items"] == 2
 
 
 def test_what_went_wrong_is_an_error_and_nobody_reads_there_what_was_asked_or_answered(

@@ -1,8 +1,9 @@
-"""Traces, for whoever has OpenTelemetry: a span each run of a stage, each batch, and each answer in its item's trace.
+"""Traces, for whoever has OpenTelemetry: spans of stages, batches, deliveries, and of answers in their items' traces.
 
 Nothing is installed for it and nothing is sent: where the process has a tracer provider (`opentelemetry-instrument
-celery …`), spans go to that, and else nothing is done. A batch is linked with the traces of its items. Names are those
-of the semantic conventions for GenAI; what somebody asked or was answered is in no span.
+celery …`), spans go to that, and else nothing is done. A run of a stage that found nothing to do leaves none; a batch
+and a delivery are linked with the traces of their items. Names are those of the semantic conventions for GenAI and
+messaging; what somebody asked or was answered is in no span.
 """
 
 from __future__ import annotations
@@ -46,30 +47,52 @@ class Answer:
     attributes: Attributes = field(default_factory=dict)
 
 
-_done: ContextVar[dict[str, int] | None] = ContextVar("what the run of a stage has done, by stage", default=None)
+@dataclass
+class _Run:
+    """A run of a stage."""
+
+    done: dict[str, int] = field(default_factory=dict)
+    """Items, by stage."""
+    is_told: bool = False
+    """Something happened in it besides: another span, or a failure."""
+
+
+_runs: ContextVar[_Run | None] = ContextVar("the run of a stage", default=None)
 
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """A span for one run of a stage, with the numbers of items that `count` is told meanwhile."""
-    with _span(name) as span:
-        if span is None:
+    """A span for one run of a stage, with the numbers of items that `count` is told meanwhile.
+
+    A run in which nothing happened has none: stages look many times a minute.
+    """
+    trace = _trace()
+    if trace is None:
+        yield
+        return
+    span, run = trace.get_tracer(_SCOPE).start_span(name), _Run()
+    before = _runs.set(run)
+    try:
+        with trace.use_span(span, record_exception=False, set_status_on_exception=False):
             yield
-            return
-        done: dict[str, int] = {}
-        before = _done.set(done)
-        try:
-            yield
-        finally:
-            _done.reset(before)
-            span.set_attributes({f"{stage}.items": number for stage, number in done.items()})
+    except Exception as error:
+        run.is_told = True
+        span.set_attribute("error.type", type(error).__qualname__)
+        span.set_status(trace.Status(trace.StatusCode.ERROR))
+        raise
+    finally:
+        _runs.reset(before)
+        # a span that isn't ended is never exported
+        if run.done or run.is_told:
+            span.set_attributes({f"{stage}.items": number for stage, number in run.done.items()})
+            span.end()
 
 
 def count(stage: str, items: int) -> None:
     """A stage has done so many more items."""
-    done = _done.get()
-    if done is not None:
-        done[stage] = done.get(stage, 0) + items
+    run = _runs.get()
+    if run is not None:
+        run.done[stage] = run.done.get(stage, 0) + items
 
 
 @contextmanager
@@ -77,10 +100,35 @@ def batch(traceparents: Iterable[str], attributes: Attributes) -> Iterator[dict[
     """A span for the create of a batch, linked with its items. Yields a dict for what its answer says."""
     answered: dict[str, str] = {}
     said = {"gen_ai.provider.name": _PROVIDER, "gen_ai.operation.name": "create_batch", **attributes}
-    with _span("create_batch", links=_links(traceparents), attributes=said, is_client=True) as span:
+    with _span("create_batch", links=_links(traceparents), attributes=said) as span:
         yield answered
         if span is not None:
             span.set_attributes(answered)
+
+
+@contextmanager
+def delivery(target: str, traceparents: Iterable[str | None]) -> Iterator[dict[str, int | str]]:
+    """A span for outcomes that go to a queue or a webhook together, linked with their items' traces, a hundred at most.
+
+    Yields a dict for what became of it; `error.type` makes it an error.
+    """
+    became: dict[str, int | str] = {}
+    if not is_on():
+        yield became
+        return
+    outcomes = list(traceparents)
+    traces = dict.fromkeys(traceparent for traceparent in outcomes if traceparent is not None)
+    said: Attributes = {
+        "messaging.operation.type": "send",
+        "messaging.destination.name": target,
+        "messaging.batch.message_count": len(outcomes),
+    }
+    with _span(f"send {target}", links=_links(list(traces)[:MOST_LINKS]), attributes=said, is_producer=True) as span:
+        yield became
+        if span is not None:
+            span.set_attributes(became)
+            if "error.type" in became and (trace := _trace()) is not None:
+                span.set_status(trace.Status(trace.StatusCode.ERROR))
 
 
 def answers(came: Iterable[Answer]) -> None:
@@ -90,6 +138,7 @@ def answers(came: Iterable[Answer]) -> None:
         return
     tracer = trace.get_tracer(_SCOPE)
     here = trace.get_current_span().get_span_context()
+    _tell()
     for answer in came:
         span = tracer.start_span(
             f"chat {answer.model}",
@@ -137,13 +186,15 @@ def _said(message: bytes | None) -> Attributes:
 
 @contextmanager
 def _span(
-    name: str, *, links: Sequence[Link] = (), attributes: Attributes | None = None, is_client: bool = False
+    name: str, *, links: Sequence[Link], attributes: Attributes, is_producer: bool = False
 ) -> Iterator[Span | None]:
+    """A span within the run of a stage, to the outside."""
     trace = _trace()
     if trace is None:
         yield None
         return
-    kind = trace.SpanKind.CLIENT if is_client else trace.SpanKind.INTERNAL
+    _tell()
+    kind = trace.SpanKind.PRODUCER if is_producer else trace.SpanKind.CLIENT
     # by itself it would keep what an error says, which may be somebody else's words
     begin = trace.get_tracer(_SCOPE).start_as_current_span
     with begin(
@@ -155,6 +206,13 @@ def _span(
             span.set_attribute("error.type", type(error).__qualname__)
             span.set_status(trace.Status(trace.StatusCode.ERROR))
             raise
+
+
+def _tell() -> None:
+    """The run of this stage has something to tell, if only what is within it."""
+    run = _runs.get()
+    if run is not None:
+        run.is_told = True
 
 
 def _links(traceparents: Iterable[str]) -> list[Link]:

@@ -14,7 +14,7 @@ from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import obstacles, pace
 from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.due import Due
-from overnight_workers import counted, logs, process, target_pacing
+from overnight_workers import counted, logs, process, target_pacing, tracing
 from overnight_workers.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, pulse
@@ -148,7 +148,12 @@ def _hand_over(broker: Broker, target: Target, due: list[Due], room: Room) -> Ha
             return Handed(refused={str(error): due})
         room.messages -= messages
         room.bytes -= size
-    return broker.publish(target.queue, due, room)
+    with tracing.delivery(target.queue, (delivery.outcome.traceparent for delivery in due)) as became:
+        handed = broker.publish(target.queue, due, room)
+        became["overnight.delivered"] = len(handed.taken)
+        if handed.away is not None or handed.refused:
+            became["error.type"] = "refused" if handed.refused else "away"
+    return handed
 
 
 def _record(connection: Connection, target: Target, handed: Handed) -> None:

@@ -6,13 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextvars import copy_context
 from typing import Final, TypeVar
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings
 from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.wire.signature import Secret
-from overnight_workers import stopping
+from overnight_workers import stopping, tracing
 from overnight_workers.stages.webhooks import recording
 from overnight_workers.stages.webhooks.bodies import Body
 from overnight_workers.stages.webhooks.recording import Answered
@@ -84,7 +85,7 @@ class Endpoint:
             waiting, self._ready = list(self._ready), deque()
             await self._in_ledger(recording.give_back, waiting)
         while self._ready and len(self._under_way) < most:
-            self._under_way.add(asyncio.create_task(_send(poster, keys, self._ready.popleft())))
+            self._under_way.add(asyncio.create_task(_send(self._target.queue, poster, keys, self._ready.popleft())))
         return bool(self._under_way)
 
     async def _take_down(self, answered: list[Answered]) -> None:
@@ -109,11 +110,16 @@ class Endpoint:
         await self._in_ledger(recording.away, self._target, why, pause_s)
 
     async def _in_ledger(self, function: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._ledger, function, *arguments)
+        # within the stage's span, as what is counted there
+        return await asyncio.get_running_loop().run_in_executor(self._ledger, copy_context().run, function, *arguments)
 
 
-async def _send(poster: Poster, keys: tuple[Secret, ...], body: Body) -> Answered:
-    reach("before webhook")
-    answer = await poster.post(keys, body.message_id, body.text)
-    reach("after webhook")
-    return Answered(body, judge(frozenset(body.due), answer))
+async def _send(name: str, poster: Poster, keys: tuple[Secret, ...], body: Body) -> Answered:
+    with tracing.delivery(name, (due.outcome.traceparent for due in body.due.values())) as became:
+        reach("before webhook")
+        answer = await poster.post(keys, body.message_id, body.text)
+        reach("after webhook")
+        verdict = judge(frozenset(body.due), answer)
+        if not verdict.is_well:
+            became["error.type"] = "away" if verdict.is_away else "refused"
+    return Answered(body, verdict)
