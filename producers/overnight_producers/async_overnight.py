@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, TypeVar, ov
 from celery.canvas import Signature
 from pydantic import BaseModel
 
+from overnight_models.errors import PermanentError
 from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.outcome import Outcome
 from overnight_producers.async_connection import AsyncConnection
@@ -45,7 +46,8 @@ class AsyncOvernight:
     """Hand over requests, and ask about them, from an event loop of asyncio: `Overnight` with `await`, without threads.
 
     Connects on first use; to be shared by the tasks of one event loop. `async with AsyncOvernight() as overnight:`
-    closes it. In another loop, and after a fork, it opens connections of its own: close it in the loop that used it.
+    closes it, and a call behind that block raises PermanentError. In another loop, and after a fork, it opens
+    connections of its own: close it in the loop that used it.
 
     A call that is canceled has been sent, or hasn't: nothing is sent in part, and other calls go on.
 
@@ -60,6 +62,8 @@ class AsyncOvernight:
         self._held: tuple[_Where, _Held] | None = None
         self._stood_in: tuple[StandIn, _Held] | None = None
         self._warner = Warner()
+        self._has_ended = False
+        """Its block has."""
 
     async def enqueue(
         self,
@@ -302,11 +306,13 @@ class AsyncOvernight:
             await held.connection.close()
 
     async def __aenter__(self) -> Self:
+        self._has_ended = False
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
+        self._has_ended = True
         await self.close()
 
     async def _page(self, wanted: dict[str, object], after: int) -> tuple[list[Outcome], int | None]:
@@ -333,7 +339,12 @@ class AsyncOvernight:
         return await run_async(call(held.calls), step_by_step)
 
     def _holding(self) -> _Held:
-        """What this event loop calls through."""
+        """What this event loop calls through. Raises PermanentError."""
+        if self._has_ended:
+            raise PermanentError(
+                "its `async with` block has ended, and its connections are closed: call it within the block, or make"
+                " one without a block, which connects when it is used, and `close()` it at the end"
+            )
         it = stand_in()
         if it is not None:
             if self._stood_in is None or self._stood_in[0] is not it:

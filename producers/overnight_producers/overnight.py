@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Self, TypeVar, overload
 from celery.canvas import Signature
 from pydantic import BaseModel
 
+from overnight_models.errors import PermanentError
 from overnight_models.wire.message import CallbackLine
 from overnight_models.wire.outcome import Outcome
 from overnight_producers.calls import Calls, instead
@@ -37,7 +38,8 @@ class _Held(NamedTuple):
 class Overnight:
     """Hand over requests, and ask about them.
 
-    Connects on first use; safe to share between threads, and after a fork. `with Overnight() as overnight:` closes it.
+    Connects on first use; safe to share between threads, and after a fork. `with Overnight() as overnight:` closes it,
+    and a call behind that block raises PermanentError.
 
     redis_url: Overnight's Redis; default: OVERNIGHT_REDIS_URL, else the one that `overnight up` runs.
     inbox: the inbox table for what is enqueued with a `session`, as NAME or SCHEMA.NAME; default: OVERNIGHT_INBOX, else
@@ -50,6 +52,8 @@ class Overnight:
         self._held: dict[int, _Held] = {}
         self._stood_in: tuple[StandIn, _Held] | None = None
         self._warner = Warner()
+        self._has_ended = False
+        """Its block has."""
 
     def enqueue(
         self,
@@ -289,9 +293,11 @@ class Overnight:
             held.connection.close()
 
     def __enter__(self) -> Self:
+        self._has_ended = False
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._has_ended = True
         self.close()
 
     def _page(self, wanted: dict[str, object], after: int) -> tuple[list[Outcome], int | None]:
@@ -313,7 +319,12 @@ class Overnight:
         return run(call(held.calls), step_by_step)
 
     def _holding(self) -> _Held:
-        """What this process calls through."""
+        """What this process calls through. Raises PermanentError."""
+        if self._has_ended:
+            raise PermanentError(
+                "its `with` block has ended, and its connections are closed: call it within the block, or make one"
+                " without a block, which connects when it is used, and `close()` it at the end"
+            )
         it = stand_in()
         if it is not None:
             if self._stood_in is None or self._stood_in[0] is not it:

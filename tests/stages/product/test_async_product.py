@@ -23,6 +23,7 @@ from overnight_producers import (
     Item,
     NotFinished,
     Overnight,
+    PermanentError,
     Receipt,
     Unreachable,
     task,
@@ -108,6 +109,32 @@ def test_both_put_the_same_into_redis(redis_url: str) -> None:
     assert len(by_blocking[routes.ACCEPT]) == 3
     assert len(by_blocking) == 2, "the prefix, too"
     assert taken_out(redis_url) == by_blocking
+
+
+def test_behind_its_block_a_call_says_that_it_is_over_and_connects_to_nothing(redis_url: str) -> None:
+    overnight = Overnight(redis_url)
+    for _ in range(2):  # a block may be entered again, as by each start of an app
+        with overnight:
+            overnight.enqueue(params())
+        with pytest.raises(PermanentError, match="`with` block has ended"):
+            overnight.enqueue(params())
+
+    async def the_same() -> None:
+        overnight = AsyncOvernight(redis_url)
+        for _ in range(2):
+            async with overnight:
+                await overnight.enqueue(params())
+            with pytest.raises(PermanentError, match="`async with` block has ended"):
+                await overnight.enqueue(params())
+            with pytest.raises(PermanentError, match="`async with` block has ended"):
+                await overnight.outcome(key="a")
+        connects_again = AsyncOvernight(redis_url)
+        await connects_again.close()
+        await connects_again.enqueue(params())
+        await connects_again.close()
+
+    asyncio.run(the_same())
+    assert len(taken_out(redis_url)[routes.ACCEPT]) == 5
 
 
 @asynccontextmanager
