@@ -74,7 +74,10 @@ ONE_AT_A_TIME: dict[str, tuple[str, dict[str, str], list[str]]] = {
     "a table that isn't there": ("[lane.a]", {}, ["lane: there is no such setting: did you mean lanes?"]),
     "a setting with no near name": (
         "[own_broker]\ncolour = 1", {},
-        ["[own_broker] colour: there is no such setting (there are: max_per_second, window, max_queue, max_memory)"],
+        [
+            "[own_broker] colour: there is no such setting"
+            " (there are: max_per_second, window, max_queue, max_memory, by_reference_above)"
+        ],
     ),
     "a name that no lane may have": (
         '[lanes."Bad Name"]', {},
