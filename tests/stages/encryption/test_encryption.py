@@ -14,6 +14,8 @@ from overnight_models.errors import BadSettings
 from overnight_models.ledger.bodies import encryption
 from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.bodies.packed import DamagedGroup
+from overnight_models.ledger.retention import bodies as retention
+from overnight_workers import process
 from overnight_workers.cli import app
 from overnight_workers.encryption_keys import ConfiguredKeys, keys_named
 from overnight_workers.stages import rescue
@@ -22,7 +24,7 @@ from overnight_workers.stages.accept.gather import Message
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
-from tests.driving import Service, callback, item, read_command
+from tests.driving import Service, callback, item, params, read_command
 from tests.stages.encryption.keys import SECRET, answer, found, new_key, secret, write
 
 Json = dict[str, Any]
@@ -198,3 +200,30 @@ def test_what_is_no_key_is_said_without_a_word_of_it(service: Service, key_file:
         keys_named("main")
     assert not given or given not in str(caught.value).replace(str(key_file), "").split()
     assert ConfiguredKeys().are_used
+
+
+def test_cut_or_sent_in_real_time_nothing_is_readable_either(service: Service, key_file: Path) -> None:
+    use(service, key_file, max_input_tokens=2_000, when_longer="cut")
+    long = f"{SECRET} is told of at length. " * 1_000
+    service.accept(secret("cut", params=params(long), cuttable="messages.0.content"))
+    service.finish()
+    use(service, key_file, road="direct")
+    service.accept(secret("now"))
+    service.finish()
+    assert [row["via"] for row in service.ledger.fetch_all("SELECT via FROM outcome ORDER BY item_id")] == [
+        "batch",
+        "direct",
+    ]
+    assert service.ledger.fetch_one("SELECT cut_to_tokens FROM request ORDER BY item_id LIMIT 1")["cut_to_tokens"]
+    assert found(service) == set()
+    assert str(service.queue()).count(SECRET) >= 2
+
+
+def test_what_retention_carries_out_of_groups_is_encrypted_in_its_row(service: Service, key_file: Path) -> None:
+    service.accept(*(secret(f"k{n}") for n in range(20)))
+    service.round()
+    with process.database().transaction() as connection:
+        ids = [row["id"] for row in service.ledger.fetch_all("SELECT id FROM item")]
+        assert retention.carry(connection, ids) is None
+    assert found(service) == set()
+    assert SECRET in (answer(service, "k7") or "")

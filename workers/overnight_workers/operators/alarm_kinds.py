@@ -48,11 +48,12 @@ KINDS: Final[Mapping[str, Kind]] = {
         "promote a standby, or let OVERNIGHT_DATABASE_URL lead to the primary; name all hosts in it",
     ),
     "answers damaged": Kind(
-        "a group of answers in Postgres isn't what was written there, says its checksum, or its row is gone",
+        "a group of answers in Postgres isn't what was written there, says its checksum, its row is gone, or the key"
+        " that it is encrypted by",
         "goes on with everything else; an outcome whose answer can't be read isn't delivered as if it were whole: its"
         " delivery is tried again, then dead; asked for, it says so. Reads the group again every minute",
-        "look after Postgres' disk; restore the group's row from a backup (the alarm names table and id), then"
-        " `overnight replay`",
+        "put the encryption key back where it says that one isn't there. Else look after Postgres' disk; restore the"
+        " group's row from a backup (the alarm names table and id), then `overnight replay`",
     ),
     "sweep missing": Kind(
         "nothing has swept for too long: no beat, no worker for overnight.rescue, or no Redis between them",
@@ -153,9 +154,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "put its new URL into `[webhooks.NAME]`, start the workers again, then `overnight webhooks resume NAME`",
     ),
     "bodies unreadable": Kind(
-        "a group of bodies in Postgres isn't what was written there, says its checksum, or its row is gone",
+        "a group of bodies in Postgres isn't what was written there, says its checksum, its row is gone, or the key"
+        " that it is encrypted by",
         "holds the items whose requests lie there; all others go on. They go on by themselves when it can be read",
-        "restore the row that it names from a backup (backups.md); `overnight items --state held` has the items, and"
+        "put the encryption key back where it says that one isn't there; else restore the row that it names from a"
+        " backup (backups.md); `overnight items --state held` has the items, and"
         " `overnight cancel` gives them up; look after the disk",
     ),
     "budget stuck": Kind(
