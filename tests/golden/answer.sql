@@ -38,8 +38,12 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
     request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.retryable, outcome.model,
     outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
-    outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
-    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    outcome.via, coalesce(outcome.api_batch_id, (
+    SELECT api_id
+    FROM submission
+    WHERE submission.id = outcome.submission_id
+)) AS api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos, coalesce(redo.attempts_before,
+    0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
     ELSE redo.cost_before_nano END AS cost_before_nano, outcome.detail, outcome.message, outcome.body_group,
     outcome.body_place
 FROM item
@@ -57,8 +61,12 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
     request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.retryable, outcome.model,
     outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
-    outcome.via, outcome.api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos,
-    coalesce(redo.attempts_before, 0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
+    outcome.via, coalesce(outcome.api_batch_id, (
+    SELECT api_id
+    FROM submission
+    WHERE submission.id = outcome.submission_id
+)) AS api_batch_id, outcome.finished_at, coalesce(redo.number, 0) AS redos, coalesce(redo.attempts_before,
+    0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
     ELSE redo.cost_before_nano END AS cost_before_nano, outcome.detail, outcome.message, outcome.body_group,
     outcome.body_place
 FROM item

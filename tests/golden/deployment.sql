@@ -20,10 +20,19 @@ SET state = 'unclear', changed_at = now(), reason = 'the ledger was restored or 
 FROM doubted
 WHERE batch.id = doubted.batch_id AND batch.state IN ('submitting');
 
+-- are_rows_short: Whether rows lack the texts that many have in common: no process runs that looks for them there. See `schema`.
+SELECT short_rows
+FROM deployment;
+
 -- begin_groups: From now on bodies are written in groups. Changes nothing where they are already.
 UPDATE deployment
 SET bodies_in_groups = true
 WHERE NOT bodies_in_groups;
+
+-- begin_short_rows: From now on new rows lack the texts that many have in common. Changes nothing where they do already.
+UPDATE deployment
+SET short_rows = true
+WHERE NOT short_rows;
 
 -- give_word: A person says that this ledger may send: its original doesn't run any more. False when no word is wanted.
 UPDATE deployment
@@ -173,7 +182,7 @@ FROM submission
 WHERE token = :token AND twin_of IS NULL;
 
 -- settle: A new ledger lives here. Changes nothing for one that lives somewhere already.
-INSERT INTO deployment(home, bodies_in_groups) VALUES (
+INSERT INTO deployment(home, bodies_in_groups, short_rows) VALUES (
     (
         SELECT system_identifier
         FROM pg_control_system()
@@ -181,7 +190,7 @@ INSERT INTO deployment(home, bodies_in_groups) VALUES (
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()
-    ), true
+    ), true, true
 )
 ON CONFLICT DO NOTHING;
 

@@ -13,8 +13,11 @@ WHERE target_id IS NOT NULL AND NOT cancel_wanted;
 INSERT INTO outcome(item_id, cost_nano, realtime_nano, attempts, ok, retryable, via, problem, detail, model,
     api_batch_id, message, body_group, body_place, body_size)
 SELECT follower.item_id, 0, 0, outcome.attempts, ok, retryable, via, problem, own.detail, model,
-    api_batch_id, own.message, own.body_group, own.body_place, CASE
-    WHEN own.body_group IS NOT NULL THEN own.size END
+    coalesce(outcome.api_batch_id, (
+    SELECT api_id
+    FROM submission
+    WHERE submission.id = outcome.submission_id
+)), own.message, own.body_group, own.body_place, CASE WHEN own.body_group IS NOT NULL THEN own.size END
 FROM unnest(CAST(:ids AS bigint[]), CAST(:messages AS text[]), CAST(:groups AS bigint[]),
     CAST(:places AS smallint[]), CAST(:sizes AS integer[]), CAST(:details AS text[])) AS own(item_id,
     message, body_group, body_place, size, detail)

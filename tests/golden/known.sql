@@ -2,8 +2,11 @@
 
 -- _followers: Those that follow these items already.
 -- leaders = '{1}'
-SELECT follower.of_item_id, follower.item_id, follower.receipt, request.callback, item.run_id,
-    request.tenant, request.trace_id
+SELECT follower.of_item_id, follower.item_id, follower.receipt, coalesce(request.callback, (
+    SELECT document
+    FROM callback
+    WHERE callback.id = request.callback_id
+)) AS callback, item.run_id, request.tenant, request.trace_id
 FROM follower
 JOIN item ON item.id = follower.item_id
 JOIN request ON request.item_id = follower.item_id
@@ -34,8 +37,11 @@ WHERE item_key.lane_id = :lane_id AND item_key.key_hash = told.key_hash;
 -- hashes = '{\x00}', lane_id = 1
 SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.headers_id, item.schema_id,
     item.run_id, item.tenant_id, item.chain_id, item.target_id, request.receipt, request.model_why,
-    request.tenant, request.trace_id, request.callback, prefix.document AS prefix, outcome.problem,
-    item.purged
+    request.tenant, request.trace_id, coalesce(request.callback, (
+    SELECT document
+    FROM callback
+    WHERE callback.id = request.callback_id
+)) AS callback, prefix.document AS prefix, outcome.problem, item.purged
 FROM item_key
 LEFT JOIN item ON item.id = item_key.item_id
 LEFT JOIN request ON request.item_id = item_key.item_id

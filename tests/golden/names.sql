@@ -107,6 +107,25 @@ ON CONFLICT DO NOTHING;
 -- _number
 ;;
 
+-- callbacks, 1 of 2: The numbers of callbacks, in a transaction that goes on; new ones get theirs.
+-- documents = '{text}'
+INSERT INTO callback(document)
+SELECT new.document
+FROM unnest(CAST(:documents AS text[])) AS new(document)
+WHERE NOT EXISTS (
+    SELECT
+    FROM callback
+    WHERE callback.document = new.document
+)
+ORDER BY new.document
+ON CONFLICT DO NOTHING;
+
+-- callbacks, 2 of 2: The numbers of callbacks, in a transaction that goes on; new ones get theirs.
+-- documents = '{text}'
+SELECT document, id
+FROM callback
+WHERE document = ANY(:documents);
+
 -- models: Every model by its number.
 SELECT id, name
 FROM model;

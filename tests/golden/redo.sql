@@ -20,10 +20,10 @@ LEFT JOIN outcome ON outcome.item_id = successor.old;
 
 -- _copy, 2 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
 -- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', shapes = '{null}', sizes = '{null}', unbounded = '{null}', whys = '{null}'
-INSERT INTO request(item_id, receipt, key, tenant, trace_id, callback, params, body_group, body_place,
-    unbounded, cut_from_tokens, cut_to_tokens, model_why, traceparent)
-SELECT successor.new, receipt, key, tenant, trace_id, callback, coalesce(successor.params, request.params),
-    CASE WHEN successor.params IS NULL THEN body_group END, CASE
+INSERT INTO request(item_id, receipt, key, tenant, trace_id, callback, callback_id, params, body_group,
+    body_place, unbounded, cut_from_tokens, cut_to_tokens, model_why, traceparent)
+SELECT successor.new, receipt, key, tenant, trace_id, callback, callback_id, coalesce(successor.params,
+    request.params), CASE WHEN successor.params IS NULL THEN body_group END, CASE
     WHEN successor.params IS NULL THEN body_place END, CASE
     WHEN successor.params IS NULL THEN request.unbounded ELSE successor.unbounded END, cut_from_tokens,
     cut_to_tokens, coalesce(successor.model_why, request.model_why), traceparent

@@ -49,7 +49,8 @@ class Ledger:
     def item(self, key: str) -> Json:
         """An item with its outcome, if it has one."""
         row = self.fetch_one(
-            """SELECT item.*, request.key, outcome.ok, problem, detail, message, cost_nano, api_batch_id
+            """SELECT item.*, request.key, outcome.ok, problem, detail, message, cost_nano,
+                      coalesce(api_batch_id, (SELECT api_id FROM submission WHERE id = submission_id)) AS api_batch_id
                FROM item JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
                WHERE key = %s""",
             key,

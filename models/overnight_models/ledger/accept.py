@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection
 
-from overnight_models.ledger import following, measure, recall
+from overnight_models.ledger import deployment, following, measure, names, recall
 from overnight_models.ledger.answer import Asked, locate
 from overnight_models.ledger.bodies.encryption import writing_key
 from overnight_models.ledger.bodies.groups import Body, Place, write_groups
@@ -228,10 +228,11 @@ def _write_requests(
     connection: Connection, rows: Sequence[Row], places: Mapping[int, Place], key: bytes | None
 ) -> None:
     """places: where those lie that are in groups; the others lie in their own rows. key: what encrypts them."""
+    shared = {} if key is not None else _shared_callbacks(connection, rows)
     copy_lines(
         connection,
-        "request (item_id, receipt, key, tenant, trace_id, callback, model_why, traceparent, params, body_group,"
-        " body_place, unbounded)",
+        "request (item_id, receipt, key, tenant, trace_id, callback, callback_id, model_why, traceparent, params,"
+        " body_group, body_place, unbounded)",
         b"".join(
             b"%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
             % (
@@ -240,7 +241,9 @@ def _write_requests(
                 copy_text(item.key),
                 copy_text(item.tenant),
                 copy_text(item.trace_id),
-                copy_json(own_callback(key, item.receipt, item.callback)),
+                b"%b\t\\N" % copy_json(own_callback(key, item.receipt, item.callback))
+                if (number := shared.get(item.callback)) is None
+                else b"\\N\t%d" % number,
                 copy_text(item.model_why),
                 copy_text(item.traceparent),
                 b"%b\t\\N\t\\N\t%b" % (copy_json(own_text(key, row.id, item.params)), _unbounded(item, key))
@@ -258,6 +261,25 @@ def _unbounded(item: NewItem, key: bytes | None) -> bytes:
     if key is None:
         return b"\\N"
     return b"t" if holds_no_text(item.params) else b"f"
+
+
+_LONGEST_SHARED: Final = 500
+"""Bytes of a callback that has a number."""
+_OF_ITEMS: Final = frozenset({"args", "kwargs", "context"})
+"""What a callback says of its own item: that stays in the item's row, and goes with it."""
+
+
+def _shared_callbacks(connection: Connection, rows: Sequence[Row]) -> dict[bytes | None, int]:
+    """The numbers of callbacks that say nothing of an item: they stand in no row."""
+    callbacks = {row.item.callback for row in rows if row.item.callback is not None}
+    shared = {
+        callback.decode(): callback
+        for callback in callbacks
+        if len(callback) <= _LONGEST_SHARED and not _OF_ITEMS & orjson.loads(callback).keys()
+    }
+    if not shared or not deployment.are_rows_short(connection):
+        return {}
+    return {shared[document]: number for document, number in names.callbacks(connection, shared).items()}
 
 
 def record_verdicts(connection: Connection, verdicts: Mapping[UUID, Verdict]) -> None:

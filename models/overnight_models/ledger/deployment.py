@@ -80,12 +80,26 @@ def read(connection: Connection) -> Deployment:
 
 def settle(connection: Connection) -> None:
     """A new ledger lives here. Changes nothing for one that lives somewhere already."""
-    execute(connection, f"INSERT INTO deployment (home, bodies_in_groups) VALUES ({HOME}, true) ON CONFLICT DO NOTHING")
+    execute(
+        connection,
+        f"INSERT INTO deployment (home, bodies_in_groups, short_rows) VALUES ({HOME}, true, true)"
+        " ON CONFLICT DO NOTHING",
+    )
 
 
 def begin_groups(connection: Connection) -> None:
     """From now on bodies are written in groups. Changes nothing where they are already."""
     execute(connection, "UPDATE deployment SET bodies_in_groups = true WHERE NOT bodies_in_groups")
+
+
+def are_rows_short(connection: Connection) -> bool:
+    """Whether rows lack the texts that many have in common: no process runs that looks for them there. See `schema`."""
+    return fetch_only_value(connection, bool, "SELECT short_rows FROM deployment")
+
+
+def begin_short_rows(connection: Connection) -> None:
+    """From now on new rows lack the texts that many have in common. Changes nothing where they do already."""
+    execute(connection, "UPDATE deployment SET short_rows = true WHERE NOT short_rows")
 
 
 class LogPosition(NamedTuple):

@@ -19,13 +19,23 @@ REDONE: Final = """
 """
 """What a document says of the tries before an item that has taken another's place: LEFT JOIN redo."""
 
+API_BATCH: Final = """
+    coalesce(outcome.api_batch_id, (SELECT api_id FROM submission WHERE submission.id = outcome.submission_id))
+"""
+"""The batch that an outcome came from, as the API names it. No direct claim has a submission's number."""
+CALLBACK: Final = """
+    coalesce(request.callback, (SELECT document FROM callback WHERE callback.id = request.callback_id))
+"""
+"""Where an item's outcome goes, as its producer said it."""
+
 COLUMNS_BUT_MESSAGE: Final = f"""
     item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens,
     request.model_why, request.traceparent, item.deadline,
     outcome.ok, outcome.problem, outcome.retryable,
     outcome.model, outcome.cost_nano, outcome.realtime_nano,
-    coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, outcome.api_batch_id, outcome.finished_at,
+    coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, {API_BATCH} AS api_batch_id,
+    outcome.finished_at,
     {REDONE}
 """
 COLUMNS: Final = f"{COLUMNS_BUT_MESSAGE}, outcome.detail, outcome.message, outcome.body_group, outcome.body_place"

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.bodies.encryption import NoKey, writing_keys
 from overnight_models.ledger.bodies.groups import Body, Place
+from overnight_models.ledger.documents import API_BATCH
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value, fetch_pairs
 from overnight_models.states import DELIVERY, ITEM, Move
 
@@ -141,11 +142,12 @@ def _answer(connection: Connection, item_ids: list[int]) -> int:
     written = _write_copies(connection, item_ids)
     execute(
         connection,
-        """
+        f"""
         INSERT INTO outcome (item_id, cost_nano, realtime_nano, attempts, ok, retryable, via, problem, detail, model,
                              api_batch_id, message, body_group, body_place, body_size)
-        SELECT follower.item_id, 0, 0, outcome.attempts, ok, retryable, via, problem, own.detail, model, api_batch_id,
-               own.message, own.body_group, own.body_place, CASE WHEN own.body_group IS NOT NULL THEN own.size END
+        SELECT follower.item_id, 0, 0, outcome.attempts, ok, retryable, via, problem, own.detail, model,
+               {API_BATCH}, own.message, own.body_group, own.body_place,
+               CASE WHEN own.body_group IS NOT NULL THEN own.size END
         FROM unnest(CAST(:ids AS bigint[]), CAST(:messages AS text[]), CAST(:groups AS bigint[]),
                     CAST(:places AS smallint[]), CAST(:sizes AS integer[]), CAST(:details AS text[]))
              AS own (item_id, message, body_group, body_place, size, detail)

@@ -17,6 +17,7 @@ from overnight_models import exact_json
 from overnight_models.errors import TransientError
 from overnight_models.ledger import following, redo
 from overnight_models.ledger.bodies.requests import callback_of, read_requests
+from overnight_models.ledger.documents import CALLBACK
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import asked_request
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
@@ -207,10 +208,10 @@ def _there(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> di
     rows = fetch_all(
         connection,
         _There,
-        """
+        f"""
         SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.headers_id, item.schema_id,
                item.run_id, item.tenant_id, item.chain_id, item.target_id, request.receipt,
-               request.model_why, request.tenant, request.trace_id, request.callback,
+               request.model_why, request.tenant, request.trace_id, {CALLBACK} AS callback,
                prefix.document AS prefix, outcome.problem, item.purged
         FROM item_key
         LEFT JOIN item ON item.id = item_key.item_id LEFT JOIN request ON request.item_id = item_key.item_id
@@ -236,9 +237,9 @@ def _followers(connection: Connection, leaders: Sequence[int]) -> dict[int, list
     for stored in fetch_all(
         connection,
         _Follower,
-        """
-        SELECT follower.of_item_id, follower.item_id, follower.receipt, request.callback, item.run_id, request.tenant,
-               request.trace_id
+        f"""
+        SELECT follower.of_item_id, follower.item_id, follower.receipt, {CALLBACK} AS callback, item.run_id,
+               request.tenant, request.trace_id
         FROM follower JOIN item ON item.id = follower.item_id JOIN request ON request.item_id = follower.item_id
         WHERE of_item_id = ANY(:leaders)
         """,

@@ -100,6 +100,27 @@ def shapes(connection: Connection, hashes: Collection[bytes]) -> dict[bytes, int
     return {bytes(hash_): number for hash_, number in numbers.items()}
 
 
+def callbacks(connection: Connection, documents: Collection[str]) -> dict[str, int]:
+    """The numbers of callbacks, in a transaction that goes on; new ones get theirs."""
+    # in one order, or two who number the same wait for each other
+    named = {"documents": sorted(documents)}
+    known = "SELECT document, id FROM callback WHERE document = ANY(:documents)"
+    numbers = fetch_pairs(connection, str, int, known, **named)
+    if len(numbers) < len(documents):
+        execute(
+            connection,
+            """
+            INSERT INTO callback (document)
+            SELECT new.document FROM unnest(CAST(:documents AS text[])) AS new (document)
+            WHERE NOT EXISTS (SELECT FROM callback WHERE callback.document = new.document)
+            ORDER BY new.document ON CONFLICT DO NOTHING
+            """,
+            **named,
+        )
+        numbers = fetch_pairs(connection, str, int, known, **named)
+    return numbers
+
+
 def models(connection: Connection) -> dict[int, str]:
     """Every model by its number."""
     return fetch_pairs(connection, int, str, "SELECT id, name FROM model")

@@ -22,6 +22,8 @@ VERSION_TABLE: Final = "overnight_version"
 _ALEMBICS_OWN: Final = "alembic_version"
 _GROUPS_SINCE: Final = "0022"
 """Workers of an earlier revision can't read bodies in groups."""
+_SHORT_ROWS_SINCE: Final = "0030"
+"""Workers of an earlier revision look in each row for texts that stand in one place now."""
 
 
 class WrongEncoding(PermanentError):
@@ -48,7 +50,8 @@ def migrate(database: Database) -> None:
     """Bring the database to the newest schema, and make the first partitions. Harmless when it is there.
 
     One transaction, which may take as long as it needs; it waits for a lock for 10 s, then raises TransientError.
-    From the second time on, bodies are written in groups: until then workers may run that can't read them.
+    From the second time on, bodies are written in groups, and rows without the texts that they have in common: until
+    then workers may run that can't read them.
 
     Raises WrongEncoding, before anything is made.
     """
@@ -68,6 +71,8 @@ def migrate(database: Database) -> None:
         deployment.settle(connection)
         if current is not None and current >= _GROUPS_SINCE:
             deployment.begin_groups(connection)
+        if current is not None and current >= _SHORT_ROWS_SINCE:
+            deployment.begin_short_rows(connection)
 
 
 def revisions(connection: Connection) -> tuple[str | None, str]:

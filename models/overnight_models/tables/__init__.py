@@ -38,7 +38,7 @@ from overnight_models.tables.items import (
     Unmeasured,
 )
 from overnight_models.tables.money import Booking, Budget, DeadlineCount, Plan, Spending
-from overnight_models.tables.names import Headers, Model, OutputSchema, Prefix, Run, Shape, Target, Tenant
+from overnight_models.tables.names import Callback, Headers, Model, OutputSchema, Prefix, Run, Shape, Target, Tenant
 from overnight_models.tables.outcomes import AnswerGroup, DamagedGroup, Delivery, Double, Outcome
 from overnight_models.tables.relays import Relay
 from overnight_models.tables.retention import Kept
@@ -50,6 +50,7 @@ __all__ = [
     "Booking",
     "Budget",
     "Caching",
+    "Callback",
     "Catalog",
     "CatalogMemory",
     "CatalogPassedOver",

@@ -29,6 +29,8 @@ class Deployment(Table, table=True):
     bodies_in_groups: bool = Field(sa_column_kwargs={"server_default": "false"})
     """New bodies lie in groups, which versions before 0022 can't read. Of a new ledger, and from the second
     `overnight migrate` on."""
+    short_rows: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """New rows lack texts that versions before 0030 look for in them. From when on: as for groups."""
 
 
 class Workspace(Table, table=True):

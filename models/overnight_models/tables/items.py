@@ -165,7 +165,7 @@ class Request(Table, table=True):
     tenant: str | None = long_text(default=None)
     trace_id: str | None = long_text(default=None)
     callback: str | None = long_text(default=None)
-    """JSON: {"task", "queue", "args", "kwargs", "broker", "ack"}."""
+    """JSON: {"task", "queue", "args", "kwargs", "broker", "ack"}. Null where there is none, or its number says it."""
     params: str | None = long_text(default=None)
     """JSON, passed through unparsed; without its prefix. Null: it lies in a group."""
     body_group: int | None = big(default=None)
@@ -181,6 +181,8 @@ class Request(Table, table=True):
     """Why its lane has chosen the model in `params`; null where its producer named it."""
     traceparent: str | None = long_text(default=None)
     """The span of its producer within which it was enqueued; null outside of any."""
+    callback_id: int | None = None
+    """The number of a callback that says nothing of the item."""
 
 
 class RequestGroup(Table, table=True):

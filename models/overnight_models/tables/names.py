@@ -98,6 +98,14 @@ class Prefix(Table, table=True):
     """When an item last went on from it, to the day."""
 
 
+class Callback(Table, table=True):
+    """Where outcomes go, in words that many items have in common: nothing of any of them is in it."""
+
+    __tablename__ = "callback"
+    id: int | None = Field(default=None, primary_key=True)
+    document: str = long_text(unique=True)
+
+
 class Shape(Table, table=True):
     """A kind of request: what the API checks of it beside its text, and what it is sent with."""
 

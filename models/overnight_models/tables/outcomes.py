@@ -50,6 +50,7 @@ class Outcome(Table, table=True):
     model: str | None = long_text(default=None)
     """That served it."""
     api_batch_id: str | None = long_text(default=None)
+    """Null where its submission says so."""
     message: str | None = long_text(default=None)
     """JSON: the API's Message, untouched. Null: it lies in a group, there is none, or it isn't kept any more."""
     body_group: int | None = big(default=None)

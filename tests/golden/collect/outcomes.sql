@@ -6,7 +6,8 @@ UPDATE item
 SET state = 'failed', attempts = attempts + 1, waiting_since = NULL, held_by = NULL, direct_at = NULL
 WHERE id = ANY(:ids) AND state IN ('waiting', 'held', 'batched', 'direct', 'racing', 'following')
     AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
-RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted, deadline, purged;
+RETURNING id, lane_id, batch_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted,
+    deadline, purged;
 
 -- _finalize, 2 of 2: Items become final; those that are already, or aren't in that batch any more, are passed over.
 -- ids = '{1}', own = null
@@ -14,7 +15,8 @@ UPDATE item
 SET state = 'succeeded', attempts = attempts + 1, waiting_since = NULL, held_by = NULL, direct_at = NULL
 WHERE id = ANY(:ids) AND state IN ('waiting', 'held', 'batched', 'direct', 'racing', 'following')
     AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
-RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted, deadline, purged;
+RETURNING id, lane_id, batch_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted,
+    deadline, purged;
 
 -- _outlast: Items for which their batch brought nothing, while they are being sent in real time: those calls go on.
 -- batch_id = 1, ids = '{1}'

@@ -5,7 +5,11 @@
 SELECT item.id, item.target_id, item.attempts, item.state, lane.name AS lane, run.name AS run,
     request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
     request.cut_from_tokens, request.cut_to_tokens, request.model_why, request.traceparent, item.deadline,
-    request.callback, now() AS finished_at, coalesce(redo.number, 0) AS redos, coalesce(redo.attempts_before,
+    coalesce(request.callback, (
+    SELECT document
+    FROM callback
+    WHERE callback.id = request.callback_id
+)) AS callback, now() AS finished_at, coalesce(redo.number, 0) AS redos, coalesce(redo.attempts_before,
     0) AS attempts_before, CASE WHEN redo.item_id IS NULL THEN 0
     ELSE redo.cost_before_nano END AS cost_before_nano
 FROM item

@@ -1,18 +1,12 @@
 -- What ledger/operators/encryption.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- _write, 1 of 3: Write one text by this key. Raises DamagedGroup.
+-- _write, 1 of 2: Write one text by this key. Raises DamagedGroup.
 -- id = 1, new = 'text', old = 'text'
 UPDATE outcome
 SET message = :new
 WHERE item_id = :id AND message = :old;
 
--- _write, 2 of 3: Write one text by this key. Raises DamagedGroup.
--- id = 1, new = 'text', old = 'text'
-UPDATE request
-SET callback = :new
-WHERE item_id = :id AND callback = :old;
-
--- _write, 3 of 3: Write one text by this key. Raises DamagedGroup.
+-- _write, 2 of 2: Write one text by this key. Raises DamagedGroup.
 -- id = 1, new = 'text', old = 'text'
 UPDATE request
 SET params = :new, unbounded = False

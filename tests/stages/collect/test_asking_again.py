@@ -47,7 +47,9 @@ def test_the_error_is_in_the_prompt_and_only_the_last_outcome_is_delivered(servi
     assert service.ledger.states("item") == ["redone", "succeeded"]
     (outcome,) = outcomes_in(service)
     assert (outcome.ok, outcome.key, outcome.attempts) == (True, "a", 2)
-    api_id = service.ledger.fetch_one("SELECT max(api_batch_id) AS id FROM outcome WHERE ok")["id"]
+    api_id = service.ledger.fetch_one(
+        "SELECT api_id AS id FROM outcome JOIN submission ON submission.id = submission_id WHERE ok"
+    )["id"]
     (request,) = service.api.body_at_the_api(api_id)["requests"]
     first, answer, correction = request["params"]["messages"]
     assert (first["role"], answer["role"], correction["role"]) == ("user", "assistant", "user")

@@ -59,6 +59,15 @@ def test_no_table_holds_a_text_of_an_encrypting_lane_and_its_outcomes_come_whole
     assert "encrypted:" not in printed
 
 
+def test_what_callbacks_of_an_encrypting_lane_have_in_common_stands_in_no_table_of_its_own(
+    service: Service, key_file: Path
+) -> None:
+    service.accept(item("a", callback=callback()))
+    assert service.ledger.fetch_all("SELECT * FROM callback") == []
+    service.finish()
+    assert len(service.queue()) == 1
+
+
 def test_without_the_setting_the_same_search_finds_them(service: Service) -> None:
     service.accept(secret("alone"), *(secret(f"k{n}") for n in range(30)))
     service.finish()

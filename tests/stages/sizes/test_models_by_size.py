@@ -146,8 +146,8 @@ def test_a_shared_prefix_stays_one_for_both_models(service: Service) -> None:
     service.round()
     assert (outcome(service, "near").model, outcome(service, "short").model) == (SONNET, HAIKU)
     assert service.ledger.fetch_one("SELECT count(*) AS n FROM prefix")["n"] == 1
-    (batch,) = service.ledger.fetch_all("SELECT DISTINCT api_batch_id FROM outcome")
-    sent = [request["params"] for request in service.api.body_at_the_api(batch["api_batch_id"])["requests"]]
+    (batch,) = service.ledger.fetch_all("SELECT api_id FROM submission")
+    sent = [request["params"] for request in service.api.body_at_the_api(batch["api_id"])["requests"]]
     assert {request["model"] for request in sent} == {HAIKU, SONNET}
     assert all(request["system"] == system for request in sent)
 

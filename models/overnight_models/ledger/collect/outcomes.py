@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import direct_calls, following
+from overnight_models.ledger import deployment, direct_calls, following
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.bodies.encryption import writing_keys
 from overnight_models.ledger.bodies.groups import Body, Place
@@ -59,6 +59,7 @@ class _Finalized(NamedTuple):
 
     id: int
     lane_id: int
+    batch_id: int | None
     tenant_id: int | None
     run_id: int | None
     target_id: int | None
@@ -228,7 +229,7 @@ def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: 
         UPDATE item SET {move.set}, attempts = attempts + 1, waiting_since = NULL, held_by = NULL,
                direct_at = NULL
         WHERE id = ANY(:ids) AND {move.where} AND (CAST(:own AS bigint) IS NULL OR batch_id = :own)
-        RETURNING id, lane_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted, deadline,
+        RETURNING id, lane_id, batch_id, tenant_id, run_id, target_id, callback_size, attempts, cancel_wanted, deadline,
                   purged
         """,
         ids=ordered,
@@ -285,15 +286,14 @@ def _write_outcomes(
     """The outcomes of what has become final."""
     if not settled:
         return
-    submission, via, api_batch_id = (
-        copy_number(source.submission_id),
-        source.via.encode(),
-        copy_text(source.api_batch_id),
-    )
+    submission, via = copy_number(source.submission_id), source.via.encode()
     outcomes = []
     keys = writing_keys(connection, settled)
     places = _write_answers(connection, arrivals, settled, keys)
     models = {name: copy_foreign(name) for name in {arrival.model for arrival in arrivals}}
+    api_batch_id = copy_text(source.api_batch_id)
+    # a submission is kept as long as its batch has items, and says it
+    of_own_batch = b"\\N" if deployment.are_rows_short(connection) else api_batch_id
     for arrival in arrivals:
         item = settled.get(arrival.item_id)
         if item is None:
@@ -315,7 +315,7 @@ def _write_outcomes(
                 else b"%b\t%b"
                 % (copy_foreign(arrival.problem), copy_foreign(answers.own_detail(keys, item.id, detail))),
                 models[arrival.model],
-                api_batch_id,
+                of_own_batch if item.batch_id == source.batch_id else api_batch_id,
                 copy_json(answers.own_text(keys, item.id, None if item.purged else arrival.message)) + _NO_PLACE
                 if place is None
                 else b"\\N\t%d\t%d\t%d" % (*place, len(arrival.message or b"")),

@@ -18,7 +18,7 @@ from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.bodies.requests import callback_of
 from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.deliver.due import Due
-from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
+from overnight_models.ledger.documents import CALLBACK, COLUMNS, JOINS, ItemRow
 from overnight_models.ledger.rows import execute, fetch_all, fetch_only, fetch_only_value, fitting
 from overnight_models.states import DELIVERY
 
@@ -127,7 +127,7 @@ def take(connection: Connection, due_at: Mapping[int, datetime], *, lease_s: flo
             SET {DELIVERY.claim.set}, tries = tries + 1, due_at = now() + make_interval(secs => :lease_s)
             WHERE item_id = ANY(:ids) RETURNING item_id, tries, generation
         )
-        SELECT {COLUMNS}, claimed.tries, claimed.generation, request.callback
+        SELECT {COLUMNS}, claimed.tries, claimed.generation, {CALLBACK} AS callback
         FROM claimed JOIN item ON item.id = claimed.item_id {JOINS}
         """,
         ids=list(due_at),

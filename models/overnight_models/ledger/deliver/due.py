@@ -13,7 +13,7 @@ from overnight_models import exact_json
 from overnight_models.ledger.bodies.requests import callback_of
 from overnight_models.ledger.collect.arrivals import Arrival, Source
 from overnight_models.ledger.collect.outcomes import Recorded
-from overnight_models.ledger.documents import REDONE, ItemRow, document
+from overnight_models.ledger.documents import CALLBACK, REDONE, ItemRow, document
 from overnight_models.ledger.rows import fetch_all
 from overnight_models.wire.acknowledgement import Acknowledgement
 from overnight_models.wire.message import CallbackLine
@@ -136,7 +136,7 @@ def recorded_and_claimed(
             SELECT item.id, item.target_id, item.attempts, item.state, lane.name AS lane, run.name AS run,
                    request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
                    request.cut_from_tokens, request.cut_to_tokens, request.model_why, request.traceparent,
-                   item.deadline, request.callback,
+                   item.deadline, {CALLBACK} AS callback,
                    now() AS finished_at,
                    {REDONE}
             FROM item
