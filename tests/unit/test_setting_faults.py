@@ -75,8 +75,8 @@ ONE_AT_A_TIME: dict[str, tuple[str, dict[str, str], list[str]]] = {
     "a setting with no near name": (
         "[own_broker]\ncolour = 1", {},
         [
-            "[own_broker] colour: there is no such setting"
-            " (there are: max_per_second, window, max_queue, max_memory, by_reference_above)"
+            ("[own_broker] colour: there is no such setting"
+            " (there are: max_per_second, window, max_queue, max_memory, by_reference_above)")
         ],
     ),
     "a name that no lane may have": (
