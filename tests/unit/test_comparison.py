@@ -78,7 +78,8 @@ def test_an_unknown_price_is_unknown_and_no_zero() -> None:
     comparison = compare({"a": rows(5), "b": rows(5, cost=None)}, whole=5)
 
     assert comparison.sides[1].cost_a_row is None
-    assert "no telling difference in price" in comparison.beside[0].sentence
+    assert "no telling difference in price: too few answers have one" in comparison.beside[0].sentence
+    assert "nan" not in comparison.beside[0].sentence
 
 
 def test_gold_makes_quality_what_is_right_and_leaves_rows_without_it_out() -> None:

@@ -140,7 +140,11 @@ def test_two_prompts_are_compared_on_the_same_rows_and_paid_once(catalog: Enrich
     assert beside["sentence"].startswith("longer instead of prompt: ")
     assert set(beside["agreement"]) == {"title", "stars"}
     assert catalog.sent == 12
-    assert "Choose blind" in (catalog.directory / "shop.compared.html").read_text()
+    page = (catalog.directory / "shop.compared.html").read_text()
+    assert "Choose blind" in page
+    assert "<b>A" in page, "a row is called by its key's cells"
+    assert "[&#34;A" not in page
+    assert "$0.00 " not in beside["sentence"]
     # the side that runs use is paid already
     assert catalog.run().state == "complete"
     assert catalog.sent == 16

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import orjson
 import typer
 
 from overnight_models.errors import PermanentError
@@ -186,6 +187,7 @@ def _write(
 ) -> None:
     from overnight_workers.catalogs import trying
     from overnight_workers.catalogs.pages import page
+    from overnight_workers.catalogs.report.writing import short_usd
 
     page.write(
         target,
@@ -197,6 +199,7 @@ def _write(
         run=trying.compared_run_name(catalog),
         made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
         pairs=_pairs(asked, answers),
+        usd=short_usd,
     )
 
 
@@ -216,7 +219,7 @@ def _pairs(asked: Sequence[Asked], answers: Mapping[str, Mapping[bytes, Answer]]
         item = first.items[entry]
         pairs.append(
             {
-                "name": item.trace_id or "",
+                "name": ", ".join(orjson.loads(item.trace_id or "[]")),
                 "prompt": prompt_of(item.params),
                 "left": left,
                 "left_text": left_text,
@@ -230,6 +233,8 @@ def _pairs(asked: Sequence[Asked], answers: Mapping[str, Mapping[bytes, Answer]]
 def _print(compared: Comparison, judged: Judged | None, target: Path) -> None:
     from rich.table import Table
 
+    from overnight_workers.catalogs.report.writing import short_usd
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("side", "valid", "right", "a row", "all rows", "tokens out", "seconds"):
         table.add_column(title, justify="left" if title == "side" else "right")
@@ -239,7 +244,7 @@ def _print(compared: Comparison, judged: Judged | None, target: Path) -> None:
             f"{side.valid:,} of {side.rows:,}",
             "-" if side.right is None else f"{side.right:,}",
             "unknown" if side.cost_a_row is None else f"${side.cost_a_row:.6f}",
-            "unknown" if side.whole_cost is None else f"${side.whole_cost:,.2f}",
+            "unknown" if side.whole_cost is None else short_usd(side.whole_cost),
             f"{side.tokens_out:.0f}",
             "-" if side.seconds is None else f"{side.seconds:,.0f}",
         )

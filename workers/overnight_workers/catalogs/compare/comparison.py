@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
@@ -19,6 +20,7 @@ from overnight_workers.catalogs.compare.paired import (
 )
 from overnight_workers.catalogs.compare.sides import Answer
 from overnight_workers.catalogs.interval import wilson
+from overnight_workers.catalogs.report.writing import short_usd
 
 _LEVEL = 0.05
 
@@ -191,11 +193,13 @@ def _money(dollars: Estimate, whole: int) -> str:
     value, low, high = (part * whole for part in (dollars.value, dollars.low, dollars.high))
     if value == 0 and dollars.low == dollars.high:
         return "the same price"
+    if not all(map(math.isfinite, (value, low, high))):
+        return "no telling difference in price: too few answers have one"
     if not dollars.decided:
-        return f"no telling difference in price (between ${low:,.2f} and ${high:,.2f} for all {whole:,} rows)"
+        return f"no telling difference in price (between {short_usd(low)} and {short_usd(high)} for all {whole:,} rows)"
     word = "costs" if value > 0 else "saves"
-    amounts = sorted((abs(low), abs(high)))
-    return f"{word} about ${abs(value):,.2f} for all {whole:,} rows (${amounts[0]:,.2f} to ${amounts[1]:,.2f})"
+    least, most = (short_usd(amount) for amount in sorted((abs(low), abs(high))))
+    return f"{word} about {short_usd(abs(value))} for all {whole:,} rows ({least} to {most})"
 
 
 def _quality(side: Beside) -> str:

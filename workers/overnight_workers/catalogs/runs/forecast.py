@@ -41,6 +41,8 @@ class Forecast:
     finish_at: datetime | None
     in_real_time: bool
     """Its lane buys in real time what would be late."""
+    asks: bool = False
+    """A person has to approve it first: the times are those of a run that is approved now."""
 
     @property
     def missed(self) -> str | None:
@@ -57,7 +59,8 @@ class Forecast:
         age = "" if self.oldest_s is None else f", the oldest batch for {spoken(self.oldest_s)}"
         by = "later than any before it" if self.half is None else f"by {_moment(self.half)} as likely as not"
         surely = "" if self.sure is None else f", by {_moment(self.sure)} in 95 of 100 cases"
-        return f"{self.rows:,} rows aren't back{age}: done {by}{surely} ({self.source})"
+        until = " if it is approved now," if self.asks else ""
+        return f"{self.rows:,} rows aren't back{age}:{until} done {by}{surely} ({self.source})"
 
     def document(self) -> dict[str, object]:
         """As JSON."""
@@ -92,6 +95,7 @@ def forecast(connection: Connection, run: Run) -> Forecast | None:
         source=Turnarounds(past, max([rest, *(batch.batch_items for batch in under_way)])).basis,
         finish_at=run.finish_at,
         in_real_time=lane is not None and lane.road == "by_deadline",
+        asks=run.state == "asking",
     )
 
 
