@@ -20,7 +20,7 @@ def assert_sums_are_right(rows: Rows) -> None:
             SELECT noun, state, sum(n)::bigint AS n FROM tally GROUP BY noun, state HAVING sum(n) <> 0
         ), counted AS (
             SELECT 'item' AS noun, state, count(*) AS n FROM item GROUP BY state
-            UNION ALL SELECT 'delivery', state, count(*) FROM delivery GROUP BY state
+            UNION ALL SELECT 'delivery', state, count(*) FROM every_delivery GROUP BY state
             UNION ALL SELECT 'problem', problem, count(*) FROM outcome WHERE problem IS NOT NULL GROUP BY problem
         )
         SELECT * FROM tallied FULL JOIN counted USING (noun, state) WHERE tallied.n IS DISTINCT FROM counted.n

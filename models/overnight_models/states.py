@@ -205,7 +205,7 @@ class DeliveryLife(Life):
         "dead": "given up, visible, and can be replayed",
     }
     final = frozenset({"delivered", "dead"})
-    also_begins = ("sending",)  # by the collector that has recorded its outcome
+    also_begins = ("sending", "delivered")  # by whoever recorded its outcome; when it was handed over without a row
 
     claim = Move(("due",), "sending", "a deliverer takes it")
     deliver = Move(("sending",), "delivered", "the broker took it")

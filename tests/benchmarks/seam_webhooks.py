@@ -140,7 +140,7 @@ def _due_again(ledger: psycopg.Connection[Any], broker: str, queue: str) -> None
 
 
 def _delivered(ledger: psycopg.Connection[Any]) -> int:
-    counted = ledger.execute("SELECT count(*) FROM delivery WHERE state = 'delivered'").fetchone()
+    counted = ledger.execute("SELECT count(*) FROM every_delivery WHERE state = 'delivered'").fetchone()
     assert counted is not None
     return int(counted[0])
 

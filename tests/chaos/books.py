@@ -151,7 +151,7 @@ def _everybody_was_told(service: Service, world: World, scenario: Scenario) -> N
     }
     deliveries = [_delivered(message) for message in _messages(service, world)]
     assert set(deliveries) == due
-    assert service.ledger.fetch_all("SELECT item_id, state FROM delivery WHERE state <> 'delivered'") == []
+    assert service.ledger.fetch_all("SELECT item_id, state FROM every_delivery WHERE state <> 'delivered'") == []
 
 
 def _messages(service: Service, world: World) -> list[bytes]:

@@ -234,6 +234,7 @@ def _time_passes(service: Service) -> None:
     held_long_enough(service)
     a_minute_later(service)
     service.ledger.execute("UPDATE delivery SET due_at = now() WHERE state IN ('sending', 'awaiting_ack')")
+    service.ledger.execute("UPDATE hand_over SET due_at = now()")
     products_acknowledge(service)
 
 
@@ -246,7 +247,7 @@ def _unfinished(service: Service) -> list[Json]:
         WHERE state NOT IN ('void', 'lost', 'done') GROUP BY state
         UNION ALL SELECT 'batch', state, count(*) FROM batch
         WHERE state NOT IN ('collected', 'split', 'failed', 'canceled', 'gone') GROUP BY state
-        UNION ALL SELECT 'delivery', state, count(*) FROM delivery
+        UNION ALL SELECT 'delivery', state, count(*) FROM every_delivery
         WHERE state NOT IN ('delivered', 'dead') GROUP BY state
         """
     )

@@ -127,7 +127,7 @@ def is_at_rest(overnight: Installed) -> bool:
     return not overnight.rows(
         """
         SELECT 1 FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone')
-        UNION ALL SELECT 1 FROM delivery WHERE state NOT IN ('delivered', 'dead')
+        UNION ALL SELECT 1 FROM every_delivery WHERE state NOT IN ('delivered', 'dead')
         UNION ALL SELECT 1 FROM submission WHERE state NOT IN ('void', 'lost', 'done')
         UNION ALL SELECT 1 FROM direct_call
         -- and whatever was executed twice, or beside what was answered, has been looked for since
@@ -147,7 +147,7 @@ def picture(overnight: Installed) -> object:
     return overnight.rows(
         """
         SELECT 'item' AS what, state, count(*) AS n FROM item GROUP BY state
-        UNION ALL SELECT 'delivery', state, count(*) FROM delivery GROUP BY state
+        UNION ALL SELECT 'delivery', state, count(*) FROM every_delivery GROUP BY state
         UNION ALL SELECT 'submission', state, count(*) FROM submission GROUP BY state
         UNION ALL SELECT 'batch', state, count(*) FROM batch GROUP BY state
         UNION ALL SELECT 'direct call', CASE WHEN let_go_at IS NULL THEN 'taken' ELSE 'let go' END, count(*)

@@ -242,7 +242,7 @@ def _deliveries(overnight: Installed, got: Sequence[str], wrong: list[str]) -> i
     """Each outcome came to its product. Returns how many didn't."""
     due = {delivery_id(row["receipt"]) for row in overnight.rows("SELECT receipt FROM request")}
     _note(wrong, set(got) == due, f"{len(due - set(got))} not delivered, {len(set(got) - due)} nobody's")
-    _note(wrong, not overnight.rows("SELECT 1 FROM delivery WHERE state <> 'delivered'"), "deliveries are dead")
+    _note(wrong, not overnight.rows("SELECT 1 FROM every_delivery WHERE state <> 'delivered'"), "deliveries are dead")
     return len(due - set(got))
 
 

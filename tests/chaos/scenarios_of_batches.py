@@ -52,7 +52,7 @@ BATCHES: Final = (
             ask("what nobody can answer"),
         ),
         {"a": DONE, "b": DONE, "c": DONE, "d": DONE, "e": DONE},
-        shows="SELECT 1 FROM delivery HAVING count(*) = 4 AND bool_and(state = 'delivered')",
+        shows="SELECT 1 FROM every_delivery HAVING count(*) = 4 AND bool_and(state = 'delivered')",
     ),
     Scenario(
         "tried again",

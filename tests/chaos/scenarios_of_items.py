@@ -101,7 +101,7 @@ ITEMS: Final = (
         ),
         {"a": DONE},
         followers=2,
-        shows="SELECT 1 FROM delivery WHERE state = 'delivered' HAVING count(*) = 3",
+        shows="SELECT 1 FROM every_delivery WHERE state = 'delivered' HAVING count(*) = 3",
     ),
     Scenario(
         "tried again by somebody's word",
@@ -165,7 +165,7 @@ ITEMS: Final = (
                 "small": {"url": "{redis_url}", "max_queue": 2},
             }
         },
-        shows="SELECT 1 FROM delivery WHERE state = 'delivered' HAVING count(*) = 3",
+        shows="SELECT 1 FROM every_delivery WHERE state = 'delivered' HAVING count(*) = 3",
     ),
     Scenario(
         "acknowledged by its callback",
@@ -178,7 +178,7 @@ ITEMS: Final = (
             *tasks(sweep),
         ),
         dict.fromkeys("abc", DONE),
-        shows="SELECT 1 FROM delivery WHERE state = 'delivered' HAVING count(*) = 3",
+        shows="SELECT 1 FROM every_delivery WHERE state = 'delivered' HAVING count(*) = 3",
     ),
     Scenario(
         "more outcomes than one push takes",
@@ -190,7 +190,7 @@ ITEMS: Final = (
         {f"k{n}": DONE for n in range(600)},
         # the second message makes the batch whole
         settings={"lane": {"max_items": 600, "max_wait": "1h"}},
-        shows="SELECT 1 FROM delivery WHERE state = 'delivered' HAVING count(*) = 600",
+        shows="SELECT 1 FROM every_delivery WHERE state = 'delivered' HAVING count(*) = 600",
     ),
     Scenario(
         "wanted by a deadline, and then by nobody",

@@ -126,5 +126,5 @@ def test_outcomes_of_a_batch_reach_it_and_what_it_did_not_take_comes_again(
     came = [endpoint.said()["outcome"] for _ in range(2)]
     assert {outcome["key"]: outcome["problem"] for outcome in came} == {"fine": None, "refused": "refused"}
     assert [outcome["context"] for outcome in came] == [{"sku": "A1"}, {"sku": "A1"}]
-    rows = service.ledger.fetch_all("SELECT state, error FROM delivery ORDER BY item_id")
+    rows = service.ledger.fetch_all("SELECT state, error FROM every_delivery ORDER BY item_id")
     assert [row["state"] for row in rows] == ["delivered", "due"]

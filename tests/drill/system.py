@@ -160,7 +160,7 @@ class System:
         return self.overnight.number(
             """
             SELECT (SELECT count(*) FROM item WHERE state NOT IN ('succeeded', 'failed', 'canceled', 'redone'))
-                 + (SELECT count(*) FROM delivery WHERE state NOT IN ('delivered', 'dead')) AS n
+                 + (SELECT count(*) FROM every_delivery WHERE state NOT IN ('delivered', 'dead')) AS n
             """
         )
 

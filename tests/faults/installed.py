@@ -274,7 +274,7 @@ class Installed(Processes):
     def deliveries(self, order: Order) -> dict[str, int]:
         """Its deliveries by state."""
         rows = self.rows(
-            "SELECT delivery.state, count(*) AS n FROM delivery JOIN item ON item.id = delivery.item_id"
+            "SELECT delivery.state, count(*) AS n FROM every_delivery delivery JOIN item ON item.id = delivery.item_id"
             " JOIN run ON run.id = item.run_id WHERE run.name = %s GROUP BY delivery.state",
             order.run,
         )

@@ -62,7 +62,7 @@ def test_a_few_thousand(service: Service, shop: TheirRedis, limit: dict[str, Any
         assert 180 < taker.longest <= 200
     else:
         assert LIMIT * 0.7 < taker.most_memory <= LIMIT
-    assert service.ledger.fetch_all("SELECT 1 FROM delivery WHERE tries <> 1") == [], "waiting is no try"
+    assert service.ledger.fetch_all("SELECT 1 FROM every_delivery WHERE tries <> 1") == [], "waiting is no try"
 
 
 @pytest.mark.long
@@ -81,7 +81,7 @@ def test_a_hundred_thousand_at_two_hundred_a_second(
             wait_until(lambda: len(taker.taken) >= MANY, 1500, what=lambda: len(taker.taken))
         assert len(taker.taken) == len(set(taker.taken)) == MANY
         assert taker.most_memory <= LIMIT
-        assert overnight.number("SELECT count(*) FROM delivery WHERE state <> 'delivered' OR tries <> 1") == 0
+        assert overnight.number("SELECT count(*) FROM every_delivery WHERE state <> 'delivered' OR tries <> 1") == 0
         report(
             {
                 "outcomes": MANY,

@@ -115,7 +115,7 @@ def test_a_broker_frozen_in_a_push_takes_what_was_believed_lost_when_it_thaws(
     service.configure(brokers={"crm": {"url": wire.url}})
     assert deliver() == "0 delivered"
     assert set(counted(service)) == {("due", 1)}
-    assert "Timeout" in service.ledger.fetch_all("SELECT error FROM delivery")[0]["error"]
+    assert "Timeout" in service.ledger.fetch_all("SELECT error FROM every_delivery")[0]["error"]
     crm.thaw()
     wait_until(lambda: len(ids(service, crm)) == 50)
     service.clock.pauses_are_over()
@@ -152,7 +152,7 @@ def test_a_push_that_raised_and_was_taken_all_the_same_is_repeated_with_the_same
 def counted(service: Service) -> dict[tuple[str, int], int]:
     """How many are in which state after how many tries."""
     rows = service.ledger.fetch_all(
-        f"SELECT state, tries, count(*) AS n FROM delivery WHERE target_id = {CRM} GROUP BY state, tries"
+        f"SELECT state, tries, count(*) AS n FROM every_delivery WHERE target_id = {CRM} GROUP BY state, tries"
     )
     return {(row["state"], row["tries"]): row["n"] for row in rows}
 

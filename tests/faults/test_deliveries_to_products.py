@@ -53,7 +53,7 @@ def test_a_task_that_put_itself_back_says_so_when_it_is_done(service: Service, t
         deliver()
         wait_until(lambda: is_delivered(service), 30)
         assert len(shop.came()) == 2
-    assert service.ledger.fetch_one("SELECT tries FROM delivery")["tries"] == 1
+    assert service.ledger.fetch_one("SELECT tries FROM every_delivery")["tries"] == 1
 
 
 @pytest.mark.parametrize("ack", [True, False])

@@ -227,9 +227,9 @@ def work_well(planted: Planted, database_url: str) -> None:
     overnight.confirm(overnight.enqueue(params(free_text("prompt")), key="hook", callback=webhook("shop")), timeout=180)
     with psycopg.connect(database_url, autocommit=True) as connection:
         wait_until(
-            lambda: len(connection.execute("SELECT FROM delivery WHERE state = 'delivered'").fetchall()) >= 3,
+            lambda: len(connection.execute("SELECT FROM every_delivery WHERE state = 'delivered'").fetchall()) >= 3,
             180,
-            what=lambda: connection.execute("SELECT state, error FROM delivery").fetchall(),
+            what=lambda: connection.execute("SELECT state, error FROM every_delivery").fetchall(),
         )
     overnight.close()
 

@@ -90,6 +90,6 @@ def test_a_service_in_node_enqueues_takes_its_callbacks_and_acknowledges_from_th
         assert errors("outcome", line["outcome"]) == []
         assert line["outcome"]["ok"]
     assert {line["outcome"]["item_id"] for line in told} == set(first["receipts"])
-    awaited = "SELECT count(*) FROM delivery WHERE state <> 'delivered'"
+    awaited = "SELECT count(*) FROM every_delivery WHERE state <> 'delivered'"
     with redis.Redis.from_url(env["OVERNIGHT_REDIS_URL"]) as client:
         wait_until(lambda: overnight.number(awaited) == 0, what=lambda: client.lrange(ACKS_KEY, 0, -1))

@@ -139,12 +139,13 @@ def go_on(service: Service, place: Path) -> None:
     """The next worker does what the last ones left; this process is the beat."""
     unfinished = """
         SELECT 1 WHERE (SELECT count(*) FROM item WHERE state = 'succeeded') < %s
-        OR EXISTS (SELECT FROM delivery WHERE state <> 'delivered')
+        OR EXISTS (SELECT FROM every_delivery WHERE state <> 'delivered')
         OR EXISTS (SELECT FROM submission WHERE state NOT IN ('void', 'done'))
     """
 
     def done() -> bool:
         service.ledger.execute("UPDATE delivery SET due_at = now() WHERE state = 'sending' AND tries = 1")
+        service.ledger.execute("UPDATE hand_over SET due_at = now()")
         sweep()
         doorbell.ring(routes.POLL)
         return not service.ledger.fetch_all(unfinished, len(KEYS))

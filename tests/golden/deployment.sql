@@ -33,6 +33,10 @@ WHERE NOT bodies_in_groups;
 UPDATE deployment
 SET short_rows = true
 WHERE NOT short_rows;
+-- begin_hand_overs: From now on what is delivered at once needs no row. Changes nothing where that is so already.
+UPDATE deployment
+SET deliveries_without_rows = true
+WHERE NOT deliveries_without_rows;
 
 -- give_word: A person says that this ledger may send: its original doesn't run any more. False when no word is wanted.
 UPDATE deployment
@@ -183,6 +187,7 @@ WHERE token = :token AND twin_of IS NULL;
 
 -- settle: A new ledger lives here. Changes nothing for one that lives somewhere already.
 INSERT INTO deployment(home, bodies_in_groups, short_rows) VALUES (
+INSERT INTO deployment(home, bodies_in_groups, deliveries_without_rows) VALUES (
     (
         SELECT system_identifier
         FROM pg_control_system()

@@ -1,5 +1,22 @@
 -- What ledger/partitions.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- give_up_copies, 1 of 4: Copies of partitions that retention is making are dropped; it begins anew when it looks there again.
+DROP TABLE outcome_copy_0;
+
+-- give_up_copies, 2 of 4: Copies of partitions that retention is making are dropped; it begins anew when it looks there again.
+DROP TABLE request_copy_0;
+
+-- give_up_copies, 3 of 4: Copies of partitions that retention is making are dropped; it begins anew when it looks there again.
+SELECT first_item
+FROM kept
+WHERE copied_to IS NOT NULL;
+
+-- give_up_copies, 4 of 4: Copies of partitions that retention is making are dropped; it begins anew when it looks there again.
+-- first = 1, why = 'text'
+UPDATE kept
+SET copied_to = NULL, left_out = '{}', waits_for = :why
+WHERE first_item = :first;
+
 -- make_partitions, 1 of 9: Make the partitions that the next items will need. Returns how many were made.
 CREATE TABLE answer_group_from_0 PARTITION OF answer_group
 FOR VALUES

@@ -39,6 +39,7 @@ class Clock:
             "UPDATE submission SET send_by = now() - interval '5 s' WHERE state = 'sending'",
             "UPDATE direct_claim SET lease_until = now() - interval '1 s' WHERE done_at IS NULL",
             "UPDATE delivery SET due_at = now() - interval '1 s' WHERE state = 'sending'",
+            "UPDATE hand_over SET due_at = now() - interval '1 s'",
         ):
             self._ledger.execute(statement)
 

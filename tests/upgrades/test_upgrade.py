@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from typer.testing import CliRunner
 
 from overnight_models import tables
 from overnight_models.ledger.database import Database
-from overnight_models.ledger.partitions import PARTITIONED, take_turns
+from overnight_models.ledger.partitions import PARTITIONED, make_partitions, take_turns
+from overnight_models.ledger.retention import bodies
 from overnight_models.ledger.schema import compared, migrate, revisions
 from overnight_models.states import LIVES
 from overnight_workers.cli import app
@@ -116,8 +118,24 @@ def test_what_older_workers_can_not_read_is_not_written_before_the_second_migrat
     begun = []
     for _ in range(2):
         bring_up_to_date(of_0_1_0)
-        begun += rows(of_0_1_0, "SELECT bodies_in_groups, short_rows FROM deployment")
+        begun += rows(of_0_1_0, "SELECT bodies_in_groups, short_rows, deliveries_without_rows FROM deployment")
     assert [set(row.values()) for row in begun] == [{False}, {True}]
+
+
+def test_copies_that_retention_was_making_are_begun_anew_with_the_new_columns(postgres: str) -> None:
+    with database_at(postgres, "0030") as url:
+        database = Database(url)
+        with database.transaction() as connection:
+            make_partitions(connection)
+            connection.exec_driver_sql("INSERT INTO kept (first_item, looked_at) VALUES (0, now())")
+            bodies.begin(connection, 0, datetime.now(UTC))
+        bring_up_to_date(url)
+        with database.transaction() as connection:
+            assert bodies.copying(connection) is None
+            bodies.begin(connection, 0, datetime.now(UTC))
+            while (view := bodies.copying(connection)) is not None:
+                bodies.go_on(connection, view, datetime.now(UTC))
+        database.close()
 
 
 def test_a_migration_may_take_longer_than_a_statement_of_a_stage(fresh_database: Database) -> None:

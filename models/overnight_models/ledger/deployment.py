@@ -82,8 +82,8 @@ def settle(connection: Connection) -> None:
     """A new ledger lives here. Changes nothing for one that lives somewhere already."""
     execute(
         connection,
-        f"INSERT INTO deployment (home, bodies_in_groups, short_rows) VALUES ({HOME}, true, true)"
-        " ON CONFLICT DO NOTHING",
+        "INSERT INTO deployment (home, bodies_in_groups, short_rows, deliveries_without_rows)"
+        f" VALUES ({HOME}, true, true, true) ON CONFLICT DO NOTHING",
     )
 
 
@@ -100,6 +100,11 @@ def are_rows_short(connection: Connection) -> bool:
 def begin_short_rows(connection: Connection) -> None:
     """From now on new rows lack the texts that many have in common. Changes nothing where they do already."""
     execute(connection, "UPDATE deployment SET short_rows = true WHERE NOT short_rows")
+
+
+def begin_hand_overs(connection: Connection) -> None:
+    """From now on what is delivered at once needs no row. Changes nothing where that is so already."""
+    execute(connection, "UPDATE deployment SET deliveries_without_rows = true WHERE NOT deliveries_without_rows")
 
 
 class LogPosition(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import hand_overs
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.bodies.encryption import NoKey, writing_keys
 from overnight_models.ledger.bodies.groups import Body, Place
@@ -176,6 +177,7 @@ def _answer(connection: Connection, item_ids: list[int]) -> int:
 
 def send_again(connection: Connection, item_ids: Collection[int]) -> int:
     """Outcomes that were delivered, or given up, are due again with the same delivery id. Returns how many."""
+    hand_overs.give_rows_to_delivered(connection, item_ids)
     return execute(
         connection,
         f"""

@@ -17,6 +17,9 @@ PARTITIONED: Final = ("item", "request", "outcome", "double", "delivery")
 GROUPED: Final = ("request_group", "answer_group")
 """Those of groups of bodies: partitioned by their first item's id."""
 
+COPIED: Final = ("request", "outcome")
+"""Tables whose partitions retention copies without their bodies."""
+
 _AHEAD: Final = 2
 """Partitions kept ready beyond the newest item."""
 
@@ -74,3 +77,12 @@ def make_partitions(connection: Connection) -> int:
                 execute(connection, f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES {values} {stored_as(table)}")
                 made += 1
     return made
+
+
+def give_up_copies(connection: Connection, why: str) -> None:
+    """Copies of partitions that retention is making are dropped; it begins anew when it looks there again."""
+    for first in fetch_column(connection, int, "SELECT first_item FROM kept WHERE copied_to IS NOT NULL"):
+        for table in COPIED:
+            execute(connection, f"DROP TABLE {table}_copy_{first}")
+        given_up = "UPDATE kept SET copied_to = NULL, left_out = '{}', waits_for = :why WHERE first_item = :first"
+        execute(connection, given_up, why=why, first=first)

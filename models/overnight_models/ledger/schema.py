@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from overnight_models.errors import PermanentError
 from overnight_models.ledger import deployment
 from overnight_models.ledger.database import Database
-from overnight_models.ledger.partitions import make_partitions, take_turns
+from overnight_models.ledger.partitions import give_up_copies, make_partitions, take_turns
 from overnight_models.ledger.probe import newest_revision
 from overnight_models.ledger.rows import execute, fetch_only, fetch_only_value, fetch_value
 
@@ -24,6 +24,8 @@ _GROUPS_SINCE: Final = "0022"
 """Workers of an earlier revision can't read bodies in groups."""
 _SHORT_ROWS_SINCE: Final = "0030"
 """Workers of an earlier revision look in each row for texts that stand in one place now."""
+_HAND_OVERS_SINCE: Final = "0031"
+"""Workers of an earlier revision know only deliveries with rows."""
 
 
 class WrongEncoding(PermanentError):
@@ -50,8 +52,8 @@ def migrate(database: Database) -> None:
     """Bring the database to the newest schema, and make the first partitions. Harmless when it is there.
 
     One transaction, which may take as long as it needs; it waits for a lock for 10 s, then raises TransientError.
-    From the second time on, bodies are written in groups, and rows without the texts that they have in common: until
-    then workers may run that can't read them.
+    What workers of an earlier version can't read is written from the second time on: bodies in groups, rows without the
+    texts that they have in common, and deliveries without rows.
 
     Raises WrongEncoding, before anything is made.
     """
@@ -67,12 +69,16 @@ def migrate(database: Database) -> None:
             from alembic import command
 
             command.upgrade(config(connection), "head")
+            # made before, they haven't the new columns
+            give_up_copies(connection, "the schema has changed: its bodies are dropped anew")
         make_partitions(connection)
         deployment.settle(connection)
         if current is not None and current >= _GROUPS_SINCE:
             deployment.begin_groups(connection)
         if current is not None and current >= _SHORT_ROWS_SINCE:
             deployment.begin_short_rows(connection)
+        if current is not None and current >= _HAND_OVERS_SINCE:
+            deployment.begin_hand_overs(connection)
 
 
 def revisions(connection: Connection) -> tuple[str | None, str]:

@@ -39,7 +39,7 @@ from overnight_models.tables.items import (
 )
 from overnight_models.tables.money import Booking, Budget, DeadlineCount, Plan, Spending
 from overnight_models.tables.names import Callback, Headers, Model, OutputSchema, Prefix, Run, Shape, Target, Tenant
-from overnight_models.tables.outcomes import AnswerGroup, DamagedGroup, Delivery, Double, Outcome
+from overnight_models.tables.outcomes import AnswerGroup, DamagedGroup, Delivery, Double, HandOver, Outcome
 from overnight_models.tables.relays import Relay
 from overnight_models.tables.retention import Kept
 
@@ -70,6 +70,7 @@ __all__ = [
     "DirectPause",
     "Double",
     "Follower",
+    "HandOver",
     "Headers",
     "Inbox",
     "Item",

@@ -31,6 +31,8 @@ class Deployment(Table, table=True):
     `overnight migrate` on."""
     short_rows: bool = Field(sa_column_kwargs={"server_default": "false"})
     """New rows lack texts that versions before 0030 look for in them. From when on: as for groups."""
+    deliveries_without_rows: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """What is delivered at once gets no row of `delivery`, which versions before 0031 would miss. Set as the other."""
 
 
 class Workspace(Table, table=True):

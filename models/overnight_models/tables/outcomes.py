@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Index, SmallInteger, Text, text
 from sqlmodel import Field
 
 from overnight_models.states import DELIVERY
@@ -58,6 +58,8 @@ class Outcome(Table, table=True):
     """Which of its group's it is, from 0."""
     body_size: int | None = None
     """Its bytes, where it lies in a group."""
+    handed_over: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """Whoever recorded it handed it over at once: unless its delivery has a row, or is in a hand-over, that is done."""
 
 
 class AnswerGroup(Table, table=True):
@@ -107,8 +109,29 @@ class Double(Table, table=True):
     model: str = long_text()
 
 
+class HandOver(Table, table=True):
+    """Outcomes of one lane for one queue that whoever recorded them hands over now; their deliveries have no rows.
+
+    It goes when the broker has taken all of them, or when each delivery gets its row (`ledger.hand_overs`).
+    """
+
+    __tablename__ = "hand_over"
+    __table_args__ = (CheckConstraint("items > 0", name="a_hand_over_has_items"),)
+    id: int = by_item()
+    """The first of its items."""
+    last_item: int = big()
+    lane_id: int
+    target_id: int
+    due_at: datetime
+    """The deliverer is taken for dead after this."""
+    items: int
+    size: int = big()
+    """About how many bytes their messages have together."""
+    item_ids: list[int] = Field(sa_type=ARRAY(BigInteger))
+
+
 class Delivery(Table, table=True):
-    """Handing one outcome to one callback, until it is taken or given up."""
+    """Handing one outcome to one callback, until it is taken or given up. Some need no row: see `HandOver`."""
 
     __tablename__ = "delivery"
     __table_args__ = (

@@ -33,17 +33,10 @@ WHERE id = ANY(:ids) AND batch_id = :batch_id AND attempts + 1 < :max_attempts A
     AND state IN ('batched', 'direct')
 RETURNING id;
 
--- _write_deliveries, 1 of 2: A delivery each: due now, or being sent already.
-COPY delivery(item_id, lane_id, target_id, size, state, due_at, tries)
-FROM STDIN;
-
--- _write_deliveries, 2 of 2: A delivery each: due now, or being sent already.
--- lease_s = 1.0
-SELECT now()::text AS now, (now() + make_interval(secs => :lease_s))::text AS lapses;
-
 -- _write_outcomes: The outcomes of what has become final.
 COPY outcome(item_id, submission_id, cost_nano, realtime_nano, input_tokens, cache_write_5m_tokens,
     cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens, attempts, ok, retryable,
-    billed, via, problem, detail, model, api_batch_id, message, body_group, body_place, body_size)
+    billed, via, problem, detail, model, api_batch_id, message, body_group, body_place, body_size,
+    handed_over)
 FROM STDIN;
 

@@ -64,10 +64,20 @@ WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
 
 -- sent_by_others: Messages that other processes may be putting into that queue now, and bytes into that broker.
 -- broker = 'text', mine = '{1}', queue = 'text'
-SELECT count(*) FILTER (WHERE queue = :queue) AS messages, coalesce(sum(size), 0)::bigint AS bytes
-FROM delivery
-JOIN target ON target.id = delivery.target_id
-WHERE state = 'sending' AND due_at > '-infinity' AND broker = :broker AND NOT item_id = ANY(:mine);
+SELECT coalesce(sum(n) FILTER (WHERE queue = :queue), 0)::bigint AS messages, coalesce(sum(size),
+    0)::bigint AS bytes
+FROM (
+    SELECT target_id, 1 AS n, size
+    FROM delivery
+    WHERE state = 'sending' AND due_at > '-infinity' AND NOT item_id = ANY(:mine)
+    UNION ALL
+    -- a hand-over's number is its first item's
+    SELECT target_id, items, size
+    FROM hand_over
+    WHERE NOT id = ANY(:mine)
+) sending
+JOIN target ON target.id = sending.target_id
+WHERE broker = :broker;
 
 -- take: Take deliveries that this transaction has locked. due_at: since when they are due, by item.
 -- ids = '{1}', lease_s = 1

@@ -1,5 +1,44 @@
 -- What ledger/deliver/replay.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _give_rows: The first of the wanted that have no row get one: whichever are the first of all have one then.
+-- after = 1, key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29', until = 1
+SELECT delivery.item_id
+FROM (
+    SELECT item.id AS item_id, item.lane_id
+    FROM item
+    JOIN outcome ON outcome.item_id = item.id
+    WHERE (outcome.handed_over AND NOT EXISTS (
+        SELECT
+        FROM kept
+        WHERE first_item = item.id - mod(item.id, 5000000) AND deliveries_dropped_at IS NOT NULL
+    )) AND NOT EXISTS (
+        SELECT
+        FROM hand_over
+        WHERE item.id BETWEEN hand_over.id AND last_item AND item.id = ANY(item_ids)
+    ) AND NOT EXISTS (
+        SELECT
+        FROM delivery
+        WHERE delivery.item_id = item.id
+    )
+) AS delivery
+JOIN item ON item.id = delivery.item_id
+JOIN outcome ON outcome.item_id = delivery.item_id
+WHERE delivery.item_id > :after AND delivery.item_id <= :until AND delivery.lane_id = (
+    SELECT id
+    FROM lane
+    WHERE name = :lane
+) AND item.run_id = (
+    SELECT id
+    FROM run
+    WHERE name = :run
+) AND delivery.item_id IN (
+    SELECT item_id
+    FROM item_key
+    WHERE key_hash = :key_hash
+) AND outcome.finished_at >= :since
+ORDER BY delivery.item_id
+LIMIT :limit;
+
 -- count: How many deliveries it is about.
 SELECT count(*)
 FROM delivery

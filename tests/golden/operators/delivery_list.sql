@@ -41,17 +41,20 @@ FROM (
     LIMIT 200
 ) target
 LEFT JOIN (
-    SELECT target_id, count(*) FILTER (WHERE state = 'sending') AS sending,
-        count(*) FILTER (WHERE state = 'awaiting_ack') AS awaiting_ack
+    SELECT target_id, sum(n) FILTER (WHERE state = 'sending') AS sending,
+        sum(n) FILTER (WHERE state = 'awaiting_ack') AS awaiting_ack
     FROM (
         (
-            SELECT target_id, state
+            SELECT target_id, state, 1 AS n
             FROM delivery
             WHERE state = 'sending' AND due_at > '-infinity'
             LIMIT :most
         )
+        UNION ALL
+        SELECT target_id, 'sending', items
+        FROM hand_over
         UNION ALL (
-            SELECT target_id, state
+            SELECT target_id, state, 1
             FROM delivery
             WHERE state = 'awaiting_ack'
             LIMIT :most

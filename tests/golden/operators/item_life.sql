@@ -65,9 +65,13 @@ WHERE item.id = :id;
 -- id = 1
 SELECT item.waiting_since, item.held_since, item.cancel_wanted, batch.packed_at, batch.state AS batch_state,
     batch.reason AS batch_reason, direct_claim.claimed_at AS calling_since, direct_call.let_go_at,
-    delivery.due_at AS delivery_due_at, delivery.generation AS delivery_generation,
-    followed.receipt AS follows, follower.of_item_id AS follows_item_id, outcome.input_tokens,
-    outcome.cache_read_tokens,
+    coalesce(delivery.due_at, handed.due_at) AS delivery_due_at, coalesce(delivery.generation, CASE
+    WHEN (outcome.handed_over AND NOT EXISTS (
+    SELECT
+    FROM kept
+    WHERE first_item = item.id - mod(item.id, 5000000) AND deliveries_dropped_at IS NOT NULL
+)) THEN 0 END) AS delivery_generation, followed.receipt AS follows, follower.of_item_id AS follows_item_id,
+    outcome.input_tokens, outcome.cache_read_tokens,
     outcome.cache_write_5m_tokens + outcome.cache_write_1h_tokens AS cache_write_tokens,
     outcome.output_tokens, outcome.thinking_tokens, headers.workspace
 FROM item
@@ -77,6 +81,8 @@ LEFT JOIN direct_call ON direct_call.item_id = item.id
 LEFT JOIN direct_claim ON direct_claim.id = direct_call.claim_id
 LEFT JOIN delivery ON delivery.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN hand_over handed ON item.id BETWEEN handed.id AND handed.last_item
+    AND item.id = ANY(handed.item_ids)
 LEFT JOIN follower ON follower.item_id = item.id
 LEFT JOIN request followed ON followed.item_id = follower.of_item_id
 WHERE item.id = :id;

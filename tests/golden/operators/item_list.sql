@@ -1,16 +1,6 @@
 -- What ledger/operators/item_list.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- _chosen, 1 of 15: The newest of a window that are wanted.
--- before = 1, delivery = 'text', limit = 1, oldest = 1
-SELECT item.id
-FROM item
-JOIN delivery ON delivery.item_id = item.id
-WHERE delivery.state = :delivery AND item.id >= :oldest AND item.id < :before
-    AND delivery.item_id >= :oldest AND delivery.item_id < :before
-ORDER BY item.id DESC
-LIMIT :limit;
-
--- _chosen, 2 of 15: The newest of a window that are wanted.
 -- before = 1, enqueued_before = '2026-11-29', enqueued_since = '2026-11-29', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -20,13 +10,31 @@ WHERE request.enqueued_at >= :enqueued_since AND request.enqueued_at < :enqueued
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 3 of 15: The newest of a window that are wanted.
+-- _chosen, 2 of 15: The newest of a window that are wanted.
 -- before = 1, key_prefix = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
 JOIN request ON request.item_id = item.id
 WHERE starts_with(request.key, :key_prefix) AND item.id >= :oldest AND item.id < :before
     AND request.item_id >= :oldest AND request.item_id < :before
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 3 of 15: The newest of a window that are wanted.
+-- before = 1, delivery = 'text', limit = 1, oldest = 1
+SELECT item.id
+FROM item
+LEFT JOIN outcome ON outcome.item_id = item.id
+LEFT JOIN delivery ON delivery.item_id = item.id
+WHERE coalesce(delivery.state, CASE WHEN (outcome.handed_over AND NOT EXISTS (
+    SELECT
+    FROM kept
+    WHERE first_item = item.id - mod(item.id, 5000000) AND deliveries_dropped_at IS NOT NULL
+)) THEN CASE WHEN EXISTS (
+    SELECT
+    FROM hand_over
+    WHERE item.id BETWEEN hand_over.id AND last_item AND item.id = ANY(item_ids)
+) THEN 'sending' ELSE 'delivered' END END) = :delivery AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
 
@@ -190,8 +198,20 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     LEFT JOIN run ON run.id = budget.run_id
     LEFT JOIN chain ON chain.id = budget.chain_id
     WHERE budget.id = item.held_by
-) END AS held, delivery.state AS delivery, delivery.tries AS delivery_tries,
-    delivery.error AS delivery_error, target.queue AS delivery_queue, target.broker AS delivery_broker
+) END AS held, coalesce(delivery.state, CASE WHEN (outcome.handed_over AND NOT EXISTS (
+    SELECT
+    FROM kept
+    WHERE first_item = item.id - mod(item.id, 5000000) AND deliveries_dropped_at IS NOT NULL
+)) THEN CASE WHEN EXISTS (
+    SELECT
+    FROM hand_over
+    WHERE item.id BETWEEN hand_over.id AND last_item AND item.id = ANY(item_ids)
+) THEN 'sending' ELSE 'delivered' END END) AS delivery, delivery.error AS delivery_error,
+    coalesce(delivery.tries, CASE WHEN (outcome.handed_over AND NOT EXISTS (
+    SELECT
+    FROM kept
+    WHERE first_item = item.id - mod(item.id, 5000000) AND deliveries_dropped_at IS NOT NULL
+)) THEN 1 END) AS delivery_tries, target.queue AS delivery_queue, target.broker AS delivery_broker
 FROM item
 JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
@@ -199,7 +219,11 @@ JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id
 LEFT JOIN delivery ON delivery.item_id = item.id
-LEFT JOIN target ON target.id = delivery.target_id
+LEFT JOIN target ON target.id = coalesce(delivery.target_id, CASE WHEN (outcome.handed_over AND NOT EXISTS (
+    SELECT
+    FROM kept
+    WHERE first_item = item.id - mod(item.id, 5000000) AND deliveries_dropped_at IS NOT NULL
+)) THEN item.target_id END)
 WHERE item.id = ANY(:ids)
 ORDER BY item.id DESC;
 
@@ -278,7 +302,13 @@ FROM (
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
     SELECT item_id AS id
-    FROM delivery
+    FROM (
+        SELECT item_id, state
+        FROM delivery
+        UNION ALL
+        SELECT item_id, 'sending'
+        FROM hand_over, unnest(item_ids) AS item_id
+    ) delivery
     WHERE state = :delivery AND item_id < :before
     ORDER BY item_id DESC
     LIMIT :window

@@ -274,8 +274,20 @@ SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt,
     LEFT JOIN run ON run.id = budget.run_id
     LEFT JOIN chain ON chain.id = budget.chain_id
     WHERE budget.id = item.held_by
-) END AS held, delivery.state AS delivery, delivery.tries AS delivery_tries,
-    delivery.error AS delivery_error, target.queue AS delivery_queue, target.broker AS delivery_broker
+) END AS held, coalesce(delivery.state, CASE WHEN (outcome.handed_over AND NOT EXISTS (
+    SELECT
+    FROM kept
+    WHERE first_item = item.id - mod(item.id, 5000000) AND deliveries_dropped_at IS NOT NULL
+)) THEN CASE WHEN EXISTS (
+    SELECT
+    FROM hand_over
+    WHERE item.id BETWEEN hand_over.id AND last_item AND item.id = ANY(item_ids)
+) THEN 'sending' ELSE 'delivered' END END) AS delivery, delivery.error AS delivery_error,
+    coalesce(delivery.tries, CASE WHEN (outcome.handed_over AND NOT EXISTS (
+    SELECT
+    FROM kept
+    WHERE first_item = item.id - mod(item.id, 5000000) AND deliveries_dropped_at IS NOT NULL
+)) THEN 1 END) AS delivery_tries, target.queue AS delivery_queue, target.broker AS delivery_broker
 FROM item
 JOIN request ON request.item_id = item.id
 LEFT JOIN outcome ON outcome.item_id = item.id
@@ -283,7 +295,11 @@ JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
 LEFT JOIN redo ON redo.item_id = item.id
 LEFT JOIN delivery ON delivery.item_id = item.id
-LEFT JOIN target ON target.id = delivery.target_id
+LEFT JOIN target ON target.id = coalesce(delivery.target_id, CASE WHEN (outcome.handed_over AND NOT EXISTS (
+    SELECT
+    FROM kept
+    WHERE first_item = item.id - mod(item.id, 5000000) AND deliveries_dropped_at IS NOT NULL
+)) THEN item.target_id END)
 WHERE lane.name = :lane AND item.run_id = (
     SELECT id
     FROM run
@@ -292,7 +308,15 @@ WHERE lane.name = :lane AND item.run_id = (
     SELECT max(item_id)
     FROM outcome
 ) AND outcome.problem IS NOT NULL AND outcome.finished_at >= :since AND outcome.ok IS NOT NULL
-    AND item.state <> 'redone' AND delivery.state = :delivery AND item.id IN (
+    AND item.state <> 'redone' AND coalesce(delivery.state, CASE WHEN (outcome.handed_over AND NOT EXISTS (
+    SELECT
+    FROM kept
+    WHERE first_item = item.id - mod(item.id, 5000000) AND deliveries_dropped_at IS NOT NULL
+)) THEN CASE WHEN EXISTS (
+    SELECT
+    FROM hand_over
+    WHERE item.id BETWEEN hand_over.id AND last_item AND item.id = ANY(item_ids)
+) THEN 'sending' ELSE 'delivered' END END) = :delivery AND item.id IN (
     SELECT item_id
     FROM item_key
     WHERE key_hash = :key_hash

@@ -12,10 +12,10 @@ ORDER BY attnum;
 INSERT INTO outcome_copy_0(item_id, submission_id, finished_at, cost_nano, realtime_nano, input_tokens,
     cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens,
     attempts, ok, retryable, billed, via, problem, detail, model, api_batch_id, message, body_group,
-    body_place, body_size)
+    body_place, body_size, handed_over)
 SELECT item_id, submission_id, finished_at, cost_nano, realtime_nano, input_tokens, cache_write_5m_tokens,
     cache_write_1h_tokens, cache_read_tokens, output_tokens, thinking_tokens, attempts, ok, retryable,
-    billed, via, problem, detail, model, api_batch_id, NULL, NULL, NULL, NULL
+    billed, via, problem, detail, model, api_batch_id, NULL, NULL, NULL, NULL, handed_over
 FROM outcome
 WHERE item_id >= :first AND item_id < :until AND NOT item_id = ANY(:left);
 
@@ -56,18 +56,6 @@ WHERE item_id = ANY(:whole);
 -- first = 1, now = '2026-11-29', whole = 1
 UPDATE kept
 SET bodies_dropped_at = :now, copied_to = NULL, left_out = '{}', looked_at = NULL, carried = :whole
-WHERE first_item = :first;
-
--- _give_up_copying, 1 of 3: The partition stays as it is, and is looked at again later.
-DROP TABLE outcome_copy_0;
-
--- _give_up_copying, 2 of 3: The partition stays as it is, and is looked at again later.
-DROP TABLE request_copy_0;
-
--- _give_up_copying, 3 of 3: The partition stays as it is, and is looked at again later.
--- first = 1, why = 'text'
-UPDATE kept
-SET copied_to = NULL, left_out = '{}', waits_for = :why
 WHERE first_item = :first;
 
 -- begin: Bodies are dropped by copying all but them.

@@ -16,7 +16,11 @@ WHERE item_id >= :first AND item_id < :until AND state = 'awaiting_ack'
 UNION ALL
 SELECT item_id
 FROM delivery
-WHERE item_id >= :first AND item_id < :until AND state = 'dead';
+WHERE item_id >= :first AND item_id < :until AND state = 'dead'
+UNION ALL
+SELECT item_id
+FROM hand_over, unnest(item_ids) AS item_id
+WHERE item_id >= :first AND item_id < :until;
 
 -- undone: Items within bounds that keep everything, at most so many and one: something is still to come of them.
 -- first = 1, listed_since = '2026-11-29', most = 1, until = 1
@@ -27,6 +31,10 @@ UNION
 SELECT item_id
 FROM delivery
 WHERE item_id >= :first AND item_id < :until AND state IN ('due', 'sending', 'awaiting_ack', 'dead')
+UNION
+SELECT item_id
+FROM hand_over, unnest(item_ids) AS item_id
+WHERE item_id >= :first AND item_id < :until
 UNION
 SELECT item_id
 FROM direct_call

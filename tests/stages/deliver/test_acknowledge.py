@@ -74,7 +74,7 @@ def test_each_lane_has_its_own_patience(service: Service) -> None:
     service.accept(item("b", callback=callback(ack=True)), lane="quick")
     service.finish()
     patience = service.ledger.fetch_all(
-        "SELECT extract(epoch FROM due_at - now())::float AS s FROM delivery ORDER BY item_id"
+        "SELECT extract(epoch FROM due_at - now())::float AS s FROM every_delivery ORDER BY item_id"
     )
     assert [round(row["s"], -1) for row in patience] == [3600, 30]
 
@@ -83,15 +83,15 @@ def test_silence_brings_it_again_with_the_same_delivery_id(service: Service, cli
     sent(service, "a")
     service.clock.patience_is_over()
     sweep()
-    row = service.ledger.fetch_one("SELECT state, tries, error FROM delivery")
+    row = service.ledger.fetch_one("SELECT state, tries, error FROM every_delivery")
     assert (row["state"], row["tries"]) == ("due", 1)
     assert "never acknowledged" in row["error"]
     deliver()
     assert (len(service.queue()), len(ids(service))) == (2, 1)
-    assert service.ledger.fetch_one("SELECT state, tries FROM delivery") == {"state": "awaiting_ack", "tries": 2}
+    assert service.ledger.fetch_one("SELECT state, tries FROM every_delivery") == {"state": "awaiting_ack", "tries": 2}
     client.lpush(ACKS_KEY, words(service)[0])
     sweep()
-    assert service.ledger.fetch_one("SELECT state, error FROM delivery") == {"state": "delivered", "error": None}
+    assert service.ledger.fetch_one("SELECT state, error FROM every_delivery") == {"state": "delivered", "error": None}
 
 
 def test_silence_for_ever_ends_dead_and_visible(service: Service) -> None:
@@ -101,7 +101,7 @@ def test_silence_for_ever_ends_dead_and_visible(service: Service) -> None:
         service.clock.patience_is_over()
         sweep()
         deliver()
-    row = service.ledger.fetch_one("SELECT state, tries, error FROM delivery")
+    row = service.ledger.fetch_one("SELECT state, tries, error FROM every_delivery")
     assert (row["state"], row["tries"]) == ("dead", 3)
     assert "never acknowledged" in row["error"]
     assert len(service.queue()) == 3
@@ -134,7 +134,7 @@ def test_late_when_it_was_given_up(service: Service, client: redis.Redis) -> Non
     assert service.ledger.states("delivery") == ["dead"]
     client.lpush(ACKS_KEY, word)
     sweep()
-    assert service.ledger.fetch_one("SELECT state, error FROM delivery") == {"state": "delivered", "error": None}
+    assert service.ledger.fetch_one("SELECT state, error FROM every_delivery") == {"state": "delivered", "error": None}
 
 
 def test_in_time_but_read_only_when_the_time_is_over(service: Service, client: redis.Redis) -> None:
@@ -232,6 +232,6 @@ def test_what_kills_its_deliverer_each_time_ends_dead(service: Service) -> None:
     assert service.ledger.states("delivery") == ["due"]
     service.ledger.execute("UPDATE delivery SET state = 'sending', tries = 2, due_at = now()")
     sweep()
-    row = service.ledger.fetch_one("SELECT state, error FROM delivery")
+    row = service.ledger.fetch_one("SELECT state, error FROM every_delivery")
     assert row["state"] == "dead"
     assert "deliverer died" in row["error"]

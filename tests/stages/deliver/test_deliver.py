@@ -137,7 +137,7 @@ def test_a_broker_that_is_down_is_tried_again_and_stalls_no_other(service: Servi
         service.answered(item("a", callback=callback(broker="crm")), item("b", callback=callback()))
     assert deliver() == "1 delivered"
     assert service.ledger.fetch_one(
-        "SELECT state, tries FROM delivery WHERE target_id = (SELECT id FROM target WHERE broker = 'crm')"
+        "SELECT state, tries FROM every_delivery WHERE target_id = (SELECT id FROM target WHERE broker = 'crm')"
     ) == {"state": "due", "tries": 0}
     with process.database().transaction() as connection:
         (crm,) = obstacles.unreachable_brokers(connection)
@@ -172,7 +172,7 @@ def test_a_callback_whose_queue_is_refused_ends_dead_and_visible_and_stalls_no_o
         service.clock.pauses_are_over()
         deliver()
     row = service.ledger.fetch_one(
-        "SELECT state, tries, error FROM delivery WHERE target_id = (SELECT id FROM target WHERE queue = 'odd')"
+        "SELECT state, tries, error FROM every_delivery WHERE target_id = (SELECT id FROM target WHERE queue = 'odd')"
     )
     assert (row["state"], row["tries"]) == ("dead", 3)
     assert "WRONGTYPE" in row["error"]
@@ -188,7 +188,7 @@ def test_pauses_grow_and_have_an_end(service: Service) -> None:
         service.ledger.execute("UPDATE delivery SET tries = %s, due_at = now()", tries)
         deliver()
         pauses.append(
-            service.ledger.fetch_one("SELECT extract(epoch FROM due_at - now())::float AS s FROM delivery")["s"]
+            service.ledger.fetch_one("SELECT extract(epoch FROM due_at - now())::float AS s FROM every_delivery")["s"]
         )
     assert pauses == sorted(pauses)
     assert pauses[-1] <= 600
@@ -205,7 +205,7 @@ def test_pauses_of_a_broker_grow_and_have_an_end(service: Service) -> None:
             service.ledger.fetch_one("SELECT extract(epoch FROM not_before - seen_at)::float AS s FROM obstacle")["s"]
         )
     assert pauses == [1, 2, 32, 60]
-    assert service.ledger.fetch_one("SELECT tries FROM delivery")["tries"] == 0
+    assert service.ledger.fetch_one("SELECT tries FROM every_delivery")["tries"] == 0
 
 
 def test_a_broker_that_the_configuration_lost_is_named(service: Service) -> None:
@@ -300,7 +300,7 @@ def test_one_of_which_no_message_can_be_made_is_turned_down_alone(service: Servi
 
 def test_large_ones_are_claimed_by_their_bytes(service: Service) -> None:
     service.answered(*(item(f"k{n}", callback=callback(kwargs={"much": "x" * 30_000})) for n in range(10)))
-    sizes = [row["size"] for row in service.ledger.fetch_all("SELECT size FROM delivery")]
+    sizes = [row["size"] for row in service.ledger.fetch_all("SELECT size FROM every_delivery")]
     deliver()
     real = [len(orjson.dumps(message)) for message in service.queue()]
     assert all(0.9 < size / more < 1.1 for size, more in zip(sizes, real, strict=True)), "they are known beforehand"
@@ -309,9 +309,9 @@ def test_large_ones_are_claimed_by_their_bytes(service: Service) -> None:
         with process.database().transaction() as connection:
             due = ledger.claim(connection, Target(1, "", "shop"), limit=100, max_bytes=max_bytes, lease_s=60)
             assert len(due) == expected
-            before = service.ledger.fetch_all("SELECT item_id, tries, due_at FROM delivery ORDER BY item_id")
+            before = service.ledger.fetch_all("SELECT item_id, tries, due_at FROM every_delivery ORDER BY item_id")
             assert ledger.release(connection, due) == expected
-        after = service.ledger.fetch_all("SELECT item_id, tries, due_at FROM delivery ORDER BY item_id")
+        after = service.ledger.fetch_all("SELECT item_id, tries, due_at FROM every_delivery ORDER BY item_id")
         assert after == before, "given back as it was"
 
 

@@ -32,7 +32,7 @@ def test_collect_hands_over_what_it_has_just_recorded(service: Service) -> None:
     service.round()
     assert service.ledger.states("delivery") == ["delivered"] * 3
     assert len(messages(service)) == 3
-    assert service.ledger.fetch_all("SELECT DISTINCT tries, error FROM delivery") == [{"tries": 1, "error": None}]
+    assert service.ledger.fetch_all("SELECT DISTINCT tries, error FROM every_delivery") == [{"tries": 1, "error": None}]
     assert deliver() == "0 delivered"
 
 
@@ -51,6 +51,7 @@ def test_its_messages_are_those_that_deliver_would_send(service: Service) -> Non
     assert len(at_once) == 4
     with redis.Redis.from_url(service.redis_url) as client:
         client.delete("shop")
+    service.ledger.give_rows()
     service.ledger.execute("UPDATE delivery SET state = 'due', due_at = now()")
     deliver()
     later = messages(service)
@@ -108,7 +109,7 @@ def test_a_broker_that_is_away_or_refuses_costs_nothing_but_time(service: Servic
     )
     service.round()
     rows = service.ledger.fetch_all(
-        "SELECT request.key, state, tries FROM delivery JOIN request USING (item_id) ORDER BY request.key"
+        "SELECT request.key, state, tries FROM every_delivery JOIN request USING (item_id) ORDER BY request.key"
     )
     assert [tuple(row.values()) for row in rows] == [
         ("away", "due", 0),

@@ -56,7 +56,7 @@ def sent(service: Service) -> list[tuple[str, int]]:
 def test_the_dead_come_again_with_their_tries_counted_anew(service: Service, replay: Replay) -> None:
     dead(service, "a", "b")
     assert replay() == 2
-    rows = service.ledger.fetch_all("SELECT state, tries, error, generation FROM delivery")
+    rows = service.ledger.fetch_all("SELECT state, tries, error, generation FROM every_delivery")
     assert rows == [{"state": "due", "tries": 0, "error": None, "generation": 1}] * 2
     assert deliver() == "2 delivered"
     assert replay() == 0

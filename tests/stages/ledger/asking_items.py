@@ -10,6 +10,7 @@ from overnight_models.ledger import (
     accept,
     answer,
     following,
+    hand_overs,
     measure,
     prefixes,
     recall,
@@ -18,7 +19,14 @@ from overnight_models.ledger import (
 from overnight_models.ledger.bodies import answers, damaged, groups, requests
 from overnight_models.ledger.collect import asking_again
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
-from overnight_models.ledger.deliver import acknowledge, obstacles, pace, replay, unread_queues, webhook_groups
+from overnight_models.ledger.deliver import (
+    acknowledge,
+    obstacles,
+    pace,
+    replay,
+    unread_queues,
+    webhook_groups,
+)
 from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.deliver.replay import Replayed
 from overnight_models.ledger.measure import Shortened
@@ -30,7 +38,7 @@ from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack
 from overnight_models.ledger.roads import kept, running, waiting
 from overnight_models.ledger.roads.running import Cost, Risk
-from overnight_models.ledger.rows import execute
+from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value
 from overnight_models.ledger.submit import unsent
 from overnight_models.wire.acknowledgement import Acknowledgement
 from overnight_models.wire.outcome import Problem
@@ -139,7 +147,25 @@ def ask_again(connection: Connection) -> None:
     assert redo.redo(connection, [item_id])
 
 
+def ask_hand_overs(connection: Connection) -> None:
+    """One whose deliverer died, and one that was taken; that is sent again then."""
+    item_id = final_item(connection)
+    execute(connection, "DELETE FROM delivery WHERE item_id = :id", id=item_id)
+    target_id = fetch_only_value(connection, int, "SELECT min(id) FROM target")
+    execute(connection, "UPDATE item SET target_id = :target_id WHERE id = :id", id=item_id, target_id=target_id)
+    for lease_s in (-1, 60):
+        assert hand_overs.begin(connection, 1, target_id, {item_id: 2000}, lease_s=lease_s) == item_id
+        execute(connection, "UPDATE outcome SET handed_over = true WHERE item_id = :id", id=item_id)
+        if lease_s < 0:
+            assert hand_overs.give_rows_to_lapsed(connection) == 1
+            execute(connection, "DELETE FROM delivery WHERE item_id = :id", id=item_id)
+    assert hand_overs.end(connection, [item_id]) == {item_id}
+    everything = fetch_column(connection, int, "SELECT id FROM item")
+    assert hand_overs.give_rows_to_delivered(connection, everything) >= 1
+
+
 def ask_delivering(connection: Connection) -> None:
+    hand_overs.give_rows_to_delivered(connection, fetch_column(connection, int, "SELECT id FROM item"))
     execute(connection, "UPDATE delivery SET state = 'due', due_at = now() - interval '1 minute'")
     target, *_ = deliveries.targets(connection)
     due = deliveries.claim(connection, target, limit=10, lease_s=60)
@@ -159,6 +185,7 @@ def ask_delivering(connection: Connection) -> None:
 
 
 def ask_webhooks(connection: Connection) -> None:
+    hand_overs.give_rows_to_delivered(connection, fetch_column(connection, int, "SELECT id FROM item"))
     execute(connection, "UPDATE target SET broker = 'webhook:shop'")
     execute(connection, "UPDATE delivery SET state = 'due', tries = 0, due_at = now() - interval '1 minute'")
     assert deliveries.webhooks_are_due(connection)

@@ -165,6 +165,7 @@ def test_a_request_that_is_not_finished_and_can_not_be_read_keeps_its_partition(
 def test_what_is_not_delivered_stays_whole(own: Service, state: str) -> None:
     finished(own, "a", "b")
     a = own.ledger.item("a")["id"]
+    own.ledger.give_rows()
     own.ledger.execute("UPDATE delivery SET state = %s WHERE item_id = %s", state, a)
     retain_after(31)
     assert count(own, "delivery") == len(own.ledger.answers()) == 1
@@ -172,6 +173,7 @@ def test_what_is_not_delivered_stays_whole(own: Service, state: str) -> None:
     kept = own.ledger.item("a")
     assert (kept["id"], kept["message"] is not None) == (a, True)
     assert [count(own, table) for table in ("item", "request", "outcome", "delivery")] == [1] * 4
+    own.ledger.give_rows()
     own.ledger.execute("UPDATE delivery SET state = 'delivered'")
     retain_after(401)
     assert [count(own, table) for table in ("item", "request", "outcome", "delivery")] == [0] * 4
@@ -179,6 +181,7 @@ def test_what_is_not_delivered_stays_whole(own: Service, state: str) -> None:
 
 def test_bodies_stay_while_one_that_is_needed_can_not_be_read(own: Service) -> None:
     finished(own, "a", "b", "c")
+    own.ledger.give_rows()
     own.ledger.execute("UPDATE delivery SET state = 'dead' WHERE item_id = 2")
     own.ledger.execute("CREATE TABLE backup AS SELECT * FROM answer_group")
     own.ledger.execute("UPDATE answer_group SET packed = 'damaged'")
@@ -251,6 +254,7 @@ def test_the_partition_that_items_still_come_into_is_not_looked_at(own: Service)
 def test_too_many_that_are_not_done_keep_all_and_say_so(own: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "MOST_CARRIED", 0)
     finished(own, "a", "b")
+    own.ledger.give_rows()
     own.ledger.execute("UPDATE delivery SET state = 'dead' WHERE item_id = 1")
     retain_after(31)
     with process.database().transaction() as connection:
@@ -272,6 +276,7 @@ def test_without_its_request_an_item_is_not_tried_again(own: Service) -> None:
 
 def test_new_items_fit_into_what_is_left(own: Service) -> None:
     finished(own, "a")
+    own.ledger.give_rows()
     own.ledger.execute("UPDATE delivery SET state = 'dead'")
     retain_after(400)
     with process.database().transaction() as connection:
@@ -281,7 +286,7 @@ def test_new_items_fit_into_what_is_left(own: Service) -> None:
     assert own.ledger.item("new")["state"] == "succeeded"
     read_command(app, "replay")
     deliver()
-    assert own.ledger.fetch_one("SELECT state FROM delivery WHERE item_id = 1")["state"] == "delivered"
+    assert own.ledger.fetch_one("SELECT state FROM every_delivery WHERE item_id = 1")["state"] == "delivered"
 
 
 def test_the_sweep_does_it_by_the_settings(own: Service) -> None:

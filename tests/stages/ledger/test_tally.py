@@ -19,7 +19,7 @@ TRUE = """
     SELECT 'item', lane_id, run_id, headers_id, state, count(*)::int, sum(size)::int FROM item
     GROUP BY lane_id, run_id, headers_id, state
     UNION ALL
-    SELECT 'delivery', lane_id, NULL, NULL, state, count(*)::int, 0 FROM delivery GROUP BY lane_id, state
+    SELECT 'delivery', lane_id, NULL, NULL, state, count(*)::int, 0 FROM every_delivery GROUP BY lane_id, state
 """
 
 

@@ -175,7 +175,7 @@ def test_dead_deliveries_are_sent_again(pages: Pages) -> None:
     assert "1 dead delivery; nothing is paid again" in text_of(pages.page("/act?name=replay&ids=1"))
     answer = pages.post("/act", {"name": "replay", "ids": "1"})
     wait_until(lambda: "Done" in text_of(pages.page(answer.headers["location"])), 30)
-    assert pages.rows("SELECT state, generation FROM delivery WHERE item_id = 1") == [("due", 1)]
+    assert pages.rows("SELECT state, generation FROM every_delivery WHERE item_id = 1") == [("due", 1)]
     assert pages.get("/act?name=replay&tenant=acme").status_code == 400
 
 

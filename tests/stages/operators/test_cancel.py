@@ -67,7 +67,7 @@ def test_too_late_it_is_billed_and_recorded_and_not_delivered(service: Service) 
     a = service.ledger.item("a")
     assert (a["state"], a["ok"], a["cost_nano"] > 0) == ("succeeded", True, True)
     assert len(service.ledger.fetch_all("SELECT 1 FROM bill")) == 2
-    assert [row["item_id"] for row in service.ledger.fetch_all("SELECT item_id FROM delivery")] == [
+    assert [row["item_id"] for row in service.ledger.fetch_all("SELECT item_id FROM every_delivery")] == [
         service.ledger.item("b")["id"]
     ]
 

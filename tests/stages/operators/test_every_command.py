@@ -142,6 +142,7 @@ def test_money_is_dollars_as_an_exact_decimal_string_in_names_that_end_in_usd(bu
 
 
 def test_the_status_tells_the_held_from_the_waiting_and_leads_on(busy: Service) -> None:
+    busy.ledger.give_rows()
     busy.ledger.execute("UPDATE delivery SET state = 'dead', error = 'queue gone', due_at = now()")
     sweep()
     said = CliRunner().invoke(app, ["status"]).output
@@ -155,6 +156,7 @@ def test_the_status_tells_the_held_from_the_waiting_and_leads_on(busy: Service) 
 
 
 def test_items_show_problem_batch_tenant_and_what_became_of_their_delivery(busy: Service) -> None:
+    busy.ledger.give_rows()
     busy.ledger.execute("UPDATE delivery SET state = 'dead', error = 'queue gone', tries = 3, due_at = now()")
     said = CliRunner().invoke(app, ["items"]).output
     (a,) = [line for line in said.splitlines() if line.startswith("a ")]

@@ -187,7 +187,7 @@ def test_canceled_first_it_goes_wherever_it_is_and_a_late_answer_is_billed_and_d
     assert len(money(service)) == 3, "what was sent is billed"
     assert service.api.meter()["requests"] == 3, "what wasn't is not sent"
     assert service.ledger.item("ours")["message"] is not None
-    assert [row["state"] for row in service.ledger.fetch_all("SELECT state FROM delivery")] == []
+    assert [row["state"] for row in service.ledger.fetch_all("SELECT state FROM every_delivery")] == []
     tally = "SELECT state, sum(n)::int AS n FROM tally WHERE noun = 'delivery' GROUP BY state HAVING sum(n) <> 0"
     assert service.ledger.fetch_all(tally) == []
     api_deletions.delete_batches()

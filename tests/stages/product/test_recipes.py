@@ -167,7 +167,7 @@ def test_what_one_product_could_not_save_comes_again_alone(
     take_in(service)
     service.round()
     webhooks()
-    rows = service.ledger.fetch_all("SELECT state, error FROM delivery ORDER BY item_id")
+    rows = service.ledger.fetch_all("SELECT state, error FROM every_delivery ORDER BY item_id")
     assert [row["state"] for row in rows] == ["delivered", "due"]
     assert "OSError" in rows[1]["error"]
 

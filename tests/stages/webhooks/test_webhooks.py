@@ -53,7 +53,7 @@ def look_again(service: Service) -> None:
 
 def states(service: Service) -> list[tuple[str, int, str | None]]:
     """State, tries and error of each delivery."""
-    rows = service.ledger.fetch_all("SELECT state, tries, error FROM delivery ORDER BY item_id")
+    rows = service.ledger.fetch_all("SELECT state, tries, error FROM every_delivery ORDER BY item_id")
     return [(row["state"], row["tries"], row["error"]) for row in rows]
 
 

@@ -10,9 +10,8 @@ The items move first, by one statement a fate; what moved is known then, and the
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -20,14 +19,15 @@ from overnight_models.ledger import deployment, direct_calls, following
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.bodies.encryption import writing_keys
 from overnight_models.ledger.bodies.groups import Body, Place
-from overnight_models.ledger.collect import asking_again, caching, spending
+from overnight_models.ledger.collect import asking_again, caching, deliveries, spending
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
+from overnight_models.ledger.collect.deliveries import Finalized
 from overnight_models.ledger.collect.spending import COUNTED, counted
 from overnight_models.ledger.copying import copy_foreign, copy_json, copy_lines, copy_number, copy_text
 from overnight_models.ledger.direct_calls import Ended
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.roads import kept
-from overnight_models.ledger.rows import fetch_all, fetch_column, fetch_only
+from overnight_models.ledger.rows import fetch_all, fetch_column
 from overnight_models.states import ITEM, Move
 from overnight_models.wire.outcome import Problem
 
@@ -43,8 +43,9 @@ class Recorded:
     """Answers that were billed for items that had their outcome already, and weren't rescued."""
     due: int = 0
     """Deliveries that are due now."""
-    claimed: tuple[int, ...] = ()
-    """Items whose deliveries whoever recorded them is to hand over now; not part of a sum."""
+    claimed: Mapping[int, int | None] = field(default_factory=dict)
+    """Items whose deliveries whoever recorded them is to hand over now, each with its hand-over; None: it has a row.
+    Not part of a sum."""
 
     def __add__(self, other: Recorded) -> Recorded:
         return Recorded(**{name: n + getattr(other, name) for name, n in self.counts().items()})
@@ -54,36 +55,12 @@ class Recorded:
         return {name: getattr(self, name) for name in ("succeeded", "failed", "retried", "paid_twice", "due")}
 
 
-class _Finalized(NamedTuple):
-    """An item that has just become final."""
-
-    id: int
-    lane_id: int
-    batch_id: int | None
-    tenant_id: int | None
-    run_id: int | None
-    target_id: int | None
-    callback_size: int
-    attempts: int
-    cancel_wanted: bool
-    deadline: datetime | None
-    purged: bool
-    """Nothing of its answer is kept: only what it cost."""
-
-
 _WITHOUT_ANSWER: Final = (Fate.FAIL_OWN, Fate.RETRY_OWN, Fate.WAIT_OWN)
 _FIRST_PAUSE_S: Final = 1.0
 """Before an item's next direct call; with each try twice as long."""
 
 
 _NO_PLACE: Final = b"\t\\N\t\\N\t\\N"
-
-
-class _Times(NamedTuple):
-    """When deliveries are due, as COPY takes it: those that wait, and those that somebody has claimed."""
-
-    now: str
-    lapses: str
 
 
 def record(
@@ -115,13 +92,16 @@ def record(
         again, given_up = _leave_batch(connection, source, by_fate, max_attempts=max_attempts)
     failed += given_up
     settled = {item.id: item for item in (*succeeded, *failed)}
-    _write_outcomes(connection, source, arrivals, settled)
+    sizes = {arrival.item_id: len(arrival.message or b"") for arrival in arrivals}
+    # what has failed may be asked again: that has no delivery
+    at_once = [item for item in succeeded if item.target_id in claim]
+    handed = deliveries.begin_hand_overs(connection, at_once, sizes, lease_s)
+    _write_outcomes(connection, source, arrivals, settled, handed)
     asked = asking_again.ask_again(connection, arrivals, {item.id for item in failed}, again_if_invalid)
     ended = [item for item in settled.values() if item.id not in asked]
-    wanted = [item for item in ended if item.target_id is not None and not item.cancel_wanted]
-    claimed = tuple(item.id for item in wanted if item.target_id in claim)
-    sizes = {arrival.item_id: len(arrival.message or b"") for arrival in arrivals}
-    _write_deliveries(connection, wanted, sizes, claim, lease_s)
+    wanted = [item for item in ended if item.is_delivered]
+    claimed = {item.id: handed.get(item.id) for item in wanted if item.target_id in claim}
+    deliveries.write(connection, [item for item in wanted if item.id not in handed], sizes, claim, lease_s)
     followed = following.answer(connection, settled) if settled else 0
     doubles = spending.bill(connection, source, arrivals, settled)
     if source.has_prefixes and source.submission_id is not None:
@@ -150,7 +130,7 @@ def _note_deadlines(
     connection: Connection,
     source: Source,
     arrivals: Sequence[Arrival],
-    ended: Sequence[_Finalized],
+    ended: Sequence[Finalized],
     doubles: Sequence[Arrival],
 ) -> int:
     """Deadlines were kept or missed. Returns how many answers were paid twice because an item was rescued."""
@@ -189,7 +169,7 @@ def _settle(
 
 def _leave_batch(
     connection: Connection, source: Source, by_fate: Mapping[Fate, list[int]], *, max_attempts: int
-) -> tuple[set[int], list[_Finalized]]:
+) -> tuple[set[int], list[Finalized]]:
     """What a batch brought no answer for. Returns what goes on without it, and what fails."""
     if not source.only_live:
         return set(), []
@@ -205,7 +185,7 @@ def _leave_batch(
 
 def _end_calls(
     connection: Connection, by_fate: Mapping[Fate, list[int]], calls: Mapping[int, Ended], *, max_attempts: int
-) -> tuple[set[int], list[_Finalized]]:
+) -> tuple[set[int], list[Finalized]]:
     """What direct calls brought no answer for. Returns what is tried again or stands in its batch, and what fails."""
     refused, retried, back = ({i: calls[i] for i in by_fate[fate] if i in calls} for fate in _WITHOUT_ANSWER)
     again = direct_calls.fall_back(connection, refused, None)
@@ -216,7 +196,7 @@ def _end_calls(
     return again, _finalize(connection, ITEM.fail, left)
 
 
-def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: int | None = None) -> list[_Finalized]:
+def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: int | None = None) -> list[Finalized]:
     """Items become final; those that are already, or aren't in that batch any more, are passed over."""
     # in the order of ids, so that two recorders of the same items take turns and don't deadlock
     ordered = sorted(item_ids)
@@ -224,7 +204,7 @@ def _finalize(connection: Connection, move: Move, item_ids: Iterable[int], own: 
         return []
     return fetch_all(
         connection,
-        _Finalized,
+        Finalized,
         f"""
         UPDATE item SET {move.set}, attempts = attempts + 1, waiting_since = NULL, held_by = NULL,
                direct_at = NULL
@@ -281,7 +261,11 @@ def _outlast(connection: Connection, batch_id: int, item_ids: Iterable[int]) -> 
 
 
 def _write_outcomes(
-    connection: Connection, source: Source, arrivals: Sequence[Arrival], settled: dict[int, _Finalized]
+    connection: Connection,
+    source: Source,
+    arrivals: Sequence[Arrival],
+    settled: dict[int, Finalized],
+    handed: Collection[int],
 ) -> None:
     """The outcomes of what has become final."""
     if not settled:
@@ -300,7 +284,7 @@ def _write_outcomes(
             continue
         place, detail = places.get(item.id), None if item.purged else arrival.detail
         outcomes.append(
-            b"%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
+            b"%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
             % (
                 item.id,
                 submission,
@@ -319,12 +303,13 @@ def _write_outcomes(
                 copy_json(answers.own_text(keys, item.id, None if item.purged else arrival.message)) + _NO_PLACE
                 if place is None
                 else b"\\N\t%d\t%d\t%d" % (*place, len(arrival.message or b"")),
+                b"t" if item.id in handed else b"f",
             )
         )
     copy_lines(
         connection,
         f"outcome (item_id, submission_id, {COUNTED}, attempts, ok, retryable, billed, via, problem, detail, model,"
-        " api_batch_id, message, body_group, body_place, body_size)",
+        " api_batch_id, message, body_group, body_place, body_size, handed_over)",
         b"".join(outcomes),
     )
 
@@ -332,7 +317,7 @@ def _write_outcomes(
 def _write_answers(
     connection: Connection,
     arrivals: Sequence[Arrival],
-    settled: Mapping[int, _Finalized],
+    settled: Mapping[int, Finalized],
     keys: Mapping[int, bytes],
 ) -> dict[int, Place]:
     """Write the answers of what has become final in groups: not few that stand alone, nor what nobody can read."""
@@ -345,37 +330,3 @@ def _write_answers(
         and not settled[arrival.item_id].purged
     ]
     return answers.write(connection, bodies, keys)
-
-
-def _write_deliveries(
-    connection: Connection,
-    wanted: Sequence[_Finalized],
-    sizes: Mapping[int, int],
-    claim: Collection[int],
-    lease_s: float,
-) -> None:
-    """A delivery each: due now, or being sent already."""
-    if not wanted:
-        return
-    times = fetch_only(
-        connection,
-        _Times,
-        "SELECT now()::text AS now, (now() + make_interval(secs => :lease_s))::text AS lapses",
-        lease_s=lease_s,
-    )
-    due = b"due\t%b\t0" % times.now.encode()
-    sending = b"sending\t%b\t1" % times.lapses.encode()
-    lines = (
-        b"%d\t%d\t%d\t%d\t%b\n"
-        % (
-            item.id,
-            item.lane_id,
-            item.target_id,
-            # quotes escaped, in its envelope
-            (sizes[item.id] + item.callback_size) * 21 // 20 + 1700,
-            sending if item.target_id in claim else due,
-        )
-        for item in wanted
-        if item.target_id is not None
-    )
-    copy_lines(connection, "delivery (item_id, lane_id, target_id, size, state, due_at, tries)", b"".join(lines))

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models import exact_json
+from overnight_models.ledger import hand_overs
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.bodies.requests import callback_of
 from overnight_models.ledger.deliver import obstacles
@@ -184,9 +185,16 @@ def sent_by_others(connection: Connection, target: Target, *, mine: list[int]) -
         connection,
         _Sent,
         """
-        SELECT count(*) FILTER (WHERE queue = :queue) AS messages, coalesce(sum(size), 0)::bigint AS bytes
-        FROM delivery JOIN target ON target.id = delivery.target_id
-        WHERE state = 'sending' AND due_at > '-infinity' AND broker = :broker AND NOT item_id = ANY(:mine)
+        SELECT coalesce(sum(n) FILTER (WHERE queue = :queue), 0)::bigint AS messages,
+               coalesce(sum(size), 0)::bigint AS bytes
+        FROM (
+            SELECT target_id, 1 AS n, size FROM delivery
+            WHERE state = 'sending' AND due_at > '-infinity' AND NOT item_id = ANY(:mine)
+            UNION ALL
+            -- a hand-over's number is its first item's
+            SELECT target_id, items, size FROM hand_over WHERE NOT id = ANY(:mine)
+        ) sending JOIN target ON target.id = sending.target_id
+        WHERE broker = :broker
         """,
         broker=target.broker,
         queue=target.queue,
@@ -285,6 +293,7 @@ def free_lapsed(
 
     Returns how many are due and how many are dead; call it again while those are `limit` together.
     """
+    hand_overs.give_rows_to_lapsed(connection)
     # each of the two states has an index of its own: delivery_sending, delivery_unanswered
     lapsed = fetch_all(
         connection,

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from overnight_models import exact_json
+from overnight_models.ledger import hand_overs
 from overnight_models.ledger.bodies.requests import callback_of
 from overnight_models.ledger.collect.arrivals import Arrival, Source
 from overnight_models.ledger.collect.outcomes import Recorded
@@ -34,6 +35,8 @@ class Due(NamedTuple):
     outcome: ItemRow
     usage: object = None
     """The answer's, where it is at hand."""
+    hand_over: int | None = None
+    """The hand-over that it is in: its delivery has no row. None: it has one."""
 
     def document(self, by_reference_above: int | None = None) -> dict[str, object]:
         """The outcome's document. Raises ValueError when its answer can't be read: it isn't what came back.
@@ -50,8 +53,9 @@ class Due(NamedTuple):
 
     @property
     def wants_ack(self) -> bool:
-        """Whether its callback has to answer."""
-        return bool(self.callback.get("ack"))
+        """Whether its callback has to answer; not where nobody can read its callback."""
+        callback: object = self.callback
+        return isinstance(callback, dict) and bool(callback.get("ack"))
 
     @property
     def acknowledgement(self) -> Acknowledgement:
@@ -161,6 +165,16 @@ def recorded_and_claimed(
                     callback_of(connection, item.receipt, item.callback)
                 )
             outcome = item.answered(source, arrival)
-            due = Due(item.id, 1, 0, item.finished_at, item.lane, callback, outcome, arrival.usage)
+            hand_over = recorded.claimed[item.id]
+            due = Due(item.id, 1, 0, item.finished_at, item.lane, callback, outcome, arrival.usage, hand_over)
             by_target.setdefault(item.target_id, []).append(due)
-    return by_target
+    return {target_id: _with_rows(connection, due) for target_id, due in by_target.items()}
+
+
+def _with_rows(connection: Connection, due: list[Due]) -> list[Due]:
+    """What has to be acknowledged needs a row before it is sent: all of its hand-over gets them."""
+    need_rows = {delivery.hand_over for delivery in due if delivery.wants_ack and delivery.hand_over is not None}
+    if not need_rows:
+        return due
+    hand_overs.give_rows(connection, need_rows)
+    return [delivery._replace(hand_over=None) if delivery.hand_over in need_rows else delivery for delivery in due]

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import hand_overs
 from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.hand_overs import DELIVERED_WITHOUT_ROW
 from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value
 from overnight_models.states import DELIVERY
+
+_WITHOUT_ROW: Final = f"(SELECT item.id AS item_id, item.lane_id FROM {DELIVERED_WITHOUT_ROW}) AS delivery"
+"""Deliveries that are over and have no row, in the place of those that have."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,11 @@ def count(connection: Connection, wanted: Replayed) -> int:
     """How many deliveries it is about."""
     conditions, joins, values = _chosen(wanted)
     counted = f"SELECT count(*) FROM delivery {joins} WHERE delivery.state = '{wanted.state}' {conditions}"
-    return fetch_only_value(connection, int, counted, **values)
+    n = fetch_only_value(connection, int, counted, **values)
+    if wanted.state == "delivered":
+        counted = f"SELECT count(*) FROM {_WITHOUT_ROW} {joins} WHERE true {conditions}"
+        n += fetch_only_value(connection, int, counted, **values)
+    return n
 
 
 def replay(connection: Connection, wanted: Replayed, *, after: int, until: int, limit: int) -> tuple[int, int]:
@@ -52,6 +61,8 @@ def replay(connection: Connection, wanted: Replayed, *, after: int, until: int, 
     Returns how many, and the last one's item: there may be more while that isn't 0.
     """
     conditions, joins, values = _chosen(wanted)
+    if wanted.state == "delivered":
+        _give_rows(connection, wanted, after=after, until=until, limit=limit)
     ids = fetch_column(
         connection,
         int,
@@ -76,6 +87,26 @@ def replay(connection: Connection, wanted: Replayed, *, after: int, until: int, 
         ids=ids,
     )
     return replayed, max(ids, default=0)
+
+
+def _give_rows(connection: Connection, wanted: Replayed, *, after: int, until: int, limit: int) -> None:
+    """The first of the wanted that have no row get one: whichever are the first of all have one then."""
+    conditions, joins, values = _chosen(wanted)
+    ids = fetch_column(
+        connection,
+        int,
+        f"""
+        SELECT delivery.item_id FROM {_WITHOUT_ROW} {joins}
+        WHERE delivery.item_id > :after AND delivery.item_id <= :until {conditions}
+        ORDER BY delivery.item_id LIMIT :limit
+        """,
+        after=after,
+        until=until,
+        limit=limit,
+        **values,
+    )
+    if ids:
+        hand_overs.give_rows_to_delivered(connection, ids)
 
 
 def _chosen(wanted: Replayed) -> tuple[str, str, dict[str, object]]:

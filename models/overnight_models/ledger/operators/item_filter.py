@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
 
+from overnight_models.ledger import hand_overs
 from overnight_models.ledger.answer import key_hash
 from overnight_models.states import ITEM
 
@@ -58,16 +59,18 @@ class ItemFilter:
     @property
     def source(self) -> str:
         """For FROM: `item`, and the tables beside it that the conditions are about."""
+        may_have_no_row = self.delivery in hand_overs.STATES_WITHOUT_ROW
         joins = {
             "JOIN request ON request.item_id = item.id": (self.key_prefix, self.enqueued_since, self.enqueued_before),
-            "LEFT JOIN outcome ON outcome.item_id = item.id": (self.problem, self.late),
-            "JOIN delivery ON delivery.item_id = item.id": (self.delivery,),
+            "LEFT JOIN outcome ON outcome.item_id = item.id": (self.problem, self.late, may_have_no_row),
+            f"{'LEFT ' if may_have_no_row else ''}JOIN delivery ON delivery.item_id = item.id": (self.delivery,),
         }
         return " ".join(["item", *(join for join, wishes in joins.items() if any(wishes))])
 
     @property
     def where(self) -> str:
         """The condition, to be used with `source` and `values`; "true" when nothing is narrowed."""
+        state = hand_overs.STATE if self.delivery in hand_overs.STATES_WITHOUT_ROW else "delivery.state"
         conditions = {
             "item.lane_id = (SELECT id FROM lane WHERE name = :lane)": self.lane,
             "item.tenant_id = (SELECT id FROM tenant WHERE name = :tenant)": self.tenant,
@@ -82,7 +85,7 @@ class ItemFilter:
             f"item.id IN (SELECT item_id FROM item_key WHERE {OF_KEY})": self.key,
             "starts_with(request.key, :key_prefix)": self.key_prefix,
             "item.batch_id = :batch_id": self.batch_id,
-            "delivery.state = :delivery": self.delivery,
+            f"{state} = :delivery": self.delivery,
             "item.id = ANY(:ids)": self.ids,
             "item.deadline < coalesce(outcome.finished_at, now())": self.late or None,
         }

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import hand_overs
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.operators import item_list
@@ -102,10 +103,11 @@ def life(connection: Connection, item_id: int) -> ItemLife | None:
     rows = fetch_one(
         connection,
         Rows,
-        """
+        f"""
         SELECT item.waiting_since, item.held_since, item.cancel_wanted, batch.packed_at, batch.state AS batch_state,
                batch.reason AS batch_reason, direct_claim.claimed_at AS calling_since, direct_call.let_go_at,
-               delivery.due_at AS delivery_due_at, delivery.generation AS delivery_generation,
+               coalesce(delivery.due_at, handed.due_at) AS delivery_due_at,
+               coalesce(delivery.generation, CASE WHEN {hand_overs.HANDED_OVER} THEN 0 END) AS delivery_generation,
                followed.receipt AS follows, follower.of_item_id AS follows_item_id, outcome.input_tokens,
                outcome.cache_read_tokens,
                outcome.cache_write_5m_tokens + outcome.cache_write_1h_tokens AS cache_write_tokens,
@@ -116,6 +118,7 @@ def life(connection: Connection, item_id: int) -> ItemLife | None:
         LEFT JOIN direct_claim ON direct_claim.id = direct_call.claim_id
         LEFT JOIN delivery ON delivery.item_id = item.id
         LEFT JOIN outcome ON outcome.item_id = item.id
+        LEFT JOIN hand_over handed ON item.id BETWEEN handed.id AND handed.last_item AND item.id = ANY(handed.item_ids)
         LEFT JOIN follower ON follower.item_id = item.id
         LEFT JOIN request followed ON followed.item_id = follower.of_item_id
         WHERE item.id = :id

@@ -13,16 +13,21 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import hand_overs
 from overnight_models.ledger.documents import JOINS, WITHOUT_MESSAGE
 from overnight_models.ledger.money.budgets import WHY_HELD
 from overnight_models.ledger.operators.item_filter import OF_KEY, ItemFilter
-from overnight_models.ledger.operators.overview import DELIVERED, DELIVERY_JOINS, ROAD, ItemView
+from overnight_models.ledger.operators.overview import ROAD, ItemView
 from overnight_models.ledger.rows import fetch_all, fetch_column, fetch_only
 
 WINDOW: Final = 20_000
 """Items that are looked at in one statement."""
 LOOKED_S: Final = 1.0
 """How long a page is looked for. The last statement may take longer."""
+_DELIVERIES_BUT_DELIVERED: Final = """
+    (SELECT item_id, state FROM delivery
+     UNION ALL SELECT item_id, 'sending' FROM hand_over, unnest(item_ids) AS item_id) delivery
+"""
 _NEWEST: Final = 2**63 - 1
 
 
@@ -89,7 +94,7 @@ def _window(connection: Connection, wanted: ItemFilter, before: int, limit: int)
     elif wanted.run is not None:
         condition = "run_id = (SELECT id FROM run WHERE name = :run)"
     elif wanted.delivery in ("due", "sending", "awaiting_ack", "dead"):
-        table, column, condition = "delivery", "item_id", "state = :delivery"
+        table, column, condition = _DELIVERIES_BUT_DELIVERED, "item_id", "state = :delivery"
     elif wanted.state == "held":
         condition = "held_by IS NOT NULL"
     elif wanted.state == "waiting":
@@ -112,10 +117,8 @@ def _window(connection: Connection, wanted: ItemFilter, before: int, limit: int)
 def _chosen(connection: Connection, wanted: ItemFilter, oldest: int, before: int, limit: int) -> list[int]:
     """The newest of a window that are wanted."""
     # of each table: from one's range the planner doesn't conclude that of another
-    columns = [
-        "item.id",
-        *(f"{table}.item_id" for table in ("request", "delivery") if f"JOIN {table}" in wanted.source),
-    ]
+    inner = wanted.source.replace("LEFT JOIN", "")
+    columns = ["item.id", *(f"{table}.item_id" for table in ("request", "delivery") if f"JOIN {table}" in inner)]
     within = " AND ".join(f"{column} >= :oldest AND {column} < :before" for column in columns)
     return fetch_column(
         connection,
@@ -139,7 +142,8 @@ def _views(connection: Connection, ids: list[int]) -> list[ItemView]:
         connection,
         ItemView,
         f"""
-        SELECT {WITHOUT_MESSAGE}, {ROAD}, {WHY_HELD} AS held, {DELIVERED} FROM item {JOINS} {DELIVERY_JOINS}
+        SELECT {WITHOUT_MESSAGE}, {ROAD}, {WHY_HELD} AS held, {hand_overs.SHOWN}
+        FROM item {JOINS} {hand_overs.SHOWN_JOINS}
         WHERE item.id = ANY(:ids) ORDER BY item.id DESC
         """,
         ids=ids,

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import hand_overs
 from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.copying import driver_connection
@@ -339,15 +340,6 @@ class ItemView(ItemRow):
     delivery_broker: str | None = None
 
 
-DELIVERED: Final = """
-    delivery.state AS delivery, delivery.tries AS delivery_tries, delivery.error AS delivery_error,
-    target.queue AS delivery_queue, target.broker AS delivery_broker
-"""
-DELIVERY_JOINS: Final = """
-    LEFT JOIN delivery ON delivery.item_id = item.id LEFT JOIN target ON target.id = delivery.target_id
-"""
-
-
 _READ_AT_ONCE: Final = 500
 """Items with their answers."""
 
@@ -371,7 +363,7 @@ def items(
         "outcome.problem IS NOT NULL": wanted.problem,
         "outcome.finished_at >= %(since)s": wanted.since,
         "outcome.ok IS NOT NULL AND item.state <> 'redone'": wanted.final or None,
-        "delivery.state = %(delivery)s": wanted.delivery,
+        f"{hand_overs.STATE} = %(delivery)s": wanted.delivery,
         "item.deadline < coalesce(outcome.finished_at, now())": wanted.late or None,
         # by the keys' own index; a key may stand in several lanes
         "item.id IN (SELECT item_id FROM item_key WHERE key_hash = %(key_hash)s)": wanted.key,
@@ -385,7 +377,7 @@ def items(
         "key_hash": None if wanted.key is None else key_hash(wanted.key),
         "limit": limit,
     }
-    columns_more, joins_more = (f", {DELIVERED}", DELIVERY_JOINS) if deliveries else ("", "")
+    columns_more, joins_more = (f", {hand_overs.SHOWN}", hand_overs.SHOWN_JOINS) if deliveries else ("", "")
     with driver_connection(connection).cursor(name="items") as cursor:
         cursor.execute(
             f"SELECT {COLUMNS}, {ROAD}, {WHY_HELD} AS held{columns_more} FROM item {JOINS}{joins_more}"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger.bodies import answers, requests
 from overnight_models.ledger.bodies.damaged import forget_damaged
 from overnight_models.ledger.bodies.packed import DamagedGroup
-from overnight_models.ledger.partitions import GROUPED, PARTITION_ITEMS
+from overnight_models.ledger.partitions import GROUPED, PARTITION_ITEMS, give_up_copies
 from overnight_models.ledger.redo import NO_BODY
 from overnight_models.ledger.retention.keep import MOST_CARRIED, VIEW, KeptView, within
 from overnight_models.ledger.retention.swap import lock, make, put
@@ -150,10 +150,7 @@ def drop_groups(connection: Connection, first: int, *, items_stay: bool) -> None
 
 def _give_up_copying(connection: Connection, first: int, why: str) -> str:
     """The partition stays as it is, and is looked at again later."""
-    for table in _BODIES:
-        execute(connection, f"DROP TABLE {table}_copy_{first}")
-    given_up = "UPDATE kept SET copied_to = NULL, left_out = '{}', waits_for = :why WHERE first_item = :first"
-    execute(connection, given_up, why=why, first=first)
+    give_up_copies(connection, why)
     return f"partition {first}: {why}"
 
 

@@ -24,6 +24,7 @@ def undone(connection: Connection, span: Mapping[str, object], now: datetime) ->
         f"""
         SELECT id FROM item WHERE {within("id")} AND state NOT IN ({_FINAL})
         UNION SELECT item_id FROM delivery WHERE {within("item_id")} AND state IN ({_UNDELIVERED})
+        UNION SELECT item_id FROM hand_over, unnest(item_ids) AS item_id WHERE {within("item_id")}
         UNION SELECT item_id FROM direct_call WHERE {within("item_id")}
         UNION SELECT item.id FROM submission JOIN item ON item.batch_id = submission.batch_id
         WHERE {within("item.id")} AND submission.state NOT IN ('void', 'done')
@@ -50,4 +51,5 @@ def undelivered(connection: Connection, first: int) -> list[int]:
         for state in DELIVERY.states
         if state != "delivered"
     )
+    halves += f" UNION ALL SELECT item_id FROM hand_over, unnest(item_ids) AS item_id WHERE {within('item_id')}"
     return fetch_column(connection, int, halves, **bounds(first))

@@ -41,6 +41,11 @@ WHERE id IN (
         FROM item
         JOIN delivery ON delivery.item_id = item.id
         WHERE item.batch_id = batch.id AND delivery.state <> 'delivered'
+    ) AND NOT EXISTS (
+        SELECT
+        FROM hand_over
+        JOIN item ON item.id = ANY(hand_over.item_ids)
+        WHERE item.batch_id = batch.id
     )
     ORDER BY submission.id
     LIMIT :limit

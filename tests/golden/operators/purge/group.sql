@@ -7,7 +7,7 @@ FROM item
 JOIN request ON request.item_id = item.id
 WHERE item.id = ANY(:ids);
 
--- _lock, 1 of 3: Those of the items that go. Nobody moves them, or their deliveries, until the transaction ends.
+-- _lock, 1 of 4: Those of the items that go. Nobody moves them, or their deliveries, until the transaction ends.
 -- ids = '{1}'
 SELECT
 FROM delivery
@@ -15,7 +15,14 @@ WHERE item_id = ANY(:ids)
 ORDER BY item_id
 FOR UPDATE;
 
--- _lock, 2 of 3: Those of the items that go. Nobody moves them, or their deliveries, until the transaction ends.
+-- _lock, 2 of 4: Those of the items that go. Nobody moves them, or their deliveries, until the transaction ends.
+-- ids = '{1}'
+SELECT
+FROM hand_over
+WHERE item_ids && CAST(:ids AS bigint[])
+FOR UPDATE;
+
+-- _lock, 3 of 4: Those of the items that go. Nobody moves them, or their deliveries, until the transaction ends.
 -- ids = '{1}'
 SELECT
 FROM item
@@ -23,7 +30,7 @@ WHERE id = ANY(:ids)
 ORDER BY id
 FOR UPDATE;
 
--- _lock, 3 of 3: Those of the items that go. Nobody moves them, or their deliveries, until the transaction ends.
+-- _lock, 4 of 4: Those of the items that go. Nobody moves them, or their deliveries, until the transaction ends.
 -- ids = '{1}'
 SELECT item.id, CASE WHEN item.purged THEN 'purged' WHEN EXISTS (
     SELECT
@@ -36,12 +43,15 @@ SELECT item.id, CASE WHEN item.purged THEN 'purged' WHEN EXISTS (
     JOIN catalog ON catalog.id = catalog_run.catalog_id
     JOIN run ON run.name = catalog.name || '-' || catalog_run.number
     WHERE catalog_run.ended_at IS NULL
-) THEN 'in a run' WHEN delivery.state = 'sending' THEN 'being delivered' WHEN delivery.state IN ('due',
-    'awaiting_ack') THEN 'undelivered' WHEN item.state IN ('canceled', 'failed', 'redone',
-    'succeeded') THEN 'final' WHEN (item.state IN ('waiting', 'held',
-    'following') OR item.state IN ('batched') AND batch.state = 'packed') THEN 'unsent'
-    WHEN item.state = 'batched' AND batch.state IN ('open', 'canceling', 'ended',
-    'incomplete') THEN 'at the API' ELSE 'being sent' END
+) THEN 'in a run' WHEN delivery.state = 'sending' OR EXISTS (
+    SELECT
+    FROM hand_over
+    WHERE item.id BETWEEN hand_over.id AND last_item AND item.id = ANY(item_ids)
+) THEN 'being delivered' WHEN delivery.state IN ('due', 'awaiting_ack') THEN 'undelivered'
+    WHEN item.state IN ('canceled', 'failed', 'redone', 'succeeded') THEN 'final'
+    WHEN (item.state IN ('waiting', 'held', 'following') OR item.state IN ('batched')
+    AND batch.state = 'packed') THEN 'unsent' WHEN item.state = 'batched' AND batch.state IN ('open',
+    'canceling', 'ended', 'incomplete') THEN 'at the API' ELSE 'being sent' END
 FROM item
 LEFT JOIN batch ON batch.id = item.batch_id
 LEFT JOIN delivery ON delivery.item_id = item.id
@@ -60,12 +70,15 @@ SELECT CASE WHEN item.purged THEN 'purged' WHEN EXISTS (
     JOIN catalog ON catalog.id = catalog_run.catalog_id
     JOIN run ON run.name = catalog.name || '-' || catalog_run.number
     WHERE catalog_run.ended_at IS NULL
-) THEN 'in a run' WHEN delivery.state = 'sending' THEN 'being delivered' WHEN delivery.state IN ('due',
-    'awaiting_ack') THEN 'undelivered' WHEN item.state IN ('canceled', 'failed', 'redone',
-    'succeeded') THEN 'final' WHEN (item.state IN ('waiting', 'held',
-    'following') OR item.state IN ('batched') AND batch.state = 'packed') THEN 'unsent'
-    WHEN item.state = 'batched' AND batch.state IN ('open', 'canceling', 'ended',
-    'incomplete') THEN 'at the API' ELSE 'being sent' END AS fate, count(*)
+) THEN 'in a run' WHEN delivery.state = 'sending' OR EXISTS (
+    SELECT
+    FROM hand_over
+    WHERE item.id BETWEEN hand_over.id AND last_item AND item.id = ANY(item_ids)
+) THEN 'being delivered' WHEN delivery.state IN ('due', 'awaiting_ack') THEN 'undelivered'
+    WHEN item.state IN ('canceled', 'failed', 'redone', 'succeeded') THEN 'final'
+    WHEN (item.state IN ('waiting', 'held', 'following') OR item.state IN ('batched')
+    AND batch.state = 'packed') THEN 'unsent' WHEN item.state = 'batched' AND batch.state IN ('open',
+    'canceling', 'ended', 'incomplete') THEN 'at the API' ELSE 'being sent' END AS fate, count(*)
 FROM item
 LEFT JOIN batch ON batch.id = item.batch_id
 LEFT JOIN delivery ON delivery.item_id = item.id

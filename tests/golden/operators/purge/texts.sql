@@ -29,7 +29,8 @@ WHERE item_id = ANY(:ids);
 -- forget_deliveries, 1 of 2: Deliveries, with what brokers said of them: nothing of these items is delivered any more, nor again.
 -- ids = '{1}'
 DELETE FROM delivery
-WHERE item_id = ANY(:ids);
+WHERE item_id = ANY(:ids)
+RETURNING item_id;
 
 -- forget_deliveries, 2 of 2: Deliveries, with what brokers said of them: nothing of these items is delivered any more, nor again.
 -- ids = '{1}'

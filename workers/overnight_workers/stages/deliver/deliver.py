@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 from sqlalchemy import Connection
 
 from overnight_models import routes
+from overnight_models.ledger import hand_overs
 from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import obstacles, pace
 from overnight_models.ledger.deliver.deliver import Target
@@ -158,7 +160,7 @@ def _hand_over(broker: Broker, target: Target, due: list[Due], room: Room) -> Ha
 
 def _record(connection: Connection, target: Target, handed: Handed) -> None:
     """What became of a group; in the ordinary case all of it was taken."""
-    _taken(connection, handed.taken)
+    _taken(connection, _with_rows(connection, handed))
     counted.items(routes.DELIVER, len(handed.taken))
     if handed.taken and target.obstructed:
         obstacles.overcome(connection, target.broker, target.queue)
@@ -173,6 +175,20 @@ def _record(connection: Connection, target: Target, handed: Handed) -> None:
         _away(connection, target, handed.away)
     elif handed.full is not None:
         _full(connection, target, handed.full)
+
+
+def _with_rows(connection: Connection, handed: Handed) -> list[Due]:
+    """What was taken and has rows. A hand-over of which all was taken ends; of any other each delivery gets its row."""
+    left = [*handed.unsure, *handed.left, *chain.from_iterable(handed.refused.values())]
+    numbers = {delivery.hand_over for delivery in (*handed.taken, *left) if delivery.hand_over is not None}
+    if not numbers:
+        return handed.taken
+    if left:
+        hand_overs.give_rows(connection, numbers)
+        return handed.taken
+    # one that was taken for dead has rows by now
+    ended = hand_overs.end(connection, numbers)
+    return [delivery for delivery in handed.taken if delivery.hand_over not in ended]
 
 
 def _away(connection: Connection, target: Target, why: str) -> None:

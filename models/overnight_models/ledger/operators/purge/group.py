@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import cancel
 from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.hand_overs import IN_A_HAND_OVER
 from overnight_models.ledger.operators.purge import api_batches, catalogs, texts
 from overnight_models.ledger.operators.purge.wanted import Purge
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_pairs
@@ -25,7 +26,7 @@ _FATE: Final = f"""
     CASE WHEN item.purged THEN 'purged'
          WHEN {_FOLLOWED} THEN 'followed'
          WHEN {catalogs.IN_A_RUN} THEN 'in a run'
-         WHEN delivery.state = 'sending' THEN 'being delivered'
+         WHEN delivery.state = 'sending' OR {IN_A_HAND_OVER} THEN 'being delivered'
          WHEN delivery.state IN ('due', 'awaiting_ack') THEN 'undelivered'
          WHEN item.state IN ({_FINAL}) THEN 'final'
          WHEN {_UNSENT} THEN 'unsent'
@@ -119,6 +120,8 @@ def _lock(connection: Connection, purge: Purge, ids: Sequence[int]) -> list[int]
         cancel.take_back(connection, ids)  # batches, then items: they are locked in the order of everybody
     else:
         execute(connection, "SELECT FROM item WHERE id = ANY(:ids) ORDER BY id FOR UPDATE", ids=list(ids))
+    # what is in a hand-over gets no rows meanwhile, and then rows that are there stay where they are
+    execute(connection, "SELECT FROM hand_over WHERE item_ids && CAST(:ids AS bigint[]) FOR UPDATE", ids=list(ids))
     execute(connection, "SELECT FROM delivery WHERE item_id = ANY(:ids) ORDER BY item_id FOR UPDATE", ids=list(ids))
     fates = fetch_pairs(
         connection, int, str, f"SELECT item.id, {_FATE} FROM item {_BESIDE} WHERE item.id = ANY(:ids)", ids=list(ids)

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import hand_overs
 from overnight_models.ledger.bodies import answers, requests
 from overnight_models.ledger.partitions import RETENTION
 from overnight_models.ledger.redo import NO_BODY
@@ -82,7 +83,13 @@ def forget_deliveries(connection: Connection, ids: Sequence[int]) -> int:
         """,
         ids=list(ids),
     )
-    return execute(connection, "DELETE FROM delivery WHERE item_id = ANY(:ids)", ids=list(ids))
+    with_rows = fetch_column(
+        connection, int, "DELETE FROM delivery WHERE item_id = ANY(:ids) RETURNING item_id", ids=list(ids)
+    )
+    gone = set(with_rows)
+    for table in with_copies(connection, "outcome"):
+        gone |= hand_overs.forget(connection, ids, table)
+    return len(gone)
 
 
 _BATCHES_OF_ITEMS: Final = """
