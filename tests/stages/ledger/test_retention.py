@@ -183,7 +183,7 @@ def test_bodies_stay_while_one_that_is_needed_can_not_be_read(own: Service) -> N
     finished(own, "a", "b", "c")
     own.ledger.give_rows()
     own.ledger.execute("UPDATE delivery SET state = 'dead' WHERE item_id = 2")
-    own.ledger.execute("CREATE TABLE backup AS SELECT * FROM answer_group")
+    own.ledger.execute("CREATE TEMP TABLE backup AS SELECT * FROM answer_group")
     own.ledger.execute("UPDATE answer_group SET packed = 'damaged'")
     for days in (31, 400):
         retain_after(days)

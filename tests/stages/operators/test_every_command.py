@@ -56,8 +56,8 @@ IN_JSON: dict[str, list[list[str]]] = {
     "webhooks": [[]],
 }
 """How each command that has `--json` is asked for it."""
-ASKED_ELSEWHERE = {"compare"}
-"""It waits for answers: `tests/stages/catalogs/test_trying.py`."""
+ASKED_ELSEWHERE = {"compare", "encryption"}
+"""They need more: `tests/stages/catalogs/test_trying.py`, `tests/stages/encryption/test_rotation.py`."""
 CATALOG = """
 key = "sku"
 model = "claude-haiku-5-5"

@@ -36,7 +36,7 @@ def numbers(service: Service) -> list[int]:
 
 def damage(service: Service, number: int) -> None:
     """A disk loses a byte of a group."""
-    service.ledger.execute("CREATE TABLE backup AS SELECT * FROM answer_group WHERE id = %s", number)
+    service.ledger.execute("CREATE TEMP TABLE backup AS SELECT * FROM answer_group WHERE id = %s", number)
     service.ledger.execute(
         "UPDATE answer_group SET packed = set_byte(packed, 99, 255 - get_byte(packed, 99)) WHERE id = %s", number
     )
