@@ -29,14 +29,15 @@ UPDATE deployment
 SET bodies_in_groups = true
 WHERE NOT bodies_in_groups;
 
--- begin_short_rows: From now on new rows lack the texts that many have in common. Changes nothing where they do already.
-UPDATE deployment
-SET short_rows = true
-WHERE NOT short_rows;
 -- begin_hand_overs: From now on what is delivered at once needs no row. Changes nothing where that is so already.
 UPDATE deployment
 SET deliveries_without_rows = true
 WHERE NOT deliveries_without_rows;
+
+-- begin_short_rows: From now on new rows lack the texts that many have in common. Changes nothing where they do already.
+UPDATE deployment
+SET short_rows = true
+WHERE NOT short_rows;
 
 -- give_word: A person says that this ledger may send: its original doesn't run any more. False when no word is wanted.
 UPDATE deployment
@@ -186,8 +187,7 @@ FROM submission
 WHERE token = :token AND twin_of IS NULL;
 
 -- settle: A new ledger lives here. Changes nothing for one that lives somewhere already.
-INSERT INTO deployment(home, bodies_in_groups, short_rows) VALUES (
-INSERT INTO deployment(home, bodies_in_groups, deliveries_without_rows) VALUES (
+INSERT INTO deployment(home, bodies_in_groups, short_rows, deliveries_without_rows) VALUES (
     (
         SELECT system_identifier
         FROM pg_control_system()
@@ -195,7 +195,7 @@ INSERT INTO deployment(home, bodies_in_groups, deliveries_without_rows) VALUES (
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()
-    ), true, true
+    ), true, true, true
 )
 ON CONFLICT DO NOTHING;
 
