@@ -7,5 +7,6 @@ from typing import Final
 from tests.chaos.scenario import Scenario
 from tests.chaos.scenarios_of_batches import BATCHES
 from tests.chaos.scenarios_of_items import ITEMS
+from tests.chaos.scenarios_of_relays import RELAYS
 
-SCENARIOS: Final[dict[str, Scenario]] = {scenario.name: scenario for scenario in (*BATCHES, *ITEMS)}
+SCENARIOS: Final[dict[str, Scenario]] = {scenario.name: scenario for scenario in (*BATCHES, *ITEMS, *RELAYS)}
