@@ -7,6 +7,9 @@ from typing import Final
 from tests.chaos.scenario import Scenario
 from tests.chaos.scenarios_of_batches import BATCHES
 from tests.chaos.scenarios_of_items import ITEMS
+from tests.chaos.scenarios_of_operators import OPERATORS
 from tests.chaos.scenarios_of_relays import RELAYS
 
-SCENARIOS: Final[dict[str, Scenario]] = {scenario.name: scenario for scenario in (*BATCHES, *ITEMS, *RELAYS)}
+SCENARIOS: Final[dict[str, Scenario]] = {
+    scenario.name: scenario for scenario in (*BATCHES, *ITEMS, *RELAYS, *OPERATORS)
+}
