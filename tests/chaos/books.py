@@ -140,7 +140,7 @@ def _everybody_was_told(service: Service, world: World, scenario: Scenario) -> N
         """
         SELECT request.key, request.receipt, coalesce(redo.number, 0) AS redos, follower.item_id AS follows
         FROM request LEFT JOIN redo USING (item_id) LEFT JOIN follower USING (item_id)
-        WHERE callback IS NOT NULL
+        WHERE (callback IS NOT NULL OR callback_id IS NOT NULL)
           AND NOT EXISTS (SELECT FROM redo later WHERE later.of_item_id = request.item_id AND later.asked_again > 0)
         """
     )
