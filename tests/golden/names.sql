@@ -96,16 +96,10 @@ SELECT id
 FROM tenant
 WHERE name = :name;
 
--- _note_workspace, 1 of 2: A workspace has no number: its name is its key.
-;;
-
--- _note_workspace, 2 of 2: A workspace has no number: its name is its key.
+-- _note_workspace: A workspace has no number: its name is its key.
 -- name = 'text'
 INSERT INTO workspace(name) VALUES (:name)
 ON CONFLICT DO NOTHING;
-
--- _number
-;;
 
 -- callbacks, 1 of 2: The numbers of callbacks, in a transaction that goes on; new ones get theirs.
 -- documents = '{text}'

@@ -1,18 +1,12 @@
 -- What ledger/prefixes.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- _read, 1 of 2
-;;
-
--- _read, 2 of 2
+-- _read
 -- name = 'text'
 SELECT id, document
 FROM prefix
 WHERE hash = decode(:name, 'hex');
 
--- _store, 1 of 2
-;;
-
--- _store, 2 of 2
+-- _store
 -- document = 'text', name = 'text'
 INSERT INTO prefix(hash, document) VALUES (decode(:name, 'hex'), :document)
 ON CONFLICT DO NOTHING;

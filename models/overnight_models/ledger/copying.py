@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from psycopg.rows import args_row
 from sqlalchemy import Connection
 
 R = TypeVar("R")
+Row = tuple[object, ...]
 
 
 def driver_connection(connection: Connection) -> psycopg.Connection:
@@ -33,6 +34,18 @@ def copy_lines(connection: Connection, table_and_columns: str, lines: bytes) -> 
     """Write rows by COPY, from lines in its text format: columns parted by tabs, texts through `copy_text`."""
     with driver_connection(connection).cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN") as copy:
         copy.write(lines)
+
+
+def copy_binary(connection: Connection, table_and_columns: str, types: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write rows by COPY in its binary format, in which bytes are as long as they are.
+
+    types: of the columns, by Postgres' names.
+    """
+    statement = f"COPY {table_and_columns} FROM STDIN (FORMAT BINARY)"
+    with driver_connection(connection).cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
 
 
 def copy_text(value: str | bytes | None) -> bytes:

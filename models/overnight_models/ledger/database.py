@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
@@ -45,6 +48,9 @@ _OF_DATA: Final = "22"
 """Of an SQLSTATE: a value can't be what it should be, and is quoted."""
 _QUOTED: Final = re.compile(r'".*"', re.DOTALL)
 
+_USED_AT: Final = "used_at"
+_GOOD_FOR_S: Final = 1.0
+"""A connection that was used so lately isn't looked at again."""
 _NO_ROOM: Final = "No space left on device"
 
 
@@ -90,13 +96,14 @@ class Database:
                 self.url.difference_update_query(["options"]),
                 pool_size=self._kept,
                 max_overflow=3,
-                pool_pre_ping=True,
                 pool_recycle=1800,
                 hide_parameters=True,
                 execution_options=self._options,
                 connect_args={**defaults(self.url), "application_name": self._name},
             )
             self._connector.serve(self._engine)
+            event.listen(self._engine, "checkin", _note_use)
+            event.listen(self._engine, "checkout", _look)
         return self._engine
 
     def keep(self, connections: int) -> None:
@@ -197,6 +204,23 @@ def _without_values(error: DBAPIError | psycopg.Error) -> BaseException | None:
     if error is not cause:
         error.args = (f"{type(cause).__name__}: {cause}",)
     return cause
+
+
+def _note_use(_driver: object, entry: ConnectionPoolEntry) -> None:
+    """A connection comes back: it was good just now."""
+    entry.info[_USED_AT] = time.monotonic()
+
+
+def _look(driver: psycopg.Connection, entry: ConnectionPoolEntry, _proxy: object) -> None:
+    """A connection that lay idle may be cut: then whoever takes it gets another. To look is a round trip."""
+    if not driver.closed and time.monotonic() - entry.info.get(_USED_AT, math.inf) < _GOOD_FOR_S:
+        return
+    try:
+        driver.autocommit = True
+        driver.execute(";")
+        driver.autocommit = False
+    except psycopg.Error as error:
+        raise InvalidatePoolError from error
 
 
 def is_ready(url: str) -> bool:

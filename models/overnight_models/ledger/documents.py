@@ -109,13 +109,17 @@ def delivery_id(receipt: UUID, redos: int = 0) -> str:
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
 
 
-def document(row: ItemRow, usage: object = None) -> dict[str, object]:
+def document(row: ItemRow, usage: bytes | None = None) -> dict[str, object]:
     """The outcome's document, for orjson to write. The message is passed through unparsed.
 
-    usage: the message's, where that is at hand.
+    usage: the message's, as JSON, where that is at hand.
     """
     message = row.message
-    usage = usage or (None if message is None else orjson.loads(message).get("usage"))
+    counters: object = None
+    if usage is not None:
+        counters = orjson.Fragment(usage)
+    elif message is not None:
+        counters = orjson.loads(message).get("usage")
     return {
         "v": VERSION,
         "item_id": row.receipt,
@@ -131,7 +135,7 @@ def document(row: ItemRow, usage: object = None) -> dict[str, object]:
         "message": None if message is None else orjson.Fragment(message),
         "model": row.model,
         "model_why": row.model_why,
-        "usage": usage,
+        "usage": counters,
         "cost_usd": None if row.cost_nano is None else dollars(row.cost_nano),
         "realtime_cost_usd": None if row.realtime_nano is None else dollars(row.realtime_nano),
         "earlier_cost_usd": None if row.cost_before_nano is None else dollars(row.cost_before_nano),

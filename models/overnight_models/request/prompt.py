@@ -25,6 +25,8 @@ COUNTED: Final = (
 )
 """What count_tokens takes; everything else of a request costs no tokens, and is an error there."""
 _CHECKED: Final = tuple(name for name in COUNTED if name not in ("messages", "system"))
+_RARE: Final = frozenset(_CHECKED) - {"model"}
+"""Most requests have none of them."""
 
 
 class Piece(NamedTuple):
@@ -57,7 +59,8 @@ def counted(params: Mapping[str, object]) -> dict[str, object]:
 
 def shape_of(params: Mapping[str, object]) -> bytes:
     """What is checked of a request beside its text: equal for requests that the API takes or refuses alike."""
-    return exact_json.dumps({name: params[name] for name in _CHECKED if name in params})
+    names = ("model",) if _RARE.isdisjoint(params) else _CHECKED
+    return exact_json.dumps({name: params[name] for name in names if name in params})
 
 
 def head(params: Mapping[str, object], length: int) -> dict[str, object]:

@@ -18,6 +18,8 @@ from overnight_models.wire.message import IF_KNOWN, WEBHOOK, ItemLine
 from overnight_models.wire.policy import LanePolicy, Policy
 
 _BETA: Final = re.compile(r"[A-Za-z0-9._-]+")
+_USUAL: Final = frozenset({"id", "key", "params", "callback"})
+"""Fields that nearly every item has, and most have no others."""
 _ARGUMENTS: Final = (("args", (list, tuple), "a list"), ("kwargs", dict, "an object"))
 
 
@@ -38,12 +40,11 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
     if rules is None:
         return lane_faults(lane, policy)
     models = None if rules.unknown_price == "accept" else policy.models
-    betas = _betas(item.get("betas"))
     faults = request.faults(
         item.get("params"),
         models=models,
         api_version=rules.api_version,
-        betas=betas or (),
+        betas=_betas(item.get("betas")) or (),
         names_model=not rules.models,
     )
     if size > rules.max_bytes:
@@ -51,10 +52,23 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
     key = item.get("key")
     if not _is_text(key) or not 1 <= len(key) <= 512:
         faults.append("`key` must be a text of 1 to 512 characters, without NUL")
+    if not _USUAL.issuperset(item):
+        faults += _faults_of_wishes(item)
+    callback: object = item.get("callback")
+    if callback is not None:
+        faults += _callback_faults(callback, lane, rules, policy)
+        if may_hold_nul and _holds_nul(callback):
+            faults.append("`callback` must be without NUL, in its arguments too")
+    return faults
+
+
+def _faults_of_wishes(item: ItemLine) -> list[str]:
+    """What is wrong with fields that few items have."""
+    faults = []
     for name, text in (("tenant", item.get("tenant")), ("trace_id", item.get("trace_id"))):
         if text is not None and not _is_text(text):
             faults.append(f"`{name}` must be a text without NUL")
-    if betas is None:
+    if _betas(item.get("betas")) is None:
         faults.append(
             "`betas` must be a list of names for the anthropic-beta header, such as ['output-300k-2026-03-24']"
         )
@@ -68,11 +82,6 @@ def item_faults(item: ItemLine, *, lane: str, size: int, policy: Policy, may_hol
         faults.append(f"`if_known` must be one of {', '.join(IF_KNOWN)}, not {quoted(item.get('if_known'))}")
     if item.get("deadline") is not None or item.get("give_up_at") is not None:
         faults += moment_faults(item)
-    callback: object = item.get("callback")
-    if callback is not None:
-        faults += _callback_faults(callback, lane, rules, policy)
-        if may_hold_nul and _holds_nul(callback):
-            faults.append("`callback` must be without NUL, in its arguments too")
     return faults
 
 

@@ -39,10 +39,10 @@ SET packed = :packed
 WHERE id = :id;
 
 -- write_groups, 1 of 2: Write bodies of one lane in groups. Returns where each lies by its item.
--- id = 1, items = 1, packed = '\x00'
-INSERT INTO answer_group(id, items, packed) VALUES (:id, :items, :packed);
+COPY answer_group(id, items, packed)
+FROM STDIN (FORMAT BINARY);
 
 -- write_groups, 2 of 2: Write bodies of one lane in groups. Returns where each lies by its item.
--- id = 1, items = 1, packed = '\x00'
-INSERT INTO request_group(id, items, packed) VALUES (:id, :items, :packed);
+COPY request_group(id, items, packed)
+FROM STDIN (FORMAT BINARY);
 

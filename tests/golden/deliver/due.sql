@@ -2,10 +2,9 @@
 
 -- recorded_and_claimed: What this transaction has recorded and claimed, by target; its answers are at hand and not read again.
 -- ids = '{1}'
-SELECT item.id, item.target_id, item.attempts, item.state, lane.name AS lane, run.name AS run,
-    request.receipt, request.key, request.tenant, request.trace_id, request.enqueued_at,
-    request.cut_from_tokens, request.cut_to_tokens, request.model_why, request.traceparent, item.deadline,
-    coalesce(request.callback, (
+SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
+    request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
+    request.traceparent, item.deadline, item.target_id, item.attempts, coalesce(request.callback, (
     SELECT document
     FROM callback
     WHERE callback.id = request.callback_id

@@ -47,6 +47,8 @@ class Recorded:
                 _explain(connection, text, names)
 
 
+_INTEGERS = re.compile(r"\{-?\d+(,-?\d+)*\}")
+"""A list of them, as it is sent."""
 _EXPLAINED = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
 
 
@@ -68,6 +70,8 @@ def _example(value: object) -> str:
     if isinstance(value, list):
         element = _example(value[0]).strip("'") if value else ""
         return f"'{{{element}}}'"
+    if isinstance(value, str) and _INTEGERS.fullmatch(value):
+        return "'{1}'"
     examples = {
         bool: "true",
         int: "1",
@@ -143,7 +147,7 @@ def asking_functions() -> dict[tuple[str, str], str]:
 def _runs_a_statement(function: ast.FunctionDef) -> bool:
     calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
     names = {call.id for call in calls if isinstance(call, ast.Name)}
-    return any(name == "execute" or name.startswith(("fetch_", "copy_lines")) for name in names) or any(
+    return any(name == "execute" or name.startswith(("fetch_", "copy_lines", "copy_binary")) for name in names) or any(
         isinstance(call, ast.Attribute) and call.attr == "cursor" for call in calls
     )
 

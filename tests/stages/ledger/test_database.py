@@ -149,6 +149,48 @@ def test_a_server_that_takes_no_writes_says_so_and_a_role_that_may_only_read_is_
     assert said() == "default_transaction_read_only is on, as on a primary that was replaced"
 
 
+def _cut(postgres: str, database: Database) -> None:
+    """As a router or a restarted server does it: nobody is told."""
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (database.url.database,)
+        )
+
+
+def test_a_connection_that_was_cut_while_it_lay_idle_is_replaced_unseen(
+    fresh_database: Database, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fresh_database.transaction():
+        pass
+    _cut(postgres, fresh_database)
+    monkeypatch.setattr("overnight_models.ledger.database._GOOD_FOR_S", 0.0)  # as if it had lain for a second
+    with fresh_database.transaction() as connection:
+        assert execute(connection, "SELECT 1") == 1
+
+
+def test_one_that_is_cut_between_two_transactions_fails_once_and_is_replaced(
+    fresh_database: Database, postgres: str
+) -> None:
+    with fresh_database.transaction():
+        pass
+    _cut(postgres, fresh_database)
+    with pytest.raises(DatabaseUnavailable), fresh_database.transaction() as connection:
+        execute(connection, "SELECT 1")
+    with fresh_database.transaction() as connection:
+        assert execute(connection, "SELECT 1") == 1
+
+
+def test_integers_by_the_thousand_arrive_as_they_are(fresh_database: Database) -> None:
+    numbers = [-1, 0, 1, 2**31, 2**63 - 1]
+    with fresh_database.transaction() as connection:
+        rows = fetch_all(connection, "SELECT unnest(CAST(:numbers AS bigint[])) AS number", numbers=numbers)
+        holes = fetch_all(connection, "SELECT unnest(CAST(:numbers AS bigint[])) AS number", numbers=[1, None])
+        truths = fetch_all(connection, "SELECT unnest(CAST(:truths AS boolean[])) AS truth", truths=[True, False])
+    assert [row["number"] for row in rows] == numbers
+    assert [row["number"] for row in holes] == [1, None]
+    assert [row["truth"] for row in truths] == [True, False]
+
+
 def test_an_owner_whose_lock_is_gone_gets_another_number(fresh_database: Database, postgres: str) -> None:
     number = fresh_database.owner()
     assert fresh_database.owner() == number

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.bodies.encryption import NoKey, Unreadable, is_sealed, key_that_sealed, seal, unseal
 from overnight_models.ledger.bodies.packed import DamagedGroup, Group, pack_group, read_group
-from overnight_models.ledger.copying import fetch_binary
+from overnight_models.ledger.copying import copy_binary, fetch_binary
 from overnight_models.ledger.partitions import PARTITION_ITEMS
 from overnight_models.ledger.rows import execute, fetch_only_value
 
@@ -59,21 +59,15 @@ def write_groups(
     Those that aren't in it are the caller's to write into their items' own rows: few bytes that stand alone, and all of
     them while workers may run that can't read groups.
     """
-    places: dict[int, Place] = {}
     divided = list(_divided(sorted(bodies, key=lambda body: (body.tenant_id or 0, body.item_id))))
     if not divided or not are_begun(connection):
         return {}
-    for group in divided:
-        first = group[0].item_id
-        execute(
-            connection,
-            f"INSERT INTO {table} (id, items, packed) VALUES (:id, :items, :packed)",
-            id=first,
-            items=len(group),
-            packed=packed_bytes(table, first, [body.text for body in group], key),
-        )
-        places |= {body.item_id: Place(first, place) for place, body in enumerate(group)}
-    return places
+    rows = [
+        (first := group[0].item_id, len(group), packed_bytes(table, first, [body.text for body in group], key))
+        for group in divided
+    ]
+    copy_binary(connection, f"{table} (id, items, packed)", ("int8", "int2", "bytea"), rows)
+    return {body.item_id: Place(group[0].item_id, place) for group in divided for place, body in enumerate(group)}
 
 
 def packed_bytes(table: GroupTable, number: int, bodies: Sequence[bytes], key: bytes | None) -> bytes:

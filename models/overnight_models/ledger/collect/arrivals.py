@@ -34,8 +34,8 @@ class Arrival(NamedTuple):
     """JSON."""
     is_raw: bool = False
     """It is a line that nobody can read, as it came."""
-    usage: object = None
-    """The message's, as the API has it."""
+    usage: bytes | None = None
+    """The message's, as JSON: what was parsed is gone before the next one is, and its memory is used again."""
     model: str | None = None
     billed: bool = False
     may_be_billed: bool = False

@@ -322,11 +322,11 @@ def _write_answers(
 ) -> dict[int, Place]:
     """Write the answers of what has become final in groups: not few that stand alone, nor what nobody can read."""
     bodies = [
-        Body(arrival.item_id, settled[arrival.item_id].tenant_id, arrival.message)
+        Body(item.id, item.tenant_id, arrival.message)
         for arrival in arrivals
         if arrival.message is not None
         and not arrival.is_raw
-        and arrival.item_id in settled
-        and not settled[arrival.item_id].purged
+        and (item := settled.get(arrival.item_id)) is not None
+        and not item.purged
     ]
     return answers.write(connection, bodies, keys)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 from typing import Final
 
-import orjson
-
 from overnight_models import exact_json
 from overnight_models.ledger.collect.arrivals import Arrival, Fate
 from overnight_models.money.prices import Prices
@@ -34,8 +32,7 @@ def arrival(item_id: int, line: Line, prices: Prices, check: Check | None, *, ba
         if not line.exact and not line.raw.endswith(read.message, 0, -2) and exact_json.holds_long_number(line.raw):
             line = line._replace(result=exact_json.mended(line.raw)["result"], exact=True)
             read = read_result(item_id, line.result or {}, prices, check, batch=batch)
-        # beside the message, `usage` is written by orjson
-        return read._replace(usage=orjson.loads(read.message or b"{}").get("usage")) if line.exact else read
+        return read
     except (ValueError, TypeError) as error:
         return _unreadable(item_id, line, prices, str(error), batch=batch)
 

@@ -68,26 +68,29 @@ def _answered(item_id: int, message: dict[str, object], prices: Prices, check: C
     problem, detail = problem_of(message, check)
     billed = _is_billed(message)
     bill = bill_of(message, prices, batch=batch)
-    usage = bill.usage
+    counters, usage = message.get("usage"), bill.usage
+    # in the order of its fields: with their names it takes twice as long, for each item
     return Arrival(
         item_id,
         Fate.SUCCEED if problem is None else Fate.FAIL,
-        problem=problem,
-        detail=detail,
-        retryable=problem in (Problem.CUT_OFF, Problem.INVALID_OUTPUT),
-        message=exact_json.dumps(message),
-        usage=message.get("usage"),
-        model=str(message.get("model", "")),
-        billed=billed,
-        input_tokens=usage.input_tokens,
-        cache_write_5m_tokens=usage.write_5m_tokens,
-        cache_write_1h_tokens=usage.write_1h_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        output_tokens=usage.output_tokens,
-        thinking_tokens=usage.thinking_tokens,
-        cost_nano=bill.cost_nano if billed else 0,
-        realtime_nano=bill.realtime_nano if billed else 0,
-        thinking_nano=bill.thinking_nano if billed else 0,
+        problem,
+        detail,
+        problem in (Problem.CUT_OFF, Problem.INVALID_OUTPUT),
+        exact_json.dumps(message),
+        False,
+        None if counters is None else exact_json.dumps(counters),
+        str(message.get("model", "")),
+        billed,
+        False,
+        usage.input_tokens,
+        usage.write_5m_tokens,
+        usage.write_1h_tokens,
+        usage.cache_read_tokens,
+        usage.output_tokens,
+        usage.thinking_tokens,
+        bill.cost_nano if billed else 0,
+        bill.realtime_nano if billed else 0,
+        bill.thinking_nano if billed else 0,
     )
 
 

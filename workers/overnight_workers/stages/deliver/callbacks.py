@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 import orjson
 
 from overnight_models import exact_json
-from overnight_models.ledger import documents
 from overnight_models.ledger.deliver.due import Due
 from overnight_models.wire import acknowledgement, traceparent
 from overnight_models.wire.envelope import NO_CANVAS, write_envelope
@@ -42,10 +41,11 @@ def call(due: Due, by_reference_above: int | None = None) -> Call:
         headers[traceparent.NAME] = outcome.traceparent
     if due.wants_ack:
         headers[acknowledgement.HEADER] = due.acknowledgement.write()
+    document = due.document(by_reference_above)
     return Call(
         task=callback["task"],
-        task_id=documents.delivery_id(outcome.receipt, outcome.redos),
-        outcome=due.document(by_reference_above),
+        task_id=str(document["delivery_id"]),
+        outcome=document,
         others=callback.get("args") or (),
         kwargs=callback.get("kwargs") or {},
         headers=headers,
