@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from signal import SIGKILL
-from typing import Any, Final
+from typing import Any
 
 import pytest
 import redis
@@ -31,11 +29,9 @@ from tests.chaos import points
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.steps import a_minute_later, held_long_enough, products_acknowledge, the_key_is_there
 from tests.driving import Service
+from tests.forking import forked, processes
 from tests.service.api import Api
 from tests.service.ledger import Json
-
-_PRELOADED: Final = ["pytest", "tests.chaos.life", "anthropic.resources.messages.batches", "tests.chaos.warm"]
-_processes = get_context("forkserver")
 
 
 @dataclass(frozen=True)
@@ -102,11 +98,11 @@ def live(
     rescued: the beat comes before it.
     marks: at each point it leaves a mark with Postgres and with Redis, while it sees everything home too.
     """
-    reading, writing = _processes.Pipe(duplex=False)
+    reading, writing = processes.Pipe(duplex=False)
     course = _Course(scenario, first, doom or Doom(), rescued, marks)
     arguments = (world, course, writing)
-    process = _processes.Process(target=_live, args=arguments, daemon=True)
-    with _nowhere():
+    process = processes.Process(target=_live, args=arguments, daemon=True)
+    with forked():
         process.start()
     writing.close()
     reached, step, last_words, doomed = [], first, "", False
@@ -134,16 +130,6 @@ def _heard(reading: Connection) -> Iterator[tuple[str, Any]]:
             yield reading.recv()
     except EOFError:
         reading.close()
-
-
-@contextmanager
-def _nowhere() -> Iterator[None]:
-    """The first process to start starts the one that forks them all, whose app asks at its import where servers are."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OVERNIGHT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
-        patch.setenv("OVERNIGHT_REDIS_URL", "redis://127.0.0.1:1/0")
-        _processes.set_forkserver_preload(_PRELOADED)
-        yield
 
 
 # --- in the process ------------------------------------------------------------------------------------------------

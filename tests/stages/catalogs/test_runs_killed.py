@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from signal import SIGKILL
 
@@ -16,11 +15,9 @@ from overnight_workers.catalogs.report import sending
 from overnight_workers.catalogs.runs import advancing
 from overnight_workers.settings import settings
 from tests.chaos import points
+from tests.forking import forked, processes
 from tests.stages.catalogs.conftest import Enriched, shop
 from tests.stages.catalogs.test_reports import REPORT_TO
-
-_processes = get_context("forkserver")
-_PRELOADED = ["pytest", "numpy", "duckdb", "overnight_workers.plan.making", "tests.stages.catalogs.test_runs_killed"]
 
 
 def _live(environment: dict[str, str], run_id: int, spared: frozenset[str], said: Connection) -> None:
@@ -61,9 +58,11 @@ def _until_it_waits(run: Run) -> set[str]:
     """Lives, one after the other, each killed at its first new point. Returns where they died."""
     died_at: set[str] = set()
     while True:
-        reading, writing = _processes.Pipe(duplex=False)
-        process = _processes.Process(target=_live, args=(dict(os.environ), run.id, frozenset(died_at), writing))
-        process.start()
+        reading, writing = processes.Pipe(duplex=False)
+        told = (dict(os.environ), run.id, frozenset(died_at), writing)
+        with forked():
+            process = processes.Process(target=_live, args=told)
+            process.start()
         writing.close()
         try:
             point = reading.recv()
@@ -79,7 +78,6 @@ def _until_it_waits(run: Run) -> set[str]:
 
 @pytest.mark.timeout(900)
 def test_killed_at_every_point_of_every_step_the_meter_has_each_row_once(catalog: Enriched) -> None:
-    _processes.set_forkserver_preload(_PRELOADED)
     catalog.declare(more=f"[pilot]\nrows = 2\n[caps]\nmax_cost = 1\n{REPORT_TO}")
     catalog.write(shop(6))
     run = catalog.begin()

@@ -127,6 +127,7 @@ def test_without_its_key_an_answer_waits_undelivered_and_no_try_is_counted(servi
     own = key_file.read_text().strip()
     service.accept(*(secret(f"k{n}") for n in range(20)))
     service.round()
+    service.ledger.give_rows()
     service.ledger.execute("UPDATE delivery SET state = 'due', tries = 0, due_at = now()")
     service.empty()
     write(key_file, new_key())

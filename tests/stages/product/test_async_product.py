@@ -201,7 +201,10 @@ def test_items_may_be_awaited_and_other_tasks_get_their_turn(redis_url: str) -> 
             assert (await overnight.enqueue_many(given(3))).items == 3
 
     asyncio.run(calling())
-    assert max(stretches) < sum(stretches) / 6, "the 500 items of a message at a stretch are a fourth"
+    # the garbage collector may make one of them long
+    assert sorted(stretches)[-3] < sum(stretches) / 6, (
+        "the 500 items of a message at a stretch are a fourth, four times"
+    )
 
 
 def test_a_bad_item_is_told_with_what_was_sent(redis_url: str) -> None:
