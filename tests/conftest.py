@@ -107,7 +107,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def logs_as_they_were() -> Iterator[None]:
-    """A command that is run in this process, such as `relay`, may send the logs elsewhere: the next test has its own."""
+    """A command that runs in this process, such as `relay`, may send the logs elsewhere: each test has its own."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
