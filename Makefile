@@ -57,7 +57,7 @@ bench.product: .venv  ## what a product installs: the wheel, its dependencies, i
 bench.floor: .venv  ## what COPY, JSON and Redis alone need for 100,000 items
 	.venv/bin/python -m tests.benchmarks.floor
 
-bench.growth: .venv  ## time and memory from 1,000 to 1,000,000 items, as a table and growth.png; needs matplotlib
+bench.growth: .venv  ## time, memory and bytes on disk from 1,000 to 1,000,000 items, as a table and growth.png; needs matplotlib
 	.venv/bin/python -m tests.benchmarks.growth --plot growth.png
 
 bench.direct: .venv  ## 10,000 items in real time, 100 at once, beside a bare script of the async SDK and LiteLLM's Router

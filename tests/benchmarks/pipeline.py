@@ -27,6 +27,7 @@ from overnight_models.ledger.database import Database
 from overnight_models.ledger.money import runs
 from tests.benchmarks.profiling import profiled
 from tests.benchmarks.service import Service, running
+from tests.benchmarks.stored import grown_by, stored
 
 CONFIG: Final = """
 [lanes.default]
@@ -65,6 +66,7 @@ def measure(items: int, batch: int, profile: Path | None = None) -> dict[str, An
     """One run: the bare script, then Overnight."""
     with running(CONFIG, batch=min(items, batch, 100_000)) as service:
         bare = _bare(items, service)
+        empty = stored(service)
         before = service.cpu_seconds()
         with profiled(service.pids(), profile):
             overnight_s, producer = _overnight(items, service)
@@ -72,6 +74,7 @@ def measure(items: int, batch: int, profile: Path | None = None) -> dict[str, An
         peak = service.peak_rss_mb()
         with Database(service.database_url).transaction() as connection:
             timeline = runs.timeline(connection, "bench")
+        disk = sum(grown_by(empty, stored(service)).values())
     result = {
         "items": items,
         "batch": batch,
@@ -79,6 +82,7 @@ def measure(items: int, batch: int, profile: Path | None = None) -> dict[str, An
         "overnight_seconds": round(overnight_s, 2),
         "ratio": round(overnight_s / bare.seconds, 2),
         "items_per_second": round(items / overnight_s),
+        "disk_bytes_per_item": round(disk / items),
         "stages": _stages(timeline, producer.began_at),
         "cpu_seconds": {"bare": round(bare.cpu_seconds, 2), "producer": round(producer.cpu_seconds, 2), **cpu},
         "peak_rss_mb": {"bare": round(bare.peak_mb), "producer": round(producer.peak_mb), **peak},

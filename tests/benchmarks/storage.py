@@ -14,9 +14,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
-import psycopg
 import redis
 import typer
 from rich.console import Console
@@ -25,20 +24,13 @@ from rich.table import Table
 from overnight_producers import Overnight
 from tests.benchmarks.pipeline import CONFIG
 from tests.benchmarks.service import Service, running
+from tests.benchmarks.stored import grown_by, stored
 
 _TEXT_BYTES: Final = 1180
 _SANDBOX: Final = ("--instant", "--answer-bytes", "430")
 _LARGEST: Final = 12
 
 out = Console()
-
-
-class Stored(NamedTuple):
-    """What a Postgres has on its disk and has ever written to its log, in bytes."""
-
-    on_disk: dict[str, int]
-    """By table, without its partitions' names: rows, TOAST and indexes."""
-    log: int
 
 
 def main(
@@ -48,11 +40,11 @@ def main(
 ) -> None:
     """Measure it and show it."""
     with running(CONFIG, sandbox=_SANDBOX, batch=25_000) as service:
-        before = _stored(service)
+        before = stored(service)
         _send(service, items)
-        after = _stored(service)
+        after = stored(service)
         looked_ms = _looked_up(service, items, lookups)
-    grown = {name: size - before.on_disk.get(name, 0) for name, size in after.on_disk.items()}
+    grown = grown_by(before, after)
     result = {
         "items": items,
         "disk_bytes_per_item": round(sum(grown.values()) / items),
@@ -74,21 +66,6 @@ def _send(service: Service, items: int) -> None:
         assert time.monotonic() < deadline, f"{arrived} of {items} callbacks"
         time.sleep(0.1)  # the product's queue is watched from outside
     time.sleep(2)  # what comes after the last callback: its delivery's last state, a sweep or two
-
-
-def _stored(service: Service) -> Stored:
-    with psycopg.connect(service.database_url, autocommit=True) as connection:
-        connection.execute("CHECKPOINT")
-        rows = connection.execute(
-            """
-            SELECT regexp_replace(relname, '_from.*$', ''), sum(pg_total_relation_size(oid))::bigint
-            FROM pg_class WHERE relkind IN ('r', 'm') AND relnamespace::regnamespace::text !~ '^pg_|^information'
-            GROUP BY 1
-            """
-        ).fetchall()
-        log = connection.execute("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint").fetchone()
-    assert log is not None
-    return Stored({str(name): int(size) for name, size in rows}, int(log[0]))
 
 
 def _looked_up(service: Service, items: int, lookups: int) -> tuple[float, float]:
