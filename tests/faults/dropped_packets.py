@@ -95,7 +95,7 @@ def _until(condition: Callable[[], bool], began: float) -> float:
     while not condition():
         if time.monotonic() - began > _AT_MOST_S:
             return float("inf")
-        time.sleep(0.1)
+        time.sleep(0.1)  # Postgres says nothing when it drops a session: it is asked
     return time.monotonic() - began
 
 

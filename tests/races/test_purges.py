@@ -47,7 +47,7 @@ def purge(database: Database) -> Group:
         return purge_group(connection, wanted, after=0, until=10**12, limit=1000)
 
 
-def found(service: Service) -> set[str]:
+def places_with_it(service: Service) -> set[str]:
     return finding.in_tables(service.database_url, SECRET) - {"inbox.verdict"}
 
 
@@ -62,7 +62,7 @@ def at_the_api(service: Service) -> None:
 def is_whole(service: Service) -> None:
     """Nothing of theirs is left or stuck; what was sent is billed, and what others have is there."""
     service.finish()
-    assert found(service) == set()
+    assert places_with_it(service) == set()
     assert set(service.ledger.states("item")) <= {"succeeded", "canceled"}
     assert service.ledger.item("ours")["state"] == "succeeded"
     assert (
@@ -78,12 +78,12 @@ def test_a_purge_and_a_collector_of_the_same_items_either_first(service: Service
     second = next(name for name in acts if name != first)
     with ThreadPoolExecutor(2) as pool, service.other_process().transaction() as holder:
         holder.exec_driver_sql("SELECT FROM item ORDER BY id FOR UPDATE")
-        one = pool.submit(acts[first])
+        first_act = pool.submit(acts[first])
         wait_until(lambda: blocked(service) == 1)
         other = pool.submit(acts[second])
         wait_until(lambda: blocked(service) == 2)
         holder.commit()
-        one.result(20)
+        first_act.result(20)
         other.result(20)
     purge(mine)
     is_whole(service)
@@ -143,6 +143,6 @@ def test_what_is_committed_after_a_purge_looked_goes_with_the_next(service: Serv
         wait_until(lambda: blocked(service) == 1)
         holder.rollback()
         assert accepting.result(20) == (1, 0)
-    assert found(service)
+    assert places_with_it(service)
     assert purge(mine).purged == 21
     is_whole(service)

@@ -98,9 +98,9 @@ class ConfiguredKeys:
 
     def by_id(self, wanted: bytes) -> bytes | None:
         """The key of that id; its sources are read anew when it isn't among those that were read."""
-        found = self._find(wanted)
-        if found is not None:
-            return found
+        key = self._find(wanted)
+        if key is not None:
+            return key
         read_anew = [name for name in settings().encryption if _look_again(name)]
         return self._find(wanted) if read_anew else None
 

@@ -59,9 +59,9 @@ def _until_it_waits(run: Run) -> set[str]:
     died_at: set[str] = set()
     while True:
         reading, writing = processes.Pipe(duplex=False)
-        told = (dict(os.environ), run.id, frozenset(died_at), writing)
+        arguments = (dict(os.environ), run.id, frozenset(died_at), writing)
         with forked():
-            process = processes.Process(target=_live, args=told)
+            process = processes.Process(target=_live, args=arguments)
             process.start()
         writing.close()
         try:

@@ -31,14 +31,14 @@ class Passing(BaseHTTPRequestHandler):
         headers = {name: value for name, value in self.headers.items() if name.lower() != "proxy-connection"}
         connection.request("POST", there.path, body, headers)
         answer = connection.getresponse()
-        told = answer.read()
+        body_back = answer.read()
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in ("transfer-encoding", "connection", "content-length"):
                 self.send_header(name, value)
-        self.send_header("content-length", str(len(told)))
+        self.send_header("content-length", str(len(body_back)))
         self.end_headers()
-        self.wfile.write(told)
+        self.wfile.write(body_back)
         connection.close()
 
     def do_CONNECT(self) -> None:

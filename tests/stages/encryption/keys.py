@@ -32,7 +32,7 @@ def secret(key: str, **more: Any) -> Json:
     return item(key, f"Describe the {SECRET} of {key}", callback=callback(kwargs={"word": SECRET}), **more)
 
 
-def found(service: Service) -> set[str]:
+def places_with_secret(service: Service) -> set[str]:
     return finding.in_tables(service.database_url, SECRET)
 
 

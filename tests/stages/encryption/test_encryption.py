@@ -25,7 +25,7 @@ from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, callback, item, params, read_command
-from tests.stages.encryption.keys import SECRET, answer, found, new_key, secret, write
+from tests.stages.encryption.keys import SECRET, answer, new_key, places_with_secret, secret, write
 
 Json = dict[str, Any]
 
@@ -49,9 +49,9 @@ def test_no_table_holds_a_text_of_an_encrypting_lane_and_its_outcomes_come_whole
     service.accept(*(secret(f"k{n}") for n in range(30)), secret("bad", fault="errored:invalid_request_error"))
     service.accept(secret("alone"))
     service.finish()
-    assert found(service) == set()
-    told = service.queue()
-    assert len(told) == 32
+    assert places_with_secret(service) == set()
+    messages = service.queue()
+    assert len(messages) == 32
     assert SECRET in (answer(service, "k7") or "")
     assert SECRET in (answer(service, "alone") or "")
     printed = read_command(app, "outcomes")
@@ -71,7 +71,8 @@ def test_what_callbacks_of_an_encrypting_lane_have_in_common_stands_in_no_table_
 def test_without_the_setting_the_same_search_finds_them(service: Service) -> None:
     service.accept(secret("alone"), *(secret(f"k{n}") for n in range(30)))
     service.finish()
-    assert {"request_from_0.callback", "request_group_from_0.packed", "answer_group_from_0.packed"} <= found(service)
+    texts = {"request_from_0.callback", "request_group_from_0.packed", "answer_group_from_0.packed"}
+    assert texts <= places_with_secret(service)
 
 
 def test_turned_on_and_off_the_old_stays_readable(service: Service, tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ def test_try_again_and_follow_keep_what_is_encrypted(service: Service, key_file:
     assert service.ledger.states("item") == ["failed", "succeeded", "succeeded"]
     read_command(app, "redo", "--key", "a", "--yes")
     service.finish()
-    assert found(service) == set()
+    assert places_with_secret(service) == set()
     assert len(service.queue("other")) == 1
     assert SECRET in str(service.queue("other"))
 
@@ -199,7 +200,7 @@ def test_purge_and_the_others_of_a_group_stay_readable(service: Service, key_fil
     read_command(app, "purge", "--key", "k3", "--yes")
     assert SECRET in (answer(service, "k4") or "")
     assert answer(service, "k3") is None
-    assert found(service) == set()
+    assert places_with_secret(service) == set()
 
 
 @pytest.mark.parametrize("given", ["x", "", base64.b64encode(b"short").decode()], ids=["no base64", "empty", "short"])
@@ -225,7 +226,7 @@ def test_cut_or_sent_in_real_time_nothing_is_readable_either(service: Service, k
         "direct",
     ]
     assert service.ledger.fetch_one("SELECT cut_to_tokens FROM request ORDER BY item_id LIMIT 1")["cut_to_tokens"]
-    assert found(service) == set()
+    assert places_with_secret(service) == set()
     assert str(service.queue()).count(SECRET) >= 2
 
 
@@ -235,5 +236,5 @@ def test_what_retention_carries_out_of_groups_is_encrypted_in_its_row(service: S
     with process.database().transaction() as connection:
         ids = [row["id"] for row in service.ledger.fetch_all("SELECT id FROM item")]
         assert retention.carry(connection, ids) is None
-    assert found(service) == set()
+    assert places_with_secret(service) == set()
     assert SECRET in (answer(service, "k7") or "")

@@ -14,7 +14,7 @@ from overnight_workers.cli import app
 from overnight_workers.operators import checkup
 from overnight_workers.settings import read_settings
 from tests.driving import Service, read_command
-from tests.stages.encryption.keys import SECRET, answer, found, new_key, secret, write
+from tests.stages.encryption.keys import SECRET, answer, new_key, places_with_secret, secret, write
 
 Json = dict[str, Any]
 
@@ -54,7 +54,7 @@ def test_after_a_rotation_the_old_key_may_go_and_everything_is_readable(service:
     assert after[1]["may_go"]
     write(path, new)
     assert all(SECRET in (answer(service, key) or "") for key in ("a3", "a-alone"))
-    assert found(service) == set()
+    assert places_with_secret(service) == set()
     read_command(app, "redo", "--key", "a-failed", "--yes")  # its request and its callback are readable
     service.finish()
 
@@ -65,11 +65,11 @@ def test_what_was_there_before_is_encrypted_and_no_more_when_the_lane_is_told_so
     path = tmp_path / "keys"
     write(path, new_key())
     fill(service, "a")
-    assert found(service)
+    assert places_with_secret(service)
     encrypt(service, path)
     assert standing()["plain"]["default"] > 0
     read_command(app, "encryption", "rotate")
-    assert (found(service), standing()["plain"]) == (set(), {})
+    assert (places_with_secret(service), standing()["plain"]) == (set(), {})
     encrypt(service, path, None)
     assert standing()["needless"]["default"] > 0
     read_command(app, "encryption", "rotate")

@@ -54,12 +54,12 @@ class Standing:
 
 def standing() -> Standing:
     """Look at everything that is kept. Raises DatabaseUnavailable, and BadSettings where keys can't be read."""
-    found: Counter[tuple[str, str | None]] = Counter()
+    by_lane_and_key: Counter[tuple[str, str | None]] = Counter()
     with process.database().transaction() as connection:
         last = ledger.last_item(connection)
     for first in range(0, last + 1, ledger.WINDOW):
         with process.database().snapshot() as connection:
-            found.update(ledger.count(connection, first))
+            by_lane_and_key.update(ledger.count(connection, first))
     lanes = settings().lanes
     writes: dict[str, list[str]] = {}
     named: dict[str, str] = {}
@@ -68,16 +68,16 @@ def standing() -> Standing:
         named = dict.fromkeys(keys, name) | named
         writes.setdefault(keys[0], []).extend(lane for lane in lanes if lanes[lane].encrypt == name)
     values: Counter[str] = Counter()
-    for (_, key), n in found.items():
+    for (_, key), n in by_lane_and_key.items():
         if key is not None:
             values[key] += n
     standings = (
         KeyStanding(key, named.get(key), tuple(writes.get(key, ())), values[key]) for key in {**named, **values}
     )
     encrypts = {lane for lane in lanes if lanes[lane].encrypt is not None}
-    plain = {lane: n for (lane, key), n in found.items() if key is None and lane in encrypts}
+    plain = {lane: n for (lane, key), n in by_lane_and_key.items() if key is None and lane in encrypts}
     needless: Counter[str] = Counter()
-    for (lane, key), n in found.items():
+    for (lane, key), n in by_lane_and_key.items():
         if key is not None and lane not in encrypts:
             needless[lane] += n
     return Standing(tuple(standings), plain, dict(needless))

@@ -69,7 +69,7 @@ class Counted(NamedTuple):
 
 def count(connection: Connection, first: int) -> Counter[tuple[str, str | None]]:
     """How many values are kept by which key, by lane and the key's id, of the items from this number on in a window."""
-    found: Counter[tuple[str, str | None]] = Counter()
+    values: Counter[tuple[str, str | None]] = Counter()
     window = {"first": first, "until": first + WINDOW}
     of_groups = [(table, "id", "packed", f"substring(packed FOR 4) = '\\x{MAGIC.hex()}'", "packed") for table in GROUPS]
     of_texts = [
@@ -96,8 +96,8 @@ def count(connection: Connection, first: int) -> Counter[tuple[str, str | None]]
             """,
             **window,
         )
-        found.update({(row.lane, row.key): row.n for row in counted})
-    return found
+        values.update({(row.lane, row.key): row.n for row in counted})
+    return values
 
 
 def last_item(connection: Connection) -> int:

@@ -198,8 +198,8 @@ def _money(dollars: Estimate, whole: int) -> str:
     if not dollars.decided:
         return f"no telling difference in price (between {short_usd(low)} and {short_usd(high)} for all {whole:,} rows)"
     word = "costs" if value > 0 else "saves"
-    least, most = (short_usd(amount) for amount in sorted((abs(low), abs(high))))
-    return f"{word} about {short_usd(abs(value))} for all {whole:,} rows ({least} to {most})"
+    low_end, high_end = (short_usd(amount) for amount in sorted((abs(low), abs(high))))
+    return f"{word} about {short_usd(abs(value))} for all {whole:,} rows ({low_end} to {high_end})"
 
 
 def _quality(side: Beside) -> str:
