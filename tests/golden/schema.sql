@@ -12,6 +12,9 @@ FROM alembic_version;
 -- table = 'text'
 SELECT to_regclass(:table) IS NOT NULL;
 
+-- _require_schema
+SELECT current_schema();
+
 -- _require_utf8
 SELECT current_setting('server_encoding') AS encoding, current_database() AS name;
 

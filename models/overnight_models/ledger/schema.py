@@ -32,6 +32,10 @@ class WrongEncoding(PermanentError):
     """The database isn't encoded in UTF-8, so texts would be changed on their way: make another one, and say so."""
 
 
+class NoSchema(PermanentError):
+    """None of the schemas that the connection looks in (`search_path`) is there."""
+
+
 def config(connection: Connection | None = None) -> Config:
     """Alembic's configuration; there is no alembic.ini."""
     from alembic.config import Config  # not where a worker only asks for the revision: it takes as long as psycopg's
@@ -55,13 +59,14 @@ def migrate(database: Database) -> None:
     What workers of an earlier version can't read is written from the second time on: bodies in groups, rows without the
     texts that they have in common, and deliveries without rows.
 
-    Raises WrongEncoding, before anything is made.
+    Raises WrongEncoding and NoSchema, before anything is made.
     """
     with database.transaction() as connection:
         # an index of many millions takes longer than a stage's statement may; canceled, it would never be there
         execute(connection, "SET LOCAL statement_timeout = 0")
         take_turns(connection)
         _require_utf8(connection)
+        _require_schema(connection)
         _adopt_version(connection)
         current, newest = revisions(connection)
         if current != newest:
@@ -115,6 +120,15 @@ def _require_utf8(connection: Connection) -> None:
             f"database {where.name} is encoded in {where.encoding}, which would change texts: make one by"
             f" CREATE DATABASE {where.name}_utf8 ENCODING 'UTF8' TEMPLATE template0,"
             " and correct OVERNIGHT_DATABASE_URL"
+        )
+
+
+def _require_schema(connection: Connection) -> None:
+    if fetch_value(connection, str, "SELECT current_schema()") is None:
+        path = fetch_only_value(connection, str, "SELECT current_setting('search_path')")
+        raise NoSchema(
+            f"no schema of the search_path {path!r} is in this database: make it by CREATE SCHEMA,"
+            " owned by the role that migrates, or correct `options` in OVERNIGHT_DATABASE_URL"
         )
 
 

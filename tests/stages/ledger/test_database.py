@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from overnight_models.ledger.database import Database, DatabaseUnavailable
 from overnight_models.ledger.operators.troubles import why_read_only
 from overnight_models.ledger.rows import execute, fetch_all, fetch_one
-from overnight_models.ledger.schema import WrongEncoding, migrate, revisions
+from overnight_models.ledger.schema import NoSchema, WrongEncoding, migrate, revisions
 from overnight_workers import waiting
 from overnight_workers.operators import thorough
 from tests.driving import Service
@@ -69,6 +69,13 @@ def test_the_options_of_the_url_go_over_ours(postgres: str) -> None:
         assert dict(fetch_one(connection, "SHOW jit") or {}) == {"jit": "off"}
         assert None not in revisions(connection)
     assert database.owner() > 0
+    database.close()
+
+
+def test_a_schema_that_is_not_there_is_named(postgres: str) -> None:
+    database = Database(f"{create_database(postgres)}?options=-csearch_path%3Dapp")
+    with pytest.raises(NoSchema, match="no schema of the search_path 'app' is in this database: make it"):
+        migrate(database)
     database.close()
 
 

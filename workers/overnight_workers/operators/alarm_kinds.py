@@ -218,7 +218,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "queue unread": Kind(
         "outcomes lie in a product's queue, and nobody has taken the oldest for more than ten minutes",
         "goes on delivering until the queue has `max_queue` messages",
-        "start a worker that listens to that queue (-Q); without one it may be mistyped in the callback, or its broker",
+        "start a worker that listens to that queue (-Q); where one does, its Celery may have a `global_keyprefix`: say"
+        " it as the broker's `key_prefix`; else the queue may be mistyped in the callback, or its broker",
         urgent=False,
     ),
     "caching given up": Kind(
