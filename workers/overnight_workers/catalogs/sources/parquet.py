@@ -40,8 +40,8 @@ def open_rows(declared: DeclaredSource, directory: Path, room: Path, max_rows: i
         raise BadSource([f"{place}: it can't be read as Parquet: {str(error).partition(chr(10))[0]}"]) from error
     if long:
         named = ", ".join(f"{name} ({digits})" for name, digits in long)
-        what = f"{place}: decimals of more than 38 digits, which would be read inexactly: {named}"
-        raise BadSource([f"{what}: write them with fewer digits, or as texts"])
+        fault = f"{place}: decimals of more than 38 digits, which would be read inexactly: {named}"
+        raise BadSource([f"{fault}: write them with fewer digits, or as texts"])
     columns = [str(name) for name, *_ in described]
     return Source(columns, scan, [cells.as_text(str(name), str(kind)) for name, kind, *_ in described])
 
