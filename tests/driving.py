@@ -146,6 +146,7 @@ class Service:
         brokers: Json | None = None,
         direct: Json | None = None,
         webhooks: Json | None = None,
+        links: Json | None = None,
         encryption: Json | None = None,
     ) -> None:
         """Start again with other settings. By default whatever waits is packed at once."""
@@ -158,6 +159,7 @@ class Service:
             "brokers": brokers or {},
             "direct": direct or {},
             "webhooks": webhooks or {},
+            "links": links or {},
             "encryption": encryption or {},
         }
         for part, value in tables.items():

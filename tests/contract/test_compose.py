@@ -54,10 +54,10 @@ def test_a_worker_told_to_stop_has_time_to_hand_its_work_back(name: str) -> None
     assert grace_s >= (300 if ends_first else app.conf.worker_soft_shutdown_timeout + 10)
 
 
-def test_only_flower_is_published_and_only_on_this_machine() -> None:
+def test_only_flower_and_links_are_published_and_only_on_this_machine() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert list(published) == ["flower"]
-    assert all(port.startswith("127.0.0.1:") for port in published["flower"])
+    assert list(published) == ["links", "flower"]
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert not any("network_mode" in service or service.get("privileged") for service in SERVICES.values())
 
 
@@ -112,15 +112,15 @@ def test_a_worker_has_room_for_its_children(name: str) -> None:
     assert bytes_of(SERVICES[name]["mem_limit"]) > children
 
 
-def test_the_sandbox_and_a_relay_start_only_when_asked_for() -> None:
-    assert [name for name, service in SERVICES.items() if "profiles" in service] == ["relay", "sandbox"]
+def test_the_sandbox_a_relay_and_the_server_of_links_start_only_when_asked_for() -> None:
+    assert [name for name, service in SERVICES.items() if "profiles" in service] == ["relay", "links", "sandbox"]
     assert SERVICES["relay"]["profiles"] == ["relay"]
     assert SERVICES["sandbox"]["profiles"] == ["sandbox"]
 
 
 def test_one_service_builds_the_image_that_the_others_run() -> None:
     ours = {name for name, service in SERVICES.items() if service["image"] == "overnight"}
-    assert ours == {*CELERY, "migrate", "relay", "sandbox"}
+    assert ours == {*CELERY, "migrate", "relay", "links", "sandbox"}
     assert [name for name, service in SERVICES.items() if "build" in service] == ["migrate"]
 
 

@@ -19,6 +19,7 @@ from overnight_workers import settings as told
 from overnight_workers.cli import app
 from overnight_workers.cli.plan_page import QUESTIONS, WIDTH
 from overnight_workers.encryption_settings import Encryption
+from overnight_workers.link_settings import Links
 from overnight_workers.operators.alarm_kinds import KINDS
 from overnight_workers.relay_settings import RelaySettings
 from overnight_workers.stages.protocol import Rule
@@ -72,6 +73,8 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
     shop = read.webhooks["shop"]
     by_default = Webhook(url=shop.url, secrets=shop.secrets)
     assert replace(shop, max_per_second=None, window=None, allow_private=(), deliver_for=None) == by_default
+    assert set(documented["links"]) == names(Links)
+    assert replace(read.links, url="", secrets=None) == Links()
     limits = broker_settings.BrokerLimits()
     for broker in (read.brokers["shop"], read.own_broker):
         assert broker.max_queue == limits.max_queue

@@ -64,6 +64,19 @@ ONE_AT_A_TIME: dict[str, tuple[str, dict[str, str], list[str]]] = {
     "a number for lanes, in the environment": (
         "", {"OVERNIGHT_LANES": "5"}, ["OVERNIGHT_LANES: it holds tables, such as [lanes.NAME], and isn't a number"],
     ),
+    "links without a secret": (
+        '[links]\nurl = "https://overnight.example"', {},
+        ["[links] secrets: what signs the links? Such as env:OVERNIGHT_LINK_SECRET"],
+    ),
+    "the secret of links itself": (
+        '[links]\nurl = "https://overnight.example"\nsecrets = "whsec_planted"', {},
+        ["[links] secrets: it says where the key is (env:NAME, file:PATH, command:PROGRAM ARGUMENTS), and isn't the key"],
+    ),
+    "links that begin with no URL": (
+        '[links]\nurl = "overnight.example/?planted"\nsecrets = "env:OVERNIGHT_LINK_SECRET"', {},
+        ["[links] url: links begin with it, such as https://overnight.example"],
+    ),
+    "no calls at all": ("[direct]\ncalls = 0", {}, ["[direct] calls: 0 is too little: at least 1"]),
     "no JSON": (
         "", {"OVERNIGHT_BROKERS": '{"crm": {"url": planted}}'},
         ["OVERNIGHT_BROKERS: it isn't JSON (line 1, column 17), which holds the table [brokers]"],

@@ -51,6 +51,7 @@ from overnight_workers.encryption_settings import Encryption, LaneEncrypts, encr
 from overnight_workers.lane_keeps import LaneKeeps, keeps_fit
 from overnight_workers.lane_models import LaneModels, models_fit
 from overnight_workers.lane_roads import LaneRoads
+from overnight_workers.link_settings import Links, link_variables, links_fit
 from overnight_workers.operator_settings import AlarmsTold, Privacy, Roles
 from overnight_workers.relay_settings import RelaySettings, relays_fit
 from overnight_workers.webhook_settings import Webhook, variables, webhooks_fit
@@ -61,6 +62,7 @@ _TABLES: Final = (
     "brokers",
     "own_broker",
     "webhooks",
+    "links",
     "relays",
     "encryption",
     "lanes",
@@ -232,6 +234,7 @@ class Settings:
     own_broker: BrokerLimits = field(default_factory=BrokerLimits)
     relays: Mapping[str, RelaySettings] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    links: Links = field(default_factory=Links)
     encryption: Mapping[str, Encryption] = field(default_factory=dict)
     lanes: Mapping[str, Lane] = field(default_factory=lambda: {"default": Lane()})
     timing: Timing = Timing()
@@ -313,6 +316,7 @@ def read_settings() -> Settings:
         own_broker=read_part(BrokerLimits, given.get("own_broker", {}), ("own_broker",), faults),
         relays=read_table(RelaySettings, given.get("relays", {}), "relays", faults),
         webhooks=read_table(Webhook, given.get("webhooks", {}), "webhooks", faults),
+        links=read_part(Links, given.get("links", {}), ("links",), faults),
         encryption=read_table(Encryption, given.get("encryption", {}), "encryption", faults),
         timing=read_part(Timing, given.get("timing", {}), ("timing",), faults),
         direct=read_part(Direct, given.get("direct", {}), ("direct",), faults),
@@ -328,6 +332,7 @@ def read_settings() -> Settings:
     keeps_fit(settings.lanes, faults)
     encryption_fits(settings.lanes, settings.encryption, faults)
     webhooks_fit(settings.webhooks, faults)
+    links_fit(settings.links, faults)
     if settings.alarms.webhook and settings.alarms.webhook not in settings.webhooks and faults.is_right("webhooks"):
         faults.add(("alarms", "webhook"), f"there is no [webhooks.{settings.alarms.webhook}]")
     if faults.said:
@@ -337,7 +342,8 @@ def read_settings() -> Settings:
 
 def _variables(values: Mapping[str, object]) -> list[str]:
     """The variables that values name, where they hold secrets."""
-    return [*variables(values.get("webhooks")), *encryption_variables(values.get("encryption"))]
+    of_links = link_variables(values.get("links"))
+    return [*variables(values.get("webhooks")), *of_links, *encryption_variables(values.get("encryption"))]
 
 
 def _keys_fit(settings: Settings, faults: Faults) -> None:

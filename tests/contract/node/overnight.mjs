@@ -123,6 +123,15 @@ export async function acknowledge(redis, acks) {
   await redis.send("LPUSH", "overnight:acks", JSON.stringify({ v: 1, acks }));
 }
 
+/** An outcome with its message, by the link in a webhook's `claim`; as it came where it has its message. */
+export async function claimed(outcome) {
+  if (!outcome.claim?.url) return outcome;
+  const answer = await fetch(outcome.claim.url, { redirect: "error" });
+  const document = await answer.json();
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}: ${document.error}`);
+  return { ...outcome, message: document.message };
+}
+
 // --- webhooks --------------------------------------------------------------------------------------------------------
 
 /** A webhook's body, read, if it is signed by one of the secrets, just now; else an Error. Headers as Node has them. */

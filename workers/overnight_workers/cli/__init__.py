@@ -21,6 +21,7 @@ from overnight_workers.cli import enqueue as enqueue_command
 from overnight_workers.cli import enrich as enrich_command
 from overnight_workers.cli import inbox as inbox_command
 from overnight_workers.cli import lanes as lanes_command
+from overnight_workers.cli import links as links_command
 from overnight_workers.cli import plan as plan_command
 from overnight_workers.cli import purge as purge_command
 from overnight_workers.cli import redo as redo_command
@@ -47,7 +48,14 @@ app = typer.Typer(
 )
 
 for panel, commands in {
-    "Begin": (demo_command.demo, up_command.up, up_command.migrate, sandbox.sandbox, relay_command.relay),
+    "Begin": (
+        demo_command.demo,
+        up_command.up,
+        up_command.migrate,
+        sandbox.sandbox,
+        relay_command.relay,
+        links_command.links,
+    ),
     "Check": (doctor_command.doctor, doctor_command.health, schema_command.schema),
     "Work": (
         plan_command.plan,

@@ -38,9 +38,9 @@ def up(
 ) -> None:
     """Run all services in the foreground; Ctrl-C stops them.
 
-    Postgres, Redis, the sandbox (without a key), the workers, the beat, Flower and the relays. What dies is started
-    again. The next `up` on the same data directory goes on where this one was, even if it was killed. Prints a line
-    with the word `ready` when everything answers.
+    Postgres, Redis, the sandbox (without a key), the workers, the beat, Flower, the relays, and where there are
+    `[links]` their server. What dies is started again. The next `up` on the same data directory goes on where this one
+    was, even if it was killed. Prints a line with the word `ready` when everything answers.
     """
     from overnight_workers.one_machine.installation import Installation
     from overnight_workers.one_machine.supervisor import Supervisor

@@ -47,7 +47,7 @@ class Faults:
         return not any(at[:length] in self.wrong for length in range(1, len(at) + 1))
 
 
-_TABLES_OF_VALUES: Final = ("timing", "own_broker", "privacy", "alarms")
+_TABLES_OF_VALUES: Final = ("timing", "direct", "own_broker", "links", "roles", "privacy", "alarms")
 """Tables that hold values; the others hold tables."""
 
 

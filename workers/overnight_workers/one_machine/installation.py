@@ -143,7 +143,8 @@ class Installation:
         wanted = {name: worker for name, worker in WORKERS.items() if name != "webhooks" or settings().webhooks}
         processes = [self._worker(name + copy, worker) for copy in self._copies for name, worker in wanted.items()]
         processes += [self._beat(copy) for copy in self._copies]
-        processes += [self._relay(name) for name in self._relays]
+        processes += [self._command(f"relay-{name}", "relay", name) for name in self._relays]
+        processes += [self._command("links", "links")] if settings().links.url else []
         if self._flower:
             processes.append(self._start_flower())
         self._say("starting the workers")
@@ -229,10 +230,11 @@ class Installation:
     def _beat(self, copy: str) -> Process:
         return self._service(f"beat{copy}", ["beat", "-s", str(self.data_dir / f"beat-schedule{copy}")])
 
-    def _relay(self, name: str) -> Process:
+    def _command(self, name: str, *words: str) -> Process:
+        """A process of the command `overnight`."""
         return Process(
-            name=f"relay-{name}",
-            argv=[sys.executable, "-c", "from overnight_workers.command import main; main()", "relay", name],
+            name=name,
+            argv=[sys.executable, "-c", "from overnight_workers.command import main; main()", *words],
             env={**self.environment, "PYTHONUNBUFFERED": "1"},
         )
 

@@ -15,6 +15,7 @@ from overnight_models.ledger import documents
 from overnight_models.ledger.deliver.due import Due
 from overnight_models.wire import traceparent
 from overnight_models.wire.webhook import write_body
+from overnight_workers.links.making import link_to
 
 BY_REFERENCE: Final = 256_000
 """A message with more bytes isn't sent: its outcome says how large it is, and the product reads it."""
@@ -63,6 +64,9 @@ def message_id(delivery_ids: Sequence[str]) -> str:
 
 def _entry(due: Due) -> dict[str, object]:
     entry = due.document(BY_REFERENCE)
+    claim = entry.get("claim")
+    if isinstance(claim, dict):
+        claim |= link_to(due.item_id, due.outcome.receipt, claim["bytes"])
     if due.outcome.traceparent is not None:
         entry[traceparent.NAME] = due.outcome.traceparent
     context = due.callback.get("context")
