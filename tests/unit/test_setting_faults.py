@@ -70,7 +70,10 @@ ONE_AT_A_TIME: dict[str, tuple[str, dict[str, str], list[str]]] = {
     ),
     "the secret of links itself": (
         '[links]\nurl = "https://overnight.example"\nsecrets = "whsec_planted"', {},
-        ["[links] secrets: it says where the key is (env:NAME, file:PATH, command:PROGRAM ARGUMENTS), and isn't the key"],
+        [
+            ("[links] secrets: it says where the key is (env:NAME, file:PATH, command:PROGRAM ARGUMENTS),"
+            " and isn't the key")
+        ],
     ),
     "links that begin with no URL": (
         '[links]\nurl = "overnight.example/?planted"\nsecrets = "env:OVERNIGHT_LINK_SECRET"', {},
