@@ -42,7 +42,7 @@ def steers(deed: Callable[[], object]) -> Step:
 
 def a_catalog(service: Service) -> None:
     """It has a schedule, and a run that asks."""
-    declared = Declared("/srv/shop.toml", "0 22 * * *", "Europe/Berlin", None, "skip", "drop")
+    declared = Declared("/srv/shop.toml", "", "0 22 * * *", "Europe/Berlin", None, "skip", "drop")
     next_at = service.ledger.fetch_one("SELECT now() + interval '5 h' AS at")["at"]
     with database().transaction() as connection:
         schedules.keep(connection, "shop", declared, next_at=next_at, who="ann")

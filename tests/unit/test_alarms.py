@@ -217,7 +217,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"troubles": replace(CALM, relays=(replace(RELAY, waiting=7, oldest_s=59.0),))},
     ),
     "catalog neglected": (
-        {"troubles": replace(CALM, neglected=(Neglected("shop", "2026-11-29T22:00", 3, "asking"),))},
+        {"troubles": replace(CALM, neglected=(Neglected("shop", "2026-11-29T22:00", 3, "asking", is_unusable=False),))},
         {"troubles": CALM},
     ),
     "messages put aside": ({"troubles": replace(CALM, relays=(replace(RELAY, aside=1, aside_why="no lane"),))}, {}),

@@ -150,6 +150,8 @@ class CatalogSchedule(Table, table=True):
     catalog_id: int = Field(foreign_key="catalog.id", primary_key=True)
     path: str = long_text()
     """Of the declaration's file, which is read anew for each run."""
+    declaration: str | None = long_text(default=None)
+    """The file's text when the schedule was kept: who is told when the file can't be used; null of earlier versions."""
     cron: str = long_text()
     zone: str = long_text()
     finish_by: str | None = long_text(default=None)

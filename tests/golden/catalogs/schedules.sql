@@ -18,13 +18,29 @@ ON CONFLICT (name) DO UPDATE SET name = excluded.name
 RETURNING id;
 
 -- keep, 2 of 2: Keep a schedule, in place of the catalog's last one. A pause stays.
--- catalog_id = 1, cron = 'text', finish_by = null, next_at = '2026-11-29', overlap = 'text', path = 'text', when_paused = 'text', who = 'text', zone = 'text'
-INSERT INTO catalog_schedule(catalog_id, path, cron, zone, finish_by, overlap, when_paused, next_at, kept_by,
-    kept_at) VALUES (:catalog_id, :path, :cron, :zone, :finish_by, :overlap, :when_paused, :next_at, :who,
-    now())
-ON CONFLICT (catalog_id) DO UPDATE SET path = excluded.path, cron = excluded.cron, zone = excluded.zone,
-    finish_by = excluded.finish_by, overlap = excluded.overlap, when_paused = excluded.when_paused,
-    next_at = excluded.next_at, skipped = NULL, kept_by = excluded.kept_by, kept_at = excluded.kept_at;
+-- catalog_id = 1, cron = 'text', declaration = 'text', finish_by = null, next_at = '2026-11-29', overlap = 'text', path = 'text', when_paused = 'text', who = 'text', zone = 'text'
+INSERT INTO catalog_schedule(catalog_id, path, declaration, cron, zone, finish_by, overlap, when_paused,
+    next_at, kept_by, kept_at) VALUES (:catalog_id, :path, :declaration, :cron, :zone, :finish_by, :overlap,
+    :when_paused, :next_at, :who, now())
+ON CONFLICT (catalog_id) DO UPDATE SET path = excluded.path, declaration = excluded.declaration,
+    cron = excluded.cron, zone = excluded.zone, finish_by = excluded.finish_by, overlap = excluded.overlap,
+    when_paused = excluded.when_paused, next_at = excluded.next_at, skipped = NULL,
+    kept_by = excluded.kept_by, kept_at = excluded.kept_at;
+
+-- last_declaration: A catalog's declaration as it was last known: when a run began, or its schedule was kept. Empty without any.
+-- catalog_id = 1
+SELECT declaration
+FROM (
+    SELECT declaration, began_at AS at
+    FROM catalog_run
+    WHERE catalog_id = :catalog_id AND declaration <> ''
+    UNION ALL
+    SELECT declaration, kept_at
+    FROM catalog_schedule
+    WHERE catalog_id = :catalog_id AND declaration IS NOT NULL
+) known
+ORDER BY at DESC
+LIMIT 1;
 
 -- last_times: The last times of a schedule, the newest first.
 -- catalog_id = 1, limit = 1
@@ -38,24 +54,24 @@ WHERE catalog_id = :catalog_id
 ORDER BY nominal_at DESC
 LIMIT :limit;
 
--- neglected: Schedules that aren't paused and whose last run asks, or stopped by itself, or couldn't begin.
+-- neglected: Schedules that aren't paused and whose last run asks, or stopped by itself.
 -- cant_be_used = 'text'
-SELECT catalog.name AS catalog, last.nominal_at, last.number, last.state
+SELECT catalog.name AS catalog, last.nominal_at, last.number, last.state, last.state = 'stopped'
+    AND starts_with(coalesce(last.reason, ''), :cant_be_used) AS is_unusable
 FROM catalog_schedule
 JOIN catalog ON catalog.id = catalog_schedule.catalog_id
 CROSS JOIN LATERAL (
-    SELECT nominal_at, number, state, stop_wanted IS NULL AS by_itself, began_at AS at
+    SELECT nominal_at, number, state, reason, stop_wanted IS NULL AS by_itself, began_at AS at
     FROM catalog_run
     WHERE catalog_id = catalog.id AND nominal_at IS NOT NULL
     UNION ALL
-    SELECT nominal_at, NULL, NULL, starts_with(reason, :cant_be_used), at
+    SELECT nominal_at, 0, 'passed over', reason, false, at
     FROM catalog_passed_over
     WHERE catalog_id = catalog.id
     ORDER BY nominal_at DESC
     LIMIT 1
 ) last
-WHERE catalog_schedule.paused_at IS NULL AND last.by_itself
-    AND (last.state IS NULL OR last.state IN ('asking', 'stopped'))
+WHERE catalog_schedule.paused_at IS NULL AND last.by_itself AND last.state IN ('asking', 'stopped')
 -- a person who has run it since has seen it
 AND NOT EXISTS (
     SELECT

@@ -13,7 +13,7 @@ from overnight_workers.catalogs import steering
 from overnight_workers.catalogs.report.looking import report_of
 from overnight_workers.catalogs.runs import advancing
 from overnight_workers.catalogs.task import advance_runs
-from overnight_workers.process import database
+from overnight_workers.process import database, redis_client
 from tests.stages.catalogs.conftest import Enriched, shop
 
 
@@ -62,6 +62,7 @@ def test_a_worker_without_what_the_declaration_names_waits_says_so_and_goes_on_l
 
 
 def test_a_run_whose_declaration_can_not_be_used_any_more_is_stopped_on_a_word(catalog: Enriched) -> None:
+    catalog.declare(more='[report]\ntask = "shop.read_report"\nqueue = "shop.reports"')
     catalog.write(shop(3))
     run = catalog.begin()
     (catalog.directory / "answer.json").unlink()
@@ -70,6 +71,7 @@ def test_a_run_whose_declaration_can_not_be_used_any_more_is_stopped_on_a_word(c
     stopped = advancing.read(run.id)
     assert stopped.state == "stopped"
     assert str(stopped.reason).startswith("Ann stopped it; its declaration can't be used any more: ")
+    assert redis_client().llen("shop.reports") == 1, "its report goes where the declaration says"
 
 
 def test_a_stop_takes_back_what_is_not_sent_and_leaves_a_report_without_the_declaration(catalog: Enriched) -> None:

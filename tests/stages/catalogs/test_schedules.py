@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 
 from overnight_models.ledger.catalogs import runs, schedules
@@ -14,9 +15,10 @@ from overnight_models.ledger.rows import execute
 from overnight_models.states import CATALOG_RUN
 from overnight_workers.catalogs.schedules.starting import nominal, start_due
 from overnight_workers.catalogs.schedules.times import Due, Times
+from overnight_workers.catalogs.task import advance_runs
 from overnight_workers.cli import app
 from overnight_workers.operators.snapshot import take_snapshot
-from overnight_workers.process import database
+from overnight_workers.process import database, redis_client
 from overnight_workers.settings import settings
 from tests.driving import Service, read_command
 
@@ -203,18 +205,51 @@ def test_a_person_leaves_one_time_out(kept: Schedule) -> None:
 
 def test_a_file_that_is_broken_is_said_and_keeps_no_other_night_from_running(kept: Schedule, tmp_path: Path) -> None:
     text = (tmp_path / "shop.toml").read_text()
-    (tmp_path / "shop.toml").write_text(text.replace("name }}", "nmae }}"))
+    (tmp_path / "shop.toml").write_text(text.replace("max_tokens", "max_token"))
     before, due = past(2)[-2:]
     becomes_due(kept, before)
-    assert start_due() == 0
-    (passed,) = the_last_times(kept)
-    assert "its file can't be used" in (passed.reason or "")
+    advance_runs()
+    (time,) = the_last_times(kept)
+    assert (time.number, time.state) == (1, "stopped")
+    assert "its file can't be used" in (time.reason or "")
+    assert "did you mean max_tokens?" in (time.reason or "")
 
     (tmp_path / "shop.toml").write_text(text)
     with database().transaction() as connection:
-        schedules.go_on(connection, kept.catalog_id, due.at)
+        execute(connection, "UPDATE catalog_run SET nominal_at = :at", at=nominal(before))
+    becomes_due(kept, due)
 
     assert start_due() == 1
+
+
+def test_a_file_that_is_gone_is_a_stopped_run_with_a_report_that_goes_to_the_callback_last_declared(
+    service: Service, tmp_path: Path
+) -> None:
+    kept = keep(tmp_path, more='report = {task = "shop.read_report", queue = "shop.reports"}')
+    (tmp_path / "shop.toml").unlink()
+    becomes_due(kept, past(1)[-1])
+
+    advance_runs()
+
+    (run,) = the_runs()
+    assert run.state == "stopped"
+    assert f"its file can't be used: {tmp_path / 'shop.toml'}" in str(run.reason).replace(" has faults:", "")
+    assert "No such file" in read_command(app, "schedules")
+    (message,) = redis_client().lrange("shop.reports", 0, -1)
+    ((report,), _, _) = orjson.loads(orjson.loads(message)["body"])
+    assert (report["run"], report["state"], report["reason"], report["sent"]) == ("shop-1", "stopped", run.reason, 0)
+
+
+def test_a_source_without_a_column_of_the_prompt_stops_its_run_and_names_the_column(
+    kept: Schedule, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.csv").write_text("sku,nmae\n1,a red chair\n")
+    becomes_due(kept, past(1)[-1])
+
+    advance_runs()
+
+    (run,) = the_runs()
+    assert (run.state, run.reason) == ("stopped", "the source has no column 'name': did you mean nmae?")
 
 
 def test_a_schedule_that_its_file_says_otherwise_is_told(kept: Schedule, tmp_path: Path) -> None:
@@ -228,7 +263,7 @@ def test_a_schedule_that_its_file_says_otherwise_is_told(kept: Schedule, tmp_pat
 
 _BY_HAND = """
     INSERT INTO catalog_run (catalog_id, number, state, path, declaration, wish, ended_at)
-    SELECT catalog_id, number + 1, 'complete', path, declaration, wish, now() FROM catalog_run
+    SELECT catalog_id, 3, 'complete', path, declaration, wish, now() FROM catalog_run WHERE number = 2
 """
 
 
@@ -237,28 +272,28 @@ def neglected() -> list[str]:
     return [alarm.text for alarm in seen if alarm.kind == "catalog neglected"]
 
 
-def test_a_time_whose_run_could_not_begin_asks_or_stopped_by_itself_is_an_alarm_until_a_run_goes_on(
+def test_a_time_whose_run_asks_or_stopped_by_itself_is_an_alarm_until_a_run_goes_on(
     kept: Schedule, tmp_path: Path
 ) -> None:
     first, second = past(2)[-2:]
     (tmp_path / "shop.toml").rename(tmp_path / "elsewhere.toml")
     becomes_due(kept, second)
-    start_due()
-    assert neglected() == [f"Catalog shop, {nominal(second)}: no run, since its file can't be used."]
+    advance_runs()
+    assert neglected() == [f"Catalog shop, {nominal(second)}: run shop-1 stopped, since its file can't be used."]
     with database().transaction() as connection:
-        execute(connection, "UPDATE catalog_passed_over SET nominal_at = :at", at=nominal(first))
+        execute(connection, "UPDATE catalog_run SET nominal_at = :at", at=nominal(first))
     (tmp_path / "elsewhere.toml").rename(tmp_path / "shop.toml")
     becomes_due(kept, second)
     start_due()
     assert neglected() == [], "its run goes on"
     with database().transaction() as connection:
-        execute(connection, "UPDATE catalog_run SET state = 'asking'")
+        execute(connection, "UPDATE catalog_run SET state = 'asking' WHERE number = 2")
     assert neglected() == [
-        f"Catalog shop, {nominal(second)}: run shop-1 asks, and sends nothing before somebody answers."
+        f"Catalog shop, {nominal(second)}: run shop-2 asks, and sends nothing before somebody answers."
     ]
     with database().transaction() as connection:
-        execute(connection, "UPDATE catalog_run SET state = 'stopped', ended_at = now()")
-    assert neglected() == [f"Catalog shop, {nominal(second)}: run shop-1 stopped by itself."]
+        execute(connection, "UPDATE catalog_run SET state = 'stopped', ended_at = now() WHERE number = 2")
+    assert neglected() == [f"Catalog shop, {nominal(second)}: run shop-2 stopped by itself."]
     with database().transaction() as connection:
         execute(connection, "UPDATE catalog_run SET stop_wanted = 'ann'")
     assert neglected() == [], "a person stopped it"

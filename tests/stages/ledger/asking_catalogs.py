@@ -88,11 +88,12 @@ def _ask_reports(connection: Connection, run_id: int) -> None:
 
 def _ask_schedules(connection: Connection, catalog_id: int) -> None:
     """A schedule from the day it is kept to the day it is forgotten."""
-    declared = schedules.Declared("shop.toml", "0 22 * * *", "UTC", None, "skip", "drop")
+    declared = schedules.Declared("shop.toml", "", "0 22 * * *", "UTC", None, "skip", "drop")
     past, later = datetime(2026, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
     schedules.keep(connection, "shop", declared, next_at=past, who="a person")
     (schedule,) = schedules.schedules(connection, "shop")
     assert schedules.next_due(connection, 0) == schedule
+    assert schedules.last_declaration(connection, catalog_id) == ""
     schedules.pass_over(connection, catalog_id, "2026-11-29T22:00", "it was skipped")
     schedules.go_on(connection, catalog_id, later)
     assert len(schedules.last_times(connection, catalog_id, 3)) == 2

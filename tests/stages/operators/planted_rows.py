@@ -76,7 +76,8 @@ INSERT INTO catalog (name) VALUES ('shop');
 INSERT INTO catalog_run (catalog_id, number, nominal_at, state, reason, path, declaration, wish)
     VALUES (1, 1, '2026-11-29T22:00', 'asking', 'prompt changed: {_SAID}', '/srv/shop.toml', 'prompt = "{SECRET}"',
             '{{}}');
-INSERT INTO catalog_schedule (catalog_id, path, cron, zone, overlap, when_paused, next_at, kept_by)
-    VALUES (1, '/srv/shop.toml', '0 22 * * *', 'Europe/Berlin', 'skip', 'drop', now() + interval '5 h', 'ann');
+INSERT INTO catalog_schedule (catalog_id, path, declaration, cron, zone, overlap, when_paused, next_at, kept_by)
+    VALUES (1, '/srv/shop.toml', 'prompt = "{SECRET}"', '0 22 * * *', 'Europe/Berlin', 'skip', 'drop',
+            now() + interval '5 h', 'ann');
 INSERT INTO catalog_passed_over (catalog_id, nominal_at, reason) VALUES (1, '2026-11-28T22:00', 'its file: {_SAID}');
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 from overnight_models.errors import PermanentError
 from overnight_workers.catalogs import stamps
 from overnight_workers.catalogs.declaration import Catalog
+from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.recipe import Recipe
 from overnight_workers.catalogs.rows import Rows
 from overnight_workers.catalogs.sources import open_source
+from overnight_workers.configuration.reading import near
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -61,6 +63,7 @@ def opened(catalog: Catalog, recipe: Recipe, where: str | None = None) -> Iterat
     import duckdb
 
     with duck() as connection, open_source(catalog) as source, source.reading():
+        _check_columns(catalog, recipe, source.columns)
         connection.execute(f"CREATE VIEW every_row AS {source.query}")
         try:
             connection.execute(f"CREATE VIEW some_rows AS SELECT * FROM every_row WHERE {where or 'true'}")
@@ -72,3 +75,11 @@ def opened(catalog: Catalog, recipe: Recipe, where: str | None = None) -> Iterat
         connection.execute(f"CREATE VIEW source AS {looked}")
         rows = Rows(catalog.key, recipe)
         yield Opened(connection, rows, lambda: source.key_faults(connection, catalog.key))
+
+
+def _check_columns(catalog: Catalog, recipe: Recipe, columns: Sequence[str]) -> None:
+    """Raise BadSource with every column that the catalog names and its source hasn't (any more)."""
+    there = {name.lower() for name in columns}
+    lacking = [name for name in dict.fromkeys((*catalog.key, *recipe.columns)) if name.lower() not in there]
+    if lacking:
+        raise BadSource([f"the source has no column {name!r}{near(name, columns)}" for name in lacking])

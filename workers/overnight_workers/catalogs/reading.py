@@ -71,7 +71,7 @@ def read_catalog(path: Path) -> Catalog:
 
     Raises BadCatalog with every fault, by file and line; BadSource when the source can't be opened.
     """
-    return _read(path, _text_of(path), look=True)
+    return _read(path, text_of(path), look=True)
 
 
 def parse_catalog(text: str, path: Path) -> Catalog:
@@ -100,7 +100,8 @@ def _read(path: Path, text: str, *, look: bool) -> Catalog:
     return catalog.read_from(path, text)
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """A catalog file's text. Raises BadCatalog."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:

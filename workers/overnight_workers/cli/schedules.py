@@ -78,6 +78,7 @@ def keep(
         raise typer.Exit(1)
     declared = Declared(
         path=str(file.resolve()),
+        declaration=catalog.text,
         cron=times.cron,
         zone=times.zone,
         finish_by=catalog.finish_by,

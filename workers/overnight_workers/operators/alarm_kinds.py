@@ -136,7 +136,8 @@ KINDS: Final[Mapping[str, Kind]] = {
         " NAME`",
     ),
     "catalog neglected": Kind(
-        "the last time of a schedule came to nothing: its run asks, or stopped by itself, or its file can't be used",
+        "the last time of a schedule came to nothing: its run asks, or stopped by itself, as when its file can't be"
+        " used",
         "waits with a run that asks; begins the next run at its time",
         "`overnight schedules` and `overnight runs show RUN` say why: `overnight runs approve RUN`, or mend the file;"
         " to be left alone, `overnight schedules pause NAME`",

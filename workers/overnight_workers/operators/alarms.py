@@ -104,8 +104,8 @@ def _deadlines(troubles: Troubles) -> Iterator[Alarm]:
 def _catalogs(troubles: Troubles) -> Iterator[Alarm]:
     for last in troubles.neglected:
         at = f"Catalog {last.catalog}, {last.nominal_at}"
-        if last.number is None:
-            text = f"{at}: no run, since its file can't be used"
+        if last.is_unusable:
+            text = f"{at}: run {last.catalog}-{last.number} stopped, since its file can't be used"
         elif last.state == "asking":
             text = f"{at}: run {last.catalog}-{last.number} asks, and sends nothing before somebody answers"
         else:

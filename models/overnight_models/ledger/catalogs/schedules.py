@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value
+from overnight_models.ledger.rows import execute, fetch_all, fetch_one, fetch_only_value, fetch_value
 
 KEPT_PASSED_OVER: Final = 20
 """Times without a run that are remembered."""
@@ -18,6 +18,8 @@ class Declared(NamedTuple):
 
     path: str
     """Of the file, absolute."""
+    declaration: str
+    """The file's text."""
     cron: str
     zone: str
     finish_by: str | None
@@ -69,12 +71,13 @@ def keep(connection: Connection, catalog: str, declared: Declared, *, next_at: d
         connection,
         """
         INSERT INTO catalog_schedule
-            (catalog_id, path, cron, zone, finish_by, overlap, when_paused, next_at, kept_by, kept_at)
-        VALUES (:catalog_id, :path, :cron, :zone, :finish_by, :overlap, :when_paused, :next_at, :who, now())
+            (catalog_id, path, declaration, cron, zone, finish_by, overlap, when_paused, next_at, kept_by, kept_at)
+        VALUES (:catalog_id, :path, :declaration, :cron, :zone, :finish_by, :overlap, :when_paused, :next_at, :who,
+                now())
         ON CONFLICT (catalog_id) DO UPDATE
-        SET path = excluded.path, cron = excluded.cron, zone = excluded.zone, finish_by = excluded.finish_by,
-            overlap = excluded.overlap, when_paused = excluded.when_paused, next_at = excluded.next_at,
-            skipped = NULL, kept_by = excluded.kept_by, kept_at = excluded.kept_at
+        SET path = excluded.path, declaration = excluded.declaration, cron = excluded.cron, zone = excluded.zone,
+            finish_by = excluded.finish_by, overlap = excluded.overlap, when_paused = excluded.when_paused,
+            next_at = excluded.next_at, skipped = NULL, kept_by = excluded.kept_by, kept_at = excluded.kept_at
         """,
         catalog_id=catalog_id,
         next_at=next_at,
@@ -94,6 +97,24 @@ def schedules(connection: Connection, catalog: str | None = None) -> list[Schedu
         """,
         catalog=catalog,
     )
+
+
+def last_declaration(connection: Connection, catalog_id: int) -> str:
+    """A catalog's declaration as it was last known: when a run began, or its schedule was kept. Empty without any."""
+    text = fetch_value(
+        connection,
+        str,
+        """
+        SELECT declaration FROM (
+            SELECT declaration, began_at AS at FROM catalog_run WHERE catalog_id = :catalog_id AND declaration <> ''
+            UNION ALL
+            SELECT declaration, kept_at FROM catalog_schedule
+            WHERE catalog_id = :catalog_id AND declaration IS NOT NULL
+        ) known ORDER BY at DESC LIMIT 1
+        """,
+        catalog_id=catalog_id,
+    )
+    return text or ""
 
 
 def next_due(connection: Connection, after: int) -> Schedule | None:
@@ -189,34 +210,36 @@ class Neglected(NamedTuple):
 
     catalog: str
     nominal_at: str
-    number: int | None
-    """Of its run; None where there was none, since its file can't be used."""
-    state: str | None
+    number: int
+    """Of its run."""
+    state: str
     """Of its run: asking or stopped."""
+    is_unusable: bool
+    """It stopped since the catalog's file couldn't be used."""
 
 
 CANT_BE_USED: Final = "its file can't be used"
-"""How the reason of a time begins at which the run couldn't."""
+"""How the reason of a run begins that stopped for that."""
 
 
 def neglected(connection: Connection) -> list[Neglected]:
-    """Schedules that aren't paused and whose last run asks, or stopped by itself, or couldn't begin."""
+    """Schedules that aren't paused and whose last run asks, or stopped by itself."""
     return fetch_all(
         connection,
         Neglected,
         """
-        SELECT catalog.name AS catalog, last.nominal_at, last.number, last.state
+        SELECT catalog.name AS catalog, last.nominal_at, last.number, last.state,
+               last.state = 'stopped' AND starts_with(coalesce(last.reason, ''), :cant_be_used) AS is_unusable
         FROM catalog_schedule JOIN catalog ON catalog.id = catalog_schedule.catalog_id
         CROSS JOIN LATERAL (
-            SELECT nominal_at, number, state, stop_wanted IS NULL AS by_itself, began_at AS at FROM catalog_run
+            SELECT nominal_at, number, state, reason, stop_wanted IS NULL AS by_itself, began_at AS at FROM catalog_run
             WHERE catalog_id = catalog.id AND nominal_at IS NOT NULL
             UNION ALL
-            SELECT nominal_at, NULL, NULL, starts_with(reason, :cant_be_used), at FROM catalog_passed_over
+            SELECT nominal_at, 0, 'passed over', reason, false, at FROM catalog_passed_over
             WHERE catalog_id = catalog.id
             ORDER BY nominal_at DESC LIMIT 1
         ) last
-        WHERE catalog_schedule.paused_at IS NULL AND last.by_itself
-          AND (last.state IS NULL OR last.state IN ('asking', 'stopped'))
+        WHERE catalog_schedule.paused_at IS NULL AND last.by_itself AND last.state IN ('asking', 'stopped')
           -- a person who has run it since has seen it
           AND NOT EXISTS (
               SELECT FROM catalog_run later WHERE later.catalog_id = catalog.id AND later.nominal_at IS NULL

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import orjson
+from pydantic import ValidationError
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
 from overnight_models.ledger.catalogs import reports as ledger
 from overnight_producers import task
 from overnight_workers import logs, process
-from overnight_workers.catalogs.declaration import Catalog
+from overnight_workers.catalogs.declaration import Catalog, DeclaredReport
 from overnight_workers.stages.deliver.brokers import broker
 from overnight_workers.stages.deliver.callbacks import Call
 
@@ -18,9 +21,19 @@ log = logs.get(__name__)
 
 def callback_of(catalog: Catalog) -> str | None:
     """The task that gets a catalog's reports, as JSON; None when it names none."""
-    wanted = catalog.report
-    if wanted is None:
+    return None if catalog.report is None else _dumped(catalog.report)
+
+
+def callback_in(declaration: str) -> str | None:
+    """The same of a declaration's text, of which the rest can't be used; None also where that of it can't be read."""
+    try:
+        given = tomllib.loads(declaration).get("report")
+        return None if given is None else _dumped(DeclaredReport.model_validate(given))
+    except (tomllib.TOMLDecodeError, ValidationError):
         return None
+
+
+def _dumped(wanted: DeclaredReport) -> str:
     return orjson.dumps(task(wanted.task, queue=wanted.queue, broker=wanted.broker)).decode()
 
 

@@ -23,7 +23,7 @@ from overnight_workers.catalogs import validating
 from overnight_workers.catalogs.faults import NotSetHere
 from overnight_workers.catalogs.reading import parse_catalog
 from overnight_workers.catalogs.runs import again, ending, pilot, planning, publishing, sending
-from overnight_workers.catalogs.runs.taken import Step, Taken, TakenRun
+from overnight_workers.catalogs.runs.taken import Step, Taken, TakenRun, Wish
 
 _LOOK_EVERY_S: Final = 1.0
 _TAKEN_BACK_AT_ONCE: Final = 1_000
@@ -53,15 +53,16 @@ def take(run_id: int, name: str, news: Callable[[int], None] | None = None) -> T
 
 
 def _is_stopped_unread(run: Run, owner: int, name: str, error: PermanentError) -> bool:
-    """A run whose declaration this process can't use waits for another; True where a person wants it stopped."""
-    if run.stop_wanted is None:
+    """A run whose declaration this process can't use waits for another; True where it is to be stopped."""
+    unusable = Wish.read(run.wish).stop
+    if run.stop_wanted is None and unusable is None:
         with process.database().transaction() as connection:
             ledger.note_waits(connection, run.id, owner, f"waits: {name} can't take it: {error}")
             ledger.release(connection, run.id, owner)
         return False
     _take_back_unsent(run.name)
     counts = pilot.verdicts_of(run.name, run.id).document()
-    reason = f"{run.stop_wanted} stopped it; its declaration can't be used any more: {error}"
+    reason = unusable or f"{run.stop_wanted} stopped it; its declaration can't be used any more: {error}"
     ending.stop_without_declaration(run, owner, reason, counts)
     with process.database().transaction() as connection:
         ledger.release(connection, run.id, owner)
@@ -93,6 +94,8 @@ def advance(taken: TakenRun) -> Step:
         return Step(taken.run.state, is_over=True)
     if taken.run.stop_wanted is not None:
         return _stop(taken, f"{taken.run.stop_wanted} stopped it")
+    if taken.wish.stop is not None:
+        return ending.stop(taken, taken.wish.stop)
     try:
         step = _STEPS[taken.run.state](taken)
     except Taken:
@@ -234,7 +237,8 @@ def _stop(taken: TakenRun, reason: str, **counts: object) -> Step:
     """End it: what isn't sent is taken back, what is sent is paid, and the next run has its answers for nothing."""
     _take_back_unsent(taken.run.name)
     verdicts = pilot.verdicts_of(taken.run.name, taken.run.id)
-    causes = publishing.leave_problems(taken)
+    # the problems of the run before stay where this run has sent nothing
+    causes = publishing.leave_problems(taken) if taken.run.plan is not None else ()
     return ending.stop(taken, reason, causes=causes, **(verdicts.document() | counts))
 
 

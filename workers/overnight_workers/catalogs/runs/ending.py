@@ -55,14 +55,16 @@ def stop(taken: TakenRun, reason: str, *, causes: Sequence[Cause] = (), **counts
 def stop_without_declaration(run: Run, owner: int, reason: str, counts: Mapping[str, object]) -> bool:
     """End a run whose declaration can't be used here any more. False when it isn't this process's.
 
-    Its report is without what only the declaration says, and goes to no callback: that stands there, too.
+    Its report is without what only the declaration says, and goes to the callback that this names all the same.
     """
     counts = orjson.loads(run.counts) | dict(counts)
     report = document.made(None, run, Ending(CATALOG_RUN.stop.after, reason, counts))
     writing.write(Path(run.path).parent, report)
-    dumped = orjson.dumps(counts).decode()
+    dumped, callback = orjson.dumps(counts).decode(), sending.callback_in(run.declaration)
     with process.database().transaction() as connection:
         if not runs.move(connection, run.id, owner, CATALOG_RUN.stop, reason=reason, counts=dumped):
             return False
-        reports.keep(connection, run.id, orjson.dumps(report).decode(), None)
+        reports.keep(connection, run.id, orjson.dumps(report).decode(), callback)
+    if callback is not None:
+        sending.send(run.id)
     return True

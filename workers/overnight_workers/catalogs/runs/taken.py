@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import orjson
@@ -30,10 +30,13 @@ class Wish:
     retry_failed: bool = False
     approved: bool = False
     """Whoever began it has seen the plan, or doesn't want to be asked."""
+    stop: str | None = None
+    """Why it is only begun to be stopped: its schedule's time came, and the catalog's file couldn't be used."""
 
     def dump(self) -> str:
         """As a run's row keeps it."""
-        return orjson.dumps(self).decode()
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        return orjson.dumps(given).decode()
 
     @classmethod
     def read(cls, text: str) -> Wish:

@@ -9,10 +9,11 @@ from typing import Final
 from sqlalchemy import Connection
 
 from overnight_models.crash_points import reach
+from overnight_models.errors import PermanentError
 from overnight_models.ledger.catalogs import runs, schedules
 from overnight_models.ledger.catalogs.schedules import Schedule
 from overnight_workers import logs, process
-from overnight_workers.catalogs.faults import BadCatalog
+from overnight_workers.catalogs.runs.taken import Wish
 from overnight_workers.catalogs.schedules.times import Due, Times, next_moment
 
 _A_SECOND: Final = timedelta(seconds=1)
@@ -28,8 +29,12 @@ def start_due() -> int:
             schedule = schedules.next_due(connection, after)
             if schedule is None:
                 return started
-            started += _start(connection, schedule)
             after = schedule.catalog_id
+            try:
+                with connection.begin_nested():
+                    started += _start(connection, schedule)
+            except Exception:  # of this schedule alone: the others go on, and the next sweep asks again
+                log.exception("what is scheduled can't be begun", catalog=schedule.catalog)
         reach("a schedule was looked at")
 
 
@@ -57,8 +62,6 @@ _WAITS: Final = "waits for the run before"
 
 def _why_not(connection: Connection, schedule: Schedule, due: Due) -> str | None:
     """Begin the run; or why it didn't begin."""
-    from overnight_workers.catalogs.reading import read_catalog
-
     if schedule.skipped == nominal(due):
         schedules.skip(connection, schedule.catalog_id, None)
         return "a person wanted it to be skipped"
@@ -67,20 +70,34 @@ def _why_not(connection: Connection, schedule: Schedule, due: Due) -> str | None
         if schedule.overlap == "wait":
             return _WAITS
         return f"run {unfinished[0].number} was not over ({unfinished[0].state})"
-    try:
-        catalog = read_catalog(Path(schedule.path))
-    except (BadCatalog, OSError) as error:
-        return f"{schedules.CANT_BE_USED}: {error}"
+    text, wish = _declared(connection, schedule)
     begun = runs.begin(
         connection,
         schedule.catalog_id,
         path=schedule.path,
-        declaration=catalog.text,
-        wish="{}",
+        declaration=text,
+        wish=wish.dump(),
         nominal_at=nominal(due),
         finish_at=finish_at(schedule, due.at),
     )
     return None if begun is not None else "it has run already"
+
+
+def _declared(connection: Connection, schedule: Schedule) -> tuple[str, Wish]:
+    """The declaration's text and what is wished for. Where the file can't be used, the last text that could.
+
+    The run is begun all the same, to be stopped: so it has a number, a reason and a report. Its source is looked at
+    when it is planned, where a place that is away for a moment is no reason to stop.
+    """
+    from overnight_workers.catalogs.reading import parse_catalog, text_of
+
+    path = Path(schedule.path)
+    try:
+        return parse_catalog(text_of(path), path).text, Wish()
+    except PermanentError as error:
+        log.warning("a run begins to be stopped: its file can't be used", catalog=schedule.catalog, error=str(error))
+        last = schedules.last_declaration(connection, schedule.catalog_id)
+        return last, Wish(stop=f"{schedules.CANT_BE_USED}: {error}")
 
 
 def finish_at(schedule: Schedule, began: datetime) -> datetime | None:
