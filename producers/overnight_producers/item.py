@@ -17,7 +17,7 @@ from overnight_models.request.cuttable import is_place, text_at
 from overnight_models.request.moments import faults_of_now, moment_faults, moment_of
 from overnight_models.request.prefix import SMALLEST, Cutter
 from overnight_models.wire.message import CallbackLine, ItemLine, Line, write_line
-from overnight_models.wire.traceparent import current_traceparent
+from overnight_models.wire.traceparent import current_trace
 from overnight_producers.callbacks import callback_line
 from overnight_producers.params import as_sent
 from overnight_producers.structured import asked_and_strict
@@ -102,8 +102,10 @@ def _add_names(line: ItemLine, item: Item) -> None:
         line["tenant"] = item.tenant
     if item.trace_id is not None:
         line["trace_id"] = item.trace_id
-    if (span := current_traceparent()) is not None:
-        line["traceparent"] = span
+    if (trace := current_trace()) is not None:
+        line["traceparent"] = trace.traceparent
+        if trace.tracestate is not None:
+            line["tracestate"] = trace.tracestate
     if item.if_known != "conflict":
         line["if_known"] = item.if_known
 

@@ -15,7 +15,7 @@ import orjson
 import pytest
 import redis
 from celery import Celery
-from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceState, use_span
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
@@ -109,7 +109,7 @@ def test_whatever_a_product_enqueues_is_of_the_schema_and_every_field_is_in_it(
         give_up_at=timedelta(days=1),
     )
     by_webhook = Item(params=params(), callback=webhook("shop", context={"sku": "A1"}))
-    span = SpanContext(trace_id=7, span_id=7, is_remote=False)
+    span = SpanContext(trace_id=7, span_id=7, is_remote=False, trace_state=TraceState([("vendor", "1")]))
     with use_span(NonRecordingSpan(span)):
         overnight.enqueue_many([everything, by_webhook, Item(params=params())], lane="copy", run="autumn")
     overnight.enqueue(params(), key="alone")

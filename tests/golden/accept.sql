@@ -16,8 +16,8 @@ FROM STDIN;
 SELECT now();
 
 -- _write_requests: places: where those lie that are in groups; the others lie in their own rows. key: what encrypts them.
-COPY request(item_id, receipt, key, tenant, trace_id, callback, callback_id, model_why, traceparent, params,
-    body_group, body_place, unbounded)
+COPY request(item_id, receipt, key, tenant, trace_id, callback, callback_id, model_why, traceparent,
+    tracestate, params, body_group, body_place, unbounded)
 FROM STDIN;
 
 -- begin, 1 of 2: Count a try of messages before they are parsed.

@@ -36,9 +36,9 @@ LIMIT :most;
 -- ids = '{1}'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
-    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.retryable, outcome.model,
-    outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
-    outcome.via, coalesce(outcome.api_batch_id, (
+    request.traceparent, request.tracestate, item.deadline, outcome.ok, outcome.problem, outcome.retryable,
+    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
+    item.attempts) AS attempts, outcome.via, coalesce(outcome.api_batch_id, (
     SELECT api_id
     FROM submission
     WHERE submission.id = outcome.submission_id
@@ -59,9 +59,9 @@ ORDER BY item.id;
 -- id = 1
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
-    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.retryable, outcome.model,
-    outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
-    outcome.via, coalesce(outcome.api_batch_id, (
+    request.traceparent, request.tracestate, item.deadline, outcome.ok, outcome.problem, outcome.retryable,
+    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
+    item.attempts) AS attempts, outcome.via, coalesce(outcome.api_batch_id, (
     SELECT api_id
     FROM submission
     WHERE submission.id = outcome.submission_id

@@ -21,12 +21,12 @@ LEFT JOIN outcome ON outcome.item_id = successor.old;
 -- _copy, 2 of 2: Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
 -- models = '{null}', most = '{null}', new = '{1}', old = '{1}', params = '{null}', shapes = '{null}', sizes = '{null}', unbounded = '{null}', whys = '{null}'
 INSERT INTO request(item_id, receipt, key, tenant, trace_id, callback, callback_id, params, body_group,
-    body_place, unbounded, cut_from_tokens, cut_to_tokens, model_why, traceparent)
+    body_place, unbounded, cut_from_tokens, cut_to_tokens, model_why, traceparent, tracestate)
 SELECT successor.new, receipt, key, tenant, trace_id, callback, callback_id, coalesce(successor.params,
     request.params), CASE WHEN successor.params IS NULL THEN body_group END, CASE
     WHEN successor.params IS NULL THEN body_place END, CASE
     WHEN successor.params IS NULL THEN request.unbounded ELSE successor.unbounded END, cut_from_tokens,
-    cut_to_tokens, coalesce(successor.model_why, request.model_why), traceparent
+    cut_to_tokens, coalesce(successor.model_why, request.model_why), traceparent, tracestate
 FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]),
     CAST(:sizes AS integer[]), CAST(:most AS integer[]), CAST(:models AS integer[]),
     CAST(:shapes AS integer[]), CAST(:whys AS text[]), CAST(:unbounded AS boolean[])) AS successor(old, new,

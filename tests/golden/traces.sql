@@ -10,7 +10,7 @@ LIMIT :limit;
 
 -- of_items: Those of the items that were enqueued within a span. submission_id: or the direct claim's.
 -- ids = '{1}', submission_id = 1
-SELECT item.id AS item_id, request.traceparent, model.name AS model, item.max_tokens,
+SELECT item.id AS item_id, request.traceparent, request.tracestate, model.name AS model, item.max_tokens,
     coalesce(submission.let_go_at, submission.claimed_at, direct_claim.claimed_at,
     request.enqueued_at) AS asked_at
 FROM item

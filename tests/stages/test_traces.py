@@ -11,15 +11,16 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, TraceState
 
 from overnight_models.routes import ACCEPT, COLLECT, DELIVER, DIRECT, PACK, SUBMIT, WEBHOOKS
 from overnight_models.wire.traceparent import current_traceparent, read_traceparent
 from overnight_producers import Overnight, task
 from overnight_workers import tracing
+from overnight_workers.cli import app
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.webhooks.webhooks import webhooks
-from tests.driving import MODEL, Service, callback, item, params, text_of
+from tests.driving import MODEL, Service, callback, item, params, read_command, text_of
 from tests.endpoints import SECRET as SECRET_OF_SHOP
 from tests.endpoints import Reply, listening
 from tests.stages.product.conftest import take_in
@@ -144,6 +145,29 @@ def test_an_answer_in_real_time_is_in_its_items_trace_too(service: Service, span
     assert [link.context.span_id for link in answer.links] == [run.context.span_id if run.context else 0]
 
 
+def test_what_tracing_systems_add_comes_with_the_callback_and_the_answers_span_and_is_purged(
+    service: Service, spans: InMemorySpanExporter
+) -> None:
+    state = TraceState([("vendor", "opaque:1"), ("t61@other", "x y")])
+    caller = SpanContext(0xA1, 0xB2, is_remote=True, trace_flags=TraceFlags(1), trace_state=state)
+    overnight = Overnight(service.redis_url)
+    with trace.use_span(NonRecordingSpan(caller)):
+        overnight.enqueue(params(), key="a", tenant="acme", callback=task("shop.save", queue="shop"))
+    overnight.close()
+    take_in(service)
+    service.round()
+    deliver()
+    (message,) = service.queue()
+    assert message["headers"]["tracestate"] == "vendor=opaque:1,t61@other=x y"
+    (answer,) = named(spans, f"chat {MODEL}")
+    assert answer.context is not None
+    assert answer.context.trace_state == state
+    read_command(app, "purge", "--tenant", "acme", "--yes")
+    assert service.ledger.fetch_all("SELECT traceparent, tracestate FROM request") == [
+        {"traceparent": None, "tracestate": None}
+    ]
+
+
 def test_an_outcome_at_a_webhook_says_whose_span_it_belongs_to(
     service: Service, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,12 +176,13 @@ def test_an_outcome_at_a_webhook_says_whose_span_it_belongs_to(
         service.configure(webhooks={"shop": endpoint.settings()})
         with trace.get_tracer("shop").start_as_current_span("order"):
             service.answered(
-                item("a", callback={"webhook": "shop"}, traceparent=current_traceparent()),
-                item("b", callback={"webhook": "shop"}),
+                item("a", callback={"webhook": "shop"}, traceparent=current_traceparent(), tracestate="v=1"),
+                item("b", callback={"webhook": "shop"}, tracestate="v=1"),
             )
             assert webhooks() == "2 delivered"
             outcomes = {outcome["key"]: outcome for came in endpoint.came for outcome in came.outcomes}
             assert outcomes["a"]["traceparent"] == current_traceparent()
+            assert (outcomes["a"]["tracestate"], "tracestate" in outcomes["b"]) == ("v=1", False)
             endpoint.always = Reply(500, b"nobody else may read this")
             service.accept(item("c", callback={"webhook": "shop"}, traceparent=current_traceparent()))
             service.round()

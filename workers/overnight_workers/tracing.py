@@ -35,7 +35,8 @@ Attributes = Mapping[str, str | int | float | Sequence[str]]
 class Answer:
     """What came back for one item that has a trace."""
 
-    traceparent: str
+    trace: Mapping[str, str]
+    """`traceparent`, and `tracestate` where there is one."""
     asked_at: datetime
     """When it was sent."""
     model: str
@@ -142,7 +143,7 @@ def answers(came: Iterable[Answer]) -> None:
     for answer in came:
         span = tracer.start_span(
             f"chat {answer.model}",
-            context=_context(answer.traceparent),
+            context=_context(answer.trace),
             kind=trace.SpanKind.CLIENT,
             links=[trace.Link(here)] if here.is_valid else [],
             start_time=int(answer.asked_at.timestamp() * 1e9),
@@ -219,15 +220,18 @@ def _links(traceparents: Iterable[str]) -> list[Link]:
     trace = _trace()
     if trace is None:
         return []
-    spans = (trace.get_current_span(_context(traceparent)).get_span_context() for traceparent in traceparents)
+    spans = (
+        trace.get_current_span(_context({"traceparent": traceparent})).get_span_context()
+        for traceparent in traceparents
+    )
     return [trace.Link(span) for span in spans]
 
 
-def _context(traceparent: str) -> Context:
-    """The context that a traceparent names."""
+def _context(trace: Mapping[str, str]) -> Context:
+    """The context that a traceparent, and what tracing systems add to it, name."""
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-    return TraceContextTextMapPropagator().extract({"traceparent": traceparent})
+    return TraceContextTextMapPropagator().extract(trace)
 
 
 def _trace() -> ModuleType | None:

@@ -108,7 +108,7 @@ class Webhook(TargetPace):
     group: Grouping = setting(grouping, Grouping())
     """Outcomes that go in one request; default: each by itself."""
     concurrency: int = setting(whole(1, 100), 4)
-    """Requests under way at once, of each process."""
+    """Requests under way at once, of all workers together: one of them sends to it at a time."""
     connect_timeout: float = setting(duration(0.1, 60.0), 5.0)
     """For a connection, TLS included."""
     timeout: float = setting(duration(0.1, 300.0), 30.0)

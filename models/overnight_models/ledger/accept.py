@@ -231,10 +231,10 @@ def _write_requests(
     shared = {} if key is not None else _shared_callbacks(connection, rows)
     copy_lines(
         connection,
-        "request (item_id, receipt, key, tenant, trace_id, callback, callback_id, model_why, traceparent, params,"
-        " body_group, body_place, unbounded)",
+        "request (item_id, receipt, key, tenant, trace_id, callback, callback_id, model_why, traceparent, tracestate,"
+        " params, body_group, body_place, unbounded)",
         b"".join(
-            b"%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
+            b"%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
             % (
                 row.id,
                 item.receipt.encode(),
@@ -246,6 +246,7 @@ def _write_requests(
                 else b"\\N\t%d" % number,
                 copy_text(item.model_why),
                 copy_text(item.traceparent),
+                copy_text(item.tracestate),
                 b"%b\t\\N\t\\N\t%b" % (copy_json(own_text(key, row.id, item.params)), _unbounded(item, key))
                 if (place := places.get(row.id)) is None
                 else b"\\N\t%d\t%d\t%b" % (*place, b"t" if holds_no_text(item.params) else b"f"),

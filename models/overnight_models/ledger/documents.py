@@ -31,7 +31,7 @@ CALLBACK: Final = """
 COLUMNS_BUT_MESSAGE: Final = f"""
     item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens,
-    request.model_why, request.traceparent, item.deadline,
+    request.model_why, request.traceparent, request.tracestate, item.deadline,
     outcome.ok, outcome.problem, outcome.retryable,
     outcome.model, outcome.cost_nano, outcome.realtime_nano,
     coalesce(outcome.attempts, item.attempts) AS attempts, outcome.via, {API_BATCH} AS api_batch_id,
@@ -74,6 +74,8 @@ class ItemRow:
     """Why its lane chose that model; None: it was asked for."""
     traceparent: str | None
     """The span within which it was enqueued: what is sent with the document, and not in it."""
+    tracestate: str | None
+    """What tracing systems add to that."""
     deadline: datetime | None
     ok: bool | None
     """None: it has no outcome yet, and nothing of what follows."""

@@ -54,5 +54,7 @@ class NewItem(NamedTuple):
     """What becomes of it when its key is there already: one of `wire.message.IF_KNOWN`."""
     traceparent: str | None = None
     """The span within which it was enqueued."""
+    tracestate: str | None = None
+    """What tracing systems add to that."""
     chain_id: int | None = None
     """Of one with a trace, in a lane that says what all items of a trace may cost together."""

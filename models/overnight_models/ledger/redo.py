@@ -273,13 +273,13 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
         connection,
         f"""
         INSERT INTO request (item_id, receipt, key, tenant, trace_id, callback, callback_id, params, body_group,
-                             body_place, unbounded, cut_from_tokens, cut_to_tokens, model_why, traceparent)
+                             body_place, unbounded, cut_from_tokens, cut_to_tokens, model_why, traceparent, tracestate)
         SELECT successor.new, receipt, key, tenant, trace_id, callback, callback_id,
                coalesce(successor.params, request.params),
                CASE WHEN successor.params IS NULL THEN body_group END,
                CASE WHEN successor.params IS NULL THEN body_place END,
                CASE WHEN successor.params IS NULL THEN request.unbounded ELSE successor.unbounded END,
-               cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why), traceparent
+               cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why), traceparent, tracestate
         FROM {successor} JOIN request ON request.item_id = successor.old
         """,
         **wishes,

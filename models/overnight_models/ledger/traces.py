@@ -16,6 +16,7 @@ class Traced(NamedTuple):
 
     item_id: int
     traceparent: str
+    tracestate: str | None
     model: str
     max_tokens: int
     asked_at: datetime
@@ -42,7 +43,7 @@ def of_items(connection: Connection, submission_id: int | None, item_ids: Sequen
         connection,
         Traced,
         """
-        SELECT item.id AS item_id, request.traceparent, model.name AS model, item.max_tokens,
+        SELECT item.id AS item_id, request.traceparent, request.tracestate, model.name AS model, item.max_tokens,
                coalesce(submission.let_go_at, submission.claimed_at, direct_claim.claimed_at, request.enqueued_at)
                    AS asked_at
         FROM item

@@ -181,6 +181,8 @@ class Request(Table, table=True):
     """Why its lane has chosen the model in `params`; null where its producer named it."""
     traceparent: str | None = long_text(default=None)
     """The span of its producer within which it was enqueued; null outside of any."""
+    tracestate: str | None = long_text(default=None)
+    """What tracing systems add to it; null where they add nothing."""
     callback_id: int | None = None
     """The number of a callback that says nothing of the item."""
 

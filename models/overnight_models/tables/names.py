@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
@@ -75,6 +76,10 @@ class Target(Table, table=True):
     """How many the last look found."""
     next_at: datetime | None = None
     """Of one that takes so many a second: what was delivered is paid for until then; null: nothing ever was."""
+    sender: UUID | None = None
+    """Of a webhook: the run that sends to it; null: none does."""
+    sender_until: datetime | None = None
+    """Until then no other run does, unless that one says that it goes on."""
 
 
 class OutputSchema(Table, table=True):

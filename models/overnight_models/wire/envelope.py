@@ -70,6 +70,8 @@ class Headers(TypedDict):
     ignore_result: NotRequired[bool]
     traceparent: NotRequired[str]
     """Of a callback: the span within which its item was enqueued (W3C Trace Context)."""
+    tracestate: NotRequired[str]
+    """… and what tracing systems add to that."""
     overnight_generation: NotRequired[int]
     """Of a callback: how often its outcome was sent again by somebody's word (`replay`)."""
     overnight_ack: NotRequired[str]

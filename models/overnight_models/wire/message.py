@@ -100,6 +100,9 @@ class ItemLine(TypedDict, total=False):
     traceparent: str
     """The span within which it was enqueued, as W3C Trace Context writes it. Its callback's message has a header of
     this name, and its outcome at a webhook a field."""
+    tracestate: str
+    """What tracing systems add to that, as W3C Trace Context writes it: at most 512 characters. It goes wherever
+    `traceparent` goes; what isn't of its form is left out, and costs nobody the item."""
     prefix: str
     """The SHA-256, in hex, of the JSON that its params go on from: an object of `tools`, `system` and `messages`, which
     lies in Redis as `overnight:prefix:<hash>`. Where the prefix has messages, those of params follow them."""

@@ -54,6 +54,8 @@ class BesideOutcome(TypedDict):
     """There where the answer is too large; then `message` is null."""
     traceparent: NotRequired[str]
     """The span within which its item was enqueued (W3C Trace Context)."""
+    tracestate: NotRequired[str]
+    """What tracing systems add to that."""
     context: NotRequired[dict[str, object]]
     """What the item's callback said that the outcome shall come with."""
 

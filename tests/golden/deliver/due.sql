@@ -4,7 +4,8 @@
 -- ids = '{1}'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
-    request.traceparent, item.deadline, item.target_id, item.attempts, coalesce(request.callback, (
+    request.traceparent, request.tracestate, item.deadline, item.target_id, item.attempts,
+    coalesce(request.callback, (
     SELECT document
     FROM callback
     WHERE callback.id = request.callback_id

@@ -86,9 +86,9 @@ ORDER BY dead.item_id DESC;
 -- limit = null, state = 'text'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
-    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.retryable, outcome.model,
-    outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
-    outcome.via, coalesce(outcome.api_batch_id, (
+    request.traceparent, request.tracestate, item.deadline, outcome.ok, outcome.problem, outcome.retryable,
+    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
+    item.attempts) AS attempts, outcome.via, coalesce(outcome.api_batch_id, (
     SELECT api_id
     FROM submission
     WHERE submission.id = outcome.submission_id
@@ -132,9 +132,9 @@ LIMIT :limit;
 -- key_hash = '\x00', limit = 1, state = 'text'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
-    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.retryable, outcome.model,
-    outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
-    outcome.via, coalesce(outcome.api_batch_id, (
+    request.traceparent, request.tracestate, item.deadline, outcome.ok, outcome.problem, outcome.retryable,
+    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
+    item.attempts) AS attempts, outcome.via, coalesce(outcome.api_batch_id, (
     SELECT api_id
     FROM submission
     WHERE submission.id = outcome.submission_id
@@ -185,9 +185,9 @@ LIMIT :limit;
 -- batch_id = 1, key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29', state = 'text'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
-    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.retryable, outcome.model,
-    outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
-    outcome.via, coalesce(outcome.api_batch_id, (
+    request.traceparent, request.tracestate, item.deadline, outcome.ok, outcome.problem, outcome.retryable,
+    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
+    item.attempts) AS attempts, outcome.via, coalesce(outcome.api_batch_id, (
     SELECT api_id
     FROM submission
     WHERE submission.id = outcome.submission_id
@@ -243,9 +243,9 @@ LIMIT :limit;
 -- batch_id = 1, delivery = 'text', key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29', state = 'text'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
-    request.traceparent, item.deadline, outcome.ok, outcome.problem, outcome.retryable, outcome.model,
-    outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts, item.attempts) AS attempts,
-    outcome.via, coalesce(outcome.api_batch_id, (
+    request.traceparent, request.tracestate, item.deadline, outcome.ok, outcome.problem, outcome.retryable,
+    outcome.model, outcome.cost_nano, outcome.realtime_nano, coalesce(outcome.attempts,
+    item.attempts) AS attempts, outcome.via, coalesce(outcome.api_batch_id, (
     SELECT api_id
     FROM submission
     WHERE submission.id = outcome.submission_id

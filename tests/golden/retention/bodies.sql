@@ -22,9 +22,10 @@ WHERE item_id >= :first AND item_id < :until AND NOT item_id = ANY(:left);
 -- _copy, 2 of 2
 -- first = 1, left = '{1}', until = 1
 INSERT INTO request_copy_0(item_id, receipt, key, tenant, trace_id, callback, params, enqueued_at,
-    cut_from_tokens, cut_to_tokens, model_why, body_group, body_place, unbounded, traceparent, callback_id)
+    cut_from_tokens, cut_to_tokens, model_why, body_group, body_place, unbounded, traceparent, callback_id,
+    tracestate)
 SELECT item_id, receipt, key, tenant, trace_id, callback, 'null', enqueued_at, cut_from_tokens,
-    cut_to_tokens, model_why, NULL, NULL, NULL, traceparent, callback_id
+    cut_to_tokens, model_why, NULL, NULL, NULL, traceparent, callback_id, tracestate
 FROM request
 WHERE item_id >= :first AND item_id < :until AND NOT item_id = ANY(:left);
 

@@ -24,6 +24,7 @@ from overnight_models.ledger.deliver import (
     obstacles,
     pace,
     replay,
+    senders,
     unread_queues,
     webhook_groups,
 )
@@ -190,6 +191,13 @@ def ask_webhooks(connection: Connection) -> None:
     execute(connection, "UPDATE delivery SET state = 'due', tries = 0, due_at = now() - interval '1 minute'")
     assert deliveries.webhooks_are_due(connection)
     target, *_ = deliveries.webhooks(connection)
+    this, other = uuid4(), uuid4()
+    assert senders.begin(connection, target.id, this)
+    assert not senders.begin(connection, target.id, other)
+    assert senders.go_on(connection, [target.id], this) == {target.id}
+    assert senders.go_on(connection, [target.id], other) == set()
+    senders.end(connection, target.id, this)
+    assert senders.begin(connection, target.id, other)
     rules = webhook_groups.GroupRules(2, 0.0, 1_000_000, 256_000)
     rate = pace.Pace.of(100.0, burst_s=1.0)
     assert webhook_groups.claim(connection, target, rules, groups=1, rate=rate, lease_s=60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -245,6 +246,31 @@ def test_connections_are_kept_and_no_more_requests_are_under_way_than_it_takes(
     assert webhooks() == "30 delivered"
     assert shop.most_at_once <= 3
     assert len({came.connection for came in shop.came}) <= 3
+
+
+def test_of_several_workers_together_no_more_requests_are_under_way_than_it_takes(
+    service: Service, shop: Endpoint
+) -> None:
+    shop.always = Reply(after_s=0.02)
+    service.configure(webhooks={"shop": shop.settings(concurrency=2)})
+    answered(service, *(f"k{number}" for number in range(40)))
+    with ThreadPoolExecutor(4) as workers:
+        for _ in range(4):
+            workers.submit(webhooks)
+    assert set(service.ledger.states("delivery")) == {"delivered"}
+    assert shop.most_at_once == 2
+    assert service.ledger.fetch_all("SELECT 1 FROM target WHERE sender IS NOT NULL") == []
+
+
+def test_a_worker_that_died_while_it_sent_is_followed_by_another_when_its_time_is_over(
+    service: Service, shop: Endpoint
+) -> None:
+    answered(service, "a")
+    dead = "UPDATE target SET sender = gen_random_uuid(), sender_until = now() + make_interval(secs => %s)"
+    service.ledger.execute(dead, 20)
+    assert webhooks() == "0 delivered"
+    service.ledger.execute(dead, 0)
+    assert webhooks() == "1 delivered"
 
 
 def test_a_large_answer_goes_by_reference(service: Service, shop: Endpoint) -> None:

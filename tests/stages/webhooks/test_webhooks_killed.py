@@ -59,6 +59,7 @@ def test_whoever_dies_while_it_sends_every_outcome_comes_and_always_with_its_id(
         service.restart()
         died = die_at(number)
         service.ledger.execute("UPDATE delivery SET due_at = due_at - interval '1 hour' WHERE state = 'sending'")
+        service.ledger.execute("UPDATE target SET sender_until = now()")
         sweep()
         service.ledger.execute("UPDATE delivery SET due_at = due_at - interval '1 hour' WHERE state = 'due'")
         webhooks()

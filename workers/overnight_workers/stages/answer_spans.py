@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from overnight_models.errors import TransientError
 from overnight_models.ledger import traces
 from overnight_models.ledger.collect.arrivals import Arrival, Source
+from overnight_models.wire import traceparent
 from overnight_workers import process, tracing
 
 
@@ -23,7 +24,7 @@ def write(source: Source, arrivals: Sequence[Arrival]) -> None:
     where = {"overnight.via": source.via, "overnight.batch_id": source.api_batch_id or ""}
     tracing.answers(
         tracing.Answer(
-            item.traceparent,
+            traceparent.fields(item.traceparent, item.tracestate),
             item.asked_at,
             item.model,
             item.max_tokens,

@@ -79,6 +79,7 @@ class _Asked(NamedTuple):
     cut_to_tokens: int | None
     model_why: str | None
     traceparent: str | None
+    tracestate: str | None
     deadline: datetime | None
     target_id: int
     attempts: int
@@ -105,6 +106,7 @@ class _Asked(NamedTuple):
             self.cut_to_tokens,
             self.model_why,
             self.traceparent,
+            self.tracestate,
             self.deadline,
             arrival.problem is None,
             arrival.problem,
@@ -140,7 +142,7 @@ def recorded_and_claimed(
             f"""
             SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key,
                    request.tenant, request.trace_id, request.enqueued_at, request.cut_from_tokens,
-                   request.cut_to_tokens, request.model_why, request.traceparent, item.deadline,
+                   request.cut_to_tokens, request.model_why, request.traceparent, request.tracestate, item.deadline,
                    item.target_id, item.attempts, {CALLBACK} AS callback, now() AS finished_at,
                    {REDONE}
             FROM item

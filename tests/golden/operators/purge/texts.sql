@@ -86,7 +86,7 @@ WHERE item_id = ANY(:ids) AND params IS DISTINCT FROM :no_body;
 -- ids = '{1}', no_body = 'text', purged = 'text'
 UPDATE request
 SET params = :no_body, body_group = NULL, body_place = NULL, unbounded = NULL, key = :purged || item_id,
-    tenant = NULL, trace_id = NULL, traceparent = NULL, callback = NULL, callback_id = NULL
+    tenant = NULL, trace_id = NULL, traceparent = NULL, tracestate = NULL, callback = NULL, callback_id = NULL
 WHERE item_id = ANY(:ids);
 
 -- forget_shared, 1 of 3: Prefixes that no item goes on from any more, and names of traces that only purged items had.

@@ -30,7 +30,7 @@ from overnight_models.request.worst_case import may_have_more
 from overnight_models.wire import message
 from overnight_models.wire.item_check import item_faults, lane_faults
 from overnight_models.wire.message import ItemLine
-from overnight_models.wire.traceparent import read_traceparent
+from overnight_models.wire.traceparent import read_traceparent, read_tracestate
 from overnight_models.wire.verdict import Fault
 from overnight_workers import counted, logs, process
 from overnight_workers.celery_app import app
@@ -322,6 +322,7 @@ class _Reader:
             *road,
             item.get("if_known") or CONFLICT,
             read_traceparent(item.get("traceparent")),
+            read_tracestate(item.get("tracestate")),
         )
 
     def _checked(self, item: ItemLine, prefix: Prefix | None, *, may_hold_nul: bool) -> tuple[bytes, int]:

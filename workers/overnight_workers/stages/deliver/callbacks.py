@@ -37,8 +37,7 @@ def call(due: Due, by_reference_above: int | None = None) -> Call:
     """
     outcome, callback = due.outcome, due.callback
     headers: dict[str, object] = {"overnight_generation": due.generation}
-    if outcome.traceparent is not None:
-        headers[traceparent.NAME] = outcome.traceparent
+    headers |= traceparent.fields(outcome.traceparent, outcome.tracestate)
     if due.wants_ack:
         headers[acknowledgement.HEADER] = due.acknowledgement.write()
     document = due.document(by_reference_above)

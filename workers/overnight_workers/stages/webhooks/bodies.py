@@ -67,8 +67,7 @@ def _entry(due: Due) -> dict[str, object]:
     claim = entry.get("claim")
     if isinstance(claim, dict):
         claim |= link_to(due.item_id, due.outcome.receipt, claim["bytes"])
-    if due.outcome.traceparent is not None:
-        entry[traceparent.NAME] = due.outcome.traceparent
+    entry |= traceparent.fields(due.outcome.traceparent, due.outcome.tracestate)
     context = due.callback.get("context")
     if context is not None:
         entry["context"] = orjson.Fragment(exact_json.dumps(context))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextvars import copy_context
 from typing import Final, TypeVar
+from uuid import UUID
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings
@@ -32,12 +33,18 @@ _GROUPS_AHEAD: Final = 32
 class Endpoint:
     """What is due for one webhook.
 
+    sender: the run that sends; it may be another's turn.
     ledger: runs what speaks to Postgres.
     goes_on: whether new groups may be begun.
     """
 
-    def __init__(self, target: Target, webhook: Webhook, ledger: Executor, goes_on: Callable[[], bool]) -> None:
-        self._target, self._webhook, self._ledger, self._goes_on = target, webhook, ledger, goes_on
+    def __init__(
+        self, target: Target, webhook: Webhook, sender: UUID, ledger: Executor, goes_on: Callable[[], bool]
+    ) -> None:
+        self.target = target
+        self.is_sender = False
+        """It is this run's turn: else nothing new is begun, since another run sends."""
+        self._webhook, self._sender, self._ledger, self._goes_on = webhook, sender, ledger, goes_on
         self._ready: deque[Body] = deque()
         self._under_way: set[asyncio.Task[Answered]] = set()
         self._obstructed = target.obstructed
@@ -48,16 +55,28 @@ class Endpoint:
         self.delivered = 0
 
     async def run(self) -> bool:
-        """Send until nothing is due, or it takes nothing. Returns whether anything was sent.
+        """Send until nothing is due, or it takes nothing, unless another run sends. Returns whether anything was sent.
 
         Raises TransientError when the ledger is away.
         """
+        self.is_sender = await self._in_ledger(recording.begin, self.target, self._sender)
+        if not self.is_sender:
+            return False
+        try:
+            return await self._send_all()
+        finally:
+            self.is_sender = False
+            # also where the ledger is away: then its time runs out
+            await self._in_ledger(recording.end, self.target, self._sender)
+
+    async def _send_all(self) -> bool:
+        """The same, for the run whose turn it is."""
         try:
             keys = self._webhook.keys()
             poster = Poster(self._webhook)
         except (BadSettings, OSError, ValueError) as error:
             why = "; ".join(error.faults) if isinstance(error, BadSettings) else str(error)
-            await self._in_ledger(recording.away, self._target, f"webhook {self._target.queue!r}: {why}")
+            await self._in_ledger(recording.away, self.target, f"webhook {self.target.queue!r}: {why}")
             return False
         has_sent = False
         try:
@@ -76,27 +95,27 @@ class Endpoint:
     async def _fill(self, poster: Poster, keys: tuple[Secret, ...]) -> bool:
         """Begin as many requests as may be under way. Returns whether any is."""
         most = 1 if self._obstructed else self._webhook.concurrency
-        may_begin = self._goes_on() and not stopping.told() and not self._has_stopped
+        may_begin = self.is_sender and self._goes_on() and not stopping.told() and not self._has_stopped
         if may_begin and len(self._ready) + len(self._under_way) < most:
             ahead = 1 if self._obstructed else max(2 * most, _ITEMS_AHEAD // self._webhook.group.items)
             wanted = min(ahead, _GROUPS_AHEAD) - len(self._ready)
-            self._ready += await self._in_ledger(recording.claim, self._target, self._webhook, max(wanted, 1))
+            self._ready += await self._in_ledger(recording.claim, self.target, self._webhook, max(wanted, 1))
         if not may_begin and self._ready:
             waiting, self._ready = list(self._ready), deque()
             await self._in_ledger(recording.give_back, waiting)
         while self._ready and len(self._under_way) < most:
-            self._under_way.add(asyncio.create_task(_send(self._target.queue, poster, keys, self._ready.popleft())))
+            self._under_way.add(asyncio.create_task(_send(self.target.queue, poster, keys, self._ready.popleft())))
         return bool(self._under_way)
 
     async def _take_down(self, answered: list[Answered]) -> None:
         """Record what came, and see how the endpoint is."""
-        self.delivered += await self._in_ledger(recording.record, self._target, self._webhook, answered)
+        self.delivered += await self._in_ledger(recording.record, self.target, self._webhook, answered)
         for _, verdict in answered:
             if verdict.is_well:
                 self._failures = 0
                 if self._obstructed and not self._has_stopped:
                     self._obstructed = False
-                    await self._in_ledger(recording.overcome, self._target)
+                    await self._in_ledger(recording.overcome, self.target)
                 continue
             self._failures += 1
             self._last_why = verdict.why
@@ -106,8 +125,8 @@ class Endpoint:
     async def _stop(self, why: str, pause_s: float | None = None) -> None:
         """Nothing more is sent to it for a while."""
         self._has_stopped = True
-        why = f"webhook {self._target.queue!r} at {self._webhook.place}: {why}"
-        await self._in_ledger(recording.away, self._target, why, pause_s)
+        why = f"webhook {self.target.queue!r} at {self._webhook.place}: {why}"
+        await self._in_ledger(recording.away, self.target, why, pause_s)
 
     async def _in_ledger(self, function: Callable[..., T], *arguments: object) -> T:
         # within the stage's span, as what is counted there

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.ledger.deliver import deliver as ledger
-from overnight_models.ledger.deliver import obstacles, webhook_groups
+from overnight_models.ledger.deliver import obstacles, senders, webhook_groups
 from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.due import Due
 from overnight_models.ledger.deliver.pace import Pace
@@ -35,6 +36,24 @@ class Answered(NamedTuple):
 
     body: Body
     verdict: Verdict
+
+
+def begin(target: Target, sender: UUID) -> bool:
+    """Become the run that sends to it. False: another one does."""
+    with process.database().transaction() as connection:
+        return senders.begin(connection, target.id, sender)
+
+
+def go_on(targets: Collection[Target], sender: UUID) -> set[int]:
+    """Go on sending to them. Returns the targets that are this run's still."""
+    with process.database().transaction() as connection:
+        return senders.go_on(connection, [target.id for target in targets], sender)
+
+
+def end(target: Target, sender: UUID) -> None:
+    """Nothing more is sent to it by this run."""
+    with process.database().transaction() as connection:
+        senders.end(connection, target.id, sender)
 
 
 def claim(target: Target, webhook: Webhook, groups: int) -> list[Body]:

@@ -9,9 +9,11 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
+from uuid import uuid4
 
 from overnight_models import routes
 from overnight_models.ledger.deliver import deliver as ledger
+from overnight_models.ledger.deliver import senders
 from overnight_models.ledger.deliver.deliver import Target
 from overnight_workers import logs, process, stopping, target_pacing
 from overnight_workers.celery_app import app
@@ -39,6 +41,9 @@ class _Run:
 
     def __init__(self) -> None:
         self._ends_at = time.monotonic() + _TAKES_FOR_S
+        self._sender = uuid4()
+        self._said_at = time.monotonic()
+        """When it was last said that this run goes on sending."""
         self._running: dict[str, asyncio.Task[bool]] = {}
         self._endpoints: list[Endpoint] = []
         self._idle_until: dict[str, float] = {}
@@ -64,6 +69,7 @@ class _Run:
                         self._running.values(), timeout=_LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED
                     )
                     has_sent = self._ended()
+                    await self._say_that_it_goes_on(threads)
             finally:
                 for task in self._running.values():
                     task.cancel()
@@ -78,9 +84,24 @@ class _Run:
             why = f"webhook {target.queue!r}: the configuration has no [webhooks.{target.queue}]"
             await asyncio.get_running_loop().run_in_executor(threads, recording.away, target, why)
             return
-        endpoint = Endpoint(target, webhook, threads, lambda: self._goes_on() and target_pacing.is_open(target))
+
+        def may_begin() -> bool:
+            return self._goes_on() and target_pacing.is_open(target)
+
+        endpoint = Endpoint(target, webhook, self._sender, threads, may_begin)
         self._endpoints.append(endpoint)
         self._running[target.broker] = asyncio.create_task(endpoint.run())
+
+    async def _say_that_it_goes_on(self, threads: ThreadPoolExecutor) -> None:
+        """Keep the place of whoever sends, wherever this run sends; where it was taken nothing new is begun."""
+        if time.monotonic() - self._said_at < senders.LEASE_S / 4:
+            return
+        sending = [endpoint for endpoint in self._endpoints if endpoint.is_sender]
+        targets = [endpoint.target for endpoint in sending]
+        kept = await asyncio.get_running_loop().run_in_executor(threads, recording.go_on, targets, self._sender)
+        self._said_at = time.monotonic()
+        for endpoint in sending:
+            endpoint.is_sender &= endpoint.target.id in kept
 
     def _ended(self) -> bool:
         """Let go of endpoints that have ended. Returns whether any of them has sent something."""

@@ -44,7 +44,7 @@ def forget_requests(connection: Connection, ids: Sequence[int]) -> int:
             f"""
             UPDATE {table} SET params = :no_body, body_group = NULL, body_place = NULL, unbounded = NULL,
                                key = :purged || item_id, tenant = NULL, trace_id = NULL, traceparent = NULL,
-                               callback = NULL, callback_id = NULL
+                               tracestate = NULL, callback = NULL, callback_id = NULL
             WHERE item_id = ANY(:ids)
             """,
             ids=list(ids),
