@@ -1,29 +1,31 @@
-"""Every page of ours in Chromium, judged by axe-core: `make axe`. Needs chromium, and npm for axe-core.
+"""Every page of ours in Chromium, judged by axe-core and by the keyboard: `make axe`. Needs chromium, npm for axe-core.
 
-    python -m tests.accessibility
+    python -m tests.accessibility [--pictures DIRECTORY]
 
-What is serious or critical is printed, and is a failure; of Flower's own navigation too, which our pages stand in.
+What is serious or critical is printed, and is a failure; of Flower's own navigation too, which our pages stand in. So
+is a control that Tab doesn't come to or that doesn't show it, and a page that is wider than the window. `--pictures`
+keeps each page as PNG, to be looked at.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import count
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import httpx2 as httpx
 import psycopg
-from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from tests.ports import free_port
+from tests.browser import Browser, running_browser
 from tests.servers import copy_database, running_postgres, running_redis
+from tests.stages.operators.crowded_rows import CROWDED
 from tests.stages.operators.flowers import OURS, answers, start
 from tests.stages.operators.planted_rows import PLANTED
 from tests.waiting import wait_until
@@ -35,6 +37,7 @@ PAGES: Final = (
     "/batches/2",
     "/batches/3",
     "/items",
+    "/items?state=held",
     "/items/1",
     "/items/999",
     "/deliveries",
@@ -43,98 +46,128 @@ PAGES: Final = (
     "/lanes",
     "/actions",
     "/act?name=redo&run=spring",
+    "/act?name=redo",
+    "/act?name=cap&of=lane&of_name=default&period=day",
 )
 _WIDTHS: Final = (1400, 420)
+_THEMES: Final = ("light", "dark")
 _GRAVE: Final = ("serious", "critical")
 _JUDGE: Final = """
 axe.run().then(found => JSON.stringify(found.violations.map(
     fault => [fault.impact, fault.id, fault.nodes.length, fault.nodes[0].html.slice(0, 160)])))
 """
-_NUMBERS: Final = count(1)
+_CONTROLS: Final = """
+JSON.stringify([...document.querySelectorAll('.overnight a[href], .overnight button, .overnight select,'
+    + ' .overnight input:not([type=hidden]), .overnight summary')]
+    .filter(control => control.checkVisibility() && !control.disabled)
+    .map((control, place) => { control.dataset.place = place; return control.outerHTML.slice(0, 120); }))
+"""
+_FOCUSED: Final = """
+(() => { const at = document.activeElement; const look = getComputedStyle(at);
+    return JSON.stringify([at.dataset.place ?? null, parseFloat(look.outlineWidth) > 0 && look.outlineStyle !== 'none'
+        || look.boxShadow !== 'none', at.outerHTML.slice(0, 120)]); })()
+"""
+_MOST_TABS: Final = 400
+
+
+@dataclass(frozen=True)
+class Site:
+    """One Flower, on a ledger of its own."""
+
+    name: str
+    url: str
 
 
 def main() -> int:
     """Start everything, look at each page in two widths and both themes. Returns how many grave faults there are."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=Path, help="Keep each page there, as PNG.")
+    pictures: Path | None = parser.parse_args().pictures
     with ExitStack() as stack:
-        where = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="overnight-axe-")))
-        where.chmod(0o755)
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="overnight-axe-")))
+        directory.chmod(0o755)
         postgres = stack.enter_context(running_postgres())
-        redis_url = stack.enter_context(running_redis(where))
-        url = copy_database(postgres.url)
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(PLANTED.encode())
-        subprocess.run(["npm", "install", "--silent", "--prefix", str(where), "axe-core"], check=True)
-        axe = (where / "node_modules" / "axe-core" / "axe.min.js").read_text()
-        roles = json.dumps({"operator": ["ann"], "reader_of_bodies": ["ann"]})
-        servers = {"OVERNIGHT_REDIS_URL": redis_url, "OVERNIGHT_DATABASE_URL": url, "OVERNIGHT_ROLES": roles}
-        flower = start(where, OURS, ["--basic-auth=ann:secret,operator:secret"], servers)
-        stack.callback(flower.process.wait)
-        stack.callback(flower.process.terminate)
-        wait_until(lambda: answers(flower), 60)
-        port = free_port()
-        browser = subprocess.Popen(
-            [_chromium(), "--headless", "--no-sandbox", "--disable-gpu", f"--remote-debugging-port={port}",
-             f"--user-data-dir={where / 'browser'}", "about:blank"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        stack.callback(browser.wait)
-        stack.callback(browser.kill)
-        wait_until(lambda: _target(port) is not None, 30)
-        target = _target(port)
-        assert target is not None
-        return asyncio.run(_judge(target, flower.url.replace("//", "//ann:secret@"), axe))
+        redis_url = stack.enter_context(running_redis(directory))
+        sites = []
+        for name, statements in {"few": PLANTED, "many": PLANTED + CROWDED, "none": "SELECT 1"}.items():
+            database_url = copy_database(postgres.url)
+            with psycopg.connect(database_url, autocommit=True) as connection:
+                connection.execute(statements.encode())
+            sites.append(_site(stack, directory, name, database_url, redis_url))
+        sites.append(_site(stack, directory, "no_postgres", "postgresql://x@127.0.0.1:1/x", redis_url))
+        subprocess.run(["npm", "install", "--silent", "--prefix", str(directory), "axe-core"], check=True)
+        axe = (directory / "node_modules" / "axe-core" / "axe.min.js").read_text()
+        return asyncio.run(_look(sites, directory / "browser", axe, pictures))
 
 
-def _chromium() -> str:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert browser, "there is no chromium"
-    return browser
+def _site(stack: ExitStack, directory: Path, name: str, database_url: str, redis_url: str) -> Site:
+    roles = json.dumps({"operator": ["ann"], "reader_of_bodies": ["ann"]})
+    servers = {"OVERNIGHT_REDIS_URL": redis_url, "OVERNIGHT_DATABASE_URL": database_url, "OVERNIGHT_ROLES": roles}
+    flower = start(directory, OURS, ["--basic-auth=ann:secret,operator:secret"], servers)
+    stack.callback(flower.process.wait)
+    stack.callback(flower.process.terminate)
+    wait_until(lambda: answers(flower), 60)
+    return Site(name, flower.url.replace("//", "//ann:secret@"))
 
 
-def _target(port: int) -> str | None:
-    """Where a page of the browser is debugged; None when it isn't up yet."""
-    try:
-        pages = [one for one in httpx.get(f"http://127.0.0.1:{port}/json").json() if one["type"] == "page"]
-    except httpx.TransportError:
-        return None
-    return str(pages[0]["webSocketDebuggerUrl"]) if pages else None
-
-
-async def _judge(target: str, base: str, axe: str) -> int:
-    browser = await websocket_connect(target, max_message_size=50_000_000)
-    await _call(browser, "Page.enable")
+async def _look(sites: list[Site], profile: Path, axe: str, pictures: Path | None) -> int:
     grave = 0
-    for path in PAGES:
-        for width in _WIDTHS:
-            for theme in ("light", "dark"):
-                metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-                await _call(browser, "Emulation.setDeviceMetricsOverride", **metrics)
-                features = [{"name": "prefers-color-scheme", "value": theme}]
-                await _call(browser, "Emulation.setEmulatedMedia", features=features)
-                await _call(browser, "Page.navigate", url=base + path)
-                await asyncio.sleep(0.7)
-                await _call(browser, "Runtime.evaluate", expression=axe)
-                said = await _call(browser, "Runtime.evaluate", expression=_JUDGE, awaitPromise=True)
-                for impact, rule, nodes, first in json.loads(said["result"]["value"]):
-                    is_grave = impact in _GRAVE
-                    grave += is_grave
-                    print(f"{path} {width} {theme}: {impact} {rule} x{nodes}: {first if is_grave else ''}")
-    print(f"{grave} grave faults on {len(PAGES)} pages")
+    async with running_browser(profile) as browser:
+        for site, path, width, theme in _views(sites):
+            await browser.open(site.url + path, width=width, theme=theme)
+            faults = [*await _judged(browser, axe), *await _too_wide(browser, width)]
+            if theme == "light" and width == _WIDTHS[0]:
+                faults += await _by_keyboard(browser)
+            for fault in faults:
+                print(f"{site.name} {path} {width} {theme}: {fault}")
+            grave += len(faults)
+            if pictures is not None:
+                pictures.mkdir(parents=True, exist_ok=True)
+                name = "".join(letter if letter.isalnum() else "-" for letter in path.strip("/"))
+                await browser.picture(pictures / f"{site.name}-{name}-{width}-{theme}.png")
+    print(f"{grave} grave faults on {len(PAGES)} pages with few rows, many and none, and without Postgres")
     return grave
 
 
-async def _call(browser: WebSocketClientConnection, method: str, **params: Any) -> dict[str, Any]:
-    """A command of the debugging protocol, and its answer; events in between are passed over."""
-    number = next(_NUMBERS)
-    await browser.write_message(json.dumps({"id": number, "method": method, "params": params}))
-    while True:
-        message = await browser.read_message()
-        assert message is not None, "the browser went away"
-        answer = json.loads(message)
-        if answer.get("id") == number:
-            assert "error" not in answer, answer
-            result: dict[str, Any] = answer["result"]
-            return result
+def _views(sites: list[Site]) -> Iterator[tuple[Site, str, int, str]]:
+    for site in sites:
+        for path in PAGES:
+            for width in _WIDTHS:
+                for theme in _THEMES:
+                    yield site, path, width, theme
+
+
+async def _judged(browser: Browser, axe: str) -> list[str]:
+    await browser.value(axe + "; true")
+    faults = json.loads(await browser.value(_JUDGE))
+    return [f"{impact} {rule} x{nodes}: {first}" for impact, rule, nodes, first in faults if impact in _GRAVE]
+
+
+async def _too_wide(browser: Browser, width: int) -> list[str]:
+    """A page scrolls down only; what is wider than the window scrolls in a box of its own."""
+    wide = int(await browser.value("document.documentElement.scrollWidth"))
+    return [f"it is {wide} pixels wide"] if wide > width else []
+
+
+async def _by_keyboard(browser: Browser) -> list[str]:
+    """Every control that is seen comes with Tab, in the order of the page, and shows that it has the focus."""
+    controls = json.loads(await browser.value(_CONTROLS))
+    wanted = dict(enumerate(controls[:_MOST_TABS]))
+    faults, last = [], -1
+    for _ in range(len(wanted) + 100):
+        if not wanted:
+            break
+        await browser.press("Tab")
+        place, is_shown, control = json.loads(await browser.value(_FOCUSED))
+        if place is None:
+            continue
+        if not is_shown:
+            faults.append(f"the focus isn't seen: {control}")
+        if int(place) < last:
+            break
+        last = int(place)
+        wanted.pop(last, None)
+    return [*faults, *(f"Tab doesn't come to it: {control}" for control in wanted.values())]
 
 
 if __name__ == "__main__":

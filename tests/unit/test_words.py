@@ -22,6 +22,11 @@ def test_every_unfinished_state_says_what_is_expected(state: str) -> None:
     assert words.expectation(batch_in(state), None).text
 
 
+def test_a_batch_that_is_open_past_its_end_does_not_expire_in_no_time() -> None:
+    expired = words.expectation(batch_in("open", open_s=90000.0, expires_s=-3600.0), None)
+    assert (expired.text, expired.tone) == ("expired 1 h ago, and Anthropic hasn't ended it", words.ALARMING)
+
+
 def test_expectations_come_from_history_once_there_is_some() -> None:
     hours = 3600.0
     running = batch_in("open", open_s=2 * hours, expires_s=22 * hours)

@@ -88,6 +88,20 @@ def test_nobody_finds_anything_of_a_request_or_an_answer_on_any_route(planted: P
     assert SECRET not in planted.flower.log.read_text()
 
 
+def test_a_page_that_fails_by_a_fault_of_ours_says_so_and_the_others_go_on(planted: Planted) -> None:
+    with psycopg.connect(planted.database_url, autocommit=True) as connection:
+        connection.execute("UPDATE catalog_run SET plan = '[]' WHERE state = 'asking'")
+        answer = planted.get("/runs")
+        others = [planted.get(path).status_code for path in ("/now", "/items")]
+        connection.execute("UPDATE catalog_run SET plan = NULL")
+    assert answer.status_code == 500
+    page = text_of(answer.text)
+    assert "This page can't be shown" in page
+    assert "Flower's log says what failed" in page
+    assert "TypeError" not in page
+    assert others == [200, 200]
+
+
 def test_who_is_named_nowhere_sees_nothing_and_is_told_why(planted: Planted) -> None:
     for path in ("/now", "/items", "/items/1", "/batches/1", "/money"):
         answer = planted.get(path, "nobody")

@@ -259,7 +259,7 @@ def test_what_passes_its_deadline_is_an_alarm_that_says_where_it_is(service: Ser
     service.accept(item("a", deadline=within(1)))
     assert "deadlines at risk" not in alarms(service)
     service.ledger.execute("UPDATE item SET deadline = now() - interval '5 min'")
-    assert "1 deadlines pass while items are waiting for a batch" in alarms(service)["deadlines at risk"]
+    assert "1 deadline passes while items are waiting for a batch" in alarms(service)["deadlines at risk"]
 
 
 def alarms(service: Service) -> dict[str, str]:

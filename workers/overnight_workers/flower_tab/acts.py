@@ -100,6 +100,7 @@ def _release() -> Act:
     text = (
         "Workspaces that money or permission held are tried at once, and a ledger that moved may send when everything"
         " at the API was looked at."
+        "\nItems that a budget holds stay held: they go on when its cap is raised, under Money."
     )
 
     def propose(said: Said) -> Proposal:
@@ -130,7 +131,10 @@ def _cap() -> Act:
         of, name, period = chosen(said)
         per = "in all" if period == "all" else f"a {period}"
         now = steering.budget_of(of, name, period)
-        text = "What it holds goes on by itself when there is room. What is on its way stays reserved."
+        text = (
+            "What it holds goes on by itself when there is room. What is on its way stays reserved."
+            "\nA lane that is paused, and a workspace that is held, stay so: resume and release them, under Lanes."
+        )
         if now is not None:
             spent = f"{words.dollars(now.spent_nano)} are spent and {words.dollars(now.reserved_nano)} reserved"
             text = (

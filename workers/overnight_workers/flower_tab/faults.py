@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy.exc import ProgrammingError
 
@@ -23,6 +24,15 @@ class Fault(Exception):
 
     def __str__(self) -> str:
         return f"{self.title}: {self.means}"
+
+
+OURS: Final = Fault(
+    500,
+    "This page can't be shown",
+    "Something of Overnight failed that shouldn't. Only this page is concerned: nothing is lost, and all else goes on.",
+    "Flower's log says what failed. The command line may show the same: `overnight status`, `overnight items`.",
+)
+"""What nobody foresaw."""
 
 
 def fault_of(error: Exception, wrong: str) -> Fault:

@@ -87,5 +87,7 @@ def _bars(days: Sequence[Costs], first: date, number: int) -> list[Bar]:
         name = (first + timedelta(days=place)).isoformat()
         day = known.get(name, Costs(name))
         title = f"{name}: {cents(day.cost_nano)} billed, {cents(day.realtime_nano)} in real time"
-        bars.append(Bar(name[5:], day.cost_nano, day.realtime_nano, title))
+        bars.append(
+            Bar(name[5:], day.cost_nano, day.realtime_nano, cents(day.cost_nano) if day.cost_nano else "", title)
+        )
     return bars

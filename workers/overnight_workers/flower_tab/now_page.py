@@ -25,10 +25,6 @@ from overnight_workers.operators.snapshot import Snapshot
 from overnight_workers.settings import settings
 
 _LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
-    "batch unclear": ("Look at unclear batches", "batches", {"state": "unclear"}),
-    "batch overdue": ("Look at open batches", "batches", {"state": "open"}),
-    "results unread": ("Look at ended batches", "batches", {"state": "ended"}),
-    "results aging": ("Look at ended batches", "batches", {"state": "ended"}),
     "deadlines at risk": ("Look at late items", "items", {"late": "yes"}),
     "waiting overdue": ("Look at waiting items", "items", {"state": "waiting"}),
     "lane paused": ("Look at the lanes", "lanes", {}),
@@ -44,6 +40,26 @@ _LEADS: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
 }
 """Where an alarm leads: the button's text, the page, and its filter."""
 _MOST_SCHEDULES: Final = 5
+_MOST_OF_A_KIND: Final = 3
+"""So many alarms of a kind are all shown; of more only the first, and the others when somebody asks."""
+
+
+@dataclass(frozen=True)
+class ShownAlarm:
+    """An alarm as the page shows it."""
+
+    alarm: Alarm
+    lead: tuple[str, str] | None
+    """Its button: the text and the address."""
+
+
+@dataclass(frozen=True)
+class AlarmGroup:
+    """Alarms of one kind."""
+
+    first: Sequence[ShownAlarm]
+    others: Sequence[ShownAlarm]
+    """Hidden until somebody asks for them."""
 
 
 @dataclass(frozen=True)
@@ -74,24 +90,39 @@ class NowPage(Page):
             seen=seen,
             today=today,
             settings=current,
-            alarms=[] if seen is None else [(alarm, self._lead(alarm, seen)) for alarm in seen.alarms(current)],
+            alarms=[] if seen is None else grouped([self._with_lead(alarm) for alarm in seen.alarms(current)]),
             limits=[] if seen is None else [view for view in limits_used.limits(seen) if view.is_at_work],
             late={} if seen is None else _late(seen),
             comes=comes,
             ITEM=ITEM,
         )
 
-    def _lead(self, alarm: Alarm, seen: Snapshot) -> tuple[str, str] | None:
+    def _with_lead(self, alarm: Alarm) -> ShownAlarm:
+        return ShownAlarm(alarm, self._lead(alarm))
+
+    def _lead(self, alarm: Alarm) -> tuple[str, str] | None:
         """The button of an alarm: its text and its address."""
-        if alarm.kind == "lane paused" and self.person.may(OPERATOR):
-            named = [lane.lane for lane in seen.lanes if alarm.text.startswith(f"Lane {lane.lane} is paused")]
-            return (f"Resume {named[-1]}…", self.link("act", name="resume", lane=named[-1])) if named else None
+        if alarm.lane is not None and alarm.kind == "lane paused" and self.person.may(OPERATOR):
+            return "Resume…", self.link("act", name="resume", lane=alarm.lane)
+        if alarm.batch_id is not None:
+            return f"Look at batch {alarm.batch_id}", self.link("batch", alarm.batch_id)
         if alarm.kind in ("workspace held", "copy") and self.person.may(OPERATOR):
             return "Release…", self.link("act", name="release")
         if alarm.kind not in _LEADS:
             return None
         text, route, query = _LEADS[alarm.kind]
         return text, self.link(route, **query)
+
+
+def grouped(alarms: Sequence[ShownAlarm]) -> list[AlarmGroup]:
+    """The alarms by kind, in their order: a hundred of one kind hide none of another."""
+    kinds: dict[str, list[ShownAlarm]] = {}
+    for alarm in alarms:
+        kinds.setdefault(alarm.alarm.kind, []).append(alarm)
+    return [
+        AlarmGroup(alike, ()) if len(alike) <= _MOST_OF_A_KIND else AlarmGroup(alike[:1], alike[1:])
+        for alike in kinds.values()
+    ]
 
 
 def _today(connection: Connection) -> Today:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import ClassVar, Final, TypeVar
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from tornado import web
 from overnight_models.errors import OvernightError
 from overnight_models.ledger.operators.actions import By
 from overnight_workers.flower_tab import shown
-from overnight_workers.flower_tab.faults import Fault, fault_of
+from overnight_workers.flower_tab.faults import OURS, Fault, fault_of
 from overnight_workers.flower_tab.people import OPERATOR, READER_OF_BODIES, VIEWER, Person, person_of
 from overnight_workers.operators import words
 
@@ -107,6 +108,13 @@ class Page(BaseHandler):  # type: ignore[misc]
             shown=shown,
             **values,
         )
+
+    def write_error(self, status_code: int, **kwargs: object) -> None:
+        """In place of Flower's "Error 500": that the fault is ours, and what to do. With `--debug` its traceback."""
+        if status_code != HTTPStatus.INTERNAL_SERVER_ERROR or self.application.options.debug:
+            super().write_error(status_code, **kwargs)
+            return
+        self._show_fault(OURS)
 
     def _show_fault(self, fault: Fault) -> None:
         self.clear()

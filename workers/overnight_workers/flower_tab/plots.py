@@ -8,7 +8,7 @@ from typing import Final
 
 _WIDTH: Final = 720
 _HEIGHT: Final = 160
-_LEFT, _BOTTOM = 8, 18
+_LEFT, _TOP, _BOTTOM = 8, 22, 22
 _FEWEST: Final = 7
 """So few bars aren't drawn wider than these."""
 
@@ -20,6 +20,8 @@ class Bar:
     name: str
     part: int
     whole: int
+    amount: str
+    """What the part comes to, in few characters."""
     title: str
     """What a pointer shows, and a screen reader says."""
 
@@ -31,6 +33,7 @@ class Drawn:
     bar: Bar
     x: float
     width: float
+    middle: float
     part_y: float
     part_height: float
     whole_y: float
@@ -52,7 +55,7 @@ def plot(bars: Sequence[Bar]) -> Plot:
     """Bars side by side, the highest as high as there is room."""
     longest = max((max(bar.part, bar.whole) for bar in bars), default=0) or 1
     step = (_WIDTH - 2 * _LEFT) / max(len(bars), _FEWEST)
-    base, room = _HEIGHT - _BOTTOM, _HEIGHT - _BOTTOM - 6
+    base, room = _HEIGHT - _BOTTOM, _HEIGHT - _BOTTOM - _TOP
     every = max(1, round(len(bars) * 60 / _WIDTH))
     drawn = []
     for number, bar in enumerate(bars):
@@ -62,6 +65,7 @@ def plot(bars: Sequence[Bar]) -> Plot:
                 bar,
                 round(_LEFT + number * step + step * 0.15, 1),
                 round(step * 0.7, 1),
+                round(_LEFT + (number + 0.5) * step, 1),
                 round(base - part, 1),
                 round(part, 1),
                 round(base - whole, 1),

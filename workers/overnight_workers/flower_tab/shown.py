@@ -16,7 +16,7 @@ from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.operators.snapshot import Snapshot
 
 DASH: Final = "\N{EN DASH}"
-
+_SHORT_NAME: Final = 24
 
 _CODE: Final = re.compile(r"`([^`]+)`")
 
@@ -24,6 +24,11 @@ _CODE: Final = re.compile(r"`([^`]+)`")
 def with_code(text: str) -> str:
     """HTML of a text of ours, whose commands stand in backticks."""
     return _CODE.sub(r"<code>\1</code>", escape(text))
+
+
+def room(name: str | None) -> str:
+    """The class of a cell with a name that a product gave: short ones stay whole, long ones get room to wrap."""
+    return "nowrap" if len(name or "") < _SHORT_NAME else "long"
 
 
 def sentence(text: str) -> str:
@@ -83,6 +88,12 @@ def foreign(text: str | None) -> str:
 def state_of_submission(state: str) -> str:
     """What a state means."""
     return SUBMISSION.states.get(state, "")
+
+
+def tone_of_item(state: str) -> str:
+    """How an item's state looks: worrying, moving, not begun, or done."""
+    tones = {"failed": "alarming", "held": "notable", "batched": "moving", "direct": "moving", "racing": "moving"}
+    return tones.get(state, "" if state == "succeeded" else "quiet")
 
 
 def tone_of_batch(state: str) -> str:

@@ -40,7 +40,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     MISSING: Kind(
         "no worker that lives takes work from a queue, or one has taken messages and begins none",
         "goes on with the other stages; what needs that queue waits",
-        "start a worker that listens to that queue (-Q); one that begins none is frozen: start it anew",
+        "start a worker for each queue that it names (-Q), or all of them; one that begins none is frozen: start it"
+        " anew",
     ),
     "ledger read-only": Kind(
         "Postgres answers and takes no writes: it is a standby, or a primary that was replaced and stayed up",
@@ -251,6 +252,10 @@ class Alarm:
     kind: str
     text: str
     """One sentence: what, since when, why."""
+    lane: str | None = None
+    """The lane that it is about, where it is about one."""
+    batch_id: int | None = None
+    """The batch that it is about, where it is about one."""
 
     @property
     def urgent(self) -> bool:

@@ -87,11 +87,10 @@ def alarms(
 
 def _deadlines(troubles: Troubles) -> Iterator[Alarm]:
     for late in troubles.late:
-        many = "a thousand or more" if late.items >= MOST_COUNTED else f"{late.items:,}"
+        number = "a thousand or more" if late.items >= MOST_COUNTED else f"{late.items:,}"
+        passes = "deadline passes" if late.items == 1 else "deadlines pass"
         since = f"the first is over for {spoken(late.first_s)}" if late.first_s > 0 else "the first is over in a minute"
-        yield Alarm(
-            "deadlines at risk", f"Lane {late.lane}: {many} deadlines pass while items are {late.where}: {since}."
-        )
+        yield Alarm("deadlines at risk", f"Lane {late.lane}: {number} {passes} while items are {late.where}: {since}.")
     for limit in troubles.limited:
         if limit.since_s > _LIMITED_LONG_S:
             yield Alarm(
@@ -229,21 +228,20 @@ def _workspaces(workspaces: Sequence[WorkspaceState], settings: Settings) -> Ite
 def _batches(troubles: Troubles) -> Iterator[Alarm]:
     for batch in troubles.unclear:
         if batch.quiet_s < -_UNCLEAR_LONG_S:
-            yield Alarm(
-                "batch unclear", f"Batch {batch.batch_id} is unclear since {batch.claimed_at:%F %R}: {batch.so_far}"
-            )
+            text = f"Batch {batch.batch_id} is unclear since {batch.claimed_at:%F %R}: {batch.so_far}"
+            yield Alarm("batch unclear", text, batch_id=batch.batch_id)
     for overdue in troubles.overdue:
-        yield Alarm("batch overdue", f"Batch {overdue.batch_id} ({overdue.api_id}) runs for {spoken(overdue.open_s)}.")
+        text = f"Batch {overdue.batch_id} ({overdue.api_id}) has been running for {spoken(overdue.open_s)}."
+        yield Alarm("batch overdue", text, batch_id=overdue.batch_id)
     for unread in troubles.unread:
         name = f"batch {unread.batch_id} ({unread.api_id})"
         if unread.kept_s < _AGING_S:
             left = f"in {spoken(unread.kept_s)}" if unread.kept_s > 0 else "already"
-            yield Alarm("results aging", f"The results of {name} are let go {left}, and aren't recorded: {unread.why}")
+            text = f"The results of {name} are let go {left}, and aren't recorded: {unread.why}"
+            yield Alarm("results aging", text, batch_id=unread.batch_id)
         elif unread.ended_s > _UNREAD_LONG_S:
-            yield Alarm(
-                "results unread",
-                f"The results of {name} wait for {spoken(unread.ended_s)}: {unread.why or 'not begun'}",
-            )
+            text = f"The results of {name} have been waiting for {spoken(unread.ended_s)}: {unread.why or 'not begun'}"
+            yield Alarm("results unread", text, batch_id=unread.batch_id)
 
 
 def _unknown(lanes: Sequence[LaneView], policies: Mapping[str, Lane], in_force: Policy | None) -> Iterator[Alarm]:
@@ -269,7 +267,7 @@ def _lanes(lanes: Sequence[LaneView], policies: Mapping[str, Lane], in_force: Po
     for lane in lanes:
         policy = policies.get(lane.lane)
         if lane.paused_reason is not None:
-            yield Alarm("lane paused", f"Lane {lane.lane} is paused: {lane.paused_reason}")
+            yield Alarm("lane paused", f"Lane {lane.lane} is paused: {lane.paused_reason}", lane=lane.lane)
         elif policy is not None and _waits_too_long(lane, policy):
             waited = spoken(lane.oldest_waiting_s or 0.0)
             counted = f" {lane.unmeasured:,} prompts are still to be counted." if lane.unmeasured else ""
@@ -290,7 +288,10 @@ def _dead(lanes: Sequence[LaneView], dead: Sequence[DeadDelivery]) -> Iterator[A
         yield Alarm("deliveries dead", f"{number:,} {verb} given up and can be replayed.{newest}")
     twice = sum(lane.paid_twice for lane in lanes)
     if twice:
-        yield Alarm("paid twice", f"{twice:,} answers of items that had one already: paid twice")
+        were = (
+            "answer of an item that had one already was" if twice == 1 else "answers of items that had one already were"
+        )
+        yield Alarm("paid twice", f"{twice:,} {were} paid a second time.")
 
 
 def _said_of(dead: DeadDelivery) -> str:

@@ -143,6 +143,8 @@ def expectation(batch: BatchView, history: TurnaroundView | None, stopped_by: st
 
 
 def _at_anthropic(batch: BatchView, history: TurnaroundView | None) -> Word:
+    if batch.expires_s is not None and batch.expires_s < 0:
+        return Word(f"expired {spoken(-batch.expires_s)} ago, and Anthropic hasn't ended it", ALARMING)
     if batch.expires_s is not None and batch.expires_s < _EXPIRES_SOON_S:
         return Word(f"expires in {ago(batch.expires_s)}; what isn't answered by then is tried again", ALARMING)
     if history is None or history.batches < _HISTORY_FROM:

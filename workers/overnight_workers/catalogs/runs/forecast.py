@@ -54,13 +54,22 @@ class Forecast:
         return f"{chance} miss its finish_by, {_moment(self.finish_at)}{rescue}"
 
     @property
-    def words(self) -> str:
-        """In a line for people."""
-        age = "" if self.oldest_s is None else f", the oldest batch for {spoken(self.oldest_s)}"
+    def end(self) -> str:
+        """When it will be done, for people."""
         by = "later than any before it" if self.half is None else f"by {_moment(self.half)} as likely as not"
         surely = "" if self.sure is None else f", by {_moment(self.sure)} in 95 of 100 cases"
-        until = " if it is approved now," if self.asks else ""
-        return f"{self.rows:,} rows aren't back{age}:{until} done {by}{surely} ({self.source})"
+        return f"{'if it is approved now, ' if self.asks else ''}done {by}{surely}"
+
+    @property
+    def rest(self) -> str:
+        """What is still to come, for people."""
+        age = "" if self.oldest_s is None else f", the oldest batch for {spoken(self.oldest_s)}"
+        return f"{self.rows:,} {'row isn' if self.rows == 1 else 'rows aren'}'t back{age}"
+
+    @property
+    def words(self) -> str:
+        """In a line for people."""
+        return f"{self.rest}: {self.end} ({self.source})"
 
     def document(self) -> dict[str, object]:
         """As JSON."""

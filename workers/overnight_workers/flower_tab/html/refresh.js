@@ -10,7 +10,11 @@
   function patch(old, fresh) {
     if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) { old.replaceWith(fresh.cloneNode(true)); return; }
     if (old.nodeType !== 1) { if (old.nodeValue !== fresh.nodeValue) { old.nodeValue = fresh.nodeValue; } return; }
-    Array.from(old.attributes).forEach(function (a) { if (!fresh.hasAttribute(a.name)) { old.removeAttribute(a.name); } });
+    Array.from(old.attributes).forEach(function (a) {
+      // what a person has opened stays open
+      var keeps = old.nodeName === "DETAILS" && a.name === "open";
+      if (!fresh.hasAttribute(a.name) && !keeps) { old.removeAttribute(a.name); }
+    });
     Array.from(fresh.attributes).forEach(function (a) {
       if (old.getAttribute(a.name) !== a.value) { old.setAttribute(a.name, a.value); }
     });

@@ -1,0 +1,23 @@
+"""The alarms of *Now*: many of one kind hide none of another."""
+
+from __future__ import annotations
+
+from overnight_workers.flower_tab.now_page import ShownAlarm, grouped
+from overnight_workers.operators.alarm_kinds import Alarm
+
+
+def on(kind: str, number: int) -> list[ShownAlarm]:
+    return [ShownAlarm(Alarm(kind, f"{kind} {place}"), None) for place in range(number)]
+
+
+def texts(alarms: list[ShownAlarm]) -> list[tuple[list[str], int]]:
+    return [([line.alarm.text for line in group.first], len(group.others)) for group in grouped(alarms)]
+
+
+def test_of_many_alarms_of_a_kind_the_first_is_shown_and_the_others_are_counted() -> None:
+    assert texts([*on("batch overdue", 40), *on("paid twice", 1)]) == [(["batch overdue 0"], 39), (["paid twice 0"], 0)]
+
+
+def test_a_few_alarms_of_a_kind_are_all_shown_together_where_the_first_stands() -> None:
+    alarms = [*on("lane paused", 1), *on("over budget", 1), *on("lane paused", 2)]
+    assert texts(alarms) == [(["lane paused 0", "lane paused 0", "lane paused 1"], 0), (["over budget 0"], 0)]
