@@ -241,9 +241,7 @@ def test_a_run_that_asks_is_approved_or_stopped_from_its_page(pages: Pages) -> N
     pages.rows(f"UPDATE catalog_run SET plan = '{_PLAN}' RETURNING id")
     assert 'href="/act?name=approve_run&amp;run=shop-1"' in pages.page("/runs")
     assert 'href="/act?' not in pages.page("/runs", "vera"), "a viewer has no buttons"
-    assert "If it is approved now, done by" in text_of(row(pages.page("/runs"), "rshop-1")), (
-        "when it will be done"
-    )
+    assert "If it is approved now, done by" in text_of(row(pages.page("/runs"), "rshop-1")), "when it will be done"
     preview = text_of(pages.page("/act?name=approve_run&run=shop-1"))
     assert "It sends 1,200 of 5,000 rows for about $3.25." in preview
     assert "Run shop-1 goes on" in text_of(pages.post("/act", {"name": "approve_run", "run": "shop-1"}).text)
