@@ -60,11 +60,11 @@ _CONTROLS: Final = """
 JSON.stringify([...document.querySelectorAll('.overnight a[href], .overnight button, .overnight select,'
     + ' .overnight input:not([type=hidden]), .overnight summary')]
     .filter(control => control.checkVisibility() && !control.disabled)
-    .map((control, place) => { control.dataset.place = place; return control.outerHTML.slice(0, 120); }))
+    .map((control, place) => { control.placeOfOurs = place; return control.outerHTML.slice(0, 120); }))
 """
 _FOCUSED: Final = """
 (() => { const at = document.activeElement; const look = getComputedStyle(at);
-    return JSON.stringify([at.dataset.place ?? null, parseFloat(look.outlineWidth) > 0 && look.outlineStyle !== 'none'
+    return JSON.stringify([at.placeOfOurs ?? null, parseFloat(look.outlineWidth) > 0 && look.outlineStyle !== 'none'
         || look.boxShadow !== 'none', at.outerHTML.slice(0, 120)]); })()
 """
 _MOST_TABS: Final = 400
