@@ -69,7 +69,7 @@ def main(
             "OVERNIGHT_WEBHOOKS": json.dumps({"shop": _webhook(port)}),
         }
         _broker(shop)
-        _fill(outcomes)
+        fill(outcomes)
         with psycopg.connect(url, autocommit=True) as ledger, redis.Redis.from_url(shop) as product:
             out.print(_beside_celery(ledger, product, outcomes, turns))
             out.print(_into_a_slow_product(ledger, product, shop, outcomes, per_second))
@@ -107,7 +107,7 @@ def _broker(shop: str, **limits: object) -> None:
     settings.cache_clear()
 
 
-def _fill(outcomes: int) -> None:
+def fill(outcomes: int) -> None:
     """So many items have their outcome, and nobody was told."""
     from overnight_workers.stages.accept.accept import accept
     from overnight_workers.stages.collect.collect import collect

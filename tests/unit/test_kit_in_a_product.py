@@ -85,7 +85,7 @@ def test_the_plugin_is_found_by_pytest() -> None:
 def test_the_tests_of_the_readme_pass_with_the_base_install(product: Path) -> None:
     done = pytest_in(product, "test_shop.py")
     assert done.returncode == 0, done.stdout
-    assert "4 passed" in done.stdout
+    assert "5 passed" in done.stdout
 
 
 def test_a_failing_test_says_what_was_enqueued_and_what_is_missing(product: Path) -> None:

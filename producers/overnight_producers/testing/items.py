@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final, overload
 
 from overnight_models import exact_json
@@ -38,6 +39,8 @@ class Enqueued:
     """The JSON of its outcome, once it has one."""
     redos: int = 0
     enqueued_at: str = ""
+    born: timedelta = field(default=timedelta(0), repr=False)
+    """How far the test's clock had been moved when it was enqueued."""
     follows: Enqueued | None = field(default=None, repr=False)
     """The item whose outcome is this one's too (`if_known="deliver"`)."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from operator import itemgetter
 from typing import Final
 
 from overnight_models.money.prices import load
@@ -16,12 +17,14 @@ from overnight_models.wire.policy import LanePolicy, Policy
 from overnight_models.wire.signature import new_secret
 from overnight_producers.receipts import Receipt
 from overnight_producers.standing_in import standing_in
-from overnight_producers.testing.answers import Answer, read_answer
+from overnight_producers.testing.answers import Answer, Failure, read_answer
 from overnight_producers.testing.deliveries import Delivery, call, delivery_id, request_of
 from overnight_producers.testing.items import Enqueued, Items, listed
 from overnight_producers.testing.workers import Workers
 
 _MOST: Final = 1_000
+_USUALLY: Final = timedelta(minutes=20)
+_EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Kit(Items):
@@ -50,14 +53,15 @@ class Kit(Items):
         item: Enqueued | Receipt,
         answer: Answer | None = None,
         *,
-        after: timedelta | str = timedelta(minutes=20),
+        after: timedelta | str | None = None,
     ) -> Delivery:
         """Have an outcome come back: it is recorded, and the product's callback is called with it, in this process.
 
         item: what `enqueued` returned, or a receipt.
         answer: as in `Answer`; None: made of the schema that was asked for, or, of an item that has its outcome, that
         outcome again, with the same delivery id, as may happen to any callback.
-        after: how long after it was enqueued it is done, as "26h"; `late_s` counts from the item's deadline on.
+        after: how long after it was enqueued it is done, as "26h"; `late_s` counts from the item's deadline on. None:
+        20 minutes, or, where the clock was moved further since then (`advance`), now.
 
         Returns the delivery; in an event loop, `await` it. Raises what the callback raises, and AssertionError for an
         answer that Overnight would call a problem, a second answer, and a task that no app of this process has.
@@ -91,6 +95,41 @@ class Kit(Items):
                     raise AssertionError(f"callbacks enqueue without an end; the last:\n{listed(self[-5:])}")
         return deliveries
 
+    def advance(self, by: timedelta | str) -> list[Delivery]:
+        """Let time pass for what was enqueued, as "2h", without anybody waiting for it.
+
+        An item whose `give_up_at` is over then comes back as `too_late`: its callback is called. Nothing else comes by
+        itself; what is delivered afterwards is done then, and as late as that makes it. The product's own clock stays.
+
+        Returns these deliveries, the earliest first; in an event loop, `await` each. Raises what a callback raises.
+        """
+        moved = moment_of(by, now=_EPOCH) - _EPOCH
+        if moved < timedelta(0):
+            raise ValueError(f"time goes forward, so it can't be moved by {by!r}")
+        self.workers.moved += moved
+        ends = [(end, item) for item in self if item.state == "waiting" and (end := self._end(item)) is not None]
+        over = [item for end, item in sorted(ends, key=itemgetter(0)) if end <= self.workers.moved]
+        return [self.deliver(item, Failure("too_late")) for item in over if item.state == "waiting"]
+
+    def _end(self, item: Enqueued) -> timedelta | None:
+        """How far the clock has been moved when its `give_up_at` is over; None where it has none."""
+        if item.give_up_at is None:
+            return None
+        return item.born + datetime.fromisoformat(item.give_up_at) - datetime.fromisoformat(item.enqueued_at)
+
+    def _age(self, item: Enqueued) -> timedelta:
+        """How far the clock was moved since it was enqueued."""
+        return self.workers.moved - item.born
+
+    def _finished_at(self, item: Enqueued, after: timedelta | str | None) -> datetime:
+        enqueued_at, age = datetime.fromisoformat(item.enqueued_at), self._age(item)
+        if after is None:
+            return enqueued_at + max(age, _USUALLY)
+        finished_at = moment_of(after, now=enqueued_at)
+        if finished_at < enqueued_at + age:
+            raise AssertionError(f"after={after!r}, and the clock was moved by {age} since it was enqueued:\n  {item}")
+        return finished_at
+
     def _found(self, item: Enqueued | Receipt) -> Enqueued:
         if isinstance(item, Enqueued):
             return item
@@ -100,15 +139,14 @@ class Kit(Items):
             raise AssertionError(f"the workers have no item {item.key!r}: was it turned down? `confirm` says so")
         return known
 
-    def _record(self, item: Enqueued, answer: Answer | None, after: timedelta | str) -> None:
+    def _record(self, item: Enqueued, answer: Answer | None, after: timedelta | str | None) -> None:
         if item.state != "waiting":
             raise AssertionError(
                 f"it has its outcome, and another never comes; without an answer it comes again:\n  {item}"
             )
         if item.follows is not None and item.follows.document is None:
             self._record(item.follows, answer, after)
-        enqueued_at = datetime.fromisoformat(item.enqueued_at)
-        finished_at = moment_of(after, now=enqueued_at)
+        finished_at = self._finished_at(item, after)
         deadline = None if item.deadline is None else datetime.fromisoformat(item.deadline)
         if item.follows is not None and item.follows.document is not None:
             said = dict(item.follows.document) | {"cost_usd": "0", "realtime_cost_usd": "0"}

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from overnight_producers.testing import formats
+
 Schema = Mapping[str, object]
 
 _TYPES: Final[Mapping[str, Callable[[object], bool]]] = {
@@ -71,6 +73,9 @@ def _bound_fault(schema: Schema, value: object, place: str) -> str | None:
     pattern = schema.get("pattern")
     if isinstance(value, str) and isinstance(pattern, str) and re.search(pattern, value) is None:
         return f"{place}: {value!r} doesn't match {pattern}"
+    is_of = formats.CHECKS.get(str(schema.get("format")))
+    if isinstance(value, str) and is_of is not None and not is_of(value):
+        return f"{place}: {value!r} is no {schema['format']}"
     return None
 
 
@@ -143,14 +148,7 @@ def _fitting_number(schema: Schema, *, whole: bool) -> float:
 
 
 def _fitting_text(schema: Schema, name: str) -> str:
-    by_format = {
-        "date": "2026-11-30",
-        "date-time": "2026-11-30T08:00:00Z",
-        "time": "08:00:00",
-        "email": "a@example.com",
-    }
-    by_format |= {"uuid": "00000000-0000-4000-8000-000000000000", "uri": "https://example.com/"}
-    text = by_format.get(str(schema.get("format")), f"made-up {name or 'text'}")
+    text = formats.EXAMPLES.get(str(schema.get("format")), f"made-up {name or 'text'}")
     fewest, most = schema.get("minLength"), schema.get("maxLength")
     if isinstance(fewest, int):
         text = text.ljust(fewest, ".")

@@ -6,7 +6,7 @@ It is told what Redis would be told, command by command, so nothing of the produ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -41,6 +41,8 @@ class Workers:
         self.policy = policy
         self.items: list[Enqueued] = []
         self.acknowledged: list[str] = []
+        self.moved = timedelta(0)
+        """How far the test has moved its clock; each item counts from its own time on."""
         self.waited_s = 0.0
         """Since something was last delivered."""
         self._strings: dict[str, bytes] = {}
@@ -138,6 +140,7 @@ class Workers:
             deadline=line.get("deadline"),
             give_up_at=line.get("give_up_at"),
             enqueued_at=datetime.now(UTC).isoformat(),
+            born=self.moved,
         )
 
     def _admit(self, item: Enqueued, if_known: str, verdict: VerdictDocument) -> str | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, time
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 import jsonschema_rs
 
 from overnight_models import exact_json
+from overnight_models.wire.formats import READ_BY_PYTHON
 from overnight_models.wire.judgement import Check
 
 
@@ -52,31 +51,10 @@ def _validator(document: str) -> Any:
             mask="the value",
             # by default only where the schema names an old draft (findings/jsonschema-rs-checks-formats-by-draft.sh)
             validate_formats=True,
-            formats={"date-time": _is_moment, "time": _is_time, "uuid": _is_uuid},
+            formats=dict(READ_BY_PYTHON),
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
         raise ValueError(str(error).partition("\n")[0]) from error
-
-
-def _is_moment(text: str) -> bool:
-    """As Python and pydantic read it: without an offset, too."""
-    return _is_read(datetime.fromisoformat, text)
-
-
-def _is_time(text: str) -> bool:
-    return _is_read(time.fromisoformat, text)
-
-
-def _is_uuid(text: str) -> bool:
-    return _is_read(UUID, text)
-
-
-def _is_read(read: Callable[[str], object], text: str) -> bool:
-    try:
-        read(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _refuse(uri: str) -> Any:
