@@ -5,7 +5,8 @@
     │   ├── Unreachable         Redis, or any worker behind it, didn't answer in time
     │   ├── NotConfirmed        no word yet that the items are in Postgres
     │   ├── NotYet              no worker has taken the item in yet
-    │   └── NotFinished         the item, or the run, has no outcome yet
+    │   ├── NotFinished         the item, or the run, has no outcome yet
+    │   └── KeyMissing          the outcome is encrypted, and its key isn't there
     └── PermanentError          trying again changes nothing
         ├── BadItem             this item can't be sent as it is
         ├── Rejected            the workers turned the item down
@@ -57,6 +58,13 @@ class NotYet(TransientError):
 
 class NotFinished(TransientError):
     """The item, or the run, has no outcome yet. Wait longer, or read it later."""
+
+
+class KeyMissing(TransientError):
+    """What was asked for is encrypted at rest, and the workers don't have its key now. Ask again once they have it.
+
+    Nothing is lost, and nothing is paid again.
+    """
 
 
 class BadItem(PermanentError):

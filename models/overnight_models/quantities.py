@@ -1,4 +1,4 @@
-"""Durations and sizes with units: "5m", "1h30m", "200MB"; a bare number is a fault. Time and money for people."""
+"""Durations and sizes with units: "5m", "1h30m", "200MB"; a bare number is a fault. What people read of them."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def bytes_in(text: object) -> int:
     if parts is None:
         raise ValueError(f"{text!r} is not a size: write a number and its unit, such as '200MB'")
     return int(Decimal(parts[1]) * _UNIT_BYTES[parts[2]])
+
+
+def several(n: int, noun: str, plural: str | None = None) -> str:
+    """A count and its noun: "1 item", "2,000 items", "3 batches"."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def spoken(duration_s: float) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 from uuid import uuid4
 
 from pydantic import BaseModel
@@ -22,10 +22,13 @@ from overnight_producers.item import Item
 from overnight_producers.outbox import row_of
 from overnight_producers.questions import About, Questions, wait_for
 from overnight_producers.receipts import Confirmation, Receipt, Rejection, Sent
-from overnight_producers.steps import Commands, PutRow, Steps
+from overnight_producers.steps import Commands, PutRow, Steps, advising
 from overnight_producers.warner import Warner
 from overnight_producers.window import Window
 from overnight_producers.wire import Wire
+
+_ENQUEUE_AGAIN: Final = "enqueue the same again"
+_ASK_AGAIN: Final = "ask again"
 
 
 class Calls:
@@ -38,6 +41,9 @@ class Calls:
 
     def enqueue(self, item: Item, lane: str, run: str | None, *, in_transaction: bool = False) -> Steps[Receipt]:
         """Hand over one request."""
+        return advising(_ENQUEUE_AGAIN, self._enqueue(item, lane, run, in_transaction=in_transaction))
+
+    def _enqueue(self, item: Item, lane: str, run: str | None, *, in_transaction: bool = False) -> Steps[Receipt]:
         line, sent, warnings = yield from self._intake.checked(item, lane, in_transaction=in_transaction)
         message_id = str(uuid4())
         yield from self._hand_over(message_id, lane, run, [sent], in_transaction)
@@ -45,6 +51,9 @@ class Calls:
 
     def enqueue_many(self, sent: Sent, bad: Literal["collect", "raise"]) -> Steps[Sent]:
         """Hand over the items that the product gives."""
+        return advising(_ENQUEUE_AGAIN, self._enqueue_many(sent, bad))
+
+    def _enqueue_many(self, sent: Sent, bad: Literal["collect", "raise"]) -> Steps[Sent]:
         groups = Groups(self._intake, sent, bad)
         try:
             yield from self._intake.check_lane(sent.lane, in_transaction=sent.in_transaction)
@@ -61,6 +70,11 @@ class Calls:
         self, sent: Sent, timeout: float, progress: Callable[[Confirmation], None] | None
     ) -> Steps[Confirmation]:
         """Hand over the items that the product gives, and see them into Postgres."""
+        return advising(_ENQUEUE_AGAIN, self._enqueue_confirmed(sent, timeout, progress))
+
+    def _enqueue_confirmed(
+        self, sent: Sent, timeout: float, progress: Callable[[Confirmation], None] | None
+    ) -> Steps[Confirmation]:
         window = Window(self._wire, sent, timeout, progress)
         groups = Groups(self._intake, sent, "collect")
         try:
@@ -82,11 +96,11 @@ class Calls:
 
     def outcome(self, about: About) -> Steps[Outcome | None]:
         """What came back for an item."""
-        return self._questions.outcome(about)
+        return advising(_ASK_AGAIN, self._questions.outcome(about))
 
     def outcomes(self, wanted: dict[str, object], after: int) -> Steps[tuple[list[Outcome], int | None]]:
         """A page of a run's outcomes, and after which item the next begins."""
-        return self._questions.outcomes(wanted, after)
+        return advising(_ASK_AGAIN, self._questions.outcomes(wanted, after))
 
     def wait(
         self, receipt: Receipt | None, key: str | None, lane: str, run: str | None, timeout: float
@@ -101,7 +115,8 @@ class Calls:
 
     def cancel(self, about: About) -> Steps[Literal["canceled", "too_late", "unknown"]]:
         """Take an item back."""
-        answer = yield from self._questions.ask("cancel", about.document())
+        asked = self._questions.ask("cancel", about.document())
+        answer = yield from advising("cancel it again, that changes nothing twice", asked)
         word: Literal["canceled", "too_late", "unknown"] = about.read(answer)
         return word
 
@@ -110,6 +125,9 @@ class Calls:
 
         item: what to ask instead; None: the same again.
         """
+        return advising("call `redo` again, that changes nothing twice", self._redo(receipt, about, item))
+
+    def _redo(self, receipt: Receipt | None, about: About, item: Item | None) -> Steps[Receipt]:
         if item is None:
             answer = about.read((yield from self._questions.ask("redo", about.document())))
             if answer is None:
@@ -122,11 +140,11 @@ class Calls:
 
     def run(self, name: str) -> Steps[dict[str, int]]:
         """A run's items by state."""
-        return self._questions.run(name)
+        return advising(_ASK_AGAIN, self._questions.run(name))
 
     def unfinished(self, run: str) -> Steps[int]:
         """How many of a run's items aren't final yet."""
-        states = yield from self._questions.run(run)
+        states = yield from self.run(run)
         if not states:
             raise UnknownRun(
                 f"nothing of a run {run!r} is in Postgres: is that its name? If it was enqueued just now: `confirm`"
@@ -136,7 +154,7 @@ class Calls:
 
     def acknowledge(self, word: str) -> Steps[None]:
         """Say that a callback has done its work."""
-        yield Commands((("LPUSH", ACKS_KEY, word),))
+        return advising("acknowledge it again, or it is delivered again", _acknowledge(word))
 
     def _hand_over(
         self, message_id: str, lane: str, run: str | None, lines: Sequence[Line], in_transaction: bool
@@ -153,7 +171,7 @@ class Calls:
         if outcome is None or outcome.ok:
             why = "it isn't final yet" if outcome is None else "it has its answer"
             raise Rejected(f"item {about.key!r}: {why}: only what failed or was canceled is tried again")
-        sent = yield from self.enqueue(item, about.lane, None)
+        sent = yield from self._enqueue(item, about.lane, None)
         confirmation = yield from self.confirm(sent, 10.0)
         if not confirmation.redone:
             raise Rejected(f"item {about.key!r}: somebody else has had it tried again meanwhile")
@@ -165,6 +183,10 @@ class Calls:
         if not states:
             raise NotYet(f"nothing of run {run!r} is in Postgres")
         return None if _unfinished(states) else states
+
+
+def _acknowledge(word: str) -> Steps[None]:
+    yield Commands((("LPUSH", ACKS_KEY, word),))
 
 
 def _unfinished(states: Mapping[str, int]) -> int:

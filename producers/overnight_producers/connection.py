@@ -55,8 +55,5 @@ class Connection:
 
 
 def unreachable(place: RedisPlace, error: Exception) -> Unreachable:
-    """What is raised when Redis doesn't do what it was asked."""
-    return Unreachable(
-        f"Overnight's Redis at {place.shown} can't be reached"
-        f" ({type(error).__name__}: {error}). Nothing is lost: enqueue the same again"
-    )
+    """What is raised when Redis doesn't do what it was asked. What to do about it is the call's to say."""
+    return Unreachable(f"Overnight's Redis at {place.shown} can't be reached ({type(error).__name__}: {error})")

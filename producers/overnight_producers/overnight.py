@@ -180,7 +180,8 @@ class Overnight:
         A receipt is answered for its own item and no other; `key` and `lane` for whatever item has that key.
 
         Raises NotYet when no worker has taken the receipt's item in yet, Rejected when the workers turned it down,
-        UnknownItem when no item has the key, Unreachable when no worker answers.
+        UnknownItem when no item has the key, KeyMissing while it waits for an encryption key, Unreachable when no
+        worker answers.
         """
         about = About.of(receipt, key, lane)
         return self._run(lambda calls: calls.outcome(about))
@@ -192,7 +193,7 @@ class Overnight:
 
         problem: only with this problem, as "refused"; or "any" of them.
 
-        Raises Unreachable when no worker answers.
+        Raises Unreachable when no worker answers, and KeyMissing while an encryption key isn't there.
         """
         wanted: dict[str, object] = {"run": run, "lane": lane, "problem": problem}
         after: int | None = 0

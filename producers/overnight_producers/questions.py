@@ -7,7 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from overnight_models.errors import NotFinished, NotYet, OvernightError, Rejected, UnknownItem, Unreachable
+from overnight_models.errors import (
+    KeyMissing,
+    NotFinished,
+    NotYet,
+    OvernightError,
+    Rejected,
+    UnknownItem,
+    Unreachable,
+)
 from overnight_models.wire.outcome import Outcome
 from overnight_producers.receipts import Receipt
 from overnight_producers.steps import Pause, Reply, Steps
@@ -118,7 +126,7 @@ def wait_for(what: str, look: Callable[[float], Steps[T | None]], *, timeout: fl
         silence = "it isn't final"
         try:
             value = yield from look(min(max(stop_at - time.monotonic(), 0.5), _ANSWER_S))
-        except (NotYet, Unreachable) as error:
+        except (NotYet, KeyMissing, Unreachable) as error:
             value, cause, silence = None, error, str(error)
         if value is not None:
             return value

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from overnight_models.errors import OvernightError
+from overnight_models.errors import OvernightError, Unreachable
 from overnight_models.wire.inbox import InboxRow
 
 T = TypeVar("T")
@@ -81,6 +81,15 @@ class Awaiting(Protocol):
 
     async def pause(self, seconds: float) -> None:
         """Do nothing for so long."""
+
+
+def advising(do: str, steps: Steps[T]) -> Steps[T]:
+    """The same call. When nobody can be reached, its error says what to do about it, in words of this call."""
+    try:
+        return (yield from steps)
+    except Unreachable as error:
+        error.args = (f"{error}. Nothing is lost: {do}",)
+        raise
 
 
 def take(connection: Blocking, step: Step) -> Reply:

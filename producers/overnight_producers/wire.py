@@ -14,7 +14,7 @@ from uuid import uuid4
 import orjson
 
 from overnight_models import exact_json, routes
-from overnight_models.errors import Unreachable
+from overnight_models.errors import KeyMissing, Unreachable
 from overnight_models.request.prefix import KEPT_S, Cutter, Prefix
 from overnight_models.wire import message
 from overnight_models.wire.envelope import NO_CANVAS, write_envelope
@@ -69,7 +69,7 @@ class Wire:
             yield Commands(tuple(missing))
 
     def ask(self, question: str, about: Mapping[str, object], *, timeout_s: float) -> Steps[Reply]:
-        """Ask the workers. Raises Unreachable, or TimeoutError when none answers in time."""
+        """Ask the workers. Raises Unreachable, KeyMissing, or TimeoutError when none answers in time."""
         reply_to = str(uuid4())
         yield from self.send(
             routes.ANSWER, {"question": question, "reply_to": reply_to, "about": about}, shown=question
@@ -80,6 +80,8 @@ class Wire:
             popped = yield Pop(key, min(left_s, _LONGEST_POP_S))
             if popped is not None:
                 reply = exact_json.loads(popped)
+                if reply.get("key_missing"):
+                    raise KeyMissing(f"{reply['error']}. Ask again once the workers have it: nothing is lost")
                 if "error" in reply:
                     raise TimeoutError(reply["error"])
                 return reply["answer"]

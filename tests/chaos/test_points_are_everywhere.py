@@ -70,6 +70,7 @@ NOT_REACHED: Final = {
     "submit._give_back: process.database().transaction": "after a failure of our own: no room for the body",
     "submit._put_aside: process.database().transaction": "for a batch with a request that can't be read",
     "pulse.failed: process.database().transaction": "after a failure of our own",
+    "pulse.succeeded: process.database().transaction": "as the line before, once it is over",
     "measure._measure_alone: process.database().transaction": "after a failure of our own, of a whole group",
     "accept.take_in: database.transaction": "when Postgres' disk is full",
     "measure.measure: doorbell.ring": "after a minute of measuring",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 from pathlib import Path
@@ -48,6 +49,20 @@ def test_a_variable_that_names_a_server_that_is_not_there_is_one_sentence(
     assert "hidden" not in done.stderr + done.stdout
     assert len(done.stderr.splitlines()) < 10
     assert not (tmp_path / "data" / "postgres").exists()
+
+
+def test_an_encryption_key_of_a_wrong_length_is_one_sentence_before_anything_is_started(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(base64.b64encode(b"k" * 31).decode())
+    (tmp_path / "overnight.toml").write_text(
+        f'[encryption.main]\nkeys = "file:{tmp_path / "keys"}"\n[lanes.copy]\nencrypt = "main"\n'
+    )
+    done = run_up(tmp_path)
+    assert done.returncode == 1
+    words = " ".join(done.stderr.split())
+    assert "lane 'copy' encrypts, and [encryption.main] has no key: file" in words
+    assert "its key 1 has 31 bytes, not 32: `overnight encryption new` makes one" in words
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_command_before_anything_was_started_says_what_to_start(tmp_path: Path) -> None:

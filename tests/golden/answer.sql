@@ -14,7 +14,7 @@ JOIN lane ON lane.id = item_key.lane_id
 LEFT JOIN request ON request.item_id = item_key.item_id
 WHERE lane.name = :lane AND key_hash = :key_hash;
 
--- outcomes_page, 1 of 2: The next outcomes of a run, and where the page after it begins.
+-- outcomes_page, 1 of 2: The next outcomes of a run, and where the page after it begins. Raises NoKey while an encryption key isn't there.
 -- after = 1, lane = null, most = 1, problem = null, run = 'text'
 SELECT item.id, coalesce(outcome.body_size, octet_length(outcome.message), 0) AS size
 FROM item
@@ -32,7 +32,7 @@ WHERE item.run_id = (
 ORDER BY item.id
 LIMIT :most;
 
--- outcomes_page, 2 of 2: The next outcomes of a run, and where the page after it begins.
+-- outcomes_page, 2 of 2: The next outcomes of a run, and where the page after it begins. Raises NoKey while an encryption key isn't there.
 -- ids = '{1}'
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,
@@ -55,7 +55,7 @@ LEFT JOIN redo ON redo.item_id = item.id
 WHERE item.id = ANY(:ids)
 ORDER BY item.id;
 
--- read_item: An item with its outcome, if it has one.
+-- read_item: An item with its outcome, if it has one. Raises NoKey while its encryption key isn't there.
 -- id = 1
 SELECT item.id, item.state, lane.name AS lane, run.name AS run, request.receipt, request.key, request.tenant,
     request.trace_id, request.enqueued_at, request.cut_from_tokens, request.cut_to_tokens, request.model_why,

@@ -139,10 +139,16 @@ def test_a_batch_over_whose_results_collectors_die_again_and_again_is_an_alarm(s
     for _ in range(3):
         with process.database().transaction() as connection:
             assert readings.claim(connection, owner=1, lease_s=60) is not None
-    collect()
+    pulse.begun_again(routes.COLLECT, "batch 1", 2, None)
+    assert failures() == []
+    pulse.begun_again(routes.COLLECT, "batch 1", 3, None)
     assert says(
         routes.COLLECT, "batch 1: Unfinished: 3 workers began it and none came to its end, and no error is known"
     )
+    collect()
+    why = service.ledger.fetch_one("SELECT failing_why FROM pulse WHERE stage = %s", routes.COLLECT)["failing_why"]
+    assert why.startswith("batch 1: Unfinished: 3 workers began it"), "the next one said so, and came to its end"
+    assert failures() == []
 
 
 def test_of_workers_that_do_not_come_to_an_end_for_a_full_disk_the_disk_is_said(service: Service) -> None:

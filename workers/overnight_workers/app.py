@@ -12,11 +12,13 @@ import redis
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task
 from celery.signals import (
+    beat_init,
     celeryd_init,
     heartbeat_sent,
     setup_logging,
     task_failure,
     task_postrun,
+    task_success,
     worker_init,
     worker_process_init,
     worker_shutdown,
@@ -64,6 +66,11 @@ def _wait(sender: Any, **_: object) -> None:
     _shown[:] = [workers.Showing(sender)]
 
 
+@beat_init.connect
+def _before_the_beat(**_: object) -> None:
+    waiting.refuse_database()
+
+
 @heartbeat_sent.connect
 def _show_life(**_: object) -> None:
     """In the loop that takes messages: where it stands still, or has lost its broker, nothing is shown."""
@@ -106,6 +113,13 @@ def _failed(sender: Task[..., object], exception: BaseException, **_: object) ->
     # a child that is gone is told of by the worker's main process, which must not connect to anything
     if not isinstance(exception, (TimeLimitExceeded, WorkerLostError)):
         pulse.failed(str(sender.name), exception)
+
+
+@task_success.connect
+def _succeeded(sender: Task[..., object], **_: object) -> None:
+    # of questions each asks something else: one that is answered says nothing of another
+    if sender.name != routes.ANSWER:
+        pulse.succeeded(str(sender.name))
 
 
 @worker_process_init.connect

@@ -14,6 +14,7 @@ from typing import Final
 
 from overnight_models.errors import BadSettings
 from overnight_models.ledger.bodies.encryption import KEY_BYTES, NoKey, key_id
+from overnight_models.quantities import several
 from overnight_workers import key_reading
 from overnight_workers.configuration import key_sources
 from overnight_workers.configuration.key_sources import KeySource
@@ -50,9 +51,8 @@ def keys_in(written: str) -> list[bytes]:
         except (binascii.Error, ValueError):
             raise ValueError(f"its key {number} isn't base64: `overnight encryption new` makes one") from None
         if len(key) != KEY_BYTES:
-            raise ValueError(
-                f"its key {number} has {len(key)} bytes and not {KEY_BYTES}: see `overnight encryption new`"
-            )
+            has = several(len(key), "byte")
+            raise ValueError(f"its key {number} has {has}, not {KEY_BYTES}: `overnight encryption new` makes one")
         keys.append(key)
     return keys
 

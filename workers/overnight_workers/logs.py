@@ -60,6 +60,22 @@ def configure(level: str | None = None) -> None:
     logging.getLogger("celery.beat").addFilter(_without_stack)
 
 
+def to_stderr() -> None:
+    """How a command logs, which configures nothing: by itself structlog writes to standard output, between results."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+            structlog.processors.format_exc_info,
+            _shorten,
+            _redact,
+            structlog.dev.ConsoleRenderer(colors=False),
+        ],
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
+
+
 def _without_stack(record: logging.LogRecord) -> bool:
     """A tick that the beat can't send, since Redis is away, is a line: Celery adds its own stack to each."""
     if str(record.msg).startswith("Message Error") and isinstance(record.args, tuple):
@@ -97,3 +113,6 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     """A logger; its calls take an event and key-value pairs."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
     return logger
+
+
+to_stderr()

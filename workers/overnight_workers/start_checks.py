@@ -12,6 +12,7 @@ from overnight_models import routes
 from overnight_models.errors import BadSettings
 from overnight_workers import logs
 from overnight_workers.encryption_keys import lanes_without_key
+from overnight_workers.settings import settings
 from overnight_workers.temporary_directory import temporary_directory_fault
 
 _POOLS: Final = ("celery.concurrency.prefork", "celery.concurrency.solo")
@@ -31,6 +32,13 @@ def require_pool(pool: str | type[object]) -> None:
         raise BadSettings(
             [f"-P {name}: only a process can be ended when its time is over. Start the worker without -P, or -P solo"]
         )
+
+
+def require_configuration() -> None:
+    """Raise BadSettings with everything for which workers would end at their start: said before any is started."""
+    settings()
+    if keyless := lanes_without_key():
+        raise BadSettings(keyless)
 
 
 def check(pool: str | type[object], queues: Collection[str]) -> None:

@@ -41,6 +41,24 @@ def wait_for_schema() -> None:
         database.close()
 
 
+def refuse_database() -> None:
+    """End the beat, with a reason in the log, where its workers won't start. It needs no database: one may be away."""
+    if not settings().database_url:
+        return
+    logs.configure()
+    database = Database(settings().database_url, name="overnight start")
+    try:
+        with database.transaction() as connection:
+            schema.require_utf8(connection)
+    except (TransientError, SQLAlchemyError) as error:
+        log.warning("the beat starts without a look at the ledger", why=" ".join(str(error).split()))
+    except PermanentError as error:
+        log.error("the ledger can't be used", why=str(error))
+        raise SystemExit(1) from error
+    finally:
+        database.close()
+
+
 def _not_ready(database: Database) -> str | None:
     try:
         with database.transaction() as connection:

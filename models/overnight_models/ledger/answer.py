@@ -150,10 +150,10 @@ def _turned_down(verdict: VerdictDocument, asked: Asked) -> str | None:
 
 
 def read_item(connection: Connection, item_id: int) -> ItemRow | None:
-    """An item with its outcome, if it has one."""
+    """An item with its outcome, if it has one. Raises NoKey while its encryption key isn't there."""
     row = fetch_one(connection, ItemRow, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = :id", id=item_id)
     if row is not None:
-        answers.show(connection, [row])
+        answers.show_all(connection, [row])
     return row
 
 
@@ -173,7 +173,7 @@ class _Size(NamedTuple):
 def outcomes_page(
     connection: Connection, *, run: str, lane: str | None, problem: str | None, after: int, limit: int = _PAGE_ITEMS
 ) -> tuple[list[ItemRow], int | None]:
-    """The next outcomes of a run, and where the page after it begins.
+    """The next outcomes of a run, and where the page after it begins. Raises NoKey while an encryption key isn't there.
 
     problem: only with this problem; "any" for every one that isn't ok.
     after: where the page before it ended; 0 at first. None follows the last page.
@@ -202,7 +202,7 @@ def outcomes_page(
     rows = fetch_all(
         connection, ItemRow, f"SELECT {COLUMNS} FROM item {JOINS} WHERE item.id = ANY(:ids) ORDER BY item.id", ids=ids
     )
-    answers.show(connection, rows)
+    answers.show_all(connection, rows)
     is_last = len(ids) == len(sizes) < limit
     return rows, None if is_last else ids[-1]
 

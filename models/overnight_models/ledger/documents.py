@@ -99,6 +99,8 @@ class ItemRow:
     cost_before_nano: int | None
     unreadable: str | None = field(default=None, kw_only=True)
     """Why its answer can't be read any more."""
+    without_key: bool = field(default=False, kw_only=True)
+    """Whether that is only for an encryption key that isn't there: it can be read again once it is."""
 
 
 def delivery_id(receipt: UUID, redos: int = 0) -> str:

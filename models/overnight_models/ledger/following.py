@@ -127,7 +127,7 @@ def _written(
     keys: Mapping[int, bytes],
 ) -> _Written:
     """A follower's answer as its row has it. keys: what encrypts it, by item."""
-    said = answers.detail_of(connection, row.of_item_id, row.detail)
+    said = answers.whole_detail(connection, row.of_item_id, row.detail)
     detail, body = answers.own_detail(keys, row.item_id, said), bodies.get(row.item_id)
     if body is None:
         # what can't be read now may be restored: it names the same place

@@ -65,7 +65,7 @@ def migrate(database: Database) -> None:
         # an index of many millions takes longer than a stage's statement may; canceled, it would never be there
         execute(connection, "SET LOCAL statement_timeout = 0")
         take_turns(connection)
-        _require_utf8(connection)
+        require_utf8(connection)
         _require_schema(connection)
         _adopt_version(connection)
         current, newest = revisions(connection)
@@ -91,7 +91,7 @@ def revisions(connection: Connection) -> tuple[str | None, str]:
 
     Raises WrongEncoding.
     """
-    _require_utf8(connection)
+    require_utf8(connection)
     table = VERSION_TABLE if _has(connection, VERSION_TABLE) or not _is_of_0_1(connection) else _ALEMBICS_OWN
     current = fetch_value(connection, str, f"SELECT version_num FROM {table}") if _has(connection, table) else None
     return current, newest_revision()
@@ -111,7 +111,8 @@ class _Where(NamedTuple):
     name: str
 
 
-def _require_utf8(connection: Connection) -> None:
+def require_utf8(connection: Connection) -> None:
+    """Raise WrongEncoding for a database that would change texts."""
     where = fetch_only(
         connection, _Where, "SELECT current_setting('server_encoding') AS encoding, current_database() AS name"
     )

@@ -1,5 +1,12 @@
 -- What ledger/deliver/deliver.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _wait_for_keys: They weren't tried: due after a pause, and nothing is counted. waiting: why, by item.
+-- ids = '{1}', whys = '{text}'
+UPDATE delivery
+SET state = 'due', tries = tries - 1, error = own.why, due_at = now() + make_interval(secs => 30)
+FROM unnest(CAST(:ids AS bigint[]), CAST(:whys AS text[])) AS own(item_id, why)
+WHERE delivery.item_id = own.item_id AND delivery.state IN ('sending');
+
 -- claim: Take due deliveries for one queue, oldest first. They are due again if this process dies.
 -- limit = 1, target_id = 1
 SELECT item_id, due_at, size

@@ -10,10 +10,17 @@ ON CONFLICT (stage) DO UPDATE SET failing_since = CASE
     WHEN starts_with(pulse.failing_why, CAST(:known AS text)) THEN pulse.failing_why
     ELSE excluded.failing_why END;
 
--- note_run: A stage runs now.
+-- note_run: A stage runs now. Returns why it fails, where it does: whoever succeeds at that says so (`note_success`).
 -- stage = 'text'
 INSERT INTO pulse(stage, ran_at) VALUES (:stage, now())
-ON CONFLICT (stage) DO UPDATE SET ran_at = now();
+ON CONFLICT (stage) DO UPDATE SET ran_at = now()
+RETURNING CASE WHEN failing_until > now() THEN failing_why END;
+
+-- note_success: What a stage failed at has gone well: it fails no more, unless it has failed by something else meanwhile.
+-- stage = 'text', why = 'text'
+UPDATE pulse
+SET failing_until = now()
+WHERE stage = :stage AND failing_until > now() AND failing_why = :why;
 
 -- note_work, 1 of 2: There is work for these stages, and for no others; said by the sweep.
 -- stages = '{text}'

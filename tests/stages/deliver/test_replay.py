@@ -159,5 +159,5 @@ def test_a_moment_that_is_none_is_refused(service: Service) -> None:
 
 def test_a_person_is_told_in_a_sentence(service: Service) -> None:
     dead(service, "a")
-    said = ("1 dead delivery; nothing is paid again", "1 dead deliveries are due again", "")
+    said = ("1 dead delivery; nothing is paid again", "1 dead delivery is due again", "")
     assert CliRunner().invoke(app, ["replay"]).output == "\n".join(said)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import redo
+from overnight_models.ledger import hand_overs, redo
 from overnight_models.ledger.bodies import groups
 from overnight_models.ledger.bodies.encryption import key_id, options
+from overnight_models.ledger.deliver import deliver
 from overnight_models.ledger.operators import encryption
-from overnight_models.ledger.rows import execute
+from overnight_models.ledger.rows import execute, fetch_column
 from tests.stages.ledger.rows_to_ask import final_item
 
 
@@ -26,6 +27,25 @@ class OneKey:
         return b"k" * 32 if wanted == key_id(b"k" * 32) else None
 
 
+class NoKeys(OneKey):
+    """No key is there."""
+
+    def by_id(self, wanted: bytes) -> bytes | None:
+        """None."""
+        return None
+
+
+def _ask_without_key(connection: Connection) -> None:
+    """Deliveries wait for the key that all of them need now."""
+    hand_overs.give_rows_to_delivered(connection, fetch_column(connection, int, "SELECT id FROM item"))
+    execute(connection, "UPDATE delivery SET state = 'due', due_at = now() - interval '1 minute'")
+    target, *_ = deliver.targets(connection)
+    keyless: dict[str, str] = {}
+    connection = connection.execution_options(**options(NoKeys()))
+    assert deliver.claim(connection, target, limit=10, lease_s=60, keyless=keyless) == []
+    assert keyless
+
+
 def ask_encryption(connection: Connection) -> None:
     """Everything is encrypted, and counted; what is tried again keeps what it asks."""
     connection = connection.execution_options(**options(OneKey()))
@@ -37,3 +57,4 @@ def ask_encryption(connection: Connection) -> None:
     assert encryption.last_item(connection) > 0
     execute(connection, "UPDATE item SET state = 'failed' WHERE id = :id", id=final)
     assert redo.redo(connection, [final])
+    _ask_without_key(connection)

@@ -99,6 +99,7 @@ def ask_operators(connection: Connection) -> None:
     counters.fold(connection)
     pulse.note_run(connection, "pack")
     pulse.note_failure(connection, "pack", "OSError: no room", lasts_s=90)
+    pulse.note_success(connection, "pack", "OSError: no room")
     pulse.note_work(connection, ["pack"])
     troubles.troubles(connection)
     workspaces.workspaces(connection)

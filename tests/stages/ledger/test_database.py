@@ -16,6 +16,7 @@ from overnight_models.ledger.rows import execute, fetch_all, fetch_one
 from overnight_models.ledger.schema import NoSchema, WrongEncoding, migrate, revisions
 from overnight_workers import waiting
 from overnight_workers.operators import thorough
+from overnight_workers.settings import settings
 from tests.driving import Service
 
 
@@ -49,10 +50,11 @@ def test_a_database_that_is_not_utf8_is_refused_before_anything_is_made(
     database.close()
     monkeypatch.setenv("OVERNIGHT_DATABASE_URL", url)
     service.restart()
-    with pytest.raises(SystemExit):
-        waiting.wait_for_schema()
-    (finding,) = thorough.looked(thorough.revision)
-    assert finding.state == "fault"
+    for refuse in (waiting.wait_for_schema, waiting.refuse_database):
+        with pytest.raises(SystemExit):
+            refuse()
+    (finding,) = thorough.ledger(settings(), None)
+    assert (finding.check, finding.state) == ("database", "fault")
     assert f"encoded in {encoding}" in finding.found
 
 

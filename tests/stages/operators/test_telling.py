@@ -77,7 +77,7 @@ def test_a_command_that_fails_is_run_again_at_the_next_look(
     look(service)
     look(service)
     assert told(place) == [(["lane paused"], [])] * 2
-    assert "the pager is away" in capsys.readouterr().out
+    assert "the pager is away" in capsys.readouterr().err
     (place / "away").unlink()
     look(service)
     look(service)
@@ -100,7 +100,7 @@ def test_a_command_that_is_not_there_is_in_the_log_and_harms_nothing(
     monkeypatch.setenv("OVERNIGHT_ALARMS", json.dumps({"command": ["/nowhere/page"]}))
     pause(service, "quiet")
     look(service)
-    assert "alarms not told" in capsys.readouterr().out
+    assert "alarms not told" in capsys.readouterr().err
     assert process.redis_client().get(routes.WATCH_KEY) is not None
 
 

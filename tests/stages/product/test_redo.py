@@ -129,13 +129,13 @@ def test_the_command_says_how_many_and_what_it_may_cost_and_does_it(service: Ser
     service.accept(*(item(f"r{n}", fault="refused:1") for n in range(3)), run="r")
     service.accept(item("e", fault="errored:invalid_request_error"), run="s")
     service.finish()
-    printed = orjson.loads(read_command(app, "redo", "--run", "r", "--json"))
+    printed = orjson.loads(read_command(app, "redo", "--run", "r", "--dry-run", "--json"))
     assert (printed["items"], printed["redone"]) == (3, 0)
     assert Decimal(printed["most_usd"]) > Decimal(printed["billed_usd"]) > 0
     assert "3 items" in read_command(app, "redo", "--run", "r", "--yes")
     service.finish()
     assert sorted(service.ledger.states("item")) == ["failed", *["redone"] * 3, *["succeeded"] * 3]
-    assert orjson.loads(read_command(app, "redo", "--problem", "errored", "--json"))["items"] == 1
+    assert orjson.loads(read_command(app, "redo", "--problem", "errored", "--dry-run", "--json"))["items"] == 1
     assert "nothing failed" in read_command(app, "redo", "--run", "r")
     earlier = service.ledger.fetch_one("SELECT sum(cost_before_nano) AS nano FROM redo")["nano"]
     assert Decimal(printed["billed_usd"]).scaleb(9) == earlier

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from overnight_models.errors import PermanentError
+from overnight_models.quantities import several
 from overnight_models.wire.outcome import dollars
 from overnight_workers.cli import console
 from overnight_workers.cli.decide import user
@@ -25,6 +26,7 @@ def actions(
 ) -> None:
     """What people did, the newest first: who, when, what, to how many items, why; how far those are that go on."""
     from overnight_models.ledger.operators import actions as ledger
+    from overnight_workers.operators import words
     from overnight_workers.process import database
 
     with database().transaction() as connection:
@@ -39,13 +41,12 @@ def actions(
     for title in ("action", "when", "who", "what", "to which", "items", "state", "why"):
         table.add_column(title, justify="right" if title in ("action", "items") else "left")
     for action in shown:
-        wish = ", ".join(f"{name} {value}" for name, value in orjson.loads(action.wish).items())
         table.add_row(
             str(action.id),
             f"{action.began_at:%Y-%m-%d %H:%M:%S}",
             Text(f"{action.actor} ({action.via})"),
             action.name,
-            Text(wish or "all"),
+            Text(words.wish(action)),
             f"{action.done:,}",
             Text(_state(action), style="yellow" if action.ended_at is None else ""),
             Text(action.reason or ""),
@@ -64,8 +65,9 @@ def abort(number: Annotated[int, typer.Argument(metavar="ACTION", help="Its numb
     if action is None:
         raise PermanentError(f"there is no action {number}: `overnight actions` lists them")
     if not aborted:
-        raise PermanentError(f"action {number} is over: {action.name}, {action.done:,} items")
-    console.OUT.print(f"action {number} is aborted: {action.name}, {action.done:,} items are done", markup=False)
+        raise PermanentError(f"action {number} is over: {action.name}, {several(action.done, 'item')}")
+    done = several(action.done, "item is", "items are")
+    console.OUT.print(f"action {number} is aborted: {action.name}, {done} done", markup=False)
 
 
 def _state(action: ActionView) -> str:

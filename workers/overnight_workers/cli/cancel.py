@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from overnight_models.quantities import several
 from overnight_workers.cli import console, item_options
 from overnight_workers.cli.act import act
 
@@ -52,4 +53,4 @@ def cancel(
     preview = acting.preview_cancel(item_options.narrowed(wanted, everything, "everything that is unfinished"))
     step = act(preview, question="take them back?", reason=reason, yes=yes, dry_run=dry_run, as_json=as_json)
     if step is not None and not as_json:
-        console.OUT.print(f"{step.done:,} items are taken back", markup=False)
+        console.OUT.print(f"{several(step.done, 'item is', 'items are')} taken back", markup=False)

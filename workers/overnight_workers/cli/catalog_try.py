@@ -117,11 +117,15 @@ def _print(tried: list[Tried], chosen: Chosen, target: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from overnight_workers.operators import words
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("row", "answer", "tokens in", "out", "cost"):
         table.add_column(title, justify="right" if title in ("tokens in", "out", "cost") else "left")
     for row in tried:
-        answer = Text(_short(row.answer)) if row.problem is None else Text(f"{row.problem}: {row.detail}", style="red")
+        answer = Text(_short(row.answer))
+        if row.problem is not None:
+            answer = Text(words.problem(row.problem, row.detail), style="red")
         table.add_row(Text(row.name), answer, f"{row.tokens_in:,}", f"{row.tokens_out:,}", _cost(row.cost_usd))
     console.OUT.print(table)
     problems = sum(row.problem is not None for row in tried)

@@ -115,10 +115,12 @@ def _document(row: Finished) -> dict[str, object]:
 
 
 def _line(row: Finished) -> Text:
+    from overnight_workers.operators import words
+
     cost = "price unknown" if row.cost_nano is None else console.money(row.cost_nano)
     text = Text(f"{row.finished_at:%H:%M:%S} {row.lane} {row.key} ")
     text.append(row.state, style="red" if row.problem else "green")
     text.append(f" {row.via} {cost}")
     if row.problem:
-        text.append(f" {row.problem}: {redaction.text(row.detail or '')}")
+        text.append(f" {words.problem(row.problem, row.detail and redaction.text(row.detail))}")
     return text

@@ -46,14 +46,25 @@ def chosen(named: str | None, **words: str | int | bool | None) -> ItemFilter:
     if named is not None and words.get("key") not in (None, named):
         raise PermanentError("KEY and --key are two names for the same: say one of them")
     said = words | {"key": named or words.get("key"), "late": "yes" if words.get("late") else None}
-    wanted = item_filter.read({word: str(value) for word, value in said.items() if value is not None})
+    wanted = item_filter.read(
+        {word: str(value) for word, value in said.items() if value is not None}, spoken_as=lambda word: f"--{word}"
+    )
     item_filter.check(wanted)
     return wanted
 
 
 def narrowed(wanted: ItemFilter, everything: bool, what: str) -> ItemFilter:
-    """The same. Raises PermanentError when nothing narrows it down and nobody said --all."""
-    if wanted.is_everything and not everything:
-        options = "a KEY, --lane, --run, --tenant, --problem, …"
-        raise PermanentError(f"{what}? Narrow it down ({options}), or say --all")
+    """The same. Raises PermanentError unless something narrows it down, or somebody said --all; also for both."""
+    require_one_of(wanted.is_everything, everything, what, "a KEY, --lane, --run, --tenant, --problem, …")
     return wanted
+
+
+def require_one_of(is_everything: bool, everything: bool, what: str, options: str) -> None:
+    """Raise PermanentError unless something narrows it down, or somebody said --all; also for both.
+
+    is_everything: no filter is given. everything: --all is. options: what narrows it down.
+    """
+    if is_everything and not everything:
+        raise PermanentError(f"{what}? Narrow it down ({options}), or say --all")
+    if everything and not is_everything:
+        raise PermanentError("--all is all of them, and another option narrows it down: say one of the two")

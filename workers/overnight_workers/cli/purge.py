@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from overnight_models.errors import PermanentError
+from overnight_models.quantities import several
 from overnight_workers.cli import console, item_options
 from overnight_workers.cli.act import act
 
@@ -46,15 +46,19 @@ def purge(
     from overnight_workers.stages.purging import counts
 
     words = {"tenant": tenant, "key": key, "lane": lane, "run": run, "older": before}
-    wanted = purging.chosen({word: said for word, said in words.items() if said is not None})
-    if wanted.is_everything and not everything:
-        raise PermanentError("everything? Narrow it down (--tenant, --key, --lane, --run, --before), or say --all")
+    wanted = purging.chosen(
+        {word: said for word, said in words.items() if said is not None},
+        spoken_as=lambda word: "--before" if word == "older" else f"--{word}",
+    )
+    options = "--tenant, --key, --lane, --run, --before"
+    item_options.require_one_of(wanted.is_everything, everything, "everything", options)
     preview = purging.preview_purge(purging.of(wanted, cancel=cancel, keys=keys, shared_batches=shared_batches))
     step = act(preview, question="remove it for good?", reason=reason, yes=yes, dry_run=dry_run, as_json=as_json)
     if step is not None and not as_json:
         with database().transaction() as connection:
             newest = actions.actions(connection, limit=1)
         said = ", ".join(f"{n:,} {kind}" for kind, n in counts(newest[0]).items()) if newest else ""
-        console.OUT.print(f"{step.done:,} items are purged{said and f': {said}'}", markup=False)
+        purged = several(step.done, "item is", "items are")
+        console.OUT.print(f"{purged} purged{said and f': {said}'}", markup=False)
     if preview.document["kept"]:
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from overnight_models.quantities import several
 from overnight_workers.cli import console, item_options
 from overnight_workers.cli.act import act
 
@@ -51,4 +52,4 @@ def redo(
     preview = acting.preview_redo(item_options.narrowed(wanted, everything, "everything that ever failed"))
     step = act(preview, question="try them again?", reason=reason, yes=yes, dry_run=dry_run, as_json=as_json)
     if step is not None and not as_json:
-        console.OUT.print(f"{step.done:,} items wait to be tried again", markup=False)
+        console.OUT.print(f"{several(step.done, 'item waits', 'items wait')} to be tried again", markup=False)

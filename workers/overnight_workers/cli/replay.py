@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from overnight_models.errors import PermanentError
+from overnight_models.quantities import several
 from overnight_workers.cli import console, item_options
 from overnight_workers.cli.act import act
 from overnight_workers.cli.moment import moment
@@ -38,11 +39,15 @@ def replay(
     filters.check(lane=lane, run=run, key=key)
     state: Literal["delivered", "dead"] = "delivered" if delivered else "dead"
     wanted = ledger.Replayed(state=state, lane=lane, run=run, key=key, since=moment(since))
-    if delivered and wanted.is_everything and not everything:
-        raise PermanentError(
-            "every outcome ever delivered? Narrow it down (--lane, --run, --key, --since), or say --all"
-        )
+    if delivered:
+        options = "--lane, --run, --key, --since"
+        item_options.require_one_of(wanted.is_everything, everything, "every outcome ever delivered", options)
+    elif everything:
+        raise PermanentError("--all belongs to --delivered: the dead ones are all taken, unless an option narrows it")
     preview = acting.preview_replay(wanted)
     step = act(preview, question="", reason=reason, yes=True, dry_run=dry_run, as_json=as_json)
     if not as_json and not dry_run:
-        console.OUT.print(f"{0 if step is None else step.done:,} {state} deliveries are due again", markup=False)
+        done = 0 if step is None else step.done
+        what = "outcome that was delivered is", "outcomes that were delivered are"
+        what = what if delivered else ("dead delivery is", "dead deliveries are")
+        console.OUT.print(f"{several(done, *what)} due again", markup=False)

@@ -57,6 +57,8 @@ def resume(
     """
     from overnight_workers.operators import steering
 
+    if anyway and not everything:
+        raise PermanentError("--anyway belongs to --all: it lets a ledger go on that was restored")
     for name in _named(lane, everything):
         OUT.print(steering.resume(name, by(None)), markup=False)
     if everything:

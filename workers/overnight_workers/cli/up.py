@@ -9,14 +9,16 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import typer
 
 from overnight_models.embedded_urls import default_data_dir, made, write_product_environment
-from overnight_models.errors import TransientError
+from overnight_models.errors import BadSettings, TransientError
 from overnight_workers.cli.console import interruptible, say
 
 _SANDBOX_MAX_WAIT: Final = "2s"
+_ANTHROPIC: Final = "api.anthropic.com"
 
 DataDir = Annotated[
     Path | None,
@@ -45,8 +47,11 @@ def up(
     from overnight_workers.one_machine.installation import Installation
     from overnight_workers.one_machine.supervisor import Supervisor
     from overnight_workers.settings import settings
+    from overnight_workers.start_checks import require_configuration
     from overnight_workers.webhook_settings import without_secrets
 
+    require_configuration()
+    settings.cache_clear()  # its servers aren't known yet
     home = made(data_dir or os.environ.get("OVERNIGHT_DATA_DIR") or default_data_dir())
     plays = not os.environ.get("ANTHROPIC_API_KEY") if sandbox is None else sandbox
     pace = _sandbox_pace() if plays else {}
@@ -67,7 +72,7 @@ def up(
     with interruptible(), Supervisor(home, say=say) as supervisor:
         installation.start(supervisor)
         _say_where_it_answers(installation.urls, home, pace, writes_environment=not given_redis)
-        for line in without_secrets(settings().webhooks):
+        for line in (*without_secrets(settings().webhooks), *_without_keys()):
             say(line)
         typer.echo(f"ready after {time.monotonic() - began:.1f} s; Ctrl-C stops everything")
         supervisor.run_forever()
@@ -92,13 +97,45 @@ def _say_where_it_answers(
         if "lanes" in pace:
             say(f"lane default is packed after {_SANDBOX_MAX_WAIT} here, with the real API after 5m")
     else:
-        say("the API is Anthropic's own: what you enqueue is billed")
+        _say_whose_api()
     if "flower_url" in urls:
         say(f"Flower: {urls['flower_url']}")
     if writes_environment:
         # the URL has a password, and what is printed may end in anybody's log
         environment_file = write_product_environment(home, urls["redis_url"])
         typer.echo(f"for your product: . {shlex.quote(str(environment_file))}")
+
+
+def _say_whose_api() -> None:
+    """Which API is called, and whether that is billed: whoever answers elsewhere is known to its owner alone."""
+    from overnight_workers.settings import settings
+
+    # the SDK's own variable, and its own default
+    default = os.environ.get("ANTHROPIC_BASE_URL") or f"https://{_ANTHROPIC}"
+    places = {_host(workspace.base_url or default) for workspace in settings().workspaces.values()}
+    if _ANTHROPIC in places:
+        say("the API is Anthropic's own: what you enqueue is billed")
+    if others := sorted(places - {_ANTHROPIC}):
+        say(f"the API is what answers at {', '.join(others)}: it may bill what you enqueue")
+
+
+def _host(url: str) -> str:
+    """Host and port of an API, and nothing of a password."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _without_keys() -> list[str]:
+    """Of each workspace without a key: a line that says so."""
+    from overnight_workers.api_keys import key_of
+    from overnight_workers.settings import settings
+
+    lines = []
+    for name, workspace in settings().workspaces.items():
+        try:
+            key_of(name, workspace)
+        except BadSettings as error:
+            lines.append(f"[workspaces.{name}] sends nothing, its items wait: {'; '.join(error.faults)}")
+    return lines
 
 
 def _sandbox_pace() -> dict[str, object]:

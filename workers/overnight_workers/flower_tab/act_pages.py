@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import orjson
-
 from overnight_models.ledger.operators import actions, item_life
-from overnight_models.ledger.operators.actions import ActionView
 from overnight_workers import redaction
 from overnight_workers.flower_tab.acts import known_act
 from overnight_workers.flower_tab.faults import Fault
@@ -70,7 +67,7 @@ class ActionsPage(Page):
         older = acts[_ON_A_PAGE - 1].id if len(acts) > _ON_A_PAGE else None
         self.show(
             "actions.html",
-            actions=[(action, spoken(action)) for action in acts[:_ON_A_PAGE]],
+            actions=[(action, words.wish(action)) for action in acts[:_ON_A_PAGE]],
             is_first=before is None,
             older=None if older is None else self.link("actions", before=older),
         )
@@ -87,7 +84,7 @@ class ActionPage(Form):
         action = await self.ask(lambda connection: actions.action(connection, number))
         if action is None:
             raise Fault(404, f"There is no action {number}", "None of that number was ever begun.")
-        self.show("action.html", action=action, wish=spoken(action))
+        self.show("action.html", action=action, wish=words.wish(action))
 
     async def act(self, *parts: str) -> None:
         """Do no further group of it. What is done stays done."""
@@ -138,15 +135,3 @@ def shown_body(body: item_life.Body | None) -> item_life.Body | None:
         message=body.message and redaction.json_text(body.message, "message"),
         detail=body.detail and redaction.text(body.detail, hidden),
     )
-
-
-def spoken(action: ActionView) -> str:
-    """To what an action is, for a person."""
-    wish = orjson.loads(action.wish)
-    parts = []
-    for name, value in wish.items():
-        text = f"{len(value):,} selected" if name == "ids" else ", ".join(value) if isinstance(value, list) else value
-        parts.append(f"{name} {text}")
-    if action.name == "budget":
-        parts.append("no cap" if action.most_nano is None else f"cap {words.dollars(action.most_nano)}")
-    return ", ".join(parts) or "all"

@@ -13,9 +13,9 @@ from overnight_models.ledger.deliver.replay import Replayed
 from overnight_models.ledger.operators import actions, canceling, redoing
 from overnight_models.ledger.operators.actions import ActionView, By, Step
 from overnight_models.ledger.operators.item_filter import ItemFilter
+from overnight_models.quantities import several
 from overnight_models.wire.outcome import dollars
 from overnight_workers.operators.preview import Preview
-from overnight_workers.operators.words import several
 from overnight_workers.process import database, prices
 from overnight_workers.stages import purging
 
@@ -72,7 +72,9 @@ def preview_replay(wanted: Replayed) -> Preview:
         number = replay.count(connection, wanted)
     given = {name: value for name, value in vars(wanted).items() if value is not None}
     wish = given | ({} if wanted.since is None else {"since": wanted.since.isoformat()})
-    text = f"{several(number, f'{wanted.state} delivery', f'{wanted.state} deliveries')}; nothing is paid again"
+    what = ("dead delivery", "dead deliveries")
+    what = what if wanted.state == "dead" else ("outcome that was delivered", "outcomes that were delivered")
+    text = f"{several(number, *what)}; nothing is paid again"
     return Preview("replay", wish, number, None, text, {"items": number, "state": wanted.state})
 
 

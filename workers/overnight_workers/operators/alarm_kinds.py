@@ -88,10 +88,12 @@ KINDS: Final[Mapping[str, Kind]] = {
         "see what it says: mend `base_url` or the gateway between, or ask Anthropic",
     ),
     "stage failing": Kind(
-        "a stage fails for a reason of our own: no room on Postgres' disk or in the temporary directory, or a defect",
-        "gives back with the reason what it had taken, goes on with the rest, and tries again, up to every 5 minutes",
+        "a stage fails for a reason of our own: no room on Postgres' disk or in the temporary directory, an encryption"
+        " key that isn't there, or a defect",
+        "gives back with the reason what it had taken, goes on with the rest, and tries again, up to every 5 minutes;"
+        " the alarm ends when that has gone well",
         "see what it says: make room on Postgres' disk, or in the directory that TMPDIR names (a body has up to 256 MB)"
-        "; for anything else the worker's log has more: report it",
+        "; put the encryption key back; for anything else the worker's log has more: report it",
     ),
     "batch unclear": Kind(
         "a create had no usable answer, and for more than a day no list has settled it",
@@ -256,6 +258,8 @@ class Alarm:
     """The lane that it is about, where it is about one."""
     batch_id: int | None = None
     """The batch that it is about, where it is about one."""
+    advice: str = ""
+    """What a person does in this case; empty: what its kind says."""
 
     @property
     def urgent(self) -> bool:
@@ -265,4 +269,18 @@ class Alarm:
     @property
     def do(self) -> str:
         """What a person does."""
-        return KINDS[self.kind].do
+        return self.advice or KINDS[self.kind].do
+
+
+_BY_CAUSE: Final[Mapping[str, str]] = {
+    "NoKey: ": "put the encryption key back that it names, for every worker; `overnight doctor` says which can't be"
+    " read. What waits for it goes on by itself",
+    "DatabaseFull: ": "make room on Postgres' disk: it goes on by itself",
+    "No space left on device": "make room in the directory that TMPDIR names (a body has up to 256 MB)",
+}
+"""What to do about a stage that fails, by what its reason holds."""
+
+
+def against_failure(why: str) -> str:
+    """What to do about a stage that fails for this reason; empty: nothing else than for any."""
+    return next((do for cause, do in _BY_CAUSE.items() if cause in why), "")

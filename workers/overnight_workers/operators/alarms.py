@@ -21,7 +21,7 @@ from overnight_models.states import ITEM
 from overnight_models.wire.message import WEBHOOK
 from overnight_models.wire.policy import Policy
 from overnight_workers.operators import targets
-from overnight_workers.operators.alarm_kinds import Alarm
+from overnight_workers.operators.alarm_kinds import Alarm, against_failure
 from overnight_workers.operators.redis_health import RedisHealth
 from overnight_workers.operators.workers import MISSING, Sign, faults_of
 from overnight_workers.settings import Lane, Settings, Timing
@@ -176,8 +176,11 @@ def _pulse(pulses: Sequence[Pulse], timing: Timing) -> Iterator[Alarm]:
     }
     for pulse in pulses:
         if pulse.failing_s is not None:
+            why = pulse.failing_why or ""
             yield Alarm(
-                "stage failing", f"{pulse.stage} has failed for {spoken(pulse.failing_s)}, last: {pulse.failing_why}"
+                "stage failing",
+                f"{pulse.stage} has failed for {spoken(pulse.failing_s)}, last: {why}",
+                advice=against_failure(why),
             )
         if pulse.stage in ticks and pulse.silent_s is not None:
             did, patience_s = ticks[pulse.stage]

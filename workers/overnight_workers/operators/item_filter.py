@@ -7,7 +7,7 @@ means the same tomorrow.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -46,8 +46,11 @@ _FIELDS: Final = {"prefix": "key_prefix", "batch": "batch_id", "older": "enqueue
 """Fields that have another name than their word."""
 
 
-def read(given: Mapping[str, str], *, now: datetime | None = None) -> ItemFilter:
-    """A filter from what was written; an empty word doesn't matter. Raises UnknownName with every fault of form."""
+def read(given: Mapping[str, str], *, now: datetime | None = None, spoken_as: Callable[[str], str] = str) -> ItemFilter:
+    """A filter from what was written; an empty word doesn't matter. Raises UnknownName with every fault of form.
+
+    spoken_as: how whoever wrote it calls a word, as `--older` on a command line.
+    """
     now = now or datetime.now(UTC)
     said = {name: value.strip() for name, value in given.items() if value.strip()}
     faults = [f"there is no filter {name!r}: {', '.join(WORDS)}" for name in said if name not in WORDS]
@@ -56,7 +59,7 @@ def read(given: Mapping[str, str], *, now: datetime | None = None) -> ItemFilter
         if name not in said:
             continue
         try:
-            values[_FIELDS.get(name, name)] = _value(name, said[name], now)
+            values[_FIELDS.get(name, name)] = _value(name, said[name], now, spoken_as(name))
         except ValueError as error:
             faults.append(str(error))
     if faults:
@@ -64,23 +67,24 @@ def read(given: Mapping[str, str], *, now: datetime | None = None) -> ItemFilter
     return ItemFilter(**values)  # type: ignore[arg-type]
 
 
-def _value(name: str, text: str, now: datetime) -> object:
+def _value(name: str, text: str, now: datetime, spoken: str) -> object:
+    """What a word means. spoken: how it is called in errors."""
     if name in ("older", "newer"):
-        return _moment(name, text, now)
+        return _moment(spoken, text, now)
     if name == "ids":
         if re.fullmatch(r"[1-9]\d{0,17}(,[1-9]\d{0,17}){0,999}", text, re.ASCII) is None:
             raise ValueError("ids are numbers of items, with commas between, at most a thousand")
         return tuple(sorted({int(number) for number in text.split(",")}))
     if name == "batch":
         if re.fullmatch(r"[1-9]\d{0,17}", text, re.ASCII) is None:
-            raise ValueError(f"a batch is a number, and not {text!r}")
+            raise ValueError(f"{spoken}: a batch is a number, and not {text!r}")
         return int(text)
     if name == "late":
         if text != "yes":
             raise ValueError(f"late is 'yes', or isn't said; not {text!r}")
         return True
     if "\x00" in text:
-        raise ValueError(f"{name} holds a zero byte, which no name has")
+        raise ValueError(f"{spoken} holds a zero byte, which no name has")
     return text
 
 

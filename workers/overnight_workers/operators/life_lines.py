@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from overnight_models.ledger.operators.item_life import ItemLife, Sent
+from overnight_models.quantities import several
 from overnight_workers.operators import targets, words
 from overnight_workers.operators.words import ALARMING, CALM, NOTABLE
 
@@ -64,7 +65,7 @@ def _batched(life: ItemLife) -> list[LifeLine]:
         return []
     # the ledger keeps the last try of a receipt, and how many there were before it
     before = life.item.attempts - (life.item.finished_at is not None)
-    tried = f", after {words.several(before, 'attempt')} that came to nothing" if before > 0 else ""
+    tried = f", after {several(before, 'attempt')} that came to nothing" if before > 0 else ""
     told_lines = [
         LifeLine(rows.packed_at, f"packed into batch {batch} (now {rows.batch_state}){tried}", batch_id=batch)
     ]
@@ -111,9 +112,9 @@ def _ended(life: ItemLife) -> list[LifeLine]:
         told_lines.append(LifeLine(item.finished_at, f"{came}, {via}; billed {cost}", CALM if item.ok else ALARMING))
     if item.delivery is not None:
         tone = ALARMING if item.delivery == "dead" else CALM
-        times = words.several(rows.delivery_generation or 0, "time")
+        times = several(rows.delivery_generation or 0, "time")
         again = f"; sent again {times} by an operator" if rows.delivery_generation else ""
-        tries = words.several(item.delivery_tries or 0, "try", "tries")
+        tries = several(item.delivery_tries or 0, "try", "tries")
         to = targets.named(item.delivery_broker, item.delivery_queue)
         text = f"delivery to {to}: {item.delivery} after {tries}{again}"
         # the ledger keeps when it is due, not when it was taken

@@ -6,7 +6,7 @@ items; what waits in Redis to be accepted is taken out before the first of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -14,10 +14,10 @@ from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.operators.item_filter import ItemFilter
 from overnight_models.ledger.operators.purge import group
 from overnight_models.ledger.operators.purge.wanted import Purge, items_of_key
+from overnight_models.quantities import several
 from overnight_workers.operators import item_filter
 from overnight_workers.operators.filters import UnknownName
 from overnight_workers.operators.preview import Preview
-from overnight_workers.operators.words import several
 from overnight_workers.process import database
 from overnight_workers.stages import purging
 
@@ -43,9 +43,12 @@ def of(items: ItemFilter, *, cancel: bool, keys: bool, shared_batches: bool) -> 
     return replace(purge, items=replace(items, key=None, ids=ids), key_hash=key_hash(items.key))
 
 
-def chosen(words: Mapping[str, str]) -> ItemFilter:
-    """The filter of these words. Raises UnknownName for a name that nobody has, in Redis neither."""
-    wanted = item_filter.read(words)
+def chosen(words: Mapping[str, str], spoken_as: Callable[[str], str] = str) -> ItemFilter:
+    """The filter of these words. Raises UnknownName for a name that nobody has, in Redis neither.
+
+    spoken_as: see `item_filter.read`.
+    """
+    wanted = item_filter.read(words, spoken_as=spoken_as)
     try:
         item_filter.check(wanted)
     except UnknownName:

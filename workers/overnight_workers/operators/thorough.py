@@ -30,24 +30,30 @@ def ledger(current: Settings, policy: Policy | None) -> list[Finding]:
     try:
         with database().transaction() as connection:
             version = schema.server_version(connection)
+            schema.require_utf8(connection)
     except DatabaseUnavailable as error:
         return [Finding("database", UNKNOWN, _line(error), "start Postgres (`overnight up`), or correct the URL")]
     except OvernightError as error:
         return [Finding("database", FAULT, _line(error), "correct OVERNIGHT_DATABASE_URL")]
     through = ", through a pooler" if database().is_pooled else ""
     findings = [Finding("database", OK, f"PostgreSQL {version}{through}")]
-    for check in (presence, revision, which_deployment, clocks, retention):
-        findings += looked(check)
+    for name, check in (("presence", presence), ("schema", revision)):
+        findings += looked(check, name)
+    if any(finding.check == "schema" and finding.state == FAULT for finding in findings):
+        # whatever else is asked would fail for that alone
+        return findings
+    for name, check in (("deployment", which_deployment), ("clock", clocks), ("kept", retention)):
+        findings += looked(check, name)
     return findings + looked(lambda: seen(policy), "alarms")
 
 
-def looked(check: Callable[[], list[Finding]], name: str = "") -> list[Finding]:
+def looked(check: Callable[[], list[Finding]], name: str) -> list[Finding]:
     """A check's findings; one that breaks is a finding too."""
     try:
         return check()
     except (OvernightError, SQLAlchemyError) as error:
         # a database without the ledger's tables, too
-        return [Finding(name or check.__name__, FAULT, _line(error), "mend what stands above first")]
+        return [Finding(name, FAULT, _line(error), "mend what stands above first")]
 
 
 def _line(error: Exception) -> str:

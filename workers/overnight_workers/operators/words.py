@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import orjson
+
 from overnight_models.ledger.money.budgets import BudgetView
+from overnight_models.ledger.operators.actions import ActionView
 from overnight_models.ledger.operators.overview import BatchView, ItemView, LaneView, TurnaroundView
 from overnight_models.ledger.relays.seen import RelayView
-from overnight_models.quantities import money, spoken
+from overnight_models.quantities import money, several, spoken
 from overnight_models.states import BATCH, DELIVERY
 from overnight_workers.operators import targets
 from overnight_workers.operators.snapshot import Look, Snapshot
@@ -74,11 +77,6 @@ def of_relay(relay: RelayView) -> str:
     return (
         f"{several(relay.waiting, 'message')} in its inbox{oldest}{aside}; {number(relay.items)} items taken on so far"
     )
-
-
-def several(n: int, noun: str, plural: str | None = None) -> str:
-    """A count and its noun: "1 item", "2,000 items", "3 batches"."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def size(n_bytes: int) -> str:
@@ -226,9 +224,55 @@ def leads(lane: LaneView) -> list[Lead]:
     ]
 
 
+def wish(action: ActionView) -> str:
+    """To what an action is: "lane copy, before 2026-11-01T00:00", "all"."""
+    said: dict[str, object] = orjson.loads(action.wish)
+    parts = [
+        words
+        for name, value in said.items()
+        if (words := _of_wish(name, value, is_of_key="key_hash" in said)) is not None
+    ]
+    if action.name == "budget":
+        parts.append("no cap" if action.most_nano is None else f"cap {dollars(action.most_nano)}")
+    return ", ".join(parts) or "all"
+
+
+_OF_WISHES: Final[Mapping[str, str]] = {
+    "enqueued_before": "before",
+    "enqueued_since": "since",
+    "key_prefix": "keys that begin with",
+    "batch_id": "batch",
+}
+"""How a word of a wish is said, where it isn't said as it stands."""
+_WISHED: Final[Mapping[str, str]] = {
+    "late": "late",
+    "cancel": "with what is on its way",
+    "keys": "with the keys' hashes",
+    "shared_batches": "with batches that hold others' items",
+}
+"""The same of those that are true or aren't there."""
+
+
+def _of_wish(name: str, value: object, *, is_of_key: bool) -> str | None:
+    """One word of a wish and its value; None for what nobody reads. is_of_key: its items are those of one key."""
+    if name == "key_hash":
+        return None
+    if name == "ids" and isinstance(value, list):
+        return f"{several(len(value), 'item')} of one key" if is_of_key else f"{several(len(value), 'item')} selected"
+    if value is True and name in _WISHED:
+        return _WISHED[name]
+    said = ", ".join(map(str, value)) if isinstance(value, list) else value
+    return f"{_OF_WISHES.get(name, name)} {said}"
+
+
+def problem(name: str, detail: str | None) -> str:
+    """A problem, and what is said of it where anything is: "canceled", "errored: overloaded"."""
+    return f"{name}: {detail}" if detail else name
+
+
 def trouble(item: ItemView) -> str:
     """What is wrong with an item, or why it is held; empty when nothing is."""
-    said = f"{item.problem}: {item.detail}" if item.problem else item.held or ""
+    said = problem(item.problem, item.detail) if item.problem else item.held or ""
     return said if len(said) <= _MOST_CHARACTERS else said[:_MOST_CHARACTERS] + "…"
 
 

@@ -14,6 +14,7 @@ from overnight_models.crash_points import reach
 from overnight_models.ledger import answer as ledger
 from overnight_models.ledger import documents, recall, redo
 from overnight_models.ledger.answer import Asked, Standing
+from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.cancel import Canceled
 from overnight_models.ledger.cancel import cancel as cancel_item
 from overnight_workers import logs, process
@@ -47,12 +48,18 @@ def answer(question: str, reply_to: str, about: About, **_later: object) -> str:
 
 
 def _document(question: str, about: About) -> dict[str, object]:
-    """`{"answer": …}`, or `{"error": why}` for what nobody here understands."""
+    """`{"answer": …}`, or `{"error": why}` for what nobody here understands.
+
+    `{"error": why, "key_missing": true}` while what is asked for waits for its encryption key.
+    """
     ask = _QUESTIONS.get(question)
     if ask is None:
         return {"error": f"workers of this version can't answer {question!r}"}
     try:
         return {"answer": ask(about)}
+    except NoKey as error:
+        log.warning("a question that waits for an encryption key", question=question, error=str(error))
+        return {"error": str(error), "key_missing": True}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         log.warning("a question that can't be answered", question=question, exc_info=True)
         return {"error": f"workers can't answer {question!r} as it was asked: {error!r}"}
@@ -117,9 +124,11 @@ def _redo(about: About) -> dict[str, object] | None:
             return _without_item(standing)
         item_id = redo.redo(connection, [standing.item_id]).get(standing.item_id, standing.item_id)
         why_not = redo.why_not(connection, item_id)
+        if why_not is not None:
+            return {"refused": why_not}
         row = ledger.read_item(connection, item_id)
     doorbell.ring(routes.PACK)
-    return {"receipt": None if row is None else row.receipt} if why_not is None else {"refused": why_not}
+    return {"receipt": None if row is None else row.receipt}
 
 
 def _without_item(standing: Standing) -> dict[str, object] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from overnight_models.errors import PermanentError, TransientError
 from overnight_models.ledger import counters
+from overnight_models.ledger.bodies.encryption import KEYLESS_PAUSE_S, NoKey
 from overnight_models.ledger.database import DatabaseFull
 from overnight_models.ledger.operators import pulse as ledger
 from overnight_workers import counted, logs, process
@@ -23,7 +25,9 @@ _GRACE_S: Final = 60.0
 """How long after its next try was due a failure still counts."""
 _SHOWN: Final = 500
 """Characters of an error; the rest is in the log."""
-_KNOWN: Final = (DatabaseFull, OSError)
+_KNOWN: Final = (DatabaseFull, OSError, NoKey)
+_OF_A_TASK: Final = re.compile(r"[A-Z]\w*: ")
+"""A reason that begins with its error, and not with what it failed at: a task as a whole failed."""
 
 _NO_CHANCE: Final = 3
 """Workers that began one batch and didn't come to its end."""
@@ -42,12 +46,16 @@ def at_work(stage: str) -> None:
         return
     unnoted = process.unnoted_failures()
     with process.database().transaction() as connection:
-        ledger.note_run(connection, stage)
+        why = ledger.note_run(connection, stage)
         if (failure := unnoted.get(stage)) is not None:
             ledger.note_failure(connection, stage, failure.why, lasts_s=failure.lasts_s)
         if written := +counted.unwritten():
             counters.add(connection, written)
     counted.unwritten().subtract(written)
+    if why is None:
+        process.failing().pop(stage, None)
+    else:
+        process.failing()[stage] = why
     unnoted.pop(stage, None)
     said_at[stage] = now
 
@@ -70,6 +78,7 @@ def failed(
     if not is_our_own(error):
         return
     why = f"{about}: {said(error)}" if about else said(error)
+    process.failing()[stage] = why
     # of a full disk it is known where
     log.error("a stage fails", stage=stage, why=why, exc_info=None if isinstance(error, _KNOWN) else error)
     try:
@@ -82,6 +91,36 @@ def failed(
         if not is_guess:
             process.unnoted_failures()[stage] = process.Failure(why, again_in_s + _GRACE_S)
         log.warning("a failure can't be noted in the ledger", stage=stage, error=str(refused))
+
+
+def succeeded(stage: str, about: str = "") -> None:
+    """What a stage may have failed at has gone well: its alarm is over at once. Never raises.
+
+    Costs nothing where this process knows of no failure at it.
+
+    about: as it was said of the failure; empty: a task as a whole.
+    """
+    why = process.failing().get(stage)
+    if why is None or not (why.startswith(f"{about}: ") if about else _OF_A_TASK.match(why)):
+        return
+    try:
+        with process.database().transaction() as connection:
+            ledger.note_success(connection, stage, why)
+        process.failing().pop(stage, None)
+    except (TransientError, SQLAlchemyError) as refused:
+        log.warning("a success can't be noted in the ledger", stage=stage, error=str(refused))
+
+
+def lanes_went(stage: str, well: Collection[str], keyless: Mapping[str, str]) -> None:
+    """Say which lanes wait for an encryption key, and of which a stage could read what it wanted. Never raises.
+
+    well: lanes of which it could. keyless: why the others wait, by lane.
+    """
+    for lane, why in keyless.items():
+        failed(stage, NoKey(why), about=f"lane {lane}", again_in_s=KEYLESS_PAUSE_S)
+    for lane in well:
+        if lane not in keyless:
+            succeeded(stage, f"lane {lane}")
 
 
 def begun_again(stage: str, about: str, times: int, last_error: str | None) -> None:
@@ -120,6 +159,8 @@ def alone(
             raise
         tried.error = error
         failed(stage, error, about=about, again_in_s=again_in_s)
+    else:
+        succeeded(stage, about)
 
 
 def said(error: BaseException) -> str:

@@ -57,6 +57,7 @@ class Shown(Answered, Protocol):
     detail: str | None
     retryable: bool | None
     unreadable: str | None
+    without_key: bool
 
 
 def place_of(row: Answered) -> Place | None:
@@ -90,6 +91,16 @@ def own_detail(keys: Mapping[int, bytes], item_id: int, detail: str | None) -> s
 def detail_of(connection: Connection, item_id: int, detail: str | None) -> str | None:
     """The same as it was; why it can't be read where it can't."""
     return shown(connection, f"detail:{item_id}", detail)
+
+
+def whole_detail(connection: Connection, item_id: int, detail: str | None) -> str | None:
+    """The same, for whoever writes it elsewhere. Raises NoKey while its encryption key isn't there."""
+    try:
+        return None if detail is None else unseal_text(connection, f"detail:{item_id}", detail)
+    except Unreadable as error:
+        raise NoKey(f"what is said of item {item_id}: {error}") from error
+    except DamagedGroup as error:
+        return f"(it can't be read: {error})"
 
 
 @dataclass(frozen=True)
@@ -133,23 +144,40 @@ def _str(text: str | bytes) -> str:
 
 def show(connection: Connection, rows: Collection[Shown]) -> Unread:
     """The same. What can't be read is no answer, and its row says so."""
-    unread = read(connection, rows)
-    for row in rows:
-        row.detail = detail_of(connection, row.id, row.detail)
+    unread = _with_details(connection, rows, read(connection, rows))
     for row in rows if unread.why else ():
-        if row.id in unread.why:
-            do = "" if row.id in unread.without_key else ": restore that row from a backup"
-            why = unread.why[row.id]
-            row.unreadable = f"it was answered, and the ledger can't read the answer any more ({why}){do}"
-            row.ok, row.problem, row.detail, row.retryable = False, Problem.ERRORED, row.unreadable, False
+        why = unread.why.get(row.id)
+        if why is None:
+            continue
+        row.without_key = row.id in unread.without_key
+        row.unreadable = (
+            f"its outcome is there, and can be read when its encryption key is ({why})"
+            if row.without_key
+            else f"it was answered, and the ledger can't read the answer any more ({why}):"
+            " restore that row from a backup"
+        )
+        row.ok, row.problem, row.detail, row.retryable = False, Problem.ERRORED, row.unreadable, row.without_key
     return unread
+
+
+def _with_details(connection: Connection, rows: Collection[Shown], unread: Unread) -> Unread:
+    """Put into rows what is said of their problems. Returns the same with those for which a key isn't there."""
+    why, without_key = dict(unread.why), set(unread.without_key)
+    for row in rows:
+        try:
+            row.detail = whole_detail(connection, row.id, row.detail)
+        except NoKey as error:
+            why[row.id] = str(error)
+            without_key.add(row.id)
+    return Unread(why, frozenset(without_key))
 
 
 def show_all(connection: Connection, rows: Collection[Shown]) -> None:
     """The same, for whoever hands them on. Raises NoKey while an encryption key isn't there: they wait for it."""
     unread = show(connection, rows)
     if unread.without_key:
-        raise NoKey(f"{len(unread.without_key):,} answers wait: {unread.why[min(unread.without_key)]}")
+        waiting = "an outcome waits" if len(unread.without_key) == 1 else f"{len(unread.without_key):,} outcomes wait"
+        raise NoKey(f"{waiting} for an encryption key: {unread.why[min(unread.without_key)]}")
 
 
 class _Lying(NamedTuple):

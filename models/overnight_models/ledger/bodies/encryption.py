@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 
 KEY_BYTES: Final = 32
+KEYLESS_PAUSE_S: Final = 30
+"""After this what waits for a key looks for it again."""
 MAGIC: Final = b"OVE1"
 MARK: Final = "encrypted:"
 """What begins a text that is encrypted."""

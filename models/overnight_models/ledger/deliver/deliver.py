@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from overnight_models import exact_json
 from overnight_models.ledger import hand_overs
 from overnight_models.ledger.bodies import answers
+from overnight_models.ledger.bodies.encryption import KEYLESS_PAUSE_S, NoKey
 from overnight_models.ledger.bodies.requests import callback_of
 from overnight_models.ledger.deliver import obstacles
 from overnight_models.ledger.deliver.due import Due
@@ -91,11 +92,18 @@ class _Claimed(ItemRow):
 
 
 def claim(
-    connection: Connection, target: Target, *, limit: int, max_bytes: float = math.inf, lease_s: float
+    connection: Connection,
+    target: Target,
+    *,
+    limit: int,
+    max_bytes: float = math.inf,
+    lease_s: float,
+    keyless: dict[str, str] | None = None,
 ) -> list[Due]:
     """Take due deliveries for one queue, oldest first. They are due again if this process dies.
 
     max_bytes: about so many bytes of messages; the first is taken however large it is.
+    keyless: see `take`.
     """
     waiting = fetch_all(
         connection,
@@ -109,13 +117,22 @@ def claim(
         limit=limit,
     )
     number = fitting((delivery.size for delivery in waiting), max_bytes)
-    return take(connection, {delivery.item_id: delivery.due_at for delivery in waiting[:number]}, lease_s=lease_s)
+    due_at = {delivery.item_id: delivery.due_at for delivery in waiting[:number]}
+    return take(connection, due_at, lease_s=lease_s, keyless=keyless)
 
 
-def take(connection: Connection, due_at: Mapping[int, datetime], *, lease_s: float) -> list[Due]:
+def take(
+    connection: Connection,
+    due_at: Mapping[int, datetime],
+    *,
+    lease_s: float,
+    keyless: dict[str, str] | None = None,
+) -> list[Due]:
     """Take deliveries that this transaction has locked. due_at: since when they are due, by item.
 
-    Raises NoKey while the encryption key of one isn't there: they stay due.
+    Those whose encryption key isn't there are due again after a pause, no try is counted, and the others are taken.
+
+    keyless: is told of the lanes of those, and why they wait.
     """
     if not due_at:
         return []
@@ -134,19 +151,39 @@ def take(connection: Connection, due_at: Mapping[int, datetime], *, lease_s: flo
         ids=list(due_at),
         lease_s=lease_s,
     )
-    answers.show_all(connection, claimed)
-    return [
-        Due(
-            item_id=row.id,
-            tries=row.tries,
-            generation=row.generation,
-            due_at=due_at[row.id],
-            lane=row.lane,
-            callback=exact_json.loads(callback_of(connection, row.receipt, row.callback)),
-            outcome=row,
-        )
-        for row in claimed
-    ]
+    answers.show(connection, claimed)
+    due: list[Due] = []
+    waiting: dict[int, str] = {}
+    for row in claimed:
+        try:
+            if row.without_key:
+                raise NoKey(row.unreadable)
+            callback = exact_json.loads(callback_of(connection, row.receipt, row.callback))
+        except NoKey as error:
+            waiting[row.id] = str(error)
+            if keyless is not None:
+                keyless.setdefault(row.lane, str(error))
+            continue
+        due.append(Due(row.id, row.tries, row.generation, due_at[row.id], row.lane, callback, row))
+    if waiting:
+        _wait_for_keys(connection, waiting)
+    return due
+
+
+def _wait_for_keys(connection: Connection, waiting: Mapping[int, str]) -> int:
+    """They weren't tried: due after a pause, and nothing is counted. waiting: why, by item."""
+    return execute(
+        connection,
+        f"""
+        UPDATE delivery
+        SET {DELIVERY.release.set}, tries = tries - 1, error = own.why,
+            due_at = now() + make_interval(secs => {KEYLESS_PAUSE_S})
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:whys AS text[])) AS own (item_id, why)
+        WHERE delivery.item_id = own.item_id AND delivery.{DELIVERY.release.where}
+        """,
+        ids=list(waiting),
+        whys=list(waiting.values()),
+    )
 
 
 def targets_in_the_clear(connection: Connection, paced: Sequence[str] = ()) -> dict[int, Target]:

@@ -49,11 +49,19 @@ class Waiting(NamedTuple):
 
 
 def claim(
-    connection: Connection, target: Target, rules: GroupRules, *, groups: int, rate: Pace | None, lease_s: float
+    connection: Connection,
+    target: Target,
+    rules: GroupRules,
+    *,
+    groups: int,
+    rate: Pace | None,
+    lease_s: float,
+    keyless: dict[str, str] | None = None,
 ) -> list[list[Due]]:
     """Take groups that are full, or have waited long enough, or are sent again; the oldest first.
 
     groups: so many at most.
+    keyless: as `deliver.take` has it; who waits for a key is in no group.
     """
     allowed = None if rate is None else pace.allowance(connection, target.id, rate)
     if allowed == 0:
@@ -83,12 +91,16 @@ def claim(
     taken = {
         delivery.item_id: delivery
         for delivery in deliver.take(
-            connection, {waits.item_id: waits.due_at for group in chosen for waits in group}, lease_s=lease_s
+            connection,
+            {waits.item_id: waits.due_at for group in chosen for waits in group},
+            lease_s=lease_s,
+            keyless=keyless,
         )
     }
     if rate is not None and taken:
         pace.spend(connection, target.id, rate, len(taken))
-    return [[taken[waits.item_id] for waits in group] for group in chosen]
+    groups_taken = [[taken[waits.item_id] for waits in group if waits.item_id in taken] for group in chosen]
+    return [group for group in groups_taken if group]
 
 
 def grouped(waiting: Sequence[Waiting], rules: GroupRules, *, is_cut: bool) -> list[list[Waiting]]:

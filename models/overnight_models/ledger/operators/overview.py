@@ -345,12 +345,20 @@ _READ_AT_ONCE: Final = 500
 
 
 def items(
-    connection: Connection, wanted: Wanted, limit: int | None = None, *, deliveries: bool = False
+    connection: Connection,
+    wanted: Wanted,
+    limit: int | None = None,
+    *,
+    deliveries: bool = False,
+    waiting_for_keys: bool = False,
 ) -> Iterator[ItemView]:
     """Items with their outcomes, by id, from a cursor on the server: flat for any number.
 
+    Raises NoKey at the first whose encryption key isn't there, unless that is asked for.
+
     limit: the newest so many.
     deliveries: with the delivery of each.
+    waiting_for_keys: those come, too, and say it (`without_key`).
     """
     conditions = {
         "lane.name = %(lane)s": wanted.lane,
@@ -387,5 +395,5 @@ def items(
         assert cursor.description is not None
         view = maker(ItemView, tuple(column.name for column in cursor.description))
         while some := [view(*row) for row in cursor.fetchmany(_READ_AT_ONCE)]:
-            answers.show(connection, some)
+            (answers.show if waiting_for_keys else answers.show_all)(connection, some)
             yield from some

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from overnight_models import routes
-from overnight_models.ledger.rows import execute, fetch_all
+from overnight_models.ledger.rows import execute, fetch_all, fetch_value
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,38 @@ class Pulse:
     """The last of them."""
 
 
-def note_run(connection: Connection, stage: str) -> None:
-    """A stage runs now."""
-    execute(
+def note_run(connection: Connection, stage: str) -> str | None:
+    """A stage runs now. Returns why it fails, where it does: whoever succeeds at that says so (`note_success`)."""
+    return fetch_value(
         connection,
-        "INSERT INTO pulse (stage, ran_at) VALUES (:stage, now()) ON CONFLICT (stage) DO UPDATE SET ran_at = now()",
+        str,
+        """
+        INSERT INTO pulse (stage, ran_at) VALUES (:stage, now()) ON CONFLICT (stage) DO UPDATE SET ran_at = now()
+        RETURNING CASE WHEN failing_until > now() THEN failing_why END
+        """,
         stage=stage,
     )
+
+
+def note_success(connection: Connection, stage: str, why: str) -> None:
+    """What a stage failed at has gone well: it fails no more, unless it has failed by something else meanwhile.
+
+    why: as it was noted.
+    """
+    execute(
+        connection,
+        """
+        UPDATE pulse SET failing_until = now()
+        WHERE stage = :stage AND failing_until > now() AND failing_why = :why
+        """,
+        stage=stage,
+        why=as_noted(why),
+    )
+
+
+def as_noted(why: str) -> str:
+    """The reason of a failure as its row has it: no text in Postgres holds a zero byte."""
+    return why.replace("\x00", "\ufffd")
 
 
 def note_failure(
@@ -60,7 +85,7 @@ def note_failure(
                                ELSE excluded.failing_why END
         """,
         stage=stage,
-        why=why.replace("\x00", "\ufffd"),
+        why=as_noted(why),
         lasts_s=lasts_s,
         known=None if unless_known_of is None else f"{unless_known_of}: ",
     )

@@ -85,6 +85,8 @@ def accept(
         time.sleep(1)  # the database is away: there is no condition to wait for but time
         raise Reject(str(error), requeue=True) from error
     gather.done(gathered)
+    for taken in (own, *(waiting.message for waiting in gathered)):
+        pulse.succeeded(routes.ACCEPT, f"message {taken.id}")
     return done
 
 

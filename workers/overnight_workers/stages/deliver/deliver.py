@@ -88,7 +88,9 @@ def _deliver(target: Target) -> int:
         return 0
     max_bytes = min(_BYTES_AT_ONCE, room.bytes)
     with process.database().transaction() as connection:
-        due = _claim(connection, target, limit=min(_AT_ONCE, room.messages), max_bytes=max_bytes)
+        keyless: dict[str, str] = {}
+        due = _claim(connection, target, keyless, limit=min(_AT_ONCE, room.messages), max_bytes=max_bytes)
+    pulse.lanes_went(routes.DELIVER, {delivery.lane for delivery in due}, keyless)
     if not due:
         return 0
     # after the commit of the claim: if this process dies now, they are due again
@@ -100,14 +102,16 @@ def _deliver(target: Target) -> int:
     return len(handed.taken)
 
 
-def _claim(connection: Connection, target: Target, *, limit: int, max_bytes: float) -> list[Due]:
+def _claim(
+    connection: Connection, target: Target, keyless: dict[str, str], *, limit: int, max_bytes: float
+) -> list[Due]:
     """Take no more than there is room for, and than its rate lets through."""
     rate = target_pacing.pace_of(target_pacing.of_target(target))
     if rate is not None:
         limit = min(limit, pace.allowance(connection, target.id, rate))
     if limit <= 0:
         return []
-    due = ledger.claim(connection, target, limit=limit, max_bytes=max_bytes, lease_s=LEASE_S)
+    due = ledger.claim(connection, target, limit=limit, max_bytes=max_bytes, lease_s=LEASE_S, keyless=keyless)
     if rate is not None and due:
         pace.spend(connection, target.id, rate, len(due))
     return due

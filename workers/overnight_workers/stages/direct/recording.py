@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -9,6 +11,7 @@ from typing import Final, NamedTuple
 from overnight_models import routes
 from overnight_models.errors import TransientError
 from overnight_models.ledger import workspaces
+from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.deliver.deliver import Target
@@ -22,7 +25,7 @@ from overnight_workers.limiter import Grant, Used
 from overnight_workers.realtime import Reply
 from overnight_workers.settings import Lane, settings
 from overnight_workers.sizes import escalation
-from overnight_workers.stages import answer_spans, doorbell
+from overnight_workers.stages import answer_spans, doorbell, pulse
 from overnight_workers.stages.collect.lines import arrival
 from overnight_workers.stages.collect.schema_checks import check_of
 from overnight_workers.stages.deliver import deliver
@@ -43,6 +46,8 @@ _PAUSE_S: Final = 2.0
 """For a model whose call wasn't taken, where the API doesn't say for how long."""
 _LIMITED_S: Final = 5.0
 """The same where it says that the account goes too fast."""
+_SAID_EVERY_S: Final = 10.0
+"""That answers wait for a key."""
 
 log = logs.get(__name__)
 
@@ -90,6 +95,7 @@ class Recorder:
     def __init__(self, expected: dict[tuple[str, str], Expected]) -> None:
         self._unrecorded: list[Done] = []
         self._expected = expected
+        self._keyless_said_at = -math.inf
         self.recorded = 0
 
     @property
@@ -106,18 +112,31 @@ class Recorder:
         self.add([Done(request, Reply(413, False, text=why), problem)])
 
     def record(self) -> list[HandOver]:
-        """Write what came. Returns what is to be handed over. Raises TransientError: then the rest is kept."""
+        """Write what came. Returns what is to be handed over. Raises TransientError: then the rest is kept.
+
+        Answers whose encryption key isn't there are kept, too, until it is: they are paid, and can't be looked up.
+        """
         hand_over: list[HandOver] = []
         by_claim: dict[int, list[Done]] = {}
         for answer in self._unrecorded:
             by_claim.setdefault(answer.request.claim.id, []).append(answer)
         for done in by_claim.values():
-            hand_over += self._record_one_by_one(done)
+            try:
+                hand_over += self._record_one_by_one(done)
+            except NoKey as error:
+                self._wait_for_key(done[0].request.claim, error)
+                continue
+            pulse.lanes_went(routes.DIRECT, (done[0].request.claim.place.lane,), {})
             written = {id(answer) for answer in done}
             self._unrecorded = [answer for answer in self._unrecorded if id(answer) not in written]
             self.recorded += len(done)
             counted.items(routes.DIRECT, len(done))
         return hand_over
+
+    def _wait_for_key(self, claim: Claim, error: NoKey) -> None:
+        if time.monotonic() - self._keyless_said_at > _SAID_EVERY_S:
+            self._keyless_said_at = time.monotonic()
+            pulse.lanes_went(routes.DIRECT, (), {claim.place.lane: str(error)})
 
     def _tell_limiter(self, group: _Group) -> None:
         """What calls took, and what the API said of its limits."""
@@ -138,7 +157,7 @@ class Recorder:
         group = _judge(done)
         try:
             return self._write(group)
-        except TransientError:
+        except (TransientError, NoKey):
             raise
         except Exception:
             log.exception("answers can't be recorded together", claim_id=group.claim.id, items=len(done))

@@ -15,12 +15,14 @@ from sqlalchemy import Connection
 
 from overnight_models import routes
 from overnight_models.errors import TransientError
+from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.direct import claim as ledger
 from overnight_models.ledger.direct import pauses, places
 from overnight_models.ledger.direct.claim import Claim, Taken
 from overnight_models.ledger.direct.places import Place
 from overnight_models.wire.outcome import Problem
 from overnight_workers import limiter, logs, process, stopping
+from overnight_workers.encryption_keys import ConfiguredKeys
 from overnight_workers.limiter import Grant, Wait
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, pulse
@@ -86,6 +88,8 @@ class Turns:
         """How many a place's rate limit let go last, when it didn't let all go."""
         self._paused_until = math.inf
         self._first_requests = FirstRequests()
+        self._keyless_said_at: dict[str, float] = {}
+        """When it was said of a lane that its encryption key isn't there, by the monotonic clock."""
         self.taken = 0
 
     @property
@@ -143,7 +147,7 @@ class Turns:
             self._paused_until = math.inf
         requests: list[Request] = []
         with process.database().transaction() as connection:
-            sources = places.sources(connection, lanes)
+            sources = [place for place in places.sources(connection, lanes) if self._can_be_recorded(place)]
             # most often it is the only one, and each transaction more costs as much as some items
             first = self._take_there(connection, sources[0], limit) if sources else None
         if first is not None:
@@ -159,6 +163,18 @@ class Turns:
             doorbell.ring(routes.DIRECT)
         self.taken += len(requests)
         return requests
+
+    def _can_be_recorded(self, place: Place) -> bool:
+        """Whether its answers could be written: what is sent is paid. Where a key isn't there, nothing is sent."""
+        try:
+            ConfiguredKeys().of_lane(place.lane)
+        except NoKey as error:
+            if time.monotonic() - self._keyless_said_at.get(place.lane, -math.inf) > _SIGN_EVERY_S:
+                self._keyless_said_at[place.lane] = time.monotonic()
+                pulse.lanes_went(routes.DIRECT, (), {place.lane: str(error)})
+            return False
+        pulse.lanes_went(routes.DIRECT, (place.lane,), {})
+        return True
 
     def _take_there(self, connection: Connection, place: Place, limit: int) -> _There:
         lane, now = settings().lanes[place.lane], time.monotonic()

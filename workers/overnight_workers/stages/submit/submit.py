@@ -98,6 +98,7 @@ def _submit_or_release(claim: ledger.Claim) -> bool:
         if not pulse.is_our_own(error):
             raise
         return False
+    pulse.succeeded(routes.SUBMIT, f"batch {claim.batch_id}")
     return True
 
 

@@ -17,6 +17,7 @@ from overnight_models.ledger.deliver.pace import Pace
 from overnight_models.ledger.deliver.webhook_groups import GroupRules
 from overnight_workers import counted, logs, process
 from overnight_workers.settings import settings
+from overnight_workers.stages import pulse
 from overnight_workers.stages.webhooks import bodies, retries
 from overnight_workers.stages.webhooks.bodies import Body
 from overnight_workers.stages.webhooks.verdicts import Verdict
@@ -61,8 +62,12 @@ def claim(target: Target, webhook: Webhook, groups: int) -> list[Body]:
     rules = GroupRules(webhook.group.items, webhook.group.within, bodies.MOST_BYTES, bodies.BY_REFERENCE)
     rate: Pace | None = pace_of(webhook, at_once=webhook.group.items)
     lease_s = webhook.connect_timeout + webhook.timeout + _SLACK_S
+    keyless: dict[str, str] = {}
     with process.database().transaction() as connection:
-        claimed = webhook_groups.claim(connection, target, rules, groups=groups, rate=rate, lease_s=lease_s)
+        claimed = webhook_groups.claim(
+            connection, target, rules, groups=groups, rate=rate, lease_s=lease_s, keyless=keyless
+        )
+    pulse.lanes_went(routes.WEBHOOKS, {due.lane for group in claimed for due in group}, keyless)
     # after the commit of the claim: if this process dies now, they are due again
     written = [bodies.write(group) for group in claimed]
     unwritable = [refused for body in written for refused in body.unwritable]
