@@ -15,9 +15,6 @@ SELECT to_regclass(:table) IS NOT NULL;
 -- _require_schema
 SELECT current_schema();
 
--- _require_utf8
-SELECT current_setting('server_encoding') AS encoding, current_database() AS name;
-
 -- migrate, 1 of 5: Bring the database to the newest schema, and make the first partitions. Harmless when it is there.
 SET LOCAL statement_timeout = 0;
 
@@ -32,6 +29,9 @@ show standard_conforming_strings;
 
 -- migrate, 5 of 5: Bring the database to the newest schema, and make the first partitions. Harmless when it is there.
 show transaction isolation level;
+
+-- require_utf8: Raise WrongEncoding for a database that would change texts.
+SELECT current_setting('server_encoding') AS encoding, current_database() AS name;
 
 -- revisions: The schema's revision in this database, and the newest one that this code knows.
 SELECT version_num
