@@ -17,11 +17,12 @@ from overnight_models.ledger.operators import batch_list, troubles
 from overnight_models.ledger.operators.batch_list import UNFINISHED, BatchFilter, BatchLife, ModelShare, SaidOfItem
 from overnight_models.ledger.operators.overview import BatchView
 from overnight_models.money.prices import Usage, both_costs
+from overnight_models.quantities import several
 from overnight_models.states import BATCH
 from overnight_workers import process
 from overnight_workers.flower_tab.faults import Fault
 from overnight_workers.flower_tab.page import Page
-from overnight_workers.operators import filters, words
+from overnight_workers.operators import filters
 from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.roads import memory
 from overnight_workers.roads.turnaround import Turnarounds
@@ -154,7 +155,7 @@ def _estimated(models: Sequence[ModelShare]) -> int | None:
 def _moments(life: BatchLife) -> list[tuple[datetime, str]]:
     """The timeline, the earliest first."""
     batch, facts = life.batch, life.facts
-    moments = [(batch.packed_at, f"packed, with {words.several(batch.items, 'item')}")]
+    moments = [(batch.packed_at, f"packed, with {several(batch.items, 'item')}")]
     for submission in life.submissions:
         named = f" (submission {submission.id})" if len(life.submissions) > 1 else ""
         steps = (

@@ -229,7 +229,7 @@ def wish(action: ActionView) -> str:
     said: dict[str, object] = orjson.loads(action.wish)
     parts = [
         words
-        for name, value in said.items()
+        for name, value in sorted(said.items(), key=lambda pair: pair[0] in _WISHED)
         if (words := _of_wish(name, value, is_of_key="key_hash" in said)) is not None
     ]
     if action.name == "budget":
