@@ -42,6 +42,9 @@ drill: .venv  ## what fails at night, one thing at a time, under load: how soon 
 axe: .venv  ## every page of ours in Chromium, by axe-core; needs chromium and npm
 	.venv/bin/python -m tests.accessibility
 
+grafana: .venv  ## the shipped dashboard beside the types that Grafana publishes; needs npm
+	.venv/bin/python -m tests.grafana
+
 bench: .venv  ## the whole way against the bare script, 100,000 items
 	.venv/bin/python -m tests.benchmarks.pipeline --items 100000
 
@@ -111,4 +114,4 @@ bench.nights: .venv  ## four nights of a catalog and a bad prompt: rows sent and
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos outbox drill bench bench.against bench.profile bench.floor bench.product bench.direct bench.async bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights bench.seam clean
+.PHONY: help demo check format test long chaos outbox drill axe grafana bench bench.against bench.profile bench.floor bench.product bench.direct bench.async bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights bench.seam clean

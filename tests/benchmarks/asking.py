@@ -19,9 +19,7 @@ from overnight_models.ledger.deliver import acknowledge, deliver, obstacles
 from overnight_models.ledger.deliver.due import recorded_and_claimed
 from overnight_models.ledger.money import budgets, costs, history, plans
 from overnight_models.ledger.new_item import NewItem
-from overnight_models.ledger.operators import batch_list, delivery_list, item_list, overview, run_list, troubles
-from overnight_models.ledger.operators.batch_list import BatchFilter
-from overnight_models.ledger.operators.item_filter import ItemFilter
+from overnight_models.ledger.operators import item_list, overview, troubles
 from overnight_models.ledger.operators.overview import Wanted
 from overnight_models.ledger.pack import pack
 from overnight_models.ledger.rows import fetch_all
@@ -29,11 +27,14 @@ from overnight_models.ledger.submit import submit
 from overnight_models.money.prices import Prices, load
 from overnight_models.states import BATCH
 from overnight_models.wire.acknowledgement import Acknowledgement
+from tests.benchmarks import pages_asked
 from tests.benchmarks.filling import IN_FLIGHT, KEY
 
 _OWNER: Final = 1
 _LEASE_S: Final = 60.0
 _CHUNK: Final = 2_000
+_BOUNDED_MS: Final = 2_000 * item_list.LOOKED_S
+"""The time for which it is looked, and as much again for the last window."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,17 @@ class Asked:
 
     name: str
     ask: Callable[[], object]
+    most_ms: float | None = None
+    """It looks at as much as there is time for, and says how far it came; None: it looks at what it needs."""
 
 
 def questions(database: Database) -> list[Asked]:
     """All of them."""
     ids = _Found(database)
-    return [Asked(name, _taken_back(database, ask)) for name, ask in _asked(ids)]
+    return [
+        *(Asked(name, _taken_back(database, ask)) for name, ask in _asked(ids)),
+        *(Asked(name, _taken_back(database, ask), _BOUNDED_MS) for name, ask in pages_asked.by_windows()),
+    ]
 
 
 def _taken_back(database: Database, ask: Callable[[Connection], object]) -> Callable[[], object]:
@@ -263,13 +269,7 @@ def _people() -> Iterator[tuple[str, Callable[[Connection], object]]]:
     yield "overnight items --state failed", lambda connection: _items(connection, Wanted(state="failed"))
     yield "overnight items --state waiting", lambda connection: _items(connection, Wanted(state="waiting"))
     yield "overnight items --key", lambda connection: _items(connection, Wanted(key=KEY))
-    yield "Flower: items", lambda connection: item_list.page(connection, ItemFilter())
-    yield "Flower: items of a key", lambda connection: item_list.page(connection, ItemFilter(key=KEY))
-    yield "Flower: items of a run", lambda connection: item_list.page(connection, ItemFilter(run="run 1"))
-    yield "Flower: items that wait", lambda connection: item_list.page(connection, ItemFilter(state="waiting"))
-    yield "Flower: batches", lambda connection: batch_list.page(connection, BatchFilter())
-    yield "Flower: deliveries", lambda connection: (delivery_list.targets(connection), delivery_list.dead(connection))
-    yield "Flower: runs", run_list.page
+    yield from pages_asked.by_an_index()
     yield "overnight costs, a day", lambda connection: costs.costs(connection, "lane", today - timedelta(days=1))
     yield "overnight costs --by day", lambda connection: costs.costs(connection, "day")
     yield "the bill of a run", lambda connection: costs.costs(connection, "model", run_name="run 1")

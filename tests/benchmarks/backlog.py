@@ -3,7 +3,8 @@
     python -m tests.benchmarks.backlog [--waiting 5000000] [--finished 10000000] [--json FILE] [--plans FILE]
 
 Two private databases are filled, which takes minutes and about a gigabyte a million items; then each thing that a tick,
-a stage or a person asks is asked of both, several times, and the fastest answers are compared.
+a stage or a person asks is asked of both, several times, and the fastest answers are compared. Pages that look for what
+no index knows are bounded in time instead, and say how far they have looked.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def _filled(server: EmbeddedPostgres, filled: Filled) -> Database:
 def _compare(small: Database, large: Database) -> Iterator[dict[str, Any]]:
     for question, other in zip(questions(small), questions(large), strict=True):
         few, many = _fastest_ms(question), _fastest_ms(other)
-        holds = many <= max(BAR * few, _NOISE_MS)
+        holds = many <= (max(BAR * few, _NOISE_MS) if other.most_ms is None else other.most_ms)
         yield {"name": question.name, "few_ms": round(few, 2), "many_ms": round(many, 2), "holds": holds}
 
 

@@ -21,8 +21,12 @@ IN_FLIGHT: Final = 2_500
 """Items of one lane that are in a batch now: of four batches one is packed, two are open and one has ended."""
 KEY: Final = "item 1"
 """Of the first item, in lane 2."""
+RARE: Final = "expired"
+"""The problem of three items, the oldest that failed."""
 DUE: Final = 20_000
-"""Deliveries that are due."""
+"""Deliveries that are due; of the others only the dead ones have a row."""
+DEAD: Final = 1_000
+"""Deliveries that are dead, the oldest."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +74,21 @@ def _url(database: Database) -> str:
 
 
 def _with_numbers(statement: LiteralString, filled: Filled) -> sql.Composed:
-    numbers = {
+    values: dict[str, int | str] = {
         "lanes": LANES,
         "targets": TARGETS,
         "tenants": TENANTS,
         "per_batch": PER_BATCH,
         "in_flight": IN_FLIGHT,
         "due": DUE,
+        "dead": DEAD,
+        "rare": RARE,
         "finished": filled.finished,
         "batches": filled.finished_batches,
         "under_way": filled.finished + filled.in_flight,
         "items": filled.items,
     }
-    return sql.SQL(statement).format(**{name: sql.Literal(number) for name, number in numbers.items()})
+    return sql.SQL(statement).format(**{name: sql.Literal(value) for name, value in values.items()})
 
 
 # in the order of time: what is finished, what is in flight, what waits
@@ -138,15 +144,17 @@ INSERT INTO item_key (lane_id, key_hash, item_id, content_hash)
 SELECT lane_id, decode(md5('item ' || id), 'hex'), id, '\\x00000000000000000000000000000000' FROM item;
 ALTER TABLE item_key ADD CONSTRAINT item_key_pkey PRIMARY KEY (lane_id, key_hash);
 INSERT INTO outcome (item_id, submission_id, finished_at, cost_nano, realtime_nano, input_tokens, output_tokens,
-                     attempts, ok, retryable, billed, via, problem, model, api_batch_id, message)
+                     attempts, ok, retryable, billed, via, problem, model, api_batch_id, message, handed_over)
 SELECT n, (n - 1) / {per_batch} + 1, now() - interval '20 days' * (1 - n * 1.0 / {finished}), 500000, 1000000, 250,
-       100, 1, n % 100 <> 0, false, true, 'batch', CASE WHEN n % 100 = 0 THEN 'refused' END, 'claude-haiku-5-5',
-       'msgbatch_' || (n - 1) / {per_batch} + 1, '{{"usage":{{"input_tokens":250,"output_tokens":100}}}}'
+       100, 1, n % 100 <> 0, false, true, 'batch',
+       CASE WHEN n IN (100, 200, 300) THEN {rare} WHEN n % 100 = 0 THEN 'refused' END, 'claude-haiku-5-5',
+       'msgbatch_' || (n - 1) / {per_batch} + 1, '{{"usage":{{"input_tokens":250,"output_tokens":100}}}}',
+       n BETWEEN {dead} + 1 AND {finished} - {due}
 FROM generate_series(1, {finished}) n;
 INSERT INTO delivery (item_id, lane_id, target_id, state, due_at, tries)
 SELECT n, ((n - 1) / {per_batch} + 1) % {lanes} + 1, n % {targets} + 1,
-       CASE WHEN n > {finished} - {due} THEN 'due' ELSE 'delivered' END, now() - interval '1 hour', 1
-FROM generate_series(1, {finished}) n;
+       CASE WHEN n > {dead} THEN 'due' ELSE 'dead' END, now() - interval '1 hour', 1
+FROM generate_series(1, {finished}) n WHERE n <= {dead} OR n > {finished} - {due};
 INSERT INTO spending (submission_id, lane_id, run_id, model, answers, paid_twice, cost_nano, realtime_nano,
                       input_tokens, output_tokens, at)
 SELECT n / 2 + 1, (n / 2 + 1) % {lanes} + 1, n * 2500 / 100000 + 1, 'claude-haiku-5-5', 2500, 0, 1250000000, 2500000000,
@@ -156,5 +164,8 @@ INSERT INTO tally (noun, lane_id, run_id, headers_id, state, n, bytes)
 SELECT 'item', lane_id, run_id, headers_id, state, count(*), sum(size) FROM item
 GROUP BY lane_id, run_id, headers_id, state;
 INSERT INTO tally (noun, lane_id, state, n, bytes)
-SELECT 'delivery', lane_id, state, count(*), 0 FROM delivery GROUP BY lane_id, state
+SELECT 'delivery', lane_id, state, count(*), 0 FROM delivery GROUP BY lane_id, state;
+INSERT INTO tally (noun, lane_id, state, n, bytes)
+SELECT 'delivery', lane_id, 'delivered', count(*), 0 FROM item JOIN outcome ON outcome.item_id = item.id
+WHERE outcome.handed_over GROUP BY lane_id
 """

@@ -1,6 +1,6 @@
 -- What ledger/operators/item_list.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- _chosen, 1 of 15: The newest of a window that are wanted.
+-- _chosen, 1 of 16: The newest of a window that are wanted.
 -- before = 1, enqueued_before = '2026-11-29', enqueued_since = '2026-11-29', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -10,7 +10,7 @@ WHERE request.enqueued_at >= :enqueued_since AND request.enqueued_at < :enqueued
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 2 of 15: The newest of a window that are wanted.
+-- _chosen, 2 of 16: The newest of a window that are wanted.
 -- before = 1, key_prefix = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -20,7 +20,7 @@ WHERE starts_with(request.key, :key_prefix) AND item.id >= :oldest AND item.id <
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 3 of 15: The newest of a window that are wanted.
+-- _chosen, 3 of 16: The newest of a window that are wanted.
 -- before = 1, delivery = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -38,7 +38,7 @@ WHERE coalesce(delivery.state, CASE WHEN (outcome.handed_over AND NOT EXISTS (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 4 of 15: The newest of a window that are wanted.
+-- _chosen, 4 of 16: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -47,27 +47,35 @@ WHERE item.deadline < coalesce(outcome.finished_at, now()) AND item.id >= :oldes
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 5 of 15: The newest of a window that are wanted.
+-- _chosen, 5 of 16: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
 LEFT JOIN outcome ON outcome.item_id = item.id
 WHERE item.state IN ('canceled', 'failed', 'redone', 'following') AND outcome.problem IS NOT NULL
-    AND item.id >= :oldest AND item.id < :before
+    AND item.id >= :oldest AND item.id < :before AND item.id IN (
+    SELECT item_id
+    FROM outcome
+    WHERE problem IS NOT NULL AND item_id >= :oldest AND item_id < :before
+)
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 6 of 15: The newest of a window that are wanted.
+-- _chosen, 6 of 16: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, problem = 'text'
 SELECT item.id
 FROM item
 LEFT JOIN outcome ON outcome.item_id = item.id
 WHERE item.state IN ('canceled', 'failed', 'redone', 'following') AND outcome.problem IS NOT NULL
-    AND outcome.problem = :problem AND item.id >= :oldest AND item.id < :before
+    AND outcome.problem = :problem AND item.id >= :oldest AND item.id < :before AND item.id IN (
+    SELECT item_id
+    FROM outcome
+    WHERE problem IS NOT NULL AND item_id >= :oldest AND item_id < :before
+)
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 7 of 15: The newest of a window that are wanted.
+-- _chosen, 7 of 16: The newest of a window that are wanted.
 -- batch_id = 1, before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -75,7 +83,7 @@ WHERE item.batch_id = :batch_id AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 8 of 15: The newest of a window that are wanted.
+-- _chosen, 8 of 16: The newest of a window that are wanted.
 -- before = 1, ids = '{1}', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -83,7 +91,7 @@ WHERE item.id = ANY(:ids) AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 9 of 15: The newest of a window that are wanted.
+-- _chosen, 9 of 16: The newest of a window that are wanted.
 -- before = 1, key_hash = '\x00', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -98,7 +106,7 @@ WHERE item.id IN (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 10 of 15: The newest of a window that are wanted.
+-- _chosen, 10 of 16: The newest of a window that are wanted.
 -- before = 1, lane = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -110,7 +118,7 @@ WHERE item.lane_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 11 of 15: The newest of a window that are wanted.
+-- _chosen, 11 of 16: The newest of a window that are wanted.
 -- before = 1, limit = 1, model = 'text', oldest = 1
 SELECT item.id
 FROM item
@@ -122,7 +130,7 @@ WHERE item.model_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 12 of 15: The newest of a window that are wanted.
+-- _chosen, 12 of 16: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, run = 'text'
 SELECT item.id
 FROM item
@@ -134,7 +142,7 @@ WHERE item.run_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 13 of 15: The newest of a window that are wanted.
+-- _chosen, 13 of 16: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, state = 'text'
 SELECT item.id
 FROM item
@@ -142,7 +150,19 @@ WHERE item.state = :state AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 14 of 15: The newest of a window that are wanted.
+-- _chosen, 14 of 16: The newest of a window that are wanted.
+-- before = 1, limit = 1, oldest = 1, state = 'text'
+SELECT item.id
+FROM item
+WHERE item.state = :state AND item.id >= :oldest AND item.id < :before AND item.id IN (
+    SELECT item_id
+    FROM outcome
+    WHERE problem IS NOT NULL AND item_id >= :oldest AND item_id < :before
+)
+ORDER BY item.id DESC
+LIMIT :limit;
+
+-- _chosen, 15 of 16: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, tenant = 'text'
 SELECT item.id
 FROM item
@@ -154,7 +174,7 @@ WHERE item.tenant_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 15 of 15: The newest of a window that are wanted.
+-- _chosen, 16 of 16: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -227,7 +247,7 @@ LEFT JOIN target ON target.id = coalesce(delivery.target_id, CASE WHEN (outcome.
 WHERE item.id = ANY(:ids)
 ORDER BY item.id DESC;
 
--- _window, 1 of 8: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 1 of 9: The next window back: along an index that knows what is wanted, where there is one.
 -- batch_id = 1, before = 1, window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -238,7 +258,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 2 of 8: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 2 of 9: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -249,7 +269,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 3 of 8: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 3 of 9: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, ids = '{1}', window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -260,7 +280,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 4 of 8: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 4 of 9: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, run = 'text', window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -275,7 +295,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 5 of 8: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 5 of 9: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -286,7 +306,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 6 of 8: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 6 of 9: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -297,7 +317,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 7 of 8: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 7 of 9: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, delivery = 'text', window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -314,7 +334,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 8 of 8: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 8 of 9: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, key_hash = '\x00', window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -324,6 +344,17 @@ FROM (
         SELECT id
         FROM lane
     ) AND key_hash = :key_hash AND item_id < :before
+    ORDER BY item_id DESC
+    LIMIT :window
+) looked;
+
+-- _window, 9 of 9: The next window back: along an index that knows what is wanted, where there is one.
+-- before = 1, window = 1
+SELECT min(id) AS oldest, count(*) AS n
+FROM (
+    SELECT item_id AS id
+    FROM outcome
+    WHERE problem IS NOT NULL AND item_id < :before
     ORDER BY item_id DESC
     LIMIT :window
 ) looked;

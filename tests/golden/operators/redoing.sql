@@ -11,7 +11,7 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
     SELECT item.model_id, item.size, item.max_tokens, outcome.cost_nano
     FROM item
     JOIN outcome ON outcome.item_id = item.id
-    WHERE item.state IN ('failed', 'canceled') AND NOT EXISTS (
+    WHERE item.state IN ('failed', 'canceled') AND outcome.problem IS NOT NULL AND NOT EXISTS (
         SELECT
         FROM follower
         WHERE follower.item_id = item.id
@@ -45,7 +45,7 @@ LEFT JOIN rate ON rate.model_id = chosen.model_id AND chosen.size + 2000 > rate.
 SELECT item.id
 FROM item
 JOIN outcome ON outcome.item_id = item.id
-WHERE item.state IN ('failed', 'canceled') AND NOT EXISTS (
+WHERE item.state IN ('failed', 'canceled') AND outcome.problem IS NOT NULL AND NOT EXISTS (
     SELECT
     FROM follower
     WHERE follower.item_id = item.id

@@ -129,6 +129,7 @@ def ask_redoing(connection: Connection) -> None:
     assert asking_again.ask_again(connection, [wrong], {item_id}, rule) == {item_id}
     other = final_item(connection, "first contract 1")
     execute(connection, "UPDATE item SET state = 'failed' WHERE id = :id", id=other)
+    execute(connection, "UPDATE outcome SET ok = false, problem = 'errored' WHERE item_id = :id", id=other)
     wanted = ItemFilter(lane="default", run="r")
     assert redoing.prospect(connection, wanted, process.prices()).items == 1
     assert redoing.redo_group(connection, wanted, after=0, until=other, limit=10) == (1, other)

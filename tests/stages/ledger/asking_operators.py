@@ -176,6 +176,7 @@ def ask_item_list(connection: Connection) -> int:
         ItemFilter(state="waiting"),
         ItemFilter(problem="any"),
         ItemFilter(problem="refused"),
+        ItemFilter(state="failed"),
         ItemFilter(model="nobody's"),
         ItemFilter(enqueued_since=NOW, enqueued_before=NOW),
         ItemFilter(key="first plain"),
@@ -186,8 +187,16 @@ def ask_item_list(connection: Connection) -> int:
         ItemFilter(late=True),
         ItemFilter(ids=(1, 2)),
     )
-    for wanted in filters:
-        item_list.page(connection, wanted)
+    with connection.begin_nested() as failed:
+        # those with a problem are looked for among outcomes that have one
+        execute(
+            connection,
+            "UPDATE outcome SET ok = false, problem = 'refused' WHERE item_id = :id",
+            id=final_item(connection),
+        )
+        for wanted in filters:
+            item_list.page(connection, wanted)
+        failed.rollback()
     return item_list.page(connection, ItemFilter()).items[0].id
 
 

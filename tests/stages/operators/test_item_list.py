@@ -141,3 +141,14 @@ def test_the_life_of_an_item_has_its_batch_its_deliveries_and_what_may_have_been
     assert [(paid.is_certain, paid.cost_nano) for paid in life.paid] == [(False, 5000)]
     assert [(tried.item_id, tried.number) for tried in life.tries] == [(8, 0)]
     assert (life.rows.batch_state, life.rows.workspace, life.rows.delivery_generation) == ("collected", "default", 0)
+
+
+@pytest.mark.parametrize(
+    "wanted", [ItemFilter(problem="refused"), ItemFilter(problem="any"), ItemFilter(state="failed")]
+)
+def test_for_what_few_have_only_items_with_a_problem_are_looked_at(ledger: Database, wanted: ItemFilter) -> None:
+    """Of 100 items five have one: one that three of millions have is found however far back it is."""
+    with ledger.transaction() as connection:
+        page = item_list.page(connection, wanted, window=2)
+    assert page.looked_at == 5
+    assert [item.id for item in page.items] == ([32, 16] if wanted.problem == "refused" else [40, 32, 24, 16, 8])

@@ -209,6 +209,7 @@ def dashboard() -> dict[str, Any]:
 
 
 def _panel(number: int, panel: Panel) -> dict[str, Any]:
+    lowest = {} if panel.lowest is None else {"min": panel.lowest}
     return {
         "id": number + 1,
         "type": "timeseries",
@@ -216,8 +217,11 @@ def _panel(number: int, panel: Panel) -> dict[str, Any]:
         "description": panel.means,
         "datasource": _SOURCE,
         "gridPos": {"h": _HEIGHT, "w": _WIDTH, "x": number % _A_ROW * _WIDTH, "y": number // _A_ROW * _HEIGHT},
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": panel.lowest}, "overrides": []},
-        "options": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}},
+        "fieldConfig": {"defaults": {"unit": panel.unit, **lowest}, "overrides": []},
+        "options": {
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        },
         "targets": [
             {"refId": chr(ord("A") + place), "expr": expr, "legendFormat": legend, "datasource": _SOURCE}
             for place, (expr, legend) in enumerate(panel.queries)

@@ -19,6 +19,7 @@ from overnight_models.ledger.money.budgets import WHY_HELD
 from overnight_models.ledger.operators.item_filter import OF_KEY, ItemFilter
 from overnight_models.ledger.operators.overview import ROAD, ItemView
 from overnight_models.ledger.rows import fetch_all, fetch_column, fetch_only
+from overnight_models.states import ITEM
 
 WINDOW: Final = 20_000
 """Items that are looked at in one statement."""
@@ -27,6 +28,9 @@ LOOKED_S: Final = 1.0
 _DELIVERIES_BUT_DELIVERED: Final = """
     (SELECT item_id, state FROM delivery
      UNION ALL SELECT item_id, 'sending' FROM hand_over, unnest(item_ids) AS item_id) delivery
+"""
+_WITH_PROBLEM: Final = """
+    SELECT item_id FROM outcome WHERE problem IS NOT NULL AND item_id >= :oldest AND item_id < :before
 """
 _NEWEST: Final = 2**63 - 1
 
@@ -95,6 +99,8 @@ def _window(connection: Connection, wanted: ItemFilter, before: int, limit: int)
         condition = "run_id = (SELECT id FROM run WHERE name = :run)"
     elif wanted.delivery in ("due", "sending", "awaiting_ack", "dead"):
         table, column, condition = _DELIVERIES_BUT_DELIVERED, "item_id", "state = :delivery"
+    elif _has_problem(wanted):
+        table, column, condition = "outcome", "item_id", "problem IS NOT NULL"
     elif wanted.state == "held":
         condition = "held_by IS NOT NULL"
     elif wanted.state == "waiting":
@@ -114,12 +120,19 @@ def _window(connection: Connection, wanted: ItemFilter, before: int, limit: int)
     )
 
 
+def _has_problem(wanted: ItemFilter) -> bool:
+    """Whatever is wanted has an outcome with a problem. Few items have: the others aren't looked at."""
+    return wanted.problem is not None or wanted.state in ITEM.final - {"succeeded"}
+
+
 def _chosen(connection: Connection, wanted: ItemFilter, oldest: int, before: int, limit: int) -> list[int]:
     """The newest of a window that are wanted."""
     # of each table: from one's range the planner doesn't conclude that of another
     inner = wanted.source.replace("LEFT JOIN", "")
     columns = ["item.id", *(f"{table}.item_id" for table in ("request", "delivery") if f"JOIN {table}" in inner)]
     within = " AND ".join(f"{column} >= :oldest AND {column} < :before" for column in columns)
+    if _has_problem(wanted):
+        within += f" AND item.id IN ({_WITH_PROBLEM})"
     return fetch_column(
         connection,
         int,

@@ -17,7 +17,8 @@ from overnight_models.states import ITEM
 def _chosen(wanted: ItemFilter) -> str:
     return f"""
         item JOIN outcome ON outcome.item_id = item.id
-        WHERE item.{ITEM.redo.where} AND NOT EXISTS (SELECT FROM follower WHERE follower.item_id = item.id)
+        WHERE item.{ITEM.redo.where} AND outcome.problem IS NOT NULL
+          AND NOT EXISTS (SELECT FROM follower WHERE follower.item_id = item.id)
           AND NOT EXISTS (SELECT FROM request WHERE request.item_id = item.id AND params = '{redo.NO_BODY}')
           AND item.id IN (SELECT item.id FROM {wanted.source} WHERE {wanted.where})
     """
