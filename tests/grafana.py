@@ -17,7 +17,17 @@ from typing import Final
 from overnight_workers.operators import dashboard
 
 _TYPES: Final = Path(__file__).with_name("contract") / "grafana.ts"
-_OPTIONS: Final = "--noEmit --strict --skipLibCheck --moduleResolution bundler --module esnext --target es2022".split()
+_OPTIONS: Final = [
+    "--noEmit",
+    "--strict",
+    "--skipLibCheck",
+    "--moduleResolution",
+    "bundler",
+    "--module",
+    "esnext",
+    "--target",
+    "es2022",
+]
 
 
 def main() -> int:
