@@ -26,6 +26,7 @@ async def main(items: int, calls: int, api_url: str, redis_url: str) -> None:
         routing_strategy="usage-based-routing-v2",
         redis_url=redis_url,
         num_retries=0,
+        timeout=60,  # by default a call whose answer gets lost is waited for for 100 minutes
     )
     room = asyncio.Semaphore(calls)
     took: list[float] = []

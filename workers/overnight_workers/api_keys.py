@@ -7,6 +7,7 @@ key, which holds it. **Invariant:** no key, and nothing that a command prints, i
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Final
 
@@ -50,6 +51,19 @@ def current(name: str) -> str:
     if workspace is None:
         raise BadSettings([f"there is no [workspaces.{name}]"])
     return key_of(name, workspace)
+
+
+async def current_beside_loop(name: str) -> str:
+    """The same for an event loop, which no file and no command keeps waiting. Raises BadSettings."""
+    workspace = settings().workspaces.get(name)
+    if workspace is None or workspace.key_source.kind == "env":
+        return current(name)  # a thread for each call costs a tenth of the call
+    return await asyncio.to_thread(current, name)
+
+
+def last(name: str) -> str | None:
+    """The key of a workspace as it was read last; None where none was."""
+    return _kept(name).key
 
 
 def after_refusal(name: str, used: str) -> str | None:

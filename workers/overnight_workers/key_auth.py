@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx2
 
-from overnight_workers.api_keys import after_refusal, current
+from overnight_workers.api_keys import after_refusal, current, current_beside_loop, last
 
 PLACEHOLDER: Final = "each request gets its own"
 """What the SDK's clients have for a key."""
@@ -34,8 +34,8 @@ class KeyAuth(httpx2.Auth):
             yield request
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """For clients of an event loop, which no file and no command may keep waiting."""
-        used = _give(request, await asyncio.to_thread(current, self._workspace))
+        """For clients of an event loop. Whoever sends has just looked for the key: that one is given."""
+        used = _give(request, last(self._workspace) or await current_beside_loop(self._workspace))
         response = yield request
         if response.status_code != 401:
             return

@@ -70,9 +70,9 @@ class Clients:
         for client in self._clients.values():
             await client.close()
 
-    def _of(self, workspace: str) -> anthropic.AsyncAnthropic:
+    async def _of(self, workspace: str) -> anthropic.AsyncAnthropic:
         """The client of a workspace. Raises BadSettings when it has no key."""
-        api_keys.current(workspace)
+        await api_keys.current_beside_loop(workspace)
         client = self._clients.get(workspace)
         if client is None:
             client = self._clients[workspace] = self._new(workspace)
@@ -95,7 +95,7 @@ class Clients:
         body: the request as JSON, without `stream`.
         max_tokens: of the answer: a long one is streamed.
         """
-        reply = await self._sent(self._of(workspace), body, headers, max_tokens)
+        reply = await self._sent(await self._of(workspace), body, headers, max_tokens)
         counted.api_call("message", reply.status)
         return reply
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -141,6 +142,21 @@ def test_while_its_source_has_trouble_the_key_that_was_read_last_is_used(service
     assert submitted(service, "a") == "open"
     path.unlink()
     assert submitted(service, "b") == "open"
+
+
+def test_a_command_that_takes_its_time_keeps_no_event_loop_waiting(service: Service, tmp_path: Path) -> None:
+    """Other calls of the loop go on while it runs: a connection that is being made has a time limit."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    use(service, f"command:cat {gate}")
+
+    async def another_call_opens_the_gate() -> str:
+        looking = asyncio.create_task(api_keys.current_beside_loop("default"))
+        await asyncio.sleep(0)  # it has begun
+        await asyncio.to_thread(gate.write_text, "pl4nt3d-key\n")
+        return await looking
+
+    assert asyncio.run(another_call_opens_the_gate()) == "pl4nt3d-key"
 
 
 def test_nothing_of_a_key_is_in_a_repr(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

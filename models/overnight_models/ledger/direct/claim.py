@@ -26,7 +26,8 @@ from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch
 from overnight_models.money.prices import Prices
 from overnight_models.states import ITEM
 
-_PASSED_OVER: Final = 100
+_PASSED_OVER: Final = 200
+"""Items that a look shows beyond those that can be sent now: others have some of them, the rest is for the next."""
 
 
 class Asked(NamedTuple):
@@ -60,6 +61,8 @@ class Taken(NamedTuple):
     asked: Sequence[Asked] = ()
     held: int = 0
     """Over a budget: held, with a reason."""
+    next_in_turn: Sequence[int] = ()
+    """Whose turn it is after those: for the next time, as long as that is a moment away."""
 
 
 class _Locked(NamedTuple):
@@ -87,6 +90,7 @@ def take(
     limit: int,
     max_bytes: float,
     counts_first: bool,
+    in_turn: Sequence[int] = (),
     max_calls: int | None = None,
     chain_cap_nano: int | None = None,
 ) -> Taken:
@@ -98,29 +102,33 @@ def take(
     limit: no more than these can be sent at once.
     max_bytes: of requests that are in memory; the first is taken however large it is.
     counts_first: those that nobody has measured yet stay where they are.
+    in_turn: whose turn it was a moment ago (`next_in_turn`); asked anew where those are fewer than can be sent.
     max_calls: of the lane under way at once, over all workers; None: it has no bound.
     chain_cap_nano: what all items of one trace may cost together.
     """
     if max_calls is not None:
         limit = min(limit, places.room(connection, place.lane_id, max_calls))
     # others look at this moment too, and what they have locked is passed over
-    order = places.in_turns(connection, place, limit + _PASSED_OVER, counts_first=counts_first) if limit else []
-    if not order:
+    order = in_turn
+    if len(order) < limit:
+        order = places.in_turns(connection, place, limit + _PASSED_OVER, counts_first=counts_first)
+    if not (order and limit):
         return Taken(claim)
     # asked before anything is changed, see `budgets.set_budget`
     which = Candidates("SELECT * FROM item WHERE id = ANY(:asked)", place.lane_id, {"asked": order})
     allowance = reserve.allowance(connection, which, prices, batch=False, chain_cap_nano=chain_cap_nano)
     locked = _lock(connection, order, limit, max_bytes)
+    after = order[order.index(locked[-1].id) + 1 :] if locked else ()
     requests = read_requests(connection, [row.id for row in locked])
     if requests.damaged:
         _put_aside(connection, requests.damaged)
         locked = [row for row in locked if row.id in requests.texts]
     if not locked:
-        return Taken(claim)
+        return Taken(claim, next_in_turn=after)
     if claim is None or not _is_ours(connection, claim.id):
         claim = _begin(connection, place, owner=owner, lease_s=lease_s)
     held = _move(connection, claim, locked, allowance)
-    return Taken(claim, _asked(connection, claim, [row.id for row in locked], requests.texts), held)
+    return Taken(claim, _asked(connection, claim, [row.id for row in locked], requests.texts), held, after)
 
 
 def _lock(connection: Connection, order: Sequence[int], limit: int, max_bytes: float) -> list[_Locked]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
@@ -38,6 +39,8 @@ _MOST_BYTES: Final = 32_000_000
 """Of requests that are taken at once."""
 _AHEAD_S: Final = 0.2
 """A request that may go so soon waits for it here; longer, and it goes back."""
+_LOOK_S: Final = 0.3
+"""What a look has shown is good for so long: to look costs Postgres as much as to take, let go and record."""
 _CLAIM_S: Final = 300.0
 """A claim takes no more after that: its money is added up when it is done."""
 
@@ -61,6 +64,20 @@ class _Open:
 
     claim: Claim
     since: float
+
+
+@dataclass
+class _Look:
+    """Where something was to be sent a moment ago, and whose turn it was there."""
+
+    at: float
+    places: Sequence[Place]
+    in_turn: dict[Place, Sequence[int]] = field(default_factory=dict)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether more may be taken by it."""
+        return any(self.in_turn.values()) and time.monotonic() - self.at < _LOOK_S
 
 
 class _There(NamedTuple):
@@ -87,6 +104,7 @@ class Turns:
         self._fitting: dict[Place, int | None] = {}
         """How many a place's rate limit let go last, when it didn't let all go."""
         self._paused_until = math.inf
+        self._look: _Look | None = None
         self._first_requests = FirstRequests()
         self._keyless_said_at: dict[str, float] = {}
         """When it was said of a lane that its encryption key isn't there, by the monotonic clock."""
@@ -105,6 +123,8 @@ class Turns:
     def turn(self, done: Sequence[Done], limit: int) -> Turn:
         """Record what has come, and take what can be sent now. limit: no more than these."""
         self._recorder.add(done)
+        if any(answer.reply.status != HTTPStatus.OK for answer in done):
+            self._look = None  # nothing may be sent there any more
         deliveries: list[HandOver] = []
         try:
             self._sign()
@@ -112,7 +132,7 @@ class Turns:
             return Turn(self._take(limit) if limit > 0 else (), deliveries)
         except TransientError as error:
             log.warning("the database is away: answers are kept and recorded later", error=str(error))
-            self._signed_at = float("-inf")
+            self._signed_at, self._look = float("-inf"), None
             return Turn((), deliveries, is_away=True)
 
     @property
@@ -147,16 +167,19 @@ class Turns:
             self._paused_until = math.inf
         requests: list[Request] = []
         with process.database().transaction() as connection:
-            sources = [place for place in places.sources(connection, lanes) if self._can_be_recorded(place)]
+            look = self._look
+            if look is None or not look.is_good:
+                look = self._look = _Look(time.monotonic(), places.sources(connection, lanes))
+            sources = [place for place in look.places if self._can_be_recorded(place)]
             # most often it is the only one, and each transaction more costs as much as some items
-            first = self._take_there(connection, sources[0], limit) if sources else None
+            first = self._take_there(connection, look, sources[0], limit) if sources else None
         if first is not None:
             requests += self._to_be_sent(first)
         for place in sources[1:]:
             if len(requests) >= limit or stopping.told():
                 break
             with process.database().transaction() as connection:
-                taken = self._take_there(connection, place, limit - len(requests))
+                taken = self._take_there(connection, look, place, limit - len(requests))
             requests += self._to_be_sent(taken)
         if len(requests) >= limit:
             # another worker may begin with the rest
@@ -176,26 +199,38 @@ class Turns:
         pulse.lanes_went(routes.DIRECT, (place.lane,), {})
         return True
 
-    def _take_there(self, connection: Connection, place: Place, limit: int) -> _There:
-        lane, now = settings().lanes[place.lane], time.monotonic()
+    def _take_there(self, connection: Connection, look: _Look, place: Place, limit: int) -> _There:
         opened = self._open.get(place)
-        if opened is not None and now - opened.since > _CLAIM_S:
+        if opened is not None and time.monotonic() - opened.since > _CLAIM_S:
             opened = None
-        taken = ledger.take(
+        claim = None if opened is None else opened.claim
+        limit, in_turn = min(limit, self._fitting.get(place) or limit), look.in_turn.get(place, ())
+        taken = self._take_of(connection, place, claim, in_turn, limit)
+        if in_turn and not (taken.asked or taken.held):
+            # others have taken all of those
+            taken = self._take_of(connection, place, claim, (), limit)
+        look.in_turn[place] = taken.next_in_turn
+        whole = [] if taken.claim is None else requests(connection, taken.claim, taken.asked)
+        return _There(place, taken, whole, is_new=opened is None or opened.claim != taken.claim)
+
+    def _take_of(
+        self, connection: Connection, place: Place, claim: Claim | None, in_turn: Sequence[int], limit: int
+    ) -> Taken:
+        lane = settings().lanes[place.lane]
+        return ledger.take(
             connection,
             place,
-            None if opened is None else opened.claim,
+            claim,
             process.prices(),
             owner=self._owner,
             lease_s=LEASE_S,
-            limit=min(limit, self._fitting.get(place) or limit),
+            limit=limit,
             max_bytes=_MOST_BYTES,
             counts_first=lane.counts_first,
+            in_turn=in_turn,
             max_calls=lane.max_calls,
             chain_cap_nano=lane.max_cost_per_trace,
         )
-        whole = [] if taken.claim is None else requests(connection, taken.claim, taken.asked)
-        return _There(place, taken, whole, is_new=opened is None or opened.claim != taken.claim)
 
     def _to_be_sent(self, there: _There) -> list[Request]:
         """What of those that were taken may be sent now; its taking is committed."""
@@ -242,7 +277,7 @@ class Turns:
             with process.database().transaction() as connection:
                 ledger.give_back(connection, claim.id, claim.number, [request.asked.item_id for request, _ in waits])
                 pauses.pause(connection, place, f"rate limit: {first.bucket}", pause_s=first.seconds)
-            self._paused_until = min(self._paused_until, time.monotonic() + first.seconds)
+            self._paused_until, self._look = min(self._paused_until, time.monotonic() + first.seconds), None
         # as many as may go now and in a moment: more would be taken and given back
         self._fitting[place] = max(2 * len(granted), 1) if waits else None
         return granted
@@ -257,5 +292,6 @@ class Turns:
             # the sweep took this process for dead, and brings them home
             log.warning("its lease ran out before anything was sent", claim_id=claim.id)
             self._open.pop(claim.place, None)
+            self._look = None
             return []
         return list(whole)
