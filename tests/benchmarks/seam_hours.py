@@ -144,7 +144,7 @@ class _Product:
         self.url, self._client, self.endpoint = url, client, endpoint
         self.hours = _Hours.of(1)
         self.by_celery, self.by_webhook = _Came(), _Came()
-        self.most_memory = self.longest = 0
+        self.most_memory = self.longest = self._looked_at = 0
 
     def take(self, most: int) -> None:
         """What lies there now, and no more from its queue than it can do."""
@@ -152,8 +152,11 @@ class _Product:
         waiting: Any = self._client.llen("bench")
         self.most_memory = max(self.most_memory, int(info["used_memory"]))
         self.longest = max(self.longest, int(waiting))
-        messages: Any = self._client.rpop("bench", most) or []
-        self.by_celery.add([orjson.loads(orjson.loads(raw)["body"])[0][0]["key"] for raw in messages], self.hours)
+        # all but the oldest, which the last look has seen; what comes meanwhile is newer than any of these
+        new: Any = self._client.lrange("bench", 0, -(self._looked_at + 1))
+        self.by_celery.add([orjson.loads(orjson.loads(raw)["body"])[0][0]["key"] for raw in new], self.hours)
+        taken: Any = self._client.rpop("bench", most) or []
+        self._looked_at += len(new) - len(taken)
         came, self.endpoint.came[:] = list(self.endpoint.came), []
         for request in came:
             self.by_webhook.add(request.keys, self.hours)

@@ -59,6 +59,15 @@ SELECT (
     LIMIT 1
 ) AS aside_why;
 
+-- lying: Messages of a lane and a run, or of any where that is None, in their order. after: the last one's id, 0 at first.
+-- after = 1, lane = 'text', limit = 1, run = null
+SELECT id, lane, run, encoding, items, error IS NOT NULL AS is_aside
+FROM "overnight_inbox"
+WHERE id > :after AND (CAST(:lane AS text) IS NULL OR lane = :lane)
+    AND (CAST(:run AS text) IS NULL OR run = :run)
+ORDER BY id
+LIMIT :limit;
+
 -- put_aside: They can't be taken as they are, and stand in nobody's way. why: by id.
 -- errors = '{text}', ids = '{1}'
 UPDATE "overnight_inbox" AS inbox

@@ -20,6 +20,8 @@ def ask_relays(connection: Connection) -> None:
     for _ in range(2):
         row = InboxRow(str(uuid4()), message.VERSION, "default", None, None, "{}", 1)
         execute(connection, insert_statement(table, ":{}"), **row._asdict())
+    assert len(inbox.lying(connection, table, lane="default", run=None, after=0, limit=9)) == 2
+    assert inbox.lying(connection, table, lane=None, run="spring", after=0, limit=9) == []
     first, second = inbox.take(connection, table, lambda _: False)
     inbox.remove(connection, table, [first.id])
     inbox.put_aside(connection, table, {second.id: "no lane"})

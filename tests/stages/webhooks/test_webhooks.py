@@ -13,7 +13,7 @@ import standardwebhooks
 import svix
 from typer.testing import CliRunner
 
-from overnight_models import exact_json
+from overnight_models import crash_points, exact_json
 from overnight_models.ledger.deliver import obstacles
 from overnight_producers import verify
 from overnight_workers import process
@@ -271,6 +271,31 @@ def test_a_worker_that_died_while_it_sent_is_followed_by_another_when_its_time_i
     assert webhooks() == "0 delivered"
     service.ledger.execute(dead, 0)
     assert webhooks() == "1 delivered"
+
+
+def test_hours_that_end_in_the_middle_of_groups_leave_the_others_for_the_next_day(
+    service: Service, shop: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at(opens_in: timedelta) -> dict[str, Any]:
+        opens = datetime.now(UTC) + opens_in
+        window = f"{opens:%H:%M}-{opens + timedelta(hours=1):%H:%M} UTC"
+        return {"shop": shop.settings(group={"items": 3, "within": "0s"}, concurrency=1, window=window)}
+
+    def night_falls(point: str) -> None:
+        if point == "after webhook":
+            monkeypatch.setenv("OVERNIGHT_WEBHOOKS", json.dumps(at(timedelta(hours=2))))
+            settings.cache_clear()
+
+    service.configure(webhooks=at(timedelta(minutes=-5)))
+    answered(service, *(f"k{number}" for number in range(10)))
+    monkeypatch.setattr(crash_points, "armed", night_falls)
+    assert webhooks() == "3 delivered"
+    assert webhooks() == "0 delivered"
+    assert [(state, tries) for state, tries, _ in states(service)].count(("due", 0)) == 7
+    monkeypatch.setattr(crash_points, "armed", None)
+    service.configure(webhooks=at(timedelta(minutes=-5)))
+    assert webhooks() == "7 delivered"
+    assert sorted(key for came in shop.came for key in came.keys) == sorted(f"k{number}" for number in range(10))
 
 
 def test_a_large_answer_goes_by_reference(service: Service, shop: Endpoint) -> None:

@@ -35,8 +35,9 @@ def purge(
     """Remove what is kept of somebody's requests and answers: what goes, and what stays and why, is said first.
 
     It goes from Postgres, from messages in Redis that nobody has accepted yet, and from Anthropic (the workers delete
-    its batches). State, times and money stay, and so does a record of who purged what (`overnight actions`). What was
-    purged doesn't come back: a late answer is billed and dropped. Exit code 1: something is kept.
+    its batches); what lies in the inbox of a product's own database is counted, and stays. State, times and money stay,
+    and so does a record of who purged what (`overnight actions`). What was purged doesn't come back: a late answer is
+    billed and dropped. Exit code 1: something is kept, or may be.
 
     Killed in the middle, it goes on: by the workers, or by the same command. Ctrl-C ends it.
     """
@@ -60,5 +61,6 @@ def purge(
         said = ", ".join(f"{n:,} {kind}" for kind, n in counts(newest[0]).items()) if newest else ""
         purged = several(step.done, "item is", "items are")
         console.OUT.print(f"{purged} purged{said and f': {said}'}", markup=False)
-    if preview.document["kept"]:
+    # an inbox that nobody could look into may hold something, too
+    if preview.document["kept"] or preview.document["inboxes"]:
         raise typer.Exit(1)

@@ -118,6 +118,15 @@ def _without(raw: bytes, wanted: Wanted) -> tuple[int, bytes]:
     return there, _with_items(raw, message.write_items(left))
 
 
+def fitting(wanted: Wanted, arguments: Mapping[str, object], items: str, encoding: str | None) -> int:
+    """How many items of a message are meant; 0 where nobody can read it."""
+    try:
+        lines = message.read_lines(items, encoding)
+    except (ValueError, TypeError):
+        return 0
+    return sum(_taken_out(line, arguments, wanted) is not None for line in lines)
+
+
 def _taken_out(line: str, arguments: Mapping[str, object], wanted: Wanted) -> bytes | None:
     """What stands in the place of an item that is meant; None for another."""
     try:

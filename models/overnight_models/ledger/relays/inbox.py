@@ -62,6 +62,17 @@ class Look(NamedTuple):
     """Why the last of them was."""
 
 
+class Lying(NamedTuple):
+    """A message that lies in the table, put aside or not, with what it says."""
+
+    id: int
+    lane: str
+    run: str | None
+    encoding: str | None
+    items: str
+    is_aside: bool
+
+
 class Aside(NamedTuple):
     """A message that was put aside."""
 
@@ -106,6 +117,26 @@ def take(connection: Connection, table: InboxTable, is_enough: Callable[[Waiting
             if any(enough):
                 break
     return taken
+
+
+def lying(
+    connection: Connection, table: InboxTable, *, lane: str | None, run: str | None, after: int, limit: int
+) -> list[Lying]:
+    """Messages of a lane and a run, or of any where that is None, in their order. after: the last one's id, or 0."""
+    return fetch_all(
+        connection,
+        Lying,
+        f"""
+        SELECT id, lane, run, encoding, items, error IS NOT NULL AS is_aside FROM {table.quoted}
+        WHERE id > :after AND (CAST(:lane AS text) IS NULL OR lane = :lane)
+          AND (CAST(:run AS text) IS NULL OR run = :run)
+        ORDER BY id LIMIT :limit
+        """,
+        lane=lane,
+        run=run,
+        after=after,
+        limit=limit,
+    )
 
 
 def remove(connection: Connection, table: InboxTable, ids: Collection[int]) -> None:

@@ -51,7 +51,8 @@ def deliver(**_later: object) -> str:
         still_due = []
         away = set()
         for target in targets:
-            if target.broker in away:
+            # asked each time: its hours may end while others are served
+            if target.broker in away or not target_pacing.is_open(target):
                 continue
             handed_over = 0
             try:
@@ -61,10 +62,15 @@ def deliver(**_later: object) -> str:
                 away.add(target.broker)
                 continue
             delivered += handed_over
-            if handed_over:
+            if handed_over and _may_take_more(target, handed_over):
                 still_due.append(replace(target, obstructed=False))
         targets = [target for target in still_due if target.broker not in away]
     return f"{delivered} delivered"
+
+
+def _may_take_more(target: Target, handed_over: int) -> bool:
+    """Whether it is looked at again in this run: one that takes so many a second has had them, until the next sweep."""
+    return handed_over >= _AT_ONCE or target_pacing.of_target(target).max_per_second is None
 
 
 def _deliver(target: Target) -> int:
