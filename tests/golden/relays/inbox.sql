@@ -59,7 +59,7 @@ SELECT (
     LIMIT 1
 ) AS aside_why;
 
--- lying: Messages of a lane and a run, or of any where that is None, in their order. after: the last one's id, 0 at first.
+-- lying: Messages of a lane and a run, or of any where that is None, in their order. after: the last one's id, or 0.
 -- after = 1, lane = 'text', limit = 1, run = null
 SELECT id, lane, run, encoding, items, error IS NOT NULL AS is_aside
 FROM "overnight_inbox"
