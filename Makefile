@@ -30,7 +30,7 @@ test: .venv  ## every test, on real servers it starts itself on free ports
 long: .venv  ## the attacks of tests/faults at size and in rounds; some 15 minutes
 	.venv/bin/pytest -m long tests/faults
 
-chaos: .venv  ## kill everything at every point and at random for 10 minutes; CHAOS_SECONDS, CHAOS_SEED
+chaos: .venv  ## kill, freeze and cut off everything, at every point and at random, for 10 minutes; CHAOS_SECONDS, CHAOS_SEED
 	.venv/bin/python -m tests.chaos
 
 outbox: .venv  ## 10,000 orders in a product's own transactions; products, relays and Redis killed 60 times; 5 minutes

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +16,9 @@ import orjson
 
 SECRET = "whsec_" + "b3Zlcm5pZ2h0IG92ZXJuaWdodCBvdmVybmlnaHQgISE="
 """A secret for tests, as it is written in a variable."""
+
+CLOSED = 0
+"""A status of no answer: the connection is closed."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class Endpoint:
         self.came: list[Came] = []
         self.replies: deque[Reply] = deque()
         self.always = Reply()
+        self.chooses: Callable[[Came], Reply] | None = None
+        """Decides each answer, where it isn't None."""
         self.most_at_once = 0
         self._at_once = 0
         self._lock = threading.Lock()
@@ -66,7 +71,10 @@ class Endpoint:
         """Take a request down; what is answered."""
         with self._lock:
             self.came.append(came)
-            reply = self.replies.popleft() if self.replies else self.always
+            if self.chooses is not None:
+                reply = self.chooses(came)
+            else:
+                reply = self.replies.popleft() if self.replies else self.always
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         time.sleep(reply.after_s)
@@ -91,6 +99,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         reply = self.endpoint.answer(Came(headers, body, time.monotonic(), id(self)))
+        if reply.status == CLOSED:
+            self.close_connection = True
+            return
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)

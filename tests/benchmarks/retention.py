@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from overnight_models.ledger.database import Database
-from overnight_models.ledger.partitions import make_partitions
+from overnight_models.ledger.partitions import make_partitions, note_full
 from overnight_models.ledger.rescue import fold_tally, forget_messages
 from overnight_models.ledger.retention import money, steps
 from overnight_models.ledger.retention.keep import Keep
@@ -140,6 +140,7 @@ def _fill(connection: psycopg.Connection, database: Database, night: int, items:
     connection.execute("SELECT setval('item_id', %s)", [first + A_NIGHT - 1])
     with database.transaction() as making:
         make_partitions(making)
+        note_full(making)
     values = {"run": f"night {night}", "items": items, "body": BODY, "first": first, "at": at}
     literals = {name: sql.Literal(value) for name, value in values.items()}
     for statement in _NIGHT.split(";\n"):

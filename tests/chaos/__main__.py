@@ -2,6 +2,7 @@
 
 python -m tests.chaos --seconds 600 --seed 7
 python -m tests.chaos --only points --seconds 3000       every death there is, each alone
+python -m tests.chaos --only hosts --seconds 300          of two hosts one is frozen, or cut from Postgres or Redis
 python -m tests.chaos --death 'the whole way' 17          one of them again
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 os.environ.setdefault("OVERNIGHT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
 os.environ.setdefault("OVERNIGHT_REDIS_URL", "redis://127.0.0.1:1/0")
 
+from tests.chaos.hosts import in_a_network_of_its_own
 from tests.chaos.load import Load
 from tests.chaos.one_by_one import OneByOne, own_stage
 from tests.chaos.report import show
@@ -32,22 +34,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Kill everything; see what holds.")
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("CHAOS_SECONDS") or 600))
     parser.add_argument("--seed", type=int, default=int(os.environ.get("CHAOS_SEED") or secrets.randbelow(10**6)))
-    parser.add_argument("--only", choices=["points", "load"])
+    parser.add_argument(
+        "--only", choices=["points", "load", "hosts"], help="hosts: a load of which whole hosts are frozen and cut off"
+    )
     parser.add_argument("--death", nargs=2, metavar=("SCENARIO", "NUMBER"), help="one death again, alone")
     parser.add_argument("--in-a-row", metavar="SCENARIO", help="one scenario again, killed at every point")
     options = parser.parse_args()
     if options.death or options.in_a_row:
         return _again(options)
-    again = f"python -m tests.chaos --seconds {options.seconds:g} --seed {options.seed}"
+    in_a_network_of_its_own([*sys.argv[1:], "--seed", str(options.seed)])
+    only = f" --only {options.only}" if options.only else ""
+    again = f"python -m tests.chaos --seconds {options.seconds:g} --seed {options.seed}{only}"
     _say(f"seed {options.seed}; the same again: {again}")
     began = time.monotonic()
     points = OneByOne(options.seed, _say)
-    if options.only != "load":
+    if options.only in (None, "points"):
         with own_stage() as stage:
             points.run(stage, options.seconds if options.only else options.seconds / 2)
     load, books, wrong = None, None, list(points.wrong)
     if options.only != "points":
-        load = Load(Path(tempfile.mkdtemp(prefix="overnight-chaos-")), options.seed, _say)
+        load = Load(
+            Path(tempfile.mkdtemp(prefix="overnight-chaos-")), options.seed, _say, hosts=options.only == "hosts"
+        )
         left_s = options.seconds - (time.monotonic() - began) - _ASIDE_S
         try:
             books = load.run(max(left_s, 30.0))

@@ -9,6 +9,7 @@ from threading import Event
 from typing import Final
 
 from overnight_workers.one_machine.supervision import process_table
+from tests.chaos.hosts import cut_a_host_from_postgres, cut_a_host_from_redis, freeze_a_host
 from tests.chaos.lanes import LANES, queue_of
 from tests.faults.installed import Installed
 
@@ -126,5 +127,15 @@ ATTACKS: Final[dict[str, tuple[int, Attack]]] = {
     "the API killed": (2, kill_the_api),
     "the API frozen": (3, freeze_the_api),
     "strangers' batches of the same size": (5, strangers),
+    "a host frozen": (1, freeze_a_host),
 }
 """By name: how often it is drawn beside the others, and what it does."""
+
+CUTS: Final[dict[str, tuple[int, Attack]]] = {
+    "a host cut from Postgres": (1, cut_a_host_from_postgres),
+    "a host cut from Redis": (1, cut_a_host_from_redis),
+}
+"""The same, where hosts can be cut from servers."""
+
+OF_HOSTS: Final[dict[str, tuple[int, Attack]]] = {"a host frozen": (1, freeze_a_host), **CUTS}
+"""Those of whole hosts alone."""

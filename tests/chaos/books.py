@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import base64
 import sqlite3
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import redis
 
 from overnight_models.ledger.documents import delivery_id
+from overnight_models.wire.message import WEBHOOK
 from overnight_workers.cli import app
 from tests.chaos.life import World
 from tests.chaos.scenario import Scenario
+from tests.chaos.webhook_product import Product
 from tests.driving import Service, read_command
 from tests.kept_sessions import APPLICATION
 from tests.service.ledger import Json
 from tests.sums import Printed, assert_sums_are_right, printed
 from tests.waiting import wait_until
+
+_TO_A_WEBHOOK: Final = f"""
+    item_id IN (
+        SELECT item.id FROM item JOIN target ON target.id = item.target_id WHERE starts_with(broker, '{WEBHOOK}')
+    )
+"""
+"""The condition: the outcome of an item goes to a webhook."""
 
 
 def assert_books_are_right(service: Service, world: World, scenario: Scenario) -> Json:
@@ -49,7 +58,8 @@ def other_connections(service: Service) -> list[Json]:
 def _items_are_final(service: Service, scenario: Scenario) -> None:
     rows = service.ledger.fetch_all(
         """
-        SELECT request.key, item.state, EXISTS (SELECT FROM follower WHERE follower.item_id = item.id) AS follows
+        SELECT request.key, item.state, item.purged,
+               EXISTS (SELECT FROM follower WHERE follower.item_id = item.id) AS follows
         FROM item JOIN request ON request.item_id = item.id
         """
     )
@@ -57,15 +67,17 @@ def _items_are_final(service: Service, scenario: Scenario) -> None:
     redone = sum(row["state"] == "redone" for row in rows)
     assert redone == scenario.redone, "each is tried again once by each word"
     last = [row for row in rows if row["state"] != "redone"]
-    own = {row["key"]: row["state"] for row in last if not row["follows"]}
+    own = {row["key"]: row["state"] for row in last if not (row["follows"] or row["purged"])}
     assert own.keys() == scenario.ends.keys(), "accepted, and once per key"
+    assert sum(row["purged"] for row in rows) == scenario.purged
+    last = [row for row in last if not row["purged"]]
     assert len(last) == len(own) + scenario.followers, "and once per wish of somebody else"
     wrong = {row["key"]: row["state"] for row in last if row["state"] not in scenario.ends[row["key"]]}
     assert wrong == {}, f"they should have ended as {scenario.ends}"
     assert [row for row in last if row["state"] != own[row["key"]]] == [], "who follows ends as the other does"
     verdicts = service.ledger.fetch_all("SELECT verdict FROM inbox")
     said = sum(orjson.loads(row["verdict"])["accepted"] for row in verdicts if row["verdict"] is not None)
-    assert said == len(own) + scenario.redone_by_message, "products were told what was accepted"
+    assert said == len(own) + scenario.redone_by_message + scenario.purged, "products were told what was accepted"
     outcomes = service.ledger.fetch_one("SELECT count(*) AS n, count(DISTINCT item_id) AS items FROM outcome")
     assert outcomes["n"] == outcomes["items"] == len(rows), "one outcome an item"
 
@@ -98,7 +110,10 @@ def _money_is_right(service: Service, scenario: Scenario) -> None:
         WHERE coalesce(message, body_group::text) IS NOT NULL AND item_id NOT IN (SELECT item_id FROM follower)
         """
     )["n"]
-    assert kept == own["items"], "what was paid is there"
+    purged = service.ledger.fetch_one(
+        "SELECT count(*) AS n FROM item WHERE purged AND id IN (SELECT item_id FROM bill)"
+    )["n"]
+    assert kept == own["items"] - purged, "what was paid is there"
     sent = service.ledger.fetch_one(
         "SELECT coalesce(sum(items), 0)::int AS n FROM submission WHERE api_id IS NOT NULL"
     )["n"]
@@ -137,10 +152,10 @@ def _budgets_are_right(service: Service) -> None:
 
 def _everybody_was_told(service: Service, world: World, scenario: Scenario) -> None:
     wishes = service.ledger.fetch_all(
-        """
+        f"""
         SELECT request.key, request.receipt, coalesce(redo.number, 0) AS redos, follower.item_id AS follows
         FROM request LEFT JOIN redo USING (item_id) LEFT JOIN follower USING (item_id)
-        WHERE (callback IS NOT NULL OR callback_id IS NOT NULL)
+        WHERE (callback IS NOT NULL OR callback_id IS NOT NULL) AND NOT request.{_TO_A_WEBHOOK.strip()}
           AND NOT EXISTS (SELECT FROM redo later WHERE later.of_item_id = request.item_id AND later.asked_again > 0)
         """
     )
@@ -152,6 +167,14 @@ def _everybody_was_told(service: Service, world: World, scenario: Scenario) -> N
     deliveries = [_delivered(message) for message in _messages(service, world)]
     assert set(deliveries) == due
     assert service.ledger.fetch_all("SELECT item_id, state FROM every_delivery WHERE state <> 'delivered'") == []
+
+
+def assert_webhooks_are_right(service: Service, product: Product) -> None:
+    """What is due came with one delivery id; what was acknowledged never comes again once that is stored."""
+    receipts = service.ledger.fetch_all(f"SELECT receipt FROM request WHERE {_TO_A_WEBHOOK}")
+    due = {delivery_id(row["receipt"]) for row in receipts}
+    assert set(product.came) == due == product.taken
+    assert product.in_vain == [], "they came when the ledger had their acknowledgement already"
 
 
 def _messages(service: Service, world: World) -> list[bytes]:

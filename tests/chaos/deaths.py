@@ -13,9 +13,10 @@ import pytest
 import redis
 
 from overnight_workers.stages.accept.accept import MAX_TRIES
-from tests.chaos.books import assert_books_are_right, other_connections
+from tests.chaos.books import assert_books_are_right, assert_webhooks_are_right, other_connections
 from tests.chaos.life import Doom, World, live
 from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.webhook_product import a_product
 from tests.driving import Service, name_of_this_test
 from tests.servers import empty_database
 from tests.service.api import Api
@@ -122,7 +123,10 @@ class Stage:
         with pytest.MonkeyPatch.context() as patch:
             service = Service(home, self._database_url, self._redis_url, self._api, patch, name)
             try:
-                yield World(home, self._database_url, self._redis_url, self._api, name), service
+                with a_product(self._database_url) as product:
+                    world = World(home, self._database_url, self._redis_url, self._api, name, product.url)
+                    yield world, service
+                    assert_webhooks_are_right(service, product)
             finally:
                 service.close()
 

@@ -25,10 +25,13 @@ from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll
 from overnight_workers.stages.rescue import sweep
 from overnight_workers.stages.submit.submit import submit
+from overnight_workers.stages.webhooks.webhooks import webhooks
 from tests.chaos import points
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.steps import a_minute_later, held_long_enough, products_acknowledge, the_key_is_there
+from tests.chaos.webhook_product import SECRET_OF_SHOP
 from tests.driving import Service
+from tests.endpoints import SECRET
 from tests.forking import forked, processes
 from tests.service.api import Api
 from tests.service.ledger import Json
@@ -51,6 +54,8 @@ class World:
     redis_url: str
     api: Api
     name: str
+    product_url: str = ""
+    """Of a product that takes webhooks."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,7 @@ def _live(world: World, course: _Course, said: Connection) -> None:
     with pytest.MonkeyPatch.context() as patch:
         service = Service(world.home, world.database_url, world.redis_url, world.api, patch, world.name)
         try:
+            patch.setenv(SECRET_OF_SHOP, SECRET)
             service.configure(**_settings(world, scenario.settings))
             points.arm(reach)
             if course.rescued:
@@ -193,6 +199,7 @@ def _mark(service: Service, point: str) -> None:
 
 def _settings(world: World, given: Mapping[str, Any]) -> Json:
     written = json.dumps(given).replace("{home}", str(world.home)).replace("{redis_url}", world.redis_url)
+    written = written.replace("{product}", world.product_url)
     document: Json = json.loads(written)
     return document
 
@@ -206,7 +213,7 @@ def come_home(service: Service) -> None:
         under_way = service.ledger.fetch_all("SELECT * FROM submission WHERE state IN ('claimed', 'sending')")
         assert under_way == [], "whose process is dead is known at once, without waiting for its lease"
         _time_passes(service)
-        for stage in (measure, pack, submit, poll, collect, direct, deliver):
+        for stage in (measure, pack, submit, poll, collect, direct, deliver, webhooks):
             stage()
         if not _unfinished(service):
             return
@@ -221,6 +228,7 @@ def _time_passes(service: Service) -> None:
     a_minute_later(service)
     service.ledger.execute("UPDATE delivery SET due_at = now() WHERE state IN ('sending', 'awaiting_ack')")
     service.ledger.execute("UPDATE hand_over SET due_at = now()")
+    service.ledger.execute("UPDATE target SET sender_until = now() WHERE sender IS NOT NULL")
     products_acknowledge(service)
 
 

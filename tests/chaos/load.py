@@ -16,7 +16,8 @@ import psycopg
 import redis
 
 from tests.chaos.armed import HOME, RATE, SEED, calm, deaths
-from tests.chaos.attacks import ATTACKS
+from tests.chaos.attacks import ATTACKS, CUTS, OF_HOSTS
+from tests.chaos.hosts import are_apart
 from tests.chaos.lanes import BY_DEADLINE, LANES, ROADS, queue_of
 from tests.chaos.load_books import Books, close_the_books
 from tests.chaos.products import Products
@@ -53,9 +54,14 @@ class Load:
 
     seed: what decides which attacks come when, what products enqueue, and at which points processes die.
     say: takes news.
+    hosts: only whole hosts are attacked, and no process is killed.
     """
 
-    def __init__(self, home: Path, seed: int, say: Callable[[str], object]) -> None:
+    def __init__(self, home: Path, seed: int, say: Callable[[str], object], *, hosts: bool = False) -> None:
+        self._attacks = OF_HOSTS if hosts else {**ATTACKS, **CUTS}
+        self._rate = 0.0 if hosts else DEADLY
+        if not are_apart():
+            self._attacks = {name: attack for name, attack in self._attacks.items() if name not in CUTS}
         self.home, self._seed, self._say = home, seed, say
         self.deaths: Counter[str] = Counter()
         """Points at which processes were killed, and how often."""
@@ -71,7 +77,7 @@ class Load:
         variables = {
             HOME: str(home),
             SEED: str(self._seed),
-            RATE: str(DEADLY),
+            RATE: str(self._rate),
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         overnight = Installed(
@@ -103,14 +109,14 @@ class Load:
 
     def _attack(self, overnight: Installed, seconds: float) -> None:
         draw = Random(f"{self._seed} attacks")
-        names = list(ATTACKS)
-        weights = [ATTACKS[name][0] for name in names]
+        names = list(self._attacks)
+        weights = [self._attacks[name][0] for name in names]
         over = time.monotonic() + seconds
         while (left_s := over - time.monotonic()) > 0:
             time.sleep(min(draw.uniform(0.2, 2.5), left_s))  # an attacker's own pace
             name = draw.choices(names, weights)[0]
             with suppress(*_AWAY):
-                ATTACKS[name][1](overnight, draw)
+                self._attacks[name][1](overnight, draw)
                 self.attacks[name] += 1
             with suppress(*_AWAY):
                 self.troubles[trouble(overnight, draw)] += 1

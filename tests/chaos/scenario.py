@@ -44,6 +44,8 @@ class Scenario:
     """Items in whose place another was tried; `ends` is about the last of each key."""
     redone_by_message: int = 0
     """Of them: by a message with `if_known = "redo"`, whose verdict counts what it brought as accepted."""
+    purged: int = 0
+    """Items of which nothing is kept but what they cost; `ends` is about the others."""
 
 
 ROUND: Final = tasks(pack, submit, poll, collect, deliver, sweep)

@@ -1,12 +1,15 @@
-"""`overnight up`, but with armed workers, and two of each and of the beat."""
+"""`overnight up`, but with armed workers, and two of each and of the beat: those of two hosts, if they can be apart."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from overnight_workers.one_machine.installation import Installation
-from overnight_workers.one_machine.supervisor import Supervisor
+from overnight_workers.one_machine.supervisor import Process, Supervisor
+from tests.chaos import hosts
 
 
 def main() -> None:
@@ -18,7 +21,7 @@ def main() -> None:
     options = parser.parse_args()
     home: Path = options.data_dir
     home.mkdir(parents=True, exist_ok=True)
-    installation = Installation(
+    installation = (_OfTwoHosts if hosts.are_apart() else Installation)(
         home,
         sandbox=True,
         sandbox_options=["--turnaround", options.turnaround],
@@ -31,6 +34,16 @@ def main() -> None:
         installation.start(supervisor)
         _say("ready after all")
         supervisor.run_forever()
+
+
+class _OfTwoHosts(Installation):
+    """The second copies reach the servers by another address."""
+
+    def _service(
+        self, name: str, arguments: list[str], ready: Callable[[], bool] | None = None, *, ends_first: bool = False
+    ) -> Process:
+        process = super()._service(name, arguments, ready, ends_first=ends_first)
+        return replace(process, env=hosts.as_seen_from_afar(process.env)) if hosts.is_far(name) else process
 
 
 def _say(news: str) -> None:

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-from functools import cache
 
 import pytest
 
-
-@cache
-def has_networks() -> bool:
-    """Whether this machine lets us have a network of our own, and drop packets in it."""
-    if os.geteuid() != 0 or not all(map(shutil.which, ("unshare", "iptables", "ip"))):
-        return False
-    return not subprocess.run(["unshare", "--net", "iptables", "-L"], capture_output=True, check=False).returncode
+from tests.networks import has_networks
 
 
 @pytest.mark.skipif(not has_networks(), reason="needs root, iptables and a network of its own")

@@ -53,7 +53,15 @@ FROM ended, unnest(ended.item_ids) AS handed(id)
 JOIN item ON item.id = handed.id
 JOIN outcome ON outcome.item_id = handed.id;
 
--- give_rows_to_delivered: Deliveries that were handed over at once get rows, so that they can be sent again. Returns how many.
+-- give_rows_to_delivered, 1 of 2: Deliveries that were handed over at once get rows, so that they can be sent again. Returns how many.
+-- ids = '{1}'
+SELECT id
+FROM item
+WHERE id = ANY(:ids)
+ORDER BY id
+FOR KEY SHARE;
+
+-- give_rows_to_delivered, 2 of 2: Deliveries that were handed over at once get rows, so that they can be sent again. Returns how many.
 -- ids = '{1}'
 WITH given AS (
     INSERT INTO delivery(item_id, lane_id, target_id, state, size, due_at, tries)

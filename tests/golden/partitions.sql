@@ -68,6 +68,20 @@ WHERE inhparent = CAST(:t AS regclass);
 SELECT last_value
 FROM item_id;
 
+-- note_full: Note partitions that no new item comes into any more. Returns how many are new.
+INSERT INTO kept(first_item, looked_at)
+SELECT first, now()
+FROM (
+    SELECT substring(inhrelid::regclass::text FROM '_from_([0-9]+)$')::bigint AS first
+    FROM pg_inherits
+    WHERE inhparent = 'item'::regclass
+) partition
+WHERE first + 5000000 <= (
+    SELECT last_value
+    FROM item_id
+)
+ON CONFLICT DO NOTHING;
+
 -- take_turns: Wait until nobody else changes the schema; until the transaction ends.
 -- lock = 1
 SELECT pg_advisory_xact_lock(:lock);

@@ -155,6 +155,13 @@ def give_rows_to_lapsed(connection: Connection) -> int:
 
 def give_rows_to_delivered(connection: Connection, item_ids: Collection[int]) -> int:
     """Deliveries that were handed over at once get rows, so that they can be sent again. Returns how many."""
+    # whoever purges an item holds it until its delivery is gone, and a row that comes meanwhile would stay
+    locked = fetch_column(
+        connection,
+        int,
+        "SELECT id FROM item WHERE id = ANY(:ids) ORDER BY id FOR KEY SHARE",
+        ids=sorted(item_ids),
+    )
     return execute(
         connection,
         f"""
@@ -167,7 +174,7 @@ def give_rows_to_delivered(connection: Connection, item_ids: Collection[int]) ->
         INSERT INTO tally (noun, lane_id, state, n, bytes)
         SELECT 'delivery', lane_id, 'delivered', -count(*), 0 FROM given GROUP BY lane_id
         """,
-        ids=sorted(item_ids),
+        ids=locked,
     )
 
 

@@ -79,6 +79,26 @@ def make_partitions(connection: Connection) -> int:
     return made
 
 
+def note_full(connection: Connection) -> int:
+    """Note partitions that no new item comes into any more. Returns how many are new.
+
+    Transactions that drew their items' numbers before may still be under way: nothing of a partition goes before
+    retention looks at it an hour later, when they are over.
+    """
+    return execute(
+        connection,
+        f"""
+        INSERT INTO kept (first_item, looked_at)
+        SELECT first, now() FROM (
+            SELECT substring(inhrelid::regclass::text FROM '_from_([0-9]+)$')::bigint AS first
+            FROM pg_inherits WHERE inhparent = 'item'::regclass
+        ) partition
+        WHERE first + {PARTITION_ITEMS} <= (SELECT last_value FROM item_id)
+        ON CONFLICT DO NOTHING
+        """,
+    )
+
+
 def give_up_copies(connection: Connection, why: str) -> None:
     """Copies of partitions that retention is making are dropped; it begins anew when it looks there again."""
     for first in fetch_column(connection, int, "SELECT first_item FROM kept WHERE copied_to IS NOT NULL"):

@@ -160,8 +160,10 @@ def redo(
     Returns by old id the new.
     """
     contents = contents or {}
-    gone = _without_body(connection, item_ids)
-    old = lock(connection, [item_id for item_id in item_ids if item_id in contents or item_id not in gone])
+    locked = lock(connection, item_ids)
+    # asked behind the lock: whoever purges holds it until the bodies are gone
+    gone = _without_body(connection, [item_id for item_id in locked if item_id not in contents])
+    old = [item_id for item_id in locked if item_id not in gone]
     if not old:
         return {}
     drawn = fetch_column(connection, int, "SELECT nextval('item_id') FROM generate_series(1, :n)", n=len(old))

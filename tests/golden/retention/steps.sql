@@ -42,24 +42,25 @@ SET finished_before = :before
 WHERE first_item = :first;
 
 -- _look, 1 of 3: See what of a partition may go, and let it go, or begin to.
--- first = 1, now = '2026-11-29'
-INSERT INTO kept(first_item, looked_at) VALUES (:first, :now)
-ON CONFLICT (first_item) DO UPDATE SET looked_at = :now, waits_for = NULL;
-
--- _look, 2 of 3: See what of a partition may go, and let it go, or begin to.
 -- first = 1, until = 1
 SELECT DISTINCT lane_id
 FROM item
 WHERE id >= :first AND id < :until;
 
--- _look, 3 of 3: See what of a partition may go, and let it go, or begin to.
+-- _look, 2 of 3: See what of a partition may go, and let it go, or begin to.
 -- first = 1
 SELECT first_item, looked_at, waits_for, finished_before, copied_to, left_out, deliveries_dropped_at,
     bodies_dropped_at, outcomes_dropped_at, keys_looked_to, keys_dropped_at, carried
 FROM kept
 WHERE first_item = :first;
 
--- _next: The oldest partition that is full, has something to lose, and wasn't looked at lately.
+-- _look, 3 of 3: See what of a partition may go, and let it go, or begin to.
+-- first = 1, now = '2026-11-29'
+UPDATE kept
+SET looked_at = :now, waits_for = NULL
+WHERE first_item = :first;
+
+-- _next: The oldest partition that was full by then, has something to lose, and wasn't looked at since.
 -- looked_before = '2026-11-29'
 SELECT first
 FROM (
@@ -67,11 +68,9 @@ FROM (
     FROM pg_inherits
     WHERE inhparent = 'item'::regclass
 ) partition
-LEFT JOIN kept ON first_item = first
-WHERE first + 5000000 <= (
-    SELECT last_value
-    FROM item_id
-) AND (looked_at IS NULL OR looked_at < :looked_before) AND (outcomes_dropped_at IS NULL OR carried > 0)
+JOIN kept ON first_item = first
+-- noted when it was full
+WHERE (looked_at IS NULL OR looked_at < :looked_before) AND (outcomes_dropped_at IS NULL OR carried > 0)
 ORDER BY first
 LIMIT 1;
 

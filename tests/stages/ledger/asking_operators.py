@@ -158,6 +158,8 @@ def ask_purge(connection: Connection) -> None:
     purge_steps.prepare(connection, number, 1)
     assert actions.step(connection, number)
     purge_steps.step(connection, Purge(items=ItemFilter(run="r")), None, after=0, until=9_999, limit=10)
+    purge_steps.untidy(connection, for_s=5)
+    purge_steps.note_tidied(connection, number)
     texts.forget_shared(connection, [1], [1])
     api_batches.want_deleted(connection, ids, shared=False)
     api_batches.schedule(connection, {"default": 86_400.0})
@@ -213,6 +215,7 @@ def ask_keeping_house(connection: Connection) -> None:
     prefixes.delete_unused(connection)
     execute(connection, "SELECT setval('item_id', 30000000)")
     assert partitions.make_partitions(connection)
+    partitions.note_full(connection)
     deployment.begin_groups(connection)
     schema.server_version(connection)
     schema.revisions(connection)
@@ -224,6 +227,7 @@ def ask_keeping_house(connection: Connection) -> None:
 def ask_retention(connection: Connection) -> None:
     """Deliveries, bodies, outcomes, keys and money go, in their order; copying is given up once."""
     execute(connection, "SELECT setval('item_id', 30000000)")
+    partitions.note_full(connection)
     later = datetime.now(UTC) + timedelta(days=9)
 
     def step(keeping: Keep) -> None:

@@ -44,6 +44,7 @@ def pass_partition(service: Service) -> None:
     service.ledger.execute("SELECT setval('item_id', %s)", PARTITION_ITEMS + 1)
     with process.database().transaction() as connection:
         partitions.make_partitions(connection)
+        partitions.note_full(connection)
 
 
 def retain_after(days: float, keeping: Keep = ALL) -> list[str]:
@@ -295,6 +296,10 @@ def test_the_sweep_does_it_by_the_settings(own: Service) -> None:
     finished(own, "a")
     own.ledger.execute("UPDATE outcome SET finished_at = now() - interval '25 hours'")
     assert retain.keeps() == {1: Keep(DAY, DAY, DAY, 2 * DAY, None)}
+    sweep()
+    assert count(own, "item") == 1, "it has just become full"
+    own.ledger.execute("UPDATE kept SET looked_at = now() - interval '61 minutes'")
+    own.restart()
     sweep()
     assert (count(own, "item"), count(own, "item_key")) == (0, 1)
 

@@ -148,6 +148,17 @@ def test_killed_the_sweep_goes_on_with_it(service: Service) -> None:
     assert action["ended_at"] is not None
 
 
+def test_one_that_fails_keeps_no_other_from_its_turn(service: Service) -> None:
+    service.accept(item("a"))
+    later = """INSERT INTO action (name, actor, via, wish, items, until_item)
+               VALUES ('redo', 'ann', 'command', '{"of a later version": true}', 1, 1)"""
+    service.ledger.execute(later)
+    cancel_all_waiting()
+    service.ledger.execute("UPDATE action SET stepped_at = now() - interval '1 minute'")
+    sweep()
+    assert canceled(service) == 1
+
+
 def test_what_came_after_the_wish_is_not_touched(service: Service) -> None:
     service.accept(item("a"))
     number = cancel_all_waiting()

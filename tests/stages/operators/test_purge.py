@@ -12,17 +12,12 @@ from typer.testing import CliRunner
 
 from overnight_models import routes
 from overnight_models.ledger.answer import Asked, locate
-from overnight_models.ledger.operators import actions
-from overnight_models.ledger.operators.actions import By
-from overnight_models.ledger.operators.item_filter import ItemFilter
-from overnight_models.ledger.operators.purge import steps
 from overnight_models.ledger.retention import bodies
 from overnight_models.request.prefix import Prefix
 from overnight_models.wire.message import Line, write_items
 from overnight_producers.wire import envelope
 from overnight_workers import process
 from overnight_workers.cli import app
-from overnight_workers.operators import acting, purging
 from overnight_workers.stages import api_deletions
 from overnight_workers.stages.accept.accept import accept
 from overnight_workers.stages.collect.collect import collect
@@ -268,25 +263,6 @@ def test_what_waits_in_redis_to_be_accepted(service: Service, cancel: bool) -> N
         (0, "it was purged before it was accepted"),
         (2, "it was purged before it was accepted"),
     ]
-
-
-def test_killed_in_the_middle_the_sweep_goes_on_with_it(service: Service) -> None:
-    service.accept(*(theirs(str(number)) for number in range(1100)))
-    service.finish()
-    preview = purging.preview_purge(
-        purging.of(ItemFilter(tenant="acme"), cancel=False, keys=False, shared_batches=False)
-    )
-    begun = acting.begin(preview, By("ada"))
-    with process.database().transaction() as connection:
-        steps.prepare(connection, begun.id, 0)
-    with process.database().transaction() as connection:
-        step = actions.step(connection, begun.id)
-    assert step is not None
-    assert (step.done, step.is_over) == (1000, False)
-    service.ledger.execute("UPDATE action SET stepped_at = now() - interval '1 minute'")
-    sweep()
-    assert found(service) == set()
-    assert (record()["done"], record()["ended_at"] is not None) == (1100, True)
 
 
 def test_a_copy_that_retention_makes_meanwhile_brings_nothing_back(service: Service) -> None:

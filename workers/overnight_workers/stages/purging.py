@@ -34,15 +34,16 @@ def prepare(action_id: int) -> None:
 def tidy(action_id: int) -> None:
     """Behind the last group of a purge: prefixes that nobody goes on from any more go from Redis, too."""
     hashes = removed(_read(action_id)).get("prefix_hashes")
-    if isinstance(hashes, list) and hashes:
-        reach("before deleting prefixes")
-        try:
-            process.redis_client().delete(*(routes.PREFIX_KEY.format(hash_) for hash_ in hashes))
-            reach("after deleting prefixes")
-        except redis.RedisError as error:
-            raise TransientError(
-                f"prefixes can't be deleted from Redis, which forgets them in 7 days: {error}"
-            ) from error
+    if not isinstance(hashes, list) or not hashes:
+        return
+    reach("before deleting prefixes")
+    try:
+        process.redis_client().delete(*(routes.PREFIX_KEY.format(hash_) for hash_ in hashes))
+        reach("after deleting prefixes")
+    except redis.RedisError as error:
+        raise TransientError(f"prefixes can't be deleted from Redis now, the sweep tries again: {error}") from error
+    with process.database().transaction() as connection:
+        steps.note_tidied(connection, action_id)
 
 
 def _read(action_id: int) -> actions.ActionView:

@@ -23,6 +23,7 @@ from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, settle
 from overnight_models.ledger.operators import actions, lanes
 from overnight_models.ledger.operators import pulse as ledger_pulse
+from overnight_models.ledger.operators.purge import steps
 from overnight_models.ledger.roads import kept
 from overnight_models.ledger.submit import facts
 from overnight_workers import logs, process
@@ -123,15 +124,28 @@ def _go_on() -> None:
     """Actions of people whose process went away, or who wait in Flower, go on group by group."""
     with process.database().transaction() as connection:
         unfinished = actions.standing_still(connection, for_s=_STANDS_STILL_S)
+        untidy = steps.untidy(connection, for_s=_STANDS_STILL_S)
     until = time.monotonic() + _ACTIONS_FOR_S
     for action_id in unfinished:
-        purging.prepare(action_id)
-        while time.monotonic() < until:
-            with process.database().transaction() as connection:
-                step = actions.step(connection, action_id)
-            if step is None or step.is_over:
-                purging.tidy(action_id)
-                break
+        # one that fails, such as a wish of a later version, keeps no other from its turn
+        about = f"action {action_id}"
+        with pulse.alone(routes.RESCUE, about, again_in_s=settings().timing.sweep_every):
+            _go_on_with(action_id, until)
+    for action_id in untidy:
+        purging.tidy(action_id)
+
+
+def _go_on_with(action_id: int, until: float) -> None:
+    """Take steps of an action until it is over. until: by the monotonic clock, when the rest is for the next sweep."""
+    if time.monotonic() >= until:
+        return
+    purging.prepare(action_id)
+    while time.monotonic() < until:
+        with process.database().transaction() as connection:
+            step = actions.step(connection, action_id)
+        if step is None or step.is_over:
+            purging.tidy(action_id)
+            return
 
 
 def _ring() -> list[str]:
@@ -257,6 +271,7 @@ def _forget() -> None:
 def _make_room() -> None:
     with process.database().transaction() as connection:
         partitions.make_partitions(connection)
+        partitions.note_full(connection)
 
 
 def _give_up_deliveries() -> None:

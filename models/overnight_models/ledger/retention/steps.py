@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from overnight_models.ledger.bodies.packed import DamagedGroup
-from overnight_models.ledger.partitions import GROUPED, PARTITION_ITEMS, PARTITIONED, RETENTION
+from overnight_models.ledger.partitions import GROUPED, PARTITIONED, RETENTION
 from overnight_models.ledger.retention import bodies
 from overnight_models.ledger.retention.keep import MOST_CARRIED, VIEW, Keep, Keeps, KeptView, What, bounds, within
 from overnight_models.ledger.retention.keys import drop_keys
@@ -39,17 +39,16 @@ def step(connection: Connection, keeps: Keeps, *, now: datetime | None = None, a
 
 
 def _next(connection: Connection, looked_before: datetime) -> int | None:
-    """The oldest partition that is full, has something to lose, and wasn't looked at lately."""
+    """The oldest partition that was full by then, has something to lose, and wasn't looked at since."""
     return fetch_value(
         connection,
         int,
-        f"""
+        """
         SELECT first FROM (
             SELECT substring(inhrelid::regclass::text FROM '_from_([0-9]+)$')::bigint AS first
             FROM pg_inherits WHERE inhparent = 'item'::regclass
-        ) partition LEFT JOIN kept ON first_item = first
-        WHERE first + {PARTITION_ITEMS} <= (SELECT last_value FROM item_id)
-          AND (looked_at IS NULL OR looked_at < :looked_before) AND (outcomes_dropped_at IS NULL OR carried > 0)
+        ) partition JOIN kept ON first_item = first  -- noted when it was full
+        WHERE (looked_at IS NULL OR looked_at < :looked_before) AND (outcomes_dropped_at IS NULL OR carried > 0)
         ORDER BY first LIMIT 1
         """,
         looked_before=looked_before,
@@ -58,13 +57,8 @@ def _next(connection: Connection, looked_before: datetime) -> int | None:
 
 def _look(connection: Connection, first: int, keeps: Keeps, now: datetime) -> str:
     """See what of a partition may go, and let it go, or begin to."""
-    execute(
-        connection,
-        "INSERT INTO kept (first_item, looked_at) VALUES (:first, :now)"
-        " ON CONFLICT (first_item) DO UPDATE SET looked_at = :now, waits_for = NULL",
-        first=first,
-        now=now,
-    )
+    looks = "UPDATE kept SET looked_at = :now, waits_for = NULL WHERE first_item = :first"
+    execute(connection, looks, first=first, now=now)
     view = fetch_one(connection, KeptView, f"SELECT {VIEW} FROM kept WHERE first_item = :first", first=first)
     assert view is not None
     lanes = fetch_column(connection, int, f"SELECT DISTINCT lane_id FROM item WHERE {within('id')}", **bounds(first))

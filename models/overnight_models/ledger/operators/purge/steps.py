@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from overnight_models.ledger.operators.purge import mentions, texts
 from overnight_models.ledger.operators.purge.group import Group, purge_group
 from overnight_models.ledger.operators.purge.wanted import Purge
-from overnight_models.ledger.rows import execute, fetch_value
+from overnight_models.ledger.rows import execute, fetch_column, fetch_value
 
 
 @dataclass
@@ -86,3 +86,26 @@ def step(connection: Connection, purge: Purge, written: str | None, *, after: in
         removed.prefix_hashes = texts.forget_shared(connection, removed.prefix_ids, removed.chain_ids)
         removed.prefix_ids, removed.chain_ids = [], []
     return Stepped(group.purged, group.last, removed.dump())
+
+
+def untidy(connection: Connection, *, for_s: float) -> list[int]:
+    """Purges that ended so long ago and whose prefixes may still lie in Redis: whoever ended them may be dead."""
+    return fetch_column(
+        connection,
+        int,
+        """
+        SELECT id FROM action
+        WHERE name = 'purge' AND removed LIKE '%"prefix_hashes"%' AND ended_at < now() - make_interval(secs => :for_s)
+        ORDER BY id
+        """,
+        for_s=for_s,
+    )
+
+
+def note_tidied(connection: Connection, action_id: int) -> None:
+    """The prefixes of a purge are gone from Redis, too."""
+    execute(
+        connection,
+        "UPDATE action SET removed = (CAST(removed AS jsonb) - 'prefix_hashes')::text WHERE id = :id",
+        id=action_id,
+    )
