@@ -1,6 +1,6 @@
 """Every page of ours in Chromium, judged by axe-core and by the keyboard: `make axe`. Needs chromium, npm for axe-core.
 
-    python -m tests.accessibility [--pictures DIRECTORY]
+    python -m tests.accessibility [--pictures DIRECTORY] [--page /now]
 
 What is serious or critical is printed, and is a failure; of Flower's own navigation too, which our pages stand in. So
 is a control that Tab doesn't come to or that doesn't show it, and a page that is wider than the window. `--pictures`
@@ -15,11 +15,12 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import psycopg
 
@@ -78,11 +79,21 @@ class Site:
     url: str
 
 
+class View(NamedTuple):
+    """A page as it is looked at."""
+
+    site: Site
+    path: str
+    width: int
+    theme: str
+
+
 def main() -> int:
     """Start everything, look at each page in two widths and both themes. Returns how many grave faults there are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=Path, help="Keep each page there, as PNG.")
-    pictures: Path | None = parser.parse_args().pictures
+    parser.add_argument("--page", dest="pages", action="append", help="Only this page; may be said several times.")
+    options = parser.parse_args()
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="overnight-axe-")))
         directory.chmod(0o755)
@@ -97,7 +108,8 @@ def main() -> int:
         sites.append(_site(stack, directory, "no_postgres", "postgresql://x@127.0.0.1:1/x", redis_url))
         subprocess.run(["npm", "install", "--silent", "--prefix", str(directory), "axe-core"], check=True)
         axe = (directory / "node_modules" / "axe-core" / "axe.min.js").read_text()
-        return asyncio.run(_look(sites, directory / "browser", axe, pictures))
+        views = list(_views(sites, options.pages or PAGES))
+        return asyncio.run(_look(views, directory / "browser", axe, options.pictures))
 
 
 def _site(stack: ExitStack, directory: Path, name: str, database_url: str, redis_url: str) -> Site:
@@ -110,10 +122,10 @@ def _site(stack: ExitStack, directory: Path, name: str, database_url: str, redis
     return Site(name, flower.url.replace("//", "//ann:secret@"))
 
 
-async def _look(sites: list[Site], profile: Path, axe: str, pictures: Path | None) -> int:
+async def _look(views: list[View], profile: Path, axe: str, pictures: Path | None) -> int:
     grave = 0
     async with running_browser(profile) as browser:
-        for site, path, width, theme in _views(sites):
+        for site, path, width, theme in views:
             await browser.open(site.url + path, width=width, theme=theme)
             faults = [*await _judged(browser, axe), *await _too_wide(browser, width)]
             if theme == "light" and width == _WIDTHS[0]:
@@ -125,16 +137,13 @@ async def _look(sites: list[Site], profile: Path, axe: str, pictures: Path | Non
                 pictures.mkdir(parents=True, exist_ok=True)
                 name = "".join(letter if letter.isalnum() else "-" for letter in path.strip("/"))
                 await browser.picture(pictures / f"{site.name}-{name}-{width}-{theme}.png")
-    print(f"{grave} grave faults on {len(PAGES)} pages with few rows, many and none, and without Postgres")
+    print(f"{grave} grave faults in {len(views)} views: few rows, many and none, and without Postgres")
     return grave
 
 
-def _views(sites: list[Site]) -> Iterator[tuple[Site, str, int, str]]:
-    for site in sites:
-        for path in PAGES:
-            for width in _WIDTHS:
-                for theme in _THEMES:
-                    yield site, path, width, theme
+def _views(sites: Iterable[Site], pages: Iterable[str]) -> Iterator[View]:
+    for site, path, width, theme in product(sites, pages, _WIDTHS, _THEMES):
+        yield View(site, path, width, theme)
 
 
 async def _judged(browser: Browser, axe: str) -> list[str]:

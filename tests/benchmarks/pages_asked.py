@@ -70,7 +70,6 @@ def by_an_index() -> Iterator[tuple[str, Ask]]:
     yield "Flower: runs and schedules", _runs
     yield "Flower: lanes", lanes.states
     yield "Flower: actions", actions.actions
-    yield "overnight errors", lambda connection: problems.said(connection, Which())
     yield (
         "preview: try a run again",
         lambda connection: redoing.prospect(connection, ItemFilter(run="run 1"), load(None)),
@@ -86,6 +85,8 @@ def by_windows() -> Iterator[tuple[str, Ask]]:
     """What is looked for in windows, and bounded in time."""
     for name, wanted in _BY_WINDOWS:
         yield f"Flower: {name}", partial(item_list.page, wanted=wanted)
+    # of the newest 100,000
+    yield "overnight errors", lambda connection: problems.said(connection, Which())
 
 
 def _money(connection: Connection) -> object:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import yaml
 from overnight_models import routes
 from overnight_workers.app import app
 from overnight_workers.one_machine.installation import WORKERS
+from overnight_workers.operators import alert_rules, dashboard
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text()
@@ -54,9 +57,9 @@ def test_a_worker_told_to_stop_has_time_to_hand_its_work_back(name: str) -> None
     assert grace_s >= (300 if ends_first else app.conf.worker_soft_shutdown_timeout + 10)
 
 
-def test_only_flower_and_links_are_published_and_only_on_this_machine() -> None:
+def test_only_what_people_look_at_and_links_are_published_and_only_on_this_machine() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert list(published) == ["links", "flower"]
+    assert list(published) == ["links", "flower", "grafana"]
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert not any("network_mode" in service or service.get("privileged") for service in SERVICES.values())
 
@@ -112,10 +115,42 @@ def test_a_worker_has_room_for_its_children(name: str) -> None:
     assert bytes_of(SERVICES[name]["mem_limit"]) > children
 
 
-def test_the_sandbox_a_relay_and_the_server_of_links_start_only_when_asked_for() -> None:
-    assert [name for name, service in SERVICES.items() if "profiles" in service] == ["relay", "links", "sandbox"]
-    assert SERVICES["relay"]["profiles"] == ["relay"]
-    assert SERVICES["sandbox"]["profiles"] == ["sandbox"]
+def test_what_not_everybody_needs_starts_only_when_asked_for() -> None:
+    asked_for = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert asked_for == {
+        "relay": ["relay"],
+        "links": ["links"],
+        "sandbox": ["sandbox"],
+        "prometheus": ["monitoring"],
+        "grafana": ["monitoring"],
+    }
+
+
+def test_prometheus_and_grafana_have_the_shipped_rules_and_dashboard_and_read_flower(tmp_path: Path) -> None:
+    mounted = {
+        inside: ROOT / outside
+        for name in ("prometheus", "grafana")
+        for outside, inside, *_ in (volume.split(":") for volume in SERVICES[name]["volumes"])
+        if outside.startswith("./")
+    }
+    assert mounted["/etc/prometheus/alerts.yaml"] == alert_rules.FILE
+    assert mounted["/etc/overnight/dashboards/overnight.json"] == dashboard.FILE
+    assert all(path.is_file() for path in mounted.values())
+    scraped = yaml.safe_load(mounted["/etc/prometheus/prometheus.yml"].read_text())
+    assert scraped["scrape_configs"][0]["static_configs"] == [{"targets": ["flower:5555"]}]
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home in mounted
+    (provider,) = yaml.safe_load(mounted["/etc/grafana/provisioning/dashboards/overnight.yaml"].read_text())[
+        "providers"
+    ]
+    assert provider["options"]["path"] == str(Path(home).parent)
+    promtool = shutil.which("promtool")
+    if promtool is not None:
+        read_here = mounted["/etc/prometheus/prometheus.yml"].read_text()
+        (tmp_path / "prometheus.yml").write_text(
+            read_here.replace("/etc/prometheus/alerts.yaml", str(alert_rules.FILE))
+        )
+        subprocess.run([promtool, "check", "config", tmp_path / "prometheus.yml"], check=True)
 
 
 def test_one_service_builds_the_image_that_the_others_run() -> None:

@@ -21,19 +21,27 @@
     patchChildren(old, fresh);
   }
 
-  // A table's rows are known by name, so that a new one on top moves the others and doesn't become them.
+  // Without blanks: the page and its part have others, and what is compared by its place would all be replaced.
+  function childrenOf(node) {
+    return Array.from(node.childNodes).filter(function (child) { return child.nodeType !== 3 || child.nodeValue.trim() !== ""; });
+  }
+
+  function nameOf(node) { return node.nodeType === 1 ? node.dataset.row : undefined; }
+
+  // Rows and alarms are known by name, so that a new one on top moves the others and doesn't become them.
   function patchChildren(old, fresh) {
-    var kids = old.nodeName === "TBODY" ? "children" : "childNodes";
-    Array.from(fresh[kids]).forEach(function (child, i) {
-      var at = old[kids][i] || null;
-      if (kids === "children") {
-        var same = Array.from(old.children).find(function (row) { return row.dataset.row === child.dataset.row; });
+    var wanted = childrenOf(fresh);
+    wanted.forEach(function (child, i) {
+      var children = childrenOf(old);
+      var at = children[i] || null;
+      if (nameOf(child) !== undefined) {
+        var same = children.find(function (other) { return nameOf(other) === nameOf(child); });
         if (same && same !== at) { old.insertBefore(same, at); }
         at = same || old.insertBefore(child.cloneNode(true), at);
       }
       if (at) { patch(at, child); } else { old.appendChild(child.cloneNode(true)); }
     });
-    while (old[kids].length > fresh[kids].length) { old[kids][old[kids].length - 1].remove(); }
+    childrenOf(old).slice(wanted.length).forEach(function (child) { child.remove(); });
   }
 
   function failed(why) {
@@ -51,7 +59,10 @@
           fresh.innerHTML = await answer.text();
           var now = page.cloneNode(false);
           now.appendChild(fresh.content);
+          var focused = document.activeElement;
           patchChildren(page, now);
+          // whoever goes by keyboard stays where he is, also when his row has moved
+          if (focused !== document.activeElement && page.contains(focused)) { focused.focus({ preventScroll: true }); }
         } else {
           failed(answer.type === "opaqueredirect" || answer.status === 401 ? "signed out: reload the page" : "Flower answered " + answer.status);
         }
