@@ -84,7 +84,8 @@ def test_lanes_show_items_by_state_deliveries_and_money(flowers: Flowers) -> Non
 
 def test_alarms_come_first_the_worst_on_top(flowers: Flowers) -> None:
     alerts = re.findall(
-        r'<li class="(\w+)"><span class="said">(.*?)<span class="do">.+?</span>', flowers.seeded.page("/now?part=now")
+        r'<li data-row="[^"]+" class="(\w+)"><span class="said">(.*?)<span class="do">.+?</span>',
+        flowers.seeded.page("/now?part=now"),
     )
     assert [(tone, unescape(text).split(":")[0]) for tone, text in alerts] == [
         ("alarming", "No worker shows that it lives."),
