@@ -69,6 +69,13 @@ bench.direct: .venv  ## 10,000 items in real time, 100 at once, beside a bare sc
 bench.async: .venv  ## what an enqueue costs in a request handler: AsyncOvernight beside Overnight in threads; 20 seconds
 	.venv/bin/python -m tests.benchmarks.async_enqueue
 
+bench.handler: .venv  ## what an enqueue adds to a request of FastAPI's behind uvicorn; half a minute
+	.venv/bin/uv sync --quiet --frozen --inexact --all-extras --group frameworks
+	.venv/bin/python -m tests.benchmarks.fastapi_handler
+
+bench.hours: .venv  ## outcomes into a product that takes 200 a second at its hours, by Celery and by webhook; 5 minutes
+	.venv/bin/python -m tests.benchmarks.seam_hours --outcomes 20000
+
 bench.budgets: .venv  ## twenty packers and one strict budget: reserved, spent, held, and never over the cap
 	.venv/bin/python -m tests.benchmarks.budgets
 
@@ -114,4 +121,4 @@ bench.nights: .venv  ## four nights of a catalog and a bad prompt: rows sent and
 clean:  ## remove what make made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help demo check format test long chaos outbox drill axe grafana bench bench.against bench.profile bench.floor bench.product bench.direct bench.async bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights bench.seam clean
+.PHONY: help demo check format test long chaos outbox drill axe grafana bench bench.against bench.profile bench.floor bench.product bench.direct bench.async bench.handler bench.hours bench.budgets bench.crowd bench.backlog bench.growth bench.prefixes bench.limiter bench.deadlines bench.stragglers bench.bars bench.catalog bench.retention bench.nights bench.seam clean

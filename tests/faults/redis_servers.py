@@ -126,10 +126,14 @@ def demote(primary: Server, replica: Server) -> None:
 def certificates(place: Path) -> Path:
     """A CA of its own, and a certificate of localhost and 127.0.0.1 that it signed: ca.pem, server.pem, server.key."""
     place.mkdir(parents=True, exist_ok=True)
-    (place / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    # Python 3.13 and later want of a certificate what RFC 5280 does: who has signed it, and what a CA's key is for
+    (place / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n")
     new = ["openssl", "req", "-newkey", "rsa:2048", "-nodes"]
     for argv in (
-        [*new, "-x509", "-days", "2", "-subj", "/CN=a test's CA", "-keyout", "ca.key", "-out", "ca.pem"],
+        [
+            *[*new, "-x509", "-days", "2", "-subj", "/CN=a test's CA", "-addext", "keyUsage=critical,keyCertSign"],
+            *["-keyout", "ca.key", "-out", "ca.pem"],
+        ],
         [*new, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr"],
         [
             *["openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"],
