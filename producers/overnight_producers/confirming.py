@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from overnight_models.errors import NotConfirmed, Rejected, Unreachable
+from overnight_models.errors import KeyMissing, NotConfirmed, Rejected, Unreachable
 from overnight_producers.receipts import Confirmation, Receipt, Sent, read_verdict
 from overnight_producers.steps import Pause, Steps
 from overnight_producers.wire import Wire
@@ -26,7 +26,7 @@ def confirm(wire: Wire, what: Receipt | Sent, *, timeout: float) -> Steps[Confir
             # a question can get lost: asked again each second
             left_s = max(stop_at - time.monotonic(), 0.05)
             verdicts = yield from wire.ask_verdicts(waiting, timeout_s=min(left_s, 1.0))
-        except (TimeoutError, Unreachable) as error:
+        except (TimeoutError, KeyMissing, Unreachable) as error:
             verdicts, silence, cause = {}, str(error), error
         waiting = [message_id for message_id in waiting if message_id not in verdicts]
         for message_id, verdict in verdicts.items():

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from overnight_models.errors import NotConfirmed, Unreachable
+from overnight_models.errors import KeyMissing, NotConfirmed, Unreachable
 from overnight_models.wire.message import Line
 from overnight_producers.receipts import Confirmation, Sent, read_verdict
 from overnight_producers.steps import Pause, Steps
@@ -72,7 +72,7 @@ class Window:
         """Ask after what is kept. Returns why nothing was heard, or None when something was."""
         try:
             verdicts = yield from self._wire.ask_verdicts(self._kept, timeout_s=2.0)
-        except (TimeoutError, Unreachable) as error:
+        except (TimeoutError, KeyMissing, Unreachable) as error:
             return str(error)
         for message_id, verdict in verdicts.items():
             del self._kept[message_id], self._sent_at[message_id]

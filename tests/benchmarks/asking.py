@@ -115,7 +115,7 @@ def _accept(connection: Connection, headers_id: int) -> object:
     new = [_new_item(number, headers_id) for number in range(500)]
     admissions = accepting.insert_items(connection, (2, "lane 2"), 1, new)
     assert [admission.word for admission in admissions] == ["new"] * 500
-    accepting.record_verdicts(connection, {receipt: accepting.Verdict(500, 0, ())})
+    accepting.record_verdicts(connection, {receipt: accepting.Verdict(500, 0, ())}, {receipt: "default"})
     return admissions
 
 

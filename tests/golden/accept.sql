@@ -42,7 +42,7 @@ WHERE message_id = ANY(CAST(:message_ids AS uuid[]));
 SELECT array_agg(nextval('item_id')) AS ids
 FROM generate_series(1, :n);
 
--- record_verdicts: Write the verdicts of messages, in the transaction that wrote their items.
+-- record_verdicts: Write the verdicts of messages, in the transaction that wrote their items. lanes: by message. Raises NoKey.
 -- message_ids = '{00000000-0000-0000-0000-000000000000}', places = '{1}', verdicts = '{text}'
 UPDATE inbox
 SET verdict = (CAST(:verdicts AS text[])) [reached.place], done_at = now()

@@ -100,7 +100,7 @@ JOIN item ON item.id = item_key.item_id
 WHERE lane.name = :lane AND key_hash = ANY(:hashes)
 GROUP BY item.state;
 
--- verdicts: The verdicts of messages; None while one isn't done, absent when it never arrived.
+-- verdicts: The verdicts of messages; None while one isn't done, absent when it never arrived. Raises NoKey.
 -- ids = '{00000000-0000-0000-0000-000000000000}'
 SELECT message_id, verdict
 FROM inbox

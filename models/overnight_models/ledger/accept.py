@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import deployment, following, measure, names, recall
 from overnight_models.ledger.answer import Asked, locate
+from overnight_models.ledger.bodies import reasons
 from overnight_models.ledger.bodies.encryption import writing_key
 from overnight_models.ledger.bodies.groups import Body, Place, write_groups
 from overnight_models.ledger.bodies.requests import TABLE, own_callback, own_text
@@ -283,11 +284,20 @@ def _shared_callbacks(connection: Connection, rows: Sequence[Row]) -> dict[bytes
     return {shared[document]: number for document, number in names.callbacks(connection, shared).items()}
 
 
-def record_verdicts(connection: Connection, verdicts: Mapping[UUID, Verdict]) -> None:
-    """Write the verdicts of messages, in the transaction that wrote their items."""
+def record_verdicts(connection: Connection, verdicts: Mapping[UUID, Verdict], lanes: Mapping[UUID, str]) -> None:
+    """Write the verdicts of messages, in the transaction that wrote their items. lanes: by message. Raises NoKey."""
     # many small messages have the same one
     places: dict[str, int] = {}
-    placed = [places.setdefault(verdict.dump(), len(places) + 1) for verdict in verdicts.values()]
+    kept = {
+        message_id: replace(
+            verdict,
+            rejected=tuple(reasons.sealed(connection, lanes, message_id, fault) for fault in verdict.rejected),
+        )
+        if verdict.rejected
+        else verdict
+        for message_id, verdict in verdicts.items()
+    }
+    placed = [places.setdefault(verdict.dump(), len(places) + 1) for verdict in kept.values()]
     execute(
         connection,
         """

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from overnight_models import exact_json
-from overnight_models.ledger.bodies import answers
+from overnight_models.ledger.bodies import answers, reasons
 from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
 from overnight_models.ledger.rows import fetch_all, fetch_one, fetch_pairs, fetch_value, fitting
 from overnight_models.request.prefix import Prefix
@@ -42,14 +42,17 @@ class _Message(NamedTuple):
 
 
 def verdicts(connection: Connection, message_ids: Sequence[UUID]) -> dict[str, str | None]:
-    """The verdicts of messages; None while one isn't done, absent when it never arrived."""
+    """The verdicts of messages; None while one isn't done, absent when it never arrived. Raises NoKey."""
     inbox = fetch_all(
         connection,
         _Message,
         "SELECT message_id, verdict FROM inbox WHERE message_id = ANY(:ids)",
         ids=list(message_ids),
     )
-    return {str(message.message_id): message.verdict for message in inbox}
+    return {
+        str(message_id): None if verdict is None else reasons.opened(connection, message_id, verdict)
+        for message_id, verdict in inbox
+    }
 
 
 class Asked(NamedTuple):

@@ -17,6 +17,7 @@ from overnight_models.ledger.bodies.encryption import NoKey, writing_keys
 from overnight_models.ledger.bodies.groups import Body, Place
 from overnight_models.ledger.documents import API_BATCH
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value, fetch_pairs
+from overnight_models.quantities import several
 from overnight_models.states import DELIVERY, ITEM, Move
 
 _MOVES: Final[dict[str, Move]] = {"succeeded": ITEM.succeed, "failed": ITEM.fail, "canceled": ITEM.cancel}
@@ -112,7 +113,9 @@ def _write_copies(connection: Connection, item_ids: list[int]) -> list[_Written]
         ids=item_ids,
     )
     if unread := answers.read(connection, copied).without_key:
-        raise NoKey(f"answers of {len(unread):,} items wait for their encryption key, and others for these answers")
+        raise NoKey(
+            f"answers of {several(len(unread), 'item')} need their encryption key, and others need these answers"
+        )
     keys = writing_keys(connection, item_ids)
     bodies = {row.item_id: row.body for row in copied if row.message is not None}
     places = answers.write(connection, bodies.values(), keys)

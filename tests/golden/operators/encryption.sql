@@ -1,16 +1,22 @@
 -- What ledger/operators/encryption.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- _write, 1 of 2: Write one text by this key. Raises DamagedGroup.
--- id = 1, new = 'text', old = 'text'
-UPDATE outcome
-SET message = :new
-WHERE item_id = :id AND message = :old;
+-- _write, 1 of 2: Write texts that are still what was read; how many were.
+-- first = 1, ids = '{1}', last = 1, news = '{text}', olds = '{text}', unbounded = '{true}'
+UPDATE outcome own
+SET message = anew.new
+FROM unnest(CAST(:ids AS bigint[]), CAST(:olds AS text[]), CAST(:news AS text[]),
+    CAST(:unbounded AS boolean[])) AS anew(item_id, old, new, unbounded)
+-- the bounds say which partitions it may be in
+WHERE own.item_id BETWEEN :first AND :last AND own.item_id = anew.item_id AND own.message = anew.old;
 
--- _write, 2 of 2: Write one text by this key. Raises DamagedGroup.
--- id = 1, new = 'text', old = 'text'
-UPDATE request
-SET params = :new, unbounded = False
-WHERE item_id = :id AND params = :old;
+-- _write, 2 of 2: Write texts that are still what was read; how many were.
+-- first = 1, ids = '{1}', last = 1, news = '{text}', olds = '{text}', unbounded = '{true}'
+UPDATE request own
+SET params = anew.new, unbounded = anew.unbounded
+FROM unnest(CAST(:ids AS bigint[]), CAST(:olds AS text[]), CAST(:news AS text[]),
+    CAST(:unbounded AS boolean[])) AS anew(item_id, old, new, unbounded)
+-- the bounds say which partitions it may be in
+WHERE own.item_id BETWEEN :first AND :last AND own.item_id = anew.item_id AND own.params = anew.old;
 
 -- count, 1 of 6: How many values are kept by which key, by lane and the key's id, of the items from this number on in a window.
 -- first = 1, until = 1

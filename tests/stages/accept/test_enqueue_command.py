@@ -72,7 +72,7 @@ def test_what_failed_is_tried_again_with_corrected_content(service: Service, fil
     service.finish()
     rejected, said = enqueued(file)
     assert len(rejected["rejected"]) == 2
-    assert "2 keys failed or were canceled with other content: --if-known redo" in said
+    assert "2 keys failed or canceled with other content: --if-known redo" in said
     redone, _ = enqueued(file, "--if-known", "redo")
     assert (redone["accepted"], redone["redone"]) == (2, 2)
     done = CliRunner().invoke(app, ["enqueue", str(file), "--if-known", "maybe"])

@@ -15,20 +15,21 @@ from overnight_models.errors import TransientError
 from overnight_models.ledger.bodies import encryption
 from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.operators import overview
-from overnight_producers import KeyMissing, Overnight
+from overnight_producers import KeyMissing, NotConfirmed, Overnight, Rejected
 from overnight_workers import process
 from overnight_workers.cli import app
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.realtime import Reply
 from overnight_workers.settings import settings
 from overnight_workers.stages import rescue
+from overnight_workers.stages.accept.accept import accept
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.direct.direct import direct
 from overnight_workers.stages.direct.recording import Done
 from overnight_workers.stages.direct.turns import Turns
-from tests.driving import Service, callback, item, read_command
-from tests.stages.encryption.keys import SECRET, new_key, secret, write
-from tests.stages.product.conftest import answering
+from tests.driving import Service, callback, item, params, read_command
+from tests.stages.encryption.keys import SECRET, new_key, places_with_secret, secret, write
+from tests.stages.product.conftest import answering, messages
 
 Json = dict[str, Any]
 
@@ -91,6 +92,29 @@ def test_an_outcome_whose_key_is_away_is_an_error_of_its_own_and_there_again_wit
     assert outcome.cost_usd
     assert SECRET in str(outcome.text)
     assert "(it can't be read" not in str((product.outcome(key="failed") or outcome).detail)
+
+
+def test_why_an_item_was_turned_down_is_encrypted_and_confirmed_when_its_key_is_there(
+    service: Service, key_file: Path, product: Overnight
+) -> None:
+    own = key_file.read_text().strip()
+    receipt = product.enqueue(params(), key="a")
+    for arguments in messages(service):
+        items = orjson.loads(arguments["items"])
+        items["params"]["model"] = SECRET
+        accept(**arguments | {"items": orjson.dumps(items).decode()})
+    assert places_with_secret(service) == set()
+    write(key_file, new_key())
+    service.restart()
+    with pytest.raises(NotConfirmed, match="encryption key"):
+        product.confirm(receipt, timeout=0.3)
+    with pytest.raises(KeyMissing):
+        product.outcome(receipt)
+    write(key_file, own)
+    service.restart()
+    for ask in (product.confirm, product.outcome):
+        with pytest.raises(Rejected, match=SECRET):
+            ask(receipt)
 
 
 def test_deliveries_of_a_lane_without_its_key_wait_and_keep_no_others_of_their_queue_waiting(

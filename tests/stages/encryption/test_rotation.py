@@ -10,10 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from overnight_models.errors import BadSettings
+from overnight_models.ledger.operators import actions
+from overnight_workers import process
 from overnight_workers.cli import app
-from overnight_workers.operators import checkup
+from overnight_workers.operators import checkup, words
+from overnight_workers.operators.encryption import rotate
 from overnight_workers.settings import read_settings
-from tests.driving import Service, read_command
+from tests.driving import Service, item, read_command
 from tests.stages.encryption.keys import SECRET, answer, new_key, places_with_secret, secret, write
 
 Json = dict[str, Any]
@@ -48,7 +51,11 @@ def test_after_a_rotation_the_old_key_may_go_and_everything_is_readable(service:
     before = standing()["keys"]
     assert [key["writes"] for key in before] == [["default"], []]
     assert (before[0]["values"], before[1]["may_go"]) == (0, False)
-    read_command(app, "encryption", "rotate")
+    read_command(app, "encryption", "rotate", "--reason", "the old one is a year old")
+    with process.database().transaction() as connection:
+        (noted,) = actions.actions(connection, limit=1)
+    assert (noted.name, noted.done, noted.reason) == ("rotate", before[1]["values"], "the old one is a year old")
+    assert words.wish(noted) == "all"
     after = standing()["keys"]
     assert [key["values"] for key in after] == [before[1]["values"], 0]
     assert after[1]["may_go"]
@@ -86,7 +93,30 @@ def test_a_value_without_its_key_stays_and_is_said(service: Service, tmp_path: P
     done = CliRunner().invoke(app, ["encryption", "rotate"])
     assert done.exit_code == 1
     assert "can't be read and stay as they are" in done.output
+    with process.database().transaction() as connection:
+        (noted,) = actions.actions(connection, limit=1)
+    assert words.wish(noted).startswith("values that can't be read: ")
     assert [key["named"] for key in standing(exit_code=1)["keys"]] == ["main", None]
+
+
+def test_killed_in_the_middle_a_rotation_goes_on_and_a_key_may_go_when_reasons_need_it_no_more(
+    service: Service, tmp_path: Path
+) -> None:
+    path = tmp_path / "keys"
+    write(path, old := new_key())
+    encrypt(service, path)
+    fill(service, "a")
+    service.accept(item("bad", params={"model": SECRET}))
+    write(path, new_key(), old)
+    for column, _ in rotate():
+        if column == "answer_group":
+            break  # killed: each step was a transaction of its own
+    assert standing()["keys"][1]["values"] > 1
+    read_command(app, "encryption", "rotate")
+    (new, before) = standing()["keys"]
+    assert (before["values"], before["may_go"]) == (1, False), "why an item was turned down is kept for 7 days"
+    service.ledger.execute("DELETE FROM inbox")
+    assert standing()["keys"] == [new, before | {"values": 0, "may_go": True}]
 
 
 def test_doctor_says_which_keys_and_secrets_are_not_there(service: Service, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from overnight_models.ledger import hand_overs, redo
-from overnight_models.ledger.bodies import groups
+from overnight_models.ledger.bodies import groups, reasons
 from overnight_models.ledger.bodies.encryption import key_id, options
 from overnight_models.ledger.deliver import deliver
 from overnight_models.ledger.operators import encryption
@@ -55,6 +55,7 @@ def ask_encryption(connection: Connection) -> None:
     assert sum(encryption.step_texts(connection, column, 0).changed for column in encryption.COLUMNS) > 0
     assert encryption.count(connection, 0).total() > 0
     assert encryption.last_item(connection) > 0
+    assert reasons.count(connection).total() == 0
     execute(connection, "UPDATE item SET state = 'failed' WHERE id = :id", id=final)
     assert redo.redo(connection, [final])
     _ask_without_key(connection)

@@ -196,7 +196,7 @@ def test_redo_says_first_and_is_kept(service: Service) -> None:
     service.finish()
     looked = json.loads(read_command(app, "retry", "a", "--dry-run", "--json"))
     assert (looked["items"], looked["redone"]) == (1, 0)
-    assert "1 items wait to be tried again" in read_command(app, "redo", "--problem", "refused", "--yes")
+    assert "1 item waits to be tried again" in read_command(app, "redo", "--problem", "refused", "--yes")
     service.finish()
     assert service.ledger.states("item") == ["redone", "succeeded"]
     (action,) = kept()
@@ -229,7 +229,7 @@ def test_a_lane_that_drains_sends_all_at_once_and_is_paused_when_that_came_back(
     service.accept(item("a", fault="errored:api_error:1"))
     pack()
     assert service.ledger.states("item") == ["waiting"], "it waits for its threshold"
-    assert "1 items that wait are packed at once" in read_command(app, "drain", "default")
+    assert "1 item that waits is packed at once" in read_command(app, "drain", "default")
     pack()
     submit()
     sweep()

@@ -133,7 +133,7 @@ def test_results_that_are_gone_fail_their_items_visibly_and_are_delivered(servic
     submit()
     service.api.fault("retrieve", "missing")
     service.api.fault("list", "empty")
-    assert "1 items failed" in operator_overrides.gone(1, "ann")
+    assert "1 item failed" in operator_overrides.gone(1, "ann")
     assert (service.ledger.states("batch"), service.ledger.states("submission")) == (["gone"], ["done"])
     assert service.ledger.item("a")["problem"] == "given_up"
     service.finish()

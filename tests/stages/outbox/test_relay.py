@@ -270,7 +270,7 @@ def test_what_was_put_aside_is_shown_and_taken_on_again_when_its_cause_is_mended
     assert "there is no lane 'new'" in read_command(app, "inbox", "aside", "shop")
     assert json.loads(read_command(app, "inbox", "aside", "--json"))["message_id"] == receipt.message_id
     said = CliRunner().invoke(app, ["doctor"]).output
-    assert "relay shop: 0 messages in its inbox, 1 message put aside; 1 items taken on so far" in " ".join(said.split())
+    assert "relay shop: 0 messages in its inbox, 1 message put aside; 1 item taken on so far" in " ".join(said.split())
     assert "messages put aside: Relay shop: a message was put aside, the last: 1 rejected" in " ".join(said.split())
     service.configure(lanes={"new": {}})
     assert read_command(app, "inbox", "retry") == "1 messages are taken on again\n"

@@ -289,6 +289,7 @@ PARTS_OF_THE_JSON = {
         "ways",
         "why",
         "worst_batched_usd",
+        "worst_is_a_bound",
         "worst_realtime_usd",
     ],
     "road": ["changes", "option", "sure", "why"],

@@ -101,6 +101,9 @@ def test_of_what_the_api_does_not_count_the_cost_is_unknown_and_no_sum_is_taken_
     }
     page = CliRunner().invoke(app, ["plan", str(file)]).output
     assert "batched at least $0.00" in page
+    assert "At worst" not in page
+    assert "With the longest answers all of it costs at least $0.00" in " ".join(page.split())
+    assert plan["caching"]["worst_is_a_bound"] is False
     assert "what that costs is unknown" in " ".join(page.split())
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from overnight_models.errors import PermanentError
+from overnight_models.quantities import several
 from overnight_workers.cli import budget, console
 from overnight_workers.cli.moment import moment
 
@@ -138,10 +139,12 @@ def _print_table(by: str, groups: list[Costs], doubtful: MaybeBilled) -> None:
             table.add_row("all", *_figures(everything), style="bold")
         console.OUT.print(table)
         if everything.unpriced:
-            left_out = f"{everything.unpriced:,} answers are in no sum: the price of their model is unknown"
-            console.OUT.print(Text(left_out, style="yellow"))
+            left_out = several(everything.unpriced, "answer is", "answers are")
+            console.OUT.print(Text(f"{left_out} in no sum: the price of the model is unknown", style="yellow"))
         if everything.paid_twice:
-            twice = f"paid twice: {everything.paid_twice:,} answers, {console.money(everything.paid_twice_nano)}"
+            twice = (
+                f"paid twice: {several(everything.paid_twice, 'answer')}, {console.money(everything.paid_twice_nano)}"
+            )
             console.OUT.print(Text(f"{twice} of what was billed", style="yellow"))
     if doubtful.calls:
         console.OUT.print(Text(_doubt(doubtful), style="yellow"))

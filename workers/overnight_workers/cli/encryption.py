@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from overnight_workers.cli import console
+from overnight_models.quantities import several
+from overnight_workers.cli import console, item_options
+from overnight_workers.cli.act import by
 
 encryption = typer.Typer(invoke_without_command=True, help="Encryption at rest: keys, and which may go.")
 
@@ -36,9 +38,10 @@ def standing(context: typer.Context, as_json: Json = False) -> None:
             table.add_row(key.id, key.named or "-", ", ".join(key.writes), f"{key.values:,}", word)
         console.OUT.print(table)
         for lane, n in now.plain.items():
-            console.say(f"lane {lane}: {n:,} values aren't encrypted yet: `overnight encryption rotate`")
+            console.say(f"lane {lane}: {several(n, 'value')} to be encrypted yet: `overnight encryption rotate`")
         for lane, n in now.needless.items():
-            console.say(f"lane {lane} doesn't encrypt, and {n:,} values are still: `overnight encryption rotate`")
+            still = several(n, "value is", "values are")
+            console.say(f"lane {lane} doesn't encrypt, and {still} encrypted: `overnight encryption rotate`")
     if any(key.named is None and key.values for key in now.keys):
         raise typer.Exit(1)
 
@@ -52,21 +55,28 @@ def new() -> None:
 
 
 @encryption.command()
-def rotate() -> None:
+def rotate(reason: item_options.Reason = None) -> None:
     """Encrypt what is kept by the keys of today, while everything runs; also what wasn't encrypted, or needn't be.
 
-    Killed in the middle, the same again goes on. Exit code 1: something can't be read, so its key can't go yet.
+    Killed in the middle, the same again goes on. How much was written is kept in `overnight actions`. Exit code 1:
+    something can't be read, so its key can't go yet.
     """
-    from overnight_workers.operators.encryption import rotate
+    from overnight_workers.operators.encryption import note_rotation, rotate
 
-    changed, unread, why = 0, 0, None
-    with console.ERR.status("encrypting") as status:
-        for column, stepped in rotate():
-            changed += stepped.changed
-            unread += stepped.unread
-            why = why or stepped.why
-            status.update(f"{column}: up to item {stepped.last or 'the last'}; {changed:,} values written")
-    console.say(f"{changed:,} values are written anew: `overnight encryption` says which keys may go")
+    changed, unread, why, whole = 0, 0, None, False
+    try:
+        with console.ERR.status("encrypting") as status:
+            for column, stepped in rotate():
+                changed += stepped.changed
+                unread += stepped.unread
+                why = why or stepped.why
+                status.update(f"{column}: up to item {stepped.last or 'the last'}; {changed:,} values written")
+        whole = True
+    finally:
+        note_rotation(by(reason), changed=changed, unread=unread, whole=whole)
+    written = several(changed, "value is", "values are")
+    console.say(f"{written} written anew: `overnight encryption` says which keys may go")
     if unread:
-        console.fail(f"{unread:,} values can't be read and stay as they are: {why}")
+        left = several(unread, "value can't be read and stays as it is", "values can't be read and stay as they are")
+        console.fail(f"{left}: {why}")
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Final, get_args
 import typer
 
 from overnight_models.errors import PermanentError
+from overnight_models.quantities import several
 from overnight_workers.cli import console
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class _Checked:
     def tell(self) -> None:
         """Print what a person should know."""
         for trap, items in self.traps.most_common():
-            console.say(f"! {items:,} items: {trap.text}")
+            console.say(f"! {several(items, 'item')}: {trap.text}")
         for line, why in self.bad[:_SHOWN]:
             console.fail(f"line {line}: {why}")
         if len(self.bad) > _SHOWN:
@@ -198,13 +199,15 @@ def _tell_rejected(confirmation: Confirmation) -> None:
     for_others = sum(WITH_ANOTHER in rejection.why for rejection in confirmation.rejected)
     if for_others:
         console.fail(
-            f"{for_others:,} items are known with another run, callback, tenant or trace id: enqueue the file with the"
-            " same --run, which is free, or use --if-known deliver: their outcomes belong to this run too, and are paid"
-            " once"
+            f"{several(for_others, 'item is', 'items are')} known with another run, callback, tenant or trace id:"
+            " enqueue the file with the same --run, which is free, or use --if-known deliver: their outcomes belong to"
+            " this run too, and are paid once"
         )
     ended = sum(ENDED_WITHOUT_ANSWER in rejection.why for rejection in confirmation.rejected)
     if ended:
-        console.fail(f"{ended:,} keys failed or were canceled with other content: --if-known redo tries them with this")
+        console.fail(
+            f"{several(ended, 'key')} failed or canceled with other content: --if-known redo tries them with this"
+        )
 
 
 def _send(source: IO[bytes], passed_over: set[int], items: int, wish: _Wish) -> Confirmation:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from overnight_models.errors import BadSettings
+from overnight_models.quantities import several
 from overnight_models.wire import inbox_migrations
 from overnight_models.wire.inbox import NAME, InboxTable
 from overnight_workers.cli import console
@@ -94,7 +95,7 @@ def retry(name: Relay = "", ids: Ids = None) -> None:
         with database().transaction() as own:
             accept.forget(own, messages)
         number = ledger.let_go_on(connection, table, messages)
-    console.OUT.print(f"{number:,} messages are taken on again")
+    console.OUT.print(f"{several(number, 'message is', 'messages are')} taken on again")
 
 
 @inbox.command()
@@ -107,10 +108,10 @@ def drop(
     with _opened(name) as (connection, table):
         messages = ledger.aside_messages(connection, table, ids or ())
     if messages and not yes:
-        typer.confirm(f"{len(messages):,} messages are deleted. Go on?", abort=True)
+        typer.confirm(f"{several(len(messages), 'message is', 'messages are')} deleted. Go on?", abort=True)
     with _opened(name) as (connection, table):
         number = ledger.drop_aside(connection, table, messages)
-    console.OUT.print(f"{number:,} messages are deleted")
+    console.OUT.print(f"{several(number, 'message is', 'messages are')} deleted")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from overnight_models.quantities import spoken
+from overnight_models.quantities import several, spoken
 from overnight_models.states import BATCH
 from overnight_workers.cli import console, item_options
 
@@ -84,7 +84,7 @@ def _unclear(as_json: bool) -> None:
         console.OUT.print("Nothing is unclear: of every batch it is known whether it was created.")
     for batch in unclear:
         console.OUT.print(
-            Text(f"batch {batch.batch_id}: {batch.items:,} items, workspace {batch.workspace}", style="bold")
+            Text(f"batch {batch.batch_id}: {several(batch.items, 'item')}, workspace {batch.workspace}", style="bold")
         )
         console.OUT.print(
             f"  its create: {batch.why}, {batch.let_go_at or batch.claimed_at:%Y-%m-%d %H:%M:%S}", markup=False

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from overnight_models.ledger.money.plans import Kept, Range
-from overnight_models.quantities import cents
+from overnight_models.quantities import cents, several
 
 
 def compared(kept: Kept) -> RenderableType:
@@ -33,8 +33,10 @@ def compared(kept: Kept) -> RenderableType:
             f"{(estimate.value - bill) / bill:+.1%}" if bill else "",
             Text("inside", style="green") if inside else Text("outside", style="yellow"),
         )
-    title = f"run {kept.run}: {estimates.items:,} items planned on {kept.made_at.astimezone():%Y-%m-%d %H:%M %Z}"
-    news = [f"{billed.items:,} answers billed"]
-    news += [f"{kept.unfinished:,} items aren't final yet"] if kept.unfinished else []
+    title = (
+        f"run {kept.run}: {several(estimates.items, 'item')} planned on {kept.made_at.astimezone():%Y-%m-%d %H:%M %Z}"
+    )
+    news = [f"{several(billed.items, 'answer')} billed"]
+    news += [f"{several(kept.unfinished, 'item')} not final yet"] if kept.unfinished else []
     news += [f"{kept.missing:,} planned items aren't in the run"] if kept.missing else []
     return Group(Text(title, style="bold"), table, Text(", ".join(news), style="dim"))

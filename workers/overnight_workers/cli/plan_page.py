@@ -13,8 +13,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from overnight_models.quantities import cents, coarse, spoken
+from overnight_models.quantities import cents, coarse, several, spoken
 from overnight_workers.plan.advice import likely
+from overnight_workers.plan.costs import Costs
 from overnight_workers.plan.figure import Figure, How
 from overnight_workers.plan.packing import Full, PackedBatch
 from overnight_workers.plan.plan import Plan, errors
@@ -50,7 +51,7 @@ def page(plan: Plan) -> RenderableType:
 
 def _head(plan: Plan) -> Iterable[RenderableType]:
     survey, expected = plan.survey, plan.costs.expected.total
-    yield Text(f"{plan.wish.file.name}: {survey.items:,} items for lane {plan.wish.lane}", style="bold")
+    yield Text(f"{plan.wish.file.name}: {several(survey.items, 'item')} for lane {plan.wish.lane}", style="bold")
     if survey.known:
         yield Text(f"{survey.known:,} more are in the lane already: they cost nothing again")
     if survey.items:
@@ -84,7 +85,7 @@ def _half_price(plan: Plan) -> Iterable[RenderableType]:
         there = f"; {plan.queue.queued:,} are in it now" if plan.queue.queued else ""
         yield Text(f"{waves}: the API's queue takes {plan.queue.limit:,} requests of this account{there}.")
     for hint in plan.hints:
-        items = f"{hint.items:,} items: " if hint.items else ""
+        items = f"{several(hint.items, 'item')}: " if hint.items else ""
         yield _bullet(Text("!", style="bold yellow"), f"{items}{hint.text}")
 
 
@@ -113,7 +114,7 @@ def _counting(plan: Plan) -> Iterable[RenderableType]:
     if into.looked_at:
         strata = f" in {into.strata} strata" if into.strata > 1 else ""
         raised = f"{_BY[into.by]} ({into.per_byte:.3f} tokens a byte)"
-        calls = f"{plan.calls:,} calls in {spoken(plan.took_s)}, {plan.counts_per_minute:,} a minute allowed"
+        calls = f"{several(plan.calls, 'call')} in {spoken(plan.took_s)}, {plan.counts_per_minute:,} a minute allowed"
         yield Text(f"in: {into.looked_at:,} of {plan.survey.items:,} items counted{strata}, {raised}; {calls}", "dim")
     else:
         yield Text("in: nobody was asked; 4 bytes are taken for a token, it may be 2.5 to 5", style="dim")
@@ -122,7 +123,7 @@ def _counting(plan: Plan) -> Iterable[RenderableType]:
     for words, models in _by_words(plan).items():
         yield Text(f"out: {words} ({', '.join(models)})", style="dim")
     if plan.pilot is not None:
-        items = f"pilot: {plan.pilot.items:,} items, {plan.pilot.billed:,} of them billed"
+        items = f"pilot: {several(plan.pilot.items, 'item')}, {plan.pilot.billed:,} of them billed"
         yield Text(f"{items}, {cents(plan.pilot.cost_nano)}; they are done, and free when enqueued again", style="dim")
     yield Text()
     fullest = max((bin_.items for bin_ in into.bins), default=1)
@@ -137,8 +138,18 @@ def _counting(plan: Plan) -> Iterable[RenderableType]:
         yield _listed((f"{tokens:,}", key) for key, tokens in into.longest[:_SHOWN])
     yield Text(
         f"Ten tokens more in every prompt cost {cents(costs.ten_more_in_nano)}, in every answer"
-        f" {cents(costs.ten_more_out_nano)}. At worst, all of it costs {cents(costs.worst_nano)}, batched."
+        f" {cents(costs.ten_more_out_nano)}. {_worst(costs)}"
     )
+
+
+def _worst(costs: Costs) -> str:
+    """What all of it costs when every answer is as long as it may be."""
+    if costs.batched.total.how is How.UNKNOWN:
+        return (
+            f"With the longest answers all of it costs at least {cents(costs.worst_nano)}, batched: what nobody can"
+            " count beforehand has no bound."
+        )
+    return f"At worst, all of it costs {cents(costs.worst_nano)}, batched."
 
 
 def _by_model(plan: Plan) -> Table:
@@ -151,9 +162,7 @@ def _by_model(plan: Plan) -> Table:
         realtime, batched = plan.costs.by_model[of]
         out = plan.tokens_out.by_model[of].value
         name = row.model if row.geo is None else f"{row.model} ({row.geo})"
-        table.add_row(
-            name, f"{row.items:,}", f"{row.tokens.value:,}", f"{out:,}", cents(realtime.value), cents(batched.value)
-        )
+        table.add_row(name, f"{row.items:,}", f"{row.tokens.value:,}", f"{out:,}", _least(realtime), _least(batched))
     return table
 
 
@@ -169,13 +178,14 @@ def _time(plan: Plan) -> Iterable[RenderableType]:
         f"One batch's time is {plan.turnaround_basis}; several are taken not to slow each other down.", style="dim"
     )
     in_time = "in time" if plan.deadline_s is not None else ""
-    yield Text(f"{'':14}{'half by':>15}{'95 of 100 by':>17}{in_time:>15}{'price':>12}", style="bold")
+    width = 20 if any(option.total.how is How.UNKNOWN for option in plan.options) else 12
+    yield Text(f"{'':14}{'half by':>15}{'95 of 100 by':>17}{in_time:>15}{'price':>{width}}", style="bold")
     for option in plan.options:
         chance = "" if plan.deadline_s is None else likely(option.done.chance(plan.deadline_s))
         times = f"{option.told(option.done.half_s):>15}{option.told(option.done.sure_s):>17}"
         chosen = plan.advice is not None and plan.advice.option == option.name
         name = (f"{option.name:14}", "bold green" if chosen else "")
-        yield Text.assemble(name, times, f"{chance:>15}", f"{cents(option.total.value):>12}")
+        yield Text.assemble(name, times, f"{chance:>15}", f"{_least(option.total):>{width}}")
         yield Text(f"  {_what(option)}", style="dim")
 
 

@@ -16,7 +16,7 @@ from overnight_models.ledger.operators.troubles import Troubles
 from overnight_models.ledger.pack.reserve import NO_BOUND, NO_PRICE, OVER
 from overnight_models.ledger.roads.kept import MOST_COUNTED
 from overnight_models.ledger.workspaces import WorkspaceState
-from overnight_models.quantities import spoken
+from overnight_models.quantities import several, spoken
 from overnight_models.states import ITEM
 from overnight_models.wire.message import WEBHOOK
 from overnight_models.wire.policy import Policy
@@ -118,7 +118,7 @@ def _relays(troubles: Troubles, settings: Settings) -> Iterator[Alarm]:
         if name not in known:
             yield Alarm("relay behind", f"Relay {name} is in the configuration and has never run.")
     for relay in troubles.relays:
-        waits = f"{relay.waiting:,} messages waited in its inbox, the oldest for {spoken(relay.oldest_s)}"
+        waits = f"{several(relay.waiting, 'message')} waited in its inbox, the oldest for {spoken(relay.oldest_s)}"
         if relay.silent_s > _SILENT_S and (relay.name in settings.relays or relay.waiting):
             yield Alarm("relay behind", f"Relay {relay.name} has said nothing for {spoken(relay.silent_s)}; {waits}.")
         elif (relay.failing_s or 0.0) > _RELAY_LATE_S:
@@ -273,7 +273,11 @@ def _lanes(lanes: Sequence[LaneView], policies: Mapping[str, Lane], in_force: Po
             yield Alarm("lane paused", f"Lane {lane.lane} is paused: {lane.paused_reason}", lane=lane.lane)
         elif policy is not None and _waits_too_long(lane, policy):
             waited = spoken(lane.oldest_waiting_s or 0.0)
-            counted = f" {lane.unmeasured:,} prompts are still to be counted." if lane.unmeasured else ""
+            counted = (
+                f" {several(lane.unmeasured, 'prompt is', 'prompts are')} still to be counted."
+                if lane.unmeasured
+                else ""
+            )
             yield Alarm("waiting overdue", f"Lane {lane.lane}: an item waits for {waited}, max_wait is over.{counted}")
 
 
@@ -336,7 +340,10 @@ def _budgets(troubles: Troubles) -> Iterator[Alarm]:
         if over:
             again = "" if budget.ends_s is None else f"; the next period begins in {spoken(budget.ends_s)}"
             waits = "" if budget.held_waits_s is None else f", the first of them for {spoken(budget.held_waits_s)}"
-            yield Alarm("over budget", f"{over:,} items are held by the budget of {budget.title}{waits}{again}.")
+            yield Alarm(
+                "over budget",
+                f"{several(over, 'item is', 'items are')} held by the budget of {budget.title}{waits}{again}.",
+            )
         if budget.too_small:
             yield Alarm("budget stuck", f"The budget of {budget.title} is too small: {budget.too_small}.")
         for why in (NO_PRICE, NO_BOUND):
@@ -348,7 +355,9 @@ def _budgets(troubles: Troubles) -> Iterator[Alarm]:
 
 def _unreadable(troubles: Troubles) -> Iterator[Alarm]:
     for held in troubles.unreadable:
-        yield Alarm("bodies unreadable", f"{held.items:,} items of lane {held.lane} are held: {held.why}")
+        yield Alarm(
+            "bodies unreadable", f"Lane {held.lane}: {several(held.items, 'item is', 'items are')} held: {held.why}"
+        )
 
 
 def _given_up(troubles: Troubles) -> Iterator[Alarm]:

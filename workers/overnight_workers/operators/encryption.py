@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from overnight_models.errors import BadSettings
+from overnight_models.ledger.bodies import reasons
 from overnight_models.ledger.bodies.encryption import KEY_BYTES, key_id
+from overnight_models.ledger.operators import actions
 from overnight_models.ledger.operators import encryption as ledger
+from overnight_models.ledger.operators.actions import By
 from overnight_models.ledger.operators.encryption import Stepped
 from overnight_workers import process
 from overnight_workers.encryption_keys import keys_named
@@ -57,6 +60,7 @@ def standing() -> Standing:
     by_lane_and_key: Counter[tuple[str, str | None]] = Counter()
     with process.database().transaction() as connection:
         last = ledger.last_item(connection)
+        values: Counter[str] = reasons.count(connection)
     for first in range(0, last + 1, ledger.WINDOW):
         with process.database().snapshot() as connection:
             by_lane_and_key.update(ledger.count(connection, first))
@@ -67,7 +71,6 @@ def standing() -> Standing:
         keys = [key_id(key).hex() for key in keys_named(name)]
         named = dict.fromkeys(keys, name) | named
         writes.setdefault(keys[0], []).extend(lane for lane in lanes if lanes[lane].encrypt == name)
-    values: Counter[str] = Counter()
     for (_, key), n in by_lane_and_key.items():
         if key is not None:
             values[key] += n
@@ -102,6 +105,13 @@ def rotate() -> Iterator[tuple[str, Stepped]]:
                 stepped = ledger.step_texts(connection, column, after)
             yield f"{column.table}.{column.name}", stepped
             after = stepped.last
+
+
+def note_rotation(by: By, *, changed: int, unread: int, whole: bool) -> None:
+    """Keep who had everything encrypted anew, how many values were written, and whether it came to its end."""
+    left = {"unread": unread} if unread else {}
+    with process.database().transaction() as connection:
+        actions.note(connection, "rotate", left if whole else left | {"stopped": True}, by, items=changed)
 
 
 def key_lines() -> list[tuple[str, str | None, str]]:

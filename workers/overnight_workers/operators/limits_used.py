@@ -8,7 +8,7 @@ from typing import Final
 
 from overnight_models.ledger.roads.kept import MOST_COUNTED
 from overnight_models.money.rate_limits import pool
-from overnight_models.quantities import spoken
+from overnight_models.quantities import several, spoken
 from overnight_workers.limiter import Bucket, BucketUse, PoolUse
 from overnight_workers.operators.snapshot import Snapshot
 
@@ -55,7 +55,7 @@ class LimitView:
     @property
     def waiting(self) -> str:
         """How many items wait for it."""
-        return f"{self.items:,} items{' or more' if self.items >= MOST_COUNTED else ''}"
+        return f"{several(self.items, 'item')}{' or more' if self.items >= MOST_COUNTED else ''}"
 
 
 def share(use: BucketUse) -> float:

@@ -15,6 +15,7 @@ from overnight_models.ledger.operators import troubles
 from overnight_models.ledger.operators.troubles import UnclearView
 from overnight_models.ledger.poll import UnknownBatch
 from overnight_models.ledger.submit import submit as submissions
+from overnight_models.quantities import several
 from overnight_workers import api, process
 from overnight_workers.stages import doorbell, protocol
 from overnight_workers.stages.collect import collect
@@ -68,7 +69,8 @@ def gone(batch_id: int, by: str) -> str:
     """The results of a batch can't be had any more, a person says: its items fail. Raises CantDecide."""
     submission_id = _at_the_api(batch_id)
     recorded = collect.give_up(submission_id, batch_id, f"given up, says {by}")
-    return f"batch {batch_id} is given up: {recorded.failed:,} items failed as given_up, and may be billed all the same"
+    failed = several(recorded.failed, "item")
+    return f"batch {batch_id} is given up: {failed} failed as given_up, and may be billed all the same"
 
 
 def why_not_unclear(batch_id: int) -> str | None:

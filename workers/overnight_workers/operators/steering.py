@@ -15,6 +15,7 @@ from overnight_models.ledger.money.budgets import BudgetView, Of, Period
 from overnight_models.ledger.operators import actions, lanes
 from overnight_models.ledger.operators.actions import By
 from overnight_models.money.prices import NANO_PER_DOLLAR
+from overnight_models.quantities import several
 from overnight_workers.operators import operator_overrides
 from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.process import database, names, prices
@@ -61,7 +62,7 @@ def drain(lane: str, by: By) -> str:
     if waiting is None:
         raise PermanentError(f"lane {lane} is paused, so nothing of it is sent: `overnight resume {lane}` first")
     doorbell.ring(routes.PACK)
-    return f"lane {lane} drains: {waiting:,} items that wait are packed at once"
+    return f"lane {lane} drains: {several(waiting, 'item that waits is', 'items that wait are')} packed at once"
 
 
 def why_paused(lane: str) -> str | None:

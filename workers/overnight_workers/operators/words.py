@@ -74,9 +74,7 @@ def of_relay(relay: RelayView) -> str:
     """How it stands with an inbox of a product's database, as it was at the relay's last look."""
     oldest = f", the oldest for {spoken(relay.oldest_s)}" if relay.waiting else ""
     aside = f", {several(relay.aside, 'message')} put aside" if relay.aside else ""
-    return (
-        f"{several(relay.waiting, 'message')} in its inbox{oldest}{aside}; {number(relay.items)} items taken on so far"
-    )
+    return f"{several(relay.waiting, 'message')} in its inbox{oldest}{aside}; {several(relay.items, 'item')} taken on so far"
 
 
 def size(n_bytes: int) -> str:
@@ -242,10 +240,12 @@ _OF_WISHES: Final[Mapping[str, str]] = {
     "enqueued_since": "since",
     "key_prefix": "keys that begin with",
     "batch_id": "batch",
+    "unread": "values that can't be read:",
 }
 """How a word of a wish is said, where it isn't said as it stands."""
 _WISHED: Final[Mapping[str, str]] = {
     "late": "late",
+    "stopped": "stopped before its end",
     "cancel": "with what is on its way",
     "keys": "with the keys' hashes",
     "shared_batches": "with batches that hold others' items",

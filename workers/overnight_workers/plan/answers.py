@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from overnight_models.ledger.money.history import Answers
+from overnight_models.quantities import several
 from overnight_workers.plan.figure import Figure, How, added, around
 from overnight_workers.plan.sampling import Sample, Stratum, estimate, t_quantile
 from overnight_workers.plan.sums import Of
@@ -66,7 +67,7 @@ def tokens_out(
 
 def _of_model(asked: Asked, past: Sequence[Answers], pilot: Measured | None, share: Fraction) -> tuple[Figure, str]:
     if pilot is not None and len(pilot.tokens) > 1:
-        return measured(asked, pilot), f"measured by a pilot of {len(pilot.tokens):,} items"
+        return measured(asked, pilot), f"measured by a pilot of {several(len(pilot.tokens), 'item')}"
     answers = sum(batch.answers for batch in past)
     if answers >= FEWEST_ANSWERS:
         batches = "1 batch" if len(past) == 1 else f"{len(past):,} batches"

@@ -150,6 +150,7 @@ def _caching(plan: Plan) -> dict[str, object]:
         "as_marked": None if costs.as_marked is None else _column(costs.as_marked),
         "worst_batched_usd": dollars(costs.worst_nano),
         "worst_realtime_usd": dollars(costs.worst_realtime_nano),
+        "worst_is_a_bound": costs.batched.total.how is not How.UNKNOWN,
         "why": costs.why_cached,
         "shared_items": costs.shared_items,
         "hit_rate": {

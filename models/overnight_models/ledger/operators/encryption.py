@@ -7,6 +7,7 @@ by its lane's key of today, and changed only if it is still what was read.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -193,33 +194,61 @@ def step_texts(connection: Connection, column: Column, after: int) -> Stepped:
         after=after,
     )
     stepped = Stepped(rows[-1].item_id if rows else None)
+    anew: list[_Anew] = []
     for row in rows:
         if row.text is not None and row.text != NO_BODY:
-            key = keys.of_lane(row.lane)
             try:
-                _write(connection, column, row, row.text, key, stepped)
+                anew += _anew(connection, column, row, row.text, keys.of_lane(row.lane))
             except DamagedGroup as error:
                 stepped.leave(error)
+    if anew:
+        stepped.changed = _write(connection, column, anew)
     return stepped
 
 
-def _write(connection: Connection, column: Column, row: _Row, text: str, key: bytes | None, stepped: Stepped) -> None:
-    """Write one text by this key. Raises DamagedGroup."""
+class _Anew(NamedTuple):
+    """A text as it was read, and as it is written."""
+
+    item_id: int
+    old: str
+    new: str
+    unbounded: bool
+    """It isn't only text: what is encrypted can't be looked into by a statement."""
+
+
+def _anew(connection: Connection, column: Column, row: _Row, text: str, key: bytes | None) -> list[_Anew]:
+    """One text by this key; none where it is by it already. Raises DamagedGroup."""
     if _is_by(text, key):
-        return
+        return []
     place = f"{column.place}:{row.receipt if column.name == 'callback' else row.item_id}"
     plain = unseal_text(connection, place, text)
-    # what is encrypted can't be looked into by a statement
-    unbounded = f", unbounded = {holds_no_text(plain.encode())}" if column.name == "params" else ""
+    unbounded = column.name == "params" and holds_no_text(plain.encode())
+    return [_Anew(row.item_id, text, seal_str(key, place, plain), unbounded)]
+
+
+def _write(connection: Connection, column: Column, anew: Sequence[_Anew]) -> int:
+    """Write texts that are still what was read; how many were."""
+    unbounded = ", unbounded = anew.unbounded" if column.name == "params" else ""
+    changed: dict[str, int] = {}
     for table in with_copies(connection, column.table):
-        changed = execute(
+        changed[table] = execute(
             connection,
-            f"UPDATE {table} SET {column.name} = :new{unbounded} WHERE item_id = :id AND {column.name} = :old",
-            new=seal_str(key, place, plain),
-            old=text,
-            id=row.item_id,
+            f"""
+            UPDATE {table} own SET {column.name} = anew.new{unbounded}
+            FROM unnest(
+                CAST(:ids AS bigint[]), CAST(:olds AS text[]), CAST(:news AS text[]), CAST(:unbounded AS boolean[])
+            ) AS anew (item_id, old, new, unbounded)
+            -- the bounds say which partitions it may be in
+            WHERE own.item_id BETWEEN :first AND :last AND own.item_id = anew.item_id AND own.{column.name} = anew.old
+            """,
+            ids=[text.item_id for text in anew],
+            olds=[text.old for text in anew],
+            news=[text.new for text in anew],
+            unbounded=[text.unbounded for text in anew],
+            first=anew[0].item_id,
+            last=anew[-1].item_id,
         )
-        stepped.changed += changed if table == column.table else 0
+    return changed[column.table]
 
 
 def _is_by(text: str, key: bytes | None) -> bool:

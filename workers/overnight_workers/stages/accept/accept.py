@@ -219,7 +219,7 @@ def _write(readings: Sequence[_Reading]) -> list[Verdict]:
             verdicts |= {
                 reading.id: _verdict(reading, list(islice(admissions, len(reading.items)))) for reading in group
             }
-        ledger.record_verdicts(connection, verdicts)
+        ledger.record_verdicts(connection, verdicts, {reading.id: reading.lane for reading in readings})
     return [verdicts[reading.id] for reading in readings]
 
 
