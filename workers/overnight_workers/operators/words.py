@@ -74,7 +74,8 @@ def of_relay(relay: RelayView) -> str:
     """How it stands with an inbox of a product's database, as it was at the relay's last look."""
     oldest = f", the oldest for {spoken(relay.oldest_s)}" if relay.waiting else ""
     aside = f", {several(relay.aside, 'message')} put aside" if relay.aside else ""
-    return f"{several(relay.waiting, 'message')} in its inbox{oldest}{aside}; {several(relay.items, 'item')} taken on so far"
+    waiting = f"{several(relay.waiting, 'message')} in its inbox{oldest}{aside}"
+    return f"{waiting}; {several(relay.items, 'item')} taken on so far"
 
 
 def size(n_bytes: int) -> str:
