@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from overnight_models.wire.schemas import schema
 from overnight_workers.cli import app
 
 BLOCKING = """
@@ -79,6 +81,18 @@ def test_a_base_install_prints_the_migration_of_its_inbox_as_a_whole_one_does() 
         assert (done.returncode, done.stdout) == (0, CliRunner().invoke(app, ["inbox", tool, *options]).output)
     wrong = command("inbox", "sql", "--table", "no table")
     assert (wrong.returncode, "isn't the name of a table" in wrong.stderr) == (2, True)
+
+
+def test_a_base_install_prints_and_writes_the_schemas_as_a_whole_one_does(tmp_path: Path) -> None:
+    printed = command("schema", "webhook")
+    assert (printed.returncode, json.loads(printed.stdout)) == (0, schema("webhook"))
+    assert command("schema", "--out", str(tmp_path)).returncode == 0
+    golden = ROOT / "tests" / "contract" / "schemas"
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        path.name: path.read_text() for path in golden.iterdir()
+    }
+    for words in ([], ["answer"]):
+        assert command("schema", *words).returncode == 2
 
 
 def test_what_is_named_heavy_is_installed_and_not_in_the_base() -> None:

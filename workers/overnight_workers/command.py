@@ -1,6 +1,6 @@
 """The `overnight` command's first step: in a base install, which has no command line, it says what is missing.
 
-What a product needs of it there works: the migration that makes its inbox.
+What a product needs of it there works: the migration that makes its inbox, and the schemas of what crosses.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 _PROBES = ("doctor", "health")
@@ -28,17 +29,29 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] in ("overnight_models", "overnight_producers", "overnight_workers"):
             raise
-        if sys.argv[1:2] == ["inbox"]:
-            from overnight_workers import inbox_printing
-
-            if sys.argv[2:3] and sys.argv[2] in inbox_printing.TOOLS:
-                inbox_printing.main(sys.argv[2:])
-                return
+        if _is_printed(sys.argv[1:]):
+            return
         sys.exit(
             f"This install is a product's: it has what enqueues work, and no command line (no module {error.name!r})."
             " Install 'overnight[workers]' to run Overnight's services, or 'overnight[all]' for everything."
         )
     run()
+
+
+def _is_printed(words: Sequence[str]) -> bool:
+    """Print what needs no more than the base install. False: the words are another command's."""
+    if words[:1] == ["schema"]:
+        from overnight_workers import schema_printing
+
+        schema_printing.main(words[1:])
+        return True
+    if words[:1] == ["inbox"]:
+        from overnight_workers import inbox_printing
+
+        if words[1:2] and words[1] in inbox_printing.TOOLS:
+            inbox_printing.main(words[1:])
+            return True
+    return False
 
 
 def _leave(code: int) -> NoReturn:
