@@ -19,7 +19,8 @@ def show(
     """Print tables. Returns the exit status: 0 when everything held."""
     console = Console(width=120)
     under_load = load.deaths if load else Counter[str]()
-    console.print(_points(points, under_load))
+    if points.possible or under_load:
+        console.print(_points(points, under_load))
     if load:
         console.print(_counted("under load", load.attacks))
         console.print(_counted("what the API did wrong", load.troubles))
