@@ -28,3 +28,20 @@ def imported(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 def test_a_worker_loads_neither_the_tables_nor_what_only_commands_need(imported: set[str]) -> None:
     assert imported == set()
+
+
+THE_COMMAND_LINE = """
+import sys
+import overnight_workers.cli
+print(*sorted(name for name in sys.modules if name.split(".")[0] in sys.argv[1:] or name in sys.argv[1:]))
+"""
+
+
+def test_a_command_loads_no_library_before_it_is_known_which_one_it_is() -> None:
+    """Each command pays for what all of them import: what one of them needs stands in its own function."""
+    unwanted = ["sqlalchemy", "psycopg", "redis", "celery", "kombu", "anthropic", "httpx2", "structlog", "duckdb"]
+    unwanted += ["overnight_models.ledger", "overnight_workers.settings", "overnight_workers.process"]
+    done = subprocess.run(
+        [sys.executable, "-c", THE_COMMAND_LINE, *unwanted], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from overnight_models.wire.outcome import Problem, dollars
-from overnight_workers import redaction
 from overnight_workers.cli import console, item_options
 from overnight_workers.cli.moment import moment
 
@@ -109,12 +108,15 @@ def _forget(seen: OrderedDict[int, datetime], before: datetime) -> None:
 
 
 def _document(row: Finished) -> dict[str, object]:
+    from overnight_workers import redaction
+
     document = {name: value for name, value in row._asdict().items() if name not in ("id", "cost_nano")}
     document["detail"] = row.detail and redaction.text(row.detail)
     return document | {"cost_usd": None if row.cost_nano is None else dollars(row.cost_nano)}
 
 
 def _line(row: Finished) -> Text:
+    from overnight_workers import redaction
     from overnight_workers.operators import words
 
     cost = "price unknown" if row.cost_nano is None else console.money(row.cost_nano)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from overnight_models.ledger.operators.actions import By
 from overnight_workers.cli import console
 from overnight_workers.cli.decide import user
 
@@ -66,6 +65,7 @@ def show(
 @runs.command()
 def approve(name: Name) -> None:
     """Let a run send what it has planned; the workers go on with it."""
+    from overnight_models.ledger.operators.actions import By
     from overnight_workers.catalogs import steering
 
     console.OUT.print(steering.approve(name, By(user())), markup=False)
@@ -74,6 +74,7 @@ def approve(name: Name) -> None:
 @runs.command()
 def stop(name: Name) -> None:
     """End a run: what isn't sent is taken back; what is answered is paid, and the next run has it for nothing."""
+    from overnight_models.ledger.operators.actions import By
     from overnight_workers.catalogs import steering
 
     console.OUT.print(steering.stop(name, By(user())), markup=False)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from overnight_models.errors import PermanentError
-from overnight_models.ledger.operators.actions import By
 from overnight_workers.cli import console
 from overnight_workers.cli.decide import user
 
@@ -93,6 +92,7 @@ def keep(
 @schedules.command()
 def pause(name: Name, why: Annotated[str, typer.Option(help="For whoever looks later.")] = "by an operator") -> None:
     """Begin no run by itself until `overnight schedules resume`. A run that is under way goes on."""
+    from overnight_models.ledger.operators.actions import By
     from overnight_workers.catalogs import steering
 
     console.OUT.print(steering.pause(name, By(user(), reason=why)), markup=False)
@@ -101,6 +101,7 @@ def pause(name: Name, why: Annotated[str, typer.Option(help="For whoever looks l
 @schedules.command()
 def resume(name: Name) -> None:
     """Go on with a paused schedule."""
+    from overnight_models.ledger.operators.actions import By
     from overnight_workers.catalogs import steering
 
     console.OUT.print(steering.resume(name, By(user())), markup=False)
@@ -112,6 +113,7 @@ def skip(
     undo: Annotated[bool, typer.Option("--undo", help="Run it after all.")] = False,
 ) -> None:
     """Leave the next time out: tonight's run, and no other."""
+    from overnight_models.ledger.operators.actions import By
     from overnight_workers.catalogs import steering
 
     console.OUT.print(steering.skip(name, By(user()), undo=undo), markup=False)
@@ -120,6 +122,7 @@ def skip(
 @schedules.command()
 def forget(name: Name) -> None:
     """Let a catalog run by itself no more. Its runs and what was sent stay known."""
+    from overnight_models.ledger.operators.actions import By
     from overnight_workers.catalogs import steering
 
     console.OUT.print(steering.forget(name, By(user())), markup=False)
