@@ -33,7 +33,8 @@ from tests.ports import free_port
 from tests.servers import running_redis
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    # of the group `frameworks`, which an environment for the checks needn't have
+    from fastapi import FastAPI  # type: ignore[import-not-found,unused-ignore]
 
 _BAR_MS: Final = 2.0
 _BLOCK: Final = 50
@@ -54,11 +55,11 @@ def app() -> FastAPI:
 
     service = FastAPI(lifespan=lifespan)
 
-    @service.post("/bare/{sku}", status_code=202)
+    @service.post("/bare/{sku}", status_code=202)  # type: ignore[untyped-decorator,unused-ignore]
     async def bare(sku: str) -> dict[str, str]:
         return {"item": sku}
 
-    @service.post("/enqueue/{sku}", status_code=202)
+    @service.post("/enqueue/{sku}", status_code=202)  # type: ignore[untyped-decorator,unused-ignore]
     async def enqueue(sku: str) -> dict[str, str]:
         return {"item": (await overnight.enqueue(PARAMS, key=f"copy:{sku}")).item_id}
 
