@@ -38,7 +38,7 @@ with Supervisor(home) as supervisor:
 WORKER = """
 import json, os, subprocess, sys, time
 from pathlib import Path
-imported = "anthropic" in sys.modules
+imported = {"anthropic", "celery.app.base"} <= sys.modules.keys() and "billiard.common" not in sys.modules
 subprocess.Popen(["sleep", "1000"])
 facts = {
     "pid": os.getpid(), "parent": os.getppid(), "session": os.getsid(0), "words": sys.argv[1:], "main": __name__,

@@ -15,12 +15,12 @@ import redis
 
 from overnight_models import routes
 from overnight_workers.one_machine.supervision import process_table
-from overnight_workers.one_machine.supervision.leash import leashed
+from tests.forking import Program
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
 
-WORKER = [sys.executable, "-m", "celery", "-A", "overnight_workers.app", "worker", "-n", "pack@%h", "-Q", routes.PACK]
+WORKER = ["celery", "-A", "overnight_workers.app", "worker", "-n", "pack@%h", "-Q", routes.PACK]
 HEALTH = [sys.executable, "-c", "from overnight_workers.command import main; main()", "health", "--queue", routes.PACK]
 
 
@@ -35,17 +35,16 @@ def environment(tmp_path: Path, database_url: str, redis_url: str) -> dict[str, 
 
 
 @pytest.fixture
-def worker(tmp_path: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    with (tmp_path / "worker.log").open("wb") as log:
-        argv = leashed([*WORKER, "-c", "1", "--without-gossip", "--without-mingle"], signal.SIGQUIT)
-        started = subprocess.Popen(argv, stdout=log, stderr=log, env=environment, cwd=tmp_path)
+def worker(tmp_path: Path, environment: dict[str, str]) -> Iterator[Program]:
+    argv = [*WORKER, "-c", "1", "--without-gossip", "--without-mingle"]
+    started = Program(argv, tmp_path / "worker.log", environment=environment, directory=tmp_path)
     yield started
     started.kill()
-    started.wait()
+    started.wait(30)
 
 
 def test_a_worker_is_healthy_while_its_loop_and_its_processes_take_work(
-    worker: subprocess.Popen[bytes], environment: dict[str, str], tmp_path: Path, redis_url: str
+    worker: Program, environment: dict[str, str], tmp_path: Path, redis_url: str
 ) -> None:
     def health() -> int:
         done = subprocess.run(HEALTH, env=environment, cwd=tmp_path, capture_output=True, check=False)

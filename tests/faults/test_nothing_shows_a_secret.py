@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +32,7 @@ from tests import finding
 from tests.faults.redis_servers import Server
 from tests.faults.telling import events, pages, printed
 from tests.faults.tried_commands import commands
+from tests.forking import Program
 from tests.planted import MARK, Named, assert_shows_none, found_in, free_text, in_base64, in_url, params, secret
 from tests.ports import free_port
 from tests.servers import copy_database
@@ -84,7 +83,7 @@ class Planted:
     environment: dict[str, str]
     redis_url: str
     flower_url: str
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[Program] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     left_in_redis: set[str] = field(default_factory=set)
     """Keys that hold a secret when all is delivered and the product has taken it."""
@@ -128,6 +127,22 @@ def redis_planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Se
     server.stop()
 
 
+def variables(home: Path, database_urls: tuple[str, str], redis_url: str) -> dict[str, str]:
+    """The environment of its processes."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OVERNIGHT_", "ANTHROPIC_"))}
+    return clean | {
+        "OVERNIGHT_DATABASE_URL": database_urls[0],
+        "OVERNIGHT_PRESENCE_URL": database_urls[1],
+        "OVERNIGHT_REDIS_URL": redis_url,
+        "OVERNIGHT_CONFIG": str(home / "overnight.toml"),
+        "OVERNIGHT_DATA_DIR": str(home / "data"),
+        "OVERNIGHT_LOG_LEVEL": "DEBUG",
+        "TMPDIR": str(home / "temporary"),
+        "FLOWER_UNAUTHENTICATED_API": "true",
+        **KEYS,
+    }
+
+
 @pytest.fixture(scope="module")
 def planted(
     tmp_path_factory: pytest.TempPathFactory,
@@ -139,28 +154,17 @@ def planted(
     (home / "temporary").mkdir()
     server, watcher = redis_planted
     with running(home / "sandbox", "--turnaround", "500ms") as api:
-        urls = {of: in_url(of) for of in ("broker", "sentinel", "rabbit", "nosuch")}
         (home / "overnight.toml").write_text(
             TOML.format(
-                **urls,
+                **{of: in_url(of) for of in ("broker", "sentinel", "rabbit", "nosuch")},
                 user=USER,
                 port=server.port,
                 watcher=watcher.port,
                 api=api.url,
             )
         )
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OVERNIGHT_", "ANTHROPIC_"))}
         redis_url = f"redis://{USER}:{in_url('redis')}@127.0.0.1:{server.port}/1"
-        environment = clean | {
-            "OVERNIGHT_DATABASE_URL": database_url_planted[0],
-            "OVERNIGHT_PRESENCE_URL": database_url_planted[1],
-            "OVERNIGHT_REDIS_URL": redis_url,
-            "OVERNIGHT_CONFIG": str(home / "overnight.toml"),
-            "OVERNIGHT_DATA_DIR": str(home / "data"),
-            "OVERNIGHT_LOG_LEVEL": "DEBUG",
-            "TMPDIR": str(home / "temporary"),
-            **KEYS,
-        }
+        environment = variables(home, database_url_planted, redis_url)
         flower = free_port()
         system = Planted(home, environment, redis_url, f"http://127.0.0.1:{flower}")
         everything = ",".join(routes.QUEUES)
@@ -169,17 +173,16 @@ def planted(
             "beat": ["beat", "-s", str(home / "schedule"), "-l", "DEBUG"],
             "flower": ["flower", "--address=127.0.0.1", f"--port={flower}"],
         }
-        environment |= {"FLOWER_UNAUTHENTICATED_API": "true"}
         try:
             for name, words in celery.items():
-                with (home / f"{name}.log").open("wb") as log:
-                    argv = [sys.executable, "-m", "celery", "-A", "overnight_workers.app", *words]
-                    system.processes.append(subprocess.Popen(argv, env=environment, cwd=home, stdout=log, stderr=log))
+                argv = ["celery", "-A", "overnight_workers.app", *words]
+                log = home / f"{name}.log"
+                system.processes.append(Program(argv, log, environment=environment, directory=home))
             use_it(system, database_url_planted[0])
             yield system
         finally:
             for process in system.processes:
-                process.send_signal(signal.SIGTERM)
+                process.terminate()
             for process in system.processes:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(30)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,7 +15,6 @@ import redis
 from overnight_models import routes
 from overnight_producers import Item, Overnight, task
 from overnight_workers.one_machine.supervision import process_table
-from overnight_workers.one_machine.supervision.leash import leashed
 from overnight_workers.sandbox.process import Running
 from overnight_workers.stages import doorbell
 from overnight_workers.stages.pack.pack import pack
@@ -30,6 +26,7 @@ from tests.chaos.life import World
 from tests.chaos.scenario import Scenario
 from tests.driving import Service, callback, item, params
 from tests.faults import held
+from tests.forking import Program
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.whole, pytest.mark.usefixtures("apart")]
@@ -68,24 +65,17 @@ HOLDS = {
 
 
 @contextmanager
-def worker(place: Path, app: str, *queues: str, **told: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(place: Path, app: str, *queues: str, **told: str) -> Iterator[Program]:
     """One Celery worker, ready."""
-    log = place / "log"
     place.mkdir()
-    argv = [sys.executable, "-m", "celery", "-A", app, "worker", "-n", f"{place.name}@%h", "-Q", ",".join(queues)]
-    more = {"REMAP_SIGTERM": "SIGQUIT", "PYTHONPATH": str(Path(__file__).parents[2]), **told}
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | more
+    argv = ["celery", "-A", app, "worker", "-n", f"{place.name}@%h", "-Q", ",".join(queues)]
     argv += ["-c", "1", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(leashed(argv, signal.SIGTERM), env=env, stdout=out, stderr=out) as process,
-    ):
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait(60)
+    process = Program(argv, place / "log", environment={**os.environ, "REMAP_SIGTERM": "SIGQUIT", **told})
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 def everything_under_way(service: Service) -> None:
@@ -155,7 +145,7 @@ def go_on(service: Service, place: Path) -> None:
     service.restart()
 
 
-def family(process: subprocess.Popen[bytes]) -> list[process_table.Entry]:
+def family(process: Program) -> list[process_table.Entry]:
     """A worker and its pool."""
     leader = process_table.entry(process.pid)
     assert leader is not None

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,11 +12,11 @@ from overnight_models import routes
 from overnight_models.embedded_urls import read_urls
 from overnight_models.errors import Unreachable
 from overnight_producers import Overnight
-from overnight_workers.one_machine.supervision.leash import leashed
 from tests.faults.installed import Installed
 from tests.faults.link import Link
 from tests.faults.orders import Order
 from tests.faults.troubled import CLOCKS, TROUBLES, troubled
+from tests.forking import Program
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.whole
@@ -98,7 +95,7 @@ def test_an_api_whose_clock_is_minutes_away_from_ours(
 @contextlib.contextmanager
 def started(
     overnight: Installed, log: Path, *words: str, app: str = "tests.faults.slow_clock", **more: str
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Iterator[Program]:
     """One more process of the installation, as on another machine. more: variables for it."""
     urls = read_urls(overnight.data_dir)
     variables = {
@@ -107,19 +104,14 @@ def started(
         "ANTHROPIC_BASE_URL": urls["sandbox_url"],
         "ANTHROPIC_API_KEY": "sk-sandbox-default",
         "REMAP_SIGTERM": "SIGQUIT",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
         **more,
     }
-    argv = leashed([sys.executable, "-m", "celery", "-A", app, *words], signal.SIGTERM)
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(argv, env=overnight.environment | variables, stdout=out, stderr=out) as process,
-    ):
-        try:
-            yield process
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0, log.read_text()
+    process = Program(["celery", "-A", app, *words], log, environment=overnight.environment | variables)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0, log.read_text()
 
 
 def test_a_redis_that_can_not_be_reached_from_one_of_two_hosts(overnight: Installed, tmp_path: Path) -> None:

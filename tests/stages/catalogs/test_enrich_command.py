@@ -4,37 +4,36 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
+from itertools import count
 
 from typer.testing import CliRunner
 
 from overnight_workers.catalogs.runs.finding import find
 from overnight_workers.cli import app
 from tests.driving import read_command
+from tests.forking import Program
 from tests.stages.catalogs.conftest import Enriched, shop
 from tests.waiting import wait_until
 
-HEARS_CTRL_C = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from overnight_workers.command import main
-main()
-"""
-"""Whoever starts tests in the background may have had it ignored."""
+
+class Enriching(Program):
+    """`overnight enrich` of a catalog."""
+
+    number = count(1)
+
+    def __init__(self, catalog: Enriched, *words: str) -> None:
+        place = catalog.directory / f"said-{next(self.number)}"
+        self.out, self.errors = place.with_suffix(".out"), place.with_suffix(".err")
+        argv = ["overnight", "enrich", str(catalog.directory / "shop.toml"), *words]
+        super().__init__(argv, self.out, errors=self.errors)
+
+    def said(self) -> str:
+        """Without its line breaks."""
+        return " ".join((self.out.read_text() + self.errors.read_text()).split())
 
 
-def enrich(catalog: Enriched, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", HEARS_CTRL_C, "enrich", str(catalog.directory / "shop.toml"), *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def ended(catalog: Enriched, *commands: subprocess.Popen[str]) -> list[str]:
-    """The stages go on until the commands have ended; what each has said, without its line breaks."""
+def ended(catalog: Enriched, *commands: Enriching) -> list[str]:
+    """The stages go on until the commands have ended; what each has said."""
 
     def are_over() -> bool:
         if catalog.service.ledger.fetch_all(
@@ -45,25 +44,20 @@ def ended(catalog: Enriched, *commands: subprocess.Popen[str]) -> list[str]:
         return all(command.poll() is not None for command in commands)
 
     wait_until(are_over, 60)
-    return [words_of("".join(command.communicate())) for command in commands]
-
-
-def words_of(said: str) -> str:
-    return " ".join(said.split())
+    return [command.said() for command in commands]
 
 
 def test_ctrl_c_detaches_and_says_so_and_the_next_enrich_goes_on(catalog: Enriched) -> None:
     catalog.declare(more="[pilot]\nrows = 0")
     catalog.write(shop(5))
-    command = enrich(catalog)
+    command = Enriching(catalog)
     wait_until(lambda: len(catalog.service.ledger.states("item")) == 5)
     command.send_signal(signal.SIGINT)
-    _, said = command.communicate(timeout=30)
-    assert command.returncode == 130
-    assert "detached: the workers go on with shop-1." in words_of(said)
-    assert "`overnight runs stop shop-1` ends it" in words_of(said)
+    assert command.wait(30) == 130
+    assert "detached: the workers go on with shop-1." in command.said()
+    assert "`overnight runs stop shop-1` ends it" in command.said()
     assert not find("shop-1").is_owned
-    again = enrich(catalog)
+    again = Enriching(catalog)
     (said,) = ended(catalog, again)
     assert (again.returncode, "shop-1: complete" in said) == (0, True), said
     assert "run shop-1 isn't over (sending): the workers go on with it" in said
@@ -73,7 +67,7 @@ def test_ctrl_c_detaches_and_says_so_and_the_next_enrich_goes_on(catalog: Enrich
 def test_two_enriches_at_once_are_one_run_paid_once(catalog: Enriched) -> None:
     catalog.declare(more="[pilot]\nrows = 2")
     catalog.write(shop(6))
-    commands = [enrich(catalog), enrich(catalog)]
+    commands = [Enriching(catalog), Enriching(catalog)]
     said = ended(catalog, *commands)
     assert [command.returncode for command in commands] == [0, 0], said
     assert sum("watching it; afterwards run `overnight enrich` again" in text for text in said) == 1
@@ -86,15 +80,15 @@ def test_exit_codes_say_how_a_run_ended(catalog: Enriched) -> None:
     assert catalog.run().state == "complete"
     catalog.service.api.fault("item", "expired", count=100)
     catalog.write(shop(3, A1={"maker": "Beta"}))
-    command = enrich(catalog)
+    command = Enriching(catalog)
     (told,) = ended(catalog, command)
     assert (command.returncode, "shop-2: partial" in told) == (3, True), told
     catalog.service.api.faults_are_over()
     assert catalog.run().state == "complete"
     catalog.declare(prompt="Praise {{ name }}")
-    command = enrich(catalog, "--json")
-    out, said = command.communicate(timeout=60)
-    assert (command.returncode, json.loads(out)["state"]) == (1, "asking"), said
+    command = Enriching(catalog, "--json")
+    assert command.wait(60) == 1
+    assert json.loads(command.out.read_text())["state"] == "asking", command.said()
     assert read_command(app, "runs", "approve", "shop-4").strip() == "run shop-4 goes on"
     assert read_command(app, "runs", "stop", "shop-4").strip() == "run shop-4 is being stopped"
     assert catalog.finish(find("shop-4")).state == "stopped"

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx2 as httpx
 import psycopg
 
+from tests.forking import Program
 from tests.ports import free_port
 from tests.waiting import wait_until
 
@@ -83,8 +84,10 @@ class Running:
     """A Flower of its own process."""
 
     url: str
-    process: subprocess.Popen[bytes]
+    process: Program | subprocess.Popen[bytes]
     log: Path
+    prefix: str = ""
+    """Of its pages' paths."""
 
     def get(self, path: str, *, auth: tuple[str, str] | None = USER) -> httpx.Response:
         return httpx.get(self.url + path, auth=auth, timeout=30)
@@ -153,19 +156,25 @@ def running_flowers(servers: Servers, where: Path) -> Iterator[Flowers]:
 def start(where: Path, app: str, options: list[str], environment: Mapping[str, str]) -> Running:
     port = free_port()
     log = where / f"{port}.log"
-    command = [sys.executable, "-m", "celery", "-A", app, "flower", "--address=127.0.0.1", f"--port={port}", *options]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=where, stdout=out, stderr=out, env={**os.environ, **environment, "OVERNIGHT_CONFIG": ""}
-        )
-    return Running(f"http://127.0.0.1:{port}", process, log)
+    prefix = next((f"/{option.partition('=')[2]}" for option in options if option.startswith("--url-prefix=")), "")
+    command = ["celery", "-A", app, "flower", "--address=127.0.0.1", f"--port={port}", *options]
+    variables = {**os.environ, **environment, "OVERNIGHT_CONFIG": ""}
+    return Running(f"http://127.0.0.1:{port}", _started(command, log, variables, where), log, prefix)
+
+
+def _started(
+    command: list[str], log: Path, variables: dict[str, str], where: Path
+) -> Program | subprocess.Popen[bytes]:
+    if OURS in command:
+        return Program(command, log, environment=variables, directory=where)
+    with log.open("wb") as out:  # another app comes first, and ours after it
+        return subprocess.Popen([sys.executable, "-m", *command], cwd=where, stdout=out, stderr=out, env=variables)
 
 
 def answers(flower: Running) -> bool:
     assert flower.process.poll() is None, flower.log.read_text()
-    prefix = "/mon" if "mon" in str(flower.process.args) else ""
     try:
-        return flower.get(f"{prefix}/healthcheck").status_code == 200
+        return flower.get(f"{flower.prefix}/healthcheck").status_code == 200
     except httpx.TransportError:
         return False
 
