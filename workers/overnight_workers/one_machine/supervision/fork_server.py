@@ -32,14 +32,18 @@ from overnight_workers.one_machine.supervision import leash
 _LIBRARIES: Final = (
     "anthropic.resources.messages.batches",
     "asyncio",
+    "celery.app.base",
     "jsonschema_rs",
+    "kombu.transport.redis",
     "psycopg",
-    "pydantic",
+    "pydantic_settings",
     "redis.asyncio",
     "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlmodel",
     "structlog",
 )
-"""What workers import of others. Not Celery: it reads variables as it is imported, and its workers differ in them."""
+"""What workers import of others. Of Celery only its app: what its workers run as (`billiard.common`) reads a variable
+as it is imported, and they differ in it."""
 
 _PR_SET_NAME: Final = 15
 _PR_SET_CHILD_SUBREAPER: Final = 36
