@@ -1,39 +1,6 @@
 -- What ledger/cancel.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- cancel: Take one item back. Repeating it changes nothing.
--- id = 1
-SELECT state
-FROM item
-WHERE id = :id;
-
--- take_back, 1 of 4: Take items back, all of them or none. What is final stays as it is.
--- ids = '{1}'
-SELECT id
-FROM batch
-WHERE id IN (
-    SELECT batch_id
-    FROM item
-    WHERE item.id = ANY(:ids) AND batch_id IS NOT NULL
-)
-ORDER BY id
-FOR SHARE;
-
--- take_back, 2 of 4: Take items back, all of them or none. What is final stays as it is.
--- ids = '{1}'
-SELECT id, state IN ('waiting', 'held', 'batched', 'direct', 'racing', 'following') AS is_unfinished,
-    direct_at <= now() IS TRUE AS is_direct
-FROM item
-WHERE id = ANY(:ids)
-ORDER BY id
-FOR UPDATE;
-
--- take_back, 3 of 4: Take items back, all of them or none. What is final stays as it is.
--- ids = '{1}'
-UPDATE item
-SET cancel_wanted = true, direct_at = NULL
-WHERE id = ANY(:ids) AND NOT cancel_wanted;
-
--- take_back, 4 of 4: Take items back, all of them or none. What is final stays as it is.
+-- _cancel: Items that nobody is sending are canceled; which. direct: those that wait on the direct road.
 -- direct = '{}', ids = '{}'
 WITH moved AS (
     UPDATE item
@@ -46,6 +13,39 @@ SELECT id, false, 'canceled', 'taken back before it was sent', true, 0, 0, attem
     WHEN id = ANY(CAST(:direct AS bigint[])) THEN 'direct' ELSE 'batch' END
 FROM moved
 RETURNING item_id;
+
+-- cancel: Take one item back. Repeating it changes nothing.
+-- id = 1
+SELECT state
+FROM item
+WHERE id = :id;
+
+-- take_back, 1 of 3: Take items back, all of them or none. What is final stays as it is.
+-- ids = '{1}'
+SELECT id
+FROM batch
+WHERE id IN (
+    SELECT batch_id
+    FROM item
+    WHERE item.id = ANY(:ids) AND batch_id IS NOT NULL
+)
+ORDER BY id
+FOR SHARE;
+
+-- take_back, 2 of 3: Take items back, all of them or none. What is final stays as it is.
+-- ids = '{1}'
+SELECT id, state IN ('waiting', 'held', 'batched', 'direct', 'racing', 'following') AS is_unfinished,
+    direct_at <= now() IS TRUE AS is_direct
+FROM item
+WHERE id = ANY(:ids)
+ORDER BY id
+FOR UPDATE;
+
+-- take_back, 3 of 3: Take items back, all of them or none. What is final stays as it is.
+-- ids = '{1}'
+UPDATE item
+SET cancel_wanted = true, direct_at = NULL
+WHERE id = ANY(:ids) AND NOT cancel_wanted;
 
 -- unpack: Take unwanted items (or of these alone) out of a batch that isn't being sent. Returns those that were.
 -- batch_id = 1, direct = '{}', item_ids = null

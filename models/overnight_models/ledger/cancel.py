@@ -95,7 +95,17 @@ def take_back(connection: Connection, item_ids: Sequence[int]) -> TakenBack:
         "UPDATE item SET cancel_wanted = true, direct_at = NULL WHERE id = ANY(:ids) AND NOT cancel_wanted",
         ids=[item.id for item in items],
     )
-    canceled = fetch_column(
+    canceled = _cancel(connection, unfinished, direct=[item.id for item in items if item.is_direct])
+    for batch_id in batches:
+        canceled += unpack(connection, batch_id=batch_id, item_ids=unfinished)
+    if canceled:
+        following.answer(connection, canceled)
+    return TakenBack(frozenset(canceled), len(unfinished) - len(canceled))
+
+
+def _cancel(connection: Connection, item_ids: Sequence[int], *, direct: Sequence[int]) -> list[int]:
+    """Items that nobody is sending are canceled; which. direct: those that wait on the direct road."""
+    return fetch_column(
         connection,
         int,
         f"""
@@ -104,14 +114,9 @@ def take_back(connection: Connection, item_ids: Sequence[int]) -> TakenBack:
             WHERE id = ANY(:ids) AND {ITEM.cancel.where} RETURNING id, attempts
         ) {_OUTCOMES} RETURNING item_id
         """,
-        ids=unfinished,
-        direct=[item.id for item in items if item.is_direct],
+        ids=list(item_ids),
+        direct=list(direct),
     )
-    for batch_id in batches:
-        canceled += unpack(connection, batch_id=batch_id, item_ids=unfinished)
-    if canceled:
-        following.answer(connection, canceled)
-    return TakenBack(frozenset(canceled), len(unfinished) - len(canceled))
 
 
 def unpack(connection: Connection, *, batch_id: int, item_ids: Sequence[int] | None = None) -> list[int]:

@@ -231,13 +231,20 @@ def _contents(
     return params, unbounded
 
 
-def _copy(connection: Connection, successors: Mapping[int, int], contents: Mapping[int, Content]) -> None:
-    """Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
+_SUCCESSOR: Final = """
+        unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]), CAST(:sizes AS integer[]),
+               CAST(:most AS integer[]), CAST(:models AS integer[]), CAST(:shapes AS integer[]), CAST(:whys AS text[]),
+               CAST(:unbounded AS boolean[]))
+        AS successor (old, new, params, size, max_tokens, model_id, shape_id, model_why, unbounded)
+"""
 
-    Each takes the road that the old one took.
-    """
+
+def _wishes(
+    connection: Connection, successors: Mapping[int, int], contents: Mapping[int, Content]
+) -> dict[str, Sequence[object]]:
+    """What `_SUCCESSOR` is made of."""
     params, unbounded = _contents(connection, successors, contents)
-    wishes = {
+    return {
         "old": list(successors),
         "new": list(successors.values()),
         "params": [params.get(old) for old in successors],
@@ -248,12 +255,14 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
         "shapes": [contents[old].shape_id if old in contents else None for old in successors],
         "whys": [contents[old].model_why if old in contents else None for old in successors],
     }
-    successor = """
-        unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[]), CAST(:params AS text[]), CAST(:sizes AS integer[]),
-               CAST(:most AS integer[]), CAST(:models AS integer[]), CAST(:shapes AS integer[]), CAST(:whys AS text[]),
-               CAST(:unbounded AS boolean[]))
-        AS successor (old, new, params, size, max_tokens, model_id, shape_id, model_why, unbounded)
+
+
+def _copy(connection: Connection, successors: Mapping[int, int], contents: Mapping[int, Content]) -> None:
+    """Write the rows of new items after those of the old ones: they wait, as if they had just been accepted.
+
+    Each takes the road that the old one took.
     """
+    wishes = _wishes(connection, successors, contents)
     execute(
         connection,
         f"""
@@ -267,7 +276,7 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
                coalesce(successor.max_tokens, item.max_tokens),
                CASE WHEN deadline > now() THEN deadline END, CASE WHEN give_up_at > now() THEN give_up_at END,
                CASE WHEN outcome.via = 'direct' THEN now() END
-        FROM {successor} JOIN item ON item.id = successor.old LEFT JOIN outcome ON outcome.item_id = successor.old
+        FROM {_SUCCESSOR} JOIN item ON item.id = successor.old LEFT JOIN outcome ON outcome.item_id = successor.old
         """,
         **wishes,
     )
@@ -282,7 +291,7 @@ def _copy(connection: Connection, successors: Mapping[int, int], contents: Mappi
                CASE WHEN successor.params IS NULL THEN body_place END,
                CASE WHEN successor.params IS NULL THEN request.unbounded ELSE successor.unbounded END,
                cut_from_tokens, cut_to_tokens, coalesce(successor.model_why, request.model_why), traceparent, tracestate
-        FROM {successor} JOIN request ON request.item_id = successor.old
+        FROM {_SUCCESSOR} JOIN request ON request.item_id = successor.old
         """,
         **wishes,
     )

@@ -152,35 +152,7 @@ class Kit(Items):
             said = dict(item.follows.document) | {"cost_usd": "0", "realtime_cost_usd": "0"}
         else:
             said = read_answer(item, answer)
-        nothing = {
-            "ok": False,
-            "message": None,
-            "model": None,
-            "usage": None,
-            "cost_usd": "0",
-            "realtime_cost_usd": "0",
-        }
-        of_its_own = {
-            "v": 1,
-            "item_id": item.item_id,
-            "key": item.key,
-            "lane": item.lane,
-            "tenant": item.tenant,
-            "run": item.run,
-            "delivery_id": delivery_id(item),
-            "model_why": None,
-            "earlier_cost_usd": "0",
-            "cut": None,
-            "attempts": 1 + item.redos,
-            "via": "batch",
-            "batch_id": f"msgbatch_test_{item.item_id[:8]}",
-            "enqueued_at": item.enqueued_at,
-            "finished_at": finished_at.isoformat(),
-            "deadline": item.deadline,
-            "late_s": None if deadline is None else max((finished_at - deadline).total_seconds(), 0.0),
-            "trace_id": item.trace_id,
-        }
-        item.document = nothing | said | of_its_own
+        item.document = _NOTHING | said | _own_fields(item, finished_at, deadline)
         item.state = (
             "succeeded" if item.document["ok"] else "canceled" if said.get("problem") == "canceled" else "failed"
         )
@@ -240,3 +212,38 @@ def _policy(lanes: Mapping[str, LanePolicy] | None) -> Policy:
 def _models() -> tuple[str, ...]:
     models = load().models
     return (*models, *(alias for model in models.values() for alias in model.aliases))
+
+
+_NOTHING: Final[dict[str, object]] = {
+    "ok": False,
+    "message": None,
+    "model": None,
+    "usage": None,
+    "cost_usd": "0",
+    "realtime_cost_usd": "0",
+}
+"""What an outcome says that has no answer."""
+
+
+def _own_fields(item: Enqueued, finished_at: datetime, deadline: datetime | None) -> dict[str, object]:
+    """What an outcome says of its item."""
+    return {
+        "v": 1,
+        "item_id": item.item_id,
+        "key": item.key,
+        "lane": item.lane,
+        "tenant": item.tenant,
+        "run": item.run,
+        "delivery_id": delivery_id(item),
+        "model_why": None,
+        "earlier_cost_usd": "0",
+        "cut": None,
+        "attempts": 1 + item.redos,
+        "via": "batch",
+        "batch_id": f"msgbatch_test_{item.item_id[:8]}",
+        "enqueued_at": item.enqueued_at,
+        "finished_at": finished_at.isoformat(),
+        "deadline": item.deadline,
+        "late_s": None if deadline is None else max((finished_at - deadline).total_seconds(), 0.0),
+        "trace_id": item.trace_id,
+    }

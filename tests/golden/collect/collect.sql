@@ -1,18 +1,6 @@
 -- What ledger/collect/collect.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- claim, 1 of 2: Take a batch that has ended and isn't being read. None when there is none.
--- id = 1, lease_s = 1.0, owner = 1
-UPDATE submission
-SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s), reads = reads + 1
-FROM batch, headers, lane
-WHERE submission.id = :id AND batch.id = submission.batch_id AND headers.id = batch.headers_id
-    AND lane.id = batch.lane_id
-RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
-    coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes, reads, misses,
-    extract(epoch FROM now() - ended_at)::float AS ended_for_s, cancel_asked_at IS NOT NULL AS cancel_asked,
-    CASE WHEN next_read_at IS NOT NULL THEN error END AS last_error;
-
--- claim, 2 of 2: Take a batch that has ended and isn't being read. None when there is none.
+-- _next_to_read: The submission whose results are read next, locked.
 WITH ended AS (
     SELECT submission.id, submission.ended_at, headers.workspace, coalesce(lease_until > now()
         AND NOT (owner IS NOT NULL AND NOT EXISTS (
@@ -47,6 +35,18 @@ WHERE NOT is_read AND NOT pauses AND (readers = 0 OR stalled = 0)
 ORDER BY readers, stalled, ended.ended_at
 LIMIT 1
 FOR UPDATE OF submission SKIP LOCKED;
+
+-- claim: Take a batch that has ended and isn't being read. None when there is none.
+-- id = 1, lease_s = 1.0, owner = 1
+UPDATE submission
+SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s), reads = reads + 1
+FROM batch, headers, lane
+WHERE submission.id = :id AND batch.id = submission.batch_id AND headers.id = batch.headers_id
+    AND lane.id = batch.lane_id
+RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
+    coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes, reads, misses,
+    extract(epoch FROM now() - ended_at)::float AS ended_for_s, cancel_asked_at IS NOT NULL AS cancel_asked,
+    CASE WHEN next_read_at IS NOT NULL THEN error END AS last_error;
 
 -- disown, 1 of 2: The results bear another token, again and again: the API id that the submission was given isn't its own.
 -- id = 1, token = 'text'

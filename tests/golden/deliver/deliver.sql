@@ -1,5 +1,21 @@
 -- What ledger/deliver/deliver.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _lapsed: Deliveries whose lease is over, locked, the longest over first.
+-- brokers = '{}', lanes = '{text}', limit = 1, max_tries = '{1}', max_tries_of_others = 1, of_brokers = '{}'
+SELECT delivery.item_id, delivery.tries < coalesce(place.max_tries, rule.max_tries,
+    :max_tries_of_others) AS again
+FROM delivery
+JOIN lane ON lane.id = delivery.lane_id
+JOIN target ON target.id = delivery.target_id
+LEFT JOIN unnest(CAST(:brokers AS text[]), CAST(:of_brokers AS integer[])) AS place(broker,
+    max_tries) ON place.broker = target.broker
+LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:max_tries AS integer[])) AS rule(lane,
+    max_tries) ON rule.lane = lane.name
+WHERE (state = 'sending' AND due_at <= now()) OR (state = 'awaiting_ack' AND due_at <= now())
+ORDER BY delivery.due_at
+LIMIT :limit
+FOR UPDATE OF delivery SKIP LOCKED;
+
 -- _wait_for_keys: They weren't tried: due after a pause, and nothing is counted. waiting: why, by item.
 -- ids = '{1}', whys = '{text}'
 UPDATE delivery
@@ -22,7 +38,7 @@ UPDATE delivery
 SET state = 'dead', error = :why
 WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
 
--- free_lapsed, 1 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
+-- free_lapsed, 1 of 2: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
 -- ids = '{}'
 -- what was sent together had one lease: it keeps its end, by which a webhook's group is known
 UPDATE delivery
@@ -32,23 +48,7 @@ SET state = 'due', error = CASE state
     WHEN 'sending' THEN due_at ELSE now() END
 WHERE item_id = ANY(:ids) AND state IN ('sending', 'awaiting_ack');
 
--- free_lapsed, 2 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
--- brokers = '{}', lanes = '{text}', limit = 1, max_tries = '{1}', max_tries_of_others = 1, of_brokers = '{}'
-SELECT delivery.item_id, delivery.tries < coalesce(place.max_tries, rule.max_tries,
-    :max_tries_of_others) AS again
-FROM delivery
-JOIN lane ON lane.id = delivery.lane_id
-JOIN target ON target.id = delivery.target_id
-LEFT JOIN unnest(CAST(:brokers AS text[]), CAST(:of_brokers AS integer[])) AS place(broker,
-    max_tries) ON place.broker = target.broker
-LEFT JOIN unnest(CAST(:lanes AS text[]), CAST(:max_tries AS integer[])) AS rule(lane,
-    max_tries) ON rule.lane = lane.name
-WHERE (state = 'sending' AND due_at <= now()) OR (state = 'awaiting_ack' AND due_at <= now())
-ORDER BY delivery.due_at
-LIMIT :limit
-FOR UPDATE OF delivery SKIP LOCKED;
-
--- free_lapsed, 3 of 3: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
+-- free_lapsed, 2 of 2: Deliveries whose deliverer died, or whose callback never answered: due again, or dead after so many tries.
 -- ids = '{}'
 UPDATE delivery
 SET state = 'dead', error = CASE state

@@ -18,6 +18,12 @@ LOCK TABLE budget IN ACCESS EXCLUSIVE MODE;
 -- _add, 4 of 4: A new budget's id. Waits until nobody packs or records.
 SET LOCAL lock_timeout = '30s';
 
+-- _held: What each budget holds, by why.
+SELECT held_by, held_reason, count(*) AS n, extract(epoch FROM now() - min(held_since))::float AS waits_s
+FROM item
+WHERE held_by IS NOT NULL
+GROUP BY held_by, held_reason;
+
 -- _hold_alone: Items that are held and don't fit under the new cap by themselves say so.
 -- alone = 'text', cap_nano = 1, id = 1, over = 'text'
 UPDATE item
@@ -61,7 +67,7 @@ UPDATE item
 SET state = 'waiting', waiting_since = held_since, held_by = NULL, held_since = NULL, held_reason = NULL
 WHERE state IN ('held') AND held_by = :budget_id AND true;
 
--- budgets, 1 of 2: Every budget that somebody has set; those of chains are their lanes'.
+-- budgets: Every budget that somebody has set; those of chains are their lanes'.
 -- alone = 'text'
 SELECT budget.id, coalesce(lane.name, tenant.name, run.name) AS name, coalesce('lane ' || lane.name,
     'tenant ' || tenant.name, 'run ' || run.name, 'trace ' || chain.trace_id) || CASE period
@@ -87,12 +93,6 @@ LEFT JOIN LATERAL (
 ) booked ON true
 WHERE budget.chain_id IS NULL
 ORDER BY lane.name, tenant.name, run.name, period;
-
--- budgets, 2 of 2: Every budget that somebody has set; those of chains are their lanes'.
-SELECT held_by, held_reason, count(*) AS n, extract(epoch FROM now() - min(held_since))::float AS waits_s
-FROM item
-WHERE held_by IS NOT NULL
-GROUP BY held_by, held_reason;
 
 -- release_held: Let go of what budgets have room for again, the oldest first: it waits in its old place. Returns how many.
 SELECT budget.id, (budget.cap_nano - coalesce(

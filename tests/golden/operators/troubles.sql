@@ -1,6 +1,6 @@
 -- What ledger/operators/troubles.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- troubles, 1 of 2: What there is; none of it costs more when the tables are large.
+-- _overdue: Batches that the API still shows as running an hour after it should have ended them.
 SELECT batch_id, api_id, extract(epoch FROM now() - api_created_at)::float AS open_s
 FROM submission
 WHERE state = 'open' AND ended_at IS NULL AND now() > coalesce(api_expires_at,
@@ -8,7 +8,7 @@ WHERE state = 'open' AND ended_at IS NULL AND now() > coalesce(api_expires_at,
 ORDER BY api_created_at
 LIMIT 100;
 
--- troubles, 2 of 2: What there is; none of it costs more when the tables are large.
+-- _unread: Batches that have ended, and whose results nobody has read to their end.
 -- kept_s = 1.0
 SELECT batch_id, api_id, extract(epoch FROM now() - ended_at)::float AS ended_s,
     :kept_s - extract(epoch FROM now() - api_created_at)::float AS kept_s, reads, error AS why

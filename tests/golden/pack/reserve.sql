@@ -1,68 +1,15 @@
 -- What ledger/pack/reserve.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- _reserve_calls, 1 of 2: The same for what is being sent in real time.
--- budget_id = 1
-INSERT INTO booking(budget_id, begins, batch_id, reserved_nano)
-SELECT budget.id, CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
-    now() AT TIME ZONE 'UTC')::date END, direct_claim.batch_number, coalesce(sum(direct_call.reserved_nano),
-    0)
-FROM budget, item, direct_call
-JOIN direct_claim ON direct_claim.id = direct_call.claim_id
-WHERE budget.id = :budget_id AND item.id = direct_call.item_id
-    AND (item.lane_id = budget.lane_id OR item.tenant_id = budget.tenant_id OR item.run_id = budget.run_id)
-GROUP BY budget.id, direct_claim.batch_number;
-
--- _reserve_calls, 2 of 2: The same for what is being sent in real time.
--- budget_id = 1, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}'
-WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
-    SELECT *
-    FROM unnest(CAST(:rate_models AS integer[]), CAST(:rate_aboves AS bigint[]),
-        CAST(:rate_up_tos AS bigint[]), CAST(:rate_inputs AS bigint[]), CAST(:rate_outputs AS bigint[]),
-        CAST(:rate_shares AS float[]))
-)
-UPDATE direct_call
-SET reserved_nano = (item.size + 2000) * rate.input_nano + item.max_tokens::bigint * rate.output_nano
-FROM item, budget, rate
-WHERE budget.id = :budget_id AND item.id = direct_call.item_id
-    AND (item.lane_id = budget.lane_id OR item.tenant_id = budget.tenant_id OR item.run_id = budget.run_id) AND direct_call.reserved_nano IS NULL AND rate.model_id = item.model_id AND item.size + 2000 > rate.above AND item.size + 2000 <= rate.up_to;
-
--- allowance, 1 of 6: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
--- lane_id = 1
-SELECT EXISTS (
-    SELECT
-    FROM budget
-    WHERE chain_id IS NULL AND (lane_id IS NULL OR lane_id = :lane_id)
-) OR EXISTS (
-    SELECT
-    FROM chain
-    WHERE lane_id = :lane_id
-);
-
--- allowance, 2 of 6: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
--- ids = '{1}'
-SELECT id AS budget_id, lane_id, tenant_id, run_id, chain_id, strict, (CASE budget.period
-    WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
-    now() AT TIME ZONE 'UTC')::date END)::text AS begins, cap_nano, (budget.cap_nano - coalesce(
-    (
-        SELECT sum(reserved_nano + spent_nano)
-        FROM booking
-        WHERE budget_id = budget.id AND begins = CASE budget.period WHEN 'all' THEN date 'epoch'
-            ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC')::date END
-    ), 0
-))::bigint AS nano
-FROM budget
-WHERE id = ANY(:ids);
-
--- allowance, 3 of 6: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- _lock_budgets, 1 of 4: The ids of the budgets that the candidates have; those of chains have the cap that their lane has now.
 SET LOCAL lock_timeout = '90s';
 
--- allowance, 4 of 6: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- _lock_budgets, 2 of 4: The ids of the budgets that the candidates have; those of chains have the cap that their lane has now.
 -- cap = 1, ids = '{1}'
 UPDATE budget
 SET cap_nano = :cap
 WHERE id = ANY(:ids) AND chain_id IS NOT NULL AND cap_nano <> :cap;
 
--- allowance, 5 of 6: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- _lock_budgets, 3 of 4: The ids of the budgets that the candidates have; those of chains have the cap that their lane has now.
 -- asked = '{1}'
 WITH candidate AS (
     SELECT *
@@ -95,7 +42,7 @@ WHERE id = ANY(ARRAY(
 ORDER BY id
 FOR NO KEY UPDATE;
 
--- allowance, 6 of 6: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- _lock_budgets, 4 of 4: The ids of the budgets that the candidates have; those of chains have the cap that their lane has now.
 -- each = 1, headers_id = 1, lane_id = 1, max_items = 1, tenants = '{1}'
 WITH candidate AS (
     SELECT id, size, max_tokens, model_id, prefix_id, lane_id, tenant_id, run_id, chain_id,
@@ -159,6 +106,59 @@ WHERE id = ANY(ARRAY(
 ))
 ORDER BY id
 FOR NO KEY UPDATE;
+
+-- _reserve_calls, 1 of 2: The same for what is being sent in real time.
+-- budget_id = 1
+INSERT INTO booking(budget_id, begins, batch_id, reserved_nano)
+SELECT budget.id, CASE budget.period WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
+    now() AT TIME ZONE 'UTC')::date END, direct_claim.batch_number, coalesce(sum(direct_call.reserved_nano),
+    0)
+FROM budget, item, direct_call
+JOIN direct_claim ON direct_claim.id = direct_call.claim_id
+WHERE budget.id = :budget_id AND item.id = direct_call.item_id
+    AND (item.lane_id = budget.lane_id OR item.tenant_id = budget.tenant_id OR item.run_id = budget.run_id)
+GROUP BY budget.id, direct_claim.batch_number;
+
+-- _reserve_calls, 2 of 2: The same for what is being sent in real time.
+-- budget_id = 1, rate_aboves = '{1}', rate_inputs = '{1}', rate_models = '{1}', rate_outputs = '{1}', rate_shares = '{1.0}', rate_up_tos = '{1}'
+WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
+    SELECT *
+    FROM unnest(CAST(:rate_models AS integer[]), CAST(:rate_aboves AS bigint[]),
+        CAST(:rate_up_tos AS bigint[]), CAST(:rate_inputs AS bigint[]), CAST(:rate_outputs AS bigint[]),
+        CAST(:rate_shares AS float[]))
+)
+UPDATE direct_call
+SET reserved_nano = (item.size + 2000) * rate.input_nano + item.max_tokens::bigint * rate.output_nano
+FROM item, budget, rate
+WHERE budget.id = :budget_id AND item.id = direct_call.item_id
+    AND (item.lane_id = budget.lane_id OR item.tenant_id = budget.tenant_id OR item.run_id = budget.run_id) AND direct_call.reserved_nano IS NULL AND rate.model_id = item.model_id AND item.size + 2000 > rate.above AND item.size + 2000 <= rate.up_to;
+
+-- allowance, 1 of 2: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- lane_id = 1
+SELECT EXISTS (
+    SELECT
+    FROM budget
+    WHERE chain_id IS NULL AND (lane_id IS NULL OR lane_id = :lane_id)
+) OR EXISTS (
+    SELECT
+    FROM chain
+    WHERE lane_id = :lane_id
+);
+
+-- allowance, 2 of 2: Lock the budgets that the candidates have, and look how much room there is. None when no item can have any.
+-- ids = '{1}'
+SELECT id AS budget_id, lane_id, tenant_id, run_id, chain_id, strict, (CASE budget.period
+    WHEN 'all' THEN date 'epoch' ELSE date_trunc(budget.period,
+    now() AT TIME ZONE 'UTC')::date END)::text AS begins, cap_nano, (budget.cap_nano - coalesce(
+    (
+        SELECT sum(reserved_nano + spent_nano)
+        FROM booking
+        WHERE budget_id = budget.id AND begins = CASE budget.period WHEN 'all' THEN date 'epoch'
+            ELSE date_trunc(budget.period, now() AT TIME ZONE 'UTC')::date END
+    ), 0
+))::bigint AS nano
+FROM budget
+WHERE id = ANY(:ids);
 
 -- reserve_under_way, 1 of 2: A budget is new: what is on its way already is reserved in its present period, the most that it may cost.
 -- budget_id = 1, unfinished = '{text}'

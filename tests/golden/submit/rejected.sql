@@ -1,14 +1,6 @@
 -- What ledger/submit/rejected.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- divide, 1 of 3: Two batches, of half the bytes each, in place of a rejected one.
--- parent_id = 1
-INSERT INTO batch(lane_id, headers_id, parent_id, state, items, size, has_schemas, has_prefixes)
-SELECT lane_id, headers_id, id, 'packed', 0, 0, has_schemas, has_prefixes
-FROM batch, generate_series(1, 2)
-WHERE id = :parent_id
-RETURNING id;
-
--- divide, 2 of 3: Two batches, of half the bytes each, in place of a rejected one.
+-- _share_out, 1 of 2: The items of a batch go into two others, in the order of their ids, half of the bytes into each.
 -- parts = '{1}'
 UPDATE batch
 SET items = part.items, size = part.size
@@ -20,7 +12,7 @@ FROM (
 ) part
 WHERE batch.id = part.batch_id;
 
--- divide, 3 of 3: Two batches, of half the bytes each, in place of a rejected one.
+-- _share_out, 2 of 2: The items of a batch go into two others, in the order of their ids, half of the bytes into each.
 -- left = 1, parent_id = 1, right = 1
 WITH half AS (
     SELECT id, sum(size) OVER (ORDER BY id) <= sum(size) OVER () / 2 OR row_number() OVER (ORDER BY id) = 1 AS first, row_number() OVER (ORDER BY id DESC) = 1 AS last
@@ -31,6 +23,14 @@ UPDATE item
 SET batch_id = CASE WHEN half.first AND NOT half.last THEN :left ELSE :right END
 FROM half
 WHERE item.id = half.id;
+
+-- divide: Two batches, of half the bytes each, in place of a rejected one.
+-- parent_id = 1
+INSERT INTO batch(lane_id, headers_id, parent_id, state, items, size, has_schemas, has_prefixes)
+SELECT lane_id, headers_id, id, 'packed', 0, 0, has_schemas, has_prefixes
+FROM batch, generate_series(1, 2)
+WHERE id = :parent_id
+RETURNING id;
 
 -- members: The items that are in a batch now.
 -- id = 1

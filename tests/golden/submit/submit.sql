@@ -1,5 +1,11 @@
 -- What ledger/submit/submit.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _batch_with_items: The oldest batch that may be sent, locked, and its items. Those without any are ended on the way.
+-- id = 1
+SELECT count(*) AS n, max(size) AS longest
+FROM item
+WHERE batch_id = :id AND state = 'batched';
+
 -- _from_cursor, 1 of 2
 -- value_1 = 1
 SELECT item.id AS item_id, request.params, body_group, body_place, prefix_id, model_id
@@ -138,17 +144,11 @@ WHERE id = :id AND state = 'sending' AND let_go_at IS NULL AND EXISTS (
     WHERE other.id <> submission.id AND other.api_id IS NOT NULL AND other.state <> 'done'
 );
 
--- claim, 1 of 2: Take the oldest batch that may be sent, with a submission and a token of its own (R1). None when there is none.
+-- claim: Take the oldest batch that may be sent, with a submission and a token of its own (R1). None when there is none.
 -- api_workspace_id = null, batch_id = 1, lease_s = 1.0, owner = 1, token = 'text'
 INSERT INTO submission(batch_id, token, state, owner, lease_until, api_workspace_id) VALUES (:batch_id,
     :token, 'claimed', :owner, now() + make_interval(secs => :lease_s), :api_workspace_id)
 RETURNING id;
-
--- claim, 2 of 2: Take the oldest batch that may be sent, with a submission and a token of its own (R1). None when there is none.
--- id = 1
-SELECT count(*) AS n, max(size) AS longest
-FROM item
-WHERE batch_id = :id AND state = 'batched';
 
 -- lose: A list that counts doesn't show it, or a person says so: believed never created, and sent again (R4, R5, R10).
 -- id = 1, why = 'text'

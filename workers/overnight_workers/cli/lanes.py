@@ -51,7 +51,7 @@ def lanes(
         raise typer.Exit(1)
 
 
-def _rows(policies: list[HostPolicy], states: dict[str, LaneState]) -> list[dict[str, Any]]:
+def _rows(policies: list[HostPolicy], states: dict[str, LaneState]) -> list[dict[str, object]]:
     from overnight_workers.configuration import showing
     from overnight_workers.settings import Lane
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -59,6 +59,14 @@ class Reading:
     """Why a reader before that one had to leave it."""
 
 
+class _Next(NamedTuple):
+    """A submission whose results are to be read."""
+
+    id: int
+    taken_over: bool
+    """Another reader had begun."""
+
+
 def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | None:
     """Take a batch that has ended and isn't being read. None when there is none.
 
@@ -66,8 +74,36 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
     off of late, then the batch that ended first. A workspace with such reads has one reader at a time. So results that
     stall hold one reader, and those of other workspaces are read.
     """
-    ended = fetch_one(
+    ended = _next_to_read(connection)
+    if ended is None:
+        return None
+    row = fetch_one(
         connection,
+        """
+        UPDATE submission
+        SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s), reads = reads + 1
+        FROM batch, headers, lane
+        WHERE submission.id = :id AND batch.id = submission.batch_id
+          AND headers.id = batch.headers_id AND lane.id = batch.lane_id
+        RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
+                  coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes,
+                  reads, misses, extract(epoch FROM now() - ended_at)::float AS ended_for_s,
+                  cancel_asked_at IS NOT NULL AS cancel_asked,
+                  CASE WHEN next_read_at IS NOT NULL THEN error END AS last_error
+        """,
+        id=ended.id,
+        owner=owner,
+        lease_s=lease_s,
+    )
+    assert row is not None
+    return Reading(**row, taken_over=ended.taken_over)
+
+
+def _next_to_read(connection: Connection) -> _Next | None:
+    """The submission whose results are read next, locked."""
+    return fetch_one(
+        connection,
+        _Next,
         f"""
         WITH ended AS (
             SELECT submission.id, submission.ended_at, headers.workspace,
@@ -87,28 +123,6 @@ def claim(connection: Connection, *, owner: int, lease_s: float) -> Reading | No
         FOR UPDATE OF submission SKIP LOCKED
         """,
     )
-    if ended is None:
-        return None
-    row = fetch_one(
-        connection,
-        """
-        UPDATE submission
-        SET owner = :owner, lease_until = now() + make_interval(secs => :lease_s), reads = reads + 1
-        FROM batch, headers, lane
-        WHERE submission.id = :id AND batch.id = submission.batch_id
-          AND headers.id = batch.headers_id AND lane.id = batch.lane_id
-        RETURNING submission.id AS submission_id, batch_id, token, headers.workspace, lane.name AS lane, api_id,
-                  coalesce(submission.items, batch.items) AS items, has_schemas, has_prefixes,
-                  reads, misses, extract(epoch FROM now() - ended_at)::float AS ended_for_s,
-                  cancel_asked_at IS NOT NULL AS cancel_asked,
-                  CASE WHEN next_read_at IS NOT NULL THEN error END AS last_error
-        """,
-        id=ended["id"],
-        owner=owner,
-        lease_s=lease_s,
-    )
-    assert row is not None
-    return Reading(**row, taken_over=ended["taken_over"])
 
 
 def extend(connection: Connection, reading: Reading, *, lease_s: float) -> bool:

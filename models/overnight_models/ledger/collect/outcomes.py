@@ -104,15 +104,7 @@ def record(
     deliveries.write(connection, [item for item in wanted if item.id not in handed], sizes, claim, lease_s)
     followed = following.answer(connection, settled) if settled else 0
     doubles = spending.bill(connection, source, arrivals, settled)
-    if source.has_prefixes and source.submission_id is not None:
-        new = [arrival for arrival in arrivals if arrival.billed and arrival.item_id in settled]
-        caching.measure(
-            connection,
-            source.submission_id,
-            [arrival.item_id for arrival in new],
-            [arrival.cache_read_tokens for arrival in new],
-            [arrival.cache_write_5m_tokens + arrival.cache_write_1h_tokens for arrival in new],
-        )
+    _measure_caching(connection, source, arrivals, settled)
     if budgeted:
         _settle(connection, source, arrivals, settled, doubles, again, calls)
     paid_twice = len(doubles) - _note_deadlines(connection, source, arrivals, ended, doubles)
@@ -123,6 +115,22 @@ def record(
         paid_twice,
         len(wanted) - len(claimed) + followed,
         claimed,
+    )
+
+
+def _measure_caching(
+    connection: Connection, source: Source, arrivals: Sequence[Arrival], settled: Collection[int]
+) -> None:
+    """What the new answers of a batch with prefixes read of the cache, and wrote to it."""
+    if not source.has_prefixes or source.submission_id is None:
+        return
+    new = [arrival for arrival in arrivals if arrival.billed and arrival.item_id in settled]
+    caching.measure(
+        connection,
+        source.submission_id,
+        [arrival.item_id for arrival in new],
+        [arrival.cache_read_tokens for arrival in new],
+        [arrival.cache_write_5m_tokens + arrival.cache_write_1h_tokens for arrival in new],
     )
 
 
@@ -270,8 +278,7 @@ def _write_outcomes(
     """The outcomes of what has become final."""
     if not settled:
         return
-    submission, via = copy_number(source.submission_id), source.via.encode()
-    outcomes = []
+    outcomes, submission, via = [], copy_number(source.submission_id), source.via.encode()
     keys = writing_keys(connection, settled)
     places = _write_answers(connection, arrivals, settled, keys)
     models = {name: copy_foreign(name) for name in {arrival.model for arrival in arrivals}}
@@ -282,7 +289,7 @@ def _write_outcomes(
         item = settled.get(arrival.item_id)
         if item is None:
             continue
-        place, detail = places.get(item.id), None if item.purged else arrival.detail
+        place = places.get(item.id)
         outcomes.append(
             b"%d\t%b\t%b\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n"
             % (
@@ -294,10 +301,7 @@ def _write_outcomes(
                 b"t" if arrival.retryable else b"f",
                 b"t" if arrival.billed else b"f",
                 via,
-                b"\\N\t\\N"
-                if arrival.problem is None and arrival.detail is None
-                else b"%b\t%b"
-                % (copy_foreign(arrival.problem), copy_foreign(answers.own_detail(keys, item.id, detail))),
+                _why(arrival, item, keys),
                 models[arrival.model],
                 of_own_batch if item.batch_id == source.batch_id else api_batch_id,
                 copy_json(answers.own_text(keys, item.id, None if item.purged else arrival.message)) + _NO_PLACE
@@ -312,6 +316,14 @@ def _write_outcomes(
         " api_batch_id, message, body_group, body_place, body_size, handed_over)",
         b"".join(outcomes),
     )
+
+
+def _why(arrival: Arrival, item: Finalized, keys: Mapping[int, bytes]) -> bytes:
+    """Its problem and the detail of it."""
+    if arrival.problem is None and arrival.detail is None:
+        return b"\\N\t\\N"
+    detail = None if item.purged else arrival.detail
+    return b"%b\t%b" % (copy_foreign(arrival.problem), copy_foreign(answers.own_detail(keys, item.id, detail)))
 
 
 def _write_answers(

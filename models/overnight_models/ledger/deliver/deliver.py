@@ -316,6 +316,12 @@ class _Lapsed(NamedTuple):
     """It may be tried once more."""
 
 
+_WHY_LAPSED: Final = """
+        CASE state WHEN 'sending' THEN 'its deliverer died before it knew whether the broker took it'
+                   ELSE 'its broker took it, and its callback never acknowledged it' END
+"""
+
+
 def free_lapsed(
     connection: Connection,
     max_tries: Mapping[str, int],
@@ -331,8 +337,38 @@ def free_lapsed(
     Returns how many are due and how many are dead; call it again while those are `limit` together.
     """
     hand_overs.give_rows_to_lapsed(connection)
+    lapsed = _lapsed(connection, max_tries, max_tries_of_others, by_broker, limit)
+    freed = execute(
+        connection,
+        f"""
+        -- what was sent together had one lease: it keeps its end, by which a webhook's group is known
+        UPDATE delivery
+        SET {DELIVERY.retry.set}, error = {_WHY_LAPSED}, due_at = CASE state WHEN 'sending' THEN due_at ELSE now() END
+        WHERE item_id = ANY(:ids) AND {DELIVERY.retry.where}
+        """,
+        ids=[delivery.item_id for delivery in lapsed if delivery.again],
+    )
+    dead = execute(
+        connection,
+        f"""
+        UPDATE delivery SET {DELIVERY.dead_letter.set}, error = {_WHY_LAPSED}
+        WHERE item_id = ANY(:ids) AND {DELIVERY.dead_letter.where}
+        """,
+        ids=[delivery.item_id for delivery in lapsed if not delivery.again],
+    )
+    return freed, dead
+
+
+def _lapsed(
+    connection: Connection,
+    max_tries: Mapping[str, int],
+    max_tries_of_others: int,
+    by_broker: Mapping[str, int],
+    limit: int,
+) -> Sequence[_Lapsed]:
+    """Deliveries whose lease is over, locked, the longest over first."""
     # each of the two states has an index of its own: delivery_sending, delivery_unanswered
-    lapsed = fetch_all(
+    return fetch_all(
         connection,
         _Lapsed,
         """
@@ -353,26 +389,3 @@ def free_lapsed(
         of_brokers=list(by_broker.values()),
         limit=limit,
     )
-    why = """
-        CASE state WHEN 'sending' THEN 'its deliverer died before it knew whether the broker took it'
-                   ELSE 'its broker took it, and its callback never acknowledged it' END
-    """
-    freed = execute(
-        connection,
-        f"""
-        -- what was sent together had one lease: it keeps its end, by which a webhook's group is known
-        UPDATE delivery
-        SET {DELIVERY.retry.set}, error = {why}, due_at = CASE state WHEN 'sending' THEN due_at ELSE now() END
-        WHERE item_id = ANY(:ids) AND {DELIVERY.retry.where}
-        """,
-        ids=[delivery.item_id for delivery in lapsed if delivery.again],
-    )
-    dead = execute(
-        connection,
-        f"""
-        UPDATE delivery SET {DELIVERY.dead_letter.set}, error = {why}
-        WHERE item_id = ANY(:ids) AND {DELIVERY.dead_letter.where}
-        """,
-        ids=[delivery.item_id for delivery in lapsed if not delivery.again],
-    )
-    return freed, dead

@@ -141,6 +141,19 @@ def budgets(connection: Connection) -> list[BudgetView]:
         """,
         alone=ALONE,
     )
+    held = _held(connection)
+    return [
+        BudgetView(
+            **row._asdict(),
+            held={part.held_reason: part.n for part in held.get(row.id, [])},
+            held_waits_s=max((part.waits_s for part in held.get(row.id, [])), default=None),
+        )
+        for row in rows
+    ]
+
+
+def _held(connection: Connection) -> dict[int, list[_Held]]:
+    """What each budget holds, by why."""
     held: dict[int, list[_Held]] = {}
     for part in fetch_all(
         connection,
@@ -151,14 +164,7 @@ def budgets(connection: Connection) -> list[BudgetView]:
         """,
     ):
         held.setdefault(part.held_by, []).append(part)
-    return [
-        BudgetView(
-            **row._asdict(),
-            held={part.held_reason: part.n for part in held.get(row.id, [])},
-            held_waits_s=max((part.waits_s for part in held.get(row.id, [])), default=None),
-        )
-        for row in rows
-    ]
+    return held
 
 
 def set_budget(

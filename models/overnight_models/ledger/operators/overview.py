@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -164,25 +164,26 @@ def lanes(connection: Connection) -> list[LaneView]:
         ORDER BY lane.name
         """,
     )
-    return [
-        LaneView(
-            lane=lane.name,
-            paused_reason=(lane.paused_reason or "paused") if lane.paused_at else None,
-            items=by_lane.get(lane.id, {}).get("item", {}),
-            deliveries=by_lane.get(lane.id, {}).get("delivery", {}),
-            batches=by_lane.get(lane.id, {}).get("batch", {}),
-            oldest_waiting_s=lane.oldest_waiting_s,
-            cost_nano=lane.cost_nano,
-            realtime_nano=lane.realtime_nano,
-            # what rescuing costs is shown apart
-            paid_twice=lane.paid_twice - deadlines.get(lane.id, NONE_YET).doubles,
-            deadlines=deadlines.get(lane.id, NONE_YET),
-            unpriced=lane.unpriced,
-            unmeasured=lane.unmeasured,
-            problems=by_lane.get(lane.id, {}).get("problem", {}),
-        )
-        for lane in rows
-    ]
+    return [_view(lane, by_lane.get(lane.id, {}), deadlines.get(lane.id, NONE_YET)) for lane in rows]
+
+
+def _view(lane: _Lane, tallied: Mapping[str, dict[str, int]], deadlines: Kept) -> LaneView:
+    """What a person sees of a lane; what rescuing costs apart. tallied: by what they are, how many in each state."""
+    return LaneView(
+        lane=lane.name,
+        paused_reason=(lane.paused_reason or "paused") if lane.paused_at else None,
+        items=tallied.get("item", {}),
+        deliveries=tallied.get("delivery", {}),
+        batches=tallied.get("batch", {}),
+        oldest_waiting_s=lane.oldest_waiting_s,
+        cost_nano=lane.cost_nano,
+        realtime_nano=lane.realtime_nano,
+        paid_twice=lane.paid_twice - deadlines.doubles,
+        deadlines=deadlines,
+        unpriced=lane.unpriced,
+        unmeasured=lane.unmeasured,
+        problems=tallied.get("problem", {}),
+    )
 
 
 BATCH_COLUMNS: Final = """

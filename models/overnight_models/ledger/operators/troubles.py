@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -183,35 +184,13 @@ def why_read_only(connection: Connection) -> str | None:
 
 def troubles(connection: Connection) -> Troubles:
     """What there is; none of it costs more when the tables are large."""
-    overdue = fetch_all(
-        connection,
-        Overdue,
-        """
-        SELECT batch_id, api_id, extract(epoch FROM now() - api_created_at)::float AS open_s FROM submission
-        WHERE state = 'open' AND ended_at IS NULL
-          AND now() > coalesce(api_expires_at, api_created_at + interval '24 hours') + interval '1 hour'
-        ORDER BY api_created_at LIMIT 100
-        """,
-    )
-    unread = fetch_all(
-        connection,
-        Unread,
-        f"""
-        SELECT batch_id, api_id, extract(epoch FROM now() - ended_at)::float AS ended_s,
-               :kept_s - extract(epoch FROM now() - api_created_at)::float AS kept_s, reads, error AS why
-        FROM submission
-        WHERE {READABLE}
-        ORDER BY api_created_at LIMIT 100
-        """,
-        kept_s=RESULTS_KEPT_S,
-    )
     known = budgets(connection)
     return Troubles(
         deployment=deployment.read(connection),
         unlooked=tuple(deployment.unlooked(connection)),
         unclear=tuple(unclear(connection)),
-        overdue=tuple(overdue),
-        unread=tuple(unread),
+        overdue=tuple(_overdue(connection)),
+        unread=tuple(_unread(connection)),
         given_up=tuple(given_up(connection)),
         pulses=tuple(pulses(connection)),
         late=tuple(late(connection)),
@@ -225,4 +204,34 @@ def troubles(connection: Connection) -> Troubles:
         unread_queues=tuple(unread_queues.unread(connection)),
         holding=tuple(budget for budget in known if budget.held),
         budgets=tuple(known),
+    )
+
+
+def _overdue(connection: Connection) -> Sequence[Overdue]:
+    """Batches that the API still shows as running an hour after it should have ended them."""
+    return fetch_all(
+        connection,
+        Overdue,
+        """
+        SELECT batch_id, api_id, extract(epoch FROM now() - api_created_at)::float AS open_s FROM submission
+        WHERE state = 'open' AND ended_at IS NULL
+          AND now() > coalesce(api_expires_at, api_created_at + interval '24 hours') + interval '1 hour'
+        ORDER BY api_created_at LIMIT 100
+        """,
+    )
+
+
+def _unread(connection: Connection) -> Sequence[Unread]:
+    """Batches that have ended, and whose results nobody has read to their end."""
+    return fetch_all(
+        connection,
+        Unread,
+        f"""
+        SELECT batch_id, api_id, extract(epoch FROM now() - ended_at)::float AS ended_s,
+               :kept_s - extract(epoch FROM now() - api_created_at)::float AS kept_s, reads, error AS why
+        FROM submission
+        WHERE {READABLE}
+        ORDER BY api_created_at LIMIT 100
+        """,
+        kept_s=RESULTS_KEPT_S,
     )

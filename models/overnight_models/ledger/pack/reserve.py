@@ -221,6 +221,26 @@ def allowance(
     lane_id = candidates.lane_id
     if not fetch_only_value(connection, bool, _MAY_HAVE, lane_id=lane_id):
         return None
+    budget_ids = _lock_budgets(connection, candidates, chain_cap_nano)
+    # only now: what was booked while this transaction waited for the lock counts
+    rooms = fetch_all(
+        connection,
+        Room,
+        f"""
+        SELECT id AS budget_id, lane_id, tenant_id, run_id, chain_id, strict, ({BEGINS})::text AS begins, cap_nano,
+               {LEFT} AS nano
+        FROM budget WHERE id = ANY(:ids)
+        """,
+        ids=budget_ids,
+    )
+    rates = road_rates(connection, prices, batch=batch)
+    strict = all(room.strict for room in rooms)
+    shares = {} if strict else expected(connection, rates, lane_id)
+    return Allowance(rooms, rates, shares)
+
+
+def _lock_budgets(connection: Connection, candidates: Candidates, chain_cap_nano: int | None) -> Sequence[int]:
+    """The ids of the budgets that the candidates have; those of chains have the cap that their lane has now."""
     # others may stand at the same budgets, and each packs up to 100,000 items while it has them
     execute(connection, "SET LOCAL lock_timeout = '90s'")
     budget_ids = fetch_column(
@@ -248,21 +268,7 @@ def allowance(
             cap=chain_cap_nano,
             ids=budget_ids,
         )
-    # only now: what was booked while this transaction waited for the lock counts
-    rooms = fetch_all(
-        connection,
-        Room,
-        f"""
-        SELECT id AS budget_id, lane_id, tenant_id, run_id, chain_id, strict, ({BEGINS})::text AS begins, cap_nano,
-               {LEFT} AS nano
-        FROM budget WHERE id = ANY(:ids)
-        """,
-        ids=budget_ids,
-    )
-    rates = road_rates(connection, prices, batch=batch)
-    strict = all(room.strict for room in rooms)
-    shares = {} if strict else expected(connection, rates, lane_id)
-    return Allowance(rooms, rates, shares)
+    return budget_ids
 
 
 _UNDER_WAY: Final = """

@@ -35,16 +35,7 @@ def drop_keys(connection: Connection, keeps: Keeps, now: datetime) -> str | None
     pages = fetch_only_value(
         connection, int, "SELECT (pg_relation_size('item_key') / current_setting('block_size')::bigint)::bigint"
     )
-    dropped = execute(
-        connection,
-        f"""
-        DELETE FROM item_key
-        WHERE ctid >= '({page},0)' AND ctid < '({page + _KEY_PAGES},0)' AND {within("item_id")}
-          AND lane_id = ANY(:lanes) AND NOT EXISTS (SELECT FROM item WHERE item.id = item_key.item_id)
-        """,
-        lanes=list(lanes),
-        **bounds(view.first_item),
-    )
+    dropped = _drop(connection, view.first_item, page, list(lanes))
     is_over = page + _KEY_PAGES > pages
     execute(
         connection,
@@ -58,3 +49,17 @@ def drop_keys(connection: Connection, keeps: Keeps, now: datetime) -> str | None
         first=view.first_item,
     )
     return f"partition {view.first_item}: {dropped:,} of its keys are dropped"
+
+
+def _drop(connection: Connection, first_item: int, page: int, lanes: list[int]) -> int:
+    """Keys of a partition's items, in a part of their table; how many."""
+    return execute(
+        connection,
+        f"""
+        DELETE FROM item_key
+        WHERE ctid >= '({page},0)' AND ctid < '({page + _KEY_PAGES},0)' AND {within("item_id")}
+          AND lane_id = ANY(:lanes) AND NOT EXISTS (SELECT FROM item WHERE item.id = item_key.item_id)
+        """,
+        lanes=lanes,
+        **bounds(first_item),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,6 +78,14 @@ def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
         """,
         parent_id=rejected.batch_id,
     )
+    _share_out(connection, rejected.batch_id, parts)
+    if budgeted:
+        settle.pass_on(connection, rejected.batch_id, parts)
+    return parts
+
+
+def _share_out(connection: Connection, parent_id: int, parts: Sequence[int]) -> None:
+    """The items of a batch go into two others, in the order of their ids, half of the bytes into each."""
     execute(
         connection,
         """
@@ -89,7 +98,7 @@ def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
         UPDATE item SET batch_id = CASE WHEN half.first AND NOT half.last THEN :left ELSE :right END
         FROM half WHERE item.id = half.id
         """,
-        parent_id=rejected.batch_id,
+        parent_id=parent_id,
         left=parts[0],
         right=parts[1],
     )
@@ -105,9 +114,6 @@ def divide(connection: Connection, rejected: RejectedBatch) -> list[int]:
         """,
         parts=parts,
     )
-    if budgeted:
-        settle.pass_on(connection, rejected.batch_id, parts)
-    return parts
 
 
 def give_up(connection: Connection, rejected: RejectedBatch) -> None:

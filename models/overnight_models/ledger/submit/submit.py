@@ -19,7 +19,7 @@ from overnight_models.ledger.deployment import AT_HOME
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_batch, move_locked_batch, move_submission
 from overnight_models.ledger.presence import is_gone
-from overnight_models.ledger.rows import execute, fetch_one
+from overnight_models.ledger.rows import execute, fetch_one, fetch_only
 from overnight_models.ledger.submit.facts import follow, sent_before, whole
 from overnight_models.ledger.submit.unsent import leave_to_calls
 from overnight_models.ledger.workspaces import QUEUED, SENDABLE
@@ -69,23 +69,9 @@ def claim(
     the same moment may go over it by a batch: then the API says so, and that batch waits. They may also both send to
     one workspace.
     """
-    while True:
-        batch = _sendable_batch(connection, queue_limits)
-        if batch is None:
-            return None
-        leave_to_calls(connection, batch["id"])
-        unpack(connection, batch_id=batch["id"])
-        left = fetch_one(
-            connection,
-            "SELECT count(*) AS n, max(size) AS longest FROM item WHERE batch_id = :id AND state = 'batched'",
-            id=batch["id"],
-        )
-        assert left is not None
-        if left["n"]:
-            break
-        # each turn ends a batch, so there are as many turns as batches
-        move_locked_batch(connection, BATCH.empty, batch["id"], "its last item was taken back or answered")
-        settle.close(connection, batch["id"])
+    batch, left = _batch_with_items(connection, queue_limits)
+    if batch is None:
+        return None
     move_locked_batch(connection, BATCH.claim, batch["id"], None)
     submission = fetch_one(
         connection,
@@ -108,11 +94,40 @@ def claim(
         batch["workspace"],
         batch["betas"],
         batch["api_version"],
-        left["n"],
-        left["longest"],
+        left.n,
+        left.longest,
         batch["releases"],
         batch["has_prefixes"],
     )
+
+
+class _Left(NamedTuple):
+    """The items that a batch still has."""
+
+    n: int = 0
+    longest: int = 0
+    """Bytes of the largest request."""
+
+
+def _batch_with_items(
+    connection: Connection, queue_limits: Mapping[str, int] | None
+) -> tuple[RowMapping | None, _Left]:
+    """The oldest batch that may be sent, locked, and its items. Those without any are ended on the way."""
+    while (batch := _sendable_batch(connection, queue_limits)) is not None:
+        leave_to_calls(connection, batch["id"])
+        unpack(connection, batch_id=batch["id"])
+        left = fetch_only(
+            connection,
+            _Left,
+            "SELECT count(*) AS n, max(size) AS longest FROM item WHERE batch_id = :id AND state = 'batched'",
+            id=batch["id"],
+        )
+        if left.n:
+            return batch, left
+        # each turn ends a batch, so there are as many turns as batches
+        move_locked_batch(connection, BATCH.empty, batch["id"], "its last item was taken back or answered")
+        settle.close(connection, batch["id"])
+    return None, _Left()
 
 
 def _sendable_batch(connection: Connection, queue_limits: Mapping[str, int] | None) -> RowMapping | None:

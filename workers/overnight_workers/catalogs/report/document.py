@@ -118,7 +118,7 @@ def _counts(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: int(counts.get(name) or 0) for name in names}
 
 
-def _problems(counts: Mapping[str, Any], causes: Sequence[Cause]) -> list[dict[str, Any]]:
+def _problems(counts: Mapping[str, Any], causes: Sequence[Cause]) -> list[dict[str, object]]:
     """By cause, the most frequent first; those beyond the twentieth are one."""
     groups = sorted(causes, key=lambda group: -group.rows) or [
         Cause(str(cause), "", rows) for cause, rows in sorted(dict(counts.get("problems") or {}).items())
@@ -222,7 +222,7 @@ def _nights(connection: Connection, run: Run, ending: Ending, bill: Costs) -> li
     return [*reversed(earlier[: NIGHTS - 1]), _night(run, ending.state, ending.counts, bill.cost_nano)]
 
 
-def _night(run: Run, state: str, counts: Mapping[str, Any], cost_nano: int) -> dict[str, Any]:
+def _night(run: Run, state: str, counts: Mapping[str, Any], cost_nano: int) -> dict[str, object]:
     plan = orjson.loads(run.plan or "{}")
     return {
         "run": run.name,

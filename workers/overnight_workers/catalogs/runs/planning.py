@@ -30,7 +30,7 @@ _FEW: Final = 20
 """Rows that nobody is asked about, whatever their share is."""
 
 
-def made(catalog: Catalog, wish: Wish) -> tuple[Diff, dict[str, Any]]:
+def made(catalog: Catalog, wish: Wish) -> tuple[Diff, dict[str, object]]:
     """The plan of a run that would begin now: its rows, and the plan as JSON. Nothing is written and nothing sent.
 
     Raises BadSource, and PermanentError where the sink can't be written.

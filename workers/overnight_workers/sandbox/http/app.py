@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -31,6 +31,19 @@ from overnight_workers.sandbox.store import Store
 _THREADS = 120
 
 
+def _running(settler: Settler) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """Batches are settled for as long as the application runs."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        settler.start()
+        yield
+        settler.stop()
+
+    return lifespan
+
+
 def build(options: Options) -> Starlette:
     """The whole sandbox as an ASGI application."""
     store = Store(options.data_dir)
@@ -46,14 +59,8 @@ def build(options: Options) -> Starlette:
     messages = MessageCalls(desk, store, prices, clock, faults, rates, options)
     control = Control(clock, faults, meter, rates, settler, shelf, desk)
     endpoint = Door(clock, faults, meter, verbose=options.verbose).endpoint
+    counting = endpoint("count_tokens", messages.count_tokens, "count_tokens")
     batch = "/v1/messages/batches/{batch_id}"
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
-        settler.start()
-        yield
-        settler.stop()
 
     routes = [
         Route("/v1/messages/batches", endpoint("batches.create", batches.create, "create"), methods=["POST"]),
@@ -63,11 +70,7 @@ def build(options: Options) -> Starlette:
         Route(f"{batch}/cancel", endpoint("batches.cancel", batches.cancel, "cancel"), methods=["POST"]),
         Route(f"{batch}/results", endpoint("batches.results", batches.results, "results")),
         Route("/v1/messages", endpoint("messages", messages.create, "messages"), methods=["POST"]),
-        Route(
-            "/v1/messages/count_tokens",
-            endpoint("count_tokens", messages.count_tokens, "count_tokens"),
-            methods=["POST"],
-        ),
+        Route("/v1/messages/count_tokens", counting, methods=["POST"]),
         Route("/v1/models", endpoint("models.list", messages.models, "models")),
         Route("/v1/models/{model_id}", endpoint("models.retrieve", messages.model, "models")),
         Route("/sandbox", control.about),
@@ -79,7 +82,9 @@ def build(options: Options) -> Starlette:
         Route("/sandbox/batches", control.batches),
         Route("/sandbox/strangers", control.strangers, methods=["POST"]),
     ]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _no_such_path, 405: _no_such_path})
+    return Starlette(
+        routes=routes, lifespan=_running(settler), exception_handlers={404: _no_such_path, 405: _no_such_path}
+    )
 
 
 async def _no_such_path(_request: Request, _error: Exception) -> Response:

@@ -215,8 +215,6 @@ def _model_info(model: Model) -> dict[str, object]:
         else datetime.fromtimestamp(0, UTC)
     )
     retires = model.end_of_life
-    yes, no = {"supported": True}, {"supported": False}
-    efforts = ("low", "medium", "high", "max", "xhigh")
     return {
         "type": "model",
         "id": model.name,
@@ -228,29 +226,35 @@ def _model_info(model: Model) -> dict[str, object]:
         "line": model.name.split("-")[1],
         "max_input_tokens": model.context_tokens,
         "max_tokens": model.max_output_tokens,
-        "capabilities": {
-            "batch": yes,
-            "citations": yes,
-            "code_execution": yes,
-            "context_management": {
-                "supported": False,
-                "clear_thinking_20251015": no,
-                "clear_tool_uses_20250919": no,
-                "compact_20260112": no,
-            },
-            "effort": {"supported": True, **dict.fromkeys(efforts, yes)},
-            "image_input": yes,
-            "pdf_input": yes,
-            "server_tools": {"supported": False, "code_execution": no, "web_search": no},
-            "structured_outputs": yes,
-            "thinking": {
-                "supported": True,
-                "types": {
-                    "adaptive": yes,
-                    "between_tools": no,
-                    "disabled": no if "thinking_disabled" in model.rejects else yes,
-                    "enabled": no if "thinking_enabled" in model.rejects else yes,
-                },
+        "capabilities": _capabilities(model),
+    }
+
+
+def _capabilities(model: Model) -> dict[str, object]:
+    yes, no = {"supported": True}, {"supported": False}
+    efforts = ("low", "medium", "high", "max", "xhigh")
+    return {
+        "batch": yes,
+        "citations": yes,
+        "code_execution": yes,
+        "context_management": {
+            "supported": False,
+            "clear_thinking_20251015": no,
+            "clear_tool_uses_20250919": no,
+            "compact_20260112": no,
+        },
+        "effort": {"supported": True, **dict.fromkeys(efforts, yes)},
+        "image_input": yes,
+        "pdf_input": yes,
+        "server_tools": {"supported": False, "code_execution": no, "web_search": no},
+        "structured_outputs": yes,
+        "thinking": {
+            "supported": True,
+            "types": {
+                "adaptive": yes,
+                "between_tools": no,
+                "disabled": no if "thinking_disabled" in model.rejects else yes,
+                "enabled": no if "thinking_enabled" in model.rejects else yes,
             },
         },
     }

@@ -107,7 +107,6 @@ class _Progress:
 
 
 def _collect(reading: Reading) -> Recorded:
-    bound = log.bind(batch_id=reading.batch_id, submission_id=reading.submission_id, api_id=reading.api_id)
     progress = _Progress(is_last=_is_last(reading))
     about, again_in_s = f"batch {reading.batch_id}", _pause_s(reading, _LONGEST_PAUSE_S)
     try:
@@ -126,6 +125,17 @@ def _collect(reading: Reading) -> Recorded:
         wrong = f"{type(error).__name__}: {error}"
         if isinstance(error, NotOurs) and reading.reads >= _READS_BEFORE_DISOWNING and _disown(reading, wrong):
             return progress.recorded
+    _end(reading, progress, wrong)
+    if progress.recorded.due:
+        doorbell.ring(routes.DELIVER)
+    if progress.recorded.retried:
+        doorbell.ring(routes.PACK)
+    return progress.recorded
+
+
+def _end(reading: Reading, progress: _Progress, wrong: str | None) -> None:
+    """The batch is collected, or its results are read again later. wrong: why they couldn't be read to their end."""
+    bound = log.bind(batch_id=reading.batch_id, submission_id=reading.submission_id, api_id=reading.api_id)
     missing = reading.items - len(progress.seen)
     if wrong is None and missing and progress.is_last:
         _give_up_missing(reading, progress)
@@ -144,11 +154,6 @@ def _collect(reading: Reading) -> Recorded:
         bound.info("collected", **progress.recorded.counts())
     else:
         bound.warning("results not complete, to be read again", why=wrong, seen=len(progress.seen))
-    if progress.recorded.due:
-        doorbell.ring(routes.DELIVER)
-    if progress.recorded.retried:
-        doorbell.ring(routes.PACK)
-    return progress.recorded
 
 
 def _read_all(reading: Reading, put_off: SpooledTemporaryFile[bytes], progress: _Progress) -> None:
