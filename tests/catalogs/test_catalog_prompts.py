@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from overnight_workers.catalogs import bounds
 from overnight_workers.catalogs.faults import BadRow
 from overnight_workers.catalogs.prompt import BadTemplate, Null, Text
 from overnight_workers.catalogs.reading import parse_catalog
@@ -51,6 +52,45 @@ def test_numbers_are_read_and_a_cut_is_as_long_as_said() -> None:
     text = Text("{{ a | int }} {{ a | float }} {{ b | int }} {{ c | truncate(10) }}")
     cells = {"a": " 12.7 ", "b": "12345678901234567890.9", "c": "x" * 15}
     assert text.render(cells, {}) == "12 12.7 12345678901234567890 xxxxxxx..."
+
+
+_TWICE = "{% for a in range(90000) %}{% for b in range(90000) %}{{ b }}{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        (_TWICE, "more than 100,000 steps"),
+        (_TWICE.replace("%}{{", "if false %}{{"), "more than 100,000 steps"),
+        ("{% macro twice() %}{{ twice() }}{{ twice() }}{% endmacro %}{{ twice() }}", "steps|RecursionError"),
+        ("{% for a in [1, 2] recursive %}{{ loop([1, 2]) }}{{ loop([3]) }}{% endfor %}", "steps|RecursionError"),
+        ("{{ 10 ** (10 ** 10) }}", "more than 1,000,000 bits"),
+        ("{{ name * 10 ** 10 }}", "more than 32,000,000 characters"),
+        ("{% set n = namespace(t=name) %}{% for a in range(99) %}{% set n.t = n.t + n.t %}{% endfor %}", "characters"),
+        ("{% set n = namespace(t=name) %}{% for a in range(99) %}{% set n.t = n.t ~ n.t %}{% endfor %}", "characters"),
+        ("{% for a in range(9999) %}{{ name * 9999 }}{% endfor %}", "more than 32,000,000 characters"),
+    ],
+)
+def test_a_template_that_would_not_end_refuses_its_row(template: str, said: str) -> None:
+    with pytest.raises(BadRow, match=said):
+        Text(template).render({"name": "x"}, {})
+
+
+def test_a_rendering_that_takes_too_long_refuses_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "LONGEST_S", 0.0)
+    with pytest.raises(BadRow, match="takes more than 0 s for this row"):
+        Text("{% for a in range(100) %}{{ a }}{% endfor %}").render({}, {})
+
+
+def test_loops_macros_and_joined_texts_are_rendered_as_jinja_does() -> None:
+    template = (
+        "{% for a in items if a > 1 %}{{ loop.index }}/{{ loop.length }}{{ a ~ '-' ~ 2 }}{% else %}none{% endfor %}"
+        "{% macro twice(x) %}{{ x * 2 }}{{ caller() if caller is defined }}{% endmacro %}"
+        "{{ twice('ab') }}{% call twice(3) %}!{% endcall %}"
+        "{% for a in [[1, [2]], [3]] recursive %}{{ loop(a) if a is iterable else a }}{% endfor %}"
+        "{{ 2 ** 10 + 3 * 4 }}"
+    )
+    assert Text(template).render({"items": [1, 2, 3]}, {}) == "1/22-22/23-2abab6!1231036"
 
 
 def test_a_prompt_is_the_same_text_every_night() -> None:

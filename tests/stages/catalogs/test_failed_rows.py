@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
+from overnight_workers.catalogs.runs import dollars
+from overnight_workers.cli import app
+from tests.driving import read_command
 from tests.stages.catalogs.conftest import Enriched, shop
 from tests.stages.catalogs.test_enriching import reasons
 
@@ -64,3 +69,40 @@ def test_a_row_above_its_cap_is_in_the_plan_too(catalog: Enriched) -> None:
     new = catalog.plan()["reasons"]["new"]
     assert new["unsendable"] == 2
     assert "caps.max_cost_a_row" in new["why_unsendable"]
+
+
+LIMIT = "max_input_tokens = 40\n"
+
+
+@pytest.mark.parametrize(
+    ("then", "what"),
+    [
+        ("", "refused"),
+        ('when_longer = "cut"\ncut_column = "name"\n', "cut, at the end of name"),
+        ('when_longer = "model"\nlonger_model = "claude-sonnet-5"\n', "asked of claude-sonnet-5"),
+    ],
+)
+def test_rows_that_are_too_long_are_in_the_plan_counted_or_estimated(
+    catalog: Enriched, then: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = catalog.directory / "shop.toml"
+    file.write_text(file.read_text().replace("[prompt]\n", f"[prompt]\n{LIMIT}{then}"))
+    catalog.write(shop(12, **{f"A{at}": {"name": "kettle " * 40} for at in range(5)}))
+    assert catalog.plan()["reasons"]["new"]["longer"] == {"rows": 5, "at_least": 5, "how": "counted", "what": what}
+    monkeypatch.setattr(dollars, "CHOSEN", 4)
+    plan = catalog.plan()
+    longer = plan["reasons"]["new"]["longer"]
+    assert (longer["rows"], longer["how"]) == (5, "estimated"), "by the lengths of all cells"
+    assert longer["at_least"] < 5
+    said = read_command(app, "enrich", str(file), "--dry-run")
+    assert f"an estimated 5 (at least {longer['at_least']}) of the new are longer than max_input_tokens and are" in said
+
+
+def test_what_can_not_be_sent_is_estimated_where_only_some_rows_were_looked_at(
+    catalog: Enriched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dollars, "CHOSEN", 4)
+    catalog.write(shop(8) | {f"B{at}": {"name": "", "maker": "Acme"} for at in range(8)})
+    new = catalog.plan()["reasons"]["new"]
+    assert new["unsendable_how"] == "estimated"
+    assert new["unsendable"] == new["unsendable_at_least"] * 4

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.catalogs import answers, invalidating, memory, reports, runs, schedules
+from overnight_models.ledger.catalogs import answers, invalidating, memory, published, reports, runs, schedules
 from overnight_models.ledger.catalogs.answers import Unsent
 from overnight_models.ledger.catalogs.memory import Recipe
 from overnight_models.ledger.operators.purge import catalogs as purged_catalogs
@@ -59,6 +59,7 @@ def ask_catalogs(connection: Connection) -> None:
     assert invalidating.invalidate(connection, {10**12: "not of the class"}) == 0
     answers.to_ask_again(connection, "r", ["cut_off"], times=2, after=0)
     assert answers.spent(connection, "shop", hours=24, but=run_id) == 0
+    published.page(connection, "r", only_problems=True, after=0)
     answers.not_sent(connection, "r", held=False)
     assert answers.under_way(connection, "r") is not None
     assert answers.failed(connection, "shop", but=("refused",)) == []

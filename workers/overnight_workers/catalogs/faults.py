@@ -5,6 +5,7 @@ PermanentError
 ├── BadSource     the data can't be read as it is declared (lines or rows named)
 │   └── NotSetHere    this process lacks an environment variable that has a database's URL; another may have it
 └── BadRow        one row can't become a request; the others can
+    └── TooLong       its prompt has more tokens than the catalog takes
 """
 
 from __future__ import annotations
@@ -49,4 +50,12 @@ class BadRow(PermanentError):
 
     def __init__(self, why: str, *, column: str | None = None) -> None:
         self.column = column
+        super().__init__(why)
+
+
+class TooLong(BadRow):
+    """The prompt of one row has more tokens than `max_input_tokens`. tokens: how many, as estimated."""
+
+    def __init__(self, why: str, tokens: int) -> None:
+        self.tokens = tokens
         super().__init__(why)

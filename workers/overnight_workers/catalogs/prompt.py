@@ -14,10 +14,11 @@ from typing import Any, Final, SupportsInt
 
 from jinja2 import StrictUndefined, Template, TemplateError, Undefined, meta, nodes
 from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from overnight_workers.catalogs import cells
+from overnight_workers.catalogs import bounds, cells
 from overnight_workers.catalogs.faults import BadRow
 
 ROW: Final = "row"
@@ -63,7 +64,13 @@ class Row:
 
 
 class _Environment(SandboxedEnvironment):
-    """Names after a dot are columns and keys first; methods are never text."""
+    """Names after a dot are columns and keys first; methods are never text. Nothing grows beyond its bounds."""
+
+    intercepted_binops = frozenset({"+", "*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
+        bounds.check_operands(operator, left, right)
+        return super().call_binop(context, operator, left, right)
 
     def getattr(self, obj: object, attribute: str) -> object:
         if type(obj) is Row:
@@ -99,7 +106,9 @@ class Text:
         self.variant_words: Mapping[str, int]
         """What it takes of `variant`, likewise."""
         try:
-            tree = _WithoutSelf().visit(_ENVIRONMENT.parse(source))
+            bounded = bounds.Bounded()
+            tree = bounded.visit(_WithoutSelf().visit(_ENVIRONMENT.parse(source)))
+            self._has_steps = bounded.is_needed
             self.columns, self.variant_words = _used(tree)
             self._template: Template = _ENVIRONMENT.from_string(tree)
             self._globals = dict(self._template.globals)
@@ -111,7 +120,9 @@ class Text:
         try:
             # as Template.render does it, which copies all of this twice more for each row
             values = {**self._globals, **cells_, ROW: Row(cells_), VARIANT: variant}
-            return "".join(self._template.root_render_func(self._template.new_context(values, shared=True)))
+            if self._has_steps:
+                values[bounds.BOUNDS] = bounds.Bounds()
+            return bounds.whole(self._template.root_render_func(self._template.new_context(values, shared=True)))
         except BadRow:
             raise
         except SecurityError as error:
@@ -229,7 +240,7 @@ def _environment() -> _Environment:
         environment.filters.pop(name, None)
     for name in ("lipsum", "cycler", "joiner", "dict"):
         environment.globals.pop(name, None)
-    environment.filters |= {"tojson": _to_json, "default": _default, "d": _default}
+    environment.filters |= {"tojson": _to_json, "default": _default, "d": _default} | bounds.FILTERS
     # findings/jinja-int-and-float-make-zero-of-any-text.sh, findings/jinja-truncate-leaves-five-characters-more.sh
     environment.filters |= {"int": _number(_whole, "int"), "float": _number(float, "float")}
     environment.policies["truncate.leeway"] = 0

@@ -13,7 +13,7 @@ from overnight_models import exact_json
 from overnight_producers.structured import asked_and_strict
 from overnight_workers.catalogs import cells, lengths, media
 from overnight_workers.catalogs.declaration import Catalog, Media
-from overnight_workers.catalogs.faults import BadRow
+from overnight_workers.catalogs.faults import BadRow, TooLong
 from overnight_workers.catalogs.prompt import Null, Text
 
 HASH_BYTES: Final = 16
@@ -32,6 +32,8 @@ class Request:
     """As `Item.cuttable`: the place of the text that a lane with a limit may cut."""
     sent_hash: bytes
     """16 bytes of all that is sent: texts, images, schema, model, parameters."""
+    tokens: int | None = None
+    """Of its texts before they were cut, as estimated; None where the catalog has no `max_input_tokens`."""
 
 
 class Recipe:
@@ -86,24 +88,27 @@ class Recipe:
         if not rendered or rendered.isspace():
             raise BadRow("the prompt of this row is empty")
         system = self._systems[variant]
-        parts, model = self._fitted(rendered, system)
+        parts, model, tokens = self._fitted(rendered, system)
         content, cuttable = _content(self._media(row), parts)
         params = {**self._params, "model": model, **({"system": system} if system else {})}
         params["messages"] = [{"role": "user", "content": content}]
-        return Request(params, self._output, self._catalog.betas, cuttable, self._sent_hash(params))
+        return Request(params, self._output, self._catalog.betas, cuttable, self._sent_hash(params), tokens)
 
-    def _fitted(self, rendered: str, system: str) -> tuple[lengths.Parts, str]:
-        """The prompt as it fits, and who is asked. Raises BadRow where it doesn't."""
+    def _fitted(self, rendered: str, system: str) -> tuple[lengths.Parts, str, int | None]:
+        """The prompt as it fits, who is asked, and how long it was. Raises TooLong where it doesn't fit."""
         prompt, cut = self._catalog.prompt, self._catalog.prompt.cut_column
         parts = lengths.Parts(rendered, "", "") if cut is None else lengths.divided(rendered, cut)
         max_tokens = prompt.max_input_tokens
-        if max_tokens is None or (has := lengths.tokens(*parts, system)) <= max_tokens:
-            return parts, self.model
+        if max_tokens is None:
+            return parts, self.model, None
+        tokens = lengths.tokens(*parts, system)
+        if tokens <= max_tokens:
+            return parts, self.model, tokens
         if prompt.when_longer == "model" and prompt.longer_model is not None:
-            return parts, prompt.longer_model
+            return parts, prompt.longer_model, tokens
         if prompt.when_longer == "cut" and parts.cuttable and cut is not None:
-            return lengths.shortened(parts, max_tokens, system, cut), self.model
-        raise BadRow(f"the prompt has about {has:,} tokens, and max_input_tokens is {max_tokens:,}")
+            return lengths.shortened(parts, max_tokens, system, cut), self.model, tokens
+        raise TooLong(f"the prompt has about {tokens:,} tokens, and max_input_tokens is {max_tokens:,}", tokens)
 
     def _media(self, row: Mapping[str, str | None]) -> list[dict[str, object]]:
         """The blocks of images and PDFs, in the file's order."""

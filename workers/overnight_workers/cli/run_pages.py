@@ -34,16 +34,28 @@ def plan_table(plan: dict[str, Any]) -> Group:
     if len(plan["reasons"]) > 1:
         between = f"${plan['low_usd']} and ${plan['high_usd']}"
         table.add_row(Text("together", style="bold"), f"{plan['send']:,}", f"${plan['usd']}", between, plan["how"])
-    unsendable = [
-        Text(f"{reason['unsendable']:,} of the {reason['words']} can't be sent: {reason['why_unsendable']}", "yellow")
-        for reason in plan["reasons"].values()
-        if reason.get("unsendable")
-    ]
+    notes = [Text(note, "yellow") for reason in plan["reasons"].values() for note in _notes(reason)]
     left = ", ".join(f"{group['rows']:,} {group['words']}" for group in plan["left"].values())
     sent = f"{plan['send']:,} of {plan['rows']:,} rows are to be sent"
     return Group(
-        Text(sent + (f"; {left}" if left else ""), style="bold"), *([table] if plan["reasons"] else []), *unsendable
+        Text(sent + (f"; {left}" if left else ""), style="bold"), *([table] if plan["reasons"] else []), *notes
     )
+
+
+def _notes(reason: dict[str, Any]) -> Iterator[str]:
+    """Rows of one reason that aren't sent as they are."""
+    if number := reason.get("unsendable"):
+        # runs of earlier versions don't say how they know
+        how, least = reason.get("unsendable_how", "counted"), reason.get("unsendable_at_least", number)
+        yield f"{_known(number, least, how)} of the {reason['words']} can't be sent: {reason['why_unsendable']}"
+    if (longer := reason.get("longer")) is not None:
+        known = _known(longer["rows"], longer["at_least"], longer["how"])
+        yield f"{known} of the {reason['words']} are longer than max_input_tokens and are {longer['what']}"
+
+
+def _known(rows: int, at_least: int, how: str) -> str:
+    """A number of rows, and how it is known."""
+    return f"{rows:,}" if how == "counted" else f"an estimated {rows:,} (at least {at_least:,})"
 
 
 def forecast_of(run: Run) -> Forecast | None:

@@ -29,14 +29,17 @@ def timeline(connection: Connection, run: str) -> Timeline:
         connection,
         Timeline,
         """
-        WITH mine AS (SELECT id, batch_id FROM item WHERE run_id = (SELECT id FROM run WHERE name = :run)),
-        batches AS (SELECT DISTINCT batch_id AS id FROM mine WHERE batch_id IS NOT NULL)
-        SELECT (SELECT max(enqueued_at) FROM request WHERE item_id IN (SELECT id FROM mine)) AS accepted_at,
+        WITH mine AS (
+            SELECT item.batch_id, max(request.enqueued_at) AS accepted_at, max(outcome.finished_at) AS collected_at
+            FROM item LEFT JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
+            WHERE item.run_id = (SELECT id FROM run WHERE name = :run) GROUP BY item.batch_id
+        )
+        SELECT (SELECT max(accepted_at) FROM mine) AS accepted_at,
                max(batch.packed_at) AS packed_at, max(submission.claimed_at) AS claimed_at,
                max(submission.api_created_at) AS created_at, max(submission.ended_at) AS ended_at,
-               (SELECT max(finished_at) FROM outcome WHERE item_id IN (SELECT id FROM mine)) AS collected_at,
+               (SELECT max(collected_at) FROM mine) AS collected_at,
                count(DISTINCT batch.id) AS batches
-        FROM batches JOIN batch ON batch.id = batches.id LEFT JOIN submission ON submission.batch_id = batch.id
+        FROM mine JOIN batch ON batch.id = mine.batch_id LEFT JOIN submission ON submission.batch_id = batch.id
         """,
         run=run,
     )

@@ -238,7 +238,7 @@ def _stop(taken: TakenRun, reason: str, **counts: object) -> Step:
     _take_back_unsent(taken.run.name)
     verdicts = pilot.verdicts_of(taken.run.name, taken.run.id)
     # the problems of the run before stay where this run has sent nothing
-    causes = publishing.leave_problems(taken) if taken.run.plan is not None else ()
+    causes = publishing.leave_problems(taken, verdicts) if taken.run.plan is not None else ()
     return ending.stop(taken, reason, causes=causes, **(verdicts.document() | counts))
 
 

@@ -18,10 +18,11 @@ from overnight_producers.item import line_of
 from overnight_workers import api_keys
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.diff import Diff, Reason
-from overnight_workers.catalogs.faults import BadRow
+from overnight_workers.catalogs.faults import BadRow, TooLong
 from overnight_workers.catalogs.opened import Opened
 from overnight_workers.catalogs.rows import item_key
 from overnight_workers.catalogs.runs.capping import check_row
+from overnight_workers.catalogs.runs.longer import Lengths, Longer
 from overnight_workers.settings import settings
 
 if TYPE_CHECKING:
@@ -71,14 +72,23 @@ class Estimate:
 
     dollars: Dollars
     unsendable: int
-    """About so many of them can't become a request as they are."""
+    """About so many of them can't become a request as they are; those that are too long aren't among them."""
+    at_least: int
+    """So many that can't are known: those among the rows that were looked at."""
+    is_counted: bool
+    """Each row was looked at."""
     why: str | None
     """The first one's fault."""
+    longer: Longer | None = None
+    """About so many are too long for `max_input_tokens`; None where none is."""
 
     def document(self) -> dict[str, object]:
         """As JSON."""
         known: dict[str, object] = {**self.dollars.document()}
-        return known | ({"unsendable": self.unsendable, "why_unsendable": self.why} if self.unsendable else {})
+        if self.unsendable:
+            known |= {"unsendable": self.unsendable, "unsendable_at_least": self.at_least, "why_unsendable": self.why}
+            known |= {"unsendable_how": "counted" if self.is_counted else "estimated"}
+        return known | ({} if self.longer is None else {"longer": self.longer.document()})
 
 
 def estimated(catalog: Catalog, source: Opened, diff: Diff) -> dict[Reason, Estimate]:
@@ -92,10 +102,16 @@ def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int) -> Estimate
     chosen = f"SELECT n, input FROM judged WHERE reason = {reason} ORDER BY n LIMIT {CHOSEN}"
     items: list[Item] = []
     faults: list[str] = []
+    seen, too_long = Lengths(catalog), 0
     for row in source.rows.read(source.connection, chosen):
         try:
             request = source.rows.recipe.request(row.cells, row.variant)
+            seen.note(row, request.tokens)
             check_row(catalog, request)
+        except TooLong as error:
+            seen.note(row, error.tokens)
+            too_long += 1
+            continue
         except BadRow as error:
             faults.append(str(error))
             continue
@@ -103,8 +119,12 @@ def _of(catalog: Catalog, source: Opened, reason: Reason, rows: int) -> Estimate
         # what failed is asked again and paid again: its key is known, and that makes it no cheaper
         key = f"{key}/again" if reason is Reason.FAILED else key
         items.append(Item(params=request.params, key=key, output=request.output, betas=request.betas))
-    share = Fraction(rows, max(len(items) + len(faults), 1))
-    return Estimate(of_items(catalog, items).times(share), round(len(faults) * share), faults[0] if faults else None)
+    looked_at = len(items) + len(faults) + too_long
+    share = Fraction(rows, max(looked_at, 1))
+    longer = seen.longer(source, reason, rows, looked_at)
+    cost = of_items(catalog, items).times(share)
+    why = faults[0] if faults else None
+    return Estimate(cost, round(len(faults) * share), len(faults), looked_at >= rows, why, longer)
 
 
 def of_items(catalog: Catalog, items: Sequence[Item]) -> Dollars:

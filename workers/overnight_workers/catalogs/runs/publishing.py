@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import orjson
 from sqlalchemy import Connection
 
 from overnight_models.crash_points import reach
-from overnight_models.ledger import answer
-from overnight_models.ledger.catalogs import answers
+from overnight_models.ledger.catalogs import answers, published
 from overnight_models.ledger.catalogs import memory as ledger
-from overnight_models.ledger.documents import ItemRow
+from overnight_models.ledger.catalogs.published import Answer
 from overnight_models.states import CATALOG_RUN
 from overnight_models.wire.outcome import Outcome, Problem, ProblemName
 from overnight_workers import logs, process
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.declaration import Valid
 from overnight_workers.catalogs.diff import Reason
-from overnight_workers.catalogs.memory import Came
+from overnight_workers.catalogs.memory import Came, Learned
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.report import before
 from overnight_workers.catalogs.report.document import Cause
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 USELESS: Final = (Problem.INVALID_OUTPUT, Problem.CUT_OFF, Problem.TOO_LONG)
 UNSENT: Final = ("can't be sent", "turned down")
 
-
-_PAGE: Final = 2_000
 
 log = logs.get(__name__)
 
@@ -69,10 +66,11 @@ def why_not(taken: TakenRun, verdicts: Verdicts) -> str | None:
 
 def publish(taken: TakenRun) -> Step:
     """Write into the sink, then end the run with the memory of it. Raises Taken, and what the sink raises."""
-    gone = _gone(taken)
-    write(taken, gone)
-    causes = leave_problems(taken)
+    gone, learned = _gone(taken), Learned()
+    if not write(taken, gone, learned):
+        _learn(taken, learned)
     verdicts = verdicts_of(taken.run.name, taken.run.id)
+    causes = leave_problems(taken, verdicts)
     states = {problem: came(False, problem) for problem in verdicts.problems}
     may_do_better = sum(n for problem, n in verdicts.problems.items() if states[problem] is Came.FAILED)
     missed = taken.plan["send"] - verdicts.items - sum(verdicts.problems[cause] for cause in UNSENT)
@@ -81,7 +79,7 @@ def publish(taken: TakenRun) -> Step:
     counts |= {"gone": len(gone), "changed_meanwhile": max(missed, 0), "published": True}
     move = CATALOG_RUN.finish if is_whole else CATALOG_RUN.fall_short
     reason = None if is_whole else _short_of(may_do_better, max(missed, 0), counts)
-    changed = _entries(taken)
+    changed = _entries(taken, learned)
     reach("before the memory is written")
 
     def remember(connection: Connection) -> None:
@@ -99,70 +97,68 @@ def _short_of(may_do_better: int, missed: int, counts: dict[str, object]) -> str
     return "; ".join(said) + ": the next run sends them"
 
 
-def write(taken: TakenRun, gone: Entries) -> None:
-    """Write what has come back into the sink, and take out or mark what is gone. Repeating it changes nothing."""
+def write(taken: TakenRun, gone: Entries, learned: Learned | None = None) -> bool:
+    """Write what has come back into the sink, and take out or mark what is gone. Repeating it changes nothing.
+
+    learned: gets what the memory learns of each row. Returns False where there is no sink to be written.
+    """
     sink = sink_of(taken.catalog)
     if sink is None:
-        return
+        return False
     before.note(taken.catalog, taken.run)
     entries = {memory_entry.tobytes()[:16] for memory_entry in gone}
-    sink.publish(Publication(taken.run.number, answered(taken), entries))
+    sink.publish(Publication(taken.run.number, answered(taken, learned), entries))
+    return True
 
 
-def leave_problems(taken: TakenRun) -> Sequence[Cause]:
+def leave_problems(taken: TakenRun, verdicts: Verdicts) -> Sequence[Cause]:
     """Write what has no useful answer beside the declaration. A place that can't be written is no reason to wait."""
+    left = answered(taken, only_problems=True) if verdicts.bad else iter(())
     try:
-        return problems.write(taken.catalog, taken.run.name, taken.run.number, answered(taken, "any"))
+        return problems.write(taken.catalog, taken.run.name, taken.run.number, left)
     except OSError as error:
         log.warning("the problems of a run can't be written", run=taken.run.name, error=str(error))
         return []
 
 
-def answered(taken: TakenRun, problem: str | None = None) -> Iterator[Answered]:
-    """What came back, page by page; then the rows that couldn't be sent. problem: "any" for those that have one."""
+def answered(taken: TakenRun, learned: Learned | None = None, *, only_problems: bool = False) -> Iterator[Answered]:
+    """What came back, page by page; then the rows that couldn't be sent.
+
+    learned: gets what the memory learns of each row that is given.
+    """
+    learned = Learned() if learned is None else learned
     after: int | None = 0
     while after is not None:
         with process.database().transaction() as connection:
-            page, after = answer.outcomes_page(
-                connection, run=taken.run.name, lane=None, problem=problem, after=after, limit=_PAGE
-            )
-        for outcome in map(_outcome, page):
-            _, variant, sent = read_item_key(outcome.key)
-            key = tuple(orjson.loads(outcome.trace_id or "[]"))
-            may_do_better = came(outcome.ok, outcome.problem) is Came.FAILED
-            yield Answered(key, variant, sent.hex(), outcome.problem, outcome, may_do_better)
+            page, after = published.page(connection, taken.run.name, only_problems=only_problems, after=after)
+        for row in page:
+            entry, variant, sent = read_item_key(row.key)
+            came_ = came(bool(row.ok), row.problem)
+            learned.add(entry, sent, came_)
+            key = tuple(orjson.loads(row.cells or "[]"))
+            yield Answered(key, variant, sent.hex(), row.problem, _outcome(row), came_ is Came.FAILED)
     with process.database().transaction() as connection:
         unsent = answers.unsent(connection, taken.run.id)
-    for row in unsent:
-        if row.key != "[]":
-            yield Answered(tuple(orjson.loads(row.key)), row.variant, None, row.cause, None, False, row.detail)
+    for given in unsent:
+        learned.add(given.entry, b"", Came.UNSENT)
+        if given.key != "[]":
+            yield Answered(tuple(orjson.loads(given.key)), given.variant, None, given.cause, None, False, given.detail)
 
 
-def _outcome(row: ItemRow) -> Outcome:
-    """What came back for an item, as a product reads it: made of its row, without JSON between them."""
-    message: dict[str, Any] | None = None if row.message is None else orjson.loads(row.message)
+def _outcome(row: Answer) -> Outcome:
+    """What came back for a row, as far as a sink takes it: made without JSON between them."""
     return Outcome(
-        item_id=str(row.receipt),
+        item_id="",
         key=row.key,
-        lane=row.lane,
+        lane="",
         ok=bool(row.ok),
         problem=cast("ProblemName | None", row.problem),
         detail=row.detail,
-        retryable=bool(row.retryable),
-        message=message,
+        message=None if row.message is None else orjson.loads(row.message),
         model=row.model,
-        usage=None if message is None else message.get("usage"),
-        cost_usd=_usd(row.cost_nano),
-        realtime_cost_usd=_usd(row.realtime_nano),
-        earlier_cost_usd=_usd(row.cost_before_nano),
-        run=row.run,
+        cost_usd=None if row.cost_nano is None else Decimal(row.cost_nano).scaleb(-9),
         finished_at=None if row.finished_at is None else row.finished_at.astimezone(UTC),
-        trace_id=row.trace_id,
     )
-
-
-def _usd(nano: int | None) -> Decimal | None:
-    return None if nano is None else Decimal(nano).scaleb(-9)
 
 
 def _gone(taken: TakenRun) -> Entries:
@@ -172,19 +168,8 @@ def _gone(taken: TakenRun) -> Entries:
     return gone
 
 
-def _entries(taken: TakenRun) -> Entries:
-    """What the memory learns: the planned entries of rows that came back, with what came of them."""
-    import numpy as np
-
-    columns: dict[str, list[int]] = {"low": [], "high": [], "sent": [], "state": []}
-
-    def add(entry: bytes, sent: bytes, state: Came) -> None:
-        low, high = memory.halves(entry)
-        columns["low"].append(low)
-        columns["high"].append(high)
-        columns["sent"].append(int.from_bytes(sent, "little"))
-        columns["state"].append(state)
-
+def _learn(taken: TakenRun, learned: Learned) -> None:
+    """What the memory learns of a run whose answers go into no sink here."""
     after = 0
     while True:
         with process.database().transaction() as connection:
@@ -195,16 +180,19 @@ def _entries(taken: TakenRun) -> Entries:
         for verdict in page:
             entry, _, sent = read_item_key(verdict.key)
             if verdict.ok is not None:
-                add(entry, sent, came(verdict.ok, verdict.problem))
+                learned.add(entry, sent, came(verdict.ok, verdict.problem))
     with process.database().transaction() as connection:
         for row in answers.unsent(connection, taken.run.id):
-            add(row.entry, b"", Came.UNSENT)
+            learned.add(row.entry, b"", Came.UNSENT)
+
+
+def _entries(taken: TakenRun, learned: Learned) -> Entries:
+    """The planned entries of rows that came back, with what came of them."""
+    with process.database().transaction() as connection:
         planned = memory.entries(ledger.planned(connection, taken.run.id))
-    types = {"low": np.uint64, "high": np.uint64, "sent": np.uint64, "state": np.uint8}
-    came_back = memory.made({name: np.array(values, dtype=types[name]) for name, values in columns.items()})
     with duck() as joining:
         memory.register(joining, "planned", planned)
-        memory.register(joining, "came_back", came_back)
+        memory.register(joining, "came_back", learned.entries)
         return memory.made(
             joining.execute("""
                 SELECT low, high, planned.input, came_back.sent, planned.recipe, planned.run, came_back.state

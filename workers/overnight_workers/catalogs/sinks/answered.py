@@ -69,7 +69,7 @@ class Sink(Protocol):
         ...
 
     def publish(self, publication: Publication) -> None:
-        """Write all of it, so that readers see the state before or after and none between."""
+        """Write all of it, so that readers see the state before or after and none between. All of its rows are read."""
         ...
 
 
