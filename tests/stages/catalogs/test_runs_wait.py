@@ -15,6 +15,7 @@ from overnight_workers.catalogs.runs import advancing
 from overnight_workers.catalogs.task import advance_runs
 from overnight_workers.process import database, redis_client
 from tests.stages.catalogs.conftest import Enriched, shop
+from tests.stages.encryption.keys import new_key, write
 
 
 def work(catalog: Enriched, run: Run) -> Run:
@@ -156,3 +157,23 @@ def transactions(catalog: Enriched) -> int:
             "SELECT count(DISTINCT xmin::text) AS n FROM item WHERE state = 'canceled' OR state = 'waiting'"
         )[0]["n"]
     )
+
+
+def test_answers_whose_encryption_key_is_away_wait_for_it_and_are_not_published_as_failed(catalog: Enriched) -> None:
+    keys = catalog.directory / "keys"
+    write(keys, new_key())
+    catalog.service.configure(lane={"encrypt": "main"}, encryption={"main": {"keys": f"file:{keys}"}})
+    catalog.write(shop(30))
+    run = catalog.finish(catalog.begin(), until="publishing")
+    own = keys.read_text().strip()
+    write(keys, new_key())
+    catalog.service.restart()
+    advance_runs()
+    waiting = advancing.read(run.id)
+    assert (waiting.state, waiting.is_over) == ("publishing", False)
+    assert "waits: " in str(waiting.reason)
+    assert "encryption key" in str(waiting.reason)
+    write(keys, own)
+    catalog.service.restart()
+    done = work(catalog, run)
+    assert (done.state, done.reason, len(catalog.published()), catalog.sent) == ("complete", None, 30, 30)

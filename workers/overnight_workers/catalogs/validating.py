@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from overnight_models.crash_points import reach
 from overnight_models.ledger import answer
+from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.catalogs import invalidating
 from overnight_models.ledger.documents import ItemRow
 from overnight_models.wire.answer import tool_calls
@@ -53,7 +54,7 @@ def validate(catalog: Catalog, run_name: str, *, after: int = 0) -> int:
     """Ask the class of a catalog about the answers of a run; those that it doesn't take are invalid from then on.
 
     after: only items above that id. Returns the last id that was looked at. Raises BadCatalog where the class isn't
-    to be had.
+    to be had, and NoKey while an answer's encryption key isn't there.
     """
     class_ = class_of(catalog)
     page_ends: int | None = after
@@ -62,6 +63,8 @@ def validate(catalog: Catalog, run_name: str, *, after: int = 0) -> int:
             page, page_ends = answer.outcomes_page(
                 connection, run=run_name, lane=None, problem=None, after=page_ends, limit=_PAGE
             )
+        if any(row.without_key for row in page):
+            raise NoKey(f"answers of run {run_name} can't be validated before their encryption key is there")
         note_faults(class_, page)
         after = page[-1].id if page else after
         reach("answers were validated")

@@ -43,6 +43,8 @@ class Answer:
     finished_at: datetime | None
     unreadable: str | None = field(default=None, kw_only=True)
     """Why its answer can't be read any more."""
+    without_key: bool = field(default=False, kw_only=True)
+    """Never true: `page` raises then."""
 
 
 def page(
@@ -52,6 +54,8 @@ def page(
 
     after: where the page before it ended; 0 at first. None follows the last page.
     limit: so many at most, and about 4 MB of answers.
+
+    Raises NoKey while an encryption key isn't there: what is paid for isn't published as failed.
     """
     rows = fetch_binary(
         connection,
@@ -79,5 +83,5 @@ def page(
         """,
         [run, after, limit, _PAGE_BYTES],
     )
-    answers.show(connection, rows)
+    answers.show_all(connection, rows)
     return rows, rows[-1].id if rows else None

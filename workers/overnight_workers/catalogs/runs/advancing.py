@@ -13,6 +13,7 @@ from typing import Final
 from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError, TransientError
 from overnight_models.ledger import cancel
+from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.catalogs import answers
 from overnight_models.ledger.catalogs import runs as ledger
 from overnight_models.ledger.catalogs.runs import Run
@@ -87,7 +88,7 @@ def advance(taken: TakenRun) -> Step:
     """Take the next step of a run. A fault that stays ends the run with its reason.
 
     Raises Taken when it is in other hands, and transient errors: then take it again. What this process lacks (room on
-    its disk, an environment variable) is one of these; the run says meanwhile what it waits for.
+    its disk, an environment variable, an encryption key) is one of these; the run says meanwhile what it waits for.
     """
     taken.run = read(taken.run.id)
     if taken.run.is_over:
@@ -103,7 +104,7 @@ def advance(taken: TakenRun) -> Step:
     except TransientError as error:
         note_waits(taken, str(error))
         raise
-    except NotSetHere as error:
+    except (NotSetHere, NoKey) as error:
         note_waits(taken, str(error))
         raise TransientError(str(error)) from error
     except PermanentError as error:

@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from overnight_models.crash_points import reach
+from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.catalogs import answers, published
 from overnight_models.ledger.catalogs import memory as ledger
 from overnight_models.ledger.catalogs.published import Answer
@@ -116,7 +117,7 @@ def leave_problems(taken: TakenRun, verdicts: Verdicts) -> Sequence[Cause]:
     left = answered(taken, only_problems=True) if verdicts.bad else iter(())
     try:
         return problems.write(taken.catalog, taken.run.name, taken.run.number, left)
-    except OSError as error:
+    except (OSError, NoKey) as error:
         log.warning("the problems of a run can't be written", run=taken.run.name, error=str(error))
         return []
 
