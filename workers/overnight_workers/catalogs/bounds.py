@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import nodes, pass_context
 from jinja2.runtime import Context
@@ -64,7 +64,7 @@ def _check_length(characters: int) -> None:
         raise BadRow(f"the template makes a text or list of more than {MOST_CHARACTERS:,} characters of this row")
 
 
-def check_operands(operator: str, left: Any, right: Any) -> None:
+def check_operands(operator: str, left: object, right: object) -> None:
     """Raise BadRow where `+`, `*` or `**` would make what no prompt needs, before it is made."""
     sizes = [len(side) for side in (left, right) if isinstance(side, (str, list, tuple))]
     numbers = [side for side in (left, right) if isinstance(side, int)]
@@ -130,5 +130,5 @@ def _joined(parts: list[object]) -> str:
     return whole(map(str, parts))
 
 
-FILTERS: Final[dict[str, Callable[..., Any]]] = {_STEP: _step, _TURNS: _turns, _JOINED: _joined}
+FILTERS: Final[dict[str, Callable[..., object]]] = {_STEP: _step, _TURNS: _turns, _JOINED: _joined}
 """What bounded templates call."""
