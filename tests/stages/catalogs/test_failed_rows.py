@@ -95,7 +95,7 @@ def test_rows_that_are_too_long_are_in_the_plan_counted_or_estimated(
     assert (longer["rows"], longer["how"]) == (5, "estimated"), "by the lengths of all cells"
     assert longer["at_least"] < 5
     said = read_command(app, "enrich", str(file), "--dry-run")
-    assert f"an estimated 5 (at least {longer['at_least']}) of the new are longer than max_input_tokens and are" in said
+    assert f"new: an estimated 5 (at least {longer['at_least']}) longer than max_input_tokens: {what}" in said
 
 
 def test_what_can_not_be_sent_is_estimated_where_only_some_rows_were_looked_at(

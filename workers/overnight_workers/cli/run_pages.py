@@ -47,10 +47,10 @@ def _notes(reason: dict[str, Any]) -> Iterator[str]:
     if number := reason.get("unsendable"):
         # runs of earlier versions don't say how they know
         how, least = reason.get("unsendable_how", "counted"), reason.get("unsendable_at_least", number)
-        yield f"{_known(number, least, how)} of the {reason['words']} can't be sent: {reason['why_unsendable']}"
+        yield f"{reason['words']}: {_known(number, least, how)} can't be sent: {reason['why_unsendable']}"
     if (longer := reason.get("longer")) is not None:
         known = _known(longer["rows"], longer["at_least"], longer["how"])
-        yield f"{known} of the {reason['words']} are longer than max_input_tokens and are {longer['what']}"
+        yield f"{reason['words']}: {known} longer than max_input_tokens: {longer['what']}"
 
 
 def _known(rows: int, at_least: int, how: str) -> str:
@@ -123,7 +123,7 @@ def runs_table(runs: list[Run]) -> Table:
             run.name,
             Text(run.state, style=_STYLES.get(run.state, "")),
             f"{run.began_at:%Y-%m-%d %H:%M}",
-            f"{plan['send']:,}" if plan else "-",
+            f"{plan['send']:,}" if plan and run.state not in ("planned", "asking") else "-",
             f"{counts['ok']:,}" if "ok" in counts else "-",
             f"{sum(counts['problems'].values()):,}" if "problems" in counts else "-",
             money(counts["cost_nano"]) if "cost_nano" in counts else "-",

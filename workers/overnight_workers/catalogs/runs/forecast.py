@@ -63,6 +63,8 @@ class Forecast:
     @property
     def rest(self) -> str:
         """What is still to come, for people."""
+        if self.asks:
+            return f"{self.rows:,} {'row waits' if self.rows == 1 else 'rows wait'} for an approval"
         age = "" if self.oldest_s is None else f", the oldest batch for {spoken(self.oldest_s)}"
         return f"{self.rows:,} {'row isn' if self.rows == 1 else 'rows aren'}'t back{age}"
 
