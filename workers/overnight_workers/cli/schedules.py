@@ -179,7 +179,7 @@ def _changed(schedule: Schedule) -> str | None:
     try:
         catalog = read_catalog(Path(schedule.path))
     except (BadCatalog, OSError) as error:
-        return f"its file can't be used, and nothing will run: {error}"
+        return f"its file can't be used, and its runs stop before anything is sent: {error}"
     kept = (schedule.cron, schedule.zone, schedule.finish_by, schedule.overlap, schedule.when_paused)
     said = (
         " ".join((catalog.schedule or "").split()),
