@@ -63,6 +63,11 @@ def _refused(status: int, why: str) -> _Answer:
     return _Answer(status, orjson.dumps({"error": why}))
 
 
+def _unreadable(named: token.Named, why: str) -> _Answer:
+    log.error("an answer can't be read", item=named.item_id, why=why)
+    return _refused(503, "its answer can't be read at the moment")
+
+
 class Reader:
     """Reads outcomes for whoever has a good link to them."""
 
@@ -92,6 +97,8 @@ class Reader:
             return _refused(410, f"this link was good until {named.until.isoformat()}: {_OTHERWISE}")
         try:
             answered = self._outcome(named)
+        except encryption.NoKey as error:
+            answered = _unreadable(named, str(error))
         except (OvernightError, SQLAlchemyError) as error:
             log.error("the ledger can't be read", why=" ".join(str(error).split()))
             answered = _refused(503, "the ledger can't be read at the moment")
@@ -104,8 +111,7 @@ class Reader:
         if row is None or row.receipt != named.receipt or row.ok is None:
             return _refused(404, "the ledger has no such outcome any more")
         if row.unreadable is not None:
-            log.error("an answer can't be read", item=named.item_id, why=row.unreadable)
-            return _refused(503, "its answer can't be read at the moment")
+            return _unreadable(named, row.unreadable)
         if row.message is None:
             return _refused(404, "its answer isn't kept any more")
         if len(row.message) > MOST_BYTES:
