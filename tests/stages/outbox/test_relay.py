@@ -273,7 +273,7 @@ def test_what_was_put_aside_is_shown_and_taken_on_again_when_its_cause_is_mended
     assert "relay shop: 0 messages in its inbox, 1 message put aside; 1 item taken on so far" in " ".join(said.split())
     assert "messages put aside: Relay shop: a message was put aside, the last: 1 rejected" in " ".join(said.split())
     service.configure(lanes={"new": {}})
-    assert read_command(app, "inbox", "retry") == "1 messages are taken on again\n"
+    assert read_command(app, "inbox", "retry") == "1 message is taken on again\n"
     relay.turn()
     with answering(service.redis_url):
         assert overnight.confirm(receipt).accepted == 1
@@ -286,8 +286,8 @@ def test_what_was_put_aside_may_be_given_up(shop: str, service: Service, overnig
         put(shop, foreign("no JSON"))
     relay.turn()
     first = left(shop)[0]["id"]
-    assert read_command(app, "inbox", "drop", "shop", "--yes", "--id", str(first)) == "1 messages are deleted\n"
-    assert read_command(app, "inbox", "drop", "shop", "--yes") == "1 messages are deleted\n"
+    assert read_command(app, "inbox", "drop", "shop", "--yes", "--id", str(first)) == "1 message is deleted\n"
+    assert read_command(app, "inbox", "drop", "shop", "--yes") == "1 message is deleted\n"
     assert left(shop) == []
 
 
