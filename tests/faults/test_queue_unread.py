@@ -54,7 +54,7 @@ def test_in_our_own_redis(service: Service, tmp_path: Path) -> None:
     deliver("b")
     minutes_pass_and_it_is_looked(service)
     (alarm,) = unread()
-    assert "Queue 'shop' of Overnight's own Redis: nobody has taken the oldest of 1 messages for 11 min" in alarm
+    assert "Queue 'shop' of Overnight's own Redis: nobody has taken the oldest of 1 message for 11 min" in alarm
     with product(tmp_path, SAVE, broker=service.redis_url, overnight=service.redis_url) as worker:
         worker.wait_for(2)
         wait_until(is_read, 20)
@@ -89,7 +89,7 @@ def test_in_a_rabbitmq(service: Service, tmp_path: Path) -> None:
         service.finish()
         minutes_pass_and_it_is_looked(service)
         (alarm,) = unread()
-        assert "Queue 'shop' of broker crm: nobody has taken the oldest of 1 messages for 11 min" in alarm
+        assert "Queue 'shop' of broker crm: nobody has taken the oldest of 1 message for 11 min" in alarm
         with listening(url):
             wait_until(is_read, 60)
             service.accept(item("b", callback=callback("shop", broker="crm")))

@@ -85,7 +85,7 @@ def test_a_line_without_its_end_is_read_again_for_days_and_then_kept(service: Se
     collect()
     assert service.ledger.states("item") == ["batched", "succeeded"]
     assert (
-        "1 of 2 results are missing, 1 lines can't be read"
+        "1 of 2 results are missing, 1 line can't be read"
         in service.ledger.fetch_one("SELECT error FROM submission")["error"]
     )
     service.ledger.execute("UPDATE submission SET misses = 20, ended_at = now() - interval '8 days'")

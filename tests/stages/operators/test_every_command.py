@@ -150,7 +150,7 @@ def test_the_status_tells_the_held_from_the_waiting_and_leads_on(busy: Service) 
     assert re.search(r"^default +0 +- +1 +0", said, re.MULTILINE), said
     assert "default: 1 held → `overnight items --lane default --state held`" in said
     assert "default: 1 failed → `overnight items --lane default --state failed`; `overnight redo --lane" in said
-    assert "default: 1 deliveries dead → `overnight items --lane default --delivery dead`" in said
+    assert "default: 1 delivery dead → `overnight items --lane default --delivery dead`" in said
     status = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
     assert (status["items"]["held"], status["items"].get("waiting", 0)) == (1, 0)
 

@@ -329,8 +329,8 @@ def _unread_queues(troubles: Troubles) -> Iterator[Alarm]:
             name = f"broker {queue.broker}" if queue.broker else "Overnight's own Redis"
             yield Alarm(
                 "queue unread",
-                f"Queue {queue.queue!r} of {name}: nobody has taken the oldest of {queue.messages:,} messages for"
-                f" {spoken(queue.unread_s)}.",
+                f"Queue {queue.queue!r} of {name}: nobody has taken the oldest of"
+                f" {several(queue.messages, 'message')} for {spoken(queue.unread_s)}.",
             )
 
 

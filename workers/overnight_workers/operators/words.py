@@ -214,7 +214,8 @@ def leads(lane: LaneView) -> list[Lead]:
     )
     return [
         Lead(
-            f"{name}: {n:,} " + ("deliveries dead" if option == "delivery" else state),
+            f"{name}: "
+            + (several(n, "delivery dead", "deliveries dead") if option == "delivery" else f"{n:,} {state}"),
             f"`overnight items --lane {name} --{option} {state}`{more}",
             {"lane": name, option: state},
         )

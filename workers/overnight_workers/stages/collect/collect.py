@@ -26,7 +26,7 @@ from overnight_models.ledger.database import DatabaseFull
 from overnight_models.ledger.deliver import deliver as deliveries
 from overnight_models.ledger.deliver.due import recorded_and_claimed
 from overnight_models.ledger.money import settle
-from overnight_models.quantities import spoken
+from overnight_models.quantities import several, spoken
 from overnight_models.wire.outcome import Problem
 from overnight_workers import api, counted, logs, process
 from overnight_workers.celery_app import app
@@ -142,7 +142,7 @@ def _end(reading: Reading, progress: _Progress, wrong: str | None) -> None:
         missing = 0
     missed = wrong is None and missing > 0
     if missed:
-        cut = f", {progress.damaged} lines can't be read" if progress.damaged else ""
+        cut = f", {several(progress.damaged, 'line')} can't be read" if progress.damaged else ""
         wrong = f"{missing} of {reading.items} results are missing{cut}: read again for {spoken(_left_s(reading))}"
     with process.database().transaction() as connection:
         if wrong is None and not ledger.finish(connection, reading, passed_over=progress.passed_over):
