@@ -39,6 +39,7 @@ ARGUMENTS = {
     "retry": [["--all", "--dry-run"]],
     "schema": [["accept"], ["none"]],
     "relay": [["none"], []],
+    "links": [["--certificate", "none.pem"], []],
     "purge": [["--all", "--dry-run"], ["--all", "--dry-run", "--json"], ["--tenant", "none"], []],
     "redo": [["--all"], ["--all", "--json"], ["--all", "--yes"]],
     "replay": [[], ["--json"], ["--delivered", "--all"]],
