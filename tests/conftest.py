@@ -68,10 +68,15 @@ _LONGEST = (
     "test_points_are_everywhere",
     "test_upgrade",
     "test_explored",
-    "test_enrich_command",
     "test_runs_killed",
+    "test_readmes_run",
+    "test_redis_failover",
+    "test_kit_service",
+    "test_pooler",
+    "test_shutdown",
+    "test_full_disk",
 )
-"""Files of half a minute and more come first: nobody waits for one of them at the end."""
+"""Files of twenty seconds and more come first: nobody waits for one of them at the end."""
 _LAST = Path(__file__).parent / "unit"
 """Its files take a moment each."""
 _WHOLE_UNTIL = 0.8
