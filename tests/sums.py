@@ -13,7 +13,7 @@ Rows = Callable[[str], Sequence[Mapping[str, Any]]]
 
 
 def assert_sums_are_right(rows: Rows) -> None:
-    """What `status` shows is what `count(*)` finds, and the spending is the bill; each in one statement."""
+    """What `status` shows is what `count(*)` finds, the spending is the bill, and no item is missing in its run."""
     tally = rows(
         """
         WITH tallied AS (
@@ -43,6 +43,14 @@ def assert_sums_are_right(rows: Rows) -> None:
         """
     )
     assert spending == [], "the spending"
+    outside = rows(
+        """
+        SELECT id, run_id FROM item
+        WHERE run_id IS NOT NULL
+          AND NOT EXISTS (SELECT FROM run_block WHERE run_block.run_id = item.run_id AND block = item.id / 250)
+        """
+    )
+    assert outside == [], "the blocks of runs"
 
 
 @dataclass(frozen=True)

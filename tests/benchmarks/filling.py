@@ -134,6 +134,8 @@ SELECT n, n % {lanes} + 1, 1, n / 100000 + 1, CASE WHEN n % {lanes} = 0 THEN (n 
        n % {targets} + 1, now() - interval '1 day' * (1 - (n - {under_way}) * 1.0 / ({items} - {under_way})), 1000, 60,
        1000, 'waiting'
 FROM generate_series({under_way} + 1, {items}) n;
+INSERT INTO run_block (run_id, block, place)
+SELECT run_id, id / 250, min(id % 250) FROM item WHERE run_id IS NOT NULL GROUP BY 1, 2;
 INSERT INTO request (item_id, receipt, key, callback, params, enqueued_at)
 SELECT n, gen_random_uuid(), 'item ' || n, '{{"task":"shop.save","queue":"queue 1","broker":"shop"}}',
        '{{"model":"claude-haiku-5-5","max_tokens":1000,"messages":[]}}',

@@ -17,19 +17,37 @@ WHERE lane.name = :lane AND key_hash = :key_hash;
 -- outcomes_page, 1 of 2: The next outcomes of a run, and where the page after it begins. Raises NoKey while an encryption key isn't there.
 -- after = 1, lane = null, most = 1, problem = null, run = 'text'
 SELECT item.id, coalesce(outcome.body_size, octet_length(outcome.message), 0) AS size
-FROM item
+FROM (
+    SELECT own.block, part.*
+    FROM (
+        SELECT DISTINCT block
+        FROM run_block
+        WHERE run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        ) AND block >= CAST(:after AS bigint) / 250
+        ORDER BY block
+    ) own
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM item
+        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        LIMIT 250
+    ) part
+) item
 JOIN outcome ON outcome.item_id = item.id
-WHERE item.run_id = (
-    SELECT id
-    FROM run
-    WHERE name = :run
-) AND item.id > :after AND item.state <> 'redone' AND (CAST(:lane AS text) IS NULL OR item.lane_id = (
+WHERE item.id > :after AND item.state <> 'redone' AND (CAST(:lane AS text) IS NULL OR item.lane_id = (
     SELECT id
     FROM lane
     WHERE name = :lane
 )) AND (CAST(:problem AS text) IS NULL OR outcome.problem = :problem OR :problem = 'any'
     AND outcome.problem IS NOT NULL)
-ORDER BY item.id
+ORDER BY item.block, item.id
 LIMIT :most;
 
 -- outcomes_page, 2 of 2: The next outcomes of a run, and where the page after it begins. Raises NoKey while an encryption key isn't there.

@@ -122,6 +122,19 @@ def test_what_older_workers_can_not_read_is_not_written_before_the_second_migrat
     assert [set(row.values()) for row in begun] == [{False}, {True}]
 
 
+def test_items_of_runs_are_in_their_blocks_also_those_that_a_worker_of_the_version_before_writes(postgres: str) -> None:
+    written = """
+        INSERT INTO item (id, lane_id, headers_id, run_id, model_id, state, waiting_since, size, max_tokens)
+        SELECT id, 1, 1, 7, 1, 'waiting', now(), 10, 10 FROM generate_series({}, {}) AS id
+    """
+    with database_at(postgres, "0031") as url, psycopg.connect(url, autocommit=True) as older:
+        older.execute(written.format(1, 600).encode())
+        bring_up_to_date(url)
+        older.execute(written.format(601, 800).encode())
+        assert_sums_are_right(lambda statement: rows(url, statement))
+        assert [row["block"] for row in rows(url, "SELECT block FROM run_block ORDER BY block")] == [0, 1, 2, 3]
+
+
 def test_copies_that_retention_was_making_are_begun_anew_with_the_new_columns(postgres: str) -> None:
     with database_at(postgres, "0030") as url:
         database = Database(url)

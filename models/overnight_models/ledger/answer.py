@@ -14,6 +14,7 @@ from overnight_models import exact_json
 from overnight_models.ledger.bodies import answers, reasons
 from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
 from overnight_models.ledger.rows import fetch_all, fetch_one, fetch_pairs, fetch_value, fitting
+from overnight_models.ledger.run_items import ORDER, items_of
 from overnight_models.request.prefix import Prefix
 from overnight_models.wire.verdict import VerdictDocument
 
@@ -185,15 +186,15 @@ def outcomes_page(
     sizes = fetch_all(
         connection,
         _Size,
-        """
+        f"""
         SELECT item.id, coalesce(outcome.body_size, octet_length(outcome.message), 0) AS size
-        FROM item JOIN outcome ON outcome.item_id = item.id
-        WHERE item.run_id = (SELECT id FROM run WHERE name = :run) AND item.id > :after
+        FROM {items_of(first=":after")} JOIN outcome ON outcome.item_id = item.id
+        WHERE item.id > :after
           AND item.state <> 'redone'
           AND (CAST(:lane AS text) IS NULL OR item.lane_id = (SELECT id FROM lane WHERE name = :lane))
           AND (CAST(:problem AS text) IS NULL OR outcome.problem = :problem
                OR :problem = 'any' AND outcome.problem IS NOT NULL)
-        ORDER BY item.id LIMIT :most
+        ORDER BY {ORDER} LIMIT :most
         """,
         run=run,
         lane=lane,

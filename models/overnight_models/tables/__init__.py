@@ -34,6 +34,7 @@ from overnight_models.tables.items import (
     Redo,
     Request,
     RequestGroup,
+    RunBlock,
     Tally,
     Unmeasured,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "Request",
     "RequestGroup",
     "Run",
+    "RunBlock",
     "Shape",
     "Sighting",
     "Spending",

@@ -15,13 +15,30 @@ WHERE run_id = :run_id;
 -- draw: Some rows of a run: by a hash of their keys, so the same ones each time.
 -- rows = 1, run = 'text'
 SELECT request.key, request.trace_id AS cells
-FROM item
+FROM (
+    SELECT own.block, part.*
+    FROM (
+        SELECT DISTINCT block
+        FROM run_block
+        WHERE run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        ORDER BY block
+    ) own
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM item
+        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        LIMIT 250
+    ) part
+) item
 JOIN request ON request.item_id = item.id
-WHERE item.run_id = (
-    SELECT id
-    FROM run
-    WHERE name = :run
-)
 ORDER BY md5(request.key)
 LIMIT :rows;
 
@@ -34,13 +51,31 @@ ON CONFLICT (run_id) DO UPDATE SET document = excluded.document, callback = excl
 -- parts = 1, run = 'text'
 WITH came AS (
     SELECT output_tokens AS tokens
-    FROM outcome
-    JOIN item ON item.id = outcome.item_id
-    WHERE item.run_id = (
-        SELECT id
-        FROM run
-        WHERE name = :run
-    ) AND item.state <> 'redone' AND output_tokens > 0
+    FROM (
+        SELECT own.block, part.*
+        FROM (
+            SELECT DISTINCT block
+            FROM run_block
+            WHERE run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            ORDER BY block
+        ) own
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM item
+            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            LIMIT 250
+        ) part
+    ) item
+    JOIN outcome ON outcome.item_id = item.id
+    WHERE item.state <> 'redone' AND output_tokens > 0
 ), bounds AS (
     SELECT min(tokens) AS first, max(tokens) - min(tokens) + 1 AS length
     FROM came
@@ -74,13 +109,31 @@ WHERE run_id = :run_id;
 -- parts = 1, run = 'text'
 WITH came AS (
     SELECT extract(epoch FROM finished_at) AS second, ok
-    FROM outcome
-    JOIN item ON item.id = outcome.item_id
-    WHERE item.run_id = (
-        SELECT id
-        FROM run
-        WHERE name = :run
-    ) AND item.state <> 'redone'
+    FROM (
+        SELECT own.block, part.*
+        FROM (
+            SELECT DISTINCT block
+            FROM run_block
+            WHERE run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            ORDER BY block
+        ) own
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM item
+            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            LIMIT 250
+        ) part
+    ) item
+    JOIN outcome ON outcome.item_id = item.id
+    WHERE item.state <> 'redone'
 ), bounds AS (
     SELECT min(second) AS first, greatest(max(second) - min(second), 0.001) AS length
     FROM came
@@ -98,13 +151,31 @@ SELECT percentile_cont(0.5) WITHIN
 GROUP (ORDER BY input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens) AS input_median, percentile_cont(0.5) WITHIN
 GROUP (ORDER BY output_tokens) AS output_median, percentile_cont(0.95) WITHIN
 GROUP (ORDER BY output_tokens) AS output_95
-FROM outcome
-JOIN item ON item.id = outcome.item_id
-WHERE item.run_id = (
-    SELECT id
-    FROM run
-    WHERE name = :run
-) AND item.state <> 'redone' AND output_tokens > 0;
+FROM (
+    SELECT own.block, part.*
+    FROM (
+        SELECT DISTINCT block
+        FROM run_block
+        WHERE run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        ORDER BY block
+    ) own
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM item
+        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        LIMIT 250
+    ) part
+) item
+JOIN outcome ON outcome.item_id = item.id
+WHERE item.state <> 'redone' AND output_tokens > 0;
 
 -- unsent: Runs whose reports their callbacks haven't got.
 SELECT run_id

@@ -21,22 +21,40 @@ FROM (
         WHERE delivery.item_id = item.id
     )
 ) AS delivery
-JOIN item ON item.id = delivery.item_id
+JOIN (
+    SELECT own.block, part.*
+    FROM (
+        SELECT DISTINCT block
+        FROM run_block
+        WHERE run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        ) AND block >= CAST(:after AS bigint) / 250 AND block <= CAST(:until AS bigint) / 250
+        ORDER BY block
+    ) own
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM item
+        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        LIMIT 250
+    ) part
+) item ON item.id = delivery.item_id
 JOIN outcome ON outcome.item_id = delivery.item_id
 WHERE delivery.item_id > :after AND delivery.item_id <= :until AND delivery.lane_id = (
     SELECT id
     FROM lane
     WHERE name = :lane
-) AND item.run_id = (
-    SELECT id
-    FROM run
-    WHERE name = :run
 ) AND delivery.item_id IN (
     SELECT item_id
     FROM item_key
     WHERE key_hash = :key_hash
 ) AND outcome.finished_at >= :since
-ORDER BY delivery.item_id
+ORDER BY item.block, item.id
 LIMIT :limit;
 
 -- count: How many deliveries it is about.
@@ -48,23 +66,41 @@ WHERE delivery.state = 'dead';
 -- after = 1, key_hash = '\x00', lane = 'text', limit = 1, run = 'text', since = '2026-11-29', until = 1
 SELECT delivery.item_id
 FROM delivery
-JOIN item ON item.id = delivery.item_id
+JOIN (
+    SELECT own.block, part.*
+    FROM (
+        SELECT DISTINCT block
+        FROM run_block
+        WHERE run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        ) AND block >= CAST(:after AS bigint) / 250 AND block <= CAST(:until AS bigint) / 250
+        ORDER BY block
+    ) own
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM item
+        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        LIMIT 250
+    ) part
+) item ON item.id = delivery.item_id
 JOIN outcome ON outcome.item_id = delivery.item_id
 WHERE delivery.state = 'delivered' AND delivery.item_id > :after AND delivery.item_id <= :until
     AND delivery.lane_id = (
     SELECT id
     FROM lane
     WHERE name = :lane
-) AND item.run_id = (
-    SELECT id
-    FROM run
-    WHERE name = :run
 ) AND delivery.item_id IN (
     SELECT item_id
     FROM item_key
     WHERE key_hash = :key_hash
 ) AND outcome.finished_at >= :since
-ORDER BY delivery.item_id
+ORDER BY item.block, item.id
 LIMIT :limit
 FOR UPDATE OF delivery;
 

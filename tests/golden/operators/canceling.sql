@@ -14,15 +14,33 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
         FROM batch
         WHERE batch.id = item.batch_id AND batch.state = 'packed'
     )) AS is_unsent
-    FROM item
+    FROM (
+        SELECT own.block, part.*
+        FROM (
+            SELECT DISTINCT block
+            FROM run_block
+            WHERE run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            ORDER BY block
+        ) own
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM item
+            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            LIMIT 250
+        ) part
+    ) item
     WHERE item.lane_id = (
         SELECT id
         FROM lane
         WHERE name = :lane
-    ) AND item.run_id = (
-        SELECT id
-        FROM run
-        WHERE name = :run
     ) AND item.state = :state AND item.state IN ('waiting', 'held', 'batched', 'direct', 'racing',
         'following') AND NOT item.cancel_wanted AND (item.state IN ('direct',
         'racing') OR item.direct_at IS NOT NULL)
@@ -53,15 +71,33 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
         FROM batch
         WHERE batch.id = item.batch_id AND batch.state = 'packed'
     )) AS is_unsent
-    FROM item
+    FROM (
+        SELECT own.block, part.*
+        FROM (
+            SELECT DISTINCT block
+            FROM run_block
+            WHERE run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            ORDER BY block
+        ) own
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM item
+            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            LIMIT 250
+        ) part
+    ) item
     WHERE item.lane_id = (
         SELECT id
         FROM lane
         WHERE name = :lane
-    ) AND item.run_id = (
-        SELECT id
-        FROM run
-        WHERE name = :run
     ) AND item.state = :state AND item.state IN ('waiting', 'held', 'batched', 'direct', 'racing',
         'following') AND NOT item.cancel_wanted AND NOT (item.state IN ('direct',
         'racing') OR item.direct_at IS NOT NULL)
@@ -81,17 +117,35 @@ FROM costing;
 -- cancel_group: Take one group of them back, in the order of items. Those that may have been sent are only not delivered.
 -- after = 1, lane = 'text', limit = 1, run = 'text', state = 'text', until = 1
 SELECT item.id
-FROM item
+FROM (
+    SELECT own.block, part.*
+    FROM (
+        SELECT DISTINCT block
+        FROM run_block
+        WHERE run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        ) AND block >= CAST(:after AS bigint) / 250 AND block <= CAST(:until AS bigint) / 250
+        ORDER BY block
+    ) own
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM item
+        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        LIMIT 250
+    ) part
+) item
 WHERE item.lane_id = (
     SELECT id
     FROM lane
     WHERE name = :lane
-) AND item.run_id = (
-    SELECT id
-    FROM run
-    WHERE name = :run
 ) AND item.state = :state AND item.state IN ('waiting', 'held', 'batched', 'direct', 'racing',
     'following') AND NOT item.cancel_wanted AND item.id > :after AND item.id <= :until
-ORDER BY item.id
+ORDER BY item.block, item.id
 LIMIT :limit;
 

@@ -6,7 +6,29 @@ SELECT item.id, request.key, lane.name AS lane, request.tenant, run.name AS run,
     left(CASE WHEN outcome.detail LIKE 'encrypted:%' THEN '(encrypted)' ELSE outcome.detail END,
     400) AS detail, outcome.model, outcome.via, outcome.attempts, outcome.cost_nano, outcome.finished_at
 FROM outcome
-JOIN item ON item.id = outcome.item_id
+JOIN (
+    SELECT own.block, part.*
+    FROM (
+        SELECT DISTINCT block
+        FROM run_block
+        WHERE run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        ORDER BY block
+    ) own
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM item
+        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        LIMIT 250
+    ) part
+) item ON item.id = outcome.item_id
 JOIN request ON request.item_id = outcome.item_id
 JOIN lane ON lane.id = item.lane_id
 LEFT JOIN run ON run.id = item.run_id
@@ -14,10 +36,6 @@ WHERE true AND item.lane_id = (
     SELECT id
     FROM lane
     WHERE name = :lane
-) AND item.run_id = (
-    SELECT id
-    FROM run
-    WHERE name = :run
 ) AND outcome.problem IS NOT NULL AND outcome.problem = :problem AND outcome.finished_at >= :since
 ORDER BY outcome.finished_at, outcome.item_id
 LIMIT :limit;
@@ -30,15 +48,33 @@ SELECT lane.name AS lane, problem, coalesce(left(CASE WHEN detail LIKE 'encrypte
 FROM (
     SELECT item.lane_id, outcome.problem, outcome.detail, outcome.finished_at
     FROM outcome
-    JOIN item ON item.id = outcome.item_id
+    JOIN (
+        SELECT own.block, part.*
+        FROM (
+            SELECT DISTINCT block
+            FROM run_block
+            WHERE run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            ORDER BY block
+        ) own
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM item
+            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            LIMIT 250
+        ) part
+    ) item ON item.id = outcome.item_id
     WHERE outcome.problem IS NOT NULL AND item.state <> 'redone' AND item.lane_id = (
         SELECT id
         FROM lane
         WHERE name = :lane
-    ) AND item.run_id = (
-        SELECT id
-        FROM run
-        WHERE name = :run
     ) AND outcome.problem IS NOT NULL AND outcome.finished_at >= :since
     ORDER BY outcome.item_id DESC
     LIMIT 100000

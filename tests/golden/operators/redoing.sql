@@ -9,7 +9,29 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
         CAST(:rate_shares AS float[]))
 ), chosen AS (
     SELECT item.model_id, item.size, item.max_tokens, outcome.cost_nano
-    FROM item
+    FROM (
+        SELECT own.block, part.*
+        FROM (
+            SELECT DISTINCT block
+            FROM run_block
+            WHERE run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            ORDER BY block
+        ) own
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM item
+            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            LIMIT 250
+        ) part
+    ) item
     JOIN outcome ON outcome.item_id = item.id
     WHERE item.state IN ('failed', 'canceled') AND outcome.problem IS NOT NULL AND NOT EXISTS (
         SELECT
@@ -26,10 +48,6 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
             SELECT id
             FROM lane
             WHERE name = :lane
-        ) AND item.run_id = (
-            SELECT id
-            FROM run
-            WHERE name = :run
         )
     ) AND (outcome.via = 'direct') = :direct
 )
@@ -43,7 +61,29 @@ LEFT JOIN rate ON rate.model_id = chosen.model_id AND chosen.size + 2000 > rate.
 -- redo_group: Try one group of them again, in the order of items.
 -- after = 1, lane = 'text', limit = 1, run = 'text', until = 1
 SELECT item.id
-FROM item
+FROM (
+    SELECT own.block, part.*
+    FROM (
+        SELECT DISTINCT block
+        FROM run_block
+        WHERE run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        ) AND block >= CAST(:after AS bigint) / 250 AND block <= CAST(:until AS bigint) / 250
+        ORDER BY block
+    ) own
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM item
+        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        LIMIT 250
+    ) part
+) item
 JOIN outcome ON outcome.item_id = item.id
 WHERE item.state IN ('failed', 'canceled') AND outcome.problem IS NOT NULL AND NOT EXISTS (
     SELECT
@@ -60,12 +100,8 @@ WHERE item.state IN ('failed', 'canceled') AND outcome.problem IS NOT NULL AND N
         SELECT id
         FROM lane
         WHERE name = :lane
-    ) AND item.run_id = (
-        SELECT id
-        FROM run
-        WHERE name = :run
     )
 ) AND item.id > :after AND item.id <= :until
-ORDER BY item.id
+ORDER BY item.block, item.id
 LIMIT :limit;
 

@@ -27,6 +27,13 @@ SET outcomes_dropped_at = :now, bodies_dropped_at = coalesce(bodies_dropped_at, 
     left_out = '{}', keys_looked_to = NULL, keys_dropped_at = NULL
 WHERE first_item = :first;
 
+-- _forget_blocks: Where runs had items that are gone nobody looks any more.
+-- carried = '{1}', first = 1, until = 1
+DELETE FROM run_block
+WHERE block >= :first / 250 AND block < :until / 250 AND block <> ALL (
+    SELECT unnest(CAST(:carried AS bigint[])) / 250
+);
+
 -- _is_due, 1 of 2: Whether all lanes of a partition may lose that, and haven't yet; or some of them lost it, and carried others.
 -- before = '2026-11-29', first = 1, until = 1
 SELECT EXISTS (

@@ -52,13 +52,33 @@ JOIN item ON item.id = follower.item_id
 WHERE of_item_id >= :first AND of_item_id < :until AND item.state = 'following'
 UNION
 SELECT item.id
-FROM item
-WHERE item.id >= :first AND item.id < :until AND run_id IN (
-    SELECT run.id
-    FROM catalog_run
-    JOIN catalog ON catalog.id = catalog_run.catalog_id
-    JOIN run ON run.name = catalog.name || '-' || catalog_run.number
-    WHERE catalog_run.ended_at IS NULL
-)
+FROM (
+    SELECT own.block, part.*
+    FROM (
+        SELECT DISTINCT block
+        FROM run_block
+        WHERE run_id = ANY(ARRAY(
+            SELECT run.id
+            FROM catalog_run
+            JOIN catalog ON catalog.id = catalog_run.catalog_id
+            JOIN run ON run.name = catalog.name || '-' || catalog_run.number
+            WHERE catalog_run.ended_at IS NULL
+        )) AND block >= CAST(:first AS bigint) / 250 AND block <= CAST(:until AS bigint) / 250
+        ORDER BY block
+    ) own
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM item
+        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = ANY(ARRAY(
+            SELECT run.id
+            FROM catalog_run
+            JOIN catalog ON catalog.id = catalog_run.catalog_id
+            JOIN run ON run.name = catalog.name || '-' || catalog_run.number
+            WHERE catalog_run.ended_at IS NULL
+        ))
+        LIMIT 250
+    ) part
+) item
+WHERE item.id >= :first AND item.id < :until
 LIMIT :most;
 

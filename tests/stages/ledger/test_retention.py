@@ -14,6 +14,7 @@ from overnight_models.ledger import partitions, redo
 from overnight_models.ledger.partitions import PARTITION_ITEMS
 from overnight_models.ledger.retention import keep, money, steps
 from overnight_models.ledger.retention.keep import Keep
+from overnight_models.ledger.run_items import BLOCK
 from overnight_workers import process
 from overnight_workers.cli import app
 from overnight_workers.sandbox.process import Running
@@ -122,6 +123,21 @@ def test_what_is_not_finished_stays_whole(own: Service) -> None:
     assert "null" not in own.ledger.asked().values()
     assert own.ledger.item("waits")["state"] == "held"
     assert count(own, "item_key", "item_id = 2") == 1, "its key stays"
+
+
+def test_where_a_run_had_items_is_forgotten_with_them_and_not_what_stays(own: Service) -> None:
+    own.accept(item("goes"), item("stays"), run="nightly")
+    own.ledger.execute("SELECT setval('item_id', 1000)")
+    own.accept(item("goes too"), run="nightly")
+    own.finish()
+    own.ledger.execute("UPDATE item SET state = 'held', held_by = 1, batch_id = NULL WHERE id = 2")
+    own.ledger.execute("DELETE FROM outcome WHERE item_id = 2")
+    pass_partition(own)
+    own.accept(item("new"), run="nightly")
+    assert count(own, "run_block") == 3
+    retain_after(400)
+    blocks = own.ledger.fetch_all("SELECT block FROM run_block ORDER BY block")
+    assert [row["block"] for row in blocks] == [0, PARTITION_ITEMS // BLOCK]
 
 
 def accept_a_group(service: Service) -> None:

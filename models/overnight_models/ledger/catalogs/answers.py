@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from overnight_models.ledger.bodies import answers as bodies
 from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value
+from overnight_models.ledger.run_items import NAMED, ORDER, items_of
 from overnight_models.states import ITEM
 
-_MINE: Final = "item.run_id = (SELECT id FROM run WHERE name = :run)"
 _UNFINISHED: Final = ", ".join(f"'{state}'" for state in ITEM.unfinished)
 
 
@@ -34,9 +34,10 @@ def verdicts(connection: Connection, run: str, *, after: int = 0, limit: int = 2
         Verdict,
         f"""
         SELECT item.id, request.key, outcome.ok, outcome.problem
-        FROM item JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
-        WHERE {_MINE} AND item.id > :after AND item.state <> 'redone'
-        ORDER BY item.id LIMIT :limit
+        FROM {items_of(first=":after")} JOIN request ON request.item_id = item.id
+        LEFT JOIN outcome ON outcome.item_id = item.id
+        WHERE item.id > :after AND item.state <> 'redone'
+        ORDER BY {ORDER} LIMIT :limit
         """,
         run=run,
         after=after,
@@ -72,8 +73,9 @@ def groups(connection: Connection, run: str) -> list[Group]:
         FROM (
             SELECT outcome.ok, outcome.problem, item.state, coalesce(redo.number, 0) AS redos,
                    outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END AS cost_nano
-            FROM item LEFT JOIN outcome ON outcome.item_id = item.id LEFT JOIN redo ON redo.item_id = item.id
-            WHERE {_MINE} AND item.state <> 'redone'
+            FROM {items_of()} LEFT JOIN outcome ON outcome.item_id = item.id
+            LEFT JOIN redo ON redo.item_id = item.id
+            WHERE item.state <> 'redone'
         ) each
         GROUP BY ok, problem, state ORDER BY rows DESC, problem, state
         """,
@@ -111,13 +113,13 @@ def to_ask_again(
         f"""
         SELECT item.id, outcome.problem, outcome.detail, outcome.message, outcome.body_group, outcome.body_place,
                item.size, item.max_tokens
-        FROM item JOIN outcome ON outcome.item_id = item.id
+        FROM {items_of(first=":after")} JOIN outcome ON outcome.item_id = item.id
         LEFT JOIN redo ON redo.item_id = item.id
-        WHERE {_MINE} AND item.id > :after AND {ITEM.redo.where} AND NOT item.cancel_wanted
+        WHERE item.id > :after AND {ITEM.redo.where} AND NOT item.cancel_wanted
           AND (outcome.problem = ANY(:problems) OR outcome.retryable)
           AND coalesce(redo.number, 0) < :times
           AND NOT EXISTS (SELECT FROM follower WHERE follower.item_id = item.id)
-        ORDER BY item.id LIMIT :limit
+        ORDER BY {ORDER} LIMIT :limit
         """,
         run=run,
         problems=list(problems),
@@ -159,8 +161,8 @@ def not_sent(connection: Connection, run: str, *, held: bool) -> list[int]:
         connection,
         int,
         f"""
-        SELECT item.id FROM item
-        WHERE {_MINE} AND CASE WHEN :held THEN item.state = 'held' AND item.held_by IN (
+        SELECT item.id FROM {items_of()}
+        WHERE CASE WHEN :held THEN item.state = 'held' AND item.held_by IN (
                   SELECT id FROM budget WHERE budget.run_id = item.run_id
               ) ELSE item.state IN ('held', 'waiting', 'following', 'batched') END
         ORDER BY item.id
@@ -168,6 +170,14 @@ def not_sent(connection: Connection, run: str, *, held: bool) -> list[int]:
         run=run,
         held=held,
     )
+
+
+_OF_CATALOG: Final = """
+    = ANY (ARRAY(
+        SELECT run.id FROM run JOIN catalog_run ON run.name = :catalog || '-' || catalog_run.number
+        WHERE catalog_run.catalog_id = (SELECT id FROM catalog WHERE name = :catalog)
+    ))
+"""
 
 
 class FailedKey(NamedTuple):
@@ -195,19 +205,13 @@ def failed(
         connection,
         FailedKey,
         f"""
-        SELECT item.id, request.key FROM item
+        SELECT item.id, request.key FROM {items_of(NAMED if run else _OF_CATALOG, first=":after")}
         JOIN request ON request.item_id = item.id JOIN outcome ON outcome.item_id = item.id
-        WHERE item.run_id IN (
-            SELECT run.id FROM run JOIN catalog_run ON run.name = :catalog || '-' || catalog_run.number
-            WHERE catalog_run.catalog_id = (SELECT id FROM catalog WHERE name = :catalog)
-              AND CAST(:run AS text) IS NULL
-            UNION ALL SELECT id FROM run WHERE name = :run
-        ) AND {ITEM.redo.where} AND outcome.problem <> ALL(:but)
+        WHERE {ITEM.redo.where} AND outcome.problem <> ALL(:but)
           AND starts_with(request.key, 'catalog/') AND item.id > :after
-        ORDER BY item.id LIMIT :limit
+        ORDER BY {ORDER} LIMIT :limit
         """,
-        catalog=catalog,
-        run=run,
+        **({"run": run} if run else {"catalog": catalog}),
         but=list(but),
         after=after,
         limit=limit,
@@ -233,7 +237,7 @@ def under_way(connection: Connection, run: str) -> list[UnderWay]:
         SELECT mine.rows, coalesce(batch.items, mine.rows)::bigint AS batch_items,
                extract(epoch FROM now() - created.at)::float AS open_s
         FROM (
-            SELECT batch_id, count(*) AS rows FROM item WHERE {_MINE} AND state IN ({_UNFINISHED}) GROUP BY batch_id
+            SELECT batch_id, count(*) AS rows FROM {items_of()} WHERE state IN ({_UNFINISHED}) GROUP BY batch_id
         ) mine
         LEFT JOIN batch ON batch.id = mine.batch_id
         LEFT JOIN LATERAL (

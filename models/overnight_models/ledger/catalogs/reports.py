@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one, fetch_value
+from overnight_models.ledger.run_items import items_of
 
 IS_UNSENT: Final = "callback IS NOT NULL"
 """A report whose callback's broker hasn't got it yet."""
-_MINE: Final = "item.run_id = (SELECT id FROM run WHERE name = :run)"
 
 
 class Drawn(NamedTuple):
@@ -29,8 +29,8 @@ def draw(connection: Connection, run: str, *, rows: int) -> list[Drawn]:
         connection,
         Drawn,
         f"""
-        SELECT request.key, request.trace_id AS cells FROM item JOIN request ON request.item_id = item.id
-        WHERE {_MINE} ORDER BY md5(request.key) LIMIT :rows
+        SELECT request.key, request.trace_id AS cells FROM {items_of()} JOIN request ON request.item_id = item.id
+        ORDER BY md5(request.key) LIMIT :rows
         """,
         run=run,
         rows=rows,
@@ -124,7 +124,7 @@ def progress(connection: Connection, run: str, *, parts: int) -> list[Moment]:
         f"""
         WITH came AS (
             SELECT extract(epoch FROM finished_at) AS second, ok
-            FROM outcome JOIN item ON item.id = outcome.item_id WHERE {_MINE} AND item.state <> 'redone'
+            FROM {items_of()} JOIN outcome ON outcome.item_id = item.id WHERE item.state <> 'redone'
         ),
         bounds AS (SELECT min(second) AS first, greatest(max(second) - min(second), 0.001) AS length FROM came)
         SELECT to_timestamp(max(second)) AS at, count(*) AS rows, count(*) FILTER (WHERE ok) AS ok
@@ -152,8 +152,8 @@ def lengths(connection: Connection, run: str, *, parts: int) -> list[Length]:
         Length,
         f"""
         WITH came AS (
-            SELECT output_tokens AS tokens FROM outcome JOIN item ON item.id = outcome.item_id
-            WHERE {_MINE} AND item.state <> 'redone' AND output_tokens > 0
+            SELECT output_tokens AS tokens FROM {items_of()} JOIN outcome ON outcome.item_id = item.id
+            WHERE item.state <> 'redone' AND output_tokens > 0
         ),
         bounds AS (SELECT min(tokens) AS first, max(tokens) - min(tokens) + 1 AS length FROM came)
         SELECT (tokens - first) * :parts / length AS part, min(tokens) AS least, max(tokens) AS most, count(*) AS rows
@@ -183,8 +183,8 @@ def tokens(connection: Connection, run: str) -> Tokens:
                ) AS input_median,
                percentile_cont(0.5) WITHIN GROUP (ORDER BY output_tokens) AS output_median,
                percentile_cont(0.95) WITHIN GROUP (ORDER BY output_tokens) AS output_95
-        FROM outcome JOIN item ON item.id = outcome.item_id
-        WHERE {_MINE} AND item.state <> 'redone' AND output_tokens > 0
+        FROM {items_of()} JOIN outcome ON outcome.item_id = item.id
+        WHERE item.state <> 'redone' AND output_tokens > 0
         """,
         run=run,
     )

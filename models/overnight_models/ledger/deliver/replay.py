@@ -13,6 +13,7 @@ from overnight_models.ledger import hand_overs
 from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.hand_overs import DELIVERED_WITHOUT_ROW
 from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value
+from overnight_models.ledger.run_items import ORDER, items_of
 from overnight_models.states import DELIVERY
 
 _WITHOUT_ROW: Final = f"(SELECT item.id AS item_id, item.lane_id FROM {DELIVERED_WITHOUT_ROW}) AS delivery"
@@ -60,7 +61,7 @@ def replay(connection: Connection, wanted: Replayed, *, after: int, until: int, 
 
     Returns how many, and the last one's item: there may be more while that isn't 0.
     """
-    conditions, joins, values = _chosen(wanted)
+    conditions, joins, values = _chosen(wanted, first=":after", last=":until")
     if wanted.state == "delivered":
         _give_rows(connection, wanted, after=after, until=until, limit=limit)
     ids = fetch_column(
@@ -70,7 +71,7 @@ def replay(connection: Connection, wanted: Replayed, *, after: int, until: int, 
         SELECT delivery.item_id FROM delivery {joins}
         WHERE delivery.state = '{wanted.state}' AND delivery.item_id > :after
           AND delivery.item_id <= :until {conditions}
-        ORDER BY delivery.item_id LIMIT :limit FOR UPDATE OF delivery
+        ORDER BY {_order(wanted)} LIMIT :limit FOR UPDATE OF delivery
         """,
         after=after,
         until=until,
@@ -91,14 +92,14 @@ def replay(connection: Connection, wanted: Replayed, *, after: int, until: int, 
 
 def _give_rows(connection: Connection, wanted: Replayed, *, after: int, until: int, limit: int) -> None:
     """The first of the wanted that have no row get one: whichever are the first of all have one then."""
-    conditions, joins, values = _chosen(wanted)
+    conditions, joins, values = _chosen(wanted, first=":after", last=":until")
     ids = fetch_column(
         connection,
         int,
         f"""
         SELECT delivery.item_id FROM {_WITHOUT_ROW} {joins}
         WHERE delivery.item_id > :after AND delivery.item_id <= :until {conditions}
-        ORDER BY delivery.item_id LIMIT :limit
+        ORDER BY {_order(wanted)} LIMIT :limit
         """,
         after=after,
         until=until,
@@ -109,17 +110,21 @@ def _give_rows(connection: Connection, wanted: Replayed, *, after: int, until: i
         hand_overs.give_rows_to_delivered(connection, ids)
 
 
-def _chosen(wanted: Replayed) -> tuple[str, str, dict[str, object]]:
-    """Conditions, joins and values."""
+def _order(wanted: Replayed) -> str:
+    """By the items' ids."""
+    return "delivery.item_id" if wanted.run is None else ORDER
+
+
+def _chosen(wanted: Replayed, first: str = "", last: str = "") -> tuple[str, str, dict[str, object]]:
+    """Conditions, joins and values. first, last: as for `items_of`."""
     conditions = {
         "delivery.lane_id = (SELECT id FROM lane WHERE name = :lane)": wanted.lane,
-        "item.run_id = (SELECT id FROM run WHERE name = :run)": wanted.run,
         "delivery.item_id IN (SELECT item_id FROM item_key WHERE key_hash = :key_hash)": wanted.key,
         "outcome.finished_at >= :since": wanted.since,
         "delivery.item_id = ANY(:chosen_ids)": wanted.ids,
     }
     chosen = "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
-    joins = "" if wanted.run is None else "JOIN item ON item.id = delivery.item_id"
+    joins = "" if wanted.run is None else f"JOIN {items_of(first=first, last=last)} ON item.id = delivery.item_id"
     joins += "" if wanted.since is None else " JOIN outcome ON outcome.item_id = delivery.item_id"
     values: dict[str, object] = {name: getattr(wanted, name) for name in ("lane", "run", "since")}
     values["chosen_ids"] = None if wanted.ids is None else list(wanted.ids)

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from overnight_models.ledger.rows import fetch_only
+from overnight_models.ledger.run_items import items_of
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,12 @@ def timeline(connection: Connection, run: str) -> Timeline:
     return fetch_only(
         connection,
         Timeline,
-        """
+        f"""
         WITH mine AS (
             SELECT item.batch_id, max(request.enqueued_at) AS accepted_at, max(outcome.finished_at) AS collected_at
-            FROM item LEFT JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
-            WHERE item.run_id = (SELECT id FROM run WHERE name = :run) GROUP BY item.batch_id
+            FROM {items_of()}
+            LEFT JOIN request ON request.item_id = item.id LEFT JOIN outcome ON outcome.item_id = item.id
+            GROUP BY item.batch_id
         )
         SELECT (SELECT max(accepted_at) FROM mine) AS accepted_at,
                max(batch.packed_at) AS packed_at, max(submission.claimed_at) AS claimed_at,

@@ -87,10 +87,10 @@ def cancel_group(connection: Connection, wanted: ItemFilter, *, after: int, unti
         connection,
         int,
         f"""
-        SELECT item.id FROM {wanted.source}
+        SELECT item.id FROM {wanted.source_between(":after", ":until")}
         WHERE {wanted.where} AND item.state IN ({_UNFINISHED}) AND NOT item.cancel_wanted
           AND item.id > :after AND item.id <= :until
-        ORDER BY item.id LIMIT :limit
+        ORDER BY {wanted.order()} LIMIT :limit
         """,
         after=after,
         until=until,

@@ -8,6 +8,7 @@ from typing import Final
 
 from overnight_models.ledger import hand_overs
 from overnight_models.ledger.answer import key_hash
+from overnight_models.ledger.run_items import BACKWARDS, ORDER, items_of
 from overnight_models.states import ITEM
 
 ANY_PROBLEM: Final = "any"
@@ -59,13 +60,28 @@ class ItemFilter:
     @property
     def source(self) -> str:
         """For FROM: `item`, and the tables beside it that the conditions are about."""
+        return self.source_between()
+
+    def items(self, first: str = "", last: str = "", *, backwards: bool = False) -> str:
+        """For FROM: `item`, only those of the run where one is wanted. first, last: see `items_of`."""
+        return "item" if self.run is None else items_of(first=first, last=last, backwards=backwards)
+
+    def order(self, *, backwards: bool = False) -> str:
+        """For ORDER BY: by the items' ids."""
+        if self.run is None:
+            return "item.id DESC" if backwards else "item.id"
+        return BACKWARDS if backwards else ORDER
+
+    def source_between(self, first: str = "", last: str = "", *, backwards: bool = False) -> str:
+        """The same as `source` where only ids between these are wanted; `where` doesn't say that."""
         may_have_no_row = self.delivery in hand_overs.STATES_WITHOUT_ROW
         joins = {
             "JOIN request ON request.item_id = item.id": (self.key_prefix, self.enqueued_since, self.enqueued_before),
             "LEFT JOIN outcome ON outcome.item_id = item.id": (self.problem, self.late, may_have_no_row),
             f"{'LEFT ' if may_have_no_row else ''}JOIN delivery ON delivery.item_id = item.id": (self.delivery,),
         }
-        return " ".join(["item", *(join for join, wishes in joins.items() if any(wishes))])
+        items = self.items(first, last, backwards=backwards)
+        return " ".join([items, *(join for join, wishes in joins.items() if any(wishes))])
 
     @property
     def where(self) -> str:
@@ -74,7 +90,6 @@ class ItemFilter:
         conditions = {
             "item.lane_id = (SELECT id FROM lane WHERE name = :lane)": self.lane,
             "item.tenant_id = (SELECT id FROM tenant WHERE name = :tenant)": self.tenant,
-            "item.run_id = (SELECT id FROM run WHERE name = :run)": self.run,
             "item.state = :state": self.state,
             # the narrow row first: few items have a problem, and outcomes are wide
             f"item.state IN ({_WITH_PROBLEM}) AND outcome.problem IS NOT NULL": self.problem,

@@ -88,7 +88,7 @@ def page(
 
 def _window(connection: Connection, wanted: ItemFilter, before: int, limit: int) -> _Window:
     """The next window back: along an index that knows what is wanted, where there is one."""
-    table, column, condition = "item", "id", "true"
+    table, column, condition, order = "item", "id", "true", ""
     if wanted.ids is not None:
         condition = "id = ANY(:ids)"
     elif wanted.key is not None:
@@ -96,7 +96,7 @@ def _window(connection: Connection, wanted: ItemFilter, before: int, limit: int)
     elif wanted.batch_id is not None:
         condition = "batch_id = :batch_id"
     elif wanted.run is not None:
-        condition = "run_id = (SELECT id FROM run WHERE name = :run)"
+        table, order = wanted.items(last=":before", backwards=True), wanted.order(backwards=True)
     elif wanted.delivery in ("due", "sending", "awaiting_ack", "dead"):
         table, column, condition = _DELIVERIES_BUT_DELIVERED, "item_id", "state = :delivery"
     elif _has_problem(wanted):
@@ -111,12 +111,12 @@ def _window(connection: Connection, wanted: ItemFilter, before: int, limit: int)
         f"""
         SELECT min(id) AS oldest, count(*) AS n FROM (
             SELECT {column} AS id FROM {table} WHERE {condition} AND {column} < :before
-            ORDER BY {column} DESC LIMIT :window
+            ORDER BY {order or f"{column} DESC"} LIMIT :window
         ) looked
         """,
         before=before,
         window=limit,
-        **{name: value for name, value in wanted.values.items() if f":{name}" in condition},
+        **{name: value for name, value in wanted.values.items() if f":{name}" in table + condition},
     )
 
 
@@ -128,7 +128,8 @@ def _has_problem(wanted: ItemFilter) -> bool:
 def _chosen(connection: Connection, wanted: ItemFilter, oldest: int, before: int, limit: int) -> list[int]:
     """The newest of a window that are wanted."""
     # of each table: from one's range the planner doesn't conclude that of another
-    inner = wanted.source.replace("LEFT JOIN", "")
+    source = wanted.source_between(":oldest", ":before", backwards=True)
+    inner = source.replace("LEFT JOIN", "")
     columns = ["item.id", *(f"{table}.item_id" for table in ("request", "delivery") if f"JOIN {table}" in inner)]
     within = " AND ".join(f"{column} >= :oldest AND {column} < :before" for column in columns)
     if _has_problem(wanted):
@@ -137,8 +138,8 @@ def _chosen(connection: Connection, wanted: ItemFilter, oldest: int, before: int
         connection,
         int,
         f"""
-        SELECT item.id FROM {wanted.source} WHERE {wanted.where} AND {within}
-        ORDER BY item.id DESC LIMIT :limit
+        SELECT item.id FROM {source} WHERE {wanted.where} AND {within}
+        ORDER BY {wanted.order(backwards=True)} LIMIT :limit
         """,
         oldest=oldest,
         before=before,

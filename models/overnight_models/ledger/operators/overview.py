@@ -18,6 +18,7 @@ from overnight_models.ledger.money.budgets import WHY_HELD
 from overnight_models.ledger.pack.turns import oldest
 from overnight_models.ledger.roads.kept import NONE_YET, Kept, kept
 from overnight_models.ledger.rows import fetch_all, maker
+from overnight_models.ledger.run_items import BACKWARDS, ORDER, items_of
 from overnight_models.states import BATCH, ITEM
 
 
@@ -363,7 +364,6 @@ def items(
     """
     conditions = {
         "lane.name = %(lane)s": wanted.lane,
-        "item.run_id = (SELECT id FROM run WHERE name = %(run)s)": wanted.run,
         "item.batch_id = %(batch_id)s": wanted.batch_id,
         "item.state = %(state)s": wanted.state,
         # from the newest one back: not through all that still wait
@@ -379,7 +379,10 @@ def items(
     }
     chosen = [condition for condition, value in conditions.items() if value is not None]
     where = f"WHERE {' AND '.join(chosen)}" if chosen else ""
-    order = "item.id" if limit is None else "item.id DESC"
+    source, order = "item", "item.id" if limit is None else "item.id DESC"
+    if wanted.run is not None:
+        run = "= (SELECT id FROM run WHERE name = %(run)s)"
+        source, order = items_of(run, backwards=limit is not None), ORDER if limit is None else BACKWARDS
     values = {
         **{name: getattr(wanted, name) for name in ("lane", "run", "batch_id", "state", "problem", "since")},
         "delivery": wanted.delivery,
@@ -389,7 +392,7 @@ def items(
     columns_more, joins_more = (f", {hand_overs.SHOWN}", hand_overs.SHOWN_JOINS) if deliveries else ("", "")
     with driver_connection(connection).cursor(name="items") as cursor:
         cursor.execute(
-            f"SELECT {COLUMNS}, {ROAD}, {WHY_HELD} AS held{columns_more} FROM item {JOINS}{joins_more}"
+            f"SELECT {COLUMNS}, {ROAD}, {WHY_HELD} AS held{columns_more} FROM {source} {JOINS}{joins_more}"
             f" {where} ORDER BY {order} LIMIT %(limit)s",
             values,
         )

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.bodies.encryption import listed
 from overnight_models.ledger.rows import fetch_all
+from overnight_models.ledger.run_items import items_of
 
 LOOKED_AT: Final = 100_000
 """So many of the newest outcomes with a problem are grouped."""
@@ -41,11 +42,15 @@ class Which:
     """Only what finished then or later."""
 
     @property
+    def items(self) -> str:
+        """For FROM: `item`."""
+        return "item" if self.run is None else items_of()
+
+    @property
     def conditions(self) -> str:
         """To follow on another condition."""
         conditions = {
             "item.lane_id = (SELECT id FROM lane WHERE name = :lane)": self.lane,
-            "item.run_id = (SELECT id FROM run WHERE name = :run)": self.run,
             "outcome.problem IS NOT NULL": self.problem,
             "outcome.problem = :problem": None if self.problem == "any" else self.problem,
             "outcome.finished_at >= :since": self.since,
@@ -69,7 +74,7 @@ def said(connection: Connection, which: Which) -> list[SaidProblem]:
                min(finished_at) AS first_at, max(finished_at) AS last_at
         FROM (
             SELECT item.lane_id, outcome.problem, outcome.detail, outcome.finished_at
-            FROM outcome JOIN item ON item.id = outcome.item_id
+            FROM outcome JOIN {which.items} ON item.id = outcome.item_id
             WHERE outcome.problem IS NOT NULL AND item.state <> 'redone' {which.conditions}
             ORDER BY outcome.item_id DESC LIMIT {LOOKED_AT}
         ) newest
@@ -107,7 +112,8 @@ def finished(connection: Connection, which: Which, limit: int) -> list[Finished]
         SELECT item.id, request.key, lane.name AS lane, request.tenant, run.name AS run, item.state, outcome.problem,
                left({listed("outcome.detail")}, {_SHOWN}) AS detail, outcome.model, outcome.via, outcome.attempts,
                outcome.cost_nano, outcome.finished_at
-        FROM outcome JOIN item ON item.id = outcome.item_id JOIN request ON request.item_id = outcome.item_id
+        FROM outcome JOIN {which.items} ON item.id = outcome.item_id
+        JOIN request ON request.item_id = outcome.item_id
         JOIN lane ON lane.id = item.lane_id LEFT JOIN run ON run.id = item.run_id
         WHERE true {which.conditions} ORDER BY outcome.finished_at, outcome.item_id LIMIT :limit
         """,

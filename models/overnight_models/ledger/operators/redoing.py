@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -14,13 +15,16 @@ from overnight_models.money.prices import Prices
 from overnight_models.states import ITEM
 
 
-def _chosen(wanted: ItemFilter) -> str:
+def _chosen(wanted: ItemFilter, first: str = "", last: str = "") -> str:
+    """For FROM. first, last: see `ItemFilter.source_between`."""
+    # of the run the items come; what else is wanted is asked of each of them
+    beside = replace(wanted, run=None)
     return f"""
-        item JOIN outcome ON outcome.item_id = item.id
+        {wanted.items(first, last)} JOIN outcome ON outcome.item_id = item.id
         WHERE item.{ITEM.redo.where} AND outcome.problem IS NOT NULL
           AND NOT EXISTS (SELECT FROM follower WHERE follower.item_id = item.id)
           AND NOT EXISTS (SELECT FROM request WHERE request.item_id = item.id AND params = '{redo.NO_BODY}')
-          AND item.id IN (SELECT item.id FROM {wanted.source} WHERE {wanted.where})
+          AND item.id IN (SELECT item.id FROM {beside.source} WHERE {beside.where})
     """
 
 
@@ -75,8 +79,8 @@ def redo_group(connection: Connection, wanted: ItemFilter, *, after: int, until:
         connection,
         int,
         f"""
-        SELECT item.id FROM {_chosen(wanted)} AND item.id > :after AND item.id <= :until
-        ORDER BY item.id LIMIT :limit
+        SELECT item.id FROM {_chosen(wanted, ":after", ":until")} AND item.id > :after AND item.id <= :until
+        ORDER BY {wanted.order()} LIMIT :limit
         """,
         after=after,
         until=until,

@@ -18,6 +18,7 @@ from overnight_models.ledger.retention.keys import drop_keys
 from overnight_models.ledger.retention.swap import lock, replace
 from overnight_models.ledger.retention.undone import undone
 from overnight_models.ledger.rows import execute, fetch_column, fetch_one, fetch_only_value, fetch_value
+from overnight_models.ledger.run_items import BLOCK
 
 
 def step(connection: Connection, keeps: Keeps, *, now: datetime | None = None, again_s: float = 3600.0) -> str | None:
@@ -122,6 +123,7 @@ def _drop_outcomes(connection: Connection, first: int, carried: list[int], now: 
     for table in ("redo", "follower"):
         forget = f"DELETE FROM {table} WHERE {within('item_id')} AND NOT item_id = ANY(:carried)"
         execute(connection, forget, carried=carried, **bounds(first))
+    _forget_blocks(connection, first, carried)
     execute(
         connection,
         """
@@ -135,6 +137,20 @@ def _drop_outcomes(connection: Connection, first: int, carried: list[int], now: 
         carried=len(carried),
     )
     return f"partition {first}: its outcomes are dropped, {len(carried):,} items carried over"
+
+
+def _forget_blocks(connection: Connection, first: int, carried: list[int]) -> None:
+    """Where runs had items that are gone nobody looks any more."""
+    execute(
+        connection,
+        f"""
+        DELETE FROM run_block
+        WHERE block >= :first / {BLOCK} AND block < :until / {BLOCK}
+          AND block <> ALL(SELECT unnest(CAST(:carried AS bigint[])) / {BLOCK})
+        """,
+        carried=carried,
+        **bounds(first),
+    )
 
 
 def _drop_deliveries(connection: Connection, first: int, carried: list[int], now: datetime) -> str:

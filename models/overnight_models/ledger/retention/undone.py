@@ -10,10 +10,17 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.retention.keep import LISTS_END, MOST_CARRIED, bounds, within
 from overnight_models.ledger.rows import fetch_column
+from overnight_models.ledger.run_items import items_of
 from overnight_models.states import DELIVERY, ITEM
 
 _FINAL: Final = ", ".join(f"'{state}'" for state in sorted(ITEM.final))
 _UNDELIVERED: Final = ", ".join(f"'{state}'" for state in DELIVERY.states if state != "delivered")
+_RUNNING: Final = """
+    = ANY (ARRAY(
+        SELECT run.id FROM catalog_run JOIN catalog ON catalog.id = catalog_run.catalog_id
+        JOIN run ON run.name = catalog.name || '-' || catalog_run.number WHERE catalog_run.ended_at IS NULL
+    ))
+"""
 
 
 def undone(connection: Connection, span: Mapping[str, object], now: datetime) -> list[int]:
@@ -31,11 +38,7 @@ def undone(connection: Connection, span: Mapping[str, object], now: datetime) ->
           AND (submission.state <> 'lost' OR submission.claimed_at > :listed_since)
         UNION SELECT of_item_id FROM follower JOIN item ON item.id = follower.item_id
         WHERE {within("of_item_id")} AND item.state = 'following'
-        UNION SELECT item.id FROM item
-        WHERE {within("item.id")} AND run_id IN (
-            SELECT run.id FROM catalog_run JOIN catalog ON catalog.id = catalog_run.catalog_id
-            JOIN run ON run.name = catalog.name || '-' || catalog_run.number WHERE catalog_run.ended_at IS NULL
-        )
+        UNION SELECT item.id FROM {items_of(_RUNNING, first=":first", last=":until")} WHERE {within("item.id")}
         LIMIT :most
         """,
         listed_since=now - LISTS_END,

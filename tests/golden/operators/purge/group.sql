@@ -90,22 +90,40 @@ WHERE item.id IN (
 GROUP BY fate;
 
 -- purge_group, 1 of 2: Purge one group, in the order of items: all that is kept of an item that may go, or nothing.
+-- after = 1, limit = 1, run = 'text', until = 1
+SELECT item.id
+FROM (
+    SELECT own.block, part.*
+    FROM (
+        SELECT DISTINCT block
+        FROM run_block
+        WHERE run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        ) AND block >= CAST(:after AS bigint) / 250 AND block <= CAST(:until AS bigint) / 250
+        ORDER BY block
+    ) own
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM item
+        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        LIMIT 250
+    ) part
+) item
+WHERE true AND NOT item.purged AND item.id > :after AND item.id <= :until
+ORDER BY item.block, item.id
+LIMIT :limit;
+
+-- purge_group, 2 of 2: Purge one group, in the order of items: all that is kept of an item that may go, or nothing.
 -- after = 1, ids = '{1}', limit = 1, until = 1
 SELECT item.id
 FROM item
 WHERE item.id = ANY(:ids) AND NOT item.purged AND item.id > :after AND item.id <= :until
-ORDER BY item.id
-LIMIT :limit;
-
--- purge_group, 2 of 2: Purge one group, in the order of items: all that is kept of an item that may go, or nothing.
--- after = 1, limit = 1, run = 'text', until = 1
-SELECT item.id
-FROM item
-WHERE item.run_id = (
-    SELECT id
-    FROM run
-    WHERE name = :run
-) AND NOT item.purged AND item.id > :after AND item.id <= :until
 ORDER BY item.id
 LIMIT :limit;
 

@@ -94,9 +94,9 @@ def purge_group(connection: Connection, purge: Purge, *, after: int, until: int,
         connection,
         int,
         f"""
-        SELECT item.id FROM {wanted.source}
+        SELECT item.id FROM {wanted.source_between(":after", ":until")}
         WHERE {wanted.where} AND NOT item.purged AND item.id > :after AND item.id <= :until
-        ORDER BY item.id LIMIT :limit
+        ORDER BY {wanted.order()} LIMIT :limit
         """,
         after=after,
         until=until,

@@ -1,0 +1,45 @@
+"""The items of a run: where they are, by blocks of ids.
+
+An index with an entry for each item would be written twice in an item's life, and items of a run come by the hundred.
+So `run_block` says in which blocks of ids a run has items, and in those they are looked for by the primary key. The
+trigger `note_run_blocks` notes them, whoever inserts items.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+BLOCK: Final = 250
+"""Item ids in one block; the trigger divides by the same number, and a partition has a whole number of them."""
+
+NAMED: Final = "= (SELECT id FROM run WHERE name = :run)"
+"""The condition that a run's number is the one of this name."""
+
+ORDER: Final = "item.block, item.id"
+"""For ORDER BY, the same as by `item.id`; but only so a page costs no more than its own blocks."""
+BACKWARDS: Final = "item.block DESC, item.id DESC"
+
+
+def items_of(run: str = NAMED, *, first: str = "", last: str = "", backwards: bool = False) -> str:
+    """For FROM: the items of runs, as `item`, with all its columns and its `block`.
+
+    run: the condition that a run's number is a wanted one.
+    first, last: the ids, as SQL, between which items are wanted. Only whole blocks are left out, so the same has to be
+    said of `item.id`.
+    backwards: they are wanted in the order `BACKWARDS`.
+    """
+    bounds = f" AND block >= CAST({first} AS bigint) / {BLOCK}" if first else ""
+    bounds += f" AND block <= CAST({last} AS bigint) / {BLOCK}" if last else ""
+    # LIMIT, which never cuts anything, keeps the planner from joining the other way round: through all items
+    return f"""
+        (SELECT own.block, part.*
+         FROM (
+             SELECT DISTINCT block FROM run_block WHERE run_id {run}{bounds}
+             ORDER BY block{" DESC" if backwards else ""}
+         ) own
+         CROSS JOIN LATERAL (
+             SELECT * FROM item
+             WHERE id >= own.block::bigint * {BLOCK} AND id < (own.block + 1)::bigint * {BLOCK} AND run_id {run}
+             LIMIT {BLOCK}
+         ) part) item
+    """
