@@ -1,6 +1,36 @@
 -- What ledger/operators/item_list.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
 -- _chosen, 1 of 16: The newest of a window that are wanted.
+-- before = 1, limit = 1, oldest = 1, run = 'text'
+SELECT item.id
+FROM (
+    SELECT own.block, part.*
+    FROM (
+        SELECT DISTINCT block
+        FROM run_block
+        WHERE run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        ) AND block >= CAST(:oldest AS bigint) / 250 AND block <= CAST(:before AS bigint) / 250
+        ORDER BY block DESC
+    ) own
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM item
+        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        LIMIT 250
+    ) part
+) item
+WHERE true AND item.id >= :oldest AND item.id < :before
+ORDER BY item.block DESC, item.id DESC
+LIMIT :limit;
+
+-- _chosen, 2 of 16: The newest of a window that are wanted.
 -- before = 1, enqueued_before = '2026-11-29', enqueued_since = '2026-11-29', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -10,7 +40,7 @@ WHERE request.enqueued_at >= :enqueued_since AND request.enqueued_at < :enqueued
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 2 of 16: The newest of a window that are wanted.
+-- _chosen, 3 of 16: The newest of a window that are wanted.
 -- before = 1, key_prefix = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -20,7 +50,7 @@ WHERE starts_with(request.key, :key_prefix) AND item.id >= :oldest AND item.id <
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 3 of 16: The newest of a window that are wanted.
+-- _chosen, 4 of 16: The newest of a window that are wanted.
 -- before = 1, delivery = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -38,7 +68,7 @@ WHERE coalesce(delivery.state, CASE WHEN (outcome.handed_over AND NOT EXISTS (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 4 of 16: The newest of a window that are wanted.
+-- _chosen, 5 of 16: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -47,7 +77,7 @@ WHERE item.deadline < coalesce(outcome.finished_at, now()) AND item.id >= :oldes
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 5 of 16: The newest of a window that are wanted.
+-- _chosen, 6 of 16: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -61,7 +91,7 @@ WHERE item.state IN ('canceled', 'failed', 'redone', 'following') AND outcome.pr
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 6 of 16: The newest of a window that are wanted.
+-- _chosen, 7 of 16: The newest of a window that are wanted.
 -- before = 1, limit = 1, oldest = 1, problem = 'text'
 SELECT item.id
 FROM item
@@ -75,7 +105,7 @@ WHERE item.state IN ('canceled', 'failed', 'redone', 'following') AND outcome.pr
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 7 of 16: The newest of a window that are wanted.
+-- _chosen, 8 of 16: The newest of a window that are wanted.
 -- batch_id = 1, before = 1, limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -83,7 +113,7 @@ WHERE item.batch_id = :batch_id AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 8 of 16: The newest of a window that are wanted.
+-- _chosen, 9 of 16: The newest of a window that are wanted.
 -- before = 1, ids = '{1}', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -91,7 +121,7 @@ WHERE item.id = ANY(:ids) AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 9 of 16: The newest of a window that are wanted.
+-- _chosen, 10 of 16: The newest of a window that are wanted.
 -- before = 1, key_hash = '\x00', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -106,7 +136,7 @@ WHERE item.id IN (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 10 of 16: The newest of a window that are wanted.
+-- _chosen, 11 of 16: The newest of a window that are wanted.
 -- before = 1, lane = 'text', limit = 1, oldest = 1
 SELECT item.id
 FROM item
@@ -118,7 +148,7 @@ WHERE item.lane_id = (
 ORDER BY item.id DESC
 LIMIT :limit;
 
--- _chosen, 11 of 16: The newest of a window that are wanted.
+-- _chosen, 12 of 16: The newest of a window that are wanted.
 -- before = 1, limit = 1, model = 'text', oldest = 1
 SELECT item.id
 FROM item
@@ -126,18 +156,6 @@ WHERE item.model_id = (
     SELECT id
     FROM model
     WHERE name = :model
-) AND item.id >= :oldest AND item.id < :before
-ORDER BY item.id DESC
-LIMIT :limit;
-
--- _chosen, 12 of 16: The newest of a window that are wanted.
--- before = 1, limit = 1, oldest = 1, run = 'text'
-SELECT item.id
-FROM item
-WHERE item.run_id = (
-    SELECT id
-    FROM run
-    WHERE name = :run
 ) AND item.id >= :oldest AND item.id < :before
 ORDER BY item.id DESC
 LIMIT :limit;
@@ -248,6 +266,39 @@ WHERE item.id = ANY(:ids)
 ORDER BY item.id DESC;
 
 -- _window, 1 of 9: The next window back: along an index that knows what is wanted, where there is one.
+-- before = 1, run = 'text', window = 1
+SELECT min(id) AS oldest, count(*) AS n
+FROM (
+    SELECT id AS id
+    FROM (
+        SELECT own.block, part.*
+        FROM (
+            SELECT DISTINCT block
+            FROM run_block
+            WHERE run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            ) AND block <= CAST(:before AS bigint) / 250
+            ORDER BY block DESC
+        ) own
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM item
+            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            LIMIT 250
+        ) part
+    ) item
+    WHERE true AND id < :before
+    ORDER BY item.block DESC, item.id DESC
+    LIMIT :window
+) looked;
+
+-- _window, 2 of 9: The next window back: along an index that knows what is wanted, where there is one.
 -- batch_id = 1, before = 1, window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -258,7 +309,7 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 2 of 9: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 3 of 9: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
@@ -269,28 +320,13 @@ FROM (
     LIMIT :window
 ) looked;
 
--- _window, 3 of 9: The next window back: along an index that knows what is wanted, where there is one.
+-- _window, 4 of 9: The next window back: along an index that knows what is wanted, where there is one.
 -- before = 1, ids = '{1}', window = 1
 SELECT min(id) AS oldest, count(*) AS n
 FROM (
     SELECT id AS id
     FROM item
     WHERE id = ANY(:ids) AND id < :before
-    ORDER BY id DESC
-    LIMIT :window
-) looked;
-
--- _window, 4 of 9: The next window back: along an index that knows what is wanted, where there is one.
--- before = 1, run = 'text', window = 1
-SELECT min(id) AS oldest, count(*) AS n
-FROM (
-    SELECT id AS id
-    FROM item
-    WHERE run_id = (
-        SELECT id
-        FROM run
-        WHERE name = :run
-    ) AND id < :before
     ORDER BY id DESC
     LIMIT :window
 ) looked;
