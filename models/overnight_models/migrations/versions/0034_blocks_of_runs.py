@@ -44,7 +44,9 @@ def upgrade() -> None:
         sa.Column("place", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("run_id", "block", "place"),
     )
-    # first the trigger: it waits for those who write items, and from then on none is missed
+    # at once all that it needs: whoever had read items and waits to write some would wait for the index to go, and it
+    # for them
+    op.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
     op.execute(_TRIGGER)
     op.execute(_THERE)
     op.execute("DROP INDEX item_in_run")
