@@ -43,3 +43,14 @@ def items_of(run: str = NAMED, *, first: str = "", last: str = "", backwards: bo
              LIMIT {BLOCK}
          ) part) item
     """
+
+
+def source_and_order(run: str | None, *, backwards: bool, value: str = ":run") -> tuple[str, str]:
+    """For FROM and for ORDER BY: the items of a run, or all of them where none is named, by their ids.
+
+    value: the run's name, as SQL.
+    """
+    if run is None:
+        return "item", "item.id DESC" if backwards else "item.id"
+    named = f"= (SELECT id FROM run WHERE name = {value})"
+    return items_of(named, backwards=backwards), BACKWARDS if backwards else ORDER

@@ -8,7 +8,7 @@ from typing import Final
 
 from overnight_models.ledger import hand_overs
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.run_items import BACKWARDS, ORDER, items_of
+from overnight_models.ledger.run_items import items_of, source_and_order
 from overnight_models.states import ITEM
 
 ANY_PROBLEM: Final = "any"
@@ -68,9 +68,7 @@ class ItemFilter:
 
     def order(self, *, backwards: bool = False) -> str:
         """For ORDER BY: by the items' ids."""
-        if self.run is None:
-            return "item.id DESC" if backwards else "item.id"
-        return BACKWARDS if backwards else ORDER
+        return source_and_order(self.run, backwards=backwards)[1]
 
     def source_between(self, first: str = "", last: str = "", *, backwards: bool = False) -> str:
         """The same as `source` where only ids between these are wanted; `where` doesn't say that."""

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import hand_overs
+from overnight_models.ledger import hand_overs, run_items
 from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.copying import driver_connection
@@ -18,7 +18,6 @@ from overnight_models.ledger.money.budgets import WHY_HELD
 from overnight_models.ledger.pack.turns import oldest
 from overnight_models.ledger.roads.kept import NONE_YET, Kept, kept
 from overnight_models.ledger.rows import fetch_all, maker
-from overnight_models.ledger.run_items import BACKWARDS, ORDER, items_of
 from overnight_models.states import BATCH, ITEM
 
 
@@ -379,10 +378,7 @@ def items(
     }
     chosen = [condition for condition, value in conditions.items() if value is not None]
     where = f"WHERE {' AND '.join(chosen)}" if chosen else ""
-    source, order = "item", "item.id" if limit is None else "item.id DESC"
-    if wanted.run is not None:
-        run = "= (SELECT id FROM run WHERE name = %(run)s)"
-        source, order = items_of(run, backwards=limit is not None), ORDER if limit is None else BACKWARDS
+    source, order = run_items.source_and_order(wanted.run, backwards=limit is not None, value="%(run)s")
     values = {
         **{name: getattr(wanted, name) for name in ("lane", "run", "batch_id", "state", "problem", "since")},
         "delivery": wanted.delivery,
