@@ -4,14 +4,31 @@
 -- run = 'text'
 WITH mine AS (
     SELECT item.batch_id, max(request.enqueued_at) AS accepted_at, max(outcome.finished_at) AS collected_at
-    FROM item
+    FROM (
+        SELECT own.block, part.*
+        FROM (
+            SELECT DISTINCT block
+            FROM run_block
+            WHERE run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            ORDER BY block
+        ) own
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM item
+            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+                SELECT id
+                FROM run
+                WHERE name = :run
+            )
+            LIMIT 250
+        ) part
+    ) item
     LEFT JOIN request ON request.item_id = item.id
     LEFT JOIN outcome ON outcome.item_id = item.id
-    WHERE item.run_id = (
-        SELECT id
-        FROM run
-        WHERE name = :run
-    )
     GROUP BY item.batch_id
 )
 SELECT (

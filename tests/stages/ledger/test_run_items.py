@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 
+from overnight_models.ledger import run_items
 from overnight_models.ledger.catalogs import answers
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.operators import item_list
@@ -120,3 +122,9 @@ def test_an_item_outside_the_blocks_of_its_run_is_a_fault(runs: Database) -> Non
             assert_sums_are_right(
                 lambda statement: [dict(row) for row in connection.exec_driver_sql(statement).mappings()]
             )
+
+
+def test_whoever_asks_for_the_items_of_a_run_asks_its_blocks() -> None:
+    sources = Path(run_items.__file__).parent.rglob("*.py")
+    asking = [source.name for source in sources if "item.run_id = (SELECT" in source.read_text()]
+    assert asking == [], "no index knows that: take `items_of`"

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger.bodies import answers
 from overnight_models.ledger.copying import fetch_binary
+from overnight_models.ledger.run_items import ORDER, items_of
 
 _PAGE_ROWS: Final = 4_000
 _PAGE_BYTES: Final = 4_000_000
@@ -72,16 +73,17 @@ def page(
                        outcome.cost_nano + CASE WHEN redo.item_id IS NULL THEN 0 ELSE redo.cost_before_nano END
                        AS cost_nano,
                        coalesce(outcome.body_size, octet_length(outcome.message), 0) AS size
-                FROM item JOIN request ON request.item_id = item.id JOIN outcome ON outcome.item_id = item.id
+                FROM {items_of("= (SELECT id FROM run WHERE name = %s)", first="%s")}
+                JOIN request ON request.item_id = item.id JOIN outcome ON outcome.item_id = item.id
                 LEFT JOIN redo ON redo.item_id = item.id
-                WHERE item.run_id = (SELECT id FROM run WHERE name = %s) AND item.id > %s AND item.state <> 'redone'
+                WHERE item.id > %s AND item.state <> 'redone'
                   {"AND outcome.problem IS NOT NULL" if only_problems else ""}
-                ORDER BY item.id LIMIT %s
+                ORDER BY {ORDER} LIMIT %s
             ) AS each_row
         ) AS measured
         WHERE bytes_before IS NULL OR bytes_before < %s ORDER BY id
         """,
-        [run, after, limit, _PAGE_BYTES],
+        [run, after, run, after, limit, _PAGE_BYTES],  # whose items they are is asked of blocks and of each
     )
     answers.show_all(connection, rows)
     return rows, rows[-1].id if rows else None
