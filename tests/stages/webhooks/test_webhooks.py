@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +25,6 @@ from overnight_workers.stages.rescue import sweep
 from overnight_workers.stages.webhooks.webhooks import webhooks
 from tests.driving import Service, item, read_command
 from tests.endpoints import SECRET, Endpoint, Reply, listening
-from tests.stages.encryption.keys import new_key, write
 
 
 @pytest.fixture
@@ -74,40 +72,6 @@ def test_an_outcome_comes_signed_and_is_delivered(service: Service, shop: Endpoi
     assert b"1180591620717411303424" in came.body
     assert "cookie" not in came.headers
     assert states(service) == [("delivered", 1, None)]
-
-
-def test_while_an_encryption_key_is_away_its_outcomes_wait_untried_and_others_are_delivered(
-    service: Service, shop: Endpoint, tmp_path: Path
-) -> None:
-    keys, own = tmp_path / "keys", new_key()
-
-    def configure(key: str) -> None:
-        write(keys, key)
-        service.configure(
-            lane={"encrypt": "main"},
-            lanes={"other": {"max_wait": "0s"}},
-            encryption={"main": {"keys": f"file:{keys}"}},
-            webhooks={"shop": shop.settings()},
-        )
-
-    configure(own)
-    service.accept(to_shop("a"), to_shop("b"))
-    service.accept(to_shop("c"), lane="other")
-    service.round()
-    configure(new_key())
-    for _ in range(3):
-        look_again(service)
-        webhooks()
-    assert [(state, tries) for state, tries, _ in states(service)] == [("due", 0), ("due", 0), ("delivered", 1)]
-    assert [outcome["key"] for came in shop.came for outcome in came.outcomes] == ["c"]
-    configure(own)
-    look_again(service)
-    assert webhooks() == "2 delivered"
-    assert {(outcome["key"], outcome["ok"]) for came in shop.came for outcome in came.outcomes} == {
-        ("a", True),
-        ("b", True),
-        ("c", True),
-    }
 
 
 def test_celery_deliver_leaves_webhooks_alone_and_rings_for_them(service: Service, shop: Endpoint) -> None:
