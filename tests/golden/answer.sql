@@ -45,7 +45,10 @@ WHERE item.id > :after AND item.state <> 'redone' AND (CAST(:lane AS text) IS NU
     SELECT id
     FROM lane
     WHERE name = :lane
-)) AND (CAST(:problem AS text) IS NULL OR outcome.problem = :problem OR :problem = 'any'
+))
+-- the narrow row first: few items have a problem, and none that succeeded
+AND (CAST(:problem AS text) IS NULL OR item.state <> 'succeeded')
+    AND (CAST(:problem AS text) IS NULL OR outcome.problem = :problem OR :problem = 'any'
     AND outcome.problem IS NOT NULL)
 ORDER BY item.block, item.id
 LIMIT :most;

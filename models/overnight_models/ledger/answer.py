@@ -192,6 +192,8 @@ def outcomes_page(
         WHERE item.id > :after
           AND item.state <> 'redone'
           AND (CAST(:lane AS text) IS NULL OR item.lane_id = (SELECT id FROM lane WHERE name = :lane))
+          -- the narrow row first: few items have a problem, and none that succeeded
+          AND (CAST(:problem AS text) IS NULL OR item.state <> 'succeeded')
           AND (CAST(:problem AS text) IS NULL OR outcome.problem = :problem
                OR :problem = 'any' AND outcome.problem IS NOT NULL)
         ORDER BY {ORDER} LIMIT :most

@@ -13,7 +13,7 @@ from overnight_models.ledger import hand_overs
 from overnight_models.ledger.answer import key_hash
 from overnight_models.ledger.hand_overs import DELIVERED_WITHOUT_ROW
 from overnight_models.ledger.rows import execute, fetch_column, fetch_only_value
-from overnight_models.ledger.run_items import ORDER, items_of
+from overnight_models.ledger.run_items import NAMED, ORDER, items_of
 from overnight_models.states import DELIVERY
 
 _WITHOUT_ROW: Final = f"(SELECT item.id AS item_id, item.lane_id FROM {DELIVERED_WITHOUT_ROW}) AS delivery"
@@ -112,7 +112,7 @@ def _give_rows(connection: Connection, wanted: Replayed, *, after: int, until: i
 
 def _order(wanted: Replayed) -> str:
     """By the items' ids."""
-    return "delivery.item_id" if wanted.run is None else ORDER
+    return "delivery.item_id" if wanted.run is None or wanted.state == "dead" else ORDER
 
 
 def _chosen(wanted: Replayed, first: str = "", last: str = "") -> tuple[str, str, dict[str, object]]:
@@ -124,7 +124,12 @@ def _chosen(wanted: Replayed, first: str = "", last: str = "") -> tuple[str, str
         "delivery.item_id = ANY(:chosen_ids)": wanted.ids,
     }
     chosen = "".join(f" AND {condition}" for condition, value in conditions.items() if value is not None)
-    joins = "" if wanted.run is None else f"JOIN {items_of(first=first, last=last)} ON item.id = delivery.item_id"
+    joins = ""
+    if wanted.run is not None and wanted.state == "dead":
+        # few deliveries are: from them to their items, not from all items of the run
+        joins = f"JOIN item ON item.id = delivery.item_id AND item.run_id {NAMED}"
+    elif wanted.run is not None:
+        joins = f"JOIN {items_of(first=first, last=last)} ON item.id = delivery.item_id"
     joins += "" if wanted.since is None else " JOIN outcome ON outcome.item_id = delivery.item_id"
     values: dict[str, object] = {name: getattr(wanted, name) for name in ("lane", "run", "since")}
     values["chosen_ids"] = None if wanted.ids is None else list(wanted.ids)
