@@ -71,4 +71,6 @@ def test_a_command_before_anything_was_started_says_what_to_start(tmp_path: Path
     assert done.returncode == 1
     words = " ".join(done.stderr.split())
     assert "OVERNIGHT_DATABASE_URL isn't set and no embedded server is known" in words
+    of_redis = run(tmp_path, "lanes", OVERNIGHT_DATA_DIR=str(tmp_path / "data"))
+    assert "OVERNIGHT_REDIS_URL isn't set and no embedded server is known" in " ".join(of_redis.stderr.split())
     assert "start `overnight up`" in words

@@ -253,7 +253,9 @@ class Settings:
 
     @property
     def redis_place(self) -> RedisPlace:
-        """Where Overnight's own Redis is. Raises BadSettings."""
+        """Where Overnight's own Redis is. Raises BadSettings, also when nobody said it."""
+        if not self.redis_url:
+            raise BadSettings([self._not_said("redis_url")])
         return read_redis_url(self.redis_url, ca_file=self.redis_ca, master_name=self.redis_master)
 
     @property
@@ -282,14 +284,12 @@ class Settings:
 
     def require_urls(self) -> None:
         """Raise BadSettings when it isn't known where Postgres and Redis are."""
-        faults = [
-            f"OVERNIGHT_{name.upper()} isn't set and no embedded server is known in {self.data_dir}:"
-            " set it, or start `overnight up`"
-            for name in ("database_url", "redis_url")
-            if not getattr(self, name)
-        ]
-        if faults:
+        if faults := [self._not_said(name) for name in ("database_url", "redis_url") if not getattr(self, name)]:
             raise BadSettings(faults)
+
+    def _not_said(self, name: str) -> str:
+        where = f"no embedded server is known in {self.data_dir}"
+        return f"OVERNIGHT_{name.upper()} isn't set and {where}: set it, or start `overnight up`"
 
 
 @cache
