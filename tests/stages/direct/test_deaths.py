@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from overnight_models.ledger.cancel import cancel
@@ -14,6 +15,7 @@ from overnight_models.ledger.direct import claim as claims
 from overnight_models.ledger.direct import places, record
 from overnight_models.ledger.direct.claim import Claim
 from overnight_workers import process, stopping
+from overnight_workers.stages.direct import turns
 from overnight_workers.stages.direct.direct import direct
 from overnight_workers.stages.rescue import sweep
 from tests.driving import Service, item
@@ -75,6 +77,27 @@ def test_a_worker_that_was_taken_for_dead_sends_nothing_of_what_it_had_taken(ser
         assert not claims.let_go(connection, late.id, [service.ledger.item(key)["id"] for key in "ab"])
     direct()
     assert service.api.meter()["billed"] == 2
+
+
+def test_a_worker_that_stood_still_before_it_sent_sends_nothing_that_may_have_been_sent_by_others(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its host was frozen between the ledger's word that the bytes may go and the first of them."""
+    service.configure(lane={"road": "direct"})
+    service.accept(item("a"), item("b"))
+    told = threading.Timer(0.5, stopping.tell)
+    told.start()
+    try:
+        with monkeypatch.context() as frozen:
+            frozen.setattr(turns, "_SEND_WITHIN_S", -1.0)
+            direct()
+    finally:
+        told.join()
+        stopping.tell(stop=False)
+    assert (service.api.meter()["billed"], doubts(service)) == (0, 0)
+    assert service.ledger.states("item") == ["waiting", "waiting"]
+    service.finish()
+    assert (service.ledger.states("item"), service.api.meter()["billed"]) == (["succeeded", "succeeded"], 2)
 
 
 def test_what_was_canceled_while_it_was_taken_is_not_sent_when_it_is_given_back(service: Service) -> None:

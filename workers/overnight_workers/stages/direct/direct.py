@@ -108,6 +108,9 @@ class _Run:
                 if stopping.told():
                     self._ended(request, Reply(None, False, text="the worker was told to stop"))
                     return
+            if time.monotonic() > request.send_by:
+                self._ended(request, Reply(None, False, text="its worker stood still: it is sent by whoever is awake"))
+                return
             reply = await self._clients.send(
                 place.workspace, request.body, request.headers, max_tokens=request.asked.max_tokens
             )

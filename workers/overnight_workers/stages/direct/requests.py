@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ class Request:
     headers: Mapping[str, str]
     grant: Grant | None = None
     """What the rate limit has reserved for it; it may be sent a moment later."""
+    send_by: float = math.inf
+    """By the monotonic clock: later its bytes aren't written, since its process may have been taken for dead."""
 
 
 def headers(place: Place) -> dict[str, str]:

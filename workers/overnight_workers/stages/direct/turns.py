@@ -35,6 +35,9 @@ from overnight_workers.stages.direct.requests import Request, requests
 LEASE_S: Final = 60.0
 """What a sign of life is good for."""
 _SIGN_EVERY_S: Final = 10.0
+_SEND_WITHIN_S: Final = 8.0
+"""From when a request is let go until its bytes are written. Whoever gave no sign of life for 20 seconds may be taken for
+dead, and the last sign may have been 10 seconds before: a host that stood still sends nothing that was sent elsewhere."""
 _MOST_BYTES: Final = 32_000_000
 """Of requests that are taken at once."""
 _AHEAD_S: Final = 0.2
@@ -286,6 +289,7 @@ class Turns:
         """Say durably that their bytes are about to be written."""
         if not whole:
             return []
+        send_by = time.monotonic() + _SEND_WITHIN_S
         with process.database().transaction() as connection:
             ours = ledger.let_go(connection, claim.id, [request.asked.item_id for request in whole])
         if not ours:
@@ -294,4 +298,4 @@ class Turns:
             self._open.pop(claim.place, None)
             self._look = None
             return []
-        return list(whole)
+        return [replace(request, send_by=send_by) for request in whole]
