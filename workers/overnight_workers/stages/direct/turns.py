@@ -36,8 +36,10 @@ LEASE_S: Final = 60.0
 """What a sign of life is good for."""
 _SIGN_EVERY_S: Final = 10.0
 _SEND_WITHIN_S: Final = 8.0
-"""From when a request is let go until its bytes are written. Whoever gave no sign of life for 20 seconds may be taken for
-dead, and the last sign may have been 10 seconds before: a host that stood still sends nothing that was sent elsewhere."""
+"""From when a request is let go until its bytes are written.
+
+Whoever gave no sign of life for 20 seconds may be taken for dead, and the last sign may have been 10 seconds before: a
+host that stood still sends nothing that others have sent meanwhile."""
 _MOST_BYTES: Final = 32_000_000
 """Of requests that are taken at once."""
 _AHEAD_S: Final = 0.2
