@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from overnight_workers.catalogs import diff
 from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.runs import advancing
 from tests.driving import MODEL
@@ -91,3 +92,13 @@ def test_columns_called_as_the_engine_calls_its_own_are_columns(catalog: Enriche
     catalog.write({"A1": {"n": "a kettle", "input": "Acme", "row_hash": "red", "keys": "1", "variant": "2"}})
     assert catalog.run().state == "complete"
     assert len(catalog.published()) == 1
+
+
+def test_keys_that_are_counted_in_parts_are_all_compared(catalog: Enriched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diff, "_COUNTED_AT_ONCE", 5)
+    catalog.write(shop(23))
+    assert catalog.plan()["send"] == 23
+    source = catalog.directory / "in.csv"
+    source.write_text(source.read_text() + "A7,a second seven,Acme,1.10\n")
+    with pytest.raises(BadSource, match="'A7' in rows 8, 24"):
+        catalog.plan()

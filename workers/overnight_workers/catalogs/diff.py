@@ -63,6 +63,8 @@ _WORDS: Final = {
     Reason.GONE: "gone from the source",
     Reason.UNCHANGED: "unchanged",
 }
+_COUNTED_AT_ONCE: Final = 1_000_000
+"""Hashes that are compared with each other at once."""
 OF_RECIPE: Final = (Reason.MODEL, Reason.SCHEMA, Reason.PROMPT, Reason.PARAMETERS)
 
 
@@ -161,9 +163,8 @@ def _checked(
     # with retries only, new rows aren't among the judged
     unknown = f"(SELECT n FROM seen ANTI JOIN (SELECT {memory.HASH} AS n FROM memory) USING (n))"
     new = unknown if wanted.retry_failed else f"(SELECT n FROM judged WHERE reason = {Reason.NEW})"
-    ((rows, nulls, distinct),) = connection.execute(
-        f"SELECT count(*), count(*) FILTER (n IS NULL), count(DISTINCT n) FROM {new}"
-    ).fetchall()
+    ((rows, nulls),) = connection.execute(f"SELECT count(*), count(*) FILTER (n IS NULL) FROM {new}").fetchall()
+    distinct = _distinct(connection, new, rows)
     seen = _sums(connection, "seen")
     total = seen[0]
     gone_ones = "WHERE false" if _are_all_there(seen, _sums(connection, new), known) else "ANTI JOIN seen USING (n)"
@@ -178,6 +179,17 @@ def _checked(
         faults = key_faults() or [f"{nulls:,} rows have no key, and {twice:,} have that of another"]
         raise BadSource([*faults, "nothing was sent: each row needs a key of its own"])
     return total
+
+
+def _distinct(connection: DuckDBPyConnection, hashes: str, rows: int) -> int:
+    """How many different hashes there are. In parts: three million at once have no room in DuckDB's memory."""
+    parts = -(-rows // _COUNTED_AT_ONCE)
+    counted = 0
+    for part in range(parts):
+        some = "" if parts == 1 else f"WHERE (n & {memory.FULL}::UHUGEINT)::UBIGINT % {parts} = {part}"
+        ((here,),) = connection.execute(f"SELECT count(DISTINCT n) FROM {hashes} {some}").fetchall()
+        counted += here
+    return counted
 
 
 def _sums(connection: DuckDBPyConnection, hashes: str) -> tuple[int, int, int]:
