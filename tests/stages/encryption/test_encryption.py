@@ -43,6 +43,15 @@ def use(service: Service, path: Path, **lane: Any) -> None:
     service.configure(lane={"encrypt": "main"} | lane, encryption={"main": {"keys": f"file:{path}"}})
 
 
+def test_the_log_says_how_many_were_rejected_and_nothing_of_what_they_asked(
+    service: Service, key_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.accept(item("bad", params={"model": SECRET}))
+    logged = capsys.readouterr()
+    assert "items rejected" in logged.out + logged.err
+    assert SECRET not in logged.out + logged.err
+
+
 def test_no_table_holds_a_text_of_an_encrypting_lane_and_its_outcomes_come_whole(
     service: Service, key_file: Path
 ) -> None:

@@ -117,6 +117,12 @@ def take_in(messages: Sequence[Message], *, before_writing: Callable[[], object]
         raise
 
 
+def _say_rejected(lane: str, why: Sequence[object]) -> None:
+    """A reason may name what was asked, so where a lane encrypts it isn't written into the log."""
+    first = "not shown: its lane encrypts" if settings().lane(lane).encrypt is not None else why[0]
+    log.warning("items rejected", lane=lane, rejected=len(why), first=first)
+
+
 def _take_new(
     new: Sequence[Message], begun: Mapping[UUID, ledger.Begun], before_writing: Callable[[], object] | None
 ) -> str:
@@ -128,7 +134,7 @@ def _take_new(
     verdicts = _write(readings)
     for reading, verdict in zip(readings, verdicts, strict=True):
         if verdict.rejected:
-            log.warning("items rejected", lane=reading.lane, rejected=len(verdict.rejected), first=verdict.rejected[0])
+            _say_rejected(reading.lane, verdict.rejected)
     accepted, known = sum(verdict.accepted for verdict in verdicts), sum(verdict.known for verdict in verdicts)
     rejected = sum(len(verdict.rejected) for verdict in verdicts)
     counted.items(routes.ACCEPT, accepted)
