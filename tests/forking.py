@@ -138,7 +138,7 @@ def _read_variables_again() -> None:
     reload(stopping)  # memory that all who are forked here would share
     settings.cache_clear()
     held.forget()
-    if "OVERNIGHT_DATABASE_URL" in os.environ:
+    if {"OVERNIGHT_DATABASE_URL", "OVERNIGHT_REDIS_URL"} <= os.environ.keys():
         celery_app.configure()
         app: Any = celery_app.app
         app._after_fork()

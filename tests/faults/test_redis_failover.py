@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import redis
@@ -209,8 +210,14 @@ def test_a_client_says_that_nothing_was_written_and_dials_again(pair: tuple[Serv
 
 
 def test_through_a_socket_it_is_the_same_redis(tmp_path: Path, start: Start) -> None:
-    server = Server(tmp_path / "redis", {"unixsocket": tmp_path / "redis.sock"}).start().wait()
-    url = f"unix://{tmp_path}/redis.sock?db=1"
+    with TemporaryDirectory(dir="/tmp") as folder:  # a socket's path has 107 characters at most
+        socket = Path(folder, "redis.sock")
+        server = Server(tmp_path / "redis", {"unixsocket": socket}).start().wait()
+        _works(f"unix://{socket}?db=1", tmp_path, start)
+        server.stop()
+
+
+def _works(url: str, tmp_path: Path, start: Start) -> None:
     place = read_redis_url(url)
     worker = start("worker", url)
     ask(place, tmp_path / "done")
@@ -219,4 +226,3 @@ def test_through_a_socket_it_is_the_same_redis(tmp_path: Path, start: Start) -> 
     with PlainRedis(place) as plain:
         assert plain.ask(("EXISTS", "_kombu.binding.celery")) == [1]
     assert worker.poll() is None
-    server.stop()

@@ -85,7 +85,7 @@ def test_sums_say_how_many_they_leave_out(service: Service) -> None:
     page = read_command(app, "costs", "--by", "model")
     (line,) = [line for line in page.splitlines() if line.startswith(MODEL)]
     assert line.split()[1:4] == ["2", "unknown", "unknown"]
-    assert "2 answers are in no sum: the price of their model is unknown" in page
+    assert "2 answers are in no sum: the price of the model is unknown" in page
     assert "+ 2 unknown" in read_command(app, "status")
     assert "+ 2 unknown" in read_command(app, "batches")
     seen = take_snapshot(process.database())

@@ -134,7 +134,7 @@ QUESTIONS: Final = (
     Question(
         "When will the run be done that is under way?",
         ("Runs",),
-        ("shop-1", "2 rows aren't back", "done by", "in 95 of 100 cases"),
+        ("shop-1", "2 rows aren't back", "Done by", "in 95 of 100 cases"),
         "overnight runs",
         ("shop-1", "2 rows aren't back", "in 95 of 100 cases"),
     ),

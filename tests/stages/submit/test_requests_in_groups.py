@@ -87,7 +87,7 @@ def test_a_group_that_can_not_be_read_holds_only_its_items_until_it_is_restored(
     assert service.ledger.states("item") == ["succeeded", "succeeded", "held", "held"]
     assert all(why.startswith("its request can't be read: request_group 3") for why in reasons(service))
     status = read_command(app, "status", "--json")
-    assert "2 items of lane default are held: its request can't be read: request_group 3" in status
+    assert "Lane default: 2 items are held: its request can't be read: request_group 3" in status
     assert "request_group 3" in read_command(app, "items", "c")
     sweep()
     assert service.ledger.states("item")[2:] == ["held", "held"], "it is damaged still"
