@@ -154,7 +154,8 @@ SELECT n, (n - 1) / {per_batch} + 1, now() - interval '20 days' * (1 - n * 1.0 /
        n BETWEEN {dead} + 1 AND {finished} - {due}
 FROM generate_series(1, {finished}) n;
 INSERT INTO double (item_id, submission_id, finished_at, cost_nano, realtime_nano, model)
-SELECT n, (n - 1) / {per_batch} + 1, now(), 500000, 1000000, 'claude-haiku-5-5' FROM generate_series(10, {finished}, 10) n;
+SELECT n, (n - 1) / {per_batch} + 1, now(), 500000, 1000000, 'claude-haiku-5-5'
+FROM generate_series(10, {finished}, 10) n;
 INSERT INTO delivery (item_id, lane_id, target_id, state, due_at, tries)
 SELECT n, ((n - 1) / {per_batch} + 1) % {lanes} + 1, n % {targets} + 1,
        CASE WHEN n > {dead} THEN 'due' ELSE 'dead' END, now() - interval '1 hour', 1
