@@ -77,7 +77,9 @@ INSERT INTO catalog_run (catalog_id, number, nominal_at, state, reason, path, de
     VALUES (1, 1, '2026-11-29T22:00', 'asking', 'prompt changed: {_SAID}', '/srv/shop.toml', 'prompt = "{SECRET}"',
             '{{}}');
 INSERT INTO catalog_schedule (catalog_id, path, declaration, cron, zone, overlap, when_paused, next_at, kept_by)
-    VALUES (1, '/srv/shop.toml', 'prompt = "{SECRET}"', '0 22 * * *', 'Europe/Berlin', 'skip', 'drop',
-            now() + interval '5 h', 'ann');
+    SELECT 1, '/srv/shop.toml', 'prompt = "{SECRET}"',
+           to_char(soon AT TIME ZONE 'Europe/Berlin', 'FMMI FMHH24 "* * *"'), 'Europe/Berlin', 'skip', 'drop', soon,
+           'ann'
+    FROM (SELECT date_trunc('minute', now()) + interval '5 h' AS soon) next;
 INSERT INTO catalog_passed_over (catalog_id, nominal_at, reason) VALUES (1, '2026-11-28T22:00', 'its file: {_SAID}');
 """

@@ -25,12 +25,13 @@ def links(
     from overnight_workers import logs
 
     try:
-        from overnight_workers.links.serving import serve
+        from overnight_workers.links import serving
     except ModuleNotFoundError as error:
         raise BadSettings([f"this needs pip install 'overnight[links]' (no module {error.name!r})"]) from None
     if (certificate is None) != (certificate_key is None):
         raise BadSettings(["--certificate and --certificate-key belong together"])
     logs.configure()
     files = [str(file) for file in (certificate, certificate_key) if file is not None]
+    serving.check()
     say(f"links: answers at http{'s' if files else ''}://{host}:{port}; Ctrl-C ends it")
-    serve(host, port, tls=files)
+    serving.serve(host, port, tls=files)

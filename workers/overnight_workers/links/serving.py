@@ -145,12 +145,16 @@ def build(reader: Reader) -> Starlette:
     return Starlette(routes=ways, lifespan=lifespan)
 
 
+def check() -> None:
+    """Raises BadSettings where nothing could be answered."""
+    secrets.current()
+    settings().require_urls()
+
+
 def serve(host: str, port: int, *, tls: Sequence[str] = ()) -> None:
     """Serve until told to stop. tls: files with a certificate and its key (PEM); without, HTTP."""
     import uvicorn
 
-    secrets.current()  # without them nothing could be answered
-    settings().require_urls()
     certificate, key = tls or (None, None)
     config = uvicorn.Config(
         build(Reader()),
