@@ -85,14 +85,14 @@ def test_a_worker_that_stood_still_before_it_sent_sends_nothing_that_may_have_be
     """Its host was frozen between the ledger's word that the bytes may go and the first of them."""
     service.configure(lane={"road": "direct"})
     service.accept(item("a"), item("b"))
-    told = threading.Timer(0.5, stopping.tell)
-    told.start()
+    stops_soon = threading.Timer(0.5, stopping.tell)
+    stops_soon.start()
     try:
         with monkeypatch.context() as frozen:
             frozen.setattr(turns, "_SEND_WITHIN_S", -1.0)
             direct()
     finally:
-        told.join()
+        stops_soon.join()
         stopping.tell(stop=False)
     assert (service.api.meter()["billed"], doubts(service)) == (0, 0)
     assert service.ledger.states("item") == ["waiting", "waiting"]

@@ -48,6 +48,6 @@ def replay(
     step = act(preview, question="", reason=reason, yes=True, dry_run=dry_run, as_json=as_json)
     if not as_json and not dry_run:
         done = 0 if step is None else step.done
-        what = "outcome that was delivered is", "outcomes that were delivered are"
-        what = what if delivered else ("dead delivery is", "dead deliveries are")
-        console.OUT.print(f"{several(done, *what)} due again", markup=False)
+        outcomes = "outcome that was delivered is", "outcomes that were delivered are"
+        deliveries = "dead delivery is", "dead deliveries are"
+        console.OUT.print(f"{several(done, *(outcomes if delivered else deliveries))} due again", markup=False)

@@ -72,9 +72,11 @@ def preview_replay(wanted: Replayed) -> Preview:
         number = replay.count(connection, wanted)
     given = {name: value for name, value in vars(wanted).items() if value is not None}
     wish = given | ({} if wanted.since is None else {"since": wanted.since.isoformat()})
-    what = ("dead delivery", "dead deliveries")
-    what = what if wanted.state == "dead" else ("outcome that was delivered", "outcomes that were delivered")
-    text = f"{several(number, *what)}; nothing is paid again"
+    dead, delivered = (
+        ("dead delivery", "dead deliveries"),
+        ("outcome that was delivered", "outcomes that were delivered"),
+    )
+    text = f"{several(number, *(dead if wanted.state == 'dead' else delivered))}; nothing is paid again"
     return Preview("replay", wish, number, None, text, {"items": number, "state": wanted.state})
 
 

@@ -104,8 +104,8 @@ def _lines_of_waiting(purge: Purge, fates: Mapping[str, int], waiting: Waiting) 
             if fates.get(fate)
         ]
     if waiting.queued:
-        what = "taken out of their messages" if purge.cancel else "kept"
-        lines.append(f"{several(waiting.queued, 'item')} not accepted yet: {what}")
+        treatment = "taken out of their messages" if purge.cancel else "kept"
+        lines.append(f"{several(waiting.queued, 'item')} not accepted yet: {treatment}")
     if waiting.being_accepted:
         lines.append(f"kept: {several(waiting.being_accepted, 'item')} being accepted: purge again in some minutes")
     return lines
