@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: argsrepr and kwargsrepr change what Celery's events show of a task's arguments; 'inspect active' and with it Flower's worker page show them whole.
 # Expected: what is given to be shown instead of the arguments is shown wherever they are.
 # Source: celery/worker/request.py: Request.info(safe=False) gives args and kwargs; celery's guide says that argsrepr hides sensitive information
-# Here: workers/overnight_workers/task_request.py: what inspect is shown is hidden as well
+# Here: workers/overnight_workers/celery_worker/task_request.py: what inspect is shown is hidden as well
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: worker_max_memory_per_child replaces a child whose peak was above the limit, though it has given the memory back before the task ended.
 # Expected: the child's present memory is compared: a task that is large for a moment costs no new process.
 # Source: billiard/common.py and billiard/pool.py: mem_rss() is ru_maxrss, the largest that the process ever had
-# Here: workers/overnight_workers/celery_app.py: the limit is above the largest peak of any stage
+# Here: workers/overnight_workers/celery_worker/celery_app.py: the limit is above the largest peak of any stage
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: each request of an AsyncClient asks every connection that its pool keeps whether it has expired, twice (before it and after it): 400 looks at sockets for one request of a pool of 200.
 # Expected: a pool hands out a free connection; its size costs memory, not time.
 # Source: httpcore2: AsyncConnectionPool._assign_requests_to_connections
-# Here: workers/overnight_workers/connections.py has connections of its own
+# Here: workers/overnight_workers/anthropic_api/connections.py has connections of its own
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: a client that is given a transport ignores HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, though trust_env is true; without one it has a proxy for each.
 # Expected: trust_env says what comes from the environment; the transport is for what does not go by a proxy, or an error says that both cannot be.
 # Source: httpx2: Client.__init__: allow_env_proxies
-# Here: workers/overnight_workers/realtime.py: with a proxy in the environment the transport is httpx2's own
+# Here: workers/overnight_workers/anthropic_api/realtime.py: with a proxy in the environment the transport is httpx2's own
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

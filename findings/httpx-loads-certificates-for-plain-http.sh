@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: each httpx client reads and parses the whole list of certificates when it is made, also one that only ever speaks plain HTTP, and once more for each proxy.
 # Expected: at the first connection that needs TLS, as http.client and h11 leave it to whoever dials.
 # Source: httpx's documentation: SSL, a context is made with the client; sharing a context between clients
-# Here: workers/overnight_workers/connections.py: a context is made when the first https address is dialled
+# Here: workers/overnight_workers/anthropic_api/connections.py: a context is made when the first https address is dialled
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

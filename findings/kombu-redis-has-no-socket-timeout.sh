@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: kombu's Redis transport takes away the socket timeout that redis-py has by default.
 # Expected: a client of redis-py 8 made by kombu keeps redis-py's 5 seconds.
 # Source: kombu/transport/redis.py: Channel.socket_timeout = None goes into the connection's parameters
-# Here: producers/overnight_producers/wire.py pushes with redis-py; workers/overnight_workers/celery_app.py gives a socket_timeout
+# Here: producers/overnight_producers/wire.py pushes with redis-py; workers/overnight_workers/celery_worker/celery_app.py gives a socket_timeout
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: a Redis whose snapshot has failed (MISCONF) refuses PING like a write, and BRPOP too, while it answers GET: a client that pings first can't read.
 # Expected: writes are refused and nothing else, so that what only reads or asks whether it lives goes on.
 # Source: redis.io: stop-writes-on-bgsave-error; server.c: processCommand names PING beside the commands that write
-# Here: models/overnight_models/wire/redis_client.py and workers/overnight_workers/transport.py: what is refused so is tried again
+# Here: models/overnight_models/wire/redis_client.py and workers/overnight_workers/celery_worker/transport.py: what is refused so is tried again
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

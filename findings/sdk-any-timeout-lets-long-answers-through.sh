@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: anthropic refuses long answers that aren't streamed, but not when a timeout is given, be it the default one.
 # Expected: what counts is how long the timeout is: the default 600 s, given as a number, changes nothing.
 # Source: anthropic/resources/messages/messages.py: create; anthropic/_constants.py: DEFAULT_TIMEOUT
-# Here: workers/overnight_workers/api.py: clients have a timeout of their own
+# Here: workers/overnight_workers/anthropic_api/api.py: clients have a timeout of their own
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: batches.results of anthropic asks for the batch first; headers given to it go with the second call only.
 # Expected: one call to the address of the results; or two, both with what the caller gave.
 # Source: anthropic/resources/messages/batches.py: results
-# Here: workers/overnight_workers/api.py: results builds the address and makes one call
+# Here: workers/overnight_workers/anthropic_api/api.py: results builds the address and makes one call
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: anthropic sends the body of an iterator piece by piece, without chunked encoding, when a content-length is given.
 # Expected: an iterator has no length for an HTTP client: it is sent chunked, or read into memory first.
 # Source: anthropic/_base_client.py: post(content=…); httpx2/_content.py: encode_content
-# Here: workers/overnight_workers/api.py: create, in flat memory, the last piece held back
+# Here: workers/overnight_workers/anthropic_api/api.py: create, in flat memory, the last piece held back
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@ set -euo pipefail
 # Behaviour: `import structlog` imports rich wherever rich is installed, also in a process that only writes JSON.
 # Expected: rich is imported when a console renderer that draws tracebacks is made.
 # Source: structlog/__init__.py imports structlog.dev, which tries to import rich at the top
-# Here: workers/overnight_workers/logs.py: what a short command logs doesn't go through structlog
+# Here: workers/overnight_workers/telemetry/logs.py: what a short command logs doesn't go through structlog
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -117,7 +117,7 @@ def logs_as_they_were() -> Iterator[None]:
     handlers, level = list(root.handlers), root.level
     yield
     if structlog.is_configured():
-        from overnight_workers import logs  # imported by whatever logs, and not here for those that don't
+        from overnight_workers.telemetry import logs  # imported by whatever logs, and not here for those that don't
 
         structlog.reset_defaults()
         logs.to_stderr()

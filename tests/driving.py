@@ -22,7 +22,8 @@ from typer.testing import CliRunner
 from overnight_models import routes
 from overnight_models.ledger.database import Database
 from overnight_models.request.prefix import Prefix
-from overnight_workers import celery_app, held
+from overnight_workers import held
+from overnight_workers.celery_worker import celery_app
 from overnight_workers.settings import settings
 from overnight_workers.stages.accept.accept import accept
 from overnight_workers.stages.collect.collect import collect

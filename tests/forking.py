@@ -130,7 +130,8 @@ def _become(argv: list[str], environment: dict[str, str], directory: Path, out: 
 
 def _read_variables_again() -> None:
     """What was imported has read those of a place without servers."""
-    from overnight_workers import celery_app, held, stopping
+    from overnight_workers import held
+    from overnight_workers.celery_worker import celery_app, stopping
     from overnight_workers.settings import settings
 
     late = sys.modules.keys() & {"billiard.common", "celery.apps.worker", "celery.concurrency.prefork"}
@@ -153,7 +154,7 @@ def _overnight() -> None:
 def _celery() -> None:
     from celery.__main__ import main
 
-    from overnight_workers.celery_app import app
+    from overnight_workers.celery_worker.celery_app import app
     from overnight_workers.flower_tab import command
 
     if "flower" in sys.argv:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import sys
 
-from overnight_workers.addresses import REFUSED, why_refused
+from overnight_workers.configuration.addresses import REFUSED, why_refused
 
 _ISATAP = "2a00:1450::5efe:127.0.0.1"
 

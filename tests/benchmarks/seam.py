@@ -115,8 +115,8 @@ def _in_a_handler(shop: str, redis_url: str, calls: int) -> dict[str, float]:
 
 def _relayed(shop: str, redis_url: str, items: int, a_message: int) -> str:
     """Items a second that one relay takes on, from a full inbox to an empty one; and a second of processor."""
+    from overnight_workers.configuration.relay_settings import RelaySettings
     from overnight_workers.relay.relay import Relay
-    from overnight_workers.relay_settings import RelaySettings
 
     overnight = Overnight(redis_url)
     with psycopg.connect(shop) as connection:

@@ -19,7 +19,7 @@ _PACKAGE: Final = "overnight_workers."
 _GATEWAYS: Final = frozenset({"api", "brokers", "doorbell", "process"})
 """Modules through which many functions reach the outside: of interest is who goes through them."""
 
-_AROUND: Final = "overnight_workers.celery_app"
+_AROUND: Final = "overnight_workers.celery_worker.celery_app"
 """What is around every task: the stage is what it calls."""
 
 

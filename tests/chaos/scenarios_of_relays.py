@@ -13,9 +13,9 @@ from overnight_models.ledger.relays import inbox
 from overnight_models.wire import inbox_migrations
 from overnight_models.wire.inbox import InboxRow, InboxTable, insert_statement
 from overnight_models.wire.message import VERSION
+from overnight_workers.configuration.relay_settings import RelaySettings
 from overnight_workers.process import database
 from overnight_workers.relay.relay import Relay
-from overnight_workers.relay_settings import RelaySettings
 from tests.chaos.scenario import DONE, ROUND, Scenario
 from tests.chaos.steps import Step, one
 from tests.driving import Service

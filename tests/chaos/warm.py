@@ -9,7 +9,7 @@ import httpx2
 
 from overnight_models.money import prices
 from overnight_models.wire.redis_client import PlainConnection
-from overnight_workers import api
+from overnight_workers.anthropic_api import api
 from overnight_workers.app import app
 
 httpx2.Client(verify=api.trusted()).close()

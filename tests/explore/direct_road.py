@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from overnight_models.states import ITEM
-from overnight_workers.realtime import Reply
+from overnight_workers.anthropic_api.realtime import Reply
 from overnight_workers.stages.direct.replies import Answered, Lost, Refused, classify
 from tests.explore.search import Model
 from tests.explore.world import NONE, moved, put

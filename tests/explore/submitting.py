@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from overnight_workers.api import Reply
+from overnight_workers.anthropic_api.api import Reply
 from overnight_workers.stages import protocol
 from tests.explore import ledger
 from tests.explore.rules import Bounds, Fault, Part

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from overnight_models.wire import inbox_migrations
 from overnight_models.wire.inbox import InboxTable
 from overnight_producers import Overnight
+from overnight_workers.configuration.relay_settings import RelaySettings
 from overnight_workers.relay.relay import Relay
-from overnight_workers.relay_settings import RelaySettings
 from tests.driving import Service, params
 from tests.faults.pooler import PROGRAM, running_pooler
 

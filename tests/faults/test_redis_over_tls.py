@@ -16,8 +16,8 @@ from overnight_models.wire.redis_client import redis_client
 from overnight_models.wire.redis_place import RedisPlace, read_redis_url
 from overnight_producers.async_connection import AsyncConnection
 from overnight_producers.connection import Connection as ProducersConnection
-from overnight_workers import transport
-from overnight_workers.broker_settings import BrokerLimits
+from overnight_workers.celery_worker import transport
+from overnight_workers.configuration.broker_settings import BrokerLimits
 from overnight_workers.operators import redis_health
 from overnight_workers.stages.deliver.brokers import BrokerUnavailable, RedisBroker
 from tests.faults.redis_servers import Server, server_over_tls

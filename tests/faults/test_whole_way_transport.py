@@ -1,6 +1,6 @@
 """The transport shim: a worker that holds a message survives Redis being killed; stock kombu doesn't.
 
-When the second test fails, kombu is mended: delete `overnight_workers/transport.py` and both tests.
+When the second test fails, kombu is mended: delete `overnight_workers/celery_worker/transport.py` and both tests.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from overnight_workers import start_checks
+from overnight_workers.celery_worker import start_checks
+from overnight_workers.celery_worker.temporary_directory import temporary_directory_fault
 from overnight_workers.cli import app
-from overnight_workers.temporary_directory import temporary_directory_fault
 from tests.driving import Service
 
 CELERY = [sys.executable, "-m", "celery", "-A", "overnight_workers.app"]

@@ -14,16 +14,17 @@ from typer.testing import CliRunner
 
 from overnight_models import states, tables
 from overnight_models.wire.judgement import ANY_OTHER, PROBLEMS, Content
-from overnight_workers import broker_settings
 from overnight_workers import settings as told
 from overnight_workers.cli import app
 from overnight_workers.cli.plan_page import QUESTIONS, WIDTH
-from overnight_workers.encryption_settings import Encryption
-from overnight_workers.link_settings import Links
+from overnight_workers.configuration import broker_settings
+from overnight_workers.configuration.encryption_settings import Encryption
+from overnight_workers.configuration.link_settings import Links
+from overnight_workers.configuration.relay_settings import RelaySettings
+from overnight_workers.configuration.webhook_settings import Webhook
+from overnight_workers.configuration.workspace_settings import Workspace
 from overnight_workers.operators.alarm_kinds import KINDS
-from overnight_workers.relay_settings import RelaySettings
 from overnight_workers.stages.protocol import Rule
-from overnight_workers.webhook_settings import Webhook
 
 ROOT = Path(__file__).parents[2]
 WORKERS = ROOT / "workers"
@@ -67,7 +68,7 @@ def test_the_documented_configuration_is_the_default_one(monkeypatch: pytest.Mon
     assert set(documented["encryption"]["main"]) == names(Encryption)
     assert set(documented["relays"]["shop"]) == names(RelaySettings)
     assert read.relays["shop"] == RelaySettings(database_url=read.relays["shop"].database_url)
-    assert [field for field in sorted(names(told.Workspace)) if f"{field} = " not in block] == []
+    assert [field for field in sorted(names(Workspace)) if f"{field} = " not in block] == []
     assert set(documented["own_broker"]) == names(broker_settings.BrokerLimits)
     assert set(documented["webhooks"]["shop"]) == names(Webhook)
     shop = read.webhooks["shop"]

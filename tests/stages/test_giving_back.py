@@ -8,7 +8,7 @@ import redis
 from celery import Celery
 
 from overnight_models.wire.redis_place import read_redis_url
-from overnight_workers.celery_app import app
+from overnight_workers.celery_worker.celery_app import app
 
 
 def test_a_lock_whose_holder_lost_redis_keeps_messages_for_half_a_minute_at_the_most(redis_url: str) -> None:

@@ -16,10 +16,10 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusC
 from overnight_models.routes import ACCEPT, COLLECT, DELIVER, DIRECT, PACK, SUBMIT, WEBHOOKS
 from overnight_models.wire.traceparent import current_traceparent, read_traceparent
 from overnight_producers import Overnight, task
-from overnight_workers import tracing
 from overnight_workers.cli import app
 from overnight_workers.stages.deliver.deliver import deliver
 from overnight_workers.stages.webhooks.webhooks import webhooks
+from overnight_workers.telemetry import tracing
 from tests.driving import MODEL, Service, callback, item, params, read_command, text_of
 from tests.endpoints import SECRET as SECRET_OF_SHOP
 from tests.endpoints import Reply, listening

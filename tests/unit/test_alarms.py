@@ -25,12 +25,12 @@ from overnight_models.ledger.relays.seen import RelayView
 from overnight_models.ledger.roads.kept import Late, Limited
 from overnight_models.ledger.workspaces import WorkspaceState
 from overnight_models.wire.policy import LanePolicy, Policy, Published
+from overnight_workers.configuration.relay_settings import RelaySettings
 from overnight_workers.operators import redis_health
 from overnight_workers.operators.alarm_kinds import KINDS, Alarm
 from overnight_workers.operators.alarms import alarms
 from overnight_workers.operators.redis_health import RedisHealth
 from overnight_workers.operators.workers import Sign
-from overnight_workers.relay_settings import RelaySettings
 from overnight_workers.settings import Lane, Settings
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)

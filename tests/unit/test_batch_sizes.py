@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from overnight_models.ledger.pack.pack import Waiting
+from overnight_workers.configuration.submit_window import SubmitWindow, read_window
 from overnight_workers.roads import memory
 from overnight_workers.roads.decision import Pace
 from overnight_workers.roads.turnaround import Turnarounds
 from overnight_workers.settings import Lane
 from overnight_workers.stages.pack import pack as packing
 from overnight_workers.stages.pack.pack import is_due, size_of_batches
-from overnight_workers.submit_window import SubmitWindow, read_window
 
 HOUR = 3600.0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from overnight_workers.connections import Connections
+from overnight_workers.anthropic_api.connections import Connections
 from tests.faults.redis_servers import certificates
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from overnight_models.wire.signature import read_secrets
-from overnight_workers.addresses import REFUSED, may_be_allowed, why_refused
-from overnight_workers.webhook_settings import Webhook, networks
+from overnight_workers.configuration.addresses import REFUSED, may_be_allowed, why_refused
+from overnight_workers.configuration.webhook_settings import Webhook, networks
 from overnight_workers.webhooks.posting import Answer, Poster
 from tests.endpoints import SECRET, listening
 from tests.faults.redis_servers import certificates

@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from overnight_workers import logs
+from overnight_workers.telemetry import logs
 
 
 def test_a_tick_that_the_beat_can_not_send_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:

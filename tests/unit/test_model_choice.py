@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from overnight_models.money.prices import load
-from overnight_workers.lane_models import ModelBySize, read_models
+from overnight_workers.configuration.lane_models import ModelBySize, read_models
 from overnight_workers.sizes.choice import ASSUMED, Asked, Choice, Count, Rate, choose
 
 HAIKU, SONNET, OPUS = "claude-haiku-5-5", "claude-sonnet-5", "claude-opus-5-5"

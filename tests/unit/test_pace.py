@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_workers.pace import Pace
+from overnight_workers.anthropic_api.pace import Pace
 
 
 def test_a_seconds_calls_go_at_once_and_then_one_by_one() -> None:

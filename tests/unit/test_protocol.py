@@ -15,7 +15,7 @@ from anthropic.resources.messages.batches import Batches
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_workers.api import Reply
+from overnight_workers.anthropic_api.api import Reply
 from overnight_workers.stages import protocol
 from overnight_workers.stages.protocol import (
     Candidate,

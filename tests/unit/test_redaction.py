@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from overnight_models.ledger.operators.item_life import Body
-from overnight_workers import logs, redaction
+from overnight_workers import redaction
 from overnight_workers.flower_tab.act_pages import shown_body
 from overnight_workers.operators.foreign_texts import everybody
 from overnight_workers.settings import settings
+from overnight_workers.telemetry import logs
 from tests.configured import Given, faults
 
 PARAMS: dict[str, Any] = {

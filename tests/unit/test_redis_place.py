@@ -13,7 +13,7 @@ from redis.sentinel import SentinelConnectionPool
 from overnight_models.errors import BadSettings
 from overnight_models.wire.redis_client import redis_client
 from overnight_models.wire.redis_place import read_redis_url
-from overnight_workers import transport
+from overnight_workers.celery_worker import transport
 
 PASSWORDS = ["plain", "a b", "p@ss:w/rd?#[]", "100%", "%41", "ü€", ";"]
 VERIFIED = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight_workers.broker_settings import BrokerLimits
+from overnight_workers.configuration.broker_settings import BrokerLimits
 from overnight_workers.stages.deliver.room import BYTES_IN_FLIGHT, Room, cost_of, room_in
 
 MB = 1_000_000

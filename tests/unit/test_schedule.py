@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from overnight_models.ledger.money.history import Turnaround
+from overnight_workers.configuration.workspace_settings import Limits, Workspace
 from overnight_workers.plan.advice import Advice, advise, assumptions, likely
 from overnight_workers.plan.figure import How, exactly
 from overnight_workers.plan.hints import slow_to_enqueue
@@ -15,7 +16,6 @@ from overnight_workers.plan.packing import Full, PackedBatch
 from overnight_workers.plan.schedule import Option, Work, options
 from overnight_workers.roads.direct_rate import DirectLoad, direct_time
 from overnight_workers.roads.turnaround import EXPIRES_S, Turnarounds, best_hours, prior_median_s
-from overnight_workers.settings import Limits, Workspace
 
 NOW = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)
 HOUR = 3600.0

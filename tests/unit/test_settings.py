@@ -9,7 +9,7 @@ import pytest
 
 from overnight_models.embedded_urls import write_urls
 from overnight_models.errors import BadSettings
-from overnight_workers import api_keys
+from overnight_workers.keys import api_keys
 from overnight_workers.settings import settings
 from tests.configured import Given, faults
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from overnight_workers.anthropic_api.stream import Gathered
 from overnight_workers.sandbox.answers.events import PING, event, events_of
-from overnight_workers.stream import Gathered
 
 USAGE = {
     "input_tokens": 12,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from overnight_workers.submit_window import read_window
+from overnight_workers.configuration.submit_window import read_window
 
 NIGHT = read_window("22:00-06:00 America/Los_Angeles")
 HOUR = 3600.0

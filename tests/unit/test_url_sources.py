@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from overnight_models.errors import BadSettings
+from overnight_workers.configuration.relay_settings import RelaySettings
 from overnight_workers.configuration.url_sources import url_or_source
 from overnight_workers.configuration.urls import broker_url, postgres_url
-from overnight_workers.relay_settings import RelaySettings
 
 URL = "postgresql://relay:s3cret@shop-db/shop"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from overnight_models.wire.signature import new_secret
-from overnight_workers.webhook_settings import Webhook, without_secrets
+from overnight_workers.configuration.webhook_settings import Webhook, without_secrets
 
 
 def test_each_webhook_that_cannot_be_signed_is_told_with_every_reason_and_no_secret(

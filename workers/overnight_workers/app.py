@@ -30,17 +30,19 @@ from overnight_models.errors import BadSettings
 try:
     # imports leave no garbage, and looking for it among all that they make takes a sixth of a worker's start
     gc.disable()
-    from overnight_workers.celery_app import app
+    from overnight_workers.celery_worker.celery_app import app
 except BadSettings as wrong:
     # Celery would show it beneath a traceback
     raise SystemExit(f"overnight: {wrong}") from wrong
 
 from overnight_models import routes
-from overnight_workers import held, logs, process, start_checks, stopping, waiting
+from overnight_workers import held, process
+from overnight_workers.celery_worker import start_checks, stopping, waiting
 from overnight_workers.flower_tab import command
 from overnight_workers.operators import workers
 from overnight_workers.operators.watch import watch
 from overnight_workers.stages import pulse
+from overnight_workers.telemetry import logs
 
 __all__ = ["app"]
 
@@ -61,7 +63,7 @@ _shown: list[workers.Showing] = []
 @worker_init.connect
 def _wait(sender: Any, **_: object) -> None:
     start_checks.check(sender.pool_cls, sender.app.amqp.queues.consume_from)
-    import_module("overnight_workers.task_request").hide_bodies()
+    import_module("overnight_workers.celery_worker.task_request").hide_bodies()
     waiting.wait_for_schema()
     _shown[:] = [workers.Showing(sender)]
 

@@ -43,12 +43,12 @@ def main() -> None:
 def _is_printed(words: Sequence[str]) -> bool:
     """Print what needs no more than the base install. False: the words are another command's."""
     if words[:1] == ["schema"]:
-        from overnight_workers import schema_printing
+        from overnight_workers.base_install import schema_printing
 
         schema_printing.main(words[1:])
         return True
     if words[:1] == ["inbox"]:
-        from overnight_workers import inbox_printing
+        from overnight_workers.base_install import inbox_printing
 
         if words[1:2] and words[1] in inbox_printing.TOOLS:
             inbox_printing.main(words[1:])

@@ -17,8 +17,8 @@ from overnight_models.ledger.prefixes import Prefixes
 from overnight_models.money import prices as price_list
 from overnight_models.wire import redis_client as redis_clients
 from overnight_models.wire.policy import Policy
-from overnight_workers.encryption_keys import ConfiguredKeys
 from overnight_workers.held import held
+from overnight_workers.keys.encryption_keys import ConfiguredKeys
 from overnight_workers.settings import settings
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -15,14 +13,18 @@ from uuid import UUID
 
 from overnight_models.embedded_urls import default_data_dir, read_urls
 from overnight_models.errors import BadSettings
-from overnight_models.money.rate_limits import COUNTS_PER_MINUTE, Tier, pool
 from overnight_models.request.request import LATEST_API_VERSION, MAX_BATCH_BYTES, MAX_BATCH_ITEMS
 from overnight_models.wire.inbox import NAME
 from overnight_models.wire.policy import LanePolicy, Policy, Published
 from overnight_models.wire.redis_place import RedisPlace, read_redis_url
-from overnight_workers.broker_settings import Broker, BrokerLimits, brokers_fit
 from overnight_workers.configuration import sources
-from overnight_workers.configuration.key_sources import KeySource, key_source
+from overnight_workers.configuration.broker_settings import Broker, BrokerLimits, brokers_fit
+from overnight_workers.configuration.encryption_settings import (
+    Encryption,
+    LaneEncrypts,
+    encryption_fits,
+    encryption_variables,
+)
 from overnight_workers.configuration.kinds import (
     dollars,
     duration,
@@ -38,6 +40,11 @@ from overnight_workers.configuration.kinds import (
     whole,
     yes_or_no,
 )
+from overnight_workers.configuration.lane_keeps import LaneKeeps, keeps_fit
+from overnight_workers.configuration.lane_models import LaneModels, models_fit
+from overnight_workers.configuration.lane_roads import LaneRoads
+from overnight_workers.configuration.link_settings import Links, link_variables, links_fit
+from overnight_workers.configuration.operator_settings import AlarmsTold, Privacy, Roles
 from overnight_workers.configuration.reading import (
     Faults,
     made_setting,
@@ -46,17 +53,11 @@ from overnight_workers.configuration.reading import (
     secret,
     setting,
 )
-from overnight_workers.configuration.urls import api_url, postgres_url, variable_name
-from overnight_workers.encryption_settings import Encryption, LaneEncrypts, encryption_fits, encryption_variables
-from overnight_workers.lane_keeps import LaneKeeps, keeps_fit
-from overnight_workers.lane_models import LaneModels, models_fit
-from overnight_workers.lane_roads import LaneRoads
-from overnight_workers.link_settings import Links, link_variables, links_fit
-from overnight_workers.operator_settings import AlarmsTold, Privacy, Roles
-from overnight_workers.relay_settings import RelaySettings, relays_fit
-from overnight_workers.webhook_settings import Webhook, variables, webhooks_fit
+from overnight_workers.configuration.relay_settings import RelaySettings, relays_fit
+from overnight_workers.configuration.urls import postgres_url
+from overnight_workers.configuration.webhook_settings import Webhook, variables, webhooks_fit
+from overnight_workers.configuration.workspace_settings import Workspace, keys_fit
 
-_KEY: Final = re.compile(r"[!-~]+")
 _TABLES: Final = (
     "workspaces",
     "brokers",
@@ -73,64 +74,6 @@ _TABLES: Final = (
     "privacy",
 )
 """Settings that are tables of the file, and JSON in the environment."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """`limits` of a workspace: what a pool of models may do in a minute in real time. None: as its tier."""
-
-    requests: int | None = setting(optional(whole(1)), None)
-    """Requests a minute."""
-    input_tokens: int | None = setting(optional(whole(1)), None)
-    """Tokens of prompts a minute; those read from a cache aren't counted."""
-    output_tokens: int | None = setting(optional(whole(1)), None)
-    """Tokens of answers a minute."""
-
-
-def _by_pool(given: object) -> dict[str, Limits]:
-    """Limits by pool, from a table by model or pool of models; `*` stands for all others."""
-    if not isinstance(given, Mapping):
-        raise ValueError(
-            f"it holds limits by model, such as {{ claude-sonnet-5 = {{ requests = 500 }} }}, not {given!r}"
-        )
-    faults, limits = Faults(), dict[str, Limits]()
-    for name, part in given.items():
-        if pool(name) in limits:
-            faults.add((name,), f"it shares the limits of {pool(name)}, which are said already")
-        limits[pool(name)] = read_part(Limits, part, ("limits", name), faults)
-    if faults.said:
-        raise ValueError("; ".join(faults.said))
-    return limits
-
-
-@dataclass(frozen=True, kw_only=True)
-class Workspace:
-    """`[workspaces.NAME]`: one API key and what hangs on it."""
-
-    api_key: KeySource | None = setting(optional(key_source), None)
-    """Where the key is: `env:NAME`, `file:PATH`, or `command:PROGRAM ARGUMENTS`, which prints it."""
-    api_key_env: str = setting(variable_name, "ANTHROPIC_API_KEY")
-    """The environment variable that holds the key, where api_key isn't said."""
-    base_url: str | None = setting(optional(api_url), None)
-    """Where the API answers; default: ANTHROPIC_BASE_URL, else Anthropic's own."""
-    queue_limit: int = setting(whole(1), 200_000)
-    """Requests that may be in the API's queue at once. By the account's tier: 200,000, 300,000 or 500,000."""
-    tier: Tier = setting(one_of("start", "build", "scale"), "start")
-    """The account's tier: what it may do in a minute in real time, and how many tokens it may have counted."""
-    counts_per_minute: int | None = setting(optional(whole(1)), None)
-    """Calls of count_tokens, where they are other than the tier's 2,000, 4,000 or 8,000."""
-    limits: Mapping[str, Limits] = made_setting(_by_pool, dict)
-    """Limits of messages, by model or pool of models (`*`: all others), where they are other than the tier's."""
-
-    @property
-    def key_source(self) -> KeySource:
-        """Where its key is."""
-        return self.api_key or KeySource("env", self.api_key_env)
-
-    @property
-    def counting_rate(self) -> int:
-        """Calls of count_tokens a minute."""
-        return self.counts_per_minute or COUNTS_PER_MINUTE[self.tier]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,8 +267,9 @@ def read_settings() -> Settings:
         alarms=read_part(AlarmsTold, given.get("alarms", {}), ("alarms",), faults),
         privacy=read_part(Privacy, given.get("privacy", {}), ("privacy",), faults),
     )
-    for check in (_keys_fit, _lanes_fit, _places_fit, _times_fit):
+    for check in (_lanes_fit, _places_fit, _times_fit):
         check(settings, faults)
+    keys_fit(settings.workspaces, faults)
     brokers_fit(settings.brokers, faults)
     relays_fit(settings.relays, faults)
     models_fit(settings.lanes, settings.prices, faults)
@@ -344,15 +288,6 @@ def _variables(values: Mapping[str, object]) -> list[str]:
     """The variables that values name, where they hold secrets."""
     of_links = link_variables(values.get("links"))
     return [*variables(values.get("webhooks")), *of_links, *encryption_variables(values.get("encryption"))]
-
-
-def _keys_fit(settings: Settings, faults: Faults) -> None:
-    """What can't be sent as a header is refused here: whoever sends it would show it in an error."""
-    for name, workspace in settings.workspaces.items():
-        source = workspace.key_source
-        if source.kind == "env" and _KEY.fullmatch(os.environ.get(source.place, "").strip() or "x") is None:
-            why = f"{source.place} holds no key: a key is one word of ASCII characters"
-            faults.add(("workspaces", name, "api_key" if workspace.api_key else "api_key_env"), why)
 
 
 def _lanes_fit(settings: Settings, faults: Faults) -> None:

@@ -11,7 +11,8 @@ import pytest
 from overnight_models.ledger.collect import collect as ledger
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
-from overnight_workers import api, process
+from overnight_workers import process
+from overnight_workers.anthropic_api import api
 from overnight_workers.stages.collect import collect as collecting
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.pack.pack import pack

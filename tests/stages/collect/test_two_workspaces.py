@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from overnight_models.ledger.collect import collect as ledger
-from overnight_workers import api, process
+from overnight_workers import process
+from overnight_workers.anthropic_api import api
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll

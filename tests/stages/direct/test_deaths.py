@@ -14,7 +14,8 @@ from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.direct import claim as claims
 from overnight_models.ledger.direct import places, record
 from overnight_models.ledger.direct.claim import Claim
-from overnight_workers import process, stopping
+from overnight_workers import process
+from overnight_workers.celery_worker import stopping
 from overnight_workers.stages.direct import turns
 from overnight_workers.stages.direct.direct import direct
 from overnight_workers.stages.rescue import sweep

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from overnight_models.ledger.cancel import Canceled, cancel
-from overnight_workers import process, stopping
+from overnight_workers import process
+from overnight_workers.celery_worker import stopping
 from overnight_workers.stages.direct.direct import direct
 from overnight_workers.stages.measure.measure import measure
 from overnight_workers.stages.pack.pack import pack

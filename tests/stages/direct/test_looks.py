@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from overnight_workers import process
-from overnight_workers.realtime import Reply
+from overnight_workers.anthropic_api.realtime import Reply
 from overnight_workers.stages.direct import turns
 from overnight_workers.stages.direct.recording import Done
 from overnight_workers.stages.direct.turns import Turn, Turns

@@ -17,7 +17,7 @@ from overnight_models.ledger.bodies.packed import DamagedGroup
 from overnight_models.ledger.retention import bodies as retention
 from overnight_workers import process
 from overnight_workers.cli import app
-from overnight_workers.encryption_keys import ConfiguredKeys, keys_named
+from overnight_workers.keys.encryption_keys import ConfiguredKeys, keys_named
 from overnight_workers.stages import rescue
 from overnight_workers.stages.accept.accept import accept, take_in
 from overnight_workers.stages.accept.gather import Message

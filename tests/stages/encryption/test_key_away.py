@@ -17,9 +17,9 @@ from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.operators import overview
 from overnight_producers import KeyMissing, NotConfirmed, Overnight, Rejected
 from overnight_workers import process
+from overnight_workers.anthropic_api.realtime import Reply
 from overnight_workers.cli import app
 from overnight_workers.operators.snapshot import take_snapshot
-from overnight_workers.realtime import Reply
 from overnight_workers.settings import settings
 from overnight_workers.stages import rescue
 from overnight_workers.stages.accept.accept import accept
@@ -220,6 +220,6 @@ def test_a_direct_answer_whose_key_vanishes_during_the_call_is_kept_until_the_ke
 
 def encryption_keys_forgotten() -> None:
     """As in a process that has never read them."""
-    from overnight_workers import encryption_keys
+    from overnight_workers.keys import encryption_keys
 
     encryption_keys._KEPT.clear()

@@ -14,7 +14,7 @@ from overnight_models.ledger.database import Database, DatabaseUnavailable
 from overnight_models.ledger.operators.troubles import why_read_only
 from overnight_models.ledger.rows import execute, fetch_all, fetch_one
 from overnight_models.ledger.schema import NoSchema, WrongEncoding, migrate, revisions
-from overnight_workers import waiting
+from overnight_workers.celery_worker import waiting
 from overnight_workers.operators import thorough
 from overnight_workers.settings import settings
 from tests.driving import Service

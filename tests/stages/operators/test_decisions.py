@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from overnight_workers.api import ApiUnavailable
+from overnight_workers.anthropic_api.api import ApiUnavailable
 from overnight_workers.cli import app
 from overnight_workers.operators import operator_overrides
 from overnight_workers.operators.operator_overrides import CantDecide

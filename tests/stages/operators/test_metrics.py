@@ -18,8 +18,8 @@ from overnight_models import routes
 from overnight_models.ledger import counters, poll
 from overnight_models.ledger.money import budgets
 from overnight_models.ledger.rows import execute, fetch_one, fetch_only_value
-from overnight_workers import api
-from overnight_workers.api import ApiUnavailable
+from overnight_workers.anthropic_api import api
+from overnight_workers.anthropic_api.api import ApiUnavailable
 from overnight_workers.flower_tab.metrics import LedgerMetrics, metrics
 from overnight_workers.flower_tab.reading import Reader
 from overnight_workers.operators import alert_rules

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from overnight_producers import Overnight
 from overnight_workers.cli import app
+from overnight_workers.configuration.relay_settings import RelaySettings
 from overnight_workers.relay.relay import Relay
-from overnight_workers.relay_settings import RelaySettings
 from tests.driving import Service
 
 

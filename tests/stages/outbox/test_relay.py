@@ -19,10 +19,10 @@ from overnight_producers import Item, Overnight, Rejected, task
 from overnight_workers import process
 from overnight_workers.cli import app
 from overnight_workers.cli.up import relays_here
+from overnight_workers.configuration.relay_settings import RelaySettings
 from overnight_workers.flower_tab.metrics import metrics
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.relay.relay import Relay
-from overnight_workers.relay_settings import RelaySettings
 from tests.driving import Service, params, read_command
 from tests.stages.outbox.conftest import keys, left, printed
 from tests.stages.product.conftest import answering

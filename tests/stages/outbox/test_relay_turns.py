@@ -10,8 +10,8 @@ import psycopg
 
 from overnight_models import crash_points
 from overnight_producers import Item, Overnight
+from overnight_workers.configuration.relay_settings import RelaySettings
 from overnight_workers.relay.relay import Relay
-from overnight_workers.relay_settings import RelaySettings
 from tests.driving import Service, params
 from tests.stages.outbox.conftest import keys, left
 from tests.waiting import wait_until

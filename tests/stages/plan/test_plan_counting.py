@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from overnight_workers import api
+from overnight_workers.anthropic_api import api
 from overnight_workers.cli import app
 from overnight_workers.sandbox.process import running
 from tests.driving import MODEL, Service, params

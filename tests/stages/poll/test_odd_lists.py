@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from overnight_models.ledger import workspaces
-from overnight_workers import api, process
+from overnight_workers import process
+from overnight_workers.anthropic_api import api
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.settings import settings
 from overnight_workers.stages.pack.pack import pack

@@ -7,7 +7,8 @@ from datetime import datetime
 import pytest
 
 from overnight_models import routes
-from overnight_workers import api, process
+from overnight_workers import process
+from overnight_workers.anthropic_api import api
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.poll.poll import poll

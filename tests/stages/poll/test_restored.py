@@ -12,7 +12,8 @@ from overnight_models import routes
 from overnight_models.ledger import deployment
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.submit import submit as ledger
-from overnight_workers import process, waiting
+from overnight_workers import process
+from overnight_workers.celery_worker import waiting
 from overnight_workers.stages import protocol
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.deliver.deliver import deliver

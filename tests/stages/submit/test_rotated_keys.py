@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from overnight_models.errors import BadSettings
-from overnight_workers import api_keys
+from overnight_workers.keys import api_keys
 from overnight_workers.operators import checkup
 from overnight_workers.settings import settings
 from overnight_workers.stages.collect.collect import collect

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from overnight_models.request.prefix import Prefix
-from overnight_workers import sample_checks
+from overnight_workers.anthropic_api import sample_checks
 from overnight_workers.stages.pack.pack import pack
 from overnight_workers.stages.submit.submit import submit
 from tests.driving import Service, item, params, put_prefix

@@ -8,9 +8,10 @@ from __future__ import annotations
 from overnight_models import routes
 from overnight_models.errors import PermanentError, TransientError
 from overnight_models.ledger.catalogs import runs as ledger
-from overnight_workers import logs, process
-from overnight_workers.celery_app import app
+from overnight_workers import process
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.stages import doorbell
+from overnight_workers.telemetry import logs
 
 _LONGEST_S = 6 * 3600
 """For one step, such as handing over all rows of a large table; taken again, it goes on where it was."""

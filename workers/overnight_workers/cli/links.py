@@ -22,7 +22,7 @@ def links(
     Needs `[links]` of the workers' configuration and reads the ledger; any number may run. Each link is for one
     outcome, signed, and good for an hour: nothing is listed. Put a proxy with TLS before it, or give it a certificate.
     """
-    from overnight_workers import logs
+    from overnight_workers.telemetry import logs
 
     try:
         from overnight_workers.links import serving

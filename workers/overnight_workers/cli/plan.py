@@ -127,7 +127,7 @@ def _seconds(text: str) -> float:
 def _find_a_key(lane: str) -> None:
     """Beside a running `overnight up` without a key, its sandbox is asked: this process has no key of its own."""
     from overnight_models.embedded_urls import read_urls
-    from overnight_workers import api_keys
+    from overnight_workers.keys import api_keys
     from overnight_workers.settings import settings
 
     name = settings().lanes[lane].workspace if lane in settings().lanes else "default"

@@ -12,7 +12,7 @@ from overnight_models.errors import BadSettings
 from overnight_workers.cli.console import say
 
 if TYPE_CHECKING:
-    from overnight_workers.relay_settings import RelaySettings
+    from overnight_workers.configuration.relay_settings import RelaySettings
 
 
 def relay(
@@ -23,8 +23,8 @@ def relay(
     Needs `[relays.NAME]` of the workers' configuration, and reaches the ledger as they do. Any number may run, also of
     the same relay. Ctrl-C or SIGTERM ends it after the turn that has begun; killed, it leaves nothing behind.
     """
-    from overnight_workers import logs
     from overnight_workers.relay.relay import Relay
+    from overnight_workers.telemetry import logs
 
     name, settings_of = chosen(name)
     logs.configure()

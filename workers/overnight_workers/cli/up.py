@@ -44,11 +44,11 @@ def up(
     `[links]` their server. What dies is started again. The next `up` on the same data directory goes on where this one
     was, even if it was killed. Prints a line with the word `ready` when everything answers.
     """
+    from overnight_workers.celery_worker.start_checks import require_configuration
+    from overnight_workers.configuration.webhook_settings import without_secrets
     from overnight_workers.one_machine.installation import Installation
     from overnight_workers.one_machine.supervisor import Supervisor
     from overnight_workers.settings import settings
-    from overnight_workers.start_checks import require_configuration
-    from overnight_workers.webhook_settings import without_secrets
 
     require_configuration()
     settings.cache_clear()  # its servers aren't known yet
@@ -126,7 +126,7 @@ def _host(url: str) -> str:
 
 def _without_keys() -> list[str]:
     """Of each workspace without a key: a line that says so."""
-    from overnight_workers.api_keys import key_of
+    from overnight_workers.keys.api_keys import key_of
     from overnight_workers.settings import settings
 
     lines = []

@@ -11,7 +11,7 @@ from overnight_models.errors import PermanentError
 from overnight_workers.cli import console
 
 if TYPE_CHECKING:
-    from overnight_workers.webhook_settings import Webhook
+    from overnight_workers.configuration.webhook_settings import Webhook
 
 webhooks = typer.Typer(invoke_without_command=True, help="Endpoints that outcomes are sent to, over HTTPS.")
 

@@ -7,7 +7,7 @@ from binascii import Error as NoBase64
 from dataclasses import dataclass, fields
 from typing import Any
 
-from overnight_workers.operator_settings import Roles
+from overnight_workers.configuration.operator_settings import Roles
 from overnight_workers.settings import settings
 
 VIEWER = "viewer"

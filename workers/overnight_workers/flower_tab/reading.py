@@ -15,9 +15,10 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from overnight_models.errors import OvernightError
 from overnight_models.ledger.database import Database
 from overnight_models.ledger.operators import actions
-from overnight_workers import logs, process
+from overnight_workers import process
 from overnight_workers.flower_tab.for_everybody import for_everybody
 from overnight_workers.operators.snapshot import Look, take_snapshot
+from overnight_workers.telemetry import logs
 
 _FRESH_S: Final = 1.0
 _AT_ONCE: Final = 3

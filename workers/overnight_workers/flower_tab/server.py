@@ -13,7 +13,6 @@ from tornado.web import StaticFileHandler, url
 from overnight_models.ledger.bodies import encryption
 from overnight_models.ledger.database import Database
 from overnight_workers import process
-from overnight_workers.encryption_keys import ConfiguredKeys
 from overnight_workers.flower_tab.act_pages import ActionPage, ActionsPage, ActPage, BodyPage
 from overnight_workers.flower_tab.batch_pages import BatchesPage, BatchPage
 from overnight_workers.flower_tab.delivery_pages import DeliveriesPage
@@ -25,6 +24,7 @@ from overnight_workers.flower_tab.money_pages import MoneyPage
 from overnight_workers.flower_tab.now_page import NowPage
 from overnight_workers.flower_tab.reading import Reader
 from overnight_workers.flower_tab.run_pages import RunsPage
+from overnight_workers.keys.encryption_keys import ConfiguredKeys
 from overnight_workers.settings import settings
 
 _STATEMENT_TIMEOUT_S = 10.0

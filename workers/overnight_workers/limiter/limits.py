@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from overnight_models.money.rate_limits import message_limits, pool
-from overnight_workers.settings import Workspace, settings
+from overnight_workers.configuration.workspace_settings import Workspace
+from overnight_workers.settings import settings
 
 
 class PoolLimits(NamedTuple):

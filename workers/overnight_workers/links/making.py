@@ -7,9 +7,9 @@ from typing import Final
 from uuid import UUID
 
 from overnight_models.errors import BadSettings
-from overnight_workers import logs
 from overnight_workers.links import secrets, token
 from overnight_workers.settings import settings
+from overnight_workers.telemetry import logs
 
 MOST_BYTES: Final = 32_000_000
 """Of an answer that is read by a link; no link is made for a larger one, of which none is known."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from overnight_models.errors import BadSettings
 from overnight_models.wire.signature import Secret, read_secrets
-from overnight_workers import key_reading
 from overnight_workers.configuration.key_sources import NoKey
+from overnight_workers.configuration.link_settings import secrets_fault
 from overnight_workers.held import held
-from overnight_workers.key_reading import Kept
-from overnight_workers.link_settings import secrets_fault
+from overnight_workers.keys import key_reading
+from overnight_workers.keys.key_reading import Kept
 from overnight_workers.settings import settings
 
 

@@ -33,11 +33,11 @@ from overnight_models.ledger import answer as ledger
 from overnight_models.ledger import documents
 from overnight_models.ledger.bodies import encryption
 from overnight_models.ledger.database import Database
-from overnight_workers import logs
-from overnight_workers.encryption_keys import ConfiguredKeys
+from overnight_workers.keys.encryption_keys import ConfiguredKeys
 from overnight_workers.links import secrets, token
 from overnight_workers.links.making import MOST_BYTES, PATH
 from overnight_workers.settings import settings
+from overnight_workers.telemetry import logs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

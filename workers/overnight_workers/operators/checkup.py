@@ -16,12 +16,13 @@ from typing import Final
 from overnight_models.errors import BadSettings, PermanentError
 from overnight_models.quantities import spoken
 from overnight_models.routes import QUEUES, SUBMIT, WEBHOOKS
+from overnight_workers.celery_worker.temporary_directory import temporary_directory_fault
+from overnight_workers.configuration.webhook_settings import without_secrets
+from overnight_workers.configuration.workspace_settings import Workspace
 from overnight_workers.local_time import rules_version
 from overnight_workers.operators import workers
 from overnight_workers.operators.redis_look import Redis, look
-from overnight_workers.settings import Lane, Settings, Workspace, settings
-from overnight_workers.temporary_directory import temporary_directory_fault
-from overnight_workers.webhook_settings import without_secrets
+from overnight_workers.settings import Lane, Settings, settings
 
 OK: Final = "ok"
 NOTE: Final = "note"
@@ -242,7 +243,7 @@ def _keys(current: Settings, redis: Redis | None) -> list[Finding]:
 
 
 def _key(name: str, workspace: Workspace, *, elsewhere: bool, redis: Redis | None) -> Finding:
-    from overnight_workers import api_keys
+    from overnight_workers.keys import api_keys
 
     check, source = f"key of workspace {name}", workspace.key_source
     try:

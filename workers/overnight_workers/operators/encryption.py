@@ -16,7 +16,7 @@ from overnight_models.ledger.operators import encryption as ledger
 from overnight_models.ledger.operators.actions import By
 from overnight_models.ledger.operators.encryption import Stepped
 from overnight_workers import process
-from overnight_workers.encryption_keys import keys_named
+from overnight_workers.keys.encryption_keys import keys_named
 from overnight_workers.settings import settings
 
 

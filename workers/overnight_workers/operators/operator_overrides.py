@@ -16,7 +16,8 @@ from overnight_models.ledger.operators.troubles import UnclearView
 from overnight_models.ledger.poll import UnknownBatch
 from overnight_models.ledger.submit import submit as submissions
 from overnight_models.quantities import several
-from overnight_workers import api, process
+from overnight_workers import process
+from overnight_workers.anthropic_api import api
 from overnight_workers.stages import doorbell, protocol
 from overnight_workers.stages.collect import collect
 from overnight_workers.stages.poll import unknown_batches

@@ -15,7 +15,7 @@ from overnight_models.ledger.database import Database
 from overnight_models.ledger.operators.purge.wanted import Purge
 from overnight_models.ledger.relays import inbox
 from overnight_models.quantities import several
-from overnight_workers.relay_settings import RelaySettings
+from overnight_workers.configuration.relay_settings import RelaySettings
 from overnight_workers.settings import settings
 from overnight_workers.stages.waiting_messages import Wanted, fitting
 

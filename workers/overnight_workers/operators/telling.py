@@ -21,10 +21,10 @@ import redis
 from overnight_models import routes
 from overnight_models.errors import BadSettings
 from overnight_models.wire.webhook import ALARM, write_body
-from overnight_workers import logs
-from overnight_workers.operator_settings import AlarmsTold
+from overnight_workers.configuration.operator_settings import AlarmsTold
+from overnight_workers.configuration.webhook_settings import Webhook
 from overnight_workers.operators.redis_look import WatchedAlarm
-from overnight_workers.webhook_settings import Webhook
+from overnight_workers.telemetry import logs
 from overnight_workers.webhooks.once import post
 
 _WITHIN_S: Final = 20.0

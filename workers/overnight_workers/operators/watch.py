@@ -16,12 +16,13 @@ import redis
 
 from overnight_models import routes
 from overnight_models.errors import OvernightError
-from overnight_workers import logs, process
+from overnight_workers import process
 from overnight_workers.held import held
 from overnight_workers.operators import telling, words, workers
 from overnight_workers.operators.redis_look import Watch
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.settings import settings
+from overnight_workers.telemetry import logs
 
 _EVERY_S: Final = 10.0
 _KEPT_S: Final = 30

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from overnight_models.money.rate_limits import Tier
 from overnight_models.quantities import cents
+from overnight_workers.configuration.workspace_settings import Workspace
 from overnight_workers.plan.figure import How
 from overnight_workers.plan.schedule import Option
 from overnight_workers.roads.direct_rate import DirectLoad, direct_time
 from overnight_workers.roads.turnaround import SURE
-from overnight_workers.settings import Workspace
 
 
 @dataclass(frozen=True, slots=True)

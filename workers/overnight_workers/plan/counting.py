@@ -11,9 +11,9 @@ from itertools import islice
 from typing import Final, Generic, Self, TypeVar
 
 from overnight_models.request.countable import divide
-from overnight_workers import api
-from overnight_workers.count_refusals import is_refusal, verdict, words_of
-from overnight_workers.pace import Pace
+from overnight_workers.anthropic_api import api
+from overnight_workers.anthropic_api.count_refusals import is_refusal, verdict, words_of
+from overnight_workers.anthropic_api.pace import Pace
 
 T = TypeVar("T")
 

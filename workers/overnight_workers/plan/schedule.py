@@ -11,11 +11,11 @@ from typing import Final
 from overnight_models.ledger.money.history import Turnaround
 from overnight_models.quantities import about, spoken
 from overnight_models.request.request import MAX_BATCH_BYTES, MAX_BATCH_ITEMS
+from overnight_workers.configuration.workspace_settings import Workspace
 from overnight_workers.plan.figure import Figure, How, added
 from overnight_workers.plan.packing import Full, PackedBatch, divided, waves
 from overnight_workers.roads.direct_rate import DirectLoad, direct_time
 from overnight_workers.roads.turnaround import Times, Turnarounds, best_hours, own_s, times
-from overnight_workers.settings import Workspace
 
 _SMALLER: Final = 10
 """Into how many the file is divided to see whether smaller batches are faster."""

@@ -15,9 +15,10 @@ from overnight_models.errors import TransientError
 from overnight_models.ledger import answer
 from overnight_models.ledger.relays.inbox import Waiting
 from overnight_models.wire.verdict import VerdictDocument
-from overnight_workers import logs, process
+from overnight_workers import process
 from overnight_workers.stages.accept import accept
 from overnight_workers.stages.accept.gather import Message
+from overnight_workers.telemetry import logs
 
 log = logs.get(__name__)
 

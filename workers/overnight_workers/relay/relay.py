@@ -23,11 +23,12 @@ from overnight_models.ledger.relays.inbox import Waiting
 from overnight_models.wire.inbox import InboxTable
 from overnight_models.wire.message import bytes_of
 from overnight_models.wire.verdict import VerdictDocument
-from overnight_workers import logs, process
-from overnight_workers.logs import brief
+from overnight_workers import process
+from overnight_workers.configuration.relay_settings import RelaySettings
 from overnight_workers.relay.handing_over import hand_over
 from overnight_workers.relay.order import Order
-from overnight_workers.relay_settings import RelaySettings
+from overnight_workers.telemetry import logs
+from overnight_workers.telemetry.logs import brief
 
 _MESSAGES_AT_ONCE: Final = 2_000
 _ITEMS_AT_ONCE: Final = 5_000

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from overnight_models.money.rate_limits import pool
+from overnight_workers.configuration.workspace_settings import Workspace
 from overnight_workers.limiter import limits_within
-from overnight_workers.settings import Workspace
 
 
 @dataclass(frozen=True, slots=True)

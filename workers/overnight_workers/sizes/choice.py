@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from overnight_models.money.prices import Model, Prices
 from overnight_models.request.traps import refusal
-from overnight_workers.lane_models import ModelBySize
+from overnight_workers.configuration.lane_models import ModelBySize
 
 Count = Callable[[str], int | None]
 """The tokens of the prompt as the API counts them for that model; None when it doesn't."""

@@ -17,9 +17,10 @@ from overnight_models.ledger.answer import Asked, Standing
 from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.cancel import Canceled
 from overnight_models.ledger.cancel import cancel as cancel_item
-from overnight_workers import logs, process
-from overnight_workers.celery_app import app
+from overnight_workers import process
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.stages import doorbell, pulse
+from overnight_workers.telemetry import logs
 
 _KEPT_S: Final = 60
 

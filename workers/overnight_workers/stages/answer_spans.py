@@ -8,7 +8,8 @@ from overnight_models.errors import TransientError
 from overnight_models.ledger import traces
 from overnight_models.ledger.collect.arrivals import Arrival, Source
 from overnight_models.wire import traceparent
-from overnight_workers import process, tracing
+from overnight_workers import process
+from overnight_workers.telemetry import tracing
 
 
 def write(source: Source, arrivals: Sequence[Arrival]) -> None:

@@ -7,8 +7,10 @@ from typing import Final
 
 from overnight_models.errors import BadSettings
 from overnight_models.ledger.operators.purge import api_batches
-from overnight_workers import api, logs, process
+from overnight_workers import process
+from overnight_workers.anthropic_api import api
 from overnight_workers.settings import settings
+from overnight_workers.telemetry import logs
 
 _FOR_S: Final = 10.0
 """How long one sweep deletes; the rest is for the next one."""

@@ -13,9 +13,10 @@ import redis
 
 from overnight_models import routes
 from overnight_models.crash_points import reach
-from overnight_workers import logs, process
-from overnight_workers.celery_app import app
+from overnight_workers import process
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.stages import pulse
+from overnight_workers.telemetry import logs
 
 _RINGING: Final = "overnight:ringing:{}"
 _PATIENCE_MS: Final = 2000

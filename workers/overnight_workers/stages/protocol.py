@@ -22,7 +22,7 @@ from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
-from overnight_workers.api import SPEND_LIMIT, Reply
+from overnight_workers.anthropic_api.api import SPEND_LIMIT, Reply
 
 
 class Rule(Enum):

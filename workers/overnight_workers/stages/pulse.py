@@ -16,7 +16,8 @@ from overnight_models.ledger import counters
 from overnight_models.ledger.bodies.encryption import KEYLESS_PAUSE_S, NoKey
 from overnight_models.ledger.database import DatabaseFull
 from overnight_models.ledger.operators import pulse as ledger
-from overnight_workers import counted, logs, process
+from overnight_workers import process
+from overnight_workers.telemetry import counted, logs
 
 _EVERY_S: Final = 10.0
 """How often one process says it: often enough for an alarm within two minutes, too seldom to be felt."""

@@ -26,8 +26,8 @@ from overnight_models.ledger.operators import pulse as ledger_pulse
 from overnight_models.ledger.operators.purge import steps
 from overnight_models.ledger.roads import kept
 from overnight_models.ledger.submit import facts
-from overnight_workers import logs, process
-from overnight_workers.celery_app import app
+from overnight_workers import process
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.configuration.showing import options
 from overnight_workers.held import held
 from overnight_workers.settings import Lane, settings
@@ -37,6 +37,7 @@ from overnight_workers.stages.direct import abandoned
 from overnight_workers.stages.poll import restored
 from overnight_workers.stages.routing import looking
 from overnight_workers.stages.webhooks.retries import most_tries_of_webhooks, patience_of_webhooks
+from overnight_workers.telemetry import logs
 
 WOKEN_BY_PRODUCTS: Final = (routes.ACCEPT, routes.ANSWER)
 _NEW: Final = Lane()

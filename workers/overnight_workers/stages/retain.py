@@ -8,8 +8,9 @@ from typing import Final
 from overnight_models.ledger.database import DatabaseUnavailable
 from overnight_models.ledger.retention import money, steps
 from overnight_models.ledger.retention.keep import Keep, Keeps
-from overnight_workers import logs, process
+from overnight_workers import process
 from overnight_workers.settings import settings
+from overnight_workers.telemetry import logs
 
 _FOR_S: Final = 3.0
 """How long one sweep drops; the rest is for the next one. A step may take longer, where it has much to read."""

@@ -87,7 +87,7 @@ def _replace(client: redis.Redis, raw: bytes, rest: bytes) -> bool:
 
 
 def _unacknowledged(client: redis.Redis, wanted: Wanted) -> int:
-    from overnight_workers.celery_app import app
+    from overnight_workers.celery_worker.celery_app import app
 
     held = 0
     for _, entry in client.hscan_iter(app.conf.broker_transport_options["unacked_key"], count=_AT_ONCE):

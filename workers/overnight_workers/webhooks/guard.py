@@ -15,7 +15,7 @@ from typing import Final
 import httpcore2
 
 from overnight_models.errors import TransientError
-from overnight_workers.addresses import Address, Network, why_refused
+from overnight_workers.configuration.addresses import Address, Network, why_refused
 
 _LEAST_S: Final = 1.0
 """For each address of a name, where several are tried."""

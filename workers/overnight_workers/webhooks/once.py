@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from overnight_models.wire.webhook import TEST, write_body
-from overnight_workers.webhook_settings import Webhook
+from overnight_workers.configuration.webhook_settings import Webhook
 from overnight_workers.webhooks.posting import Answer, Poster
 
 

@@ -23,8 +23,8 @@ import httpcore2
 import httpx2
 
 from overnight_models.wire.signature import Secret, signed_headers
-from overnight_workers.addresses import why_refused
-from overnight_workers.webhook_settings import Webhook
+from overnight_workers.configuration.addresses import why_refused
+from overnight_workers.configuration.webhook_settings import Webhook
 from overnight_workers.webhooks.guard import AddressRefused, GuardedBackend, Resolve, resolve
 
 _MOST_BYTES: Final = 1_000_000

@@ -13,13 +13,14 @@ from overnight_models.ledger.catalogs import reports as ledger
 from overnight_models.ledger.catalogs.runs import Run
 from overnight_models.ledger.operators import overview
 from overnight_models.wire.outcome import Outcome
-from overnight_workers import logs, process
+from overnight_workers import process
 from overnight_workers.catalogs.cells import quoted
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.opened import duck
 from overnight_workers.catalogs.rows import read_item_key
 from overnight_workers.catalogs.sinks.answered import VARIANT, Answered, Columns
 from overnight_workers.catalogs.sinks.stored import stored_answers
+from overnight_workers.telemetry import logs
 
 DRAWN: Final = 10
 _LONGEST: Final = 400

@@ -11,10 +11,11 @@ from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
 from overnight_models.ledger.catalogs import reports as ledger
 from overnight_producers import task
-from overnight_workers import logs, process
+from overnight_workers import process
 from overnight_workers.catalogs.declaration import Catalog, DeclaredReport
 from overnight_workers.stages.deliver.brokers import broker
 from overnight_workers.stages.deliver.callbacks import Call
+from overnight_workers.telemetry import logs
 
 log = logs.get(__name__)
 

@@ -11,9 +11,10 @@ from typing import Any, Final
 import orjson
 
 from overnight_models.quantities import spoken
-from overnight_workers import logs, on_disk
+from overnight_workers import on_disk
 from overnight_workers.catalogs.pages import page
 from overnight_workers.catalogs.report import plots
+from overnight_workers.telemetry import logs
 
 _CENT: Final = Decimal("0.01")
 

@@ -15,7 +15,6 @@ from overnight_models.errors import PermanentError
 from overnight_models.wire.outcome import dollars
 from overnight_producers import Item
 from overnight_producers.item import line_of
-from overnight_workers import api_keys
 from overnight_workers.catalogs.declaration import Catalog
 from overnight_workers.catalogs.diff import Diff, Reason
 from overnight_workers.catalogs.faults import BadRow, TooLong
@@ -23,6 +22,7 @@ from overnight_workers.catalogs.opened import Opened
 from overnight_workers.catalogs.rows import item_key
 from overnight_workers.catalogs.runs.capping import check_row
 from overnight_workers.catalogs.runs.longer import Lengths, Longer
+from overnight_workers.keys import api_keys
 from overnight_workers.settings import settings
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from overnight_models.ledger.catalogs import memory as ledger
 from overnight_models.ledger.catalogs.published import Answer
 from overnight_models.states import CATALOG_RUN
 from overnight_models.wire.outcome import Outcome, Problem, ProblemName
-from overnight_workers import logs, process
+from overnight_workers import process
 from overnight_workers.catalogs import memory
 from overnight_workers.catalogs.declaration import Valid
 from overnight_workers.catalogs.diff import Reason
@@ -30,6 +30,7 @@ from overnight_workers.catalogs.runs import ending, problems
 from overnight_workers.catalogs.runs.pilot import Verdicts, verdicts_of
 from overnight_workers.catalogs.runs.taken import AT_ONCE, Step, TakenRun
 from overnight_workers.catalogs.sinks import Answered, Publication, sink_of
+from overnight_workers.telemetry import logs
 
 if TYPE_CHECKING:
     from overnight_workers.catalogs.memory import Entries

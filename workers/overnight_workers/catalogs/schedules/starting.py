@@ -12,9 +12,10 @@ from overnight_models.crash_points import reach
 from overnight_models.errors import PermanentError
 from overnight_models.ledger.catalogs import runs, schedules
 from overnight_models.ledger.catalogs.schedules import Schedule
-from overnight_workers import logs, process
+from overnight_workers import process
 from overnight_workers.catalogs.runs.taken import Wish
 from overnight_workers.catalogs.schedules.times import Due, Times, next_moment
+from overnight_workers.telemetry import logs
 
 _A_SECOND: Final = timedelta(seconds=1)
 

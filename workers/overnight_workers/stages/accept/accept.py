@@ -32,8 +32,8 @@ from overnight_models.wire.item_check import item_faults, lane_faults
 from overnight_models.wire.message import ItemLine
 from overnight_models.wire.traceparent import read_traceparent, read_tracestate
 from overnight_models.wire.verdict import Fault
-from overnight_workers import counted, logs, process
-from overnight_workers.celery_app import app
+from overnight_workers import process
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.sizes.chooser import Chooser
 from overnight_workers.stages import chains, doorbell, pulse
@@ -43,6 +43,7 @@ from overnight_workers.stages.accept.gather import Gathered, Message
 from overnight_workers.stages.accept.parts import TurnedDown, output_schema_of, prefix_of
 from overnight_workers.stages.pack import pack
 from overnight_workers.stages.routing.accepting import Router
+from overnight_workers.telemetry import counted, logs
 
 MAX_TRIES: Final = 5
 """A message that killed its worker so often isn't parsed again."""

@@ -19,8 +19,9 @@ from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.wire.envelope import read_envelope
 from overnight_models.wire.message import bytes_of
-from overnight_workers import logs, process
-from overnight_workers.celery_app import app
+from overnight_workers import process
+from overnight_workers.celery_worker.celery_app import app
+from overnight_workers.telemetry import logs
 
 _AT_ONCE: Final = 100
 LARGE_AT_ONCE: Final = 4

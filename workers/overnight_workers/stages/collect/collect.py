@@ -28,8 +28,9 @@ from overnight_models.ledger.deliver.due import recorded_and_claimed
 from overnight_models.ledger.money import settle
 from overnight_models.quantities import several, spoken
 from overnight_models.wire.outcome import Problem
-from overnight_workers import api, counted, logs, process
-from overnight_workers.celery_app import app
+from overnight_workers import process
+from overnight_workers.anthropic_api import api
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.sizes import escalation
 from overnight_workers.stages import answer_spans, doorbell, protocol, pulse
@@ -37,7 +38,8 @@ from overnight_workers.stages.collect.lines import arrival
 from overnight_workers.stages.collect.schema_checks import check_of
 from overnight_workers.stages.deliver import deliver
 from overnight_workers.stages.result_lines import Line, read_line
-from overnight_workers.target_pacing import paced_brokers
+from overnight_workers.stages.target_pacing import paced_brokers
+from overnight_workers.telemetry import counted, logs
 
 _CHUNK_LINES: Final = 2500
 _CHUNK_BYTES: Final = 8_000_000

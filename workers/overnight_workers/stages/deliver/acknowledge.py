@@ -11,7 +11,8 @@ from overnight_models.errors import TransientError
 from overnight_models.ledger.deliver import acknowledge as ledger
 from overnight_models.routes import ACKS_KEY
 from overnight_models.wire.acknowledgement import read_acknowledgements
-from overnight_workers import logs, process
+from overnight_workers import process
+from overnight_workers.telemetry import logs
 
 _AT_ONCE: Final = 1000
 _GROUPS: Final = 50

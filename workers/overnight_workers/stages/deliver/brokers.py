@@ -23,7 +23,7 @@ from overnight_models.ledger.deliver.due import Due
 from overnight_models.ledger.deliver.unread_queues import QueueLook
 from overnight_models.wire.redis_client import TakesNoWrites, redis_client
 from overnight_models.wire.redis_place import RedisPlace
-from overnight_workers.broker_settings import BrokerLimits
+from overnight_workers.configuration.broker_settings import BrokerLimits
 from overnight_workers.held import held
 from overnight_workers.settings import settings
 from overnight_workers.stages.deliver.callbacks import Call, call, enveloped, enveloped_call

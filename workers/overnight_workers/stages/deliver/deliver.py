@@ -16,13 +16,14 @@ from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import obstacles, pace
 from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.due import Due
-from overnight_workers import counted, logs, process, target_pacing, tracing
-from overnight_workers.celery_app import app
+from overnight_workers import process
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.settings import settings
-from overnight_workers.stages import doorbell, pulse
+from overnight_workers.stages import doorbell, pulse, target_pacing
 from overnight_workers.stages.deliver import brokers
 from overnight_workers.stages.deliver.brokers import Broker, BrokerUnavailable, Handed, QueueRefused
 from overnight_workers.stages.deliver.room import Room
+from overnight_workers.telemetry import counted, logs, tracing
 
 _AT_ONCE: Final = 2000
 _BYTES_AT_ONCE: Final = 32_000_000

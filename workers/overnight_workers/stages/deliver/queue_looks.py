@@ -7,9 +7,10 @@ from collections import defaultdict
 from overnight_models.ledger.deliver import unread_queues
 from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.unread_queues import QueueLook
-from overnight_workers import logs, process
+from overnight_workers import process
 from overnight_workers.stages.deliver import brokers
 from overnight_workers.stages.deliver.brokers import BrokerUnavailable
+from overnight_workers.telemetry import logs
 
 log = logs.get(__name__)
 

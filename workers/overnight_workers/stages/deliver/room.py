@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from overnight_workers.broker_settings import BrokerLimits
+from overnight_workers.configuration.broker_settings import BrokerLimits
 
 BYTES_IN_FLIGHT: Final = 2_000_000
 """About as much is pushed at once; a Redis holds it twice for a moment, in its buffers and in the queue."""

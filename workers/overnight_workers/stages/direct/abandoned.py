@@ -8,10 +8,11 @@ from overnight_models import routes
 from overnight_models.ledger.collect.arrivals import Source
 from overnight_models.ledger.direct import claim as claims
 from overnight_models.ledger.direct import record as ledger
-from overnight_workers import logs, process
+from overnight_workers import process
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell
 from overnight_workers.stages.direct.turns import LEASE_S
+from overnight_workers.telemetry import logs
 
 _AT_ONCE: Final = 50
 _WHY: Final = "its worker died before it knew the answer"

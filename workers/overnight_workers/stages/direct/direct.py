@@ -15,15 +15,17 @@ from typing import Final
 
 from overnight_models import routes
 from overnight_models.errors import BadSettings
-from overnight_workers import logs, realtime, stopping
-from overnight_workers.celery_app import app
-from overnight_workers.realtime import Reply
+from overnight_workers.anthropic_api import realtime
+from overnight_workers.anthropic_api.realtime import Reply
+from overnight_workers.celery_worker import stopping
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell
 from overnight_workers.stages.deliver import deliver
 from overnight_workers.stages.direct.recording import Done, HandOver
 from overnight_workers.stages.direct.requests import Request
 from overnight_workers.stages.direct.turns import Turns
+from overnight_workers.telemetry import logs
 
 _TAKES_FOR_S: Final = 1200.0
 _SOFT_LIMIT_S: Final = 5400

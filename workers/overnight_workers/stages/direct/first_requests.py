@@ -13,7 +13,8 @@ from typing import Final
 from overnight_models.errors import BadSettings
 from overnight_models.ledger.submit import shapes as ledger
 from overnight_models.ledger.submit.shapes import Sample
-from overnight_workers import process, sample_checks
+from overnight_workers import process
+from overnight_workers.anthropic_api import sample_checks
 from overnight_workers.stages.direct.requests import Request
 
 _SHAPES: Final = 4

@@ -20,9 +20,9 @@ from overnight_models.ledger.direct import pauses
 from overnight_models.ledger.direct import record as ledger
 from overnight_models.ledger.direct.claim import Asked, Claim
 from overnight_models.wire.outcome import Problem
-from overnight_workers import counted, limiter, logs, process
+from overnight_workers import limiter, process
+from overnight_workers.anthropic_api.realtime import Reply
 from overnight_workers.limiter import Grant, Used
-from overnight_workers.realtime import Reply
 from overnight_workers.settings import Lane, settings
 from overnight_workers.sizes import escalation
 from overnight_workers.stages import answer_spans, doorbell, pulse
@@ -40,7 +40,8 @@ from overnight_workers.stages.direct.replies import (
     classify,
 )
 from overnight_workers.stages.direct.requests import Request
-from overnight_workers.target_pacing import paced_brokers
+from overnight_workers.stages.target_pacing import paced_brokers
+from overnight_workers.telemetry import counted, logs
 
 _PAUSE_S: Final = 2.0
 """For a model whose call wasn't taken, where the API doesn't say for how long."""

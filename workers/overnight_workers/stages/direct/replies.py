@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from overnight_workers.api import SPEND_LIMIT
-from overnight_workers.realtime import Reply
+from overnight_workers.anthropic_api.api import SPEND_LIMIT
+from overnight_workers.anthropic_api.realtime import Reply
 from overnight_workers.stages.protocol import UNTIL_RESUMED, is_about_the_caller
 from overnight_workers.stages.result_lines import Line, outline, read_line
 

@@ -22,8 +22,9 @@ from overnight_models.ledger.direct import pauses, places
 from overnight_models.ledger.direct.claim import Claim, Taken
 from overnight_models.ledger.direct.places import Place
 from overnight_models.wire.outcome import Problem
-from overnight_workers import limiter, logs, process, stopping
-from overnight_workers.encryption_keys import ConfiguredKeys
+from overnight_workers import limiter, process
+from overnight_workers.celery_worker import stopping
+from overnight_workers.keys.encryption_keys import ConfiguredKeys
 from overnight_workers.limiter import Grant, Wait
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, pulse
@@ -31,6 +32,7 @@ from overnight_workers.stages.direct.first_requests import FirstRequests
 from overnight_workers.stages.direct.limits import Expected
 from overnight_workers.stages.direct.recording import Done, HandOver, Recorder
 from overnight_workers.stages.direct.requests import Request, requests
+from overnight_workers.telemetry import logs
 
 LEASE_S: Final = 60.0
 """What a sign of life is good for."""

@@ -10,8 +10,9 @@ from overnight_models.ledger.measure import Chosen, Unmeasured
 from overnight_models.request.countable import divide
 from overnight_models.request.prefix import MARK_BYTES
 from overnight_models.request.prompt import shape_of
-from overnight_workers import api, process
-from overnight_workers.count_refusals import is_refusal
+from overnight_workers import process
+from overnight_workers.anthropic_api import api
+from overnight_workers.anthropic_api.count_refusals import is_refusal
 from overnight_workers.settings import Lane
 from overnight_workers.sizes.chooser import Chooser
 

@@ -27,14 +27,16 @@ from overnight_models.request.cuttable import text_at
 from overnight_models.request.prefix import MARK_BYTES
 from overnight_models.request.prompt import counted
 from overnight_models.wire.outcome import Problem
-from overnight_workers import api, logs, process
-from overnight_workers.api import Reply
-from overnight_workers.celery_app import app
-from overnight_workers.count_refusals import is_refusal, verdict, words_of
-from overnight_workers.pace import Pace
+from overnight_workers import process
+from overnight_workers.anthropic_api import api
+from overnight_workers.anthropic_api.api import Reply
+from overnight_workers.anthropic_api.count_refusals import is_refusal, verdict, words_of
+from overnight_workers.anthropic_api.pace import Pace
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell, protocol, pulse
 from overnight_workers.stages.measure import choosing, cutting
+from overnight_workers.telemetry import logs
 
 _FOR_S: Final = 60.0
 """A task's time; the rest is rung for again, so that packing and polling get their turn."""

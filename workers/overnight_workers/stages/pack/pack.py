@@ -16,12 +16,13 @@ from overnight_models.ledger.pack import priming
 from overnight_models.ledger.pack.pack import Packed, Waiting
 from overnight_models.ledger.pack.turns import NOBODY, StayBehind
 from overnight_models.ledger.roads.waiting import earliest
-from overnight_workers import counted, logs, process
-from overnight_workers.celery_app import app
+from overnight_workers import process
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.roads import memory
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell, pulse
 from overnight_workers.stages.pack.cache_choices import is_worth_priming
+from overnight_workers.telemetry import counted, logs
 
 _LEAD_SWEEPS: Final = 5
 """So many sweeps before it would be too late, a batch is packed for a deadline."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from overnight_workers import api
+from overnight_workers.anthropic_api import api
 from overnight_workers.stages import protocol
 from overnight_workers.stages.protocol import Listing
 

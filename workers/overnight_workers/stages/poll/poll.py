@@ -16,13 +16,15 @@ from overnight_models.ledger import deployment, rescue, workspaces
 from overnight_models.ledger import poll as ledger
 from overnight_models.ledger.poll import UnknownBatch, Watched
 from overnight_models.ledger.submit import submit as submissions
-from overnight_workers import api, logs, process
-from overnight_workers.celery_app import app
+from overnight_workers import process
+from overnight_workers.anthropic_api import api
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, protocol, pulse
 from overnight_workers.stages.poll import restored, unknown_batches
 from overnight_workers.stages.poll.listing import LOOK_S, read_list
 from overnight_workers.stages.protocol import Candidate, Listing, Sent
+from overnight_workers.telemetry import logs
 
 _PROBE_AFTER_S: Final = 60.0
 _LONGEST_PROBE_PAUSE_S: Final = 3600.0

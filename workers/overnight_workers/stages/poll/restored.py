@@ -14,11 +14,12 @@ from overnight_models.crash_points import reach
 from overnight_models.ledger import deployment, workspaces
 from overnight_models.ledger import poll as ledger
 from overnight_models.ledger.poll import UnknownBatch
-from overnight_workers import logs, process
+from overnight_workers import process
 from overnight_workers.settings import settings
 from overnight_workers.stages import protocol
 from overnight_workers.stages.poll import unknown_batches
 from overnight_workers.stages.poll.listing import LOOK_S, read_list
+from overnight_workers.telemetry import logs
 
 LONGEST_BATCH: Final = timedelta(hours=26)
 """What is older has ended: results that the ledger may have forgotten lie no further back, unless items still wait."""

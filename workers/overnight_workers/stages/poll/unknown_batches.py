@@ -10,10 +10,12 @@ from overnight_models.ledger import deployment
 from overnight_models.ledger import poll as ledger
 from overnight_models.ledger.deployment import Forgotten
 from overnight_models.ledger.poll import UnknownBatch
-from overnight_workers import api, logs, process
+from overnight_workers import process
+from overnight_workers.anthropic_api import api
 from overnight_workers.stages import protocol
 from overnight_workers.stages.result_lines import read_line
 from overnight_workers.stages.submit.submit import created
+from overnight_workers.telemetry import logs
 
 _MEMBERS_READ: Final = 1000
 _READ_AT_ONCE: Final = 50

@@ -23,11 +23,12 @@ from overnight_models.ledger.roads.running import AtRisk, Risk, Running
 from overnight_models.ledger.submit import unsent
 from overnight_models.quantities import spoken
 from overnight_models.wire.outcome import Problem
-from overnight_workers import logs, process
+from overnight_workers import process
 from overnight_workers.roads import memory
 from overnight_workers.roads.decision import ONE_ANSWER_S
 from overnight_workers.settings import Lane, settings
 from overnight_workers.stages import doorbell
+from overnight_workers.telemetry import logs
 
 _AT_ONCE: Final = 2_000
 _GROUPS: Final = 20

@@ -9,7 +9,8 @@ from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.operators import lanes
 from overnight_models.ledger.submit import rejected as ledger
 from overnight_models.wire.outcome import Problem
-from overnight_workers import logs, process
+from overnight_workers import process
+from overnight_workers.telemetry import logs
 
 log = logs.get(__name__)
 

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from overnight_models.ledger.submit import shapes as ledger
-from overnight_workers import logs, process, sample_checks
+from overnight_workers import process
+from overnight_workers.anthropic_api import sample_checks
+from overnight_workers.telemetry import logs
 
 _SHAPES: Final = 20
 """No more are asked about for one batch."""

@@ -26,13 +26,15 @@ from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.submit import facts, unsent
 from overnight_models.ledger.submit import submit as ledger
 from overnight_models.wire.outcome import Problem
-from overnight_workers import api, counted, logs, process, tracing
-from overnight_workers.api import Reply
-from overnight_workers.celery_app import app
+from overnight_workers import process
+from overnight_workers.anthropic_api import api
+from overnight_workers.anthropic_api.api import Reply
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.settings import settings
 from overnight_workers.stages import doorbell, protocol, pulse
 from overnight_workers.stages.submit import breakpoints, shapes
 from overnight_workers.stages.submit.rejected import divide_rejected
+from overnight_workers.telemetry import counted, logs, tracing
 
 _WRITE_BYTES: Final = 1 << 20
 _MARGIN_S: Final = 1.0

@@ -14,12 +14,13 @@ from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings
 from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.wire.signature import Secret
-from overnight_workers import stopping, tracing
+from overnight_workers.celery_worker import stopping
+from overnight_workers.configuration.webhook_settings import Webhook
 from overnight_workers.stages.webhooks import recording
 from overnight_workers.stages.webhooks.bodies import Body
 from overnight_workers.stages.webhooks.recording import Answered
 from overnight_workers.stages.webhooks.verdicts import judge
-from overnight_workers.webhook_settings import Webhook
+from overnight_workers.telemetry import tracing
 from overnight_workers.webhooks.posting import Poster
 
 T = TypeVar("T")

@@ -15,14 +15,15 @@ from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.due import Due
 from overnight_models.ledger.deliver.pace import Pace
 from overnight_models.ledger.deliver.webhook_groups import GroupRules
-from overnight_workers import counted, logs, process
+from overnight_workers import process
+from overnight_workers.configuration.webhook_settings import Webhook
 from overnight_workers.settings import settings
 from overnight_workers.stages import pulse
+from overnight_workers.stages.target_pacing import pace_of
 from overnight_workers.stages.webhooks import bodies, retries
 from overnight_workers.stages.webhooks.bodies import Body
 from overnight_workers.stages.webhooks.verdicts import Verdict
-from overnight_workers.target_pacing import pace_of
-from overnight_workers.webhook_settings import Webhook
+from overnight_workers.telemetry import counted, logs
 
 _SLACK_S = 60.0
 """Longer than a group waits here for its turn."""

@@ -15,12 +15,14 @@ from overnight_models import routes
 from overnight_models.ledger.deliver import deliver as ledger
 from overnight_models.ledger.deliver import senders
 from overnight_models.ledger.deliver.deliver import Target
-from overnight_workers import logs, process, stopping, target_pacing
-from overnight_workers.celery_app import app
+from overnight_workers import process
+from overnight_workers.celery_worker import stopping
+from overnight_workers.celery_worker.celery_app import app
 from overnight_workers.settings import settings
-from overnight_workers.stages import doorbell, pulse
+from overnight_workers.stages import doorbell, pulse, target_pacing
 from overnight_workers.stages.webhooks import recording
 from overnight_workers.stages.webhooks.endpoint import Endpoint
+from overnight_workers.telemetry import logs
 
 _TAKES_FOR_S: Final = 240.0
 _LOOK_EVERY_S: Final = 1.0

@@ -78,7 +78,7 @@ def read_again(source: KeySource, kept: Kept, check: Check, **about: str) -> Non
 
 def _log() -> BoundLogger:
     """Only where there is something to say: `overnight doctor` runs every minute, and looks at keys."""
-    from overnight_workers import logs
+    from overnight_workers.telemetry import logs
 
     return logs.get(__name__)
 

@@ -15,10 +15,10 @@ from typing import Final
 from overnight_models.errors import BadSettings
 from overnight_models.ledger.bodies.encryption import KEY_BYTES, NoKey, key_id
 from overnight_models.quantities import several
-from overnight_workers import key_reading
 from overnight_workers.configuration import key_sources
 from overnight_workers.configuration.key_sources import KeySource
-from overnight_workers.key_reading import Kept
+from overnight_workers.keys import key_reading
+from overnight_workers.keys.key_reading import Kept
 from overnight_workers.settings import settings
 
 _LOOKED_FOR_EVERY_S: Final = 5.0

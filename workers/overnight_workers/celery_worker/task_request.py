@@ -8,7 +8,7 @@ from typing import Any, Final
 from celery.worker.consumer import consumer
 from celery.worker.request import Request
 
-from overnight_workers import logs
+from overnight_workers.telemetry import logs
 
 _HIDDEN: Final = "(not shown)"
 _HARMLESS: Final = re.compile(r"\([\w.,:\- ]{0,200}\)")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from overnight_workers.configuration.kinds import duration, one_of, optional, share, whole
 from overnight_workers.configuration.reading import setting
-from overnight_workers.submit_window import SubmitWindow, read_window
+from overnight_workers.configuration.submit_window import SubmitWindow, read_window
 
 
 @dataclass(frozen=True, kw_only=True)

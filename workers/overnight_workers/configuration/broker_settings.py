@@ -9,9 +9,9 @@ from typing import Final
 from overnight_models.wire.redis_place import RedisPlace, is_redis, read_redis_url
 from overnight_workers.configuration.kinds import optional, size, text, whole
 from overnight_workers.configuration.reading import Faults, required_secret, setting
+from overnight_workers.configuration.target_pace import TargetPace
 from overnight_workers.configuration.url_sources import is_source, url_at, url_or_source
 from overnight_workers.configuration.urls import broker_url
-from overnight_workers.target_pace import TargetPace
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from overnight_workers.configuration.key_sources import KeySource, key_source
 from overnight_workers.configuration.kinds import duration, optional
 from overnight_workers.configuration.reading import Faults, secret, setting
 from overnight_workers.configuration.url_sources import url_at, url_or_source
-from overnight_workers.webhook_settings import webhook_url
+from overnight_workers.configuration.webhook_settings import webhook_url
 
 _SHORTEST_S: Final = 60.0
 _LONGEST_S: Final = 7 * 86400.0

@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from overnight_models.errors import PermanentError, TransientError
 from overnight_models.ledger import deployment, schema
 from overnight_models.ledger.database import Database
-from overnight_workers import logs
 from overnight_workers.settings import settings
+from overnight_workers.telemetry import logs
 
 _LOOK_EVERY_S: Final = 1.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from overnight_models.ledger import counters
-from overnight_workers import tracing
 from overnight_workers.held import held
+from overnight_workers.telemetry import tracing
 
 _NO_ANSWER = "no answer"
 

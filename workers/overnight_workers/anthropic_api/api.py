@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 from overnight_models import exact_json
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
-from overnight_workers import api_keys, counted
 from overnight_workers.held import held
+from overnight_workers.keys import api_keys
 from overnight_workers.settings import settings
+from overnight_workers.telemetry import counted
 
 if TYPE_CHECKING:
     import ssl
@@ -81,7 +82,7 @@ def _client(workspace: str) -> anthropic.Anthropic:
     import anthropic
     import httpx2
 
-    from overnight_workers import key_auth
+    from overnight_workers.keys import key_auth
 
     return anthropic.Anthropic(
         api_key=key_auth.PLACEHOLDER,
@@ -140,7 +141,7 @@ def create(
     import anthropic
     import httpx2
 
-    from overnight_workers.key_auth import RENEWED
+    from overnight_workers.keys.key_auth import RENEWED
 
     chunks = _Chunks(body, size, gate)
     reach("before create")

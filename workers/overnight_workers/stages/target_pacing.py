@@ -8,8 +8,8 @@ from typing import Final
 from overnight_models.ledger.deliver.deliver import Target
 from overnight_models.ledger.deliver.pace import Pace
 from overnight_models.wire.message import WEBHOOK
+from overnight_workers.configuration.target_pace import TargetPace
 from overnight_workers.settings import settings
-from overnight_workers.target_pace import TargetPace
 
 _SWEEPS: Final = 1.5
 """So many sweeps' worth may be delivered at once: whoever waits for its rate is rung for by the sweep."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from overnight_workers.api import SPEND_LIMIT, ApiUnavailable
+from overnight_workers.anthropic_api.api import SPEND_LIMIT, ApiUnavailable
 
 _OF_THE_ENDPOINT: Final = re.compile(r"count[ _-]?tokens?\b|token[ _-]?count|\bendpoint\b|/v1/messages", re.IGNORECASE)
 """The API speaks of what this endpoint takes."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx2
 
-from overnight_workers.api_keys import after_refusal, current, current_beside_loop, last
+from overnight_workers.keys.api_keys import after_refusal, current, current_beside_loop, last
 
 PLACEHOLDER: Final = "each request gets its own"
 """What the SDK's clients have for a key."""

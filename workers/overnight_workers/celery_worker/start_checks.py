@@ -10,10 +10,10 @@ from celery import concurrency
 
 from overnight_models import routes
 from overnight_models.errors import BadSettings
-from overnight_workers import logs
-from overnight_workers.encryption_keys import lanes_without_key
+from overnight_workers.celery_worker.temporary_directory import temporary_directory_fault
+from overnight_workers.keys.encryption_keys import lanes_without_key
 from overnight_workers.settings import settings
-from overnight_workers.temporary_directory import temporary_directory_fault
+from overnight_workers.telemetry import logs
 
 _POOLS: Final = ("celery.concurrency.prefork", "celery.concurrency.solo")
 """A submitter is ended by a timer of its process (R3), and a process that hangs by Celery: threads can't be ended."""

@@ -8,8 +8,9 @@ from celery import Celery, Task
 from kombu import Exchange, Queue
 
 from overnight_models import routes
-from overnight_workers import tracing, transport
+from overnight_workers.celery_worker import transport
 from overnight_workers.settings import settings
+from overnight_workers.telemetry import tracing
 
 transport.install()
 
@@ -18,7 +19,7 @@ class StageTask(Task):  # type: ignore[type-arg]
     """What the stages' tasks have in common."""
 
     abstract = True
-    Request = "overnight_workers.task_request:ShownRequest"
+    Request = "overnight_workers.celery_worker.task_request:ShownRequest"
 
     if not TYPE_CHECKING:  # for types it is Celery's own
 

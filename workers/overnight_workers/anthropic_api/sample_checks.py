@@ -10,8 +10,9 @@ from overnight_models import exact_json
 from overnight_models.ledger.submit.shapes import Sample
 from overnight_models.request.countable import divide
 from overnight_models.request.prompt import counted
-from overnight_workers import api, logs
-from overnight_workers.count_refusals import is_refusal, verdict, words_of
+from overnight_workers.anthropic_api import api
+from overnight_workers.anthropic_api.count_refusals import is_refusal, verdict, words_of
+from overnight_workers.telemetry import logs
 
 _CALL_S: Final = 5.0
 

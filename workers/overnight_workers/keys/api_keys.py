@@ -12,11 +12,12 @@ import time
 from typing import Final
 
 from overnight_models.errors import BadSettings
-from overnight_workers import key_reading
 from overnight_workers.configuration.key_sources import NoKey, one_word
+from overnight_workers.configuration.workspace_settings import Workspace
 from overnight_workers.held import held
-from overnight_workers.key_reading import Kept
-from overnight_workers.settings import Workspace, settings
+from overnight_workers.keys import key_reading
+from overnight_workers.keys.key_reading import Kept
+from overnight_workers.settings import settings
 
 _REFUSED_EVERY_S: Final = 5.0
 """However many calls are turned down, a command isn't run more often than that."""

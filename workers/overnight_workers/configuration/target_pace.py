@@ -7,7 +7,7 @@ from datetime import datetime
 
 from overnight_workers.configuration.kinds import number, optional
 from overnight_workers.configuration.reading import setting
-from overnight_workers.submit_window import SubmitWindow, read_window
+from overnight_workers.configuration.submit_window import SubmitWindow, read_window
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,10 @@ from urllib.parse import SplitResult, urlsplit
 from overnight_models.errors import BadSettings
 from overnight_models.host_name import is_host
 from overnight_models.wire.signature import Secret, read_secrets
-from overnight_workers.addresses import Network, may_be_allowed
+from overnight_workers.configuration.addresses import Network, may_be_allowed
 from overnight_workers.configuration.kinds import duration, kind_of, optional, shown, text, texts, whole
 from overnight_workers.configuration.reading import Faults, read_part, required_secret, secret, setting
-from overnight_workers.target_pace import TargetPace
+from overnight_workers.configuration.target_pace import TargetPace
 
 _PLACE: Final = re.compile(r"env:(?P<variable>[A-Za-z_][A-Za-z0-9_]*)|file:(?P<path>.+)", re.DOTALL)
 _MOST_BYTES: Final = 10_000

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.request import getproxies
 
 from overnight_models.crash_points import reach
-from overnight_workers import api_keys, counted
-from overnight_workers.api import retry_after_s, said
+from overnight_workers.anthropic_api.api import retry_after_s, said
+from overnight_workers.anthropic_api.stream import Gathered
+from overnight_workers.keys import api_keys
 from overnight_workers.settings import settings
-from overnight_workers.stream import Gathered
+from overnight_workers.telemetry import counted
 
 if TYPE_CHECKING:
     import anthropic
@@ -81,7 +82,7 @@ class Clients:
     def _new(self, workspace: str) -> anthropic.AsyncAnthropic:
         import anthropic
 
-        from overnight_workers import key_auth
+        from overnight_workers.keys import key_auth
 
         configured = settings().workspaces[workspace]
         http = _http_client(self._calls, key_auth.KeyAuth(workspace))
@@ -121,7 +122,7 @@ def _http_client(calls: int, auth: httpx2.Auth) -> httpx2.AsyncClient:
     import anthropic
     import httpx2
 
-    from overnight_workers.connections import Connections
+    from overnight_workers.anthropic_api.connections import Connections
 
     if not getproxies().keys() & {"http", "https", "all"}:
         return anthropic.DefaultAsyncHttpxClient(follow_redirects=False, auth=auth, transport=Connections())
