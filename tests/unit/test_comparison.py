@@ -147,3 +147,25 @@ def test_a_judge_that_goes_with_the_order_says_nothing() -> None:
 
     assert (verdict.first, verdict.second, verdict.same, verdict.by_order, verdict.without) == (1, 1, 1, 1, 1)
     assert verdict.test.p == 1.0
+
+
+@pytest.mark.parametrize(
+    ("answered", "gold", "shared"),
+    [
+        ("红色的水壶", "红色水壶。", 8 / 9),
+        ("赤いやかん", "赤いやかん", 1.0),
+        ("กาต้มน้ำ", "กาต้มน้ำ", 1.0),
+        ("हिन्दी में", "हिन्दी है।", 0.5),
+        ("A red kettle", "the RED kettle!", 2 / 3),
+        ("cafe\u0301 noir", "café noir", 1.0),
+    ],
+)
+def test_words_are_counted_as_each_script_writes_them(answered: str, gold: str, shared: float) -> None:
+    assert f1(answered, gold) == pytest.approx(shared)
+
+
+def test_an_accent_written_as_two_characters_is_the_same_letter() -> None:
+    assert same("cafe\u0301", "café")
+    assert is_right("cafe\u0301", "café")
+    assert same(["cafe\u0301", "tea"], ["tea", "café"])
+    assert not same("cafe", "café")

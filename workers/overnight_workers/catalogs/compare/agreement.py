@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Final
+
+# Scripts without spaces between words (Thai, Lao, Burmese, Khmer, kana, Chinese): each sign is a word.
+_UNSPACED: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+# Elsewhere a word is a run of letters and digits with their marks; `\w` alone ends an Indian word at a vowel sign.
+_MARKS: Final = "\u0300-\u036f\u0900-\u0963\u0966-\u0df3"
+_WORD: Final = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}](?:[^\W{_UNSPACED}]|[{_MARKS}])*")
 
 
 def fields_of(value: object) -> dict[str, object]:
@@ -16,16 +27,19 @@ def fields_of(value: object) -> dict[str, object]:
 
 
 def same(first: object, second: object) -> bool:
-    """Whether two fields say the same: numbers by value, lists in any order, texts but for space at their ends."""
+    """Whether two fields say the same: numbers by value, lists in any order, texts but for space at their ends.
+
+    A letter with an accent is the same whether it is written as a character or as two.
+    """
     if isinstance(first, str) and isinstance(second, str):
-        return first.strip() == second.strip()
+        return _composed(first).strip() == _composed(second).strip()
     if isinstance(first, list) and isinstance(second, list):
         return sorted(map(_written, first)) == sorted(map(_written, second))
     return first == second
 
 
 def _written(value: object) -> str:
-    return value.strip() if isinstance(value, str) else repr(value)
+    return _composed(value).strip() if isinstance(value, str) else repr(value)
 
 
 def is_right(value: object, gold: str) -> bool:
@@ -41,6 +55,7 @@ def is_right(value: object, gold: str) -> bool:
 def f1(value: object, gold: str) -> float:
     """How many words an answer and the gold column share, 0 to 1: the harmonic mean of precision and recall.
 
+    Chinese, Japanese and Thai, which write no spaces between words, are counted by the character.
     Two texts without words agree.
     """
     here, there = Counter(_words(value)), Counter(_words(gold))
@@ -63,4 +78,8 @@ def number(value: object) -> Decimal | None:
 
 def _words(value: object) -> list[str]:
     text = " ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-    return re.findall(r"\w+", text.lower())
+    return _WORD.findall(_composed(text).lower())
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)  # a file of a Mac may hold é as two characters
