@@ -18,7 +18,7 @@ import xlsxwriter
 from overnight_workers.catalogs.declaration import DeclaredSource
 from overnight_workers.catalogs.faults import BadSource
 from overnight_workers.catalogs.sources import dialect, written
-from overnight_workers.catalogs.sources.source import columns_of, opened
+from overnight_workers.catalogs.sources.opening import columns_of, opened
 
 # ruff: noqa: RUF001  # a Chinese comma is meant
 CHINESE = "编号,名称,描述\n1,椅子,木制的椅子，很结实\n2,桌子,圆桌\n"

@@ -10,8 +10,8 @@ from overnight_models.ledger.catalogs import runs as ledger
 from overnight_models.ledger.catalogs.runs import Run
 from overnight_models.ledger.operators.actions import By
 from overnight_workers.catalogs import steering
-from overnight_workers.catalogs.report.looking import report_of
 from overnight_workers.catalogs.runs import advancing
+from overnight_workers.catalogs.runs.reporting import report_of
 from overnight_workers.catalogs.task import advance_runs
 from overnight_workers.process import database, redis_client
 from tests.stages.catalogs.conftest import Enriched, shop

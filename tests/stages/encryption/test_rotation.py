@@ -13,7 +13,7 @@ from overnight_models.errors import BadSettings
 from overnight_models.ledger.operators import actions
 from overnight_workers import process
 from overnight_workers.cli import app
-from overnight_workers.operators import checkup, words
+from overnight_workers.operators import checkup, findings, words
 from overnight_workers.operators.encryption import rotate
 from overnight_workers.settings import read_settings
 from tests.driving import Service, item, read_command
@@ -130,7 +130,7 @@ def test_doctor_says_which_keys_and_secrets_are_not_there(service: Service, tmp_
     assert "the file can't be read" in by_check["secrets of webhooks"].found
     write(tmp_path / "keys", new_key(), new_key())
     again = {finding.check: finding for finding in checkup.doctor()}["encryption main"]
-    assert again.state == checkup.OK
+    assert again.state == findings.OK
     assert "reads by 1 more" in again.found
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from overnight_models.errors import BadSettings
 from overnight_workers.keys import api_keys
-from overnight_workers.operators import checkup
+from overnight_workers.operators import checkup, findings
 from overnight_workers.settings import settings
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.direct.direct import direct
@@ -130,7 +130,7 @@ def test_a_command_that_fails_holds_its_workspace_and_says_why_without_its_words
     assert submitted(service, "a") == "packed"
     reason = held(service) or ""
     assert why in reason
-    (finding,) = (found for found in checkup._keys(settings(), None) if found.state == checkup.FAULT)
+    (finding,) = (found for found in checkup._keys(settings(), None) if found.state == findings.FAULT)
     assert why in str(finding)
     assert "pl4nt3d" not in reason + str(finding) + "".join(capfd.readouterr())
 

@@ -13,9 +13,9 @@ from overnight_models.wire.policy import LanePolicy, Policy
 from overnight_workers.catalogs import output
 from overnight_workers.catalogs.declaration import DeclaredSink
 from overnight_workers.catalogs.faults import BadSource
+from overnight_workers.catalogs.parts import Faults, Parts
 from overnight_workers.catalogs.prompt import BadTemplate, Text
-from overnight_workers.catalogs.reading import Faults, Parts
-from overnight_workers.catalogs.sources import source as sources
+from overnight_workers.catalogs.sources import opening
 from overnight_workers.catalogs.sources.sql import url_of
 from overnight_workers.configuration.reading import near
 from overnight_workers.settings import settings
@@ -47,7 +47,7 @@ def _columns(parts: Parts, row: Text | None, faults: Faults) -> tuple[str, ...] 
         return None
     wanted = {*parts.key, *parts.source.types, *(() if row is None else row.columns)}
     try:
-        return sources.columns_of(parts.source, parts.directory, wanted)
+        return opening.columns_of(parts.source, parts.directory, wanted)
     except BadSource as error:
         for fault in error.faults:
             faults.add(("source",), fault)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 from overnight_workers.catalogs import cells
 from overnight_workers.catalogs.declaration import NAME, DeclaredSource
 from overnight_workers.catalogs.opened import duck
-from overnight_workers.catalogs.sources import dialect, files
-from overnight_workers.catalogs.sources import source as sources
+from overnight_workers.catalogs.sources import dialect, files, opening
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,7 +62,7 @@ def source_of(data: str, *, encoding: str | None, separator: str | None) -> tupl
 
 def look(source: DeclaredSource, doubts: Sequence[str], *, rows: int) -> Looked:
     """Read all of the data once. rows: of the preview. Raises BadSource."""
-    with sources.opened(source, Path()) as opened, duck(in_order=True) as connection:
+    with opening.opened(source, Path()) as opened, duck(in_order=True) as connection:
         preview = opened.first(connection, rows)
         with opened.reading():
             counted = _counted(connection, opened)

@@ -47,8 +47,8 @@ def show(
 ) -> None:
     """One run: its plan with the dollars, and what came of it; its report, of one under way with what has come."""
     from overnight_workers.catalogs.report import writing
-    from overnight_workers.catalogs.report.looking import report_of
     from overnight_workers.catalogs.runs.finding import find
+    from overnight_workers.catalogs.runs.reporting import report_of
     from overnight_workers.cli.run_pages import document, page
 
     run = find(name)

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
 
 from overnight_models.errors import BadSettings, PermanentError
 from overnight_models.quantities import spoken
@@ -21,31 +19,9 @@ from overnight_workers.configuration.webhook_settings import without_secrets
 from overnight_workers.configuration.workspace_settings import Workspace
 from overnight_workers.local_time import rules_version
 from overnight_workers.operators import workers
+from overnight_workers.operators.findings import FAULT, NOTE, OK, UNKNOWN, Finding, clock, deployment, kept, relays
 from overnight_workers.operators.redis_look import Redis, look
-from overnight_workers.settings import Lane, Settings, settings
-
-OK: Final = "ok"
-NOTE: Final = "note"
-"""Worth knowing; nobody is needed."""
-FAULT: Final = "fault"
-"""Somebody is needed."""
-UNKNOWN: Final = "unknown"
-"""It can't be told from here, for instance because a server doesn't answer."""
-
-_KEPT: Final = ("deliveries", "bodies", "outcomes", "keys", "money")
-_CLOCKS_APART_S: Final = 5.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    check: str
-    state: str
-    """OK, NOTE, FAULT or UNKNOWN."""
-    found: str
-    do: str = ""
-    """What to do about it."""
+from overnight_workers.settings import Settings, settings
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
@@ -141,49 +117,6 @@ def _ledger(current: Settings, redis: Redis | None) -> list[Finding]:
         *relays(watch.get("relays", {})),
         *(alarms or [Finding("alarms", OK, f"none is on, as {watch['host']} sees it")]),
     ]
-
-
-def deployment(here: str, of_the_workers: str | None) -> Finding:
-    """Which deployment the ledger is of, and whether the workers' is the same."""
-    if of_the_workers in (None, here):
-        return Finding("deployment", OK, here)
-    return Finding(
-        "deployment",
-        FAULT,
-        f"the ledger here is of {here}, that of the workers at this Redis of {of_the_workers}",
-        "one of OVERNIGHT_DATABASE_URL and OVERNIGHT_REDIS_URL leads elsewhere, here or for the workers",
-    )
-
-
-def relays(standing: Mapping[str, str]) -> list[Finding]:
-    """How it stands with each relay; what is wrong with one is an alarm."""
-    return [Finding(f"relay {name}", OK, words) for name, words in sorted(standing.items())]
-
-
-def clock(apart_s: float) -> Finding:
-    """The clock of this host beside the database's."""
-    if apart_s < _CLOCKS_APART_S:
-        return Finding("clock", OK, f"{apart_s:.2f} s apart from the database's")
-    return Finding("clock", FAULT, f"{apart_s:.0f} s apart from the database's", "set the clocks by NTP")
-
-
-def kept(current: Settings, waits_for: str | None) -> list[Finding]:
-    """What is kept, and until when. waits_for: why something older than that is still there."""
-    lanes = [f"{name}: {_kept_by(lane)}" for name, lane in current.lanes.items()]
-    findings = [Finding("kept", OK, "; ".join(lanes))]
-    if waits_for is not None:
-        do = "end what isn't done: `overnight items --delivery dead`, `overnight replay`, `overnight cancel --older`"
-        findings.append(Finding("kept too long", NOTE, waits_for, do))
-    return findings
-
-
-def _kept_by(lane: Lane) -> str:
-    """How long a lane keeps what."""
-    times = {what: getattr(lane, f"keep_{what}") for what in _KEPT}
-    if not any(times.values()):
-        return "everything for ever"
-    said = (f"{what} {'for ever' if kept_s is None else spoken(kept_s)}" for what, kept_s in times.items())
-    return f"{', '.join(said)}, after the outcome"
 
 
 def _redis(redis: Redis | None) -> list[Finding]:

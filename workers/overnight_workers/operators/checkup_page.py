@@ -12,7 +12,7 @@ import orjson
 
 from overnight_models.errors import PermanentError
 from overnight_workers.operators import checkup
-from overnight_workers.operators.checkup import FAULT, NOTE, OK, UNKNOWN, Finding
+from overnight_workers.operators.findings import FAULT, NOTE, OK, UNKNOWN, Finding
 
 _MARKS: Final = {
     OK: ("ok   ", "\033[32m"),

@@ -16,7 +16,7 @@ from overnight_models.ledger.presence import SharedSession
 from overnight_models.ledger.retention import keep
 from overnight_models.wire.policy import Policy
 from overnight_workers.operators import words
-from overnight_workers.operators.checkup import FAULT, NOTE, OK, UNKNOWN, Finding, clock, deployment, kept, relays
+from overnight_workers.operators.findings import FAULT, NOTE, OK, UNKNOWN, Finding, clock, deployment, kept, relays
 from overnight_workers.operators.snapshot import take_snapshot
 from overnight_workers.process import database
 from overnight_workers.settings import Settings, settings

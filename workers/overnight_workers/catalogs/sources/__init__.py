@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from overnight_workers.catalogs.sources.source import Source, open_source
+from overnight_workers.catalogs.sources.opening import open_source
+from overnight_workers.catalogs.sources.source import Source
 
 __all__ = ["Source", "open_source"]

@@ -1,16 +1,13 @@
-"""An open source, and how one is opened."""
+"""An open source: its rows as text, and what is wrong with its keys."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from overnight_workers.catalogs import cells
 from overnight_workers.catalogs.cells import quoted
-from overnight_workers.catalogs.declaration import Catalog, DeclaredSource, Kind
 from overnight_workers.catalogs.faults import BadSource
 
 if TYPE_CHECKING:
@@ -163,52 +160,3 @@ def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
 
 def _listed(named: Sequence[str], how_many: int) -> str:
     return "; ".join(named) + (f"; and {how_many - len(named):,} more" if how_many > len(named) else "")
-
-
-def open_source(catalog: Catalog, *, max_rows: int | None = None) -> AbstractContextManager[Source]:
-    """Open a catalog's source; what it needs on disk is gone when it is closed. Raises BadSource.
-
-    max_rows: rows that are wanted, for a preview; there may be more.
-    """
-    return opened(catalog.source, catalog.directory, max_rows=max_rows)
-
-
-@contextmanager
-def opened(declared: DeclaredSource, directory: Path, *, max_rows: int | None = None) -> Iterator[Source]:
-    """Open a declared source. directory: where its path begins from."""
-    with tempfile.TemporaryDirectory(prefix="overnight-catalog-") as room:
-        yield _opened(declared, directory, Path(room), max_rows).declared(declared.types)
-
-
-def columns_of(declared: DeclaredSource, directory: Path, wanted: Collection[str]) -> tuple[str, ...]:
-    """The names of a source's columns, without reading all of it where that can be spared. Raises BadSource.
-
-    wanted: names that should be among them, where they aren't in every row (JSON Lines).
-    """
-    with tempfile.TemporaryDirectory(prefix="overnight-catalog-") as room:
-        columns = _module(declared.what).columns_of(declared, directory, Path(room), wanted)
-        check_names(columns)
-        return columns
-
-
-def _module(kind: Kind) -> _Kind:
-    from overnight_workers.catalogs.sources import csv_files, excel, jsonl, parquet, sql
-
-    modules: Mapping[Kind, _Kind] = {"csv": csv_files, "jsonl": jsonl, "parquet": parquet, "excel": excel, "sql": sql}
-    return modules[kind]
-
-
-class _Kind(Protocol):
-    """What each kind of source has."""
-
-    def columns_of(
-        self, declared: DeclaredSource, directory: Path, room: Path, wanted: Collection[str]
-    ) -> tuple[str, ...]:
-        """The names of its columns."""
-
-    def open_rows(self, declared: DeclaredSource, directory: Path, room: Path, max_rows: int | None) -> Source:
-        """Its rows. max_rows: as many are enough."""
-
-
-def _opened(declared: DeclaredSource, directory: Path, room: Path, max_rows: int | None) -> Source:
-    return _module(declared.what).open_rows(declared, directory, room, max_rows)
