@@ -85,7 +85,7 @@ def by_windows() -> Iterator[tuple[str, Ask]]:
     """What is looked for in windows, and bounded in time."""
     for name, wanted in _BY_WINDOWS:
         yield f"Flower: {name}", partial(item_list.page, wanted=wanted)
-    # of the newest 100,000
+    # of at most the newest 100,000
     yield "overnight errors", lambda connection: problems.said(connection, Which())
 
 

@@ -64,7 +64,7 @@ WHERE id = :id AND state = 'done';
 -- extend: A sign of life from the reader; until the transaction ends no other one records the same results.
 -- id = 1, lease_s = 1.0, token = 'text'
 UPDATE submission
-SET lease_until = now() + make_interval(secs => :lease_s)
+SET lease_until = CASE WHEN state <> 'done' THEN now() + make_interval(secs => :lease_s) END
 WHERE id = :id AND token = :token;
 
 -- finish, 1 of 3: Every line is recorded and the counts agree: the submission is done, its batch collected.
@@ -155,5 +155,5 @@ WHERE submission.id = :id AND batch.id = submission.batch_id AND batch.state IN 
 UPDATE submission
 SET lease_until = NULL, error = :why, misses = misses + CAST(:missed AS integer),
     next_read_at = now() + make_interval(secs => :pause_s)
-WHERE id = :id;
+WHERE id = :id AND state <> 'done';
 

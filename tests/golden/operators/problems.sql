@@ -1,5 +1,55 @@
 -- What ledger/operators/problems.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
+-- _said_within, 1 of 2
+-- before = 1, first = 1, lane = 'text', run = 'text', since = '2026-11-29'
+SELECT lane.name AS lane, problem, coalesce(left(CASE WHEN detail LIKE 'encrypted:%' THEN '(encrypted)'
+    ELSE detail END, 400), '') AS detail, count(*) AS n, min(finished_at) AS first_at,
+    max(finished_at) AS last_at
+FROM outcome
+JOIN (
+    SELECT own.block, part.*
+    FROM (
+        SELECT DISTINCT block
+        FROM run_block
+        WHERE run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        ORDER BY block
+    ) own
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM item
+        WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
+            SELECT id
+            FROM run
+            WHERE name = :run
+        )
+        LIMIT 250
+    ) part
+) item ON item.id = outcome.item_id
+JOIN lane ON lane.id = item.lane_id
+WHERE outcome.problem IS NOT NULL AND item.state <> 'redone' AND outcome.item_id >= :first
+    AND outcome.item_id < :before AND item.lane_id = (
+    SELECT id
+    FROM lane
+    WHERE name = :lane
+) AND outcome.problem IS NOT NULL AND outcome.finished_at >= :since
+GROUP BY 1, 2, 3;
+
+-- _said_within, 2 of 2
+-- before = 1, first = 1
+SELECT lane.name AS lane, problem, coalesce(left(CASE WHEN detail LIKE 'encrypted:%' THEN '(encrypted)'
+    ELSE detail END, 400), '') AS detail, count(*) AS n, min(finished_at) AS first_at,
+    max(finished_at) AS last_at
+FROM outcome
+JOIN item ON item.id = outcome.item_id
+JOIN lane ON lane.id = item.lane_id
+WHERE outcome.problem IS NOT NULL AND item.state <> 'redone' AND outcome.item_id >= :first
+    AND outcome.item_id < :before
+GROUP BY 1, 2, 3;
+
 -- finished: Items that got their outcome since then, in the order in which they did; at most so many.
 -- lane = 'text', limit = 1, problem = 'text', run = 'text', since = '2026-11-29'
 SELECT item.id, request.key, lane.name AS lane, request.tenant, run.name AS run, item.state, outcome.problem,
@@ -40,46 +90,14 @@ WHERE true AND item.lane_id = (
 ORDER BY outcome.finished_at, outcome.item_id
 LIMIT :limit;
 
--- said: What the newest outcomes with a problem say, word for word, the most frequent first.
--- lane = 'text', run = 'text', since = '2026-11-29'
-SELECT lane.name AS lane, problem, coalesce(left(CASE WHEN detail LIKE 'encrypted:%' THEN '(encrypted)'
-    ELSE detail END, 400), '') AS detail, count(*) AS n, min(finished_at) AS first_at,
-    max(finished_at) AS last_at
+-- said: What outcomes with a problem say, word for word: all of a run, else at most the newest 100,000.
+-- before = 1, window = 1
+SELECT count(*) AS n, min(item_id) AS last
 FROM (
-    SELECT item.lane_id, outcome.problem, outcome.detail, outcome.finished_at
+    SELECT item_id
     FROM outcome
-    JOIN (
-        SELECT own.block, part.*
-        FROM (
-            SELECT DISTINCT block
-            FROM run_block
-            WHERE run_id = (
-                SELECT id
-                FROM run
-                WHERE name = :run
-            )
-            ORDER BY block
-        ) own
-        CROSS JOIN LATERAL (
-            SELECT *
-            FROM item
-            WHERE id >= own.block::bigint * 250 AND id < (own.block + 1)::bigint * 250 AND run_id = (
-                SELECT id
-                FROM run
-                WHERE name = :run
-            )
-            LIMIT 250
-        ) part
-    ) item ON item.id = outcome.item_id
-    WHERE outcome.problem IS NOT NULL AND item.state <> 'redone' AND item.lane_id = (
-        SELECT id
-        FROM lane
-        WHERE name = :lane
-    ) AND outcome.problem IS NOT NULL AND outcome.finished_at >= :since
-    ORDER BY outcome.item_id DESC
-    LIMIT 100000
-) newest
-JOIN lane ON lane.id = newest.lane_id
-GROUP BY 1, 2, 3
-ORDER BY n DESC, last_at DESC;
+    WHERE problem IS NOT NULL AND item_id < :before
+    ORDER BY item_id DESC
+    LIMIT :window
+) newest;
 

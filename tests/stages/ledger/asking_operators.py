@@ -127,6 +127,7 @@ def ask_lanes(connection: Connection) -> None:
     lanes.resume(connection, 1)
     which = problems.Which("default", "r", "any", NOW)
     problems.said(connection, which)
+    problems.said(connection, problems.Which())
     problems.finished(connection, replace(which, problem="errored"), 10)
 
 

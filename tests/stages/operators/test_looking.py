@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -16,9 +17,13 @@ from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from overnight_models import routes
+from overnight_models.ledger.operators import lanes, problems
+from overnight_models.ledger.operators.problems import Which
+from overnight_workers import process
 from overnight_workers.cli import app
 from overnight_workers.command import main
 from overnight_workers.stages.rescue import publish_policy
+from tests.benchmarks.plans import watched
 from tests.driving import Service, callback, item, read_command
 
 SECRET = "xyzzy-payload"
@@ -83,6 +88,42 @@ def test_errors_are_grouped_and_show_nothing_of_a_request_or_an_answer(service: 
     assert SECRET not in page + json.dumps(groups)
     read_command(app, "redo", "--problem", "errored", "--yes")
     assert [group["problem"] for group in rows("errors")] == ["refused"], "what is tried again is no problem any more"
+
+
+def test_errors_are_looked_for_window_by_window_and_it_says_what_was_not_looked_at(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.accept(
+        *(item(f"k{n}", fault="errored:invalid_request_error") for n in range(5)), item("r", fault="refused")
+    )
+    service.finish()
+    monkeypatch.setattr(problems, "_WINDOW", 2)
+    with process.database().transaction() as connection:
+        every = problems.said(connection, Which())
+        hurried = problems.said(connection, Which(), for_s=0)
+        of_lane = problems.said(connection, Which(lane="default", problem="refused"))
+    assert (every.looked_at, every.is_all, sum(part.n for part in every.problems)) == (6, True, 6)
+    assert (hurried.looked_at, hurried.is_all) == (2, False)
+    assert [(part.problem, part.n) for part in of_lane.problems] == [("refused", 1)]
+    monkeypatch.setattr(problems, "LOOKED_AT", 2)
+    page = CliRunner().invoke(app, ["errors"])
+    assert "Of the newest 2 outcomes that aren't ok; older ones were not looked at." in page.stderr
+    listed = CliRunner().invoke(app, ["errors", "--json"])
+    assert [json.loads(line)["n"] for line in listed.stdout.splitlines()] == [1, 1]
+
+
+def test_whoever_looks_at_many_lanes_reads_the_tally_once(service: Service) -> None:
+    service.ledger.execute("INSERT INTO lane (name) SELECT 'lane ' || n FROM generate_series(1, 300) n")
+    service.ledger.execute(
+        "INSERT INTO tally (noun, lane_id, state, n, bytes)"
+        " SELECT 'item', 1 + mod(n, 300), 'waiting', 1, 0 FROM generate_series(1, 3000) n"
+    )
+    explain = "EXPLAIN (ANALYZE, TIMING OFF)"
+    with watched(process.database(), explain) as plans, process.database().transaction() as connection:
+        states = lanes.states(connection)
+    assert sum(state.waiting for state in states) == 3000
+    (plan,) = [plan for statement, plan in plans if "tally" in statement]
+    assert re.findall(r"Scan.* on tally .*loops=(\d+)", plan) == ["1"]
 
 
 def test_tail_shows_each_outcome_once_in_the_order_in_which_they_came(service: Service) -> None:

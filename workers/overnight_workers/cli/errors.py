@@ -17,7 +17,10 @@ from overnight_workers.cli import console, item_options
 from overnight_workers.cli.moment import moment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from overnight_models.ledger.operators.problems import Finished
+    from overnight_workers.operators.fingerprints import ErrorGroup
 
 _EVERY_S: Final = 1.0
 _COMMITTED_WITHIN: Final = timedelta(seconds=60)
@@ -36,7 +39,9 @@ def errors(
     limit: Annotated[int, typer.Option(min=1, help="At most so many groups.")] = 30,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines, a group each.")] = False,
 ) -> None:
-    """Problems by what they say, the most frequent first: of the newest 100,000 outcomes that aren't ok.
+    """Problems by what they say, the most frequent first.
+
+    Of at most 100,000 outcomes that aren't ok, from the newest back, for a second: it says when there are others.
 
     Numbers, ids and quotations are left out, so that a thousand of a kind are one line, and nothing of a request or an
     answer is shown. `overnight items --problem` has the items, `overnight redo` tries them again.
@@ -48,13 +53,18 @@ def errors(
     filters.check(lane=lane, run=run, problem=problem)
     with database().transaction() as connection:
         said = problems.said(connection, problems.Which(lane, run, problem, moment(since)))
-    groups = fingerprints.grouped(said)
+    groups = fingerprints.grouped(said.problems)
     if as_json:
         console.as_json([asdict(group) for group in groups[:limit]])
-        return
-    if not groups:
-        console.OUT.print("No outcome has a problem.")
-        return
+    elif not groups:
+        console.OUT.print("No outcome has a problem." if said.is_all else "None of them fits.")
+    else:
+        _show(groups, limit)
+    if not said.is_all:
+        console.say(f"Of the newest {said.looked_at:,} outcomes that aren't ok; older ones were not looked at.")
+
+
+def _show(groups: Sequence[ErrorGroup], limit: int) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("items", "problem", "lane", "last", "fingerprint", "what they say"):
         table.add_column(title, justify="right" if title == "items" else "left", no_wrap=title != "what they say")

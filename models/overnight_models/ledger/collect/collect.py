@@ -128,13 +128,15 @@ def _next_to_read(connection: Connection) -> _Next | None:
 def extend(connection: Connection, reading: Reading, *, lease_s: float) -> bool:
     """A sign of life from the reader; until the transaction ends no other one records the same results.
 
+    A reader that was frozen while another came to the end has nothing to read any more: it gets no lease.
     False when the ledger doesn't know that submission any more: it was restored meanwhile.
     """
     return (
         execute(
             connection,
             """
-            UPDATE submission SET lease_until = now() + make_interval(secs => :lease_s)
+            UPDATE submission
+            SET lease_until = CASE WHEN state <> 'done' THEN now() + make_interval(secs => :lease_s) END
             WHERE id = :id AND token = :token
             """,
             id=reading.submission_id,
@@ -149,6 +151,7 @@ def schedule_retry(connection: Connection, submission_id: int, why: str, *, miss
     """The results aren't complete: again after a pause. What was recorded stays.
 
     missed: they were read to their end, and lines were missing; a read that broke off says nothing about that.
+    Where another reader has come to their end meanwhile, nothing is left to be read.
     """
     execute(
         connection,
@@ -164,7 +167,7 @@ def schedule_retry(connection: Connection, submission_id: int, why: str, *, miss
         """
         UPDATE submission SET lease_until = NULL, error = :why, misses = misses + CAST(:missed AS integer),
             next_read_at = now() + make_interval(secs => :pause_s)
-        WHERE id = :id
+        WHERE id = :id AND state <> 'done'
         """,
         id=submission_id,
         why=why,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -9,13 +10,16 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger.bodies.encryption import listed
-from overnight_models.ledger.rows import fetch_all
+from overnight_models.ledger.rows import fetch_all, fetch_only
 from overnight_models.ledger.run_items import items_of
 
 LOOKED_AT: Final = 100_000
-"""So many of the newest outcomes with a problem are grouped."""
+"""So many of the newest outcomes with a problem are grouped, if there is time for so many."""
+_WINDOW: Final = 5_000
+"""Outcomes with a problem that are looked at in one statement."""
 _SHOWN: Final = 400
 """Characters of a text."""
+_ABOVE_ALL: Final = 2**63 - 1
 
 
 class SaidProblem(NamedTuple):
@@ -28,6 +32,32 @@ class SaidProblem(NamedTuple):
     n: int
     first_at: datetime
     last_at: datetime
+
+
+class Said(NamedTuple):
+    """What the newest outcomes with a problem say."""
+
+    problems: list[SaidProblem]
+    looked_at: int
+    """Outcomes with a problem."""
+    is_all: bool
+    """There are no others."""
+
+
+class _Window(NamedTuple):
+    """A window of outcomes with a problem."""
+
+    n: int
+    last: int | None
+    """The item of the oldest one."""
+
+
+_NEXT_WINDOW: Final = """
+    SELECT count(*) AS n, min(item_id) AS last FROM (
+        SELECT item_id FROM outcome WHERE problem IS NOT NULL AND item_id < :before
+        ORDER BY item_id DESC LIMIT :window
+    ) newest
+"""
 
 
 @dataclass(frozen=True)
@@ -64,23 +94,42 @@ class Which:
         return {name: value for name, value in given.items() if (name, value) != ("problem", "any")}
 
 
-def said(connection: Connection, which: Which) -> list[SaidProblem]:
-    """What the newest outcomes with a problem say, word for word, the most frequent first."""
+def said(connection: Connection, which: Which, *, for_s: float = 1.0) -> Said:
+    """What outcomes with a problem say, word for word: all of a run, else at most the newest 100,000.
+
+    for_s: no other window of them is begun after that; a lane, a time and a problem have no index of their own.
+    """
+    if which.run is not None:
+        problems = _said_within(connection, which, 0, _ABOVE_ALL)
+        return Said(problems, sum(part.n for part in problems), is_all=True)
+    until, before, looked_at = time.monotonic() + for_s, _ABOVE_ALL, 0
+    problems = []
+    while True:
+        window = fetch_only(connection, _Window, _NEXT_WINDOW, before=before, window=_WINDOW)
+        looked_at += window.n
+        if window.last is not None:
+            problems += _said_within(connection, which, window.last, before)
+            before = window.last
+        is_all = window.n < _WINDOW
+        if is_all or looked_at >= LOOKED_AT or time.monotonic() >= until:
+            return Said(problems, looked_at, is_all)
+
+
+def _said_within(connection: Connection, which: Which, first: int, before: int) -> list[SaidProblem]:
     return fetch_all(
         connection,
         SaidProblem,
         f"""
         SELECT lane.name AS lane, problem, coalesce(left({listed("detail")}, {_SHOWN}), '') AS detail, count(*) AS n,
                min(finished_at) AS first_at, max(finished_at) AS last_at
-        FROM (
-            SELECT item.lane_id, outcome.problem, outcome.detail, outcome.finished_at
-            FROM outcome JOIN {which.items} ON item.id = outcome.item_id
-            WHERE outcome.problem IS NOT NULL AND item.state <> 'redone' {which.conditions}
-            ORDER BY outcome.item_id DESC LIMIT {LOOKED_AT}
-        ) newest
-        JOIN lane ON lane.id = newest.lane_id
-        GROUP BY 1, 2, 3 ORDER BY n DESC, last_at DESC
+        FROM outcome JOIN {which.items} ON item.id = outcome.item_id
+        JOIN lane ON lane.id = item.lane_id
+        WHERE outcome.problem IS NOT NULL AND item.state <> 'redone'
+          AND outcome.item_id >= :first AND outcome.item_id < :before {which.conditions}
+        GROUP BY 1, 2, 3
         """,
+        first=first,
+        before=before,
         **which.values,
     )
 
