@@ -9,12 +9,20 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from overnight_models.ledger.rows import fetch_all, fetch_column
 from overnight_workers import process
 from overnight_workers.anthropic_api.realtime import Reply
 from overnight_workers.stages.direct import turns
 from overnight_workers.stages.direct.recording import Done
+from overnight_workers.stages.direct.requests import Request
 from overnight_workers.stages.direct.turns import Turn, Turns
 from tests.driving import Service, item
+
+MESSAGE = (
+    b'{"id": "msg", "type": "message", "role": "assistant", "model": "claude-haiku-5-5", "stop_reason": "end_turn",'
+    b' "content": [{"type": "text", "text": "yes"}], "usage": {"input_tokens": 9, "output_tokens": 3}}'
+)
+ANSWER = Reply(200, True, MESSAGE, whole=True)
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +93,27 @@ def test_a_look_is_over_after_a_moment(service: Service, monkeypatch: pytest.Mon
     monkeypatch.setattr(turns, "_LOOK_S", 0.0)
     service.ledger.execute("UPDATE lane SET paused_at = now()")
     assert list(run.turn((), 5).requests) == []
+
+
+def test_turns_plan_each_statement_once_a_session(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_LOOK_S", 0.0)
+    enqueue(service, 20)
+    run = Turns()
+    requests: list[Request] = []
+    for _ in range(12):
+        requests = [*run.turn([Done(each, ANSWER) for each in requests], 1).requests]
+        assert len(requests) == 1
+    plans = "SELECT sum(custom_plans) AS anew, sum(generic_plans) AS kept, count(*) AS statements"
+    with process.database().transaction() as connection:
+        (row,) = fetch_all(connection, f"{plans} FROM pg_prepared_statements WHERE statement ~ 'item|direct_claim'")
+    assert row["statements"] >= 8, "the looks, the taking, the letting go and the recording"
+    assert row["anew"] == 0, "planned for each turn: that takes longer than all they do"
+    assert row["kept"] > 0
+
+
+def test_a_quick_transaction_reads_no_table_whole_that_has_an_index(service: Service) -> None:
+    enqueue(service, 1)
+    explained = "EXPLAIN (COSTS OFF) SELECT * FROM item JOIN request ON item_id = id WHERE id = ANY('{1,2}')"
+    with process.database().quick() as connection:
+        plan = fetch_column(connection, str, explained)
+    assert not [line for line in plan if "Seq Scan" in line], plan

@@ -1,5 +1,9 @@
 """One message in real time: sent by the SDK's async client, once, and what was seen of it as plain values.
 
+The SDK's client says where a request goes, with which headers, and over which connections. A stream is sent by its
+`post`; what has no stream goes to its HTTP client at once, since what `post` does for each call (options copied,
+headers put together and checked anew) costs more of a processor than all that is left of it.
+
 The bytes of the answer are kept as they came, since the SDK makes a message of anything: HTML under 200 comes out of it
 as a text, an error as a message of Nones, a body that was cut as an error of the JSON reader.
 """
@@ -11,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.request import getproxies
+
+import orjson
 
 from overnight_models.crash_points import reach
 from overnight_workers.anthropic_api.api import retry_after_s, said
@@ -32,6 +38,8 @@ _WHOLE_S: Final = 600.0
 _LONGEST_S: Final = 3600.0
 """For any answer: the API ends those that take longer."""
 _CONNECT_S: Final = 5.0
+_WHOLE_LIMITS: Final = {"connect": _CONNECT_S, "read": _WHOLE_S, "write": _WHOLE_S, "pool": _WHOLE_S}
+"""As httpx2's transports take them."""
 _MOST_BYTES: Final = 64_000_000
 """Of one answer: more is no answer of the API."""
 
@@ -56,6 +64,24 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Client:
+    """The SDK's client of one workspace, and what of it is the same for each request."""
+
+    sdk: anthropic.AsyncAnthropic
+    http: httpx2.AsyncClient
+    url: httpx2.URL
+    headers: Mapping[str, str]
+
+    def request(self, body: bytes, headers: Mapping[str, str]) -> httpx2.Request:
+        """A request as the SDK would send it, but for its count of retries and its timeouts, which are notes of it."""
+        import httpx2
+
+        return httpx2.Request(
+            "POST", self.url, headers={**self.headers, **headers}, content=body, extensions={"timeout": _WHOLE_LIMITS}
+        )
+
+
 class Clients:
     """The clients of one event loop, one a workspace. The SDK's retries are off, and so are redirects.
 
@@ -64,14 +90,14 @@ class Clients:
 
     def __init__(self, calls: int) -> None:
         self._calls = calls
-        self._clients: dict[str, anthropic.AsyncAnthropic] = {}
+        self._clients: dict[str, _Client] = {}
 
     async def close(self) -> None:
         """End their connections."""
         for client in self._clients.values():
-            await client.close()
+            await client.sdk.close()
 
-    async def _of(self, workspace: str) -> anthropic.AsyncAnthropic:
+    async def _of(self, workspace: str) -> _Client:
         """The client of a workspace. Raises BadSettings when it has no key."""
         await api_keys.current_beside_loop(workspace)
         client = self._clients.get(workspace)
@@ -79,16 +105,20 @@ class Clients:
             client = self._clients[workspace] = self._new(workspace)
         return client
 
-    def _new(self, workspace: str) -> anthropic.AsyncAnthropic:
+    def _new(self, workspace: str) -> _Client:
         import anthropic
 
         from overnight_workers.keys import key_auth
 
         configured = settings().workspaces[workspace]
         http = _http_client(self._calls, key_auth.KeyAuth(workspace))
-        return anthropic.AsyncAnthropic(
+        sdk = anthropic.AsyncAnthropic(
             api_key=key_auth.PLACEHOLDER, base_url=configured.base_url, max_retries=0, http_client=http
         )
+        # the names of the SDK's own are in another case
+        own = {name.lower(): value for name, value in sdk.default_headers.items() if isinstance(value, str)}
+        own = {**http.headers, **own}
+        return _Client(sdk, http, sdk.base_url.join("v1/messages"), own)
 
     async def send(self, workspace: str, body: bytes, headers: Mapping[str, str], *, max_tokens: int) -> Reply:
         """Send one request, once. Raises for nothing that can be seen of it; BadSettings before it is sent.
@@ -100,14 +130,12 @@ class Clients:
         counted.api_call("message", reply.status)
         return reply
 
-    async def _sent(
-        self, client: anthropic.AsyncAnthropic, body: bytes, headers: Mapping[str, str], max_tokens: int
-    ) -> Reply:
+    async def _sent(self, client: _Client, body: bytes, headers: Mapping[str, str], max_tokens: int) -> Reply:
         reach("before message")
         try:
             async with asyncio.timeout(_LONGEST_S):
                 if max_tokens > STREAMED_FROM:
-                    return await _streamed(client, body, headers)
+                    return await _streamed(client.sdk, body, headers)
                 return await _whole(client, body, headers)
         except TimeoutError:
             return Reply(None, True, text=f"no whole answer within {_LONGEST_S:.0f} s")
@@ -130,16 +158,22 @@ def _http_client(calls: int, auth: httpx2.Auth) -> httpx2.AsyncClient:
     return anthropic.DefaultAsyncHttpxClient(follow_redirects=False, auth=auth, limits=limits)
 
 
-async def _whole(client: anthropic.AsyncAnthropic, body: bytes, headers: Mapping[str, str]) -> Reply:
-    import httpx2
-
-    response = await client.post(
-        "/v1/messages",
-        cast_to=httpx2.Response,
-        content=body,
-        options={"headers": headers, "timeout": httpx2.Timeout(_WHOLE_S, connect=_CONNECT_S), "max_retries": 0},
-    )
+async def _whole(client: _Client, body: bytes, headers: Mapping[str, str]) -> Reply:
+    response = await client.http.send(client.request(body, headers))
+    if not response.is_success:
+        return _failed(_status_error(response))
     return Reply(response.status_code, True, response.content, whole=True, headers=response.headers)
+
+
+def _status_error(response: httpx2.Response) -> anthropic.APIStatusError:
+    """What the SDK raises for an answer that is no success."""
+    import anthropic
+
+    try:
+        body: object = orjson.loads(response.content)
+    except ValueError:
+        body = response.text.strip()
+    return anthropic.APIStatusError(f"Error code: {response.status_code}", response=response, body=body)
 
 
 async def _streamed(client: anthropic.AsyncAnthropic, body: bytes, headers: Mapping[str, str]) -> Reply:
@@ -190,7 +224,8 @@ def _failed(error: Exception) -> Reply:
             retry_after_s=retry_after_s(error.response.headers),
             headers=error.response.headers,
         )
-    cause = error.__cause__ or error
+    # the SDK's own say it by their cause
+    cause = error.__cause__ or error if isinstance(error, anthropic.APIConnectionError) else error
     # nothing was written: there was no connection, none was free, or a proxy refused to make it
     never_sent = (
         httpx2.ConnectError,

@@ -47,6 +47,8 @@ class KeyAuth(httpx2.Auth):
 
 def _give(request: httpx2.Request, key: str) -> str:
     request.headers["x-api-key"] = key
+    # the SDK's own place for it: a gateway may read no other
+    request.headers["authorization"] = f"Bearer {key}"
     return key
 
 

@@ -135,7 +135,7 @@ def hand_over(target: Target, due: list[Due]) -> int:
         handed = Handed(refused={str(error): due})
     else:
         handed = Handed(left=due, full=room.why) if room.is_full else _handed_over(broker, target, due, room)
-    with process.database().transaction() as connection:
+    with process.database().quick() as connection:
         _record(connection, target, handed)
     return len(handed.taken)
 

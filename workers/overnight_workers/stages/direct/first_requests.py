@@ -46,7 +46,7 @@ class FirstRequests:
         many = {shape_id: group for shape_id, group in groups.items() if len(group) > 1}
         if not many:
             return {}
-        with process.database().transaction() as connection:
+        with process.database().quick() as connection:
             unknown = ledger.unpassed(connection, many)
         self._not_before |= dict.fromkeys(many.keys() - unknown, float("inf"))
         largest = sorted(unknown, key=lambda shape_id: -len(many[shape_id]))[:_SHAPES]
@@ -68,7 +68,7 @@ class FirstRequests:
         except BadSettings:
             return {}  # its key is gone: each call says so, and holds the workspace
         if verdicts.passed:
-            with process.database().transaction() as connection:
+            with process.database().quick() as connection:
                 ledger.passed(connection, verdicts.passed)
         self._not_before |= dict.fromkeys(verdicts.passed, float("inf")) | dict.fromkeys(verdicts.whole, 0.0)
         refusals = dict(verdicts.refused)

@@ -173,7 +173,7 @@ class Recorder:
         has_prefixes = any(arrival.cache_read_tokens or arrival.cache_write_5m_tokens for arrival in group.arrivals)
         source = Source(claim.id, claim.number, None, only_live=True, via="direct", has_prefixes=has_prefixes)
         newly_held, tries = False, rules(lane)
-        with process.database().transaction() as connection:
+        with process.database().quick() as connection:
             targets = deliveries.targets_in_the_clear(connection, paced_brokers())
             recorded = ledger.record(
                 connection,

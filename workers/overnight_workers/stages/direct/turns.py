@@ -150,7 +150,7 @@ class Turns:
     def close(self) -> None:
         """Nothing more is taken: claims of which nothing is under way are done."""
         try:
-            with process.database().transaction() as connection:
+            with process.database().quick() as connection:
                 ledger.close(connection, self._claims)
         except TransientError as error:
             log.warning("claims are left to the sweep", error=str(error))
@@ -163,7 +163,7 @@ class Turns:
         pulse.at_work(routes.DIRECT)
         self._owner = process.database().owner()
         if self._claims:
-            with process.database().transaction() as connection:
+            with process.database().quick() as connection:
                 ledger.extend(connection, self._claims, owner=self._owner, lease_s=LEASE_S)
         self._signed_at = now
 
@@ -173,7 +173,7 @@ class Turns:
         if self.pause_ends_in_s == 0:
             self._paused_until = math.inf
         requests: list[Request] = []
-        with process.database().transaction() as connection:
+        with process.database().quick() as connection:
             look = self._look
             if look is None or not look.is_good:
                 look = self._look = _Look(time.monotonic(), places.sources(connection, lanes))
@@ -185,7 +185,7 @@ class Turns:
         for place in sources[1:]:
             if len(requests) >= limit or stopping.told():
                 break
-            with process.database().transaction() as connection:
+            with process.database().quick() as connection:
                 taken = self._take_there(connection, look, place, limit - len(requests))
             requests += self._to_be_sent(taken)
         if len(requests) >= limit:
@@ -281,7 +281,7 @@ class Turns:
                 self._recorder.refuse(request, str(answer))
         if waits:
             first = min(waits, key=lambda wait: wait[1].seconds)[1]
-            with process.database().transaction() as connection:
+            with process.database().quick() as connection:
                 ledger.give_back(connection, claim.id, claim.number, [request.asked.item_id for request, _ in waits])
                 pauses.pause(connection, place, f"rate limit: {first.bucket}", pause_s=first.seconds)
             self._paused_until, self._look = min(self._paused_until, time.monotonic() + first.seconds), None
@@ -294,7 +294,7 @@ class Turns:
         if not whole:
             return []
         send_by = time.monotonic() + _SEND_WITHIN_S
-        with process.database().transaction() as connection:
+        with process.database().quick() as connection:
             ours = ledger.let_go(connection, claim.id, [request.asked.item_id for request in whole])
         if not ours:
             # the sweep took this process for dead, and brings them home
