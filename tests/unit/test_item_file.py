@@ -155,3 +155,10 @@ def test_a_file_in_utf_16_is_told_as_such(tmp_path: Path) -> None:
         (first,) = lines(source)
     assert isinstance(first, Bad)
     assert "UTF-8" in first.why
+
+
+@pytest.mark.parametrize("name", ["goods.csv", "goods.XLSX", "goods.parquet"])
+def test_a_table_is_told_from_a_file_of_requests_by_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"sku,name\n")
+    with pytest.raises(PermanentError, match=rf"is a table.*overnight catalog new .*{name}"):
+        open_file(tmp_path / name)

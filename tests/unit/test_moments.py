@@ -42,8 +42,8 @@ def test_a_duration_that_begins_as_a_year_does_is_a_duration() -> None:
     [
         (datetime(2026, 11, 30, 8), "naive"),  # noqa: DTZ001
         ("2026-11-30T08:00:00", "no offset from UTC"),
-        ("2026-11-30", "not a duration"),
-        ("tomorrow", "not a duration"),
+        ("2026-11-30", "neither a duration nor a time: .*2026-11-30T08:00:00"),
+        ("tomorrow", "neither a duration nor a time: .*'2h'"),
         (3600, "is no time"),
         (timedelta.max, "further away than any calendar"),
     ],

@@ -31,6 +31,7 @@ from overnight_producers import Item
 from overnight_producers.item import line_of
 from overnight_workers.sizes.chooser import Chooser
 
+_TABLES: Final = frozenset({".csv", ".tsv", ".parquet", ".xlsx", ".xls", ".xlsb", ".ods"})
 _FIELDS: Final = frozenset(
     {"key", "custom_id", "params", "callback", "tenant", "betas", "output", "trace_id", "cuttable"}
     | {"deadline", "give_up_at"}
@@ -90,6 +91,11 @@ def open_file(file: Path) -> IO[bytes]:
         copy = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the caller's `with`
         shutil.copyfileobj(sys.stdin.buffer, copy)
         return copy
+    if file.suffix.lower() in _TABLES:
+        raise PermanentError(
+            f"{file} is a table, and items are JSON Lines: `overnight catalog new {file}` begins a catalog, which asks"
+            " for each of its rows"
+        )
     try:
         return file.open("rb")
     except OSError as error:

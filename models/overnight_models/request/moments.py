@@ -45,14 +45,21 @@ def moment_of(value: object, *, now: datetime) -> datetime:
                     f"{value!r} is naive: it may be any of 24 hours. Give it a time zone, as datetime(…, tzinfo=UTC)"
                 )
             return value.astimezone(UTC)
-        if isinstance(value, str) and not value[:4].isdecimal():
-            return now + timedelta(seconds=seconds(value))
+        if isinstance(value, str) and _MOMENT.fullmatch(value) is None:
+            return now + timedelta(seconds=_seconds(value))
     except OverflowError as error:
         raise ValueError(f"{value!r} is further away than any calendar reaches") from error
-    if isinstance(value, str) and _MOMENT.fullmatch(value) is None:
-        # "3600s" begins as a year does
-        return now + timedelta(seconds=seconds(value))
     return read_moment(value)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is neither a duration nor a time: write '90s', '5m' or '2h', or a date, a time and an offset"
+            f" from UTC, such as {_EXAMPLES}"
+        ) from None
 
 
 def moment_faults(item: Mapping[str, object]) -> list[str]:

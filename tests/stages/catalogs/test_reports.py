@@ -17,6 +17,7 @@ from overnight_workers import process
 from overnight_workers.catalogs import steering
 from overnight_workers.catalogs.report import sending
 from overnight_workers.cli import app
+from tests.driving import item
 from tests.stages.catalogs.conftest import Enriched, shop
 
 REPORT_TO = '[report]\ntask = "shop.read_report"\nqueue = "shop.reports"'
@@ -99,6 +100,15 @@ def test_runs_show_gives_the_kept_report_and_that_of_a_run_under_way(catalog: En
     catalog.finish(run, until="sending")
     under_way = orjson.loads(CliRunner().invoke(app, ["runs", "show", "shop-2", "--json"]).stdout)["report"]
     assert (under_way["state"], under_way["ended_at"], under_way["sent"]) == ("sending", None, 1)
+
+
+def test_runs_show_of_a_name_that_items_were_enqueued_with_says_where_they_are(catalog: Enriched) -> None:
+    catalog.service.accept(item("k1"), run="friday")
+    asked = CliRunner().invoke(app, ["runs", "show", "friday"])
+    assert asked.exit_code == 1
+    assert "overnight items --run friday" in str(asked.exception)
+    asked = CliRunner().invoke(app, ["runs", "show", "saturday"])
+    assert "no catalog was ever run" in str(asked.exception)
 
 
 def test_the_report_goes_to_the_callback_that_the_catalog_names(catalog: Enriched) -> None:
