@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import inspect
 import os
 import shlex
 import subprocess
@@ -10,6 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -17,8 +20,11 @@ from typer.testing import CliRunner
 from overnight_models import routes
 from overnight_workers.app import app as celery_app
 from overnight_workers.cli import app
+from overnight_workers.cli.links import links
 from overnight_workers.one_machine.installation import WORKERS
 from tests.contract.test_compose import ROOT, SERVICES
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 PLACE = ROOT / "deploy" / "kubernetes"
 KINDS = [one for file in sorted(PLACE.glob("*.yaml")) for one in yaml.safe_load_all(file.read_text())]
@@ -29,7 +35,7 @@ PODS: dict[str, dict[str, Any]] = {
     name: one["spec"]["template"]["spec"] for name, one in {**DEPLOYMENTS, "migrate": JOB}.items()
 }
 CONTAINERS: dict[str, dict[str, Any]] = {name: pod["containers"][0] for name, pod in PODS.items()}
-SECRETS = {"database-url", "redis-url", "anthropic-api-key", "flower-login"}
+SECRETS = {"database-url", "redis-url", "anthropic-api-key", "flower-login", "links-database-url", "link-secret"}
 UNITS = {"Mi": 1 << 20, "Gi": 1 << 30}
 ALIVE_UNLESS_ONE = "; [ $? -ne 1 ]"
 
@@ -43,7 +49,7 @@ def environment(name: str) -> dict[str, Any]:
 
 
 def test_everything_of_a_single_host_is_there_but_the_servers() -> None:
-    assert set(DEPLOYMENTS) == {*WORKERS, "beat", "flower"}
+    assert set(DEPLOYMENTS) == {*WORKERS, "beat", "flower", "links"}
     for name in DEPLOYMENTS:
         assert CONTAINERS[name]["command"] == SERVICES[name]["command"]
     assert CONTAINERS["migrate"]["command"] == SERVICES["migrate"]["command"]
@@ -79,7 +85,7 @@ def test_secrets_are_referred_to_and_only_who_speaks_to_the_api_has_its_key(name
     has_key = "ANTHROPIC_API_KEY" in SERVICES[name].get("environment", {})
     assert ("ANTHROPIC_API_KEY" in environment(name)) == has_key
     for variable, value in environment(name).items():
-        if variable.endswith(("_URL", "_KEY", "_AUTH")):
+        if variable.endswith(("_URL", "_KEY", "_AUTH", "_SECRET")):
             assert value["secretKeyRef"]["name"] == "overnight"
             assert value["secretKeyRef"]["key"] in SECRETS
 
@@ -114,9 +120,49 @@ def test_there_is_one_beat_and_two_are_never_started_side_by_side() -> None:
 def test_selectors_are_the_labels_of_their_pods() -> None:
     for one in DEPLOYMENTS.values():
         assert one["spec"]["selector"]["matchLabels"] == one["spec"]["template"]["metadata"]["labels"]
-    (service,) = [one for one in KINDS if one["kind"] == "Service"]
-    assert service["spec"]["type"] == "ClusterIP"
-    assert service["spec"]["selector"] == DEPLOYMENTS["flower"]["spec"]["template"]["metadata"]["labels"]
+    services = {one["metadata"]["labels"]["part"]: one["spec"] for one in KINDS if one["kind"] == "Service"}
+    assert set(services) == {"flower", "links"}
+    for name, service in services.items():
+        assert service["type"] == "ClusterIP"
+        assert service["selector"] == DEPLOYMENTS[name]["spec"]["template"]["metadata"]["labels"]
+        (port,) = service["ports"]
+        (opened,) = CONTAINERS[name]["ports"]
+        assert (port["targetPort"], port["port"]) == (opened["name"], opened["containerPort"])
+
+
+def test_links_reach_neither_redis_nor_the_api_and_their_probes_the_port_that_answers() -> None:
+    assert {name for name in environment("links") if name.endswith(("_URL", "_KEY", "_SECRET"))} == {
+        "OVERNIGHT_DATABASE_URL",
+        "OVERNIGHT_LINK_SECRET",
+    }
+    assert environment("links")["OVERNIGHT_DATABASE_URL"]["secretKeyRef"]["key"] == "links-database-url"
+    (port,) = CONTAINERS["links"]["ports"]
+    assert port["containerPort"] == inspect.signature(links).parameters["port"].default
+    for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert CONTAINERS["links"][kind]["httpGet"] == {"path": "/health", "port": port["name"]}
+
+
+def test_links_answer_their_probe_with_what_the_manifest_gives_them(tmp_path: Path) -> None:
+    variables = {
+        "OVERNIGHT_LINKS": '{"url": "https://overnight.example", "secrets": "env:OVERNIGHT_LINK_SECRET"}',
+        "OVERNIGHT_LINK_SECRET": "whsec_" + base64.b64encode(b"s" * 32).decode(),
+    }
+    clean = {name: value for name, value in of_a_pod(tmp_path).items() if name != "OVERNIGHT_REDIS_URL"}
+    number = free_port()
+    command = [*CONTAINERS["links"]["command"], "--port", str(number)]
+    command[command.index("0.0.0.0")] = "127.0.0.1"
+    with subprocess.Popen(command, env=clean | variables, cwd=tmp_path, stdout=subprocess.DEVNULL) as served:
+        try:
+            wait_until(lambda: served.poll() is None and is_well(f"http://127.0.0.1:{number}/health"), 60)
+        finally:
+            served.terminate()
+
+
+def is_well(url: str) -> bool:
+    try:
+        return httpx2.get(url, timeout=5).status_code == 200
+    except httpx2.HTTPError:
+        return False
 
 
 def test_the_configuration_is_read_without_a_fault(tmp_path: Path) -> None:

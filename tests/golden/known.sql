@@ -41,7 +41,7 @@ SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.heade
     SELECT document
     FROM callback
     WHERE callback.id = request.callback_id
-)) AS callback, prefix.document AS prefix, outcome.problem, item.purged
+)) AS callback, prefix.id AS prefix_id, prefix.document AS prefix, outcome.problem, item.purged
 FROM item_key
 LEFT JOIN item ON item.id = item_key.item_id
 LEFT JOIN request ON request.item_id = item_key.item_id

@@ -61,7 +61,7 @@ WITH taken AS (
     RETURNING item_id, cuttable, chooses, tries
 )
 SELECT taken.item_id, lane.name AS lane, headers.workspace, headers.betas, headers.api_version, cuttable,
-    chooses, headers.id AS headers_id, tries, prefix.document AS prefix
+    chooses, headers.id AS headers_id, tries, prefix.id AS prefix_id, prefix.document AS prefix
 FROM taken
 JOIN item ON item.id = taken.item_id
 JOIN lane ON lane.id = item.lane_id

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 
 from overnight_models import exact_json
 from overnight_models.errors import TransientError
-from overnight_models.ledger import following, redo
-from overnight_models.ledger.bodies.requests import callback_of, read_requests
+from overnight_models.ledger import following, prefixes, redo
+from overnight_models.ledger.bodies.requests import callback_of
 from overnight_models.ledger.documents import CALLBACK
 from overnight_models.ledger.new_item import NewItem
 from overnight_models.ledger.prefixes import asked_request
@@ -88,6 +88,7 @@ class _There(NamedTuple):
     tenant: str | None
     trace_id: str | None
     callback: str | None
+    prefix_id: int | None
     prefix: str | None
     problem: str | None
     purged: bool | None
@@ -102,6 +103,13 @@ class _There(NamedTuple):
     def wishes(self) -> _Wishes | None:
         """None of one that was dropped."""
         return None if self.receipt is None else _Wishes(self.callback, self.run_id, self.tenant, self.trace_id)
+
+
+class _Asked(NamedTuple):
+    """What an item asks: its prefix's document, and its own part."""
+
+    prefix: str | None
+    own: str
 
 
 class _Follower(NamedTuple):
@@ -212,7 +220,7 @@ def _there(connection: Connection, lane_id: int, items: Sequence[NewItem]) -> di
         SELECT item_key.key_hash, item_key.item_id, content_hash, item.state, item.headers_id, item.schema_id,
                item.run_id, item.tenant_id, item.chain_id, item.target_id, request.receipt,
                request.model_why, request.tenant, request.trace_id, {CALLBACK} AS callback,
-               prefix.document AS prefix, outcome.problem, item.purged
+               prefix.id AS prefix_id, prefix.document AS prefix, outcome.problem, item.purged
         FROM item_key
         LEFT JOIN item ON item.id = item_key.item_id LEFT JOIN request ON request.item_id = item_key.item_id
         LEFT JOIN prefix ON prefix.id = item.prefix_id LEFT JOIN outcome ON outcome.item_id = item_key.item_id
@@ -251,21 +259,31 @@ def _followers(connection: Connection, leaders: Sequence[int]) -> dict[int, list
     return followers
 
 
-def _differing(connection: Connection, items: Sequence[NewItem], there: Mapping[bytes, _There]) -> Mapping[int, bytes]:
+def _differing(connection: Connection, items: Sequence[NewItem], there: Mapping[bytes, _There]) -> Mapping[int, _Asked]:
     """What those ask that are there, where it isn't byte for byte the same: by item, as far as it can be read."""
     differing = {there[item.key_hash] for item in items if there[item.key_hash].content_hash != item.content_hash}
-    return read_requests(connection, [row.item_id for row in differing]).texts
+    texts = prefixes.read_asked(connection, [row.item_id for row in differing]).texts
+    return {
+        row.item_id: _Asked(
+            None
+            if row.prefix is None or row.prefix_id is None
+            else prefixes.whole(connection, row.prefix_id, row.prefix),
+            texts[row.item_id].decode(),
+        )
+        for row in differing
+        if row.item_id in texts
+    }
 
 
-def _is_same(row: _There, item: NewItem, own: bytes | None) -> bool:
-    """own: what the row asks, where that differs."""
+def _is_same(row: _There, item: NewItem, asked: _Asked | None) -> bool:
+    """asked: what the row asks, where that differs."""
     if bytes(row.content_hash) == item.content_hash:
         return True
     # the same fields in another order are the same content
     return (
-        own is not None
+        asked is not None
         and (row.headers_id, row.schema_id) == (item.headers_id, item.schema_id)
-        and asked_request(row.prefix, own.decode(), row.model_why)
+        and asked_request(asked.prefix, asked.own, row.model_why)
         == asked_request(
             None if item.prefix is None else item.prefix.document.decode(), item.params.decode(), item.model_why
         )

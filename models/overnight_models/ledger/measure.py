@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import prefixes
 from overnight_models.ledger.bodies.encryption import writing_keys
-from overnight_models.ledger.bodies.requests import hold, own_text, read_requests
+from overnight_models.ledger.bodies.requests import hold, own_text
 from overnight_models.ledger.presence import is_gone
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fitting
 from overnight_models.ledger.workspaces import SENDABLE
@@ -109,6 +110,7 @@ class _Claimed(NamedTuple):
     chooses: bool
     headers_id: int
     tries: int
+    prefix_id: int | None
     prefix: str | None
 
 
@@ -158,7 +160,7 @@ def claim(
     """
     due = _lock_due(connection, limit, passed_over)
     taken = due[: fitting((item.size for item in due), max_bytes)]
-    asked = read_requests(connection, [item.item_id for item in taken])
+    asked = prefixes.read_asked(connection, [item.item_id for item in taken])
     if asked.damaged:
         hold(connection, asked.damaged)
     if not asked.texts:
@@ -172,7 +174,7 @@ def claim(
             WHERE item_id = ANY(:ids) RETURNING item_id, cuttable, chooses, tries
         )
         SELECT taken.item_id, lane.name AS lane, headers.workspace, headers.betas, headers.api_version, cuttable,
-               chooses, headers.id AS headers_id, tries, prefix.document AS prefix
+               chooses, headers.id AS headers_id, tries, prefix.id AS prefix_id, prefix.document AS prefix
         FROM taken JOIN item ON item.id = taken.item_id JOIN lane ON lane.id = item.lane_id
         JOIN headers ON headers.id = item.headers_id
         LEFT JOIN prefix ON prefix.id = item.prefix_id
@@ -184,8 +186,10 @@ def claim(
     )
     return [
         Unmeasured(
-            *item[:-1],
-            prefix=None if item.prefix is None else Prefix(item.prefix.encode()),
+            *item[:-2],
+            prefix=None
+            if item.prefix is None or item.prefix_id is None
+            else Prefix(prefixes.whole(connection, item.prefix_id, item.prefix).encode()),
             own=asked.texts[item.item_id],
         )
         for item in claimed

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlmodel import Field
 
-from overnight_models.tables.columns import Table, long_text, now
+from overnight_models.tables.columns import Table, long_text, now, zero
 
 
 class Run(Table, table=True):
@@ -92,13 +92,27 @@ class OutputSchema(Table, table=True):
 
 
 class Prefix(Table, table=True):
-    """What many requests begin with, stored once by its hash."""
+    """What many requests begin with, stored once by its hash; once more for each lane that encrypts."""
 
     __tablename__ = "prefix"
+    __table_args__ = (
+        UniqueConstraint("hash", "lane_id"),
+        CheckConstraint(
+            "(lane_id <> 0) = (num_nulls(size, has_marks, unbounded) = 0)", name="what_is_encrypted_is_described"
+        ),
+    )
     id: int | None = Field(default=None, primary_key=True)
-    hash: bytes = Field(unique=True)
+    hash: bytes
+    lane_id: int = zero()
+    """The lane whose own it is, since that encrypts; 0: it is of all lanes that don't."""
     document: str = long_text()
     """JSON: {"tools", "system", "messages"}."""
+    size: int | None = None
+    """Bytes of the JSON. This and what follows is of a lane's own ones: statements can't read what is encrypted."""
+    has_marks: bool | None = None
+    """Its producer has marked something in it for the cache."""
+    unbounded: bool | None = None
+    """It isn't only text."""
     used_at: datetime = now()
     """When an item last went on from it, to the day."""
 

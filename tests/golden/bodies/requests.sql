@@ -48,29 +48,6 @@ SELECT item_id, params, body_group, body_place
 FROM request
 WHERE item_id = ANY(:ids);
 
--- release, 1 of 2: Items that were held for that and can be read again wait in their old places. Returns how many.
--- groups = 1, limit = 1, no_budget = 1
-SELECT body_group AS id, min(item_id) AS item_id
-FROM (
-    SELECT item.id AS item_id, coalesce(body_group, -item.id) AS body_group
-    FROM item
-    JOIN request ON request.item_id = item.id
-    WHERE held_by = :no_budget
-    ORDER BY held_reason, held_since, item.id
-    LIMIT :limit
-) held
-GROUP BY body_group
-ORDER BY random()
-LIMIT :groups;
-
--- release, 2 of 2: Items that were held for that and can be read again wait in their old places. Returns how many.
--- no_budget = 1, readable = '{1}'
-UPDATE item
-SET state = 'waiting', waiting_since = held_since, held_by = NULL, held_since = NULL, held_reason = NULL
-FROM request
-WHERE item.state IN ('held') AND held_by = :no_budget AND request.item_id = item.id AND coalesce(body_group,
-    -item_id) = ANY(:readable);
-
 -- unreadable: What is held because it can't be read, by lane and reason; of a hundred reasons.
 -- limit = 1, no_budget = 1
 SELECT lane.name AS lane, held_reason AS why, count(*) AS items

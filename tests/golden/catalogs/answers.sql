@@ -114,7 +114,7 @@ WHERE CASE WHEN :held THEN item.state = 'held' AND item.held_by IN (
 ) ELSE item.state IN ('held', 'waiting', 'following', 'batched') END
 ORDER BY item.id;
 
--- note_unsent: Note rows that couldn't be sent; those that are noted already stay.
+-- note_unsent: Note rows that couldn't be sent; those that are noted already stay. Raises NoKey.
 -- causes = '{text}', details = '{text}', entries = '{\x00}', keys = '{text}', run_id = 1, variants = '{null}'
 INSERT INTO catalog_unsent(run_id, entry, key, variant, cause, detail)
 SELECT :run_id, *
@@ -214,7 +214,7 @@ LEFT JOIN LATERAL (
 ) created ON true
 ORDER BY mine.batch_id;
 
--- unsent: The rows of a run that couldn't be sent.
+-- unsent: The rows of a run that couldn't be sent. Raises NoKey.
 -- run_id = 1
 SELECT entry, key, variant, cause, detail
 FROM catalog_unsent

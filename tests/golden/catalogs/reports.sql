@@ -1,12 +1,12 @@
 -- What ledger/catalogs/reports.py executes. Written by: pytest tests/stages/ledger/test_golden_statements.py --write-golden
 
--- before: What `note_before` kept.
+-- before: What `note_before` kept. Raises NoKey.
 -- run_id = 1
 SELECT before
 FROM catalog_report
 WHERE run_id = :run_id;
 
--- document: The kept report of a run.
+-- document: The kept report of a run. Raises NoKey.
 -- run_id = 1
 SELECT document
 FROM catalog_report
@@ -94,7 +94,7 @@ JOIN catalog ON catalog.id = catalog_run.catalog_id
 WHERE run_id = :run_id AND callback IS NOT NULL
 FOR UPDATE OF catalog_report SKIP LOCKED;
 
--- note_before: Keep what rows had in the sink before a run published anything; what is kept already stays.
+-- note_before: Keep what rows had in the sink before a run published anything; what is kept already stays. Raises NoKey.
 -- before = 'text', run_id = 1
 INSERT INTO catalog_report(run_id, before) VALUES (:run_id, :before)
 ON CONFLICT DO NOTHING;

@@ -22,9 +22,9 @@ ORDER BY lane.name, model.name, what;
 
 -- groups: What a batch's requests share.
 -- batch_id = 1
-SELECT prefix_id, model_id, lane.name AS lane, model.name AS model, shared.requests,
-    octet_length(document) AS prefix_bytes, position('"cache_control"' IN document) > 0 AS has_marks,
-    coalesce(
+SELECT prefix_id, model_id, lane.name AS lane, model.name AS model, shared.requests, coalesce(prefix.size,
+    octet_length(prefix.document)) AS prefix_bytes, coalesce(prefix.has_marks,
+    position('"cache_control"' IN prefix.document) > 0) AS has_marks, coalesce(
     (
         SELECT CASE WHEN primer.batch_id = :batch_id THEN 'writes' ELSE 'reads' END
         FROM primer
@@ -41,7 +41,7 @@ FROM (
 ) shared
 JOIN prefix ON prefix.id = prefix_id
 JOIN model ON model.id = model_id
-JOIN lane ON lane.id = lane_id
+JOIN lane ON lane.id = shared.lane_id
 ORDER BY prefix_id, model_id;
 
 -- groups_of_items: What items share that are sent in real time; with those of the last five minutes, which may have written it.
@@ -53,8 +53,8 @@ SELECT shared.prefix_id, shared.model_id, lane.name AS lane, model.name AS model
         WHERE caching.lane_id = shared.lane_id AND at > now() - interval '5 minutes'
             AND caching.prefix_id = shared.prefix_id AND caching.model_id = shared.model_id
     ), 0
-)::bigint AS requests, octet_length(document) AS prefix_bytes,
-    position('"cache_control"' IN document) > 0 AS has_marks
+)::bigint AS requests, coalesce(prefix.size, octet_length(prefix.document)) AS prefix_bytes,
+    coalesce(prefix.has_marks, position('"cache_control"' IN prefix.document) > 0) AS has_marks
 FROM (
     SELECT prefix_id, model_id, lane_id, count(*) AS requests
     FROM item

@@ -46,7 +46,7 @@ FOR SHARE;
 
 -- _lock: Those of them that nobody else has at this moment, in that order.
 -- ids = '{1}', most = 1
-SELECT id, state, direct_at, size
+SELECT id, state, direct_at, size, prefix_id
 FROM item
 WHERE id = ANY(:ids) AND item.direct_at IS NOT NULL AND item.held_by IS NULL AND item.direct_at <= now()
     AND (item.give_up_at IS NULL OR item.give_up_at > now())
@@ -185,7 +185,7 @@ WITH candidate AS (
         SELECT prefix_id
         FROM budgeted
         WHERE strict
-    ) AND document LIKE '%"type"%' AND document ~ :unbounded
+    ) AND coalesce(prefix.unbounded, document LIKE '%"type"%' AND document ~ :unbounded)
 ), bounded AS (
     -- most requests have no "type" at all, and looking for that is fast
     SELECT *, strict AND (prefix_id IN (

@@ -22,9 +22,9 @@ WITH rate(model_id, above, up_to, input_nano, output_nano, share) AS (
 )
 INSERT INTO maybe_billed(item_id, claim_id, lane_id, tenant_id, run_id, model_id, why, input_tokens,
     output_tokens, cost_nano)
-SELECT item.id, :claim_id, lane_id, tenant_id, run_id, item.model_id, lost.why, item.size + 2000, max_tokens,
-    CASE WHEN NOT (coalesce(request.unbounded,
-    request.params ~ :unbounded) OR coalesce(prefix.document ~ :unbounded,
+SELECT item.id, :claim_id, item.lane_id, tenant_id, run_id, item.model_id, lost.why, item.size + 2000,
+    max_tokens, CASE WHEN NOT (coalesce(request.unbounded,
+    request.params ~ :unbounded) OR coalesce(prefix.unbounded, prefix.document ~ :unbounded,
     false)) THEN (item.size + 2000) * rate.input_nano + item.max_tokens::bigint * rate.output_nano END
 FROM unnest(CAST(:ids AS bigint[]), CAST(:whys AS text[])) AS lost(id, why)
 JOIN item ON item.id = lost.id

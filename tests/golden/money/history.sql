@@ -2,7 +2,7 @@
 
 -- _reordered: Those whose fields only stand in another order: to accept they are the same item.
 -- ids = '{1}'
-SELECT item_id, document, model_why
+SELECT item_id, prefix_id, document, model_why
 FROM request
 JOIN item ON item.id = item_id
 LEFT JOIN prefix ON prefix.id = prefix_id

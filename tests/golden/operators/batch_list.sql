@@ -52,8 +52,9 @@ LIMIT 100;
 
 -- life, 1 of 3: Everything about one batch; None when there is none of this number.
 -- id = 1
-SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
-    batch.packed_at, extract(epoch FROM now() - batch.packed_at)::float AS age_s,
+SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, regexp_replace(batch.reason,
+    'encrypted:[^ ]+', '(encrypted)') AS reason, batch.items, batch.size, batch.packed_at,
+    extract(epoch FROM now() - batch.packed_at)::float AS age_s,
     extract(epoch FROM now() - batch.changed_at)::float AS changed_s, CASE
     WHEN batch.not_before > now() THEN extract(epoch FROM batch.not_before - now())::float END AS resumes_s,
     extract(epoch FROM now() - newest.api_created_at)::float AS open_s,
@@ -108,8 +109,9 @@ ORDER BY n DESC;
 
 -- page, 1 of 2: The newest batches that are wanted and have a smaller number; and before which the next page is, if any.
 -- api_id = 'text', before = null, limit = 1, workspace = 'text'
-SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
-    batch.packed_at, extract(epoch FROM now() - batch.packed_at)::float AS age_s,
+SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, regexp_replace(batch.reason,
+    'encrypted:[^ ]+', '(encrypted)') AS reason, batch.items, batch.size, batch.packed_at,
+    extract(epoch FROM now() - batch.packed_at)::float AS age_s,
     extract(epoch FROM now() - batch.changed_at)::float AS changed_s, CASE
     WHEN batch.not_before > now() THEN extract(epoch FROM batch.not_before - now())::float END AS resumes_s,
     extract(epoch FROM now() - newest.api_created_at)::float AS open_s,
@@ -155,8 +157,9 @@ ORDER BY batch.id DESC;
 
 -- page, 2 of 2: The newest batches that are wanted and have a smaller number; and before which the next page is, if any.
 -- before = 1, lane = 'text', limit = 1, states = '{text}'
-SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
-    batch.packed_at, extract(epoch FROM now() - batch.packed_at)::float AS age_s,
+SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, regexp_replace(batch.reason,
+    'encrypted:[^ ]+', '(encrypted)') AS reason, batch.items, batch.size, batch.packed_at,
+    extract(epoch FROM now() - batch.packed_at)::float AS age_s,
     extract(epoch FROM now() - batch.changed_at)::float AS changed_s, CASE
     WHEN batch.not_before > now() THEN extract(epoch FROM batch.not_before - now())::float END AS resumes_s,
     extract(epoch FROM now() - newest.api_created_at)::float AS open_s,

@@ -6,7 +6,7 @@ SELECT finished_at AS at, true AS is_certain, 'it had its answer' AS why, cost_n
 FROM double
 WHERE item_id = :id
 UNION ALL
-SELECT at, false, why, cost_nano
+SELECT at, false, CASE WHEN why LIKE 'encrypted:%' THEN '(encrypted)' ELSE why END, cost_nano
 FROM maybe_billed
 WHERE item_id = :id
 ORDER BY at
@@ -14,7 +14,8 @@ LIMIT 50;
 
 -- _sent
 -- batch_id = 1
-SELECT id, state, items, claimed_at, let_go_at, api_id, api_created_at, ended_at, error
+SELECT id, state, items, claimed_at, let_go_at, api_id, api_created_at, ended_at, regexp_replace(error,
+    'encrypted:[^ ]+', '(encrypted)') AS error
 FROM submission
 WHERE batch_id = :batch_id
 ORDER BY id
@@ -54,8 +55,8 @@ LIMIT 100;
 
 -- body: What one item asks and what was answered. The caller has made sure that it may be seen, and records it.
 -- id = 1
-SELECT item.id, prefix.document AS prefix, outcome.message, outcome.body_group, outcome.body_place,
-    outcome.detail
+SELECT item.id, prefix.id AS prefix_id, prefix.document AS prefix, outcome.message, outcome.body_group,
+    outcome.body_place, outcome.detail
 FROM item
 LEFT JOIN outcome ON outcome.item_id = item.id
 LEFT JOIN prefix ON prefix.id = item.prefix_id
@@ -64,9 +65,10 @@ WHERE item.id = :id;
 -- life: Everything about one item; None when there is no such item.
 -- id = 1
 SELECT item.waiting_since, item.held_since, item.cancel_wanted, batch.packed_at, batch.state AS batch_state,
-    batch.reason AS batch_reason, direct_claim.claimed_at AS calling_since, direct_call.let_go_at,
-    coalesce(delivery.due_at, handed.due_at) AS delivery_due_at, coalesce(delivery.generation, CASE
-    WHEN (outcome.handed_over AND NOT EXISTS (
+    regexp_replace(batch.reason, 'encrypted:[^ ]+', '(encrypted)') AS batch_reason,
+    direct_claim.claimed_at AS calling_since, direct_call.let_go_at, coalesce(delivery.due_at,
+    handed.due_at) AS delivery_due_at, coalesce(delivery.generation, CASE WHEN (outcome.handed_over
+    AND NOT EXISTS (
     SELECT
     FROM kept
     WHERE first_item = item.id - mod(item.id, 5000000) AND deliveries_dropped_at IS NOT NULL

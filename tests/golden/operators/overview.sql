@@ -12,8 +12,9 @@ GROUP BY lane_id, state;
 
 -- batches: Batches, the unfinished first, then the newest.
 -- lane = null, limit = 1, states = '{text}', unfinished = '{text}'
-SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
-    batch.packed_at, extract(epoch FROM now() - batch.packed_at)::float AS age_s,
+SELECT batch.id, lane.name AS lane, headers.workspace, batch.state, regexp_replace(batch.reason,
+    'encrypted:[^ ]+', '(encrypted)') AS reason, batch.items, batch.size, batch.packed_at,
+    extract(epoch FROM now() - batch.packed_at)::float AS age_s,
     extract(epoch FROM now() - batch.changed_at)::float AS changed_s, CASE
     WHEN batch.not_before > now() THEN extract(epoch FROM batch.not_before - now())::float END AS resumes_s,
     extract(epoch FROM now() - newest.api_created_at)::float AS open_s,

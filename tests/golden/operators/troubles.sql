@@ -21,7 +21,8 @@ LIMIT 100;
 -- unclear: Unclear batches (or this batch alone), the oldest first.
 -- batch_id = 1
 SELECT batch.id AS batch_id, submission.id AS submission_id, headers.workspace, submission.items,
-    submission.error AS why, batch.reason AS so_far, claimed_at, let_go_at,
+    regexp_replace(submission.error, 'encrypted:[^ ]+', '(encrypted)') AS why, regexp_replace(batch.reason,
+    'encrypted:[^ ]+', '(encrypted)') AS so_far, claimed_at, let_go_at,
     extract(epoch FROM coalesce(quiet_after, claimed_at) - now())::float AS quiet_s, coalesce(
     (
         SELECT array_agg(sighting.api_id ORDER BY sighting.believed_of IS DISTINCT FROM submission.id,

@@ -335,7 +335,7 @@ WITH candidate AS (
         SELECT prefix_id
         FROM budgeted
         WHERE strict
-    ) AND document LIKE '%"type"%' AND document ~ :unbounded
+    ) AND coalesce(prefix.unbounded, document LIKE '%"type"%' AND document ~ :unbounded)
 ), bounded AS (
     -- most requests have no "type" at all, and looking for that is fast
     SELECT *, strict AND (prefix_id IN (

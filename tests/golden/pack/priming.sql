@@ -9,7 +9,8 @@ WHERE primer.headers_id = :headers_id AND batch.state = ANY(:goes_ahead);
 
 -- cold: The prefixes that could be written ahead for those who go next.
 -- each = 1, headers_id = 1, lane_id = 1, max_items = 1, tenants = '{1}', written_models = '{1}', written_prefixes = '{1}'
-SELECT item_id, prefix_id, model_id, model.name AS model, requests, octet_length(document) AS prefix_bytes
+SELECT item_id, prefix_id, model_id, model.name AS model, requests, coalesce(prefix.size,
+    octet_length(prefix.document)) AS prefix_bytes
 FROM (
     SELECT min(id) AS item_id, prefix_id, model_id, count(*) AS requests
     FROM (

@@ -47,7 +47,8 @@ batch.reason NOT LIKE '413%' AND EXISTS (
     FROM batch parent
     JOIN batch half ON half.parent_id IN (batch.parent_id, parent.parent_id)
     WHERE parent.id = batch.parent_id AND half.state IN ('rejected', 'split', 'failed')
-        AND regexp_replace(half.reason, '[0-9]+', '', 'g') = regexp_replace(batch.reason, '[0-9]+', '', 'g')
+        AND regexp_replace(half.reason, 'encrypted:.*|[0-9]+', '', 'g') = regexp_replace(batch.reason,
+        'encrypted:.*|[0-9]+', '', 'g')
     HAVING count(*) = 4
 ) AS alike, (
     SELECT count(*)

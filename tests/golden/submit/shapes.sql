@@ -15,7 +15,7 @@ WHERE id = ANY(:ids);
 
 -- to_be_asked: The shapes in a batch that haven't passed, those of the most items first.
 -- batch_id = 1, limit = 1
-SELECT unknown.shape_id, item.id AS item_id, prefix.document AS prefix
+SELECT unknown.shape_id, item.id AS item_id, prefix.id AS prefix_id, prefix.document AS prefix
 FROM (
     SELECT shape_id, count(*) AS items, ARRAY[min(id), percentile_disc(0.5) WITHIN
     GROUP (ORDER BY id), max(id) ] AS samples

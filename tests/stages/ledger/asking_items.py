@@ -15,6 +15,7 @@ from overnight_models.ledger import (
     prefixes,
     recall,
     redo,
+    release,
 )
 from overnight_models.ledger.bodies import answers, damaged, groups, requests
 from overnight_models.ledger.collect import asking_again
@@ -105,7 +106,7 @@ def ask_bodies(connection: Connection) -> None:
     execute(
         connection, "UPDATE request SET body_group = 9, body_place = 0, params = NULL WHERE item_id = :id", id=waits.id
     )
-    assert requests.release(connection) == 1
+    assert release.release(connection) == 1
     requests.forget(connection, [waits.id])
     groups.forget_places(connection, "request_group", [(9, 0)])
     assert requests.give_own(connection, [waits.id]) == {}

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from overnight_models.errors import BadSettings
 from overnight_models.ledger.bodies import reasons
 from overnight_models.ledger.bodies.encryption import KEY_BYTES, key_id
-from overnight_models.ledger.operators import actions
+from overnight_models.ledger.operators import actions, encrypted_prefixes, encrypted_words
 from overnight_models.ledger.operators import encryption as ledger
 from overnight_models.ledger.operators.actions import By
-from overnight_models.ledger.operators.encryption import Stepped
+from overnight_models.ledger.operators.stepping import Stepped
 from overnight_workers import process
 from overnight_workers.keys.encryption_keys import keys_named
 from overnight_workers.settings import settings
@@ -61,9 +61,16 @@ def standing() -> Standing:
     with process.database().transaction() as connection:
         last = ledger.last_item(connection)
         values: Counter[str] = reasons.count(connection)
+        by_lane_and_key.update(encrypted_prefixes.count(connection))
     for first in range(0, last + 1, ledger.WINDOW):
         with process.database().snapshot() as connection:
             by_lane_and_key.update(ledger.count(connection, first))
+    for words in encrypted_words.WORDS:
+        after: int | None = 0
+        while after is not None:
+            with process.database().transaction() as connection:
+                counted, after = encrypted_words.count(connection, words, after)
+            by_lane_and_key.update(counted)
     lanes = settings().lanes
     writes: dict[str, list[str]] = {}
     named: dict[str, str] = {}
@@ -105,6 +112,34 @@ def rotate() -> Iterator[tuple[str, Stepped]]:
                 stepped = ledger.step_texts(connection, column, after)
             yield f"{column.table}.{column.name}", stepped
             after = stepped.last
+    for words in encrypted_words.WORDS:
+        after = 0
+        while after is not None:
+            with process.database().transaction() as connection:
+                stepped = encrypted_words.step(connection, words, after)
+            yield words.name, stepped
+            after = stepped.last
+    yield from _rotate_prefixes()
+
+
+def _rotate_prefixes() -> Iterator[tuple[str, Stepped]]:
+    """Items of lanes that encrypt go on from prefixes of their own, and those are by the keys of today."""
+    with process.database().transaction() as connection:
+        last = ledger.last_item(connection)
+    after: int | None = 0
+    while after is not None:
+        with process.database().transaction() as connection:
+            stepped = encrypted_prefixes.step_shared(connection, after, last)
+        yield "prefix.document", stepped
+        after = stepped.last
+    with process.database().transaction() as connection:
+        encrypted_prefixes.delete_left(connection)
+    after = 0
+    while after is not None:
+        with process.database().transaction() as connection:
+            stepped = encrypted_prefixes.step_own(connection, after)
+        yield "prefix.document", stepped
+        after = stepped.last
 
 
 def note_rotation(by: By, *, changed: int, unread: int, whole: bool) -> None:

@@ -16,8 +16,8 @@ import redis
 
 from overnight_models import routes
 from overnight_models.crash_points import reach
-from overnight_models.ledger import counters, following, measure, partitions, prefixes, recall, rescue
-from overnight_models.ledger.bodies import damaged, requests
+from overnight_models.ledger import counters, following, measure, partitions, prefixes, recall, release, rescue
+from overnight_models.ledger.bodies import damaged
 from overnight_models.ledger.collect import caching
 from overnight_models.ledger.deliver import deliver, obstacles
 from overnight_models.ledger.money import budgets, settle
@@ -102,7 +102,7 @@ def _bring_home() -> None:
 def _release_held() -> None:
     """Items that a budget has room for again go on, and those whose requests can be read again."""
     with process.database().transaction() as connection:
-        readable = requests.release(connection)
+        readable = release.release(connection)
         released = budgets.release_held(connection, process.policy().models)
         spent = chains.end_spent(connection)
     if readable:

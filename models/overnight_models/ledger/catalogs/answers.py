@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger.bodies import answers as bodies
+from overnight_models.ledger.bodies import examples
 from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_only_value
 from overnight_models.ledger.run_items import NAMED, ORDER, items_of
@@ -262,7 +263,7 @@ class Unsent(NamedTuple):
 
 
 def note_unsent(connection: Connection, run_id: int, rows: Sequence[Unsent]) -> int:
-    """Note rows that couldn't be sent; those that are noted already stay."""
+    """Note rows that couldn't be sent; those that are noted already stay. Raises NoKey."""
     return execute(
         connection,
         """
@@ -276,15 +277,18 @@ def note_unsent(connection: Connection, run_id: int, rows: Sequence[Unsent]) -> 
         keys=[row.key for row in rows],
         variants=[row.variant for row in rows],
         causes=[row.cause for row in rows],
-        details=[row.detail for row in rows],
+        details=examples.sealed_all(connection, run_id, [(examples.of_row(row.entry), row.detail) for row in rows]),
     )
 
 
 def unsent(connection: Connection, run_id: int) -> list[Unsent]:
-    """The rows of a run that couldn't be sent."""
-    return fetch_all(
+    """The rows of a run that couldn't be sent. Raises NoKey."""
+    rows = fetch_all(
         connection,
         Unsent,
         "SELECT entry, key, variant, cause, detail FROM catalog_unsent WHERE run_id = :run_id ORDER BY entry",
         run_id=run_id,
     )
+    return [
+        row._replace(detail=examples.opened(connection, run_id, examples.of_row(row.entry), row.detail)) for row in rows
+    ]

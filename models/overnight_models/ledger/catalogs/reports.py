@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies import examples
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_one, fetch_value
 from overnight_models.ledger.run_items import items_of
 
@@ -38,24 +39,25 @@ def draw(connection: Connection, run: str, *, rows: int) -> list[Drawn]:
 
 
 def note_before(connection: Connection, run_id: int, before: str) -> int:
-    """Keep what rows had in the sink before a run published anything; what is kept already stays."""
+    """Keep what rows had in the sink before a run published anything; what is kept already stays. Raises NoKey."""
     return execute(
         connection,
         "INSERT INTO catalog_report (run_id, before) VALUES (:run_id, :before) ON CONFLICT DO NOTHING",
         run_id=run_id,
-        before=before,
+        before=examples.sealed(connection, run_id, "before", before),
     )
 
 
 def before(connection: Connection, run_id: int) -> str | None:
-    """What `note_before` kept."""
-    return fetch_value(connection, str, "SELECT before FROM catalog_report WHERE run_id = :run_id", run_id=run_id)
+    """What `note_before` kept. Raises NoKey."""
+    kept = fetch_value(connection, str, "SELECT before FROM catalog_report WHERE run_id = :run_id", run_id=run_id)
+    return None if kept is None else examples.opened(connection, run_id, "before", kept)
 
 
 def keep(connection: Connection, run_id: int, document: str, callback: str | None) -> int:
     """Keep the report of a run, in the transaction that ends it.
 
-    callback: JSON, the task that gets it.
+    callback: JSON, the task that gets it. Raises NoKey.
     """
     return execute(
         connection,
@@ -64,14 +66,15 @@ def keep(connection: Connection, run_id: int, document: str, callback: str | Non
         ON CONFLICT (run_id) DO UPDATE SET document = excluded.document, callback = excluded.callback
         """,
         run_id=run_id,
-        document=document,
+        document=examples.sealed(connection, run_id, "document", document),
         callback=callback,
     )
 
 
 def document(connection: Connection, run_id: int) -> str | None:
-    """The kept report of a run."""
-    return fetch_value(connection, str, "SELECT document FROM catalog_report WHERE run_id = :run_id", run_id=run_id)
+    """The kept report of a run. Raises NoKey."""
+    kept = fetch_value(connection, str, "SELECT document FROM catalog_report WHERE run_id = :run_id", run_id=run_id)
+    return None if kept is None else examples.opened(connection, run_id, "document", kept)
 
 
 class UnsentReport(NamedTuple):
@@ -89,8 +92,11 @@ def unsent(connection: Connection) -> list[int]:
 
 
 def lock_unsent(connection: Connection, run_id: int) -> UnsentReport | None:
-    """A report that is to be sent, locked until the transaction ends. None when it was sent, or is being sent."""
-    return fetch_one(
+    """A report that is to be sent, locked until the transaction ends. None when it was sent, or is being sent.
+
+    Raises NoKey.
+    """
+    report = fetch_one(
         connection,
         UnsentReport,
         f"""
@@ -100,6 +106,9 @@ def lock_unsent(connection: Connection, run_id: int) -> UnsentReport | None:
         """,
         run_id=run_id,
     )
+    if report is None:
+        return None
+    return report._replace(document=examples.opened(connection, run_id, "document", report.document))
 
 
 def note_sent(connection: Connection, run_id: int) -> None:

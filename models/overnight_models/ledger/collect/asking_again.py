@@ -19,7 +19,6 @@ from sqlalchemy import Connection
 
 from overnight_models import exact_json
 from overnight_models.ledger import prefixes, redo
-from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.collect.arrivals import Arrival
 from overnight_models.ledger.names import shape_hash, shapes
 from overnight_models.ledger.redo import Content
@@ -119,7 +118,7 @@ def ask_again(connection: Connection, arrivals: Sequence[Arrival], failed: Colle
         ids=list(wrong),
     )
     # what can't be read isn't asked again by itself: an operator may, when it can be
-    texts = read_requests(connection, [row.id for row in rows]).texts
+    texts = prefixes.read_asked(connection, [row.id for row in rows]).texts
     asked = [_Asked(texts[row.id].decode(), *row) for row in rows if row.id in texts]
     contents = {
         item.id: content

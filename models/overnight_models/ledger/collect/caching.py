@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import prefixes
 from overnight_models.ledger.rows import execute, fetch_all
 from overnight_models.money.forecast import Lifetime
 
@@ -59,9 +60,10 @@ def groups(connection: Connection, batch_id: int) -> list[Group]:
     return fetch_all(
         connection,
         Group,
-        """
+        f"""
         SELECT prefix_id, model_id, lane.name AS lane, model.name AS model, shared.requests,
-               octet_length(document) AS prefix_bytes, position('"cache_control"' IN document) > 0 AS has_marks,
+               {prefixes.BYTES} AS prefix_bytes,
+               {prefixes.HAS_MARKS} AS has_marks,
                coalesce((
                    SELECT CASE WHEN primer.batch_id = :batch_id THEN 'writes' ELSE 'reads' END
                    FROM primer JOIN batch ON batch.id = :batch_id
@@ -73,7 +75,8 @@ def groups(connection: Connection, batch_id: int) -> list[Group]:
             WHERE batch_id = :batch_id AND state = 'batched' AND prefix_id IS NOT NULL
             GROUP BY prefix_id, model_id, lane_id
         ) shared
-        JOIN prefix ON prefix.id = prefix_id JOIN model ON model.id = model_id JOIN lane ON lane.id = lane_id
+        JOIN prefix ON prefix.id = prefix_id JOIN model ON model.id = model_id
+        JOIN lane ON lane.id = shared.lane_id
         ORDER BY prefix_id, model_id
         """,
         batch_id=batch_id,
@@ -85,14 +88,15 @@ def groups_of_items(connection: Connection, item_ids: Sequence[int]) -> list[Gro
     return fetch_all(
         connection,
         Group,
-        """
+        f"""
         SELECT shared.prefix_id, shared.model_id, lane.name AS lane, model.name AS model,
                shared.requests + coalesce((
                    SELECT sum(caching.requests) FROM caching
                    WHERE caching.lane_id = shared.lane_id AND at > now() - interval '5 minutes'
                      AND caching.prefix_id = shared.prefix_id AND caching.model_id = shared.model_id
                ), 0)::bigint AS requests,
-               octet_length(document) AS prefix_bytes, position('"cache_control"' IN document) > 0 AS has_marks
+               {prefixes.BYTES} AS prefix_bytes,
+               {prefixes.HAS_MARKS} AS has_marks
         FROM (
             SELECT prefix_id, model_id, lane_id, count(*) AS requests FROM item
             WHERE id = ANY(:ids) AND prefix_id IS NOT NULL GROUP BY prefix_id, model_id, lane_id

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import direct_calls
+from overnight_models.ledger import direct_calls, prefixes
 from overnight_models.ledger.bodies.requests import hold, read_requests
 from overnight_models.ledger.cancel import cancel
 from overnight_models.ledger.direct import places
@@ -72,6 +72,7 @@ class _Locked(NamedTuple):
     state: str
     direct_at: datetime
     size: int
+    prefix_id: int | None
 
 
 class _Numbers(NamedTuple):
@@ -120,9 +121,10 @@ def take(
     locked = _lock(connection, order, limit, max_bytes)
     after = order[order.index(locked[-1].id) + 1 :] if locked else ()
     requests = read_requests(connection, [row.id for row in locked])
-    if requests.damaged:
-        _put_aside(connection, requests.damaged)
-        locked = [row for row in locked if row.id in requests.texts]
+    damaged = {**requests.damaged, **_without_prefix(connection, locked)}
+    if damaged:
+        _put_aside(connection, damaged)
+        locked = [row for row in locked if row.id not in damaged]
     if not locked:
         return Taken(claim, next_in_turn=after)
     if claim is None or not _is_ours(connection, claim.id):
@@ -137,13 +139,20 @@ def _lock(connection: Connection, order: Sequence[int], limit: int, max_bytes: f
         connection,
         _Locked,
         f"""
-        SELECT id, state, direct_at, size FROM item WHERE id = ANY(:ids) AND {DUE}
+        SELECT id, state, direct_at, size, prefix_id FROM item WHERE id = ANY(:ids) AND {DUE}
         ORDER BY array_position(CAST(:ids AS bigint[]), id) LIMIT :most FOR UPDATE SKIP LOCKED
         """,
         ids=list(order),
         most=limit,
     )
     return rows[: fitting((row.size for row in rows), max_bytes)]
+
+
+def _without_prefix(connection: Connection, locked: Sequence[_Locked]) -> dict[int, str]:
+    """Those whose prefixes can't be read, and why."""
+    going_on = {row.id: row.prefix_id for row in locked if row.prefix_id is not None}
+    whys = prefixes.unreadable(connection, set(going_on.values())) if going_on else {}
+    return {item_id: whys[prefix_id] for item_id, prefix_id in going_on.items() if prefix_id in whys}
 
 
 def _put_aside(connection: Connection, damaged: Mapping[int, str]) -> None:

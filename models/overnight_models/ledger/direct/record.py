@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger import direct_calls
+from overnight_models.ledger.bodies.encryption import seal_str, writing_keys
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.collect.asking_again import NEVER, Rule
@@ -98,22 +99,28 @@ def _maybe_billed(
     own = {item_id: why for item_id, why in lost.items() if item_id in ended}
     if not own:
         return []
+    keys = writing_keys(connection, own)
     execute(
         connection,
         f"""
         WITH {RATE}
         INSERT INTO maybe_billed (item_id, claim_id, lane_id, tenant_id, run_id, model_id, why, input_tokens,
                                   output_tokens, cost_nano)
-        SELECT item.id, :claim_id, lane_id, tenant_id, run_id, item.model_id, lost.why, item.size + {ADDED_TOKENS},
-               max_tokens, CASE WHEN NOT (coalesce(request.unbounded, request.params ~ :unbounded)
-                                      OR coalesce(prefix.document ~ :unbounded, false)) THEN {worst("item")} END
+        SELECT item.id, :claim_id, item.lane_id, tenant_id, run_id, item.model_id, lost.why, item.size + {ADDED_TOKENS},
+               max_tokens,
+               CASE WHEN NOT (coalesce(request.unbounded, request.params ~ :unbounded)
+                              OR coalesce(prefix.unbounded, prefix.document ~ :unbounded, false))
+                    THEN {worst("item")} END
         FROM unnest(CAST(:ids AS bigint[]), CAST(:whys AS text[])) AS lost (id, why)
         JOIN item ON item.id = lost.id JOIN request ON request.item_id = item.id
         LEFT JOIN prefix ON prefix.id = item.prefix_id LEFT JOIN rate ON {rated("item")}
         """,
         claim_id=claim_id,
         ids=list(own),
-        whys=[why.replace("\x00", "")[:500] for why in own.values()],
+        whys=[
+            seal_str(keys.get(item_id), place_of_doubt(item_id), why.replace("\x00", "")[:500])
+            for item_id, why in own.items()
+        ],
         unbounded=UNBOUNDED,
         **rate_values(road_rates(connection, prices, batch=False), {}),
     )
@@ -125,6 +132,11 @@ def _maybe_billed(
         ids=list(own),
     )
     return [_doubt(item_id, why, times[item_id], rules) for item_id, why in own.items()]
+
+
+def place_of_doubt(item_id: int) -> str:
+    """What the reason is bound to why a call of this item may have been billed: it may quote what came."""
+    return f"maybe:{item_id}"
 
 
 def _doubt(item_id: int, why: str, times: int, rules: Rules) -> Arrival:

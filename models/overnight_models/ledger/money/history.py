@@ -10,8 +10,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models import exact_json
+from overnight_models.ledger import prefixes
 from overnight_models.ledger.answer import content_hash, key_hash
-from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.prefixes import asked_request
 from overnight_models.ledger.rows import fetch_all
 from overnight_models.wire.message import ItemLine
@@ -128,6 +128,7 @@ class _Asked(NamedTuple):
     """What an item asks."""
 
     item_id: int
+    prefix_id: int | None
     document: str | None
     """Its prefix's."""
     model_why: str | None
@@ -165,18 +166,25 @@ def _reordered(connection: Connection, items: Mapping[int, ItemLine]) -> set[int
         connection,
         _Asked,
         """
-        SELECT item_id, document, model_why FROM request JOIN item ON item.id = item_id
+        SELECT item_id, prefix_id, document, model_why FROM request JOIN item ON item.id = item_id
         LEFT JOIN prefix ON prefix.id = prefix_id WHERE item_id = ANY(:ids)
         """,
         ids=plain,
     )
-    texts = read_requests(connection, plain).texts
+    texts = prefixes.read_asked(connection, plain).texts
     return {
         row.item_id
         for row in rows
         if row.item_id in texts
-        and asked_request(row.document, texts[row.item_id].decode(), row.model_why) == items[row.item_id].get("params")
+        and asked_request(_document(connection, row), texts[row.item_id].decode(), row.model_why)
+        == items[row.item_id].get("params")
     }
+
+
+def _document(connection: Connection, row: _Asked) -> str | None:
+    if row.prefix_id is None or row.document is None:
+        return None
+    return prefixes.whole(connection, row.prefix_id, row.document)
 
 
 class LengthsOf(NamedTuple):

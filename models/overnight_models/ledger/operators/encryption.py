@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -17,20 +16,18 @@ from sqlalchemy import Connection
 from overnight_models.ledger.bodies.encryption import (
     MAGIC,
     MARK,
-    Keys,
-    NoKey,
-    head_of_text,
     id_in,
     is_sealed,
     key_id,
-    keys_of,
     seal_str,
     unseal_text,
 )
 from overnight_models.ledger.bodies.groups import GroupTable, packed_bytes, read_packed
 from overnight_models.ledger.bodies.packed import DamagedGroup
 from overnight_models.ledger.copying import fetch_binary
+from overnight_models.ledger.operators import encrypted_prefixes
 from overnight_models.ledger.operators.purge.texts import keep_retention_away, with_copies
+from overnight_models.ledger.operators.stepping import Stepped, is_by, keys_here
 from overnight_models.ledger.redo import NO_BODY
 from overnight_models.ledger.rows import execute, fetch_all, fetch_only_value
 from overnight_models.request.worst_case import holds_no_text
@@ -98,37 +95,13 @@ def count(connection: Connection, first: int) -> Counter[tuple[str, str | None]]
             **window,
         )
         values.update({(row.lane, row.key): row.n for row in counted})
+    values.update(encrypted_prefixes.count_shared(connection, **window))
     return values
 
 
 def last_item(connection: Connection) -> int:
     """The newest number of an item."""
     return fetch_only_value(connection, int, "SELECT last_value FROM item_id")
-
-
-@dataclass
-class Stepped:
-    """What a step has done."""
-
-    last: int | None
-    """Where the next one goes on; None: there is no more."""
-    changed: int = 0
-    unread: int = 0
-    """Values that can't be read: their key isn't there, or they are damaged."""
-    why: str | None = None
-    """Why the first of them can't."""
-
-    def leave(self, error: DamagedGroup) -> None:
-        """One can't be read, and stays as it is."""
-        self.unread += 1
-        self.why = self.why or str(error)
-
-
-def _keys(connection: Connection) -> Keys:
-    keys = keys_of(connection)
-    if keys is None:
-        raise NoKey("this connection knows no encryption keys")
-    return keys
 
 
 class _Group(NamedTuple):
@@ -143,7 +116,7 @@ class _Packed(NamedTuple):
 
 def step_groups(connection: Connection, table: GroupTable, after: int) -> Stepped:
     """Write the next groups as their lanes have it now. Raises NoKey where a lane has no key to write by."""
-    keys = _keys(connection)
+    keys = keys_here(connection)
     keep_retention_away(connection)
     rows = fetch_binary(
         connection,
@@ -180,7 +153,7 @@ class _Row(NamedTuple):
 
 def step_texts(connection: Connection, column: Column, after: int) -> Stepped:
     """The same of texts in rows."""
-    keys = _keys(connection)
+    keys = keys_here(connection)
     keep_retention_away(connection)
     rows = fetch_all(
         connection,
@@ -218,7 +191,7 @@ class _Anew(NamedTuple):
 
 def _anew(connection: Connection, column: Column, row: _Row, text: str, key: bytes | None) -> list[_Anew]:
     """One text by this key; none where it is by it already. Raises DamagedGroup."""
-    if _is_by(text, key):
+    if is_by(text, key):
         return []
     place = f"{column.place}:{row.receipt if column.name == 'callback' else row.item_id}"
     plain = unseal_text(connection, place, text)
@@ -249,10 +222,3 @@ def _write(connection: Connection, column: Column, anew: Sequence[_Anew]) -> int
             last=anew[-1].item_id,
         )
     return changed[column.table]
-
-
-def _is_by(text: str, key: bytes | None) -> bool:
-    """Whether a text is kept by this key. None: it isn't encrypted."""
-    if key is None or not text.startswith(MARK):
-        return key is None and not text.startswith(MARK)
-    return text.startswith(head_of_text(key))

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger import hand_overs
-from overnight_models.ledger.bodies import answers
+from overnight_models.ledger import hand_overs, prefixes
+from overnight_models.ledger.bodies import answers, encryption, said
 from overnight_models.ledger.bodies.requests import read_requests
 from overnight_models.ledger.operators import item_list
 from overnight_models.ledger.operators.overview import ItemView
@@ -105,7 +105,8 @@ def life(connection: Connection, item_id: int) -> ItemLife | None:
         Rows,
         f"""
         SELECT item.waiting_since, item.held_since, item.cancel_wanted, batch.packed_at, batch.state AS batch_state,
-               batch.reason AS batch_reason, direct_claim.claimed_at AS calling_since, direct_call.let_go_at,
+               {said.listed_in_sql("batch.reason")} AS batch_reason, direct_claim.claimed_at AS calling_since,
+               direct_call.let_go_at,
                coalesce(delivery.due_at, handed.due_at) AS delivery_due_at,
                coalesce(delivery.generation, CASE WHEN {hand_overs.HANDED_OVER} THEN 0 END) AS delivery_generation,
                followed.receipt AS follows, follower.of_item_id AS follows_item_id, outcome.input_tokens,
@@ -137,8 +138,9 @@ def _sent(connection: Connection, batch_id: int | None) -> list[Sent]:
     return fetch_all(
         connection,
         Sent,
-        """
-        SELECT id, state, items, claimed_at, let_go_at, api_id, api_created_at, ended_at, error
+        f"""
+        SELECT id, state, items, claimed_at, let_go_at, api_id, api_created_at, ended_at,
+               {said.listed_in_sql("error")} AS error
         FROM submission WHERE batch_id = :batch_id ORDER BY id LIMIT 50
         """,
         batch_id=batch_id,
@@ -149,11 +151,11 @@ def _paid(connection: Connection, item_id: int) -> list[Paid]:
     return fetch_all(
         connection,
         Paid,
-        """
+        f"""
         SELECT finished_at AS at, true AS is_certain, 'it had its answer' AS why, cost_nano
         FROM double WHERE item_id = :id
         UNION ALL
-        SELECT at, false, why, cost_nano FROM maybe_billed WHERE item_id = :id
+        SELECT at, false, {encryption.listed("why")}, cost_nano FROM maybe_billed WHERE item_id = :id
         ORDER BY at LIMIT 50
         """,
         id=item_id,
@@ -188,6 +190,7 @@ class _Answered:
     """A `Body` but for what the item asks."""
 
     id: int
+    prefix_id: int | None
     prefix: str | None
     message: str | bytes | None
     body_group: int | None
@@ -215,8 +218,8 @@ def body(connection: Connection, item_id: int) -> Body | None:
         connection,
         _Answered,
         """
-        SELECT item.id, prefix.document AS prefix, outcome.message, outcome.body_group, outcome.body_place,
-               outcome.detail
+        SELECT item.id, prefix.id AS prefix_id, prefix.document AS prefix, outcome.message, outcome.body_group,
+               outcome.body_place, outcome.detail
         FROM item LEFT JOIN outcome ON outcome.item_id = item.id
         LEFT JOIN prefix ON prefix.id = item.prefix_id
         WHERE item.id = :id
@@ -231,4 +234,5 @@ def body(connection: Connection, item_id: int) -> Body | None:
     said = answers.detail_of(connection, item_id, row.detail)
     detail = answers.read(connection, [row]).why.get(item_id, said)
     message = row.message.decode() if isinstance(row.message, bytes) else row.message
-    return Body(params, row.prefix, message, detail)
+    prefix = None if row.prefix_id is None else prefixes.shown(connection, row.prefix_id, row.prefix)
+    return Body(params, prefix, message, detail)

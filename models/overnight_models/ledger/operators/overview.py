@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import hand_overs, run_items
 from overnight_models.ledger.answer import key_hash
-from overnight_models.ledger.bodies import answers
+from overnight_models.ledger.bodies import answers, said
 from overnight_models.ledger.copying import driver_connection
 from overnight_models.ledger.documents import COLUMNS, JOINS, ItemRow
 from overnight_models.ledger.money.budgets import WHY_HELD
@@ -186,8 +186,9 @@ def _view(lane: _Lane, tallied: Mapping[str, dict[str, int]], deadlines: Kept) -
     )
 
 
-BATCH_COLUMNS: Final = """
-    batch.id, lane.name AS lane, headers.workspace, batch.state, batch.reason, batch.items, batch.size,
+BATCH_COLUMNS: Final = f"""
+    batch.id, lane.name AS lane, headers.workspace, batch.state, {said.listed_in_sql("batch.reason")} AS reason,
+           batch.items, batch.size,
            batch.packed_at, extract(epoch FROM now() - batch.packed_at)::float AS age_s,
            extract(epoch FROM now() - batch.changed_at)::float AS changed_s,
            CASE WHEN batch.not_before > now() THEN extract(epoch FROM batch.not_before - now())::float END

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from overnight_models.ledger import deployment
-from overnight_models.ledger.bodies import damaged
+from overnight_models.ledger.bodies import damaged, said
 from overnight_models.ledger.bodies.damaged import Damaged
 from overnight_models.ledger.bodies.requests import UnreadableRequests, unreadable
 from overnight_models.ledger.catalogs import schedules
@@ -73,9 +73,10 @@ def unclear(connection: Connection, batch_id: int | None = None) -> list[Unclear
     rows = fetch_all(
         connection,
         _Unclear,
-        """
+        f"""
         SELECT batch.id AS batch_id, submission.id AS submission_id, headers.workspace, submission.items,
-               submission.error AS why, batch.reason AS so_far, claimed_at, let_go_at,
+               {said.listed_in_sql("submission.error")} AS why, {said.listed_in_sql("batch.reason")} AS so_far,
+               claimed_at, let_go_at,
                extract(epoch FROM coalesce(quiet_after, claimed_at) - now())::float AS quiet_s,
                coalesce((
                    SELECT array_agg(
@@ -88,7 +89,7 @@ def unclear(connection: Connection, batch_id: int | None = None) -> list[Unclear
                           submission.claimed_at - interval '1 hour'
                           AND coalesce(submission.quiet_after, submission.claimed_at) + interval '1 hour')
                      AND NOT EXISTS (SELECT FROM submission known WHERE known.api_id = sighting.api_id)
-               ), '{}') AS candidates
+               ), '{{}}') AS candidates
         FROM submission JOIN batch ON batch.id = submission.batch_id JOIN headers ON headers.id = batch.headers_id
         WHERE submission.state = 'unclear' AND (CAST(:batch_id AS bigint) IS NULL OR batch.id = :batch_id)
         ORDER BY claimed_at

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger import prefixes
 from overnight_models.ledger.pack.pack import Waiting, next_in_line
 from overnight_models.ledger.pack.turns import StayBehind
 from overnight_models.ledger.rows import execute, fetch_all
@@ -60,7 +61,7 @@ def cold(connection: Connection, source: Waiting, *, max_items: int, stay: StayB
         connection,
         Cold,
         f"""
-        SELECT item_id, prefix_id, model_id, model.name AS model, requests, octet_length(document) AS prefix_bytes
+        SELECT item_id, prefix_id, model_id, model.name AS model, requests, {prefixes.BYTES} AS prefix_bytes
         FROM (
             SELECT min(id) AS item_id, prefix_id, model_id, count(*) AS requests FROM ({candidates.query}) next
             WHERE prefix_id IS NOT NULL GROUP BY prefix_id, model_id

@@ -136,7 +136,8 @@ JUDGED: Final = f"""
     ),
     unbounded_prefix AS (
         SELECT id FROM prefix
-        WHERE id IN (SELECT prefix_id FROM budgeted WHERE strict) AND document LIKE '%"type"%' AND document ~ :unbounded
+        WHERE id IN (SELECT prefix_id FROM budgeted WHERE strict)
+          AND coalesce(prefix.unbounded, document LIKE '%"type"%' AND document ~ :unbounded)
     ),
     bounded AS (
         -- most requests have no "type" at all, and looking for that is fast

@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies.encryption import MARK
 from overnight_models.ledger.money import settle
 from overnight_models.ledger.moves import move_locked_batch
 from overnight_models.ledger.rows import execute, fetch_column, fetch_one
@@ -24,13 +25,14 @@ class RejectedBatch:
     headers_id: int
     items: int
     reason: str
+    """As the row has it: see `bodies.said`."""
     alike: bool
     """So were its other half, and both halves of the time before, in the same words: no single item is the culprit."""
 
 
 def _words(batch: str) -> str:
-    """A rejection's words, without the numbers that only say where."""
-    return f"regexp_replace({batch}.reason, '[0-9]+', '', 'g')"
+    """A rejection's words, without the numbers that only say where; of encrypted ones, what is equal where they are."""
+    return f"regexp_replace({batch}.reason, '{MARK}.*|[0-9]+', '', 'g')"
 
 
 _ALIKE: Final = f"""

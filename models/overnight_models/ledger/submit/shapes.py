@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from overnight_models.ledger.bodies.requests import read_requests
+from overnight_models.ledger import prefixes
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column
 from overnight_models.request.prefix import Prefix
 
@@ -27,6 +27,7 @@ class _Request(NamedTuple):
 
     shape_id: int
     item_id: int
+    prefix_id: int | None
     prefix: str | None
 
 
@@ -36,7 +37,7 @@ def to_be_asked(connection: Connection, batch_id: int, *, limit: int) -> list[Sa
         connection,
         _Request,
         """
-        SELECT unknown.shape_id, item.id AS item_id, prefix.document AS prefix
+        SELECT unknown.shape_id, item.id AS item_id, prefix.id AS prefix_id, prefix.document AS prefix
         FROM (
             SELECT shape_id, count(*) AS items,
                    ARRAY[min(id), percentile_disc(0.5) WITHIN GROUP (ORDER BY id), max(id)] AS samples
@@ -53,15 +54,20 @@ def to_be_asked(connection: Connection, batch_id: int, *, limit: int) -> list[Sa
         batch_id=batch_id,
         limit=limit,
     )
-    texts = read_requests(connection, [request.item_id for request in requests]).texts
+    texts = prefixes.read_asked(connection, [request.item_id for request in requests]).texts
     samples: dict[int, dict[int, bytes]] = {}
     for request in requests:
         own = texts.get(request.item_id)
         if own is None:
             continue  # whoever builds the batch puts it aside
-        whole = own if request.prefix is None else Prefix(request.prefix.encode()).splice(own)
-        samples.setdefault(request.shape_id, {})[request.item_id] = whole
+        samples.setdefault(request.shape_id, {})[request.item_id] = _whole(connection, request, own)
     return [Sample(shape_id, params) for shape_id, params in samples.items()]
+
+
+def _whole(connection: Connection, request: _Request, own: bytes) -> bytes:
+    if request.prefix_id is None or request.prefix is None:
+        return own
+    return Prefix(prefixes.whole(connection, request.prefix_id, request.prefix).encode()).splice(own)
 
 
 def unpassed(connection: Connection, shape_ids: Collection[int]) -> set[int]:

@@ -12,6 +12,7 @@ from typing import Final, LiteralString, NamedTuple
 from sqlalchemy import Connection, RowMapping
 
 from overnight_models.errors import PermanentError
+from overnight_models.ledger.bodies import said
 from overnight_models.ledger.bodies.requests import RequestReader, Row
 from overnight_models.ledger.cancel import unpack
 from overnight_models.ledger.copying import driver_connection
@@ -287,17 +288,19 @@ def authorize_last_bytes(connection: Connection, submission_id: int, *, margin_s
 
 def doubt(connection: Connection, submission_id: int, batch_id: int, why: str) -> bool:
     """Nobody knows whether it was created. False when something became known meanwhile."""
-    moved = move_submission(connection, SUBMISSION.doubt, submission_id, why)
-    return moved and move_batch(connection, BATCH.doubt, batch_id, why)
+    words = said.of_batch(connection, batch_id, submission_id, why)
+    moved = move_submission(connection, SUBMISSION.doubt, submission_id, words.of_submission)
+    return moved and move_batch(connection, BATCH.doubt, batch_id, words.of_batch)
 
 
 def release(connection: Connection, submission_id: int, batch_id: int, why: str, *, pause_s: float) -> bool:
     """It is known not to have been created: the batch may be sent again after a pause."""
-    if not move_submission(connection, SUBMISSION.void, submission_id, why):
+    words = said.of_batch(connection, batch_id, submission_id, why)
+    if not move_submission(connection, SUBMISSION.void, submission_id, words.of_submission):
         return False
     if follow(connection, batch_id):
         return True
-    if move_batch(connection, BATCH.release, batch_id, why):
+    if move_batch(connection, BATCH.release, batch_id, words.of_batch):
         execute(
             connection,
             """
@@ -330,9 +333,10 @@ def reject(connection: Connection, submission_id: int, batch_id: int, why: str) 
 
     A batch of which an earlier submission is open follows that one, and isn't divided.
     """
-    if not move_submission(connection, SUBMISSION.void, submission_id, why):
+    words = said.of_batch(connection, batch_id, submission_id, why)
+    if not move_submission(connection, SUBMISSION.void, submission_id, words.of_submission):
         return False
-    return follow(connection, batch_id) or move_batch(connection, BATCH.reject, batch_id, why)
+    return follow(connection, batch_id) or move_batch(connection, BATCH.reject, batch_id, words.of_batch)
 
 
 def open_submission_of(connection: Connection, batch_id: int) -> int | None:

@@ -91,23 +91,13 @@ WHERE item_id = ANY(:ids);
 
 -- forget_shared, 1 of 3: Prefixes that no item goes on from any more, and names of traces that only purged items had.
 -- ids = '{1}'
-DELETE FROM prefix
-WHERE id = ANY(:ids) AND NOT EXISTS (
-    SELECT
-    FROM item
-    WHERE item.prefix_id = prefix.id
-)
-RETURNING encode(hash, 'hex');
-
--- forget_shared, 2 of 3: Prefixes that no item goes on from any more, and names of traces that only purged items had.
--- ids = '{1}'
 SELECT id
 FROM prefix
 WHERE id = ANY(:ids)
 ORDER BY id
 FOR UPDATE;
 
--- forget_shared, 3 of 3: Prefixes that no item goes on from any more, and names of traces that only purged items had.
+-- forget_shared, 2 of 3: Prefixes that no item goes on from any more, and names of traces that only purged items had.
 -- ids = '{1}', purged = 'text'
 UPDATE chain
 SET trace_id = :purged || id
@@ -115,6 +105,29 @@ WHERE id = ANY(:ids) AND NOT EXISTS (
     SELECT
     FROM item
     WHERE item.chain_id = chain.id AND NOT item.purged
+);
+
+-- forget_shared, 3 of 3: Prefixes that no item goes on from any more, and names of traces that only purged items had.
+-- ids = '{1}'
+WITH gone AS (
+    DELETE FROM prefix
+    WHERE id = ANY(:ids) AND NOT EXISTS (
+        SELECT
+        FROM item
+        WHERE item.prefix_id = prefix.id
+    )
+    RETURNING id, hash
+)
+-- a lane that encrypts has its own row of what others may go on from, too
+SELECT encode(hash, 'hex')
+FROM gone
+WHERE NOT EXISTS (
+    SELECT
+    FROM prefix other
+    WHERE other.hash = gone.hash AND other.id NOT IN (
+        SELECT id
+        FROM gone
+    )
 );
 
 -- keep_retention_away: Wait for retention's step, and keep it from the next until the transaction ends.

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from overnight_models.crash_points import reach
 from overnight_models.errors import TransientError
+from overnight_models.ledger.bodies.encryption import NoKey
 from overnight_models.ledger.catalogs import reports as ledger
 from overnight_producers import task
 from overnight_workers import process
@@ -46,12 +47,16 @@ def send_all() -> int:
 
 
 def send(run_id: int) -> bool:
-    """Send the report of a run; the same task id each time. False when it was sent, or its broker is away.
+    """Send the report of a run; the same task id each time. False when it was sent, or its broker or key is away.
 
     Killed in between, it is sent again: twice is possible, never is not.
     """
     with process.database().transaction() as connection:
-        waiting = ledger.lock_unsent(connection, run_id)
+        try:
+            waiting = ledger.lock_unsent(connection, run_id)
+        except NoKey as error:  # the other reports don't wait for it
+            log.warning("a report waits for its encryption key", run_id=run_id, error=str(error))
+            return False
         if waiting is None:
             return False
         callback = orjson.loads(waiting.callback)

@@ -260,6 +260,8 @@ class _Reader:
         self._rules = settings().lanes[lane]
         self._policy = process.policy()
         self._names = process.names()
+        encrypts = self._rules.encrypt is not None
+        self._owner = prefixes.Owner(self._names.lane(lane), lane) if encrypts else None
         self._router = Router(lane, self._rules)
         self._chooser = Chooser(lane, self._rules)
         self._models: dict[str, int] = {}
@@ -291,7 +293,7 @@ class _Reader:
 
     def _new_item(self, position: int, receipt: str, item: ItemLine, *, may_hold_nul: bool) -> NewItem:
         """An item whose parts were checked. Raises TurnedDown."""
-        prefix = prefix_of(item)
+        prefix = prefix_of(item, self._owner)
         written, size = self._checked(item, prefix, may_hold_nul=may_hold_nul)
         output = output_schema_of(item)
         key, betas = item["key"], item.get("betas")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from overnight_models import exact_json
-from overnight_models.ledger.prefixes import StoredPrefix
+from overnight_models.ledger.prefixes import Owner, StoredPrefix
 from overnight_models.wire.message import ItemLine
 from overnight_workers import process
 from overnight_workers.stages import output_schema
@@ -13,12 +13,12 @@ class TurnedDown(Exception):
     """Why an item can't be written; it alone, the others of its message are."""
 
 
-def prefix_of(item: ItemLine) -> StoredPrefix | None:
-    """What its request begins with; None when it is whole. Raises TurnedDown."""
+def prefix_of(item: ItemLine, owner: Owner | None) -> StoredPrefix | None:
+    """What its request begins with; None when it is whole. owner: its lane, if that encrypts. Raises TurnedDown."""
     if item.get("prefix") is None:
         return None
     try:
-        prefix = process.prefixes().find(item["prefix"])
+        prefix = process.prefixes().find(item["prefix"], owner)
     except (ValueError, TypeError) as error:
         raise TurnedDown(str(error)) from error
     if prefix is None:

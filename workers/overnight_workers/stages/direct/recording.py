@@ -38,6 +38,7 @@ from overnight_workers.stages.direct.replies import (
     NotTaken,
     Refused,
     classify,
+    without_answer,
 )
 from overnight_workers.stages.direct.requests import Request
 from overnight_workers.stages.target_pacing import paced_brokers
@@ -206,7 +207,9 @@ class Recorder:
         if paid_twice:
             log.error("paid twice", claim_id=group.claim.id, items=paid_twice)
         for item_id, why in group.lost.items():
-            log.error("it may have been billed, and no answer came", item_id=item_id, lane=place.lane, why=why)
+            log.error(
+                "it may have been billed, and no answer came", item_id=item_id, lane=place.lane, why=without_answer(why)
+            )
         if group.pauses:
             log.warning(
                 "not taken: it waits",

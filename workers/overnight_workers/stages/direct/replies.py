@@ -64,6 +64,7 @@ LONGEST_PAUSE_S: Final = 3600.0
 _NOT_BILLED: Final = frozenset({400, 401, 402, 403, 404, 413, 422, 429})
 _MOVED: Final = frozenset({301, 307, 308})
 _OVERLOADED: Final = 529
+_NO_MESSAGE: Final = ", and what came is no message: "
 
 
 def classify(reply: Reply) -> Verdict:
@@ -89,13 +90,18 @@ def classify(reply: Reply) -> Verdict:
     return Lost(why)
 
 
+def without_answer(why: str) -> str:
+    """Why an answer was lost, for a log: without what came."""
+    return why.partition(_NO_MESSAGE)[0] + _NO_MESSAGE.rstrip(": ") if _NO_MESSAGE in why else why
+
+
 def _answered(reply: Reply) -> Verdict:
     """A success is a message only if it says so, and says what it used."""
     if not reply.whole:
         return Lost(f"{reply.status}, and the answer broke off: {reply.text}")
     line = read_line(b'{"custom_id":"direct","result":{"type":"succeeded","message":%b}}' % reply.body)
     if line is None:
-        return Lost(f"{reply.status}, and what came is no message: {_begin_of(reply.body)}")
+        return Lost(f"{reply.status}{_NO_MESSAGE}{_begin_of(reply.body)}")
     message = line.result.get("message") if line.result is not None else None
     if isinstance(message, Mapping):
         is_message = message.get("type") == "message" and _counts(message.get("usage"))
@@ -105,7 +111,7 @@ def _answered(reply: Reply) -> Verdict:
         is_message = whole and _counts(fields.get("usage"))
     if is_message:
         return Answered(line)
-    return Lost(f"{reply.status}, and what came is no message: {_begin_of(reply.body)}")
+    return Lost(f"{reply.status}{_NO_MESSAGE}{_begin_of(reply.body)}")
 
 
 def _counts(usage: object) -> bool:

@@ -14,16 +14,24 @@ from overnight_workers.stages.pack import cache_choices
 
 
 def whole_requests(connection: Connection, claim: ledger.Claim) -> Iterator[tuple[int, bytes]]:
-    """The items of a batch that has prefixes, and their requests, equal prefixes together."""
+    """The items of a batch that has prefixes, and their requests, equal prefixes together.
+
+    Raises Unreadable at the end.
+    """
     groups = caching.groups(connection, claim.batch_id)
     rates = caching.hit_rates(connection, groups[0].lane) if groups else {}
     choices = [cache_choices.choose(group, rates) for group in groups]
     caching.note(connection, claim.submission_id, choices)
     lifetimes = {(choice.group.prefix_id, choice.group.model_id): choice.lifetime for choice in choices}
+    without = prefixes.unreadable(connection, {group.prefix_id for group in groups})
+    put_aside: dict[int, str] = {}
     prefix, marked, at_model = None, None, 0
     for item_id, own, prefix_id, model_id in ledger.requests_by_prefix(connection, claim):
         if prefix_id is None:
             yield item_id, own
+            continue
+        if prefix_id in without:
+            put_aside[item_id] = without[prefix_id]
             continue
         lifetime = lifetimes.get((prefix_id, model_id))
         if prefix is None or (prefix.id, at_model) != (prefix_id, model_id):
@@ -33,3 +41,5 @@ def whole_requests(connection: Connection, claim: ledger.Claim) -> Iterator[tupl
             yield item_id, marked + prefix.after_head(own)
         else:
             yield item_id, prefix.splice(own)
+    if put_aside:
+        raise ledger.Unreadable(put_aside)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies import said
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.operators import lanes
@@ -27,7 +28,7 @@ def divide_rejected() -> int:
             if rejected.alike:
                 # two generations of halves were turned down in the same words: it would go on to single items
                 paused_now = lanes.pause(
-                    connection, rejected.lane_id, f"everything is rejected alike: {rejected.reason}"
+                    connection, rejected.lane_id, f"everything is rejected alike: {said.listed(rejected.reason)}"
                 )
             elif rejected.items > 1:
                 ledger.divide(connection, rejected)
@@ -36,15 +37,20 @@ def divide_rejected() -> int:
                 _fail_culprits(connection, rejected)
         if rejected.alike:
             if paused_now:
-                log.error("lane held: its batches are rejected alike", batch_id=rejected.batch_id, why=rejected.reason)
+                log.error(
+                    "lane held: its batches are rejected alike",
+                    batch_id=rejected.batch_id,
+                    why=said.listed(rejected.reason),
+                )
             continue
         divided += 1
-        log.warning("rejected", batch_id=rejected.batch_id, items=rejected.items, why=rejected.reason)
+        log.warning("rejected", batch_id=rejected.batch_id, items=rejected.items, why=said.listed(rejected.reason))
 
 
 def _fail_culprits(connection: Connection, rejected: ledger.RejectedBatch) -> None:
+    why = said.opened(connection, f"batch:{rejected.batch_id}", rejected.reason)
     culprits = [
-        Arrival(item_id, Fate.FAIL_OWN, problem=Problem.REJECTED, detail=rejected.reason)
+        Arrival(item_id, Fate.FAIL_OWN, problem=Problem.REJECTED, detail=why)
         for item_id in ledger.members(connection, rejected.batch_id)
     ]
     source = Source(submission_id=None, batch_id=rejected.batch_id, api_batch_id=None, only_live=True)

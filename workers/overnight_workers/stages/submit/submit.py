@@ -21,6 +21,7 @@ from overnight_models import routes
 from overnight_models.crash_points import reach
 from overnight_models.errors import BadSettings, TransientError
 from overnight_models.ledger import traces, workspaces
+from overnight_models.ledger.bodies import said
 from overnight_models.ledger.collect import outcomes
 from overnight_models.ledger.collect.arrivals import Arrival, Fate, Source
 from overnight_models.ledger.submit import facts, unsent
@@ -201,11 +202,12 @@ def _refused(claim: ledger.Claim) -> bool:
         Arrival(item_id, Fate.FAIL_OWN, problem=Problem.REJECTED, detail=why) for item_id, why in refused.items()
     ]
     source = Source(submission_id=None, batch_id=claim.batch_id, api_batch_id=None, only_live=True)
-    why = f"{len(refused)} of its items were refused before it was sent: {arrivals[0].detail}"
     with process.database().transaction() as connection:
+        words = said.listed_for(connection, claim.batch_id, arrivals[0].detail or "")
+        why = f"{len(refused)} of its items were refused before it was sent: {words}"
         if ledger.release(connection, claim.submission_id, claim.batch_id, why, pause_s=0):
             outcomes.record(connection, source, arrivals, max_attempts=1)
-    log.warning("refused before it was paid", batch_id=claim.batch_id, items=len(refused), why=arrivals[0].detail)
+    log.warning("refused before it was paid", batch_id=claim.batch_id, items=len(refused), why=words)
     return True
 
 
@@ -293,12 +295,14 @@ def created(submission_id: int, batch: api.NewBatch) -> int | None:
 
 def _not_answered(claim: ledger.Claim, reply: Reply) -> None:
     conclusion = protocol.classify_create_reply(reply, releases=claim.releases)
+    with process.database().transaction() as connection:
+        words = said.listed_for(connection, claim.batch_id, reply.text) if reply.status else reply.text
     log.warning(
         "create didn't work",
         batch_id=claim.batch_id,
         submission_id=claim.submission_id,
         conclusion=type(conclusion).__name__,
-        why=reply.text,
+        why=words,
         status=reply.status,
     )
     ids = (claim.submission_id, claim.batch_id)
@@ -320,7 +324,7 @@ def _not_answered(claim: ledger.Claim, reply: Reply) -> None:
             case protocol.Created():
                 raise AssertionError("a reply that names a batch is handled before")
     if held:
-        log.error("workspace held", workspace=claim.workspace, why=reply.text)
+        log.error("workspace held", workspace=claim.workspace, why=words)
     if not moved:
         # a sweep took its submitter for dead, or an earlier submission of its batch turned out to live
         log.warning("its submission had moved on meanwhile", batch_id=claim.batch_id, submission_id=claim.submission_id)

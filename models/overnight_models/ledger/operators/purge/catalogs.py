@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import orjson
 from sqlalchemy import Connection
 
+from overnight_models.ledger.bodies import examples
 from overnight_models.ledger.catalogs import memory
 from overnight_models.ledger.rows import execute, fetch_all, fetch_column, fetch_pairs
 
@@ -56,15 +57,16 @@ def forget_examples(connection: Connection, ids: Sequence[int]) -> int:
             connection,
             "UPDATE catalog_report SET before = '[]', document = :document WHERE run_id = :run_id",
             run_id=report.run_id,
-            document=None if report.document is None else _without_examples(report.document),
+            document=None if report.document is None else _without_examples(connection, report.run_id, report.document),
         )
     return len(runs)
 
 
-def _without_examples(document: str) -> str:
-    whole = orjson.loads(document)
+def _without_examples(connection: Connection, run_id: int, document: str) -> str:
+    whole = orjson.loads(examples.opened(connection, run_id, "document", document))
     problems = [problem | {"said": "", "examples": []} for problem in whole.get("problems", [])]
-    return orjson.dumps(whole | {"drawn": [], "problems": problems}).decode()
+    left = orjson.dumps(whole | {"drawn": [], "problems": problems}).decode()
+    return examples.sealed(connection, run_id, "document", left)
 
 
 def forget_rows(connection: Connection, keys: Iterable[str]) -> int:

@@ -177,8 +177,15 @@ def forget_shared(connection: Connection, prefixes: Sequence[int], chains: Seque
             connection,
             str,
             """
-        DELETE FROM prefix WHERE id = ANY(:ids) AND NOT EXISTS (SELECT FROM item WHERE item.prefix_id = prefix.id)
-        RETURNING encode(hash, 'hex')
+        WITH gone AS (
+            DELETE FROM prefix WHERE id = ANY(:ids) AND NOT EXISTS (SELECT FROM item WHERE item.prefix_id = prefix.id)
+            RETURNING id, hash
+        )
+        -- a lane that encrypts has its own row of what others may go on from, too
+        SELECT encode(hash, 'hex') FROM gone
+        WHERE NOT EXISTS (
+            SELECT FROM prefix other WHERE other.hash = gone.hash AND other.id NOT IN (SELECT id FROM gone)
+        )
         """,
             ids=locked,
         )

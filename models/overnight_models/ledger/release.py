@@ -1,0 +1,66 @@
+"""Items that were held since what they ask couldn't be read wait again in their old places when it can."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from overnight_models.ledger import prefixes
+from overnight_models.ledger.bodies.requests import NO_BUDGET
+from overnight_models.ledger.rows import execute, fetch_all
+from overnight_models.states import ITEM
+
+_LOOKED_AT: Final = 100
+"""Groups that one look tries."""
+
+
+class _HeldGroup(NamedTuple):
+    """Items that are held, whose requests lie together and go on from one prefix."""
+
+    id: int
+    """Of an item whose request lies in its own row, the item's number below zero."""
+    prefix_id: int
+    """0: they have none."""
+    item_id: int
+    """One of them."""
+
+
+def release(connection: Connection) -> int:
+    """Items that were held for that and can be read again wait in their old places. Returns how many.
+
+    Some of them at a time, in any order: what stays unreadable stands before no other for ever.
+    """
+    groups = fetch_all(
+        connection,
+        _HeldGroup,
+        """
+        SELECT body_group AS id, prefix_id, min(item_id) AS item_id FROM (
+            SELECT item.id AS item_id, coalesce(body_group, -item.id) AS body_group, coalesce(prefix_id, 0) AS prefix_id
+            FROM item JOIN request ON request.item_id = item.id
+            WHERE held_by = :no_budget ORDER BY held_reason, held_since, item.id LIMIT :limit
+        ) held GROUP BY body_group, prefix_id ORDER BY random() LIMIT :groups
+        """,
+        no_budget=NO_BUDGET,
+        limit=_LOOKED_AT * 500,
+        groups=_LOOKED_AT,
+    )
+    damaged = prefixes.read_asked(connection, [group.item_id for group in groups]).damaged
+    readable = [group for group in groups if group.item_id not in damaged]
+    if not readable:
+        return 0
+    return execute(
+        connection,
+        f"""
+        UPDATE item SET {ITEM.release.set}, waiting_since = held_since, held_by = NULL, held_since = NULL,
+               held_reason = NULL
+        FROM request
+        WHERE item.{ITEM.release.where} AND held_by = :no_budget AND request.item_id = item.id
+          AND (coalesce(body_group, -item_id), coalesce(prefix_id, 0)) IN (
+              SELECT * FROM unnest(CAST(:groups AS bigint[]), CAST(:prefixes AS integer[]))
+          )
+        """,
+        no_budget=NO_BUDGET,
+        groups=[group.id for group in readable],
+        prefixes=[group.prefix_id for group in readable],
+    )
