@@ -39,6 +39,7 @@ FROM (
     ) part
 ) item
 JOIN request ON request.item_id = item.id
+WHERE item.state <> 'redone'
 ORDER BY md5(request.key)
 LIMIT :rows;
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from overnight_models.ledger import hand_overs, prefixes, redo
 from overnight_models.ledger.bodies import examples, groups, reasons, said
-from overnight_models.ledger.bodies.encryption import key_id, options
+from overnight_models.ledger.bodies.encryption import key_id, options, writing_keys
 from overnight_models.ledger.deliver import deliver
 from overnight_models.ledger.operators import encrypted_prefixes, encrypted_words, encryption
 from overnight_models.ledger.rows import execute, fetch_column, fetch_one
@@ -72,6 +72,8 @@ def _ask_words(connection: Connection) -> None:
     execute(connection, "UPDATE batch SET reason = '400 it is no good'")
     assert sum(encrypted_words.count(connection, words, 0)[0].total() for words in encrypted_words.WORDS) > 0
     assert sum(encrypted_words.step(connection, words, 0).changed for words in encrypted_words.WORDS) > 0
+    (item_id, *_) = fetch_column(connection, int, "SELECT id FROM item")
+    assert list(writing_keys(connection, [item_id])) == [item_id]
     (batch_id, *_) = fetch_column(connection, int, "SELECT id FROM batch")
     assert said.of_batch(connection, batch_id, 1, "400 it is no good").of_batch.startswith("400 [")
     assert examples.sealed(connection, 1, "before", "[]") == "[]", "there is no such run"

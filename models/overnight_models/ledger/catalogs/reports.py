@@ -31,7 +31,7 @@ def draw(connection: Connection, run: str, *, rows: int) -> list[Drawn]:
         Drawn,
         f"""
         SELECT request.key, request.trace_id AS cells FROM {items_of()} JOIN request ON request.item_id = item.id
-        ORDER BY md5(request.key) LIMIT :rows
+        WHERE item.state <> 'redone' ORDER BY md5(request.key) LIMIT :rows
         """,
         run=run,
         rows=rows,
