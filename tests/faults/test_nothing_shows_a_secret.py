@@ -29,6 +29,7 @@ from overnight_models.wire.redis_place import read_redis_url
 from overnight_producers import Overnight, webhook
 from overnight_workers.sandbox.process import running
 from tests import finding
+from tests.faults.bad_input import misdirected, write_files
 from tests.faults.redis_servers import Server
 from tests.faults.telling import events, pages, printed
 from tests.faults.tried_commands import commands
@@ -293,20 +294,6 @@ def fail(planted: Planted, database_url: str) -> None:
         overnight.close()
 
 
-def misdirected(body: str) -> Iterator[bytes]:
-    """Messages that Celery can't take: of an unknown task, without JSON, of no form at all."""
-    properties = {
-        "delivery_mode": 2,
-        "delivery_info": {"exchange": "", "routing_key": routes.ACCEPT},
-        "delivery_tag": str(uuid4()),
-    }
-    headers = {"id": str(uuid4()), "task": "shop.of_somebody_else", "lang": "py", "root_id": None, "parent_id": None}
-    plain = {"content-encoding": "utf-8", "content-type": "application/json", "properties": properties}
-    yield orjson.dumps({**plain, "body": body, "headers": headers})
-    yield orjson.dumps({**plain, "body": body[:-3], "headers": headers | {"task": routes.ACCEPT}})
-    yield orjson.dumps({**plain, "body": body, "headers": {}})
-
-
 def test_the_logs_of_every_process(planted: Planted) -> None:
     logs = {path.name: path.read_text() for path in planted.home.rglob("*.log")}
     assert {"worker.log", "beat.log", "flower.log", "sandbox.log"} <= set(logs)
@@ -366,31 +353,6 @@ def test_what_the_sandbox_was_sent_is_its_owners_alone(planted: Planted) -> None
     held = [path for path in (planted.home / "sandbox").rglob("*") if path.is_file()]
     assert any(path.parent.name == "bodies" and found_in(path.read_bytes()) for path in held)
     assert [path for path in held if path.suffix != ".log" and stat.S_IMODE(path.stat().st_mode) & 0o077] == []
-
-
-def write_files(where: Path) -> None:
-    """What is enqueued: good lines, and lines with everything wrong that a line can have."""
-    good = {"key": "from-a-file", "params": params(free_text("prompt"))}
-    (where / "work.jsonl").write_bytes(orjson.dumps(good) + b"\n")
-    text = free_text("prompt")
-    bad: list[Any] = [
-        {"key": "a", "params": {**params(), "messages": text}},
-        {"key": "b", "params": {**params(), "system": {"text": text}}},
-        {"key": "c", "params": {**params(), "messages": [{"role": text, "content": text}]}},
-        {"key": "d", "params": text},
-        {"key": "e", "params": {**params(), "tools": text}},
-        {"key": "f", "params": params(text, stream=True), "callback": {"task": 1, "queue": 2, "args": text}},
-        {"key": "g", "params": params(text), "more": text},
-        {"key": "h", "params": params(text), "output": {"type": text}},
-        {"key": "i", "params": params(text), "callback": text},
-        {"params": params(text), "key": 7},
-        {"custom_id": "j", "params": {**params(), "max_tokens": text}},
-        {"custom_id": "k", "params": {**params(), "model": text}},
-        [text],
-        text,
-    ]
-    cut = orjson.dumps(good)[:-9]
-    (where / "bad.jsonl").write_bytes(b"\n".join([*map(orjson.dumps, bad), cut, b"\xff" + cut]) + b"\n")
 
 
 AWAY: dict[str, dict[str, str]] = {
