@@ -13,7 +13,7 @@ import anthropic
 import httpx2
 import pytest
 
-from overnight_workers.realtime import Clients, Reply
+from overnight_workers.anthropic_api.realtime import Clients, Reply
 from tests.driving import Service
 
 BODY = b'{"model": "claude-haiku-5-5"}'
