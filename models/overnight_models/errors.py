@@ -23,6 +23,8 @@ No exception of redis, kombu, psycopg or anthropic leaves a public call; the ori
 
 from __future__ import annotations
 
+from typing import Final
+
 
 class OvernightError(Exception):
     """Base of every error that Overnight raises on purpose.
@@ -67,6 +69,10 @@ class KeyMissing(TransientError):
     """
 
 
+_KEY_SHOWN: Final = 100
+"""Characters of a key in an error: a key that is far too long isn't printed whole."""
+
+
 class BadItem(PermanentError):
     """An item can't be sent as it is; every fault is named, with what to do about it.
 
@@ -79,7 +85,8 @@ class BadItem(PermanentError):
         self.faults = faults
         self.key = key
         self.index = index
-        name = f"item {key!r}" if key is not None else "item" if index is None else f"item {index}"
+        shown = key[:_KEY_SHOWN] + "…" if isinstance(key, str) and len(key) > _KEY_SHOWN else key
+        name = f"item {shown!r}" if key is not None else "item" if index is None else f"item {index}"
         super().__init__(f"{name}: " + "; ".join(faults))
 
 

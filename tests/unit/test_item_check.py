@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from overnight_models.errors import BadItem
 from overnight_models.wire.item_check import item_faults, lane_faults
 from overnight_models.wire.message import ItemLine
 from overnight_models.wire.policy import LanePolicy, Policy
@@ -68,6 +69,19 @@ def test_an_item_larger_than_a_batch_is_refused() -> None:
 @pytest.mark.parametrize("key", ["", "x" * 513, None, 5, ["a"], "a\x00b"])
 def test_a_key_is_a_text_of_1_to_512_characters(key: object) -> None:
     assert any("`key`" in fault for fault in told(item("a") | {"key": key}))
+
+
+def test_an_error_shows_the_beginning_of_a_key_that_is_too_long() -> None:
+    error = BadItem(["`key` must be shorter"], key="k" * 5_000)
+    assert len(str(error)) < 200
+    assert str(error).startswith("item 'kkk")
+    assert error.key == "k" * 5_000
+    assert str(BadItem(["no"], key="k" * 100)) == f"item '{'k' * 100}': no"
+
+
+def test_a_callback_that_is_a_name_says_what_to_give() -> None:
+    (fault,) = told(item("a") | {"callback": "shop.save"})
+    assert "save_copy.s(…)" in fault
 
 
 def test_callbacks_go_only_where_the_lane_allows() -> None:
