@@ -24,6 +24,11 @@ WHERE batch.id = doubted.batch_id AND batch.state IN ('submitting');
 SELECT short_rows
 FROM deployment;
 
+-- begin_columns_by_width: From now on new partitions have the order of columns that wastes least. Changes nothing where they have it.
+UPDATE deployment
+SET columns_by_width = true
+WHERE NOT columns_by_width;
+
 -- begin_groups: From now on bodies are written in groups. Changes nothing where they are already.
 UPDATE deployment
 SET bodies_in_groups = true
@@ -187,7 +192,7 @@ FROM submission
 WHERE token = :token AND twin_of IS NULL;
 
 -- settle: A new ledger lives here. Changes nothing for one that lives somewhere already.
-INSERT INTO deployment(home, bodies_in_groups, short_rows, deliveries_without_rows) VALUES (
+INSERT INTO deployment(home, bodies_in_groups, short_rows, deliveries_without_rows, columns_by_width) VALUES (
     (
         SELECT system_identifier
         FROM pg_control_system()
@@ -195,7 +200,7 @@ INSERT INTO deployment(home, bodies_in_groups, short_rows, deliveries_without_ro
         SELECT oid
         FROM pg_database
         WHERE datname = current_database()
-    ), true, true, true
+    ), true, true, true, true
 )
 ON CONFLICT DO NOTHING;
 

@@ -17,7 +17,8 @@ from typing import Final
 
 import pytest
 
-from overnight_workers import celery_app, held
+from overnight_workers import held
+from overnight_workers.celery_worker import celery_app
 from overnight_workers.settings import settings
 from overnight_workers.stages.collect.collect import collect
 from overnight_workers.stages.deliver.deliver import deliver

@@ -82,8 +82,8 @@ def settle(connection: Connection) -> None:
     """A new ledger lives here. Changes nothing for one that lives somewhere already."""
     execute(
         connection,
-        "INSERT INTO deployment (home, bodies_in_groups, short_rows, deliveries_without_rows)"
-        f" VALUES ({HOME}, true, true, true) ON CONFLICT DO NOTHING",
+        "INSERT INTO deployment (home, bodies_in_groups, short_rows, deliveries_without_rows, columns_by_width)"
+        f" VALUES ({HOME}, true, true, true, true) ON CONFLICT DO NOTHING",
     )
 
 
@@ -105,6 +105,11 @@ def begin_short_rows(connection: Connection) -> None:
 def begin_hand_overs(connection: Connection) -> None:
     """From now on what is delivered at once needs no row. Changes nothing where that is so already."""
     execute(connection, "UPDATE deployment SET deliveries_without_rows = true WHERE NOT deliveries_without_rows")
+
+
+def begin_columns_by_width(connection: Connection) -> None:
+    """From now on new partitions have the order of columns that wastes least. Changes nothing where they have it."""
+    execute(connection, "UPDATE deployment SET columns_by_width = true WHERE NOT columns_by_width")
 
 
 class LogPosition(NamedTuple):

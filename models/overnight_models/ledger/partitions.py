@@ -73,10 +73,40 @@ def make_partitions(connection: Connection) -> int:
             name = f"{table}_from_{first}"
             # a partition that retention has dropped is below the newest and stays away
             if name not in there and (number >= newest or not there):
-                values = f"FROM ({first}) TO ({first + PARTITION_ITEMS})"
-                execute(connection, f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES {values} {stored_as(table)}")
+                _make(connection, table, name, f"FROM ({first}) TO ({first + PARTITION_ITEMS})")
                 made += 1
     return made
+
+
+def _make(connection: Connection, table: str, name: str, values: str) -> None:
+    """Make one partition: its columns in the order that wastes least, unless workers may run that don't know that."""
+    if table not in PARTITIONED or not fetch_only_value(connection, bool, "SELECT columns_by_width FROM deployment"):
+        execute(connection, f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES {values} {stored_as(table)}")
+        return
+    parts = fetch_column(connection, str, _BY_WIDTH, table=table)
+    execute(connection, f"CREATE TABLE {name} ({', '.join(parts)}) {stored_as(table)}")
+    execute(connection, f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES {values}")
+
+
+_BY_WIDTH: Final = """
+    SELECT part FROM (
+        SELECT CASE WHEN attlen < 0 THEN 0 WHEN typalign = 'd' THEN 8 WHEN typalign = 'i' THEN 4
+                    WHEN typalign = 's' THEN 2 ELSE 1 END AS width,
+               attnum AS number,
+               concat_ws(' ', quote_ident(attname), format_type(atttypid, atttypmod),
+                         'DEFAULT ' || pg_get_expr(adbin, adrelid), CASE WHEN attnotnull THEN 'NOT NULL' END) AS part
+        FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+        LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+        WHERE attrelid = CAST(:table AS regclass) AND attnum > 0 AND NOT attisdropped
+        UNION ALL
+        SELECT -1, 0, concat_ws(' ', 'CONSTRAINT', quote_ident(conname), pg_get_constraintdef(oid))
+        FROM pg_constraint WHERE conrelid = CAST(:table AS regclass) AND contype = 'c'
+    ) parts ORDER BY width DESC, number, part
+"""
+"""What a partition is made of: the widest columns first, texts last.
+
+A column begins where its width divides the place, so a boolean in front of a bigint costs eight bytes.
+"""
 
 
 def note_full(connection: Connection) -> int:

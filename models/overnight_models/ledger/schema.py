@@ -26,6 +26,8 @@ _SHORT_ROWS_SINCE: Final = "0030"
 """Workers of an earlier revision look in each row for texts that stand in one place now."""
 _HAND_OVERS_SINCE: Final = "0031"
 """Workers of an earlier revision know only deliveries with rows."""
+_COLUMNS_BY_WIDTH_SINCE: Final = "0036"
+"""Workers of an earlier revision copy what stays of a partition column by column, in the order of its parent."""
 
 
 class WrongEncoding(PermanentError):
@@ -57,7 +59,7 @@ def migrate(database: Database) -> None:
 
     One transaction, which may take as long as it needs; it waits for a lock for 10 s, then raises TransientError.
     What workers of an earlier version can't read is written from the second time on: bodies in groups, rows without the
-    texts that they have in common, and deliveries without rows.
+    texts that they have in common, deliveries without rows, and partitions whose columns stand in another order.
 
     Raises WrongEncoding and NoSchema, before anything is made.
     """
@@ -76,7 +78,6 @@ def migrate(database: Database) -> None:
             command.upgrade(config(connection), "head")
             # made before, they haven't the new columns
             give_up_copies(connection, "the schema has changed: its bodies are dropped anew")
-        make_partitions(connection)
         deployment.settle(connection)
         if current is not None and current >= _GROUPS_SINCE:
             deployment.begin_groups(connection)
@@ -84,6 +85,9 @@ def migrate(database: Database) -> None:
             deployment.begin_short_rows(connection)
         if current is not None and current >= _HAND_OVERS_SINCE:
             deployment.begin_hand_overs(connection)
+        if current is not None and current >= _COLUMNS_BY_WIDTH_SINCE:
+            deployment.begin_columns_by_width(connection)
+        make_partitions(connection)
 
 
 def revisions(connection: Connection) -> tuple[str | None, str]:

@@ -33,6 +33,8 @@ class Deployment(Table, table=True):
     """New rows lack texts that versions before 0030 look for in them. From when on: as for groups."""
     deliveries_without_rows: bool = Field(sa_column_kwargs={"server_default": "false"})
     """What is delivered at once gets no row of `delivery`, which versions before 0031 would miss. Set as the other."""
+    columns_by_width: bool = Field(sa_column_kwargs={"server_default": "false"})
+    """New partitions have an order of columns in which versions before 0036 miscopy them. Set as the other."""
 
 
 class Workspace(Table, table=True):

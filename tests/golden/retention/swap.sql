@@ -13,31 +13,31 @@ LOCK TABLE item, request, outcome, double, delivery, request_group, answer_group
 -- lock, 3 of 3: Nobody reads or writes the tables until the transaction ends. Returns the items to be carried, as of now.
 LOCK TABLE request, outcome, request_group, answer_group IN ACCESS EXCLUSIVE MODE;
 
--- make, 1 of 7: A table like a partition, that nobody sees yet. Its bounds are checked as it is filled.
-CREATE TABLE delivery_carried_0(LIKE delivery INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT delivery_carried_0_bounds CHECK (item_id >= 0 AND item_id < 5000000));
+-- make, 1 of 7: A table like a partition, columns in its order, that nobody sees yet. Its bounds are checked as it is filled.
+CREATE TABLE delivery_carried_0(LIKE delivery_from_0 INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT delivery_carried_0_bounds CHECK (item_id >= 0 AND item_id < 5000000));
 
--- make, 2 of 7: A table like a partition, that nobody sees yet. Its bounds are checked as it is filled.
-CREATE TABLE double_carried_0(LIKE double INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT double_carried_0_bounds CHECK (item_id >= 0 AND item_id < 5000000))
+-- make, 2 of 7: A table like a partition, columns in its order, that nobody sees yet. Its bounds are checked as it is filled.
+CREATE TABLE double_carried_0(LIKE double_from_0 INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT double_carried_0_bounds CHECK (item_id >= 0 AND item_id < 5000000))
 WITH (autovacuum_vacuum_insert_threshold = -1);
 
--- make, 3 of 7: A table like a partition, that nobody sees yet. Its bounds are checked as it is filled.
-CREATE TABLE item_carried_0(LIKE item INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT item_carried_0_bounds CHECK (id >= 0 AND id < 5000000))
+-- make, 3 of 7: A table like a partition, columns in its order, that nobody sees yet. Its bounds are checked as it is filled.
+CREATE TABLE item_carried_0(LIKE item_from_0 INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT item_carried_0_bounds CHECK (id >= 0 AND id < 5000000))
 WITH (fillfactor = 50);
 
--- make, 4 of 7: A table like a partition, that nobody sees yet. Its bounds are checked as it is filled.
-CREATE TABLE outcome_carried_0(LIKE outcome INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT outcome_carried_0_bounds CHECK (item_id >= 0 AND item_id < 5000000))
+-- make, 4 of 7: A table like a partition, columns in its order, that nobody sees yet. Its bounds are checked as it is filled.
+CREATE TABLE outcome_carried_0(LIKE outcome_from_0 INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT outcome_carried_0_bounds CHECK (item_id >= 0 AND item_id < 5000000))
 WITH (autovacuum_vacuum_insert_threshold = -1);
 
--- make, 5 of 7: A table like a partition, that nobody sees yet. Its bounds are checked as it is filled.
-CREATE TABLE outcome_copy_0(LIKE outcome INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT outcome_copy_0_bounds CHECK (item_id >= 0 AND item_id < 5000000))
+-- make, 5 of 7: A table like a partition, columns in its order, that nobody sees yet. Its bounds are checked as it is filled.
+CREATE TABLE outcome_copy_0(LIKE outcome_from_0 INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT outcome_copy_0_bounds CHECK (item_id >= 0 AND item_id < 5000000))
 WITH (autovacuum_vacuum_insert_threshold = -1);
 
--- make, 6 of 7: A table like a partition, that nobody sees yet. Its bounds are checked as it is filled.
-CREATE TABLE request_carried_0(LIKE request INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT request_carried_0_bounds CHECK (item_id >= 0 AND item_id < 5000000))
+-- make, 6 of 7: A table like a partition, columns in its order, that nobody sees yet. Its bounds are checked as it is filled.
+CREATE TABLE request_carried_0(LIKE request_from_0 INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT request_carried_0_bounds CHECK (item_id >= 0 AND item_id < 5000000))
 WITH (autovacuum_vacuum_insert_threshold = -1);
 
--- make, 7 of 7: A table like a partition, that nobody sees yet. Its bounds are checked as it is filled.
-CREATE TABLE request_copy_0(LIKE request INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT request_copy_0_bounds CHECK (item_id >= 0 AND item_id < 5000000))
+-- make, 7 of 7: A table like a partition, columns in its order, that nobody sees yet. Its bounds are checked as it is filled.
+CREATE TABLE request_copy_0(LIKE request_from_0 INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE, CONSTRAINT request_copy_0_bounds CHECK (item_id >= 0 AND item_id < 5000000))
 WITH (autovacuum_vacuum_insert_threshold = -1);
 
 -- put, 1 of 24: A table takes the place of a partition, which goes.

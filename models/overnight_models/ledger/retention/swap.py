@@ -39,13 +39,13 @@ def _is_there(connection: Connection, table: str) -> bool:
 
 
 def make(connection: Connection, table: str, first: int, name: str) -> None:
-    """A table like a partition, that nobody sees yet. Its bounds are checked as it is filled."""
+    """A table like a partition, columns in its order, that nobody sees yet. Its bounds are checked as it is filled."""
     key = "id" if table == "item" else "item_id"
     execute(
         connection,
         f"""
         CREATE TABLE {name} (
-            LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE,
+            LIKE {table}_from_{first} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE,
             CONSTRAINT {name}_bounds CHECK ({key} >= {first} AND {key} < {first + PARTITION_ITEMS})
         ) {stored_as(table)}
         """,

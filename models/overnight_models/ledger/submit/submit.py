@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, LiteralString, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, RowMapping
 
@@ -190,41 +190,31 @@ def requests(connection: Connection, claim: Claim) -> Iterator[BatchRequest]:
 
     Raises Unreadable at the end.
     """
-    yield from _from_cursor(
-        connection,
-        """
-        SELECT item.id AS item_id, request.params, body_group, body_place, prefix_id, model_id
-        FROM item JOIN request ON request.item_id = item.id
-        WHERE item.batch_id = %s AND item.state = 'batched' ORDER BY item.id
-        """,
-        claim,
-    )
+    yield from _from_cursor(connection, _REQUESTS.format(order="id"), claim)
 
 
 def requests_by_prefix(connection: Connection, claim: Claim) -> Iterator[BatchRequest]:
     """The same, but equal prefixes and models stand together, as the API's cache wants them."""
-    # sorted before the wide rows are read, one by one in that order
-    yield from _from_cursor(
-        connection,
-        """
-        SELECT narrow.id AS item_id, request.params, body_group, body_place, narrow.prefix_id, narrow.model_id
-        FROM (
-            SELECT id, prefix_id, model_id FROM item WHERE batch_id = %s AND state = 'batched'
-            ORDER BY prefix_id, model_id, id OFFSET 0
-        ) narrow
-        CROSS JOIN LATERAL (
-            SELECT params, body_group, body_place FROM request WHERE item_id = narrow.id OFFSET 0
-        ) request
-        """,
-        claim,
-    )
+    yield from _from_cursor(connection, _REQUESTS.format(order="prefix_id, model_id, id"), claim)
 
 
-def _from_cursor(connection: Connection, statement: LiteralString, claim: Claim) -> Iterator[BatchRequest]:
+# sorted before the wide rows are read, one by one in that order
+_REQUESTS: Final = """
+    SELECT narrow.id AS item_id, request.params, body_group, body_place, narrow.prefix_id, narrow.model_id
+    FROM (
+        SELECT id, prefix_id, model_id FROM item WHERE batch_id = %s AND state = 'batched' ORDER BY {order} OFFSET 0
+    ) narrow
+    CROSS JOIN LATERAL (
+        SELECT params, body_group, body_place FROM request WHERE item_id = narrow.id OFFSET 0
+    ) request
+"""
+
+
+def _from_cursor(connection: Connection, statement: str, claim: Claim) -> Iterator[BatchRequest]:
     reader = RequestReader(connection)
     with driver_connection(connection).cursor(name="batch_requests", binary=True) as cursor:
         cursor.itersize = min(max(_FETCHED_BYTES // claim.longest, 1), _FETCHED_ROWS)
-        cursor.execute(statement, (claim.batch_id,))
+        cursor.execute(statement.encode(), (claim.batch_id,))
         for item_id, params, group, place, prefix_id, model_id in cursor:
             own = reader.text(Row(item_id, params, group, place))
             if own is not None:
