@@ -1,5 +1,6 @@
 # Everything a newcomer needs: python3 and make. No root, nothing running.
 PY := .venv/bin/python
+PROCESSORS := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 
 help:  ## list the targets
 	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,7 +26,7 @@ format: .venv  ## put the code in its form
 
 test: .venv  ## every test, on real servers it starts itself on free ports
 	.venv/bin/uv sync --quiet --frozen --inexact --all-extras --group pyright --group frameworks
-	.venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	.venv/bin/pytest -n $$(( $(PROCESSORS) < 5 ? $(PROCESSORS) + 1 : 6 )) --dist loadfile --no-loadscope-reorder
 
 long: .venv  ## the attacks of tests/faults at size and in rounds; some 15 minutes
 	.venv/bin/pytest -m long tests/faults

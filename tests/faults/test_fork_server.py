@@ -36,19 +36,26 @@ with Supervisor(home) as supervisor:
     supervisor.run_forever()
 """
 WORKER = """
-import json, os, subprocess, sys, time
+import atexit, json, os, subprocess, sys, time
 from pathlib import Path
-imported = {"anthropic", "celery.app.base"} <= sys.modules.keys() and "billiard.common" not in sys.modules
+WANTED = {"anthropic", "celery.app.base", "overnight_workers.settings", "overnight_workers.operators.watch"}
+READ_VARIABLES = {"billiard.common", "overnight_workers.celery_worker.celery_app"}
+imported = WANTED <= sys.modules.keys()
+early = sorted(READ_VARIABLES & sys.modules.keys())
+if imported:
+    early += ["settings"] * sys.modules["overnight_workers.settings"].settings.cache_info().currsize
+    early += ["shared memory"] * ("overnight_workers.celery_worker.stopping" in sys.modules)
 subprocess.Popen(["sleep", "1000"])
 facts = {
     "pid": os.getpid(), "parent": os.getppid(), "session": os.getsid(0), "words": sys.argv[1:], "main": __name__,
-    "own": os.environ["OWN"], "imported": imported, "name": Path("/proc/self/comm").read_text().strip(),
+    "own": os.environ["OWN"], "imported": imported, "early": early, "name": Path("/proc/self/comm").read_text().strip(),
     "umask": os.umask(0o077),
 }
 print("it has begun", flush=True)
 file = Path(sys.argv[1])
 file.with_suffix(".new").write_text(json.dumps(facts))
 file.with_suffix(".new").replace(file)
+atexit.register(Path(f"{file}.left").touch)
 while not Path(f"{file}.end").exists():
     time.sleep(0.02)  # it lives until the test says so
 Path(f"{file}.end").unlink()
@@ -134,6 +141,7 @@ def supervising(home: Path) -> Iterator[Supervised]:
 def test_it_is_a_process_like_any_other_and_its_libraries_are_there(supervised: Supervised) -> None:
     facts = supervised.facts()
     assert facts["imported"]
+    assert facts["early"] == [], "what reads variables is imported by whoever has its own"
     assert facts["parent"] == supervised.popen.pid
     assert facts["session"] == facts["pid"]
     assert facts["words"] == [str(supervised.home / "facts"), "-n", "name"]
@@ -145,8 +153,10 @@ def test_it_is_forked_again_however_it_ended_and_the_supervisor_says_how(supervi
     again = supervised.after(lambda: os.kill(supervised.facts()["pid"], signal.SIGKILL))
     assert again["imported"]
     assert "worker died (signal 9)" in supervised.said()
+    assert not (supervised.home / "facts.left").exists()
     again = supervised.after((supervised.home / "facts.end").touch)
     assert again["imported"]
+    assert (supervised.home / "facts.left").exists(), "what it wanted to do at its end was done"
     assert "worker died (exit status 3)" in supervised.said()
 
 

@@ -4,14 +4,15 @@
 
 `up` starts nine processes of Python. The libraries of a worker take one and a half seconds of a processor to import;
 here that is done once, and their memory is shared. What is forked becomes a child of the supervisor, is on its leash,
-and runs a module as `python -m` does. Only libraries are imported here, and of them those that look at no variable as
-they are imported: each process reads its own settings, and each imports Overnight itself.
+and runs a module as `python -m` does. Only what looks at no variable as it is imported is imported here: each process
+reads its own settings, and imports the Celery app and the stages' tasks, which are made from them.
 
 Nothing depends on the fork server: without its answer a process is started the usual way (`child.py`).
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -20,12 +21,14 @@ import os
 import runpy
 import socket
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from overnight_workers.one_machine.supervision import leash
 
@@ -33,17 +36,40 @@ _LIBRARIES: Final = (
     "anthropic.resources.messages.batches",
     "asyncio",
     "celery.app.base",
+    "celery.canvas",
+    "click_repl",
+    "httpcore2",
     "jsonschema_rs",
     "kombu.transport.redis",
+    "orjson",
+    "prometheus_client",
     "psycopg",
     "pydantic_settings",
     "redis.asyncio",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlmodel",
+    "statistics",
     "structlog",
+    "tornado.web",
 )
 """What workers import of others. Of Celery only its app: what its workers run as (`billiard.common`) reads a variable
 as it is imported, and they differ in it."""
+_OURS: Final = (
+    "overnight_workers.celery_worker.start_checks",
+    "overnight_workers.celery_worker.waiting",
+    "overnight_workers.operators.watch",
+    "overnight_workers.stages.collect.schema_checks",
+    "overnight_workers.stages.deliver.queue_looks",
+    "overnight_workers.stages.direct.first_requests",
+    "overnight_workers.stages.direct.replies",
+    "overnight_workers.stages.measure.choosing",
+    "overnight_workers.stages.retain",
+    "overnight_workers.stages.routing.accepting",
+    "overnight_workers.stages.submit.breakpoints",
+    "overnight_workers.stages.webhooks.recording",
+)
+"""What workers import of Overnight, with all that these import: nothing that leads to the Celery app, which reads the
+settings, nor to the memory that a worker shares with its children (`celery_worker.stopping`)."""
 
 _PR_SET_NAME: Final = 15
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -136,10 +162,10 @@ def _short(path: Path) -> Iterator[str]:
 def main(path: Path) -> None:
     """Import, listen and fork until a signal; in what is forked, run its module."""
     gc.disable()
-    for library in _LIBRARIES:
+    for module in (*_LIBRARIES, *_OURS):
         # an extra that isn't installed is missed by nobody
         with contextlib.suppress(ImportError):
-            import_module(library)
+            import_module(module)
     gc.freeze()  # what a round would touch, it would copy
     gc.enable()
     path.unlink(missing_ok=True)
@@ -149,7 +175,30 @@ def main(path: Path) -> None:
         listener.listen(64)
         wish = _serve(listener)
     sys.argv = [wish.module, *wish.arguments]
-    runpy.run_module(wish.module, run_name="__main__", alter_sys=True)
+    _run(wish.module)
+
+
+def _run(module: str) -> NoReturn:
+    """Run a module as `python -m` does, to its end; all but what takes the interpreter apart at the end.
+
+    To free the memory that is shared it would be copied first: an eighth of a second of a processor for each process.
+    """
+    status: object = None
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        status = end.code
+    except BaseException:  # noqa: BLE001 - said as Python itself says it
+        traceback.print_exc()
+        status = 1
+    if not isinstance(status, int | None):
+        print(status, file=sys.stderr)
+        status = 1
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as at the end of any process
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status or 0)
 
 
 def _serve(listener: socket.socket) -> Wish:
